@@ -1,0 +1,13 @@
+"""The library under the course: one module a topic; import the modules, not this package."""
+
+import logging
+import os
+
+__version__ = "0.1.0"
+
+# Read when torch's benchmark and profiler are first used; their lines would land in a lesson's output.
+# A CUDA compiler without a GPU is no fault here. The level is read when torch is imported: course.py sets it too.
+logging.getLogger("torch.utils.cpp_extension").addFilter(
+    lambda record: "No CUDA runtime is found" not in record.getMessage())
+os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+os.environ.setdefault("KINETO_LOG_LEVEL", "9")

@@ -1,0 +1,249 @@
+"""What works on this machine: versions, PyTorch's device and engines, disk, data; a remedy for each fault.
+
+Nothing here imports torch at the top: a torch that cannot be imported is one of the findings.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+REMAKE = "Delete the folder .venv and start again: python course.py"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge",
+            "microsoft-edge", "microsoft-edge-stable")
+BROWSER_FILES = ("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+                 "/Applications/Chromium.app/Contents/MacOS/Chromium",
+                 "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
+                 "{ProgramFiles}/Google/Chrome/Application/chrome.exe",
+                 "{ProgramFiles(x86)}/Microsoft/Edge/Application/msedge.exe")
+
+
+class Finding(NamedTuple):
+    """One point that was examined: status is "ok", "warn" or "fault"; a fault always has a remedy."""
+
+    name: str
+    status: str
+    detail: str
+    remedy: str = ""
+
+
+def examine() -> list[Finding]:
+    """Examine the machine and the environment; no text in the result names the user or the home folder.
+
+    An examination that raises becomes a fault of its own; this function does not raise.
+    """
+    findings = []
+    for name, examination in EXAMINATIONS:
+        try:
+            found = list(examination())
+        except Exception as error:  # whatever is broken here, the other points are still of use
+            found = [Finding(name, "fault", f"the examination failed ({_short(error)}).", REMAKE)]
+        findings += [Finding(*map(_anonymous, finding)) for finding in found]
+    return findings
+
+
+def check_python() -> Iterable[Finding]:
+    """Python's version against pyproject.toml."""
+    wanted = _project().get("requires-python", "")
+    bounds = re.fullmatch(r">=3\.(\d+),<3\.(\d+)", wanted)
+    detail = f"{platform.python_version()} ({platform.python_implementation()}, {platform.machine()})"
+    if bounds and not int(bounds[1]) <= sys.version_info[1] < int(bounds[2]):
+        yield Finding("Python", "fault", f"{detail}; expected {wanted}.",
+                      f"Install Python 3.{int(bounds[2]) - 1}, then: python course.py")
+    else:
+        yield Finding("Python", "ok", detail)
+
+
+def check_packages() -> Iterable[Finding]:
+    """Every package that pyproject.toml names is there; exact pins hold; the others are as tested."""
+    tested, others = _tested_versions(), []
+    for line in _project().get("dependencies", []):
+        name, pin = re.fullmatch(r"([\w.-]+)(?:==([\w.]+))?.*", line).groups()
+        found = _version(name)
+        if found is None:
+            yield Finding(name, "fault", "is not installed.", REMAKE)
+        elif pin and found != pin:
+            yield Finding(name, "fault", f"{found}; the course needs {pin}.", REMAKE)
+        elif pin:
+            yield Finding(name, "ok", f"{found}, as pinned")
+    for name, wanted in tested.items():
+        if (found := _version(name)) and found != wanted:
+            others.append(f"{name} {found} (tested: {wanted})")
+    if others:
+        yield Finding("versions", "warn", f"{len(others)} differ from what was tested: {', '.join(others)}.",
+                      "Results may differ. For the tested ones: pip install -c constraints.txt -e .")
+    else:
+        yield Finding("versions", "ok", "all packages are as tested" if tested else
+                      "not compared: constraints.txt is not there")
+
+
+def check_torch() -> Iterable[Finding]:
+    """torch and torchvision can be imported and compute; device and threads."""
+    try:
+        import torch
+        import torchvision
+        result = float((torch.ones(4, 4) @ torch.ones(4, 4)).sum())
+        torchvision.ops.nms(torch.tensor([[0.0, 0.0, 1.0, 1.0]]), torch.ones(1), 0.5)
+    except Exception as error:
+        yield Finding("PyTorch", "fault", f"cannot be used ({_short(error)}).", _torch_remedy())
+        return
+    if result != 64:
+        yield Finding("PyTorch", "fault", f"sums 64 ones times ones to {result}, not 64.", REMAKE)
+        return
+    from course_utils import runtime
+
+    device = runtime.best_device()
+    name = f" ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else ""
+    yield Finding("PyTorch", "ok", f"{torch.__version__} computes on {device.type}{name}")
+    cores = runtime.physical_cores()
+    yield Finding("threads", "ok", f"{torch.get_num_threads()} threads, {cores} physical cores, "
+                                   f"{os.cpu_count()} logical ones")
+
+
+def check_jupyterlab() -> Iterable[Finding]:
+    """JupyterLab and the kernel can be imported."""
+    import ipykernel
+    import jupyterlab
+
+    yield Finding("JupyterLab", "ok", f"{jupyterlab.__version__}, ipykernel {ipykernel.__version__}")
+
+
+def check_int8() -> Iterable[Finding]:
+    """The engines that run quantized modules."""
+    import torch
+
+    engines = [name for name in torch.backends.quantized.supported_engines if name != "none"]
+    if engines:
+        yield Finding("int8", "ok", f"engines: {', '.join(engines)}")
+    else:
+        yield Finding("int8", "warn", "this build of PyTorch has no engine for quantized modules.",
+                      "The lessons on int8 need a build for x86-64 or 64-bit ARM; the others run.")
+
+
+def check_bf16() -> Iterable[Finding]:
+    """Whether bfloat16 is fast here, or only correct."""
+    import torch
+
+    from course_utils import runtime
+
+    if not hasattr(torch.cpu, "get_capabilities"):
+        yield Finding("bf16", "ok", "unknown: this PyTorch does not tell")
+    elif runtime.has_fast_bf16():
+        yield Finding("bf16", "ok", f"in hardware ({torch.backends.cpu.get_cpu_capability()})")
+    else:
+        yield Finding("bf16", "ok", "not in hardware: right results, but no gain in speed on this CPU")
+
+
+def check_compiler() -> Iterable[Finding]:
+    """A C++ compiler, which torch.compile needs on the CPU."""
+    names = [os.environ.get("CXX", ""), "c++", "g++", "clang++", "cl"]
+    found = next((name for name in names if name and shutil.which(name)), None)
+    yield Finding("C++ compiler", "ok", Path(found).name if found else
+                  "none; only torch.compile on the CPU needs one")
+
+
+def check_memory() -> Iterable[Finding]:
+    """Free memory against what the largest lesson takes."""
+    import psutil
+
+    free = psutil.virtual_memory().available / 1e9
+    status, remedy = ("ok", "") if free >= 4 else ("warn", "Close other programs before a lesson.")
+    yield Finding("memory", status, f"{free:.1f} GB free; a lesson takes up to 4 GB", remedy)
+
+
+def check_disk() -> Iterable[Finding]:
+    """Free space where the course lies."""
+    free = shutil.disk_usage(ROOT).free / 1e9
+    status = "ok" if free >= 1 else "warn" if free >= 0.2 else "fault"
+    remedy = "" if status == "ok" else "Free at least 1 GB on the disk of the course."
+    yield Finding("disk", status, f"{free:.1f} GB free", remedy)
+
+
+def check_data() -> Iterable[Finding]:
+    """The data sets, against their checksums."""
+    from course_utils import data
+
+    problems = data.verify()
+    for problem in problems:
+        yield Finding("data", "fault", f"{problem.message}.", problem.remedy)
+    if not problems:
+        yield Finding("data", "ok", "every file is there, with the right checksum")
+
+
+def check_browser() -> Iterable[Finding]:
+    """A browser that can be driven without a window; only the tests of the slides need it."""
+    found = find_browser()
+    if found:
+        yield Finding("browser", "ok", found.stem)
+    else:
+        yield Finding("browser", "warn", "no Chromium, Chrome or Edge: the tests of the slides cannot run.",
+                      "Install one of them; learners can do without.")
+
+
+def find_browser() -> Path | None:
+    """Path of an installed Chromium, Chrome or Edge; None when there is none."""
+    paths = [shutil.which(name) for name in BROWSERS]
+    folders = {"{ProgramFiles}": os.environ.get("ProgramFiles", ""),
+               "{ProgramFiles(x86)}": os.environ.get("ProgramFiles(x86)", "")}
+    for file in BROWSER_FILES:
+        for mark, folder in folders.items():
+            file = file.replace(mark, folder)
+        paths.append(file if Path(file).is_file() else None)
+    return next((Path(path) for path in paths if path), None)
+
+
+def _project() -> dict:
+    """The [project] table of pyproject.toml; {} when the repository is not there."""
+    import tomllib
+
+    path = ROOT / "pyproject.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8"))["project"] if path.is_file() else {}
+
+
+def _tested_versions() -> dict[str, str]:
+    path = ROOT / "constraints.txt"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return dict(line.split("==") for line in lines if "==" in line and not line.startswith("#"))
+
+
+def _version(name: str) -> str | None:
+    """Installed version without a local label such as +cpu; None when it is not installed."""
+    try:
+        return version(name).partition("+")[0]
+    except PackageNotFoundError:
+        return None
+
+
+def _torch_remedy() -> str:
+    if sys.platform == "win32":
+        return f"Install the Microsoft Visual C++ Redistributable (x64), restart; if that fails: {REMAKE}"
+    return REMAKE
+
+
+def _short(error: Exception) -> str:
+    """Kind and first line of an exception."""
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+def _anonymous(text: str) -> str:
+    """Take out what would tell who the user is: the course's and the home folder, and user names in paths."""
+    for folder, mark in ((ROOT, "<course>"), (Path(sys.prefix), "<environment>"), (Path.home(), "<home>")):
+        for spelling in {str(folder), folder.as_posix(), str(folder).replace("\\", "\\\\")}:
+            text = text.replace(spelling, mark) if len(spelling) > 1 else text
+    return re.sub(r"(?i)((?:/home|/users|[a-z]:\\+users)[/\\]+)[^/\\\s'\"]+", r"\1<user>", text)
+
+
+EXAMINATIONS: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
+    ("Python", check_python), ("packages", check_packages), ("PyTorch", check_torch),
+    ("JupyterLab", check_jupyterlab), ("int8", check_int8), ("bf16", check_bf16),
+    ("C++ compiler", check_compiler), ("memory", check_memory), ("disk", check_disk), ("data", check_data),
+    ("browser", check_browser),
+]

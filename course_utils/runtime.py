@@ -1,0 +1,109 @@
+"""Where a lesson runs and how strictly: device, threads, seeds, and the switches of the tests.
+
+Environment variables, read here and nowhere else in the library:
+
+- ``COURSE_QUICK=1``: a smoke run. Little data, few steps, one round; claims are recorded, not judged.
+- ``COURSE_STRICT=1``: a claim on structure or accuracy that fails raises. The tests set it.
+- ``COURSE_JUDGE_SPEED=1``: claims on speed are judged too. Only the bench sets it, alone on the machine.
+- ``COURSE_THREADS``: upper bound for the threads of training.
+- ``COURSE_LEDGER``: the folder of the ledger.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import torch
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _flag(name: str) -> bool:
+    return os.environ.get(name, "") not in ("", "0")
+
+
+def quick() -> bool:
+    """True in a smoke run (``COURSE_QUICK``)."""
+    return _flag("COURSE_QUICK")
+
+
+def strict() -> bool:
+    """True when a claim that fails must raise (``COURSE_STRICT``)."""
+    return _flag("COURSE_STRICT")
+
+
+def judge_speed() -> bool:
+    """True when claims on speed are judged (``COURSE_JUDGE_SPEED``)."""
+    return _flag("COURSE_JUDGE_SPEED")
+
+
+def ledger_folder() -> Path:
+    """Folder of the ledger's rows: ``COURSE_LEDGER``, else ``workspace/ledger`` of the course."""
+    return Path(os.environ.get("COURSE_LEDGER") or ROOT / "workspace" / "ledger")
+
+
+def best_device() -> torch.device:
+    """CUDA when PyTorch can use it, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def physical_cores() -> int:
+    """Cores without hyper-threading; at least 1, and 1 where the system does not say."""
+    return psutil.cpu_count(logical=False) or 1
+
+
+def training_threads() -> int:
+    """Threads for training: the physical cores, at most ``COURSE_THREADS`` where that is set."""
+    bound = os.environ.get("COURSE_THREADS")
+    return max(1, min(physical_cores(), int(bound))) if bound else physical_cores()
+
+
+@contextmanager
+def threads(n: int) -> Iterator[None]:
+    """Run a block with `n` torch threads.
+
+    Raises:
+        ValueError: n below 1.
+    Restores: the number of threads, also after an exception.
+    """
+    if n < 1:
+        raise ValueError(f"threads must be 1 or more, got {n}")
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def seed_all(seed: int) -> None:
+    """Seed Python's and torch's generators (every device)."""
+    random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def has_fast_bf16(device: torch.device | str = "cpu") -> bool:
+    """True when `device` multiplies bfloat16 matrices in hardware.
+
+    On a CPU that means AVX-512 BF16, AMX, or the ARM BF16 extension, as torch reports them; on CUDA,
+    torch's own answer without emulation.
+    """
+    if torch.device(device).type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    has = torch.cpu.get_capabilities()
+    return any(has.get(name) for name in ("avx512_bf16", "amx_bf16", "arm_bf16", "bf16"))
+
+
+def describe(device: torch.device | str | None = None) -> str:
+    """One line for the top of a measurement: device, threads of this process, versions."""
+    device = torch.device(device) if device else best_device()
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine() or "CPU"
+    n = torch.get_num_threads()
+    return (f"{device.type} ({name}), {n} thread{'s' * (n > 1)} on {physical_cores()} cores, "
+            f"torch {torch.__version__}, {platform.system()}")

@@ -1,0 +1,254 @@
+"""What a check must do with right, wrong and broken answers: each rule lists the faults that it sees."""
+
+import ast
+import copy
+import doctest
+import functools
+import inspect
+import io
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+
+import _lesson_rules as rules
+import _names
+import numpy as np
+import torch
+
+from course_utils.checks import _core
+
+EXAMPLE_FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+LEAST_WRONG, LEAST_ODD = 3, 2
+
+
+@dataclass
+class Exercise:
+    """An exercise taken out of its lesson: the check, the untouched stub, the lesson's own solution."""
+
+    name: str
+    check: object
+    stub: object
+    solution: object
+
+
+def load(nb, name):
+    """Build one `Exercise` from a lesson, with the imports of the setup cells and nothing else around it.
+
+    Raises:
+        NameError and the like: the stub's or the solution's cell needs more than the imports.
+    """
+    space = {"__name__": "lesson"}
+    for _, cell in rules.numbered(nb, kind="code", tag="setup"):
+        imports = [
+            node for node in _names.parse(cell.source).body if isinstance(node, (ast.Import, ast.ImportFrom))
+        ]
+        exec(compile(ast.Module(imports, []), "setup cell", "exec"), space)
+    exercise = next(e for e in rules.exercises(nb) if e.name == name)
+    for number in (exercise.stub, exercise.solution):
+        exec(compile(nb.cells[number - 1].source, f"cell {number}", "exec"), space)
+    return Exercise(name, getattr(space["check"], name), space[name], space[f"{name}_solution"])
+
+
+def stub_is_not_done(exercise):
+    """The untouched stub is neither passed nor blamed."""
+    status = exercise.check(exercise.stub).status
+    return [] if status == "not done yet" else [f"the untouched stub is {status!r}, expected 'not done yet'"]
+
+
+def accepts(exercise, odd):
+    """The lesson's solution passes, and so do unusual answers that are right."""
+    faults = (
+        [] if len(odd) >= LEAST_ODD else [f"{len(odd)} odd but right answers, expected {LEAST_ODD} or more"]
+    )
+    for label, answer in [("the solution", exercise.solution), *_labelled(odd)]:
+        verdict = exercise.check(answer)
+        if verdict.status != "passed":
+            faults.append(f"{label} is right, but the check says: {verdict}")
+        faults += [
+            f"{label} does not give what the stub's example shows: {text}"
+            for text in example_failures(exercise, answer)
+        ]
+    return faults
+
+
+def rejects(exercise, wrong):
+    """Wrong answers run, look right, pass the shown example, and are told their own mistake."""
+    faults = (
+        [] if len(wrong) >= LEAST_WRONG else [f"{len(wrong)} wrong answers, expected {LEAST_WRONG} or more"]
+    )
+    hints = dict.fromkeys(_common_hints(exercise), "an answer that is nonsense")
+    for label, answer in _labelled(wrong):
+        watched = _Watched(answer, exercise.solution)
+        verdict = exercise.check(watched)
+        faults += [f"{label} {complaint}" for complaint in watched.complaints]
+        if verdict.status != "not yet":
+            faults.append(f"{label} is wrong, but the check says: {verdict}")
+        elif not verdict.hint:
+            faults.append(f"{label} gets no hint")
+        elif verdict.hint in hints:
+            faults.append(f"{label} gets the hint of {hints[verdict.hint]}: {verdict.hint}")
+        hints.setdefault(verdict.hint, label)
+        faults += [
+            f"{label} does not pass the stub's example, so the learner would see it: {text}"
+            for text in example_failures(exercise, answer)
+        ]
+    return faults
+
+
+def survives(exercise):
+    """Broken answers get an explanation, never an exception, a traceback or a pass."""
+    faults = []
+    for label, answer, edited in _broken(exercise.solution):
+        try:
+            with redirect_stdout(io.StringIO()):
+                verdict = exercise.check(answer)
+        except BaseException as error:  # a check that lets SystemExit through would end the kernel
+            faults.append(f"an answer that {label}: the check raised {type(error).__name__}: {error}")
+            continue
+        if edited is not None and not edited:
+            continue  # nothing it was given can be edited
+        if verdict.status != "not yet":
+            faults.append(f"an answer that {label}: the check says {verdict.status!r}, expected 'not yet'")
+        elif not verdict.message:
+            faults.append(f"an answer that {label} gets no message")
+        if "Traceback (most recent" in str(verdict) or 'File "' in str(verdict):
+            faults.append(f"an answer that {label} gets a traceback")
+    return faults
+
+
+def example_failures(exercise, answer):
+    """Run the `>>>` example of the stub's docstring, if there is one, with `answer` in the stub's place.
+
+    A number counts as the same whatever type holds it: 0.0 for np.float64(0.0).
+    """
+    space = {"torch": torch, "np": np, **getattr(exercise.solution, "__globals__", {}), exercise.name: answer}
+    faults = []
+    for example in doctest.DocTestParser().get_examples(inspect.getdoc(exercise.stub) or ""):
+        try:
+            if not example.want:
+                exec(example.source, space)
+                continue
+            got = eval(example.source.strip(), space)
+        except Exception as error:
+            faults.append(f"{example.source.strip()} raised {type(error).__name__}: {error}")
+            continue
+        if not _as_shown(example.want, got):
+            faults.append(f"{example.source.strip()} gave {got!r}, the example shows {example.want.strip()}")
+    return faults
+
+
+def _as_shown(want, got):
+    if doctest.OutputChecker().check_output(want, f"{got!r}\n", EXAMPLE_FLAGS):
+        return True
+    try:
+        expected = eval(want, {"tensor": torch.tensor, "array": np.array, "torch": torch, "np": np})
+    except Exception:  # the example abbreviates what it shows
+        return False
+    return _core.same(expected, got, rtol=1e-4, atol=1e-12)
+
+
+def _labelled(answers):
+    return [(f"{getattr(a, '__name__', 'answer')} (number {i})", a) for i, a in enumerate(answers, start=1)]
+
+
+class _Watched:
+    """An answer that notes when it raises, or returns another type or shape than the solution does."""
+
+    def __init__(self, answer, solution):
+        functools.update_wrapper(self, answer)
+        self.answer, self.solution, self.complaints = answer, solution, []
+
+    def __call__(self, *args, **kwargs):
+        expected = self.solution(*copy.deepcopy(args), **copy.deepcopy(kwargs))
+        try:
+            got = self.answer(*args, **kwargs)
+        except Exception as error:
+            self._complain(f"raises {type(error).__name__}: {error}; a wrong answer that counts runs")
+            raise
+        if _look(got) != _look(expected):
+            self._complain(f"returns {_look(got)} where the solution returns {_look(expected)}")
+        return got
+
+    def _complain(self, text):
+        if text not in self.complaints:
+            self.complaints.append(text)
+
+
+def _look(value):
+    if isinstance(value, (torch.Tensor, np.ndarray)):
+        return f"an array of shape {tuple(value.shape)}" if tuple(value.shape) else "a number"
+    if isinstance(value, bool):
+        return "a bool"
+    return "a number" if isinstance(value, (int, float, np.number)) else f"a {type(value).__name__}"
+
+
+def _common_hints(exercise):
+    """Hints that are given for nonsense: they explain nothing about a particular mistake."""
+    nonsense = [
+        lambda *a, **k: None,
+        lambda *a, **k: -12345.678,
+        lambda *a, **k: "a text",
+        lambda *a, **k: torch.full((3,), -7.25),
+        lambda *a, **k: {-99},
+    ]
+    return {exercise.check(answer).hint for answer in nonsense}
+
+
+def _broken(solution):
+    """List (what the answer does, the answer, list that tells whether it edited something or None)."""
+
+    def raises(error):
+        def answer(*args, **kwargs):
+            raise error
+
+        return answer
+
+    def too_many(a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r):
+        return a
+
+    edited = []
+
+    def edits(*args, **kwargs):
+        result = solution(*copy.deepcopy(args), **copy.deepcopy(kwargs))
+        edited.extend(arg for arg in args if _edit(arg))
+        return result
+
+    return [
+        ("returns None", lambda *a, **k: None, None),
+        ("prints instead of returning", lambda *a, **k: print(solution(*a, **k)), None),
+        ("returns a text", lambda *a, **k: "forty-two", None),
+        ("returns an object of no use", lambda *a, **k: object(), None),
+        ("returns nan", lambda *a, **k: float("nan"), None),
+        ("returns an empty tensor", lambda *a, **k: torch.tensor([]), None),
+        ("returns an empty list", lambda *a, **k: [], None),
+        ("returns a nested list of unequal rows", lambda *a, **k: [[1.0], [2.0, 3.0]], None),
+        ("raises ValueError", raises(ValueError("no such thing")), None),
+        ("raises an error without a text", raises(KeyError()), None),
+        (
+            "uses an operation that torch lacks",
+            raises(NotImplementedError("'add' not implemented for 'Half'")),
+            None,
+        ),
+        ("calls sys.exit", raises(SystemExit(1)), None),
+        ("takes another number of arguments", too_many, None),
+        ("is not a function", 42, None),
+        ("is None", None, None),
+        ("edits its input", edits, edited),
+    ]
+
+
+def _edit(value):
+    """Change `value` in place; False when it cannot be changed."""
+    if isinstance(value, torch.Tensor) and value.numel():
+        with torch.no_grad():
+            value.copy_(~value if value.dtype == torch.bool else value + 1)
+        return True
+    if isinstance(value, np.ndarray) and value.size:
+        value[...] = value + 1
+        return True
+    if isinstance(value, list):
+        value.append(None)
+        return True
+    if isinstance(value, dict):
+        value["added by the answer"] = None
+        return True
+    return False

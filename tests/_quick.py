@@ -1,0 +1,97 @@
+"""Runs a lesson in ways that nobody plans for: cells twice, shuffled, killed half-way, without solutions."""
+
+import copy
+import os
+import random
+
+import _lesson_rules as rules
+import nbformat
+
+from tools import _lessons
+
+CELL_SECONDS = 120
+OFFLINE = _lessons.ROOT / "tests" / "offline"
+KILL = "import os\nos.kill(os.getpid(), 9)"  # on Windows, too, this ends the process at once
+
+
+def environment(folder):
+    """Changes to a kernel's environment: quick mode, one thread, network off, a ledger of its own."""
+    path = os.pathsep.join(filter(None, [str(OFFLINE), os.environ.get("PYTHONPATH", "")]))
+    return {
+        "COURSE_QUICK": "1",
+        "COURSE_STRICT": None,
+        "COURSE_JUDGE_SPEED": None,
+        "COURSE_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "COURSE_LEDGER": str(folder / "ledger"),
+        "MPLBACKEND": None,
+        "PYTHONPATH": path,
+    }
+
+
+def run(nb, cells, folder, *, title):
+    """Run (what it is, source) one after the other in one fresh kernel; gives the outputs of each.
+
+    Raises:
+        AssertionError: a cell failed; says which, in whose words, and why.
+    """
+    made = [nbformat.v4.new_code_cell(source) for _, source in cells]
+    trial = nbformat.v4.new_notebook(cells=made, metadata=copy.deepcopy(nb.metadata))
+    try:
+        done = _lessons.execute(
+            trial, folder=folder, env=environment(folder), timeout=CELL_SECONDS, lesson=title
+        )
+    except _lessons.CellFailed as failed:
+        what = cells[failed.number - 1][0]
+        raise AssertionError(f"{title}, {what}: {failed.error}\n{failed.traceback}") from None
+    return [cell.outputs for cell in done.cells]
+
+
+def twice_then_shuffled(nb, folder, *, title, seed=0):
+    """Run every code cell twice in a row, then all in one shuffled order, then the checks; list the faults.
+
+    The untouched stubs must still be "not done yet" at the end, and nothing may write to stderr.
+    """
+    code = [(f"cell {n}", cell.source) for n, cell in rules.numbered(nb, kind="code")]
+    checks = [(f"cell {n}", cell.source) for n, cell in rules.numbered(nb, kind="code", tag="check")]
+    shuffled = random.Random(seed).sample(code, len(code))
+    cells = (
+        [(f"{what}, run {again}", source) for what, source in code for again in ("once", "twice")]
+        + [(f"{what}, in shuffled order", source) for what, source in shuffled]
+        + [(f"{what}, the check at the end", source) for what, source in checks]
+    )
+    results = run(nb, cells, folder, title=title)
+    noisy = {source for _, source in code} - {
+        c.source for _, c in rules.numbered(nb, kind="code", tag="legacy")
+    }
+    faults = [
+        f"{what}: writes to stderr: {output.text.strip()[:200]}"
+        for (what, source), outputs in zip(cells, results, strict=True)
+        for output in outputs
+        if output.get("name") == "stderr" and source in noisy and not rules.PROGRESS_BAR.search(output.text)
+    ]
+    for (what, _), outputs in list(zip(cells, results, strict=True))[len(cells) - len(checks) :]:
+        said = " ".join(rules.output_text(output) for output in outputs)
+        if "not done yet" not in said.lower() or "passed" in said.lower():
+            faults.append(f"{what}: expected 'Not done yet', got {said[:200]!r}")
+    return faults
+
+
+def killed_then_without_solutions(nb, folder, *, title):
+    """Kill a kernel after half of the cells, then run all but the solutions in a fresh one."""
+    code = [(f"cell {n}", cell.source) for n, cell in rules.numbered(nb, kind="code")]
+    kept = [
+        (f"cell {n}, without solutions", cell.source)
+        for n, cell in rules.numbered(nb, kind="code")
+        if "solution" not in rules.tags(cell)
+    ]
+    try:
+        run(nb, [*code[: len(code) // 2], ("the kill", KILL)], folder, title=title)
+    except AssertionError as ended:
+        if "the kill" not in str(ended):
+            raise
+    else:
+        return [f"{title}: the kernel was not killed, so nothing was tried"]
+    run(nb, kept, folder, title=title)
+    return []

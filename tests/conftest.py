@@ -1,0 +1,36 @@
+"""What holds for every test: imports work, the network is off, no switch of the course leaks in."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SWITCHES = ("COURSE_QUICK", "COURSE_STRICT", "COURSE_JUDGE_SPEED")
+
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+if "sitecustomize" not in sys.modules or not hasattr(sys.modules["sitecustomize"], "NetworkOff"):
+    runpy.run_path(
+        str(ROOT / "tests" / "offline" / "sitecustomize.py")
+    )  # pytest was not started by course.py
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: starts kernels or browsers; runs after the fast tests")
+    config.addinivalue_line("markers", "gpu: needs a CUDA device")
+
+
+def pytest_collection_modifyitems(items):
+    """Put the fast tests first, then the slow ones, then the notebooks; inside a group nothing moves."""
+    items.sort(key=lambda item: (item.path.suffix == ".ipynb", item.get_closest_marker("slow") is not None))
+
+
+@pytest.fixture(autouse=True)
+def neutral_environment(monkeypatch, tmp_path):
+    """No switch of the course is set, the ledger is a folder of this test's own, figures need no window."""
+    for name in SWITCHES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COURSE_LEDGER", str(tmp_path / "ledger"))
+    monkeypatch.setenv("MPLBACKEND", "Agg")

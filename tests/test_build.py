@@ -1,0 +1,244 @@
+"""From lesson to published notebook: the same bytes every time, and nothing of this machine in them."""
+
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tools import _compact, _lessons, build
+
+LESSON = '''\
+# ---
+# jupyter:
+#   course:
+#     title: A fixture
+#     seconds: 2
+# ---
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# # A fixture
+
+# %% tags=["setup"]
+import os
+import sys
+import tempfile
+import traceback
+
+from tqdm import tqdm
+
+# %%
+for _ in tqdm(range(30)):
+    pass
+print("first")
+print("second", file=sys.stderr)
+print("third")
+
+# %%
+print(os.getcwd(), tempfile.gettempdir(), os.path.expanduser("~"), sys.prefix)
+print(os.environ["COURSE_LEDGER"])
+object()
+
+# %% tags=["solution", "hide-cell"]
+def answer_solution():
+    return 42
+
+# %%
+{name: os.environ.get(name) for name in ("COURSE_STRICT", "COURSE_THREADS", "COURSE_QUICK")}
+'''
+
+
+@pytest.fixture
+def lesson(tmp_path):
+    path = tmp_path / "lessons" / "05_fixture.py"
+    path.parent.mkdir()
+    path.write_text(LESSON, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def main(lesson, monkeypatch):
+    """`build.main` over the fixture alone."""
+    monkeypatch.setattr(_lessons, "select", lambda names: [lesson])
+    return build.main
+
+
+def with_outputs(*outputs):
+    cell = nbformat.v4.new_code_cell("1", outputs=list(outputs), execution_count=1)
+    return nbformat.v4.new_notebook(cells=[cell])
+
+
+def stream(text, name="stdout"):
+    return nbformat.v4.new_output("stream", name=name, text=text)
+
+
+def test_two_builds_give_the_same_bytes_and_hold_nothing_of_this_machine(lesson, tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_QUICK", "1")
+    build.build(lesson)
+    first = _lessons.published(lesson).read_bytes()
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    monkeypatch.setenv("COLUMNS", "200")
+    build.build(lesson)
+    assert _lessons.published(lesson).read_bytes() == first
+    for place in (tmp_path, Path.home(), Path(sys.prefix)):
+        assert str(place).encode() not in first
+    cells = _lessons.read_published(_lessons.published(lesson)).cells
+    bar, paths, settings = cells[2].outputs, cells[3].outputs, cells[5].outputs
+    assert [(out.name, out.text.splitlines()) for out in bar] == [
+        ("stderr", ["100%|██████████| 30/30", "second"]), ("stdout", ["first", "third"])]
+    assert paths[0].text.replace("\\", "/") == ". <tmp> ~ <python>\n<course>/records/ledger\n"
+    assert paths[1].data["text/plain"] == "<object at 0x...>"
+    assert settings[0].data["text/plain"] == ("{'COURSE_STRICT': '1', 'COURSE_THREADS': '1', "
+                                              "'COURSE_QUICK': None}")
+
+
+def test_a_built_notebook_is_valid_and_in_step(lesson):
+    assert build.faults(lesson) == ["notebooks/05_fixture.ipynb is missing"]
+    built = build.build(lesson)
+    nb = _lessons.read_published(built.path)
+    nbformat.validate(nb)
+    assert build.faults(lesson) == []
+    assert nb.cells[4].metadata["jupyter"] == {"source_hidden": True}
+    assert built.seconds > 0 and built.peak_bytes > 10_000_000 and built.slow_cells == ()
+    assert list(built.path.parent.iterdir()) == [built.path]
+
+
+@pytest.mark.parametrize(("old", "new", "said"), [
+    ("return 42", "return 43", "cell 5 differs"),
+    ("# # A fixture", "# # Another title", "cell 1 differs"),
+    ("# %%\n{name", "# %%\n1\n\n# %%\n{name", "cell 6 differs"),
+    ('tags=["setup"]', 'tags=["setup", "tour"]', "tags, slide types"),
+    ("seconds: 2", "seconds: 3", "front matter"),
+])
+def test_a_change_of_the_lesson_puts_the_notebook_out_of_step(lesson, old, new, said):
+    _lessons.write(executed(_lessons.read(lesson)), _lessons.published(lesson))
+    assert build.faults(lesson) == []
+    lesson.write_text(LESSON.replace(old, new), encoding="utf-8")
+    assert said in "\n".join(build.faults(lesson))
+
+
+def executed(nb):
+    """Number the cells as a run would, without one."""
+    for count, cell in enumerate((cell for cell in nb.cells if cell.cell_type == "code"), start=1):
+        cell.execution_count = count
+    return nb
+
+
+@pytest.mark.parametrize("spoil", ["order", "error", "not run"])
+def test_a_notebook_run_badly_is_out_of_step(lesson, spoil):
+    nb = executed(_lessons.read(lesson))
+    if spoil == "error":
+        nb.cells[2].outputs = [nbformat.v4.new_output("error", ename="E", evalue="", traceback=[])]
+    else:
+        nb.cells[2].execution_count = 7 if spoil == "order" else None
+    _lessons.write(nb, _lessons.published(lesson))
+    assert "cell 3" in "\n".join(build.faults(lesson))
+
+
+def test_a_failing_cell_is_told_with_its_source_line_and_the_old_notebook_stays(lesson, main, capsys):
+    path = _lessons.published(lesson)
+    _lessons.write(executed(_lessons.read(lesson)), path)
+    old = path.read_bytes()
+    lesson.write_text(LESSON.replace('print("third")', 'print("third")\n1 / 0'), encoding="utf-8")
+    line = lesson.read_text(encoding="utf-8").splitlines().index("1 / 0") + 1
+    assert main([]) == 1
+    said = capsys.readouterr().out
+    assert f"lessons/05_fixture.py:{line}: cell 3 failed: ZeroDivisionError" in said
+    assert f"> {line:4} | 1 / 0" in said
+    assert path.read_bytes() == old
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_only_a_changed_lesson_is_run(lesson, main, monkeypatch, capsys):
+    ran = []
+    monkeypatch.setattr(build, "_try", lambda lesson, bar: ran.append(lesson) or ("built", True))
+    _lessons.write(executed(_lessons.read(lesson)), _lessons.published(lesson))
+    assert main([]) == 0 and ran == []
+    assert "nothing to run" in capsys.readouterr().out
+    assert main(["--all"]) == 0 and main(["5"]) == 0
+    assert ran == [lesson, lesson]
+    lesson.write_text(LESSON.replace("return 42", "return 43"), encoding="utf-8")
+    assert main([]) == 0 and len(ran) == 3
+
+
+def test_new_tags_are_taken_over_without_a_run(lesson, main, monkeypatch):
+    monkeypatch.setattr(build, "_try", lambda lesson, bar: pytest.fail("it was run"))
+    nb = executed(_lessons.read(lesson))
+    nb.cells[2].outputs = [stream("kept\n")]
+    _lessons.write(nb, _lessons.published(lesson))
+    lesson.write_text(LESSON.replace('tags=["setup"]', 'tags=["setup", "tour"]'), encoding="utf-8")
+    assert main([]) == 0
+    assert build.faults(lesson) == []
+    fresh = _lessons.read_published(_lessons.published(lesson))
+    assert fresh.cells[1].metadata["tags"] == ["setup", "tour"]
+    assert fresh.cells[2].outputs[0].text == "kept\n"
+
+
+def test_two_lessons_at_a_time_give_what_one_at_a_time_gives(lesson, monkeypatch):
+    other = lesson.with_name("06_other.py")
+    other.write_text(LESSON, encoding="utf-8")
+    monkeypatch.setattr(_lessons, "select", lambda names: [lesson, other])
+    assert build.main(["-j", "2"]) == 0
+    together = [_lessons.published(path).read_bytes() for path in (lesson, other)]
+    assert build.main(["--all"]) == 0
+    assert [_lessons.published(path).read_bytes() for path in (lesson, other)] == together
+
+
+@pytest.mark.parametrize(("text", "shown"), [
+    ("plain\ntext\n", "plain\ntext\n"),
+    ("\r  0%|  |\r 50%|# |\r100%|##|\n", "100%|##|\n"),
+    ("\r  0%\r100%\r     \rdone\n", "done\n"),
+    ("long line\rlo\n", "long line\n"),
+    ("windows\r\nends\r\n", "windows\nends\n"),
+    ("\router 0\n\rinner 0\rinner 9\x1b[A\router 1\n\n", "outer 1\ninner 9\n"),
+])
+def test_only_the_last_frame_of_a_bar_is_kept(text, shown):
+    assert _compact.last_frames(text) == shown
+
+
+def test_streams_are_merged_whatever_their_chunks(tmp_path):
+    image = nbformat.v4.new_output("display_data", data={"image/png": "aGk="})
+    whole = with_outputs(stream("bar\n", "stderr"), stream("ab\nc\n"), image, stream("d\n"))
+    chunks = with_outputs(stream("a"), stream("b\n"), stream("bar\n", "stderr"), stream("c\n"), image,
+                          stream("d\n"))
+    assert (_compact.compact(chunks, root=tmp_path).cells[0].outputs == whole.cells[0].outputs
+            == _compact.compact(whole, root=tmp_path).cells[0].outputs)
+
+
+def test_widgets_and_empty_outputs_are_dropped(tmp_path):
+    widget = nbformat.v4.new_output("display_data", data={
+        "application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "HBox()"})
+    nb = with_outputs(widget, stream("\n"), stream("kept\n"))
+    nb.metadata["widgets"] = {"state": {}}
+    bare = _compact.compact(_compact.compact(nb, root=tmp_path), root=tmp_path)
+    assert [out.text for out in bare.cells[0].outputs] == ["\nkept\n"]
+    assert "widgets" not in bare.metadata and "widgets" in nb.metadata
+
+
+@pytest.mark.parametrize(("text", "shown"), [
+    ("File '{root}/course_utils/data.py'", "File '<course>/course_utils/data.py'"),
+    ("{root}", "<course>"),
+    ("{root}x and https://example.org{root}", "{root}x and https://example.org{root}"),
+    ("{tmp}/ipykernel_12/3456.py:3: UserWarning", "<cell>:3: UserWarning"),
+    ("<f at 0x7f2a0c1b2d30>, colour 0x00ff00", "<f at 0x...>, colour 0x00ff00"),
+])
+def test_paths_and_addresses_are_scrubbed(tmp_path, monkeypatch, text, shown):
+    root, tmp = tmp_path / "course", tmp_path / "t"
+    monkeypatch.setattr(_compact.tempfile, "gettempdir", lambda: str(tmp))
+    fill = {"{root}": root.as_posix(), "{tmp}": tmp.as_posix()}
+    for mark, path in fill.items():
+        text, shown = text.replace(mark, path), shown.replace(mark, path)
+    error = nbformat.v4.new_output("error", ename="E", evalue=text, traceback=[text])
+    result = nbformat.v4.new_output("display_data", data={"text/plain": text, "text/html": text})
+    out = _compact.compact(with_outputs(stream(text), error, result), root=root).cells[0].outputs
+    assert [out[0].text, out[1].evalue, *out[1].traceback, *out[2].data.values()] == [shown] * 5
+
+
+@pytest.mark.parametrize("lesson_path", _lessons.select([]), ids=lambda path: path.stem)
+def test_every_notebook_is_in_step_with_its_source(lesson_path):
+    assert build.faults(lesson_path) == [], f"python course.py build {lesson_path.stem[:2]}"
+
+
+def test_no_notebook_is_left_without_a_lesson():
+    lessons = {_lessons.published(path) for path in _lessons.select([])}
+    assert set(_lessons.NOTEBOOKS.glob("*.ipynb")) <= lessons

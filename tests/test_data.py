@@ -1,0 +1,491 @@
+"""Data: what the tensors hold, and that a damaged or missing file is named and never half-loaded."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import pickle
+import re
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import urllib.error
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+
+from course_utils import _data_files, data
+
+TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
+LABEL_COUNTS = {
+    ("mnist", "train"): [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949],
+    ("mnist", "test"): [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009],
+    ("fashion_mnist", "train"): [6000] * 10,
+    ("fashion_mnist", "test"): [1000] * 10,
+}
+
+
+@pytest.fixture(autouse=True)
+def not_quick(monkeypatch):
+    """The suite may run in quick mode; these tests choose themselves."""
+    monkeypatch.delenv("COURSE_QUICK", raising=False)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A data folder of its own with the two small test files of MNIST."""
+    (tmp_path / "mnist").mkdir()
+    for file in (TEST_IMAGES, TEST_LABELS):
+        shutil.copy(data.FOLDER / "mnist" / file, tmp_path / "mnist" / file)
+    return tmp_path
+
+
+@pytest.fixture
+def no_download(monkeypatch):
+    """Any attempt to download fails the test that did not expect one."""
+    def called(*args, **kwargs):
+        raise AssertionError("a download was tried")
+    monkeypatch.setattr(_data_files, "_download", called)
+
+
+def fake_torchvision(monkeypatch, *, source=data.FOLDER / "mnist", fails=None):
+    """Replace torchvision's MNIST by one that copies `source` or raises; returns the folders it got."""
+    calls = []
+
+    class MNIST:
+        def __init__(self, root, *, download):
+            assert download
+            calls.append(Path(root))
+            if fails:
+                raise fails
+            shutil.copytree(source, Path(root, "MNIST", "raw"))
+
+    monkeypatch.setattr(torchvision.datasets, "MNIST", MNIST)
+    return calls
+
+
+# What the tensors hold
+
+
+@pytest.mark.parametrize("name, split", LABEL_COUNTS)
+def test_shapes_range_and_number_of_images_of_each_class(name, split):
+    images, labels = data.load(name, split)
+    assert images.shape == (sum(LABEL_COUNTS[name, split]), 1, 28, 28)
+    assert labels.shape == images.shape[:1]
+    assert images.dtype == torch.float32 and labels.dtype == torch.int64
+    assert images.min() == 0 and images.max() == 1
+    assert torch.bincount(labels, minlength=10).tolist() == LABEL_COUNTS[name, split]
+
+
+def test_torchvision_reads_the_same_images_in_the_same_order(tmp_path):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for path in (data.FOLDER / "mnist").glob("*.gz"):  # its reader wants all four files, and unpacked
+        (raw / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
+    to_tensor = torchvision.transforms.ToTensor()
+    theirs = torchvision.datasets.MNIST(tmp_path, train=False, transform=to_tensor)
+    images, labels = data.load("mnist", "test")
+    for i in (0, 1, 4999, 9999):
+        assert torch.equal(images[i], theirs[i][0]) and labels[i] == theirs[i][1]
+
+
+def test_train_is_the_default_split_and_n_takes_the_first():
+    images, labels = data.load("mnist", n=7)
+    everything, every_label = data.load("mnist", "train")
+    assert torch.equal(images, everything[:7]) and torch.equal(labels, every_label[:7])
+    assert not torch.equal(images, data.load("mnist", "test", n=7)[0])
+
+
+def test_callers_do_not_share_tensors():
+    first, second = data.load("mnist", "test", n=2), data.load("mnist", "test", n=2)
+    before = second[0].clone(), second[1].clone()
+    first[0].zero_(), first[1].zero_()
+    assert torch.equal(second[0], before[0]) and torch.equal(second[1], before[1])
+    again = data.load("mnist", "test", n=2)
+    assert torch.equal(again[0], before[0]) and torch.equal(again[1], before[1])
+
+
+def test_classes_are_named_as_torchvision_names_them():
+    assert data.CLASSES["fashion_mnist"] == tuple(torchvision.datasets.FashionMNIST.classes)
+    assert data.CLASSES["mnist"] == tuple(name[0] for name in torchvision.datasets.MNIST.classes)
+
+
+@pytest.mark.parametrize("n, images", [(None, 600), (5, 5), (601, 600), (10_000, 600)])
+def test_quick_mode_gives_at_most_600_images(monkeypatch, n, images):
+    monkeypatch.setenv("COURSE_QUICK", "1")
+    assert len(data.load("mnist", "test", n=n)[0]) == images
+    assert len(data.load("mnist", "test", n=n)[1]) == images
+
+
+@pytest.mark.parametrize("arguments, said", [
+    (dict(name="cifar"), "'fashion_mnist', 'mnist'"),
+    (dict(name="mnist", split="valid"), "'train', 'test'"),
+    (dict(name="mnist", n=0), "1 to 60000"),
+    (dict(name="mnist", n=-1), "1 to 60000"),
+    (dict(name="mnist", n=60_001), "1 to 60000"),
+    (dict(name="mnist", split="test", n=10_001), "1 to 10000"),
+    (dict(name="mnist", n=2.5), "whole number"),
+])
+def test_a_wrong_request_is_told_what_is_allowed(arguments, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        data.load(**arguments)
+
+
+# The loader
+
+
+def test_loader_shuffles_training_only_and_its_seed_repeats():
+    def labels(split, **options):
+        return torch.cat([y for _, y in data.loader("mnist", split, batch_size=64, n=300, **options)])
+    _, train = data.load("mnist", "train", n=300)
+    _, test = data.load("mnist", "test", n=300)
+    assert torch.equal(labels("test"), test)
+    assert not torch.equal(labels("train"), train)
+    assert torch.equal(labels("train").sort().values, train.sort().values)
+    assert torch.equal(labels("train"), labels("train", seed=0))
+    assert not torch.equal(labels("train", seed=1), labels("train", seed=0))
+    assert torch.equal(labels("train", shuffle=False), train)
+    assert not torch.equal(labels("test", shuffle=True), test)
+
+
+def test_loader_gives_batches_and_leaves_torchs_generator_alone():
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    batches = list(data.loader("mnist", "train", batch_size=40, n=100))
+    assert torch.equal(torch.rand(1), expected)
+    assert [x.shape for x, _ in batches] == [(40, 1, 28, 28), (40, 1, 28, 28), (20, 1, 28, 28)]
+    assert [y.shape for _, y in batches] == [(40,), (40,), (20,)]
+
+
+def test_loader_shuffles_anew_each_epoch():
+    batches = data.loader("mnist", "train", batch_size=300, n=300)
+    assert not torch.equal(next(iter(batches))[1], next(iter(batches))[1])
+
+
+# Damaged files
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def cut_the_trailer(path):
+    path.write_bytes(path.read_bytes()[:-4])
+
+
+def flip_a_bit(path, *, at=0.5):
+    content = bytearray(path.read_bytes())
+    content[int(len(content) * at)] ^= 1
+    path.write_bytes(content)
+
+
+def flip_a_pixel(path):
+    raw = bytearray(gzip.decompress(path.read_bytes()))
+    raw[-1] ^= 1
+    path.write_bytes(gzip.compress(raw, 1))
+
+
+def unpack(path):
+    path.write_bytes(gzip.decompress(path.read_bytes()))
+
+
+def be_a_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+def hold(name, file):
+    return lambda path: shutil.copy(data.FOLDER / name / file, path)
+
+
+DAMAGE = {
+    "truncated": (truncate, "truncated"),
+    "without its last bytes": (cut_the_trailer, "truncated"),
+    "one byte long": (lambda path: path.write_bytes(b"\x1f"), "not a gzip file"),
+    "header only": (lambda path: path.write_bytes(path.read_bytes()[:3]), "truncated"),
+    "bit flipped in the middle": (flip_a_bit, "is damaged"),
+    "bit flipped in the checksum": (lambda path: flip_a_bit(path, at=1 - 1e-9), "is damaged"),
+    "pixel changed in a good gzip": (flip_a_pixel, "checksum of its unpacked bytes differs"),
+    "empty": (lambda path: path.write_bytes(b""), "is empty"),
+    "unpacked in place": (unpack, "not a gzip file"),
+    "an error page": (lambda path: path.write_text("<html>", encoding="utf-8"), "not a gzip file"),
+    "a folder": (be_a_folder, "cannot be read"),
+    "labels for images": (hold("mnist", TEST_LABELS), f"holds the content of mnist/{TEST_LABELS}"),
+    "train labels for test images": (hold("mnist", "train-labels-idx1-ubyte.gz"),
+                                     "holds the content of mnist/train-labels-idx1-ubyte.gz"),
+    "the other data set": (hold("fashion_mnist", TEST_IMAGES),
+                           f"holds the content of fashion_mnist/{TEST_IMAGES}"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_file_is_named_with_remedy_and_left_as_it_is(folder, no_download, damage):
+    spoil, said = DAMAGE[damage]
+    path = folder / "mnist" / TEST_IMAGES
+    spoil(path)
+    before = path.read_bytes() if path.is_file() else None
+    with pytest.raises(data.DataError, match=re.escape(said)) as caught:
+        data.load("mnist", "test", n=1, folder=folder)
+    assert str(path) in str(caught.value)
+    assert f"data/mnist/{TEST_IMAGES} of the course" in caught.value.remedy
+    assert (path.read_bytes() if path.is_file() else None) == before
+
+
+def test_no_single_flipped_bit_gives_wrong_labels_or_another_exception(folder, no_download):
+    path = folder / "mnist" / TEST_LABELS
+    good, size = path.read_bytes(), path.stat().st_size
+    expected = _data_files.read(path, 10_000).tolist()
+    every_header_bit = range(10 * 8)
+    some_others = range(10 * 8, size * 8, 211)
+    harmless = 0
+    for bit in (*every_header_bit, *some_others):
+        content = bytearray(good)
+        content[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(content)
+        try:
+            assert _data_files.read(path, 10_000).tolist() == expected
+            harmless += 1
+        except data.DataError:
+            pass
+    assert 0 < harmless <= 60  # the time stamp and the like in gzip's header say nothing about the content
+
+
+def test_test_images_in_place_of_training_images(folder, no_download):
+    for part in ("images-idx3-ubyte.gz", "labels-idx1-ubyte.gz"):
+        (folder / "mnist" / f"t10k-{part}").rename(folder / "mnist" / f"train-{part}")
+    with pytest.raises(data.DataError, match=f"train-images.* holds the content of mnist/{TEST_IMAGES}"):
+        data.load("mnist", "train", n=1, folder=folder)
+
+
+def test_good_images_with_damaged_labels_are_not_half_loaded(folder, no_download):
+    flip_a_pixel(folder / "mnist" / TEST_LABELS)
+    with pytest.raises(data.DataError, match=TEST_LABELS):
+        data.load("mnist", "test", n=1, folder=folder)
+
+
+@pytest.mark.parametrize("raw", [
+    struct.pack(">4I", 0x0802, 2, 3, 3) + bytes(18),
+    struct.pack(">4I", 0x0D03, 2, 3, 3) + bytes(18),
+    struct.pack("<4I", 0x0803, 2, 3, 3) + bytes(18),
+    struct.pack(">4I", 0x0803, 3, 2, 3) + bytes(18),
+    struct.pack(">4I", 0x0803, 2, 3, 3) + bytes(17),
+    struct.pack(">4I", 0x0803, 2, 3, 3) + bytes(19),
+    b"",
+], ids=["rank", "type", "byte order", "dimensions", "too short", "too long", "nothing"])
+def test_a_wrong_idx_header_is_refused_even_when_the_checksum_agrees(raw, tmp_path):
+    good = struct.pack(">4I", 0x0803, 2, 3, 3) + bytes(range(18))
+    assert _data_files._parse(good, (2, 3, 3), tmp_path)[1, 2, 2] == 17
+    with pytest.raises(data.DataError, match="not an idx file"):
+        _data_files._parse(raw, (2, 3, 3), tmp_path)
+
+
+def test_missing_checksums_are_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(_data_files, "FOLDER", tmp_path)
+    with pytest.raises(data.DataError, match="git checkout -- data/checksums.json"):
+        data.load("mnist", "test", n=1)
+    (problem,) = data.verify()
+    assert problem.name == "checksums.json" and "git checkout" in problem.remedy
+
+
+# Verification of all files
+
+
+def test_the_courses_own_files_are_good_and_small():
+    assert data.verify() == []
+    files = list(data.FOLDER.glob("*/*idx?-ubyte.gz"))
+    assert len(files) == 8
+    assert sum(path.stat().st_size for path in files) <= 43_000_000
+
+
+def test_packed_files_hold_no_name_and_no_time():
+    for path in data.FOLDER.glob("*/*idx?-ubyte.gz"):
+        with path.open("rb") as file:
+            assert file.read(8) == b"\x1f\x8b\x08\0" + bytes(4)
+
+
+def test_verify_reports_each_bad_file_and_downloads_nothing(folder, no_download):
+    flip_a_pixel(folder / "mnist" / TEST_IMAGES)
+    problems = {problem.name: problem for problem in data.verify(folder)}
+    expected = {f"{name}/{path.name}" for name in data.CLASSES
+                for path in (data.FOLDER / name).glob("*idx?-ubyte.gz")}
+    assert set(problems) == expected - {f"mnist/{TEST_LABELS}"}
+    bad = problems.pop(f"mnist/{TEST_IMAGES}")
+    assert "checksum" in bad.message and str(folder / "mnist" / TEST_IMAGES) in bad.message
+    assert all("is missing" in problem.message and problem.remedy for problem in problems.values())
+
+
+def test_the_remedy_in_the_courses_own_folder_is_git():
+    error = data.DataError(data.FOLDER / "mnist" / TEST_IMAGES, "is empty")
+    assert f"`git checkout -- data/mnist/{TEST_IMAGES}`" in str(error)
+
+
+def test_the_error_can_be_sent_between_processes():
+    error = data.DataError(data.FOLDER / "mnist" / TEST_IMAGES, "is empty")
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is data.DataError and str(copy) == str(error) and copy.remedy == error.remedy
+
+
+# Missing files
+
+
+def test_a_missing_file_is_downloaded_verified_and_put_in_place(folder, monkeypatch, capsys):
+    small = folder / "source"
+    shutil.copytree(folder / "mnist", small)
+    monkeypatch.setattr(_data_files, "_checksums", checksums_of_the_small_files)
+    calls = fake_torchvision(monkeypatch, source=small)
+    missing = folder / "mnist" / TEST_LABELS
+    missing.unlink()
+    images = folder / "mnist" / TEST_IMAGES
+    before = images.stat().st_mtime_ns
+    got = data.load("mnist", "test", n=9, folder=folder)
+    expected = data.load("mnist", "test", n=9)
+    assert torch.equal(got[0], expected[0]) and torch.equal(got[1], expected[1])
+    assert calls[0].is_relative_to(folder) and not calls[0].exists()
+    assert sorted(path.name for path in (folder / "mnist").iterdir()) == [TEST_IMAGES, TEST_LABELS]
+    assert images.stat().st_mtime_ns == before
+    said = capsys.readouterr().out
+    assert f"{missing} is missing. Downloading MNIST" in said and "verified" in said
+
+
+def checksums_of_the_small_files():
+    every = json.loads((data.FOLDER / "checksums.json").read_text(encoding="utf-8"))
+    sums = every["sha256_of_unpacked_bytes"]["mnist"]
+    return {"mnist": {file: sums[file] for file in (TEST_IMAGES, TEST_LABELS)}}
+
+
+def test_a_fresh_folder_is_filled_by_one_download(tmp_path, monkeypatch):
+    calls = fake_torchvision(monkeypatch)
+    folder = tmp_path / "not" / "there yet"
+    for split in ("test", "train"):
+        assert len(data.load("mnist", split, n=3, folder=folder)[0]) == 3
+    assert len(calls) == 1
+    assert len(list((folder / "mnist").iterdir())) == 4
+    assert {problem.name.split("/")[0] for problem in data.verify(folder)} == {"fashion_mnist"}
+
+
+@pytest.mark.parametrize("failure", [
+    urllib.error.URLError("no route to host"), RuntimeError("no route to host"),
+    OSError("no route to host"), EOFError("no route to host"),
+], ids=lambda failure: type(failure).__name__)
+def test_without_network_the_error_says_where_and_what_to_do(folder, monkeypatch, failure):
+    fake_torchvision(monkeypatch, fails=failure)
+    missing = folder / "mnist" / TEST_LABELS
+    missing.unlink()
+    with pytest.raises(data.DataError, match="is missing, .*no route to host") as caught:
+        data.load("mnist", "test", n=1, folder=folder)
+    assert str(missing) in str(caught.value)
+    assert f"Copy data/mnist/{TEST_LABELS}" in caught.value.remedy and "network" in caught.value.remedy
+    assert [path.name for path in (folder / "mnist").iterdir()] == [TEST_IMAGES]
+
+
+def test_a_silent_network_ends_in_a_timeout_and_the_callers_own_timeout_comes_back(folder, monkeypatch):
+    class MNIST:
+        def __init__(self, root, *, download):
+            raise OSError(f"timeout was {socket.getdefaulttimeout()}")
+    monkeypatch.setattr(torchvision.datasets, "MNIST", MNIST)
+    (folder / "mnist" / TEST_LABELS).unlink()
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(77)
+    try:
+        with pytest.raises(data.DataError, match="timeout was 30"):
+            data.load("mnist", "test", n=1, folder=folder)
+        assert socket.getdefaulttimeout() == 77
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def test_torchvisions_own_download_without_network(folder, monkeypatch):
+    def refused(*args, **kwargs):
+        raise urllib.error.URLError("no network in this test")
+    monkeypatch.setattr("urllib.request.urlopen", refused)
+    (folder / "mnist" / TEST_LABELS).unlink()
+    with pytest.raises(data.DataError, match="(?s)download failed: .*no network in this test"):
+        data.load("mnist", "test", n=1, folder=folder)
+    assert [path.name for path in (folder / "mnist").iterdir()] == [TEST_IMAGES]
+
+
+@pytest.mark.parametrize("spoil, said", [
+    (flip_a_pixel, "the downloaded file is damaged: the checksum"),
+    (truncate, "download failed: .*end"),
+    (hold("fashion_mnist", TEST_LABELS), f"downloaded file holds the content of fashion_mnist/{TEST_LABELS}"),
+], ids=["changed", "truncated", "swapped"])
+def test_a_bad_download_is_not_put_in_place(folder, monkeypatch, spoil, said):
+    shutil.copytree(folder / "mnist", folder / "source")
+    spoil(folder / "source" / TEST_LABELS)
+    fake_torchvision(monkeypatch, source=folder / "source")
+    (folder / "mnist" / TEST_LABELS).unlink()
+    (folder / "mnist" / "train-images-idx3-ubyte.gz").write_bytes(b"there")
+    (folder / "mnist" / "train-labels-idx1-ubyte.gz").write_bytes(b"there")
+    with pytest.raises(data.DataError, match=said):
+        data.load("mnist", "test", n=1, folder=folder)
+    assert not (folder / "mnist" / TEST_LABELS).exists()
+    assert not list((folder / "mnist").glob(".download-*"))
+
+
+def test_on_windows_a_file_that_another_process_has_placed_and_reads_is_kept(folder, monkeypatch):
+    def refused(new, target):
+        raise PermissionError("in use")
+    monkeypatch.setattr(os, "replace", refused)
+    new, target = folder / "new.gz", folder / "mnist" / TEST_LABELS
+    shutil.copy(target, new)
+    _data_files._install(new, target)
+    target.unlink()
+    with pytest.raises(PermissionError):
+        _data_files._install(new, target)
+
+
+TWO_AT_ONCE = """
+import shutil, sys, time
+from pathlib import Path
+import torchvision
+
+from course_utils import data
+
+folder, me, other = Path(sys.argv[1]), *(Path(sys.argv[1], mark) for mark in sys.argv[2:])
+
+def wait_for(mark):
+    end = time.monotonic() + 60
+    while not mark.exists():
+        assert time.monotonic() < end, "the other process did not come"
+        time.sleep(0.001)
+
+class MNIST:
+    def __init__(self, root, *, download):
+        me.with_suffix(".downloading").touch()
+        wait_for(other.with_suffix(".downloading"))  # both found the file missing: the worst case
+        shutil.copytree(data.FOLDER / "mnist", Path(root, "MNIST", "raw"))
+
+torchvision.datasets.MNIST = MNIST
+me.touch()
+wait_for(other)
+images, labels = data.load("mnist", "test", folder=folder)
+print(images.sum(dtype=__import__("torch").float64).item(), labels.sum().item())
+"""
+
+
+def test_two_processes_at_once_on_an_empty_folder_both_get_good_data(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(data.FOLDER.parent), "OMP_NUM_THREADS": "1"}
+    pair = [subprocess.Popen([sys.executable, "-c", TWO_AT_ONCE, tmp_path, *marks], env=environment,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            for marks in (("a", "b"), ("b", "a"))]
+    results = [process.communicate(timeout=120) for process in pair]
+    images, labels = data.load("mnist", "test")
+    expected = f"{images.sum(dtype=torch.float64).item()} {labels.sum().item()}"
+    for out, err in results:
+        assert out.splitlines()[-1:] == [expected], err
+    assert sorted(path.name for path in (tmp_path / "mnist").iterdir()) == sorted(
+        path.name for path in (data.FOLDER / "mnist").glob("*.gz"))
+
+
+def test_loading_writes_nothing(folder):
+    def listing():
+        return sorted((path, path.stat().st_mtime_ns) for path in folder.rglob("*"))
+    before = listing()
+    data.load("mnist", "test", folder=folder)
+    assert listing() == before

@@ -1,0 +1,31 @@
+"""Tables and quantities as a reader sees them."""
+
+import pytest
+
+from course_utils.tables import Table, si
+
+
+@pytest.mark.parametrize(("value", "text"), [
+    (0, "0 B"), (1, "1.00 B"), (999, "999 B"), (1066440, "1.07 MB"), (999_960, "1.00 MB"), (999_400, "999 kB"),
+    (2.5e-13, "0.25 pB"), (3.7e-12, "3.70 pB"), (-1500, "-1.50 kB"), (83_720, "83.7 kB"), (2e15, "2000 TB")])
+def test_si(value, text):
+    assert si(value, "B") == text
+
+
+def test_a_table_lines_up_in_a_terminal():
+    table = Table(["name", "n"], [["a", 1], ["longer", 1000]], caption="what it is")
+    assert repr(table).splitlines() == ["what it is", "name       n", "------  ----", "a          1", "longer  1000"]
+
+
+def test_a_table_escapes_its_cells():
+    html = Table(["<a>"], [["<script>"]], caption="x & y")._repr_html_()
+    assert "<script>" not in html and "&lt;script&gt;" in html and "x &amp; y" in html
+
+
+def test_a_table_without_rows_shows_its_columns():
+    assert repr(Table(["a", "b"], [])).splitlines()[0] == "a  b"
+
+
+def test_a_row_of_another_length_is_refused():
+    with pytest.raises(ValueError, match="1 cells under 2 columns"):
+        Table(["a", "b"], [[1]])

@@ -1,0 +1,129 @@
+"""Timer and compare: what they measure, what they refuse, and that the peak is that of known allocations."""
+
+import pytest
+import torch
+
+from course_utils import runtime, timing
+
+
+def test_peak_equals_a_known_allocation():
+    kept = []
+    assert timing.peak_bytes(lambda: kept.append(torch.zeros(250_000)), device="cpu") == 1_000_000
+
+
+def test_peak_counts_what_lives_at_the_same_time():
+    def one_after_the_other():
+        for _ in range(3):
+            torch.zeros(250_000)
+
+    def together():
+        return [torch.zeros(250_000) for _ in range(3)]
+
+    assert timing.peak_bytes(one_after_the_other, device="cpu") == 1_000_000
+    assert timing.peak_bytes(together, device="cpu") == 3_000_000
+
+
+def test_peak_starts_from_zero_and_does_not_see_older_blocks():
+    before = [torch.zeros(1_000_000)]
+
+    def free_then_allocate():
+        before.clear()
+        return torch.zeros(250_000)
+
+    assert timing.peak_bytes(free_then_allocate, device="cpu") == 1_000_000
+    assert timing.peak_bytes(lambda: None, device="cpu") == 0
+
+
+def test_timer_reports_seconds_of_its_block_only():
+    with timing.Timer(device="cpu") as timer:
+        sum(range(10_000))
+    assert 0 < timer.seconds < 60
+    assert timer.peak_bytes is None
+    assert "cpu" in repr(timer)
+
+
+def test_timer_stops_when_the_block_raises():
+    timer = timing.Timer(device="cpu", memory=True)
+    with pytest.raises(KeyError), timer:
+        raise KeyError("inside")
+    assert timer.seconds > 0 and timer.peak_bytes is not None
+    timer.start().stop()  # and can be used again
+
+
+def test_timer_refuses_the_wrong_order():
+    timer = timing.Timer(device="cpu")
+    with pytest.raises(RuntimeError, match="call start"):
+        timer.stop()
+    timer.start()
+    with pytest.raises(RuntimeError, match="call stop"):
+        timer.start()
+
+
+def test_comparison_is_paired_by_round():
+    # A machine that slows down threefold in the middle: medians of each side alone would mix the halves.
+    comparison = timing.Comparison({"slow": [2.0, 2.0, 6.0, 6.0], "fast": [1.0, 1.0, 3.0, 3.0]}, 1, "cpu")
+    assert comparison.baseline == "slow"
+    assert comparison.ratio("fast") == 2.0
+    assert comparison.ratio_quartiles("fast") == (2.0, 2.0)
+    assert comparison.median_ms("slow") == 4000.0
+    assert comparison.iqr_ms("slow") == 4000.0
+    assert "2.00×" in repr(comparison) and "4 interleaved rounds" in repr(comparison)
+
+
+def test_comparison_names_an_unknown_candidate():
+    comparison = timing.Comparison({"a": [1.0]}, 1, "cpu")
+    with pytest.raises(KeyError, match="there are a"):
+        comparison.ratio("b")
+
+
+def test_compare_takes_turns_and_rotates(monkeypatch):
+    order = []
+
+    class Timed:
+        def __init__(self, stmt, globals, num_threads):
+            self.name = globals["fn"]()
+
+        def timeit(self, n):
+            order.append(self.name)
+            return type("Sample", (), {"median": 1.0})()
+
+    monkeypatch.setattr(timing.benchmark, "Timer", Timed)
+    timing.compare({"a": lambda: "a", "b": lambda: "b", "c": lambda: "c"}, rounds=3, device="cpu")
+    assert "".join(order[-9:]) == "abcbcacab"
+
+
+def test_compare_tells_twice_the_work_apart():
+    x = torch.randn(200, 200)
+
+    def work(times):
+        for _ in range(times):
+            x @ x
+
+    comparison = timing.compare({"four": lambda: work(4), "one": lambda: work(1)}, rounds=9, device="cpu")
+    # Four times the work: seen 3.6 to 4.2 while the other core was busy. The bounds only tell it from 1 and from 0.25.
+    assert 2 < comparison.ratio("one") < 8
+
+
+def test_compare_restores_threads_also_after_a_failure():
+    before = torch.get_num_threads()
+    with pytest.raises(ZeroDivisionError):
+        timing.compare({"bad": lambda: 1 / 0}, n_threads=before + 1, device="cpu")
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(("candidates", "rounds"), [({}, 3), ({"a": lambda: None}, 0)])
+def test_compare_refuses(candidates, rounds):
+    with pytest.raises(ValueError):
+        timing.compare(candidates, rounds=rounds, device="cpu")
+
+
+def test_a_quick_run_takes_one_round(monkeypatch):
+    monkeypatch.setenv("COURSE_QUICK", "1")
+    comparison = timing.compare({"a": lambda: None}, rounds=9, device="cpu")
+    assert len(comparison.samples["a"]) == 1
+    assert comparison.iqr_ms("a") == 0
+
+
+def test_threads_refuses_none():
+    with pytest.raises(ValueError, match="1 or more"), runtime.threads(0):
+        pass

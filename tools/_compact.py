@@ -1,0 +1,118 @@
+"""Makes the outputs of a notebook small, and the same whenever and wherever it was run."""
+
+import copy
+import re
+import sys
+import tempfile
+from itertools import groupby
+from pathlib import Path
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+CELL_FILE = re.compile(r"<tmp>[\\/]ipykernel_\d+[\\/]\d+\.py")
+ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,16}\b")
+KEPT_METADATA = ("course", "kernelspec", "language_info")
+
+
+def compact(nb, *, root, folder=None):
+    """Copy a notebook with outputs that hold nothing of the run or the machine.
+
+    Neighbouring streams are merged, stderr first (their order is a race); of a progress bar its last
+    frame is kept; widgets and empty outputs are dropped; paths of this machine and addresses of
+    objects are replaced; metadata of the run is dropped.
+
+    Args:
+        nb: an executed notebook; left as it was.
+        root: the repository; becomes "<course>" in outputs.
+        folder: the folder in which the kernel ran; becomes ".".
+    Returns:
+        NotebookNode.
+    """
+    nb = copy.deepcopy(nb)
+    places = _places(root, folder)
+    nb.metadata = type(nb.metadata)({k: v for k, v in nb.metadata.items() if k in KEPT_METADATA})
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            outputs = [_clean(out, places) for out in _merge_streams(cell.outputs)]
+            cell.outputs = [out for out in outputs if _says_something(out)]
+    return nb
+
+
+def _places(root, folder):
+    """Pair every way of writing a path of this machine with what stands for it, longest first."""
+    named = {Path(tempfile.gettempdir()): "<tmp>", Path.home(): "~", Path(sys.prefix): "<python>",
+             Path(sys.base_prefix): "<python>", Path(root): "<course>"}
+    if folder is not None:
+        named[Path(folder)] = "."
+    spelled = {}
+    for path, name in named.items():
+        for form in (path, path.resolve()):
+            if len(form.parts) > 1:  # "/" alone would match everywhere
+                text = str(form)
+                spelled |= {text: name, text.replace("\\", "\\\\"): name, form.as_posix(): name}
+    ends = r"(?![\w-])"  # "/tmp" is not the start of "/tmpfile"
+    flags = re.IGNORECASE if sys.platform == "win32" else re.NOFLAG
+    return [(re.compile(r"(?<![\w.:-])" + re.escape(text) + ends, flags), name)
+            for text, name in sorted(spelled.items(), key=lambda pair: -len(pair[0]))]
+
+
+def scrub(text, places):
+    """Replace the paths of this machine, and what differs between two runs, in a text."""
+    for pattern, name in places:
+        text = pattern.sub(lambda _, name=name: name, text)
+    return ADDRESS.sub("at 0x...", CELL_FILE.sub("<cell>", text))
+
+
+def _merge_streams(outputs):
+    merged = []
+    for is_stream, group in groupby(outputs, key=lambda out: out.output_type == "stream"):
+        group = list(group)
+        if not is_stream:
+            merged += group
+            continue
+        for name in ("stderr", "stdout"):
+            parts = [out for out in group if out.name == name]
+            if parts:
+                first = copy.deepcopy(parts[0])
+                first.text = last_frames("".join(out.text for out in parts))
+                merged.append(first)
+    return merged
+
+
+def last_frames(text):
+    """Give the text that a terminal would show at the end: what carriage returns wrote over is gone."""
+    if "\r" not in text:
+        return text
+    lines, row, column = [""], 0, 0
+    for piece in re.findall(r"\x1b\[A|[\r\n]|[^\r\n\x1b]+|\x1b(?:\[[0-9;]*[A-Za-z])?", text):
+        if piece == "\n":
+            row, column = row + 1, 0
+            lines += [""] * (row == len(lines))
+        elif piece == "\x1b[A":  # how a nested bar goes back to the bar above
+            row = max(row - 1, 0)
+        elif piece == "\r":
+            column = 0
+        else:
+            line = lines[row].ljust(column)
+            lines[row] = line[:column] + piece + line[column + len(piece):]
+            column += len(piece)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _clean(output, places):
+    if output.output_type == "stream":
+        output.text = scrub(output.text, places)
+    elif output.output_type == "error":
+        output.evalue = scrub(output.evalue, places)
+        output.traceback = [scrub(line, places) for line in output.traceback]
+    else:
+        for kind, value in output.data.items():
+            if isinstance(value, str) and (kind.startswith("text/") or kind == "image/svg+xml"):
+                output.data[kind] = scrub(value, places)
+    output.pop("transient", None)
+    return output
+
+
+def _says_something(output):
+    if output.output_type == "stream":
+        return bool(output.text.strip())
+    return output.output_type == "error" or bool(output.data) and WIDGET not in output.data

@@ -1,0 +1,116 @@
+"""Looks at a deck of slides in a browser that is already installed, and names its faults."""
+
+import os
+import shutil
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge",
+         "microsoft-edge", "microsoft-edge-stable")
+PLACES = {
+    "darwin": ("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+               "/Applications/Chromium.app/Contents/MacOS/Chromium",
+               "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge"),
+    "win32": (r"Google\Chrome\Application\chrome.exe", r"Microsoft\Edge\Application\msedge.exe"),
+}
+MEASURE = Path(__file__).resolve().parent / "slides_template" / "measure.js"
+SIZE = {"width": 1280, "height": 720}
+LOCAL = ("file:", "data:", "blob:", "about:")
+
+
+class NoBrowser(Exception):
+    """No Chromium, Chrome or Edge was found, so nothing was looked at."""
+
+
+def find_browser():
+    """Give the path of an installed Chromium, Chrome or Edge as text, or None.
+
+    The environment variable COURSE_BROWSER, when set, names the one to use.
+    """
+    chosen = os.environ.get("COURSE_BROWSER")
+    if chosen:
+        return chosen if Path(chosen).is_file() else None
+    for name in NAMES:
+        if found := shutil.which(name):
+            return found
+    bases = [Path(os.environ[name]) for name in ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")
+             if os.environ.get(name)] if sys.platform == "win32" else [Path("/")]
+    for place in PLACES.get(sys.platform, ()):
+        for base in bases:
+            if (base / place).is_file():
+                return str(base / place)
+    return None
+
+
+@contextmanager
+def browser():
+    """Open a headless browser; yields a page of 1280 x 720 pixels that cannot reach the network.
+
+    Raises:
+        NoBrowser: none is installed; the message says what to do.
+    """
+    path = find_browser()
+    if path is None:
+        raise NoBrowser("no browser. Install Chromium, Chrome or Edge, or name one in COURSE_BROWSER.")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        program = play.chromium.launch(executable_path=path)
+        try:
+            yield program.new_context(viewport=SIZE, offline=True).new_page()
+        finally:
+            program.close()
+
+
+def check(page, deck, *, shots=None):
+    """Open a deck and show every slide with all its fragments.
+
+    Args:
+        page: from `browser`.
+        deck: path of the HTML file.
+        shots: folder for a PNG of each slide, or None.
+    Returns:
+        list of str, one a fault: something that does not fit or is too small to read, a request that
+        left the machine or failed, a formula not rendered, an image without alt text, an empty slide,
+        an error of a script. Empty = no fault.
+    """
+    faults, watchers = [], _watch(page)
+    with watchers as seen:
+        page.goto(Path(deck).resolve().as_uri())
+        try:
+            page.wait_for_function("window.deckReady === true", timeout=30_000)
+        except Exception as late:
+            return [*seen, f"the deck did not start: {str(late).splitlines()[0]}"]
+        page.evaluate(MEASURE.read_text(encoding="utf-8"))
+        for number in range(1, page.evaluate("deck.count()") + 1):
+            page.evaluate("n => deck.show(n)", number)
+            faults += [f"slide {number}: {fault}" for fault in page.evaluate("deck.faults()")]
+            if shots:
+                Path(shots).mkdir(parents=True, exist_ok=True)
+                page.screenshot(path=str(Path(shots) / f"{number:02}.png"))
+        return [*seen, *faults]
+
+
+@contextmanager
+def _watch(page):
+    """Collect what a deck asks for and complains of; a request that fails here is a fault too."""
+    seen = []
+
+    def requested(request):
+        if not request.url.startswith(LOCAL):
+            seen.append(f"asks the network for {request.url}")
+
+    def failed(request):
+        if request.url.startswith("file:"):
+            seen.append(f"a file is missing: {Path(request.url).name}")
+
+    listeners = {"request": requested, "requestfailed": failed,
+                 "pageerror": lambda error: seen.append(f"error of a script: {error}")}
+    for event, listener in listeners.items():
+        page.on(event, listener)
+    try:
+        yield seen
+    finally:
+        for event, listener in listeners.items():
+            page.remove_listener(event, listener)

@@ -1,0 +1,130 @@
+"""Runs the cells of a notebook in a fresh kernel, one after the other; needs nbclient and no extra."""
+
+import asyncio
+import copy
+import os
+import re
+import threading
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+import psutil
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+
+ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+CELL_TIMEOUT_S = 600
+QUIET = ["--IPKernelApp.log_level=ERROR"]  # the kernel warns of its own transport at every start
+
+
+@dataclass(frozen=True)
+class CellRun:
+    """A code cell that has been run: its number among all cells (from 1), wall seconds, and the
+    kernel process's largest resident memory seen so far in bytes (sampled 20 times a second)."""
+
+    number: int
+    cell: NotebookNode
+    seconds: float
+    peak_bytes: int
+
+
+class CellFailed(Exception):
+    """A cell raised, ran out of time or lost its kernel.
+
+    Attributes: lesson (title or name), number (from 1, all cells counted), line (from 1, within
+    the cell), source (of the cell), error (one line), traceback (text without colours), notebook
+    (what was run so far, the failing cell with its error).
+    """
+
+    def __init__(self, lesson, number, line, notebook, error, traceback):
+        super().__init__(f"{lesson}, cell {number}, line {line} of the cell: {error}")
+        self.lesson, self.number, self.line = lesson, number, line
+        self.notebook, self.source = notebook, notebook.cells[number - 1].source
+        self.error, self.traceback = error, traceback
+
+
+def execute(nb, *, folder, env=None, on_cell=None, timeout=CELL_TIMEOUT_S, lesson=None):
+    """Run every code cell of a copy of `nb` in a fresh kernel of this very Python.
+
+    Args:
+        nb: the notebook; left as it was.
+        folder: working directory of the kernel; must exist.
+        env: changes to the environment of the kernel, name -> text; None as a value removes a name.
+        on_cell: called with a `CellRun` after each code cell.
+        timeout: seconds that one cell may take.
+        lesson: what to call the notebook in an error; default its title.
+    Returns:
+        NotebookNode: the copy with outputs and execution counts.
+    Raises:
+        CellFailed: at the first cell that fails; cells below are not run.
+    """
+    nb = copy.deepcopy(nb)
+    lesson = lesson or nb.metadata.get("course", {}).get("title", "the notebook")
+    client = NotebookClient(nb, timeout=timeout, kernel_name="python3", record_timing=False,
+                            store_widget_state=False, extra_arguments=QUIET,
+                            resources={"metadata": {"path": str(folder)}})
+    # A loop of its own, closed at the end: works in any thread. Windows' default loop does not suit zmq.
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        runner.run(_run_all(client, env, lesson, on_cell))
+    return nb
+
+
+async def _run_all(client, env, lesson, on_cell):
+    async with client.async_setup_kernel(env=_environment(env)):
+        with _peak_memory(client) as peak:
+            for number, cell in enumerate(client.nb.cells, start=1):
+                if cell.cell_type != "code":
+                    continue
+                start = time.perf_counter()
+                await _run_cell(client, cell, number, lesson)
+                if on_cell:
+                    on_cell(CellRun(number, cell, time.perf_counter() - start, peak()))
+
+
+def _environment(changes):
+    merged = {**os.environ, **(changes or {})}
+    return {name: value for name, value in merged.items() if value is not None}
+
+
+async def _run_cell(client, cell, number, lesson):
+    try:
+        await client.async_execute_cell(cell, number - 1)
+    except CellExecutionError as caught:
+        text = ANSI.sub("", caught.traceback)
+        error = f"{caught.ename}: {caught.evalue}".strip()
+        raise CellFailed(lesson, number, _failing_line(text, cell), client.nb, error, text) from None
+    except (CellTimeoutError, DeadKernelError) as caught:
+        error = str(caught).strip().splitlines()[0]
+        raise CellFailed(lesson, number, 1, client.nb, error, str(caught)) from None
+
+
+def _failing_line(traceback, cell):
+    """Give the line of this cell in which the error started; frames of other cells do not count."""
+    found = re.search(rf"Cell In\[{cell.execution_count}\], line (\d+)", traceback)
+    return int(found.group(1)) if found else 1
+
+
+@contextmanager
+def _peak_memory(client):
+    """Sample the kernel's resident memory in a thread; yields a function that gives the peak in bytes."""
+    process = psutil.Process(client.km.provisioner.pid)
+    peak, done = [0], threading.Event()
+
+    def sample():
+        with suppress(psutil.Error):  # the kernel may have gone; then the last value stands
+            peak[0] = max(peak[0], process.memory_info().rss)
+        return peak[0]
+
+    def watch():
+        while not done.wait(0.05):
+            sample()
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield sample
+    finally:
+        done.set()
+        thread.join()

@@ -1,0 +1,83 @@
+"""Open the lessons in JupyterLab, on your own copies in workspace/."""
+
+import argparse
+import os
+import sys
+
+import course
+from course_utils import doctor
+from tools import _workspace
+
+NOTEBOOKS = course.ROOT / "notebooks"
+WORKSPACE = course.ROOT / "workspace"
+FIRST = "00_start_here.ipynb"
+FATAL = ("Python", "PyTorch", "JupyterLab")  # without these no lesson opens; with other faults some do
+
+
+def main(argv):
+    """Examine the machine, fill the workspace, start JupyterLab; returns its exit status."""
+    parser = argparse.ArgumentParser(prog="course.py open", description=__doc__)
+    parser.add_argument("--no-open", action="store_true", help="print the address, open no browser")
+    parser.add_argument("--port", type=int, help="port of JupyterLab (default: 8888, or the next free one)")
+    options = parser.parse_args(argv)
+    if not examine():
+        return 1
+    try:
+        prepare_workspace()
+    except OSError as error:
+        course.say(f"The folder {WORKSPACE} cannot be filled: {error.strerror}.\n"
+                   "What to do: see to it that this folder can be written and the disk is not full.")
+        return 1
+    browser = has_display() and not options.no_open
+    course.say(f"Starting JupyterLab in {WORKSPACE}. Ctrl-C ends it. "
+               + ("The address, should no browser open:" if browser else "Open this address in a browser:"))
+    return course.hand_over(command(browser=browser, port=options.port), environment())
+
+
+def examine():
+    """Print the doctor's faults and a summary; False when one of them lets no lesson open."""
+    findings = doctor.examine()
+    faults = [finding for finding in findings if finding.status == "fault"]
+    for fault in faults:
+        course.say(f"Fault: {fault.name}: {fault.detail} What to do: {fault.remedy}")
+    course.say(f"Doctor: {len(findings) - len(faults)} of {len(findings)} points without a fault"
+               + (". All of them: python course.py doctor" if faults else "."))
+    return not any(fault.name in FATAL for fault in faults)
+
+
+def prepare_workspace():
+    """Fill the workspace and say what a learner should know of it."""
+    if not any(NOTEBOOKS.glob("*.ipynb")):
+        course.say(f"There are no notebooks in {NOTEBOOKS}. Download the whole repository, "
+                   "or make them: python course.py build")
+    for message in _workspace.fill(NOTEBOOKS, WORKSPACE):
+        course.say(message)
+
+
+def has_display():
+    """True when a browser can be opened in front of the user."""
+    if os.environ.get("CI") or os.environ.get("SSH_CONNECTION") or os.environ.get("SSH_TTY"):
+        return False
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def command(*, browser, port=None):
+    """The command that starts JupyterLab on the workspace."""
+    page = f"/lab/tree/{FIRST}" if (WORKSPACE / FIRST).exists() else "/lab"
+    words = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={WORKSPACE}",
+             f"--LabApp.default_url={page}", "--log-level=WARN"]
+    if not browser:
+        words.append("--no-browser")
+    if port is not None:
+        words.append(f"--ServerApp.port={port}")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:  # a container; JupyterLab refuses otherwise
+        words.append("--allow-root")
+    return words
+
+
+def environment():
+    """The environment of JupyterLab: with the course's own settings (no news popup) before the user's."""
+    folders = [str(course.ROOT / "tools" / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH")]
+    return dict(os.environ, JUPYTER_CONFIG_PATH=os.pathsep.join(filter(None, folders)))

@@ -1,0 +1,118 @@
+"""Make slides from the published notebooks: one offline file a lesson, with speaker notes (key S)."""
+
+import argparse
+import copy
+import shutil
+import sys
+from pathlib import Path
+
+from tools import _deck, _lessons
+
+REQUIRES = ("dev",)
+SLIDES = _lessons.ROOT / "build" / "slides"
+LINES_ABOVE_A_FIGURE = 3
+HERE = Path(__file__).resolve().parent
+
+
+def main(argv):
+    """Write build/slides/NN_topic.html for the lessons asked for; with --check, look for faults too."""
+    parser = argparse.ArgumentParser(prog="course.py slides", description=__doc__)
+    parser.add_argument("lessons", nargs="*", metavar="NN", help="lessons, for example 01 (default: all)")
+    parser.add_argument("--check", action="store_true", help="open every deck in a browser, list its faults")
+    parser.add_argument("--shots", action="store_true", help="save pictures in build/slides/shots")
+    args = parser.parse_args(argv)
+    decks = []
+    for lesson in _lessons.select(args.lessons):
+        notebook = _lessons.published(lesson)
+        if not notebook.exists():
+            print(f"{lesson.stem}: no notebook yet. Make it with: python course.py build {lesson.stem[:2]}")
+            return 1
+        nb = _lessons.read_published(notebook)
+        if _lessons.sources(nb) != _lessons.sources(_lessons.read(lesson)):
+            print(f"{lesson.stem}: the notebook is older than the lesson; these are slides of the notebook. "
+                  f"Mend it with: python course.py build {lesson.stem[:2]}")
+        decks.append(write(nb, SLIDES / f"{lesson.stem}.html"))
+        print(f"{decks[-1].relative_to(_lessons.ROOT).as_posix()}")
+    return _report(decks, SLIDES / "shots" if args.shots else None) if args.check or args.shots else 0
+
+
+def write(nb, path):
+    """Write the deck of a notebook and, beside it, the assets that it loads.
+
+    Args:
+        nb: a notebook with outputs, as published; left as it was.
+        path: where the deck goes; its stem begins with the number of the lesson.
+    Returns:
+        Path of the deck.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    copy_assets(path.parent / "assets")
+    path.write_text(render(nb, path.stem), encoding="utf-8", newline="\n")
+    return path
+
+
+def copy_assets(folder):
+    """Copy reveal.js, MathJax and the style sheets into `folder`; files already there are replaced."""
+    from pygments.formatters import HtmlFormatter
+
+    shutil.copytree(HERE / "assets", folder, dirs_exist_ok=True)
+    shutil.copyfile(HERE / "slides_template" / "deck.css", folder / "deck.css")
+    colours = HtmlFormatter(style="default").get_style_defs(".highlight")
+    (folder / "code.css").write_text(colours + "\n", encoding="utf-8", newline="\n")
+
+
+def render(nb, stem):
+    """Turn a notebook into the text of a deck.
+
+    Args:
+        nb: a notebook with outputs; its metadata holds the front matter under "course".
+        stem: name of the lesson, "01_energy"; what stands before the first "_" is the number shown.
+    Returns:
+        str: HTML that loads only files under assets/ beside it.
+    """
+    from nbconvert import SlidesExporter
+
+    exporter = SlidesExporter(template_name="slides_template", extra_template_basedirs=[str(HERE)])
+    exporter.exclude_anchor_links = True
+    title = nb.metadata.get("course", {}).get("title", stem)
+    deck = {"number": stem.split("_")[0], "title": title}
+    html, _ = exporter.from_notebook_node(_presentable(nb), resources={"deck": deck})
+    return html
+
+
+def _presentable(nb):
+    """Copy a notebook for the screen: no solutions, no skipped cells, no progress bars, and no code that
+    is folded or too long to stand above its figure."""
+    deck = copy.deepcopy(nb)
+    deck.cells = [cell for cell in deck.cells if "solution" not in cell.metadata.get("tags", [])
+                  and cell.metadata.get("slideshow", {}).get("slide_type") != "skip"]
+    for cell in deck.cells:
+        if cell.cell_type != "code":
+            continue
+        cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
+        draws = any("image/png" in out.get("data", {}) for out in cell.outputs)
+        long = len(cell.source.splitlines()) > LINES_ABOVE_A_FIGURE
+        if cell.metadata.get("jupyter", {}).get("source_hidden") or (draws and long):
+            cell.metadata["transient"] = {"remove_source": True}
+    return deck
+
+
+def _report(decks, shots):
+    try:
+        with _deck.browser() as page:
+            faults = [f"{deck.stem}: {fault}" for deck in decks
+                      for fault in _deck.check(page, deck, shots=shots / deck.stem if shots else None)]
+    except _deck.NoBrowser as missing:
+        print(f"Not run: {missing}")
+        return 1
+    for fault in faults:
+        print(fault)
+    if shots:
+        print(f"A picture of each slide is in {shots.relative_to(_lessons.ROOT).as_posix()}")
+    print(f"{len(decks)} decks, {len(faults)} faults")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

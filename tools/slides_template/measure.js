@@ -1,0 +1,90 @@
+// Runs inside a deck: shows slide n with everything open, and names what is wrong with it.
+window.deck = (() => {
+  const WIDTH = 1280, BOTTOM = 720 - 40, SLACK = 2, SMALLEST_TEXT = 18, SMALLEST_SCALE = 0.75;
+  const slides = () => Reveal.getSlides();
+  let current = null;
+
+  function show(n) {
+    current = slides()[n - 1];
+    const at = Reveal.getIndices(current);
+    Reveal.slide(at.h, at.v);
+    current.querySelectorAll('.fragment').forEach(e => e.classList.add('visible'));
+    current.querySelectorAll('details').forEach(e => { e.open = true; });
+  }
+
+  const words = e => {
+    const text = (e.textContent || '').replace(/\s+/g, ' ').trim();
+    return `<${e.tagName.toLowerCase()}> "${text.slice(0, 40)}"`;
+  };
+  const ignored = e => e.closest('aside.notes, mjx-assistive-mml, svg, style, script');
+  const NO_ALT = 'No description has been provided for this image';  // what nbconvert fills in
+
+  function overflow(e) {
+    const box = e.getBoundingClientRect(), style = getComputedStyle(e);
+    if (!box.width || !box.height) return null;
+    const inline = !e.clientWidth, page = e.classList.contains('page');
+    if (!inline && style.overflowX !== 'visible' && e.scrollWidth > e.clientWidth + SLACK)
+      return `too wide by ${e.scrollWidth - e.clientWidth} px (hidden in a scroll box)`;
+    if (!inline && style.overflowY !== 'visible' && e.scrollHeight > e.clientHeight + SLACK)
+      return `too tall by ${e.scrollHeight - e.clientHeight} px (hidden in a scroll box)`;
+    const right = inline ? box.right : Math.max(box.right, box.left + e.scrollWidth);
+    const bottom = inline ? box.bottom : Math.max(box.bottom, box.top + e.scrollHeight);
+    if (right > WIDTH + SLACK) return `too wide by ${Math.round(right - WIDTH)} px`;
+    if (box.left < -SLACK || box.top < -SLACK) return 'off the left or top edge';
+    if (!page && bottom > BOTTOM + SLACK) return `too tall by ${Math.round(bottom - BOTTOM)} px`;
+    return null;
+  }
+
+  // Of nested elements that overflow only the innermost is named, and of those too far down the last.
+  function overflowing() {
+    const found = [...current.querySelectorAll('*')].filter(e => !ignored(e) && !e.matches('pre *'))
+      .map(e => [e, overflow(e)]).filter(([, fault]) => fault);
+    const inner = found.filter(([e]) => !found.some(([other]) => other !== e && e.contains(other)));
+    const low = inner.filter(([, fault]) => /^too tall by \d+ px$/.test(fault)).slice(0, -1);
+    return inner.filter(pair => !low.includes(pair)).map(([e, fault]) => `${words(e)} is ${fault}`);
+  }
+
+  function texts() {
+    const walker = document.createTreeWalker(current, NodeFilter.SHOW_TEXT), found = [];
+    while (walker.nextNode()) {
+      const parent = walker.currentNode.parentElement;
+      if (walker.currentNode.data.trim() && !ignored(parent) && parent.getClientRects().length)
+        found.push([walker.currentNode.data, parent]);
+    }
+    return found;
+  }
+
+  function formulas() {
+    const errors = [...current.querySelectorAll('mjx-container [data-mml-node="merror"]')]
+      .map(e => `formula not rendered: ${e.getAttribute('data-mjx-error') || e.textContent}`);
+    const raw = texts().filter(([data, e]) => !e.closest('pre, code')
+      && /\$[^\s$][^$]*\$|\\\(.*\\\)|\\\[.*\\\]/s.test(data));
+    return [...errors, ...raw.map(([data]) => `formula not rendered: ${data.trim().slice(0, 60)}`)];
+  }
+
+  function images() {
+    return [...current.querySelectorAll('img')].filter(e => !ignored(e)).flatMap(e => [
+      ...(e.alt.trim() && e.alt !== NO_ALT ? [] : ['an image without alt text']),
+      ...(e.naturalHeight && e.height / e.naturalHeight < SMALLEST_SCALE
+        ? [`a figure shrunk to ${Math.round(100 * e.height / e.naturalHeight)} %: its text is too small`] : []),
+      ...(e.naturalWidth ? [] : [`an image that does not load: ${e.src.slice(0, 80)}`]),
+    ]);
+  }
+
+  function small() {
+    const found = texts().filter(([, e]) => !e.closest('sup, sub')
+      && parseFloat(getComputedStyle(e).fontSize) < SMALLEST_TEXT);
+    return found.slice(0, 1).map(([data, e]) =>
+      `text of ${getComputedStyle(e).fontSize} is too small: "${data.trim().slice(0, 40)}"`);
+  }
+
+  function empty() {
+    return texts().length || current.querySelector('img, mjx-container, svg') ? [] : ['nothing is on it'];
+  }
+
+  return {
+    count: () => slides().length,
+    show,
+    faults: () => [...overflowing(), ...formulas(), ...images(), ...small(), ...empty()],
+  };
+})();

@@ -1,0 +1,131 @@
+"""Run every test: units, checks, lessons, and every notebook in full (arguments go to pytest)."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+REQUIRES = ("dev",)
+
+ROOT = Path(__file__).resolve().parent.parent
+ELSEWHERE = ROOT / "build" / "elsewhere"
+MOST_PROCESSES = 4  # a lesson may take 4 GB
+CELL_SECONDS = 300
+TAKES_A_VALUE = {
+    "-k",
+    "-m",
+    "-n",
+    "-p",
+    "-W",
+    "-o",
+    "-c",
+    "-r",
+    "--deselect",
+    "--ignore",
+    "--junitxml",
+    "--maxfail",
+    "--durations",
+    "--dist",
+}
+
+
+def main(argv: list[str]) -> int:
+    """Run pytest once over tests and notebooks, or over the paths in `argv`; gives pytest's exit status."""
+    _copy_notebooks()
+    with tempfile.TemporaryDirectory(prefix="course-tests-", ignore_cleanup_errors=True) as folder:
+        command = [sys.executable, "-m", "pytest", *_options(), *_arguments(argv)]
+        return subprocess.run(command, cwd=ROOT, env=_environment(Path(folder))).returncode
+
+
+def _copy_notebooks():
+    """Fill build/elsewhere: a notebook that leans on its own folder fails there."""
+    shutil.rmtree(ELSEWHERE, ignore_errors=True)
+    ELSEWHERE.mkdir(parents=True, exist_ok=True)
+    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+        shutil.copy2(notebook, ELSEWHERE)
+
+
+def _options():
+    return [
+        "--numprocesses",
+        str(_processes()),
+        "--dist",
+        "loadfile",
+        "--no-loadscope-reorder",
+        "--nbval-lax",
+        "--nbval-current-env",
+        "--nbval-cell-timeout",
+        str(CELL_SECONDS),
+        "-c",
+        str(ROOT / "pyproject.toml"),
+        "--rootdir",
+        str(ROOT),
+        "-ra",
+        "--durations=10",
+    ]
+
+
+def _processes():
+    """One process a physical core, with one thread each."""
+    import psutil
+
+    cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    return min(cores, MOST_PROCESSES)
+
+
+def _arguments(argv):
+    """Give the arguments for pytest: paths as it must see them, all tests when there is no path."""
+    given, any_path = [], False
+    for before, argument in zip(["", *argv], argv, strict=False):
+        path = None if argument.startswith("-") or before in TAKES_A_VALUE else _path(argument)
+        any_path = any_path or path is not None
+        given.append(path or argument)
+    return given if any_path else [*given, str(ROOT / "tests"), str(ELSEWHERE)]
+
+
+def _path(argument):
+    """Make a path absolute, and one in notebooks/ its copy; None for an argument that is no path."""
+    name, colons, test = argument.partition("::")
+    for base in (Path.cwd(), ROOT):
+        path = (base / name).resolve()
+        if name and path.exists():
+            if path.is_relative_to(ROOT / "notebooks"):
+                path = ELSEWHERE / path.relative_to(ROOT / "notebooks")
+            return f"{path}{colons}{test}"
+    return None
+
+
+def _environment(folder):
+    """Environment of pytest and of the kernels that nbval starts: strict, offline, one thread."""
+    offline = os.pathsep.join(
+        filter(None, [str(ROOT / "tests" / "offline"), os.environ.get("PYTHONPATH", "")])
+    )
+    own = {
+        name: str(folder / name.lower())
+        for name in (
+            "JUPYTER_CONFIG_DIR",
+            "JUPYTER_DATA_DIR",
+            "JUPYTER_RUNTIME_DIR",
+            "IPYTHONDIR",
+            "COURSE_LEDGER",
+            "TORCH_HOME",
+            "HF_HOME",
+        )
+    }
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("COURSE_QUICK", "COURSE_JUDGE_SPEED", "MPLBACKEND")
+    }
+    return {
+        **kept,
+        **own,
+        "PYTHONPATH": offline,
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "COURSE_THREADS": "1",
+        "COURSE_STRICT": "1",
+        "PYTHONIOENCODING": "utf-8",
+    }
