@@ -177,7 +177,7 @@ def set_up(extras):
     try:
         _setup.prepare(extras)
     except _pip.Failure as failure:
-        say(f"\nThe set-up stopped: {failure.cause}\nWhat to do: {failure.remedy}")
+        say(f"\nThe set-up stopped. {failure.cause}\nWhat to do: {failure.remedy}")
         if _setup.LOG.exists():
             say(f"Everything that happened is in {_setup.LOG}")
         return 1
@@ -219,6 +219,8 @@ def run_here(name, arguments, extras):
 
 def run_task(name, arguments):
     """Import tools/NAME.py and run its main; a package that was removed by hand is named."""
+    # PyTorch reads this once, when it is imported; its notes on profiling would land in the lessons' outputs.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     try:
         module = importlib.import_module("tools." + name)
     except ModuleNotFoundError as error:

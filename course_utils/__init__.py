@@ -6,7 +6,7 @@ import os
 __version__ = "0.1.0"
 
 # Read when torch's benchmark and profiler are first used; their lines would land in a lesson's output.
-# A CUDA compiler without a GPU is no fault here. The level is read when torch is imported: course.py sets it too.
+# A CUDA compiler without a GPU is no fault here. The first level is read when torch is imported: course.py sets it too.
 logging.getLogger("torch.utils.cpp_extension").addFilter(
     lambda record: "No CUDA runtime is found" not in record.getMessage())
 os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")

@@ -26,6 +26,7 @@ READ_32_BIT_PJ = {"SRAM": 5, "DRAM": 640}
 MAC_PJ = {
     "fp32": MUL_PJ["fp32"] + ADD_PJ["fp32"],
     "fp16": MUL_PJ["fp16"] + ADD_PJ["fp16"],
+    "fp16, fp32 sum": MUL_PJ["fp16"] + ADD_PJ["fp32"],
     "int8": MUL_PJ["int8"] + ADD_PJ["int8"],
     "int8, int32 sum": MUL_PJ["int8"] + ADD_PJ["int32"],
 }
@@ -74,7 +75,8 @@ def estimate(model: nn.Module, x: torch.Tensor, *, mac: str = "fp32", bits: int 
         mac: a key of `MAC_PJ`.
         bits: width of a stored weight.
     Raises:
-        ValueError: a batch of another size, an unknown `mac`, or bits below 1.
+        ValueError: a batch of another size, an unknown `mac`, bits below 1, or a model in which no operation is
+            counted.
     Restores: the model's mode.
     """
     if len(x) != 1:
@@ -87,5 +89,8 @@ def estimate(model: nn.Module, x: torch.Tensor, *, mac: str = "fp32", bits: int 
         macs = count_macs(model, x)
     finally:
         model.train(was_training)
+    if macs == 0:
+        raise ValueError("no matrix product or convolution was counted: the model has none, or it hides them from torch's "
+                         "flop counter, as quantized modules do. Count those from the float model")
     weights = sum(p.numel() for p in model.parameters() if p.dim() > 1)
     return Energy(macs, weights, macs * MAC_PJ[mac] / 1e3, weights * READ_32_BIT_PJ["DRAM"] * bits / 32 / 1e3)

@@ -20,9 +20,9 @@ COLOURS = {"blue": "#0072B2", "orange": "#D55E00", "green": "#009E73", "purple":
            "sky": "#56B4E9", "yellow": "#E69F00", "black": "#000000", "grey": "#767676"}
 
 _STYLE = {
-    "figure.figsize": (9.6, 4.6), "figure.dpi": 100, "savefig.dpi": 100, "figure.constrained_layout.use": True,
-    "font.size": 15, "axes.titlesize": 16, "axes.labelsize": 15, "xtick.labelsize": 13, "ytick.labelsize": 13,
-    "legend.fontsize": 13, "legend.frameon": False, "lines.linewidth": 2.5, "lines.markersize": 8,
+    "figure.figsize": (12, 4.8), "figure.dpi": 100, "savefig.dpi": 100, "figure.constrained_layout.use": True,
+    "font.size": 17, "axes.titlesize": 17, "axes.labelsize": 17, "xtick.labelsize": 15, "ytick.labelsize": 15,
+    "legend.fontsize": 15, "legend.frameon": False, "lines.linewidth": 2.5, "lines.markersize": 8,
     "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.3,
     "axes.axisbelow": True,
 }
@@ -33,7 +33,7 @@ def figure(*, columns: int = 1, rows: int = 1, size: tuple[float, float] | None 
 
     Args:
         columns, rows: panels.
-        size: inches; None = 9.6 by 4.6, which fits a slide under its title.
+        size: inches; None = 12 by 4.8, which fits a slide under its title.
     Returns:
         (figure, axes): one Axes for a single panel, else an array of them.
     """

@@ -14,6 +14,7 @@ off unless asked for.
 from __future__ import annotations
 
 import gc
+import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -187,8 +188,9 @@ def compare(candidates: Mapping[str, Callable[[], object]], *, rounds: int = 15,
     """Time functions against each other, in turn.
 
     Each candidate is called until it is warm and a sample of it is long enough to time. Then every round
-    takes one sample of each, in an order that turns from round to round, so that a clock that drifts
-    hits all candidates alike. A quick run (`runtime.quick`) takes one short round.
+    takes one sample of each, in an order that is drawn anew, so that a clock that drifts and a neighbour that
+    leaves its data in the cache hit all candidates alike. Torch's timer calls a function twice, untimed,
+    before each sample, so caches are warm. A quick run (`runtime.quick`) takes one short round.
 
     Args:
         candidates: name -> function without arguments; the first is the baseline.
@@ -209,19 +211,21 @@ def compare(candidates: Mapping[str, Callable[[], object]], *, rounds: int = 15,
     timers = {name: benchmark.Timer("fn()", globals={"fn": fn}, num_threads=n_threads)
               for name, fn in candidates.items()}
     samples: dict[str, list[float]] = {name: [] for name in names}
+    order = random.Random(0)  # its own generator: measuring must not change what a lesson draws
     with threads(n_threads):
         gc.collect()
         calls = {name: _calls_a_sample(timers[name], sample_seconds) for name in names}
-        for i in range(rounds):
-            for name in names[i % len(names):] + names[:i % len(names)]:
+        for _ in range(rounds):
+            for name in order.sample(names, len(names)):
                 samples[name].append(timers[name].timeit(calls[name]).median)
     return Comparison(samples, n_threads, device.type)
 
 
 def _calls_a_sample(timer: benchmark.Timer, seconds: float) -> int:
-    """Warm up, then find how many calls fill `seconds`."""
-    timer.timeit(1)
+    """How many calls fill `seconds`; warms up on the way."""
     n = 1
+    if seconds == 0:
+        return n
     while (took := timer.timeit(n).median * n) < seconds:
         n = max(2 * n, int(1.1 * n * seconds / max(took, 1e-9)))
     return n

@@ -17,6 +17,7 @@ TAGS = {
     "check",
     "solution",
     "hide-cell",
+    "hide-input",
     "scorecard",
     "tour",
     "remove-cell",

@@ -72,6 +72,7 @@ def stream(text, name="stdout"):
     return nbformat.v4.new_output("stream", name=name, text=text)
 
 
+@pytest.mark.slow
 def test_two_builds_give_the_same_bytes_and_hold_nothing_of_this_machine(lesson, tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_QUICK", "1")
     build.build(lesson)
@@ -92,6 +93,7 @@ def test_two_builds_give_the_same_bytes_and_hold_nothing_of_this_machine(lesson,
                                               "'COURSE_QUICK': None}")
 
 
+@pytest.mark.slow
 def test_a_built_notebook_is_valid_and_in_step(lesson):
     assert build.faults(lesson) == ["notebooks/05_fixture.ipynb is missing"]
     built = build.build(lesson)
@@ -135,6 +137,7 @@ def test_a_notebook_run_badly_is_out_of_step(lesson, spoil):
     assert "cell 3" in "\n".join(build.faults(lesson))
 
 
+@pytest.mark.slow
 def test_a_failing_cell_is_told_with_its_source_line_and_the_old_notebook_stays(lesson, main, capsys):
     path = _lessons.published(lesson)
     _lessons.write(executed(_lessons.read(lesson)), path)
@@ -174,6 +177,7 @@ def test_new_tags_are_taken_over_without_a_run(lesson, main, monkeypatch):
     assert fresh.cells[2].outputs[0].text == "kept\n"
 
 
+@pytest.mark.slow
 def test_two_lessons_at_a_time_give_what_one_at_a_time_gives(lesson, monkeypatch):
     other = lesson.with_name("06_other.py")
     other.write_text(LESSON, encoding="utf-8")

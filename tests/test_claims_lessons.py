@@ -5,9 +5,10 @@ import json
 import _course
 import _lesson_rules as rules
 import pytest
+import torch
 from _course import expect_none
 
-from course_utils import claims
+from course_utils import claims, energy, models
 
 each_lesson = pytest.mark.parametrize(
     "number", [n for n in _course.NUMBERS if _course.claims_file(n).exists()]
@@ -130,3 +131,14 @@ def test_published_scorecard_has_every_claim(number):
 
 def test_no_claims_without_a_lesson():
     assert {path.stem for path in claims.FOLDER.glob("*.toml")} <= set(_course.NUMBERS)
+
+
+def test_a_changed_measurement_fails_its_claims(monkeypatch):
+    """What a lesson records is computed: where the price of an operation changes, the claims notice."""
+    monkeypatch.setitem(energy.MAC_PJ, "fp32", energy.MAC_PJ["fp32"] * 1.01)
+    monkeypatch.setitem(energy.READ_32_BIT_PJ, "DRAM", 641)
+    bill = energy.estimate(models.LeNet300100(), torch.zeros(1, 784))
+    of_lesson = claims.read("01")
+    assert not of_lesson["lenet-fp32"].met_by(bill.compute_nj)
+    assert not of_lesson["lenet-dram"].met_by(bill.fetch_nj)
+    assert not of_lesson["lenet-dram-share"].met_by(bill.fetch_nj / bill.compute_nj)

@@ -64,6 +64,13 @@ def test_a_torch_that_cannot_be_imported_is_a_fault_with_a_remedy(monkeypatch):
     assert "Visual C++ Redistributable" in finding.remedy
 
 
+def test_without_torch_its_fault_is_told_once(monkeypatch):
+    refuse_import(monkeypatch, "torchvision")
+    findings = doctor.examine()
+    assert [finding.name for finding in findings if finding.status == "fault"] == ["PyTorch"]
+    assert {"disk", "browser"} <= {finding.name for finding in findings}
+
+
 def test_versions_are_held_against_the_pins(monkeypatch):
     versions = {"torch": "1.0", "torchvision": "0.29.1", "numpy": "2.3.0"}
     project = {"dependencies": ["torch==2.14.1", "torchvision==0.29.1", "numpy>=2", "tqdm>=4"]}

@@ -12,7 +12,8 @@ def test_the_table_is_the_published_one():
     assert energy.MUL_PJ == {"int8": 0.2, "int32": 3.1, "fp16": 1.1, "fp32": 3.7}
     assert list(energy.READ_64_BIT_PJ.values()) == [10, 20, 100, 1300, 2600]
     assert energy.READ_32_BIT_PJ == {"SRAM": 5, "DRAM": 640}
-    assert energy.MAC_PJ == pytest.approx({"fp32": 4.6, "fp16": 1.5, "int8": 0.23, "int8, int32 sum": 0.3})
+    assert energy.MAC_PJ == pytest.approx({"fp32": 4.6, "fp16": 1.5, "fp16, fp32 sum": 2.0,
+                                           "int8": 0.23, "int8, int32 sum": 0.3})
 
 
 def test_macs_of_the_lenets_by_hand():
@@ -38,6 +39,11 @@ def test_estimate_multiplies_counts_with_prices():
     assert bill.compute_nj == pytest.approx(266_200 * 0.3 / 1000)
     assert bill.fetch_nj == pytest.approx(266_200 * 640 / 4 / 1000)
     assert bill.total_nj == bill.compute_nj + bill.fetch_nj
+
+
+def test_a_model_whose_operations_are_hidden_is_not_free():
+    with pytest.raises(ValueError, match="no matrix product"):
+        energy.estimate(torch.nn.ReLU(), torch.zeros(1, 4))
 
 
 def test_estimate_leaves_the_model_as_it_was():

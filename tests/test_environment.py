@@ -33,7 +33,7 @@ def problems(text):
     return found
 
 
-def tested_versions():
+def pinned_versions():
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     return dict(line.split("==") for line in lines if not line.startswith("#"))
 
@@ -62,15 +62,15 @@ def test_the_folder_of_environment_yml_is_the_project():
 
 @pytest.mark.parametrize("requirement", REQUIREMENTS, ids=str)
 def test_every_dependency_has_a_tested_version_that_pyproject_allows(requirement):
-    version = tested_versions().get(canonicalize_name(requirement.name))
+    version = pinned_versions().get(canonicalize_name(requirement.name))
     assert version, "not in constraints.txt: run python course.py constraints"
     assert requirement.specifier.contains(version)
 
 
 def test_constraints_are_exact_sorted_and_without_local_versions():
-    names = list(tested_versions())
+    names = list(pinned_versions())
     assert names == sorted(names) and len(names) > len(REQUIREMENTS)
-    assert all(re.fullmatch(r"[\w.]+", version) for version in tested_versions().values())
+    assert all(re.fullmatch(r"[\w.]+", version) for version in pinned_versions().values())
     assert "course-utils" not in names
 
 

@@ -6,6 +6,7 @@ import textwrap
 import nbformat
 import pytest
 
+from course_utils.checks._core import Verdict
 from tools import _lessons, run
 
 HEADER = """\
@@ -144,6 +145,7 @@ def test_write_leaves_the_old_file_when_it_fails(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.slow
 def test_execute_runs_in_the_folder_with_the_environment_given(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_FIXTURE_GONE", "here")
     nb = code("import os; os.getcwd()", "[os.environ.get('COURSE_FIXTURE' + end) for end in ('', '_GONE')]")
@@ -159,6 +161,7 @@ def test_execute_runs_in_the_folder_with_the_environment_given(tmp_path, monkeyp
     assert runs[-1].peak_bytes > 10_000_000
 
 
+@pytest.mark.slow
 def test_peak_memory_sees_an_allocation(tmp_path):
     runs = []
     nb = code("import time", "block = bytearray(300_000_000); time.sleep(0.3); del block", "1")
@@ -168,6 +171,7 @@ def test_peak_memory_sees_an_allocation(tmp_path):
     assert runs[2].peak_bytes >= runs[1].peak_bytes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("source", "line", "error"), [
     ("x = 1\n\n1 / 0\n", 3, "ZeroDivisionError"),
     ("x = 1\nx = = 2", 2, "SyntaxError"),
@@ -186,6 +190,7 @@ def test_a_failing_cell_is_told_with_its_number_and_line(tmp_path, source, line,
     assert failed.notebook.cells[3].execution_count is None
 
 
+@pytest.mark.slow
 def test_a_kernel_that_dies_and_a_cell_without_end_are_failures_of_their_cell(tmp_path):
     with pytest.raises(_lessons.CellFailed, match="(?i)kernel died"):
         _lessons.execute(code("import os; os._exit(1)"), folder=tmp_path)
@@ -197,7 +202,8 @@ def test_a_kernel_that_dies_and_a_cell_without_end_are_failures_of_their_cell(tm
 def test_the_summary_counts_verdicts_and_shows_the_scorecard():
     result = {"output_type": "execute_result", "execution_count": 1, "metadata": {}}
     nb = code("a", "b", "c", tags=["check"])
-    for cell, text in zip(nb.cells, ["Passed 1.1", "Not done yet 1.2", "Not yet: 1.3 wrong"], strict=True):
+    for cell, status in zip(nb.cells, ["passed", "not done yet", "not yet"], strict=True):
+        text = repr(Verdict("1.1 Name", status, "Not yet: passed:"))
         cell.outputs = [nbformat.from_dict({**result, "data": {"text/plain": text, "text/html": "<p>"}})]
     card = nbformat.v4.new_code_cell("card", metadata={"tags": ["scorecard"]})
     card.outputs = [nbformat.from_dict({**result, "data": {"text/plain": "claim  holds"}})]
@@ -205,17 +211,18 @@ def test_the_summary_counts_verdicts_and_shows_the_scorecard():
     assert run.summary(nb).splitlines() == ["claim  holds", "Exercises: 1 passed, 1 not done yet, 1 not yet"]
 
 
+@pytest.mark.slow
 def test_run_goes_on_after_a_failure_and_says_so(lesson, tmp_path, monkeypatch, capsys):
     other = lesson.with_name("04_second.py")
     other.write_text(HEADER + BODY, encoding="utf-8")
     _lessons.write(code("1 / 0"), _lessons.published(lesson))
-    _lessons.write(code("'Passed 4.1'", tags=["check"]), _lessons.published(other))
+    _lessons.write(code("'Passed: 4.1'", tags=["check"]), _lessons.published(other))
     monkeypatch.setattr(_lessons, "ROOT", tmp_path)
     monkeypatch.setattr(run, "RESULTS", tmp_path / "build" / "run")
     monkeypatch.setattr(_lessons, "select", lambda names: [lesson, other])
     assert run.main([]) == 1
     said = capsys.readouterr().out
     assert "Stopped at cell 1, line 1: ZeroDivisionError" in said
-    assert "04_second" in said and "0 not done yet" in said
+    assert "04_second" in said and "1 passed, 0 not done yet" in said
     result = _lessons.read_published(tmp_path / "build" / "run" / "04_second.ipynb")
     assert result.cells[0].execution_count == 1

@@ -218,7 +218,8 @@ def test_names_that_are_defined_are_not_complained_about():
         (
             3,
             "class A:\n    n = 1\n    m = n + 1\n    def get(self):\n        return A, self.n, rows\n"
-            "def later():\n    return helper()\ndef helper(x=total, *a, y: int = 1, **k):\n    return x, a, k",
+            "def later():\n    return helper()\n"
+            "def helper(x=total, *a, y: int = 1, **k):\n    return x, a, k",
         ),
         (
             4,
@@ -227,7 +228,8 @@ def test_names_that_are_defined_are_not_complained_about():
         ),
         (
             5,
-            "match rows:\n    case [first, *rest]: print(first, rest)\n    case {'a': one, **more}: one, more\n"
+            "match rows:\n    case [first, *rest]: print(first, rest)\n"
+            "    case {'a': one, **more}: one, more\n"
             "display(_)\nsquares = {w: w for w in rows}\nf'{total:{size}}'\ndel squares",
         ),
     ]
@@ -540,7 +542,7 @@ def test_a_lesson_that_runs_in_every_way_has_no_faults(tmp_path):
         (["import socket; socket.create_connection(('192.0.2.1', 80), 1)"], "network off"),
         (
             [
-                "import os; assert os.environ['COURSE_QUICK'] == '1' and 'COURSE_STRICT' not in os.environ; 1 / 0"
+                "from os import environ as e\nassert e['COURSE_QUICK'] == '1' and 'COURSE_STRICT' not in e\n1 / 0"
             ],
             "ZeroDivisionError",
         ),

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from tools import _deck, _lessons, slides
 
 ALT = 'Two bars, the second "thirty" times as high & wider'
+pytestmark = pytest.mark.slow
 REAL = [lesson for lesson in _lessons.select([]) if _lessons.published(lesson).exists()]
 
 
@@ -100,6 +101,18 @@ def test_a_deck_leaves_out_solutions_skipped_cells_bars_and_folded_code():
         assert hidden not in text_of(html)
 
 
+def test_hidden_input_shows_its_output_only():
+    html = slides.render(notebook(code("make_a_table()", printed("the table\n"), tags=["hide-input"])), "07_bits")
+    assert "the table" in text_of(html) and "make_a_table" not in text_of(html)
+
+
+def test_the_tour_holds_the_cells_that_are_tagged_for_it():
+    nb = notebook(markdown("# For one lecture", tags=["tour"]), markdown("## For the whole lesson"))
+    html = slides.render(slides._tour(nb), "07_bits_tour")
+    assert "For one lecture" in text_of(html) and "For the whole lesson" not in text_of(html)
+    assert len(nb.cells) == 2
+
+
 def test_making_a_deck_leaves_the_notebook_as_it_was():
     before = nbformat.writes(GOOD)
     slides.render(GOOD, "07_bits")
@@ -162,7 +175,7 @@ FAULTS = {
     "long word": (markdown("y" * 200), r"<p> .* too wide"),
     "tall list": (markdown("\n".join(f"- point {n}" for n in range(25))), r"point 24.* too tall"),
     "tall fragment": (markdown("\n\n".join("paragraph" for n in range(25)), "fragment"), r"too tall"),
-    "tall hint": (markdown("<details>" + "<p>step</p>" * 20 + "</details>"), "too tall"),
+    "tall hint": (markdown("<details>" + "<p>step</p>" * 9 + "</details>" + "<p>below</p>" * 9), "too tall"),
     "tall output": (code("1", printed("line\n" * 40)), r"too tall"),
     "figure under too much code": (code("x = 1\n" * 3, figure(height=9)), r"figure shrunk to \d\d %"),
     "remote image": (markdown("![a picture](https://example.org/a.png)"), "network for https://example.org/a.png"),

@@ -8,11 +8,12 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 
 from course import ROOT
 
 HEARTBEAT_S = 20  # where there is no terminal: a line at least this often
-LARGE = re.compile(r"[\d.]+ GB|\d{2,}(\.\d+)? MB")
+NEWS = re.compile(r"[\d.]+ GB|\d{2,}(\.\d+)? MB|no answer|minutes")  # stages worth a line without a terminal
 
 # (kind, pattern in what pip wrote, cause, remedy): the first that is found counts.
 CAUSES = [
@@ -56,7 +57,7 @@ CAUSES = [
      "the package index does not have a package that the course needs.",
      "Check pip's settings (pip config list), the version of Python and the system, then start again."),
 ]
-UNSURE = ("other", "missing")  # causes for which pip's own log may know better
+UNSURE = ("other", "missing")  # causes for which the details may know better
 
 
 class Failure(Exception):
@@ -99,7 +100,7 @@ class Progress:
             stage = describe(line)
             if stage and stage != self.stage:
                 self.stage, self.detail = stage, ""
-                if not self.terminal and (LARGE.search(stage) or "minutes" in stage):
+                if not self.terminal and NEWS.search(stage):
                     self.speak()
         self.tick()
 
@@ -145,23 +146,42 @@ def describe(line):
     return None
 
 
-def run(command, *, doing, log, on_install=None):
+def run(command, *, doing, log, details, on_install=None):
     """Run a pip command with progress.
 
     Args:
         command: the program and its arguments; its output is followed line by line.
         doing: what it does, for the message of a failure.
-        log: file to which pip itself writes everything (pip's --log).
+        log: file to which the command and its output are added.
+        details: file to which pip writes more than that (its --log); removed when all went well.
         on_install: called once before pip changes the environment.
     Raises:
-        Failure: the command failed, with the cause found in its output or in its part of the log.
+        Failure: the command failed, with the cause found in its output or in the details.
     """
-    start, lines, seen = _size(log), [], queue.Queue()
+    details.unlink(missing_ok=True)
     process = subprocess.Popen(command, cwd=ROOT, env=_environment(), stdin=subprocess.DEVNULL, text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8",
                                errors="replace")
+    lines = []
+    try:
+        _follow(process, lines, on_install)
+    finally:
+        if process.poll() is None:  # Ctrl-C, or a fault of our own: pip must not go on unseen
+            process.terminate()
+            process.wait()
+        process.stdout.close()
+        with suppress(OSError), open(log, "a", encoding="utf-8") as file:  # a full disk is told by pip
+            file.write(f"\n> {' '.join(command)}\n{''.join(lines)}")
+    if process.returncode:  # what pip prints counts first; some causes it keeps to itself
+        first = explain("".join(lines), doing)
+        raise _from_details(details, doing) or first if first.kind in UNSURE else first
+    details.unlink(missing_ok=True)
+
+
+def _follow(process, lines, on_install):
+    """Show the output of a program until it ends; collect it in `lines`."""
+    seen, progress = queue.Queue(), Progress()
     threading.Thread(target=_pump, args=(process.stdout, seen), daemon=True).start()
-    progress = Progress()
     try:
         while (line := _next(seen)) is not None:
             if line.startswith("Installing collected packages") and on_install:
@@ -169,27 +189,16 @@ def run(command, *, doing, log, on_install=None):
             if line and not line.startswith("Progress "):
                 lines.append(line)
             progress.read(line) if line else progress.tick()
-        status = process.wait()
+        process.wait()
     finally:
         progress.close()
-        if process.poll() is None:  # Ctrl-C, or a fault of our own: pip must not go on unseen
-            process.terminate()
-            process.wait()
-        process.stdout.close()
-    if status:
-        said = "".join(lines)
-        # What pip prints counts first; the causes it keeps to itself are in its log.
-        first = explain(said, doing)
-        raise _from_log(log, start, doing) or first if first.kind in UNSURE else first
 
 
-def _from_log(log, start, doing):
-    """The cause that pip's log names; None where it names none. It speaks of platforms in passing."""
-    if not log.exists():
+def _from_details(details, doing):
+    """The cause that pip's own log names; None where it names none. It speaks of platforms in passing."""
+    if not details.exists():
         return None
-    with open(log, encoding="utf-8", errors="replace") as file:
-        file.seek(start)
-        failure = explain(file.read(), doing)
+    failure = explain(details.read_text(encoding="utf-8", errors="replace"), doing)
     return None if failure.kind in (*UNSURE, "platform") else failure
 
 
@@ -209,10 +218,6 @@ def _next(seen):
         return seen.get(timeout=1)
     except queue.Empty:
         return ""
-
-
-def _size(path):
-    return path.stat().st_size if path.exists() else 0
 
 
 def _environment():

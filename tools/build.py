@@ -145,7 +145,7 @@ def environment(root):
 def _try(lesson, bar):
     """Build one lesson for `main`; returns (what to print, whether it went well)."""
     def on_cell(run):
-        bar.set_postfix_str(f"{lesson.stem} cell {run.number}")
+        bar.set_postfix_str(f"{lesson.stem} cell {run.number}", refresh=False)
         bar.update()
 
     try:

@@ -67,7 +67,7 @@ def command(*, browser, port=None):
     """The command that starts JupyterLab on the workspace."""
     page = f"/lab/tree/{FIRST}" if (WORKSPACE / FIRST).exists() else "/lab"
     words = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={WORKSPACE}",
-             f"--LabApp.default_url={page}", "--log-level=WARN"]
+             f"--LabApp.default_url={page}", "--LabApp.log_level=WARN", "--ServerApp.log_level=WARN"]
     if not browser:
         words.append("--no-browser")
     if port is not None:

@@ -1,6 +1,7 @@
 """Run lessons in the terminal, without a browser, and print their scorecards."""
 
 import argparse
+import re
 import sys
 
 from tqdm import tqdm
@@ -8,7 +9,7 @@ from tqdm import tqdm
 from tools import _lessons
 
 RESULTS = _lessons.ROOT / "build" / "run"
-VERDICTS = (("passed", "Passed"), ("not done yet", "Not done yet"), ("not yet", "Not yet"))
+VERDICTS = ("passed", "not done yet", "not yet")
 
 
 def main(argv):
@@ -40,15 +41,15 @@ def _run(path, nb, env, bar):
     try:
         done = _lessons.execute(nb, folder=workspace if workspace.is_dir() else RESULTS, env=env,
                                 on_cell=lambda _: bar.update(), lesson=path.stem)
-        report = summary(done)
+        report, good = summary(done), True
     except _lessons.CellFailed as failed:
-        done = failed.notebook
+        done, good = failed.notebook, False
         report = f"Stopped at cell {failed.number}, line {failed.line}: {failed.error}"
         bar.update(sum(cell.cell_type == "code" for cell in nb.cells) - (bar.n - before))
     _lessons.write(done, RESULTS / path.name)
     title = done.metadata.get("course", {}).get("title", "")
     tqdm.write(f"\n{path.stem} · {title}\n{report}\nResult: build/run/{path.name}")
-    return not report.startswith("Stopped")
+    return good
 
 
 def summary(nb):
@@ -61,13 +62,12 @@ def summary(nb):
     """
     cards = [text for cell in nb.cells if "scorecard" in cell.metadata.get("tags", [])
              for text in _texts(cell)]
-    counts = dict.fromkeys((name for name, _ in VERDICTS), 0)
+    counts = dict.fromkeys(VERDICTS, 0)
     for cell in nb.cells:
-        if "check" in cell.metadata.get("tags", []):
-            for line in "\n".join(_texts(cell)).splitlines():
-                name = next((name for name, start in VERDICTS if line.startswith(start)), None)
-                if name:
-                    counts[name] += 1
+        for text in _texts(cell) if "check" in cell.metadata.get("tags", []) else []:
+            found = re.match(rf"\W*({'|'.join(VERDICTS)}):", text, re.IGNORECASE)
+            if found:
+                counts[found.group(1).lower()] += 1
     return "\n".join([*cards, "Exercises: " + ", ".join(f"{n} {name}" for name, n in counts.items())])
 
 

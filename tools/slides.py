@@ -18,6 +18,7 @@ def main(argv):
     """Write build/slides/NN_topic.html for the lessons asked for; with --check, look for faults too."""
     parser = argparse.ArgumentParser(prog="course.py slides", description=__doc__)
     parser.add_argument("lessons", nargs="*", metavar="NN", help="lessons, for example 01 (default: all)")
+    parser.add_argument("--tour", action="store_true", help="only what belongs to the deck for one lecture")
     parser.add_argument("--check", action="store_true", help="open every deck in a browser, list its faults")
     parser.add_argument("--shots", action="store_true", help="save pictures in build/slides/shots")
     args = parser.parse_args(argv)
@@ -31,7 +32,8 @@ def main(argv):
         if _lessons.sources(nb) != _lessons.sources(_lessons.read(lesson)):
             print(f"{lesson.stem}: the notebook is older than the lesson; these are slides of the notebook. "
                   f"Mend it with: python course.py build {lesson.stem[:2]}")
-        decks.append(write(nb, SLIDES / f"{lesson.stem}.html"))
+        name = f"{lesson.stem}_tour.html" if args.tour else f"{lesson.stem}.html"
+        decks.append(write(_tour(nb) if args.tour else nb, SLIDES / name))
         print(f"{decks[-1].relative_to(_lessons.ROOT).as_posix()}")
     return _report(decks, SLIDES / "shots" if args.shots else None) if args.check or args.shots else 0
 
@@ -81,24 +83,33 @@ def render(nb, stem):
     return html
 
 
+def _tour(nb):
+    """Copy a notebook with the cells tagged `tour` only."""
+    short = copy.copy(nb)
+    short.cells = [cell for cell in nb.cells if "tour" in cell.metadata.get("tags", [])]
+    return short
+
+
 def _presentable(nb):
-    """Copy a notebook for the screen: no solutions, no skipped cells, no progress bars, and no code that
-    is folded or too long to stand above its figure."""
+    """Copy a notebook for the screen: no solutions, no skipped cells, and no code that is hidden or too
+    long to stand above its figure. (Progress bars are stderr, which the template leaves out.)"""
     deck = copy.deepcopy(nb)
     deck.cells = [cell for cell in deck.cells if "solution" not in cell.metadata.get("tags", [])
                   and cell.metadata.get("slideshow", {}).get("slide_type") != "skip"]
     for cell in deck.cells:
         if cell.cell_type != "code":
             continue
-        cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
         draws = any("image/png" in out.get("data", {}) for out in cell.outputs)
         long = len(cell.source.splitlines()) > LINES_ABOVE_A_FIGURE
-        if cell.metadata.get("jupyter", {}).get("source_hidden") or (draws and long):
+        hidden = "hide-input" in cell.metadata.get("tags", []) or cell.metadata.get("jupyter", {}).get("source_hidden")
+        if hidden or (draws and long):
             cell.metadata["transient"] = {"remove_source": True}
     return deck
 
 
 def _report(decks, shots):
+    if shots:
+        shutil.rmtree(shots, ignore_errors=True)  # pictures of slides that are gone would mislead
     try:
         with _deck.browser() as page:
             faults = [f"{deck.stem}: {fault}" for deck in decks

@@ -99,9 +99,6 @@ def _path(argument):
 
 def _environment(folder):
     """Environment of pytest and of the kernels that nbval starts: strict, offline, one thread."""
-    offline = os.pathsep.join(
-        filter(None, [str(ROOT / "tests" / "offline"), os.environ.get("PYTHONPATH", "")])
-    )
     own = {
         name: str(folder / name.lower())
         for name in (
@@ -122,7 +119,7 @@ def _environment(folder):
     return {
         **kept,
         **own,
-        "PYTHONPATH": offline,
+        "PYTHONPATH": str(ROOT / "tests" / "offline"),
         "OMP_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
         "COURSE_THREADS": "1",

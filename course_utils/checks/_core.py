@@ -136,9 +136,15 @@ def try_cases(answer: Callable, *, right: Callable, cases: Sequence[Sequence[obj
     for hint, mistake in wrong.items():
         if all(agree(mistake(*copy.deepcopy(list(args))), value) for args, value in zip(cases, got, strict=True)):
             raise Mistake(message, hint)
-    raise Mistake(message, "Work this case out by hand and compare each step." if len(failed) == len(cases)
-                  else f"{len(cases) - len(failed)} of {len(cases)} cases were right: look at what this one has "
-                       "that they have not.")
+    raise Mistake(message, _general_hint(failed, [_call(args, names) for args in cases]))
+
+
+def _general_hint(failed: Sequence[int], calls: Sequence[str]) -> str:
+    right = [call for i, call in enumerate(calls) if i not in failed]
+    if not right:
+        return "Work this case out by hand and compare each step."
+    return (f"{len(right)} of {len(calls)} cases were right. {right[-1].replace('Your', 'For example, your', 1)} was: "
+            "what is different there?")
 
 
 def _converted(value: object, convert: Callable | None, where: str, expected: object) -> object:
@@ -205,6 +211,6 @@ def _show(value: object) -> str:
     if isinstance(value, torch.Tensor):
         return f"tensor({value.tolist()})"
     if isinstance(value, float | np.floating):
-        return f"{value:.6g}"
+        return f"{value:,.8g}"
     text = getattr(value, "__name__", None) or " ".join(repr(value).split())
     return text if len(text) <= 90 else text[:87] + "…"

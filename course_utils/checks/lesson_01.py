@@ -17,7 +17,8 @@ def linear_energy_pj(answer: Callable) -> None:
         return batch * n_in * n_out * (mul + add) + batch * n_out * add
 
     wrong = {
-        "You left out the additions of the biases: one for each output of each input.":
+        "You left out the additions of the biases: one for each output of each input. Or you counted them and took one "
+        "addition less for each sum: here a sum starts at zero, with one addition for each weight.":
             lambda n, m, b, mul, add: b * n * m * (mul + add),
         "You count a MAC as one operation, the multiplication. The product is also added: that costs too.":
             lambda n, m, b, mul, add: b * n * m * mul + b * m * add,
@@ -29,13 +30,17 @@ def linear_energy_pj(answer: Callable) -> None:
             lambda n, m, b, mul, add: 2 * b * n * m * mul + b * m * add,
         "You add the biases once for the batch. Every input of the batch adds them.":
             lambda n, m, b, mul, add: b * n * m * (mul + add) + (m * add if b else 0),
+        "You add the biases once, whatever the batch. Every input adds them, and no input adds none.":
+            lambda n, m, b, mul, add: b * n * m * (mul + add) + m * add,
         "You add n_in biases. There is one bias for each output.":
             lambda n, m, b, mul, add: b * n * m * (mul + add) + b * n * add,
         "You count one input only. The energy is that of the whole batch.":
             lambda n, m, b, mul, add: n * m * (mul + add) + m * add if b else 0.0,
+        "Your result does not depend on the batch. The energy is that of all its inputs together.":
+            lambda n, m, b, mul, add: n * m * (mul + add) + m * add,
     }
     try_cases(answer, right=right, wrong=wrong, names=("n_in", "n_out", "batch", "mul_pj", "add_pj"),
-              cases=[(784, 300, 0, 3.7, 0.9), (784, 300, 1, 3.7, 0.9), (100, 10, 32, 0.2, 0.03), (3, 7, 5, 1.1, 0.4)])
+              cases=[(784, 300, 1, 3.7, 0.9), (100, 10, 32, 0.2, 0.03), (3, 7, 5, 1.1, 0.4), (784, 300, 0, 3.7, 0.9)])
 
 
 @check("1.2 MACs of a convolution")
@@ -63,6 +68,12 @@ def conv2d_macs(answer: Callable) -> None:
             lambda ci, co, k, side, s=1, p=0, g=1: co * ((side - k) // s + 1) ** 2 * (ci // g) * k * k,
         "You ignore the stride: a kernel that takes larger steps makes fewer outputs.":
             lambda ci, co, k, side, s=1, p=0, g=1: co * out(side, k, 1, p) ** 2 * (ci // g) * k * k,
+        "The output's side lacks its + 1: a kernel as large as the image still fits once.":
+            lambda ci, co, k, side, s=1, p=0, g=1: co * ((side + 2 * p - k) // s) ** 2 * (ci // g) * k * k,
+        "You divide by the stride without rounding down. A kernel that does not fit whole makes no output.":
+            lambda ci, co, k, side, s=1, p=0, g=1: co * ((side + 2 * p - k) / s + 1) ** 2 * (ci // g) * k * k,
+        "You count one output map. There are c_out of them.":
+            lambda ci, co, k, side, s=1, p=0, g=1: out(side, k, s, p) ** 2 * (ci // g) * k * k,
         "You count operations. A MAC is one multiplication and one addition together.":
             lambda ci, co, k, side, s=1, p=0, g=1: 2 * right(ci, co, k, side, s, p, g),
     }
@@ -83,12 +94,17 @@ def break_even_batch(answer: Callable) -> None:
     wrong = {
         "You round down: at that batch the arithmetic still costs less than the fetch.":
             lambda *args: max(1, math.floor(ratio(*args))),
+        "You round down, and your batch can be 0: one input is the least, and at a batch that was rounded down the "
+        "arithmetic still costs less than the fetch.":
+            lambda *args: math.floor(ratio(*args)),
         "You round to the nearest: when that is down, the arithmetic still costs less than the fetch.":
             lambda *args: max(1, round(ratio(*args))),
         "You assume one MAC for each weight. A convolution uses a weight many times.":
             lambda weights, macs, mac, bits: max(1, math.ceil(ratio(1, 1, mac, bits))),
         "You ignore the width: 8-bit weights are a quarter of the bytes of 32-bit ones.":
             lambda weights, macs, mac, bits: max(1, math.ceil(ratio(weights, macs, mac, 32))),
+        "You divide by the width instead of multiplying: fewer bits are fewer bytes, so the fetch gets cheaper.":
+            lambda weights, macs, mac, bits: max(1, math.ceil(ratio(weights, macs, mac, 32 * 32 / bits))),
         "Your batch can be 0. One input is the least that can be computed.":
             lambda *args: math.ceil(ratio(*args)) if ratio(*args) >= 1 else 0,
         "You return a fraction. A batch size is a whole number: which one is enough?":

@@ -164,7 +164,7 @@ class Scorecard:
             rows.append([claim.statement, claim.source,
                          "–" if claim.published is None else f"{claim.published:,g}{claim.unit}", claim.bound(),
                          "–" if value is None else f"{value:,.6g}{claim.unit}", self.verdict(claim)])
-        return Table(["claim", "source", "published", "must hold", "measured here", "verdict"], rows,
+        return Table(["claim", "source", "by the source", "must hold", "this run", "verdict"], rows,
                      caption=f"Scorecard of lesson {self.lesson}")
 
     def _reasons(self) -> list[str]:
@@ -185,11 +185,11 @@ class Scorecard:
         lines = [f"Scorecard of lesson {self.lesson}"]
         for claim in self.claims.values():
             value = self.measured.get(claim.id)
-            published = "" if claim.published is None else f"published {claim.published:,g}{claim.unit}, "
+            published = "" if claim.published is None else f"by the source {claim.published:,g}{claim.unit}, "
             measured = "nothing" if value is None else f"{value:,.6g}{claim.unit}"
             verdict = self.verdict(claim)
             lines += [f"{verdict}: {claim.statement}",
-                      f"    measured {measured}, must be {claim.bound()} ({published}{claim.source})"]
+                      f"    this run {measured}, must be {claim.bound()} ({published}{claim.source})"]
             lines += [f"    likely reason: {claim.if_not}"] if verdict == FAILS else []
         return "\n".join(lines)
 

@@ -1,0 +1,58 @@
+"""The task `test`: which arguments reach pytest, and in which environment the notebooks run."""
+
+import pytest
+
+from tools import test as task
+
+
+def arguments(*argv):
+    return task._arguments(list(argv))
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """A small repository with one test and one notebook, and a caller who stands somewhere else."""
+    for name in ("tests/test_a.py", "notebooks/01_x.ipynb", "elsewhere/mine.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("", encoding="utf-8")
+    monkeypatch.setattr(task, "ROOT", tmp_path)
+    monkeypatch.setattr(task, "ELSEWHERE", tmp_path / "build" / "elsewhere")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    return tmp_path
+
+
+def test_without_a_path_everything_runs(repository):
+    everything = [str(repository / "tests"), str(repository / "build" / "elsewhere")]
+    assert arguments() == everything
+    assert arguments("-k", "energy", "-x") == ["-k", "energy", "-x", *everything]
+
+
+def test_a_path_runs_alone_wherever_the_caller_stands(repository):
+    assert arguments("tests/test_a.py::test_b") == [f"{repository / 'tests' / 'test_a.py'}::test_b"]
+    assert arguments("-x", "mine.py") == ["-x", str(repository / "elsewhere" / "mine.py")]
+
+
+def test_a_word_after_an_option_is_no_path(repository):
+    assert arguments("-k", "tests")[:2] == ["-k", "tests"]
+
+
+def test_a_notebook_runs_as_its_copy(repository):
+    copies = repository / "build" / "elsewhere"
+    assert arguments("notebooks/01_x.ipynb") == [str(copies / "01_x.ipynb")]
+    assert arguments("notebooks") == [str(copies)]
+
+
+def test_copies_of_notebooks_that_are_gone_do_not_stay(repository):
+    task._copy_notebooks()
+    (repository / "notebooks" / "01_x.ipynb").rename(repository / "notebooks" / "02_y.ipynb")
+    task._copy_notebooks()
+    assert [path.name for path in task.ELSEWHERE.iterdir()] == ["02_y.ipynb"]
+
+
+def test_notebooks_run_strict_offline_with_one_thread_and_keep_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_QUICK", "1")
+    made = task._environment(tmp_path)
+    assert made["COURSE_STRICT"] == "1" and "COURSE_QUICK" not in made
+    assert made["OMP_NUM_THREADS"] == made["COURSE_THREADS"] == "1"
+    assert made["PYTHONPATH"] == str(task.ROOT / "tests" / "offline")
+    assert made["COURSE_LEDGER"].startswith(str(tmp_path)) and made["IPYTHONDIR"].startswith(str(tmp_path))
