@@ -15,15 +15,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
+from course_utils._browser import find_browser
+
 ROOT = Path(__file__).resolve().parent.parent
 REMAKE = "Delete the folder .venv and start again: python course.py"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge",
-            "microsoft-edge", "microsoft-edge-stable")
-BROWSER_FILES = ("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-                 "/Applications/Chromium.app/Contents/MacOS/Chromium",
-                 "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
-                 "{ProgramFiles}/Google/Chrome/Application/chrome.exe",
-                 "{ProgramFiles(x86)}/Microsoft/Edge/Application/msedge.exe")
 
 
 class Finding(NamedTuple):
@@ -187,16 +182,6 @@ def check_browser() -> Iterable[Finding]:
     else:
         yield Finding("browser", "warn", "no Chromium, Chrome or Edge: the tests of the slides cannot run.",
                       "Install one of them; learners can do without.")
-
-
-def find_browser() -> Path | None:
-    """Path of an installed Chromium, Chrome or Edge; None when there is none."""
-    paths = [shutil.which(name) for name in BROWSERS]
-    for file in BROWSER_FILES:
-        for folder in ("ProgramFiles", "ProgramFiles(x86)"):
-            file = file.replace(f"{{{folder}}}", os.environ.get(folder, ""))
-        paths.append(file if Path(file).is_file() else None)
-    return next((Path(path) for path in paths if path), None)
 
 
 def _project() -> dict:

@@ -90,7 +90,7 @@ def estimate(model: nn.Module, x: torch.Tensor, *, mac: str = "fp32", bits: int 
     finally:
         model.train(was_training)
     if macs == 0:
-        raise ValueError("no matrix product or convolution was counted: the model has none, or it hides them from torch's "
-                         "flop counter, as quantized modules do. Count those from the float model")
+        raise ValueError("no matrix product or convolution was counted: the model has none, or it hides them from "
+                         "torch's flop counter, as quantized modules do. Count those from the float model")
     weights = sum(p.numel() for p in model.parameters() if p.dim() > 1)
     return Energy(macs, weights, macs * MAC_PJ[mac] / 1e3, weights * READ_32_BIT_PJ["DRAM"] * bits / 32 / 1e3)

@@ -28,21 +28,30 @@ class Table:
     def __repr__(self) -> str:
         lines = [self.columns, *self.rows]
         widths = [max(len(line[i]) for line in lines) for i in range(len(self.columns))]
-        # Numbers line up on the right; the first column is a name.
-        text = ["  ".join(cell.ljust(w) if i == 0 else cell.rjust(w)
-                          for i, (cell, w) in enumerate(zip(line, widths, strict=True))).rstrip()
+        text = ["  ".join(cell.rjust(w) if number else cell.ljust(w)
+                          for cell, w, number in zip(line, widths, self._numbers(), strict=True)).rstrip()
                 for line in lines]
         text.insert(1, "  ".join("-" * w for w in widths))
         return "\n".join(([self.caption] if self.caption else []) + text)
 
+    def _numbers(self) -> list[bool]:
+        """For each column, whether it holds numbers, which line up on the right; the first one names the row."""
+        return [i > 0 and all(_reads_as_number(row[i]) for row in self.rows) for i in range(len(self.columns))]
+
     def _repr_html_(self) -> str:
+        styles = ["text-align:right" if number else "text-align:left" for number in self._numbers()]
+
         def cells(tag: str, line: Sequence[str]) -> str:
-            return "".join(f'<{tag} style="text-align:{"left" if i == 0 else "right"}">{escape(cell)}</{tag}>'
-                           for i, cell in enumerate(line))
+            return "".join(f'<{tag} style="{style}">{escape(cell)}</{tag}>'
+                           for cell, style in zip(line, styles, strict=True))
 
         caption = f"<caption>{escape(self.caption)}</caption>" if self.caption else ""
         body = "".join(f"<tr>{cells('td', row)}</tr>" for row in self.rows)
         return f"<table>{caption}<thead><tr>{cells('th', self.columns)}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _reads_as_number(cell: str) -> bool:
+    return cell in ("", "–") or cell.lstrip("≥≤±~-−+ ")[:1].isdigit()
 
 
 PREFIXES = {1e12: "T", 1e9: "G", 1e6: "M", 1e3: "k", 1.0: "", 1e-3: "m", 1e-6: "µ", 1e-9: "n", 1e-12: "p"}

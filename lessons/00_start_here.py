@@ -4,7 +4,7 @@
 #     title: "Start here: measuring honestly"
 #     promise: You will be able to measure time, memory and bytes so that others can trust the numbers.
 #     minutes: 40
-#     seconds: 30
+#     seconds: 35
 #     needs: []
 #     goals:
 #       - Find your way through a lesson, and get help when something fails.
@@ -32,7 +32,7 @@
 # Afterwards you can measure time, memory and bytes, and you know when to distrust a number.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# Ask before anything runs: "Who has read that something is twice as fast? Twice as fast as what, measured how?"
+# *For the lecturer.* Ask before anything runs: "Who has read that something is twice as fast? Twice as fast as what, measured how?"
 # Collect the answers on the board. Most of them come back in this lesson.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
@@ -346,8 +346,7 @@ Table(["on the CPU", "threads", "speed-up", "quartiles"], rows)
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # Each job is cut, handed out and collected again. A large one pays for that, a small one may not. Where other programs
-# use the cores, more threads can even lose: all wait for the one that was held up. On one core nothing can change.
-#
+# use the cores, more threads can even lose: all wait for the one that was held up.
 # So here **one thread measures**, and says so; training uses the physical cores.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -409,10 +408,11 @@ plots.show(fig, alt="Speed-up over A in each round. The grey dots of A again sca
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # The grey scatter is the **noise floor**. A difference that hides in it is none, whatever the third digit says.
-# B counts as faster only if its quartiles stay clear of A's.
+# B counts as faster only if its quartiles stay clear of it. If *A again* is not near 1 for you, something
+# disturbs your machine: close other programs, plug in the charger, run the cell again.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# Ask: "Your colleague reports 3 % faster, from one run each. What do you ask for?" Wanted: the A/A test.
+# *For the lecturer.* Ask: "Your colleague reports 3 % faster, from one run each. What do you ask for?" Wanted: the A/A test.
 # Exercise 0.1 (three flaws) fits here, five minutes in pairs.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -437,7 +437,7 @@ card.record("parameters", n_parameters)
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **Buffers.** A batch norm scales each channel. It learns two numbers for that, and keeps running statistics.
 #
-# **Predict.** A convolution and a batch norm over 8 channels: which tensors are parameters, which are not float32?
+# **Predict.** A convolution and a batch norm: which tensors are parameters, which are not float32?
 
 # %% slideshow={"slide_type": "-"}
 block = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.BatchNorm2d(8))
@@ -447,8 +447,7 @@ Table(["tensor", "is a", "elements", "dtype", "bytes"],
        for name, t in block.state_dict().items()])
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# Without running mean and variance the model answers otherwise: buffers count. And one is an int64: "four bytes
-# each" is wrong as well.
+# The model needs its buffers to answer. And one of them is an int64: "four bytes each" is wrong too.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **The file.** What you ship is not the memory but a file. Save it, **load it again**, and compare before you quote its
@@ -545,7 +544,7 @@ ledger.table([row])
 # batch. A slow fp32 makes every technique shine. When you read "5 times faster", ask: faster than *what*?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# Ask for ways to make a baseline look bad: a debug build, gradients on, another batch, another number of threads, a
+# *For the lecturer.* Ask for ways to make a baseline look bad: a debug build, gradients on, another batch, another number of threads, a
 # slow library. Exercise 0.4 takes it up.
 
 # %% [markdown] slideshow={"slide_type": "slide"}

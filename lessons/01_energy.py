@@ -43,7 +43,7 @@
 # And how many times more? Write both answers down. You will meet them again at the end.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
-# Take a show of hands, write the counts on the board, and do not comment. The last slide repeats the vote.
+# *For the lecturer.* Take a show of hands, write the counts on the board, and do not comment. The last slide repeats the vote.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
 import pathlib
@@ -97,7 +97,7 @@ Table(["", "median, ms", "IQR, ms"],
 # cell again.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
-# Votes for A to D, count on the board, half a minute, then show the result. Ask: what did the processor do in the rest of
+# *For the lecturer.* Votes for A to D, count on the board, half a minute, then show the result. Ask: what did the processor do in the rest of
 # the time? Keep the answers, section 5 tests them. On a machine where the ratio is near 16, say so.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
@@ -149,7 +149,7 @@ print(f"training GPT-3: {GPT3_MWH * 1000 * J_PER_KWH / cup_j / 1e6:.0f} million 
 # instead.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# Take one of the four reasons only, the one nearest to the room. The cup comes back in section 4.
+# *For the lecturer.* Take one of the four reasons only, the one nearest to the room. The cup comes back in section 4.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
 # ## 3. The price list
@@ -174,7 +174,7 @@ Table(["pJ for one operation", *names],
 Table(["pJ for one read of 64 bits", *energy.READ_64_BIT_PJ], [["", *energy.READ_64_BIT_PJ.values()]])
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
-# Two votes: int32 or fp16; 3, 30 or 300. Do not correct yet. On the next slide let a student say what one grid line means. DRAM has a
+# *For the lecturer.* Two votes: int32 or fp16; 3, 30 or 300. Do not correct yet. On the next slide let a student say what one grid line means. DRAM has a
 # span in the source; its low end is drawn.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
@@ -243,7 +243,7 @@ Table(["one MAC", "pJ", "fp32 costs"],
       [[n, f"{pj:.3g}", f"{energy.MAC_PJ['fp32'] / pj:.1f}×"] for n, pj in energy.MAC_PJ.items()])
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
-# One number to keep: 15, for int8 with a sum in int32. 20 is for a sum that would overflow. If somebody asks why fp32 is not
+# *For the lecturer.* One number to keep: 15, for int8 with a sum in int32. 20 is for a sum that would overflow. If somebody asks why fp32 is not
 # cheaper than int32: the square law is for the multiplier; floats also align, normalise and round.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -307,7 +307,7 @@ print(f"weights from a 1 MB cache   {cache_nj:10,.1f} nJ, {cache_nj / compute_nj
 # 64 bits. At the high end the factor would double.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
-# Half a minute to multiply in the head, then vote on the share. Afterwards ask: how much would a multiplier of twice the
+# *For the lecturer.* Half a minute to multiply in the head, then vote on the share. Afterwards ask: how much would a multiplier of twice the
 # efficiency save? Under half a percent. How would you save more? Larger batches, fewer bits, fewer weights.
 
 # %% slideshow={"slide_type": "skip"}
@@ -364,7 +364,7 @@ Table(["model", "weights, millions", "MACs, millions", "MACs for each weight", "
 # LeNet with 3.3?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
-# Two minutes in pairs, on paper. 640 / 4.6 = 139.1 for LeNet-300-100, a third of it for LeNet. A good moment for
+# *For the lecturer.* Two minutes in pairs, on paper. 640 / 4.6 = 139.1 for LeNet-300-100, a third of it for LeNet. A good moment for
 # exercise 1.3 as a question to the room: with int8 weights and int8 arithmetic, does the break-even batch rise or fall?
 # It rises: the arithmetic gets cheaper by more than the read.
 
@@ -408,7 +408,7 @@ plots.show(fig, alt="Ratio of weight-fetch energy to arithmetic energy against b
 # $I \cdot \text{bandwidth}$ operations a second, and the arithmetic units allow *peak*.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
-# A kitchen helps: peak is the cook, bandwidth is the door, the intensity is how much is cooked from one delivery.
+# *For the lecturer.* A kitchen helps: peak is the cook, bandwidth is the door, the intensity is how much is cooked from one delivery.
 
 # %% slideshow={"slide_type": "skip"}
 square = torch.randn(2048, 2048, device=device)
@@ -488,7 +488,7 @@ card.record("batch-256-near-peak", points[256] / peak)
 # whose weights were arranged beforehand. A share above 100 % means that a cache kept some of the weights.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
-# Two minutes. The intensity of batch 1 is about a half: left of the ridge. Batch 256 is far right. Ask where batch 16 of
+# *For the lecturer.* Two minutes. The intensity of batch 1 is about a half: left of the ridge. Batch 256 is far right. Ask where batch 16 of
 # section 1 lies, and why it took longer than the roof alone would allow: the points may lie below the roof.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
@@ -732,10 +732,11 @@ card.show()
 # - How often a fetched weight is used (batch size, convolution) decides whether memory or arithmetic is the limit.
 # - Fewer bits help twice: less to move, and cheaper to compute with.
 #
-# And your vote from the beginning? B, by a factor of hundreds: one read from DRAM, or one fp32 multiplication.
+# And your vote from the beginning? B: reading one fp32 number from DRAM costs more than a hundred times as much as
+# multiplying two of them.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
-# Repeat the opening vote, same hands, and read out both counts.
+# *For the lecturer.* Repeat the opening vote, same hands, and read out both counts.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Going further

@@ -80,7 +80,8 @@ def count_up(dtype, times=10_000):
 
 reached = {dtype: count_up(dtype) for dtype in (torch.float32, torch.float16, torch.bfloat16)}
 Table(["type", "1 added 10,000 times", "torch.ones(10000).sum()"],
-      [[str(d), f"{end:,.0f}", f"{torch.ones(10_000, dtype=d).sum().item():,.0f}"] for d, end in reached.items()])
+      [[str(dtype), f"{end:,.0f}", f"{torch.ones(10_000, dtype=dtype).sum().item():,.0f}"]
+       for dtype, end in reached.items()])
 
 # %% slideshow={"slide_type": "skip"}
 card.record("fp16-sum-stops", reached[torch.float16])
@@ -108,7 +109,7 @@ card.record("bf16-sum-stops", reached[torch.bfloat16])
 #
 # **Predict.** fp16 and bf16 have 16 bits each. Which one reaches further, and what does it pay for that?
 
-# %% slideshow={"slide_type": "subslide"} tags=["nbval-check-output"]
+# %% slideshow={"slide_type": "skip"}
 FORMATS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16,
            "fp8 e4m3": torch.float8_e4m3fn, "fp8 e5m2": torch.float8_e5m2}
 
@@ -120,6 +121,7 @@ def layout(dtype):
     return info.bits - 1 - mantissa, mantissa
 
 
+# %% slideshow={"slide_type": "subslide"} tags=["nbval-check-output"]
 rows = []
 for name, dtype in FORMATS.items():
     info = torch.finfo(dtype)
@@ -139,7 +141,7 @@ def draw_formats(left, right):
         right.barh(y, top - normal, left=normal, color=plots.COLOURS["green"])
         right.barh(y, mantissa, left=normal - mantissa, color=plots.COLOURS["yellow"])
     left.set(yticks=range(len(FORMATS)), yticklabels=list(reversed(FORMATS)), xlabel="bits")
-    right.set(yticks=[], xlabel="power of two")
+    right.set(yticks=[], xlabel="power of two", xlim=(-155, 135))
 
 
 # %% slideshow={"slide_type": "subslide"}
@@ -160,7 +162,8 @@ plots.show(fig, alt="Left: bars of bits. fp16 has 5 exponent and 10 mantissa bit
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
 numbers = (70_000.0, 2_049.0, 1.001, 2e-8)
 Table(["stored as", *(f"{x:g}" for x in numbers)],
-      [[name, *(f"{torch.tensor(x).to(dtype).item():.6g}" for x in numbers)] for name, dtype in FORMATS.items()])
+      [[name, *(f"{torch.tensor(x).to(dtype).item():.6g}" for x in numbers)]
+       for name, dtype in FORMATS.items()])
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # - **Overflow.** fp16 ends at 65,504. What is larger becomes `inf`.
@@ -194,10 +197,11 @@ Table(["stored as", *(f"{x:g}" for x in numbers)],
 # **Predict.** How many times faster is this device in its 16-bit type: at a matrix product, and at adding two long
 # vectors?
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "skip"}
 def speed_up(make):
     """Times faster in the 16-bit type than in fp32; make(dtype) returns the function to time."""
-    return timing.compare({"fp32": make(torch.float32), "16 bit": make(low)}, rounds=7, device=device).ratio("16 bit")
+    pair = {"fp32": make(torch.float32), "16 bit": make(low)}
+    return timing.compare(pair, rounds=7, device=device).ratio("16 bit")
 
 
 def product(dtype):
@@ -211,12 +215,13 @@ def addition(dtype):
     return lambda: torch.add(a, a, out=out)
 
 
+# %% slideshow={"slide_type": "subslide"}
 print(f"{low_name} on {device.type}: product {speed_up(product):.2f}×, addition {speed_up(addition):.2f}×")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** The addition is a matter of bytes: half of them should take about half the time on any machine.
-# The product depends on the chip. If your first ratio is below 1, it has no 16-bit units, and the
-# numbers are converted on the way.
+# **What you saw.** The addition is a matter of bytes. With half of them 2 is the limit, and where the chip has to
+# convert before it adds, that comes off. The product depends on the chip even more. If your first ratio is below 1, it
+# has no 16-bit units, and every number is converted on the way.
 #
 # Published for whole networks on eight GPUs: 1.5 to 5.5 times faster than fp32 on V100 cards
 # ([PyTorch, 2022](https://pytorch.org/blog/what-every-user-should-know-about-mixed-precision-training-in-pytorch)).
@@ -280,7 +285,7 @@ for x, y in zip(inputs, targets, strict=True):
 Table(["tensor", "type"], [["input", x.dtype], ["output", output.dtype], ["loss", loss.dtype],
                            ["weight", net[0].weight.dtype]])
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **What you saw.** The assertions hold. Nobody converted the inputs, the targets or the network.
 # Weights and gradients stay in fp32: autocast makes 16-bit *copies* of the weights for the products, once a forward
 # pass. Keep those copies in mind. They come back in section 7.
@@ -293,7 +298,7 @@ Table(["tensor", "type"], [["input", x.dtype], ["output", output.dtype], ["loss"
 #
 # **Predict.** Below, `h` is a 16-bit tensor. Which of the operations on it will come out in fp32 on this device?
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "skip"}
 def types_under_autocast():
     """Type of the result of some operations; `h` is in 16 bits, `x` and `image` in fp32."""
     x, image = torch.rand(8, 8, device=device), torch.rand(1, 1, 8, 8, device=device)
@@ -305,8 +310,11 @@ def types_under_autocast():
     return {name: str(result.dtype).removeprefix("torch.") for name, result in results.items()}
 
 
+# %% slideshow={"slide_type": "-"}
 types = types_under_autocast()
-Table(["measured on this device", *types], [[device.type, *types.values()]])
+pairs = list(types.items())
+Table(["operation", device.type, "operation ", device.type],
+      [[*a, *b] for a, b in zip(pairs[:5], pairs[5:], strict=True)], caption="measured on this device")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **The lists differ by device.** From
@@ -339,24 +347,27 @@ images, labels = (t.to(device) for t in data.load("fashion_mnist", "train", n=12
 test_set = data.load("fashion_mnist", "test")
 runtime.seed_all(0)
 lenet = models.LeNet300100()
-learned = training.fit(lenet, images, labels, epochs=2, batch_size=64, device=device)
-print(f"loss of the last epoch {learned.loss[-1]:.3f}")
+history = training.fit(lenet, images, labels, epochs=2, batch_size=64, device=device)
+print(f"loss of the last epoch {history.loss[-1]:.3f}")
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "skip"}
 def output_gradients(net, x, y, scale=1.0):
     """Gradients of scale · loss with respect to every layer's output, as one flat tensor."""
     outputs = []
-    hooks = [layer.register_forward_hook(lambda layer, given, out: outputs.append(out)) for layer in net.children()]
+    hooks = [layer.register_forward_hook(lambda layer, given, out: outputs.append(out))
+             for layer in net.children()]
     loss = F.cross_entropy(net(x).float(), y)
     for hook in hooks:
         hook.remove()
     return torch.cat([g.flatten() for g in torch.autograd.grad(loss * scale, outputs)])
 
 
+# %% slideshow={"slide_type": "subslide"}
 gradients = output_gradients(lenet, images[:512], labels[:512])
 gradients = gradients[gradients != 0]  # ReLU makes true zeros; they are no loss
 lost = {2**k: ((gradients * 2**k).half() == 0).float().mean().item() for k in (0, 4, 8, 12, 16)}
-Table(["loss scale", *(f"{s:,}" for s in lost)], [["lost in fp16", *(f"{share:.2%}" for share in lost.values())]])
+Table(["loss scale", *(f"{s:,}" for s in lost)],
+      [["lost in fp16", *(f"{share:.2%}" for share in lost.values())]])
 
 # %% slideshow={"slide_type": "subslide"}
 fig, ax = plots.figure()
@@ -415,7 +426,7 @@ net, opt = fresh()
 scaler = torch.amp.GradScaler(device.type, growth_interval=2)  # default: 2,000
 bad = inputs[0].clone()
 bad[0, 0] = math.inf
-rows, moved = [], {}
+log, moved = [], {}
 for i, x in enumerate([inputs[0], inputs[1], bad, inputs[0], inputs[1], inputs[2]], start=1):
     before = net[0].weight.detach().clone()
     with torch.autocast(device.type, dtype=low):
@@ -425,13 +436,10 @@ for i, x in enumerate([inputs[0], inputs[1], bad, inputs[0], inputs[1], inputs[2
     scaler.update()
     opt.zero_grad()
     moved[i] = (net[0].weight - before).abs().max().item()
-    rows.append([i, f"{loss.item():.3g}", f"{moved[i]:.1e}", f"{scaler.get_scale():,.0f}"])
-Table(["step", "loss", "largest change of a weight", "scale afterwards"], rows)
+    log.append([i, f"{loss.item():.3g}", f"{moved[i]:.1e}", f"{scaler.get_scale():,.0f}"])
 
-# %% slideshow={"slide_type": "skip"}
-card.record("underflow-unscaled", 100 * lost[1])
-card.record("underflow-scaled", 100 * lost[2**16])
-card.record("step-skipped-on-inf", moved[3])
+# %% slideshow={"slide_type": "subslide"}
+Table(["step", "loss", "largest change of a weight", "scale afterwards"], log)
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** The bad step left the weights alone, to the last bit, and halved the scale. Without the scaler, one
@@ -439,6 +447,11 @@ card.record("step-skipped-on-inf", moved[3])
 #
 # A skipped step now and then is how the scaler finds the limit. It starts at 65,536, which may be too high:
 # skips among the first steps are normal.
+
+# %% slideshow={"slide_type": "skip"}
+card.record("underflow-unscaled", 100 * lost[1])
+card.record("underflow-scaled", 100 * lost[2**16])
+card.record("step-skipped-on-inf", moved[3])
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
 # ## 6. All together, with one switch
@@ -470,7 +483,7 @@ off, on = (train(use_amp)[0].state_dict() for use_amp in (False, True))
 for name, state in (("enabled=False", off), ("enabled=True", on)):
     print(f"{name}: largest difference from the plain loop {largest_difference(state, plain_weights):.2g}")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **What you saw.** Bit for bit the same with the switch off; close, and not the same, with the switch on. So you can leave
 # the recipe in your code, and when a run goes wrong, one argument tells whether precision is the cause.
 #
@@ -523,7 +536,7 @@ print(f"4 parts differ from the whole batch by {(whole - parts).norm() / whole.n
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **Save and resume.** The scale and the count of good steps belong to the run. Save them with the rest.
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "skip"}
 def saved_and_loaded(net, opt, scaler):
     """Through a file, as a run that was interrupted would."""
     with tempfile.TemporaryDirectory() as folder:
@@ -532,6 +545,7 @@ def saved_and_loaded(net, opt, scaler):
         return torch.load(path, weights_only=True, map_location=device)
 
 
+# %% slideshow={"slide_type": "-"}
 steps = list(zip(inputs, targets, strict=True))
 straight, _, end = train(True, batches=steps + steps)
 checkpoint = saved_and_loaded(*train(True, batches=steps))
@@ -548,10 +562,12 @@ scaler.state_dict()
 card.record("enabled-false-is-a-no-op", largest_difference(off, plain_weights))
 card.record("resumed-run-is-the-same", resume_gap)
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **One scaler a run.** A scaler remembers. A second run in the same script gets a new one, or it starts with the
 # first one's scale. Within one run, several losses and optimizers share one scaler: `scale` each loss, `step` each
 # optimizer, `update` once.
+#
+# **Inference** has no gradients: autocast alone is enough.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # **Two devices, one recipe**
@@ -604,7 +620,6 @@ def make_step(width, batch, autocast, scaling, n_layers=3):
     return step
 
 
-# %% slideshow={"slide_type": "skip"}
 def measure(width, batch):
     """(comparison of times, peaks in bytes) of the three variants; the peaks in runs of their own."""
     trials = {name: make_step(width, batch, *flags) for name, flags in VARIANTS.items()}
@@ -614,29 +629,31 @@ def measure(width, batch):
 
 results = {size: measure(*shape) for size, shape in SIZES.items()}
 
-# %% slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% slideshow={"slide_type": "skip"}
 def result_rows():
+    """One row a size and variant."""
     for size, (times, peaks) in results.items():
+        label = f"{size}, {SIZES[size][0]} × {SIZES[size][1]}"
         for name, peak in peaks.items():
-            low_q, high_q = times.ratio_quartiles(name)
-            yield [f"{size}, {SIZES[size][0]} wide, batch {SIZES[size][1]}", name, f"{times.median_ms(name):.3g}",
-                   f"{times.ratio(name):.2f}×", f"{low_q:.2f} to {high_q:.2f}", si(peak, "B"),
-                   f"{peak / peaks['fp32']:.2f}×"]
+            quartiles = "{:.2f} to {:.2f}".format(*times.ratio_quartiles(name))
+            yield [label, name, f"{times.median_ms(name):.3g}", f"{times.ratio(name):.2f}×", quartiles,
+                   si(peak, "B"), f"{peak / peaks['fp32']:.2f}×"]
 
 
-Table(["size", "variant", "ms a step", "speed-up", "quartiles", "peak", "of fp32"], list(result_rows()),
-      caption=f"{low_name} on {device.type}, 1 thread; peak above the weights")
+# %% slideshow={"slide_type": "subslide"} tags=["tour"]
+Table(["width × batch", "variant", "ms a step", "speed-up", "quartiles", "peak", "of fp32"],
+      list(result_rows()), caption=f"{low_name} on {device.type}, 1 thread; peak above the weights")
 
 # %% slideshow={"slide_type": "subslide"}
-saturated, small = (results[size][0].ratio("autocast") for size in ("saturated", "unsaturated"))
+saturated, small = (results[s][0].ratio("autocast") for s in ("saturated", "unsaturated"))
 if saturated >= 1.1:
     print(f"Large layers gain here: {saturated:.2f}×.")
 elif runtime.has_fast_bf16(device):
-    print(f"Large layers do not gain here ({saturated:.2f}×) although the chip has 16-bit instructions. "
+    print(f"Large layers do not gain here ({saturated:.2f}×), in spite of 16-bit instructions. "
           "Was something else running? Is the size too small for this device?")
 else:
-    print(f"It does not pay here ({saturated:.2f}×): this chip has no bf16 instructions, so every product converts.")
-print(f"Small layers: {small:.2f}×." + (" The casts and calls cost more than they save." if small < 1 else ""))
+    print(f"It does not pay here ({saturated:.2f}×): without bf16 instructions every product converts.")
+print(f"Small layers: {small:.2f}×." + (" Casts and calls cost more than they save." if small < 1 else ""))
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.**
@@ -663,17 +680,19 @@ with torch.device("meta"):  # shapes without memory
     recipe_net = models.make_mlp(4096, 4096, n_layers=3)
 n_parameters = sum(p.numel() for p in recipe_net.parameters())
 copies = 2 * n_parameters  # every weight and bias once more, in 2 bytes
-activations = -512 * 4096 * 4  # the activations alive at that moment were smaller by this much
+activations = -512 * 4096 * 4  # one activation in fp32: by so much the live ones were smaller
 account = copies + activations
-Table(["", "bytes"], [["fp16 copies of weights and biases", f"{copies:,}"], ["smaller activations", f"{activations:,}"],
-                      ["the account", f"{account:,}"], ["published difference", f"{PUBLISHED_AMP - PUBLISHED_FP32:,}"],
-                      ["as a share of the fp32 peak", f"{(PUBLISHED_AMP - PUBLISHED_FP32) / PUBLISHED_FP32:.1%}"]])
+published = PUBLISHED_AMP - PUBLISHED_FP32
+Table(["", "bytes"],
+      [["fp16 copies of weights and biases", f"{copies:,}"], ["activations in half size", f"{activations:,}"],
+       ["the account", f"{account:,}"], ["published difference", f"{published:,}"],
+       ["as a share of the fp32 peak", f"{published / PUBLISHED_FP32:.1%}"]])
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The **copies** did it. They live as long as the backward pass needs them. The account is off by 1,024 bytes:
 # allocators round.
 #
-# The trials were not fair either. Both peaks also held the weights and gradients of the trial before (403 MB), kept
+# [The trials](https://github.com/taldatech/ee046211-deep-learning) were not fair either. Both peaks also held the weights and gradients of the trial before (403 MB), kept
 # alive by the names `loss` and `output`, and only one run used `set_to_none`. Delete old names before you
 # measure.
 
@@ -712,7 +731,7 @@ plots.show(fig, alt="Peak memory of autocast relative to fp32 against batch size
 
 # %% slideshow={"slide_type": "skip"}
 card.record("bf16-autocast-faster", saturated)
-card.record("published-bytes", account)
+card.record("published-bytes", account / 1e6)
 card.record("memory-small-batch", shares[3][1 / 8])
 card.record("memory-large-batch", shares[3][4])
 
@@ -725,7 +744,7 @@ card.record("memory-large-batch", shares[3][4])
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **Beside a GPU.** Rows that were measured on a GPU and kept with the course, under your own.
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "skip"}
 def gpu_rows():
     """Recorded rows, one list a row, or none where there is no record."""
     path = runtime.ROOT / "records" / "gpu" / "02_mixed_precision.json"
@@ -737,8 +756,9 @@ def gpu_rows():
             for r in records]
 
 
+# %% slideshow={"slide_type": "-"}
 times, own_peaks = results["saturated"]
-own = [[f"here, {device.type}", f"torch {torch.__version__}", "this run", f"{name}, {width} wide, batch {batch}",
+own = [[f"here, {device.type}", f"torch {torch.__version__}", "this run", f"{name}, {width} × {batch}",
         f"{times.ratio(name):.2f}×", si(peak, "B")] for name, peak in own_peaks.items()]
 Table(["device", "versions", "date", "variant", "median ratio", "peak"], own + gpu_rows())
 
@@ -786,6 +806,7 @@ Table(["test accuracy, %", *(f"seed {s}" for s in range(5)), "mean"],
 
 # %% slideshow={"slide_type": "skip"}
 card.record("amp-accuracy", abs(means[True] - means[False]))
+card.record("amp-within-seed-spread", abs(means[True] - means[False]) / max(spread, 1e-9))
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** The two means differ by less than half a point. A single seed may go either way. That is why
@@ -795,7 +816,7 @@ card.record("amp-accuracy", abs(means[True] - means[False]))
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **Into the ledger.** Mixed precision trains in 16 bits and stores in 32. So the file does not shrink.
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "skip"}
 def learn_step(use_amp):
     """One training step of LeNet-300-100 at batch 128, as a function without arguments."""
     net = models.LeNet300100().to(device)
@@ -816,7 +837,10 @@ times = timing.compare({"fp32": learn_step(False), f"{short} autocast": learn_st
 size = reports.size_report(learned)
 for name, amp in (("fp32", False), (f"{short} autocast", True)):
     ledger.record(lesson="02", task="fashion_mnist", model="LeNet-300-100", technique=f"{name}, short training",
-                  accuracy=means[amp] / 100, file_bytes=size.file_bytes, load_ms=size.load_ms, speedup=times.ratio(name))
+                  accuracy=means[amp] / 100, file_bytes=size.file_bytes, load_ms=size.load_ms,
+                  speedup=times.ratio(name))
+
+# %% slideshow={"slide_type": "-"}
 ledger.table([row for row in ledger.rows() if row.lesson == "02"])
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -836,8 +860,10 @@ ledger.table([row for row in ledger.rows() if row.lesson == "02"])
 # These lines run under `torch.autocast(device_type)` with its default type; `x` is fp32, the two linear layers
 # too. Write `autocast_types`: the types of all eight results, on the CPU and on CUDA.
 #
-# `a = linear1(x)` · `b = layer_norm(a)` · `c = b + x` · `d = relu(c)` ·
-# `e = linear2(d)` · `f = softmax(e)` · `g = e.sum()` · `loss = cross_entropy(e, y)`
+# ```python
+# a = linear1(x);   b = layer_norm(a);   c = b + x;       d = relu(c)
+# e = linear2(d);   f = softmax(e);      g = e.sum();     loss = cross_entropy(e, y)
+# ```
 #
 # <details><summary>Hint</summary>
 # Go through the lines in order and ask for each: on a list for 16 bits, on a list for fp32, or on none? The table in
@@ -1005,8 +1031,8 @@ card.show()
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Going further
 #
-# - P. Micikevicius et al., *Mixed precision training*, 2018, [arXiv:1710.03740](https://arxiv.org/abs/1710.03740). Short, and
-#   every idea of this lesson is in it.
+# - P. Micikevicius et al., *Mixed precision training*, 2018, [arXiv:1710.03740](https://arxiv.org/abs/1710.03740). Short;
+#   fp32 weights and loss scaling come from here.
 # - P. Micikevicius et al., *FP8 formats for deep learning*, 2022, [arXiv:2209.05433](https://arxiv.org/abs/2209.05433).
 # - [PyTorch's examples of AMP](https://docs.pytorch.org/docs/stable/notes/amp_examples.html): several losses, gradient penalty,
 #   custom functions.

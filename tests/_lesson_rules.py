@@ -24,6 +24,7 @@ TAGS = {
     "nbval-check-output",
     "legacy",
 }
+NOTES_BEGIN = "*For the lecturer.*"
 SLIDE_TYPES = {"slide", "subslide", "fragment", "skip", "notes", "-"}
 FRONT_MATTER = {"title": str, "promise": str, "minutes": int, "seconds": int, "needs": list, "goals": list}
 MOST_CODE_LINES = 25
@@ -161,6 +162,11 @@ def slides(nb):
     notes = [(n, c) for n, c in numbered(nb) if slide_type(c) == "notes"]
     if not notes:
         faults.append("no speaker notes")
+    faults += [
+        f"cell {n}: speaker notes must begin with {NOTES_BEGIN!r}: readers of the notebook see them too"
+        for n, c in notes
+        if not c.source.startswith(NOTES_BEGIN)
+    ]
     faults += [
         f"cell {n}: speaker notes without the tag remove-cell"
         for n, c in notes

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from course_utils import data, doctor, runtime
+from course_utils import _browser, data, doctor, runtime
 from course_utils.doctor import Finding
 from tools import doctor as task
 
@@ -147,8 +147,27 @@ def test_a_machine_without_a_browser_is_a_note(monkeypatch):
 
 def test_a_browser_on_the_path_is_found(monkeypatch, tmp_path):
     program = str(tmp_path / "msedge.exe")
-    monkeypatch.setattr(doctor.shutil, "which", lambda name: program if name == "msedge" else None)
-    assert doctor.find_browser() == tmp_path / "msedge.exe"
+    monkeypatch.delenv("COURSE_BROWSER", raising=False)
+    monkeypatch.setattr(_browser.shutil, "which", lambda name: program if name == "msedge" else None)
+    assert _browser.find_browser() == tmp_path / "msedge.exe"
+
+
+def test_a_browser_can_be_chosen(monkeypatch, tmp_path):
+    monkeypatch.setenv("COURSE_BROWSER", str(tmp_path / "mine"))
+    assert _browser.find_browser() is None
+    (tmp_path / "mine").touch()
+    assert _browser.find_browser() == tmp_path / "mine"
+
+
+def test_an_installed_browser_that_is_not_on_the_path_is_found(monkeypatch, tmp_path):
+    monkeypatch.delenv("COURSE_BROWSER", raising=False)
+    monkeypatch.setattr(_browser.shutil, "which", lambda name: None)
+    monkeypatch.setattr(_browser.sys, "platform", "win32")
+    monkeypatch.setenv("PROGRAMFILES", str(tmp_path))
+    edge = tmp_path / "Microsoft" / "Edge" / "Application" / "msedge.exe"
+    edge.parent.mkdir(parents=True)
+    edge.touch()
+    assert _browser.find_browser() == edge
 
 
 @pytest.mark.parametrize("text", [

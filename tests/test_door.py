@@ -432,6 +432,7 @@ def test_a_debian_without_venv_is_told_the_package(monkeypatch, tmp_path, capsys
     monkeypatch.setattr(course, "venv_python", lambda: tmp_path / "none")
     monkeypatch.setattr(course.importlib.util, "find_spec",
                         lambda name: None if name == "ensurepip" else object())
+    monkeypatch.setattr(_setup, "prepare", lambda extras: pytest.fail("the set-up was begun"))
     assert course.set_up(()) == 1
     assert f"sudo apt install python3.{sys.version_info[1]}-venv" in capsys.readouterr().out
 
@@ -545,11 +546,13 @@ def test_a_cpu_index_that_fails_is_told_and_the_default_one_serves(pip_calls, mo
 
 def test_a_full_disk_does_not_lead_to_the_larger_download(pip_calls, monkeypatch):
     def full(facts, *arguments, **rest):
+        pip_calls.append(arguments)
         raise _pip.Failure("the disk is full.", "free some", "disk")
 
     monkeypatch.setattr(_setup, "_run", full)
     with pytest.raises(_pip.Failure, match="disk is full"):
         _setup._install_torch(NOTHING)
+    assert len(pip_calls) == 1
 
 
 def test_an_index_that_never_answers_costs_seconds(monkeypatch):

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from email.message import Message
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,14 @@ def test_the_generator_follows_requirements_and_extras_of_this_environment():
     assert {canonicalize_name(r.name) for r in REQUIREMENTS} <= set(versions)
     assert "markupsafe" in versions  # jupyterlab - jinja2 - markupsafe: reached through others only
     assert not any("+" in version for version in versions.values())
+
+
+def test_versions_are_written_without_the_label_of_a_build(monkeypatch):
+    class Built:
+        version, requires, metadata = "2.14.1+cpu", ["torch==2.14.1"], Message()
+
+    monkeypatch.setattr(constraints, "distribution", lambda name: Built)
+    assert constraints.collect() == ({"torch": "2.14.1"}, set())
 
 
 def test_a_package_that_is_required_but_missing_stops_the_generator(monkeypatch, capsys):

@@ -29,3 +29,9 @@ def test_a_table_without_rows_shows_its_columns():
 def test_a_row_of_another_length_is_refused():
     with pytest.raises(ValueError, match="1 cells under 2 columns"):
         Table(["a", "b"], [[1]])
+
+
+def test_words_stand_left_and_numbers_right():
+    table = Table(["name", "source", "value"], [["a", "one book", "≥ 3×"], ["b", "another", "–"], ["c", "x", "-1"]])
+    assert repr(table).splitlines()[2:] == ["a     one book   ≥ 3×", "b     another       –", "c     x            -1"]
+    assert table._repr_html_().count("text-align:right") == 4

@@ -1,19 +1,10 @@
 """Looks at a deck of slides in a browser that is already installed, and names its faults."""
 
-import os
-import shutil
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge",
-         "microsoft-edge", "microsoft-edge-stable")
-PLACES = {
-    "darwin": ("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-               "/Applications/Chromium.app/Contents/MacOS/Chromium",
-               "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge"),
-    "win32": (r"Google\Chrome\Application\chrome.exe", r"Microsoft\Edge\Application\msedge.exe"),
-}
+from course_utils._browser import find_browser
+
 MEASURE = Path(__file__).resolve().parent / "slides_template" / "measure.js"
 SIZE = {"width": 1280, "height": 720}
 LOCAL = ("file:", "data:", "blob:", "about:")
@@ -21,26 +12,6 @@ LOCAL = ("file:", "data:", "blob:", "about:")
 
 class NoBrowser(Exception):
     """No Chromium, Chrome or Edge was found, so nothing was looked at."""
-
-
-def find_browser():
-    """Give the path of an installed Chromium, Chrome or Edge as text, or None.
-
-    The environment variable COURSE_BROWSER, when set, names the one to use.
-    """
-    chosen = os.environ.get("COURSE_BROWSER")
-    if chosen:
-        return chosen if Path(chosen).is_file() else None
-    for name in NAMES:
-        if found := shutil.which(name):
-            return found
-    bases = [Path(os.environ[name]) for name in ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")
-             if os.environ.get(name)] if sys.platform == "win32" else [Path("/")]
-    for place in PLACES.get(sys.platform, ()):
-        for base in bases:
-            if (base / place).is_file():
-                return str(base / place)
-    return None
 
 
 @contextmanager

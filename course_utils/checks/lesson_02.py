@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +19,6 @@ _SHORT = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 @check("2.1 Eight types")
 def autocast_types(answer: Callable) -> None:
     """``autocast_types(device_type) -> dict`` of "a" to "g" and "loss" to the name of a type."""
-
     def table(cpu: str, cuda: str, cpu_half: str = "bf16") -> Callable[[str], str]:
         """Eight letters a device: h is its 16-bit type, f is float32."""
         def types(device_type):
@@ -174,7 +173,7 @@ def _judge_weights(got: torch.Tensor) -> None:
 
     if ends_like():
         return
-    hints: Mapping[str, dict] = {
+    hints = {
         "You clip before unscale_: the norm you compare with max_norm is the scaled one.": {"clip": "before"},
         "You do not clip, or you clip to another norm than max_norm.": {"clip": None},
         "You call backward() on the unscaled loss. The scaler then divides gradients that were never scaled.":
@@ -188,13 +187,11 @@ def _judge_weights(got: torch.Tensor) -> None:
 @check("2.3 Choose a loss scale")
 def loss_scale(answer: Callable) -> None:
     """``loss_scale(histogram) -> float``; histogram is a dict from exponent to count."""
-
     def used(histogram):
         return {e: n for e, n in histogram.items() if n > 0}
 
     def power(exponent_of):
         return lambda h: 2.0 ** exponent_of(used(h)) if used(h) else 1.0
-
     right = power(lambda bins: 14 - max(bins))
     wrong = {
         "One power too large: the top bin then ends at 2^16 = 65,536, and what lies above 65,504 may overflow.":
@@ -211,8 +208,6 @@ def loss_scale(answer: Callable) -> None:
             power(lambda bins: 13 - max(bins)),
         "Your scale is never below 1. Gradients that are too large need a smaller one.":
             lambda h: max(1.0, right(h)),
-        "You return the exponent. The scale is 2 to that power.":
-            lambda h: 14.0 - max(used(h)) if used(h) else 1.0,
     }
     try_cases(answer, right=right, wrong=wrong, names=("histogram",), rtol=1e-9, cases=[
         ({},), ({-30: 5, -12: 3},), ({-8: 1, -20: 100, -24: 10, 3: 0, -9: 7},), ({17: 2, -3: 9},), ({-9: 4, -5: 0},),
@@ -236,7 +231,6 @@ def dynamic_scale(answer: Callable) -> None:
                 scales.append(scale if after else before)
             return scales, [step_on_inf or not inf for inf in found_infs]
         return simulate
-
     wrong = {
         "You step on inf: that puts inf or NaN into the weights.": rule(step_on_inf=True),
         "Your scale never grows: after some skips it would stay too small for ever.": rule(grow=False),
@@ -249,7 +243,6 @@ def dynamic_scale(answer: Callable) -> None:
     def two_lists(value):
         scales, stepped = value
         return [float(s) for s in scales], [bool(s) for s in stepped]
-
     bad, ok = True, False
     try_cases(answer, right=rule(), wrong=wrong, names=("scale", "found_infs", "growth_interval"), convert=two_lists,
               cases=[(1024.0, [], 2), (65536.0, [ok, ok, bad, ok, ok, ok, ok], 2), (8.0, [bad, bad, ok], 3),
