@@ -31,7 +31,7 @@
 #
 # Afterwards you can measure time, memory and bytes, and you know when to distrust a number.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
 # *For the lecturer.* Ask before anything runs: "Who has read that something is twice as fast? Twice as fast as what, measured how?"
 # Collect the answers on the board. Most of them come back in this lesson.
 
@@ -243,8 +243,8 @@ timer
 # - **Not in it:** Python's own objects, the code of libraries, and on CUDA memory that the allocator keeps in reserve.
 #   The system's monitor shows more.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# Draw the level over time on the board: up 4, up 12, down 12, up 4. Ask where the peak is before the cell runs.
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# *For the lecturer.* Draw the level over time on the board: up 4, up 12, down 12, up 4. Ask where the peak is before the cell runs.
 # Then ask for the peak when `del b` is left out.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
@@ -411,7 +411,7 @@ plots.show(fig, alt="Speed-up over A in each round. The grey dots of A again sca
 # B counts as faster only if its quartiles stay clear of it. If *A again* is not near 1 for you, something
 # disturbs your machine: close other programs, plug in the charger, run the cell again.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
 # *For the lecturer.* Ask: "Your colleague reports 3 % faster, from one run each. What do you ask for?" Wanted: the A/A test.
 # Exercise 0.1 (three flaws) fits here, five minutes in pairs.
 
@@ -543,7 +543,7 @@ ledger.table([row])
 # A **baseline is fair** when it is the best that fp32 can do under the same conditions: device, threads,
 # batch. A slow fp32 makes every technique shine. When you read "5 times faster", ask: faster than *what*?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
 # *For the lecturer.* Ask for ways to make a baseline look bad: a debug build, gradients on, another batch, another number of threads, a
 # slow library. Exercise 0.4 takes it up.
 

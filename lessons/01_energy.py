@@ -148,7 +148,7 @@ print(f"training GPT-3: {GPT3_MWH * 1000 * J_PER_KWH / cup_j / 1e6:.0f} million 
 # One cup pays for a great many multiplications. Yet large models use up many cups. Section 4 shows where the energy goes
 # instead.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
 # *For the lecturer.* Take one of the four reasons only, the one nearest to the room. The cup comes back in section 4.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]

@@ -33,9 +33,9 @@
 #
 # Afterwards you can train in mixed precision on any device, and say whether it paid.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# Ask before anything runs: "Who has trained in fp16? Did anything go wrong?" Collect what went wrong (NaN, no speed-up,
-# out of memory all the same) on the board. Each of them is shown happening in this lesson.
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# *For the lecturer.* Ask before anything runs: "Who has trained in fp16? Did anything go wrong?" Collect what went wrong
+# (NaN, no speed-up, out of memory all the same) on the board. Each of them is shown happening in this lesson.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
 import copy
@@ -331,8 +331,9 @@ Table(["operation", device.type, "operation ", device.type],
 # So "softmax runs in fp32 under autocast" is true on a GPU only. bf16 has the range of fp32, so on a CPU
 # an `exp` does not overflow sooner. What it loses is precision.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# Exercise 2.1 fits here: five minutes in pairs, each pair writes the eight types for both devices before running the check.
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# *For the lecturer.* Exercise 2.1 fits here: five minutes in pairs, each pair writes the eight types for both
+# devices before running the check.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
 # ## 5. The recipe: gradient scaling
@@ -664,6 +665,10 @@ print(f"Small layers: {small:.2f}×." + (" Casts and calls cost more than they s
 # - If "no multiple of 8" gains *more*, look at its fp32 row: on some processors fp32 itself is slow at odd sizes, so the
 #   ratio flatters.
 # - The peak hardly falls, or even rises. Why?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# *For the lecturer.* Ask: "Half the bits: does the peak halve?" Let somebody say which tensors stay in fp32, before the
+# published run is shown.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # **A published run: no speed-up, and 6 % more memory**
