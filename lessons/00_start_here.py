@@ -101,7 +101,7 @@ card.record("first-call", first_ratio)
 # **ledger**: accuracy, bytes of the file, speed, estimated energy. The last lesson reads the whole ledger and chooses.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **A lesson, step by step**
+# ### A lesson, step by step
 #
 # | you meet | what to do |
 # |---|---|
@@ -116,7 +116,7 @@ card.record("first-call", first_ratio)
 # reaches the end.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Three ways through**
+# ### Three ways through
 #
 # | you have | take |
 # |---|---|
@@ -162,7 +162,9 @@ def naive_seconds(fn):
 print("six times the same:", *(si(naive_seconds(work), "s") for _ in range(6)), sep="   ")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Flaw 1: the wrong clock.** `time.time()` tells the time of day. Somebody may set it, and the network corrects it,
+# ### Flaw 1: the wrong clock
+#
+# `time.time()` tells the time of day. Somebody may set it, and the network corrects it,
 # while you measure. On some systems it is also coarse: short calls then seem to take no time at all.
 #
 # `time.perf_counter()` is a stopwatch: it only has to run evenly. Ask Python what it knows about both:
@@ -173,7 +175,9 @@ Table(["clock", "can be set", "never goes back", "resolution"],
       [[f"time.{name}()", c.adjustable, c.monotonic, si(c.resolution, "s")] for name, c in clocks.items()])
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Flaw 2: other people's rubbish.** Python frees most objects at once. Objects that point at each other wait for
+# ### Flaw 2: other people's rubbish
+#
+# Python frees most objects at once. Objects that point at each other wait for
 # the garbage collector. It may run in the middle of *your* measurement, and until then the memory is not free.
 #
 # **Predict.** A tensor hangs on an object that points at itself. We delete the object. Is the tensor gone?
@@ -196,7 +200,9 @@ print(f"still in memory after del: {after_del}, after gc.collect(): {tensor_ther
 # then. That is the point.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Flaw 3: a GPU may still be busy.** `fn()` only hands the work over; section 4 shows it. So wait before, and wait after.
+# ### Flaw 3: a GPU may still be busy
+#
+# `fn()` only hands the work over; section 4 shows it. So wait before, and wait after.
 #
 # Three flaws mended, step by step. The fourth is still there: the six numbers differ. No stopwatch mends that.
 
@@ -298,7 +304,9 @@ plots.show(fig, alt=f"Left: times of 300 calls of one function, in order, over t
 # If your mean and median agree, your machine is quiet.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Drift.** A processor that gets warm lowers its clock rate, for minutes. Warming up once does not help.
+# ### Drift
+#
+# A processor that gets warm lowers its clock rate, for minutes. Warming up once does not help.
 # Let us play it through: a processor gets steadily 30 % slower during 60 calls. A and B are **the same function**.
 #
 # **Predict.** Which speed-up of B over A comes out if first A runs 30 times, then B 30 times? And if they take turns?
@@ -316,7 +324,9 @@ print(f"in turn:         B is {in_turn:.3f} times as fast as A")
 # just before B, goes too when they change places from round to round.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Threads.** PyTorch splits a product among cores. A number without its count of threads says little.
+# ### Threads
+#
+# PyTorch splits a product among cores. A number without its count of threads says little.
 #
 # **Predict.** From one thread to one for each physical core: how many times faster is a product of 768 by 768?
 # And the small network with one digit?
@@ -334,7 +344,7 @@ def on_threads(n, fn, calls):
 wide, cpu_net, cpu_digit = torch.randn(768, 768), models.LeNet300100().eval(), torch.zeros(1, 1, 28, 28)
 jobs = {"product, 768 × 768": (lambda: wide @ wide, 5), "LeNet-300-100, one digit": (lambda: cpu_net(cpu_digit), 50)}
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 cores = runtime.physical_cores()
 rows = []
 for name, job in jobs.items():
@@ -350,13 +360,15 @@ Table(["on the CPU", "threads", "speed-up", "quartiles"], rows)
 # So here **one thread measures**, and says so; training uses the physical cores.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Asynchronous.** A CUDA call returns as soon as its work stands in the GPU's queue. Python goes on.
+# ### Asynchronous
+#
+# A CUDA call returns as soon as its work stands in the GPU's queue. Python goes on.
 # Who stops the clock then has timed the handing over, not the work.
 #
 # **Predict.** A product of two matrices of 8,192 by 8,192: when does the call come back, when is the result there?
 # With a GPU, the ratio below is what you would be wrong by without `synchronise`. `Timer` and `compare` always wait.
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 if device.type == "cuda":
     large = torch.randn(8192, 8192, device=device)
     torch.mm(large, large)  # warm up
@@ -435,11 +447,13 @@ Table(["parameter", "shape", "elements", "dtype"],
 card.record("parameters", n_parameters)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Buffers.** A batch norm scales each channel. It learns two numbers for that, and keeps running statistics.
+# ### Buffers
+#
+# A batch norm scales each channel. It learns two numbers for that, and keeps running statistics.
 #
 # **Predict.** A convolution and a batch norm: which tensors are parameters, which are not float32?
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 block = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.BatchNorm2d(8))
 learned = dict(block.named_parameters())
 Table(["tensor", "is a", "elements", "dtype", "bytes"],
@@ -450,7 +464,9 @@ Table(["tensor", "is a", "elements", "dtype", "bytes"],
 # The model needs its buffers to answer. And one of them is an int64: "four bytes each" is wrong too.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **The file.** What you ship is not the memory but a file. Save it, **load it again**, and compare before you quote its
+# ### The file
+#
+# What you ship is not the memory but a file. Save it, **load it again**, and compare before you quote its
 # size: a file that does not give the model back has no size worth quoting.
 #
 # **Predict.** Larger than the bytes in memory, equal, or smaller?
@@ -512,7 +528,9 @@ print(f"{accuracy:.2%} of the test images are read right")
 card.record("accuracy", 100 * accuracy)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Accuracy has a noise floor too.** Each of $n$ test images is right with probability $p$. By luck alone the share varies,
+# ### Accuracy has a noise floor too
+#
+# Each of $n$ test images is right with probability $p$. By luck alone the share varies,
 # with the standard error $\sqrt{p\,(1-p)/n}$.
 #
 # **Predict.** A second model is 0.1 percentage points better. Is it the better model?
@@ -527,7 +545,9 @@ print(f"standard error {100 * error:.2f} percentage points; two standard errors 
 # differences train several seeds.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
-# **The first row of the ledger.** Accuracy, file, time to load, speed against itself, estimated energy for one digit (lesson
+# ### The first row of the ledger
+#
+# Accuracy, file, time to load, speed against itself, estimated energy for one digit (lesson
 # 01 explains how). Every later row stands beside it.
 
 # %% slideshow={"slide_type": "-"} tags=["tour"]

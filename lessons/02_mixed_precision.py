@@ -252,7 +252,9 @@ def fresh(seed=0):
 fresh()[0]
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Default precision.** This is the loop that everything else is compared with.
+# ### Default precision
+#
+# This is the loop that everything else is compared with.
 
 # %% slideshow={"slide_type": "-"}
 net, opt = fresh()
@@ -266,11 +268,13 @@ plain_weights = copy.deepcopy(net.state_dict())
 print(f"output {output.dtype}, loss {loss.dtype}, weights {net[0].weight.dtype}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
-# **Autocast alone.** Wrap the forward pass and the loss, nothing else.
+# ### Autocast alone
+#
+# Wrap the forward pass and the loss, nothing else.
 #
 # **Predict.** Which type has each of these now: the output, the loss, the weights, the gradients?
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% slideshow={"slide_type": "subslide"} tags=["tour"]
 net, opt = fresh()
 for x, y in zip(inputs, targets, strict=True):
     with torch.autocast(device_type=device.type, dtype=low):
@@ -293,7 +297,9 @@ Table(["tensor", "type"], [["input", x.dtype], ["output", output.dtype], ["loss"
 # Call `backward()` outside the context. PyTorch does not recommend it inside, and it is not needed.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Which operation runs in which type?** Autocast has a list of operations for 16 bits and one for fp32. What is on
+# ### Which operation runs in which type?
+#
+# Autocast has a list of operations for 16 bits and one for fp32. What is on
 # neither list keeps the type of its input; with two inputs of different types, the wider one wins.
 #
 # **Predict.** Below, `h` is a 16-bit tensor. Which of the operations on it will come out in fp32 on this device?
@@ -317,7 +323,9 @@ Table(["operation", device.type, "operation ", device.type],
       [[*a, *b] for a, b in zip(pairs[:5], pairs[5:], strict=True)], caption="measured on this device")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **The lists differ by device.** From
+# ### The lists differ by device
+#
+# From
 # [PyTorch's documentation of `torch.amp`](https://docs.pytorch.org/docs/stable/amp.html):
 #
 # | operations | on CUDA (fp16) | on a CPU (bf16) |
@@ -408,7 +416,7 @@ Table(["backward pass in", *zeros], [["gradients that are 0", *(f"{share:.2%}" f
 # rescue: its smallest numbers are those of fp32.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
-# **GradScaler: scale, step, update**
+# ### GradScaler: scale, step, update
 #
 # How large may the scale be? As large as possible without overflow, and nobody knows that in advance. So it is found
 # on the way:
@@ -439,7 +447,7 @@ for i, x in enumerate([inputs[0], inputs[1], bad, inputs[0], inputs[1], inputs[2
     moved[i] = (net[0].weight - before).abs().max().item()
     log.append([i, f"{loss.item():.3g}", f"{moved[i]:.1e}", f"{scaler.get_scale():,.0f}"])
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 Table(["step", "loss", "largest change of a weight", "scale afterwards"], log)
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -492,7 +500,9 @@ for name, state in (("enabled=False", off), ("enabled=True", on)):
 # zeros. That saves their bytes between two steps.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Clip after `unscale_`.** Between `backward()` and `step()` every gradient is multiplied by the scale. Clipping
+# ### Clip after `unscale_`
+#
+# Between `backward()` and `step()` every gradient is multiplied by the scale. Clipping
 # compares their norm with a limit, so it needs the true ones.
 #
 # **Predict.** By which factor do the two norms below differ?
@@ -511,7 +521,9 @@ scaler.update()
 print(f"norm before unscale_ {scaled_norm:.4g}, after {true_norm:.4g}, factor {scaled_norm / true_norm:,.0f}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Accumulate gradients.** A batch too large for the memory can be fed in parts. The scale must stay the same for all
+# ### Accumulate gradients
+#
+# A batch too large for the memory can be fed in parts. The scale must stay the same for all
 # parts of one step: `scale` for every part, `step` and `update` once.
 
 # %% slideshow={"slide_type": "-"}
@@ -535,7 +547,9 @@ print(f"4 parts differ from the whole batch by {(whole - parts).norm() / whole.n
 # gradient is four times too large.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Save and resume.** The scale and the count of good steps belong to the run. Save them with the rest.
+# ### Save and resume
+#
+# The scale and the count of good steps belong to the run. Save them with the rest.
 
 # %% slideshow={"slide_type": "skip"}
 def saved_and_loaded(net, opt, scaler):
@@ -564,14 +578,16 @@ card.record("enabled-false-is-a-no-op", largest_difference(off, plain_weights))
 card.record("resumed-run-is-the-same", resume_gap)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **One scaler a run.** A scaler remembers. A second run in the same script gets a new one, or it starts with the
+# ### One scaler a run
+#
+# A scaler remembers. A second run in the same script gets a new one, or it starts with the
 # first one's scale. Within one run, several losses and optimizers share one scaler: `scale` each loss, `step` each
 # optimizer, `update` once.
 #
 # **Inference** has no gradients: autocast alone is enough.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# **Two devices, one recipe**
+# ### Two devices, one recipe
 #
 # | | CUDA | CPU |
 # |---|---|---|
@@ -641,7 +657,7 @@ def result_rows():
                    si(peak, "B"), f"{peak / peaks['fp32']:.2f}×"]
 
 
-# %% slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input", "tour"]
 Table(["width × batch", "variant", "ms a step", "speed-up", "quartiles", "peak", "of fp32"],
       list(result_rows()), caption=f"{low_name} on {device.type}, 1 thread; peak above the weights")
 
@@ -671,7 +687,7 @@ print(f"Small layers: {small:.2f}×." + (" Casts and calls cost more than they s
 # published run is shown.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# **A published run: no speed-up, and 6 % more memory**
+# ### A published run: no speed-up, and 6 % more memory
 #
 # The recipe's network, 4,096 wide, batch 512, on an older GPU: no speed-up, and the peak *rose* from 1,493,322,752 to
 # 1,585,620,992 bytes. The explanation given was the age of the GPU. Age explains the time: without tensor
@@ -702,7 +718,9 @@ Table(["", "bytes"],
 # measure.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
-# **So when does mixed precision save memory?** The copies cost 2 bytes a weight, whatever the batch.
+# ### So when does mixed precision save memory?
+#
+# The copies cost 2 bytes a weight, whatever the batch.
 # The activations save 2 bytes a value, and their number grows with the batch.
 #
 # Below, fair trials with a network an eighth as wide. At batch 64 it has the proportions of the published run.
@@ -747,7 +765,9 @@ card.record("memory-large-batch", shares[3][4])
 # the saving comes early.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Beside a GPU.** Rows that were measured on a GPU and kept with the course, under your own.
+# ### Beside a GPU
+#
+# Rows that were measured on a GPU and kept with the course, under your own.
 
 # %% slideshow={"slide_type": "skip"}
 def gpu_rows():
@@ -819,7 +839,9 @@ card.record("amp-within-seed-spread", abs(means[True] - means[False]) / max(spre
 # (table 1).
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Into the ledger.** Mixed precision trains in 16 bits and stores in 32. So the file does not shrink.
+# ### Into the ledger
+#
+# Mixed precision trains in 16 bits and stores in 32. So the file does not shrink.
 
 # %% slideshow={"slide_type": "skip"}
 def learn_step(use_amp):

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 from pathlib import Path
@@ -556,11 +557,20 @@ def test_a_full_disk_does_not_lead_to_the_larger_download(pip_calls, monkeypatch
 
 
 def test_an_index_that_never_answers_costs_seconds(monkeypatch):
+    released, ended = threading.Event(), threading.Event()
+
+    def silent(*args, **kwargs):
+        released.wait(30)
+        ended.set()
+        raise OSError("the connection was closed")
+
     monkeypatch.setattr(_setup, "PROBE_S", 0.2)
-    monkeypatch.setattr(_setup.urllib.request, "urlopen", lambda *a, **k: time.sleep(30))
+    monkeypatch.setattr(_setup.urllib.request, "urlopen", silent)
     began = time.monotonic()
     assert not _setup._reachable("https://example.org/")
     assert time.monotonic() - began < 3
+    released.set()
+    assert ended.wait(5)  # a thread that outlives its test fails another one
 
 
 def test_too_little_disk_is_told_before_the_download_with_both_figures(monkeypatch):
