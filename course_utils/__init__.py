@@ -7,7 +7,9 @@ __version__ = "0.1.0"
 
 # Read when torch's benchmark and profiler are first used; their lines would land in a lesson's output.
 # A CUDA compiler without a GPU is no fault here. The first level is read when torch is imported: course.py sets it too.
-logging.getLogger("torch.utils.cpp_extension").addFilter(
-    lambda record: "No CUDA runtime is found" not in record.getMessage())
+NOISE = {"torch.utils.cpp_extension": "No CUDA runtime is found",
+         "torch.utils._pytree": "KernelPreference"}  # an import of torchao logs how it registers an enum
+for name, words in NOISE.items():
+    logging.getLogger(name).addFilter(lambda record, words=words: words not in record.getMessage())
 os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
 os.environ.setdefault("KINETO_LOG_LEVEL", "9")

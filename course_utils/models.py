@@ -84,3 +84,130 @@ class LeNet(nn.Module):
         x = torch.relu(self.fc1(x))
         x = torch.relu(self.fc2(x))
         return self.fc3(x)
+
+
+class LSTMClassifier(nn.Module):
+    """Reads an image row by row with an LSTM and classifies its last state.
+
+    Takes images (batch, 1, side, side) or sequences (batch, steps, n_in); returns logits (batch, n_classes).
+
+    Args:
+        n_in: features of a step; the side of the image.
+        n_hidden: width of the LSTM's state.
+        n_layers: LSTM layers.
+        n_classes: outputs.
+    """
+
+    def __init__(self, n_in: int = 28, n_hidden: int = 128, n_layers: int = 1, n_classes: int = 10):
+        super().__init__()
+        self.lstm = nn.LSTM(n_in, n_hidden, n_layers, batch_first=True)
+        self.fc = nn.Linear(n_hidden, n_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dim() == 4:
+            x = x.squeeze(1)  # (batch, rows, columns): a row is a step
+        states, _ = self.lstm(x)
+        return self.fc(states[:, -1])
+
+
+class EncoderLayer(nn.Module):
+    """A Transformer encoder layer, norm after each half as in BERT, with every projection an `nn.Linear`.
+
+    PyTorch's own layer hides the attention's projections in one parameter, which quantization does not see.
+
+    Args:
+        width: features; a multiple of `n_heads`.
+        n_heads: attention heads.
+        n_inner: width of the feed-forward half.
+    """
+
+    def __init__(self, width: int, n_heads: int, n_inner: int):
+        super().__init__()
+        self.n_heads = n_heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+        self.norm1 = nn.LayerNorm(width)
+        self.up = nn.Linear(width, n_inner)
+        self.down = nn.Linear(n_inner, width)
+        self.norm2 = nn.LayerNorm(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, steps, width = x.shape
+        qkv = self.qkv(x).view(batch, steps, 3, self.n_heads, width // self.n_heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (batch, heads, steps, width of a head)
+        attended = nn.functional.scaled_dot_product_attention(q, k, v)
+        x = self.norm1(x + self.out(attended.transpose(1, 2).reshape(batch, steps, width)))
+        return self.norm2(x + self.down(nn.functional.gelu(self.up(x))))
+
+
+class Encoder(nn.Module):
+    """An encoder of the shape of BERT: token and position embeddings, then `EncoderLayer`s.
+
+    With the defaults it has BERT-base's shape, about 109 million parameters with random weights. Speed and
+    size do not depend on what the weights are.
+
+    Takes token ids (batch, steps), int64; returns states (batch, steps, width), or logits (batch, n_classes)
+    from the mean over the steps where `n_classes` is given.
+
+    Source of the shape: J. Devlin et al., "BERT", 2019, arXiv:1810.04805, section 3.
+    """
+
+    def __init__(self, n_layers: int = 12, width: int = 768, n_heads: int = 12, n_tokens: int = 30_522,
+                 max_steps: int = 512, n_classes: int | None = None):
+        super().__init__()
+        if width % n_heads:
+            raise ValueError(f"width must be a multiple of n_heads, got {width} and {n_heads}")
+        self.tokens = nn.Embedding(n_tokens, width)
+        self.positions = nn.Embedding(max_steps, width)
+        self.norm = nn.LayerNorm(width)
+        self.layers = nn.Sequential(*(EncoderLayer(width, n_heads, 4 * width) for _ in range(n_layers)))
+        self.head = nn.Linear(width, n_classes) if n_classes else None
+
+    def forward(self, ids: Tensor) -> Tensor:
+        if ids.shape[1] > self.positions.num_embeddings:
+            raise ValueError(f"this encoder takes at most {self.positions.num_embeddings} steps, got {ids.shape[1]}")
+        steps = torch.arange(ids.shape[1], device=ids.device)
+        states = self.layers(self.norm(self.tokens(ids) + self.positions(steps)))
+        return self.head(states.mean(1)) if self.head is not None else states
+
+
+def _conv_bn_relu(n_in: int, n_out: int, *, stride: int = 1, groups: int = 1, kernel: int = 3) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(n_in, n_out, kernel, stride, kernel // 2, groups=groups, bias=False),
+                         nn.BatchNorm2d(n_out), nn.ReLU())
+
+
+class SmallCNN(nn.Module):
+    """An ordinary CNN for images (batch, 1, 28, 28): convolution, batch norm and ReLU three times, then linear.
+
+    Returns logits (batch, n_classes). `width` is the number of channels of the first block.
+    """
+
+    def __init__(self, width: int = 32, n_classes: int = 10):
+        super().__init__()
+        self.features = nn.Sequential(_conv_bn_relu(1, width), _conv_bn_relu(width, 2 * width, stride=2),
+                                      _conv_bn_relu(2 * width, 2 * width, stride=2))
+        self.fc = nn.Linear(2 * width, n_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.features(x).mean((2, 3)))
+
+
+class DepthwiseCNN(nn.Module):
+    """A depthwise-separable CNN for images (batch, 1, 28, 28), the pattern of MobileNet.
+
+    Each block filters every channel on its own (depthwise), then mixes channels with a 1×1 convolution.
+    Returns logits (batch, n_classes).
+
+    Source of the pattern: A. Howard et al., "MobileNets", 2017, arXiv:1704.04861.
+    """
+
+    def __init__(self, width: int = 32, n_classes: int = 10):
+        super().__init__()
+        blocks = [_conv_bn_relu(1, width, stride=2)]
+        for n_in, n_out, stride in ((width, 2 * width, 1), (2 * width, 4 * width, 2), (4 * width, 4 * width, 1)):
+            blocks += [_conv_bn_relu(n_in, n_in, stride=stride, groups=n_in), _conv_bn_relu(n_in, n_out, kernel=1)]
+        self.features = nn.Sequential(*blocks)
+        self.fc = nn.Linear(4 * width, n_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.features(x).mean((2, 3)))

@@ -1,0 +1,214 @@
+"""The audit tells what runs in int8 on every kind of quantized model, by its class and by its kernels."""
+
+import copy
+import warnings
+
+import pytest
+import torch
+from torch import nn
+
+from course_utils import models
+from course_utils.quantization import audit
+
+IDS = torch.randint(0, 50, (1, 8), generator=torch.Generator().manual_seed(0))
+IMAGES = torch.rand(4, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+
+pytestmark = [pytest.mark.filterwarnings(f"ignore:{message}") for message in (
+    "torch.ao.quantization is deprecated", ".*reduce_range", ".*quantized tensor creation", ".*torch.jit",
+    ".*Please use quant_min", ".*must run observer", ".*TypedStorage is deprecated")]
+
+
+@pytest.fixture(autouse=True)
+def x86():
+    before = torch.backends.quantized.engine
+    if "x86" in torch.backends.quantized.supported_engines:
+        torch.backends.quantized.engine = "x86"
+    yield
+    torch.backends.quantized.engine = before
+
+
+def encoder():
+    torch.manual_seed(0)
+    return models.Encoder(n_layers=2, width=32, n_heads=2, n_tokens=50, max_steps=8).eval()
+
+
+def by_name(report):
+    return {row.name: row for row in report.rows}
+
+
+class Stubbed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        import torch.ao.quantization as tq
+
+        self.quant, self.net, self.dequant = tq.QuantStub(), models.SmallCNN(4), tq.DeQuantStub()
+
+    def forward(self, x):
+        return self.dequant(self.net(self.quant(x)))
+
+
+def prepared(model):
+    import torch.ao.quantization as tq
+
+    torch.manual_seed(0)
+    model = model.eval()
+    for block in (model.net if isinstance(model, Stubbed) else model).features:
+        tq.fuse_modules(block, ["0", "1", "2"], inplace=True)
+    model.qconfig = tq.get_default_qconfig(torch.backends.quantized.engine)
+    return tq.prepare(model)
+
+
+def converted(model, calibrate=True):
+    import torch.ao.quantization as tq
+
+    ready = prepared(model)
+    if calibrate:
+        ready(IMAGES)
+    return tq.convert(ready)
+
+
+def test_a_float_model_is_float():
+    report = audit(models.SmallCNN(4).eval(), IMAGES)
+    assert report.count("int8") == 0
+    assert {row.runs_in for row in report.rows} == {"float32"}
+    assert {row.weight_bits for row in report.rows} == {32}
+    assert {row.runs_in for row in audit(models.SmallCNN(4).bfloat16()).rows} == {"bfloat16"}
+
+
+@pytest.mark.parametrize("example", [(), (IDS,)])
+def test_legacy_dynamic(example):
+    quantized = torch.ao.quantization.quantize_dynamic(encoder(), {nn.Linear})
+    report = audit(quantized, *example)
+    assert report.count("int8", "Linear") == 8  # four in each layer
+    assert report.count("float32", "Embedding") == 2
+    row = by_name(report)["layers.0.qkv"]
+    assert (row.weight_bits, row.engine, row.round_trip) == (8, torch.backends.quantized.engine, True)
+    assert ("quantized.linear_dynamic" in row.why) == bool(example)
+
+
+def test_legacy_dynamic_lstm_by_its_kernel():
+    quantized = torch.ao.quantization.quantize_dynamic(models.LSTMClassifier(28, 16).eval())
+    report = audit(quantized, IMAGES)
+    assert [(row.name, row.runs_in) for row in report.rows] == [("lstm", "int8"), ("fc", "int8")]
+
+
+def test_legacy_dynamic_in_half_precision_is_storage_only():
+    quantized = torch.ao.quantization.quantize_dynamic(models.LSTMClassifier(28, 16).eval(), dtype=torch.float16)
+    assert {(row.runs_in, row.weight_bits) for row in audit(quantized).rows} == {("float32", 16)}
+
+
+def test_what_legacy_dynamic_leaves_is_explained():
+    quantized = torch.ao.quantization.quantize_dynamic(
+        nn.Sequential(nn.Conv2d(1, 2, 3), nn.MultiheadAttention(8, 2), nn.GRU(4, 4)), {nn.LSTM})
+    rows = by_name(audit(quantized))
+    assert "no int8 convolution" in rows["0"].why
+    assert "parameters of its own" in rows["1"].why
+    assert "outside the set" in rows["2"].why
+    bare = torch.ao.quantization.quantize_dynamic(nn.Linear(4, 4))
+    assert audit(bare).rows[0].runs_in == "float32" and "itself the model" in audit(bare).rows[0].why
+
+
+def test_legacy_static_passes_int8_on():
+    report = audit(converted(Stubbed()), IMAGES)
+    assert report.count("int8", "ConvReLU2d") == 3 and report.count("int8", "Linear") == 1
+    rows = by_name(report)
+    assert rows["net.fc"].round_trip is False and "quantized.linear" in rows["net.fc"].why
+    assert rows["quant"].round_trip is True
+    assert audit(converted(Stubbed())).count() == 4
+
+
+def test_static_without_stubs_or_data_is_named():
+    assert all("QuantStub" in row.why for row in audit(converted(models.SmallCNN(4))).rows if row.runs_in == "int8")
+    blind = audit(converted(Stubbed(), calibrate=False))
+    assert any("saw no data" in row.why for row in blind.rows)
+
+
+def test_observed_and_fake_quantized_models_are_still_float():
+    import torch.ao.quantization as tq
+
+    report = audit(prepared(Stubbed()))
+    assert report.count("int8") == 0
+    assert {row.why for row in report.rows} == {"observed, not converted yet"}
+    training = nn.Sequential(nn.Linear(4, 4)).train()
+    training.qconfig = tq.get_default_qat_qconfig(torch.backends.quantized.engine)
+    assert "fake-quantized" in audit(tq.prepare_qat(training)).rows[0].why
+
+
+def torchao_quantized(config):
+    from torchao.quantization import quantize_
+
+    model = encoder()
+    quantize_(model, config)
+    return model
+
+
+def test_torchao_dynamic_and_weight_only():
+    from torchao.quantization import Int8DynamicActivationInt8WeightConfig, Int8WeightOnlyConfig
+
+    for example in ((), (IDS,)):
+        assert audit(torchao_quantized(Int8DynamicActivationInt8WeightConfig()), *example).count("int8", "Linear") == 8
+        report = audit(torchao_quantized(Int8WeightOnlyConfig()), *example)
+        assert report.count("int8") == 0
+        assert {row.weight_bits for row in report.rows if row.kind == "Linear"} == {8}
+
+
+def test_a_weight_of_an_unknown_kind_is_not_guessed():
+    from torchao.quantization import IntxWeightOnlyConfig
+
+    rows = [row for row in audit(torchao_quantized(IntxWeightOnlyConfig())).rows if row.kind == "Linear"]
+    assert {row.runs_in for row in rows} == {"unknown"}
+    seen = audit(torchao_quantized(IntxWeightOnlyConfig()), IDS)
+    assert {row.runs_in for row in seen.rows if row.kind == "Linear"} == {"float32"}
+
+
+def test_a_graph_of_pt2e_is_int8_only_when_it_is_compiled():
+    import torchao.quantization.pt2e.quantizer.x86_inductor_quantizer as x86
+    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+
+    quantizer = x86.X86InductorQuantizer().set_global(x86.get_default_x86_inductor_quantization_config())
+    graph = torch.export.export(models.SmallCNN(4).eval(), (IMAGES,)).module()
+    assert {row.why for row in audit(graph).rows} == {"the quantizer left it alone"}
+    ready = prepare_pt2e(graph, quantizer)
+    ready(IMAGES)
+    report = audit(convert_pt2e(ready))
+    assert len(report.rows) == 4 and report.count("int8") == 0
+    assert all("compiled" in row.why and row.weight_bits == 8 for row in report.rows)
+
+
+def test_a_traced_model_is_read_from_its_graph():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        traced = torch.jit.freeze(torch.jit.trace(converted(Stubbed()), IMAGES))
+        plain = torch.jit.trace(models.SmallCNN(4).eval(), IMAGES)
+    assert audit(traced).count("int8") == 4
+    assert {row.runs_in for row in audit(plain).rows} == {"unknown"} and len(audit(plain).rows) == 4
+
+
+def test_the_evidence_of_a_run_beats_the_class():
+    model = torch.ao.quantization.quantize_dynamic(encoder(), {nn.Linear})
+    never_called = copy.deepcopy(model)
+    never_called.layers[1].forward = lambda x: x
+    rows = by_name(audit(never_called, IDS))
+    assert rows["layers.0.qkv"].runs_in == "int8"
+    assert rows["layers.1.qkv"].runs_in == "unknown" and "no int8 kernel" in rows["layers.1.qkv"].why
+
+
+def test_auditing_changes_nothing():
+    model = torch.ao.quantization.quantize_dynamic(encoder(), {nn.Linear})
+    before = model(IDS)
+    audit(model, IDS)
+    assert torch.equal(model(IDS), before)
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+
+
+def test_hooks_go_when_the_run_fails():
+    model = models.LeNet()
+    with pytest.raises(ValueError, match="28×28"):
+        audit(model, torch.zeros(1, 1, 5, 5))
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+
+
+def test_what_is_no_model_is_refused():
+    with pytest.raises(TypeError, match="got dict"):
+        audit({})
+    assert "nothing to audit" in repr(audit(nn.ReLU()))
