@@ -3,7 +3,7 @@
 #   course:
 #     title: "Start here: measuring honestly"
 #     promise: You will be able to measure time, memory and bytes so that others can trust the numbers.
-#     minutes: 40
+#     minutes: 75
 #     seconds: 35
 #     needs: []
 #     goals:
@@ -59,14 +59,14 @@ runtime.describe(device)
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
 # ## 1. A surprise in one minute
 #
-# A small network reads a digit. We ask it eight times, with the same digit, and take the time of each call.
+# A small network reads digits. We ask it eight times, with the same image, and take the time of each call.
 #
-# **Predict.** The work is the same eight times. How many times longer does the slowest call take than the fastest:
+# **Predict.** The work is the same eight times. How many times as long as a typical call does the slowest take:
 # 1.1 times, twice, more? And which call is the slowest? Write it down, then run the cell.
 
 # %% slideshow={"slide_type": "fragment"} tags=["tour"]
 net = models.LeNet300100().to(device).eval()
-digit = torch.zeros(1, 1, 28, 28, device=device)
+digit = torch.zeros(1, 1, 28, 28, device=device)  # an empty image does as well
 calls_us = []
 for _ in range(8):
     start = time.perf_counter()
@@ -81,10 +81,10 @@ Table(["call", *range(1, 9)], [["time, µs", *(f"{us:.0f}" for us in calls_us)]]
 card.record("first-call", first_ratio)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **What you saw.** The first call is in a class of its own. It asks the system for memory, picks a routine for each
-# product and prepares it, and fetches code and weights into the caches. Later calls find all that done.
+# **What you saw.** The first call is in a class of its own. Usually it asks the system for memory, picks a routine for
+# each product and prepares it, and fetches code and weights into the caches. Later calls find all that done.
 #
-# Run the cell once more: now the first call looks like the others. It is not the first any more.
+# Run the cell once more: now the first call comes close to the others. It is not the first any more.
 #
 # So "how long does this network take?" has at least two answers. Somebody who times old code first and new
 # code second can "speed up" anything by doing nothing. This lesson is about not fooling yourself like that.
@@ -121,16 +121,16 @@ card.record("first-call", first_ratio)
 # | you have | take |
 # |---|---|
 # | one lecture | the tour: one deck of slides with the main results of each lesson |
-# | one evening | lessons 00, 04, 09 and 12: measuring, quantization, pruning, the lottery ticket |
+# | one evening | lessons 00, 04, 09 and 12 (as far as they are out): measuring, quantization, pruning, the lottery ticket |
 # | more | the whole course, in order |
 #
 # **Help.** In a terminal, in the folder of the course, run
 #
 #     python course.py doctor --json
 #
-# and paste what it prints into your question, with the lesson and the last lines of the error. It names versions and
+# (`py` in place of `python` on Windows, `python3` on macOS and Linux) and paste what it prints into your question, with the lesson and the last lines of the error. It names versions and
 # devices, and neither you nor your folders. `warn` tells what works less well here; a `fault` comes with its remedy.
-# The next cell shows the same report.
+# In the notebook, the next cell shows the same report.
 
 # %% slideshow={"slide_type": "skip"}
 report = doctor.examine()
@@ -167,12 +167,20 @@ print("six times the same:", *(si(naive_seconds(work), "s") for _ in range(6)), 
 # `time.time()` tells the time of day. Somebody may set it, and the network corrects it,
 # while you measure. On some systems it is also coarse: short calls then seem to take no time at all.
 #
-# `time.perf_counter()` is a stopwatch: it only has to run evenly. Ask Python what it knows about both:
+# `time.perf_counter()` is a stopwatch: it only has to run evenly. Ask Python what it knows about both, and look for the
+# smallest step that each really makes:
 
 # %% slideshow={"slide_type": "-"}
+def smallest_step(clock):
+    """Smallest difference above 0 between two readings, in seconds."""
+    readings = [clock() for _ in range(50_000)]
+    return min(b - a for a, b in zip(readings, readings[1:], strict=False) if b > a)
+
+
 clocks = {name: time.get_clock_info(name) for name in ("time", "perf_counter")}
-Table(["clock", "can be set", "never goes back", "resolution"],
-      [[f"time.{name}()", c.adjustable, c.monotonic, si(c.resolution, "s")] for name, c in clocks.items()])
+Table(["clock", "can be set", "never goes back", "smallest step seen"],
+      [[f"time.{name}()", c.adjustable, c.monotonic, si(smallest_step(getattr(time, name)), "s")]
+       for name, c in clocks.items()])
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Flaw 2: other people's rubbish
@@ -182,7 +190,7 @@ Table(["clock", "can be set", "never goes back", "resolution"],
 #
 # **Predict.** A tensor hangs on an object that points at itself. We delete the object. Is the tensor gone?
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "fragment"}
 class Node:
     """An object that can hold anything."""
 
@@ -196,15 +204,17 @@ gc.collect()
 print(f"still in memory after del: {after_del}, after gc.collect(): {tensor_there() is not None}")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# So we collect before the clock starts. If your tensor was gone after `del`, the collector happened to run just
-# then. That is the point.
+# So we collect before the clock starts. If your tensor was gone after `del`, the collector happened to run just then.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# In a long block the collector can still run. Python's own `timeit`, which `compare` uses, switches it off.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Flaw 3: a GPU may still be busy
 #
 # `fn()` only hands the work over; section 4 shows it. So wait before, and wait after.
 #
-# Three flaws mended, step by step. The fourth is still there: the six numbers differ. No stopwatch mends that.
+# Three flaws mended, step by step. **Flaw 4** is still there: one call, and a cold one. No stopwatch mends that.
 
 # %% slideshow={"slide_type": "-"}
 def careful_seconds(fn):
@@ -219,15 +229,22 @@ def careful_seconds(fn):
 
 print("six times the same:", *(si(careful_seconds(work), "s") for _ in range(6)), sep="   ")
 
+# %% [markdown] slideshow={"slide_type": "skip"}
+# **What you saw.** If the times went *up* against the naive ones, that is the collector's doing: it takes much longer than the
+# work, and leaves the caches cold. Care has a price. So `compare` in section 4 collects once, and then calls each function twice
+# without looking at the clock before it takes a sample.
+
 # %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Memory has a peak
+#
 # **The course's timer** does these steps, and notes the **peak of memory** as well: the most bytes that
 # tensors held at one time, above the level at the start.
 #
 # **Predict.** Tensors of 4, 12 and 4 MiB. The second is deleted before the third comes.
 # What is the peak: 20 MiB (all), 16, 12, or 8 (what is left)?
 
-# %% slideshow={"slide_type": "-"}
-MIB = 2**20
+# %% slideshow={"slide_type": "fragment"}
+MIB = 2**20  # a mebibyte has 1,048,576 bytes, a megabyte (MB) 1,000,000
 timer = timing.Timer(device=device, memory=True)
 timer.start()
 a = torch.empty(MIB, device=device)  # float32: 4 bytes each
@@ -245,22 +262,25 @@ timer
 #
 # - On **CUDA** the allocator of PyTorch keeps the count; the timer resets it at the start.
 # - On a **CPU** the timer adds up what PyTorch's profiler reports, each allocation and each release.
-#   That slows the block down: take the seconds from a second run without `memory=True`.
+#   That slows the block down: take the seconds from a second run without `memory=True`. It does not see the release
+#   of a tensor that is older than the measurement.
 # - **Not in it:** Python's own objects, the code of libraries, and on CUDA memory that the allocator keeps in reserve.
 #   The system's monitor shows more.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Draw the level over time on the board: up 4, up 12, down 12, up 4. Ask where the peak is before the cell runs.
 # Then ask for the peak when `del b` is left out.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
 # ## 4. Why one timing is no measurement
 #
-# The first call was a special case. Now we are warm. We time the same product three hundred times.
+# The first call was a special case. Now we are warm. We time a product of two matrices of 384 by 384 three hundred times.
 #
 # **Predict.** Sketch the times. Do they scatter evenly around a mean? How far above the typical one is the worst?
 
 # %% slideshow={"slide_type": "fragment"}
+for _ in range(30):
+    work()
 samples_ms = []
 for _ in range(300):
     start = time.perf_counter()
@@ -268,13 +288,17 @@ for _ in range(300):
     timing.synchronise(device)
     samples_ms.append(1e3 * (time.perf_counter() - start))
 low, middle, high = quantiles(samples_ms, n=4)
-summary = {"fastest": min(samples_ms), "median": middle, "mean": mean(samples_ms), "slowest": max(samples_ms)}
+summary = {"fastest": min(samples_ms), "median": middle, "mean": mean(samples_ms),
+           "one in a hundred": quantiles(samples_ms, n=100)[-1], "slowest": max(samples_ms)}
+
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input", "tour"]
 Table(["", *summary, "IQR"], [["over the median", *(f"{ms / middle:.2f}" for ms in summary.values()),
                               f"{(high - low) / middle:.2f}"]])
 
-# %% slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% slideshow={"slide_type": "-"} tags=["tour"]
 fig, (left, right) = plots.figure(columns=2)
 over = [ms / middle for ms in samples_ms]
+ticks = [1, 1.05, 1.1, 1.2, 1.4] if max(over) < 1.5 else [1, 1.5, 2, 3, 5, 10, 20, 50]
 left.plot(over, ".", color=plots.COLOURS["blue"], markersize=5)
 left.set(xlabel="call", ylabel="time / median")
 right.plot(np.linspace(0, 100, len(over)), sorted(over))
@@ -283,7 +307,7 @@ for ax in (left, right):
     ax.axhspan(low / middle, high / middle, color=plots.COLOURS["yellow"], alpha=0.4, label="IQR")
     ax.axhline(1, color=plots.COLOURS["orange"], label="median")
     ax.axhline(summary["mean"] / middle, color="black", linestyle=":", label="mean")
-    ax.set(yscale="log", yticks=[1, 1.5, 2, 3, 5, 10, 20, 50], ylim=(0.95 * min(over), 1.1 * max(over)))
+    ax.set(yscale="log", yticks=ticks, ylim=(0.95 * min(over), 1.1 * max(over)))
     ax.yaxis.set_major_formatter("{x:g}")
     ax.minorticks_off()
 right.legend(loc="upper left")
@@ -355,8 +379,9 @@ for name, job in jobs.items():
 Table(["on the CPU", "threads", "speed-up", "quartiles"], rows)
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# Each job is cut, handed out and collected again. A large one pays for that, a small one may not. Where other programs
-# use the cores, more threads can even lose: all wait for the one that was held up.
+# A large job is cut, handed out and collected again, which costs time. A small one may not be worth it: PyTorch does not even
+# cut it then, and the ratio stays at 1. Where other programs use the cores, more threads can lose: all wait for the one that
+# was held up.
 # So here **one thread measures**, and says so; training uses the physical cores.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -381,10 +406,12 @@ if device.type == "cuda":
     print(f"handed over after {si(handed_over, 's')}, done after {si(done, 's')}")
     print(f"that is {done / handed_over:.0f} times longer")
 else:
-    print("Not here: there is no CUDA GPU. On a CPU a call returns when its result is there.")
+    print("No CUDA GPU here, so there is nothing to wrongly stop: on a CPU a call returns when its result is there.")
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
-# **All of it in one call.** `timing.compare` warms up, finds how many calls make a sample long enough to time,
+# ### All of it in one call
+#
+# `timing.compare` warms up, finds how many calls make a sample long enough to time,
 # takes one sample of each candidate a round, in changing order, and reports median, IQR and the median of the ratios.
 #
 # The first thing to compare is a function **with itself**: the A/A test.
@@ -420,7 +447,7 @@ plots.show(fig, alt="Speed-up over A in each round. The grey dots of A again sca
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # The grey scatter is the **noise floor**. A difference that hides in it is none, whatever the third digit says.
-# B counts as faster only if its quartiles stay clear of it. If *A again* is not near 1 for you, something
+# B counts as faster only if its quartiles stay clear of it. (A round in which A itself was slow lifts both series.) If *A again* is not near 1 for you, something
 # disturbs your machine: close other programs, plug in the charger, run the cell again.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
@@ -430,10 +457,11 @@ plots.show(fig, alt="Speed-up over A in each round. The grey dots of A again sca
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5. What does a model weigh?
 #
-# A model holds **parameters**, which training changes, and **buffers**, which it only keeps up to date. Each
-# element takes the bytes of its **dtype**: 4 in float32, 2 in float16, 1 in int8, 8 in int64.
+# A model holds **parameters**, which an optimizer may change, and **buffers**, which belong to the model too and are never
+# optimized. Each element takes the bytes of its **dtype**: 4 in float32, 2 in float16, 1 in int8, 8 in int64.
 #
-# **Predict.** LeNet-300-100 has three linear layers with biases, 784 → 300 → 100 → 10. How many parameters, how many bytes?
+# **Predict.** LeNet-300-100 has three linear layers, 784 → 300 → 100 → 10. A layer $n$ → $m$ has $n \cdot m$ weights and
+# $m$ biases. How many parameters is that, and how many bytes in float32 (*fp32* for short)?
 
 # %% slideshow={"slide_type": "subslide"}
 n_parameters = sum(p.numel() for p in net.parameters())
@@ -471,7 +499,7 @@ Table(["tensor", "is a", "elements", "dtype", "bytes"],
 #
 # **Predict.** Larger than the bytes in memory, equal, or smaller?
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "fragment"}
 with tempfile.TemporaryDirectory() as folder:
     path = pathlib.Path(folder) / "lenet.pt"
     torch.save(net.state_dict(), path)
@@ -484,12 +512,14 @@ print(f"{file_bytes:,} bytes in the file, {file_bytes / n_parameters:.3f} for a 
 # %% slideshow={"slide_type": "skip"}
 card.record("file-bytes", file_bytes / n_parameters)
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# ### The file is the model, and a little more
+#
 # **What you saw.** The file is a little larger: names, shapes and a frame come on top. In a small model
 # that share is larger. `weights_only=True` reads tensors and refuses to run code, which a file from a stranger may hold.
 #
-# `reports.size_report` does these steps for any model, and times the loading. A tensor that two layers share counts once,
-# as in the file.
+# `reports.size_report` does these steps for any model, and times the loading (of a file that the system still has in its
+# cache). A tensor that two layers share counts once, as in the file.
 
 # %% slideshow={"slide_type": "-"}
 reports.size_report(net)
@@ -535,27 +565,28 @@ card.record("accuracy", 100 * accuracy)
 #
 # **Predict.** A second model is 0.1 percentage points better. Is it the better model?
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "fragment"}
 error = (accuracy * (1 - accuracy) / len(test_images)) ** 0.5
-print(f"standard error {100 * error:.2f} percentage points; two standard errors {200 * error:.2f}")
+print(f"standard error of one model {100 * error:.2f} percentage points, "
+      f"of a difference of two {2**0.5 * 100 * error:.2f}")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# That is the luck of the test set. Another seed gives another start and another order, and moves the result as well.
-# So a difference below two standard errors, from one seed each, says little. Lessons that claim small
-# differences train several seeds.
+# That is the luck of the test set, for two models on separate images. On the same images it is smaller: only the
+# images count on which the two disagree. And another seed gives another start and another order, which moves the result as well.
+# So a difference below two of these standard errors, from one seed each, says little. Lessons that claim small differences
+# train several seeds.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
 # ### The first row of the ledger
 #
-# Accuracy, file, time to load, speed against itself, estimated energy for one digit (lesson
-# 01 explains how). Every later row stands beside it.
+# Accuracy, file, time to load, estimated energy for one digit (lesson 01 explains how). Its speed-up is 1 by
+# definition: it is the line below every later ratio.
 
 # %% slideshow={"slide_type": "-"} tags=["tour"]
 size = reports.size_report(baseline)
 one_digit = test_images[:1].to(device)
-speed = timing.compare({"fp32": lambda: baseline(one_digit)}, device=device)
 row = ledger.record(lesson="00", task="mnist", model="LeNet-300-100", technique="fp32", accuracy=accuracy,
-                    file_bytes=size.file_bytes, load_ms=size.load_ms, speedup=speed.ratio("fp32"),
+                    file_bytes=size.file_bytes, load_ms=size.load_ms, speedup=1.0,
                     energy_nj=energy.estimate(baseline, one_digit).total_nj)
 ledger.table([row])
 
@@ -577,8 +608,9 @@ ledger.table([row])
 # ### Exercise 0.1 · Three flaws in a benchmark
 # ★ · 8 minutes
 #
-# The listing below is to tell how many times faster an int8 model answers than the fp32 model it was made from, on a
-# CPU with one thread. **Three lines** are flawed: they make the result wrong or unfair. Return their numbers.
+# The listing below is to tell how many times faster a model with weights in int8 (whole numbers of 8 bits) answers than the
+# fp32 model it was made from. The caller has set one thread and collected the garbage. **Three lines** are flawed: they make
+# the result wrong or unfair. Return their numbers. (`train()` and `eval()` switch a model between learning and answering.)
 #
 # <details><summary>Hint</summary>
 # Follow the two models from top to bottom. Is each line the right tool, and does it treat both alike?
@@ -595,7 +627,7 @@ ledger.table([row])
 #  7           for model in (fp32, int8):
 #  8               model(x)
 #  9           for _ in range(rounds):
-# 10               for model, seconds in ((fp32, base), (int8, own)):
+# 10               for model, seconds in shuffled((fp32, base), (int8, own)):
 # 11                   start = clock()
 # 12                   model(x)
 # 13                   seconds.append(clock() - start)
@@ -662,12 +694,12 @@ def model_bytes_solution(model):
 # nor one disturbed round changes the answer much.
 #
 # <details><summary>Hint</summary>
-# Drift cancels within a round. A disturbed round is an outlier among the ratios. Of an even number of rounds, two are in the middle.
+# Drift cancels within a round. A disturbed round is an outlier among the rounds' ratios. `median` is imported.
 # </details>
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
 def typical_speedup(base_seconds, own_seconds):
-    """Median over rounds of baseline time / candidate time; two lists of the same length, 1 or more.
+    """Typical speed-up of the candidate; two lists of the same length, 1 or more.
 
     >>> typical_speedup([0.2, 0.2], [0.2, 0.2])  # as fast as itself
     1.0
@@ -690,7 +722,7 @@ def typical_speedup_solution(base_seconds, own_seconds):
 # A report lists measured rows, each a dict:
 # `{"name": "eager", "dtype": "fp32", "device": "cpu", "threads": 1, "batch": 1, "ms": 2.0}`.
 # Write `fair_baseline`: given all rows and the name of one, return the name of the row that it must be compared
-# with. That is the best fp32 to be had under the same conditions. There always is one.
+# with. That is the best fp32 to be had under the same conditions. There always is one; an fp32 row may be its own.
 #
 # <details><summary>Hint</summary>
 # First keep the rows that differ from yours in nothing but the technique. Then: which of them would the other side choose?
@@ -716,10 +748,10 @@ def fair_baseline_solution(rows, name):
     return min((row for row in alike if row["dtype"] == "fp32"), key=lambda row: row["ms"])["name"]
 
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
 #
-# Every figure from the literature that this lesson uses, beside what your run counted or measured. Speed depends
+# What the sources of this lesson say, beside what your run counted or measured. Speed depends
 # on the machine, so a claim about speed may fail on yours. The table then says why.
 
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}

@@ -19,7 +19,7 @@ RIGHT_LINES = {
     7: "Line 7 is right: both models are warmed up.",
     8: "Line 8 is right: it is the warm-up, so its time is thrown away on purpose.",
     9: "Line 9 is right: many rounds are what one timing lacks.",
-    10: "Line 10 is right: the models take turns, so a drifting clock rate hits both.",
+    10: "Line 10 is right: the models take turns in a changing order, so a drifting clock rate hits both.",
     11: "Line 11 is right: the clock is read just before the call. Which line chose the clock?",
     12: "Line 12 is right: on a CPU the call returns when its work is done.",
     13: "Line 13 is right: the clock is read just after the call. Which line chose the clock?",
@@ -48,7 +48,8 @@ def flawed_lines(answer: Callable) -> None:
     if len(missing) == 1:
         raise Mistake(f"{found}.", FLAWED_LINES[missing[0]])
     if missing:
-        raise Mistake(f"{found}.", "Two more are left: ask of each line whether it treats both models alike.")
+        raise Mistake(f"{found}.", "Two more are left: ask of each line whether it treats both models alike, and of each tool "
+                      "whether it was made for the job.")
 
 
 def _line_numbers(value: object) -> set[int]:
