@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-ALWAYS_THERE = set(dir(builtins)) | {"__name__", "__doc__", "get_ipython", "display", "In", "Out", "_", "__"}
+ALWAYS_THERE = {*dir(builtins), "__name__", "__doc__", "__class__", "get_ipython", "display", "In", "Out", "_", "__"}
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
