@@ -42,6 +42,7 @@ import copy
 import json
 import math
 import pathlib
+import statistics
 import sys
 import tempfile
 
@@ -88,12 +89,15 @@ card.record("fp16-sum-stops", reached[torch.float16])
 card.record("bf16-sum-stops", reached[torch.bfloat16])
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **What you saw.** No error, no warning: at some point adding 1 changes nothing. The neighbours of the sum are
-# 2 apart there, so "sum + 1" is rounded back to the sum.
+# ### Adding 1 stops where the neighbours are 2 apart
 #
-# The last column does better. `sum` adds up in fp32 inside and rounds once, at the end.
+# **What you saw.** No error, no warning. "Sum + 1" lies midway between two neighbours there, and a tie goes to the even
+# neighbour: back to the sum.
 #
-# That is the idea of this lesson in one line: **store and multiply in 16 bits, add up in 32.**
+# The last column does better. `sum` adds up in fp32 inside and rounds once, at the end. For bf16, 9,984 is the number
+# nearest to 10,000: its neighbours are 64 apart there.
+#
+# The idea of this lesson in one line: **store and multiply in 16 bits, add up in 32.**
 # A weight update is such a sum, too. That is why the weights stay in fp32.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
@@ -107,7 +111,7 @@ card.record("bf16-sum-stops", reached[torch.bfloat16])
 # - **Mantissa bits buy precision**: how close the neighbours are. Between $2^e$ and $2^{e+1}$ they are
 #   $2^{e} \cdot \varepsilon$ apart, where $\varepsilon$ is the spacing at 1.
 #
-# **Predict.** fp16 and bf16 have 16 bits each. Which one reaches further, and what does it pay for that?
+# **Predict.** fp16 spends 5 of its 16 bits on the exponent, bf16 8. Which one reaches further, and what does it pay?
 
 # %% slideshow={"slide_type": "skip"}
 FORMATS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16,
@@ -121,7 +125,12 @@ def layout(dtype):
     return info.bits - 1 - mantissa, mantissa
 
 
-# %% slideshow={"slide_type": "subslide"} tags=["nbval-check-output"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### bf16 has the range of fp32, fp16 the finer steps
+#
+# The lowest exponent drops the leading 1: such numbers are *subnormal*. They go below the least normal one.
+
+# %% slideshow={"slide_type": "-"} tags=["nbval-check-output"]
 rows = []
 for name, dtype in FORMATS.items():
     info = torch.finfo(dtype)
@@ -150,23 +159,25 @@ draw_formats(*axes)
 plots.show(fig, alt="Left: bars of bits. fp16 has 5 exponent and 10 mantissa bits, bf16 8 and 7. Right: range in powers "
            "of two. bf16 reaches as far as fp32, from about -133 to 128; fp16 only from -24 to 16; fp8 less still.",
            caption="Left: sign grey, exponent orange, mantissa blue. Right: normal numbers green; yellow are "
-                   "*subnormal* ones, which lose a bit of precision at each step down.")
+                   "subnormal ones, which lose a bit of precision at each step down.")
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** bf16 keeps the exponent of fp32, so its range is the same. It pays with mantissa bits. fp16 is
 # the finer one, in a narrow window. The two fp8 formats make the same choice once more, with 8 bits.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Predict.** Which of these numbers survive: 70,000, 2,049, 1.001, and 0.00000002?
+# ### Overflow, underflow, rounding
+#
+# **Predict.** Which of 70,000, 2,049, 1.001 and 0.00000002 survive in fp16, and which in bf16? To three digits is enough.
 
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output", "hide-input"]
 numbers = (70_000.0, 2_049.0, 1.001, 2e-8)
 Table(["stored as", *(f"{x:g}" for x in numbers)],
       [[name, *(f"{torch.tensor(x).to(dtype).item():.6g}" for x in numbers)]
        for name, dtype in FORMATS.items()])
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# - **Overflow.** fp16 ends at 65,504. What is larger becomes `inf`.
+# - **Overflow.** fp16 ends at 65,504. From 65,520 on it gives `inf`. e4m3 has no `inf`: this cast stops at its largest.
 # - **Underflow.** Below half of its least number above 0, fp16 *flushes to zero*.
 # - **Rounding.** bf16 cannot tell 1.001 from 1.
 #
@@ -184,7 +195,7 @@ Table(["stored as", *(f"{x:g}" for x in numbers)],
 # "Automatic" means that PyTorch does 1 (`autocast`) and 3 (`GradScaler`) for you.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Three benefits**, and each has its condition:
+# ### Three benefits, each with its condition
 #
 # | what is the limit? | 16 bits help because | if |
 # |---|---|---|
@@ -194,8 +205,8 @@ Table(["stored as", *(f"{x:g}" for x in numbers)],
 #
 # The first two are the flat part and the slope of lesson 01's roofline.
 #
-# **Predict.** How many times faster is this device in its 16-bit type: at a matrix product, and at adding two long
-# vectors?
+# **Predict.** How many times faster is this device in its 16-bit type, at a matrix product and at adding two long
+# vectors: below 1, 1 to 2, or more than 2?
 
 # %% slideshow={"slide_type": "skip"}
 def speed_up(make):
@@ -221,7 +232,8 @@ print(f"{low_name} on {device.type}: product {speed_up(product):.2f}×, addition
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** The addition is a matter of bytes. With half of them 2 is the limit, and where the chip has to
 # convert before it adds, that comes off. The product depends on the chip even more. If your first ratio is below 1, it
-# has no 16-bit units, and every number is converted on the way.
+# has no 16-bit units, and every number is converted on the way. If it is far above 2, mistrust fp32: on some AMD chips
+# eager fp32 runs at half speed, which flatters the 16-bit ratio.
 #
 # Published for whole networks on eight GPUs: 1.5 to 5.5 times faster than fp32 on V100 cards
 # ([PyTorch, 2022](https://pytorch.org/blog/what-every-user-should-know-about-mixed-precision-training-in-pytorch)).
@@ -242,11 +254,11 @@ targets = [torch.randn(batch, width, device=device) for _ in range(3)]
 loss_fn = torch.nn.MSELoss()
 
 
-def fresh(seed=0):
+def fresh(seed=0, momentum=0.0):
     """The same new network every time, and its optimizer."""
     torch.manual_seed(seed)
     net = models.make_mlp(width, width, n_layers=3).to(device)
-    return net, torch.optim.SGD(net.parameters(), lr=0.1)
+    return net, torch.optim.SGD(net.parameters(), lr=0.1, momentum=momentum)
 
 
 fresh()[0]
@@ -272,7 +284,7 @@ print(f"output {output.dtype}, loss {loss.dtype}, weights {net[0].weight.dtype}"
 #
 # Wrap the forward pass and the loss, nothing else.
 #
-# **Predict.** Which type has each of these now: the output, the loss, the weights, the gradients?
+# **Predict.** Which type has each of these now: the output, the loss, the weights, the weights' gradients?
 
 # %% slideshow={"slide_type": "subslide"} tags=["tour"]
 net, opt = fresh()
@@ -283,16 +295,22 @@ for x, y in zip(inputs, targets, strict=True):
         loss = loss_fn(output, y)
         assert loss.dtype is torch.float32  # losses run in fp32
     loss.backward()  # outside: each backward operation takes the type of its forward one
-    assert net[0].weight.dtype is net[0].weight.grad.dtype is torch.float32
+    gradient = net[0].weight.grad
+    assert net[0].weight.dtype is gradient.dtype is torch.float32
     opt.step()
     opt.zero_grad(set_to_none=True)
 Table(["tensor", "type"], [["input", x.dtype], ["output", output.dtype], ["loss", loss.dtype],
-                           ["weight", net[0].weight.dtype]])
+                           ["weight", net[0].weight.dtype], ["weight's gradient", gradient.dtype]])
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Weights stay in fp32, products read copies
+#
 # **What you saw.** The assertions hold. Nobody converted the inputs, the targets or the network.
-# Weights and gradients stay in fp32: autocast makes 16-bit *copies* of the weights for the products, once a forward
-# pass. Keep those copies in mind. They come back in section 7.
+# Autocast makes 16-bit *copies* of the weights for the products, once a `with` block, and keeps them in a cache.
+# They come back in section 7.
+#
+# Only `.grad` of a weight is fp32. On the way back through the layers gradients have 16 bits; there they can flush to
+# zero.
 #
 # Call `backward()` outside the context. PyTorch does not recommend it inside, and it is not needed.
 
@@ -316,7 +334,7 @@ def types_under_autocast():
     return {name: str(result.dtype).removeprefix("torch.") for name, result in results.items()}
 
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "fragment"}
 types = types_under_autocast()
 pairs = list(types.items())
 Table(["operation", device.type, "operation ", device.type],
@@ -333,10 +351,11 @@ Table(["operation", device.type, "operation ", device.type],
 # | `matmul`, `linear`, convolutions | float16 | bfloat16 |
 # | `cross_entropy`, `mse_loss`, `prod` | float32 | float32 |
 # | `softmax`, `layer_norm`, `sum`, `exp`, `log` | **float32** | **type of the input** |
-# | `relu`, `tanh`, pooling | type of the input | type of the input |
+# | `relu`, `tanh`, 2-D pooling | type of the input | type of the input |
 # | `+`, `cat` | the wider input | the wider input |
 #
-# So "softmax runs in fp32 under autocast" is true on a GPU only. bf16 has the range of fp32, so on a CPU
+# `h += x` keeps `h`'s type. So "softmax runs in fp32 under autocast" is true on a GPU only. On a CPU `sum` adds up in
+# fp32 inside, but rounds its result to the input's type. bf16 has the range of fp32, so there
 # an `exp` does not overflow sooner. What it loses is precision.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
@@ -360,60 +379,80 @@ history = training.fit(lenet, images, labels, epochs=2, batch_size=64, device=de
 print(f"loss of the last epoch {history.loss[-1]:.3f}")
 
 # %% slideshow={"slide_type": "skip"}
-def output_gradients(net, x, y, scale=1.0):
-    """Gradients of scale · loss with respect to every layer's output, as one flat tensor."""
+def gradients(net, x, y, scale=1.0):
+    """Gradients of scale · loss: of all layers' outputs and of all weights, as two flat tensors."""
     outputs = []
     hooks = [layer.register_forward_hook(lambda layer, given, out: outputs.append(out))
              for layer in net.children()]
     loss = F.cross_entropy(net(x).float(), y)
     for hook in hooks:
         hook.remove()
-    return torch.cat([g.flatten() for g in torch.autograd.grad(loss * scale, outputs)])
+    grads = torch.autograd.grad(loss * scale, [*outputs, *net.parameters()])
+    flat = [g.flatten() for g in grads]
+    return torch.cat(flat[:len(outputs)]), torch.cat(flat[len(outputs):])
 
 
-# %% slideshow={"slide_type": "subslide"}
-gradients = output_gradients(lenet, images[:512], labels[:512])
-gradients = gradients[gradients != 0]  # ReLU makes true zeros; they are no loss
-lost = {2**k: ((gradients * 2**k).half() == 0).float().mean().item() for k in (0, 4, 8, 12, 16)}
-Table(["loss scale", *(f"{s:,}" for s in lost)],
-      [["lost in fp16", *(f"{share:.2%}" for share in lost.values())]])
+def lost(gradient, scale):
+    """Share of the numbers other than 0 that become 0 in fp16; ReLU makes true zeros, they are no loss."""
+    kept = gradient[gradient != 0] * scale
+    return (kept.half() == 0).float().mean().item()
+
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Some per cent are lost, and a scale rescues them
+
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+scales = (1, 2**4, 2**8, 2**12, 2**16)
+rows = []
+for kind, batch_size in ((0, 64), (0, 512), (0, 2048), (1, 512)):
+    gradient = gradients(lenet, images[:batch_size], labels[:batch_size])[kind]
+    rows.append([f"{('outputs', 'weights')[kind]}, batch {batch_size:,}", *(f"{lost(gradient, k):.2%}" for k in scales)])
+Table(["lost, loss scale", *(f"{k:,}" for k in scales)], rows)
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# **What you saw.** The larger the batch, the more gradients of outputs are lost: the mean loss divides by the batch.
+# The gradients of the weights are sums over the batch, so few are lost at any size. For a speech model
+# Micikevicius et al. report about 5 % of the *weight* gradients (section 3.1). Compare like with like.
 
 # %% slideshow={"slide_type": "subslide"}
 fig, ax = plots.figure()
-exponents = gradients.abs().log2().cpu()
+outputs_gradient, _ = gradients(lenet, images[:512], labels[:512])
+exponents = outputs_gradient[outputs_gradient != 0].abs().log2().cpu()
 weight = [100 / len(exponents)] * len(exponents)
 for shift, colour, label in ((0, "blue", "as they are"), (16, "orange", "loss × 2¹⁶")):
     ax.hist(exponents + shift, bins=range(-48, 17), weights=weight, color=plots.COLOURS[colour], alpha=0.7, label=label)
-ax.axvspan(-48, -25, color=plots.COLOURS["grey"], alpha=0.25, label="flushed to zero")
-ax.axvspan(-25, -14, color=plots.COLOURS["yellow"], alpha=0.25, label="subnormal")
+ax.axvspan(-48, -25, color=plots.COLOURS["grey"], alpha=0.25, zorder=0, label="flushed to zero")
+ax.axvspan(-25, -14, color=plots.COLOURS["yellow"], alpha=0.25, zorder=0, label="subnormal")
 ax.axvline(16, color="black", linestyle=":", label="overflow")
 ax.set(xlabel="magnitude of a gradient, power of two", ylabel="share, %", xlim=(-48, 18))
 ax.legend(loc="upper left")
-plots.show(fig, alt="Histogram of gradient magnitudes. Unscaled, most lie between 2 to the -25 and 2 to the -12, in fp16's "
+plots.show(fig, alt="Histogram of gradients of outputs, batch 512. Unscaled, most lie between 2 to the -25 and 2 to the -12, in fp16's "
            "subnormal range, with a tail below -25 that becomes zero. Scaled by 2 to the 16 nearly all lie above -14.",
-           caption="Scaling the loss shifts the whole histogram to the right, into the range of fp16.")
+           caption="Scaling the loss shifts the whole histogram to the right, into the normal range of fp16.")
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** Some gradients are lost, and many more are subnormal: kept, but with few bits. Most of fp16's range
 # to the right is unused. One factor moves everything there. The chain rule carries it from the loss to every gradient.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# That was fp32 gradients, cast afterwards. Now the real thing: a copy of the network in fp16 computes forward and backward.
+# ### A backward pass in fp16
+#
+# That was fp32 gradients, cast afterwards. Now a copy of the network in fp16 computes forward and backward.
 #
 # **Predict.** Does the scale still help when the whole backward pass runs in fp16?
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "fragment"}
 half = copy.deepcopy(lenet).half()
-zeros = {"fp32": (output_gradients(lenet, images[:256], labels[:256]) == 0).float().mean().item()}
+nonzero = outputs_gradient != 0
+shares_lost = {}
 for k in (0, 16):
-    real = output_gradients(half, images[:256].half(), labels[:256], scale=2.0**k)
-    zeros[f"fp16, loss × {2**k:,}"] = (real == 0).float().mean().item()
-Table(["backward pass in", *zeros], [["gradients that are 0", *(f"{share:.2%}" for share in zeros.values())]])
+    real, _ = gradients(half, images[:512].half(), labels[:512], scale=2.0**k)
+    shares_lost[f"loss × {2**k:,}"] = (real[nonzero] == 0).float().mean().item()
+Table(["fp16 backward, batch 512", *shares_lost],
+      [["gradients of outputs lost", *(f"{share:.2%}" for share in shares_lost.values())]])
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# With the scale the zeros are again about those that ReLU made. In their paper, Micikevicius et al. report about 5 % of
-# a speech model's weight gradients below fp16's reach (section 3.1). With bf16 there is nothing to
-# rescue: its smallest numbers are those of fp32.
+# The scale helps here, too. With bf16 there is nothing to rescue: its smallest normal number is that of fp32.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
 # ### GradScaler: scale, step, update
@@ -447,7 +486,10 @@ for i, x in enumerate([inputs[0], inputs[1], bad, inputs[0], inputs[1], inputs[2
     moved[i] = (net[0].weight - before).abs().max().item()
     log.append([i, f"{loss.item():.3g}", f"{moved[i]:.1e}", f"{scaler.get_scale():,.0f}"])
 
-# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### The bad step is skipped, and the scale halves
+
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 Table(["step", "loss", "largest change of a weight", "scale afterwards"], log)
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -458,8 +500,8 @@ Table(["step", "loss", "largest change of a weight", "scale afterwards"], log)
 # skips among the first steps are normal.
 
 # %% slideshow={"slide_type": "skip"}
-card.record("underflow-unscaled", 100 * lost[1])
-card.record("underflow-scaled", 100 * lost[2**16])
+card.record("underflow-unscaled", 100 * lost(outputs_gradient, 1))
+card.record("underflow-scaled", 100 * lost(outputs_gradient, 2**16))
 card.record("step-skipped-on-inf", moved[3])
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
@@ -489,11 +531,15 @@ def largest_difference(a, b):
 
 
 off, on = (train(use_amp)[0].state_dict() for use_amp in (False, True))
+start = fresh()[0].state_dict()
 for name, state in (("enabled=False", off), ("enabled=True", on)):
-    print(f"{name}: largest difference from the plain loop {largest_difference(state, plain_weights):.2g}")
+    gap, way = largest_difference(state, plain_weights), largest_difference(plain_weights, start)
+    print(f"{name}: {gap:.2g} from the plain loop at most, {gap / way:.2%} of the largest move in it")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **What you saw.** Bit for bit the same with the switch off; close, and not the same, with the switch on. So you can leave
+# ### Bit for bit the same with the switch off
+#
+# **What you saw.** With the switch on it is close, measured by how far the weights moved. So you can leave
 # the recipe in your code, and when a run goes wrong, one argument tells whether precision is the cause.
 #
 # `zero_grad(set_to_none=True)`, the default since PyTorch 2.0, frees the gradients in place of filling them with
@@ -507,7 +553,7 @@ for name, state in (("enabled=False", off), ("enabled=True", on)):
 #
 # **Predict.** By which factor do the two norms below differ?
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "fragment"}
 net, opt = fresh()
 scaler = torch.amp.GradScaler(device.type)
 with torch.autocast(device.type, dtype=low):
@@ -549,7 +595,7 @@ print(f"4 parts differ from the whole batch by {(whole - parts).norm() / whole.n
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Save and resume
 #
-# The scale and the count of good steps belong to the run. Save them with the rest.
+# Save the scaler (scale, count of good steps) and the optimizer (momentum) with the weights.
 
 # %% slideshow={"slide_type": "skip"}
 def saved_and_loaded(net, opt, scaler):
@@ -560,28 +606,40 @@ def saved_and_loaded(net, opt, scaler):
         return torch.load(path, weights_only=True, map_location=device)
 
 
-# %% slideshow={"slide_type": "-"}
+def start_run(seed=0):
+    """A run with momentum, whose scale doubles after every second good step."""
+    return {"net_opt": fresh(seed, momentum=0.9), "scaler": torch.amp.GradScaler(device.type, growth_interval=2)}
+
+
 steps = list(zip(inputs, targets, strict=True))
-straight, _, end = train(True, batches=steps + steps)
-checkpoint = saved_and_loaded(*train(True, batches=steps))
-net, opt = fresh(seed=1)
-scaler = torch.amp.GradScaler(device.type)
-for thing, key in ((net, "net"), (opt, "opt"), (scaler, "scaler")):
-    thing.load_state_dict(checkpoint[key])
-resumed, _, scaler = train(True, scaler=scaler, net_opt=(net, opt), batches=steps)
-resume_gap = largest_difference(straight.state_dict(), resumed.state_dict())
-print(f"largest difference {resume_gap:g}; same scaler: {end.state_dict() == scaler.state_dict()}")
-scaler.state_dict()
+straight, _, end = train(True, **start_run(), batches=steps + steps)
+straight, end = straight.state_dict(), end.state_dict()
+interrupted = train(True, **start_run(), batches=steps)
+
+# %% slideshow={"slide_type": "-"}
+def resumed_without(left_out):
+    """(distance of the weights from the straight run, same scaler) after a resumed run."""
+    checkpoint, run = saved_and_loaded(*interrupted), start_run(seed=1)
+    for key, thing in zip(("net", "opt", "scaler"), (*run["net_opt"], run["scaler"]), strict=True):
+        if key != left_out:
+            thing.load_state_dict(checkpoint[key])
+    net, _, scaler = train(True, **run, batches=steps)
+    return largest_difference(straight, net.state_dict()), scaler.state_dict() == end
+
+
+resumed = {left_out: resumed_without(left_out) for left_out in (None, "opt", "scaler")}
+Table(["resumed without", "weights differ by", "same scaler"],
+      [[left_out or "nothing left out", f"{gap:.2g}", same] for left_out, (gap, same) in resumed.items()])
 
 # %% slideshow={"slide_type": "skip"}
 card.record("enabled-false-is-a-no-op", largest_difference(off, plain_weights))
-card.record("resumed-run-is-the-same", resume_gap)
+card.record("resumed-run-is-the-same", resumed[None][0] + (not resumed[None][1]))  # a wrong scaler adds 1
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### One scaler a run
 #
 # A scaler remembers. A second run in the same script gets a new one, or it starts with the
-# first one's scale. Within one run, several losses and optimizers share one scaler: `scale` each loss, `step` each
+# first one's scale. A wrong scale of $2^k$ changes no digit of a weight, unless something flushes to zero or overflows. Within one run, several losses and optimizers share one scaler: `scale` each loss, `step` each
 # optimizer, `update` once.
 #
 # **Inference** has no gradients: autocast alone is enough.
@@ -591,7 +649,7 @@ card.record("resumed-run-is-the-same", resume_gap)
 #
 # | | CUDA | CPU |
 # |---|---|---|
-# | 16-bit type | float16 | bfloat16 |
+# | default 16-bit type | float16 | bfloat16 |
 # | gradient scaling | needed | works, and is not needed: bf16 has the range of fp32 |
 # | hardware | tensor cores | AVX-512 BF16, AMX, ARM BF16 |
 # | context | `torch.amp.autocast("cuda")` | `torch.amp.autocast("cpu")` |
@@ -601,14 +659,13 @@ card.record("resumed-run-is-the-same", resume_gap)
 # `torch.autocast` is another name for `torch.amp.autocast`.
 #
 # Older code says `torch.cuda.amp.autocast()` and `torch.cuda.amp.GradScaler()`. They mean the column CUDA, and
-# are deprecated. You may also read that AMP is "only relevant for GPUs". It was written before CPUs had bf16
-# instructions.
+# are deprecated. You may also read that AMP is "only relevant for GPUs". That is no longer so.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
 # ## 7. Time and memory, honestly
 #
 # Three variants, three sizes. A *saturated* device has more work than it can do at once. An *unsaturated* one waits
-# for Python. The third size is no multiple of 8: older tensor cores wanted multiples of 8. A CPU does not care about
+# for Python. One size is no multiple of 8: older tensor cores wanted such multiples. A CPU does not care about
 # that rule. We run it here all the same.
 #
 # **Predict.** Which of the three sizes gains least? Can mixed precision be *slower*? Can it need *more* memory?
@@ -627,8 +684,7 @@ def make_step(width, batch, autocast, scaling, n_layers=3):
 
     def step():
         with torch.autocast(device.type, dtype=low, enabled=autocast):
-            output = net(x)
-            loss = loss_fn(output, y)
+            loss = loss_fn(net(x), y)  # no name for the output: it would live on through backward
         scaler.scale(loss).backward()
         scaler.step(opt)
         scaler.update()
@@ -640,7 +696,7 @@ def make_step(width, batch, autocast, scaling, n_layers=3):
 def measure(width, batch):
     """(comparison of times, peaks in bytes) of the three variants; the peaks in runs of their own."""
     trials = {name: make_step(width, batch, *flags) for name, flags in VARIANTS.items()}
-    times = timing.compare(trials, rounds=7, device=device)
+    times = timing.compare(trials, rounds=5, device=device)
     return times, {name: timing.peak_bytes(step, device=device) for name, step in trials.items()}
 
 
@@ -657,11 +713,14 @@ def result_rows():
                    si(peak, "B"), f"{peak / peaks['fp32']:.2f}×"]
 
 
-# %% slideshow={"slide_type": "subslide"} tags=["hide-input", "tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# ### Time and peak of one training step
+
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "tour"]
 Table(["width × batch", "variant", "ms a step", "speed-up", "quartiles", "peak", "of fp32"],
       list(result_rows()), caption=f"{low_name} on {device.type}, 1 thread; peak above the weights")
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 saturated, small = (results[s][0].ratio("autocast") for s in ("saturated", "unsaturated"))
 if saturated >= 1.1:
     print(f"Large layers gain here: {saturated:.2f}×.")
@@ -677,10 +736,10 @@ print(f"Small layers: {small:.2f}×." + (" Casts and calls cost more than they s
 #
 # - Autocast adds calls: a cast for each weight and input. Small layers cannot pay for them. If your unsaturated
 #   ratio is below 1, it was slower, and that is the rule.
-# - The scaler costs one pass over the gradients. On a CPU with bf16 it buys nothing.
+# - The scaler costs one pass over the gradients, and on a GPU one wait for the check for inf. With bf16 it buys nothing.
 # - If "no multiple of 8" gains *more*, look at its fp32 row: on some processors fp32 itself is slow at odd sizes, so the
 #   ratio flatters.
-# - The peak hardly falls, or even rises. Why?
+# - The peak does not fall, and for small batches it rises. Why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
 # *For the lecturer.* Ask: "Half the bits: does the peak halve?" Let somebody say which tensors stay in fp32, before the
@@ -689,46 +748,60 @@ print(f"Small layers: {small:.2f}×." + (" Casts and calls cost more than they s
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### A published run: no speed-up, and 6 % more memory
 #
-# The recipe's network, 4,096 wide, batch 512, on an older GPU: no speed-up, and the peak *rose* from 1,493,322,752 to
-# 1,585,620,992 bytes. The explanation given was the age of the GPU. Age explains the time: without tensor
-# cores fp16 is no faster. It does not explain the bytes.
+# The recipe's network, 4,096 wide, batch 512, on an older GPU
+# ([Technion EE 046211, tutorial 10](https://github.com/taldatech/ee046211-deep-learning)): no speed-up, and the peak
+# *rose* from 1,493,322,752 to 1,585,620,992 bytes. The explanation given was the age of the GPU. Age may explain the
+# time. It does not explain the bytes.
 #
 # **Predict.** What did the second run hold that the first one did not?
 
-# %% slideshow={"slide_type": "subslide"} tags=["nbval-check-output"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### The copies of the weights did it
+
+# %% slideshow={"slide_type": "-"} tags=["nbval-check-output", "hide-input"]
 PUBLISHED_FP32, PUBLISHED_AMP = 1_493_322_752, 1_585_620_992
 with torch.device("meta"):  # shapes without memory
     recipe_net = models.make_mlp(4096, 4096, n_layers=3)
-n_parameters = sum(p.numel() for p in recipe_net.parameters())
-copies = 2 * n_parameters  # every weight and bias once more, in 2 bytes
-activations = -512 * 4096 * 4  # one activation in fp32: by so much the live ones were smaller
+weights = 4 * sum(p.numel() for p in recipe_net.parameters())
+copies = weights // 2  # every weight and bias once more, in 2 bytes
+one = 512 * 4096 * 4  # one activation in fp32
+activations = round((6 / 2 + 2 - 6) * one)  # six halves and two in fp32, in place of six in fp32
 account = copies + activations
 published = PUBLISHED_AMP - PUBLISHED_FP32
-Table(["", "bytes"],
-      [["fp16 copies of weights and biases", f"{copies:,}"], ["activations in half size", f"{activations:,}"],
-       ["the account", f"{account:,}"], ["published difference", f"{published:,}"],
-       ["as a share of the fp32 peak", f"{published / PUBLISHED_FP32:.1%}"]])
+rest = PUBLISHED_FP32 - 100 * one - 3 * weights  # 50 batches and their targets; weights, and the old trial's twice
+Table(["", "bytes", "activations in fp32"],
+      [["fp32 peak, less data and weights", f"{rest:,}", f"{rest / one:.3f}"],
+       ["autocast, less the copies too", f"{rest + published - copies:,}", f"{(rest + published - copies) / one:.3f}"],
+       ["fp16 copies of weights and biases", f"{copies:,}", "–"],
+       ["activations, 5 in place of 6", f"{activations:,}", f"{activations / one:.0f}"],
+       ["the account: copies and activations", f"{account:,}", "–"],
+       [f"published: {published / PUBLISHED_FP32:.1%} more", f"{published:,}", "–"]])
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# The **copies** did it. They live as long as the backward pass needs them. The account is off by 1,024 bytes:
-# allocators round.
-#
-# [The trials](https://github.com/taldatech/ee046211-deep-learning) were not fair either. Both peaks also held the weights and gradients of the trial before (403 MB), kept
-# alive by the names `loss` and `output`, and only one run used `set_to_none`. Delete old names before you
-# measure.
+# %% [markdown] slideshow={"slide_type": "-"}
+# Six activations in fp32 became six halves (a copy of the input, five others) and two in fp32 (the output cast for the
+# loss, its difference to the target): 5 in all. The account is off by 1,024 bytes: allocators round.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# All copies count: autocast's cache keeps every one until the `with` block ends, and this peak lies inside it, at the
+# first loss, while the old trial is still alive. For the trials were not fair. Both peaks also held the weights and
+# gradients of the trial before (403 MB), kept alive by the names `loss` and `output`, and only one run used
+# `set_to_none`. Delete old names before you measure.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
 # ### So when does mixed precision save memory?
 #
-# The copies cost 2 bytes a weight, whatever the batch.
-# The activations save 2 bytes a value, and their number grows with the batch.
+# The copies cost 2 bytes a weight, whatever the batch. The activations save 2 bytes a value, and their number grows with
+# the batch.
 #
 # Below, fair trials with a network an eighth as wide. At batch 64 it has the proportions of the published run.
 # A second network has 12 layers, so more activations stand between input and loss.
 #
-# **Predict.** At which ratio of batch to width do costs and savings meet?
+# **Predict.** For each network: more or less than fp32 where batch / width is 1/8, and where it is 4?
 
-# %% slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### It saves with a large batch and many layers
+
+# %% slideshow={"slide_type": "-"}
 NARROW = 512
 
 
@@ -748,23 +821,27 @@ ax.set(xscale="log", xlabel="batch size / width", ylabel="peak, of fp32's")
 ax.set_xticks(list(shares[3]), [f"{s:g}" for s in shares[3]])
 ax.minorticks_off()
 ax.legend()
-plots.show(fig, alt="Peak memory of autocast relative to fp32 against batch size over width. With 3 layers it starts at "
-           "about 1.09 at one eighth, crosses 1 before one half and falls to 0.86 at four; with 12 layers to 0.72.",
+plots.show(fig, alt="Peak memory of autocast relative to fp32 against batch size over width. With 3 layers it is never below "
+           "1: from 1.12 at one eighth to 1.02 at four. With 12 layers it falls below 1 from two on, to 0.77 at four.",
            caption="Above the dotted line mixed precision needs more memory than fp32, below it less.")
 
 # %% slideshow={"slide_type": "skip"}
 card.record("bf16-autocast-faster", saturated)
 card.record("published-bytes", account / 1e6)
 card.record("memory-small-batch", shares[3][1 / 8])
-card.record("memory-large-batch", shares[3][4])
+card.record("memory-large-batch", shares[12][4])
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** With a small batch beside large layers, mixed precision needs *more*. With a large batch it saves,
-# and more with more layers. It does not halve the peak: gradients and loss stay in fp32, as do weights and the
-# optimizer's state, which these peaks leave out. A convolutional network has few weights and many activations, so there
-# the saving comes early.
+# **What you saw.** With a batch at least twice the width, more layers save more. Below that, the fp32 gradients of the
+# weights set the peak. Three layers save nothing: four halves (a copy of the input, two hidden ones, the output) and
+# the output once more in fp32, for the loss, hold as much as three activations in fp32.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Keep a name for the output, and it lives through the backward pass. In fp32 that is a whole activation, in 16 bits half
+# of one: a "saving" of your bookkeeping. A convolutional network has few weights and many activations, so there the
+# saving should come early.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### Beside a GPU
 #
 # Rows that were measured on a GPU and kept with the course, under your own.
@@ -781,7 +858,6 @@ def gpu_rows():
             for r in records]
 
 
-# %% slideshow={"slide_type": "-"}
 times, own_peaks = results["saturated"]
 own = [[f"here, {device.type}", f"torch {torch.__version__}", "this run", f"{name}, {width} × {batch}",
         f"{times.ratio(name):.2f}×", si(peak, "B")] for name, peak in own_peaks.items()]
@@ -791,7 +867,8 @@ Table(["device", "versions", "date", "variant", "median ratio", "peak"], own + g
 # ## 8. The same accuracy?
 #
 # LeNet-300-100 learns 12,000 images of Fashion-MNIST, once in fp32 and once with the recipe. Five seeds; each pair starts
-# with the same weights and sees the same batches. The test is on all test images, in fp32.
+# with the same weights and sees the same batches. The test is on all test images, in fp32. The scaler runs on every
+# device: in bf16 it is not needed, but so the recipe is the same everywhere.
 #
 # **Predict.** How far apart are the two means? And how far apart are two *seeds* of the same precision?
 
@@ -815,27 +892,29 @@ def learn(seed, use_amp, *, epochs=3, top_lr=2e-3):
     return net
 
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 accuracy = {False: [], True: []}
 with runtime.threads(runtime.training_threads()):
     for seed in tqdm(range(5), desc="seeds", file=sys.stderr):
         for use_amp, values in accuracy.items():
             learned = learn(seed, use_amp)
             values.append(100 * training.evaluate(learned, *test_set))
-means = {use_amp: sum(values) / len(values) for use_amp, values in accuracy.items()}
+accuracy["pairs"] = [amp - plain for amp, plain in zip(accuracy[True], accuracy[False], strict=True)]
+means = {use_amp: statistics.mean(values) for use_amp, values in accuracy.items()}
 spread = max(accuracy[False]) - min(accuracy[False])
+error = statistics.stdev(accuracy["pairs"]) / len(accuracy["pairs"]) ** 0.5
 Table(["test accuracy, %", *(f"seed {s}" for s in range(5)), "mean"],
       [[name, *(f"{a:.2f}" for a in accuracy[amp]), f"{means[amp]:.2f}"]
-       for name, amp in (("fp32", False), (f"{low_name}, autocast + scaler", True))],
-      caption=f"means {abs(means[True] - means[False]):.2f} points apart; fp32 seeds {spread:.2f} points")
+       for name, amp in (("fp32", False), (f"{low_name}, autocast + scaler", True), ("difference", "pairs"))],
+      caption=f"difference {means['pairs']:+.2f} ± {error:.2f} (standard error); fp32 seeds {spread:.2f} apart")
 
 # %% slideshow={"slide_type": "skip"}
 card.record("amp-accuracy", abs(means[True] - means[False]))
 card.record("amp-within-seed-spread", abs(means[True] - means[False]) / max(spread, 1e-9))
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** The two means differ by less than half a point. A single seed may go either way. That is why
-# one run proves nothing. Micikevicius et al. found the same at scale: six ImageNet networks within 0.3 points of fp32
+# **What you saw.** The two means differ by less than half a point. A single seed may go either way, so
+# one run proves nothing. A mean within two standard errors of 0 shows no difference. Micikevicius et al. found the same at scale: six ImageNet networks within 0.3 points of fp32
 # (table 1).
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -848,12 +927,14 @@ def learn_step(use_amp):
     """One training step of LeNet-300-100 at batch 128, as a function without arguments."""
     net = models.LeNet300100().to(device)
     opt = torch.optim.Adam(net.parameters())
+    scaler = torch.amp.GradScaler(device.type, enabled=use_amp)
 
     def step():
         with torch.autocast(device.type, dtype=low, enabled=use_amp):
             loss = F.cross_entropy(net(images[:128]), labels[:128])
-        loss.backward()
-        opt.step()
+        scaler.scale(loss).backward()
+        scaler.step(opt)
+        scaler.update()
         opt.zero_grad()
 
     return step
@@ -999,7 +1080,7 @@ def loss_scale_solution(histogram):
 #
 # Write `dynamic_scale`, the rule of `GradScaler.update`: after a step with inf, halve the scale; after
 # `growth_interval` good steps *in a row* since the last change, double it. Return two lists: the scale after each
-# step, and whether the optimizer stepped.
+# step, and `stepped`, which is True where the optimizer took the step.
 #
 # <details><summary>Hint</summary>
 # You need one counter. Two events set it back to 0.
@@ -1031,7 +1112,7 @@ def dynamic_scale_solution(scale, found_infs, growth_interval):
     return scales, [not found_inf for found_inf in found_infs]
 
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
 #
 # Every published figure that this lesson uses, beside what your run computed or measured. Speed depends on the
@@ -1045,7 +1126,7 @@ card.show()
 #
 # - Multiply in 16 bits, add up and keep the weights in 32: `autocast` chooses, and it chooses differently on each device.
 # - fp16 loses small gradients, so the loss is scaled; the scaler finds the scale and skips steps that overflow.
-# - It pays for large layers on chips with 16-bit units, and saves memory only where activations outweigh the weights.
+# - It pays for large layers on chips with 16-bit units, and saves memory only where many activations outweigh the copies.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Recommended videos

@@ -23,18 +23,16 @@ def autocast_types(answer: Callable) -> None:
         """Eight letters a device: h is its 16-bit type, f is float32."""
         def types(device_type):
             half, letters = ("fp16", cuda) if device_type == "cuda" else (cpu_half, cpu)
-            return " ".join(f"{name}:{half if letter == 'h' else 'fp32'}"
-                            for name, letter in zip(LINES, letters, strict=True))
+            return " ".join(f"{name}:{half if x == 'h' else 'fp32'}" for name, x in zip(LINES, letters, strict=True))
         return types
 
     def in_short(types):
-        return " ".join(f"{name}:{_SHORT.get(str(types[name]), types[name])}"
-                        for name in sorted(dict(types), key=str))
+        names = {name: str(dtype).removeprefix("torch.") for name, dtype in dict(types).items()}
+        return " ".join(f"{name}:{_SHORT.get(names[name], names[name])}" for name in sorted(names, key=str))
 
     right = table("hhffhhhf", "hfffhfff")
     wrong = {
-        "You use the CPU's list on CUDA. There layer_norm, softmax and sum are on the list for fp32.":
-            table("hhffhhhf", "hhffhhhf"),
+        "You use the CPU's list on CUDA. There layer_norm, softmax and sum are on fp32's.": table(*["hhffhhhf"] * 2),
         "You use CUDA's list on the CPU. There layer_norm, softmax and sum keep the type of their input.":
             table("hfffhfff", "hfffhfff"),
         "You exchanged the devices: the one that runs layer_norm, softmax and sum in fp32 is CUDA.":
@@ -45,10 +43,12 @@ def autocast_types(answer: Callable) -> None:
             table("hhhhhhhf", "hfffhfff"),
         "You let autocast convert the input of relu. It is on no list, so it keeps the type it gets: fp32 here.":
             table("hhfhhhhf", "hffhhfff"),
-        "Your loss has 16 bits. cross_entropy is on the list for fp32 on both devices.":
-            table("hhffhhhh", "hfffhffh"),
-        "The CPU's default under autocast is bfloat16. float16 is CUDA's.":
-            table("hhffhhhf", "hfffhfff", cpu_half="fp16"),
+        "Your linear2 keeps the fp32 of its input. It is on the list for 16 bits: a linear layer casts any input.":
+            table("hhffffff", "hfffffff"),
+        "Your g is fp32 on the CPU. `sum` adds up in fp32 inside, but the result is rounded to the input's type.":
+            table("hhffhhff", "hfffhfff"),
+        "Your loss has 16 bits. cross_entropy is on fp32's list on both devices.": table("hhffhhhh", "hfffhffh"),
+        "The CPU's default under autocast is bfloat16. float16 is CUDA's.": table("hhffhhhf", "hfffhfff", "fp16"),
     }
     try_cases(answer, right=right, wrong=wrong, names=("device_type",), cases=[("cpu",), ("cuda",)],
               convert=in_short)
@@ -132,10 +132,12 @@ def train_step(answer: Callable) -> None:
         raise Mistake("After a batch with an infinite number the weights are not finite.",
                       "You call optimizer.step() yourself. scaler.step(optimizer) skips such a step.")
     if not overflow.scale < START_SCALE:
-        raise Mistake(f"After a batch with an infinite number the scale is {overflow.scale:g}, it was "
-                      f"{START_SCALE:g}.", "Let scaler.step and scaler.update see the scaled gradients.")
+        raise Mistake(f"After a batch with an infinite number the scale is {overflow.scale:g}, as before or larger.",
+                      "Let scaler.step and scaler.update see the scaled gradients.")
     _judge_weights(once.weights)
     expected = _trial(_reference).losses[0]
+    if isinstance(once.losses[0], torch.Tensor):
+        raise Mistake("Your function returned a tensor, expected a float.", "Return loss.item().")
     if not same(expected, once.losses[0], rtol=1e-3):
         scaled = same(expected * START_SCALE, once.losses[0], rtol=1e-3)
         raise Mistake(f"Your function returned {once.losses[0]}, expected about {expected:.4g}.",
@@ -176,8 +178,7 @@ def _judge_weights(got: torch.Tensor) -> None:
     hints = {
         "You clip before unscale_: the norm you compare with max_norm is the scaled one.": {"clip": "before"},
         "You do not clip, or you clip to another norm than max_norm.": {"clip": None},
-        "You call backward() on the unscaled loss. The scaler then divides gradients that were never scaled.":
-            {"scaled": False},
+        "You call backward() on the unscaled loss. The scaler then divides gradients never scaled.": {"scaled": False},
     }
     hint = next((hint for hint, mistake in hints.items() if ends_like(**mistake)),
                 "Compare your order with the card: scale, backward, unscale, clip, step, update.")
@@ -194,20 +195,18 @@ def loss_scale(answer: Callable) -> None:
         return lambda h: 2.0 ** exponent_of(used(h)) if used(h) else 1.0
     right = power(lambda bins: 14 - max(bins))
     wrong = {
-        "One power too large: the top bin then ends at 2^16 = 65,536, and what lies above 65,504 may overflow.":
-            power(lambda bins: 15 - max(bins)),
-        "You look at the highest bin listed, but nothing may be in it.":
-            lambda h: 2.0 ** (14 - max(h)) if h else 1.0,
+        "One power too large: the top bin then ends at 2^16, and 65,504 is less.": power(lambda bins: 15 - max(bins)),
+        "Two powers too large: the top bin ends at its upper edge, 2^(e+1), and 65,504 is a little below 2^16.":
+            power(lambda bins: 16 - max(bins)),
+        "You look at the highest bin listed, but nothing may be in it.": lambda h: 2.0 ** (14 - max(h)) if h else 1.0,
         "You go by the mean: the gradients above it overflow.":
             power(lambda bins: 14 - round(sum(e * n for e, n in bins.items()) / sum(bins.values()))),
-        "You go by the fullest bin: the gradients above it overflow.":
-            power(lambda bins: 14 - max(bins, key=bins.get)),
+        "You go by the fullest bin: the gradients above it overflow.": power(lambda bins: 14 - max(bins, key=bins.get)),
         "You go by the smallest gradient. Bringing it into range can push the largest over the edge.":
             power(lambda bins: -24 - min(bins)),
         "One power too small: the top bin could go one higher. Each power rescues gradients from flushing to zero.":
             power(lambda bins: 13 - max(bins)),
-        "Your scale is never below 1. Gradients that are too large need a smaller one.":
-            lambda h: max(1.0, right(h)),
+        "Your scale is never below 1. Gradients that are too large need a smaller one.": lambda h: max(1.0, right(h)),
     }
     try_cases(answer, right=right, wrong=wrong, names=("histogram",), rtol=1e-9, cases=[
         ({},), ({-30: 5, -12: 3},), ({-8: 1, -20: 100, -24: 10, 3: 0, -9: 7},), ({17: 2, -3: 9},), ({-9: 4, -5: 0},),
@@ -218,7 +217,7 @@ def loss_scale(answer: Callable) -> None:
 def dynamic_scale(answer: Callable) -> None:
     """``dynamic_scale(scale, found_infs, growth_interval) -> (scales, stepped)``."""
 
-    def rule(*, grow=True, wait=True, reset_on_inf=True, reset_on_growth=True, step_on_inf=False, after=True):
+    def rule(*, grow=True, wait=True, reset_on_inf=True, reset_on_growth=True, stepped=None, after=True, late=0):
         def simulate(scale, found_infs, interval):
             scales, good = [], 0
             for inf in found_infs:
@@ -226,24 +225,26 @@ def dynamic_scale(answer: Callable) -> None:
                 good = good + (not inf) if not inf or not reset_on_inf else 0
                 if inf:
                     scale /= 2
-                elif grow and (good >= interval or not wait):
+                elif grow and (good >= interval + late or not wait):
                     scale, good = scale * 2, 0 if reset_on_growth else good
                 scales.append(scale if after else before)
-            return scales, [step_on_inf or not inf for inf in found_infs]
+            return in_short((scales, [stepped(inf) if stepped else not inf for inf in found_infs]))
         return simulate
+
+    def in_short(value):  # one word a step, so that a message can show them all
+        scales, stepped = value
+        return " ".join(f"{float(s):g}" if t else f"skip:{float(s):g}" for s, t in zip(scales, stepped, strict=True))
     wrong = {
-        "You step on inf: that puts inf or NaN into the weights.": rule(step_on_inf=True),
+        "You step on inf: that puts inf or NaN into the weights.": rule(stepped=lambda inf: True),
+        "Your second list is upside down: True is for a step that was taken.": rule(stepped=lambda inf: inf),
         "Your scale never grows: after some skips it would stay too small for ever.": rule(grow=False),
         "Your scale grows after every good step: wait for growth_interval of them.": rule(wait=False),
+        "Your scale grows one good step too late: it doubles when the counter reaches growth_interval.": rule(late=1),
         "You do not set the counter back on inf: the good steps must come in a row.": rule(reset_on_inf=False),
         "You do not set the counter back after growing: then every further step doubles.": rule(reset_on_growth=False),
         "You return the scale that each step used. Asked for is the one after it.": rule(after=False),
     }
-
-    def two_lists(value):
-        scales, stepped = value
-        return [float(s) for s in scales], [bool(s) for s in stepped]
     bad, ok = True, False
-    try_cases(answer, right=rule(), wrong=wrong, names=("scale", "found_infs", "growth_interval"), convert=two_lists,
-              cases=[(1024.0, [], 2), (65536.0, [ok, ok, bad, ok, ok, ok, ok], 2), (8.0, [bad, bad, ok], 3),
-                     (1.0, [ok] * 7, 3), (256.0, [ok, ok, bad, ok, ok, ok, bad, ok, ok, ok, ok], 3)])
+    try_cases(answer, right=rule(), wrong=wrong, convert=in_short, cases=[
+        (1024.0, [], 2), (4096.0, [ok, ok, bad, ok, ok, ok, ok], 2), (8.0, [bad, bad, ok], 3), (1.0, [ok] * 7, 3),
+        (8.0, [ok, ok, bad, ok, ok, ok, bad, ok, ok, ok, ok], 3)])

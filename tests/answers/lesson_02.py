@@ -38,6 +38,18 @@ def narrow_sum(device_type):
     return {**dict.fromkeys("bcdfg", "float32"), **dict.fromkeys("ae", "float16"), "loss": "float32"}
 
 
+def keeps_the_type_of_its_input(device_type):
+    half = "float16" if device_type == "cuda" else "bfloat16"
+    in_half = "a" if device_type == "cuda" else "ab"
+    return {name: half if name in in_half else "float32" for name in ("a", "b", "c", "d", "e", "f", "g", "loss")}
+
+
+def sum_stays_wide(device_type):
+    if device_type == "cpu":
+        return {**dict.fromkeys("abef", "bfloat16"), **dict.fromkeys("cdg", "float32"), "loss": "float32"}
+    return {**dict.fromkeys("ae", "float16"), **dict.fromkeys("bcdfg", "float32"), "loss": "float32"}
+
+
 def types_with_numpy(device_type):
     in_half = [1, 0, 0, 0, 1, 0, 0, 0] if device_type == "cuda" else [1, 1, 0, 0, 1, 1, 1, 0]
     half = "float16" if device_type == "cuda" else "bfloat16"
@@ -143,6 +155,18 @@ def returns_scaled_loss(model, optimizer, scaler, x, y, max_norm):
     return loss.item()
 
 
+def returns_a_tensor(model, optimizer, scaler, x, y, max_norm):
+    optimizer.zero_grad()
+    with torch.autocast(x.device.type):
+        loss = F.mse_loss(model(x), y)
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+    scaler.step(optimizer)
+    scaler.update()
+    return loss
+
+
 def clips_by_hand(model, optimizer, scaler, x, y, max_norm):
     with torch.amp.autocast("cpu", dtype=torch.bfloat16):
         output = model(x)
@@ -157,7 +181,7 @@ def clips_by_hand(model, optimizer, scaler, x, y, max_norm):
     scaler.update()
     for p in model.parameters():
         p.grad = None
-    return loss.detach()
+    return float(loss.detach())
 
 
 def zeroes_first(model, optimizer, scaler, x, y, max_norm):
@@ -176,6 +200,11 @@ def zeroes_first(model, optimizer, scaler, x, y, max_norm):
 def up_to_the_edge(histogram):
     used = [e for e in histogram if histogram[e]]
     return 2.0 ** (15 - max(used)) if used else 1.0
+
+
+def forgets_the_upper_edge(histogram):
+    used = [e for e, n in histogram.items() if n]
+    return 2.0 ** (16 - max(used)) if used else 1.0
 
 
 def highest_listed_bin(histogram):
@@ -266,6 +295,30 @@ def keeps_counting(scale, found_infs, growth_interval):
     return scales, [not inf for inf in found_infs]
 
 
+def one_step_late(scale, found_infs, growth_interval):
+    scales, good = [], 0
+    for inf in found_infs:
+        if inf:
+            scale, good = scale * 0.5, 0
+        else:
+            good += 1
+            if good > growth_interval:
+                scale, good = scale * 2, 0
+        scales.append(scale)
+    return scales, [not inf for inf in found_infs]
+
+
+def returns_the_infs(scale, found_infs, growth_interval):
+    scales, good = [], 0
+    for inf in found_infs:
+        good = 0 if inf else good + 1
+        scale = scale / 2 if inf else scale
+        if good == growth_interval:
+            scale, good = scale * 2, 0
+        scales.append(scale)
+    return scales, list(found_infs)
+
+
 def doubles_ever_after(scale, found_infs, growth_interval):
     scales, good = [], 0
     for inf in found_infs:
@@ -308,11 +361,14 @@ def with_exponents(scale, found_infs, growth_interval):
 
 
 WRONG = {
-    "autocast_types": [one_list_for_both, gpu_rules_everywhere, all_in_16_bits, float16_on_the_cpu, narrow_sum],
+    "autocast_types": [one_list_for_both, gpu_rules_everywhere, all_in_16_bits, float16_on_the_cpu, narrow_sum,
+                       keeps_the_type_of_its_input, sum_stays_wide],
     "train_step": [clips_before_unscale, no_update, backward_inside, plain_optimizer_step, never_zeroes,
-                   forgets_to_scale, returns_scaled_loss],
-    "loss_scale": [up_to_the_edge, highest_listed_bin, by_the_mean, rescue_the_smallest, never_below_one],
-    "dynamic_scale": [steps_on_inf, never_grows, grows_every_step, keeps_counting, doubles_ever_after],
+                   forgets_to_scale, returns_scaled_loss, returns_a_tensor],
+    "loss_scale": [up_to_the_edge, forgets_the_upper_edge, highest_listed_bin, by_the_mean, rescue_the_smallest,
+                   never_below_one],
+    "dynamic_scale": [steps_on_inf, never_grows, grows_every_step, keeps_counting, doubles_ever_after, one_step_late,
+                      returns_the_infs],
 }
 ODD = {
     "autocast_types": [types_with_numpy, types_by_running],
