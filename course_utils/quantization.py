@@ -136,7 +136,7 @@ def _classify(name: str, module: nn.Module) -> Row | None:
     if family == "dynamic":
         half = getattr(module, "dtype", None) == torch.float16 or "dtype=torch.float16" in repr(module)
         if half:
-            return Row(name, kind, "float32", 16, "", True, "weights stored in float16, computed in float32")
+            return Row(name, kind, "float32", 16, "", True, "weights packed as float16 in memory, computed in float32")
         return Row(name, kind, INT8, 8, engine, True, "dynamic: inputs quantized at each call, results float")
     if family == "static":
         never = getattr(module, "scale", None) == 1.0 and getattr(module, "zero_point", None) == 0
