@@ -1,0 +1,163 @@
+"""The shipped checkpoints are what their catalogue says, and a damaged one is named and never used."""
+
+import hashlib
+import json
+import os
+import shutil
+
+import pytest
+import torch
+
+from course_utils import checkpoints, data, models, training
+from tools import checkpoints as tool
+
+NAMES = sorted(tool.RECIPES)
+
+
+@pytest.fixture(autouse=True)
+def not_quick(monkeypatch):
+    monkeypatch.delenv("COURSE_QUICK", raising=False)
+    monkeypatch.setenv("COURSE_THREADS", "1")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A copy of the shipped folder."""
+    return shutil.copytree(checkpoints.FOLDER, tmp_path / "checkpoints")
+
+
+def rewrite(folder, name, **changes):
+    """Change an entry of a catalogue."""
+    path = folder / checkpoints.CATALOGUE
+    entries = json.loads(path.read_text(encoding="utf-8"))
+    entries[name].update(changes)
+    path.write_text(json.dumps(entries), encoding="utf-8")
+
+
+def test_every_recipe_has_a_checkpoint_and_the_other_way_round():
+    assert sorted(checkpoints.catalogue()) == NAMES
+    assert {path.stem for path in checkpoints.FOLDER.glob("*.pt")} == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_catalogue_says_what_the_tool_does(name):
+    entry, recipe = checkpoints.catalogue()[name], tool.RECIPES[name]
+    assert (entry.model, entry.arguments, entry.seed) == (recipe.model, recipe.arguments, recipe.seed)
+    assert entry.recipe == recipe.describe()
+    assert entry.command == f"python course.py checkpoints {name}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_accuracy_is_the_one_in_the_catalogue(name):
+    entry, model = checkpoints.catalogue()[name], checkpoints.load(name)
+    assert not model.training and next(model.parameters()).device.type == "cpu"
+    accuracy = training.evaluate(model, *data.load(entry.task, "test"))
+    assert accuracy == pytest.approx(entry.accuracy, abs=0.001)  # another processor rounds otherwise
+    assert accuracy >= tool.RECIPES[name].least_accuracy
+
+
+def test_the_readme_is_in_step():
+    text = (checkpoints.FOLDER / "README.md").read_text(encoding="utf-8")
+    assert text == tool.readme(checkpoints.catalogue(), checkpoints.FOLDER)
+
+
+def test_all_checkpoints_together_stay_small():
+    assert sum(path.stat().st_size for path in checkpoints.FOLDER.glob("*.pt")) < 10e6
+
+
+def test_every_load_gives_a_network_of_its_own():
+    first, second = checkpoints.load(NAMES[0]), checkpoints.load(NAMES[0])
+    with torch.no_grad():
+        next(first.parameters()).zero_()
+    assert next(second.parameters()).abs().sum() > 0
+
+
+def test_unknown_name():
+    with pytest.raises(ValueError, match="unknown checkpoint 'resnet'; there are depthwise_cnn, small_cnn"):
+        checkpoints.load("resnet")
+
+
+def test_a_changed_byte_is_seen(folder):
+    path = folder / "small_cnn.pt"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    said = r"small_cnn\.pt is damaged.*git checkout.*checkpoints small_cnn"
+    with pytest.raises(checkpoints.CheckpointError, match=said):
+        checkpoints.load("small_cnn", folder=folder)
+
+
+def test_a_missing_file_is_named(folder):
+    (folder / "small_cnn.pt").unlink()
+    with pytest.raises(checkpoints.CheckpointError, match=r"small_cnn\.pt is missing"):
+        checkpoints.load("small_cnn", folder=folder)
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]", '{"small_cnn": {"model": "SmallCNN"}}'])
+def test_a_bad_catalogue_is_named(folder, text):
+    path = folder / checkpoints.CATALOGUE
+    path.unlink() if text is None else path.write_text(text, encoding="utf-8")
+    with pytest.raises(checkpoints.CheckpointError, match=r"catalogue\.json is missing or cannot be read"):
+        checkpoints.load("small_cnn", folder=folder)
+
+
+def test_a_network_of_another_width_does_not_fit(folder):
+    rewrite(folder, "small_cnn", arguments={"width": 8})
+    with pytest.raises(checkpoints.CheckpointError, match="does not hold the tensors of SmallCNN"):
+        checkpoints.load("small_cnn", folder=folder)
+
+
+class Trap:
+    """Something that makes a folder when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_a_file_that_holds_code_is_refused_and_not_run(folder):
+    """Not even for somebody who can write the catalogue as well."""
+    path = folder / "small_cnn.pt"
+    torch.save({"features": Trap(folder / "sprung")}, path)
+    rewrite(folder, "small_cnn", sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    with pytest.raises(checkpoints.CheckpointError, match="does not hold the tensors"):
+        checkpoints.load("small_cnn", folder=folder)
+    assert not (folder / "sprung").exists()
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    torch.manual_seed(3)
+    model = models.SmallCNN(40)
+    size = tool.write("small_cnn", model, 0.5, tmp_path)
+    again = checkpoints.load("small_cnn", folder=tmp_path)
+    assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), again.state_dict().values(), strict=True))
+    assert size == (tmp_path / "small_cnn.pt").stat().st_size
+    assert checkpoints.catalogue(tmp_path)["small_cnn"].accuracy == 0.5
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "catalogue.json", "small_cnn.pt"]
+    assert "50.00%" in (tmp_path / "README.md").read_text(encoding="utf-8")
+
+
+def test_training_from_the_same_seed_gives_the_same_weights(monkeypatch):
+    monkeypatch.setenv("COURSE_QUICK", "1")
+    (first, _), (second, _) = (tool.train(tool.RECIPES["small_cnn"]) for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+    assert next(first.parameters()).is_contiguous() and not first.training
+
+
+def test_a_network_that_is_not_accurate_enough_is_not_written(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(tool, "train", lambda recipe: (models.SmallCNN(40), 0.899))
+    assert tool.make("small_cnn", tmp_path) == 1
+    assert "Not written" in capsys.readouterr().out and not list(tmp_path.iterdir())
+
+
+def test_a_quick_run_writes_nothing(monkeypatch, capsys):
+    monkeypatch.setenv("COURSE_QUICK", "1")
+    assert tool.main([]) == 2
+    assert "COURSE_QUICK" in capsys.readouterr().out
+
+
+def test_unknown_name_on_the_command_line(capsys):
+    assert tool.main(["resnet"]) == 2
+    assert "resnet" in capsys.readouterr().out

@@ -1,0 +1,138 @@
+"""Train the small networks that come with the course, and write them to data/checkpoints."""
+
+import argparse
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+
+from course import say
+from course_utils import checkpoints, data, models, runtime, training
+from course_utils.tables import si
+
+TASK = "fashion_mnist"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained, in stages of (epochs, learning rate), and how accurate it must become."""
+
+    model: str
+    arguments: dict
+    stages: tuple
+    least_accuracy: float
+    optimizer: str
+    options: dict = field(default_factory=dict)
+    channels_last: bool = False  # a layout in memory that makes the steps of a wide CNN shorter
+    seed: int = 0
+
+    def describe(self):
+        """Say it in words, for the catalogue."""
+        stages = ", then ".join(f"{epochs} epoch{'s' * (epochs > 1)} at {rate:g}" for epochs, rate in self.stages)
+        options = "".join(f", {name}={value!r}" for name, value in self.options.items())
+        return f"{self.optimizer}{options}, 64 images a step, {stages}"
+
+
+RECIPES = {
+    "small_cnn": Recipe("SmallCNN", {"width": 40}, ((4, 3e-3), (2, 5e-4), (1, 5e-5)), 0.90, "Adam", channels_last=True),
+    # As MobileNet was trained, with weight decay: it makes channels of very unequal range, which lesson 05 is about.
+    "depthwise_cnn": Recipe("DepthwiseCNN", {"width": 32}, ((4, 0.1), (1, 0.01)), 0.87, "SGD",
+                            {"momentum": 0.9, "weight_decay": 1e-3, "nesterov": True}),
+}
+
+
+def main(argv):
+    """Train the checkpoints asked for, all by default; returns 1 when one is not accurate enough."""
+    parser = argparse.ArgumentParser(prog="course.py checkpoints", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(RECIPES)} (default: all)")
+    names = parser.parse_args(argv).names or list(RECIPES)
+    unknown = [name for name in names if name not in RECIPES]
+    if unknown or runtime.quick():
+        say(f"No checkpoint is called {', '.join(unknown)}; there are {', '.join(RECIPES)}." if unknown else
+            "Not written: COURSE_QUICK is set, and a network of a few steps is no checkpoint. Unset it.")
+        return 2
+    os.environ["COURSE_THREADS"] = "1"  # so that sums have one order
+    return max([make(name) for name in names])
+
+
+def make(name, folder=checkpoints.FOLDER):
+    """Train one network and write it, unless it is less accurate than it must be; 0 when it was written."""
+    recipe = RECIPES[name]
+    model, accuracy = train(recipe)
+    if accuracy < recipe.least_accuracy:
+        say(f"{name}: {accuracy:.2%} of the test images right, {recipe.least_accuracy:.0%} wanted. Not written.")
+        return 1
+    size = write(name, model, accuracy, folder)
+    say(f"{name}: {accuracy:.2%} of the test images right, {si(size, 'B')}.")
+    return 0
+
+
+def train(recipe):
+    """Train one network; returns (model, test accuracy)."""
+    runtime.seed_all(recipe.seed)
+    model = getattr(models, recipe.model)(**recipe.arguments)
+    if recipe.channels_last:
+        model.to(memory_format=torch.channels_last)
+    images, labels = data.load(TASK)
+    for number, (epochs, rate) in enumerate(recipe.stages):
+        optimizer = getattr(torch.optim, recipe.optimizer)(model.parameters(), lr=rate, **recipe.options)
+        training.fit(model, images, labels, epochs=epochs, optimizer=optimizer, seed=recipe.seed + number,
+                     device="cpu")
+    model.to(memory_format=torch.contiguous_format).eval()
+    return model, training.evaluate(model, *data.load(TASK, "test"))
+
+
+def write(name, model, accuracy, folder=checkpoints.FOLDER):
+    """Write NAME.pt, its line of the catalogue and the README, each in one step; returns the bytes of the file."""
+    folder, recipe = Path(folder), RECIPES[name]
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as new:
+        path = Path(new, f"{name}.pt")  # torch writes the file's name into it
+        torch.save(model.state_dict(), path)
+        content = path.read_bytes()
+        os.replace(path, folder / path.name)
+    entry = checkpoints.Entry(recipe.model, TASK, f"python course.py checkpoints {name}", recipe.describe(),
+                              recipe.seed, accuracy, torch.__version__.partition("+")[0],
+                              hashlib.sha256(content).hexdigest(), recipe.arguments)
+    there = checkpoints.catalogue(folder) if (folder / checkpoints.CATALOGUE).exists() else {}
+    entries = dict(sorted({**there, name: entry}.items()))
+    text = json.dumps({name: asdict(entry) for name, entry in entries.items()}, indent=1) + "\n"
+    (folder / checkpoints.CATALOGUE).write_text(text, encoding="utf-8", newline="\n")
+    (folder / "README.md").write_text(readme(entries, folder), encoding="utf-8", newline="\n")
+    return len(content)
+
+
+def readme(entries, folder):
+    """Give the text of data/checkpoints/README.md for a catalogue."""
+    rows = "".join(
+        f"| `{name}.pt` | `{e.model}({', '.join(f'{k}={v}' for k, v in e.arguments.items())})` | {e.task} "
+        f"| {e.accuracy:.2%} | {e.seed} | {(Path(folder) / f'{name}.pt').stat().st_size:,} "
+        f"| {e.recipe} | `{e.command}` |\n" for name, e in entries.items())
+    sums = "".join(f"{e.sha256}  {name}.pt\n" for name, e in entries.items())
+    return README.format(rows=rows, sums=sums, torch=", ".join(sorted({e.torch for e in entries.values()})))
+
+
+README = """\
+# Checkpoints
+
+Small networks, trained here on the data sets of the course, so that no lesson has to train them first. Written by
+`python course.py checkpoints`; do not edit. `course_utils.checkpoints.load(name)` reads them: the sha256 first, then
+the tensors alone (`weights_only=True`).
+
+| file | network | task | test accuracy | seed | bytes | training | made by |
+|---|---|---|---|---|---|---|---|
+{rows}
+Trained on one thread of a CPU with torch {torch}. Another processor or another version adds up in another order, so the
+command gives other bytes there and nearly the same accuracy. It then brings `catalogue.json` and this page up to date.
+
+sha256 of the files:
+
+```
+{sums}```
+
+Licence: MIT, as the code. The weights were trained from random numbers and hold no images.
+"""
