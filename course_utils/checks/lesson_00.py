@@ -48,8 +48,8 @@ def flawed_lines(answer: Callable) -> None:
     if len(missing) == 1:
         raise Mistake(f"{found}.", FLAWED_LINES[missing[0]])
     if missing:
-        raise Mistake(f"{found}.", "Two more are left: ask of each line whether it treats both models alike, and of each "
-                      "tool whether it was made for the job.")
+        raise Mistake(f"{found}.", "Two more are left: ask of each line whether it treats both models alike, and of "
+                      "each tool whether it was made for the job.")
 
 
 def _line_numbers(value: object) -> set[int]:
