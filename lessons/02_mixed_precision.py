@@ -153,7 +153,10 @@ def draw_formats(left, right):
     right.set(yticks=[], xlabel="power of two", xlim=(-155, 135))
 
 
-# %% slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### bf16 keeps the range, fp16 the precision
+
+# %% slideshow={"slide_type": "-"}
 fig, axes = plots.figure(columns=2, size=(9.6, 4.0))
 draw_formats(*axes)
 plots.show(fig, alt="Left: bars of bits. fp16 has 5 exponent and 10 mantissa bits, bf16 8 and 7. Right: range in powers "
@@ -226,7 +229,10 @@ def addition(dtype):
     return lambda: torch.add(a, a, out=out)
 
 
-# %% slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Half the bytes, and units for 16 bits where there are any
+
+# %% slideshow={"slide_type": "-"}
 print(f"{low_name} on {device.type}: product {speed_up(product):.2f}×, addition {speed_up(addition):.2f}×")
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -247,7 +253,10 @@ print(f"{low_name} on {device.type}: product {speed_up(product):.2f}×, addition
 #
 # On a GPU the sizes are larger, because a small network does not fill it.
 
-# %% slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### One network, one set of data for every trial
+
+# %% slideshow={"slide_type": "-"}
 width, batch = (4096, 4096) if device.type == "cuda" else (1024, 512)
 inputs = [torch.randn(batch, width, device=device) for _ in range(3)]
 targets = [torch.randn(batch, width, device=device) for _ in range(3)]
@@ -720,7 +729,10 @@ def result_rows():
 Table(["width × batch", "variant", "ms a step", "speed-up", "quartiles", "peak", "of fp32"],
       list(result_rows()), caption=f"{low_name} on {device.type}, 1 thread; peak above the weights")
 
-# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Did it pay here?
+
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 saturated, small = (results[s][0].ratio("autocast") for s in ("saturated", "unsaturated"))
 if saturated >= 1.1:
     print(f"Large layers gain here: {saturated:.2f}×.")
