@@ -97,3 +97,9 @@ def test_a_package_that_is_required_but_missing_stops_the_generator(monkeypatch,
     assert constraints.main([]) == 1
     assert "torch missing" in capsys.readouterr().out
     assert (ROOT / "constraints.txt").read_bytes() == before
+
+
+def test_the_readme_activates_the_environment_that_is_made():
+    name = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["name"]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"conda activate ([\w-]+)", readme) == [name]
