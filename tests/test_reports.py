@@ -1,5 +1,6 @@
 """size_report: every number from an independent count, and a file that is really read back."""
 
+import gzip
 import io
 
 import pytest
@@ -81,3 +82,81 @@ def test_an_entry_that_is_no_tensor_is_named():
 
     with pytest.raises(ValueError, match="'_extra_state' is a dict"):
         reports.size_report(Extra(2, 2))
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm, self.head = nn.LSTM(4, 8), nn.Linear(8, 2)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+def test_packed_weights_of_dynamic_quantization():
+    report = reports.size_report(torch.ao.quantization.quantize_dynamic(Recurrent()))
+    weights, biases = 32 * 4 + 32 * 8 + 2 * 8, 32 + 32 + 2
+    assert report.parameters == 0
+    assert report.buffers == weights + biases + 2  # a scale and a zero point of the linear layer
+    assert report.memory_bytes == weights + 4 * biases + 4 + 8
+    assert report.file_bytes > report.memory_bytes
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+def test_a_damaged_packed_weight_is_seen(monkeypatch):
+    real = torch.load
+
+    def damaged(*args, **kwargs):
+        state = real(*args, **kwargs)
+        weight, bias = state["head._packed_params._packed_params"]
+        state["head._packed_params._packed_params"] = (weight, bias + 1)
+        return state
+
+    model = torch.ao.quantization.quantize_dynamic(Recurrent())
+    monkeypatch.setattr(torch, "load", damaged)
+    with pytest.raises(ValueError, match="'head._packed_params._packed_params' differs"):
+        reports.size_report(model)
+
+
+def test_torchao_weights_count_as_what_they_store():
+    from torchao.quantization import Int8WeightOnlyConfig, quantize_
+
+    model = nn.Sequential(nn.Linear(64, 64, bias=False))
+    quantize_(model, Int8WeightOnlyConfig())
+    report = reports.size_report(model)
+    assert report.parameters == 64 * 64
+    assert 64 * 64 < report.memory_bytes < 1.2 * 64 * 64  # int8, and scales
+
+
+def test_the_compressed_file_sees_zeros_and_is_read_back(monkeypatch):
+    torch.manual_seed(0)
+    model = nn.Linear(200, 200)
+    dense = reports.size_report(model, compressed=True)
+    assert reports.size_report(model).compressed_bytes is None
+    with torch.no_grad():
+        model.weight[20:] = 0
+    sparse = reports.size_report(model, compressed=True)
+    assert 0.85 * dense.file_bytes < dense.compressed_bytes < dense.file_bytes  # random digits hardly compress
+    assert abs(sparse.file_bytes - dense.file_bytes) < 500
+    assert sparse.compressed_bytes < 0.15 * sparse.file_bytes
+    assert "gzip" in repr(sparse) and "gzip" not in repr(reports.size_report(model))
+    monkeypatch.setattr(reports.gzip, "compress", lambda data, **_: gzip_of_another_model())
+    with pytest.raises(ValueError, match="'weight' differs"):
+        reports.size_report(model, compressed=True)
+
+
+def gzip_of_another_model(real=gzip.compress):
+    buffer = io.BytesIO()
+    torch.save(nn.Linear(200, 200).state_dict(), buffer)
+    return real(buffer.getvalue())
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta:UserWarning")
+def test_a_sparse_weight_counts_its_values_and_its_indices():
+    layer = nn.Linear(100, 10, bias=False)
+    with torch.no_grad():
+        layer.weight[:, 5:] = 0
+    layer.weight = nn.Parameter(layer.weight.detach().to_sparse_csr())
+    report = reports.size_report(layer)
+    assert report.memory_bytes == 50 * 4 + 50 * 8 + 11 * 8  # values, column indices, row pointers in int64
+    layer.weight = nn.Parameter(layer.weight.detach().to_dense().to_sparse_coo())
+    with pytest.raises(ValueError, match="convert it to sparse_csr"):
+        reports.size_report(layer)

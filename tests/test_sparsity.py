@@ -1,0 +1,138 @@
+"""sparsity_report: counted against an independent loop, in every state a model can be in."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils import prune
+
+from course_utils import models, reports
+
+LEGACY = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+
+
+def small():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 5))
+
+
+def test_a_plain_model_has_no_zeros_but_those_of_its_biases():
+    report = reports.sparsity_report(models.LeNet300100())
+    assert [row.name for row in report.rows] == [name for name, _ in models.LeNet300100().named_parameters()]
+    assert report.total.elements == 266_610 and report.weights.elements == 266_200
+    assert report.total.zeros == 0 and {row.state for row in report.rows} == {"plain"}
+
+
+def test_masked_and_permanent_count_the_same():
+    model = models.LeNet()
+    prune.random_unstructured(model.conv1, "weight", 0.5)
+    prune.l1_unstructured(model.fc1, "bias", 30)
+    masked = reports.sparsity_report(model)
+    assert masked["conv1.weight"].zeros == 27 and masked["conv1.weight"].state == "masked"
+    assert masked["fc1.bias"].zeros == 30 and masked.biases.zeros == 30
+    assert masked.total.elements == sum(p.numel() for p in models.LeNet().parameters())  # masks do not count
+    prune.remove(model.conv1, "weight")
+    prune.remove(model.fc1, "bias")
+    permanent = reports.sparsity_report(model)
+    assert [(r.name, r.zeros) for r in permanent.rows] == [(r.name, r.zeros) for r in masked.rows]
+    assert permanent["conv1.weight"].state == "plain"
+
+
+def test_the_mask_counts_and_not_the_stale_attribute():
+    layer = nn.Linear(4, 4)
+    prune.identity(layer, "weight")
+    with torch.no_grad():
+        layer.weight_orig[0] = 0  # layer.weight still holds the old values, until the next forward
+    assert reports.sparsity_report(layer)["weight"].zeros == 4
+
+
+def test_the_total_is_no_mean_of_the_rows():
+    model = nn.Sequential(nn.Linear(100, 1, bias=False), nn.Linear(1, 1, bias=False))
+    with torch.no_grad():
+        model[1].weight.zero_()
+    assert reports.sparsity_report(model).total.sparsity == pytest.approx(1 / 101)
+
+
+def test_minus_zero_is_a_zero_and_nan_is_not():
+    layer = nn.Linear(3, 1, bias=False)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[-0.0, float("nan"), 1.0]]))
+    assert reports.sparsity_report(layer).total.zeros == 1
+
+
+def test_whole_rows_and_columns():
+    model = small()
+    prune.ln_structured(model[0], "weight", 2, n=2, dim=0)
+    with torch.no_grad():
+        model[3].weight[:, 1] = 0
+    report = reports.sparsity_report(model)
+    assert (report["0.weight"].zero_rows, report["0.weight"].zero_columns) == (2, 0)
+    assert (report["3.weight"].zero_rows, report["3.weight"].zero_columns) == (0, 1)
+    assert report["1.bias"].zeros == 4 and report["1.bias"].zero_rows == 0  # a vector has no rows
+
+
+def test_a_shared_tensor_counts_once():
+    model = nn.Sequential(nn.Linear(5, 5, bias=False), nn.Linear(5, 5, bias=False))
+    model[1].weight = model[0].weight
+    assert [row.name for row in reports.sparsity_report(model).rows] == ["0.weight"]
+
+
+@pytest.mark.parametrize("model", [nn.ReLU(), nn.ParameterList([torch.zeros(0, 3)])])
+def test_nothing_to_count(model):
+    total = reports.sparsity_report(model).total
+    assert (total.zeros, total.elements, total.sparsity) == (0, 0, 0.0)
+    assert "total" in repr(reports.sparsity_report(model))
+
+
+@LEGACY
+def test_dynamically_quantized_models_count_their_packed_weights():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm, self.a, self.b = nn.LSTM(4, 8), nn.Linear(8, 20), nn.Linear(20, 2)
+
+    model = Net()
+    with torch.no_grad():
+        model.a.weight[:5] = 0
+    report = reports.sparsity_report(torch.ao.quantization.quantize_dynamic(model))
+    assert sorted(r.name for r in report.rows) == sorted(name for name, _ in model.named_parameters())
+    assert report.total.elements == sum(p.numel() for p in model.parameters())
+    assert report["a.weight"].zeros >= 40 and report["a.weight"].zero_rows == 5
+    assert report["a.weight"].state == "quantized"
+
+
+@LEGACY
+def test_statically_quantized_models_too():
+    model = nn.Sequential(torch.ao.quantization.QuantStub(), nn.Conv2d(1, 4, 3), nn.ReLU()).eval()
+    with torch.no_grad():
+        model[1].weight[0] = 0
+    model.qconfig = torch.ao.quantization.default_qconfig
+    ready = torch.ao.quantization.prepare(model)
+    ready(torch.randn(2, 1, 5, 5))
+    report = reports.sparsity_report(torch.ao.quantization.convert(ready))
+    assert report["1.weight"].elements == 36 and report["1.weight"].zero_rows == 1
+    assert report["1.bias"].elements == 4
+
+
+def test_torchao_models_too():
+    from torchao.quantization import Int8WeightOnlyConfig, quantize_
+
+    model = nn.Sequential(nn.Linear(32, 16))
+    with torch.no_grad():
+        model[0].weight[3] = 0
+    quantize_(model, Int8WeightOnlyConfig())
+    row = reports.sparsity_report(model)["0.weight"]
+    assert (row.state, row.zero_rows, row.elements) == ("quantized", 1, 512)
+
+
+def test_it_shows_itself_and_names_what_is_missing():
+    report = reports.sparsity_report(small())
+    assert "0.weight" in repr(report) and "<table>" in report._repr_html_()
+    with pytest.raises(KeyError, match="no parameter 'conv'; there are: 0.weight"):
+        report["conv"]
+
+
+def test_refused():
+    with pytest.raises(TypeError, match="got OrderedDict"):
+        reports.sparsity_report(small().state_dict())
+    with pytest.raises(ValueError, match="'weight' has no values yet: run the model once"):
+        reports.sparsity_report(nn.LazyLinear(3))
