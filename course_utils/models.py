@@ -211,3 +211,39 @@ class DepthwiseCNN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fc(self.features(x).mean((2, 3)))
+
+
+class ResidualBlock(nn.Module):
+    """relu(shortcut(x) + f(x)), f being two convolutions with batch norm; the shortcut is x where the shape stays."""
+
+    def __init__(self, n_in: int, n_out: int, stride: int = 1):
+        super().__init__()
+        self.conv1 = nn.Conv2d(n_in, n_out, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(n_out)
+        self.conv2 = nn.Conv2d(n_out, n_out, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(n_out)
+        self.shortcut = nn.Identity() if n_in == n_out and stride == 1 else nn.Sequential(
+            nn.Conv2d(n_in, n_out, 1, stride, bias=False), nn.BatchNorm2d(n_out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.relu(self.bn1(self.conv1(x)))
+        return torch.relu(self.shortcut(x) + self.bn2(self.conv2(y)))
+
+
+class SmallResNet(nn.Module):
+    """A residual network for images (batch, 1, 28, 28), after K. He et al., 2015, arXiv:1512.03385.
+
+    Returns logits (batch, n_classes). The first block has `width` channels, the second twice as many.
+    """
+
+    def __init__(self, width: int = 32, n_classes: int = 10):
+        super().__init__()
+        self.conv = nn.Conv2d(1, width, 3, 2, 1, bias=False)
+        self.bn = nn.BatchNorm2d(width)
+        self.block1 = ResidualBlock(width, width)
+        self.block2 = ResidualBlock(width, 2 * width, 2)
+        self.fc = nn.Linear(2 * width, n_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.relu(self.bn(self.conv(x)))
+        return self.fc(self.block2(self.block1(x)).mean((2, 3)))

@@ -98,7 +98,7 @@ def test_the_encoder_names_what_does_not_fit(call, message):
         call()
 
 
-@pytest.mark.parametrize("model", [models.SmallCNN(4), models.DepthwiseCNN(4)])
+@pytest.mark.parametrize("model", [models.SmallCNN(4), models.DepthwiseCNN(4), models.SmallResNet(4)])
 def test_the_small_cnns_classify_images(model):
     assert model(torch.randn(2, 1, 28, 28)).shape == (2, 10)
 
@@ -108,3 +108,12 @@ def test_the_depthwise_network_filters_each_channel_on_its_own():
     depthwise = [m for m in convolutions if m.groups == m.in_channels > 1]
     mixing = [m for m in convolutions if m.groups == 1 and m.in_channels > 1]
     assert len(depthwise) == len(mixing) == 3 and {m.kernel_size for m in mixing} == {(1, 1)}
+
+
+def test_the_residual_block_adds_its_input():
+    """With the last batch norm at zero nothing is left of a block but its shortcut."""
+    block = models.ResidualBlock(3, 3).eval()
+    torch.nn.init.zeros_(block.bn2.weight)
+    x = torch.rand(2, 3, 8, 8)
+    assert torch.equal(block(x), x)
+    assert models.ResidualBlock(3, 3, stride=2)(x).shape == (2, 3, 4, 4)

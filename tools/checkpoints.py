@@ -42,6 +42,9 @@ RECIPES = {
     # As MobileNet was trained, with weight decay: it makes channels of very unequal range, which lesson 05 is about.
     "depthwise_cnn": Recipe("DepthwiseCNN", {"width": 32}, ((4, 0.1), (1, 0.01)), 0.87, "SGD",
                             {"momentum": 0.9, "weight_decay": 1e-3, "nesterov": True}),
+    # Lesson 10 cuts the first one to the shape of the second, and compares with the second: the same recipe, never cut.
+    "small_resnet": Recipe("SmallResNet", {"width": 32}, ((4, 3e-3), (2, 5e-4)), 0.90, "Adam", channels_last=True),
+    "small_resnet_half": Recipe("SmallResNet", {"width": 16}, ((4, 3e-3), (2, 5e-4)), 0.89, "Adam", channels_last=True),
 }
 
 

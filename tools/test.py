@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-REQUIRES = ("dev", "deploy")
+REQUIRES = ("dev", "deploy", "cluster")
 
 ROOT = Path(__file__).resolve().parent.parent
 ELSEWHERE = ROOT / "build" / "elsewhere"
