@@ -1,20 +1,32 @@
-"""Judge the claims of speed, which no test does: run lessons alone on the machine, on one thread."""
+"""Judge the claims of speed, which no test does: lessons, or a bench by name, alone on the machine, one thread."""
 
 import argparse
+import importlib
 import os
+from pathlib import Path
 
 from tools import run
 
+BENCHES = Path(__file__).parent / "benches"
+
 
 def main(argv):
-    """Run the lessons asked for with their claims of speed judged; returns 1 when one does not hold.
+    """Run a named bench, or the lessons asked for with their claims of speed judged.
 
     Args:
-        argv: lessons, for example ["02"]; empty = all.
+        argv: a name from tools/benches and its own options, for example ["quantization", "--json", "rows.json"];
+            or lessons, for example ["02"]; empty = all lessons.
+    Returns:
+        0, or 1 when a claim does not hold.
     """
+    names = sorted(path.stem for path in BENCHES.glob("[a-z]*.py"))
+    # One thread, also for what is imported from here on.
+    os.environ.update(COURSE_JUDGE_SPEED="1", OMP_NUM_THREADS="1", COURSE_THREADS="1")
+    if argv and argv[0] in names:
+        return importlib.import_module(f"tools.benches.{argv[0]}").main(argv[1:])
     parser = argparse.ArgumentParser(prog="course.py bench", description=__doc__)
-    parser.add_argument("lessons", nargs="*", metavar="NN", help="lessons, for example 02 (default: all)")
+    parser.add_argument("lessons", nargs="*", metavar="NN or NAME",
+                        help=f"lessons, for example 02 (default: all); or one of: {', '.join(names)}")
     args = parser.parse_args(argv)
     print("Close other programs first: a second busy process changes what is measured.")
-    os.environ.update(COURSE_JUDGE_SPEED="1", OMP_NUM_THREADS="1", COURSE_THREADS="1")
     return run.main(args.lessons)
