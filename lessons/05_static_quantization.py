@@ -43,7 +43,6 @@ import copy
 import io
 import logging
 import sys
-import time
 import warnings
 
 import torch
@@ -55,6 +54,7 @@ from tqdm import tqdm
 
 from course_utils import checkpoints, claims, data, energy, ledger, plots, quantization, runtime, timing, training
 from course_utils.checks import lesson_05 as check
+from course_utils.reports import size_report
 from course_utils.tables import Table, si
 
 for message in ("torch.ao.quantization is deprecated", ".*reduce_range", ".*quantized tensor creation", ".torch.jit",
@@ -396,7 +396,7 @@ Table(["right, %", "fp32", "per tensor", "per channel"],
 #
 # Luck plays a large part in how bad it gets. Weight decay during training shrinks channels, and which of them depends on the seed: a second network
 # from the same recipe, trained while this lesson was written, lost far less with one scale for a tensor. You cannot know without measuring. That
-# is the reason to take one scale for a channel always.
+# is the reason to take one scale for a channel always. Lesson 06 follows the damage in this network to its source, which is a handful of weights.
 
 # %% slideshow={"slide_type": "skip"}
 card.record("small-floor", right["SmallCNN", "fp32"])
@@ -470,27 +470,13 @@ Table(["asked for", "answer"],
 # more and smaller layers: more than a quarter, or less?
 
 # %% slideshow={"slide_type": "skip"}
-def file_of(model):
-    """(bytes, median milliseconds to load) of the saved state, after loading it as tensors alone."""
-    file, taken = io.BytesIO(), []
-    torch.save(model.state_dict(), file)
-    for _ in range(5):
-        file.seek(0)
-        start = time.perf_counter()
-        state = torch.load(file, weights_only=True)
-        taken.append(1e3 * (time.perf_counter() - start))
-    if state.keys() != model.state_dict().keys():
-        raise RuntimeError("the file does not hold this model")
-    return len(file.getvalue()), sorted(taken)[2]
-
-
 def speedups(name, x):
     """Times faster than eager fp32 of the two int8 versions, measured in turn."""
     jobs = {how: lambda how=how: int8[name, how](x) for how in ("fp32", "per tensor", "per channel")}
     return timing.compare(jobs, rounds=7, device=device)
 
 
-files = {key: file_of(model) for key, model in int8.items()}
+files = {key: size_report(model) for key, model in int8.items()}  # saved, loaded again, compared
 one_image = {name: speedups(name, some[:1]) for name in ("SmallCNN", "DepthwiseCNN")}
 many_images = {name: speedups(name, batch_of_64) for name in ("SmallCNN", "DepthwiseCNN")}
 
@@ -499,8 +485,8 @@ many_images = {name: speedups(name, batch_of_64) for name in ("SmallCNN", "Depth
 
 # %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
 Table(["network", "weights", "right, %", "file", "smaller", "1 image", "64 images"],
-      [[name, how, f"{right[name, how]:.2f}", si(files[name, how][0], "B"),
-        f"{files[name, 'fp32'][0] / files[name, how][0]:.2f}×",
+      [[name, how, f"{right[name, how]:.2f}", si(files[name, how].file_bytes, "B"),
+        f"{files[name, 'fp32'].file_bytes / files[name, how].file_bytes:.2f}×",
         f"{one_image[name].ratio(how):.1f}×", f"{many_images[name].ratio(how):.1f}×"] for name, how in int8])
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
@@ -519,7 +505,7 @@ file.seek(0)
 again = to_int8(checkpoints.load("small_cnn"), per_channel, data=[])  # the right shape, no scales yet
 again.load_state_dict(torch.load(file, weights_only=True))
 print("the reloaded model gives the same numbers:", torch.equal(again(some), int8["SmallCNN", "per channel"](some)))
-card.record("small-file", files["SmallCNN", "fp32"][0] / files["SmallCNN", "per channel"][0])
+card.record("small-file", files["SmallCNN", "fp32"].file_bytes / files["SmallCNN", "per channel"].file_bytes)
 audits["DepthwiseCNN"] = quantization.audit(int8["DepthwiseCNN", "per channel"], some[:1])
 card.record("int8-layers", sum(audit.count("int8") for audit in audits.values()))
 
@@ -533,8 +519,8 @@ for name, how in int8:
     technique, mac, bits = techniques[how]
     bill = energy.estimate(int8[name, "fp32"], some[:1], mac=mac, bits=bits)
     written.append(ledger.record(lesson="05", task="fashion_mnist", model=name, technique=technique,
-                                 accuracy=right[name, how] / 100, file_bytes=files[name, how][0],
-                                 load_ms=files[name, how][1], speedup=one_image[name].ratio(how),
+                                 accuracy=right[name, how] / 100, file_bytes=files[name, how].file_bytes,
+                                 load_ms=files[name, how].load_ms, speedup=one_image[name].ratio(how),
                                  energy_nj=bill.total_nj))
 ledger.table(written)
 
@@ -771,7 +757,7 @@ int8_resnet = recipe(resnet, lambda observed: observed(picture))
 candidates = {"fp32, eager": float_resnet, "fp32, fused": resnet, "int8": int8_resnet}
 resnet_speed = timing.compare({name: lambda net=net: net(picture) for name, net in candidates.items()},
                               rounds=5, device=device)
-resnet_bytes = {name: file_of(net)[0] for name, net in candidates.items()}
+resnet_bytes = {name: size_report(net, loads=1).file_bytes for name, net in candidates.items()}
 
 # %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
 resnet_audit = quantization.audit(int8_resnet, picture)
@@ -865,7 +851,7 @@ some_labels = test_set[1][:len(some)]
 Table(["SmallCNN", "right, first images", "signal over error, dB", "times fp32, 64 images", "state, bytes"],
       [[name, f"{(model(some).argmax(1) == some_labels).float().mean():.2%}",
         "–" if model is cnn else f"{sqnr_db(cnn(some), model(some)):.1f}", f"{graph_speed.ratio(name):.2f}×",
-        si(file_of(model)[0], "B")] for name, model in both.items()])
+        si(size_report(model).file_bytes, "B")] for name, model in both.items()])
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
 # **What you saw.** The same accuracy within a few images. But it is *slower* than float, and its state is *larger* than before.
