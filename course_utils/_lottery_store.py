@@ -1,0 +1,87 @@
+"""Records of a sweep, appended to a file as they come, so that an interrupted sweep goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+from os import PathLike
+from pathlib import Path
+
+FORMAT = 1
+Key = tuple[int, str, int]  # seed, arm, level
+
+
+class Store:
+    """The records of one experiment, in memory and, with a file, on disk: a line of JSON each, the settings first.
+
+    Args:
+        file: path, or None to keep records in memory only.
+        experiment: the settings as plain values.
+    Raises:
+        ValueError: the file holds another experiment or no records; nothing is changed in it.
+    """
+
+    def __init__(self, file: str | PathLike | None, experiment: dict):
+        self.records: dict[Key, dict] = {}
+        self._file = None
+        if file is None:
+            return
+        path, head = Path(file), {"format": FORMAT, "experiment": json.loads(json.dumps(experiment))}
+        lines = _whole_lines(path)
+        if lines:
+            _same(path, json.loads(lines[0]), head)
+            for line in lines[1:]:
+                record = json.loads(line)
+                self.records[record["seed"], record["arm"], record["level"]] = record
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("ab")
+        self._file.truncate(sum(len(line) for line in lines))  # a torn last line goes
+        if not lines:
+            self._append(head)
+
+    def add(self, key: Key, record: dict) -> None:
+        """Keep a record; it is on the disk when this returns."""
+        self.records[key] = record
+        if self._file:
+            self._append(record)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file:
+            self._file.close()
+
+    def _append(self, value: dict) -> None:
+        self._file.write(json.dumps(value).encode() + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+
+def _whole_lines(path: Path) -> list[bytes]:
+    """The lines of a file that can be read; a last one that was torn in writing is left out."""
+    if not path.exists():
+        return []
+    lines = path.read_bytes().splitlines(keepends=True)
+    for i, line in enumerate(lines):
+        try:
+            if line.endswith(b"\n") and isinstance(json.loads(line), dict):
+                continue
+        except ValueError:
+            pass
+        if i == len(lines) - 1 and (i or b'{"format"'.startswith(line[:9])):
+            return lines[:-1]
+        _refuse(path, f"is damaged in line {i + 1}")
+    return lines
+
+
+def _same(path: Path, found: dict, head: dict) -> None:
+    if found.get("format") != FORMAT or not isinstance(found.get("experiment"), dict):
+        _refuse(path, "is not a file of a sweep")
+    ours, theirs = head["experiment"], found["experiment"]
+    different = [f"{name} is {theirs.get(name)!r} there and {ours.get(name)!r} here"
+                 for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
+    if different:
+        _refuse(path, f"holds another experiment ({'; '.join(different)})")
+
+
+def _refuse(path: Path, why: str) -> None:
+    raise ValueError(f"{path} {why}. It was not changed; name another file, or move this one away")

@@ -1,0 +1,123 @@
+"""Time one training step of the lottery engine beside other ways to write the loop, and beside its products alone."""
+
+import argparse
+import itertools
+import json
+
+import torch
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torchvision.transforms import functional as vision
+
+from course_utils import _lottery_run, data, lottery, models, runtime, timing
+
+LR, BATCH = 1.2e-3, 60
+
+
+class Pictures(Dataset):
+    """Images as tutorials hold them: each is turned into a PIL image and back into a tensor when it is asked for."""
+
+    def __init__(self, pixels, labels):
+        self.pixels, self.labels = (pixels * 255).to(torch.uint8), labels
+
+    def __len__(self):
+        return len(self.labels)
+
+    def __getitem__(self, i):
+        return vision.to_tensor(vision.to_pil_image(self.pixels[i])), int(self.labels[i])
+
+
+def main(argv):
+    """Print the table; with --json also write it. Nothing is asserted: absolute times differ by machine."""
+    parser = argparse.ArgumentParser(prog="course.py bench lottery", description=__doc__)
+    parser.add_argument("--json", metavar="FILE", help="write the rows to FILE")
+    args = parser.parse_args(argv)
+    torch.manual_seed(0)
+    print("Close other programs first: a second busy process changes what is measured.")
+    result = timing.compare(candidates(), rounds=15, sample_seconds=0.1, device="cpu")
+    print(f"LeNet-300-100, MNIST, batches of {BATCH}, one training step on one thread, interleaved")
+    print(result)
+    for name in result.samples:
+        print(f"{name}: {result.median_ms(name) / result.median_ms('products alone'):.2f} times the products alone")
+    if args.json:
+        rows = [{"loop": name, "median_ms": result.median_ms(name), "iqr_ms": result.iqr_ms(name),
+                 "times_products": result.median_ms(name) / result.median_ms("products alone")}
+                for name in result.samples]
+        with open(args.json, "w", encoding="utf-8", newline="\n") as file:
+            json.dump({"machine": runtime.describe("cpu"), "rows": rows}, file, indent=1)
+    return 0
+
+
+def candidates():
+    """Name to a function that does one step; all of the same network and batch size."""
+    pixels, labels = data.load("mnist", "train")
+    return {"DataLoader, PIL images": loader_loop(Pictures(pixels, labels), fused=False),
+            "DataLoader, tensors": loader_loop(TensorDataset(pixels, labels), fused=False),
+            "in memory, autograd, fused Adam": memory_loop(pixels, labels),
+            "the engine": engine_loop(),
+            "products alone": products()}
+
+
+def loader_loop(dataset, fused):
+    """The loop of most tutorials: a DataLoader, autograd, Adam, and masks on the gradients."""
+    batches = itertools.chain.from_iterable(itertools.repeat(DataLoader(dataset, batch_size=BATCH, shuffle=True)))
+    return masked_step(lambda: next(batches), fused)
+
+
+def memory_loop(pixels, labels):
+    """The same, with batches picked out of tensors in memory."""
+    order = _lottery_run.batches(torch.arange(len(labels)), BATCH, 0)
+
+    def batch():
+        chosen = next(order)
+        return pixels[chosen], labels[chosen]
+
+    return masked_step(batch, fused=True)
+
+
+def masked_step(batch, fused):
+    """One step with autograd on what `batch()` gives."""
+    model = models.LeNet300100()
+    masks = {p: (torch.rand_like(p) < 0.2).float() for p in model.parameters() if p.dim() > 1}
+    optimizer = torch.optim.Adam(model.parameters(), lr=LR, fused=fused)
+
+    def step():
+        x, y = batch()
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        for parameter, mask in masks.items():
+            parameter.grad *= mask
+        optimizer.step()
+
+    return step
+
+
+def engine_loop():
+    """A step of `lottery.sweep`."""
+    x, y, kept, *_ = _lottery_run.load("mnist", None, 100, 0)
+    values = _lottery_run.initial(lottery.Experiment().widths, 0)
+    masks = _lottery_run.shuffled([(torch.rand_like(w) < 0.2).float() for w in values[::2]], 0)
+    trainer = _lottery_run.Trainer(values, masks, batch=BATCH, lr=LR)
+    order = _lottery_run.batches(kept, BATCH, 0)
+
+    def step():
+        chosen = next(order)
+        trainer.step(x[chosen], y[chosen])
+
+    return step
+
+
+def products():
+    """The eight matrix products of a step, forward and backward, and nothing else."""
+    widths = lottery.Experiment().widths
+    passed = [torch.rand(BATCH, n) for n in widths]
+    weights = [torch.rand(n_out, n_in) for n_in, n_out in itertools.pairwise(widths)]
+
+    def step():
+        for i, weight in enumerate(weights):
+            torch.mm(passed[i], weight.t())
+            torch.mm(passed[i + 1].t(), passed[i])
+            if i:
+                torch.mm(passed[i + 1], weight)
+
+    return step
