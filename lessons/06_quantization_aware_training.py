@@ -4,7 +4,7 @@
 #     title: Quantization-aware training
 #     promise: You will train a network to live with few bits, and know when that is worth its price.
 #     minutes: 75
-#     seconds: 80
+#     seconds: 95
 #     needs: ["00", "03", "05"]
 #     goals:
 #       - Write a straight-through estimator, and say what it does inside and outside the range.
@@ -539,7 +539,7 @@ def train_aware(model, *, freeze_bn_at=0, rounding=True, epochs=4):
     for epoch in range(epochs):
         if epoch == freeze_bn_at:
             model.apply(freeze_bn_stats)
-        if epoch == epochs // 2 and rounding:  # without rounding the weights move on, and their ranges must follow
+        if epoch == epochs // 2 and rounding:  # else ranges must follow the weights
             model.apply(tq.disable_observer)
         with contextlib.redirect_stderr(io.StringIO()):
             training.fit(model, images, labels, optimizer=optimizer, seed=epoch, device=cpu)
