@@ -820,7 +820,7 @@ Table(["DepthwiseCNN, right in %", "static", "trained on", "QAT", "above static,
 #
 # And the price. One step of training, with and without fake quantization:
 
-# %% slideshow={"slide_type": "skip"}
+# %% slideshow={"slide_type": "skip"} tags=["legacy"]
 def one_step(model):
     return nn.functional.cross_entropy(model(images[:64]), labels[:64]).backward()
 
