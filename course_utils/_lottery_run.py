@@ -119,18 +119,23 @@ def train(trainer: Trainer, sets: tuple[Tensor, ...], order: Iterator[Tensor], f
         validation and test set, and "curve", [iteration, validation loss, validation accuracy] of each validation.
     """
     x, y, _, *rest = sets
-    points, curve, best = set(validation_points(first, last, every)), [], {}
+    points, curve, least = set(validation_points(first, last, every)), [], None
     for i in range(first + 1, last + 1):
         chosen = next(order)
         trainer.step(x[chosen], y[chosen])
         if i in points:
             loss, accuracy = trainer.score(*rest[:2])
             curve.append([i, loss, accuracy])
-            if not best or loss < best["validation_loss"]:
-                best = {"early_stop": i, "validation_loss": loss, "validation_accuracy": accuracy,
-                        "test_accuracy": trainer.score(*rest[2:])[1]}
-    return {**best, "final_validation_accuracy": curve[-1][2], "final_test_accuracy": trainer.score(*rest[2:])[1],
-            "curve": curve}
+            if not least or loss < least[1]:
+                # Tested once, at the end: the test set is larger than the validation set.
+                least, kept = curve[-1], [value.clone() for value in trainer.values]
+    final_test_accuracy = trainer.score(*rest[2:])[1]
+    trainer.values, trained = kept, trainer.values
+    test_accuracy = trainer.score(*rest[2:])[1]
+    trainer.values = trained
+    return {"early_stop": least[0], "validation_loss": least[1], "validation_accuracy": least[2],
+            "test_accuracy": test_accuracy, "final_validation_accuracy": curve[-1][2],
+            "final_test_accuracy": final_test_accuracy, "curve": curve}
 
 
 def validation_points(first: int, last: int, every: int) -> Iterator[int]:

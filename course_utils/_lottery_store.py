@@ -27,16 +27,14 @@ class Store:
         if file is None:
             return
         path, head = Path(file), {"format": FORMAT, "experiment": json.loads(json.dumps(experiment))}
-        lines = _whole_lines(path)
-        if lines:
-            _same(path, json.loads(lines[0]), head)
-            for line in lines[1:]:
-                record = json.loads(line)
-                self.records[record["seed"], record["arm"], record["level"]] = record
+        read, whole = whole_lines(path) if path.exists() else ([], 0)
+        if read:
+            _same(path, read[0], head)
+            self.records = {(r["seed"], r["arm"], r["level"]): r for r in read[1:]}
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("ab")
-        self._file.truncate(sum(len(line) for line in lines))  # a torn last line goes
-        if not lines:
+        self._file.truncate(whole)  # a torn last line goes
+        if not read:
             self._append(head)
 
     def add(self, key: Key, record: dict) -> None:
@@ -56,21 +54,26 @@ class Store:
         os.fsync(self._file.fileno())
 
 
-def _whole_lines(path: Path) -> list[bytes]:
-    """The lines of a file that can be read; a last one that was torn in writing is left out."""
-    if not path.exists():
-        return []
+def whole_lines(path: Path) -> tuple[list[dict], int]:
+    """What the lines of a file hold, and their bytes; a last line that was torn in writing is left out.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it holds something else; the message names the line.
+    """
     lines = path.read_bytes().splitlines(keepends=True)
+    read = []
     for i, line in enumerate(lines):
         try:
-            if line.endswith(b"\n") and isinstance(json.loads(line), dict):
+            if line.endswith(b"\n") and isinstance(value := json.loads(line), dict):
+                read.append(value)
                 continue
         except ValueError:
             pass
         if i == len(lines) - 1 and (i or b'{"format"'.startswith(line[:9])):
-            return lines[:-1]
+            break
         _refuse(path, f"is damaged in line {i + 1}")
-    return lines
+    return read, sum(len(line) for line in lines[:len(read)])
 
 
 def _same(path: Path, found: dict, head: dict) -> None:

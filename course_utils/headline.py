@@ -15,7 +15,6 @@ import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 import torch
 import torchvision
@@ -206,9 +205,6 @@ def _row(name: str, route: Route, built: dict, times: timing.Comparison, expecte
     candidate, own = built[route.runtime, route.variant], f"{route.runtime}: {route.variant}"
     floats = [variant for runtime, variant in built if runtime == route.runtime and variant.startswith("fp32")]
     best = max(floats, key=lambda variant: times.ratio(f"{route.runtime}: {variant}"), default=None)
-    over_best = None
-    if best is not None:
-        pairs = zip(times.samples[f"{route.runtime}: {best}"], times.samples[own], strict=True)
-        over_best = median(theirs / mine for theirs, mine in pairs)
+    over_best = None if best is None else times.ratio(own, over=f"{route.runtime}: {best}")
     return Row(name, route.runtime, route.variant, times.median_ms(own), times.iqr_ms(own), times.ratio(own),
                over_best, best, candidate.file_bytes, cosine(torch.as_tensor(candidate.run()), expected))

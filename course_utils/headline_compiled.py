@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.headline import Candidate, Network
-from course_utils.headline_torch import quietly, through_file
+from course_utils.headline_torch import file_bytes, quietly
 
 
 def compiled(model: nn.Module, x: Tensor) -> Callable[[Tensor], Tensor]:
@@ -34,7 +34,7 @@ def compiled(model: nn.Module, x: Tensor) -> Callable[[Tensor], Tensor]:
 def fp32_compiled(network: Network, folder: Path) -> Candidate:
     """torch.compile with freezing."""
     fast = compiled(network.model, network.example)
-    return Candidate(lambda: fast(network.example), through_file(network.model, folder))
+    return Candidate(lambda: fast(network.example), file_bytes(network.model))
 
 
 def bf16(network: Network, folder: Path, *, compile: bool = False) -> Candidate:
@@ -50,7 +50,7 @@ def bf16(network: Network, folder: Path, *, compile: bool = False) -> Candidate:
     def run() -> Tensor:
         with half():
             return model(network.example)
-    return Candidate(run, through_file(network.model, folder))
+    return Candidate(run, file_bytes(network.model))
 
 
 def pt2e(network: Network, folder: Path) -> Candidate:
@@ -91,6 +91,6 @@ def torchao_int8(network: Network, folder: Path, *, compile: bool = False) -> Ca
 
     model = copy.deepcopy(network.model)
     quantize_(model, Int8DynamicActivationInt8WeightConfig())
-    size = through_file(model, folder)
+    size = file_bytes(model)
     fast = compiled(model, network.example) if compile else model
     return Candidate(lambda: fast(network.example), size)

@@ -12,8 +12,9 @@ from tempfile import TemporaryDirectory
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from course_utils import engines
 from course_utils.headline import Network
-from course_utils.headline_torch import best_engine, int8_eager, int8_traced
+from course_utils.headline_torch import int8_eager, int8_traced
 from course_utils.runtime import threads
 from course_utils.tables import Table
 
@@ -72,7 +73,7 @@ def profile_int8(network: Network, *, calls: int = 5, rounds: int = 5) -> Profil
             for how, run in runs.items():
                 seen[how].append(_profiled(run, calls))
         modules = _modules_called(runs["eager"])
-    return Profile(network.name, best_engine(), {how: median(total for total, _, _ in seen[how]) for how in runs},
+    return Profile(network.name, engines.best(), {how: median(total for total, _, _ in seen[how]) for how in runs},
                    {how: median(kernels for _, kernels, _ in seen[how]) for how in runs},
                    {how: seen[how][0][2] for how in runs}, modules)
 

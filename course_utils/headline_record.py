@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +43,7 @@ class Row:
 
 
 def table(rows: Iterable[Row]) -> Table:
-    """The rows as a table, and under it the sentences about what could not be built."""
+    """The rows as a table; what could not be built has dashes."""
     rows = list(rows)
 
     def cells(row: Row) -> list[str]:
@@ -66,15 +65,6 @@ def has_fast_int8() -> bool:
     has = torch.cpu.get_capabilities()
     instructions = any(has.get(name) for name in ("avx_vnni", "avx512_vnni", "amx_int8"))
     return instructions and bool({"x86", "onednn", "fbgemm"} & set(torch.backends.quantized.supported_engines))
-
-
-def machine() -> dict[str, object]:
-    """What a record must say of where it was measured: processor, its instructions, threads, versions."""
-    has = torch.cpu.get_capabilities()
-    flags = [name for name in ("avx2", "avx512_f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16",
-                               "neon", "dotprod", "i8mm", "bf16", "sve") if has.get(name)]
-    return {"cpu": has.get("cpu_name") or platform.processor() or platform.machine(), "architecture":
-            platform.machine(), "flags": flags, "system": platform.system(), "threads": 1}
 
 
 def recorded(path: Path = RECORD) -> tuple[dict, list[Row]]:

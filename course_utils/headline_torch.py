@@ -13,10 +13,11 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
+from course_utils import engines
 from course_utils.headline import Candidate, Network, Route
 from course_utils.headline_record import EAGER
+from course_utils.reports import size_report
 
-ENGINES = ("x86", "onednn", "fbgemm", "qnnpack")  # in the order in which `best_engine` prefers them
 EXPECTED_WARNINGS = ("torch.ao.quantization is deprecated", ".*reduce_range", ".*quantized tensor creation",
                      ".*torch.jit", "TypedStorage is deprecated", "Converting a tensor to a Python",
                      ".*must run observer", "Iterating over a tensor", "dynamo_pgo force disabled",
@@ -32,36 +33,6 @@ def quietly() -> Iterator[None]:
         yield
 
 
-def best_engine() -> str:
-    """The int8 engine to take on this machine.
-
-    Raises:
-        LookupError: torch was built without any.
-    """
-    found = _engines()
-    if not found:
-        raise LookupError("engine: this PyTorch was built without any int8 engine, so the older routes do not exist.")
-    return found[0]
-
-
-@contextmanager
-def engine(name: str) -> Iterator[None]:
-    """Use one int8 engine inside a block; the one before comes back.
-
-    Raises:
-        LookupError: torch on this machine does not have it; the message names those it has.
-    """
-    has = [known for known in torch.backends.quantized.supported_engines if known != "none"]
-    if name not in has:
-        raise LookupError(f"engine {name!r} is not in this PyTorch; it has {', '.join(has) or 'none'}.")
-    before = torch.backends.quantized.engine
-    torch.backends.quantized.engine = name
-    try:
-        yield
-    finally:
-        torch.backends.quantized.engine = before
-
-
 def _on(name: str, model: nn.Module, x: Tensor) -> Callable[[], Tensor]:
     def run() -> Tensor:
         torch.backends.quantized.engine = name
@@ -69,33 +40,32 @@ def _on(name: str, model: nn.Module, x: Tensor) -> Callable[[], Tensor]:
     return run
 
 
-def through_file(model: nn.Module, folder: Path) -> int:
-    """Save the state, load it back into the model, give the bytes of the file."""
-    path = folder / "model.pt"
-    torch.save(model.state_dict(), path)
-    # Packed and torchao weights are not among the types of weights_only=True. We wrote this file ourselves.
-    model.load_state_dict(torch.load(path, weights_only=False))
-    size = path.stat().st_size
-    path.unlink()
-    return size
+_weighed: WeakKeyDictionary[nn.Module, int] = WeakKeyDictionary()
+
+
+def file_bytes(model: nn.Module) -> int:
+    """Bytes of the saved state, after it was loaded again and found equal; each model is weighed once."""
+    if model not in _weighed:
+        _weighed[model] = size_report(model, loads=1).file_bytes
+    return _weighed[model]
 
 
 def fp32_eager(network: Network, folder: Path) -> Candidate:
     """The network as it is: what everybody runs."""
-    return Candidate(lambda: network.model(network.example), through_file(network.model, folder))
+    return Candidate(lambda: network.model(network.example), file_bytes(network.model))
 
 
 def fp32_traced(network: Network, folder: Path) -> Candidate:
     """Traced by TorchScript, batch norm folded, weights arranged for oneDNN: no compiler needed."""
     with quietly():
         traced = torch.jit.optimize_for_inference(torch.jit.trace(network.model, network.example))
-    return Candidate(lambda: traced(network.example), through_file(network.model, folder))
+    return Candidate(lambda: traced(network.example), file_bytes(network.model))
 
 
 def fp32_packed(network: Network, folder: Path) -> Candidate:
     """Every linear layer with its weight packed once for oneDNN, as lesson 04 does."""
     fast = packed(network.model, network.example.numel())
-    return Candidate(lambda: fast(network.example), through_file(network.model, folder))
+    return Candidate(lambda: fast(network.example), file_bytes(network.model))
 
 
 class _PackedLinear(nn.Module):
@@ -147,17 +117,17 @@ def _convert(network: Network) -> nn.Module:
 
 
 def int8_eager(network: Network, folder: Path, *, name: str | None = None) -> Candidate:
-    """`int8_model` on one engine (None = `best_engine`)."""
-    name = name or best_engine()
-    with engine(name), quietly():
+    """`int8_model` on one engine (None = `engines.best`)."""
+    name = name or engines.best()
+    with engines.use(name), quietly():
         model = int8_model(network)
-        return Candidate(_on(name, model, network.example), through_file(model, folder))
+        return Candidate(_on(name, model, network.example), file_bytes(model))
 
 
 def int8_traced(network: Network, folder: Path, *, name: str | None = None) -> Candidate:
     """The same, traced, saved as TorchScript, loaded and frozen."""
-    name, path = name or best_engine(), folder / "traced.pt"
-    with engine(name), quietly():
+    name, path = name or engines.best(), folder / "traced.pt"
+    with engines.use(name), quietly():
         torch.jit.save(torch.jit.trace(int8_model(network), network.example), path)
         frozen = torch.jit.freeze(torch.jit.load(path).eval())
         return Candidate(_on(name, frozen, network.example), path.stat().st_size)
@@ -178,7 +148,7 @@ def routes(network: Network, *, live: bool = False) -> list[Route]:
     if not live:
         found += [("fp32, compiled and frozen", other.fp32_compiled), ("bf16, autocast", other.bf16),
                   ("bf16, compiled and frozen", partial(other.bf16, compile=True))]
-    for name in [best_engine()] if live else _engines():
+    for name in [engines.best()] if live else engines.available():
         found.append((f"int8 {kind}, {name}", partial(int8_eager, name=name)))
     found.append((f"int8 {kind}, traced and frozen", int8_traced))
     if not live:
@@ -187,7 +157,3 @@ def routes(network: Network, *, live: bool = False) -> list[Route]:
         found += [("int8 torchao", other.torchao_int8),
                   ("int8 torchao, compiled", partial(other.torchao_int8, compile=True))]
     return [Route("torch", variant, build) for variant, build in found]
-
-
-def _engines() -> list[str]:
-    return [name for name in ENGINES if name in torch.backends.quantized.supported_engines]

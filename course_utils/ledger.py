@@ -7,11 +7,10 @@ came with the course are in ``records/ledger`` and stand in where the learner ha
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from course_utils._files import write_whole
 from course_utils.runtime import ROOT, ledger_folder, quick
 from course_utils.tables import Table, si
 
@@ -65,9 +64,7 @@ def record(**values: object) -> Row:
     _validate(row)
     if quick():
         return row
-    folder = ledger_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{row.lesson}.json"
+    path = ledger_folder() / f"{row.lesson}.json"
     kept = [old for old in _read(path) if old.key != row.key]
     _write(path, sorted([*kept, row], key=lambda r: r.key))
     return row
@@ -99,11 +96,7 @@ def _read(path: Path) -> list[Row]:
 
 
 def _write(path: Path, rows: list[Row]) -> None:
-    text = json.dumps([asdict(row) for row in rows], indent=1) + "\n"
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-    os.replace(temporary, path)
+    write_whole(path, json.dumps([asdict(row) for row in rows], indent=1) + "\n")
 
 
 def rows() -> list[Row]:

@@ -13,6 +13,8 @@ from statistics import mean
 import numpy
 import torch
 
+from course_utils._files import write_whole
+from course_utils._lottery_store import whole_lines
 from course_utils.tables import Table
 
 CURVE_POINTS = 40
@@ -83,14 +85,17 @@ class Results:
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
 
-    def save(self, file: str | PathLike, **about: object) -> None:
-        """Write a compact file: masks left out, curves thinned. `about` (command, date …) stands at its head."""
-        path = Path(file)
-        records = [_compact(record) for record in self.records]
+    def save(self, file: str | PathLike, *, masks: bool = False, **about: object) -> None:
+        """Write a compact file: curves thinned, masks left out unless asked for.
+
+        Args:
+            masks: keep them, so that an unfinished sweep can go on from this file.
+            about: what stands at the head: command, date ….
+        """
+        records = [_compact(record, masks) for record in self.records]
         text = ",\n".join(json.dumps(record) for record in records)
         head = json.dumps({**about, "experiment": self.experiment}, indent=1)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f'{head[:-2]},\n "records": [\n{text}\n]\n}}\n', encoding="utf-8", newline="\n")
+        write_whole(Path(file), f'{head[:-2]},\n "records": [\n{text}\n]\n}}\n')
 
     @classmethod
     def load(cls, file: str | PathLike) -> tuple[Results, dict]:
@@ -101,16 +106,15 @@ class Results:
     @classmethod
     def collected(cls, file: str | PathLike) -> Results:
         """What `lottery.sweep` has put into its file so far; a torn last record is left out."""
-        lines = [line for line in Path(file).read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
-        head, *records = [json.loads(line) for line in lines]
+        (head, *records), _ = whole_lines(Path(file))
         return cls(head["experiment"], records)
 
 
-def _compact(record: dict) -> dict:
-    """A record to be kept: no masks, at most 40 points of the curve, early ones closer together, four digits."""
+def _compact(record: dict, masks: bool) -> dict:
+    """A record to be kept: at most 40 points of the curve, early ones closer together, four digits."""
     curve = record["curve"]
     chosen = sorted({min(len(curve) - 1, round((len(curve) - 1) * (i / (CURVE_POINTS - 1)) ** 2))
                      for i in range(CURVE_POINTS)})
     thin = [[curve[i][0], *(float(f"{v:.4g}") for v in curve[i][1:])] for i in chosen]
-    return {**{k: round(v, 6) if isinstance(v, float) else v for k, v in record.items() if k != "next_masks"},
+    return {**{k: round(v, 6) if isinstance(v, float) else v for k, v in record.items() if masks or k != "next_masks"},
             "layer_densities": [round(d, 6) for d in record["layer_densities"]], "curve": thin}

@@ -100,6 +100,15 @@ def has_fast_bf16(device: torch.device | str = "cpu") -> bool:
     return any(has.get(name) for name in ("avx512_bf16", "amx_bf16", "arm_bf16", "bf16"))
 
 
+def machine() -> dict[str, object]:
+    """What a record must say of where it was measured: the processor, its instructions, the system."""
+    has = torch.cpu.get_capabilities()
+    flags = [name for name in ("avx2", "avx512_f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16",
+                               "neon", "dotprod", "i8mm", "bf16", "sve") if has.get(name)]
+    return {"cpu": has.get("cpu_name") or platform.processor() or platform.machine(), "architecture":
+            platform.machine(), "flags": flags, "system": platform.system()}
+
+
 def describe(device: torch.device | str | None = None) -> str:
     """One line for the top of a measurement: device, threads of this process, versions."""
     device = torch.device(device) if device else best_device()

@@ -142,9 +142,9 @@ class Comparison:
         low, high = _quartiles(self._of(name))
         return 1e3 * (high - low)
 
-    def ratio(self, name: str) -> float:
-        """Speed-up over the baseline: the median over rounds of baseline time / candidate time."""
-        return median(self._ratios(name))
+    def ratio(self, name: str, *, over: str | None = None) -> float:
+        """Speed-up over another candidate (None = the baseline): the median over rounds of its time / this one's."""
+        return median(self._ratios(name, over))
 
     def ratio_quartiles(self, name: str) -> tuple[float, float]:
         """First and third quartile of the speed-up over rounds."""
@@ -155,8 +155,8 @@ class Comparison:
             raise KeyError(f"no candidate {name!r}; there are {', '.join(self.samples)}")
         return self.samples[name]
 
-    def _ratios(self, name: str) -> list[float]:
-        return [base / own for base, own in zip(self._of(self.baseline), self._of(name), strict=True)]
+    def _ratios(self, name: str, over: str | None = None) -> list[float]:
+        return [base / own for base, own in zip(self._of(over or self.baseline), self._of(name), strict=True)]
 
     def _table(self) -> Table:
         rows = []

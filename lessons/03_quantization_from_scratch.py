@@ -45,7 +45,7 @@ import warnings
 import torch
 from torch.nn import functional as F
 
-from course_utils import claims, data, energy, ledger, models, plots, reports, runtime, timing, training
+from course_utils import claims, data, energy, engines, ledger, models, plots, reports, runtime, timing, training
 from course_utils.checks import lesson_03 as check
 from course_utils.tables import Table, si
 
@@ -645,17 +645,13 @@ ENGINES = [name for name in torch.backends.quantized.supported_engines if name !
 
 def torch_linear(x, x_grid, layer, y_grid, engine):
     """The integers of torch's own quantized linear layer; the engine is the library that computes it."""
-    before = torch.backends.quantized.engine
-    torch.backends.quantized.engine = engine
-    try:
+    with engines.use(engine):
         s_w = weight_step(layer.weight, 8).item()
         packed = torch.ops.quantized.linear_prepack(torch.quantize_per_tensor(layer.weight, s_w, 0, torch.qint8),
                                                     layer.bias)
         x = torch.quantize_per_tensor(x, x_grid[0].item(), x_grid[1].item(), torch.quint8)
         y = torch.ops.quantized.linear(x, packed, y_grid[0].item(), y_grid[1].item())
         return y.int_repr().int()
-    finally:
-        torch.backends.quantized.engine = before
 
 
 theirs_of = {engine: torch_linear(some, grids[0], layer, grids[1], engine) for engine in ENGINES}

@@ -52,7 +52,19 @@ from torch.ao import quantization as tq
 from torch.ao.nn.quantized import FloatFunctional
 from tqdm import tqdm
 
-from course_utils import checkpoints, claims, data, energy, ledger, plots, quantization, runtime, timing, training
+from course_utils import (
+    checkpoints,
+    claims,
+    data,
+    energy,
+    engines,
+    ledger,
+    plots,
+    quantization,
+    runtime,
+    timing,
+    training,
+)
 from course_utils.checks import lesson_05 as check
 from course_utils.reports import size_report
 from course_utils.tables import Table, si
@@ -64,8 +76,7 @@ card = claims.Scorecard("05")
 runtime.seed_all(0)
 torch.set_num_threads(1)  # one thread for every measurement in this lesson
 device = torch.device("cpu")  # torch.ao's int8 kernels exist for the CPU only
-engine = next(e for e in ("x86", "onednn", "fbgemm", "qnnpack") if e in torch.backends.quantized.supported_engines)
-torch.backends.quantized.engine = engine
+engine = torch.backends.quantized.engine = engines.best()
 print(f"int8 engine: {engine}")
 runtime.describe(device)
 
@@ -423,11 +434,8 @@ card.record("per-tensor-loses-more", right["DepthwiseCNN", "per channel"] - righ
 # %% slideshow={"slide_type": "-"} tags=["tour", "legacy", "hide-input"]
 def on_engine(name, work):
     """Run `work` with another engine; the one of this lesson comes back."""
-    torch.backends.quantized.engine = name
-    try:
+    with engines.use(name):
         return work()
-    finally:
-        torch.backends.quantized.engine = engine
 
 
 rows, jobs = {}, {"fp32": lambda: depthwise(batch_of_64)}

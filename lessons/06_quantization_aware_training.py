@@ -58,7 +58,7 @@ logging.getLogger("torch.utils._pytree").addFilter(lambda r: "Enum subclass" not
 import torchao.quantization as ao
 from torchao.quantization.qat import QATConfig
 
-from course_utils import claims, data, energy, ledger, models, plots, quantization, runtime, timing, training
+from course_utils import claims, data, energy, engines, ledger, models, plots, quantization, runtime, timing, training
 from course_utils.checkpoints import load as load_checkpoint
 from course_utils.checks import lesson_06 as check
 from course_utils.reports import size_report
@@ -70,8 +70,7 @@ card = claims.Scorecard("06")
 torch.set_num_threads(1)  # one thread for every measurement; training takes more
 device = runtime.best_device()  # for LeNet-300-100; torch.ao's int8 kernels exist for the CPU only
 cpu = torch.device("cpu")
-engine = next(e for e in ("x86", "onednn", "fbgemm", "qnnpack") if e in torch.backends.quantized.supported_engines)
-torch.backends.quantized.engine = engine
+engine = torch.backends.quantized.engine = engines.best()
 print(f"int8 engine: {engine}")
 runtime.describe(device)
 

@@ -51,6 +51,7 @@ from course_utils import (
     claims,
     data,
     energy,
+    engines,
     headline,
     headline_deploy,
     headline_profile,
@@ -71,7 +72,7 @@ for message in ("torch.ao.quantization is deprecated", ".*reduce_range", ".*quan
 card = claims.Scorecard("07")
 runtime.seed_all(0)
 torch.set_num_threads(1)  # one thread for every measurement in this lesson
-engine = torch.backends.quantized.engine = headline_torch.best_engine()
+engine = torch.backends.quantized.engine = engines.best()
 record, recorded_rows = headline_record.recorded()
 print(f"int8 engine: {engine}; fast int8 instructions: {'yes' if headline_record.has_fast_int8() else 'no'}")
 runtime.describe("cpu")

@@ -8,7 +8,15 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils import headline, headline_compiled, headline_deploy, headline_profile, headline_record, headline_torch
+from course_utils import (
+    engines,
+    headline,
+    headline_compiled,
+    headline_deploy,
+    headline_profile,
+    headline_record,
+    headline_torch,
+)
 from course_utils.headline import Candidate, Network, Route
 from course_utils.headline_record import EAGER, Row
 from tools import bench
@@ -44,7 +52,7 @@ def by_variant(rows):
 
 
 def test_every_live_route_of_a_cnn_is_measured(live_rows):
-    engine = headline_torch.best_engine()
+    engine = engines.best()
     assert [row.variant for row in live_rows] == [
         EAGER, "fp32, traced", f"int8 static, {engine}", "int8 static, traced and frozen"]
     for row in live_rows:
@@ -109,7 +117,7 @@ def test_an_unknown_engine_names_those_there_are(mobile):
 
     before = torch.backends.quantized.engine
     row = headline.measure(mobile, [eager_route(), Route("torch", "int8 static, avx", build)], rounds=1)[1]
-    assert "'avx'" in row.why and headline_torch.best_engine() in row.why
+    assert "'avx'" in row.why and engines.best() in row.why
     assert torch.backends.quantized.engine == before
 
 
@@ -117,7 +125,7 @@ def test_the_engine_before_comes_back():
     before = torch.backends.quantized.engine
     other = [name for name in torch.backends.quantized.supported_engines if name not in ("none", before)]
     for name in other[:1]:
-        with pytest.raises(ZeroDivisionError), headline_torch.engine(name):
+        with pytest.raises(ZeroDivisionError), engines.use(name):
             assert torch.backends.quantized.engine == name
             raise ZeroDivisionError
     assert torch.backends.quantized.engine == before

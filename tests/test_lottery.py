@@ -12,9 +12,11 @@ from torch.nn import functional as F
 
 from course_utils import _lottery_run, lottery, models
 from course_utils.lottery_results import Results
+from tools import lottery as tool
 
 SHORT = dict(task="mnist", densities=(0.5, 0.2), iterations=20, images=2000, held_out=500, validate_every=10)
 HERE = lottery.InProcess()
+RUN = lottery.run
 
 
 def experiment(**changes):
@@ -23,6 +25,10 @@ def experiment(**changes):
 
 def comparable(results):
     return [{k: v for k, v in record.items() if k != "seconds"} for record in results.records]
+
+
+def final(results):
+    return [(r["seed"], r["arm"], r["level"], round(r["final_test_accuracy"], 6)) for r in results.records]
 
 
 def sweep(exp=None, seeds=(0,), **options):
@@ -291,6 +297,22 @@ def test_results_show_and_keep_themselves(tmp_path):
     assert about == {"command": "python course.py lottery", "date": "2026-01-01"}
     assert "next_masks" not in again.records[0] and len(again.records) == len(results.records)
     assert again.summary("test_accuracy", "ticket", 2) == pytest.approx((mean, least, most), abs=1e-6)
+
+
+def test_a_kept_part_is_gone_on_with(tmp_path, monkeypatch):
+    part, kept = tmp_path / "part.jsonl", tmp_path / "kept.json"
+    with pytest.raises(RuntimeError):
+        sweep(executor=Dies(), file=part)
+    tool._keep(part, kept, "python course.py lottery", total=7)
+    file = tmp_path / "here.jsonl"
+    tool._begin_with(kept, file)
+    ran = []
+    monkeypatch.setattr(lottery, "run", lambda *task: ran.append(task[1:4]) or RUN(*task))
+    whole = sweep(file=file)
+    assert len(ran) == len(whole.records) - 2
+    assert final(whole) == final(sweep())
+    tool._keep(file, kept, "python course.py lottery", total=len(whole.records))
+    assert all("next_masks" not in record for record in Results.load(kept)[0].records)
 
 
 def test_an_unfinished_file_can_be_looked_at(tmp_path):

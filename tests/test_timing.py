@@ -65,6 +65,7 @@ def test_comparison_is_paired_by_round():
     assert comparison.baseline == "slow"
     assert comparison.ratio("fast") == 2.0
     assert comparison.ratio_quartiles("fast") == (2.0, 2.0)
+    assert comparison.ratio("slow", over="fast") == 0.5
     assert comparison.median_ms("slow") == 4000.0
     assert comparison.iqr_ms("slow") == 4000.0
     assert "2.00×" in repr(comparison) and "4 interleaved rounds" in repr(comparison)

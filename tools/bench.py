@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import os
+import sys
 from pathlib import Path
 
 from tools import run
@@ -22,11 +23,11 @@ def main(argv):
     names = sorted(path.stem for path in BENCHES.glob("[a-z]*.py"))
     # One thread, also for what is imported from here on.
     os.environ.update(COURSE_JUDGE_SPEED="1", OMP_NUM_THREADS="1", COURSE_THREADS="1")
+    print("Close other programs first: a second busy process changes what is measured.", file=sys.stderr)
     if argv and argv[0] in names:
         return importlib.import_module(f"tools.benches.{argv[0]}").main(argv[1:])
     parser = argparse.ArgumentParser(prog="course.py bench", description=__doc__)
     parser.add_argument("lessons", nargs="*", metavar="NN or NAME",
                         help=f"lessons, for example 02 (default: all); or one of: {', '.join(names)}")
     args = parser.parse_args(argv)
-    print("Close other programs first: a second busy process changes what is measured.")
     return run.main(args.lessons)

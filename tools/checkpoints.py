@@ -12,6 +12,7 @@ import torch
 
 from course import say
 from course_utils import checkpoints, data, models, runtime, training
+from course_utils._files import write_whole
 from course_utils.tables import si
 
 TASK = "fashion_mnist"
@@ -104,8 +105,8 @@ def write(name, model, accuracy, folder=checkpoints.FOLDER):
     there = checkpoints.catalogue(folder) if (folder / checkpoints.CATALOGUE).exists() else {}
     entries = dict(sorted({**there, name: entry}.items()))
     text = json.dumps({name: asdict(entry) for name, entry in entries.items()}, indent=1) + "\n"
-    (folder / checkpoints.CATALOGUE).write_text(text, encoding="utf-8", newline="\n")
-    (folder / "README.md").write_text(readme(entries, folder), encoding="utf-8", newline="\n")
+    write_whole(folder / checkpoints.CATALOGUE, text)
+    write_whole(folder / "README.md", readme(entries, folder))
     return len(content)
 
 

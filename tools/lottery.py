@@ -3,11 +3,9 @@
 import argparse
 import datetime
 import os
-from pathlib import Path
-
-import torch
 
 from course_utils import lottery, runtime
+from course_utils._lottery_store import Store
 from course_utils.lottery_results import Results, versions
 
 FOLDER = runtime.ROOT / "build" / "lottery"
@@ -22,18 +20,22 @@ def main(argv):
     """
     parser = argparse.ArgumentParser(prog="course.py lottery", description=__doc__)
     parser.add_argument("--paper", action="store_true", help="the paper's setting: 50,000 iterations, 18 levels; "
-                        "about two hours on two cores (without it: 1,200 iterations, some minutes)")
+                        "some hours on two cores (without it: 1,200 iterations, some minutes)")
     parser.add_argument("--task", choices=("mnist", "fashion_mnist"), default="mnist")
     parser.add_argument("--seeds", type=int, default=5, help="trials (default: 5, as in the paper)")
     parser.add_argument("--workers", type=int, default=0, help="processes (default: one a core)")
     parser.add_argument("--gently", action="store_true", help="give way to other programs, where the system can")
+    parser.add_argument("--go-on", action="store_true", help="begin with the runs of the record that came with the "
+                        "course, when it is unfinished and nothing has been run here")
     parser.add_argument("--keep-part", action="store_true", help="run nothing: keep what has been run so far")
     args = parser.parse_args(argv)
     experiment = lottery.Experiment(task=args.task, **({} if args.paper else {"iterations": 1_200}))
     name = f"{'paper' if args.paper else 'short'}-{args.task}"
-    file = FOLDER / f"{name}.jsonl"
+    file, kept = FOLDER / f"{name}.jsonl", KEPT / f"{name}.json"
     controls = dict.fromkeys(lottery.CONTROLS, CONTROL_LEVELS)
     total = args.seeds * (1 + len(experiment.densities) + 2 * len(CONTROL_LEVELS))
+    if args.go_on and kept.exists() and not file.exists():
+        _begin_with(kept, file)
     if not args.keep_part:
         if args.gently and hasattr(os, "nice"):
             os.nice(19)
@@ -42,7 +44,8 @@ def main(argv):
         except KeyboardInterrupt:
             print(f"\nStopped. The runs that were finished stand in {file}; the same command goes on from there.")
             return 130
-    return _keep(file, KEPT / f"{name}.json", f"python course.py lottery {' '.join(argv)}".strip(), total)
+    how = [word for word in argv if word not in ("--keep-part", "--go-on")]
+    return _keep(file, kept, " ".join(["python course.py lottery", *how]), total)
 
 
 def _run(experiment, args, controls, file):
@@ -51,22 +54,23 @@ def _run(experiment, args, controls, file):
         lottery.sweep(experiment, range(args.seeds), controls=controls, file=file, executor=pool)
 
 
+def _begin_with(kept, file):
+    """Put the runs of an unfinished record where the sweep looks for its own."""
+    results, _ = Results.load(kept)
+    store = Store(file, results.experiment)
+    for record in results.records:
+        store.add((record["seed"], record["arm"], record["level"]), record)
+    store.close()
+
+
 def _keep(file, target, command, total):
     """Write the compact records; says how many of the runs there are."""
     results = Results.collected(file)
     seconds = sum(record["seconds"] for record in results.records)
-    results.save(target, command=command, date=datetime.date.today().isoformat(), versions=versions(),
-                 cpu=_cpu(), runs=len(results.records), runs_of_the_whole=total, cpu_hours=round(seconds / 3600, 2))
+    results.save(target, masks=len(results.records) < total, command=command, date=datetime.date.today().isoformat(),
+                 versions=versions(), cpu=runtime.machine()["cpu"], runs=len(results.records), runs_of_the_whole=total,
+                 run_hours=round(seconds / 3600, 2))
     print(results)
-    print(f"{len(results.records)} of {total} runs, {seconds / 3600:.2f} hours of one core. Kept in {target}")
+    print(f"{len(results.records)} of {total} runs, {seconds / 3600:.2f} hours when added up. Kept in {target}")
     return 0
 
-
-def _cpu():
-    """The processor's name, as the system tells it."""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return torch.backends.cpu.get_cpu_capability()

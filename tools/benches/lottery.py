@@ -3,6 +3,7 @@
 import argparse
 import itertools
 import json
+from pathlib import Path
 
 import torch
 from torch.nn import functional as F
@@ -10,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset
 from torchvision.transforms import functional as vision
 
 from course_utils import _lottery_run, data, lottery, models, runtime, timing
+from course_utils._files import write_whole
 
 LR, BATCH = 1.2e-3, 60
 
@@ -30,10 +32,9 @@ class Pictures(Dataset):
 def main(argv):
     """Print the table; with --json also write it. Nothing is asserted: absolute times differ by machine."""
     parser = argparse.ArgumentParser(prog="course.py bench lottery", description=__doc__)
-    parser.add_argument("--json", metavar="FILE", help="write the rows to FILE")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write the rows to FILE")
     args = parser.parse_args(argv)
     torch.manual_seed(0)
-    print("Close other programs first: a second busy process changes what is measured.")
     result = timing.compare(candidates(), rounds=15, sample_seconds=0.1, device="cpu")
     print(f"LeNet-300-100, MNIST, batches of {BATCH}, one training step on one thread, interleaved")
     print(result)
@@ -43,25 +44,24 @@ def main(argv):
         rows = [{"loop": name, "median_ms": result.median_ms(name), "iqr_ms": result.iqr_ms(name),
                  "times_products": result.median_ms(name) / result.median_ms("products alone")}
                 for name in result.samples]
-        with open(args.json, "w", encoding="utf-8", newline="\n") as file:
-            json.dump({"machine": runtime.describe("cpu"), "rows": rows}, file, indent=1)
+        write_whole(args.json, json.dumps({"machine": runtime.machine(), "rows": rows}, indent=1) + "\n")
     return 0
 
 
 def candidates():
     """Name to a function that does one step; all of the same network and batch size."""
     pixels, labels = data.load("mnist", "train")
-    return {"DataLoader, PIL images": loader_loop(Pictures(pixels, labels), fused=False),
-            "DataLoader, tensors": loader_loop(TensorDataset(pixels, labels), fused=False),
+    return {"DataLoader, PIL images": loader_loop(Pictures(pixels, labels)),
+            "DataLoader, tensors": loader_loop(TensorDataset(pixels, labels)),
             "in memory, autograd, fused Adam": memory_loop(pixels, labels),
             "the engine": engine_loop(),
             "products alone": products()}
 
 
-def loader_loop(dataset, fused):
+def loader_loop(dataset):
     """The loop of most tutorials: a DataLoader, autograd, Adam, and masks on the gradients."""
     batches = itertools.chain.from_iterable(itertools.repeat(DataLoader(dataset, batch_size=BATCH, shuffle=True)))
-    return masked_step(lambda: next(batches), fused)
+    return masked_step(lambda: next(batches))
 
 
 def memory_loop(pixels, labels):
@@ -75,7 +75,7 @@ def memory_loop(pixels, labels):
     return masked_step(batch, fused=True)
 
 
-def masked_step(batch, fused):
+def masked_step(batch, *, fused=False):
     """One step with autograd on what `batch()` gives."""
     model = models.LeNet300100()
     masks = {p: (torch.rand_like(p) < 0.2).float() for p in model.parameters() if p.dim() > 1}

@@ -3,16 +3,15 @@
 import argparse
 import importlib.metadata
 import json
-import os
 import sys
-import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
-from course_utils import headline, headline_deploy, headline_record, headline_torch
+from course_utils import headline, headline_deploy, headline_record, headline_torch, runtime
+from course_utils._files import write_whole
 from course_utils.headline_profile import profile_int8
 from tools import _lessons
 
@@ -38,7 +37,6 @@ def main(argv):
     if args.rounds < 1:
         parser.error(f"--rounds must be 1 or more, got {args.rounds}")
     torch.set_num_threads(1)
-    print("Close other programs first: a second busy process changes what is measured.", file=sys.stderr)
     record = measure([args.network] if args.network else list(headline.NETWORKS), args.rounds, quick=args.quick)
     rows = [headline_record.Row(**row) for row in record["rows"]]
     print(headline_record.table(rows))
@@ -75,7 +73,7 @@ def measure(names, rounds, *, quick=False):
         if name == PROFILED:
             profiles[name] = profile_int8(network, calls=1 if quick else 5).as_dict()
         del network  # the next one needs the memory
-    return {"date": time.strftime("%Y-%m-%d"), "command": COMMAND, "machine": headline_record.machine(),
+    return {"date": time.strftime("%Y-%m-%d"), "command": COMMAND, "machine": {**runtime.machine(), "threads": 1},
             "versions": versions(), "engines": list(torch.backends.quantized.supported_engines),
             "rounds": rounds, "tiny": quick, "seconds": round(time.time() - start),
             "control_cosine": control, "rows": [asdict(row) for row in rows], "profile": profiles}
@@ -153,11 +151,6 @@ def claims(name, rows):
 
 def write(record, path):
     """Write a record as JSON, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-        json.dump(record, file, indent=1, ensure_ascii=False)
-        file.write("\n")
-    os.replace(temporary, path)
+    write_whole(path, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     inside = path.resolve().is_relative_to(_lessons.ROOT)
     print(f"Record: {path.resolve().relative_to(_lessons.ROOT).as_posix() if inside else path}", file=sys.stderr)
