@@ -1,0 +1,197 @@
+"""Masks of `torch.nn.utils.prune` by the names of parameters: chosen, counted, matched to a file, taken back in time.
+
+A masked parameter goes by its name before pruning, "conv1.weight", never by "conv1.weight_orig". Nothing here changes
+the order of a model's parameters: optimizers number them, and torch's own pruning moves them to the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+from torch.nn.utils import prune
+
+NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
+Tensors = dict[str, torch.Tensor]
+
+
+def hooks(module: nn.Module) -> dict[str, prune.BasePruningMethod]:
+    """The module's pruned parameters: name to the hook that masks it."""
+    found = module._forward_pre_hooks.values()
+    return {hook._tensor_name: hook for hook in found if isinstance(hook, prune.BasePruningMethod)}
+
+
+def parameters(model: nn.Module) -> Iterator[tuple[str, nn.Module, str, nn.Parameter]]:
+    """(path of the module, module, name before pruning, tensor that is trained); a shared module once."""
+    for path, module in model.named_modules():
+        masked = hooks(module)
+        for key, parameter in module._parameters.items():
+            if parameter is not None:
+                yield path, module, _bare(key, masked), parameter
+
+
+def name_of(path: str, leaf: str) -> str:
+    return f"{path}.{leaf}" if path else leaf
+
+
+def select(model: nn.Module, targets: Sequence[str] | None, *, biases: bool, norms: bool) -> dict[str, tuple[str, str]]:
+    """The parameters to prune: name to (path of the module, name in it).
+
+    Raises:
+        ValueError: a name that the model does not have, nothing to prune, a parameter that cannot be masked.
+    """
+    every = {name_of(path, leaf): (path, module, leaf, p) for path, module, leaf, p in parameters(model)}
+    for name in targets or ():
+        if name not in every:
+            raise ValueError(f"targets: the model has no parameter {name!r}; it has {', '.join(every) or 'none'}")
+    chosen = {name: (path, leaf) for name, (path, module, leaf, p) in every.items()
+              if (name in targets if targets is not None else _by_default(module, leaf, p, biases, norms))}
+    if not chosen:
+        raise ValueError("no weights to prune: biases, norm layers and vectors are left alone unless asked")
+    for name in chosen:
+        _refuse(name, *every[name][1:], {n: p for n, (*_, p) in every.items()})
+    return chosen
+
+
+def _by_default(module: nn.Module, leaf: str, parameter: nn.Parameter, biases: bool, norms: bool) -> bool:
+    norm = isinstance(module, NORMS)
+    if leaf == "weight" and not _read_by_another(module):
+        return norms if norm else isinstance(parameter, nn.parameter.UninitializedParameter) or parameter.dim() > 1
+    return leaf == "bias" and biases and (norms or not norm)
+
+
+def _read_by_another(module: nn.Module) -> bool:
+    """Attention reads the weight of its output layer and never calls the layer: no hook of it runs."""
+    return isinstance(module, nn.modules.linear.NonDynamicallyQuantizableLinear)
+
+
+def _refuse(name: str, module: nn.Module, leaf: str, parameter: nn.Parameter, every: Tensors) -> None:
+    if _read_by_another(module):
+        raise ValueError(f"{name} cannot be masked: nn.MultiheadAttention reads it without calling its layer, so that "
+                         "the mask would never be applied; leave it out of targets")
+    if isinstance(parameter, nn.parameter.UninitializedParameter):
+        raise ValueError(f"{name} has no values yet: run the model once on an input before the fit")
+    twins = [other for other, tensor in every.items() if tensor is parameter and other != name]
+    if twins:
+        raise ValueError(f"{name} and {twins[0]} are one shared tensor, and a mask on one of them would not hold for "
+                         "the other; give targets without them")
+
+
+def left(model: nn.Module, where: Iterable[tuple[str, str]]) -> tuple[int, int]:
+    """(weights that are not masked, all weights) of some parameters."""
+    kept = total = 0
+    for module, leaf in pairs(model, where):
+        mask = getattr(module, f"{leaf}_mask", None)
+        total += getattr(module, leaf).numel()
+        kept += getattr(module, leaf).numel() if mask is None else int((mask != 0).sum())
+    return kept, total
+
+
+def pairs(model: nn.Module, where: Iterable[tuple[str, str]]) -> list[tuple[nn.Module, str]]:
+    """(module, name) as torch takes them, looked up now: a module may have been swapped since."""
+    return [(model.get_submodule(path), leaf) for path, leaf in where]
+
+
+@contextmanager
+def order_kept(model: nn.Module) -> Iterator[None]:
+    """Put masks on or take them off inside; afterwards the parameters stand in the order they had."""
+    before = [(module, [_bare(key, hooks(module)) for key in module._parameters]) for module in model.modules()]
+    try:
+        yield
+    finally:
+        for module, names in before:
+            _reorder(module, names)
+
+
+def _bare(key: str, masked: Mapping[str, object]) -> str:
+    return key.removesuffix("_orig") if key.removesuffix("_orig") in masked else key
+
+
+def _reorder(module: nn.Module, names: Iterable[str]) -> None:
+    masked, held = hooks(module), module._parameters
+    keys = {_bare(key, masked): key for key in held}
+    for name in names:
+        if name in keys:
+            held[keys[name]] = held.pop(keys[name])
+
+
+def match(model: nn.Module, state_dict: Mapping[str, object]) -> None:
+    """Give the model the masked parameters that a file has, and no others, in the file's order.
+
+    Afterwards ``load_state_dict`` fits. A mask that the file does not have is made permanent.
+    """
+    for path, module in model.named_modules():
+        prefix = f"{path}." if path else ""
+        for leaf in [_bare(key, hooks(module)) for key, p in module._parameters.items() if p is not None]:
+            in_file = f"{prefix}{leaf}_mask" in state_dict and f"{prefix}{leaf}_orig" in state_dict
+            if in_file and leaf not in hooks(module):
+                prune.identity(module, leaf)
+            elif not in_file and leaf in hooks(module):
+                prune.remove(module, leaf)
+        own = [key[len(prefix):] for key in state_dict if key.startswith(prefix) and "." not in key[len(prefix):]]
+        _reorder(module, [_bare(key, hooks(module)) for key in own])
+
+
+def load_masked(model: nn.Module, state_dict: Mapping[str, torch.Tensor]) -> nn.Module:
+    """``load_state_dict`` for a file that was written between a pruning and the end of the fit.
+
+    Args:
+        model: as it was built for the fit; changed in place.
+        state_dict: with "…_orig" and "…_mask" where a parameter is masked, as in ``checkpoint["state_dict"]``.
+    Returns:
+        The model, masked as the file says; ``torch.nn.utils.prune.remove`` makes that permanent.
+    Raises:
+        RuntimeError: keys or shapes that do not fit, as ``load_state_dict`` does.
+    """
+    match(model, state_dict)
+    model.load_state_dict(state_dict)
+    refresh(model)
+    return model
+
+
+def refresh(model: nn.Module) -> None:
+    """Compute the masked weights anew, without a graph: right for readers, and `copy.deepcopy` works."""
+    with torch.no_grad():
+        for module in model.modules():
+            for hook in hooks(module).values():
+                hook(module, None)
+
+
+def masks(model: nn.Module) -> Tensors:
+    """The masks there are, by name, as bool tensors on the CPU."""
+    return {name_of(path, leaf): getattr(module, f"{leaf}_mask").bool().cpu()
+            for path, module in model.named_modules() for leaf in hooks(module)}
+
+
+def put_on(model: nn.Module, masks: Tensors) -> None:
+    """Mask the parameters named, in addition to the masks there are."""
+    with order_kept(model):
+        for name, mask in masks.items():
+            path, _, leaf = name.rpartition(".")
+            module = model.get_submodule(path)
+            prune.custom_from_mask(module, leaf, mask.to(getattr(module, leaf).device))
+    refresh(model)
+
+
+def snapshot(model: nn.Module) -> Tensors:
+    """Copies, on the CPU, of all parameters and of what norm layers have counted; shares no storage with the model."""
+    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in _state(model)}
+
+
+@torch.no_grad()
+def rewind(model: nn.Module, values: Tensors) -> None:
+    """Copy a snapshot back into the model's own tensors; masks stay."""
+    for name, tensor in _state(model):
+        tensor.copy_(values[name])
+    refresh(model)
+
+
+def _state(model: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    for path, _, leaf, parameter in parameters(model):
+        yield name_of(path, leaf), parameter
+    for path, module in model.named_modules():
+        if isinstance(module, NORMS):
+            yield from ((name_of(path, key), counted) for key, counted in module._buffers.items()
+                        if counted is not None and not key.endswith("_mask"))

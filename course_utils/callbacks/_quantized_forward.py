@@ -1,0 +1,135 @@
+"""What goes in and out of a quantized model, as hooks on it: its `forward` stays the method that its class has.
+
+A hook runs when the model is called, `model(x)`, and not with `model.forward(x)`. TorchScript compiles hooks too, when
+they name a type for each input; so there is a pair of hooks for each number of inputs up to four.
+"""
+
+import inspect
+from collections.abc import Sequence
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning_utilities.core.apply_func import apply_to_collection
+from torch import Tensor, nn
+from torch.ao.nn import quantized as nnq
+
+POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def count_inputs(model: LightningModule) -> int | None:
+    """How many inputs forward takes by position; None when it takes any number (*args).
+
+    Raises:
+        ValueError: the model has no forward of its own, or one that takes no input by position.
+    """
+    kind = type(model).__name__
+    if type(model).forward is LightningModule.forward:
+        raise ValueError(f"{kind} has no forward of its own: write forward(self, x), and call self(x) in training_step")
+    parameters = inspect.signature(type(model).forward).parameters.values()
+    if any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in parameters):
+        return None
+    count = sum(parameter.kind in POSITIONAL for parameter in parameters) - 1  # without self
+    if count < 1:
+        raise ValueError(f"forward of {kind} takes no input by position: there is nothing that could be quantized on "
+                         "the way in")
+    return count
+
+
+def quantize_inputs(model: nn.Module, inputs: Sequence) -> tuple:
+    """The inputs of one call, floating-point tensors quantized (or fake-quantized) by `model.quant`.
+
+    Before conversion all of them are observed at once: they share one range. One after the other, a moving average
+    would settle between their ranges and clip the wider one.
+    """
+    which = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.is_floating_point()]
+    if isinstance(model.quant, nnq.Quantize) or len(which) == 1:
+        quantized = [model.quant(inputs[i]) for i in which]
+    elif which:
+        flat = model.quant(torch.cat([inputs[i].flatten() for i in which]))
+        parts = flat.split([inputs[i].numel() for i in which])
+        quantized = [part.view(inputs[i].shape) for i, part in zip(which, parts, strict=True)]
+    else:
+        return tuple(inputs)
+    changed = dict(zip(which, quantized, strict=True))
+    return tuple(changed.get(i, x) for i, x in enumerate(inputs))
+
+
+def dequantize_outputs(model: nn.Module, inputs: tuple, output: object) -> object:
+    """The output, or every tensor in it (tuple, list, dict, dataclass), in float."""
+    return apply_to_collection(output, Tensor, lambda x: model.dequant(x) if x.is_quantized else x)
+
+
+def finish(model: nn.Module, n_inputs: int | None, *, input_compatible: bool) -> None:
+    """Give a converted model its lasting hooks: float out; and float in, when it is to be input-compatible."""
+    before, after = _SCRIPTABLE.get(n_inputs, (quantize_inputs, dequantize_outputs))
+    if input_compatible:
+        model.register_forward_pre_hook(before)
+    model.register_forward_hook(after)
+
+
+# In a compiled hook the other branch does not exist. `tuple[...]` must stand there in full: it is read as source.
+
+
+def _into_1(self, inputs: tuple[Tensor]) -> tuple[Tensor]:
+    if torch.jit.is_scripting():
+        return (self.quant(inputs[0]) if inputs[0].is_floating_point() else inputs[0],)
+    else:
+        return quantize_inputs(self, inputs)
+
+
+def _into_2(self, inputs: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    if torch.jit.is_scripting():
+        return (self.quant(inputs[0]) if inputs[0].is_floating_point() else inputs[0],
+                self.quant(inputs[1]) if inputs[1].is_floating_point() else inputs[1])
+    else:
+        return quantize_inputs(self, inputs)
+
+
+def _into_3(self, inputs: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    if torch.jit.is_scripting():
+        return (self.quant(inputs[0]) if inputs[0].is_floating_point() else inputs[0],
+                self.quant(inputs[1]) if inputs[1].is_floating_point() else inputs[1],
+                self.quant(inputs[2]) if inputs[2].is_floating_point() else inputs[2])
+    else:
+        return quantize_inputs(self, inputs)
+
+
+def _into_4(self, inputs: tuple[Tensor, Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    if torch.jit.is_scripting():
+        return (self.quant(inputs[0]) if inputs[0].is_floating_point() else inputs[0],
+                self.quant(inputs[1]) if inputs[1].is_floating_point() else inputs[1],
+                self.quant(inputs[2]) if inputs[2].is_floating_point() else inputs[2],
+                self.quant(inputs[3]) if inputs[3].is_floating_point() else inputs[3])
+    else:
+        return quantize_inputs(self, inputs)
+
+
+def _out_of_1(self, inputs: tuple[Tensor], output: Tensor) -> Tensor:
+    if torch.jit.is_scripting():
+        return self.dequant(output)
+    else:
+        return dequantize_outputs(self, inputs, output)
+
+
+def _out_of_2(self, inputs: tuple[Tensor, Tensor], output: Tensor) -> Tensor:
+    if torch.jit.is_scripting():
+        return self.dequant(output)
+    else:
+        return dequantize_outputs(self, inputs, output)
+
+
+def _out_of_3(self, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> Tensor:
+    if torch.jit.is_scripting():
+        return self.dequant(output)
+    else:
+        return dequantize_outputs(self, inputs, output)
+
+
+def _out_of_4(self, inputs: tuple[Tensor, Tensor, Tensor, Tensor], output: Tensor) -> Tensor:
+    if torch.jit.is_scripting():
+        return self.dequant(output)
+    else:
+        return dequantize_outputs(self, inputs, output)
+
+
+_SCRIPTABLE = {1: (_into_1, _out_of_1), 2: (_into_2, _out_of_2), 3: (_into_3, _out_of_3), 4: (_into_4, _out_of_4)}

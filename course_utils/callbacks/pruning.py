@@ -1,0 +1,240 @@
+"""Prune in Lightning's training loop, after the epochs that a schedule names; the masks survive checkpoints."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback, ModelPruning
+from lightning.pytorch.strategies import SingleDeviceStrategy
+from lightning.pytorch.utilities import rank_zero_info
+from torch.nn.utils import prune
+
+from course_utils import pruning
+from course_utils.callbacks import _amounts, _masks, _methods
+
+METRIC = "pruning_sparsity"
+
+
+class PruningSchedule(Callback):
+    """Mask weights after some epochs; at the end of the fit make that permanent.
+
+    The cut itself is done by Lightning's `ModelPruning`, where that is right; the choice of parameters, the rewind and
+    checkpoints are not its. Epochs count from 0, as ``trainer.current_epoch`` does, and the cut comes after an epoch's
+    training and validation: ``{0: 0.5}`` trains one dense epoch. An amount counts the weights that are *left*, so
+    amounts compound: see `densities`. All amounts are looked up at the start of the fit, so that a bad one is found
+    before anything is cut. Each pruning writes one line to Lightning's log and logs the metric "pruning_sparsity",
+    zeros over elements of the parameters that are pruned.
+
+    Checkpoints written in a fit hold "…_orig" and "…_mask": a trainer that reads them needs the callback too; without a
+    trainer there is `load_masked`. A fit resumes as if it had not stopped. An interrupted fit leaves its masks on.
+    A new fit begins anew: masks that are on count as pruned, zeros without a mask train like other weights.
+
+    Args:
+        method: "l1_unstructured", "random_unstructured", "ln_structured", "random_structured", "identity", or a
+            subclass of ``torch.nn.utils.prune.BasePruningMethod`` whose arguments are among amount, n and dim. What
+            random methods draw depends on torch's first seed and the epoch; torch's own generator stays as it is.
+        amount: a fraction (float, 0 to 1) or count (int) after *every* epoch; a mapping from epoch to amount; or a
+            function of the epoch, which is asked for all epochs when a fit starts. None prunes nothing. True = prune,
+            for a method that takes no amount.
+        scope: "global", all parameters together, or "local", each for itself; None = global for unstructured methods.
+        norm: for "ln_structured", the n of torch: 1, 2, float("inf"), …
+        dim: for structured methods, along which slices go: 0 = output neurons or channels.
+        targets: names as in ``named_parameters`` of the unpruned model, "conv1.weight"; None = every "weight" of two
+            or more dimensions outside of norm layers.
+        biases: with targets=None, also biases.
+        norms: with targets=None, also the weights (with `biases`, also the biases) of norm layers.
+        rewind_to: None = train on. An epoch k = after each pruning all parameters, and what norm layers have counted,
+            go back to what they were when epoch k began (0 = the start of the fit). Masks stay. Optimizers forget
+            their state, for it belongs to the trained weights; learning-rate schedulers go on. Checkpoints hold one
+            model more.
+        make_permanent: at the end of the fit put plain parameters back, with the zeros; this takes *all* masks off,
+            also those that were there before.
+    Attributes:
+        history: (epoch, density) of each pruning, density being what is left of the parameters that are pruned.
+    Raises:
+        ValueError: an argument out of range; in `fit`, one that does not suit the model. Nothing is changed then.
+        NotImplementedError: in `fit`, more than one device or process.
+    """
+
+    def __init__(self, method: str | type[prune.BasePruningMethod], amount: _amounts.Amount | Mapping | Callable, *,
+                 scope: str | None = None, norm: float | str | None = None, dim: int | None = None,
+                 targets: Sequence[str] | None = None, biases: bool = False, norms: bool = False,
+                 rewind_to: int | None = None, make_permanent: bool = True):
+        self.method, self.norm, self.dim = method, norm, dim
+        self._kind = _methods.find(method)
+        self._options = _methods.options(self._kind, norm=norm, dim=dim)
+        self.scope = _methods.scope_of(self._kind, scope)
+        self._amounts = _amounts.Amounts(amount, counted="amount" in _methods.arguments(self._kind))
+        if isinstance(targets, str) or not all(isinstance(name, str) for name in targets or ()):
+            raise ValueError(f"targets={targets!r}: give a list of names of parameters, for example ['conv1.weight']")
+        if rewind_to is not None and (not isinstance(rewind_to, int) or isinstance(rewind_to, bool) or rewind_to < 0):
+            raise ValueError(f"rewind_to={rewind_to!r}: give the epoch to go back to, 0 for the start, or None")
+        self.targets = None if targets is None else list(targets)
+        self.biases, self.norms, self.rewind_to, self.make_permanent = biases, norms, rewind_to, make_permanent
+        self._hook = self._fitted = self._stage = None
+        self._forget(epoch=0)
+
+    def _forget(self, epoch: int) -> None:
+        self.history: list[tuple[int, float]] = []
+        self._values = None  # what to rewind to
+        self._masks: _masks.Tensors = {}  # of a fit that has ended, whose masks are permanent
+        self._asked = epoch - 1  # the last epoch that is settled
+        self._seed = torch.initial_seed()
+
+    def densities(self, epochs: int, weights: int | None = None) -> list[float]:
+        """What the amounts compound to: the density after each of `epochs` epochs, 1.0 = nothing pruned.
+
+        Args:
+            epochs: how many.
+            weights: how many there are to prune, for counts and to round as torch does; None = plain fractions.
+        Raises:
+            ValueError: a count without `weights`, or more than is left; a method that takes no amount.
+        """
+        return _amounts.densities(self._amounts, epochs, weights)
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Be ready for a checkpoint with masks: Lightning reads it after this hook, other callbacks may swap layers."""
+        if stage == "fit" and (trainer.world_size > 1 or not isinstance(trainer.strategy, SingleDeviceStrategy)):
+            raise NotImplementedError(f"PruningSchedule works on one device, and this trainer has {trainer.world_size} "
+                                      f"({type(trainer.strategy).__name__}): fit with devices=1 and strategy='auto'")
+        self._stage, self._resumed = stage, False
+        self._unhook()
+        self._hook = pl_module.register_load_state_dict_pre_hook(lambda module, state, *_: _masks.match(module, state))
+
+    def _unhook(self) -> None:
+        if self._hook is not None:
+            self._hook.remove()
+        self._hook = None
+
+    def state_dict(self) -> dict:
+        """What a checkpoint needs beside the masks; tensors and plain numbers only."""
+        return {"history": self.history, "asked": self._asked, "seed": self._seed, "masks": self._masks,
+                "values": self._values}
+
+    def load_state_dict(self, state_dict: dict) -> None:
+        """Take a checkpoint's state, when a fit resumes from it; reading one for a test changes nothing."""
+        if self._stage == "fit":
+            self._resumed, self._masks, self._values = True, state_dict["masks"], state_dict["values"]
+            self.history, self._asked, self._seed = (state_dict[key] for key in ("history", "asked", "seed"))
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Look at the whole request; then go on where an earlier fit stopped, or begin."""
+        self._unhook()
+        again = self._fitted is not None and self._fitted() is pl_module and trainer.current_epoch > 0
+        where = _masks.select(pl_module, self.targets, biases=self.biases, norms=self.norms)
+        if not (self._resumed or again):
+            self._forget(trainer.current_epoch)
+        last = trainer.max_epochs if trainer.max_epochs not in (None, -1) else None
+        due = self._amounts.due(self._asked + 1, last)
+        if self.rewind_to is not None and self._values is None:
+            self._refuse_rewind(trainer.current_epoch, due)
+        if self._masks:
+            _masks.put_on(pl_module, self._masks)
+            self._masks = {}
+        self._where, self._fitted = where, weakref.ref(pl_module)
+        self._walk(pl_module, due)
+        for missed in range(self._asked + 1, trainer.current_epoch):  # a file from an epoch's last batch: no end of it
+            self._settle(trainer, pl_module, missed)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep copies of the weights to rewind to."""
+        if trainer.current_epoch == self.rewind_to and self._values is None:
+            self._values = _masks.snapshot(pl_module)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Prune, when the schedule says so."""
+        if trainer.current_epoch > self._asked:  # a fit counted in steps resumes with the end of an epoch it has seen
+            self._settle(trainer, pl_module, trainer.current_epoch)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Before the end of the fit, where a quantizing callback converts: no masks are left then."""
+        if self.make_permanent and prune.is_pruned(pl_module):
+            self._masks = _masks.masks(pl_module)
+            with _masks.order_kept(pl_module):
+                ModelPruning("l1_unstructured").make_pruning_permanent(pl_module)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """The same where a checkpoint was read and nothing was left to train: Lightning leaves the hook above out."""
+        self.on_train_end(trainer, pl_module)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """An interrupted fit leaves its masks on the model, and nothing else."""
+        self._unhook()
+        _masks.refresh(pl_module)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Leave nothing on the model."""
+        self._unhook()
+
+    def _refuse_rewind(self, epoch: int, due: Mapping[int, _amounts.Amount]) -> None:
+        """A rewind that has no weights to go to."""
+        if epoch > self.rewind_to:
+            raise ValueError(f"rewind_to={self.rewind_to}, but the fit goes on at epoch {epoch} and nothing holds the "
+                             "weights of that time: resume from a checkpoint written with rewind_to, or start anew")
+        if due and min(due) < self.rewind_to:
+            raise ValueError(f"rewind_to={self.rewind_to}, but the first pruning comes after epoch {min(due)}, before "
+                             "there are weights to go back to: prune later, or rewind to an earlier epoch")
+
+    def _walk(self, model: LightningModule, due: Mapping[int, _amounts.Amount]) -> None:
+        """Refuse a schedule that will ask for more than is left; what a class of one's own does is not known."""
+        if self._kind not in _methods.BY_NAME.values() or not self._amounts.counted:
+            return
+        pairs = zip(self._where, _masks.pairs(model, self._where.values()), strict=True)
+        counts = {name: pruning._left(*pair, self.dim) for name, pair in pairs}
+        if self.scope == "global" and len(counts) > 1:
+            counts = {f"the {len(counts)} parameters together": sum(counts.values())}
+        _amounts.walk(counts, due, kind="weights" if self.dim is None else "slices")
+
+    def _settle(self, trainer: Trainer, model: LightningModule, epoch: int) -> None:
+        """Do what is due after an epoch."""
+        amount = self._amounts.at(epoch)
+        if amount is not None:
+            _masks.refresh(model)  # a masked weight is as old as the last forward pass, so older than the last step
+            before, total = _masks.left(model, self._where.values())
+            with _masks.order_kept(model), _own_random(self._seed, epoch, model.device):
+                self._cut(_masks.pairs(model, self._where.values()), amount)
+            if self.rewind_to is not None:
+                self._rewind(trainer, model)
+            _masks.refresh(model)
+            self._report(trainer, model, epoch, amount, before, total)
+        self._asked = epoch
+
+    def _cut(self, pairs: list[tuple[torch.nn.Module, str]], amount: _amounts.Amount) -> None:
+        torchs_own = self._kind in _methods.BY_NAME.values() and self._amounts.counted
+        for group in [pairs] if self.scope == "global" else [[pair] for pair in pairs]:  # before the first one is cut
+            pruning.checked(group, amount if torchs_own else 0.0, dim=self.dim)
+        if self.scope == "global":
+            ModelPruning(self._kind, pairs).apply_pruning(amount)
+            return
+        for module, leaf in pairs:
+            self._kind.apply(module, leaf, **({"amount": amount} if self._amounts.counted else {}), **self._options)
+
+    def _rewind(self, trainer: Trainer, model: LightningModule) -> None:
+        if self._values is None:
+            raise ValueError(f"rewind_to={self.rewind_to}, but nothing holds that epoch's weights yet: prune later")
+        _masks.rewind(model, self._values)
+        for optimizer in trainer.optimizers:
+            optimizer.state.clear()
+
+    def _report(self, trainer: Trainer, model: LightningModule, epoch: int, amount: _amounts.Amount, before: int,
+                total: int) -> None:
+        after, _ = _masks.left(model, self._where.values())
+        self.history.append((epoch, after / total))
+        back = "" if self.rewind_to is None else f"; weights rewound to epoch {self.rewind_to}"
+        rank_zero_info(f"epoch {epoch}: {self._kind.__name__}, {self.scope}, amount {amount!r}: {before - after:,} of "
+                       f"the {before:,} weights left are pruned, density {before / total:.2%} -> "
+                       f"{after / total:.2%}{back}")
+        if not trainer.barebones:
+            model.log(METRIC, 1 - after / total)
+
+
+@contextmanager
+def _own_random(seed: int, epoch: int, device: torch.device) -> Iterator[None]:
+    """Draws that depend on seed and epoch alone, so that a fit that resumes prunes alike; others are not disturbed."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed((seed * 1_000_003 + epoch) % 2**63)
+        yield
