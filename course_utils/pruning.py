@@ -28,15 +28,16 @@ def checked(targets: Sequence[tuple[nn.Module, str]], amount: float, *, dim: int
     """
     if not targets:
         raise ValueError("no parameters were named: give at least one (module, name) pair")
-    left = sum(_left(module, name, dim) for module, name in targets)
+    there = sum(left(module, name, dim) for module, name in targets)
     names = _name(*targets[0]) if len(targets) == 1 else f"{len(targets)} parameters together"
     what = "weights" if dim is None else "slices"
     whole = isinstance(amount, int) and not isinstance(amount, bool)
-    if not (whole or isinstance(amount, float)) or not 0 <= amount <= (left if whole else 1):
+    if not (whole or isinstance(amount, float)) or not 0 <= amount <= (there if whole else 1):
         raise ValueError(f"{names}: amount={amount!r}; give a fraction from 0.0 to 1.0 or a whole number from 0 to "
-                         f"{left}, the {what} left")
-    if left and round(amount if whole else amount * left) == left:
-        raise ValueError(f"{names}: amount={amount!r} prunes all {left} {what} left, and nothing could pass; give less")
+                         f"{there}, the {what} left")
+    if there and round(amount if whole else amount * there) == there:
+        raise ValueError(f"{names}: amount={amount!r} prunes all {there} {what} left, and nothing could pass; "
+                         "give less")
     return amount
 
 
@@ -45,8 +46,12 @@ def _name(module: nn.Module, name: str) -> str:
     return f"{name} of {type(module).__name__} ({' × '.join(map(str, getattr(module, name).shape))})"
 
 
-def _left(module: nn.Module, name: str, dim: int | None) -> int:
-    """How many weights, or slices along dim, are not pruned yet."""
+def left(module: nn.Module, name: str, dim: int | None) -> int:
+    """How many weights, or slices along dim (None = single weights), are not pruned yet.
+
+    Raises:
+        ValueError: an unknown parameter, a dimension that it does not have, weights that are NaN or infinite.
+    """
     tensor, kind = getattr(module, name, None), type(module).__name__
     if not isinstance(tensor, torch.Tensor):
         have = [n.removesuffix("_orig") for n, _ in module.named_parameters(recurse=False)]

@@ -822,56 +822,48 @@ print("errors before any repair:", untouched)
 # weights to a byte. Each file is read back, and the network that comes out is measured.
 
 # %% slideshow={"slide_type": "skip"}
-def in_csr(net):
-    """Values, columns (784 fit into 16 bits) and row ends of the weights left; biases as they are."""
+def stored(net, encode):
+    """What a file holds: each weight in the parts that `encode` makes of it; biases as they are."""
     small = nn.Module()
     for name, w in on_cpu(net).state_dict().items():
-        key = name.replace(".", "_")
-        if "weight" not in name:
-            small.register_buffer(key, w)
-            continue
-        small.register_buffer(f"{key}_values", w[w != 0])
-        small.register_buffer(f"{key}_columns", w.nonzero()[:, 1].to(torch.int16))
-        small.register_buffer(f"{key}_ends", (w != 0).sum(1).cumsum(0).to(torch.int32))
+        for part, tensor in (encode(w) if "weight" in name else {"": w}).items():
+            small.register_buffer(name.replace(".", "_") + part, tensor)
     return small
 
 
-def from_csr(small, like):
+def restored(small, like, decode):
+    """An ordinary network from such parts."""
     net, held = on_cpu(like), dict(small.named_buffers())
     for name, w in net.state_dict().items():
         key = name.replace(".", "_")
-        if "weight" in name:
-            counts = torch.diff(held[f"{key}_ends"], prepend=torch.zeros(1, dtype=torch.int32))
-            at = torch.arange(len(w)).repeat_interleave(counts), held[f"{key}_columns"].long()
-        w.copy_(torch.zeros_like(w).index_put_(at, held[f"{key}_values"]) if "weight" in name else held[key])
+        w.copy_(decode(lambda part, key=key: held[key + part], w.shape) if "weight" in name else held[key])
     return net
 
 
 # %% slideshow={"slide_type": "skip"}
-def packed(net):
-    """Four 2-bit weights in a byte, a scale a layer; biases as they are."""
-    small = nn.Module()
-    for name, w in on_cpu(net).state_dict().items():
-        key = name.replace(".", "_")
-        if "weight" not in name:
-            small.register_buffer(key, w)
-            continue
-        values = w.unique()
-        scale = values[values != 0].abs().min()
-        codes = (w / scale).round().to(torch.int64).add(2).to(torch.uint8).reshape(-1, 4)
-        small.register_buffer(f"{key}_codes", codes[:, 0] | codes[:, 1] << 2 | codes[:, 2] << 4 | codes[:, 3] << 6)
-        small.register_buffer(f"{key}_scale", scale)
-    return small
+def to_csr(w):
+    """Values, columns (784 fit into 16 bits) and row ends of the weights left."""
+    return {"_values": w[w != 0], "_columns": w.nonzero()[:, 1].to(torch.int16),
+            "_ends": (w != 0).sum(1).cumsum(0).to(torch.int32)}
 
 
-def unpacked(small, like):
-    net, held = on_cpu(like), dict(small.named_buffers())
-    for name, w in net.state_dict().items():
-        key = name.replace(".", "_")
-        if "weight" in name:
-            codes = torch.stack([held[f"{key}_codes"] >> shift & 3 for shift in (0, 2, 4, 6)], 1)
-        w.copy_((codes.reshape(w.shape).float() - 2) * held[f"{key}_scale"] if "weight" in name else held[key])
-    return net
+def from_csr(part, shape):
+    counts = torch.diff(part("_ends"), prepend=torch.zeros(1, dtype=torch.int32))
+    at = torch.arange(len(counts)).repeat_interleave(counts), part("_columns").long()
+    return torch.zeros(shape).index_put_(at, part("_values"))
+
+
+def pack(w):
+    """Four 2-bit weights in a byte, and the scale of the layer."""
+    values = w.unique()
+    scale = values[values != 0].abs().min()
+    codes = (w / scale).round().to(torch.int64).add(2).to(torch.uint8).reshape(-1, 4)
+    return {"_codes": codes[:, 0] | codes[:, 1] << 2 | codes[:, 2] << 4 | codes[:, 3] << 6, "_scale": scale}
+
+
+def unpack(part, shape):
+    codes = torch.stack([part("_codes") >> shift & 3 for shift in (0, 2, 4, 6)], 1)
+    return (codes.reshape(shape).float() - 2) * part("_scale")
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -879,13 +871,13 @@ def cpu_errors(net):
     return errors(on_cpu(net), test_x.cpu(), test_y.cpu())
 
 
-forms = {"5 % of the weights": (in_csr, from_csr), "2-bit weights": (packed, unpacked)}
+forms = {"5 % of the weights": (to_csr, from_csr), "2-bit weights": (pack, unpack)}
 weighed, shipped = {}, {}
 for (name, taught, _), net in repaired.items():
-    write, read = forms[name]
-    small = write(net)
+    encode, decode = forms[name]
+    small = stored(net, encode)
     weighed[name] = reports.size_report(small)
-    shipped.setdefault((name, taught), []).append(cpu_errors(read(small, net)))
+    shipped.setdefault((name, taught), []).append(cpu_errors(restored(small, net, decode)))
 lines = {"2×30, fp32": ({name: at_end(name) for name in pair}, reports.size_report(on_cpu(students["soft", 0]))),
          "2×30, static int8": (int8_errors, reports.size_report(small_int8["soft", 0]))}
 for name, form in (("5 % of the weights", "CSR"), ("2-bit weights", "packed")):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import _lightning
 import pytest
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -63,10 +64,7 @@ def loader():
 
 
 def trainer(path, *callbacks, epochs=4, **options):
-    options = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False,
-               "enable_checkpointing": any(isinstance(c, ModelCheckpoint) for c in callbacks), **options}
-    return Trainer(max_epochs=epochs, callbacks=list(callbacks), default_root_dir=path, accelerator="cpu", devices=1,
-                   **options)
+    return _lightning.trainer(path, *callbacks, epochs=epochs, **options)
 
 
 def fit(path, *callbacks, model=None, epochs=4, ckpt=None, **options):

@@ -9,9 +9,10 @@ import sys
 import threading
 from pathlib import Path
 
+import _lightning
 import pytest
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Callback, LightningModule
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import nn
 from torch.ao import quantization as tq
@@ -138,9 +139,7 @@ def qat(**options):
 
 
 def trainer(path, *callbacks, epochs=2, **options):
-    options = {"enable_checkpointing": False, "accelerator": "cpu", "devices": 1} | options
-    return Trainer(max_epochs=epochs, callbacks=list(callbacks), default_root_dir=path, logger=False,
-                   enable_progress_bar=False, enable_model_summary=False, **options)
+    return _lightning.trainer(path, *callbacks, epochs=epochs, **options)
 
 
 def fit(path, callback, model=None, *, others=(), train=None, validate=None, ckpt_path=None, **options):
@@ -986,7 +985,7 @@ def test_the_bench_times_each_loop_and_ends_them(monkeypatch, capsys):
 def test_the_bench_compares_the_same_training(tmp_path):
     # The bare loop and Lightning's take the same steps: after three of them the weights are the same.
     callback = bench.QuantizationAwareTraining(ENGINE, quantize_on_fit_end=False)
-    byhand, fitted = bench.fake_quantized(callback), bench.LeNet()
+    byhand, fitted = bench.fake_quantized(callback), bench.Digits()
     for gate in (bench.Gate(bench.bare(byhand)), bench.Gate(bench.fitted(fitted, callback))):
         for _ in range(3):
             gate()

@@ -9,12 +9,11 @@ from contextlib import contextmanager
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, ModelPruning
-from lightning.pytorch.strategies import SingleDeviceStrategy
 from lightning.pytorch.utilities import rank_zero_info
 from torch.nn.utils import prune
 
 from course_utils import pruning
-from course_utils.callbacks import _amounts, _masks, _methods
+from course_utils.callbacks import _amounts, _masks, _methods, _one_device
 
 METRIC = "pruning_sparsity"
 
@@ -98,9 +97,8 @@ class PruningSchedule(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Be ready for a checkpoint with masks: Lightning reads it after this hook, other callbacks may swap layers."""
-        if stage == "fit" and (trainer.world_size > 1 or not isinstance(trainer.strategy, SingleDeviceStrategy)):
-            raise NotImplementedError(f"PruningSchedule works on one device, and this trainer has {trainer.world_size} "
-                                      f"({type(trainer.strategy).__name__}): fit with devices=1 and strategy='auto'")
+        if stage == "fit":
+            _one_device.refuse_more(self, trainer)
         self._stage, self._resumed = stage, False
         self._unhook()
         self._hook = pl_module.register_load_state_dict_pre_hook(lambda module, state, *_: _masks.match(module, state))
@@ -184,7 +182,7 @@ class PruningSchedule(Callback):
         if self._kind not in _methods.BY_NAME.values() or not self._amounts.counted:
             return
         pairs = zip(self._where, _masks.pairs(model, self._where.values()), strict=True)
-        counts = {name: pruning._left(*pair, self.dim) for name, pair in pairs}
+        counts = {name: pruning.left(*pair, self.dim) for name, pair in pairs}
         if self.scope == "global" and len(counts) > 1:
             counts = {f"the {len(counts)} parameters together": sum(counts.values())}
         _amounts.walk(counts, due, kind="weights" if self.dim is None else "slices")

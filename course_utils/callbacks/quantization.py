@@ -7,11 +7,10 @@ from contextlib import nullcontext
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.strategies import SingleDeviceStrategy
 from torch.ao import quantization as tq
 
 from course_utils import engines
-from course_utils.callbacks import _fake_quantize, _qat_arguments, _quantized_forward
+from course_utils.callbacks import _fake_quantize, _one_device, _qat_arguments, _quantized_forward
 
 FAKE, INT8 = "fake-quantized", "int8"  # what a model of this callback can be, kept on it under MARK
 MARK = "_quantization"
@@ -126,11 +125,7 @@ class QuantizationAwareTraining(Callback):
         self._detach()
         self._switched = None
         if stage == "fit":
-            if trainer.world_size > 1 or not isinstance(trainer.strategy, SingleDeviceStrategy):
-                raise NotImplementedError(
-                    f"QuantizationAwareTraining works on one device, and this trainer has {trainer.world_size} "
-                    f"({type(trainer.strategy).__name__}): each process would observe ranges of its own; fit with "
-                    "devices=1 and strategy='auto'")
+            _one_device.refuse_more(self, trainer, "each process would observe ranges of its own; ")
             self._collected = 0
             if _state(pl_module) != FAKE:
                 self.prepare(pl_module)

@@ -8,16 +8,13 @@ import threading
 import warnings
 from pathlib import Path
 
-import torch
-from lightning.pytorch import LightningModule, Trainer
-from torch.nn import functional as F
-
-from course_utils import data, engines, models, runtime, timing
+from course_utils import data, engines, runtime, timing
 from course_utils._files import write_whole
 from course_utils.callbacks import QuantizationAwareTraining
 from course_utils.callbacks._fake_quantize import switch
 from course_utils.callbacks._quantized_forward import quantize_inputs
 from tools.benches import _lightning_pruning
+from tools.benches._lightning_pruning import Digits, trainer
 
 BATCH, OBSERVERS = 64, ("average", "histogram")
 KNOWN = ("torch.ao.quantization is deprecated", ".*reduce_range", ".*does not have many workers", ".*LeafSpec")
@@ -39,24 +36,6 @@ def main(argv):
     if args.json:
         write_whole(args.json, json.dumps({"machine": runtime.machine(), "rows": rows}, indent=1) + "\n")
     return 0
-
-
-class LeNet(LightningModule):
-    """LeNet-300-100 as a LightningModule."""
-
-    def __init__(self):
-        super().__init__()
-        torch.manual_seed(0)
-        self.net = models.LeNet300100()
-
-    def forward(self, x):
-        return self.net(x)
-
-    def training_step(self, batch, index):
-        return F.cross_entropy(self(batch[0]), batch[1])
-
-    def configure_optimizers(self):
-        return torch.optim.Adam(self.parameters())
 
 
 @functools.cache
@@ -121,16 +100,14 @@ def bare(model):
 def fitted(model, *callbacks):
     """Lightning's loop."""
     def loop(gate):
-        trainer = Trainer(max_epochs=1, accelerator="cpu", devices=1, logger=False, callbacks=list(callbacks),
-                          enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False)
-        trainer.fit(model, gate)
+        trainer(callbacks, epochs=1).fit(model, gate)
 
     return loop
 
 
 def fake_quantized(callback):
     """The model as the callback trains it: all observers on, rounding on, inputs rounded."""
-    model = callback.prepare(LeNet())
+    model = callback.prepare(Digits())
     switch(model, observe=True, fake=True)
     model.register_forward_pre_hook(quantize_inputs)
     return model
@@ -142,9 +119,9 @@ def loops(observer):
         return QuantizationAwareTraining(engines.best(), observer, quantize_on_fit_end=False)
 
     return {"bare loop, fake-quantized": bare(fake_quantized(callback())),
-            "Lightning, the callback": fitted(LeNet(), callback()),
+            "Lightning, the callback": fitted(Digits(), callback()),
             "Lightning, fake-quantized by hand": fitted(fake_quantized(callback())),
-            "bare loop, float": bare(LeNet()), "Lightning, float": fitted(LeNet())}
+            "bare loop, float": bare(Digits()), "Lightning, float": fitted(Digits())}
 
 
 def compared(candidates, rounds):
