@@ -4,100 +4,27 @@
     python course.py TASK [options]   run tools/TASK.py
     python course.py --help           list the tasks
     python course.py --here ...       use the environment that this Python belongs to; make none
+    python course.py --yes ...        let uv fetch a Python when none fits, without asking
 
-Standard library only. This file also parses on Python 3.8, to say there which Python is needed.
-The set-up itself is tools/_setup.py; a start that finds it done never loads that.
+Standard library only. This file, tools/_env.py and tools/_python.py also parse on Python 3.8, to say there
+which Python is needed. The set-up itself is tools/_setup.py; a start that finds it done never loads that.
 """
 
 import ast
 import difflib
-import hashlib
 import importlib
-import importlib.util
-import json
 import os
-import platform
-import re
-import shutil
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent
-VENV = ROOT / ".venv"
-STAMP = VENV / ".course-stamp.json"
-DOOR = str(ROOT / "course.py")
-INSTALL_PYTHON = ("Install Python 3.{} from https://www.python.org/downloads/ (64 bit; on Linux from your "
-                  "package manager), then start again.")
+DOOR = str(Path(__file__).resolve())
+if not (Path(DOOR).parent / "tools" / "_env.py").exists():
+    sys.exit(f"The rest of the course is not beside {DOOR}. Download or clone the whole repository.")
+sys.path.insert(0, str(Path(DOOR).parent))
 
-
-def python_range():
-    """Give (lowest, highest) minor version of Python 3 that pyproject.toml allows."""
-    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    low, past = re.search(r'requires-python = ">=3\.(\d+),<3\.(\d+)"', text).groups()
-    return int(low), int(past) - 1
-
-
-def python_fault():
-    """Say why the running Python cannot serve, or give None."""
-    low, high = python_range()
-    if not (3, low) <= sys.version_info[:2] <= (3, high):
-        return f"This is Python {platform.python_version()}; the course needs 3.{low} to 3.{high}."
-    if sys.implementation.name != "cpython":
-        return f"This is {platform.python_implementation()}; PyTorch needs CPython."
-    if sys.maxsize < 2**32:
-        return "This is a 32-bit Python; PyTorch needs a 64-bit one."
-    return None
-
-
-def find_python():
-    """Find another Python that fits, newest first; a command as a list, or None."""
-    low, high = python_range()
-    names = [f"python3.{minor}" for minor in range(high, low - 1, -1)]
-    commands = [[str(venv_python())]] if venv_python().exists() else []
-    if os.name == "nt" and shutil.which("py"):
-        commands += [["py", f"-{name[6:]}"] for name in names]
-    commands += [[path] for path in map(shutil.which, [*names, "python3", "python"]) if path]
-    test = (f"import sys; sys.exit(not ((3, {low}) <= sys.version_info[:2] <= (3, {high})"
-            " and sys.implementation.name == 'cpython' and sys.maxsize > 2**32))")
-    quiet = dict(os.environ, PYTHON_MANAGER_AUTOMATIC_INSTALL="false")  # asking "py" must not install
-    for command in commands:
-        try:
-            done = subprocess.run([*command, "-c", test], env=quiet, timeout=20, stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        except (OSError, subprocess.SubprocessError):
-            continue
-        if done.returncode == 0:
-            return command
-    return None
-
-
-def restart_with_another(fault, arguments):
-    """Go on with a Python that fits; give 1 after saying what to install when there is none."""
-    found = find_python()
-    if found:
-        say(f"{fault} Going on with {' '.join(found)}.")
-        return hand_over([*found, DOOR, *arguments])
-    say(f"{fault} No other was found. " + INSTALL_PYTHON.format(python_range()[1]))
-    return 1
-
-
-def platform_fault():
-    """Say what stops a set-up on this machine before anything is made, or give None."""
-    if sys.platform == "darwin" and platform.machine() == "x86_64":
-        return ("PyTorch has no builds for Intel Macs any more. On a Mac with an Apple chip, this Python is "
-                "an Intel one: install the universal Python from https://www.python.org/downloads/. "
-                "On an Intel Mac use another machine, or a hosted notebook.")
-    if sysconfig.get_platform() == "win-arm64":
-        return ("PyTorch has no builds for Windows on ARM in the package index. Use WSL (Ubuntu), which is "
-                "Linux to PyTorch, or another machine.")
-    made = venv_python().exists()
-    if not made and not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
-        minor = sys.version_info[1]
-        return (f"This Python cannot make environments: its module venv is not complete. Debian and Ubuntu: "
-                f"sudo apt install python3.{minor}-venv. Elsewhere: " + INSTALL_PYTHON.format(minor))
-    return None
+from tools import _env, _python  # noqa: E402  (only when they are there)
+from tools._env import ROOT, command, say  # noqa: E402
 
 
 def tasks():
@@ -105,78 +32,91 @@ def tasks():
     return {path.stem: path for path in sorted((ROOT / "tools").glob("*.py")) if path.stem[0] != "_"}
 
 
-def describe(path):
-    """Give (first line of the docstring, extras it REQUIRES) of a task without importing it."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    extras = ()
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "REQUIRES":
-            extras = tuple(ast.literal_eval(node.value))
-    return (ast.get_docstring(tree) or "").partition("\n")[0], extras
+def parse(name):
+    """Read a task without importing it."""
+    return ast.parse(tasks()[name].read_text(encoding="utf-8"))
+
+
+def title(name):
+    """The first line of a task's docstring."""
+    return (ast.get_docstring(parse(name)) or "").partition("\n")[0]
+
+
+def extras_of(name, arguments):
+    """The extras that a task needs: those in its REQUIRES, and in OPTION_REQUIRES for the arguments given.
+
+    Args:
+        name: the task; its file may have REQUIRES = ("dev",) and OPTION_REQUIRES = {"--peers": ("deploy",)}.
+        arguments: what follows the name on the command line.
+    """
+    found = {
+        node.targets[0].id: ast.literal_eval(node.value)
+        for node in parse(name).body
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in ("REQUIRES", "OPTION_REQUIRES")
+    }
+    extras = list(found.get("REQUIRES", ()))
+    for word, more in found.get("OPTION_REQUIRES", {}).items():
+        if word in [argument.partition("=")[0] for argument in arguments]:
+            extras += more
+    return tuple(dict.fromkeys(extras))
 
 
 def print_help():
     """Print how to call this file, and every task with its line."""
-    say("python course.py [--here] [TASK] [options]      without a task: open\n")
-    for name, path in tasks().items():
-        say(f"  {name:<12} {describe(path)[0]}")
-    say("\n  --here       use the environment this Python belongs to (conda, Colab, Binder); install nothing"
-        "\n  python course.py TASK --help lists the options of a task")
+    say(f"{command()} [--here] [--yes] [TASK] [options]      without a task: open\n")
+    for name in tasks():
+        say(f"  {name:<12} {title(name)}")
+    say(
+        "\n  --here       use the environment this Python belongs to (conda, Colab, Binder); install nothing"
+        "\n  --yes        let uv fetch a Python, without asking, when none on this machine fits"
+        f"\n  {command('TASK', '--help')} lists the options of a task"
+    )
+
+
+def print_task_help(name):
+    """Print what can be said of a task whose packages are not there: its docstring and its options."""
+    tree = parse(name)
+    say(f"{command(name)} [options]\n\n{ast.get_docstring(tree)}\n")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_argument":
+            names = ", ".join(word.value for word in node.args if isinstance(word, ast.Constant))
+            texts = [word.value for word in node.keywords if word.arg == "help"]
+            said = texts[0].value if texts and isinstance(texts[0], ast.Constant) else ""
+            say(f"  {names:<12} {said}")
+    say("\nSome of its packages are not there. Nothing was installed; a start without --help does that.")
 
 
 def unknown_task(name):
     """Say that there is no such task and which come near; give 2, the status of a wrong call."""
     near = difflib.get_close_matches(name, tasks(), n=3, cutoff=0.5)
     say(f"There is no task {name!r}." + (f" Did you mean {' or '.join(near)}?" if near else ""))
-    say("python course.py --help lists the tasks.")
+    say(f"{command('--help')} lists the tasks.")
     return 2
 
 
-def venv_python():
-    """Path of the environment's Python, made or not."""
-    return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+def restart_with_another(fault, arguments, agreed):
+    """Go on with a Python that fits; give 1 after saying what to install when there is none."""
+    found = _python.find()
+    if not found:
+        say(f"{fault} No other was found. " + _python.INSTALL.format(_python.allowed()[1]))
+        found = _python.offer(arguments, agreed)
+    if not found:
+        return 1
+    say(f"{fault} Going on with {' '.join(found)}.")
+    return hand_over([*found, DOOR, *arguments])
 
 
-def inside_venv():
-    """True when the running Python is the one in .venv."""
-    return Path(sys.prefix).resolve() == VENV.resolve()
-
-
-def read_json(path):
-    """Read a JSON object; {} when the file is missing or damaged."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def expected_stamp():
-    """What a finished set-up of this folder as it is now has in its stamp."""
-    content = b"".join((ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt"))
-    return {"inputs": hashlib.sha256(content).hexdigest(), "root": str(ROOT)}
-
-
-def is_ready(extras):
-    """True when .venv was set up for this folder, these dependencies and at least these extras."""
-    stamp = read_json(STAMP)
-    if not venv_python().exists() or not set(extras) <= set(stamp.get("extras", [])):
-        return False
-    if inside_venv() and stamp.get("python") != "{}.{}".format(*sys.version_info[:2]):
-        return False  # the Python under the environment was replaced by another version
-    return all(stamp.get(key) == value for key, value in expected_stamp().items())
-
-
-def set_up(extras):
-    """Make or complete .venv; give 0, or 1 or 130 after saying why not."""
-    fault = platform_fault()
+def set_up(name, extras):
+    """Make or complete .venv for a task; give 0, or 1 or 130 after saying why not."""
+    fault = _python.platform_fault()
     if fault:
         say(fault)
         return 1
-    from tools import _pip, _setup
+    from tools import _causes, _setup
+
     try:
-        _setup.prepare(extras)
-    except _pip.Failure as failure:
+        _setup.prepare(extras, task=name)
+    except _causes.Failure as failure:
         say(f"\nThe set-up stopped. {failure.cause}\nWhat to do: {failure.remedy}")
         if _setup.LOG.exists():
             say(f"Everything that happened is in {_setup.LOG}")
@@ -187,37 +127,41 @@ def set_up(extras):
     return 0
 
 
-def missing_packages(extras):
-    """List the packages of the course that the running environment lacks."""
-    import tomllib
-    from importlib.metadata import PackageNotFoundError, version
-
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [project["name"], *project["dependencies"]]
-    for extra in extras:
-        wanted += project["optional-dependencies"][extra]
-    missing = []
-    for name in (re.match(r"[\w.-]+", line).group() for line in wanted):
-        try:
-            version(name)
-        except PackageNotFoundError:
-            missing.append(name)
-    return missing
-
-
 def run_here(name, arguments, extras):
     """Run a task in the environment of the running Python; it is used as it is."""
-    missing = missing_packages(extras)
+    missing = _env.missing_packages(extras)
+    if missing and wants_help(arguments):
+        return print_task_help(name)
     if missing:
-        names = ",".join(extras)
         say(f"This environment lacks {', '.join(missing)}. Nothing was installed. This line installs it:")
-        say(f'"{sys.executable}" -m pip install -c "{ROOT / "constraints.txt"}" '
-            f'-e "{ROOT}{f"[{names}]" if names else ""}"')
+        say(_env.install_line(extras))
         return 1
-    return run_task(name, arguments)
+    return run_task(name, arguments, extras)
 
 
-def run_task(name, arguments):
+def run_in_venv(name, arguments, extras):
+    """Run a task with the environment's Python, after the set-up where that is due."""
+    if not _env.is_ready(extras):
+        if wants_help(arguments):
+            return print_task_help(name)
+        if _env.inside_venv():  # an environment cannot replace itself: the Python that made it does
+            if not _env.is_ready():
+                _env.STAMP.unlink(missing_ok=True)
+            return hand_over([sys._base_executable, DOOR, name, *arguments])
+        status = set_up(name, extras)
+        if status:
+            return status
+    if _env.inside_venv():
+        return run_task(name, arguments, extras)
+    return hand_over([str(_env.venv_python()), DOOR, name, *arguments])
+
+
+def wants_help(arguments):
+    """True when a task is only asked for its options: that must never install anything."""
+    return "--help" in arguments or "-h" in arguments
+
+
+def run_task(name, arguments, extras):
     """Import tools/NAME.py and run its main; a package that was removed by hand is named."""
     # PyTorch reads this once, when it is imported; its notes on profiling would land in the lessons' outputs.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
@@ -226,18 +170,21 @@ def run_task(name, arguments):
     except ModuleNotFoundError as error:
         if error.name.partition(".")[0] in ("tools", "course_utils", "course"):
             raise
-        say(f"The package {error.name!r} is missing from {sys.prefix}.\n"
-            f"What to do: delete the folder {VENV} and start again. Your own work, in workspace/, stays.")
+        say(f"The package {error.name!r} is missing from {sys.prefix}.")
+        if _env.inside_venv():
+            say(f"What to do: delete the folder {_env.VENV} and start again. Your own work, in workspace/, stays.")
+        else:
+            say(f"What to do: {_env.install_line(extras)}")
         return 1
     return module.main(arguments) or 0
 
 
-def hand_over(command, env=None):
+def hand_over(words, env=None):
     """Go on as another program and give its exit status; Ctrl-C is the other program's to answer."""
     sys.stdout.flush()
     if os.name == "posix":
-        os.execvpe(command[0], command, os.environ if env is None else env)
-    process = subprocess.Popen(command, env=env)  # Windows has no exec that keeps the console
+        os.execvpe(words[0], words, os.environ if env is None else env)
+    process = subprocess.Popen(words, env=env)  # Windows has no exec that keeps the console
     while True:
         try:
             return process.wait()
@@ -245,51 +192,29 @@ def hand_over(command, env=None):
             continue
 
 
-def say(text):
-    """Print at once, also into a pipe."""
-    print(text, flush=True)
-
-
 def main(arguments):
     """Find the task, see to its environment, run it; give the exit status."""
-    if not (ROOT / "pyproject.toml").exists() or not (ROOT / "tools").is_dir():
-        say(f"The rest of the course is not beside {DOOR}. Download or clone the whole repository.")
-        return 1
-    here, arguments = "--here" in arguments, [word for word in arguments if word != "--here"]
-    fault = python_fault()
+    here, agreed = "--here" in arguments, "--yes" in arguments
+    arguments = [word for word in arguments if word not in ("--here", "--yes")]
+    fault = _python.fault()
     if fault and here:
-        say(f"{fault} With --here it must be this one. " + INSTALL_PYTHON.format(python_range()[1]))
+        say(f"{fault} With --here it must be this one. " + _python.INSTALL.format(_python.allowed()[1]))
         return 1
     if fault:
-        return restart_with_another(fault, arguments)
+        return restart_with_another(fault, arguments, agreed)
     if arguments[:1] in (["--help"], ["-h"]):
-        return print_help()
+        return print_help() or 0
     named = bool(arguments) and not arguments[0].startswith("-")
     name, rest = (arguments[0], arguments[1:]) if named else ("open", arguments)
     if name not in tasks():
         return unknown_task(name)
-    extras = describe(tasks()[name])[1]
-    return run_here(name, rest, extras) if here else run_in_venv(name, rest, extras)
-
-
-def run_in_venv(name, arguments, extras):
-    """Run a task with the environment's Python, after the set-up where that is due."""
-    if not is_ready(extras):
-        if inside_venv():  # an environment cannot replace itself: the Python that made it does
-            STAMP.unlink(missing_ok=True)
-            return hand_over([sys._base_executable, DOOR, name, *arguments])
-        status = set_up(extras)
-        if status:
-            return status
-    if inside_venv():
-        return run_task(name, arguments)
-    return hand_over([str(venv_python()), DOOR, name, *arguments])
+    return (run_here if here else run_in_venv)(name, rest, extras_of(name, rest)) or 0
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # a console that lacks a letter of a path shows "?"
+        if hasattr(stream, "reconfigure"):  # not before Python 3.7, which is only told that it is too old
+            stream.reconfigure(errors="replace")  # a console that lacks a letter of a path shows "?"
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:

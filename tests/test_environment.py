@@ -1,9 +1,13 @@
 """environment.yml and constraints.txt lead to what pyproject.toml asks for, and name nothing of their own."""
 
+import os
 import re
+import subprocess
+import sys
 import tomllib
-from email.message import Message
+import venv
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -11,12 +15,15 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from tools import constraints
+from tools import _causes, _python, _uv, constraints
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-REQUIREMENTS = [Requirement(line) for line in PROJECT["dependencies"]
-                + sum(PROJECT["optional-dependencies"].values(), [])]
+CONSTRAINTS = ROOT / "constraints.txt"
+SYSTEMS = ["x86_64-pc-windows-msvc", "aarch64-apple-darwin", "x86_64-manylinux_2_28", "aarch64-manylinux_2_35"]
+REQUIREMENTS = [
+    Requirement(line) for line in PROJECT["dependencies"] + sum(PROJECT["optional-dependencies"].values(), [])
+]
 
 
 def problems(text):
@@ -34,22 +41,29 @@ def problems(text):
     return found
 
 
-def pinned_versions():
-    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    return dict(line.split("==") for line in lines if not line.startswith("#"))
+def pins(text):
+    """List (name, version, marker or "") of each line of a constraints.txt."""
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    return [re.fullmatch(r"([a-z0-9-]+)==([\w.]+)(?: ; (.+))?", line).groups("") for line in lines]
+
+
+PINS = pins(CONSTRAINTS.read_text(encoding="utf-8"))
 
 
 def test_environment_yml_installs_this_project_and_nothing_else():
     assert problems((ROOT / "environment.yml").read_text(encoding="utf-8")) == []
 
 
-@pytest.mark.parametrize(("old", "new"), [
-    (">=3.11,<3.15", ">=3.10,<3.15"),
-    ("  - pip\n", "  - pip\n  - numpy\n"),
-    ("  - pip\n", ""),
-    ("      - -e .\n", "      - -e .\n      - torch\n"),
-    ("      - -c constraints.txt\n", ""),
-])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (">=3.11,<3.15", ">=3.10,<3.15"),
+        ("  - pip\n", "  - pip\n  - numpy\n"),
+        ("  - pip\n", ""),
+        ("      - -e .\n", "      - -e .\n      - torch\n"),
+        ("      - -c constraints.txt\n", ""),
+    ],
+)
 def test_an_environment_yml_that_differs_is_caught(old, new):
     text = (ROOT / "environment.yml").read_text(encoding="utf-8")
     assert old in text
@@ -62,41 +76,106 @@ def test_the_folder_of_environment_yml_is_the_project():
 
 
 @pytest.mark.parametrize("requirement", REQUIREMENTS, ids=str)
-def test_every_dependency_has_a_tested_version_that_pyproject_allows(requirement):
-    version = pinned_versions().get(canonicalize_name(requirement.name))
-    assert version, "not in constraints.txt: run python course.py constraints"
-    assert requirement.specifier.contains(version)
+def test_every_dependency_has_versions_that_pyproject_allows(requirement):
+    versions = [version for name, version, _ in PINS if name == canonicalize_name(requirement.name)]
+    assert versions, "not in constraints.txt: run course.py constraints"
+    assert [version for version in versions if not requirement.specifier.contains(version)] == []
 
 
-def test_constraints_are_exact_sorted_and_without_local_versions():
-    names = list(pinned_versions())
+def test_constraints_are_exact_sorted_and_leave_to_pytorch_what_differs_from_build_to_build():
+    names = [name for name, _, _ in PINS]
     assert names == sorted(names) and len(names) > len(REQUIREMENTS)
-    assert all(re.fullmatch(r"[\w.]+", version) for version in pinned_versions().values())
-    assert "course-utils" not in names
+    assert "markupsafe" in names  # jupyterlab - jinja2 - markupsafe: reached through others only
+    assert [name for name in names if name == "course-utils" or name.startswith(constraints.OF_TORCH)] == []
 
 
-def test_the_generator_follows_requirements_and_extras_of_this_environment():
-    versions, missing = constraints.collect()
-    assert not missing
-    assert {canonicalize_name(r.name) for r in REQUIREMENTS} <= set(versions)
-    assert "markupsafe" in versions  # jupyterlab - jinja2 - markupsafe: reached through others only
-    assert not any("+" in version for version in versions.values())
+def test_a_name_that_stands_twice_says_when_each_version_holds():
+    twice = {name for name, _, _ in PINS if [pin[0] for pin in PINS].count(name) > 1}
+    assert [pin for pin in PINS if pin[0] in twice and not pin[2]] == []
 
 
-def test_versions_are_written_without_the_label_of_a_build(monkeypatch):
-    class Built:
-        version, requires, metadata = "2.14.1+cpu", ["torch==2.14.1"], Message()
+@pytest.fixture(scope="module")
+def uv_settings(tmp_path_factory):
+    """The environment in which uv resolves as if for the oldest macOS that PyTorch supports."""
+    settings = _uv.settings(sys.executable, tmp_path_factory.mktemp("settings"))
+    return {**settings, "MACOSX_DEPLOYMENT_TARGET": f"{_python.FIRST_MACOS}.0"}
 
-    monkeypatch.setattr(constraints, "distribution", lambda name: Built)
-    assert constraints.collect() == ({"torch": "2.14.1"}, set())
+
+def resolve(tmp_path, settings, system, python, text=None):
+    """Resolve the course with all its extras for a system and a Python; gives uv's result. Skips without an index."""
+    file = tmp_path / "constraints.txt"
+    file.write_text(text or CONSTRAINTS.read_text(encoding="utf-8"), encoding="utf-8")
+    venv.create(tmp_path / "venv", symlinks=os.name != "nt")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "uv", "pip", "install", "--dry-run", "--only-binary", ":all:"),
+            *("--python", str(tmp_path / "venv")),
+            *("--python-platform", system, "--python-version", python, "-c", str(file)),
+            f"{ROOT}[{','.join(PROJECT['optional-dependencies'])}]",
+        ],
+        capture_output=True,
+        text=True,
+        env=settings,
+    )
+    if _causes.explain(done.stderr, "").kind in ("network", "proxy", "tls") and done.returncode:
+        pytest.skip("no package index can be reached")
+    return done
 
 
-def test_a_package_that_is_required_but_missing_stops_the_generator(monkeypatch, capsys):
-    monkeypatch.setattr(constraints, "collect", lambda: ({"numpy": "2.0"}, {"torch"}))
-    before = (ROOT / "constraints.txt").read_bytes()
-    assert constraints.main([]) == 1
-    assert "torch missing" in capsys.readouterr().out
-    assert (ROOT / "constraints.txt").read_bytes() == before
+@pytest.mark.slow
+@pytest.mark.parametrize("python", ["3.11.0", "3.11.5", "3.12", "3.13", "3.14"])
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_the_course_can_be_installed_on_every_system_with_every_python(tmp_path, uv_settings, system, python):
+    done = resolve(tmp_path, uv_settings, system, python)
+    assert done.returncode == 0, done.stderr
+    torch = next(version for name, version, _ in PINS if name == "torch")
+    assert f" + torch=={torch}" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_version_that_one_python_cannot_have_is_caught(tmp_path, uv_settings):
+    text = CONSTRAINTS.read_text(encoding="utf-8")
+    frozen = re.sub(r"(?m)^soupsieve==2.*\n|(?<=^soupsieve==4.1.1) ;.*", "", text)
+    assert frozen != text
+    done = resolve(tmp_path, uv_settings, SYSTEMS[0], "3.11.2", frozen)
+    assert done.returncode and "soupsieve" in done.stderr
+
+
+# The generator
+
+
+@pytest.fixture
+def generate(tmp_path, monkeypatch):
+    """Run the task in a folder of its own with uv's part played; gives (exit status, text, the words uv got)."""
+
+    def generate(lines, status, *argv):
+        file, words = tmp_path / "constraints.txt", []
+        file.write_text("before\n", encoding="utf-8")
+
+        def run(command, **rest):
+            words.extend(command)
+            if status == 0:
+                file.write_text(lines, encoding="utf-8")
+            return SimpleNamespace(returncode=status, stderr=lines)
+
+        monkeypatch.setattr(constraints.subprocess, "run", run)
+        monkeypatch.setattr(constraints._env, "CONSTRAINTS", file)
+        return constraints.main(list(argv)), file.read_text(encoding="utf-8"), words
+
+    return generate
+
+
+def test_the_generator_resolves_for_every_system_and_keeps_versions_unless_asked(generate):
+    status, text, words = generate("numpy==2.4.6\nnvidia-cublas==13.1 ; sys_platform == 'linux'\ntriton==3.8.0\n", 0)
+    assert status == 0 and text == constraints.HEADER + "numpy==2.4.6\n"
+    assert "--universal" in words and "--all-extras" in words and "--upgrade" not in words
+    assert "--upgrade" in generate("numpy==2.4.6\n", 0, "--upgrade")[2]
+
+
+def test_a_resolution_that_fails_is_told_and_leaves_the_file(generate, capsys):
+    status, text, _ = generate("cause: dns error", 1)
+    assert status == 1 and text == "before\n"
+    assert "cannot be reached" in capsys.readouterr().out
 
 
 def test_the_readme_activates_the_environment_that_is_made():

@@ -12,7 +12,7 @@ def arguments(*argv):
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
     """A small repository with one test and one notebook, and a caller who stands somewhere else."""
-    for name in ("tests/test_a.py", "notebooks/01_x.ipynb", "elsewhere/mine.py"):
+    for name in ("tests/test_a.py", "notebooks/b/x.ipynb", "elsewhere/mine.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("", encoding="utf-8")
     monkeypatch.setattr(task, "ROOT", tmp_path)
@@ -36,17 +36,18 @@ def test_a_word_after_an_option_is_no_path(repository):
     assert arguments("-k", "tests")[:2] == ["-k", "tests"]
 
 
-def test_a_notebook_runs_as_its_copy(repository):
+def test_a_notebook_runs_as_its_copy_in_the_folder_of_its_part(repository):
     copies = repository / "build" / "elsewhere"
-    assert arguments("notebooks/01_x.ipynb") == [str(copies / "01_x.ipynb")]
+    assert arguments("notebooks/b/x.ipynb") == [str(copies / "b" / "x.ipynb")]
     assert arguments("notebooks") == [str(copies)]
 
 
 def test_copies_of_notebooks_that_are_gone_do_not_stay(repository):
+    (repository / "notebooks" / "b" / ".ipynb_checkpoints").mkdir()
     task._copy_notebooks()
-    (repository / "notebooks" / "01_x.ipynb").rename(repository / "notebooks" / "02_y.ipynb")
+    (repository / "notebooks" / "b" / "x.ipynb").rename(repository / "notebooks" / "b" / "y.ipynb")
     task._copy_notebooks()
-    assert [path.name for path in task.ELSEWHERE.iterdir()] == ["02_y.ipynb"]
+    assert [path.relative_to(task.ELSEWHERE).as_posix() for path in task.ELSEWHERE.glob("*/*")] == ["b/y.ipynb"]
 
 
 def test_notebooks_run_strict_offline_with_one_thread_and_keep_nothing(tmp_path, monkeypatch):

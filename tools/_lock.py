@@ -29,10 +29,12 @@ def _try(file):
     try:
         if os.name == "nt":
             import msvcrt
+
             file.seek(0)
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         else:
             import fcntl
+
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         return error.errno not in BUSY

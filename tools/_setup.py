@@ -11,116 +11,120 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
 import time
-import tomllib
-import urllib.request
 
-import course
-from course import ROOT, STAMP, VENV, say, venv_python
-from tools import _lock, _pip
-from tools._pip import Failure
+from tools import _causes, _env, _lock, _python, _uv
+from tools._causes import Failure
+from tools._env import CONSTRAINTS, ROOT, STAMP, VENV, say, venv_python
 
 LOG = VENV / "setup.log"
-DETAILS = VENV / "setup-details.log"
 LOCK = VENV / ".course-lock"
 MARKER = VENV / ".course-made.json"
-KEPT = {LOG.name, DETAILS.name, LOCK.name, MARKER.name}
-CONSTRAINTS = ROOT / "constraints.txt"
-CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-PROBE_S = 5
-RAW_PROGRESS = (24, 1)  # first pip with --progress-bar=raw
-# Measured: 6.1 GB installed and 3.1 GB of downloads with CUDA; without it a sixth of that.
-GIGABYTES = {"cpu": 2, "cuda": 9, "rest": 0.8}
-PROBE = """
-import json, sys
-from importlib.metadata import PackageNotFoundError, version
-def find(name):
-    try: return version(name).partition("+")[0]
-    except PackageNotFoundError: return None
-import pip
-print(json.dumps({"python": "%d.%d" % sys.version_info[:2], "pip": pip.__version__,
-                  "packages": {name: find(name) for name in sys.argv[1:]}}))
-"""
+KEPT = {LOG.name, LOCK.name, MARKER.name}
+PROBE = "import sys, pip; print('%d.%d' % sys.version_info[:2])"
+# Whether JupyterLab, or a kernel that it started, runs in the environment
+RUNNING = (
+    "import os, psutil, sys\n"
+    "others = [process for process in psutil.process_iter(['cmdline']) if process.pid != os.getpid()]\n"
+    "lines = [process.info['cmdline'] or [''] for process in others]\n"
+    "mine = [words for words in lines if words[0].startswith(sys.prefix + os.sep)]\n"
+    "sys.exit(any('jupyter' in word or 'ipykernel' in word for words in mine for word in words))"
+)
 
 
-def prepare(extras):
+def prepare(extras, *, task):
     """Make or complete the environment.
 
     Args:
         extras: names of pyproject.toml's extras; those that the environment has stay.
+        task: the task that is to run.
     Raises:
-        _pip.Failure: with cause and remedy. What was done is kept; the next start goes on from there.
+        Failure: with cause and remedy. What was done is kept; the next start goes on from there.
     """
     try:
         _claim()
         with _lock.held(LOCK, waiting="Another start is setting up this folder. Waiting until it has ended."):
-            if course.is_ready(extras):  # another start did it while this one waited
-                return
-            _prepare(extras)
+            if not _env.is_ready(extras):  # else another start did it while this one waited
+                _prepare(extras, task)
     except OSError as error:
-        raise _pip.explain(str(error), f"Writing into {VENV}") from error
+        raise _causes.explain(str(error), f"Writing into {VENV}") from error
 
 
-def _prepare(extras):
+def _prepare(extras, task):
     began = time.monotonic()
     with open(LOG, "a", encoding="utf-8") as log:
         log.write(f"Set-up on {time.ctime()}: {platform.platform()}, Python {platform.python_version()}\n")
-    marker = course.read_json(MARKER)
-    known = {*extras, *marker.get("extras", []), *course.read_json(STAMP).get("extras", [])}
-    say(f"Setting up the course in {VENV}.\n"
-        f"This is done once and takes some minutes. Ctrl-C stops it; the next start goes on from there.")
-    facts = _make_environment(moved=marker.get("root", str(ROOT)) != str(ROOT))
-    _write_json(MARKER, {"root": str(ROOT), "extras": sorted(known)})
-    facts = _update_pip(facts)
-    _install_torch(facts)
-    _install_rest(facts, sorted(known))
-    _write_json(STAMP, {**course.expected_stamp(), "python": facts["python"], "extras": sorted(known)})
-    say(f"Set-up done in {time.monotonic() - began:.0f} s.\n")
+    marker, stamp = _env.read_json(MARKER), _env.read_json(STAMP)
+    known = sorted({*extras, *marker.get("extras", []), *stamp.get("extras", [])})
+    if _env.is_ready():
+        say(f"Adding what `{task}` needs. Ctrl-C stops it; the next start goes on from there.")
+    elif stamp:
+        say(f"The course has changed: bringing {VENV} up to date. Ctrl-C stops it; the next start goes on from there.")
+    else:
+        say(
+            f"Setting up the course in {VENV}.\n"
+            "This is done once and takes some minutes. Ctrl-C stops it; the next start goes on from there."
+        )
+    python = _make_environment(moved=marker.get("root", str(ROOT)) != str(ROOT))
+    _write_json(MARKER, {"root": str(ROOT), "extras": known})
+    has_uv = _install_uv()
+    say("[3/3] PyTorch, JupyterLab and the other packages")
+    if has_uv:
+        words = ["-c", str(CONSTRAINTS), "-r", str(ROOT / "pyproject.toml"), *(f"--extra={name}" for name in known)]
+        if not _env.is_ready():  # uv installs the course's own library anew each time that it is asked for it
+            words += ["-e", str(ROOT)]
+        _uv.install(words, into=VENV, log=LOG, before=_before_change)
+    else:
+        _invalidate()
+        _pip("install", "-c", str(CONSTRAINTS), "-e", _env.target(known), doing="Installing the packages")
+    _write_json(STAMP, {**_env.expected_stamp(), "python": python, "extras": known})
+    say(f"Done in {time.monotonic() - began:.0f} s.\n")
 
 
 def _claim():
     """Make sure that .venv is ours; mark it before anything is put in."""
     there = {path.name for path in VENV.iterdir()} if VENV.is_dir() else set()
     if VENV.exists() and not VENV.is_dir() or (there - KEPT and MARKER.name not in there):
-        raise Failure(f"{VENV} was not made by this course.",
-                      "Rename or delete it and start again, or use it as it is: activate it, then "
-                      "python course.py --here", "foreign")
+        raise Failure(
+            f"{VENV} was not made by this course.",
+            "Rename or delete it and start again, or use it as it is: activate it, then python course.py --here",
+            "foreign",
+        )
     VENV.mkdir(exist_ok=True)
 
 
 def _make_environment(moved):
-    """Step 1: an environment whose Python runs; gives what `_inspect` finds in it."""
-    say("[1/4] Python environment")
-    facts = None if moved else _inspect()
-    if facts:
+    """Step 1: an environment whose Python and pip run; gives the version of its Python, for example "3.13"."""
+    say("[1/3] Python environment")
+    version = None if moved else _version()
+    if version:
         say("      already there")
-        return facts
+        return version
     if VENV.joinpath("pyvenv.cfg").exists():
         say(f"      {'this folder was moved' if moved else 'the one there does not run'}: making it anew")
+    _invalidate()
     _clear()
-    _write_json(MARKER, {**course.read_json(MARKER), "root": str(ROOT)})
-    _need("rest")
-    done = subprocess.run([sys.executable, "-m", "venv", str(VENV)], capture_output=True, text=True,
-                          encoding="utf-8", errors="replace")
+    _write_json(MARKER, {**_env.read_json(MARKER), "root": str(ROOT)})
+    _uv.need("", VENV)
+    done = subprocess.run(
+        [sys.executable, "-m", "venv", str(VENV)], capture_output=True, text=True, encoding="utf-8", errors="replace"
+    )
     with open(LOG, "a", encoding="utf-8") as log:
         log.write(done.stdout + done.stderr)
-    facts = _inspect() if done.returncode == 0 else None
-    if not facts:
-        raise _pip.explain(done.stdout + done.stderr, "Making the environment")
-    return facts
+    version = _version() if done.returncode == 0 else None
+    if not version:
+        raise _causes.explain(done.stdout + done.stderr, "Making the environment")
+    return version
 
 
-def _inspect():
-    """What the environment's Python says of itself: python, pip, packages; None when it does not run."""
-    low, high = course.python_range()
+def _version():
+    """The version of the environment's Python; None when it, or its pip, does not run, or it does not fit."""
     try:
-        command = [str(venv_python()), "-I", "-c", PROBE, *_pins()]
-        done = subprocess.run(command, capture_output=True, text=True)
-        facts = json.loads(done.stdout)
-    except (OSError, ValueError):
+        done = subprocess.run([str(venv_python()), "-I", "-c", PROBE], capture_output=True, text=True)
+    except OSError:
         return None
-    return facts if low <= int(facts["python"].partition(".")[2]) <= high else None
+    found, (low, high) = re.fullmatch(r"3\.(\d+)", done.stdout.strip()), _python.allowed()
+    return found[0] if found and low <= int(found[1]) <= high else None
 
 
 def _clear():
@@ -131,112 +135,56 @@ def _clear():
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
-def _update_pip(facts):
-    """Step 2: a pip that reports its progress; an older one serves where none can be had."""
-    say("[2/4] pip")
-    if _has_raw_progress(facts):
-        say(f"      {facts['pip']} is recent enough")
-        return facts
-    try:
-        _run(facts, "--upgrade", "pip", doing="Updating pip")
-    except Failure as failure:
-        if failure.kind not in ("other", "platform", "hashes"):
-            raise
-        say(f"      going on with pip {facts['pip']}")
-    return _inspect() or facts
-
-
-def _install_torch(facts):
-    """Step 3: PyTorch, from its CPU index where no GPU can use the tenfold download."""
-    pins = _pins()
-    say(f"[3/4] PyTorch {pins['torch']}")
-    if all(facts["packages"].get(name) == version for name, version in pins.items()):
+def _install_uv():
+    """Step 2: uv of the pinned version; False where it cannot be had or does not start, so that pip must do."""
+    pin = _python.uv_pin()
+    say(f"[2/3] {pin.replace('==', ' ')}, which installs the packages")
+    if _uv_runs(pin):
         say("      already there")
-        return
-    wanted = [f"{name}=={version}" for name, version in pins.items()]
-    if _wants_cpu_build() and _install_cpu_build(facts, wanted):
-        return
-    _need("cuda" if sys.platform == "linux" else "cpu")
-    _run(facts, "-c", str(CONSTRAINTS), *wanted, doing="Installing PyTorch", on_install=_invalidate)
-
-
-def _wants_cpu_build():
-    """True on Linux without an NVIDIA driver: elsewhere the default index has the right build."""
-    driver = os.path.exists("/proc/driver/nvidia") or shutil.which("nvidia-smi")
-    return sys.platform == "linux" and os.uname().machine in ("x86_64", "aarch64") and not driver
-
-
-def _install_cpu_build(facts, wanted):
-    """Try PyTorch's CPU index; False, and a line that says so, when the default one must do."""
-    if not _reachable(CPU_INDEX + "/torch/"):
-        say("      PyTorch's CPU index cannot be reached: taking the default index (a larger download)")
-        return False
-    _need("cpu")
-    try:  # --no-deps: that index has few versions of other packages; they come from the default one
-        _run(facts, "--no-deps", "--index-url", CPU_INDEX, *wanted, doing="Installing PyTorch's CPU build",
-             on_install=_invalidate)
+        return True
+    try:
+        _pip("install", "--quiet", pin, doing="Installing uv")
     except Failure as failure:
-        if failure.kind in ("disk", "permission", "in use"):
+        if failure.kind not in ("other", "missing", "platform", "hashes"):
             raise
-        say(f"      {failure.cause}\n      Taking the default index instead (a larger download).")
-        return False
-    return True
+    if _uv_runs(pin):
+        return True
+    say("      uv does not run here: going on with pip, which takes longer")
+    return False
 
 
-def _reachable(url):
-    """True when `url` answers within PROBE_S seconds, all addresses and retries together."""
-    answers = []
-
-    def ask():
-        try:
-            with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=PROBE_S):
-                answers.append(True)
-        except (OSError, ValueError):
-            pass
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(PROBE_S)
-    return bool(answers)
+def _uv_runs(pin):
+    done = subprocess.run([str(venv_python()), "-m", "uv", "--version"], capture_output=True, text=True)
+    return done.stdout.split()[:2] == pin.split("==")
 
 
-def _install_rest(facts, extras):
-    """Step 4: everything else, and the course's own library as editable."""
-    say("[4/4] JupyterLab and the other packages")
-    _need("rest")
-    target = "." + (f"[{','.join(extras)}]" if extras else "")
-    _run(facts, "-c", str(CONSTRAINTS), "-e", target, doing="Installing the packages", on_install=_invalidate)
+def _pip(*words, doing):
+    """Run the environment's pip: no questions, and into .venv whatever the user's settings say."""
+    env = dict(
+        os.environ, PIP_USER="0", PIP_NO_INPUT="1", PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_REQUIRE_VIRTUALENV="0"
+    )
+    _uv.run([str(venv_python()), "-m", "pip", *words], doing=doing, log=LOG, env=env)
 
 
-def _run(facts, *arguments, doing, on_install=None):
-    bar = "raw" if _has_raw_progress(facts) else "off"
-    pip = [str(venv_python()), "-m", "pip", "--log", str(DETAILS), "install", "--progress-bar", bar]
-    _pip.run([*pip, *arguments], doing=doing, log=LOG, details=DETAILS, on_install=on_install)
-
-
-def _has_raw_progress(facts):
-    return tuple(int(part) for part in re.findall(r"\d+", facts["pip"])[:2]) >= RAW_PROGRESS
-
-
-def _need(what):
-    """Stop before a download that the disk cannot hold. Raises Failure."""
-    free, needed = shutil.disk_usage(VENV).free / 1e9, GIGABYTES[what]
-    if free < needed:
-        raise Failure(f"The disk has {free:.1f} GB free; this step needs about {needed:g} GB.",
-                      f"Free {needed - free:.1f} GB on the disk of {ROOT}, or move the course to another "
-                      "disk, then start again.", "disk")
+def _before_change(plan):
+    """Look at uv's plan: packages that are only added leave the environment whole, others do not."""
+    replaced = re.search(r"^ [-~] (?!course-utils\b)", plan, re.MULTILINE)
+    if not replaced and _env.is_ready():
+        return
+    if replaced:
+        running = subprocess.run([str(venv_python()), "-c", RUNNING], capture_output=True)
+        if running.returncode == 1 and not running.stderr:
+            raise Failure(
+                "JupyterLab runs from this environment, and packages under it must be replaced.",
+                "Save your work, end JupyterLab (Ctrl-C in its terminal), then start again.",
+                "in use",
+            )
+    _invalidate()
 
 
 def _invalidate():
     """From here on the environment changes: a start that is cut off must not find it valid."""
     STAMP.unlink(missing_ok=True)
-
-
-def _pins():
-    """Map torch and torchvision to the exact versions of pyproject.toml."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    found = (re.fullmatch(r"(torch|torchvision)==([\w.]+)", line) for line in project["dependencies"])
-    return {match[1]: match[2] for match in found if match}
 
 
 def _write_json(path, content):

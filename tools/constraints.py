@@ -1,65 +1,41 @@
-"""Write constraints.txt from this environment: the exact versions of everything that was tested."""
+"""Write constraints.txt: versions of everything, for each system and Python that the course allows."""
 
-import platform
-import re
-from importlib.metadata import PackageNotFoundError, distribution
+import argparse
+import subprocess
+import sys
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from course import ROOT, command, say
+from tools import _causes, _env, _python
 
-from course import ROOT, say
-
-REQUIRES = ("dev",)
-PROJECT = "course-utils"
+REQUIRES = ("setup",)
 HEADER = """\
-# Everything that was tested together, direct and indirect. Generated: python course.py constraints
-# pip installs with it (-c); a package that this system does not need is not installed.
+# Everything the course needs, direct and indirect, for Windows, macOS and Linux and every Python that it allows.
+# Generated: course.py constraints. pip and uv install with it (-c); what a system does not need is not installed.
 """
+OF_TORCH = ("nvidia-", "cuda-", "triton==")  # each build of PyTorch names its own versions of these
 
 
 def main(argv):
-    """Write constraints.txt; returns 0, or 1 when a package that is needed is not installed."""
-    if argv:
-        say("This task takes no options.")
-        return 2
-    versions, missing = collect()
-    if missing:
-        say(f"Not written: {', '.join(sorted(missing))} missing from this environment. Install them first.")
+    """Resolve pyproject.toml with all its extras; versions that still serve stay. Returns 0, or 1 when uv fails."""
+    parser = argparse.ArgumentParser(prog="course.py constraints", description=__doc__)
+    parser.add_argument(
+        "--upgrade", action="store_true", help="take the newest version of each package that is allowed"
+    )
+    options = parser.parse_args(argv)
+    low, _ = _python.allowed()
+    words = ["--all-extras", "--universal", "--python-version", f"3.{low}", "--no-header", "--no-annotate", "--quiet"]
+    words += ["--upgrade"] if options.upgrade else []
+    made = subprocess.run(
+        [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", *words, "--output-file", "constraints.txt"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    if made.returncode:
+        say(f"{_causes.explain(made.stderr, 'Resolving')}\nconstraints.txt stays as it was.\n{made.stderr}")
         return 1
-    text = HEADER + "".join(f"{name}=={versions[name]}\n" for name in sorted(versions))
-    (ROOT / "constraints.txt").write_text(text, encoding="utf-8", newline="\n")
-    say(f"constraints.txt: {len(versions)} packages, Python {platform.python_version()}.")
+    lines = _env.CONSTRAINTS.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith(OF_TORCH)]
+    _env.CONSTRAINTS.write_text(HEADER + "".join(kept), encoding="utf-8", newline="\n")
+    say(f"constraints.txt: {len(kept)} lines. Run every test with it: {command('test')}")
     return 0
-
-
-def collect():
-    """Follow the requirements of the project, all extras included, through the installed packages.
-
-    Returns:
-        (versions, missing): canonical name -> version without a local label such as +cpu; the names
-        that are required on this system and not installed.
-    """
-    versions, missing, seen = {}, set(), set()
-    extras = distribution(PROJECT).metadata.get_all("Provides-Extra") or []
-    todo = [Requirement(f"{PROJECT}[{','.join(extras)}]" if extras else PROJECT)]
-    while todo:
-        wanted = todo.pop()
-        name = canonicalize_name(wanted.name)
-        new = {(name, extra) for extra in ("", *wanted.extras)} - seen
-        seen |= new
-        try:
-            found = distribution(wanted.name)
-        except PackageNotFoundError:
-            missing.add(name)
-            continue
-        versions[name] = re.sub(r"\+.*", "", found.version)
-        for _, extra in new:
-            todo += _needed(found, extra)
-    versions.pop(PROJECT, None)
-    return versions, missing
-
-
-def _needed(found, extra):
-    """Requirements of a distribution that hold on this system, with one of its extras ("" for none)."""
-    requirements = map(Requirement, found.requires or [])
-    return [r for r in requirements if r.marker is None or r.marker.evaluate({"extra": extra})]

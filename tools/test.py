@@ -1,4 +1,12 @@
-"""Run every test: units, checks, lessons, and every notebook in full (arguments go to pytest)."""
+"""Run every test: units, checks, lessons, and every notebook in full (arguments go to pytest).
+
+test                    everything
+test -k "not slow"      the fast tests alone
+test tests/test_x.py    one file; a notebook by its path in notebooks/
+test -x                 any option of pytest: stop at the first test that fails
+test --newest           everything, in an environment of its own with the newest releases of all packages;
+                        says what breaks with them, which is no fault of the course as it is
+"""
 
 import os
 import shutil
@@ -7,44 +15,40 @@ import sys
 import tempfile
 from pathlib import Path
 
-REQUIRES = ("dev", "deploy", "cluster")
+from course import ROOT, command, say
+from tools import _newest
 
-ROOT = Path(__file__).resolve().parent.parent
+REQUIRES = ("dev", "deploy", "cluster", "setup")
+
 ELSEWHERE = ROOT / "build" / "elsewhere"
 MOST_PROCESSES = 4  # a lesson may take 4 GB
 CELL_SECONDS = 300
-TAKES_A_VALUE = {
-    "-k",
-    "-m",
-    "-n",
-    "-p",
-    "-W",
-    "-o",
-    "-c",
-    "-r",
-    "--deselect",
-    "--ignore",
-    "--junitxml",
-    "--maxfail",
-    "--durations",
-    "--dist",
-}
+TAKES_A_VALUE = set("-k -m -n -p -W -o -c -r --deselect --ignore --junitxml --maxfail --durations --dist".split())
 
 
 def main(argv: list[str]) -> int:
     """Run pytest once over tests and notebooks, or over the paths in `argv`; gives pytest's exit status."""
+    if "--help" in argv or "-h" in argv:
+        say(f"{command('test')} [--newest] [options of pytest] [paths]\n\n{__doc__}")
+        return 0
     _copy_notebooks()
+    if "--newest" in argv:
+        rest = [word for word in argv if word != "--newest"]
+        return _newest.run(lambda python, more: _pytest(python, [*rest, *more]), REQUIRES)
+    return _pytest(sys.executable, argv)
+
+
+def _pytest(python, argv):
+    """Run pytest with a Python, and give its exit status."""
     with tempfile.TemporaryDirectory(prefix="course-tests-", ignore_cleanup_errors=True) as folder:
-        command = [sys.executable, "-m", "pytest", *_options(), *_arguments(argv)]
-        return subprocess.run(command, cwd=ROOT, env=_environment(Path(folder))).returncode
+        words = [str(python), "-m", "pytest", *_options(), *_arguments(argv)]
+        return subprocess.run(words, cwd=ROOT, env=_environment(Path(folder))).returncode
 
 
 def _copy_notebooks():
     """Fill build/elsewhere: a notebook that leans on its own folder fails there."""
     shutil.rmtree(ELSEWHERE, ignore_errors=True)
-    ELSEWHERE.mkdir(parents=True, exist_ok=True)
-    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
-        shutil.copy2(notebook, ELSEWHERE)
+    shutil.copytree(ROOT / "notebooks", ELSEWHERE, ignore=shutil.ignore_patterns(".*"))
 
 
 def _options():
