@@ -7,8 +7,10 @@ __version__ = "0.1.0"
 
 # Read when torch's benchmark and profiler are first used; their lines would land in a lesson's output.
 # A CUDA compiler without a GPU is no fault here. The first level is read when torch is imported: course.py sets it too.
-NOISE = {"torch.utils.cpp_extension": "No CUDA runtime is found",
-         "torch.utils._pytree": "KernelPreference"}  # an import of torchao logs how it registers an enum
+NOISE = {
+    "torch.utils.cpp_extension": "No CUDA runtime is found",
+    "torch.utils._pytree": "Enum subclass",
+}  # torchao is registering enums of its own: a remark for its developers
 for name, words in NOISE.items():
     logging.getLogger(name).addFilter(lambda record, words=words: words not in record.getMessage())
 os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")

@@ -11,14 +11,21 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import NamedTuple
 
-from course_utils._browser import find_browser
+from course_utils.browser import find_browser
+from course_utils.files import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
-REMAKE = "Delete the folder .venv and start again: python course.py"
+START = "py course.py" if os.name == "nt" else "python3 course.py"
+if Path(sys.prefix).resolve() == ROOT / ".venv":
+    REMAKE = f"Delete the folder .venv of the course, then, in a terminal in the folder of the course: {START}"
+else:  # an environment of the user's own, which the course uses as it is
+    REMAKE = (
+        "In a terminal in the folder of the course, with this environment active: "
+        "python -m pip install -c constraints.txt -e ."
+    )
 
 
 class Finding(NamedTuple):
@@ -53,8 +60,12 @@ def check_python() -> Iterable[Finding]:
     bounds = re.fullmatch(r">=3\.(\d+),<3\.(\d+)", wanted)
     detail = f"{platform.python_version()} ({platform.python_implementation()}, {platform.machine()})"
     if bounds and not int(bounds[1]) <= sys.version_info[1] < int(bounds[2]):
-        yield Finding("Python", "fault", f"{detail}; expected {wanted}.",
-                      f"Install Python 3.{int(bounds[2]) - 1}, then: python course.py")
+        yield Finding(
+            "Python",
+            "fault",
+            f"{detail}; expected {wanted}.",
+            f"Install Python 3.{int(bounds[2]) - 1}, then: {START}",
+        )
     else:
         yield Finding("Python", "ok", detail)
 
@@ -75,11 +86,16 @@ def check_packages() -> Iterable[Finding]:
         if (found := _version(name)) and found != wanted:
             others.append(f"{name} {found} (tested: {wanted})")
     if others:
-        yield Finding("versions", "warn", f"{len(others)} differ from what was tested: {', '.join(others)}.",
-                      "Results may differ. For the tested ones: pip install -c constraints.txt -e .")
+        yield Finding(
+            "versions",
+            "warn",
+            f"{len(others)} differ from what was tested: {', '.join(others)}.",
+            f"Results may differ. What brings the tested ones: {REMAKE}",
+        )
     else:
-        yield Finding("versions", "ok", "all packages are as tested" if tested else
-                      "not compared: constraints.txt is not there")
+        yield Finding(
+            "versions", "ok", "all packages are as tested" if tested else "not compared: constraints.txt is not there"
+        )
 
 
 def check_torch() -> Iterable[Finding]:
@@ -87,6 +103,7 @@ def check_torch() -> Iterable[Finding]:
     try:
         import torch
         import torchvision
+
         result = float((torch.ones(4, 4) @ torch.ones(4, 4)).sum())
         if result != 64:
             raise ArithmeticError(f"64 ones times ones sum to {result}, not 64")
@@ -99,9 +116,12 @@ def check_torch() -> Iterable[Finding]:
     device = runtime.best_device()
     name = f" ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else ""
     yield Finding("PyTorch", "ok", f"{torch.__version__} computes on {device.type}{name}")
-    cores = runtime.physical_cores()
-    yield Finding("threads", "ok", f"{torch.get_num_threads()} threads, {cores} physical cores, "
-                                   f"{os.cpu_count()} logical ones")
+    n, cores = torch.get_num_threads(), runtime.physical_cores()
+    yield Finding(
+        "threads",
+        "ok",
+        f"{n} thread{'s' * (n > 1)}, {cores} physical core{'s' * (cores > 1)}, {os.cpu_count()} logical",
+    )
 
 
 def check_jupyterlab() -> Iterable[Finding]:
@@ -120,8 +140,12 @@ def check_int8() -> Iterable[Finding]:
     if engines:
         yield Finding("int8", "ok", f"engines: {', '.join(engines)}")
     else:
-        yield Finding("int8", "warn", "this build of PyTorch has no engine for quantized modules.",
-                      "The lessons on int8 need a build for x86-64 or 64-bit ARM; the others run.")
+        yield Finding(
+            "int8",
+            "warn",
+            "this build of PyTorch has no engine for quantized modules.",
+            "The lessons on int8 need a build for x86-64 or 64-bit ARM; the others run.",
+        )
 
 
 def check_bf16() -> Iterable[Finding]:
@@ -142,8 +166,7 @@ def check_compiler() -> Iterable[Finding]:
     """A C++ compiler, which torch.compile needs on the CPU."""
     names = [os.environ.get("CXX", ""), "c++", "g++", "clang++", "cl"]
     found = next((name for name in names if name and shutil.which(name)), None)
-    yield Finding("C++ compiler", "ok", Path(found).name if found else
-                  "none; only torch.compile on the CPU needs one")
+    yield Finding("C++ compiler", "ok", Path(found).name if found else "none; only torch.compile on the CPU needs one")
 
 
 def check_memory() -> Iterable[Finding]:
@@ -180,8 +203,12 @@ def check_browser() -> Iterable[Finding]:
     if found:
         yield Finding("browser", "ok", found.stem)
     else:
-        yield Finding("browser", "warn", "no Chromium, Chrome or Edge: the tests of the slides cannot run.",
-                      "Install one of them; learners can do without.")
+        yield Finding(
+            "browser",
+            "warn",
+            "no Chromium, Chrome or Edge: the tests of the slides cannot run.",
+            "Install one of them; learners can do without.",
+        )
 
 
 def _project() -> dict:
@@ -193,17 +220,32 @@ def _project() -> dict:
 
 
 def _tested_versions() -> dict[str, str]:
+    """The versions in constraints.txt that are meant for this system and this Python; {} without the file."""
+    from packaging.requirements import Requirement  # comes with JupyterLab
+
     path = ROOT / "constraints.txt"
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return dict(line.split("==") for line in lines if "==" in line and not line.startswith("#"))
+    wanted = [Requirement(line) for line in lines if "==" in line and not line.startswith("#")]
+    return {
+        one.name: str(one.specifier).removeprefix("==") for one in wanted if one.marker is None or one.marker.evaluate()
+    }
 
 
 def _version(name: str) -> str | None:
     """Installed version without a local label such as +cpu; None when it is not installed."""
-    try:
-        return version(name).partition("+")[0]
-    except PackageNotFoundError:
-        return None
+    found = next(iter(distributions(name=name, path=_environment())), None)
+    return found.version.partition("+")[0] if found else None
+
+
+def _environment() -> list[str]:
+    """The folders that packages are installed into.
+
+    An import of setuptools puts a folder inside of its own on sys.path, with old copies of other packages in it; those
+    are not installed.
+    """
+    return [
+        folder for folder in sys.path if not {"site-packages", "dist-packages"} & {p.name for p in Path(folder).parents}
+    ]
 
 
 def _torch_remedy() -> str:
@@ -226,9 +268,16 @@ def _anonymous(text: str) -> str:
 
 
 EXAMINATIONS: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
-    ("Python", check_python), ("packages", check_packages), ("PyTorch", check_torch),
-    ("JupyterLab", check_jupyterlab), ("int8", check_int8), ("bf16", check_bf16),
-    ("C++ compiler", check_compiler), ("memory", check_memory), ("disk", check_disk), ("data", check_data),
+    ("Python", check_python),
+    ("packages", check_packages),
+    ("PyTorch", check_torch),
+    ("JupyterLab", check_jupyterlab),
+    ("int8", check_int8),
+    ("bf16", check_bf16),
+    ("C++ compiler", check_compiler),
+    ("memory", check_memory),
+    ("disk", check_disk),
+    ("data", check_data),
     ("browser", check_browser),
 ]
 NEED_TORCH = ("int8", "bf16", "data")  # without it they only repeat that it is broken

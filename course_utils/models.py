@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 def make_mlp(n_in: int, n_out: int, n_layers: int) -> nn.Sequential:
-    """The demonstration network of lesson 02: `n_layers` linear layers, all but the last `n_in` wide, with ReLU.
+    """The demonstration network of the lesson `amp`: `n_layers` linear layers, all but the last `n_in` wide, with ReLU.
 
     The shape is that of PyTorch's recipe on automatic mixed precision, so that results can be compared.
 
@@ -29,16 +29,16 @@ def make_mlp(n_in: int, n_out: int, n_layers: int) -> nn.Sequential:
 class LeNet300100(nn.Module):
     """LeCun's fully connected network with hidden layers of 300 and 100 units; 266,610 parameters.
 
-    Takes images (batch, 1, 28, 28) or rows (batch, 784); returns logits (batch, n_classes).
+    Takes images (batch, 1, 28, 28) or rows (batch, 784); returns logits (batch, 10).
 
     Source: Y. LeCun et al., "Gradient-based learning applied to document recognition", 1998.
     """
 
-    def __init__(self, n_classes: int = 10):
+    def __init__(self):
         super().__init__()
         self.fc1 = nn.Linear(28 * 28, 300)
         self.fc2 = nn.Linear(300, 100)
-        self.fc3 = nn.Linear(100, n_classes)
+        self.fc3 = nn.Linear(100, 10)
 
     def forward(self, x: Tensor) -> Tensor:
         x = torch.flatten(x, 1)
@@ -53,16 +53,15 @@ class LeNet(nn.Module):
     Args:
         kernel: 3 for images of 28 by 28, 5 for 32 by 32; both leave 16 maps of 5 by 5 before the first
             linear layer.
-        n_classes: outputs.
     Raises:
         ValueError: another kernel; in `forward`, an image of another size than the kernel fits.
 
-    Takes images (batch, 1, side, side); returns logits (batch, n_classes).
+    Takes images (batch, 1, side, side); returns logits (batch, 10).
     """
 
     SIDES = {3: 28, 5: 32}
 
-    def __init__(self, kernel: int = 3, n_classes: int = 10):
+    def __init__(self, kernel: int = 3):
         super().__init__()
         if kernel not in self.SIDES:
             raise ValueError(f"kernel must be 3 (for 28×28 images) or 5 (for 32×32), got {kernel}")
@@ -71,13 +70,15 @@ class LeNet(nn.Module):
         self.conv2 = nn.Conv2d(6, 16, kernel)
         self.fc1 = nn.Linear(16 * 5 * 5, 120)
         self.fc2 = nn.Linear(120, 84)
-        self.fc3 = nn.Linear(84, n_classes)
+        self.fc3 = nn.Linear(84, 10)
 
     def forward(self, x: Tensor) -> Tensor:
         if x.dim() != 4 or x.shape[1:] != (1, self.side, self.side):
-            raise ValueError(f"this LeNet has kernel {self.conv1.kernel_size[0]} and takes images of shape "
-                             f"(batch, 1, {self.side}, {self.side}), got {tuple(x.shape)}; "
-                             "kernel 3 goes with 28×28 and kernel 5 with 32×32")
+            raise ValueError(
+                f"this LeNet has kernel {self.conv1.kernel_size[0]} and takes images of shape "
+                f"(batch, 1, {self.side}, {self.side}), got {tuple(x.shape)}; "
+                "kernel 3 goes with 28×28 and kernel 5 with 32×32"
+            )
         x = torch.max_pool2d(torch.relu(self.conv1(x)), 2)
         x = torch.max_pool2d(torch.relu(self.conv2(x)), 2)
         x = torch.flatten(x, 1)
@@ -89,19 +90,17 @@ class LeNet(nn.Module):
 class LSTMClassifier(nn.Module):
     """Reads an image row by row with an LSTM and classifies its last state.
 
-    Takes images (batch, 1, side, side) or sequences (batch, steps, n_in); returns logits (batch, n_classes).
+    Takes images (batch, 1, side, side) or sequences (batch, steps, n_in); returns logits (batch, 10).
 
     Args:
         n_in: features of a step; the side of the image.
         n_hidden: width of the LSTM's state.
-        n_layers: LSTM layers.
-        n_classes: outputs.
     """
 
-    def __init__(self, n_in: int = 28, n_hidden: int = 128, n_layers: int = 1, n_classes: int = 10):
+    def __init__(self, n_in: int = 28, n_hidden: int = 128):
         super().__init__()
-        self.lstm = nn.LSTM(n_in, n_hidden, n_layers, batch_first=True)
-        self.fc = nn.Linear(n_hidden, n_classes)
+        self.lstm = nn.LSTM(n_in, n_hidden, batch_first=True)
+        self.fc = nn.Linear(n_hidden, 10)
 
     def forward(self, x: Tensor) -> Tensor:
         if x.dim() == 4:
@@ -152,8 +151,15 @@ class Encoder(nn.Module):
     Source of the shape: J. Devlin et al., "BERT", 2019, arXiv:1810.04805, section 3.
     """
 
-    def __init__(self, n_layers: int = 12, width: int = 768, n_heads: int = 12, n_tokens: int = 30_522,
-                 max_steps: int = 512, n_classes: int | None = None):
+    def __init__(
+        self,
+        n_layers: int = 12,
+        width: int = 768,
+        n_heads: int = 12,
+        n_tokens: int = 30_522,
+        max_steps: int = 512,
+        n_classes: int | None = None,
+    ):
         super().__init__()
         if width % n_heads:
             raise ValueError(f"width must be a multiple of n_heads, got {width} and {n_heads}")
@@ -172,21 +178,25 @@ class Encoder(nn.Module):
 
 
 def _conv_bn_relu(n_in: int, n_out: int, *, stride: int = 1, groups: int = 1, kernel: int = 3) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(n_in, n_out, kernel, stride, kernel // 2, groups=groups, bias=False),
-                         nn.BatchNorm2d(n_out), nn.ReLU())
+    return nn.Sequential(
+        nn.Conv2d(n_in, n_out, kernel, stride, kernel // 2, groups=groups, bias=False), nn.BatchNorm2d(n_out), nn.ReLU()
+    )
 
 
 class SmallCNN(nn.Module):
     """An ordinary CNN for images (batch, 1, 28, 28): convolution, batch norm and ReLU three times, then linear.
 
-    Returns logits (batch, n_classes). `width` is the number of channels of the first block.
+    Returns logits (batch, 10). `width` is the number of channels of the first block.
     """
 
-    def __init__(self, width: int = 32, n_classes: int = 10):
+    def __init__(self, width: int = 32):
         super().__init__()
-        self.features = nn.Sequential(_conv_bn_relu(1, width), _conv_bn_relu(width, 2 * width, stride=2),
-                                      _conv_bn_relu(2 * width, 2 * width, stride=2))
-        self.fc = nn.Linear(2 * width, n_classes)
+        self.features = nn.Sequential(
+            _conv_bn_relu(1, width),
+            _conv_bn_relu(width, 2 * width, stride=2),
+            _conv_bn_relu(2 * width, 2 * width, stride=2),
+        )
+        self.fc = nn.Linear(2 * width, 10)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fc(self.features(x).mean((2, 3)))
@@ -196,18 +206,18 @@ class DepthwiseCNN(nn.Module):
     """A depthwise-separable CNN for images (batch, 1, 28, 28), the pattern of MobileNet.
 
     Each block filters every channel on its own (depthwise), then mixes channels with a 1×1 convolution.
-    Returns logits (batch, n_classes).
+    Returns logits (batch, 10).
 
     Source of the pattern: A. Howard et al., "MobileNets", 2017, arXiv:1704.04861.
     """
 
-    def __init__(self, width: int = 32, n_classes: int = 10):
+    def __init__(self, width: int = 32):
         super().__init__()
         blocks = [_conv_bn_relu(1, width, stride=2)]
         for n_in, n_out, stride in ((width, 2 * width, 1), (2 * width, 4 * width, 2), (4 * width, 4 * width, 1)):
             blocks += [_conv_bn_relu(n_in, n_in, stride=stride, groups=n_in), _conv_bn_relu(n_in, n_out, kernel=1)]
         self.features = nn.Sequential(*blocks)
-        self.fc = nn.Linear(4 * width, n_classes)
+        self.fc = nn.Linear(4 * width, 10)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fc(self.features(x).mean((2, 3)))
@@ -222,8 +232,11 @@ class ResidualBlock(nn.Module):
         self.bn1 = nn.BatchNorm2d(n_out)
         self.conv2 = nn.Conv2d(n_out, n_out, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(n_out)
-        self.shortcut = nn.Identity() if n_in == n_out and stride == 1 else nn.Sequential(
-            nn.Conv2d(n_in, n_out, 1, stride, bias=False), nn.BatchNorm2d(n_out))
+        self.shortcut = (
+            nn.Identity()
+            if n_in == n_out and stride == 1
+            else nn.Sequential(nn.Conv2d(n_in, n_out, 1, stride, bias=False), nn.BatchNorm2d(n_out))
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         y = torch.relu(self.bn1(self.conv1(x)))
@@ -233,16 +246,16 @@ class ResidualBlock(nn.Module):
 class SmallResNet(nn.Module):
     """A residual network for images (batch, 1, 28, 28), after K. He et al., 2015, arXiv:1512.03385.
 
-    Returns logits (batch, n_classes). The first block has `width` channels, the second twice as many.
+    Returns logits (batch, 10). The first block has `width` channels, the second twice as many.
     """
 
-    def __init__(self, width: int = 32, n_classes: int = 10):
+    def __init__(self, width: int = 32):
         super().__init__()
         self.conv = nn.Conv2d(1, width, 3, 2, 1, bias=False)
         self.bn = nn.BatchNorm2d(width)
         self.block1 = ResidualBlock(width, width)
         self.block2 = ResidualBlock(width, 2 * width, 2)
-        self.fc = nn.Linear(2 * width, n_classes)
+        self.fc = nn.Linear(2 * width, 10)
 
     def forward(self, x: Tensor) -> Tensor:
         x = torch.relu(self.bn(self.conv(x)))

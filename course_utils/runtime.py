@@ -11,17 +11,20 @@ Environment variables, read here and nowhere else in the library:
 
 from __future__ import annotations
 
+import datetime
+import functools
 import os
 import platform
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import metadata
 from pathlib import Path
 
 import psutil
 import torch
 
-ROOT = Path(__file__).resolve().parent.parent
+from course_utils.files import ROOT
 
 
 def _flag(name: str) -> bool:
@@ -100,13 +103,63 @@ def has_fast_bf16(device: torch.device | str = "cpu") -> bool:
     return any(has.get(name) for name in ("avx512_bf16", "amx_bf16", "arm_bf16", "bf16"))
 
 
-def machine() -> dict[str, object]:
-    """What a record must say of where it was measured: the processor, its instructions, the system."""
+def has_fast_int8() -> bool:
+    """True when this processor has instructions for int8 products and torch an engine that uses them.
+
+    `qnnpack` alone does not count, and neither does x86 without VNNI or AMX: int8 may be slower than fp32 there.
+    """
     has = torch.cpu.get_capabilities()
-    flags = [name for name in ("avx2", "avx512_f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16",
-                               "neon", "dotprod", "i8mm", "bf16", "sve") if has.get(name)]
-    return {"cpu": has.get("cpu_name") or platform.processor() or platform.machine(), "architecture":
-            platform.machine(), "flags": flags, "system": platform.system()}
+    instructions = any(has.get(name) for name in ("avx_vnni", "avx512_vnni", "amx_int8"))
+    return instructions and bool({"x86", "onednn", "fbgemm"} & set(torch.backends.quantized.supported_engines))
+
+
+# The instructions that decide which kernels torch takes, by torch's names for them.
+FLAGS = (
+    "avx2",
+    "avx512_f",
+    "avx_vnni",
+    "avx512_vnni",
+    "avx512_bf16",
+    "amx_int8",
+    "amx_bf16",
+    "neon",
+    "dotprod",
+    "i8mm",
+    "bf16",
+    "sve",
+)
+PACKAGES = ("torchvision", "torchao", "lightning", "numpy", "onnx", "onnxruntime", "openvino", "nncf")
+
+
+def provenance() -> dict[str, object]:
+    """When, with what and on what machine something was measured: plain values, as a record keeps them.
+
+    Cheap (milliseconds): versions are read from the installed packages' metadata, no package is imported.
+
+    Returns:
+        "date": today, ISO; "versions": name -> version of Python and of torch and each of `PACKAGES` that is installed;
+        "cpu": the processor's name; "architecture": for example "x86_64"; "flags": those of `FLAGS` that the
+        processor has; "system": for example "Linux"; "threads": torch's threads in this process.
+    """
+    has = torch.cpu.get_capabilities()
+    return {
+        "date": datetime.date.today().isoformat(),
+        "versions": dict(_versions()),
+        "cpu": has.get("cpu_name") or platform.processor() or platform.machine(),
+        "architecture": platform.machine(),
+        "flags": [name for name in FLAGS if has.get(name)],
+        "system": platform.system(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version(), "torch": str(torch.__version__)}  # its metadata leave out "+cu130"
+    for package in PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
 
 
 def describe(device: torch.device | str | None = None) -> str:
@@ -114,5 +167,7 @@ def describe(device: torch.device | str | None = None) -> str:
     device = torch.device(device) if device else best_device()
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine() or "CPU"
     n = torch.get_num_threads()
-    return (f"{device.type} ({name}), {n} thread{'s' * (n > 1)} on {physical_cores()} cores, "
-            f"torch {torch.__version__}, {platform.system()}")
+    return (
+        f"{device.type} ({name}), {n} thread{'s' * (n > 1)} on {physical_cores()} cores, "
+        f"torch {torch.__version__}, {platform.system()}"
+    )

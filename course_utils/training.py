@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from dataclasses import dataclass, field
-from itertools import islice
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -15,83 +15,111 @@ from course_utils.runtime import best_device, quick, threads, training_threads
 QUICK_STEPS = 5
 
 
-@dataclass
-class History:
-    """What `fit` saw: the mean loss and the validation accuracy (0 to 1, or None) of each epoch."""
+def batches(n: int, batch_size: int, *, steps: int, seed: int) -> Iterator[Tensor]:
+    """Positions of the images of `steps` batches, reshuffled for each pass; the last batch of a pass may be smaller.
 
-    loss: list[float] = field(default_factory=list)
-    accuracy: list[float | None] = field(default_factory=list)
+    A quick run (`runtime.quick`) gets 5 at most.
 
-    def plot(self):
-        """The curves over epochs, as a figure for `plots.show`."""
-        from course_utils.plots import figure
-
-        measured = [(i + 1, 100 * a) for i, a in enumerate(self.accuracy) if a is not None]
-        fig, axes = figure(columns=2 if measured else 1)
-        left = axes[0] if measured else axes
-        left.plot(range(1, len(self.loss) + 1), self.loss, marker="o")
-        left.set(xlabel="epoch", ylabel="training loss")
-        if measured:
-            axes[1].plot(*zip(*measured, strict=True), marker="o")
-            axes[1].set(xlabel="epoch", ylabel="accuracy, %")
-        return fig
+    Args:
+        n: number of images, 1 or more.
+        batch_size: positions a batch, 1 or more.
+        steps: number of batches.
+        seed: of the shuffling, which does not touch torch's global generator.
+    Yields:
+        int64 (batch,) on the CPU, each from 0 to n - 1.
+    """
+    shuffler, left = torch.Generator().manual_seed(seed), []
+    for _ in range(_allowed(steps)):
+        left = left or list(torch.randperm(n, generator=shuffler).split(batch_size))
+        yield left.pop(0)
 
 
-def fit(model: nn.Module, images: Tensor, labels: Tensor, *, epochs: int = 1, batch_size: int = 64,
-        lr: float = 1e-3, seed: int = 0, optimizer: torch.optim.Optimizer | None = None,
-        validation: tuple[Tensor, Tensor] | None = None, device: torch.device | str | None = None) -> History:
-    """Train a classifier with cross-entropy; the model stays on `device`, in training mode.
+def _allowed(steps: int) -> int:
+    return min(steps, QUICK_STEPS) if quick() else steps
 
-    A quick run (`runtime.quick`) takes at most 5 steps an epoch.
+
+def fit(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    epochs: int = 1,
+    steps: int | None = None,
+    batch_size: int = 64,
+    lr: float = 1e-3,
+    seed: int = 0,
+    optimizer: torch.optim.Optimizer | None = None,
+    schedule: Callable[[float], float] | None = None,
+    on_step: Callable[[int], object] | None = None,
+    device: torch.device | str | None = None,
+    progress: bool = True,
+) -> list[float]:
+    """Train a classifier with cross-entropy; the model stays on `device`, in training mode, without gradients.
+
+    A quick run (`runtime.quick`) takes at most 5 steps.
 
     Args:
         model: logits (batch, n_classes) from a batch of `images`.
         images: (N, ...) float; labels: (N,) int64. In memory, on any device.
         epochs: passes over the data, 1 or more.
+        steps: how many steps to take in place of `epochs`: part of a pass, or several.
         batch_size: images a step; a last batch that is not full is trained on too.
         lr: learning rate of Adam, used when no optimizer is given.
         seed: of the shuffling, which does not touch torch's global generator.
         optimizer: over the model's parameters; None = Adam.
-        validation: (images, labels) to measure the accuracy on after each epoch.
+        schedule: from the share of the steps that are done (0 to below 1) to a factor of the learning rate, for
+            example ``lambda done: 1 - done``; None = constant.
+        on_step: called after each step with its number, from 1; the gradients of the step are still there.
         device: where to train; None = the best device.
+        progress: show a bar over the steps.
+    Returns:
+        The mean loss, in nats, of each pass; the last pass may be a part of one.
     Raises:
-        ValueError: no data, or as many labels as images not given, or epochs or batch_size below 1.
-        RuntimeError: the loss is not finite; the message says after how many steps.
+        ValueError: no data, not as many labels as images, or epochs, steps or batch_size below 1.
+        RuntimeError: the loss is not finite; the message says at which step.
     """
     _check_data(images, labels)
-    if epochs < 1 or batch_size < 1:
-        raise ValueError(f"epochs and batch_size must be 1 or more, got {epochs} and {batch_size}")
+    if epochs < 1 or batch_size < 1 or (steps is not None and steps < 1):
+        raise ValueError(f"epochs, steps and batch_size must be 1 or more, got {epochs}, {steps} and {batch_size}")
     device = torch.device(device) if device else best_device()
     model.to(device).train()
     optimizer = optimizer or torch.optim.Adam(model.parameters(), lr=lr)
-    shuffler = torch.Generator().manual_seed(seed)
-    history = History()
-    steps = -(-len(images) // batch_size)
-    steps = min(steps, QUICK_STEPS) if quick() else steps
-    with threads(training_threads()), tqdm(total=epochs * steps, desc="training", unit="step",
-                                           file=sys.stderr) as bar:
-        for epoch in range(epochs):
-            total = 0.0
-            batches = torch.randperm(len(images), generator=shuffler).split(batch_size)
-            for picked in islice(batches, steps):
-                loss = nn.functional.cross_entropy(model(images[picked].to(device)), labels[picked].to(device))
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                total += loss.item()
-                bar.update()
-            if not total < float("inf"):
-                raise RuntimeError(f"the loss is not finite after {(epoch + 1) * steps} steps: "
-                                   "lower lr, or look for a division by zero in the data")
-            history.loss.append(total / steps)
-            history.accuracy.append(evaluate(model, *validation, device=device) if validation else None)
-            model.train()
-    return history
+    a_pass = math.ceil(len(images) / batch_size)
+    steps = _allowed(steps or epochs * a_pass)
+    rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: schedule(step / steps)) if schedule else None
+    losses = []
+    order = batches(len(images), batch_size, steps=steps, seed=seed)
+    # JupyterLab shows what comes from stderr in red; what comes from stdout must not stay for the slides.
+    bar = tqdm(order, total=steps, desc="training", unit="step", file=sys.stdout, leave=False, disable=not progress)
+    with threads(training_threads()), bar:
+        for step, picked in enumerate(bar, start=1):
+            loss = nn.functional.cross_entropy(model(images[picked].to(device)), labels[picked].to(device))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+            if not math.isfinite(losses[-1]):
+                raise RuntimeError(
+                    f"the loss of step {step} is not finite: lower lr, or look for a division by zero in the data"
+                )
+            if rate and step < steps:
+                rate.step()
+            if on_step:
+                on_step(step)
+    optimizer.zero_grad()
+    passes = [losses[first : first + a_pass] for first in range(0, steps, a_pass)]
+    return [sum(part) / len(part) for part in passes]
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, images: Tensor, labels: Tensor, *, batch_size: int = 1000,
-             device: torch.device | str | None = None) -> float:
+def evaluate(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    batch_size: int = 1000,
+    device: torch.device | str | None = None,
+) -> float:
     """Share of images that a classifier gets right, 0 to 1, in evaluation mode.
 
     Args:
@@ -108,8 +136,10 @@ def evaluate(model: nn.Module, images: Tensor, labels: Tensor, *, batch_size: in
     was_training = model.training
     model.eval()
     try:
-        right = sum((model(x.to(device)).argmax(1).cpu() == y.cpu()).sum().item()
-                    for x, y in zip(images.split(batch_size), labels.split(batch_size), strict=True))
+        right = sum(
+            (model(x.to(device)).argmax(1).cpu() == y.cpu()).sum().item()
+            for x, y in zip(images.split(batch_size), labels.split(batch_size), strict=True)
+        )
     finally:
         model.train(was_training)
     return right / len(labels)
@@ -117,5 +147,6 @@ def evaluate(model: nn.Module, images: Tensor, labels: Tensor, *, batch_size: in
 
 def _check_data(images: Tensor, labels: Tensor) -> None:
     if len(images) == 0 or len(images) != len(labels):
-        raise ValueError(f"need as many labels as images and at least one, got {len(images)} images "
-                         f"and {len(labels)} labels")
+        raise ValueError(
+            f"need as many labels as images and at least one, got {len(images)} images and {len(labels)} labels"
+        )

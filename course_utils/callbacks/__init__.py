@@ -1,10 +1,23 @@
 """Callbacks for Lightning: pruning by a schedule, and quantization-aware training.
 
-Only this package, its bench and lesson 14 import Lightning.
+Each is loaded when it is asked for: pruning needs nothing of torch.ao. Only this package, its bench and the lesson
+`lightning_qat` import Lightning.
 """
 
-from course_utils.callbacks._masks import load_masked
-from course_utils.callbacks.pruning import PruningSchedule
-from course_utils.callbacks.quantization import QuantizationAwareTraining
+__all__ = ["ADVICE", "PruningSchedule", "QuantizationAwareTraining", "ignore_advice", "load_masked"]
 
-__all__ = ["PruningSchedule", "QuantizationAwareTraining", "load_masked"]
+
+def __getattr__(name: str) -> object:
+    if name == "QuantizationAwareTraining":
+        from course_utils.callbacks.quantization import QuantizationAwareTraining as found
+    elif name == "PruningSchedule":
+        from course_utils.callbacks.pruning import PruningSchedule as found
+    elif name == "load_masked":
+        from course_utils.callbacks._masks import load_masked as found
+    elif name in ("ADVICE", "ignore_advice"):
+        from course_utils.callbacks import _advice
+
+        found = getattr(_advice, name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return found

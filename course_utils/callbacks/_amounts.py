@@ -53,19 +53,21 @@ class Amounts:
             return int(value) or None
         if isinstance(value, Real) and not isinstance(value, Integral) and 0 <= value <= 1:
             return float(value) or None
-        raise ValueError(f"{what} is {value!r}: give a fraction from 0.0 to 1.0 or a count, a whole number from 0, of "
-                         "the weights left; None prunes nothing")
+        raise ValueError(
+            f"{what} is {value!r}: give a fraction from 0.0 to 1.0 or a count, a whole number from 0, of "
+            "the weights left; None prunes nothing"
+        )
 
 
-def after(left: float, amount: Amount) -> float:
+def remaining(left: float, amount: Amount) -> float:
     """What one pruning leaves of `left`: whole weights where `left` is an int, else a share."""
     if isinstance(amount, int):
         return left - amount
     return left - round(amount * left) if isinstance(left, int) else left * (1 - amount)
 
 
-def walk(left: Mapping[str, int], due: Mapping[int, Amount], *, kind: str) -> None:
-    """Go through a schedule on paper.
+def refuse_emptying(left: Mapping[str, int], due: Mapping[int, Amount], *, kind: str) -> None:
+    """Go through a schedule beforehand, and refuse one that leaves nothing.
 
     Args:
         left: how many weights or slices each group of parameters has, by the name to use in the message.
@@ -76,10 +78,12 @@ def walk(left: Mapping[str, int], due: Mapping[int, Amount], *, kind: str) -> No
     """
     for name, count in left.items():
         for epoch, amount in due.items():
-            rest = after(count, amount)
+            rest = remaining(count, amount)
             if rest < 0 or (rest == 0 < count):
-                raise ValueError(f"after epoch {epoch} the amount {amount!r} prunes all of {name}: {count} {kind} are "
-                                 "left by then, and nothing could pass; give less, or leave this parameter out")
+                raise ValueError(
+                    f"after epoch {epoch} the amount {amount!r} prunes all of {name}: {count} {kind} are "
+                    "left by then, and nothing could pass; give less, or leave this parameter out"
+                )
             count = rest
 
 
@@ -91,9 +95,9 @@ def densities(amounts: Amounts, epochs: int, weights: int | None) -> list[float]
     if weights is None and any(isinstance(amount, int) for amount in due.values()):
         raise ValueError("an amount is a count: give weights, the number of weights there are at the start")
     if weights is not None:
-        walk({"the network": left}, due, kind="weights")
+        refuse_emptying({"the network": left}, due, kind="weights")
     for epoch in range(epochs):
-        left = after(left, due[epoch]) if epoch in due else left
+        left = remaining(left, due[epoch]) if epoch in due else left
         found.append(left if weights is None else left / weights)
     return found
 

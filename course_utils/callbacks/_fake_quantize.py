@@ -9,13 +9,10 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.ao import quantization as tq
-from torch.ao.nn import quantized as nnq
-from torch.ao.quantization.fake_quantize import FakeQuantizeBase
-from torch.ao.quantization.quantization_mappings import get_default_qat_module_mappings
 from torch.nn.utils import prune
 
 from course_utils.callbacks import _masks
+from course_utils.legacy_int8 import nnq, tq
 
 STUBS = {"quant": tq.QuantStub, "dequant": tq.DeQuantStub}
 FLOAT_HELPERS = (nnq.FloatFunctional, nnq.FXFloatFunctional)  # they stand in float models, under a quantized path
@@ -32,31 +29,36 @@ def engine_qconfig(engine: str, observer_type: str) -> tq.QConfig:
     default = tq.get_default_qat_qconfig(engine)
     activation, weight = default.activation(), default.weight()
     averages = type(weight.activation_post_process)
-    rounds = {"average": partial(tq.FusedMovingAvgObsFakeQuantize.with_args, observer=tq.MovingAverageMinMaxObserver,
-                                 averaging_constant=0.3),
-              "histogram": partial(tq.FakeQuantize.with_args, observer=tq.HistogramObserver)}[observer_type]
+    rounds = {
+        "average": partial(
+            tq.FusedMovingAvgObsFakeQuantize.with_args, observer=tq.MovingAverageMinMaxObserver, averaging_constant=0.3
+        ),
+        "histogram": partial(tq.FakeQuantize.with_args, observer=tq.HistogramObserver),
+    }[observer_type]
     return tq.QConfig(
         activation=rounds(**_grid(activation)),
-        weight=tq.FakeQuantize.with_args(observer=averages, averaging_constant=1.0, **_grid(weight)))
+        weight=tq.FakeQuantize.with_args(observer=averages, averaging_constant=1.0, **_grid(weight)),
+    )
 
 
-def _grid(fake: FakeQuantizeBase) -> dict[str, object]:
+def _grid(fake: tq.FakeQuantizeBase) -> dict[str, object]:
     return {name: getattr(fake, name) for name in ("dtype", "qscheme", "quant_min", "quant_max")}
 
 
-def fakes(model: nn.Module) -> list[FakeQuantizeBase]:
+def fakes(model: nn.Module) -> list[tq.FakeQuantizeBase]:
     """All fake-quantize modules, of activations and of weights."""
-    return [module for module in model.modules() if isinstance(module, FakeQuantizeBase)]
+    return [module for module in model.modules() if isinstance(module, tq.FakeQuantizeBase)]
 
 
 def is_converted(model: nn.Module) -> bool:
     """Does a part of the model compute or store quantized values, by torch.ao or by torchao?"""
     own = (type(module).__module__ for module in model.modules() if not isinstance(module, FLOAT_HELPERS))
-    return (any(path.startswith("torch.ao.nn") and ".quantized" in path for path in own)
-            or any(type(parameter).__module__.startswith("torchao") for parameter in model.parameters()))
+    return any(path.startswith("torch.ao.nn") and ".quantized" in path for path in own) or any(
+        type(parameter).__module__.startswith("torchao") for parameter in model.parameters()
+    )
 
 
-def has_seen(fake: FakeQuantizeBase) -> bool:
+def has_seen(fake: tq.FakeQuantizeBase) -> bool:
     """Did its observer see a tensor? True for one that needs to see none, because its range is fixed."""
     low = getattr(getattr(fake, "activation_post_process", None), "min_val", None)
     return low is None or (low.numel() > 0 and bool(low.isfinite().all()))
@@ -97,9 +99,9 @@ def prepare(model: nn.Module, qconfig: tq.QConfig, groups: Iterable[Sequence[str
         switch(model, observe=False, fake=False)
 
 
-def late(model: nn.Module) -> list[str]:
+def unprepared(model: nn.Module) -> list[str]:
     """Names of layers that could be fake-quantized and were not there when the model was prepared."""
-    kinds = set(get_default_qat_module_mappings())
+    kinds = set(tq.get_default_qat_module_mappings())
     return [name for name, module in model.named_modules() if type(module) in kinds and not hasattr(module, "qconfig")]
 
 
@@ -108,8 +110,11 @@ def convert(model: nn.Module) -> None:
     model.cpu().eval()
     _lift_masks(model)
     if blind := invent_ranges(model):
-        warnings.warn(f"no batch that observers saw ran through {', '.join(blind)}: the range there is unknown, and "
-                      "int8 results of it would be wrong", stacklevel=3)
+        warnings.warn(
+            f"no batch that observers saw ran through {', '.join(blind)}: the range there is unknown, and "
+            "int8 results of it would be wrong",
+            stacklevel=3,
+        )
     for fake in fakes(model):
         fake.enable_observer(not has_seen(fake))  # a layer that never ran takes the range of its weights
     tq.convert(model, inplace=True)
@@ -117,9 +122,12 @@ def convert(model: nn.Module) -> None:
 
 def invent_ranges(model: nn.Module) -> list[str]:
     """Give activations that were never observed the range 0 to 1, so that torch can convert; names of their modules."""
-    blind = {name: module.activation_post_process for name, module in model.named_modules()
-             if isinstance(getattr(module, "activation_post_process", None), FakeQuantizeBase)
-             and not has_seen(module.activation_post_process)}
+    blind = {
+        name: module.activation_post_process
+        for name, module in model.named_modules()
+        if isinstance(getattr(module, "activation_post_process", None), tq.FakeQuantizeBase)
+        and not has_seen(module.activation_post_process)
+    }
     for fake in blind.values():
         fake.enable_observer()
         fake(torch.tensor([0.0, 1.0]))
@@ -131,8 +139,9 @@ def _fuse(model: nn.Module, groups: Iterable[Sequence[str]]) -> None:
     for group in groups:
         for name in group:
             if name not in known:
-                raise ValueError(f"modules_to_fuse: the model has no module {name!r}; it has "
-                                 f"{', '.join(filter(None, known))}")
+                raise ValueError(
+                    f"modules_to_fuse: the model has no module {name!r}; it has {', '.join(filter(None, known))}"
+                )
         try:
             tq.fuse_modules_qat(model, list(group), inplace=True)
         except Exception as error:  # torch raises four kinds, one of them plain Exception
@@ -143,8 +152,10 @@ def _fuse(model: nn.Module, groups: Iterable[Sequence[str]]) -> None:
 @contextmanager
 def _undone_on_error(model: nn.Module) -> Iterator[None]:
     """When the block raises, every module has its parts, hooks, mode and parameters again."""
-    before = [(module, {key: value.copy() if isinstance(value, dict | set) else value
-                        for key, value in vars(module).items()}) for module in model.modules()]
+    before = [
+        (module, {key: value.copy() if isinstance(value, dict | set) else value for key, value in vars(module).items()})
+        for module in model.modules()
+    ]
     values = [(parameter, parameter.data) for parameter in model.parameters()]  # prune.remove puts another tensor there
     try:
         yield

@@ -36,7 +36,7 @@ def name_of(path: str, leaf: str) -> str:
     return f"{path}.{leaf}" if path else leaf
 
 
-def select(model: nn.Module, targets: Sequence[str] | None, *, biases: bool, norms: bool) -> dict[str, tuple[str, str]]:
+def select(model: nn.Module, targets: Sequence[str] | None) -> dict[str, tuple[str, str]]:
     """The parameters to prune: name to (path of the module, name in it).
 
     Raises:
@@ -46,20 +46,22 @@ def select(model: nn.Module, targets: Sequence[str] | None, *, biases: bool, nor
     for name in targets or ():
         if name not in every:
             raise ValueError(f"targets: the model has no parameter {name!r}; it has {', '.join(every) or 'none'}")
-    chosen = {name: (path, leaf) for name, (path, module, leaf, p) in every.items()
-              if (name in targets if targets is not None else _by_default(module, leaf, p, biases, norms))}
+    chosen = {
+        name: (path, leaf)
+        for name, (path, module, leaf, p) in every.items()
+        if (name in targets if targets is not None else _by_default(module, leaf, p))
+    }
     if not chosen:
-        raise ValueError("no weights to prune: biases, norm layers and vectors are left alone unless asked")
+        raise ValueError("no weights to prune: biases, norm layers and vectors stay unless targets names them")
     for name in chosen:
         _refuse(name, *every[name][1:], {n: p for n, (*_, p) in every.items()})
     return chosen
 
 
-def _by_default(module: nn.Module, leaf: str, parameter: nn.Parameter, biases: bool, norms: bool) -> bool:
-    norm = isinstance(module, NORMS)
-    if leaf == "weight" and not _read_by_another(module):
-        return norms if norm else isinstance(parameter, nn.parameter.UninitializedParameter) or parameter.dim() > 1
-    return leaf == "bias" and biases and (norms or not norm)
+def _by_default(module: nn.Module, leaf: str, parameter: nn.Parameter) -> bool:
+    if leaf != "weight" or isinstance(module, NORMS) or _read_by_another(module):
+        return False
+    return isinstance(parameter, nn.parameter.UninitializedParameter) or parameter.dim() > 1
 
 
 def _read_by_another(module: nn.Module) -> bool:
@@ -69,14 +71,18 @@ def _read_by_another(module: nn.Module) -> bool:
 
 def _refuse(name: str, module: nn.Module, leaf: str, parameter: nn.Parameter, every: Tensors) -> None:
     if _read_by_another(module):
-        raise ValueError(f"{name} cannot be masked: nn.MultiheadAttention reads it without calling its layer, so that "
-                         "the mask would never be applied; leave it out of targets")
+        raise ValueError(
+            f"{name} cannot be masked: nn.MultiheadAttention reads it without calling its layer, so that "
+            "the mask would never be applied; leave it out of targets"
+        )
     if isinstance(parameter, nn.parameter.UninitializedParameter):
         raise ValueError(f"{name} has no values yet: run the model once on an input before the fit")
     twins = [other for other, tensor in every.items() if tensor is parameter and other != name]
     if twins:
-        raise ValueError(f"{name} and {twins[0]} are one shared tensor, and a mask on one of them would not hold for "
-                         "the other; give targets without them")
+        raise ValueError(
+            f"{name} and {twins[0]} are one shared tensor, and a mask on one of them would not hold for "
+            "the other; give targets without them"
+        )
 
 
 def left(model: nn.Module, where: Iterable[tuple[str, str]]) -> tuple[int, int]:
@@ -130,7 +136,7 @@ def match(model: nn.Module, state_dict: Mapping[str, object]) -> None:
                 prune.identity(module, leaf)
             elif not in_file and leaf in hooks(module):
                 prune.remove(module, leaf)
-        own = [key[len(prefix):] for key in state_dict if key.startswith(prefix) and "." not in key[len(prefix):]]
+        own = [key[len(prefix) :] for key in state_dict if key.startswith(prefix) and "." not in key[len(prefix) :]]
         _reorder(module, [_bare(key, hooks(module)) for key in own])
 
 
@@ -161,8 +167,11 @@ def refresh(model: nn.Module) -> None:
 
 def masks(model: nn.Module) -> Tensors:
     """The masks there are, by name, as bool tensors on the CPU."""
-    return {name_of(path, leaf): getattr(module, f"{leaf}_mask").bool().cpu()
-            for path, module in model.named_modules() for leaf in hooks(module)}
+    return {
+        name_of(path, leaf): getattr(module, f"{leaf}_mask").bool().cpu()
+        for path, module in model.named_modules()
+        for leaf in hooks(module)
+    }
 
 
 def put_on(model: nn.Module, masks: Tensors) -> None:
@@ -193,5 +202,8 @@ def _state(model: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
         yield name_of(path, leaf), parameter
     for path, module in model.named_modules():
         if isinstance(module, NORMS):
-            yield from ((name_of(path, key), counted) for key, counted in module._buffers.items()
-                        if counted is not None and not key.endswith("_mask"))
+            yield from (
+                (name_of(path, key), counted)
+                for key, counted in module._buffers.items()
+                if counted is not None and not key.endswith("_mask")
+            )

@@ -8,25 +8,38 @@ from collections.abc import Mapping
 
 from torch.nn.utils import prune
 
-BY_NAME = {"l1_unstructured": prune.L1Unstructured, "random_unstructured": prune.RandomUnstructured,
-           "ln_structured": prune.LnStructured, "random_structured": prune.RandomStructured, "identity": prune.Identity}
-ELSEWHERE = {"global_unstructured": "it is scope='global' with 'l1_unstructured' or another unstructured method",
-             "custom_from_mask": "it takes a mask, no amount; mask the model before the fit, the callback keeps masks"}
+BY_NAME = {
+    "l1_unstructured": prune.L1Unstructured,
+    "random_unstructured": prune.RandomUnstructured,
+    "ln_structured": prune.LnStructured,
+    "random_structured": prune.RandomStructured,
+    "identity": prune.Identity,
+}
+ELSEWHERE = {
+    "global_unstructured": "it is scope='global' with 'l1_unstructured' or another unstructured method",
+    "custom_from_mask": "it takes a mask, no amount; mask the model before the fit, the callback keeps masks",
+}
 
 
 def find(method: object) -> type[prune.BasePruningMethod]:
     """The class behind a name, or the class itself."""
     if isinstance(method, str) and method in BY_NAME:
         return BY_NAME[method]
-    if inspect.isclass(method) and issubclass(method, prune.BasePruningMethod) and not inspect.isabstract(method) \
-            and getattr(method, "PRUNING_TYPE", None) in ("unstructured", "structured", "global"):
+    if (
+        inspect.isclass(method)
+        and issubclass(method, prune.BasePruningMethod)
+        and not inspect.isabstract(method)
+        and getattr(method, "PRUNING_TYPE", None) in ("unstructured", "structured", "global")
+    ):
         unknown = [name for name in _needed(method) if name not in ("amount", "n", "dim")]
         if unknown:
             raise ValueError(f"{method.__name__} also needs {', '.join(unknown)}: give a subclass that sets it")
         return method
     why = f": {ELSEWHERE[method]}" if isinstance(method, str) and method in ELSEWHERE else ""
-    raise ValueError(f"method={method!r}{why}; give one of {', '.join(BY_NAME)}, or a subclass (the class, "
-                     "no instance) of torch.nn.utils.prune.BasePruningMethod with compute_mask and PRUNING_TYPE")
+    raise ValueError(
+        f"method={method!r}{why}; give one of {', '.join(BY_NAME)}, or a subclass (the class, "
+        "no instance) of torch.nn.utils.prune.BasePruningMethod with compute_mask and PRUNING_TYPE"
+    )
 
 
 def arguments(kind: type[prune.BasePruningMethod]) -> Mapping[str, inspect.Parameter]:
@@ -34,8 +47,11 @@ def arguments(kind: type[prune.BasePruningMethod]) -> Mapping[str, inspect.Param
 
 
 def _needed(kind: type[prune.BasePruningMethod]) -> list[str]:
-    return [name for name, argument in arguments(kind).items() if argument.default is argument.empty
-            and argument.kind not in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD)]
+    return [
+        name
+        for name, argument in arguments(kind).items()
+        if argument.default is argument.empty and argument.kind not in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD)
+    ]
 
 
 def options(kind: type[prune.BasePruningMethod], **given: object) -> dict[str, object]:
@@ -47,8 +63,11 @@ def options(kind: type[prune.BasePruningMethod], **given: object) -> dict[str, o
             raise ValueError(f"{kind.__name__} needs {ours}: {meant}")
         if value is not None and torchs not in arguments(kind):
             raise ValueError(f"{ours}={value!r}, but {kind.__name__} takes none: leave it away or give another method")
-    if norm is not None and norm not in ("fro", "nuc") and (
-            isinstance(norm, bool | str) or not isinstance(norm, int | float) or math.isnan(norm)):
+    if (
+        norm is not None
+        and norm not in ("fro", "nuc")
+        and (isinstance(norm, bool | str) or not isinstance(norm, int | float) or math.isnan(norm))
+    ):
         raise ValueError(f"norm={norm!r}: give a number, for example 1 or 2, or float('inf')")
     if dim is not None and (not isinstance(dim, int) or isinstance(dim, bool)):
         raise ValueError(f"dim={dim!r}: give a whole number, 0 for output neurons or channels")
@@ -60,6 +79,8 @@ def scope_of(kind: type[prune.BasePruningMethod], scope: str | None) -> str:
     if scope not in (None, "global", "local"):
         raise ValueError(f"scope={scope!r}: give 'global', all parameters together, or 'local', each for itself")
     if scope == "global" and not single:
-        raise ValueError(f"scope='global', but {kind.__name__} is of the type {kind.PRUNING_TYPE!r}: torch ranks only "
-                         "single weights over several parameters; give scope='local'")
+        raise ValueError(
+            f"scope='global', but {kind.__name__} is of the type {kind.PRUNING_TYPE!r}: torch ranks only "
+            "single weights over several parameters; give scope='local'"
+        )
     return scope or ("global" if single else "local")

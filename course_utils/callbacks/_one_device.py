@@ -15,4 +15,5 @@ def refuse_more(callback: Callback, trainer: Trainer, why: str = "") -> None:
     if trainer.world_size > 1 or not isinstance(trainer.strategy, SingleDeviceStrategy):
         raise NotImplementedError(
             f"{type(callback).__name__} works on one device, and this trainer has {trainer.world_size} "
-            f"({type(trainer.strategy).__name__}): {why}fit with devices=1 and strategy='auto'")
+            f"({type(trainer.strategy).__name__}): {why}fit with devices=1 and strategy='auto'"
+        )

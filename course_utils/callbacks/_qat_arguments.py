@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from torch.ao import quantization as tq
-from torch.ao.quantization.fake_quantize import FakeQuantizeBase
-
-from course_utils import engines
+from course_utils import legacy_int8
 from course_utils.callbacks._fake_quantize import engine_qconfig
+from course_utils.legacy_int8 import tq
 
 OBSERVERS = ("average", "histogram")
 STAGES = ("train", "validate", "test", "predict")
@@ -24,14 +22,17 @@ def observer(name: object) -> str:
 def qconfig(given: object, observer_type: str) -> tq.QConfig:
     """A QConfig that fake-quantizes: the one given, or that of an engine."""
     if isinstance(given, tq.QConfig):
-        if not all(isinstance(part(), FakeQuantizeBase) for part in given):
-            raise ValueError("qconfig: this QConfig only observes, so the model would train in float; give one whose "
-                             "activation and weight are FakeQuantize, such as tq.get_default_qat_qconfig(engine)")
+        if not all(isinstance(part(), tq.FakeQuantizeBase) for part in given):
+            raise ValueError(
+                "qconfig: this QConfig only observes, so the model would train in float; give one whose "
+                "activation and weight are FakeQuantize, such as tq.get_default_qat_qconfig(engine)"
+            )
         return given
-    has = engines.available()
+    has = legacy_int8.available()
     if not isinstance(given, str) or given not in has:
-        raise ValueError(f"qconfig={given!r}; give an engine of this machine ({', '.join(has) or 'it has none'}), or a "
-                         "QConfig")
+        raise ValueError(
+            f"qconfig={given!r}; give an engine of this machine ({', '.join(has) or 'it has none'}), or a QConfig"
+        )
     return engine_qconfig(given, observer_type)
 
 
@@ -40,8 +41,9 @@ def trigger(collect: object) -> int | Callable | None:
     count = isinstance(collect, int) and not isinstance(collect, bool) and collect > 0
     if collect is None or count or callable(collect):
         return collect
-    raise ValueError(f"collect_quantization={collect!r}; give None, a count of batches from 1, or a function of the "
-                     "trainer")
+    raise ValueError(
+        f"collect_quantization={collect!r}; give None, a count of batches from 1, or a function of the trainer"
+    )
 
 
 def groups(given: object) -> list[tuple[str, ...]]:
@@ -50,7 +52,8 @@ def groups(given: object) -> list[tuple[str, ...]]:
         return []
     fits = isinstance(given, list | tuple) and all(
         isinstance(group, list | tuple) and len(group) > 1 and all(isinstance(name, str) for name in group)
-        for group in given)
+        for group in given
+    )
     if not fits:
         raise ValueError(f"modules_to_fuse={given!r}; give a list of groups of names, such as [('conv', 'bn', 'relu')]")
     return [tuple(group) for group in given]

@@ -1,7 +1,7 @@
 """What goes in and out of a quantized model, as hooks on it: its `forward` stays the method that its class has.
 
 A hook runs when the model is called, `model(x)`, and not with `model.forward(x)`. TorchScript compiles hooks too, when
-they name a type for each input; so there is a pair of hooks for each number of inputs up to four.
+they name a type for each input; there is such a pair for models with one input. A model with several runs in Python.
 """
 
 import inspect
@@ -11,7 +11,8 @@ import torch
 from lightning.pytorch import LightningModule
 from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor, nn
-from torch.ao.nn import quantized as nnq
+
+from course_utils.legacy_int8 import nnq
 
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -30,13 +31,14 @@ def count_inputs(model: LightningModule) -> int | None:
         return None
     count = sum(parameter.kind in POSITIONAL for parameter in parameters) - 1  # without self
     if count < 1:
-        raise ValueError(f"forward of {kind} takes no input by position: there is nothing that could be quantized on "
-                         "the way in")
+        raise ValueError(
+            f"forward of {kind} takes no input by position: there is nothing that could be quantized on the way in"
+        )
     return count
 
 
 def quantize_inputs(model: nn.Module, inputs: Sequence) -> tuple:
-    """The inputs of one call, floating-point tensors quantized (or fake-quantized) by `model.quant`.
+    """The inputs of one call, floating-point tensors of any shape quantized (or fake-quantized) by `model.quant`.
 
     Before conversion all of them are observed at once: they share one range. One after the other, a moving average
     would settle between their ranges and clip the wider one.
@@ -61,75 +63,24 @@ def dequantize_outputs(model: nn.Module, inputs: tuple, output: object) -> objec
 
 def finish(model: nn.Module, n_inputs: int | None, *, input_compatible: bool) -> None:
     """Give a converted model its lasting hooks: float out; and float in, when it is to be input-compatible."""
-    before, after = _SCRIPTABLE.get(n_inputs, (quantize_inputs, dequantize_outputs))
+    one = n_inputs == 1
     if input_compatible:
-        model.register_forward_pre_hook(before)
-    model.register_forward_hook(after)
+        model.register_forward_pre_hook(_into_one if one else quantize_inputs)
+    model.register_forward_hook(_out_of_one if one else dequantize_outputs)
 
 
 # In a compiled hook the other branch does not exist. `tuple[...]` must stand there in full: it is read as source.
 
 
-def _into_1(self, inputs: tuple[Tensor]) -> tuple[Tensor]:
+def _into_one(self, inputs: tuple[Tensor]) -> tuple[Tensor]:
     if torch.jit.is_scripting():
         return (self.quant(inputs[0]) if inputs[0].is_floating_point() else inputs[0],)
     else:
         return quantize_inputs(self, inputs)
 
 
-def _into_2(self, inputs: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    if torch.jit.is_scripting():
-        return (self.quant(inputs[0]) if inputs[0].is_floating_point() else inputs[0],
-                self.quant(inputs[1]) if inputs[1].is_floating_point() else inputs[1])
-    else:
-        return quantize_inputs(self, inputs)
-
-
-def _into_3(self, inputs: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-    if torch.jit.is_scripting():
-        return (self.quant(inputs[0]) if inputs[0].is_floating_point() else inputs[0],
-                self.quant(inputs[1]) if inputs[1].is_floating_point() else inputs[1],
-                self.quant(inputs[2]) if inputs[2].is_floating_point() else inputs[2])
-    else:
-        return quantize_inputs(self, inputs)
-
-
-def _into_4(self, inputs: tuple[Tensor, Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    if torch.jit.is_scripting():
-        return (self.quant(inputs[0]) if inputs[0].is_floating_point() else inputs[0],
-                self.quant(inputs[1]) if inputs[1].is_floating_point() else inputs[1],
-                self.quant(inputs[2]) if inputs[2].is_floating_point() else inputs[2],
-                self.quant(inputs[3]) if inputs[3].is_floating_point() else inputs[3])
-    else:
-        return quantize_inputs(self, inputs)
-
-
-def _out_of_1(self, inputs: tuple[Tensor], output: Tensor) -> Tensor:
+def _out_of_one(self, inputs: tuple[Tensor], output: Tensor) -> Tensor:
     if torch.jit.is_scripting():
         return self.dequant(output)
     else:
         return dequantize_outputs(self, inputs, output)
-
-
-def _out_of_2(self, inputs: tuple[Tensor, Tensor], output: Tensor) -> Tensor:
-    if torch.jit.is_scripting():
-        return self.dequant(output)
-    else:
-        return dequantize_outputs(self, inputs, output)
-
-
-def _out_of_3(self, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> Tensor:
-    if torch.jit.is_scripting():
-        return self.dequant(output)
-    else:
-        return dequantize_outputs(self, inputs, output)
-
-
-def _out_of_4(self, inputs: tuple[Tensor, Tensor, Tensor, Tensor], output: Tensor) -> Tensor:
-    if torch.jit.is_scripting():
-        return self.dequant(output)
-    else:
-        return dequantize_outputs(self, inputs, output)
-
-
-_SCRIPTABLE = {1: (_into_1, _out_of_1), 2: (_into_2, _out_of_2), 3: (_into_3, _out_of_3), 4: (_into_4, _out_of_4)}

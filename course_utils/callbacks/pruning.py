@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import Callback, ModelPruning
 from lightning.pytorch.utilities import rank_zero_info
 from torch.nn.utils import prune
 
-from course_utils import pruning
+from course_utils import prune_request
 from course_utils.callbacks import _amounts, _masks, _methods, _one_device
 
 METRIC = "pruning_sparsity"
@@ -42,10 +42,8 @@ class PruningSchedule(Callback):
         scope: "global", all parameters together, or "local", each for itself; None = global for unstructured methods.
         norm: for "ln_structured", the n of torch: 1, 2, float("inf"), …
         dim: for structured methods, along which slices go: 0 = output neurons or channels.
-        targets: names as in ``named_parameters`` of the unpruned model, "conv1.weight"; None = every "weight" of two
-            or more dimensions outside of norm layers.
-        biases: with targets=None, also biases.
-        norms: with targets=None, also the weights (with `biases`, also the biases) of norm layers.
+        targets: names as in ``named_parameters`` of the unpruned model, "conv1.weight" or "conv1.bias"; None = every
+            "weight" of two or more dimensions outside of norm layers.
         rewind_to: None = train on. An epoch k = after each pruning all parameters, and what norm layers have counted,
             go back to what they were when epoch k began (0 = the start of the fit). Masks stay. Optimizers forget
             their state, for it belongs to the trained weights; learning-rate schedulers go on. Checkpoints hold one
@@ -59,10 +57,18 @@ class PruningSchedule(Callback):
         NotImplementedError: in `fit`, more than one device or process.
     """
 
-    def __init__(self, method: str | type[prune.BasePruningMethod], amount: _amounts.Amount | Mapping | Callable, *,
-                 scope: str | None = None, norm: float | str | None = None, dim: int | None = None,
-                 targets: Sequence[str] | None = None, biases: bool = False, norms: bool = False,
-                 rewind_to: int | None = None, make_permanent: bool = True):
+    def __init__(
+        self,
+        method: str | type[prune.BasePruningMethod],
+        amount: _amounts.Amount | Mapping | Callable,
+        *,
+        scope: str | None = None,
+        norm: float | str | None = None,
+        dim: int | None = None,
+        targets: Sequence[str] | None = None,
+        rewind_to: int | None = None,
+        make_permanent: bool = True,
+    ):
         self.method, self.norm, self.dim = method, norm, dim
         self._kind = _methods.find(method)
         self._options = _methods.options(self._kind, norm=norm, dim=dim)
@@ -73,7 +79,7 @@ class PruningSchedule(Callback):
         if rewind_to is not None and (not isinstance(rewind_to, int) or isinstance(rewind_to, bool) or rewind_to < 0):
             raise ValueError(f"rewind_to={rewind_to!r}: give the epoch to go back to, 0 for the start, or None")
         self.targets = None if targets is None else list(targets)
-        self.biases, self.norms, self.rewind_to, self.make_permanent = biases, norms, rewind_to, make_permanent
+        self.rewind_to, self.make_permanent = rewind_to, make_permanent
         self._hook = self._fitted = self._stage = None
         self._forget(epoch=0)
 
@@ -110,8 +116,13 @@ class PruningSchedule(Callback):
 
     def state_dict(self) -> dict:
         """What a checkpoint needs beside the masks; tensors and plain numbers only."""
-        return {"history": self.history, "asked": self._asked, "seed": self._seed, "masks": self._masks,
-                "values": self._values}
+        return {
+            "history": self.history,
+            "asked": self._asked,
+            "seed": self._seed,
+            "masks": self._masks,
+            "values": self._values,
+        }
 
     def load_state_dict(self, state_dict: dict) -> None:
         """Take a checkpoint's state, when a fit resumes from it; reading one for a test changes nothing."""
@@ -123,7 +134,7 @@ class PruningSchedule(Callback):
         """Look at the whole request; then go on where an earlier fit stopped, or begin."""
         self._unhook()
         again = self._fitted is not None and self._fitted() is pl_module and trainer.current_epoch > 0
-        where = _masks.select(pl_module, self.targets, biases=self.biases, norms=self.norms)
+        where = _masks.select(pl_module, self.targets)
         if not (self._resumed or again):
             self._forget(trainer.current_epoch)
         last = trainer.max_epochs if trainer.max_epochs not in (None, -1) else None
@@ -134,7 +145,7 @@ class PruningSchedule(Callback):
             _masks.put_on(pl_module, self._masks)
             self._masks = {}
         self._where, self._fitted = where, weakref.ref(pl_module)
-        self._walk(pl_module, due)
+        self._refuse_emptying(pl_module, due)
         for missed in range(self._asked + 1, trainer.current_epoch):  # a file from an epoch's last batch: no end of it
             self._settle(trainer, pl_module, missed)
 
@@ -171,21 +182,25 @@ class PruningSchedule(Callback):
     def _refuse_rewind(self, epoch: int, due: Mapping[int, _amounts.Amount]) -> None:
         """A rewind that has no weights to go to."""
         if epoch > self.rewind_to:
-            raise ValueError(f"rewind_to={self.rewind_to}, but the fit goes on at epoch {epoch} and nothing holds the "
-                             "weights of that time: resume from a checkpoint written with rewind_to, or start anew")
+            raise ValueError(
+                f"rewind_to={self.rewind_to}, but the fit goes on at epoch {epoch} and nothing holds the "
+                "weights of that time: resume from a checkpoint written with rewind_to, or start anew"
+            )
         if due and min(due) < self.rewind_to:
-            raise ValueError(f"rewind_to={self.rewind_to}, but the first pruning comes after epoch {min(due)}, before "
-                             "there are weights to go back to: prune later, or rewind to an earlier epoch")
+            raise ValueError(
+                f"rewind_to={self.rewind_to}, but the first pruning comes after epoch {min(due)}, before "
+                "there are weights to go back to: prune later, or rewind to an earlier epoch"
+            )
 
-    def _walk(self, model: LightningModule, due: Mapping[int, _amounts.Amount]) -> None:
-        """Refuse a schedule that will ask for more than is left; what a class of one's own does is not known."""
+    def _refuse_emptying(self, model: LightningModule, due: Mapping[int, _amounts.Amount]) -> None:
+        """Refuse a schedule that will ask for more than is left. What the user's own class takes cannot be known."""
         if self._kind not in _methods.BY_NAME.values() or not self._amounts.counted:
             return
         pairs = zip(self._where, _masks.pairs(model, self._where.values()), strict=True)
-        counts = {name: pruning.left(*pair, self.dim) for name, pair in pairs}
+        counts = {name: prune_request.count_remaining(*pair, self.dim) for name, pair in pairs}
         if self.scope == "global" and len(counts) > 1:
             counts = {f"the {len(counts)} parameters together": sum(counts.values())}
-        _amounts.walk(counts, due, kind="weights" if self.dim is None else "slices")
+        _amounts.refuse_emptying(counts, due, kind="weights" if self.dim is None else "slices")
 
     def _settle(self, trainer: Trainer, model: LightningModule, epoch: int) -> None:
         """Do what is due after an epoch."""
@@ -204,7 +219,7 @@ class PruningSchedule(Callback):
     def _cut(self, pairs: list[tuple[torch.nn.Module, str]], amount: _amounts.Amount) -> None:
         torchs_own = self._kind in _methods.BY_NAME.values() and self._amounts.counted
         for group in [pairs] if self.scope == "global" else [[pair] for pair in pairs]:  # before the first one is cut
-            pruning.checked(group, amount if torchs_own else 0.0, dim=self.dim)
+            prune_request.validate_request(group, amount if torchs_own else 0.0, dim=self.dim)
         if self.scope == "global":
             ModelPruning(self._kind, pairs).apply_pruning(amount)
             return
@@ -218,14 +233,17 @@ class PruningSchedule(Callback):
         for optimizer in trainer.optimizers:
             optimizer.state.clear()
 
-    def _report(self, trainer: Trainer, model: LightningModule, epoch: int, amount: _amounts.Amount, before: int,
-                total: int) -> None:
+    def _report(
+        self, trainer: Trainer, model: LightningModule, epoch: int, amount: _amounts.Amount, before: int, total: int
+    ) -> None:
         after, _ = _masks.left(model, self._where.values())
         self.history.append((epoch, after / total))
         back = "" if self.rewind_to is None else f"; weights rewound to epoch {self.rewind_to}"
-        rank_zero_info(f"epoch {epoch}: {self._kind.__name__}, {self.scope}, amount {amount!r}: {before - after:,} of "
-                       f"the {before:,} weights left are pruned, density {before / total:.2%} -> "
-                       f"{after / total:.2%}{back}")
+        rank_zero_info(
+            f"epoch {epoch}: {self._kind.__name__}, {self.scope}, amount {amount!r}: {before - after:,} of "
+            f"the {before:,} weights left are pruned, density {before / total:.2%} -> "
+            f"{after / total:.2%}{back}"
+        )
         if not trainer.barebones:
             model.log(METRIC, 1 - after / total)
 

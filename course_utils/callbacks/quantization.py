@@ -7,10 +7,11 @@ from contextlib import nullcontext
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
-from torch.ao import quantization as tq
+from torch.utils.hooks import RemovableHandle
 
-from course_utils import engines
+from course_utils import legacy_int8
 from course_utils.callbacks import _fake_quantize, _one_device, _qat_arguments, _quantized_forward
+from course_utils.legacy_int8 import tq
 
 FAKE, INT8 = "fake-quantized", "int8"  # what a model of this callback can be, kept on it under MARK
 MARK = "_quantization"
@@ -31,8 +32,10 @@ class QuantizationAwareTraining(Callback):
     ``state_dict()``, and load that into a new model after `rebuild`. Test and predict with this callback and a
     ``ckpt_path`` of either do that by themselves. All of them load with ``weights_only=True``.
 
+    TorchScript takes a finished model with one input; one with several runs in Python only.
+
     Args:
-        qconfig: an engine of this machine ("x86", "onednn", "fbgemm", "qnnpack"; `engines.available`), or a QConfig
+        qconfig: an engine of this machine ("x86", "onednn", "fbgemm", "qnnpack"; `legacy_int8.available`), or a QConfig
             whose two parts fake-quantize.
         observer_type: how the engine's activations are observed: "average" (moving average of least and greatest
             value) or "histogram" (least error, slower). A QConfig brings its own observers.
@@ -53,10 +56,16 @@ class QuantizationAwareTraining(Callback):
         RuntimeError: in `fit`, training_step does not call the model, or the fit ends before an observer saw a batch.
     """
 
-    def __init__(self, qconfig: str | tq.QConfig = "fbgemm", observer_type: str = "average",
-                 collect_quantization: int | Callable[[Trainer], bool] | None = None,
-                 modules_to_fuse: Sequence[Sequence[str]] | None = None, input_compatible: bool = True,
-                 quantize_on_fit_end: bool = True, observer_enabled_stages: Sequence[str] = ("train",)):
+    def __init__(
+        self,
+        qconfig: str | tq.QConfig = "fbgemm",
+        observer_type: str = "average",
+        collect_quantization: int | Callable[[Trainer], bool] | None = None,
+        modules_to_fuse: Sequence[Sequence[str]] | None = None,
+        input_compatible: bool = True,
+        quantize_on_fit_end: bool = True,
+        observer_enabled_stages: Sequence[str] = ("train",),
+    ):
         self.observer_type = _qat_arguments.observer(observer_type)
         self.qconfig = _qat_arguments.qconfig(qconfig, observer_type)
         self.collect_quantization = _qat_arguments.trigger(collect_quantization)
@@ -79,16 +88,36 @@ class QuantizationAwareTraining(Callback):
         if _fake_quantize.is_converted(model):
             raise ValueError(f"this {kind} is quantized already, and int8 cannot be trained: start from a float model")
         if _fake_quantize.fakes(model):
-            raise ValueError(f"this {kind} holds fake quantization already, which was not put there by this callback: "
-                             "give the callback a float model")
+            raise ValueError(
+                f"this {kind} holds fake quantization already, which was not put there by this callback: "
+                "give the callback a float model"
+            )
         for name in _fake_quantize.STUBS:
             if hasattr(model, name):
-                raise ValueError(f"this {kind} has {name!r} of its own, and the callback adds a part of that name: "
-                                 "rename it, or remove it if it is a stub")
+                raise ValueError(
+                    f"this {kind} has {name!r} of its own, and the callback adds a part of that name: "
+                    "rename it, or remove it if it is a stub"
+                )
         _quantized_forward.count_inputs(model)
         _fake_quantize.prepare(model, self.qconfig, self.modules_to_fuse)
         setattr(model, MARK, FAKE)
         return model
+
+    def simulate(self, model: LightningModule, *, observe: bool = True) -> RemovableHandle:
+        """Let a prepared model compute as in a fit, for a loop of your own: it rounds, and quantizes its inputs where
+        it is called.
+
+        Args:
+            model: fake-quantized, by `prepare` or by a fit with ``quantize_on_fit_end=False``.
+            observe: whether the ranges follow the data; False = they stand still, as in an evaluation.
+        Returns:
+            The handle of the hook on the inputs. ``remove()`` it before a fit and before `quantize`.
+        Raises:
+            ValueError: the model is not fake-quantized.
+        """
+        self._refuse_other_than_fake(model)
+        _fake_quantize.switch(model, observe=observe, fake=True)
+        return model.register_forward_pre_hook(_quantized_forward.quantize_inputs)
 
     def quantize(self, model: LightningModule) -> LightningModule:
         """Convert a fake-quantized model to int8, in place and on the CPU; gives it back. Masks become permanent.
@@ -97,13 +126,14 @@ class QuantizationAwareTraining(Callback):
             ValueError: the model is not fake-quantized.
             RuntimeError: no observer has seen a tensor, so there are no ranges.
         """
-        if _state(model) != FAKE:
-            raise ValueError(f"this {type(model).__name__} is not fake-quantized: fit or prepare it first")
+        self._refuse_other_than_fake(model)
         if not _fake_quantize.calibrated(model):
-            raise RuntimeError("the observers saw no batch, so nothing is known of any range, and the model was not "
-                               "quantized: train at least one batch, and look at collect_quantization and "
-                               "observer_enabled_stages")
-        with engines.use(self._engine) if self._engine else nullcontext():
+            raise RuntimeError(
+                "the observers saw no batch, so nothing is known of any range, and the model was not "
+                "quantized: train at least one batch, and look at collect_quantization and "
+                "observer_enabled_stages"
+            )
+        with legacy_int8.use(self._engine) if self._engine else nullcontext():
             _fake_quantize.convert(model)
         _quantized_forward.finish(model, _quantized_forward.count_inputs(model), input_compatible=self.input_compatible)
         setattr(model, MARK, INT8)
@@ -134,13 +164,20 @@ class QuantizationAwareTraining(Callback):
 
     def _suit(self, model: LightningModule, state_dict: dict) -> None:
         """Before a checkpoint is read: a float model becomes what the checkpoint holds."""
-        held = (FAKE if any(key.startswith("quant.activation_post_process.") for key in state_dict)
-                else INT8 if "quant.scale" in state_dict else None)
+        held = (
+            FAKE
+            if any(key.startswith("quant.activation_post_process.") for key in state_dict)
+            else INT8
+            if "quant.scale" in state_dict
+            else None
+        )
         if held is None or held == _state(model):
             return
         if _state(model) is not None:
-            raise ValueError(f"the checkpoint holds a model that is {held}, and this {type(model).__name__} is "
-                             f"{_state(model)}: take a new float model, and to train, a checkpoint of the training")
+            raise ValueError(
+                f"the checkpoint holds a model that is {held}, and this {type(model).__name__} is "
+                f"{_state(model)}: take a new float model, and to train, a checkpoint of the training"
+            )
         self.prepare(model) if held == FAKE else self.rebuild(model)
         self._quantize_inputs(model)
 
@@ -159,9 +196,11 @@ class QuantizationAwareTraining(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Refuse layers that came too late to be prepared."""
-        if names := _fake_quantize.late(pl_module):
-            raise ValueError(f"{', '.join(names)} came into the model after the callback had prepared it, in setup or "
-                             "configure_model: make layers in __init__")
+        if names := _fake_quantize.unprepared(pl_module):
+            raise ValueError(
+                f"{', '.join(names)} came into the model after the callback had prepared it, in setup or "
+                "configure_model: make layers in __init__"
+            )
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch, batch_idx: int) -> None:
         """Switch the observers on or off for this batch."""
@@ -172,8 +211,10 @@ class QuantizationAwareTraining(Callback):
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs, batch, batch_idx: int) -> None:
         """Refuse a training step that goes past the model's call."""
         if self._collected == 1 and not _fake_quantize.has_seen(pl_module.quant.activation_post_process):
-            raise RuntimeError(f"training_step of {type(pl_module).__name__} gave the model itself no floating-point "
-                               "tensor, so its input is not quantized: call self(x), not self.forward(x) or a layer")
+            raise RuntimeError(
+                f"training_step of {type(pl_module).__name__} gave the model itself no floating-point "
+                "tensor, so its input is not quantized: call self(x), not self.forward(x) or a layer"
+            )
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Observers change in validation when asked for, and never in the sanity check."""
@@ -201,6 +242,10 @@ class QuantizationAwareTraining(Callback):
         """Leave no hook behind."""
         self._leave(pl_module)
 
+    def _refuse_other_than_fake(self, model: LightningModule) -> None:
+        if _state(model) != FAKE:
+            raise ValueError(f"this {type(model).__name__} is not fake-quantized: fit or prepare it first")
+
     def _wanted(self, trainer: Trainer) -> bool:
         if callable(self.collect_quantization):
             return bool(self.collect_quantization(trainer))
@@ -224,7 +269,6 @@ class QuantizationAwareTraining(Callback):
         for hook in self._hooks:
             hook.remove()
         self._hooks = []
-
 
 
 def _state(model: LightningModule) -> str | None:

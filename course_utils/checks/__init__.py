@@ -1,1 +1,0 @@
-"""Checks of the exercises, one module a lesson."""

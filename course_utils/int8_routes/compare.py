@@ -1,0 +1,162 @@
+"""The headline table of quantization: three networks, each in every route to int8, measured side by side.
+
+A network is built once, each route turns it into a callable and a file, and all callables of a network are
+timed in turn. `torch_eager`, `torch_compiled` and `other_runtimes` hold the routes. The bench runs all of them, the
+lesson `choosing` the few that need no compiler and no other package.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from course_utils.int8_routes.networks import Network
+from course_utils.int8_routes.record import EAGER, Row
+from course_utils.measure import timing
+from course_utils.measure.sizes import size_report
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One route, ready to be timed.
+
+    Attributes:
+        run: answers the network's example; a tensor of the shape that the fp32 network gives.
+        file_bytes: of the file, which was saved and loaded again.
+    """
+
+    run: Callable[[], Tensor]
+    file_bytes: int
+
+
+@dataclass(frozen=True)
+class Route:
+    """A way to run a network.
+
+    Attributes:
+        runtime: "torch", "ONNX Runtime" or "OpenVINO".
+        variant: its row in the table; those of fp32 begin with "fp32".
+        build: (network, folder for files) -> Candidate; it may raise.
+    """
+
+    runtime: str
+    variant: str
+    build: Callable[[Network, Path], Candidate]
+
+
+_weighed: WeakKeyDictionary[nn.Module, int] = WeakKeyDictionary()
+
+
+def file_bytes(model: nn.Module) -> int:
+    """Bytes of the saved state, after it was loaded again and found equal; each model is weighed once."""
+    if model not in _weighed:
+        _weighed[model] = size_report(model, loads=1).file_bytes
+    return _weighed[model]
+
+
+def cosine(a: Tensor, b: Tensor) -> float:
+    """Cosine of the angle between two tensors of one shape, any, each taken as one long vector, in float64."""
+    return torch.cosine_similarity(a.flatten().double(), b.flatten().double(), dim=0).item()
+
+
+def control_cosine(network: Network) -> float:
+    """Cosine of the fp32 outputs for two different inputs: what a row must clearly exceed to mean anything."""
+    return cosine(network.model(network.example), network.model(network.calibration[:1]))
+
+
+def measure(network: Network, routes: Iterable[Route], *, rounds: int = 11) -> list[Row]:
+    """Build every route of a network, time all of them in turn on one thread, and compare their outputs.
+
+    Args:
+        network: from one of `networks.NETWORKS`.
+        routes: the first must be torch's eager fp32, the common baseline.
+        rounds: samples a route.
+    Returns:
+        One row a route, in the order given. A route that raises gives a row with `why`; the first must not.
+    Raises:
+        ValueError: the first route is another one.
+    """
+    routes = list(routes)
+    if not routes or (routes[0].runtime, routes[0].variant) != ("torch", EAGER):
+        raise ValueError(f"the first route must be torch's {EAGER!r}: the others are compared with it")
+    with tempfile.TemporaryDirectory() as folder, torch.no_grad():
+        built, faults = _build(network, routes, Path(folder))
+        runs = {f"{runtime}: {variant}": candidate.run for (runtime, variant), candidate in built.items()}
+        times = timing.compare(runs, rounds=rounds, device="cpu")
+        expected = network.model(network.example)
+        rows = [
+            _row(network.name, route, built, times, expected)
+            if (route.runtime, route.variant) in built
+            else Row(network.name, route.runtime, route.variant, why=faults[route.runtime, route.variant])
+            for route in routes
+        ]
+        del runs, built  # a runtime may hold its file open, and Windows deletes no open file
+        _give_back()
+    return rows
+
+
+def _give_back() -> None:
+    """Hand freed memory back to the system: Linux's C library would keep a gigabyte after a large model."""
+    gc.collect()
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # another C library has no such function
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+def _build(network: Network, routes: list[Route], folder: Path) -> tuple[dict, dict]:
+    built, faults = {}, {}
+    for i, route in enumerate(tqdm(routes, desc=f"{network.name}: build", file=sys.stdout, leave=False)):
+        (folder / str(i)).mkdir()
+        try:
+            built[route.runtime, route.variant] = route.build(network, folder / str(i))
+        except Exception as error:  # packages raise what they like; the other rows must still be measured
+            if i == 0:
+                raise
+            faults[route.runtime, route.variant] = explain(error)
+        _give_back()
+    return built, faults
+
+
+def explain(error: BaseException) -> str:
+    """One sentence that says why a route could not be built here, and what would help."""
+    text = " ".join(str(error).split())
+    if isinstance(error, ImportError) and error.name:
+        return (
+            f'The package {error.name.split(".")[0]} is not installed; it belongs to the extra "deploy" '
+            '(pip install -e ".[deploy]").'
+        )
+    if "C++ compiler" in text or "InvalidCxxCompiler" in text:
+        return "torch.compile found no C++ compiler; install one (g++, clang or Visual Studio) and run again."
+    if isinstance(error, LookupError) and error.args and str(error.args[0]).startswith(("engine", "oneDNN")):
+        return str(error.args[0])
+    return f"{type(error).__name__}: {text[:160]}".rstrip(".") + "."
+
+
+def _row(name: str, route: Route, built: dict, times: timing.Comparison, expected: Tensor) -> Row:
+    candidate, own = built[route.runtime, route.variant], f"{route.runtime}: {route.variant}"
+    floats = [variant for runtime, variant in built if runtime == route.runtime and variant.startswith("fp32")]
+    best = max(floats, key=lambda variant: times.ratio(f"{route.runtime}: {variant}"), default=None)
+    over_best = None if best is None else times.ratio(own, over=f"{route.runtime}: {best}")
+    return Row(
+        name,
+        route.runtime,
+        route.variant,
+        times.median_ms(own),
+        times.iqr_ms(own),
+        times.ratio(own),
+        over_best,
+        best,
+        candidate.file_bytes,
+        cosine(torch.as_tensor(candidate.run()), expected),
+    )

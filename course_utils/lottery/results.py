@@ -1,0 +1,123 @@
+"""What a sweep found: records of plain values, means with their spread, and a file to keep."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from statistics import mean
+
+from course_utils.files import write_whole
+from course_utils.lottery.store import whole_lines
+from course_utils.show.tables import Table
+
+CURVE_POINTS = 40
+
+
+@dataclass(frozen=True)
+class Results:
+    """The records of one experiment.
+
+    Attributes:
+        experiment: its settings.
+        records: one a run: seed, arm, level, density, layer_densities, iterations, early_stop (iteration of least
+            validation loss), test_accuracy and validation_accuracy there, final_test_accuracy and
+            final_validation_accuracy after the last iteration, curve ([iteration, validation loss, validation
+            accuracy] of each validation), seconds, provenance (`runtime.provenance` of the process that trained).
+            Accuracies and densities are from 0 to 1. masks_digest and next_masks_digest name the masks that the run
+            had and those of the level after it; next_masks, the latter packed, only as long as a sweep needs them.
+    """
+
+    experiment: dict
+    records: list[dict]
+
+    def of(self, arm: str, level: int) -> list[dict]:
+        """The records of one arm at one level, by seed. The dense network is every arm's level 0."""
+        arm = arm if level else "dense"
+        return sorted((r for r in self.records if (r["arm"], r["level"]) == (arm, level)), key=lambda r: r["seed"])
+
+    def levels(self, arm: str) -> list[int]:
+        """The levels at which an arm was run, 0 first."""
+        return sorted({r["level"] for r in self.records if r["arm"] in (arm, "dense")})
+
+    def density(self, level: int) -> float:
+        """Share of all weights that is left at a level; the biases are not pruned and not counted."""
+        found = [r["density"] for r in self.records if r["level"] == level]
+        if not found:
+            raise ValueError(f"no run at level {level}; there are {self.levels('ticket')}")
+        return found[0]
+
+    def summary(self, value: str | Callable[[dict], float], arm: str, level: int) -> tuple[float, float, float]:
+        """Mean, least and largest over the seeds of one value of the records.
+
+        Raises:
+            ValueError: no run of that arm at that level.
+        """
+        chosen = [value(r) if callable(value) else r[value] for r in self.of(arm, level)]
+        if not chosen:
+            raise ValueError(f"no run of {arm!r} at level {level}; there are {self.levels(arm)}")
+        return mean(chosen), min(chosen), max(chosen)
+
+    def table(self, value: str = "test_accuracy", text: str = "{:.2%}") -> Table:
+        """A line a level: the mean of each arm, least and largest seed in brackets."""
+        arms = [arm for arm in ("ticket", "reinit", "random") if any(r["arm"] == arm for r in self.records)]
+        lines = []
+        for level in sorted({r["level"] for r in self.records}):
+            line = [f"{self.density(level):.1%}"]
+            for arm in arms:
+                here = self.summary(value, arm, level) if self.of(arm, level) else None
+                line.append("{} ({} to {})".format(*(text.format(v) for v in here)) if here else "–")
+            lines.append(line)
+        return Table(["weights left", *arms], lines)
+
+    def __repr__(self) -> str:
+        return repr(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+    def save(self, file: str | PathLike, **about: object) -> None:
+        """Write a compact file: curves thinned, masks left out, each provenance once.
+
+        Args:
+            about: what stands at the head: command, date ….
+        """
+        made = list({json.dumps(r["provenance"]): r["provenance"] for r in self.records if "provenance" in r}.values())
+        records = [_compact(record, made) for record in self.records]
+        text = ",\n".join(json.dumps(record) for record in records)
+        head = json.dumps({**about, "provenance": made, "experiment": self.experiment}, indent=1)
+        write_whole(Path(file), f'{head[:-2]},\n "records": [\n{text}\n]\n}}\n')
+
+    @classmethod
+    def load(cls, file: str | PathLike) -> tuple[Results, dict]:
+        """What `save` wrote: the results, and all that stands at the head."""
+        content = json.loads(Path(file).read_text(encoding="utf-8"))
+        records, made = content.pop("records"), content.get("provenance", [])
+        records = [{**r, "provenance": made[r["provenance"]]} if "provenance" in r else r for r in records]
+        return cls(content.pop("experiment"), records), content
+
+    @classmethod
+    def collected(cls, file: str | PathLike) -> Results:
+        """What `lottery.sweep` has put into its file so far; a torn last record is left out.
+
+        Of two records of one run, the second time it was trained, the later one counts.
+        """
+        (head, *records), _ = whole_lines(Path(file))
+        return cls(head["experiment"], list({(r["seed"], r["arm"], r["level"]): r for r in records}.values()))
+
+
+def _compact(record: dict, made: list[dict]) -> dict:
+    """A record to be kept: at most 40 points of the curve, early ones closer together, four digits."""
+    curve = record["curve"]
+    chosen = sorted(
+        {min(len(curve) - 1, round((len(curve) - 1) * (i / (CURVE_POINTS - 1)) ** 2)) for i in range(CURVE_POINTS)}
+    )
+    thin = [[curve[i][0], *(float(f"{v:.4g}") for v in curve[i][1:])] for i in chosen]
+    return {
+        **{k: round(v, 6) if isinstance(v, float) else v for k, v in record.items() if k != "next_masks"},
+        "layer_densities": [round(d, 6) for d in record["layer_densities"]],
+        "curve": thin,
+        **({"provenance": made.index(record["provenance"])} if "provenance" in record else {}),
+    }

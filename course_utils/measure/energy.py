@@ -1,0 +1,105 @@
+"""The energy of arithmetic and of memory, as published, and estimates for a model from counted work.
+
+Source of the operations and the caches: M. Horowitz, "Computing's energy problem (and what we can do about
+it)", ISSCC 2014, figure 1.1.9, 45 nm at 0.9 V (doi.org/10.1109/ISSCC.2014.6757323). Source of the two rows
+of 32 bit: S. Han et al., "Learning both weights and connections for efficient neural networks", 2015, table 1
+(arXiv:1506.02626). Newer chips need less for each row; what the lessons use is the ratios.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+ADD_PJ = {"int8": 0.03, "int32": 0.1, "fp16": 0.4, "fp32": 0.9}
+MUL_PJ = {"int8": 0.2, "int32": 3.1, "fp16": 1.1, "fp32": 3.7}
+# Horowitz gives DRAM as a span; its ends stand as two rows. Each row is one read of 64 bit.
+READ_64_BIT_PJ = {
+    "cache, 8 KB": 10,
+    "cache, 32 KB": 20,
+    "cache, 1 MB": 100,
+    "DRAM, low end": 1300,
+    "DRAM, high end": 2600,
+}
+# Han et al.; each row is one read of 32 bit, the size of an fp32 weight.
+READ_32_BIT_PJ = {"SRAM": 5, "DRAM": 640}
+
+# A product of two int8 numbers needs 16 bits and a sum of many of them about 32: the honest int8 adds in int32.
+MAC_PJ = {
+    "fp32": MUL_PJ["fp32"] + ADD_PJ["fp32"],
+    "fp16": MUL_PJ["fp16"] + ADD_PJ["fp16"],
+    "fp16, fp32 sum": MUL_PJ["fp16"] + ADD_PJ["fp32"],
+    "int8": MUL_PJ["int8"] + ADD_PJ["int8"],
+    "int8, int32 sum": MUL_PJ["int8"] + ADD_PJ["int32"],
+}
+
+
+@dataclass(frozen=True)
+class Energy:
+    """An estimate for one input of a model.
+
+    Attributes:
+        macs: multiply-accumulates of matrix products and convolutions.
+        weights: elements of the weight tensors, biases and norms left out.
+        compute_nj: nanojoules of the multiply-accumulates.
+        fetch_nj: nanojoules to read each weight once from DRAM.
+    """
+
+    macs: int
+    weights: int
+    compute_nj: float
+    fetch_nj: float
+
+    @property
+    def total_nj(self) -> float:
+        """Compute and fetch together, for one input at a time."""
+        return self.compute_nj + self.fetch_nj
+
+
+def count_macs(model: nn.Module, x: torch.Tensor) -> int:
+    """Multiply-accumulates of one forward pass, by PyTorch's flop counter, which leaves biases out.
+
+    Args:
+        model: any module; it is run once without gradients, in the mode it is in.
+        x: its input (batch, ...), of the shape and dtype that it takes; the count is for the whole batch.
+    Returns:
+        The count; half the floating-point operations that PyTorch counts.
+    """
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(x)
+    return counter.get_total_flops() // 2
+
+
+def estimate(model: nn.Module, x: torch.Tensor, *, mac: str = "fp32", bits: int = 32) -> Energy:
+    """Energy of a model for one input, from counted operations and bytes.
+
+    Args:
+        model: any module; it is run once, in evaluation mode.
+        x: exactly one input (1, ...), of the shape and dtype that the model takes.
+        mac: a key of `MAC_PJ`.
+        bits: width of a stored weight.
+    Raises:
+        ValueError: a batch of another size, an unknown `mac`, bits below 1, or a model in which no operation is
+            counted.
+    Restores: the model's mode.
+    """
+    if len(x) != 1:
+        raise ValueError(f"the estimate is for one input; pass a batch of 1, got {len(x)}")
+    if mac not in MAC_PJ or bits < 1:
+        raise ValueError(f"mac must be one of {', '.join(MAC_PJ)} and bits 1 or more, got {mac!r} and {bits}")
+    was_training = model.training
+    model.eval()
+    try:
+        macs = count_macs(model, x)
+    finally:
+        model.train(was_training)
+    if macs == 0:
+        raise ValueError(
+            "no matrix product or convolution was counted: the model has none, or it hides them from "
+            "torch's flop counter, as quantized modules do. Count those from the float model"
+        )
+    weights = sum(p.numel() for p in model.parameters() if p.dim() > 1)
+    return Energy(macs, weights, macs * MAC_PJ[mac] / 1e3, weights * READ_32_BIT_PJ["DRAM"] * bits / 32 / 1e3)

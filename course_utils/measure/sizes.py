@@ -1,0 +1,127 @@
+"""What a model weighs, counted and as a file that was saved and loaded again; and how many of its weights are zero."""
+
+from __future__ import annotations
+
+import gzip
+import tempfile
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import torch
+from torch import nn
+
+from course_utils.measure._tensors import plain, stored_bytes, tensors
+from course_utils.show.tables import Table, si
+
+__all__ = ["SizeReport", "size_report"]
+
+
+@dataclass(frozen=True)
+class SizeReport:
+    """The sizes of one model.
+
+    Attributes:
+        parameters: elements of all parameters; a shared tensor counts once. A converted int8 model has none:
+            its weights cannot be trained, and count among the buffers.
+        buffers: elements of all other tensors that a checkpoint holds.
+        memory_bytes: bytes of both, each in its own dtype; scales of quantized tensors are not counted.
+        file_bytes: size of the saved state_dict, after it was loaded again and found equal.
+        load_ms: median milliseconds to load that file from the disk cache.
+        compressed_bytes: size of the same file under gzip, after it was loaded again; None when not asked for.
+    """
+
+    parameters: int
+    buffers: int
+    memory_bytes: int
+    file_bytes: int
+    load_ms: float
+    compressed_bytes: int | None = None
+
+    def _table(self) -> Table:
+        columns = {
+            "parameters": f"{self.parameters:,}",
+            "buffers": f"{self.buffers:,}",
+            "in memory": si(self.memory_bytes, "B"),
+            "file, reloaded": si(self.file_bytes, "B"),
+            "load, ms": f"{self.load_ms:.2g}",
+        }
+        if self.compressed_bytes is not None:
+            columns["file, gzip"] = si(self.compressed_bytes, "B")
+        return Table(list(columns), [list(columns.values())])
+
+    def __repr__(self) -> str:
+        return repr(self._table())
+
+    def _repr_html_(self) -> str:
+        return self._table()._repr_html_()
+
+
+def size_report(model: nn.Module, *, loads: int = 5, compressed: bool = False) -> SizeReport:
+    """Measure a model's sizes. Its state_dict is saved, loaded (as tensors, no code) and compared.
+
+    Args:
+        model: any module whose state_dict holds tensors, packed weights of `torch.ao` included.
+        loads: times the file is loaded, for the median.
+        compressed: also compress the file (gzip, its usual level 6 of zlib), and load it from there.
+    Raises:
+        ValueError: the loaded tensors differ from the saved ones, or the state_dict holds other things
+            than tensors; the message names the entry.
+    """
+    state = model.state_dict()
+    held = {name: list(tensors(name, value)) for name, value in state.items()}
+    parameters = list(model.parameters())
+    aliases = {name for name, _ in model.named_parameters(remove_duplicate=False)}
+    buffers = [tensor for name, entry in held.items() if name not in aliases for tensor in entry]
+    file_bytes, load_ms, compressed_bytes = _measure_file(state, held, loads, compressed)
+    return SizeReport(
+        sum(p.numel() for p in parameters),
+        sum(b.numel() for b in buffers),
+        sum(stored_bytes(t) for t in [*parameters, *buffers]),
+        file_bytes,
+        load_ms,
+        compressed_bytes,
+    )
+
+
+def _measure_file(
+    state: dict, held: dict[str, list[torch.Tensor]], loads: int, compressed: bool
+) -> tuple[int, float, int | None]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.pt"
+        torch.save(state, path)
+        seconds = []
+        for _ in range(max(1, loads)):
+            start = time.perf_counter()
+            loaded = _load(path)
+            seconds.append(time.perf_counter() - start)
+        _compare(held, loaded)
+        if not compressed:
+            return path.stat().st_size, 1e3 * median(seconds), None
+        packed = Path(folder) / "model.pt.gz"
+        packed.write_bytes(gzip.compress(path.read_bytes(), compresslevel=6))
+        with gzip.open(packed) as file:
+            _compare(held, _load(file))
+        return path.stat().st_size, 1e3 * median(seconds), packed.stat().st_size
+
+
+def _load(file: object) -> dict:
+    # The packed weights of a recurrent layer are a ScriptObject, which weights_only=True admits only when told.
+    with torch.serialization.safe_globals([torch.ScriptObject]), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Validating sparse tensor invariants", UserWarning)  # wanted: it is a check
+        return torch.load(file, weights_only=True, map_location="cpu")
+
+
+def _compare(held: dict[str, list[torch.Tensor]], loaded: dict) -> None:
+    for name, entry in held.items():
+        for ours, theirs in zip(entry, tensors(name, loaded[name]), strict=True):
+            if theirs.dtype != ours.dtype or not _equal(theirs, ours.cpu()):
+                raise ValueError(f"{name!r} differs after saving and loading: the file is not this model")
+
+
+def _equal(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Equal element by element; NaN equals NaN, for a diverged model can be weighed too."""
+    a, b = plain(a), plain(b)
+    return a.shape == b.shape and bool(((a == b) | ((a != a) & (b != b))).all())

@@ -1,0 +1,281 @@
+"""Time and peak memory, measured so that the numbers can be compared.
+
+`Timer` measures one block. `compare` measures several functions against each other and is what a
+claim about speed must rest on. Both synchronise the device. The lesson `measuring` explains each step.
+
+How the peak is measured. It is the peak of *tensor memory*, counted above what was allocated when the
+measurement began: on CUDA by the counters of PyTorch's caching allocator, on a CPU by summing the
+allocations and releases that PyTorch's profiler reports. Python objects and the code of libraries are
+in neither. The profiler does not see the release of a block that is older than the measurement, so on a
+CPU such a release never lowers the peak. Tracing a CPU costs a few microseconds an operation, so it is
+off unless asked for.
+"""
+
+from __future__ import annotations
+
+import gc
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+from statistics import median, quantiles
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+from torch.utils import benchmark
+
+from course_utils.runtime import best_device, judge_speed, quick, threads
+from course_utils.show.tables import Table, si
+
+STEADY = 1.3  # third quartile over first, from which on a timing is too noisy to judge by
+ATTEMPTS = 3
+
+
+class Unsteady(RuntimeError):
+    """A timing that is to be judged was too noisy, however often it was repeated; says which one, and what to do."""
+
+
+def synchronise(device: torch.device | str | None = None) -> None:
+    """Wait until `device` has done all its queued work (nothing to wait for on a CPU)."""
+    device = torch.device(device) if device else best_device()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+class Timer:
+    """Seconds and peak bytes of one block.
+
+    Use it as ``with Timer() as t: ...`` or with ``start()`` and ``stop()``. Afterwards ``t.seconds`` (float) is
+    set, and ``t.peak_bytes`` (int) where it was measured, else None.
+
+    Args:
+        device: what to synchronise; None = the best device.
+        memory: measure the peak too. On CUDA this is free. On a CPU it slows the block down, so take the
+            seconds from a second run without it.
+    Raises:
+        RuntimeError: stopped before it was started, or started twice.
+    """
+
+    def __init__(self, *, device: torch.device | str | None = None, memory: bool = False):
+        self.device = torch.device(device) if device else best_device()
+        self.memory = memory
+        self.seconds: float | None = None
+        self.peak_bytes: int | None = None
+        self._started: float | None = None
+        self._profile: profile | None = None
+
+    def start(self) -> Timer:
+        """Collect garbage, empty the device's queue, reset the peak, start the clock."""
+        if self._started is not None:
+            raise RuntimeError("this timer is running: call stop() before start()")
+        gc.collect()
+        synchronise(self.device)
+        if self.memory and self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+            self._before = torch.cuda.memory_allocated(self.device)
+        elif self.memory:
+            self._profile = profile(activities=[ProfilerActivity.CPU], profile_memory=True)
+            self._profile.__enter__()
+        self._started = time.perf_counter()
+        return self
+
+    def stop(self) -> Timer:
+        """Wait for the device, stop the clock, read the peak."""
+        if self._started is None:
+            raise RuntimeError("this timer is not running: call start() before stop()")
+        synchronise(self.device)
+        self.seconds = time.perf_counter() - self._started
+        self._started = None
+        if self._profile is not None:
+            self._profile.__exit__(None, None, None)
+            self.peak_bytes = _peak_of(self._profile)
+            self._profile = None
+        elif self.memory:
+            self.peak_bytes = torch.cuda.max_memory_allocated(self.device) - self._before
+        return self
+
+    def __enter__(self) -> Timer:
+        return self.start()
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        if self.seconds is None:
+            return "Timer (not stopped yet)"
+        peak = "" if self.peak_bytes is None else f", peak {si(self.peak_bytes, 'B')}"
+        return f"{si(self.seconds, 's')}{peak} on {self.device.type}"
+
+
+def _peak_of(trace: profile) -> int:
+    # The raw events: the profiler's public ones give each operator its balance, not single allocations in their order.
+    # This is the only place that reads them.
+    events = [e for e in trace.profiler.kineto_results.events() if e.name() == "[memory]"]
+    changes = (e.nbytes() for e in sorted(events, key=lambda e: e.start_ns()))
+    return max(accumulate(changes, initial=0))
+
+
+def peak_bytes(fn: Callable[[], object], *, device: torch.device | str | None = None) -> int:
+    """Peak of tensor memory while `fn` runs, in bytes above the level at its start."""
+    with Timer(device=device, memory=True) as timer:
+        fn()
+    return timer.peak_bytes
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Samples of several candidates, taken in turn. The first candidate is the baseline.
+
+    Attributes:
+        samples: seconds a call, one list a candidate, all of the same length; the i-th of each belong to
+            the same round.
+        threads: torch threads during the measurement.
+        device: "cpu" or "cuda".
+    """
+
+    samples: Mapping[str, list[float]]
+    threads: int
+    device: str
+
+    @property
+    def baseline(self) -> str:
+        return next(iter(self.samples))
+
+    def median_ms(self, name: str) -> float:
+        """Median of a candidate's samples, in milliseconds a call."""
+        return 1e3 * median(self._of(name))
+
+    def iqr_ms(self, name: str) -> float:
+        """Interquartile range of a candidate's samples, in milliseconds."""
+        low, high = _quartiles(self._of(name))
+        return 1e3 * (high - low)
+
+    def ratio(self, name: str, *, over: str | None = None) -> float:
+        """Speed-up over another candidate (None = the baseline): the median over rounds of its time / this one's."""
+        return median(self._ratios(name, over))
+
+    def ratio_quartiles(self, name: str) -> tuple[float, float]:
+        """First and third quartile of the speed-up over rounds."""
+        return _quartiles(self._ratios(name))
+
+    def _of(self, name: str) -> list[float]:
+        if name not in self.samples:
+            raise KeyError(f"no candidate {name!r}; there are {', '.join(self.samples)}")
+        return self.samples[name]
+
+    def _ratios(self, name: str, over: str | None = None) -> list[float]:
+        return [base / own for base, own in zip(self._of(over or self.baseline), self._of(name), strict=True)]
+
+    def _table(self) -> Table:
+        rows = []
+        for name in self.samples:
+            low, high = self.ratio_quartiles(name)
+            rows.append(
+                [
+                    name,
+                    f"{self.median_ms(name):.3g}",
+                    f"{self.iqr_ms(name):.2g}",
+                    f"{self.ratio(name):.2f}×",
+                    f"{low:.2f} to {high:.2f}",
+                ]
+            )
+        count = len(self.samples[self.baseline])
+        caption = (
+            f"{self.device}, {self.threads} thread{'s' * (self.threads > 1)}, "
+            f"{count} interleaved round{'s' * (count > 1)}"
+        )
+        return Table(["candidate", "median, ms", "IQR, ms", "speed-up", "quartiles"], rows, caption=caption)
+
+    def __repr__(self) -> str:
+        return repr(self._table())
+
+    def _repr_html_(self) -> str:
+        return self._table()._repr_html_()
+
+
+def _quartiles(values: list[float]) -> tuple[float, float]:
+    if len(values) < 2:
+        return values[0], values[0]
+    low, _, high = quantiles(values, n=4, method="inclusive")
+    return low, high
+
+
+def compare(
+    candidates: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int = 15,
+    sample_seconds: float = 0.02,
+    n_threads: int = 1,
+    device: torch.device | str | None = None,
+) -> Comparison:
+    """Time functions against each other, in turn.
+
+    Each candidate is called until it is warm and a sample of it is long enough to time. Then every round
+    takes one sample of each, in a new random order, so that a clock that drifts and a neighbour that
+    leaves its data in the cache hit all candidates alike. Torch's timer calls a function twice, untimed,
+    before each sample, so caches are warm. A quick run (`runtime.quick`) takes one short round.
+
+    Where speed is judged (`runtime.judge_speed`), the whole comparison is repeated while the quartiles of a candidate's
+    times are a factor of 1.3 or more apart, up to three times in all.
+
+    Args:
+        candidates: name -> function without arguments; the first is the baseline.
+        rounds: samples a candidate, 1 or more.
+        sample_seconds: least length of one sample; short functions are called several times in it.
+        n_threads: torch threads while measuring.
+        device: where the functions work; None = the best device.
+    Raises:
+        ValueError: no candidates, or rounds below 1.
+        Unsteady: speed is judged, and a candidate's times were too far apart each time; the message names it.
+    """
+    if not candidates:
+        raise ValueError("nothing to compare: pass a dict of name -> function")
+    if rounds < 1:
+        raise ValueError(f"rounds must be 1 or more, got {rounds}")
+    device = torch.device(device) if device else best_device()
+    rounds, sample_seconds = (1, 0.0) if quick() else (rounds, sample_seconds)
+    names = list(candidates)
+    timers = {
+        name: benchmark.Timer("fn()", globals={"fn": fn}, num_threads=n_threads) for name, fn in candidates.items()
+    }
+    order = random.Random(0)  # its own generator: measuring must not change what a lesson draws
+    with threads(n_threads):
+        gc.collect()
+        calls = {name: _calls_a_sample(timers[name], sample_seconds) for name in names}
+        for _ in range(ATTEMPTS if judge_speed() else 1):
+            samples: dict[str, list[float]] = {name: [] for name in names}
+            for _ in range(rounds):
+                for name in order.sample(names, len(names)):
+                    samples[name].append(timers[name].timeit(calls[name]).median)
+            comparison = Comparison(samples, n_threads, device.type)
+            noisy = [name for name in names if _is_noisy(samples[name])]
+            if not noisy:
+                break
+    if noisy and judge_speed():
+        raise Unsteady(_too_noisy(comparison, noisy[0]))
+    return comparison
+
+
+def _is_noisy(values: list[float]) -> bool:
+    low, high = _quartiles(values)
+    return high >= STEADY * low
+
+
+def _too_noisy(comparison: Comparison, name: str) -> str:
+    low, high = (1e3 * t for t in _quartiles(comparison.samples[name]))
+    return (
+        f"{name!r}: the quartiles of its times are {low:.3g} and {high:.3g} ms, a factor of {high / low:.2f} apart "
+        f"(below {STEADY} is wanted), in the last of {ATTEMPTS} attempts. Other programs take the processor: close "
+        "them, wait until the machine is idle, and measure again."
+    )
+
+
+def _calls_a_sample(timer: benchmark.Timer, seconds: float) -> int:
+    """How many calls fill `seconds`; warms up on the way."""
+    n = 1
+    if seconds == 0:
+        return n
+    while (took := timer.timeit(n).median * n) < seconds:
+        n = max(2 * n, int(1.1 * n * seconds / max(took, 1e-9)))
+    return n

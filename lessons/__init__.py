@@ -1,0 +1,30 @@
+"""The lessons, one folder each: its text, its checks, its claims, and the answers that the tests try.
+
+A notebook imports its checks from here. From then on a `NameError` in it says in words what a learner does about it:
+after a restart the kernel knows nothing, and a traceback alone does not say which cell to run first.
+"""
+
+import sys
+
+REMEDY = (
+    "This kernel does not know {name!r}. It was restarted, or the cell above that defines {name!r} was not run, or the "
+    "name is misspelled. Run that cell and then this one again. To run them all: menu Run, then Run All Above Selected "
+    "Cell."
+)
+
+
+def _explain(shell, kind, error, trace, tb_offset=None):
+    """Show a NameError of a cell with its remedy; IPython calls this in place of its own report."""
+    if type(error) is NameError and error.name:  # an UnboundLocalError is another mistake
+        error.add_note(REMEDY.format(name=error.name))
+    shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
+
+
+def _watch_names():
+    """Let `_explain` report the NameErrors of the notebook that imports this; anywhere else nothing happens."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is not None:
+        shell.set_custom_exc((NameError,), _explain)
+
+
+_watch_names()

@@ -1,0 +1,416 @@
+"""the lesson `amp`: plausible wrong answers and odd but right ones, as a learner would write them."""
+
+import math
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+
+def one_list_for_both(device_type):
+    half = "float16" if device_type == "cuda" else "bfloat16"
+    types = dict.fromkeys("abefg", half)
+    types.update(c="float32", d="float32", loss="float32")
+    return types
+
+
+def gpu_rules_everywhere(device_type):
+    half = {"cuda": "float16", "cpu": "bfloat16"}[device_type]
+    return {name: half if name in "ae" else "float32" for name in ("a", "b", "c", "d", "e", "f", "g", "loss")}
+
+
+def all_in_16_bits(device_type):
+    half = "float16" if device_type == "cuda" else "bfloat16"
+    return {name: half for name in ("a", "b", "c", "d", "e", "f", "g", "loss")}
+
+
+def float16_on_the_cpu(device_type):
+    if device_type == "cpu":
+        return dict(
+            a="float16", b="float16", c="float32", d="float32", e="float16", f="float16", g="float16", loss="float32"
+        )
+    return dict(
+        a="float16", b="float32", c="float32", d="float32", e="float16", f="float32", g="float32", loss="float32"
+    )
+
+
+def narrow_sum(device_type):
+    if device_type == "cpu":
+        return {**dict.fromkeys("abcdefg", "bfloat16"), "loss": "float32"}
+    return {**dict.fromkeys("bcdfg", "float32"), **dict.fromkeys("ae", "float16"), "loss": "float32"}
+
+
+def keeps_the_type_of_its_input(device_type):
+    half = "float16" if device_type == "cuda" else "bfloat16"
+    in_half = "a" if device_type == "cuda" else "ab"
+    return {name: half if name in in_half else "float32" for name in ("a", "b", "c", "d", "e", "f", "g", "loss")}
+
+
+def sum_stays_wide(device_type):
+    if device_type == "cpu":
+        return {**dict.fromkeys("abef", "bfloat16"), **dict.fromkeys("cdg", "float32"), "loss": "float32"}
+    return {**dict.fromkeys("ae", "float16"), **dict.fromkeys("bcdfg", "float32"), "loss": "float32"}
+
+
+def types_with_numpy(device_type):
+    in_half = [1, 0, 0, 0, 1, 0, 0, 0] if device_type == "cuda" else [1, 1, 0, 0, 1, 1, 1, 0]
+    half = "float16" if device_type == "cuda" else "bfloat16"
+    names = ["loss", *"gfedcba"]
+    return dict(zip(names, np.where(in_half, half, "float32")[::-1], strict=True))
+
+
+def types_by_running(device_type):
+    """Run it on the CPU; for CUDA apply its documented list to the result."""
+    x, y = torch.randn(8, 8), torch.arange(8)
+    with torch.autocast("cpu"):
+        a = F.linear(x, x)
+        b = F.layer_norm(a, (8,))
+        c = b + x
+        d = F.relu(c)
+        e = F.linear(d, x)
+        values = {
+            "a": a,
+            "b": b,
+            "c": c,
+            "d": d,
+            "e": e,
+            "f": e.softmax(1),
+            "g": e.sum(),
+            "loss": F.cross_entropy(e, y),
+        }
+    if device_type == "cpu":
+        return {name: str(value.dtype)[len("torch.") :] for name, value in values.items()}
+    return {name: "float16" if name in ("a", "e") else "float32" for name in values}
+
+
+def clips_before_unscale(model, optimizer, scaler, x, y, max_norm):
+    with torch.autocast(x.device.type):
+        loss = F.mse_loss(model(x), y)
+    scaler.scale(loss).backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+    scaler.step(optimizer)
+    scaler.update()
+    optimizer.zero_grad()
+    return loss.item()
+
+
+def no_update(model, optimizer, scaler, x, y, max_norm):
+    optimizer.zero_grad()
+    with torch.autocast(x.device.type):
+        loss = F.mse_loss(model(x), y)
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+    scaler.step(optimizer)
+    return loss.item()
+
+
+def backward_inside(model, optimizer, scaler, x, y, max_norm):
+    with torch.autocast(x.device.type):
+        loss = F.mse_loss(model(x), y)
+        scaler.scale(loss).backward()
+        scaler.unscale_(optimizer)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+        scaler.step(optimizer)
+        scaler.update()
+    optimizer.zero_grad()
+    return loss.item()
+
+
+def plain_optimizer_step(model, optimizer, scaler, x, y, max_norm):
+    with torch.autocast(x.device.type):
+        loss = F.mse_loss(model(x), y)
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+    optimizer.step()
+    scaler.update()
+    optimizer.zero_grad()
+    return loss.item()
+
+
+def never_zeroes(model, optimizer, scaler, x, y, max_norm):
+    with torch.autocast(x.device.type):
+        loss = F.mse_loss(model(x), y)
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+    scaler.step(optimizer)
+    scaler.update()
+    return loss.item()
+
+
+def forgets_to_scale(model, optimizer, scaler, x, y, max_norm):
+    scaler.scale(torch.zeros(()))
+    with torch.autocast(x.device.type):
+        loss = F.mse_loss(model(x), y)
+    loss.backward()
+    scaler.unscale_(optimizer)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+    scaler.step(optimizer)
+    scaler.update()
+    optimizer.zero_grad()
+    return loss.item()
+
+
+def returns_scaled_loss(model, optimizer, scaler, x, y, max_norm):
+    with torch.autocast(x.device.type):
+        loss = scaler.scale(F.mse_loss(model(x), y))
+    loss.backward()
+    scaler.unscale_(optimizer)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+    scaler.step(optimizer)
+    scaler.update()
+    optimizer.zero_grad()
+    return loss.item()
+
+
+def returns_a_tensor(model, optimizer, scaler, x, y, max_norm):
+    optimizer.zero_grad()
+    with torch.autocast(x.device.type):
+        loss = F.mse_loss(model(x), y)
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+    scaler.step(optimizer)
+    scaler.update()
+    return loss
+
+
+def clips_by_hand(model, optimizer, scaler, x, y, max_norm):
+    with torch.amp.autocast("cpu", dtype=torch.bfloat16):
+        output = model(x)
+    loss = ((output.float() - y) ** 2).mean()
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    grads = [p.grad for p in model.parameters()]
+    norm = math.sqrt(sum(g.double().square().sum().item() for g in grads))
+    for g in grads:
+        g.mul_(min(1.0, max_norm / (norm + 1e-6)))
+    scaler.step(optimizer)
+    scaler.update()
+    for p in model.parameters():
+        p.grad = None
+    return float(loss.detach())
+
+
+def zeroes_first(model, optimizer, scaler, x, y, max_norm):
+    optimizer.zero_grad(set_to_none=False)
+    with torch.autocast(device_type=x.device.type):
+        loss = torch.nn.MSELoss()(model(x), y)
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    params = [p for group in optimizer.param_groups for p in group["params"]]
+    torch.nn.utils.clip_grad_norm_(params, max_norm=max_norm)
+    scaler.step(optimizer)
+    scaler.update()
+    return np.float64(loss.item())
+
+
+def up_to_the_edge(histogram):
+    used = [e for e in histogram if histogram[e]]
+    return 2.0 ** (15 - max(used)) if used else 1.0
+
+
+def forgets_the_upper_edge(histogram):
+    used = [e for e, n in histogram.items() if n]
+    return 2.0 ** (16 - max(used)) if used else 1.0
+
+
+def highest_listed_bin(histogram):
+    return 2.0 ** (14 - max(histogram)) if histogram else 1.0
+
+
+def by_the_mean(histogram):
+    total = sum(histogram.values())
+    if total == 0:
+        return 1.0
+    mean = sum(e * n for e, n in histogram.items()) / total
+    return 2.0 ** (14 - round(mean))
+
+
+def rescue_the_smallest(histogram):
+    used = [e for e, n in histogram.items() if n]
+    return 2.0 ** (-24 - min(used)) if used else 1.0
+
+
+def never_below_one(histogram):
+    scale = 1.0
+    while any(n and 2.0 ** (e + 1) * scale * 2 <= 2**15 for e, n in histogram.items() if e == top(histogram)):
+        scale *= 2
+    return scale
+
+
+def top(histogram):
+    return max((e for e, n in histogram.items() if n), default=None)
+
+
+def scale_by_trying(histogram):
+    largest = max((2.0 ** (e + 1) for e, n in histogram.items() if n), default=None)
+    if largest is None:
+        return 1.0
+    scale = 2.0**60
+    while largest * scale > 65504:
+        scale /= 2
+    return scale
+
+
+def scale_with_numpy(histogram):
+    exponents = np.array([e for e, n in histogram.items() if n > 0], dtype=float)
+    return np.exp2(14 - exponents.max()) if exponents.size else np.float64(1.0)
+
+
+def steps_on_inf(scale, found_infs, growth_interval):
+    scales, stepped, good = [], [], 0
+    for inf in found_infs:
+        if inf:
+            scale, good = scale / 2, 0
+        else:
+            good += 1
+            if good == growth_interval:
+                scale, good = scale * 2, 0
+        scales.append(scale)
+        stepped.append(True)
+    return scales, stepped
+
+
+def never_grows(scale, found_infs, growth_interval):
+    scales = []
+    for inf in found_infs:
+        if inf:
+            scale = scale / 2
+        scales.append(scale)
+    return scales, [not inf for inf in found_infs]
+
+
+def grows_every_step(scale, found_infs, growth_interval):
+    scales = []
+    for inf in found_infs:
+        scale = scale * 0.5 if inf else scale * 2.0
+        scales.append(scale)
+    return scales, [not inf for inf in found_infs]
+
+
+def keeps_counting(scale, found_infs, growth_interval):
+    scales, good = [], 0
+    for inf in found_infs:
+        if inf:
+            scale *= 0.5
+        else:
+            good += 1
+            if good == growth_interval:
+                scale *= 2
+                good = 0
+        scales.append(scale)
+    return scales, [not inf for inf in found_infs]
+
+
+def one_step_late(scale, found_infs, growth_interval):
+    scales, good = [], 0
+    for inf in found_infs:
+        if inf:
+            scale, good = scale * 0.5, 0
+        else:
+            good += 1
+            if good > growth_interval:
+                scale, good = scale * 2, 0
+        scales.append(scale)
+    return scales, [not inf for inf in found_infs]
+
+
+def returns_the_infs(scale, found_infs, growth_interval):
+    scales, good = [], 0
+    for inf in found_infs:
+        good = 0 if inf else good + 1
+        scale = scale / 2 if inf else scale
+        if good == growth_interval:
+            scale, good = scale * 2, 0
+        scales.append(scale)
+    return scales, list(found_infs)
+
+
+def doubles_ever_after(scale, found_infs, growth_interval):
+    scales, good = [], 0
+    for inf in found_infs:
+        good = 0 if inf else good + 1
+        if inf:
+            scale *= 0.5
+        elif good >= growth_interval:
+            scale *= 2
+        scales.append(scale)
+    return scales, [not inf for inf in found_infs]
+
+
+def with_the_real_scaler(scale, found_infs, growth_interval):
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([weight], lr=1.0)
+    scaler = torch.amp.GradScaler("cpu", init_scale=scale, growth_interval=growth_interval)
+    scales, stepped = [], []
+    for inf in found_infs:
+        before = weight.item()
+        scaler.scale(weight.sum() * (math.inf if inf else 1.0)).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()
+        scales.append(scaler.get_scale())
+        stepped.append(weight.item() != before)
+    return scales, stepped
+
+
+def with_exponents(scale, found_infs, growth_interval):
+    exponent, since, exponents = 0, 0, []
+    for inf in found_infs:
+        since += 1
+        if inf:
+            exponent, since = exponent - 1, 0
+        elif since % growth_interval == 0:
+            exponent += 1
+        exponents.append(exponent)
+    scales = scale * np.exp2(np.array(exponents, dtype=float))
+    return list(scales), list(~np.array(found_infs, dtype=bool))
+
+
+WRONG = {
+    "autocast_types": [
+        one_list_for_both,
+        gpu_rules_everywhere,
+        all_in_16_bits,
+        float16_on_the_cpu,
+        narrow_sum,
+        keeps_the_type_of_its_input,
+        sum_stays_wide,
+    ],
+    "train_step": [
+        clips_before_unscale,
+        no_update,
+        backward_inside,
+        plain_optimizer_step,
+        never_zeroes,
+        forgets_to_scale,
+        returns_scaled_loss,
+        returns_a_tensor,
+    ],
+    "loss_scale": [
+        up_to_the_edge,
+        forgets_the_upper_edge,
+        highest_listed_bin,
+        by_the_mean,
+        rescue_the_smallest,
+        never_below_one,
+    ],
+    "dynamic_scale": [
+        steps_on_inf,
+        never_grows,
+        grows_every_step,
+        keeps_counting,
+        doubles_ever_after,
+        one_step_late,
+        returns_the_infs,
+    ],
+}
+ODD = {
+    "autocast_types": [types_with_numpy, types_by_running],
+    "train_step": [clips_by_hand, zeroes_first],
+    "loss_scale": [scale_by_trying, scale_with_numpy],
+    "dynamic_scale": [with_the_real_scaler, with_exponents],
+}

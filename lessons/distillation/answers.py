@@ -1,0 +1,215 @@
+"""the lesson `distillation`: plausible wrong answers and odd but right ones, as a learner would write them."""
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+
+def without_square(student, teacher, labels, T, alpha):
+    soft = F.kl_div(F.log_softmax(student / T, 1), F.softmax(teacher.detach() / T, 1), reduction="batchmean")
+    return alpha * soft + (1 - alpha) * F.cross_entropy(student, labels)
+
+
+def swapped(student, teacher, labels, T, alpha):
+    soft = F.kl_div(F.log_softmax(teacher.detach() / T, 1), F.softmax(student / T, 1), reduction="batchmean")
+    return alpha * T**2 * soft + (1 - alpha) * F.cross_entropy(student, labels)
+
+
+def student_not_log(student, teacher, labels, T, alpha):
+    soft = F.kl_div(F.softmax(student / T, 1), F.softmax(teacher.detach() / T, 1), reduction="batchmean")
+    return alpha * T * T * soft + (1 - alpha) * F.cross_entropy(student, labels)
+
+
+def teacher_not_detached(student, teacher, labels, T, alpha):
+    soft = F.kl_div(F.log_softmax(student / T, 1), F.softmax(teacher / T, 1), reduction="batchmean")
+    return alpha * T**2 * soft + (1 - alpha) * F.cross_entropy(student, labels)
+
+
+def mean_over_all(student, teacher, labels, T, alpha):
+    p, q = F.softmax(teacher.detach() / T, 1), F.softmax(student / T, 1)
+    soft = (p * (p.log() - q.log())).mean()
+    return alpha * T**2 * soft + (1 - alpha) * F.cross_entropy(student, labels)
+
+
+def weights_swapped(student, teacher, labels, T, alpha):
+    soft = F.kl_div(F.log_softmax(student / T, 1), F.softmax(teacher.detach() / T, 1), reduction="batchmean")
+    return (1 - alpha) * T**2 * soft + alpha * F.cross_entropy(student, labels)
+
+
+def labels_at_temperature(student, teacher, labels, T, alpha):
+    student = student / T
+    soft = F.kl_div(F.log_softmax(student, 1), F.softmax(teacher.detach() / T, 1), reduction="batchmean")
+    return alpha * T**2 * soft + (1 - alpha) * F.cross_entropy(student, labels)
+
+
+def cross_entropy_with_targets(student, teacher, labels, T, alpha):
+    soft = F.cross_entropy(student / T, F.softmax(teacher.detach() / T, 1))
+    return alpha * T**2 * soft + (1 - alpha) * F.cross_entropy(student, labels)
+
+
+def by_hand(student, teacher, labels, T, alpha):
+    with torch.no_grad():
+        p = torch.softmax(teacher / T, dim=1)
+    q = torch.softmax(student / T, dim=1)
+    soft = (p * torch.log(p / q)).sum(dim=1).mean()
+    own = -torch.log_softmax(student, 1)[torch.arange(len(labels)), labels].mean()
+    return alpha * T * T * soft + (1 - alpha) * own
+
+
+def with_log_target(student, teacher, labels, T, alpha):
+    target = F.log_softmax(teacher.detach() / T, dim=-1)
+    soft = F.kl_div(F.log_softmax(student / T, dim=-1), target, reduction="sum", log_target=True) / student.shape[0]
+    return torch.lerp(F.cross_entropy(student, labels), T**2 * soft, alpha)
+
+
+def row_entropies(p):
+    return -(p * torch.log2(p.clamp_min(1e-30))).sum(1)
+
+
+def halve(measure, bits, steps=60):
+    low, high = 0.05, 500.0
+    for _ in range(steps):
+        middle = math.sqrt(low * high)
+        if measure(middle) < bits:
+            low = middle
+        else:
+            high = middle
+    return middle
+
+
+def multiplies(logits, bits):
+    low, high = 0.002, 20.0
+    for _ in range(60):
+        middle = math.sqrt(low * high)
+        if row_entropies(F.softmax(logits * middle, 1)).mean() < bits:
+            high = middle
+        else:
+            low = middle
+    return middle
+
+
+def in_nats(logits, bits):
+    return halve(lambda T: torch.special.entr(F.softmax(logits / T, 1)).sum(1).mean(), bits)
+
+
+def entropy_of_the_mean(logits, bits):
+    return halve(lambda T: row_entropies(F.softmax(logits / T, 1).mean(0, keepdim=True)).mean(), bits)
+
+
+def sum_of_rows(logits, bits):
+    return halve(lambda T: row_entropies(F.softmax(logits / T, 1)).sum(), bits)
+
+
+def softmax_over_images(logits, bits):
+    return halve(lambda T: -(F.softmax(logits / T, 0) * F.log_softmax(logits / T, 0) / math.log(2)).sum(0).mean(), bits)
+
+
+def wrong_way(logits, bits):
+    low, high = 0.05, 500.0
+    for _ in range(60):
+        middle = math.sqrt(low * high)
+        if row_entropies(F.softmax(logits / middle, 1)).mean() > bits:
+            low = middle
+        else:
+            high = middle
+    return middle
+
+
+def on_a_grid(logits, bits):
+    grid = np.geomspace(0.05, 500, 3000)
+    found = [row_entropies(F.softmax(logits / T, 1)).mean().item() for T in grid]
+    return grid[np.abs(np.array(found) - bits).argmin()]
+
+
+def plain_halves(logits, bits):
+    low, high = torch.tensor(0.05), torch.tensor(500.0)
+    while high - low > 1e-3 * low:
+        T = (low + high) / 2
+        p = (logits.double() / T).softmax(-1)
+        low, high = (T, high) if torch.distributions.Categorical(p).entropy().mean() / math.log(2) < bits else (low, T)
+    return T
+
+
+def reads_the_column(confusion, missing):
+    column = confusion[:, missing].clone()
+    right, total = column[missing].item(), column.sum().item()
+    column[missing] = 0
+    return right / total, column.argmax().item(), (total - right) / (confusion.sum() - confusion.trace()).item()
+
+
+def names_itself(confusion, missing):
+    row = confusion[missing]
+    all_errors = confusion.sum() - confusion.trace()
+    return (row[missing] / row.sum()).item(), row.argmax().item(), ((row.sum() - row[missing]) / all_errors).item()
+
+
+def share_of_the_class(confusion, missing):
+    row = confusion[missing].clone()
+    share = row[missing].item() / row.sum().item()
+    row[missing] = -1
+    return share, row.argmax().item(), 1 - share
+
+
+def share_of_all_images(confusion, missing):
+    row = confusion[missing].clone()
+    right, total = row[missing].item(), row.sum().item()
+    row[missing] = 0
+    return right / total, row.argmax().item(), (total - right) / confusion.sum().item()
+
+
+def false_alarms(confusion, missing):
+    off = confusion - torch.diag(confusion.diagonal())
+    share = confusion[missing, missing] / confusion[missing].sum()
+    return share.item(), off[missing].argmax().item(), (off[:, missing].sum() / off.sum()).item()
+
+
+def share_missed(confusion, missing):
+    off = confusion - torch.diag(confusion.diagonal())
+    return (
+        (off[missing].sum() / confusion[missing].sum()).item(),
+        off[missing].argmax().item(),
+        (off[missing].sum() / off.sum()).item(),
+    )
+
+
+def with_fill_diagonal(confusion, missing):
+    off = confusion.clone().fill_diagonal_(0)
+    missed = off[missing].sum()
+    return [1 - missed / confusion[missing].sum(), off[missing].argmax(), missed / off.sum()]
+
+
+def with_numpy(confusion, missing):
+    table = confusion.numpy()
+    others = {j: n for j, n in enumerate(table[missing]) if j != missing}
+    errors = table.sum() - np.trace(table)
+    return (table[missing, missing] / table[missing].sum(), max(others, key=others.get), sum(others.values()) / errors)
+
+
+WRONG = {
+    "distillation_loss": [
+        without_square,
+        swapped,
+        student_not_log,
+        teacher_not_detached,
+        mean_over_all,
+        weights_swapped,
+        labels_at_temperature,
+        cross_entropy_with_targets,
+    ],
+    "temperature_for": [multiplies, in_nats, entropy_of_the_mean, sum_of_rows, softmax_over_images, wrong_way],
+    "missing_class": [
+        reads_the_column,
+        names_itself,
+        share_of_the_class,
+        share_of_all_images,
+        false_alarms,
+        share_missed,
+    ],
+}
+ODD = {
+    "distillation_loss": [by_hand, with_log_target],
+    "temperature_for": [on_a_grid, plain_halves],
+    "missing_class": [with_fill_diagonal, with_numpy],
+}

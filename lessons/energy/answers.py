@@ -1,0 +1,116 @@
+"""the lesson `energy`: plausible wrong answers and odd but right ones, as a learner would write them."""
+
+import math
+
+import numpy as np
+import torch
+
+
+def no_bias(n_in, n_out, batch, mul_pj, add_pj):
+    return float(batch * n_in * n_out * (mul_pj + add_pj))
+
+
+def mac_is_one_operation(n_in, n_out, batch, mul_pj, add_pj):
+    energy = 0.0
+    energy += batch * n_in * n_out * mul_pj
+    energy += batch * n_out * add_pj
+    return energy
+
+
+def adds_at_the_price_of_multiplications(n_in, n_out, batch, mul_pj, add_pj):
+    operations = 2 * batch * n_in * n_out
+    return operations * mul_pj + batch * n_out * add_pj
+
+
+def biases_once(n_in, n_out, batch, mul_pj, add_pj):
+    if batch == 0:
+        return 0.0
+    return batch * n_in * n_out * (mul_pj + add_pj) + n_out * add_pj
+
+
+def one_by_one(n_in, n_out, batch, mul_pj, add_pj):
+    total = 0.0
+    for _ in range(batch):
+        for _ in range(n_out):
+            total += n_in * mul_pj + (n_in + 1) * add_pj
+    return total
+
+
+def linear_as_numpy(n_in, n_out, batch, mul_pj, add_pj):
+    counts = np.array([n_in * n_out, n_in * n_out + n_out], dtype=np.float64) * batch
+    return counts @ np.array([mul_pj, add_pj])
+
+
+def area_only(c_in, c_out, kernel, side, stride=1, padding=0, groups=1):
+    side_out = (side + 2 * padding - kernel) // stride + 1
+    return c_out * side_out**2 * kernel**2
+
+
+def input_size(c_in, c_out, kernel, side, stride=1, padding=0, groups=1):
+    return side * side * c_out * (c_in // groups) * kernel * kernel
+
+
+def no_groups(c_in, c_out, kernel, side, stride=1, padding=0, groups=1):
+    side_out = (side + 2 * padding - kernel) // stride + 1
+    return c_in * c_out * kernel**2 * side_out**2
+
+
+def groups_twice(c_in, c_out, kernel, side, stride=1, padding=0, groups=1):
+    side_out = (side + 2 * padding - kernel) // stride + 1
+    return (c_in // groups) * (c_out // groups) * kernel**2 * side_out**2
+
+
+def no_stride(c_in, c_out, kernel, side, stride=1, padding=0, groups=1):
+    side_out = side + 2 * padding - kernel + 1
+    return (c_in // groups) * c_out * kernel**2 * side_out**2
+
+
+def by_running_it(c_in, c_out, kernel, side, stride=1, padding=0, groups=1):
+    conv = torch.nn.Conv2d(c_in, c_out, kernel, stride, padding, groups=groups)
+    with torch.no_grad():
+        outputs = conv(torch.zeros(1, c_in, side, side))
+    return outputs.numel() * conv.weight[0].numel()
+
+
+def by_counting_positions(c_in, c_out, kernel, side, stride=1, padding=0, groups=1):
+    positions = len(range(0, side + 2 * padding - kernel + 1, stride))
+    return np.int64(positions) ** 2 * c_out * c_in * kernel**2 // groups
+
+
+def rounded_down(n_weights, n_macs, mac_pj, bits):
+    return max(1, int(n_weights * 640 * bits / 32 / (n_macs * mac_pj)))
+
+
+def one_mac_a_weight(n_weights, n_macs, mac_pj, bits):
+    return math.ceil(640 * bits / 32 / mac_pj)
+
+
+def always_32_bits(n_weights, n_macs, mac_pj, bits):
+    return max(1, math.ceil(n_weights * 640 / (n_macs * mac_pj)))
+
+
+def nearest(n_weights, n_macs, mac_pj, bits):
+    return max(1, round(n_weights * 640 * bits / 32 / (n_macs * mac_pj)))
+
+
+def by_trying(n_weights, n_macs, mac_pj, bits):
+    batch = 1
+    while batch * n_macs * mac_pj < n_weights * 640 * bits / 32:
+        batch += 1
+    return batch
+
+
+def in_float64(n_weights, n_macs, mac_pj, bits):
+    return np.maximum(1.0, np.ceil(n_weights * 20.0 * bits / (n_macs * mac_pj)))
+
+
+WRONG = {
+    "linear_energy_pj": [no_bias, mac_is_one_operation, adds_at_the_price_of_multiplications, biases_once],
+    "conv2d_macs": [area_only, input_size, no_groups, groups_twice, no_stride],
+    "break_even_batch": [rounded_down, one_mac_a_weight, always_32_bits, nearest],
+}
+ODD = {
+    "linear_energy_pj": [one_by_one, linear_as_numpy],
+    "conv2d_macs": [by_running_it, by_counting_positions],
+    "break_even_batch": [by_trying, in_float64],
+}

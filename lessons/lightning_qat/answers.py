@@ -1,0 +1,221 @@
+"""the lesson `lightning_qat`: plausible wrong answers and odd but right ones, as a learner would write them."""
+
+import math
+
+import numpy as np
+import torch
+
+
+def adds_up(epochs, sparsity):
+    return {epoch: sparsity / len(epochs) for epoch in epochs}
+
+
+def all_of_it_each_time(epochs, sparsity):
+    return dict.fromkeys(epochs, sparsity)
+
+
+def gives_what_stays(epochs, sparsity):
+    return {epoch: (1 - sparsity) ** (1 / len(epochs)) for epoch in epochs}
+
+
+def root_of_the_sparsity(epochs, sparsity):
+    return {epoch: sparsity ** (1 / len(epochs)) for epoch in epochs}
+
+
+def gone_in_all(epochs, sparsity):
+    n = len(epochs)
+    return {epoch: 1 - (1 - sparsity) ** (i / n) for i, epoch in enumerate(epochs, start=1)}
+
+
+def equal_numbers(epochs, sparsity):
+    amounts, left = {}, 1.0
+    for epoch in epochs:
+        amounts[epoch] = sparsity / len(epochs) / left
+        left -= sparsity / len(epochs)
+    return amounts
+
+
+def at_the_end(epochs, sparsity):
+    return {epochs[-1]: sparsity}
+
+
+def with_logarithms(epochs, sparsity):
+    return {epoch: -math.expm1(math.log1p(-sparsity) / len(epochs)) for epoch in epochs}
+
+
+def with_numpy(epochs, sparsity):
+    return dict(zip(epochs, np.full(len(epochs), 1 - np.power(1 - sparsity, 1 / len(epochs))), strict=True))
+
+
+def by_trying(epochs, sparsity):
+    low, high = 0.0, 1.0
+    for _ in range(80):
+        middle = (low + high) / 2
+        low, high = (middle, high) if 1 - (1 - middle) ** len(epochs) < sparsity else (low, middle)
+    return {epoch: round(middle, 12) for epoch in epochs}
+
+
+def misses_batch_norm():
+    return [("stem.0", "stem.2"), ("neck", "neck_act")]
+
+
+def names_classes():
+    return [("Conv2d", "BatchNorm2d", "ReLU"), ("Conv2d", "BatchNorm2d"), ("Linear", "ReLU")]
+
+
+def in_alphabetical_order():
+    return [("stem.0", "stem.1", "stem.2"), ("bn", "conv"), ("neck", "neck_act")]
+
+
+def across_the_branch():
+    return [("stem.0", "stem.1", "stem.2"), ("conv", "bn", "act"), ("neck", "neck_act")]
+
+
+def names_inside_the_sequential():
+    return [("0", "1", "2"), ("conv", "bn"), ("neck", "neck_act")]
+
+
+def names_with_self():
+    return [("self.stem.0", "self.stem.1", "self.stem.2"), ("self.conv", "self.bn"), ("self.neck", "self.neck_act")]
+
+
+def fuses_a_function():
+    return [("stem.0", "stem.1", "stem.2"), ("conv", "bn"), ("side", "relu"), ("neck", "neck_act")]
+
+
+def only_convolutions():
+    return [("stem.0", "stem.1", "stem.2"), ("conv", "bn")]
+
+
+def stops_at_batch_norm():
+    return [("stem.0", "stem.1"), ("conv", "bn"), ("neck", "neck_act")]
+
+
+def in_one_list():
+    return ["stem.0", "stem.1", "stem.2", "conv", "bn", "neck", "neck_act"]
+
+
+def lists_backwards():
+    return [["neck", "neck_act"], ["conv", "bn"], ["stem.0", "stem.1", "stem.2"]]
+
+
+def built():
+    return (*[tuple(f"stem.{i}" for i in range(3))], ("conv", "bn"), ("neck", "neck" + "_act"))
+
+
+def without_rebuilding(model, path, make, rebuild, x):
+    torch.save(model.state_dict(), path)
+    loaded = make()
+    loaded.load_state_dict(torch.load(path, weights_only=True), strict=False)
+    return loaded, torch.equal(loaded(x), model(model.quant(x)))
+
+
+def compares_nothing(model, path, make, rebuild, x):
+    torch.save(model.state_dict(), path)
+    loaded = rebuild(make())
+    loaded.load_state_dict(torch.load(path, weights_only=True))
+    return loaded, True
+
+
+def compares_roughly(model, path, make, rebuild, x):
+    torch.save(model.state_dict(), path)
+    loaded = rebuild(make())
+    loaded.load_state_dict(torch.load(path, weights_only=True))
+    return loaded, torch.allclose(loaded(loaded.quant(x)), model(model.quant(x)), atol=1e-3)
+
+
+def forgets_the_values(model, path, make, rebuild, x):
+    torch.save(model.state_dict(), path)
+    torch.load(path, weights_only=True)
+    loaded = rebuild(make())
+    return loaded, torch.equal(loaded(loaded.quant(x)), model(model.quant(x)))
+
+
+def compares_with_a_float_model(model, path, make, rebuild, x):
+    torch.save(model.state_dict(), path)
+    loaded = rebuild(make())
+    loaded.load_state_dict(torch.load(path, weights_only=True))
+    return loaded, torch.equal(loaded(loaded.quant(x)), make()(x))
+
+
+def returns_the_old_model(model, path, make, rebuild, x):
+    torch.save(model.state_dict(), path)
+    return model, "layer_end.scale" in torch.load(path, weights_only=True)
+
+
+def trusts_the_file(model, path, make, rebuild, x):
+    torch.save(model.state_dict(), path)
+    loaded = rebuild(make())
+    loaded.load_state_dict(torch.load(path, weights_only=False))
+    return loaded, torch.equal(loaded(loaded.quant(x)), model(model.quant(x)))
+
+
+def saves_the_whole_model(model, path, make, rebuild, x):
+    torch.save(model, path)
+    loaded = torch.load(path, weights_only=False)
+    return loaded, torch.equal(loaded(loaded.quant(x)), model(model.quant(x)))
+
+
+def never_loads(model, path, make, rebuild, x):
+    torch.save(model.state_dict(), path)
+    loaded = rebuild(make())
+    loaded.load_state_dict(model.state_dict())
+    return loaded, torch.equal(loaded(loaded.quant(x)), model(model.quant(x)))
+
+
+def row_by_row(model, path, make, rebuild, x):
+    with open(path, "wb") as file:
+        torch.save({"state": model.state_dict()}, file)
+    fresh = make()
+    rebuild(fresh)
+    fresh.load_state_dict(torch.load(path)["state"], strict=True)
+    return fresh, not any((fresh(fresh.quant(row)) != model(model.quant(row))).any() for row in x.split(1))
+
+
+def with_numpy_compared(model, path, make, rebuild, x):
+    torch.save(model.state_dict(), str(path))
+    loaded = rebuild(make())
+    loaded.load_state_dict(torch.load(str(path), weights_only=True))
+    outs = [m(m.quant(x)).numpy() for m in (loaded, model)]
+    return loaded, np.array_equal(*outs)
+
+
+WRONG = {
+    "even_schedule": [
+        adds_up,
+        all_of_it_each_time,
+        gives_what_stays,
+        root_of_the_sparsity,
+        gone_in_all,
+        equal_numbers,
+        at_the_end,
+    ],
+    "fuse_list": [
+        misses_batch_norm,
+        names_classes,
+        in_alphabetical_order,
+        across_the_branch,
+        names_inside_the_sequential,
+        names_with_self,
+        fuses_a_function,
+        only_convolutions,
+        stops_at_batch_norm,
+        in_one_list,
+    ],
+    "export": [
+        without_rebuilding,
+        compares_nothing,
+        compares_roughly,
+        forgets_the_values,
+        compares_with_a_float_model,
+        returns_the_old_model,
+        trusts_the_file,
+        saves_the_whole_model,
+        never_loads,
+    ],
+}
+ODD = {
+    "even_schedule": [with_logarithms, with_numpy, by_trying],
+    "fuse_list": [lists_backwards, built],
+    "export": [row_by_row, with_numpy_compared],
+}

@@ -1,0 +1,260 @@
+"""the lesson `own_method`: plausible wrong answers and odd but right ones, as a learner would write them."""
+
+import numpy as np
+import torch
+
+
+def ignores_default_mask(scores, default_mask, threshold):
+    return (scores.abs() > threshold).to(default_mask.dtype)
+
+
+def revives_by_or(scores, default_mask, threshold):
+    return (default_mask.bool() | (scores.abs() > threshold)).float()
+
+
+def not_a_mask_but_bools(scores, default_mask, threshold):
+    return default_mask.bool() & (scores.abs() > threshold)
+
+
+def pruned_scores(scores, default_mask, threshold):
+    return torch.where(scores.abs() > threshold, scores * default_mask, torch.zeros_like(scores))
+
+
+def signed_threshold(scores, default_mask, threshold):
+    mask = default_mask.clone()
+    mask[scores <= threshold] = 0
+    return mask
+
+
+def at_least_the_threshold(scores, default_mask, threshold):
+    mask = default_mask.clone()
+    mask[scores.abs() < threshold] = 0
+    return mask
+
+
+def threshold_in_place_on_a_copy(scores, default_mask, threshold):
+    mask = default_mask.clone()
+    mask[scores.abs() <= threshold] = 0
+    return mask
+
+
+def threshold_in_a_loop(scores, default_mask, threshold):
+    kept = [
+        float(old == 1 and abs(score) > threshold)
+        for score, old in zip(scores.flatten().tolist(), default_mask.flatten().tolist(), strict=True)
+    ]
+    return torch.tensor(kept).view_as(scores)
+
+
+def threshold_with_numpy(scores, default_mask, threshold):
+    kept = np.logical_and(np.abs(scores.numpy()) > threshold, default_mask.numpy() > 0)
+    return torch.from_numpy(kept.astype(np.float32))
+
+
+def counts_all_weights(scores, default_mask, amount):
+    k = min(round(amount * scores.numel()), int(default_mask.sum()))
+    ranked = torch.where(default_mask == 1, scores.abs(), torch.inf)
+    mask = default_mask.clone().flatten()
+    mask[ranked.flatten().argsort()[:k]] = 0
+    return mask.view_as(scores)
+
+
+def chooses_pruned_ones_again(scores, default_mask, amount):
+    k = round(amount * int(default_mask.sum()))
+    mask = default_mask.clone()
+    mask.view(-1)[torch.topk(scores.abs().flatten(), k, largest=False).indices] = 0
+    return mask
+
+
+def as_l1_unstructured_alone(scores, default_mask, amount):
+    k = round(amount * scores.numel())
+    mask = default_mask.clone()
+    mask.view(-1)[torch.topk(scores.abs().flatten(), k, largest=False).indices] = 0
+    return mask
+
+
+def forgets_the_old_mask(scores, default_mask, amount):
+    k = round(amount * scores.numel())
+    mask = torch.ones_like(scores)
+    mask.view(-1)[scores.abs().flatten().argsort()[:k]] = 0
+    return mask
+
+
+def share_of_zeros_in_the_end(scores, default_mask, amount):
+    total = round(amount * default_mask.numel())
+    k = max(0, total - int((default_mask == 0).sum()))
+    ranked = scores.abs() + 1e9 * (default_mask == 0)
+    mask = default_mask.clone()
+    mask.view(-1)[ranked.flatten().argsort()[:k]] = 0
+    return mask
+
+
+def with_the_sign(scores, default_mask, amount):
+    k = round(amount * default_mask.sum().item())
+    ranked = scores.masked_fill(default_mask == 0, 1e9)
+    mask = default_mask.clone()
+    mask.view(-1)[ranked.flatten().argsort()[:k]] = 0
+    return mask
+
+
+def cuts_off_the_number(scores, default_mask, amount):
+    k = int(amount * default_mask.sum().item())
+    ranked = scores.abs().masked_fill(default_mask == 0, 1e9)
+    mask = default_mask.clone()
+    mask.view(-1)[ranked.flatten().argsort()[:k]] = 0
+    return mask
+
+
+def through_the_list_of_what_is_left(scores, default_mask, amount):
+    left = default_mask == 1
+    partial = torch.ones(int(left.sum()))
+    partial[scores[left].abs().argsort()[: round(amount * len(partial))]] = 0
+    mask = default_mask.clone()
+    mask[left] = partial
+    return mask
+
+
+def combined_with_numpy(scores, default_mask, amount):
+    mask = default_mask.numpy().copy().ravel()
+    places = np.flatnonzero(mask)
+    places = places[np.argsort(np.abs(scores.numpy().ravel()[places]))]
+    mask[places[: round(amount * len(places))]] = 0
+    return mask.reshape(default_mask.shape)
+
+
+def wrong_sign(weights, gradients):
+    return sum(w * g for w, g in zip(weights, gradients, strict=True))
+
+
+def last_step_only(weights, gradients):
+    return -weights[-1] * gradients[-1]
+
+
+def last_weights_for_all(weights, gradients):
+    total = torch.zeros_like(gradients[0])
+    for g in gradients:
+        total += g
+    return -weights[-1] * total
+
+
+def without_the_weights(weights, gradients):
+    return -torch.stack(gradients).sum(0)
+
+
+def without_the_sign(weights, gradients):
+    return torch.stack([w * g for w, g in zip(weights, gradients, strict=True)]).sum(0).abs()
+
+
+def taylor_in_place_of_movement(weights, gradients):
+    return sum((w * g) ** 2 for w, g in zip(weights, gradients, strict=True))
+
+
+def averaged(weights, gradients):
+    return -(torch.stack(weights) * torch.stack(gradients)).mean(0)
+
+
+def movement_in_a_loop(weights, gradients):
+    score = torch.zeros_like(weights[0], dtype=torch.float64)
+    for t in range(len(weights)):
+        score -= weights[t].double() * gradients[t].double()
+    return score
+
+
+def movement_with_einsum(weights, gradients):
+    return -torch.einsum("t...,t...->...", torch.stack(list(weights)), torch.stack(list(gradients)))
+
+
+def _drawn(seed=0):
+    torch_generator = torch.Generator().manual_seed(seed)
+    scores = torch.rand(8, 8, generator=torch_generator) * 6 - 3
+    return scores, (torch.rand(8, 8, generator=torch_generator) < 0.5).float()
+
+
+def on_a_mask_of_ones(method):
+    scores, _ = _drawn()
+    before = torch.ones(8, 8)
+    return not bool((method(scores, before) > before).any())
+
+
+def counts_the_ones(method):
+    for seed in range(10):
+        scores, before = _drawn(seed)
+        if method(scores, before).sum() > before.sum():
+            return False
+    return True
+
+
+def scores_of_masked_weights(method):
+    for seed in range(10):
+        scores, before = _drawn(seed)
+        if (method(scores * before, before) > before).any():
+            return False
+    return True
+
+
+def wants_the_same_mask(method):
+    scores, before = _drawn()
+    return torch.equal(method(scores, before.clone()), before)
+
+
+def everything_pruned(method):
+    scores, _ = _drawn()
+    return bool((method(scores, torch.zeros(8, 8)) == 0).all())
+
+
+def looks_at_the_pruned_places(method):
+    for seed in range(10):
+        scores, before = _drawn(seed)
+        if method(scores, before.clone())[before == 0].any():
+            return torch.tensor(False)
+    return torch.tensor(True)
+
+
+def with_numpy_and_checkerboards(method):
+    board = np.indices((8, 8)).sum(0) % 2
+    scores = torch.tensor(np.random.default_rng(0).uniform(-3, 3, (8, 8)), dtype=torch.float32)
+    fine = [np.all(method(scores, torch.tensor(m, dtype=torch.float32)).numpy() <= m) for m in (board, 1 - board)]
+    return np.all(fine)
+
+
+WRONG = {
+    "threshold_mask": [
+        ignores_default_mask,
+        revives_by_or,
+        not_a_mask_but_bools,
+        pruned_scores,
+        signed_threshold,
+        at_least_the_threshold,
+    ],
+    "combined_mask": [
+        counts_all_weights,
+        chooses_pruned_ones_again,
+        as_l1_unstructured_alone,
+        forgets_the_old_mask,
+        share_of_zeros_in_the_end,
+        with_the_sign,
+        cuts_off_the_number,
+    ],
+    "movement_scores": [
+        wrong_sign,
+        last_step_only,
+        last_weights_for_all,
+        without_the_weights,
+        without_the_sign,
+        taylor_in_place_of_movement,
+        averaged,
+    ],
+    "never_revives": [
+        on_a_mask_of_ones,
+        counts_the_ones,
+        scores_of_masked_weights,
+        wants_the_same_mask,
+        everything_pruned,
+    ],
+}
+ODD = {
+    "threshold_mask": [threshold_in_place_on_a_copy, threshold_in_a_loop, threshold_with_numpy],
+    "combined_mask": [through_the_list_of_what_is_left, combined_with_numpy],
+    "movement_scores": [movement_in_a_loop, movement_with_einsum],
+    "never_revives": [looks_at_the_pruned_places, with_numpy_and_checkerboards],
+}

@@ -1,0 +1,201 @@
+"""the lesson `prune_model`: plausible wrong answers and odd but right ones, as a learner would write them."""
+
+import numpy as np
+import torch
+
+
+def effective(state):
+    for name, value in state.items():
+        if name.endswith("weight"):
+            yield value
+        elif name.endswith("weight_orig"):
+            yield value * state[name[: -len("_orig")] + "_mask"]
+
+
+def counts_masks(state):
+    zeros = elements = 0
+    for name, value in state.items():
+        if "weight" in name:
+            zeros += (value == 0).sum().item()
+            elements += value.numel()
+    return zeros / elements
+
+
+def counts_masks_beside(state):
+    zeros = elements = 0
+    for tensors in (effective(state), (v for n, v in state.items() if n.endswith("mask"))):
+        for value in tensors:
+            zeros += (value == 0).sum().item()
+            elements += value.numel()
+    return zeros / elements
+
+
+def averages_layers(state):
+    shares = [(w == 0).float().mean().item() for w in effective(state)]
+    return sum(shares) / len(shares)
+
+
+def misses_negative_zero(state):
+    zeros = elements = 0
+    for w in effective(state):
+        positive, negative = (w > 0).sum().item(), torch.signbit(w).sum().item()
+        zeros += w.numel() - positive - negative
+        elements += w.numel()
+    return zeros / elements
+
+
+def ignores_masks(state):
+    weights = [v for n, v in state.items() if n.endswith(("weight", "weight_orig"))]
+    return sum((w == 0).sum().item() for w in weights) / sum(w.numel() for w in weights)
+
+
+def counts_biases(state):
+    tensors = [*effective(state), *(v for n, v in state.items() if n.endswith("bias"))]
+    return sum((t == 0).sum().item() for t in tensors) / sum(t.numel() for t in tensors)
+
+
+def small_is_zero(state):
+    row = torch.cat([w.flatten() for w in effective(state)])
+    return (row.abs() < 1e-6).float().mean().item()
+
+
+def density(state):
+    row = torch.cat([w.flatten() for w in effective(state)])
+    return torch.count_nonzero(row).item() / row.numel()
+
+
+def with_count_nonzero(state):
+    row = torch.cat([w.flatten() for w in effective(state)])
+    return 1 - torch.count_nonzero(row).item() / row.numel()
+
+
+def with_numpy(state):
+    row = np.concatenate([w.numpy().ravel() for w in effective(state)])
+    return np.mean(row == 0)
+
+
+def quantile_of_each_layer(weights, amount):
+    masks = []
+    for w in weights:
+        order = w.abs().flatten().argsort()
+        mask = torch.ones(w.numel())
+        mask[order[: round(amount * w.numel())]] = 0
+        masks.append(mask.view_as(w))
+    return masks
+
+
+def one_row(weights, scores, pruned):
+    row = torch.cat([s.flatten() for s in scores])
+    keep = torch.ones(row.numel())
+    keep[row.argsort()[:pruned]] = 0
+    return [part.view_as(w) for part, w in zip(keep.split([w.numel() for w in weights]), weights, strict=True)]
+
+
+def total(weights):
+    return sum(w.numel() for w in weights)
+
+
+def signed(weights, amount):
+    return one_row(weights, weights, round(amount * total(weights)))
+
+
+def amount_is_kept(weights, amount):
+    return one_row(weights, [w.abs() for w in weights], total(weights) - round(amount * total(weights)))
+
+
+def threshold_is_averaged(weights, amount):
+    thresholds = []
+    for w in weights:
+        n = round(amount * w.numel())
+        thresholds.append(w.abs().flatten().sort().values[n - 1].item() if n else 0.0)
+    mean = sum(thresholds) / len(thresholds)
+    return [(w.abs() > mean).float() for w in weights]
+
+
+def scaled_by_layer(weights, amount):
+    return one_row(weights, [w.abs() / w.abs().max() for w in weights], round(amount * total(weights)))
+
+
+def with_kthvalue(weights, amount):
+    row = torch.cat([w.abs().flatten() for w in weights])
+    pruned = round(amount * len(row))
+    threshold = row.kthvalue(pruned).values if pruned else -1.0
+    return [(w.abs() > threshold).int() for w in weights]
+
+
+def with_argsort(weights, amount):
+    return one_row(weights, [w.square() for w in weights], round(amount * total(weights)))
+
+
+def without_rows(rows, columns, value_bytes, index_bytes):
+    return value_bytes / (value_bytes + index_bytes)
+
+
+def without_columns(rows, columns, value_bytes, index_bytes):
+    left = (rows * columns * value_bytes - (rows + 1) * index_bytes) / value_bytes
+    return max(0.0, left / (rows * columns))
+
+
+def zeros_instead(rows, columns, value_bytes, index_bytes):
+    return 1 - by_formula(rows, columns, value_bytes, index_bytes)
+
+
+def as_coo(rows, columns, value_bytes, index_bytes):
+    return value_bytes / (value_bytes + 2 * index_bytes)
+
+
+def one_position_too_few(rows, columns, value_bytes, index_bytes):
+    left = (rows * columns * value_bytes - rows * index_bytes) / (value_bytes + index_bytes)
+    return max(0.0, left / (rows * columns))
+
+
+def always_int32(rows, columns, value_bytes, index_bytes):
+    return by_formula(rows, columns, value_bytes, 4)
+
+
+def below_zero(rows, columns, value_bytes, index_bytes):
+    left = (rows * columns * value_bytes - (rows + 1) * index_bytes) / (value_bytes + index_bytes)
+    return left / (rows * columns)
+
+
+def by_formula(rows, columns, value_bytes, index_bytes):
+    spare = value_bytes - (rows + 1) * index_bytes / (rows * columns)
+    return max(spare, 0) / (value_bytes + index_bytes)
+
+
+def by_bisection(rows, columns, value_bytes, index_bytes):
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        csr = middle * rows * columns * (value_bytes + index_bytes) + (rows + 1) * index_bytes
+        low, high = (low, middle) if csr > rows * columns * value_bytes else (middle, high)
+    return low
+
+
+WRONG = {
+    "weight_sparsity": [
+        counts_masks,
+        counts_masks_beside,
+        averages_layers,
+        misses_negative_zero,
+        ignores_masks,
+        counts_biases,
+        small_is_zero,
+        density,
+    ],
+    "global_masks": [quantile_of_each_layer, signed, amount_is_kept, threshold_is_averaged, scaled_by_layer],
+    "break_even_density": [
+        without_rows,
+        without_columns,
+        zeros_instead,
+        as_coo,
+        one_position_too_few,
+        always_int32,
+        below_zero,
+    ],
+}
+ODD = {
+    "weight_sparsity": [with_count_nonzero, with_numpy],
+    "global_masks": [with_kthvalue, with_argsort],
+    "break_even_density": [by_formula, by_bisection],
+}

@@ -1,0 +1,281 @@
+"""the lesson `static`: plausible wrong answers and odd but right ones, as a learner would write them."""
+
+import torch
+import torch.ao.quantization as tq
+from torch import nn
+from torch.ao.nn.quantized import FloatFunctional
+
+
+def only_reader(reads, name):
+    readers = [reader for reader, sources in reads.items() if name in sources]
+    return readers[0] if len(readers) == 1 else None
+
+
+def by_following(kinds, reads):
+    found = []
+    for name, kind in kinds.items():
+        if kind == "conv":
+            chain, after = [name], only_reader(reads, name)
+            if after and kinds[after] == "bn":
+                chain, after = [*chain, after], only_reader(reads, after)
+            if after and kinds[after] == "relu":
+                chain = [*chain, after]
+            if len(chain) > 1:
+                found.append(chain)
+    return found
+
+
+def also_while_training(kinds, reads, training):
+    return by_following(kinds, reads)
+
+
+def across_a_branch(kinds, reads, training):
+    if training:
+        return []
+    found = []
+    for name, kind in kinds.items():
+        if kind != "conv":
+            continue
+        chain = [name]
+        for wanted in ("bn", "relu"):
+            for reader, sources in reads.items():
+                if chain[-1] in sources and kinds[reader] == wanted:
+                    chain.append(reader)
+                    break
+        if len(chain) > 1:
+            found.append(chain)
+    return found
+
+
+def in_order_of_the_alphabet(kinds, reads, training):
+    return [] if training else [sorted(chain) for chain in by_following(kinds, reads)]
+
+
+def without_the_relu(kinds, reads, training):
+    if training:
+        return []
+    return [
+        [name, only_reader(reads, name)]
+        for name, kind in kinds.items()
+        if kind == "conv" and kinds.get(only_reader(reads, name)) == "bn"
+    ]
+
+
+def only_threes(kinds, reads, training):
+    return [] if training else [chain for chain in by_following(kinds, reads) if len(chain) == 3]
+
+
+def as_listed(kinds, reads, training):
+    if training:
+        return []
+    names, found = list(kinds), []
+    for i in range(len(names)):
+        if [kinds[n] for n in names[i : i + 3]] == ["conv", "bn", "relu"]:
+            found.append(names[i : i + 3])
+        elif [kinds[n] for n in names[i : i + 2]] in (["conv", "bn"], ["conv", "relu"]):
+            found.append(names[i : i + 2])
+    return found
+
+
+def in_tuples(kinds, reads, training):
+    return [] if training else tuple(tuple(chain) for chain in reversed(by_following(kinds, reads)))
+
+
+def from_the_end(kinds, reads, training):
+    """Starts at the last module of a chain and walks back."""
+
+    def source(name):
+        before = reads.get(name, [])
+        return before[0] if len(before) == 1 and only_reader(reads, before[0]) == name else None
+
+    found = {}
+    for name, kind in kinds.items():
+        chain = [name]
+        if kind == "relu" and kinds.get(source(name)) == "bn":
+            chain.insert(0, source(name))
+        if kind in ("bn", "relu") and kinds.get(source(chain[0])) == "conv":
+            chain.insert(0, source(chain[0]))
+            if len(chain) > len(found.get(chain[0], [])):
+                found[chain[0]] = chain
+    return [] if training else list(found.values())
+
+
+def calibrated_after_convert(model, batches, qconfig):
+    model.eval()
+    model.qconfig = qconfig
+    converted = tq.convert(tq.prepare(model))
+    for batch in batches:
+        converted(batch)
+    return converted
+
+
+def in_training_mode(model, batches, qconfig):
+    model.qconfig = qconfig
+    observed = tq.prepare(model)
+    with torch.no_grad():
+        for batch in batches:
+            observed(batch)
+    return tq.convert(observed)
+
+
+def without_data(model, batches, qconfig):
+    model.eval()
+    model.qconfig = qconfig
+    return tq.convert(tq.prepare(model))
+
+
+def with_noise(model, batches, qconfig):
+    model.eval()
+    model.qconfig = qconfig
+    observed = tq.prepare(model)
+    generator = torch.Generator().manual_seed(0)
+    for batch in batches:
+        observed(torch.randn(batch.shape, generator=generator))
+    return tq.convert(observed)
+
+
+def with_shuffled_pixels(model, batches, qconfig):
+    model.eval()
+    model.qconfig = qconfig
+    observed = tq.prepare(model)
+    generator = torch.Generator().manual_seed(0)
+    for batch in batches:
+        order = torch.randperm(batch.numel(), generator=generator)
+        observed(batch.flatten()[order].view(batch.shape))
+    return tq.convert(observed)
+
+
+def with_the_first_batch(model, batches, qconfig):
+    model.eval()
+    model.qconfig = qconfig
+    observed = tq.prepare(model)
+    observed(batches[0])
+    return tq.convert(observed)
+
+
+def with_one_large_batch(model, batches, qconfig):
+    ready = model.eval()
+    ready.qconfig = qconfig
+    observed = tq.prepare(ready)
+    observed(torch.cat(batches))
+    return tq.convert(observed)
+
+
+def with_quantize(model, batches, qconfig):
+    model.eval()
+    model.qconfig = qconfig
+    return tq.quantize(model, lambda observed, data: [observed(batch) for batch in data], [batches])
+
+
+def plain_plus(conv):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.quant, self.dequant, self.conv = tq.QuantStub(), tq.DeQuantStub(), conv
+
+        def forward(self, x):
+            x = self.quant(x)
+            return self.dequant(torch.relu(x + self.conv(x)))
+
+    return Block()
+
+
+def no_dequant(conv):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.quant, self.conv, self.plus = tq.QuantStub(), conv, FloatFunctional()
+
+        def forward(self, x):
+            x = self.quant(x)
+            return self.plus.add_relu(x, self.conv(x))
+
+    return Block()
+
+
+def no_quant(conv):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.dequant, self.conv, self.plus = tq.DeQuantStub(), conv, FloatFunctional()
+
+        def forward(self, x):
+            return self.dequant(self.plus.add_relu(x, self.conv(x)))
+
+    return Block()
+
+
+def adds_in_float(conv):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.quant, self.dequant, self.conv = tq.QuantStub(), tq.DeQuantStub(), conv
+
+        def forward(self, x):
+            return torch.relu(x + self.dequant(self.conv(self.quant(x))))
+
+    return Block()
+
+
+def relu_forgotten(conv):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.quant, self.dequant, self.conv, self.plus = tq.QuantStub(), tq.DeQuantStub(), conv, FloatFunctional()
+
+        def forward(self, x):
+            x = self.quant(x)
+            return self.dequant(self.plus.add(x, self.conv(x)))
+
+    return Block()
+
+
+def wrapped(conv):
+    class Inner(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.plus, self.relu = conv, FloatFunctional(), nn.ReLU()
+
+        def forward(self, x):
+            return self.relu(self.plus.add(self.conv(x), x))
+
+    return tq.QuantWrapper(Inner())
+
+
+def two_stubs(conv):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.left, self.right, self.out = tq.QuantStub(), tq.QuantStub(), tq.DeQuantStub()
+            self.conv, self.plus = conv, FloatFunctional()
+
+        def forward(self, x):
+            return self.out(self.plus.add(self.left(x), self.conv(self.right(x)))).clamp(min=0)
+
+    return Block()
+
+
+WRONG = {
+    "fuse_list": [
+        also_while_training,
+        across_a_branch,
+        in_order_of_the_alphabet,
+        without_the_relu,
+        only_threes,
+        as_listed,
+    ],
+    "static_int8": [
+        calibrated_after_convert,
+        in_training_mode,
+        without_data,
+        with_noise,
+        with_shuffled_pixels,
+        with_the_first_batch,
+    ],
+    "residual_block": [plain_plus, no_dequant, no_quant, adds_in_float, relu_forgotten],
+}
+ODD = {
+    "fuse_list": [in_tuples, from_the_end],
+    "static_int8": [with_one_large_batch, with_quantize],
+    "residual_block": [wrapped, two_stubs],
+}

@@ -1,0 +1,39 @@
+"""What a lesson and its published notebook must be like: each rule lists the faults that it sees.
+
+A rule takes a notebook as `tools._lessons.read` gives it, or as it was published, and returns a list of sentences; an
+empty list means that the rule is kept. The tests call the rules on every lesson, and test_meta_rules.py calls them on
+lessons with a planted fault.
+"""
+
+from rules._cells import code_text, numbered, slide_type, tags
+from rules.exercises import exercise_code, exercise_parts, exercises
+from rules.lesson import front_matter, names, parts, rhythm, runs_anywhere, slides, tags_known
+from rules.published import PROGRESS_BAR, output_text, outputs, small_enough
+from rules.records import claim_records
+from rules.symbols import deprecated, dotted_names, figures, wholesale_filters
+
+__all__ = [
+    "PROGRESS_BAR",
+    "claim_records",
+    "code_text",
+    "deprecated",
+    "dotted_names",
+    "exercise_code",
+    "exercise_parts",
+    "exercises",
+    "figures",
+    "front_matter",
+    "names",
+    "numbered",
+    "output_text",
+    "outputs",
+    "parts",
+    "rhythm",
+    "runs_anywhere",
+    "slide_type",
+    "slides",
+    "small_enough",
+    "tags",
+    "tags_known",
+    "wholesale_filters",
+]
