@@ -10,7 +10,7 @@ from pathlib import Path
 WIDGET = "application/vnd.jupyter.widget-view+json"
 CELL_FILE = re.compile(r"<tmp>[\\/]ipykernel_\d+[\\/]\d+\.py")
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,16}\b")
-KEPT_METADATA = ("course", "kernelspec", "language_info")
+KEPT_METADATA = ("course", "course_inputs", "kernelspec", "language_info")
 
 
 def compact(nb, *, root, folder=None):
@@ -39,8 +39,13 @@ def compact(nb, *, root, folder=None):
 
 def _places(root, folder):
     """Pair every way of writing a path of this machine with what stands for it, longest first."""
-    named = {Path(tempfile.gettempdir()): "<tmp>", Path.home(): "~", Path(sys.prefix): "<python>",
-             Path(sys.base_prefix): "<python>", Path(root): "<course>"}
+    named = {
+        Path(tempfile.gettempdir()): "<tmp>",
+        Path.home(): "~",
+        Path(sys.prefix): "<python>",
+        Path(sys.base_prefix): "<python>",
+        Path(root): "<course>",
+    }
     if folder is not None:
         named[Path(folder)] = "."
     spelled = {}
@@ -51,8 +56,10 @@ def _places(root, folder):
                 spelled |= {text: name, text.replace("\\", "\\\\"): name, form.as_posix(): name}
     ends = r"(?![\w-])"  # "/tmp" is not the start of "/tmpfile"
     flags = re.IGNORECASE if sys.platform == "win32" else re.NOFLAG
-    return [(re.compile(r"(?<![\w.:-])" + re.escape(text) + ends, flags), name)
-            for text, name in sorted(spelled.items(), key=lambda pair: -len(pair[0]))]
+    return [
+        (re.compile(r"(?<![\w.:-])" + re.escape(text) + ends, flags), name)
+        for text, name in sorted(spelled.items(), key=lambda pair: -len(pair[0]))
+    ]
 
 
 def scrub(text, places):
@@ -93,7 +100,7 @@ def last_frames(text):
             column = 0
         else:
             line = lines[row].ljust(column)
-            lines[row] = line[:column] + piece + line[column + len(piece):]
+            lines[row] = line[:column] + piece + line[column + len(piece) :]
             column += len(piece)
     return "\n".join(line.rstrip() for line in lines)
 

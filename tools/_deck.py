@@ -3,7 +3,7 @@
 from contextlib import contextmanager
 from pathlib import Path
 
-from course_utils._browser import find_browser
+from course_utils.browser import find_browser
 
 MEASURE = Path(__file__).resolve().parent / "slides_template" / "measure.js"
 SIZE = {"width": 1280, "height": 720}
@@ -76,8 +76,11 @@ def _watch(page):
         if request.url.startswith("file:"):
             seen.append(f"a file is missing: {Path(request.url).name}")
 
-    listeners = {"request": requested, "requestfailed": failed,
-                 "pageerror": lambda error: seen.append(f"error of a script: {error}")}
+    listeners = {
+        "request": requested,
+        "requestfailed": failed,
+        "pageerror": lambda error: seen.append(f"error of a script: {error}"),
+    }
     for event, listener in listeners.items():
         page.on(event, listener)
     try:

@@ -1,9 +1,11 @@
 """Runs the cells of a notebook in a fresh kernel, one after the other; needs nbclient and no extra."""
 
+import ast
 import asyncio
 import copy
 import os
 import re
+import signal
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -45,7 +47,7 @@ class CellFailed(Exception):
         self.error, self.traceback = error, traceback
 
 
-def execute(nb, *, folder, env=None, on_cell=None, timeout=CELL_TIMEOUT_S, lesson=None):
+def execute(nb, *, folder, env=None, on_cell=None, timeout=CELL_TIMEOUT_S, lesson=None, before=None, ask=None):
     """Run every code cell of a copy of `nb` in a fresh kernel of this very Python.
 
     Args:
@@ -55,24 +57,41 @@ def execute(nb, *, folder, env=None, on_cell=None, timeout=CELL_TIMEOUT_S, lesso
         on_cell: called with a `CellRun` after each code cell.
         timeout: seconds that one cell may take.
         lesson: what to call the notebook in an error; default its title.
+        before: code that the kernel runs first; no cell sees it.
+        ask: an expression that gives a text, asked of the kernel after the last cell.
     Returns:
-        NotebookNode: the copy with outputs and execution counts.
+        NotebookNode: the copy with outputs and execution counts; with `ask`, the text is `nb.metadata["answer"]`.
     Raises:
         CellFailed: at the first cell that fails; cells below are not run.
+        KeyboardInterrupt: Ctrl-C; the kernel is gone then.
     """
     nb = copy.deepcopy(nb)
     lesson = lesson or nb.metadata.get("course", {}).get("title", "the notebook")
-    client = NotebookClient(nb, timeout=timeout, kernel_name="python3", record_timing=False,
-                            store_widget_state=False, extra_arguments=QUIET,
-                            resources={"metadata": {"path": str(folder)}})
+    client = NotebookClient(
+        nb,
+        timeout=timeout,
+        kernel_name="python3",
+        record_timing=False,
+        store_widget_state=False,
+        extra_arguments=QUIET,
+        resources={"metadata": {"path": str(folder)}},
+    )
     # A loop of its own, closed at the end: works in any thread. Windows' default loop does not suit zmq.
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-        runner.run(_run_all(client, env, lesson, on_cell))
+        try:
+            runner.run(_run_all(client, env, lesson, on_cell, before, ask))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
     return nb
 
 
-async def _run_all(client, env, lesson, on_cell):
+async def _run_all(client, env, lesson, on_cell, before, ask):
+    # On Ctrl-C nbclient takes the kernel from under the cell that runs, which then fails in its own way: the task is
+    # cancelled instead. nbclient sets its handler before it first waits for anything; ours comes right after.
+    asyncio.get_running_loop().call_soon(_answer_ctrl_c, client, asyncio.current_task())
     async with client.async_setup_kernel(env=_environment(env)):
+        if before:
+            await _silently(client, before)
         with _peak_memory(client) as peak:
             for number, cell in enumerate(client.nb.cells, start=1):
                 if cell.cell_type != "code":
@@ -81,6 +100,26 @@ async def _run_all(client, env, lesson, on_cell):
                 await _run_cell(client, cell, number, lesson)
                 if on_cell:
                     on_cell(CellRun(number, cell, time.perf_counter() - start, peak()))
+        if ask:
+            reply = await _silently(client, "", user_expressions={"asked": ask})
+            client.nb.metadata["answer"] = ast.literal_eval(reply["user_expressions"]["asked"]["data"]["text/plain"])
+
+
+async def _silently(client, code, **more):
+    """Run code that leaves no trace in the notebook's counts; gives the content of the kernel's reply."""
+    reply = await client.kc.execute(code, silent=True, store_history=False, reply=True, timeout=60, **more)
+    if reply["content"]["status"] != "ok":
+        raise RuntimeError(f"the kernel refused what the build asks of it: {reply['content']}")
+    return reply["content"]
+
+
+def _answer_ctrl_c(client, task):
+    def stop():
+        client.shutdown_kernel = "immediate"  # a kernel that computes would not hear a polite request
+        task.cancel()
+
+    with suppress(RuntimeError, ValueError):  # Windows, where asyncio.Runner cancels; or not the main thread
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop)
 
 
 def _environment(changes):
@@ -96,6 +135,8 @@ async def _run_cell(client, cell, number, lesson):
         error = f"{caught.ename}: {caught.evalue}".strip()
         raise CellFailed(lesson, number, _failing_line(text, cell), client.nb, error, text) from None
     except (CellTimeoutError, DeadKernelError) as caught:
+        if asyncio.current_task().cancelling():  # nbclient takes it for the end of the kernel
+            raise asyncio.CancelledError from None
         error = str(caught).strip().splitlines()[0]
         raise CellFailed(lesson, number, 1, client.nb, error, str(caught)) from None
 

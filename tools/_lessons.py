@@ -1,10 +1,11 @@
-"""The one reader of lessons: names to files, text to notebook, notebook to results.
+"""The one reader of lessons: names to lessons, text to notebook, notebook to results.
 
-A lesson is a py:percent file in `lessons/`; its published notebook has the same stem in the
-folder `notebooks/` beside it. Only `read` needs jupytext (the extra `dev`).
+A lesson is a py:percent file, ``lessons/NAME/lesson.py``; ``lessons/course.toml`` says where it stands in the course.
+Only `read` needs jupytext (the extra `dev`).
 """
 
 import copy
+import difflib
 import hashlib
 import re
 from collections import Counter
@@ -12,106 +13,191 @@ from pathlib import Path
 
 import nbformat
 
+from course_utils import syllabus
+from course_utils.files import ROOT, write_whole
+from tools import _course, _inputs
 from tools._execute import CellFailed, CellRun, execute
 
-__all__ = ["ROOT", "LESSONS", "NOTEBOOKS", "CellFailed", "CellRun", "execute", "select", "published",
-           "read", "read_published", "cell_lines", "sources", "strip", "write"]
+__all__ = [
+    "ROOT",
+    "NOTEBOOKS",
+    "OVERVIEW",
+    "CellFailed",
+    "CellRun",
+    "execute",
+    "select",
+    "read",
+    "check_import",
+    "read_published",
+    "cell_lines",
+    "sources",
+    "strip",
+    "write",
+]
 
-ROOT = Path(__file__).resolve().parent.parent
-LESSONS = ROOT / "lessons"
 NOTEBOOKS = ROOT / "notebooks"
+OVERVIEW = "overview.ipynb"  # below notebooks/ and workspace/: the page that lists all lessons
 KEPT_METADATA = ("tags", "slideshow", "jupyter")
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
 MARKER = re.compile(r"# ?%%( |$)")
+SHOWN = re.compile(r"\[\[(title|promise|goals|agenda|ways)\]\]")
+SECTION = re.compile(r"^## (\d+\. .+)$", re.M)
 
 
-def select(names, *, folder=LESSONS):
-    """Find the lesson sources that `names` mean.
+def select(names, *, root=ROOT):
+    """Find the lessons that `names` mean.
 
     Args:
-        names: strings such as "01", "1", "01_energy", "lessons/01_energy.py" or
-            "notebooks/01_energy.ipynb"; empty = all lessons.
-        folder: where the sources are.
+        names: strings such as "energy", "1.2", "lessons/energy", "lessons/energy/lesson.py",
+            "notebooks/1_measuring/2_energy.ipynb", or "1" or "measuring" for a whole part; empty = all lessons.
+        root: the repository, or a folder with the same layout.
     Returns:
-        list of Path in the order of the lessons, each once.
+        list of `syllabus.Lesson` in the order of the course, each once.
     Raises:
-        SystemExit: a name fits no lesson; the message lists those there are.
+        SystemExit: a name fits no lesson; the message names those that come near, or all.
     """
-    lessons = sorted(Path(folder).glob("[0-9][0-9]_*.py"))
+    lessons = list(syllabus.lessons(root).values())
     chosen = []
     for name in names:
-        wanted = Path(name.replace("\\", "/")).stem
-        found = [p for p in lessons if wanted in (p.stem, p.stem[:2]) or wanted.zfill(2) == p.stem[:2]]
-        if not wanted or not found:
-            there = ", ".join(p.stem for p in lessons) or "none yet"
-            raise SystemExit(f"No lesson is called {name!r}. Give a number or a name of: {there}.")
+        found = [lesson for lesson in lessons if _is_called(lesson, name)]
+        if not found:
+            raise SystemExit(_unknown(name, lessons))
         chosen += found
-    return [p for p in lessons if p in chosen] if names else lessons
+    return [lesson for lesson in lessons if lesson in chosen] if names else lessons
 
 
-def published(path):
-    """Give the notebook that belongs to a lesson: lessons/NN_x.py -> notebooks/NN_x.ipynb."""
-    path = Path(path)
-    return path.parent.parent / "notebooks" / f"{path.stem}.ipynb"
+def _is_called(lesson, name):
+    words = [word for word in name.replace("\\", "/").split("/") if word and word != "lesson.py"]
+    last = re.sub(r"^\d+_|\.ipynb$", "", words[-1]) if words else ""
+    return last in (lesson.name, lesson.number) or (len(words) == 1 and last == str(lesson.part_number))
 
 
-def read(path):
+def _unknown(name, lessons):
+    near = difflib.get_close_matches(name, [lesson.name for lesson in lessons], n=3, cutoff=0.5)
+    near = near or [lesson.name for lesson in lessons if name and name.lower() in lesson.title.lower()]
+    if near:
+        return f"No lesson is called {name!r}. Did you mean {' or '.join(near)}?"
+    there = ", ".join(f"{lesson.name} ({lesson.number})" for lesson in lessons)
+    return f"No lesson is called {name!r}. There are: {there or 'none yet'}."
+
+
+def read(lesson):
     """Read a lesson's text as a notebook without outputs.
 
+    Names in double square brackets become numbers, in text with title and link; ``[[title]]``, ``[[promise]]`` and
+    ``[[goals]]`` show what the front matter says, ``[[agenda]]`` the sections, ``[[ways]]`` the ways through the
+    course. A check imports what it needs, because it is what a learner runs after a restart. Links to the
+    neighbouring lessons come last.
+
     Args:
-        path: the lesson, a py:percent file with front matter.
+        lesson: a `syllabus.Lesson`.
     Returns:
-        NotebookNode: derived cell ids; cell metadata only tags, slideshow and jupyter; solutions
-        have their source hidden; the front matter is `nb.metadata["course"]`.
+        NotebookNode: derived cell ids; cell metadata only tags, slideshow and jupyter; solutions have their source
+        hidden; the front matter, with name, number, title and part, is `nb.metadata["course"]`.
     Raises:
-        ValueError: the front matter has no `course` table.
+        ValueError: the front matter has no `course` table, or repeats what lessons/course.toml says.
+        LookupError: a name in double square brackets is no lesson's.
     """
     import jupytext
 
-    path = Path(path)
-    text = path.read_text(encoding="utf-8")
-    raw = jupytext.reads(text, fmt="py:percent")
-    if "course" not in raw.metadata:
-        raise ValueError(f"{path.name} has no front matter: expected '# jupyter:' with 'course:' at the top "
-                         "of the file, between two lines '# ---'. Copy it from another lesson.")
-    cells, seen = [], Counter()
+    course = {"name": lesson.name, "number": lesson.number, "title": lesson.title, "part": lesson.part_title}
+    course |= _course.front_matter(lesson)
+    raw = jupytext.reads(lesson.source.read_text(encoding="utf-8"), fmt="py:percent")
+    sections = [title for cell in raw.cells if cell.cell_type == "markdown" for title in SECTION.findall(cell.source)]
+    cells, seen, link = [], Counter(), syllabus.linked(lesson)
     for cell in raw.cells:
         key = (cell.cell_type, cell.source)
-        cells.append(_clean_cell(cell, _cell_id(path.stem, *key, seen[key])))
+        source = _resolved(cell, lesson, course, sections, link)
+        cells.append(_clean_cell(cell, _cell_id(lesson.name, *key, seen[key]), source))
         seen[key] += 1
-    metadata = {"course": copy.deepcopy(raw.metadata["course"]), "kernelspec": dict(KERNELSPEC),
-                "language_info": {"name": "python"}}
+    cells.append(_last_cell(lesson))
+    metadata = {"course": course, "kernelspec": dict(KERNELSPEC), "language_info": {"name": "python"}}
     return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+
+
+def _resolved(cell, lesson, course, sections, link):
+    if cell.cell_type != "markdown":
+        return check_import(cell, lesson) + syllabus.refer(cell.source, lesson.root)
+    shown = SHOWN.sub(lambda match: _show(match[1], lesson, course, sections), cell.source)
+    return syllabus.refer(shown, lesson.root, link)
+
+
+def check_import(cell, lesson):
+    """The lines that are put on top of a cell with the tag check: it must run first in a fresh kernel. Often ""."""
+    has_checks = lesson.source.with_name("checks.py").exists()
+    if "check" not in cell.metadata.get("tags", []) or not has_checks:
+        return ""
+    return f"from lessons.{lesson.name} import checks as check\n\n"
+
+
+def _show(what, lesson, course, sections):
+    """What the front matter, the sections and the other lessons say, as text for the reader."""
+    if what == "title":
+        return f"{lesson.number} · {lesson.title}"
+    if what == "goals":
+        return "\n".join(f"- {goal}" for goal in course.get("goals", []))
+    if what == "agenda":
+        return "\n".join(sections)
+    if what == "ways":
+        return _course.ways_table(lesson.root)
+    return f"{course.get('promise', '')} About {course.get('minutes', '?')} minutes.{_before(lesson)}"
+
+
+def _before(lesson):
+    known, link = syllabus.lessons(lesson.root), syllabus.linked(lesson)
+    *most, last = [link(known[need], True) for need in _course.builds_on(lesson)] or [""]
+    return f" Builds on {', '.join(most)}{' and ' * bool(most)}{last}." if last else ""
+
+
+def _last_cell(lesson):
+    """Where to go from here: the neighbours, and the overview of the course."""
+    known = list(syllabus.lessons(lesson.root).values())
+    at = known.index(lesson)
+    link = syllabus.linked(lesson)
+    ways = [f"Next: {link(known[at + 1], False)}."] if at + 1 < len(known) else ["This was the last lesson so far."]
+    ways += [f"Before: {link(known[at - 1], False)}."] if at else []
+    source = " ".join([*ways, f"[All lessons](../{OVERVIEW})."])
+    cell = nbformat.v4.new_markdown_cell(source=source, metadata={"slideshow": {"slide_type": "skip"}})
+    cell.id = _cell_id(lesson.name, "markdown", "where to go", 0)
+    return cell
 
 
 def _cell_id(lesson, cell_type, source, nth):
     return hashlib.sha256("\0".join((lesson, cell_type, source, str(nth))).encode()).hexdigest()[:12]
 
 
-def _clean_cell(cell, cell_id):
+def _clean_cell(cell, cell_id, source):
     metadata = {k: cell.metadata[k] for k in KEPT_METADATA if k in cell.metadata}
     if "solution" in metadata.get("tags", []):
         metadata["jupyter"] = {**metadata.get("jupyter", {}), "source_hidden": True}
-    make = {"code": nbformat.v4.new_code_cell, "markdown": nbformat.v4.new_markdown_cell,
-            "raw": nbformat.v4.new_raw_cell}[cell.cell_type]
-    return make(source=cell.source, metadata=metadata, id=cell_id)
+    make = {
+        "code": nbformat.v4.new_code_cell,
+        "markdown": nbformat.v4.new_markdown_cell,
+        "raw": nbformat.v4.new_raw_cell,
+    }[cell.cell_type]
+    return make(source=source, metadata=metadata, id=cell_id)
 
 
-def cell_lines(path):
+def cell_lines(lesson):
     """Give the line number (from 1) in the lesson's text of the first source line of each cell.
 
     Raises:
         ValueError: the markers of cells and the cells that jupytext finds do not agree.
     """
-    path = Path(path)
-    lines = path.read_text(encoding="utf-8").splitlines()
-    cells = read(path).cells
+    import jupytext
+
+    text = lesson.source.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    cells = jupytext.reads(text, fmt="py:percent").cells
     starts = [number + 1 for number, line in enumerate(lines, start=1) if MARKER.match(line)]
     firsts = [cell.source.split("\n")[0] for cell in cells]
-    if len(starts) != len(cells) or any(first not in lines[start - 1] for start, first
-                                        in zip(starts, firsts, strict=True) if first):
-        raise ValueError(f"{path.name}: the lines that start with '# %%' are not where its cells begin. Put "
-                         "every cell under a marker, and no marker inside a string.")
+    if len(starts) != len(cells) or any(
+        first not in lines[start - 1] for start, first in zip(starts, firsts, strict=True) if first
+    ):
+        raise ValueError(
+            f"{lesson.name}/lesson.py: the lines that start with '# %%' are not where its cells begin. Put "
+            "every cell under a marker, and no marker inside a string."
+        )
     return starts
 
 
@@ -126,8 +212,9 @@ def sources(nb):
 
 
 def strip(nb):
-    """Copy a notebook without outputs and execution counts; the argument is left as it was."""
+    """Copy a notebook without outputs, execution counts and the record of its run; the argument stays as it was."""
     bare = copy.deepcopy(nb)
+    bare.metadata.pop(_inputs.KEY, None)
     for cell in bare.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -136,11 +223,4 @@ def strip(nb):
 
 def write(nb, path):
     """Write a notebook with "\\n" line ends, all of it or nothing: a reader never sees a half."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(path.name + ".part")
-    try:
-        draft.write_text(nbformat.writes(nb) + "\n", encoding="utf-8", newline="\n")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    write_whole(Path(path), nbformat.writes(nb) + "\n")

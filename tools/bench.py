@@ -8,6 +8,8 @@ from pathlib import Path
 
 from tools import run
 
+OPTION_REQUIRES = {"--peers": ("deploy",)}
+
 BENCHES = Path(__file__).parent / "benches"
 
 
@@ -16,7 +18,7 @@ def main(argv):
 
     Args:
         argv: a name from tools/benches and its own options, for example ["quantization", "--json", "rows.json"];
-            or lessons, for example ["02"]; empty = all lessons.
+            or lessons, for example ["amp"]; empty = all lessons.
     Returns:
         0, or 1 when a claim does not hold.
     """
@@ -27,7 +29,11 @@ def main(argv):
     if argv and argv[0] in names:
         return importlib.import_module(f"tools.benches.{argv[0]}").main(argv[1:])
     parser = argparse.ArgumentParser(prog="course.py bench", description=__doc__)
-    parser.add_argument("lessons", nargs="*", metavar="NN or NAME",
-                        help=f"lessons, for example 02 (default: all); or one of: {', '.join(names)}")
+    parser.add_argument(
+        "lessons",
+        nargs="*",
+        metavar="NAME",
+        help=f"lessons, for example amp (default: all); or one of: {', '.join(names)}",
+    )
     args = parser.parse_args(argv)
     return run.main(args.lessons)

@@ -1,17 +1,19 @@
-"""Run lessons whose text has changed and write them as notebooks with outputs."""
+"""Run lessons that are out of step, and write their notebooks with outputs, and the pages about all lessons."""
 
 import argparse
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import nbformat
 from tqdm import tqdm
 
-from tools import _compact, _lessons
+from course_utils.files import write_whole
+from tools import _alone, _compact, _inputs, _lessons, _pages
+from tools._step import faults, is_published, refresh
+
+__all__ = ["Built", "build", "environment", "faults", "is_published", "main", "refresh"]
 
 REQUIRES = ("dev",)
 SLOW_CELL_S = 45
@@ -30,95 +32,68 @@ class Built:
 
 
 def main(argv):
-    """Build the lessons that need it; returns 1 when one failed."""
+    """Build the lessons that need it, in the order of the course; returns 1 when one failed."""
     parser = argparse.ArgumentParser(prog="course.py build", description=__doc__)
-    parser.add_argument("lessons", nargs="*", metavar="NN",
-                        help="lessons to run even when unchanged (default: those whose text has changed)")
+    parser.add_argument("lessons", nargs="*", metavar="NAME", help="lessons to run even when they are in step")
     parser.add_argument("--all", action="store_true", help="run every lesson")
-    parser.add_argument("-j", type=int, default=1, metavar="N", help="run N lessons at a time (default 1)")
+    parser.add_argument(
+        "--publish",
+        action="store_true",
+        help="for what is committed: alone on the machine, claims of speed judged, steady timings only",
+    )
     args = parser.parse_args(argv)
     lessons = _lessons.select(args.lessons)
+    _remove_strays()
+    for name in _pages.refresh(lessons[0].root) if lessons else []:
+        print(f"{name} brought up to date")
     if not (args.all or args.lessons):
-        lessons = [lesson for lesson in lessons if not refresh(lesson)]
+        lessons = [lesson for lesson in lessons if not refresh(lesson) or (args.publish and not is_published(lesson))]
     if not lessons:
         print("Every notebook is in step with its lesson; nothing to run.")
         return 0
+    if args.publish:
+        try:
+            _alone.ask()
+        except _alone.NotAlone as busy:
+            print(f"Not begun. {busy}")
+            return 1
+    failed = _build_all(lessons, args.publish)
+    if failed and args.publish:
+        print("Once more, what failed:")
+        failed = _build_all(failed, args.publish)
+    return 1 if failed else 0
+
+
+def _build_all(lessons, publish):
+    """Build one after the other, tell each result; gives those that failed."""
     cells = sum(cell.cell_type == "code" for lesson in lessons for cell in _lessons.read(lesson).cells)
-    with tqdm(total=cells, unit="cell") as bar, ThreadPoolExecutor(max(1, args.j)) as pool:
-        reports = list(pool.map(lambda lesson: _try(lesson, bar), lessons))
-    print("\n".join(text for text, _ in reports))
-    return 0 if all(good for _, good in reports) else 1
+    with tqdm(total=cells, unit="cell") as bar:
+        return [lesson for lesson in lessons if not _try(lesson, bar, publish)]
 
 
-def faults(lesson):
-    """Say how a published notebook differs from what its lesson would give.
-
-    Args:
-        lesson: path of the source; the notebook is looked for in the folder `notebooks` beside it.
-    Returns:
-        list of str, empty when the two are in step: the same cells and front matter, every code cell
-        run, from the first to the last in order, and none with an error.
-    """
-    path = _lessons.published(lesson)
-    if not path.exists():
-        return [f"notebooks/{path.name} is missing"]
-    nb, wanted = _lessons.read_published(path), _lessons.read(lesson)
-    found = _not_run(nb)
-    if _lessons.sources(nb) != _lessons.sources(wanted):
-        found.append(_first_difference(_lessons.sources(nb), _lessons.sources(wanted)))
-    elif nbformat.writes(_lessons.strip(nb)) != nbformat.writes(wanted):
-        found.append("tags, slide types, ids or front matter differ from the lesson")
-    return found
+def _remove_strays():
+    """Remove notebooks that belong to no lesson any more, and folders that this leaves empty."""
+    wanted = {lesson.notebook for lesson in _lessons.select([])} | {_lessons.NOTEBOOKS / _lessons.OVERVIEW}
+    for path in set(_lessons.NOTEBOOKS.rglob("*.ipynb")) - wanted:
+        path.unlink()
+        print(f"notebooks/{path.relative_to(_lessons.NOTEBOOKS).as_posix()} belongs to no lesson: removed")
+        if path.parent != _lessons.NOTEBOOKS and not any(path.parent.iterdir()):
+            path.parent.rmdir()
 
 
-def _not_run(nb):
-    code = [(number, cell) for number, cell in enumerate(nb.cells, start=1) if cell.cell_type == "code"]
-    found = [f"cell {number} is not number {nth} in the order of execution" for nth, (number, cell)
-             in enumerate(code, start=1) if cell.execution_count != nth]
-    return found[:1] + [f"cell {number} ended with an error" for number, cell in code
-                        if any(output.output_type == "error" for output in cell.outputs)]
-
-
-def _first_difference(old, new):
-    for number, (was, now) in enumerate(zip(old, new, strict=False), start=1):
-        if was != now:
-            return f"cell {number} differs from the lesson"
-    return f"the notebook has {len(old)} cells, the lesson {len(new)}"
-
-
-def refresh(lesson):
-    """Bring a notebook into step without running it, when its sources are the same; True = in step now."""
-    path = _lessons.published(lesson)
-    found = faults(lesson)
-    if not found:
-        return True
-    if not path.exists() or _not_run(nb := _lessons.read_published(path)):
-        return False
-    wanted = _lessons.read(lesson)
-    if _lessons.sources(nb) != _lessons.sources(wanted):
-        return False
-    for cell, old in zip(wanted.cells, nb.cells, strict=True):
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = old.outputs, old.execution_count
-    _lessons.write(wanted, path)
-    print(f"{lesson.stem}: tags or front matter brought up to date; not run again")
-    return True
-
-
-def build(lesson, *, on_cell=None):
+def build(lesson, *, on_cell=None, publish=False):
     """Run one lesson and publish it; on failure the published notebook is left as it was.
 
     Args:
-        lesson: path of the source. Notebook and ledger go to the folders `notebooks` and
-            `records/ledger` beside its folder.
+        lesson: a `syllabus.Lesson`. Notebook and ledger go to the folders `notebooks` and `records/ledger` of its root.
         on_cell: called with a `CellRun` after each code cell.
+        publish: judge claims of speed too, and accept steady timings only.
     Returns:
         Built.
     Raises:
-        CellFailed: a cell failed.
+        CellFailed: a cell failed; then notebook and ledger are left as they were.
     """
-    lesson = Path(lesson).resolve()
-    root, runs, start = lesson.parent.parent, [], time.perf_counter()
+    runs, start = [], time.perf_counter()
 
     def done(run):
         runs.append(run)
@@ -126,52 +101,94 @@ def build(lesson, *, on_cell=None):
             on_cell(run)
 
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        nb = _lessons.execute(_lessons.read(lesson), folder=folder, env=environment(root), on_cell=done,
-                              lesson=lesson.stem)
-        nb = _compact.compact(nb, root=root, folder=folder)
-    path = _lessons.published(lesson)
-    _lessons.write(nb, path)
+        ledger = Path(folder, "ledger")
+        nb = _lessons.execute(
+            _lessons.read(lesson),
+            folder=folder,
+            env=environment(ledger, publish),
+            on_cell=done,
+            lesson=lesson.name,
+            before=_inputs.WATCH,
+            ask=_inputs.ASK,
+        )
+        nb.metadata[_inputs.KEY] = {
+            "published": publish,
+            "torch": _inputs.torch_version(),
+            "files": _inputs.used(nb.metadata["answer"], lesson),
+        }
+        nb = _compact.compact(nb, root=lesson.root, folder=folder)
+        _keep_rows(ledger / f"{lesson.name}.json", lesson)
+    _lessons.write(nb, lesson.notebook)
     slow = tuple((run.number, run.seconds) for run in runs if run.seconds > SLOW_CELL_S)
-    return Built(path, time.perf_counter() - start, max((run.peak_bytes for run in runs), default=0), slow)
+    return Built(lesson.notebook, time.perf_counter() - start, max((run.peak_bytes for run in runs), default=0), slow)
 
 
-def environment(root):
-    """Give the changes to the environment for a run that is published; None = not set."""
-    return {"COURSE_STRICT": "1", "COURSE_THREADS": "1", "COURSE_LEDGER": str(root / "records" / "ledger"),
-            "COURSE_QUICK": None, "COURSE_JUDGE_SPEED": None, "MPLBACKEND": None,
-            "TQDM_BAR_FORMAT": BAR_WITHOUT_RATE}
+def _keep_rows(rows, lesson):
+    """Put the lesson's own rows of the ledger where the shipped ones lie; those of other lessons are not touched."""
+    if rows.exists():
+        write_whole(lesson.root / "records" / "ledger" / rows.name, rows.read_text(encoding="utf-8"))
 
 
-def _try(lesson, bar):
-    """Build one lesson for `main`; returns (what to print, whether it went well)."""
+def environment(ledger, publish=False):
+    """Give the changes to the environment for a run that is kept; None = not set.
+
+    The ledger is a folder of the run's own: what it reads of other lessons are the shipped rows.
+    """
+    return {
+        "COURSE_STRICT": "1",
+        "COURSE_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "COURSE_LEDGER": str(ledger),
+        "COURSE_QUICK": None,
+        "COURSE_JUDGE_SPEED": "1" if publish else None,
+        "MPLBACKEND": None,
+        "TQDM_BAR_FORMAT": BAR_WITHOUT_RATE,
+    }
+
+
+def _try(lesson, bar, publish):
+    """Build one lesson for `main`, and say what came of it; True = it went well."""
+
     def on_cell(run):
-        bar.set_postfix_str(f"{lesson.stem} cell {run.number}", refresh=False)
+        bar.set_postfix_str(f"{lesson.name} cell {run.number}", refresh=False)
         bar.update()
 
     try:
-        return _describe(lesson, build(lesson, on_cell=on_cell)), True
+        said, good = _describe(lesson, build(lesson, on_cell=on_cell, publish=publish)), True
     except _lessons.CellFailed as failed:
-        return _blame(lesson, failed), False
+        said, good = _blame(lesson, failed), False
+    tqdm.write(said)
+    return good
 
 
 def _describe(lesson, built):
     stated = _lessons.read(lesson).metadata["course"].get("seconds", "not stated")
     size = built.path.stat().st_size
-    lines = [f"{lesson.stem}: {built.seconds:.0f} s (front matter: {stated}), kernel's peak memory "
-             f"{built.peak_bytes / 1e9:.2f} GB, notebook {size / 1e3:.0f} kB"]
-    lines += [f"  cell {number} took {seconds:.0f} s; {SLOW_CELL_S} s is the most" for number, seconds
-              in built.slow_cells]
+    lines = [
+        f"{lesson.name}: {built.seconds:.0f} s (front matter: {stated}), kernel's peak memory "
+        f"{built.peak_bytes / 1e9:.2f} GB, notebook {size / 1e3:.0f} kB"
+    ]
+    lines += [
+        f"  cell {number} took {seconds:.0f} s; {SLOW_CELL_S} s is the most" for number, seconds in built.slow_cells
+    ]
     return "\n".join(lines)
 
 
 def _blame(lesson, failed):
     """Say where in the lesson's text a cell failed, with the lines around it."""
     line = _lessons.cell_lines(lesson)[failed.number - 1] + failed.line - 1
-    text = lesson.read_text(encoding="utf-8").splitlines()
-    around = [f"{'>' if n == line else ' '} {n:4} | {text[n - 1]}"
-              for n in range(max(1, line - 2), min(len(text), line + 2) + 1)]
-    return "\n".join([f"lessons/{lesson.name}:{line}: cell {failed.number} failed: {failed.error}", *around,
-                      f"notebooks/{lesson.stem}.ipynb was left as it was."])
+    text = lesson.source.read_text(encoding="utf-8").splitlines()
+    around = [
+        f"{'>' if n == line else ' '} {n:4} | {text[n - 1]}"
+        for n in range(max(1, line - 2), min(len(text), line + 2) + 1)
+    ]
+    return "\n".join(
+        [
+            f"lessons/{lesson.name}/lesson.py:{line}: cell {failed.number} failed: {failed.error}",
+            *around,
+            f"notebooks/{lesson.place} was left as it was.",
+        ]
+    )
 
 
 if __name__ == "__main__":

@@ -11,9 +11,10 @@ from pathlib import Path
 import torch
 
 from course import say
-from course_utils import checkpoints, data, models, runtime, training
-from course_utils._files import write_whole
-from course_utils.tables import si
+from course_utils import data, models, runtime, training
+from course_utils.data import checkpoints
+from course_utils.files import write_whole
+from course_utils.show.tables import si
 
 TASK = "fashion_mnist"
 
@@ -40,10 +41,16 @@ class Recipe:
 
 RECIPES = {
     "small_cnn": Recipe("SmallCNN", {"width": 40}, ((4, 3e-3), (2, 5e-4), (1, 5e-5)), 0.90, "Adam", channels_last=True),
-    # As MobileNet was trained, with weight decay: it makes channels of very unequal range, which lesson 05 is about.
-    "depthwise_cnn": Recipe("DepthwiseCNN", {"width": 32}, ((4, 0.1), (1, 0.01)), 0.87, "SGD",
-                            {"momentum": 0.9, "weight_decay": 1e-3, "nesterov": True}),
-    # Lesson 10 cuts the first one to the shape of the second, and compares with the second: the same recipe, never cut.
+    # As MobileNet was trained, with weight decay: it makes channels of very unequal range, the subject of `static`.
+    "depthwise_cnn": Recipe(
+        "DepthwiseCNN",
+        {"width": 32},
+        ((4, 0.1), (1, 0.01)),
+        0.87,
+        "SGD",
+        {"momentum": 0.9, "weight_decay": 1e-3, "nesterov": True},
+    ),
+    # The lesson `structured` cuts the first one to the shape of the second, with the same recipe, never cut.
     "small_resnet": Recipe("SmallResNet", {"width": 32}, ((4, 3e-3), (2, 5e-4)), 0.90, "Adam", channels_last=True),
     "small_resnet_half": Recipe("SmallResNet", {"width": 16}, ((4, 3e-3), (2, 5e-4)), 0.89, "Adam", channels_last=True),
 }
@@ -56,8 +63,11 @@ def main(argv):
     names = parser.parse_args(argv).names or list(RECIPES)
     unknown = [name for name in names if name not in RECIPES]
     if unknown or runtime.quick():
-        say(f"No checkpoint is called {', '.join(unknown)}; there are {', '.join(RECIPES)}." if unknown else
-            "Not written: COURSE_QUICK is set, and a network of a few steps is no checkpoint. Unset it.")
+        say(
+            f"No checkpoint is called {', '.join(unknown)}; there are {', '.join(RECIPES)}."
+            if unknown
+            else "Not written: COURSE_QUICK is set, and a network of a few steps is no checkpoint. Unset it."
+        )
         return 2
     os.environ["COURSE_THREADS"] = "1"  # so that sums have one order
     return max([make(name) for name in names])
@@ -84,8 +94,7 @@ def train(recipe):
     images, labels = data.load(TASK)
     for number, (epochs, rate) in enumerate(recipe.stages):
         optimizer = getattr(torch.optim, recipe.optimizer)(model.parameters(), lr=rate, **recipe.options)
-        training.fit(model, images, labels, epochs=epochs, optimizer=optimizer, seed=recipe.seed + number,
-                     device="cpu")
+        training.fit(model, images, labels, epochs=epochs, optimizer=optimizer, seed=recipe.seed + number, device="cpu")
     model.to(memory_format=torch.contiguous_format).eval()
     return model, training.evaluate(model, *data.load(TASK, "test"))
 
@@ -99,9 +108,17 @@ def write(name, model, accuracy, folder=checkpoints.FOLDER):
         torch.save(model.state_dict(), path)
         content = path.read_bytes()
         os.replace(path, folder / path.name)
-    entry = checkpoints.Entry(recipe.model, TASK, f"python course.py checkpoints {name}", recipe.describe(),
-                              recipe.seed, accuracy, torch.__version__.partition("+")[0],
-                              hashlib.sha256(content).hexdigest(), recipe.arguments)
+    entry = checkpoints.Entry(
+        recipe.model,
+        TASK,
+        f"python course.py checkpoints {name}",
+        recipe.describe(),
+        recipe.seed,
+        accuracy,
+        torch.__version__.partition("+")[0],
+        hashlib.sha256(content).hexdigest(),
+        recipe.arguments,
+    )
     there = checkpoints.catalogue(folder) if (folder / checkpoints.CATALOGUE).exists() else {}
     entries = dict(sorted({**there, name: entry}.items()))
     text = json.dumps({name: asdict(entry) for name, entry in entries.items()}, indent=1) + "\n"
@@ -115,7 +132,9 @@ def readme(entries, folder):
     rows = "".join(
         f"| `{name}.pt` | `{e.model}({', '.join(f'{k}={v}' for k, v in e.arguments.items())})` | {e.task} "
         f"| {e.accuracy:.2%} | {e.seed} | {(Path(folder) / f'{name}.pt').stat().st_size:,} "
-        f"| {e.recipe} | `{e.command}` |\n" for name, e in entries.items())
+        f"| {e.recipe} | `{e.command}` |\n"
+        for name, e in entries.items()
+    )
     sums = "".join(f"{e.sha256}  {name}.pt\n" for name, e in entries.items())
     return README.format(rows=rows, sums=sums, torch=", ".join(sorted({e.torch for e in entries.values()})))
 
@@ -124,8 +143,8 @@ README = """\
 # Checkpoints
 
 Small networks, trained here on the data sets of the course, so that no lesson has to train them first. Written by
-`python course.py checkpoints`; do not edit. `course_utils.checkpoints.load(name)` reads them: the sha256 first, then
-the tensors alone (`weights_only=True`).
+`python course.py checkpoints`; do not edit. `course_utils.data.checkpoints.load(name)` reads them: the sha256 first,
+then the tensors alone (`weights_only=True`).
 
 | file | network | task | test accuracy | seed | bytes | training | made by |
 |---|---|---|---|---|---|---|---|

@@ -17,8 +17,17 @@ def main(argv):
     findings = doctor.examine()
     faults = sum(finding.status == "fault" for finding in findings)
     if options.json:
-        print(json.dumps({"system": platform.platform(), "machine": platform.machine(), "faults": faults,
-                          "findings": [finding._asdict() for finding in findings]}, indent=1))
+        print(
+            json.dumps(
+                {
+                    "system": platform.platform(),
+                    "machine": platform.machine(),
+                    "faults": faults,
+                    "findings": [finding._asdict() for finding in findings],
+                },
+                indent=1,
+            )
+        )
     else:
         print_table(findings)
         print(f"{len(findings)} points, {faults or 'no'} fault{'' if faults == 1 else 's'}.")

@@ -2,15 +2,17 @@
 
 import argparse
 import os
+import socket
 import sys
+import webbrowser
 
 import course
-from course_utils import doctor
+from course_utils import doctor, syllabus
 from tools import _workspace
 
 NOTEBOOKS = course.ROOT / "notebooks"
 WORKSPACE = course.ROOT / "workspace"
-FIRST = "00_start_here.ipynb"
+OVERVIEW = "overview.ipynb"
 FATAL = ("Python", "PyTorch", "JupyterLab")  # without these no lesson opens; with other faults some do
 
 
@@ -20,17 +22,31 @@ def main(argv):
     parser.add_argument("--no-open", action="store_true", help="print the address, open no browser")
     parser.add_argument("--port", type=int, help="port of JupyterLab (default: 8888, or the next free one)")
     options = parser.parse_args(argv)
+    browser = has_display() and not options.no_open
     if not examine():
         return 1
+    address = running()
+    if address:
+        course.say(
+            f"The course is already open, at {address}\nUse that one, or end it first with Ctrl-C in its terminal."
+        )
+        if browser:
+            webbrowser.open(address)
+        return 0
     try:
         prepare_workspace()
     except OSError as error:
-        course.say(f"The folder {WORKSPACE} cannot be filled: {error.strerror}.\n"
-                   "What to do: see to it that this folder can be written and the disk is not full.")
+        course.say(
+            f"The folder {WORKSPACE} cannot be filled: {error.strerror}.\n"
+            "What to do: see to it that this folder can be written and the disk is not full."
+        )
         return 1
-    browser = has_display() and not options.no_open
-    course.say(f"Starting JupyterLab in {WORKSPACE}. Ctrl-C ends it. "
-               + ("The address, should no browser open:" if browser else "Open this address in a browser:"))
+    course.say(
+        f"Your copies of the lessons are in {WORKSPACE}. "
+        "To begin a lesson anew, delete its copy there and start again.\n"
+        "Starting JupyterLab. Ctrl-C ends it. "
+        + ("The address, should no browser open:" if browser else "Open this address in a browser:")
+    )
     return course.hand_over(command(browser=browser, port=options.port), environment())
 
 
@@ -40,16 +56,35 @@ def examine():
     faults = [finding for finding in findings if finding.status == "fault"]
     for fault in faults:
         course.say(f"Fault: {fault.name}: {fault.detail} What to do: {fault.remedy}")
-    course.say(f"Doctor: {len(findings) - len(faults)} of {len(findings)} points without a fault"
-               + (". All of them: python course.py doctor" if faults else "."))
+    course.say(
+        f"Doctor: {len(findings) - len(faults)} of {len(findings)} points without a fault"
+        + (f". All of them: {doctor.START} doctor" if faults else ".")
+    )
     return not any(fault.name in FATAL for fault in faults)
+
+
+def running():
+    """The address of a JupyterLab that serves this workspace, or None."""
+    from jupyter_server.serverapp import list_running_servers
+
+    for server in list_running_servers():
+        try:
+            if not os.path.samefile(server["root_dir"], WORKSPACE):
+                continue
+            # The file may have outlived its server, and its process number may be another program's by now.
+            socket.create_connection((server["hostname"], server["port"]), timeout=2).close()
+        except OSError:
+            continue
+        return f"{server['url']}{page()[1:]}?token={server['token']}"
+    return None
 
 
 def prepare_workspace():
     """Fill the workspace and say what a learner should know of it."""
-    if not any(NOTEBOOKS.glob("*.ipynb")):
-        course.say(f"There are no notebooks in {NOTEBOOKS}. Download the whole repository, "
-                   "or make them: python course.py build")
+    if not any(NOTEBOOKS.rglob("*.ipynb")):
+        course.say(
+            f"There are no notebooks in {NOTEBOOKS}. Download the whole repository, or make them: {doctor.START} build"
+        )
     for message in _workspace.fill(NOTEBOOKS, WORKSPACE):
         course.say(message)
 
@@ -63,11 +98,26 @@ def has_display():
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
+def page():
+    """Where JupyterLab opens: the overview, else the first lesson, else the list of files."""
+    first = [OVERVIEW, *(lesson.place for lesson in syllabus.lessons().values())]
+    there = next((place for place in first if (WORKSPACE / place).exists()), None)
+    return f"/lab/tree/{there}" if there else "/lab"
+
+
 def command(*, browser, port=None):
     """The command that starts JupyterLab on the workspace."""
-    page = f"/lab/tree/{FIRST}" if (WORKSPACE / FIRST).exists() else "/lab"
-    words = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={WORKSPACE}",
-             f"--LabApp.default_url={page}", "--LabApp.log_level=WARN", "--ServerApp.log_level=WARN"]
+    words = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        f"--ServerApp.root_dir={WORKSPACE}",
+        f"--LabApp.default_url={page()}",
+        "--ServerApp.answer_yes=True",  # Ctrl-C asks nothing
+        "--ServerApp.ip=127.0.0.1",  # has one address; "localhost" has two
+        "--LabApp.log_level=ERROR",
+        "--ServerApp.log_level=ERROR",  # a tab left open by the last server asks for its kernels: a warning for each
+    ]
     if not browser:
         words.append("--no-browser")
     if port is not None:
@@ -78,6 +128,6 @@ def command(*, browser, port=None):
 
 
 def environment():
-    """The environment of JupyterLab: with the course's own settings (no news popup) before the user's."""
+    """The environment of JupyterLab: the course's own settings (no news, save every 10 s) come before the user's."""
     folders = [str(course.ROOT / "tools" / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH")]
     return dict(os.environ, JUPYTER_CONFIG_PATH=os.pathsep.join(filter(None, folders)))

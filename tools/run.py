@@ -3,53 +3,98 @@
 import argparse
 import re
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 
+from nbformat import NotebookNode
 from tqdm import tqdm
 
+from course_utils.doctor import START
+from course_utils.syllabus import Lesson
 from tools import _lessons
 
+WORKSPACE = _lessons.ROOT / "workspace"
 RESULTS = _lessons.ROOT / "build" / "run"
 VERDICTS = ("passed", "not done yet", "not yet")
 
 
+@dataclass(frozen=True)
+class Job:
+    """A notebook to run: its lesson, the file it was read from, and its text without outputs."""
+
+    lesson: Lesson
+    file: Path
+    nb: NotebookNode
+
+    @property
+    def cells(self):
+        """How many cells there are to run."""
+        return sum(cell.cell_type == "code" for cell in self.nb.cells)
+
+
 def main(argv):
-    """Run the published notebooks asked for; returns 1 when one failed. The others are run all the same."""
-    parser = argparse.ArgumentParser(prog="course.py run", description=__doc__)
-    parser.add_argument("lessons", nargs="*", metavar="NN", help="lessons, for example 01 (default: all)")
+    """Run the notebooks asked for; returns 1 when one failed. The others are run all the same."""
+    parser = argparse.ArgumentParser(
+        prog="course.py run",
+        description=__doc__ + " Your own copy in workspace/ is run where there is one; the file itself stays as it is, "
+        "the result is a file in build/run.",
+    )
+    parser.add_argument("lessons", nargs="*", metavar="NAME", help="lessons, for example energy or 1.2 (default: all)")
     parser.add_argument("--quick", action="store_true", help="a smoke run: little data, few steps")
+    parser.add_argument("--fresh", action="store_true", help="the published lessons, whatever is in workspace/")
     args = parser.parse_args(argv)
-    notebooks, missing = [], []
-    for lesson in _lessons.select(args.lessons):
-        path = _lessons.published(lesson)
-        (notebooks if path.exists() else missing).append(path)
-    for path in missing:
-        print(f"notebooks/{path.name} is not there. Make it with: python course.py build {path.stem[:2]}")
-    texts = {path: _lessons.strip(_lessons.read_published(path)) for path in notebooks}
+    lessons = _lessons.select(args.lessons)
+    jobs = [job for lesson in lessons if (job := _job(lesson, fresh=args.fresh))]
     env = {"COURSE_QUICK": "1"} if args.quick else None
-    cells = sum(cell.cell_type == "code" for nb in texts.values() for cell in nb.cells)
-    with tqdm(total=cells, unit="cell") as bar:
-        good = [_run(path, nb, env, bar) for path, nb in texts.items()]
-    return 0 if all(good) and not missing else 1
+    with tqdm(total=sum(job.cells for job in jobs), unit="cell", file=sys.stdout) as bar:
+        good = [_run(job, env, bar) for job in jobs]
+    return 0 if all(good) and len(jobs) == len(lessons) else 1
 
 
-def _run(path, nb, env, bar):
-    """Run one notebook, print what it found and keep the result in build/run; True = no cell failed."""
-    bar.set_description(path.stem)
-    workspace = _lessons.ROOT / "workspace"
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    before = bar.n
+def _job(lesson, *, fresh):
+    """What to run for a lesson; None, said in a line, where there is nothing that can be run."""
+    own = WORKSPACE / lesson.place
+    file = own if own.exists() and not fresh else lesson.notebook
+    if not file.exists():
+        print(f"notebooks/{lesson.place} is not there. Make it with: {START} build {lesson.name}")
+        return None
     try:
-        done = _lessons.execute(nb, folder=workspace if workspace.is_dir() else RESULTS, env=env,
-                                on_cell=lambda _: bar.update(), lesson=path.stem)
+        return Job(lesson, file, _lessons.strip(_lessons.read_published(file)))
+    except Exception as error:  # a learner's file may be anything
+        print(
+            f"{_shown(file)} cannot be read as a notebook ({type(error).__name__}). To run the lesson as it was "
+            f"published: {START} run --fresh {lesson.name}"
+        )
+        return None
+
+
+def _run(job, env, bar):
+    """Run one notebook, print what it found and keep the result in build/run; True = no cell failed."""
+    lesson, before = job.lesson, bar.n
+    bar.set_description(lesson.name)
+    result = RESULTS / lesson.place
+    result.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        done = _lessons.execute(
+            job.nb,
+            folder=job.file.parent if job.file.is_relative_to(WORKSPACE) else result.parent,
+            env=env,
+            on_cell=lambda _: bar.update(),
+            lesson=lesson.name,
+        )
         report, good = summary(done), True
     except _lessons.CellFailed as failed:
         done, good = failed.notebook, False
         report = f"Stopped at cell {failed.number}, line {failed.line}: {failed.error}"
-        bar.update(sum(cell.cell_type == "code" for cell in nb.cells) - (bar.n - before))
-    _lessons.write(done, RESULTS / path.name)
-    title = done.metadata.get("course", {}).get("title", "")
-    tqdm.write(f"\n{path.stem} · {title}\n{report}\nResult: build/run/{path.name}")
+        bar.update(job.cells - (bar.n - before))
+    _lessons.write(done, result)
+    tqdm.write(f"\n{lesson.number} · {lesson.title}\nRun: {_shown(job.file)}\n{report}\nResult: {_shown(result)}")
     return good
+
+
+def _shown(path):
+    """A path as it is written in a message: from the folder of the course."""
+    return path.relative_to(_lessons.ROOT).as_posix() if path.is_relative_to(_lessons.ROOT) else str(path)
 
 
 def summary(nb):
@@ -60,8 +105,7 @@ def summary(nb):
     Returns:
         str of one or more lines.
     """
-    cards = [text for cell in nb.cells if "scorecard" in cell.metadata.get("tags", [])
-             for text in _texts(cell)]
+    cards = [text for cell in nb.cells if "scorecard" in cell.metadata.get("tags", []) for text in _texts(cell)]
     counts = dict.fromkeys(VERDICTS, 0)
     for cell in nb.cells:
         for text in _texts(cell) if "check" in cell.metadata.get("tags", []) else []:
@@ -73,9 +117,11 @@ def summary(nb):
 
 def _texts(cell):
     """List the outputs of a cell as plain text; stderr does not count."""
-    return [out.text.strip() if out.output_type == "stream" else out.data.get("text/plain", "")
-            for out in cell.get("outputs", [])
-            if out.get("name") != "stderr" and out.output_type != "error"]
+    return [
+        out.text.strip() if out.output_type == "stream" else out.data.get("text/plain", "")
+        for out in cell.get("outputs", [])
+        if out.get("name") != "stderr" and out.output_type != "error"
+    ]
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ from lightning.pytorch.callbacks import ModelPruning
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
-from course_utils import data, models, timing
+from course_utils import data, models
 from course_utils.callbacks import PruningSchedule
+from course_utils.measure import timing
 
 EPOCHS, BATCHES, BATCH = 10, 10, 60
 
@@ -34,9 +35,17 @@ class Digits(LightningModule):
 
 def trainer(callbacks, epochs, folder=None):
     """A Trainer on the CPU that prints and writes nothing."""
-    return Trainer(max_epochs=epochs, callbacks=list(callbacks), logger=False, enable_checkpointing=False,
-                   enable_progress_bar=False, enable_model_summary=False, default_root_dir=folder, accelerator="cpu",
-                   devices=1)
+    return Trainer(
+        max_epochs=epochs,
+        callbacks=list(callbacks),
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=folder,
+        accelerator="cpu",
+        devices=1,
+    )
 
 
 def never(epoch):
@@ -53,10 +62,12 @@ def fits(folder):
         trainer(callbacks, EPOCHS, folder).fit(Digits(), loader)
 
     off = {"apply_pruning": False, "use_lottery_ticket_hypothesis": False}
-    return {"no callback": lambda: fit(),
-            "no callback, again": lambda: fit(),
-            "PruningSchedule, nothing due": lambda: fit(PruningSchedule("l1_unstructured", never)),
-            "ModelPruning, switched off": lambda: fit(ModelPruning("l1_unstructured", amount=0.5, **off))}
+    return {
+        "no callback": lambda: fit(),
+        "no callback, again": lambda: fit(),
+        "PruningSchedule, nothing due": lambda: fit(PruningSchedule("l1_unstructured", never)),
+        "ModelPruning, switched off": lambda: fit(ModelPruning("l1_unstructured", amount=0.5, **off)),
+    }
 
 
 class At:
@@ -86,8 +97,10 @@ def idle_epoch(rounds=9):
     with tempfile.TemporaryDirectory() as folder:
         whole = timing.compare(fits(folder), rounds=rounds, sample_seconds=0, device="cpu")
     alone = timing.compare(hooks(), rounds=rounds, sample_seconds=0.02, device="cpu")
-    rows = [{"loop": name, "median_ms": whole.median_ms(name) / EPOCHS, "iqr_ms": whole.iqr_ms(name) / EPOCHS}
-            for name in whole.samples]
+    rows = [
+        {"loop": name, "median_ms": whole.median_ms(name) / EPOCHS, "iqr_ms": whole.iqr_ms(name) / EPOCHS}
+        for name in whole.samples
+    ]
     rows += [{"loop": name, "median_ms": alone.median_ms(name), "iqr_ms": alone.iqr_ms(name)} for name in alone.samples]
     return rows
 
@@ -97,5 +110,7 @@ def show(rows):
     base = rows[0]["median_ms"]
     print(f"LeNet-300-100, MNIST, an epoch of {BATCHES} batches of {BATCH}, one thread, fits of {EPOCHS} epochs")
     for row in rows:
-        print(f"{row['loop']:<30} {row['median_ms']:9.4f} ms  IQR {row['iqr_ms']:.4f}  {row['median_ms'] / base:.4f} "
-              "of an epoch")
+        print(
+            f"{row['loop']:<30} {row['median_ms']:9.4f} ms  IQR {row['iqr_ms']:.4f}  {row['median_ms'] / base:.4f} "
+            "of an epoch"
+        )

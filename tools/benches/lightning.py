@@ -3,21 +3,17 @@
 import argparse
 import functools
 import json
-import logging
 import threading
-import warnings
 from pathlib import Path
 
-from course_utils import data, engines, runtime, timing
-from course_utils._files import write_whole
-from course_utils.callbacks import QuantizationAwareTraining
-from course_utils.callbacks._fake_quantize import switch
-from course_utils.callbacks._quantized_forward import quantize_inputs
+from course_utils import data, legacy_int8, runtime
+from course_utils.callbacks import QuantizationAwareTraining, ignore_advice
+from course_utils.files import write_whole
+from course_utils.measure import timing
 from tools.benches import _lightning_pruning
 from tools.benches._lightning_pruning import Digits, trainer
 
 BATCH, OBSERVERS = 64, ("average", "histogram")
-KNOWN = ("torch.ao.quantization is deprecated", ".*reduce_range", ".*does not have many workers", ".*LeafSpec")
 
 
 def main(argv):
@@ -26,15 +22,14 @@ def main(argv):
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the rows to FILE")
     parser.add_argument("--rounds", type=int, default=15, help="samples of each candidate (default: 15)")
     args = parser.parse_args(argv)
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    for message in KNOWN:
-        warnings.filterwarnings("ignore", message)
+    legacy_int8.ignore_deprecations()
+    ignore_advice()
     rows = quantization_rows(args.rounds)
     idle = _lightning_pruning.idle_epoch(args.rounds)
     _lightning_pruning.show(idle)
     rows += [{"part": "pruning", **row} for row in idle]
     if args.json:
-        write_whole(args.json, json.dumps({"machine": runtime.machine(), "rows": rows}, indent=1) + "\n")
+        write_whole(args.json, json.dumps({**runtime.provenance(), "rows": rows}, indent=1) + "\n")
     return 0
 
 
@@ -87,6 +82,7 @@ class Gate:
 
 def bare(model):
     """The plain loop of a model whose training_step and optimizer are Lightning's."""
+
     def loop(gate):
         optimizer = model.configure_optimizers()
         for batch in gate:
@@ -99,6 +95,7 @@ def bare(model):
 
 def fitted(model, *callbacks):
     """Lightning's loop."""
+
     def loop(gate):
         trainer(callbacks, epochs=1).fit(model, gate)
 
@@ -108,20 +105,23 @@ def fitted(model, *callbacks):
 def fake_quantized(callback):
     """The model as the callback trains it: all observers on, rounding on, inputs rounded."""
     model = callback.prepare(Digits())
-    switch(model, observe=True, fake=True)
-    model.register_forward_pre_hook(quantize_inputs)
+    callback.simulate(model)
     return model
 
 
 def loops(observer):
     """Name to loop; the first is the baseline."""
-    def callback():
-        return QuantizationAwareTraining(engines.best(), observer, quantize_on_fit_end=False)
 
-    return {"bare loop, fake-quantized": bare(fake_quantized(callback())),
-            "Lightning, the callback": fitted(Digits(), callback()),
-            "Lightning, fake-quantized by hand": fitted(fake_quantized(callback())),
-            "bare loop, float": bare(Digits()), "Lightning, float": fitted(Digits())}
+    def callback():
+        return QuantizationAwareTraining(legacy_int8.best(), observer, quantize_on_fit_end=False)
+
+    return {
+        "bare loop, fake-quantized": bare(fake_quantized(callback())),
+        "Lightning, the callback": fitted(Digits(), callback()),
+        "Lightning, fake-quantized by hand": fitted(fake_quantized(callback())),
+        "bare loop, float": bare(Digits()),
+        "Lightning, float": fitted(Digits()),
+    }
 
 
 def compared(candidates, rounds):
@@ -141,7 +141,16 @@ def quantization_rows(rounds):
         result = compared(loops(observer), rounds)
         print(f"LeNet-300-100, batches of {BATCH}, one training step, observers: {observer}")
         print(result)
-        rows += [{"part": "quantization", "observer": observer, "loop": name, "median_ms": result.median_ms(name),
-                  "iqr_ms": result.iqr_ms(name), "speed_up": result.ratio(name),
-                  "quartiles": result.ratio_quartiles(name)} for name in result.samples]
+        rows += [
+            {
+                "part": "quantization",
+                "observer": observer,
+                "loop": name,
+                "median_ms": result.median_ms(name),
+                "iqr_ms": result.iqr_ms(name),
+                "speed_up": result.ratio(name),
+                "quartiles": result.ratio_quartiles(name),
+            }
+            for name in result.samples
+        ]
     return rows

@@ -10,8 +10,10 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 from torchvision.transforms import functional as vision
 
-from course_utils import _lottery_run, data, lottery, models, runtime, timing
-from course_utils._files import write_whole
+from course_utils import data, lottery, models, runtime
+from course_utils.files import write_whole
+from course_utils.lottery import engine
+from course_utils.measure import timing
 
 LR, BATCH = 1.2e-3, 60
 
@@ -41,21 +43,29 @@ def main(argv):
     for name in result.samples:
         print(f"{name}: {result.median_ms(name) / result.median_ms('products alone'):.2f} times the products alone")
     if args.json:
-        rows = [{"loop": name, "median_ms": result.median_ms(name), "iqr_ms": result.iqr_ms(name),
-                 "times_products": result.median_ms(name) / result.median_ms("products alone")}
-                for name in result.samples]
-        write_whole(args.json, json.dumps({"machine": runtime.machine(), "rows": rows}, indent=1) + "\n")
+        rows = [
+            {
+                "loop": name,
+                "median_ms": result.median_ms(name),
+                "iqr_ms": result.iqr_ms(name),
+                "times_products": result.median_ms(name) / result.median_ms("products alone"),
+            }
+            for name in result.samples
+        ]
+        write_whole(args.json, json.dumps({**runtime.provenance(), "rows": rows}, indent=1) + "\n")
     return 0
 
 
 def candidates():
     """Name to a function that does one step; all of the same network and batch size."""
     pixels, labels = data.load("mnist", "train")
-    return {"DataLoader, PIL images": loader_loop(Pictures(pixels, labels)),
-            "DataLoader, tensors": loader_loop(TensorDataset(pixels, labels)),
-            "in memory, autograd, fused Adam": memory_loop(pixels, labels),
-            "the engine": engine_loop(),
-            "products alone": products()}
+    return {
+        "DataLoader, PIL images": loader_loop(Pictures(pixels, labels)),
+        "DataLoader, tensors": loader_loop(TensorDataset(pixels, labels)),
+        "in memory, autograd, fused Adam": memory_loop(pixels, labels),
+        "the engine": engine_loop(),
+        "products alone": products(),
+    }
 
 
 def loader_loop(dataset):
@@ -66,7 +76,7 @@ def loader_loop(dataset):
 
 def memory_loop(pixels, labels):
     """The same, with batches picked out of tensors in memory."""
-    order = _lottery_run.batches(torch.arange(len(labels)), BATCH, 0)
+    order = engine.batches(torch.arange(len(labels)), BATCH, 0)
 
     def batch():
         chosen = next(order)
@@ -94,11 +104,11 @@ def masked_step(batch, *, fused=False):
 
 def engine_loop():
     """A step of `lottery.sweep`."""
-    x, y, kept, *_ = _lottery_run.load("mnist", None, 100, 0)
-    values = _lottery_run.initial(lottery.Experiment().widths, 0)
-    masks = _lottery_run.shuffled([(torch.rand_like(w) < 0.2).float() for w in values[::2]], 0)
-    trainer = _lottery_run.Trainer(values, masks, batch=BATCH, lr=LR)
-    order = _lottery_run.batches(kept, BATCH, 0)
+    x, y, kept, *_ = engine.load("mnist", None, 100, 0)
+    values = engine.initial(lottery.Experiment().widths, 0)
+    masks = engine.shuffled([(torch.rand_like(w) < 0.2).float() for w in values[::2]], 0)
+    trainer = engine.Trainer(values, masks, batch=BATCH, lr=LR)
+    order = engine.batches(kept, BATCH, 0)
 
     def step():
         chosen = next(order)

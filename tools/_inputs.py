@@ -1,0 +1,105 @@
+"""What the run of a lesson used: modules of the library, records, checkpoints; and whether they are still the same."""
+
+import ast
+import hashlib
+import json
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+KEY = "course_inputs"  # in the notebook's metadata
+WATCHED = ("course_utils", "records", "data")
+# A published check says "not done yet" whatever the engine under it, and the doctor speaks of one machine.
+LEFT_OUT = ("course_utils/exercises/", "course_utils/doctor.py")
+
+# Both run in the kernel, silently, in a namespace of their own: no cell of the lesson can lean on them.
+WATCH = """exec('''
+import sys
+opened = sys.course_opened = set()
+sys.addaudithook(lambda event, args: opened.add(str(args[0])) if event == "open" and "r" in str(args[1]) else None)
+''', {})"""
+ASK = """__import__("json").dumps([*__import__("sys").course_opened,
+    *(str(m.__file__) for m in list(__import__("sys").modules.values()) if getattr(m, "__file__", None))])"""
+
+
+def used(answer, lesson):
+    """Digest what a run used.
+
+    Args:
+        answer: what the kernel said to ASK, JSON.
+        lesson: the `syllabus.Lesson` that was run.
+    Returns:
+        dict: path below the root -> 12 hex digits. The library's modules that were loaded, and the files under
+        records/ and data/ that were opened (data sets, whose bytes are verified when they are read, left out).
+    """
+    root = lesson.root.resolve()
+    own = {f"records/ledger/{lesson.name}.json"}
+    found = {}
+    for path in {Path(text).resolve() for text in json.loads(answer)}:
+        if not path.is_relative_to(root) or not path.is_file() or path.suffix in (".gz", ".pyc"):
+            continue
+        name = path.relative_to(root).as_posix()
+        if name.split("/")[0] in WATCHED and name not in own and not name.startswith(LEFT_OUT):
+            found[name] = digest(path)
+    claims = f"lessons/{lesson.name}/claims.toml"
+    if (root / claims).is_file():
+        found[claims] = digest(root / claims)
+    return dict(sorted(found.items()))
+
+
+def stale(known, lesson):
+    """Say what changed since a notebook was built.
+
+    Args:
+        known: the notebook's metadata under KEY; {} when it was built before there was one.
+        lesson: its `syllabus.Lesson`.
+    Returns:
+        list of str, empty when everything that the run used is as it was.
+    """
+    if not known:
+        return ["it does not say with which library, records and checkpoints it was built"]
+    faults = []
+    if known.get("torch") != torch_version():
+        faults.append(f"built with torch {known.get('torch')}; here is {torch_version()}")
+    for name, was in known.get("files", {}).items():
+        path = lesson.root / name
+        if not path.is_file():
+            faults.append(f"built with {name}, which is gone")
+        elif digest(path) != was:
+            faults.append(f"built with another {name}")
+    return faults
+
+
+def rows_read(known):
+    """Names of the lessons whose rows of the ledger a run read."""
+    found = (re.fullmatch(r"records/ledger/(\w+)\.json", name) for name in known.get("files", {}))
+    return [match[1] for match in found if match]
+
+
+def torch_version():
+    """The version of torch without its build: the same for CPU and CUDA."""
+    return version("torch").partition("+")[0]
+
+
+def digest(path):
+    """12 hex digits for a file's bytes; for Python its code, so that a comment or docstring makes nothing stale."""
+    content = path.read_bytes()
+    if path.suffix == ".py":
+        content = repr(_code(ast.parse(content))).encode()
+    else:
+        content = content.replace(b"\r\n", b"\n") if path.suffix in (".json", ".toml") else content
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def _code(node):
+    """A syntax tree as plain nested lists, without docstrings and positions; the same on every Python."""
+    if isinstance(node, list):
+        return [_code(item) for item in node if not _is_docstring(item)]
+    if not isinstance(node, ast.AST):
+        return node
+    fields = ((name, _code(value)) for name, value in ast.iter_fields(node) if name not in ("kind", "type_comment"))
+    return [type(node).__name__, *((name, value) for name, value in fields if value not in (None, []))]
+
+
+def _is_docstring(node):
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

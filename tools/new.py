@@ -1,0 +1,141 @@
+"""Start a lesson: make its folder from a skeleton that runs, and give it its line in lessons/course.toml."""
+
+import argparse
+import difflib
+import json
+import keyword
+import re
+import shutil
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+from course_utils import syllabus
+from course_utils.files import ROOT, write_whole
+from tools._env import command
+
+TEMPLATE = (
+    Path(__file__).resolve().parent / "lesson_template"
+)  # texts, no modules: they import a lesson that is not there
+FILES = ("lesson.py", "checks.py", "claims.toml", "answers.py")
+PLACEHOLDER = "new_lesson"
+TO_WRITE = "TO WRITE"
+NAME = re.compile(r"[a-z][a-z0-9_]{1,29}")
+SHOWN = ("title", "promise", "goals", "agenda", "ways")  # [[title]] and the like mean something else in a lesson's text
+STEPS = """\
+What is left to do (the skeleton says "TO WRITE" at each place; docs/contributing.md says more):
+  lesson.py     promise, minutes, goals, needs, and as `terms` the words that this lesson explains; then the lesson
+  claims.toml   every published figure, with its source, and what must hold of the measured value
+  checks.py     the right answer of each exercise, and the mistakes that people make, each with its own hint
+  answers.py    three wrong answers and two odd but right ones for each exercise, or more
+  docs/glossary.md   an entry for each of the terms
+Then run:
+  {build}    makes the notebook, and the lesson's row in README and the overview
+  {test}    names what is missing"""
+
+
+def main(argv):
+    """Make the skeleton of a lesson; gives 0, or ends with a sentence that says what was wrong with the call."""
+    parser = argparse.ArgumentParser(prog="course.py new", description=__doc__)
+    parser.add_argument("name", metavar="NAME", help="short name of the lesson, for example sparse_attention")
+    parser.add_argument("title", metavar="TITLE", help='as readers see it, for example "Sparse attention"')
+    parser.add_argument("--part", required=True, help="name of the part of the course, for example pruning")
+    args = parser.parse_args(argv)
+    lesson = make(args.name, args.title, part=args.part)
+    print(f"Lesson {lesson.number}, {lesson.title}: lessons/{lesson.name}/ with {', '.join(FILES)}.")
+    print(STEPS.format(build=command("build", lesson.name), test=command("test")))
+    return 0
+
+
+def make(name, title, *, part, root=ROOT):
+    """Make the folder ``lessons/NAME`` and put the lesson last in its part; all of it, or nothing.
+
+    Args:
+        name: of the folder and the module: small letters, digits and "_", 2 to 30 of them, a letter first.
+        title: as readers see it, one line.
+        part: name of a part in ``lessons/course.toml``.
+        root: the repository, or a folder with the same layout.
+    Returns:
+        `syllabus.Lesson`.
+    Raises:
+        SystemExit: the name does not serve or is taken, the title is empty or has more than one line, there is no
+            such part; the message says what to do.
+    """
+    course = root / "lessons" / "course.toml"
+    before = course.read_bytes().decode("utf-8")  # as bytes: whatever ends its lines stays
+    _refuse(name, title, part, tomllib.loads(before)["part"], root)
+    after = _with_line(before, part, name, title)
+    folder = root / "lessons" / name
+    with tempfile.TemporaryDirectory(dir=root / "lessons", prefix=".new-") as draft:
+        for file in FILES:
+            text = (TEMPLATE / f"{file}.txt").read_text(encoding="utf-8")
+            write_whole(Path(draft, name, file), text.replace(PLACEHOLDER, name))
+        Path(draft, name).rename(folder)
+    try:
+        write_whole(course, after)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    syllabus.lessons.cache_clear()
+    return syllabus.lessons(root)[name]
+
+
+def left_to_write(lesson):
+    """List the places in a lesson's files that the skeleton left to its author, as "lessons/NAME/FILE:LINE"."""
+    return [
+        f"lessons/{lesson.name}/{file}:{number}"
+        for file in FILES
+        for number, line in enumerate(lesson.source.with_name(file).read_text(encoding="utf-8").splitlines(), start=1)
+        if TO_WRITE in line
+    ]
+
+
+def _refuse(name, title, part, parts, root):
+    """End with a sentence when a lesson cannot be made of this."""
+    if not NAME.fullmatch(name) or keyword.iskeyword(name) or name in (*SHOWN, PLACEHOLDER):
+        raise SystemExit(
+            f"{name!r} cannot be the name of a lesson: it is that of a folder, of a Python module, and of a reference "
+            "[[name]]. Take small letters, digits and _, 2 to 30 of them, a letter first, and no word that already "
+            "means something, for example sparse_attention."
+        )
+    if not title.strip() or not title.isprintable() or "|" in title:
+        raise SystemExit(f'{title!r} cannot be a title: expected one line of text without "|".')
+    names = [known["name"] for known in parts]
+    if part not in names:
+        near = difflib.get_close_matches(part, names, n=1)
+        meant = f" Did you mean {near[0]}?" if near else ""
+        raise SystemExit(f"There is no part {part!r}.{meant} There are: {', '.join(names)} (lessons/course.toml).")
+    taken = next((known["name"] for known in parts if name in known["lessons"]), None)
+    if taken or (root / "lessons" / name).exists():
+        where = f"a lesson of the part {taken} has it" if taken else f"the folder lessons/{name} is there"
+        raise SystemExit(f"The name {name!r} is taken: {where}. Choose another one.")
+
+
+def _with_line(text, part, name, title):
+    """The text of course.toml with one more line, the last in the part's table of lessons."""
+    line, lines = f"{name} = {json.dumps(title.strip(), ensure_ascii=False)}", text.splitlines(keepends=True)
+    table, inside, at = "", None, 0
+    for number, found in enumerate(map(str.strip, lines), start=1):
+        if found.startswith("["):
+            table, inside = found, None if found == "[[part]]" else inside
+        elif table == "[[part]]" and (named := re.match(r'name\s*=\s*"(\w+)"', found)):
+            inside = named[1]
+        if table == "[part.lessons]" and inside == part and found:
+            at = number
+    if at:
+        end = "\r\n" if "\r\n" in text else "\n"
+        lines[at - 1] = lines[at - 1].rstrip("\r\n") + end
+        lines.insert(at, line + end)
+    wanted = tomllib.loads(text)
+    next(known for known in wanted["part"] if known["name"] == part)["lessons"][name] = title.strip()
+    if tomllib.loads("".join(lines)) != wanted:
+        raise SystemExit(
+            f"lessons/course.toml is not laid out as expected: the part {part} needs a line name = ... and after it a "
+            f"table [part.lessons]. Nothing was made; mend it, or add the line yourself: {line}"
+        )
+    return "".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
