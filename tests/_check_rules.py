@@ -9,12 +9,12 @@ import io
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 
-import _lesson_rules as rules
 import _names
 import numpy as np
+import rules
 import torch
 
-from course_utils.checks import _core
+from course_utils.exercises import core
 
 EXAMPLE_FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 LEAST_WRONG, LEAST_ODD = 3, 2
@@ -38,9 +38,7 @@ def load(nb, name):
     """
     space = {"__name__": "lesson"}
     for _, cell in rules.numbered(nb, kind="code", tag="setup"):
-        imports = [
-            node for node in _names.parse(cell.source).body if isinstance(node, (ast.Import, ast.ImportFrom))
-        ]
+        imports = [node for node in _names.parse(cell.source).body if isinstance(node, (ast.Import, ast.ImportFrom))]
         exec(compile(ast.Module(imports, []), "setup cell", "exec"), space)
     exercise = next(e for e in rules.exercises(nb) if e.name == name)
     for number in (exercise.stub, exercise.solution):
@@ -56,9 +54,7 @@ def stub_is_not_done(exercise):
 
 def accepts(exercise, odd):
     """The lesson's solution passes, and so do unusual answers that are right."""
-    faults = (
-        [] if len(odd) >= LEAST_ODD else [f"{len(odd)} odd but right answers, expected {LEAST_ODD} or more"]
-    )
+    faults = [] if len(odd) >= LEAST_ODD else [f"{len(odd)} odd but right answers, expected {LEAST_ODD} or more"]
     for label, answer in [("the solution", exercise.solution), *_labelled(odd)]:
         verdict = exercise.check(answer)
         if verdict.status != "passed":
@@ -72,9 +68,7 @@ def accepts(exercise, odd):
 
 def rejects(exercise, wrong):
     """Wrong answers run, look right, pass the shown example, and are told their own mistake."""
-    faults = (
-        [] if len(wrong) >= LEAST_WRONG else [f"{len(wrong)} wrong answers, expected {LEAST_WRONG} or more"]
-    )
+    faults = [] if len(wrong) >= LEAST_WRONG else [f"{len(wrong)} wrong answers, expected {LEAST_WRONG} or more"]
     hints = dict.fromkeys(_common_hints(exercise), "an answer that is nonsense")
     for label, answer in _labelled(wrong):
         watched = _Watched(answer, exercise.solution)
@@ -143,7 +137,7 @@ def _as_shown(want, got):
         expected = eval(want, {"tensor": torch.tensor, "array": np.array, "torch": torch, "np": np})
     except Exception:  # the example abbreviates what it shows
         return False
-    return _core.same(expected, got, rtol=1e-4, atol=1e-12)
+    return core.same(expected, got, rtol=1e-4, atol=1e-12)
 
 
 def _labelled(answers):

@@ -1,40 +1,37 @@
 """The lessons that there are, read once per test process."""
 
+import importlib
 import tomllib
 from functools import cache
 
 import nbformat
 
+from course_utils import syllabus
+from course_utils.files import ROOT
 from tools import _lessons
 
 LESSONS = _lessons.select([])
-IDS = [path.stem for path in LESSONS]
-NUMBERS = [path.stem[:2] for path in LESSONS]
-DEPRECATED = _lessons.ROOT / "tests" / "deprecated.toml"
+IDS = [lesson.name for lesson in LESSONS]
+DEPRECATED = ROOT / "tests" / "deprecated.toml"
+FIXTURES = ROOT / "tests" / "fixtures"
+FIXTURE = syllabus.lessons(FIXTURES)["fixture"]
 
 
 @cache
-def lesson(path):
+def text(lesson):
     """The notebook of a lesson's text, without outputs. Do not change it: it is shared."""
-    return _lessons.read(path)
+    return _lessons.read(lesson)
 
 
 @cache
-def published(path):
+def published(lesson):
     """The committed notebook of a lesson, or None where there is none."""
-    notebook = _lessons.published(path)
-    return nbformat.read(notebook, as_version=4) if notebook.exists() else None
+    return nbformat.read(lesson.notebook, as_version=4) if lesson.notebook.exists() else None
 
 
-def claims_file(number):
-    """Where the claims of a lesson stand."""
-    return _lessons.ROOT / "course_utils" / "claims" / f"{number}.toml"
-
-
-def claims(number):
-    """The claims of a lesson as tables; none when it has no file."""
-    path = claims_file(number)
-    return tomllib.loads(path.read_text(encoding="utf-8")).get("claim", []) if path.exists() else []
+def answers(lesson):
+    """The module with the wrong and the odd answers of a lesson."""
+    return importlib.import_module(f"lessons.{lesson.name}.answers")
 
 
 def deprecated_symbols():
@@ -45,3 +42,14 @@ def deprecated_symbols():
 def expect_none(faults):
     """Fail with the faults that a rule has found, one a line."""
     assert not faults, "\n".join(["", *faults])
+
+
+def make_root(folder, **texts):
+    """Make a small course in a folder: lesson name -> text of lesson.py; gives its lessons in that order."""
+    lines = ["[[part]]", 'name = "first"', 'title = "First part"', "[part.lessons]"]
+    for name, text in texts.items():
+        (folder / "lessons" / name).mkdir(parents=True)
+        (folder / "lessons" / name / "lesson.py").write_text(text, encoding="utf-8")
+        lines.append(f'{name} = "The lesson {name}"')
+    (folder / "lessons" / "course.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return list(syllabus.lessons(folder).values())

@@ -18,9 +18,7 @@ ELSEWHERE = re.compile(r"^(?:[a-z][a-z0-9+.-]*:|//)", re.I)
 def targets(text):
     """List the targets of links and pictures in a Markdown text; code is not looked at."""
     bare = INLINE_CODE.sub("``", FENCE.sub("", text))
-    return [
-        html.unescape(found) for pattern in (LINK, REFERENCE, ATTRIBUTE) for found in pattern.findall(bare)
-    ]
+    return [html.unescape(found) for pattern in (LINK, REFERENCE, ATTRIBUTE) for found in pattern.findall(bare)]
 
 
 def anchors(text):

@@ -3,8 +3,8 @@
 import copy
 import random
 
-import _lesson_rules as rules
 import nbformat
+import rules
 
 from tools import _lessons
 
@@ -37,9 +37,7 @@ def run(nb, cells, folder, *, title):
     made = [nbformat.v4.new_code_cell(source) for _, source in cells]
     trial = nbformat.v4.new_notebook(cells=made, metadata=copy.deepcopy(nb.metadata))
     try:
-        done = _lessons.execute(
-            trial, folder=folder, env=environment(folder), timeout=CELL_SECONDS, lesson=title
-        )
+        done = _lessons.execute(trial, folder=folder, env=environment(folder), timeout=CELL_SECONDS, lesson=title)
     except _lessons.CellFailed as failed:
         what = cells[failed.number - 1][0]
         raise AssertionError(f"{title}, {what}: {failed.error}\n{failed.traceback}") from None
@@ -60,14 +58,13 @@ def twice_then_shuffled(nb, folder, *, title, seed=0):
         + [(f"{what}, the check at the end", source) for what, source in checks]
     )
     results = run(nb, cells, folder, title=title)
-    noisy = {source for _, source in code} - {
-        c.source for _, c in rules.numbered(nb, kind="code", tag="legacy")
-    }
+    noisy = {source for _, source in code} - {c.source for _, c in rules.numbered(nb, kind="code", tag="legacy")}
     faults = [
         f"{what}: writes to stderr: {output.text.strip()[:200]}"
         for (what, source), outputs in zip(cells, results, strict=True)
         for output in outputs
-        if output.get("name") == "stderr" and source in noisy
+        if output.get("name") == "stderr"
+        and source in noisy
         and output.text.strip()  # the line end of a bar can come as an output of its own
         and not rules.PROGRESS_BAR.search(output.text)
     ]

@@ -12,9 +12,7 @@ SWITCHES = ("COURSE_QUICK", "COURSE_STRICT", "COURSE_JUDGE_SPEED")
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 if "sitecustomize" not in sys.modules or not hasattr(sys.modules["sitecustomize"], "NetworkOff"):
-    runpy.run_path(
-        str(ROOT / "tests" / "offline" / "sitecustomize.py")
-    )  # pytest was not started by course.py
+    runpy.run_path(str(ROOT / "tests" / "offline" / "sitecustomize.py"))  # pytest was not started by course.py
 
 
 def pytest_configure(config):
@@ -22,8 +20,12 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "gpu: needs a CUDA device")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest applies -k and -m
 def pytest_collection_modifyitems(items):
-    """Put the fast tests first, then the slow ones, then the notebooks; inside a group nothing moves."""
+    """Count notebooks as slow; put the fast tests first, then the slow ones, then the notebooks."""
+    for item in items:
+        if item.path.suffix == ".ipynb":
+            item.add_marker("slow")
     items.sort(key=lambda item: (item.path.suffix == ".ipynb", item.get_closest_marker("slow") is not None))
 
 

@@ -3,38 +3,35 @@
 import json
 import sys
 from dataclasses import asdict, replace
+from unittest import mock
 
 import pytest
 import torch
 from torch import nn
 
-from course_utils import (
-    engines,
-    headline,
-    headline_compiled,
-    headline_deploy,
-    headline_profile,
-    headline_record,
-    headline_torch,
-)
-from course_utils.headline import Candidate, Network, Route
-from course_utils.headline_record import EAGER, Row
+from course_utils import legacy_int8
+from course_utils.int8_routes import compare, networks, other_runtimes, profile, torch_compiled, torch_eager
+from course_utils.int8_routes import record as int8_record
+from course_utils.int8_routes.compare import Candidate, Route
+from course_utils.int8_routes.networks import Network
+from course_utils.int8_routes.record import EAGER, Row
+from course_utils.scorecard import claims
 from tools import bench
 from tools.benches import quantization as task
 
 
 @pytest.fixture(scope="module")
 def mobile():
-    return headline.mobilenet_v2(tiny=True)
+    return networks.mobilenet_v2(tiny=True)
 
 
 @pytest.fixture(scope="module")
 def live_rows(mobile):
-    return headline.measure(mobile, headline_torch.routes(mobile, live=True), rounds=1)
+    return compare.measure(mobile, torch_eager.routes(mobile, live=True), rounds=1)
 
 
 def eager_route():
-    return Route("torch", EAGER, headline_torch.fp32_eager)
+    return Route("torch", EAGER, torch_eager.fp32_eager)
 
 
 def fails(error):
@@ -52,9 +49,13 @@ def by_variant(rows):
 
 
 def test_every_live_route_of_a_cnn_is_measured(live_rows):
-    engine = engines.best()
+    engine = legacy_int8.best()
     assert [row.variant for row in live_rows] == [
-        EAGER, "fp32, traced", f"int8 static, {engine}", "int8 static, traced and frozen"]
+        EAGER,
+        "fp32, traced",
+        f"int8 static, {engine}",
+        "int8 static, traced and frozen",
+    ]
     for row in live_rows:
         assert row.why is None and row.median_ms > 0 and row.iqr_ms >= 0 and row.cosine > 0.99
         assert row.best_fp32 in (EAGER, "fp32, traced") and row.speedup_over_best_fp32 > 0
@@ -70,26 +71,26 @@ def test_the_best_fp32_has_the_ratio_one(live_rows):
 
 
 def test_bert_is_dynamic_and_the_cnns_static(mobile):
-    bert = headline.bert(tiny=True)
-    assert any(route.variant.startswith("int8 dynamic") for route in headline_torch.routes(bert))
-    assert not any("dynamic" in route.variant for route in headline_torch.routes(mobile))
-    rows = headline.measure(bert, headline_torch.routes(bert, live=True), rounds=1)
+    bert = networks.bert(tiny=True)
+    assert any(route.variant.startswith("int8 dynamic") for route in torch_eager.routes(bert))
+    assert not any("dynamic" in route.variant for route in torch_eager.routes(mobile))
+    rows = compare.measure(bert, torch_eager.routes(bert, live=True), rounds=1)
     assert all(row.why is None and row.cosine > 0.99 for row in rows)
 
 
 def test_every_engine_of_this_torch_has_a_route(mobile):
-    variants = {route.variant for route in headline_torch.routes(mobile)}
+    variants = {route.variant for route in torch_eager.routes(mobile)}
     engines = set(torch.backends.quantized.supported_engines) - {"none"}
     assert {f"int8 static, {name}" for name in engines} <= variants
 
 
 def test_two_inputs_disagree_more_than_int8_does(mobile, live_rows):
     """A cosine near 1 must mean something: the control must lie below every row."""
-    assert headline.control_cosine(mobile) < min(row.cosine for row in live_rows)
+    assert compare.control_cosine(mobile) < min(row.cosine for row in live_rows)
 
 
 def test_a_network_is_the_same_each_time():
-    first, second = (headline.mobilenet_v2(tiny=True) for _ in range(2))
+    first, second = (networks.mobilenet_v2(tiny=True) for _ in range(2))
     assert torch.equal(first.example, second.example)
     assert torch.equal(first.model(first.example), second.model(second.example))
 
@@ -97,27 +98,30 @@ def test_a_network_is_the_same_each_time():
 # ---- what cannot be built --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("error", "part"), [
-    (ModuleNotFoundError("No module named 'nncf'", name="nncf"), "The package nncf is not installed"),
-    (ModuleNotFoundError("No module named 'nncf.x'", name="nncf.x"), 'extra "deploy"'),
-    (RuntimeError("InvalidCxxCompiler: No working C++ compiler found in config.cpp.cxx"), "no C++ compiler"),
-    (AttributeError("'X' has no attribute 'y'"), "AttributeError: 'X' has no attribute 'y'."),
-    (LookupError("engine 'avx' is not in this PyTorch; it has x86."), "engine 'avx' is not"),
-])
+@pytest.mark.parametrize(
+    ("error", "part"),
+    [
+        (ModuleNotFoundError("No module named 'nncf'", name="nncf"), "The package nncf is not installed"),
+        (ModuleNotFoundError("No module named 'nncf.x'", name="nncf.x"), 'extra "deploy"'),
+        (RuntimeError("InvalidCxxCompiler: No working C++ compiler found in config.cpp.cxx"), "no C++ compiler"),
+        (AttributeError("'X' has no attribute 'y'"), "AttributeError: 'X' has no attribute 'y'."),
+        (LookupError("engine 'avx' is not in this PyTorch; it has x86."), "engine 'avx' is not"),
+    ],
+)
 def test_a_route_that_fails_becomes_a_row_that_says_why(mobile, error, part):
-    rows = headline.measure(mobile, [eager_route(), Route("other", "int8", fails(error))], rounds=1)
+    rows = compare.measure(mobile, [eager_route(), Route("other", "int8", fails(error))], rounds=1)
     assert part in rows[1].why and rows[1].median_ms is None and rows[1].cosine is None
     assert rows[0].why is None
-    assert "–" in repr(headline_record.table(rows))
+    assert "–" in repr(int8_record.table(rows))
 
 
 def test_an_unknown_engine_names_those_there_are(mobile):
     def build(network, folder):
-        return headline_torch.int8_eager(network, folder, name="avx")
+        return torch_eager.int8_eager(network, folder, name="avx")
 
     before = torch.backends.quantized.engine
-    row = headline.measure(mobile, [eager_route(), Route("torch", "int8 static, avx", build)], rounds=1)[1]
-    assert "'avx'" in row.why and engines.best() in row.why
+    row = compare.measure(mobile, [eager_route(), Route("torch", "int8 static, avx", build)], rounds=1)[1]
+    assert "'avx'" in row.why and legacy_int8.best() in row.why
     assert torch.backends.quantized.engine == before
 
 
@@ -125,37 +129,42 @@ def test_the_engine_before_comes_back():
     before = torch.backends.quantized.engine
     other = [name for name in torch.backends.quantized.supported_engines if name not in ("none", before)]
     for name in other[:1]:
-        with pytest.raises(ZeroDivisionError), engines.use(name):
+        with pytest.raises(ZeroDivisionError), legacy_int8.use(name):
             assert torch.backends.quantized.engine == name
             raise ZeroDivisionError
     assert torch.backends.quantized.engine == before
 
 
-@pytest.mark.parametrize(("package", "runtime"), [("onnxruntime", "ONNX Runtime"), ("openvino", "OpenVINO"),
-                                                  ("onnxscript", "ONNX Runtime")])
+@pytest.mark.parametrize(
+    ("package", "runtime"), [("onnxruntime", "ONNX Runtime"), ("openvino", "OpenVINO"), ("onnxscript", "ONNX Runtime")]
+)
 def test_a_missing_package_is_named(mobile, monkeypatch, package, runtime):
     for name in [name for name in sys.modules if name.split(".")[0] == package]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
     if package != "onnxscript":  # the export itself is not what is tried here
-        monkeypatch.setattr(headline_deploy, "export", lambda network, folder: folder / "fp32.onnx")
-    route = next(route for route in headline_deploy.routes(mobile) if route.runtime == runtime)
-    row = headline.measure(mobile, [eager_route(), route], rounds=1)[1]
-    assert row.why == (f'The package {package} is not installed; it belongs to the extra "deploy" '
-                       '(pip install -e ".[deploy]").')
+        monkeypatch.setattr(other_runtimes, "export", lambda network, folder: folder / "fp32.onnx")
+    route = next(route for route in other_runtimes.routes(mobile) if route.runtime == runtime)
+    row = compare.measure(mobile, [eager_route(), route], rounds=1)[1]
+    assert row.why == (
+        f'The package {package} is not installed; it belongs to the extra "deploy" (pip install -e ".[deploy]").'
+    )
 
 
 def test_the_baseline_itself_must_be_there(mobile):
     with pytest.raises(ValueError, match="first route must be"):
-        headline.measure(mobile, [Route("torch", "fp32, traced", headline_torch.fp32_traced)])
+        compare.measure(mobile, [Route("torch", "fp32, traced", torch_eager.fp32_traced)])
     with pytest.raises(RuntimeError, match="broken"):
-        headline.measure(mobile, [Route("torch", EAGER, fails(RuntimeError("broken")))])
+        compare.measure(mobile, [Route("torch", EAGER, fails(RuntimeError("broken")))])
 
 
 def test_a_wrong_output_shows_in_the_cosine(mobile):
-    wrong = Route("torch", "int8 static, wrong", lambda network, folder: Candidate(
-        lambda: network.model(network.calibration[:1]), 1))
-    row = headline.measure(mobile, [eager_route(), wrong], rounds=1)[1]
+    wrong = Route(
+        "torch",
+        "int8 static, wrong",
+        lambda network, folder: Candidate(lambda: network.model(network.calibration[:1]), 1),
+    )
+    row = compare.measure(mobile, [eager_route(), wrong], rounds=1)[1]
     assert row.cosine < 0.99
 
 
@@ -169,8 +178,14 @@ def test_what_was_compiled_for_one_model_is_not_reused_for_another():
     x = torch.ones(2, 8)
     first, second = (nn.Sequential(nn.Linear(8, 4), nn.Tanh()).eval().requires_grad_(False) for _ in range(2))
     network = Network("two", first, x, x)
-    row = headline.measure(network, [eager_route(), Route("torch", "fp32, compiled", lambda network, folder: Candidate(
-        compiled_pair(first, second, x), 1))], rounds=1)[1]
+    row = compare.measure(
+        network,
+        [
+            eager_route(),
+            Route("torch", "fp32, compiled", lambda network, folder: Candidate(compiled_pair(first, second, x), 1)),
+        ],
+        rounds=1,
+    )[1]
     if row.why:
         assert "no C++ compiler" in row.why
     else:
@@ -178,14 +193,14 @@ def test_what_was_compiled_for_one_model_is_not_reused_for_another():
 
 
 def compiled_pair(first, second, x):
-    fast = [headline_compiled.compiled(model, x) for model in (first, second)]
+    fast = [torch_compiled.compiled(model, x) for model in (first, second)]
     assert torch.allclose(fast[1](x), second(x), atol=1e-5)
     return lambda: fast[0](x)
 
 
 @pytest.mark.slow
 def test_the_other_runtimes_agree_and_shrink_the_file(mobile):
-    rows = headline.measure(mobile, [eager_route(), *headline_deploy.routes(mobile)], rounds=1)
+    rows = compare.measure(mobile, [eager_route(), *other_runtimes.routes(mobile)], rounds=1)
     assert [row.why for row in rows] == [None] * len(rows)
     assert all(row.cosine > 0.99 for row in rows)
     files = {(row.runtime, row.variant): row.file_bytes for row in rows}
@@ -195,10 +210,10 @@ def test_the_other_runtimes_agree_and_shrink_the_file(mobile):
 
 
 def test_the_profile_counts_what_ran(mobile):
-    found = headline_profile.profile_int8(mobile, calls=1, rounds=1)
+    found = profile.profile_int8(mobile, calls=1, rounds=1)
     assert set(found.total_ms) == set(found.kernel_ms) == {"eager", "traced"}
     assert all(ms > 0 for ms in found.kernel_ms.values()) and found.modules > 10
-    assert headline_profile.Profile(**json.loads(json.dumps(found.as_dict()))) == found
+    assert profile.Profile(**json.loads(json.dumps(found.as_dict()))) == found
     assert "eager" in repr(found.table())
 
 
@@ -207,10 +222,12 @@ def test_the_profile_counts_what_ran(mobile):
 
 def rows_of(name="ResNet-50", **changes):
     """A network's rows as a good machine gives them; `changes` by variant."""
-    rows = [Row(name, "torch", EAGER, 100.0, 1.0, 1.0, 0.5, "fp32, traced", 4000, 1.0),
-            Row(name, "torch", "fp32, traced", 50.0, 1.0, 2.0, 1.0, "fp32, traced", 4000, 1.0),
-            Row(name, "torch", "int8 static, x86", 20.0, 1.0, 5.0, 2.5, "fp32, traced", 1000, 0.995),
-            Row(name, "OpenVINO", "int8", 10.0, 1.0, 10.0, None, None, 1000, 0.999)]
+    rows = [
+        Row(name, "torch", EAGER, 100.0, 1.0, 1.0, 0.5, "fp32, traced", 4000, 1.0),
+        Row(name, "torch", "fp32, traced", 50.0, 1.0, 2.0, 1.0, "fp32, traced", 4000, 1.0),
+        Row(name, "torch", "int8 static, x86", 20.0, 1.0, 5.0, 2.5, "fp32, traced", 1000, 0.995),
+        Row(name, "OpenVINO", "int8", 10.0, 1.0, 10.0, None, None, 1000, 0.999),
+    ]
     return [replace(row, **changes.get(row.variant, {})) for row in rows]
 
 
@@ -218,19 +235,33 @@ def test_a_good_machine_passes():
     sentences, good = task.judge(rows_of(), fast_int8=True)
     assert good and not any(s.startswith("does not hold") for s in sentences)
     assert any("flatters int8 by 2.0" in s for s in sentences), "a slow eager fp32 must be said"
-    assert any(s.startswith("not reached: the aim, 6.5") for s in sentences)
+    assert any(s.startswith("not reached: the aim over eager fp32, ≥ 6.5×") for s in sentences)
 
 
-@pytest.mark.parametrize(("fault", "part"), [
-    ({"speedup_over_eager": 1.9}, "speed of eager fp32: 1.90"),
-    ({"speedup_over_best_fp32": 1.2}, "torch's best fp32"),
-    ({"file_bytes": 1200}, "times smaller: 3.33"),
-    ({"cosine": 0.98}, "at least 0.9800"),
-])
+@pytest.mark.parametrize(
+    ("fault", "part"),
+    [
+        ({"speedup_over_eager": 1.9}, "over eager fp32, ≥ 2×: 1.9"),
+        ({"speedup_over_best_fp32": 1.2}, "over torch's best fp32 (fp32, traced), ≥ 1.3×: 1.2"),
+        ({"file_bytes": 1200}, "smaller, ≥ 3.5×: 3.333"),
+        ({"cosine": 0.98}, "least cosine, ≥ 0.99: 0.98"),
+    ],
+)
 def test_each_claim_can_fail(fault, part):
     sentences, good = task.judge(rows_of(**{"int8 static, x86": fault}), fast_int8=True)
     assert not good
     assert [part in s for s in sentences if s.startswith("does not hold")] == [True]
+
+
+def test_the_bounds_are_those_of_the_lesson(monkeypatch):
+    """No figure stands twice: a bound that the lesson raises is raised here."""
+    assert task.judge(rows_of(), fast_int8=True)[1]
+    known = claims.read("choosing")
+    for name in ("resnet-over-eager", "least-over-best", "recorded-cnn-files", "recorded-cosine"):
+        raised = known | {name: replace(known[name], holds={"min": 100.0})}
+        monkeypatch.setattr(claims, "read", lambda lesson, raised=raised: raised)
+        sentences, good = task.judge(rows_of(), fast_int8=True)
+        assert not good and [s for s in sentences if s.startswith("does not hold") and "≥ 100" in s], name
 
 
 def test_slow_int8_is_a_finding_not_a_failure_on_a_machine_without_fast_int8():
@@ -260,11 +291,34 @@ def test_the_task_prints_the_table_and_writes_a_record(tmp_path, capsys, monkeyp
     path = tmp_path / "new" / "rows.json"
     assert bench.main(quick(tmp_path, "--json", str(path))) == 0
     assert "fp32, traced" in capsys.readouterr().out
-    record, rows = headline_record.recorded(path)
-    assert {"date", "command", "machine", "versions", "rounds", "control_cosine", "profile", "engines"} <= set(record)
+    record, rows = int8_record.recorded(path)
+    assert {"date", "command", "cpu", "flags", "versions", "rounds", "control_cosine", "profile"} <= set(record)
     assert record["tiny"] and {row.model for row in rows} == {"MobileNet-v2"}
-    assert record["versions"]["torch"] == torch.__version__.partition("+")[0]
+    assert record["versions"]["torch"].partition("+")[0] == torch.__version__.partition("+")[0]
     assert [path.name for path in path.parent.iterdir()] == ["rows.json"], "a temporary file was left"
+
+
+@pytest.mark.parametrize(
+    ("missing", "asked", "part"),
+    [([], False, "--peers measures them"), (["onnx", "nncf"], True, "Not installed: onnx, nncf")],
+)
+def test_one_line_says_that_the_other_runtimes_are_missing(tmp_path, capsys, monkeypatch, missing, asked, part):
+    for name in ("COURSE_JUDGE_SPEED", "OMP_NUM_THREADS", "COURSE_THREADS"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setattr(task, "find_spec", lambda name: None if name in missing else name)
+    assert bench.main(quick(tmp_path, *["--peers"] * asked)) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Not measured")]
+    assert len(lines) == 1 and "ONNX Runtime and OpenVINO" in lines[0] and part in lines[0]
+
+
+def test_with_the_packages_the_other_runtimes_are_routes(monkeypatch):
+    tried = []
+    monkeypatch.setattr(compare, "measure", lambda network, routes, rounds: tried.extend(routes) or [])
+    monkeypatch.setattr(task, "profile_int8", lambda network, calls: mock.Mock(as_dict=dict))
+    tiny = {"MobileNet-v2": lambda tiny: networks.mobilenet_v2(tiny=True)}
+    monkeypatch.setattr(networks, "NETWORKS", tiny)
+    task.measure(list(tiny), 1, peers=True)
+    assert {"torch", "ONNX Runtime", "OpenVINO"} == {route.runtime for route in tried}
 
 
 def test_a_name_that_is_no_bench_is_a_lesson(capsys, monkeypatch):
@@ -278,17 +332,19 @@ def test_a_name_that_is_no_bench_is_a_lesson(capsys, monkeypatch):
 
 def test_a_record_that_is_not_there_says_how_to_make_one(tmp_path):
     with pytest.raises(FileNotFoundError, match="bench quantization"):
-        headline_record.recorded(tmp_path / "headline.json")
+        int8_record.recorded(tmp_path / "headline.json")
 
 
 def test_the_shipped_record_is_whole():
-    record, rows = headline_record.recorded()
-    assert not record["tiny"] and record["machine"]["cpu"] and record["machine"]["threads"] == 1
-    assert all(record["versions"].values()), "recorded with a package missing"
-    assert {row.model for row in rows} == set(headline.NETWORKS) == set(record["control_cosine"])
-    for name in headline.NETWORKS:
+    record, rows = int8_record.recorded()
+    assert not record["tiny"] and record["cpu"] and record["threads"] == 1 and record["command"] == task.COMMAND
+    packages = {"torch", "torchvision", "torchao", "onnx", "onnxruntime", "openvino", "nncf"}
+    assert packages <= set(record["versions"]) and all(record["versions"].values()), "recorded with a package missing"
+    assert {row.model for row in rows} == set(networks.NETWORKS) == set(record["control_cosine"])
+    for name in networks.NETWORKS:
         mine = [row for row in rows if row.model == name]
         assert {row.runtime for row in mine if row.why is None} == {"torch", "ONNX Runtime", "OpenVINO"}
-        assert all(row.why or row.cosine >= task.COSINE for row in mine)
+        agree = claims.read("choosing")["recorded-cosine"]
+        assert all(row.why or agree.met_by(row.cosine) for row in mine)
     assert set(asdict(rows[0])) == set(Row.__dataclass_fields__)
     assert set(record["profile"]) == {task.PROFILED}

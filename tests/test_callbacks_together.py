@@ -4,25 +4,27 @@ import itertools
 
 import pytest
 import torch
-from lightning.pytorch import Callback
-from lightning.pytorch.callbacks import ModelCheckpoint
-from test_callbacks_quantization import (
+from _quantized_fits import (
+    KNOWN,
     PAIRS,
     Convolutional,
     Regression,
     fit,
     loader,
-    pytestmark,  # noqa: F401 - the same messages are known here
     qat,
     quiet,  # noqa: F401 - a fixture for every test
     rows,
     same,
 )
-from torch.ao.quantization.fake_quantize import FakeQuantizeBase
+from lightning.pytorch import Callback
+from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.nn.utils import prune
 
 from course_utils.callbacks import PruningSchedule, QuantizationAwareTraining, _masks
-from course_utils.quantization import audit
+from course_utils.legacy_int8 import tq
+from course_utils.measure.int8_audit import audit
+
+pytestmark = KNOWN
 
 LAYERS = ("layer_0", "layer_1", "layer_2", "layer_end")
 ORDERS = ["quantization first", "pruning first"]
@@ -47,7 +49,7 @@ class Masks(Callback):
         _masks.refresh(pl_module)
         for module in pl_module.modules():
             for name in _masks.hooks(module):
-                assert isinstance(module.weight_fake_quant, FakeQuantizeBase), "it is the swapped layer that is masked"
+                assert isinstance(module.weight_fake_quant, tq.FakeQuantizeBase), "the swapped layer is masked"
                 mask = getattr(module, f"{name}_mask") == 0
                 assert not getattr(module, name)[mask].any()
                 assert not module.weight_fake_quant(getattr(module, name))[mask].any(), "zero stays zero when rounded"
@@ -86,8 +88,14 @@ def test_both_orders_and_fusion_give_the_same_masks(tmp_path):
 def test_local_structured_pruning_of_fused_convolutions(tmp_path):
     images = torch.randn(64, 1, 6, 6, generator=torch.Generator().manual_seed(0))
     pruning = PruningSchedule("ln_structured", {1: 2}, norm=1, dim=0, scope="local", targets=["conv.weight"])
-    model = fit(tmp_path, qat(modules_to_fuse=[("conv", "bn", "relu"), ("conv2", "bn2")]), Convolutional(),
-                others=[pruning], train=loader((images, images.mean((2, 3)))), epochs=3)
+    model = fit(
+        tmp_path,
+        qat(modules_to_fuse=[("conv", "bn", "relu"), ("conv2", "bn2")]),
+        Convolutional(),
+        others=[pruning],
+        train=loader((images, images.mean((2, 3)))),
+        epochs=3,
+    )
     assert (model.conv.weight().int_repr().flatten(1) == 0).all(1).sum() == 2, "two channels of four are gone"
     assert model(images).shape == (64, 1)
 
@@ -99,8 +107,15 @@ def test_a_resumed_fit_of_both_is_bit_for_bit_the_uninterrupted_one(tmp_path, or
         watch = Masks()
         first, second = both(order, qat(modules_to_fuse=groups), PruningSchedule("l1_unstructured", 0.3))
         saver = ModelCheckpoint(path, filename="{epoch}", save_top_k=-1)
-        model = fit(path, first, Regression(seed=seed), others=[second, watch, saver], epochs=epochs,
-                    ckpt_path=ckpt_path, enable_checkpointing=True)
+        model = fit(
+            path,
+            first,
+            Regression(seed=seed),
+            others=[second, watch, saver],
+            epochs=epochs,
+            ckpt_path=ckpt_path,
+            enable_checkpointing=True,
+        )
         return model, watch.seen[-1]
 
     whole, masks = run(tmp_path / "whole", 4)

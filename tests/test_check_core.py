@@ -4,13 +4,18 @@ import numpy as np
 import pytest
 import torch
 
-from course_utils.checks._core import Verdict, check, same, try_cases
+from course_utils.exercises.core import Verdict, check, same, try_cases
 
 
 @check("7.7 Doubling")
 def double(answer):
-    try_cases(answer, right=lambda x: 2 * x, cases=[(0.0,), (3.0,), (torch.tensor([1.0, -2.0]),)], names=("x",),
-              wrong={"You square it.": lambda x: x * x, "You halve it.": lambda x: x / 2})
+    try_cases(
+        answer,
+        right=lambda x: 2 * x,
+        cases=[(0.0,), (3.0,), (torch.tensor([1.0, -2.0]),)],
+        names=("x",),
+        wrong={"You square it.": lambda x: x * x, "You halve it.": lambda x: x / 2},
+    )
 
 
 def edits(x):
@@ -32,25 +37,30 @@ class Stub:
         raise NotImplementedError
 
 
-@pytest.mark.parametrize("answer", [lambda x: x + x, lambda x: np.float64(2) * np.asarray(x),
-                                    lambda x: (2 * torch.as_tensor(x)).tolist()])
+@pytest.mark.parametrize(
+    "answer", [lambda x: x + x, lambda x: np.float64(2) * np.asarray(x), lambda x: (2 * torch.as_tensor(x)).tolist()]
+)
 def test_right_in_other_clothes(answer):
     assert double(answer).status == "passed"
 
 
-@pytest.mark.parametrize(("answer", "message", "hint"), [
-    (lambda x: x * x, "on (x=3) returned 9, expected 6", "You square it."),
-    (lambda x: x / 2, "returned 1.5, expected 6", "You halve it."),
-    (lambda x: 2 * x + 1, "on (x=0) returned 1, expected 0", "by hand"),
-    (lambda x: 2 * abs(x), "expected tensor([2.0, -4.0])", "2 of 3 cases were right"),
-    (lambda x: None, "returned None", "without a return statement"),
-    (prints, "returned None", "instead of printing"),
-    (lambda x: "six", "returned 'six'", "one number"),
-    (edits, "changed its input", "Work on a copy"),
-    (needs_two, "TypeError", "Call your function yourself"),
-    (lambda x: 1 / 0, "ZeroDivisionError", "Call your function yourself"),
-    (3, "got 3", "without calling it"),
-    (lambda x: x * float("nan"), "returned nan", "by hand")])
+@pytest.mark.parametrize(
+    ("answer", "message", "hint"),
+    [
+        (lambda x: x * x, "on (x=3) returned 9, expected 6", "You square it."),
+        (lambda x: x / 2, "returned 1.5, expected 6", "You halve it."),
+        (lambda x: 2 * x + 1, "on (x=0) returned 1, expected 0", "by hand"),
+        (lambda x: 2 * abs(x), "expected tensor([2.0, -4.0])", "2 of 3 cases were right"),
+        (lambda x: None, "returned None", "without a return statement"),
+        (prints, "returned None", "instead of printing"),
+        (lambda x: "six", "returned 'six'", "one number"),
+        (edits, "changed its input", "Work on a copy"),
+        (needs_two, "TypeError", "Call your function yourself"),
+        (lambda x: 1 / 0, "ZeroDivisionError", "Call your function yourself"),
+        (3, "got 3", "without calling it"),
+        (lambda x: x * float("nan"), "returned nan", "by hand"),
+    ],
+)
 def test_wrong_answers_are_explained(answer, message, hint):
     verdict = double(answer)
     assert verdict.status == "not yet"

@@ -8,7 +8,8 @@ import shutil
 import pytest
 import torch
 
-from course_utils import checkpoints, data, models, training
+from course_utils import data, models, training
+from course_utils.data import checkpoints
 from tools import checkpoints as tool
 
 NAMES = sorted(tool.RECIPES)

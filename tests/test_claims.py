@@ -2,7 +2,8 @@
 
 import pytest
 
-from course_utils import claims, runtime
+from course_utils import runtime
+from course_utils.scorecard import claims
 
 TOML = """
 [[claim]]
@@ -16,6 +17,13 @@ where = "{where}"
 why = "exact"
 if_not = "The model was changed."
 """
+COURSE = """
+[[part]]
+name = "first"
+title = "First"
+[part.lessons]
+sizes = "Sizes"
+"""
 
 
 @pytest.fixture
@@ -24,16 +32,28 @@ def scorecard(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(claims, "display", print)
 
-    def make(holds="near = 10, tol = 0.5", kind="structure", where="any"):
-        (tmp_path / "77.toml").write_text(TOML.format(holds=holds, kind=kind, where=where), encoding="utf-8")
-        return claims.Scorecard("77", tmp_path)
+    lesson = tmp_path / "lessons" / "sizes"
+    lesson.mkdir(parents=True)
+    (lesson.parent / "course.toml").write_text(COURSE, encoding="utf-8")
+
+    def make(holds="near = 10, tol = 0.5", kind="structure", where="any", more=""):
+        text = TOML.format(holds=holds, kind=kind, where=where) + more
+        (lesson / "claims.toml").write_text(text, encoding="utf-8")
+        return claims.Scorecard("sizes", tmp_path)
+
     return make
 
 
-@pytest.mark.parametrize(("holds", "good", "bad", "text"), [
-    ("near = 10, tol = 0.5", [9.5, 10, 10.5], [9.4, 10.6], "10 ± 0.5"),
-    ("min = 3", [3, 1e9], [2.99], "≥ 3"), ("max = 3", [3, -1e9], [3.01], "≤ 3"),
-    ("between = [1, 2]", [1, 2], [0.9, 2.1], "1 to 2")])
+@pytest.mark.parametrize(
+    ("holds", "good", "bad", "text"),
+    [
+        ("near = 10, tol = 0.5", [9.5, 10, 10.5], [9.4, 10.6], "10 ± 0.5"),
+        ("near = 10, tol = 0", [10], [9.999, 10.001], "exactly 10"),
+        ("min = 3", [3, 1e9], [2.99], "≥ 3"),
+        ("max = 3", [3, -1e9], [3.01], "≤ 3"),
+        ("between = [1, 2]", [1, 2], [0.9, 2.1], "1 to 2"),
+    ],
+)
 def test_bounds(scorecard, holds, good, bad, text):
     claim = scorecard(holds).claims["size"]
     assert all(claim.met_by(value) for value in good)
@@ -105,17 +125,105 @@ def test_an_unknown_claim_is_refused(scorecard):
         scorecard().record("sise", 1)
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"holds": "near = 10"}, "holds must be"), ({"holds": "min = 1, max = 2"}, "holds must be"),
-    ({"kind": "taste"}, "kind must be"), ({"where": "moon"}, "where one of")])
-def test_a_malformed_claim_is_named(scorecard, options, message):
-    with pytest.raises(ValueError, match=f"claim size.*{message}"):
-        scorecard(**options)
+@pytest.mark.parametrize(
+    ("bound", "value", "shown"),
+    [
+        ("min = 2", 736.566, "737×"),
+        ("min = 0.9", 0.979716, "0.980×"),
+        ("max = 1", -0.0399991, "-0.0400×"),
+        ("max = 1e-6", 7.64858e-08, "7.65×10⁻⁸×"),
+        ("max = 1e6", 266_610, "266,610×"),
+        ("min = 2", 12_345.6, "12,300×"),
+        ("min = 1", 0.9996, "0.9996×"),
+        ("min = 1", 0.99999999, "0.99999999×"),
+        ("max = 1", 1.0004, "1.0004×"),
+        ("near = 10, tol = 0.5", 10.504, "10.504×"),
+        ("min = 1", 1.0004, "1.00×"),
+    ],
+)
+def test_a_measured_value_has_three_digits_unless_more_decide_the_verdict(scorecard, bound, value, shown):
+    card = scorecard(bound, more='unit = "×"')
+    card.record("size", value)
+    assert f"this run {shown}, must be" in repr(card)
+    assert f">{shown}<" in card._repr_html_()
 
 
-def test_an_id_may_stand_once_only(scorecard, tmp_path):
-    scorecard()
-    path = tmp_path / "77.toml"
+def test_what_somebody_wrote_down_keeps_its_digits(scorecard):
+    claim = scorecard("between = [0.001, 92.29824]").claims["size"]
+    assert claim.bound() == "0.001 to 92.29824"
+    assert scorecard("max = 1234567").claims["size"].bound() == "≤ 1,234,567"
+    assert scorecard("max = 1e-6").claims["size"].bound() == "≤ 1.00×10⁻⁶"
+
+
+def test_no_line_breaks_between_a_number_and_its_unit(scorecard):
+    card = scorecard(more='unit = " points"')
+    card.record("size", 10.2)
+    cells = card._repr_html_()
+    assert all(f"{text}\u00a0points" in cells for text in ("10", "± 0.5", "10.2")) and " points" not in cells
+
+
+WRONG = {
+    "min = 1, max = 2": "holds is .*, expected near with tol",
+    "near = 10": "holds is .*, expected near with tol",
+    "between = [3, 1]": "low, high",
+    "between = [1]": "low, high",
+    "near = 1, tol = -1": "no value would hold",
+    'min = "two"': "must be numbers",
+    "min = nan": "must be numbers",
+    "min = true": "must be numbers",
+}
+
+
+@pytest.mark.parametrize("holds", WRONG)
+def test_a_bound_that_is_none_is_named(scorecard, holds):
+    with pytest.raises(ValueError, match=f"claim size: .*{WRONG[holds]}"):
+        scorecard(holds)
+
+
+GOOD = {
+    "id": "size",
+    "statement": "s",
+    "source": "p",
+    "holds": {"min": 1},
+    "kind": "structure",
+    "why": "w",
+    "if_not": "i",
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        *(({name: " "}, f"no {name}") for name in claims.TEXTS),
+        ({"statement": 3}, "statement must be a text"),
+        ({"unit": 3}, "unit must be a text"),
+        ({"kind": "guess"}, "kind is 'guess', expected one of structure, accuracy, speed"),
+        ({"where": "moon"}, "where is 'moon', expected one of any, bf16, cuda"),
+        ({"holds": 3}, "holds is 3"),
+        ({"published": "two"}, "published must be a number"),
+        ({"published": True}, "published must be a number"),
+        ({"reason": "?"}, "reason is no field"),
+    ],
+)
+def test_a_claim_that_is_not_complete_is_named(change, words):
+    assert claims.Claim.of(GOOD).met_by(1)
+    with pytest.raises(ValueError, match=words):
+        claims.Claim.of({**GOOD, **change})
+
+
+@pytest.mark.parametrize("name", [*claims.TEXTS, "kind", "holds"])
+def test_a_field_that_is_missing_is_named(name):
+    with pytest.raises(ValueError, match=rf"no {name}|{name} is"):
+        claims.Claim.of({key: value for key, value in GOOD.items() if key != name})
+
+
+def test_every_fault_of_a_claim_is_told_at_once():
+    with pytest.raises(ValueError, match="no why; kind is 'guess'"):
+        claims.Claim.of({**GOOD, "why": "", "kind": "guess"})
+
+
+def test_an_id_may_stand_once_only(scorecard):
+    path = scorecard().lesson.source.with_name("claims.toml")
     path.write_text(path.read_text(encoding="utf-8") * 2, encoding="utf-8")
     with pytest.raises(ValueError, match="two claims"):
-        claims.read("77", tmp_path)
+        claims.read("sizes", path.parents[2])

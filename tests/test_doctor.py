@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from course_utils import _browser, data, doctor, runtime
+from course_utils import browser, data, doctor, runtime
 from course_utils.doctor import Finding
 from tools import doctor as task
 
@@ -40,8 +40,22 @@ def refuse_import(monkeypatch, name):
 def test_here_every_point_is_examined_and_each_fault_has_a_remedy():
     findings = doctor.examine()
     names = {finding.name for finding in findings}
-    assert {"Python", "torch", "torchvision", "versions", "PyTorch", "threads", "JupyterLab", "int8", "bf16",
-            "C++ compiler", "memory", "disk", "data", "browser"} <= names
+    assert {
+        "Python",
+        "torch",
+        "torchvision",
+        "versions",
+        "PyTorch",
+        "threads",
+        "JupyterLab",
+        "int8",
+        "bf16",
+        "C++ compiler",
+        "memory",
+        "disk",
+        "data",
+        "browser",
+    } <= names
     assert all(finding.status in ("ok", "warn", "fault") and finding.detail for finding in findings)
     assert all(finding.remedy for finding in findings if finding.status != "ok")
 
@@ -85,11 +99,57 @@ def test_versions_are_held_against_the_pins(monkeypatch):
     assert "not-here" not in found["versions"].detail  # not needed on this system
 
 
-def test_a_local_label_is_no_other_version(monkeypatch):
-    monkeypatch.setattr(doctor, "version", lambda name: "2.14.1+cpu")
+def installed(folder, name, version):
+    """Put the metadata of a package into a folder, as an installer does."""
+    info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", encoding="utf-8")
+    return folder
+
+
+def test_a_local_label_is_no_other_version(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "path", [str(installed(tmp_path / "site-packages", "torch", "2.14.1+cpu"))])
     monkeypatch.setattr(doctor, "_project", lambda: {"dependencies": ["torch==2.14.1"]})
     monkeypatch.setattr(doctor, "_tested_versions", lambda: {"torch": "2.14.1"})
     assert {finding.status for finding in doctor.check_packages()} == {"ok"}
+
+
+def test_what_another_package_carries_inside_itself_is_not_installed(monkeypatch, tmp_path):
+    folder = installed(tmp_path / "site-packages", "numpy", "2.4.6")
+    inside = installed(folder / "setuptools" / "_vendor", "importlib-metadata", "8.7.1")
+    monkeypatch.setattr(sys, "path", [str(folder), str(inside)])
+    monkeypatch.setattr(doctor, "_project", lambda: {"dependencies": ["numpy>=2"]})
+    monkeypatch.setattr(doctor, "_tested_versions", lambda: {"numpy": "2.4.6", "importlib-metadata": "10.2.0"})
+    assert [finding.detail for finding in doctor.check_packages()] == ["all packages are as tested"]
+    installed(folder, "importlib-metadata", "9.0")
+    assert "importlib-metadata 9.0 (tested: 10.2.0)" in only("versions", doctor.check_packages).detail
+
+
+def test_an_environment_inside_the_course_is_looked_at(monkeypatch, tmp_path):
+    folder = installed(tmp_path / ".venv" / "lib" / "python3.11" / "site-packages", "numpy", "2.0")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), str(folder)])
+    assert doctor._version("numpy") == "2.0"
+
+
+def test_tested_versions_are_those_for_this_system_and_python(monkeypatch, tmp_path):
+    (tmp_path / "constraints.txt").write_text(
+        "# tested\nnumpy==2.4.6\ncolorama==0.4 ; sys_platform == 'no-such-system'\n"
+        "soupsieve==2.10 ; python_full_version < '3'\nsoupsieve==4.1.1 ; python_full_version >= '3'\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setattr(doctor, "ROOT", tmp_path)
+    assert doctor._tested_versions() == {"numpy": "2.4.6", "soupsieve": "4.1.1"}
+
+
+def test_every_line_of_the_constraints_is_understood():
+    assert {"torch", "jupyterlab", "psutil"} <= set(doctor._tested_versions())
+
+
+def test_the_remedy_is_a_command_that_a_learner_can_type(monkeypatch):
+    monkeypatch.setattr(doctor, "_version", lambda name: "0.1")
+    monkeypatch.setattr(doctor, "_tested_versions", lambda: {"numpy": "2.4.6"})
+    remedy = only("versions", doctor.check_packages).remedy
+    assert "in the folder of the course" in remedy and ": pip install" not in remedy
 
 
 def test_without_the_repository_the_library_is_still_examined(monkeypatch, tmp_path):
@@ -107,7 +167,9 @@ def test_a_python_that_does_not_fit_is_a_fault(monkeypatch):
 def test_threads_and_device_are_those_of_torch():
     before = torch.get_num_threads()
     with runtime.threads(1):
-        assert only("threads", doctor.check_torch).detail.startswith("1 threads, ")
+        assert only("threads", doctor.check_torch).detail.startswith("1 thread, ")
+    with runtime.threads(2):
+        assert only("threads", doctor.check_torch).detail.startswith("2 threads, ")
     assert torch.get_num_threads() == before
     assert only("PyTorch", doctor.check_torch).detail.startswith(f"{torch.__version__} computes on ")
 
@@ -132,12 +194,16 @@ def test_a_disk_that_is_nearly_full_is_told(monkeypatch, free, status):
 
 
 def test_each_damaged_data_file_is_a_fault_with_its_own_remedy(monkeypatch):
-    problems = [data.Problem("mnist/a.gz", "mnist/a.gz is truncated", "Fetch a."),
-                data.Problem("mnist/b.gz", "mnist/b.gz is missing", "Fetch b.")]
+    problems = [
+        data.Problem("mnist/a.gz", "mnist/a.gz is truncated", "Fetch a."),
+        data.Problem("mnist/b.gz", "mnist/b.gz is missing", "Fetch b."),
+    ]
     monkeypatch.setattr(data, "verify", lambda: problems)
     found = list(doctor.check_data())
     assert [(f.status, f.detail, f.remedy) for f in found] == [
-        ("fault", "mnist/a.gz is truncated.", "Fetch a."), ("fault", "mnist/b.gz is missing.", "Fetch b.")]
+        ("fault", "mnist/a.gz is truncated.", "Fetch a."),
+        ("fault", "mnist/b.gz is missing.", "Fetch b."),
+    ]
 
 
 def test_a_machine_without_a_browser_is_a_note(monkeypatch):
@@ -148,32 +214,38 @@ def test_a_machine_without_a_browser_is_a_note(monkeypatch):
 def test_a_browser_on_the_path_is_found(monkeypatch, tmp_path):
     program = str(tmp_path / "msedge.exe")
     monkeypatch.delenv("COURSE_BROWSER", raising=False)
-    monkeypatch.setattr(_browser.shutil, "which", lambda name: program if name == "msedge" else None)
-    assert _browser.find_browser() == tmp_path / "msedge.exe"
+    monkeypatch.setattr(browser.shutil, "which", lambda name: program if name == "msedge" else None)
+    assert browser.find_browser() == tmp_path / "msedge.exe"
 
 
 def test_a_browser_can_be_chosen(monkeypatch, tmp_path):
     monkeypatch.setenv("COURSE_BROWSER", str(tmp_path / "mine"))
-    assert _browser.find_browser() is None
+    assert browser.find_browser() is None
     (tmp_path / "mine").touch()
-    assert _browser.find_browser() == tmp_path / "mine"
+    assert browser.find_browser() == tmp_path / "mine"
 
 
 def test_an_installed_browser_that_is_not_on_the_path_is_found(monkeypatch, tmp_path):
     monkeypatch.delenv("COURSE_BROWSER", raising=False)
-    monkeypatch.setattr(_browser.shutil, "which", lambda name: None)
-    monkeypatch.setattr(_browser.sys, "platform", "win32")
+    monkeypatch.setattr(browser.shutil, "which", lambda name: None)
+    monkeypatch.setattr(browser.sys, "platform", "win32")
     monkeypatch.setenv("PROGRAMFILES", str(tmp_path))
     edge = tmp_path / "Microsoft" / "Edge" / "Application" / "msedge.exe"
     edge.parent.mkdir(parents=True)
     edge.touch()
-    assert _browser.find_browser() == edge
+    assert browser.find_browser() == edge
 
 
-@pytest.mark.parametrize("text", [
-    "cannot read /home/erika/course/x", r"cannot read C:\Users\erika\x", "'C:\\\\Users\\\\erika\\\\x'",
-    "cannot read /Users/erika/x", "c:/users/Erika/x",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cannot read /home/erika/course/x",
+        r"cannot read C:\Users\erika\x",
+        "'C:\\\\Users\\\\erika\\\\x'",
+        "cannot read /Users/erika/x",
+        "c:/users/Erika/x",
+    ],
+)
 def test_nothing_tells_who_the_user_is(healthy, text):
     def fail():
         raise RuntimeError(text)
@@ -194,8 +266,11 @@ def test_the_home_folder_and_the_course_are_not_named(healthy, monkeypatch, tmp_
 
 
 def test_the_table_has_a_line_for_each_finding_and_the_remedy_below(monkeypatch, capsys):
-    monkeypatch.setattr(task.doctor, "examine", lambda: [
-        Finding("Python", "ok", "3.11"), Finding("data", "fault", "a.gz is missing.", "Fetch it.")])
+    monkeypatch.setattr(
+        task.doctor,
+        "examine",
+        lambda: [Finding("Python", "ok", "3.11"), Finding("data", "fault", "a.gz is missing.", "Fetch it.")],
+    )
     assert task.main([]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["ok", "Python", "3.11"]
@@ -215,4 +290,5 @@ def test_json_is_for_machines(monkeypatch, capsys):
     answer = json.loads(capsys.readouterr().out)
     assert answer["faults"] == 1
     assert answer["findings"] == [
-        {"name": "data", "status": "fault", "detail": "a.gz is missing.", "remedy": "Fetch it."}]
+        {"name": "data", "status": "fault", "detail": "a.gz is missing.", "remedy": "Fetch it."}
+    ]

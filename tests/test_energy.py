@@ -1,19 +1,49 @@
-"""The published table as published, and estimates against counts made by hand."""
+"""The prices that are cited, and estimates against counts made by hand."""
+
+import re
+import tomllib
 
 import pytest
 import torch
 import torchvision
 
-from course_utils import energy, models
+from course_utils import models
+from course_utils.files import ROOT
+from course_utils.measure import energy
 
 
-def test_the_table_is_the_published_one():
-    assert energy.ADD_PJ == {"int8": 0.03, "int32": 0.1, "fp16": 0.4, "fp32": 0.9}
-    assert energy.MUL_PJ == {"int8": 0.2, "int32": 3.1, "fp16": 1.1, "fp32": 3.7}
-    assert list(energy.READ_64_BIT_PJ.values()) == [10, 20, 100, 1300, 2600]
-    assert energy.READ_32_BIT_PJ == {"SRAM": 5, "DRAM": 640}
-    assert energy.MAC_PJ == pytest.approx({"fp32": 4.6, "fp16": 1.5, "fp16, fp32 sum": 2.0,
-                                           "int8": 0.23, "int8, int32 sum": 0.3})
+def cited(claim):
+    """The picojoules that the source of a claim of the lesson `energy` names."""
+    claims = tomllib.loads((ROOT / "lessons" / "energy" / "claims.toml").read_text(encoding="utf-8"))["claim"]
+    (source,) = [c["source"] for c in claims if c["id"] == claim]
+    return [float(number) for number in re.findall(r"\d+(?:\.\d+)?(?= pJ| and [\d.]+ pJ| over [\d.]+ pJ)", source)]
+
+
+@pytest.mark.parametrize(
+    ("claim", "prices"),
+    [
+        ("int8-multiply", [energy.MUL_PJ["fp32"], energy.MUL_PJ["int8"]]),
+        ("int8-add", [energy.ADD_PJ["fp32"], energy.ADD_PJ["int8"]]),
+        ("int32-above-fp16", [energy.MUL_PJ["int32"], energy.MUL_PJ["fp16"]]),
+        ("lenet-fp32", [energy.MAC_PJ["fp32"]]),
+        ("lenet-fp32-bias", [energy.ADD_PJ["fp32"]]),
+        ("lenet-int8", [energy.MAC_PJ["int8"]]),
+        ("lenet-int8-int32", [energy.MAC_PJ["int8, int32 sum"]]),
+        ("lenet-dram", [energy.READ_32_BIT_PJ["DRAM"]]),
+        ("lenet-dram-share", [energy.READ_32_BIT_PJ["DRAM"], energy.MAC_PJ["fp32"]]),
+    ],
+)
+def test_prices_are_those_that_the_lesson_cites(claim, prices):
+    assert cited(claim) == pytest.approx(prices)
+
+
+def test_the_rest_of_the_price_list_is_ordered_as_circuits_are():
+    """What no claim cites: wider costs more, farther costs more, and DRAM spans a factor of two."""
+    add, mul, read = energy.ADD_PJ, energy.MUL_PJ, list(energy.READ_64_BIT_PJ.values())
+    assert add["int8"] < add["int32"] < add["fp16"] < add["fp32"]
+    assert all(mul[name] > add[name] for name in add)
+    assert read == sorted(read) and read[0] > mul["fp32"] and read[-1] == 2 * read[-2]
+    assert energy.READ_32_BIT_PJ["SRAM"] < read[0] and 2 * energy.READ_32_BIT_PJ["DRAM"] == pytest.approx(read[3], 0.02)
 
 
 def test_macs_of_the_lenets_by_hand():
@@ -53,10 +83,14 @@ def test_estimate_leaves_the_model_as_it_was():
     assert model.training and torch.equal(model[1].running_mean, mean)
 
 
-@pytest.mark.parametrize(("x", "options", "message"), [
-    (torch.zeros(2, 784), {}, "batch of 1, got 2"),
-    (torch.zeros(1, 784), {"mac": "fp8"}, "got 'fp8'"),
-    (torch.zeros(1, 784), {"bits": 0}, "bits 1 or more")])
+@pytest.mark.parametrize(
+    ("x", "options", "message"),
+    [
+        (torch.zeros(2, 784), {}, "batch of 1, got 2"),
+        (torch.zeros(1, 784), {"mac": "fp8"}, "got 'fp8'"),
+        (torch.zeros(1, 784), {"bits": 0}, "bits 1 or more"),
+    ],
+)
 def test_estimate_refuses(x, options, message):
     with pytest.raises(ValueError, match=message):
         energy.estimate(models.LeNet300100(), x, **options)

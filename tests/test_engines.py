@@ -3,21 +3,23 @@
 import pytest
 import torch
 
-from course_utils import engines
+from course_utils import legacy_int8
 
 
 def test_the_best_engine_is_one_that_torch_has():
-    assert engines.best() in torch.backends.quantized.supported_engines
-    assert engines.best() == engines.available()[0]
+    assert legacy_int8.best() in torch.backends.quantized.supported_engines
+    assert legacy_int8.best() == legacy_int8.available()[0]
 
 
 def test_without_any_engine_the_error_says_so(monkeypatch):
-    monkeypatch.setattr(engines, "available", lambda: [])
+    monkeypatch.setattr(legacy_int8, "available", lambda: [])
     with pytest.raises(LookupError, match="without any int8 engine"):
-        engines.best()
+        legacy_int8.best()
 
 
 def test_none_is_no_engine():
-    with pytest.raises(LookupError, match=f"'none' is not in this PyTorch; it has {engines.best()}"), \
-            engines.use("none"):
+    with (
+        pytest.raises(LookupError, match=f"'none' is not in this PyTorch; it has {legacy_int8.best()}"),
+        legacy_int8.use("none"),
+    ):
         pass

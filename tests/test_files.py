@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from course_utils._files import write_whole
+from course_utils.files import write_whole
 
 
 def test_text_arrives_as_it_is_and_the_folder_is_made(tmp_path):

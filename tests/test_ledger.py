@@ -1,12 +1,26 @@
-"""The ledger keeps one row a key, survives a damaged file, and writes nothing in a quick run."""
+"""The ledger keeps one row a key under one head, survives a damaged file, and writes nothing in a quick run."""
 
+import getpass
 import json
+import platform
+import re
+from pathlib import Path
 
 import pytest
 
-from course_utils import ledger
+from course_utils import runtime
+from course_utils.scorecard import ledger
 
-ROW = {"lesson": "01", "task": "mnist", "model": "LeNet", "technique": "fp32"}
+ROW = {"lesson": "energy", "task": "mnist", "model": "LeNet", "technique": "fp32"}
+HEAD = {
+    "date": "2026-02-03",
+    "versions": {"torch": "2.14.1"},
+    "cpu": "a processor",
+    "architecture": "x86_64",
+    "flags": ["avx2"],
+    "system": "Linux",
+    "threads": 1,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -14,7 +28,29 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_LEDGER", str(tmp_path / "own"))
     monkeypatch.delenv("COURSE_QUICK", raising=False)
     monkeypatch.setattr(ledger, "SHIPPED", tmp_path / "shipped")
+    monkeypatch.setattr(ledger, "_recorded_here", set())
+    (tmp_path / "shipped").mkdir()
     return tmp_path / "own"
+
+
+@pytest.fixture(autouse=True)
+def head(request, monkeypatch):
+    """What the head of a file says; a test may change it. The test of the real head takes the real one."""
+    head = dict(HEAD)
+    if "real_head" not in request.fixturenames:
+        monkeypatch.setattr(runtime, "provenance", lambda: dict(head))
+    return head
+
+
+@pytest.fixture
+def real_head():
+    """Asks for the head of this machine."""
+
+
+def ship(tmp_path, lesson, *rows):
+    """Put rows into the file that came with the course."""
+    text = json.dumps({"provenance": HEAD, "rows": [{**ROW, "lesson": lesson, **row} for row in rows]})
+    (tmp_path / "shipped" / f"{lesson}.json").write_text(text, encoding="utf-8")
 
 
 def test_a_row_comes_back():
@@ -33,28 +69,73 @@ def test_measuring_again_replaces_the_row():
 def test_the_same_rows_give_the_same_file(folder):
     ledger.record(**ROW)
     ledger.record(**{**ROW, "model": "A"})
-    first = (folder / "01.json").read_bytes()
-    (folder / "01.json").unlink()
+    first = (folder / "energy.json").read_bytes()
+    (folder / "energy.json").unlink()
     ledger.record(**{**ROW, "model": "A"})
     ledger.record(**ROW)
-    assert (folder / "01.json").read_bytes() == first
-    assert [p.name for p in folder.iterdir()] == ["01.json"]
+    assert (folder / "energy.json").read_bytes() == first
+    assert [p.name for p in folder.iterdir()] == ["energy.json"]
 
 
 def test_own_rows_stand_before_shipped_ones(tmp_path):
-    shipped = tmp_path / "shipped"
-    shipped.mkdir()
-    (shipped / "01.json").write_text(json.dumps([{**ROW, "accuracy": 0.1}, {**ROW, "model": "B"}]), encoding="utf-8")
+    ship(tmp_path, "energy", {"accuracy": 0.1}, {"model": "B"})
     ledger.record(**ROW, accuracy=0.9)
     assert {(r.model, r.accuracy) for r in ledger.rows()} == {("LeNet", 0.9), ("B", None)}
 
 
-@pytest.mark.parametrize("text", ["", "[", '[{"lesson": "01"}]', '[{"unknown": 1}]', '{"a": 1}'])
+def test_every_file_says_when_where_and_with_what_its_rows_were_measured(folder):
+    ledger.record(**ROW, accuracy=0.9)
+    content = json.loads((folder / "energy.json").read_text(encoding="utf-8"))
+    assert list(content) == ["provenance", "rows"] and content["provenance"] == HEAD
+    assert [row["accuracy"] for row in content["rows"]] == [0.9]
+
+
+@pytest.mark.parametrize("name", ["versions", "cpu", "architecture", "system"])
+def test_rows_of_another_machine_or_other_versions_make_way_for_new_ones(head, name):
+    ledger.record(**ROW)
+    ledger.record(**{**ROW, "technique": "int8"})
+    head.update({"date": "2026-03-01", "threads": 2})
+    assert ledger.record(**{**ROW, "technique": "bf16"}) and len(ledger.rows()) == 3
+    head[name] = {"torch": "3.0"} if name == "versions" else "another"
+    new = ledger.record(**ROW)
+    assert ledger.rows() == [new]
+
+
+def test_the_head_of_this_machine_names_no_user_and_no_folder(folder, real_head):
+    ledger.record(**ROW)
+    head = json.loads((folder / "energy.json").read_text(encoding="utf-8"))["provenance"]
+    assert set(head) == set(HEAD)
+    texts = [text.lower() for text in re.findall(r'"([^"]*)"', json.dumps(head))]
+    assert not [text for text in texts if "/" in text or "\\" in text]
+    assert not {getpass.getuser().lower(), platform.node().lower()} & {word for text in texts for word in text.split()}
+    assert str(Path.home()) not in json.dumps(head)
+
+
+def test_a_file_of_the_first_edition_is_read(tmp_path, folder, capsys):
+    (tmp_path / "shipped" / "energy.json").write_text(json.dumps([{**ROW, "accuracy": 0.1}]), encoding="utf-8")
+    folder.mkdir()
+    (folder / "01.json").write_text(json.dumps([{**ROW, "lesson": "01", "accuracy": 0.2}]), encoding="utf-8")
+    assert [(row.lesson, row.accuracy) for row in ledger.rows()] == [("energy", 0.1)]
+    assert ledger.table() and capsys.readouterr().out == ""
+
+
+def test_in_a_strict_run_other_lessons_are_read_as_they_were_shipped(tmp_path, folder, monkeypatch):
+    ship(tmp_path, "dynamic", {"model": "LSTM", "accuracy": 0.5})
+    ledger.record(**ROW, accuracy=0.9)
+    ledger.record(**{**ROW, "lesson": "dynamic", "model": "LSTM"}, accuracy=0.6)
+    ledger._recorded_here.clear()  # another lesson, in a kernel of its own
+    static = ledger.record(**{**ROW, "lesson": "static"}, accuracy=0.7)
+    assert [row.accuracy for row in ledger.rows()] == [0.6, 0.7]  # a learner sees what they measured
+    monkeypatch.setenv("COURSE_STRICT", "1")
+    assert [(row.lesson, row.accuracy) for row in ledger.rows()] == [("dynamic", 0.5), ("static", static.accuracy)]
+
+
+@pytest.mark.parametrize("text", ["", "[", '[{"lesson": "energy"}]', '[{"unknown": 1}]', '{"a": 1}'])
 def test_a_damaged_file_is_said_and_written_anew(folder, text, capsys):
     folder.mkdir()
-    (folder / "01.json").write_text(text, encoding="utf-8")
+    (folder / "energy.json").write_text(text, encoding="utf-8")
     row = ledger.record(**ROW)
-    assert "01.json cannot be read" in capsys.readouterr().out
+    assert "energy.json cannot be read" in capsys.readouterr().out
     assert ledger.rows() == [row]
 
 
@@ -64,11 +145,17 @@ def test_a_quick_run_writes_nothing(folder, monkeypatch):
     assert not folder.exists()
 
 
-@pytest.mark.parametrize(("values", "message"), [
-    ({"accuracy": 98.1}, "accuracy must be finite and from 0 to 1, got 98.1"),
-    ({"accuracy": float("nan")}, "accuracy"), ({"file_bytes": -1}, "file_bytes"),
-    ({"energy_nj": float("inf")}, "energy_nj"), ({"speedup": "2×"}, "must be a number"),
-    ({"lesson": "1"}, "two digits")])
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"accuracy": 98.1}, "accuracy must be finite and from 0 to 1, got 98.1"),
+        ({"accuracy": float("nan")}, "accuracy"),
+        ({"file_bytes": -1}, "file_bytes"),
+        ({"energy_nj": float("inf")}, "energy_nj"),
+        ({"speedup": "2×"}, "must be a number"),
+        ({"lesson": "1"}, "lesson must be one of measuring, energy"),
+    ],
+)
 def test_bad_values_are_named(values, message, folder):
     with pytest.raises(ValueError, match=message):
         ledger.record(**{**ROW, **values})
@@ -78,3 +165,12 @@ def test_bad_values_are_named(values, message, folder):
 def test_an_unknown_field_is_refused():
     with pytest.raises(TypeError, match="acuracy"):
         ledger.record(**ROW, acuracy=0.9)
+
+
+def test_rows_of_some_lessons_are_read_from_no_other_file(tmp_path, monkeypatch):
+    ship(tmp_path, "energy", {"model": "A"})
+    ship(tmp_path, "amp", {"model": "B"})
+    real, read = ledger._read, []
+    monkeypatch.setattr(ledger, "_read", lambda path: read.append(path.stem) or real(path))
+    assert [row.model for row in ledger.rows(["amp"])] == ["B"] and read == ["amp"]
+    assert [row.model for row in ledger.rows()] == ["A", "B"]

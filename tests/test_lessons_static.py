@@ -1,14 +1,16 @@
 """What can be said of every lesson and its published notebook without running anything."""
 
 import _course
-import _lesson_rules as rules
 import pytest
+import rules
 from _course import expect_none
 
-from tools import _lessons
+from course_utils.files import ROOT
+from course_utils.scorecard import claims
+from tools import _lessons, build
 
-each_lesson = pytest.mark.parametrize("path", _course.LESSONS, ids=_course.IDS)
-LIBRARY = sorted((_lessons.ROOT / "course_utils").rglob("*.py"))
+each_lesson = pytest.mark.parametrize("lesson", _course.LESSONS, ids=_course.IDS)
+LIBRARY = sorted((ROOT / "course_utils").rglob("*.py"))
 RULES = [
     rules.parts,
     rules.slides,
@@ -20,76 +22,83 @@ RULES = [
     rules.exercise_code,
     rules.figures,
 ]
-PUBLISHED_RULES = [rules.executed_in_order, rules.outputs]
-
-
-def notebook(path):
-    """The published notebook of a lesson; the test fails when there is none."""
-    found = _course.published(path)
-    assert found is not None, f"{path.stem} was never built: run 'python course.py build {path.stem[:2]}'"
-    return found
+FILES = {"lesson.py", "checks.py", "claims.toml", "answers.py"}
+MOST_NOTEBOOKS_BYTES = 5 * 2**20
 
 
 def test_there_are_lessons():
-    assert _course.LESSONS, "no file lessons/NN_topic.py"
+    assert _course.LESSONS, "lessons/course.toml names no lesson"
+
+
+def test_every_folder_of_a_lesson_is_in_the_course_and_whole():
+    there = {
+        path.name: {file.name for file in path.iterdir()} for path in (ROOT / "lessons").iterdir() if path.is_dir()
+    }
+    there.pop("__pycache__", None)
+    assert set(there) == set(_course.IDS), "lessons/course.toml and the folders of lessons/ differ"
+    lacking = {name: sorted(FILES - files) for name, files in there.items() if not FILES <= files}
+    assert lacking == {}, "files that these lessons lack"
 
 
 def test_no_notebook_without_a_lesson():
-    wanted = {_lessons.published(path).name for path in _course.LESSONS}
-    assert {path.name for path in _lessons.NOTEBOOKS.glob("*.ipynb")} <= wanted
+    wanted = {lesson.notebook for lesson in _course.LESSONS} | {_lessons.NOTEBOOKS / "overview.ipynb"}
+    assert set(_lessons.NOTEBOOKS.rglob("*.ipynb")) <= wanted
 
 
 @each_lesson
-def test_front_matter(path):
-    expect_none(rules.front_matter(_course.lesson(path), number=path.stem[:2], known=_course.NUMBERS))
+def test_front_matter(lesson):
+    expect_none(rules.front_matter(_course.text(lesson), known=_course.IDS))
 
 
 @each_lesson
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
-def test_lesson(path, rule):
-    expect_none(rule(_course.lesson(path)))
+def test_lesson(lesson, rule):
+    expect_none(rule(_course.text(lesson)))
 
 
 @each_lesson
-def test_warnings_are_ignored_by_message_only(path):
+def test_warnings_are_ignored_by_message_only(lesson):
     faults = [
         f"cell {n}, {fault}"
-        for n, text in rules.code_text(_course.lesson(path))
+        for n, text in rules.code_text(_course.text(lesson))
         for fault in rules.wholesale_filters(text)
     ]
     expect_none(faults)
 
 
 @each_lesson
-def test_deprecated_symbols_are_on_the_list(path):
-    expect_none(rules.deprecated(_course.lesson(path), _course.deprecated_symbols(), number=path.stem[:2]))
+def test_deprecated_symbols_are_on_the_list(lesson):
+    expect_none(rules.deprecated(_course.text(lesson), _course.deprecated_symbols(), name=lesson.name))
 
 
 @each_lesson
-def test_claims_and_records_agree(path):
-    number = path.stem[:2]
-    assert _course.claims(number), f"{_course.claims_file(number).name} has no claims"
-    expect_none(rules.claim_records(_course.lesson(path), _course.claims(number)))
+def test_claims_and_records_agree(lesson):
+    known = claims.read(lesson.name)
+    assert known, f"lessons/{lesson.name}/claims.toml has no claims"
+    expect_none(rules.claim_records(_course.text(lesson), known))
 
 
 @each_lesson
-def test_notebook_is_in_step(path):
-    expect_none(rules.in_step(_course.lesson(path), notebook(path)))
+def test_notebook_is_in_step(lesson):
+    assert build.faults(lesson) == [], f"python course.py build {lesson.name}"
 
 
 @each_lesson
-@pytest.mark.parametrize("rule", PUBLISHED_RULES, ids=lambda rule: rule.__name__)
-def test_notebook(path, rule):
-    expect_none(rule(notebook(path)))
+def test_outputs_of_the_notebook(lesson):
+    assert lesson.notebook.exists(), f"never built: run 'python course.py build {lesson.name}'"
+    expect_none(rules.outputs(_course.published(lesson)))
 
 
 @each_lesson
-def test_notebook_is_small(path):
-    notebook(path)
-    expect_none(rules.small_enough(_lessons.published(path)))
+def test_notebook_is_small(lesson):
+    expect_none(rules.small_enough(lesson.notebook))
 
 
-@pytest.mark.parametrize("path", LIBRARY, ids=lambda path: path.relative_to(_lessons.ROOT).as_posix())
+def test_the_notebooks_together_are_small():
+    assert sum(path.stat().st_size for path in _lessons.NOTEBOOKS.rglob("*.ipynb")) <= MOST_NOTEBOOKS_BYTES
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_library_ignores_warnings_by_message_only(path):
     expect_none(rules.wholesale_filters(path.read_text(encoding="utf-8")))
 

@@ -3,22 +3,22 @@
 import os
 import textwrap
 
+import _course
 import nbformat
 import pytest
 
-from course_utils.checks._core import Verdict
+from course_utils.exercises.core import Verdict
 from tools import _lessons, run
 
 HEADER = """\
 # ---
 # jupyter:
 #   course:
-#     title: A fixture
 #     seconds: 2
 # ---
 
 """
-BODY = '''\
+BODY = """\
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
 # # A title
 #
@@ -41,48 +41,66 @@ def double_solution(x):
 x = 1
 # %%
 x = 1
-'''
+"""
 
 
 @pytest.fixture
 def lesson(tmp_path):
-    path = tmp_path / "lessons" / "03_fixture.py"
-    path.parent.mkdir()
-    path.write_text(HEADER + BODY, encoding="utf-8")
-    return path
+    return _course.make_root(tmp_path, first=HEADER + BODY, fixture=HEADER + BODY, third=HEADER + BODY)[1]
 
 
 def code(*sources, tags=()):
-    cells = [nbformat.v4.new_code_cell(textwrap.dedent(source), metadata={"tags": list(tags)})
-             for source in sources]
+    cells = [nbformat.v4.new_code_cell(textwrap.dedent(source), metadata={"tags": list(tags)}) for source in sources]
     return nbformat.v4.new_notebook(cells=cells)
 
 
-@pytest.mark.parametrize("name", ["3", "03", "03_fixture", "lessons/03_fixture.py", "lessons\\03_fixture.py",
-                                  "notebooks/03_fixture.ipynb"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "fixture",
+        "1.2",
+        "lessons/fixture",
+        "lessons/fixture/lesson.py",
+        "lessons\\fixture\\lesson.py",
+        "notebooks/1_first/2_fixture.ipynb",
+        "2_fixture.ipynb",
+    ],
+)
 def test_every_way_to_name_a_lesson_finds_it(lesson, name):
-    assert _lessons.select([name], folder=lesson.parent) == [lesson]
+    assert _lessons.select([name], root=lesson.root) == [lesson]
 
 
 def test_lessons_come_in_their_order_and_once(lesson):
-    other = lesson.with_name("01_first.py")
-    other.write_text(HEADER, encoding="utf-8")
-    assert _lessons.select([], folder=lesson.parent) == [other, lesson]
-    assert _lessons.select(["3", "1", "03"], folder=lesson.parent) == [other, lesson]
+    def names(*given):
+        return [found.name for found in _lessons.select(given, root=lesson.root)]
+
+    assert names() == names("1") == ["first", "fixture", "third"]
+    assert names("third", "first", "1.3") == ["first", "third"]
 
 
-@pytest.mark.parametrize("name", ["7", "", "fixture", "33"])
-def test_an_unknown_name_stops_with_the_list_of_lessons(lesson, name):
-    with pytest.raises(SystemExit, match="03_fixture"):
-        _lessons.select([name], folder=lesson.parent)
+@pytest.mark.parametrize("name", ["7", "", "1.9", "xyz", "fixtur", "fixture.py.txt"])
+def test_an_unknown_name_stops_with_the_lessons_it_may_mean(lesson, name):
+    with pytest.raises(SystemExit, match="fixture"):
+        _lessons.select([name], root=lesson.root)
+
+
+def test_a_word_of_a_title_finds_no_lesson_but_names_it(lesson):
+    with pytest.raises(SystemExit, match="Did you mean third"):
+        _lessons.select(["lesson third"], root=lesson.root)
 
 
 def test_a_text_becomes_cells_with_their_tags_and_front_matter(lesson):
     nb = _lessons.read(lesson)
     nbformat.validate(nb)
-    assert nb.metadata["course"] == {"title": "A fixture", "seconds": 2}
+    assert nb.metadata["course"] == {
+        "name": "fixture",
+        "number": "1.2",
+        "title": "The lesson fixture",
+        "part": "First part",
+        "seconds": 2,
+    }
     assert nb.metadata["kernelspec"]["name"] == "python3"
-    assert [cell.cell_type for cell in nb.cells] == ["markdown"] + ["code"] * 5
+    assert [cell.cell_type for cell in nb.cells] == ["markdown", *["code"] * 5, "markdown"]
     assert nb.cells[0].metadata == {"slideshow": {"slide_type": "slide"}, "tags": ["tour"]}
     assert nb.cells[2].metadata == {"tags": ["exercise"]}
     assert nb.cells[3].metadata["jupyter"] == {"source_hidden": True}
@@ -95,33 +113,77 @@ def test_ids_differ_between_equal_cells_and_not_between_two_readings(lesson):
 
 
 def test_an_id_stays_when_a_cell_is_put_in_front(lesson):
-    before = _lessons.read(lesson).cells[-1].id
-    lesson.write_text(HEADER + "# %%\nnew = 0\n\n" + BODY, encoding="utf-8")
-    assert _lessons.read(lesson).cells[-1].id == before
+    before = _lessons.read(lesson).cells[-2].id
+    lesson.source.write_text(HEADER + "# %%\nnew = 0\n\n" + BODY, encoding="utf-8")
+    assert _lessons.read(lesson).cells[-2].id == before
 
 
 def test_a_lesson_without_front_matter_is_named(lesson):
-    lesson.write_text(BODY, encoding="utf-8")
-    with pytest.raises(ValueError, match="03_fixture.py has no front matter"):
+    lesson.source.write_text(BODY, encoding="utf-8")
+    with pytest.raises(ValueError, match="fixture/lesson.py has no front matter"):
         _lessons.read(lesson)
 
 
 def test_cell_lines_point_at_the_first_line_of_each_cell(lesson):
-    text = lesson.read_text(encoding="utf-8").splitlines()
-    cells = _lessons.read(lesson).cells
+    text = lesson.source.read_text(encoding="utf-8").splitlines()
+    cells = _lessons.read(lesson).cells[:-1]  # the build adds the last one
     for line, cell in zip(_lessons.cell_lines(lesson), cells, strict=True):
         comment = "# " if cell.cell_type == "markdown" else ""
         assert text[line - 1] == comment + cell.source.splitlines()[0]
 
 
 def test_a_marker_inside_a_string_is_refused_and_not_miscounted(lesson):
-    lesson.write_text(HEADER + 'x = """\n# %%\n"""\n', encoding="utf-8")
+    lesson.source.write_text(HEADER + 'x = """\n# %%\n"""\n', encoding="utf-8")
     with pytest.raises(ValueError, match="no marker inside a string"):
         _lessons.cell_lines(lesson)
 
 
-def test_published_stands_beside_the_folder_of_the_lesson(lesson, tmp_path):
-    assert _lessons.published(lesson) == tmp_path / "notebooks" / "03_fixture.ipynb"
+def test_a_notebook_lies_in_the_folder_of_its_part(lesson, tmp_path):
+    assert lesson.notebook == tmp_path / "notebooks" / "1_first" / "2_fixture.ipynb"
+
+
+REFERENCES = """\
+# %% [markdown]
+# # [[title]]
+#
+# [[promise]]
+#
+# [[first]] came before. As in [[first]], or in [[third]] and [[fixture]].
+#
+# | a | [[third]] |
+
+# %%
+[[first := 1], ["[[third]]"]]  # [[first]]
+"""
+
+
+def test_names_in_brackets_become_numbers_titles_and_links(lesson):
+    header = HEADER.replace("seconds: 2", "seconds: 2\n#     promise: You can.\n#     minutes: 5\n#     needs: [first]")
+    lesson.source.write_text(header + REFERENCES, encoding="utf-8")
+    text, source = (cell.source for cell in _lessons.read(lesson).cells[:2])
+    full = "[{}esson 1.1, The lesson first](1_first.ipynb)"
+    assert text.splitlines()[0] == "# 1.2 · The lesson fixture"
+    assert text.splitlines()[2] == "You can. About 5 minutes. Builds on [lesson 1.1](1_first.ipynb)."
+    assert text.splitlines()[4] == (
+        f"{full.format('L')} came before. As in [lesson 1.1](1_first.ipynb), or in "
+        "[lesson 1.3, The lesson third](3_third.ipynb) and this lesson."
+    )
+    assert text.splitlines()[6] == "| a | [lesson 1.3](3_third.ipynb) |"
+    assert source == '[[first := 1], ["lesson 1.3"]]  # lesson 1.1'
+
+
+def test_a_name_in_brackets_that_is_no_lesson_is_refused(lesson):
+    lesson.source.write_text(HEADER + "# %% [markdown]\n# See [[nowhere]].\n", encoding="utf-8")
+    with pytest.raises(LookupError, match="no lesson is called 'nowhere'; there are first, fixture, third"):
+        _lessons.read(lesson)
+
+
+def test_a_lesson_ends_with_links_to_its_neighbours(lesson):
+    first, _, third = _lessons.select([], root=lesson.root)
+    ends = [_lessons.read(one).cells[-1].source for one in (first, lesson, third)]
+    assert "Next: [lesson 1.2, The lesson fixture](2_fixture.ipynb)." in ends[0] and "Before" not in ends[0]
+    assert "Next: [lesson 1.3," in ends[1] and "Before: [lesson 1.1," in ends[1] and "overview" in ends[1]
+    assert "last lesson" in ends[2]
 
 
 def test_strip_takes_outputs_and_counts_and_leaves_the_original():
@@ -138,8 +200,9 @@ def test_write_leaves_the_old_file_when_it_fails(tmp_path):
     _lessons.write(code("1"), path)
     old = path.read_bytes()
     with pytest.raises(TypeError):
-        _lessons.write(nbformat.from_dict({"cells": [], "metadata": {"bad": object()}, "nbformat": 4,
-                                           "nbformat_minor": 5}), path)
+        _lessons.write(
+            nbformat.from_dict({"cells": [], "metadata": {"bad": object()}, "nbformat": 4, "nbformat_minor": 5}), path
+        )
     assert path.read_bytes() == old
     assert b"\r" not in old
     assert list(tmp_path.iterdir()) == [path]
@@ -150,8 +213,9 @@ def test_execute_runs_in_the_folder_with_the_environment_given(tmp_path, monkeyp
     monkeypatch.setenv("COURSE_FIXTURE_GONE", "here")
     nb = code("import os; os.getcwd()", "[os.environ.get('COURSE_FIXTURE' + end) for end in ('', '_GONE')]")
     runs = []
-    done = _lessons.execute(nb, folder=tmp_path, env={"COURSE_FIXTURE": "1", "COURSE_FIXTURE_GONE": None},
-                            on_cell=runs.append)
+    done = _lessons.execute(
+        nb, folder=tmp_path, env={"COURSE_FIXTURE": "1", "COURSE_FIXTURE_GONE": None}, on_cell=runs.append
+    )
     first, second = (cell.outputs[0].data["text/plain"] for cell in done.cells)
     assert os.path.samefile(first.strip("'").replace("\\\\", "\\"), tmp_path)
     assert second == "['1', None]"
@@ -172,18 +236,21 @@ def test_peak_memory_sees_an_allocation(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("source", "line", "error"), [
-    ("x = 1\n\n1 / 0\n", 3, "ZeroDivisionError"),
-    ("x = 1\nx = = 2", 2, "SyntaxError"),
-    ("y = 1\nraises()\n", 2, "ValueError: planted"),
-])
+@pytest.mark.parametrize(
+    ("source", "line", "error"),
+    [
+        ("x = 1\n\n1 / 0\n", 3, "ZeroDivisionError"),
+        ("x = 1\nx = = 2", 2, "SyntaxError"),
+        ("y = 1\nraises()\n", 2, "ValueError: planted"),
+    ],
+)
 def test_a_failing_cell_is_told_with_its_number_and_line(tmp_path, source, line, error):
     nb = code("def raises():\n    z = 1\n    z = 2\n    raise ValueError('planted')", source, "never = 1")
     nb.cells.insert(0, nbformat.v4.new_markdown_cell("# Title"))
     with pytest.raises(_lessons.CellFailed) as caught:
-        _lessons.execute(nb, folder=tmp_path, lesson="03_fixture")
+        _lessons.execute(nb, folder=tmp_path, lesson="fixture")
     failed = caught.value
-    assert (failed.lesson, failed.number, failed.line) == ("03_fixture", 3, line)
+    assert (failed.lesson, failed.number, failed.line) == ("fixture", 3, line)
     assert failed.error.startswith(error)
     assert "\x1b" not in failed.traceback
     assert failed.notebook.cells[2].outputs[-1].output_type == "error"
@@ -213,16 +280,15 @@ def test_the_summary_counts_verdicts_and_shows_the_scorecard():
 
 @pytest.mark.slow
 def test_run_goes_on_after_a_failure_and_says_so(lesson, tmp_path, monkeypatch, capsys):
-    other = lesson.with_name("04_second.py")
-    other.write_text(HEADER + BODY, encoding="utf-8")
-    _lessons.write(code("1 / 0"), _lessons.published(lesson))
-    _lessons.write(code("'Passed: 4.1'", tags=["check"]), _lessons.published(other))
+    first, _, third = _lessons.select([], root=lesson.root)
+    _lessons.write(code("1 / 0"), first.notebook)
+    _lessons.write(code("'Passed: exercise 1'", tags=["check"]), third.notebook)
     monkeypatch.setattr(_lessons, "ROOT", tmp_path)
     monkeypatch.setattr(run, "RESULTS", tmp_path / "build" / "run")
-    monkeypatch.setattr(_lessons, "select", lambda names: [lesson, other])
+    monkeypatch.setattr(_lessons, "select", lambda names: [first, third])
     assert run.main([]) == 1
     said = capsys.readouterr().out
     assert "Stopped at cell 1, line 1: ZeroDivisionError" in said
-    assert "04_second" in said and "1 passed, 0 not done yet" in said
-    result = _lessons.read_published(tmp_path / "build" / "run" / "04_second.ipynb")
+    assert "The lesson third" in said and "1 passed, 0 not done yet" in said
+    result = _lessons.read_published(tmp_path / "build" / "run" / third.place)
     assert result.cells[0].execution_count == 1

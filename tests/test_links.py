@@ -33,8 +33,7 @@ def test_pages(path):
     expect_none(_links.broken(markdown(path), path.parent, read=markdown, root=ROOT))
 
 
-@pytest.mark.parametrize("path", _course.LESSONS, ids=_course.IDS)
-def test_lessons(path):
-    """Links in a lesson start from notebooks/, where the lesson is opened."""
-    folder = _lessons.published(path).parent
-    expect_none(_links.broken(cells(_course.lesson(path)), folder, read=markdown, root=ROOT))
+@pytest.mark.parametrize("lesson", _course.LESSONS, ids=_course.IDS)
+def test_lessons(lesson):
+    """Links in a lesson start from the folder of its notebook, where it is opened."""
+    expect_none(_links.broken(cells(_course.text(lesson)), lesson.notebook.parent, read=markdown, root=ROOT))

@@ -25,8 +25,9 @@ def test_lenet_fits_its_images(kernel, side):
     assert model.fc1.in_features == 400
 
 
-@pytest.mark.parametrize(("kernel", "shape"), [(3, (2, 1, 32, 32)), (5, (2, 1, 28, 28)), (3, (2, 784)),
-                                               (3, (2, 3, 28, 28))])
+@pytest.mark.parametrize(
+    ("kernel", "shape"), [(3, (2, 1, 32, 32)), (5, (2, 1, 28, 28)), (3, (2, 784)), (3, (2, 3, 28, 28))]
+)
 def test_lenet_names_the_image_it_wants(kernel, shape):
     with pytest.raises(ValueError, match="kernel 3 goes with 28×28 and kernel 5 with 32×32"):
         models.LeNet(kernel)(torch.randn(shape))
@@ -83,16 +84,28 @@ def test_an_encoder_layer_equals_pytorchs_own():
     ours = models.EncoderLayer(8, 2, 32).eval()
     theirs = torch.nn.TransformerEncoderLayer(8, 2, 32, dropout=0.0, activation="gelu", batch_first=True).train()
     theirs.self_attn.in_proj_weight.data, theirs.self_attn.in_proj_bias.data = ours.qkv.weight.data, ours.qkv.bias.data
-    for own, other in ((ours.out, theirs.self_attn.out_proj), (ours.up, theirs.linear1), (ours.down, theirs.linear2),
-                       (ours.norm1, theirs.norm1), (ours.norm2, theirs.norm2)):
+    for own, other in (
+        (ours.out, theirs.self_attn.out_proj),
+        (ours.up, theirs.linear1),
+        (ours.down, theirs.linear2),
+        (ours.norm1, theirs.norm1),
+        (ours.norm2, theirs.norm2),
+    ):
         other.load_state_dict(own.state_dict())
     x = torch.randn(2, 5, 8)
     assert torch.allclose(ours(x), theirs(x), atol=1e-5)
 
 
-@pytest.mark.parametrize(("call", "message"), [
-    (lambda: models.Encoder(n_layers=1, width=10, n_heads=3), "multiple of n_heads"),
-    (lambda: models.Encoder(1, 8, 2, 10, max_steps=4)(torch.zeros(1, 5, dtype=torch.int64)), "at most 4 steps, got 5")])
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: models.Encoder(n_layers=1, width=10, n_heads=3), "multiple of n_heads"),
+        (
+            lambda: models.Encoder(1, 8, 2, 10, max_steps=4)(torch.zeros(1, 5, dtype=torch.int64)),
+            "at most 4 steps, got 5",
+        ),
+    ],
+)
 def test_the_encoder_names_what_does_not_fit(call, message):
     with pytest.raises(ValueError, match=message):
         call()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from course_utils import plots
+from course_utils.show import plots
 
 ALT = "A line that rises from 0 to 1 as x goes from 0 to 1."
 
@@ -52,7 +52,7 @@ def test_several_panels():
 
 
 def luminance(colour):
-    channels = [int(colour[i:i + 2], 16) / 255 for i in (1, 3, 5)]
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 

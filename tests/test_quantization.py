@@ -5,17 +5,17 @@ import warnings
 
 import pytest
 import torch
+from _legacy import KNOWN, ignoring
 from torch import nn
 
 from course_utils import models
-from course_utils.quantization import audit
+from course_utils.legacy_int8 import tq
+from course_utils.measure.int8_audit import audit
 
 IDS = torch.randint(0, 50, (1, 8), generator=torch.Generator().manual_seed(0))
 IMAGES = torch.rand(4, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 
-pytestmark = [pytest.mark.filterwarnings(f"ignore:{message}") for message in (
-    "torch.ao.quantization is deprecated", ".*reduce_range", ".*quantized tensor creation", ".*torch.jit",
-    ".*Please use quant_min", ".*must run observer", ".*TypedStorage is deprecated")]
+pytestmark = KNOWN + ignoring(".*must run observer")
 
 
 @pytest.fixture(autouse=True)
@@ -39,8 +39,6 @@ def by_name(report):
 class Stubbed(nn.Module):
     def __init__(self):
         super().__init__()
-        import torch.ao.quantization as tq
-
         self.quant, self.net, self.dequant = tq.QuantStub(), models.SmallCNN(4), tq.DeQuantStub()
 
     def forward(self, x):
@@ -48,8 +46,6 @@ class Stubbed(nn.Module):
 
 
 def prepared(model):
-    import torch.ao.quantization as tq
-
     torch.manual_seed(0)
     model = model.eval()
     for block in (model.net if isinstance(model, Stubbed) else model).features:
@@ -59,8 +55,6 @@ def prepared(model):
 
 
 def converted(model, calibrate=True):
-    import torch.ao.quantization as tq
-
     ready = prepared(model)
     if calibrate:
         ready(IMAGES)
@@ -77,7 +71,7 @@ def test_a_float_model_is_float():
 
 @pytest.mark.parametrize("example", [(), (IDS,)])
 def test_legacy_dynamic(example):
-    quantized = torch.ao.quantization.quantize_dynamic(encoder(), {nn.Linear})
+    quantized = tq.quantize_dynamic(encoder(), {nn.Linear})
     report = audit(quantized, *example)
     assert report.count("int8", "Linear") == 8  # four in each layer
     assert report.count("float32", "Embedding") == 2
@@ -87,24 +81,25 @@ def test_legacy_dynamic(example):
 
 
 def test_legacy_dynamic_lstm_by_its_kernel():
-    quantized = torch.ao.quantization.quantize_dynamic(models.LSTMClassifier(28, 16).eval())
+    quantized = tq.quantize_dynamic(models.LSTMClassifier(28, 16).eval())
     report = audit(quantized, IMAGES)
     assert [(row.name, row.runs_in) for row in report.rows] == [("lstm", "int8"), ("fc", "int8")]
 
 
 def test_legacy_dynamic_in_half_precision_is_storage_only():
-    quantized = torch.ao.quantization.quantize_dynamic(models.LSTMClassifier(28, 16).eval(), dtype=torch.float16)
+    quantized = tq.quantize_dynamic(models.LSTMClassifier(28, 16).eval(), dtype=torch.float16)
     assert {(row.runs_in, row.weight_bits) for row in audit(quantized).rows} == {("float32", 16)}
 
 
 def test_what_legacy_dynamic_leaves_is_explained():
-    quantized = torch.ao.quantization.quantize_dynamic(
-        nn.Sequential(nn.Conv2d(1, 2, 3), nn.MultiheadAttention(8, 2), nn.GRU(4, 4)), {nn.LSTM})
+    quantized = tq.quantize_dynamic(
+        nn.Sequential(nn.Conv2d(1, 2, 3), nn.MultiheadAttention(8, 2), nn.GRU(4, 4)), {nn.LSTM}
+    )
     rows = by_name(audit(quantized))
     assert "no int8 convolution" in rows["0"].why
     assert "parameters of its own" in rows["1"].why
     assert "outside the set" in rows["2"].why
-    bare = torch.ao.quantization.quantize_dynamic(nn.Linear(4, 4))
+    bare = tq.quantize_dynamic(nn.Linear(4, 4))
     assert audit(bare).rows[0].runs_in == "float32" and "itself the model" in audit(bare).rows[0].why
 
 
@@ -124,8 +119,6 @@ def test_static_without_stubs_or_data_is_named():
 
 
 def test_observed_and_fake_quantized_models_are_still_float():
-    import torch.ao.quantization as tq
-
     report = audit(prepared(Stubbed()))
     assert report.count("int8") == 0
     assert {row.why for row in report.rows} == {"observed, not converted yet"}
@@ -185,7 +178,7 @@ def test_a_traced_model_is_read_from_its_graph():
 
 
 def test_the_evidence_of_a_run_beats_the_class():
-    model = torch.ao.quantization.quantize_dynamic(encoder(), {nn.Linear})
+    model = tq.quantize_dynamic(encoder(), {nn.Linear})
     never_called = copy.deepcopy(model)
     never_called.layers[1].forward = lambda x: x
     rows = by_name(audit(never_called, IDS))
@@ -194,7 +187,7 @@ def test_the_evidence_of_a_run_beats_the_class():
 
 
 def test_auditing_changes_nothing():
-    model = torch.ao.quantization.quantize_dynamic(encoder(), {nn.Linear})
+    model = tq.quantize_dynamic(encoder(), {nn.Linear})
     before = model(IDS)
     audit(model, IDS)
     assert torch.equal(model(IDS), before)

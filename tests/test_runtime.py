@@ -1,16 +1,25 @@
 """The switches of a run, the device, the threads, and what an import of the library costs."""
 
+import ast
+import datetime
+import json
+import pkgutil
 import subprocess
 import sys
 
+import numpy
 import torch
 
+import course_utils
 from course_utils import runtime
 
 
 def test_flags_are_off_unless_set(monkeypatch):
-    for name, read in (("COURSE_QUICK", runtime.quick), ("COURSE_STRICT", runtime.strict),
-                       ("COURSE_JUDGE_SPEED", runtime.judge_speed)):
+    for name, read in (
+        ("COURSE_QUICK", runtime.quick),
+        ("COURSE_STRICT", runtime.strict),
+        ("COURSE_JUDGE_SPEED", runtime.judge_speed),
+    ):
         for value, expected in ((None, False), ("", False), ("0", False), ("1", True)):
             monkeypatch.delenv(name, raising=False)
             if value is not None:
@@ -50,11 +59,49 @@ def test_bf16_is_read_from_the_capabilities(monkeypatch):
     assert not runtime.has_fast_bf16("cpu")
 
 
-def test_the_library_imports_nothing_heavy():
-    heavy = ["lightning", "torchao", "torch_pruning", "matplotlib"]
-    modules = ["runtime", "tables", "timing", "energy", "models", "data", "training", "reports", "ledger", "plots",
-               "claims", "checks.lesson_01"]
-    code = (f"import sys, {', '.join('course_utils.' + name for name in modules)}; "
-            f"print([name for name in {heavy} if name in sys.modules])")
+def test_provenance_is_plain_and_cheap():
+    """It can stand in a record as it is, and says what this process runs with."""
+    made = runtime.provenance()
+    assert json.loads(json.dumps(made)) == made
+    assert list(made) == ["date", "versions", "cpu", "architecture", "flags", "system", "threads"]
+    assert datetime.date.fromisoformat(made["date"]) <= datetime.date.today() and made["cpu"]
+    assert {"python", "torch", "torchvision", "torchao", "numpy"} <= made["versions"].keys()
+    assert made["versions"]["torch"] == torch.__version__ and made["versions"]["numpy"] == numpy.__version__
+    assert made["threads"] == torch.get_num_threads() and set(made["flags"]) <= set(runtime.FLAGS)
+
+
+def test_provenance_follows_the_threads_and_is_a_copy():
+    runtime.provenance()["versions"].clear()
+    with runtime.threads(3):
+        made = runtime.provenance()
+    assert made["threads"] == 3 and made["versions"]
+
+
+def modules():
+    """Every module of the library, by name."""
+    found = [m.name for m in pkgutil.walk_packages(course_utils.__path__, "course_utils.")]
+    return ["course_utils", *found]
+
+
+def loaded_after(*names, among):
+    """Which packages of `among` a fresh Python has loaded after it has imported these modules."""
+    code = (
+        f"import importlib, sys; [importlib.import_module(name) for name in {names}]; "
+        f"print([name for name in {among} if name in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    return ast.literal_eval(done.stdout.strip().splitlines()[-1])
+
+
+def test_the_library_imports_nothing_heavy():
+    """Every module but the callbacks of Lightning, which are subclasses of its own."""
+    heavy = ["lightning", "torchao", "torch_pruning", "matplotlib", "torchvision", "onnx", "onnxruntime", "openvino"]
+    light = [name for name in modules() if not name.startswith("course_utils.callbacks")]
+    assert {"course_utils.lottery.engine", "course_utils.measure.timing", "course_utils.show.plots"} <= set(light)
+    assert loaded_after(*light, among=heavy) == []
+
+
+def test_what_stands_before_torch_does_without_it():
+    """The library's name, the paths, the browser, the syllabus and the doctor work where torch is missing or broken."""
+    early = ["course_utils", *(f"course_utils.{name}" for name in ("files", "syllabus", "browser", "doctor"))]
+    assert loaded_after(*early, among=["torch", "numpy", "matplotlib"]) == []

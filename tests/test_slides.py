@@ -1,6 +1,7 @@
 """Slides: what is on them, what is not, and that every one can be read from the back row, offline."""
 
 import base64
+import dataclasses
 import io
 import re
 
@@ -12,7 +13,7 @@ from tools import _deck, _lessons, slides
 
 ALT = 'Two bars, the second "thirty" times as high & wider'
 pytestmark = pytest.mark.slow
-REAL = [lesson for lesson in _lessons.select([]) if _lessons.published(lesson).exists()]
+REAL = [lesson for lesson in _lessons.select([]) if lesson.notebook.exists()]
 
 
 def png(width=9.6, height=4.6):
@@ -23,8 +24,9 @@ def png(width=9.6, height=4.6):
 
 def figure(alt=ALT, **size):
     metadata = {"image/png": {"alt": alt}} if alt else {}
-    return nbformat.v4.new_output("display_data", data={"image/png": png(**size), "text/plain": "Figure"},
-                                  metadata=metadata)
+    return nbformat.v4.new_output(
+        "display_data", data={"image/png": png(**size), "text/plain": "Figure"}, metadata=metadata
+    )
 
 
 def markdown(source, kind="slide", tags=()):
@@ -46,27 +48,32 @@ def result(data):
 
 
 def notebook(*cells):
-    return nbformat.v4.new_notebook(cells=list(cells), metadata={"course": {"title": "Bits & pieces"}})
+    return nbformat.v4.new_notebook(cells=list(cells), metadata={"course": {"number": "3.7", "title": "Bits & pieces"}})
 
 
 GOOD = notebook(
-    markdown("# 07 · Bits & pieces"),
+    markdown("# 3.7 · Bits & pieces"),
     markdown("Ask the room: how many bits?", "notes", ["remove-cell"]),
     code("import skipped_module", kind="skip", tags=["setup"]),
-    markdown("## A formula\n\nThe energy is $E = \\tfrac{1}{2} C V^2$.\n\n"
-             "$$\\sum_{i=1}^{n} \\frac{b_i}{8}$$\n\n| bits | pJ |\n|---|---:|\n| 8 | 0.03 |\n\n"
-             "This `x` costs \\$3, `$HOME` nothing."),
+    markdown(
+        "## A formula\n\nThe energy is $E = \\tfrac{1}{2} C V^2$.\n\n"
+        "$$\\sum_{i=1}^{n} \\frac{b_i}{8}$$\n\n| bits | pJ |\n|---|---:|\n| 8 | 0.03 |\n\n"
+        "This `x` costs \\$3, `$HOME` nothing."
+    ),
     markdown("A **fragment**", "fragment"),
-    code("x = 1\nshow(x)", printed("100%|####| 30/30\n", "stderr"), figure(),
-         nbformat.v4.new_output("display_data", data={"text/markdown": "*A caption to read.*"})),
+    code(
+        "x = 1\nshow(x)",
+        printed("100%|####| 30/30\n", "stderr"),
+        figure(),
+        nbformat.v4.new_output("display_data", data={"text/markdown": "*A caption to read.*"}),
+    ),
     markdown("## Exercise\n\n<details><summary>Hint</summary>Look twice.</details>"),
     code("def double(x):\n    raise NotImplementedError", kind="-", tags=["exercise"]),
     code("check.double(double)", result({"text/plain": "Not done yet"}), kind="-", tags=["check"]),
     code("def double_solution(x):\n    return x + x", kind="-", tags=["solution", "hide-cell"]),
     code("plot(hidden_source)", printed("only the output\n"), jupyter={"source_hidden": True}),
     code("long_code\n" * 4 + "show(x)", figure("A picture without its code")),
-    code("table", result({"text/html": "<table><tr><td>cell of html</td></tr></table>",
-                          "text/plain": "plain table"})),
+    code("table", result({"text/html": "<table><tr><td>cell of html</td></tr></table>", "text/plain": "plain table"})),
 )
 
 
@@ -83,44 +90,51 @@ def text_of(html):
 
 
 def test_a_deck_holds_what_belongs_on_slides():
-    html = slides.render(GOOD, "07_bits")
-    assert "<title>07 · Bits &amp; pieces</title>" in html
+    html = slides.render(GOOD)
+    assert "<title>3.7 · Bits &amp; pieces</title>" in html
     assert re.search(r'<aside class="notes">.*Ask the room.*?</aside>', html, re.DOTALL)
     assert re.findall(r"<img alt=(.*?) src=", html) == [
-        f"'{ALT.replace('&', '&amp;')}'", '"A picture without its code"']
-    for shown in ("A caption to read.", "Not done yet", "def double(x)", "only the output", "cell of html",
-                  "A fragment"):
+        f"'{ALT.replace('&', '&amp;')}'",
+        '"A picture without its code"',
+    ]
+    for shown in (
+        "A caption to read.",
+        "Not done yet",
+        "def double(x)",
+        "only the output",
+        "cell of html",
+        "A fragment",
+    ):
         assert shown in text_of(html)
     assert len(re.findall('<div class="page">', html)) == 7
 
 
 def test_a_deck_leaves_out_solutions_skipped_cells_bars_and_folded_code():
-    html = slides.render(GOOD, "07_bits")
-    for hidden in ("double_solution", "x + x", "skipped_module", "30/30", "hidden_source", "plain table",
-                   "long_code"):
+    html = slides.render(GOOD)
+    for hidden in ("double_solution", "x + x", "skipped_module", "30/30", "hidden_source", "plain table", "long_code"):
         assert hidden not in text_of(html)
 
 
 def test_hidden_input_shows_its_output_only():
-    html = slides.render(notebook(code("make_a_table()", printed("the table\n"), tags=["hide-input"])), "07_bits")
+    html = slides.render(notebook(code("make_a_table()", printed("the table\n"), tags=["hide-input"])))
     assert "the table" in text_of(html) and "make_a_table" not in text_of(html)
 
 
 def test_the_tour_holds_the_cells_that_are_tagged_for_it():
     nb = notebook(markdown("# For one lecture", tags=["tour"]), markdown("## For the whole lesson"))
-    html = slides.render(slides._tour(nb), "07_bits_tour")
+    html = slides.render(slides._tour(nb))
     assert "For one lecture" in text_of(html) and "For the whole lesson" not in text_of(html)
     assert len(nb.cells) == 2
 
 
 def test_making_a_deck_leaves_the_notebook_as_it_was():
     before = nbformat.writes(GOOD)
-    slides.render(GOOD, "07_bits")
+    slides.render(GOOD)
     assert nbformat.writes(GOOD) == before
 
 
 def test_a_deck_loads_only_files_that_lie_beside_it(tmp_path):
-    deck = slides.write(GOOD, tmp_path / "07_bits.html")
+    deck = slides.write(GOOD, tmp_path / "3.7_bits.html")
     loaded = re.findall(r'<(?:link|script|img)[^>]*?(?:src|href)="([^"]*)"', deck.read_text(encoding="utf-8"))
     files = [name for name in loaded if not name.startswith("data:")]
     assert len(files) == 8
@@ -132,16 +146,31 @@ def test_a_deck_loads_only_files_that_lie_beside_it(tmp_path):
 
 
 def test_two_decks_of_a_notebook_are_the_same_bytes(tmp_path):
-    first = slides.write(GOOD, tmp_path / "a" / "07_bits.html").read_bytes()
-    assert slides.write(GOOD, tmp_path / "b" / "07_bits.html").read_bytes() == first
+    first = slides.write(GOOD, tmp_path / "a" / "3.7_bits.html").read_bytes()
+    assert slides.write(GOOD, tmp_path / "b" / "3.7_bits.html").read_bytes() == first
     assert b"\r" not in first
 
 
 def test_a_lesson_without_a_notebook_is_named(tmp_path, monkeypatch, capsys):
-    lesson = tmp_path / "lessons" / "07_bits.py"
+    lesson = dataclasses.replace(_lessons.select(["energy"])[0], root=tmp_path)
     monkeypatch.setattr(_lessons, "select", lambda names: [lesson])
-    assert slides.main(["07"]) == 1
-    assert "python course.py build 07" in capsys.readouterr().out
+    assert slides.main(["energy"]) == 1
+    assert "python course.py build energy" in capsys.readouterr().out
+
+
+def test_a_link_to_another_file_is_plain_text_on_a_slide():
+    """A deck travels alone, and the notebook that a lesson links to does not travel with it."""
+    nb = notebook(
+        markdown(
+            "See [lesson 3.2, Dynamic](../3_quantization/2_dynamic.ipynb), [all](../overview.ipynb), "
+            "[the paper](https://arxiv.org/abs/1803.03635) and ![a figure](data:image/gif;base64,R0lGODlhAQABAAAAACw=)."
+        ),
+        markdown("Ask about [lesson 1.1](1_measuring.ipynb).", "notes"),
+    )
+    html = slides.render(nb)
+    assert "See lesson 3.2, Dynamic, all," in text_of(html) and "Ask about lesson 1.1." in text_of(html)
+    assert re.findall(r'<a href="([^"]*)"', html) == ["https://arxiv.org/abs/1803.03635"]
+    assert "<img" in html
 
 
 def test_a_check_without_a_browser_is_said_to_be_not_run(tmp_path, monkeypatch, capsys):
@@ -152,13 +181,13 @@ def test_a_check_without_a_browser_is_said_to_be_not_run(tmp_path, monkeypatch, 
 
 
 def test_a_sound_deck_has_no_fault(page, tmp_path):
-    deck = slides.write(GOOD, tmp_path / "07_bits.html")
+    deck = slides.write(GOOD, tmp_path / "3.7_bits.html")
     assert _deck.check(page, deck, shots=tmp_path / "shots") == []
     assert len(list((tmp_path / "shots").glob("*.png"))) == 7
 
 
 def test_speaker_notes_open_with_the_key_s(page, tmp_path):
-    page.goto(slides.write(GOOD, tmp_path / "07_bits.html").as_uri())
+    page.goto(slides.write(GOOD, tmp_path / "3.7_bits.html").as_uri())
     page.wait_for_function("window.deckReady === true")
     with page.expect_popup() as popup:
         page.keyboard.press("s")
@@ -196,24 +225,32 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found_on_its_slide(page, tmp_path, fault):
     cell, said = FAULTS[fault]
-    deck = slides.write(notebook(markdown("# Title"), cell), tmp_path / "07_bits.html")
+    deck = slides.write(notebook(markdown("# Title"), cell), tmp_path / "3.7_bits.html")
     found = _deck.check(page, deck)
     assert any(re.search(said, line) for line in found), found
     number = 1 if fault == "tall fragment" else 2
     assert not any(re.match(r"slide (\d+)", line) and f"slide {number}:" not in line for line in found), found
 
 
-@pytest.mark.parametrize("lesson", REAL, ids=lambda path: path.stem)
+@pytest.mark.parametrize("lesson", REAL, ids=lambda lesson: lesson.name)
 def test_every_slide_of_every_lesson_is_sound(page, tmp_path, lesson):
-    nb = _lessons.read_published(_lessons.published(lesson))
-    deck = slides.write(nb, tmp_path / f"{lesson.stem}.html")
+    nb = _lessons.read_published(lesson.notebook)
+    deck = slides.write(nb, tmp_path / f"{lesson.name}.html")
     assert _deck.check(page, deck) == []
 
 
-@pytest.mark.parametrize("lesson", REAL, ids=lambda path: path.stem)
+@pytest.mark.parametrize("lesson", _lessons.select([]), ids=lambda lesson: lesson.name)
+def test_the_first_slide_of_a_lesson_fits(page, tmp_path, lesson):
+    """It is made from the front matter, before anything was run."""
+    nb = _lessons.read(lesson)
+    nb.cells = nb.cells[:1]
+    assert _deck.check(page, slides.write(nb, tmp_path / f"{lesson.name}.html")) == []
+
+
+@pytest.mark.parametrize("lesson", REAL, ids=lambda lesson: lesson.name)
 def test_no_solution_is_on_a_slide_and_no_note_is_lost(lesson):
-    nb = _lessons.read_published(_lessons.published(lesson))
-    html = text_of(slides.render(nb, lesson.stem))
+    nb = _lessons.read_published(lesson.notebook)
+    html = text_of(slides.render(nb))
     notes = 0
     for cell in nb.cells:
         if "solution" in cell.metadata.get("tags", []):
@@ -222,4 +259,4 @@ def test_no_solution_is_on_a_slide_and_no_note_is_lost(lesson):
         if cell.metadata.get("slideshow", {}).get("slide_type") == "notes":
             notes += 1
             assert re.search(r"\w{4,}", cell.source)
-    assert slides.render(nb, lesson.stem).count('<aside class="notes">') == notes > 0
+    assert slides.render(nb).count('<aside class="notes">') == notes > 0

@@ -5,9 +5,12 @@ import torch
 from torch import nn
 from torch.nn.utils import prune
 
-from course_utils import models, reports
+from course_utils import legacy_int8, models
+from course_utils.measure.sparsity import sparsity_report
 
-LEGACY = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+LEGACY = pytest.mark.filterwarnings(
+    *(f"ignore:{message}" for message in (*legacy_int8.DEPRECATIONS, ".*must run observer"))
+)
 
 
 def small():
@@ -16,7 +19,7 @@ def small():
 
 
 def test_a_plain_model_has_no_zeros_but_those_of_its_biases():
-    report = reports.sparsity_report(models.LeNet300100())
+    report = sparsity_report(models.LeNet300100())
     assert [row.name for row in report.rows] == [name for name, _ in models.LeNet300100().named_parameters()]
     assert report.total.elements == 266_610 and report.weights.elements == 266_200
     assert report.total.zeros == 0 and {row.state for row in report.rows} == {"plain"}
@@ -26,13 +29,13 @@ def test_masked_and_permanent_count_the_same():
     model = models.LeNet()
     prune.random_unstructured(model.conv1, "weight", 0.5)
     prune.l1_unstructured(model.fc1, "bias", 30)
-    masked = reports.sparsity_report(model)
+    masked = sparsity_report(model)
     assert masked["conv1.weight"].zeros == 27 and masked["conv1.weight"].state == "masked"
     assert masked["fc1.bias"].zeros == 30 and masked.biases.zeros == 30
     assert masked.total.elements == sum(p.numel() for p in models.LeNet().parameters())  # masks do not count
     prune.remove(model.conv1, "weight")
     prune.remove(model.fc1, "bias")
-    permanent = reports.sparsity_report(model)
+    permanent = sparsity_report(model)
     assert [(r.name, r.zeros) for r in permanent.rows] == [(r.name, r.zeros) for r in masked.rows]
     assert permanent["conv1.weight"].state == "plain"
 
@@ -42,21 +45,21 @@ def test_the_mask_counts_and_not_the_stale_attribute():
     prune.identity(layer, "weight")
     with torch.no_grad():
         layer.weight_orig[0] = 0  # layer.weight still holds the old values, until the next forward
-    assert reports.sparsity_report(layer)["weight"].zeros == 4
+    assert sparsity_report(layer)["weight"].zeros == 4
 
 
 def test_the_total_is_no_mean_of_the_rows():
     model = nn.Sequential(nn.Linear(100, 1, bias=False), nn.Linear(1, 1, bias=False))
     with torch.no_grad():
         model[1].weight.zero_()
-    assert reports.sparsity_report(model).total.sparsity == pytest.approx(1 / 101)
+    assert sparsity_report(model).total.sparsity == pytest.approx(1 / 101)
 
 
 def test_minus_zero_is_a_zero_and_nan_is_not():
     layer = nn.Linear(3, 1, bias=False)
     with torch.no_grad():
         layer.weight.copy_(torch.tensor([[-0.0, float("nan"), 1.0]]))
-    assert reports.sparsity_report(layer).total.zeros == 1
+    assert sparsity_report(layer).total.zeros == 1
 
 
 def test_whole_rows_and_columns():
@@ -64,7 +67,7 @@ def test_whole_rows_and_columns():
     prune.ln_structured(model[0], "weight", 2, n=2, dim=0)
     with torch.no_grad():
         model[3].weight[:, 1] = 0
-    report = reports.sparsity_report(model)
+    report = sparsity_report(model)
     assert (report["0.weight"].zero_rows, report["0.weight"].zero_columns) == (2, 0)
     assert (report["3.weight"].zero_rows, report["3.weight"].zero_columns) == (0, 1)
     assert report["1.bias"].zeros == 4 and report["1.bias"].zero_rows == 0  # a vector has no rows
@@ -73,14 +76,14 @@ def test_whole_rows_and_columns():
 def test_a_shared_tensor_counts_once():
     model = nn.Sequential(nn.Linear(5, 5, bias=False), nn.Linear(5, 5, bias=False))
     model[1].weight = model[0].weight
-    assert [row.name for row in reports.sparsity_report(model).rows] == ["0.weight"]
+    assert [row.name for row in sparsity_report(model).rows] == ["0.weight"]
 
 
 @pytest.mark.parametrize("model", [nn.ReLU(), nn.ParameterList([torch.zeros(0, 3)])])
 def test_nothing_to_count(model):
-    total = reports.sparsity_report(model).total
+    total = sparsity_report(model).total
     assert (total.zeros, total.elements, total.sparsity) == (0, 0, 0.0)
-    assert "total" in repr(reports.sparsity_report(model))
+    assert "total" in repr(sparsity_report(model))
 
 
 @LEGACY
@@ -93,7 +96,7 @@ def test_dynamically_quantized_models_count_their_packed_weights():
     model = Net()
     with torch.no_grad():
         model.a.weight[:5] = 0
-    report = reports.sparsity_report(torch.ao.quantization.quantize_dynamic(model))
+    report = sparsity_report(torch.ao.quantization.quantize_dynamic(model))
     assert sorted(r.name for r in report.rows) == sorted(name for name, _ in model.named_parameters())
     assert report.total.elements == sum(p.numel() for p in model.parameters())
     assert report["a.weight"].zeros >= 40 and report["a.weight"].zero_rows == 5
@@ -108,7 +111,7 @@ def test_statically_quantized_models_too():
     model.qconfig = torch.ao.quantization.default_qconfig
     ready = torch.ao.quantization.prepare(model)
     ready(torch.randn(2, 1, 5, 5))
-    report = reports.sparsity_report(torch.ao.quantization.convert(ready))
+    report = sparsity_report(torch.ao.quantization.convert(ready))
     assert report["1.weight"].elements == 36 and report["1.weight"].zero_rows == 1
     assert report["1.bias"].elements == 4
 
@@ -120,12 +123,12 @@ def test_torchao_models_too():
     with torch.no_grad():
         model[0].weight[3] = 0
     quantize_(model, Int8WeightOnlyConfig())
-    row = reports.sparsity_report(model)["0.weight"]
+    row = sparsity_report(model)["0.weight"]
     assert (row.state, row.zero_rows, row.elements) == ("quantized", 1, 512)
 
 
 def test_it_shows_itself_and_names_what_is_missing():
-    report = reports.sparsity_report(small())
+    report = sparsity_report(small())
     assert "0.weight" in repr(report) and "<table>" in report._repr_html_()
     with pytest.raises(KeyError, match="no parameter 'conv'; there are: 0.weight"):
         report["conv"]
@@ -133,6 +136,6 @@ def test_it_shows_itself_and_names_what_is_missing():
 
 def test_refused():
     with pytest.raises(TypeError, match="got OrderedDict"):
-        reports.sparsity_report(small().state_dict())
+        sparsity_report(small().state_dict())
     with pytest.raises(ValueError, match="'weight' has no values yet: run the model once"):
-        reports.sparsity_report(nn.LazyLinear(3))
+        sparsity_report(nn.LazyLinear(3))

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from course_utils import runtime, timing
+from course_utils import runtime
+from course_utils.measure import timing
 
 
 def test_peak_equals_a_known_allocation():
@@ -90,9 +91,48 @@ def test_compare_takes_turns_in_a_changing_order(monkeypatch):
 
     monkeypatch.setattr(timing.benchmark, "Timer", Timed)
     timing.compare({"a": lambda: "a", "b": lambda: "b", "c": lambda: "c"}, rounds=8, device="cpu")
-    rounds = ["".join(order[i:i + 3]) for i in range(len(order) - 24, len(order), 3)]
+    rounds = ["".join(order[i : i + 3]) for i in range(len(order) - 24, len(order), 3)]
     assert {"".join(sorted(turn)) for turn in rounds} == {"abc"}
     assert len(set(rounds)) > 3
+
+
+class Scripted:
+    """Stands for torch's timer: the times of a candidate, one a sample, are what its function gives."""
+
+    def __init__(self, stmt, globals, num_threads):
+        self.times = globals["fn"]()
+
+    def timeit(self, n):
+        return type("Sample", (), {"median": next(self.times)})()
+
+
+def planted(monkeypatch, *attempts):
+    """A comparison of a steady candidate and one with these times, four rounds an attempt."""
+    monkeypatch.setattr(timing.benchmark, "Timer", Scripted)
+    warm_up = [1.0]
+    noisy = iter([*warm_up, *(t for times in attempts for t in times)])
+    steady = iter([1.0] * 100)
+    return timing.compare({"steady": lambda: steady, "noisy": lambda: noisy}, rounds=4, device="cpu")
+
+
+NOISE, CALM = [1.0, 1.0, 1.5, 1.5], [1.0, 1.0, 1.1, 1.1]
+
+
+def test_a_noisy_timing_is_repeated_where_speed_is_judged(monkeypatch):
+    monkeypatch.setenv("COURSE_JUDGE_SPEED", "1")
+    comparison = planted(monkeypatch, NOISE, CALM)
+    assert comparison.samples["noisy"] == CALM and len(comparison.samples["steady"]) == 4
+
+
+def test_a_timing_that_stays_noisy_is_refused_where_speed_is_judged(monkeypatch):
+    monkeypatch.setenv("COURSE_JUDGE_SPEED", "1")
+    said = "'noisy': the quartiles of its times are 1e.03 and 1.5e.03 ms, a factor of 1.50 .*close them"
+    with pytest.raises(timing.Unsteady, match=said):
+        planted(monkeypatch, NOISE, NOISE, NOISE)
+
+
+def test_a_noisy_timing_is_shown_where_speed_is_not_judged(monkeypatch):
+    assert planted(monkeypatch, NOISE).samples["noisy"] == NOISE
 
 
 def test_compare_tells_twice_the_work_apart():

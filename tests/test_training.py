@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from course_utils import runtime, training
+from course_utils import training
 
 
 def two_clouds(n=200):
@@ -17,15 +17,81 @@ def linear():
     return torch.nn.Linear(4, 2)
 
 
-def test_fit_learns_and_reports_each_epoch():
+def test_fit_learns_and_reports_the_loss_of_each_pass():
     x, y = two_clouds()
     model = linear()
-    history = training.fit(model, x, y, epochs=5, batch_size=20, lr=0.05, validation=(x, y), device="cpu")
-    assert len(history.loss) == len(history.accuracy) == 5
-    assert history.loss[-1] < history.loss[0]
-    assert history.accuracy[-1] == training.evaluate(model, x, y) > 0.95
-    assert model.training
-    assert len(history.plot().axes) == 2
+    losses = training.fit(model, x, y, epochs=5, batch_size=20, lr=0.05, device="cpu")
+    assert len(losses) == 5 and losses[-1] < losses[0]
+    assert training.evaluate(model, x, y) > 0.95
+    assert model.training and all(p.grad is None for p in model.parameters())
+
+
+def test_the_loss_is_the_mean_over_the_steps_of_a_pass():
+    x, y = two_clouds(30)
+    model, seen = linear(), []
+    frozen = torch.optim.SGD(model.parameters(), lr=0.0)
+    model.register_forward_hook(lambda _, args, out: seen.append(len(args[0])))
+    losses = training.fit(model, x, y, steps=5, batch_size=10, optimizer=frozen, device="cpu")
+    assert seen == [10] * 5 and len(losses) == 2  # a pass of three steps, and two steps of the next
+    with torch.no_grad():
+        whole = torch.nn.functional.cross_entropy(model(x), y).item()
+    assert losses[0] == pytest.approx(whole, rel=1e-5)  # nothing moves: the mean over batches of equal size
+
+
+def test_fit_takes_the_steps_of_a_plain_loop():
+    """Written out with torch alone: the same batches, the same learning rates, the same bits."""
+    x, y = two_clouds(50)
+    ours, plain, rates = linear(), linear(), []
+    adam = torch.optim.Adam(ours.parameters(), lr=0.01)
+    training.fit(
+        ours,
+        x,
+        y,
+        steps=12,
+        batch_size=16,
+        seed=3,
+        optimizer=adam,
+        schedule=lambda done: 1 - done,
+        on_step=lambda step: rates.append(adam.param_groups[0]["lr"]),
+        device="cpu",
+        progress=False,
+    )
+    other, shuffler = torch.optim.Adam(plain.parameters(), lr=0.01), torch.Generator().manual_seed(3)
+    order = [part for _ in range(3) for part in torch.randperm(50, generator=shuffler).split(16)]
+    for i, picked in enumerate(order):
+        other.param_groups[0]["lr"] = 0.01 * (1 - i / 12)
+        other.zero_grad()
+        torch.nn.functional.cross_entropy(plain(x[picked]), y[picked]).backward()
+        other.step()
+    assert len(order) == 12 and torch.equal(ours.weight, plain.weight) and torch.equal(ours.bias, plain.bias)
+    assert rates == pytest.approx([0.01 * (1 - i / 12) for i in (*range(1, 12), 11)])
+
+
+def test_on_step_sees_every_step_and_its_gradient():
+    x, y = two_clouds()
+    model, seen = linear(), []
+    training.fit(
+        model, x, y, steps=4, on_step=lambda step: seen.append((step, model.weight.grad.clone())), device="cpu"
+    )
+    assert [step for step, _ in seen] == [1, 2, 3, 4]
+    assert all(gradient.abs().sum() > 0 for _, gradient in seen)
+
+
+def test_batches_go_through_all_images_before_any_comes_again():
+    parts = list(training.batches(10, 4, steps=6, seed=0))
+    assert [len(part) for part in parts] == [4, 4, 2] * 2
+    for once in (parts[:3], parts[3:]):
+        assert sorted(torch.cat(once).tolist()) == list(range(10))
+    assert torch.cat(parts[:3]).tolist() != torch.cat(parts[3:]).tolist()
+    assert [p.tolist() for p in training.batches(10, 4, steps=6, seed=0)] == [p.tolist() for p in parts]
+
+
+def test_fit_shows_a_bar_unless_told_not_to(capsys):
+    x, y = two_clouds()
+    training.fit(linear(), x, y, device="cpu", progress=False)
+    assert "".join(capsys.readouterr()) == ""
+    training.fit(linear(), x, y, device="cpu")
+    assert "training" in "".join(capsys.readouterr())
 
 
 def test_fit_repeats_with_a_seed_and_leaves_the_global_generator_alone():
@@ -60,30 +126,33 @@ def test_fit_uses_the_optimizer_it_is_given():
     assert torch.equal(model.weight, before)
 
 
-def test_a_quick_fit_takes_five_steps(monkeypatch):
+def test_a_quick_fit_takes_five_steps_however_many_passes(monkeypatch):
     monkeypatch.setenv("COURSE_QUICK", "1")
     calls = []
     model = linear()
     model.register_forward_hook(lambda *_: calls.append(1))
     x, y = two_clouds()
-    training.fit(model, x, y, batch_size=1, device="cpu")
-    assert len(calls) == training.QUICK_STEPS
+    training.fit(model, x, y, epochs=3, batch_size=1, device="cpu")
+    assert len(calls) == training.QUICK_STEPS == len(list(training.batches(100, 1, steps=50, seed=0)))
 
 
 def test_fit_stops_at_a_loss_that_is_not_finite():
     x, y = two_clouds()
-    with pytest.raises(RuntimeError, match="not finite after 4 steps"):
-        training.fit(linear(), x * float("nan"), y, batch_size=50, device="cpu")
+    model = linear()
+    with torch.no_grad():
+        model.weight.fill_(1e38)
+    with pytest.raises(RuntimeError, match="loss of step 1 is not finite"):
+        training.fit(model, x, y, batch_size=50, device="cpu")
 
 
 def test_fit_restores_the_threads(monkeypatch):
     monkeypatch.setattr(training, "training_threads", lambda: torch.get_num_threads() + 1)
-    before = torch.get_num_threads()
+    before, during = torch.get_num_threads(), []
     x, y = two_clouds()
+    training.fit(linear(), x, y, steps=1, on_step=lambda _: during.append(torch.get_num_threads()), device="cpu")
     with pytest.raises(RuntimeError):
         training.fit(linear(), x * float("nan"), y, device="cpu")
-    assert torch.get_num_threads() == before
-    assert runtime.physical_cores() >= 1
+    assert torch.get_num_threads() == before and during == [before + 1]
 
 
 @pytest.mark.parametrize(("n_images", "n_labels"), [(0, 0), (5, 4)])
@@ -94,7 +163,7 @@ def test_data_that_does_not_match_is_refused(n_images, n_labels):
             call(linear(), x, y)
 
 
-@pytest.mark.parametrize("bad", [{"epochs": 0}, {"batch_size": 0}])
+@pytest.mark.parametrize("bad", [{"epochs": 0}, {"batch_size": 0}, {"steps": 0}])
 def test_fit_refuses_nothing_to_do(bad):
     with pytest.raises(ValueError, match="1 or more"):
         training.fit(linear(), *two_clouds(), **bad)

@@ -7,7 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils import models, reports
+from course_utils import legacy_int8, models
+from course_utils.measure import sizes
+from course_utils.measure.sizes import size_report
+
+LEGACY = pytest.mark.filterwarnings(
+    *(f"ignore:{message}" for message in (*legacy_int8.DEPRECATIONS, ".*must run observer"))
+)
 
 
 def saved_bytes(model):
@@ -17,7 +23,7 @@ def saved_bytes(model):
 
 
 def test_lenet():
-    report = reports.size_report(models.LeNet300100())
+    report = size_report(models.LeNet300100())
     assert (report.parameters, report.buffers, report.memory_bytes) == (266_610, 0, 4 * 266_610)
     # The archive names its records after the file, so that two names give slightly different sizes.
     assert abs(report.file_bytes - saved_bytes(models.LeNet300100())) < 500
@@ -26,16 +32,16 @@ def test_lenet():
 
 
 def test_buffers_and_dtypes_count_as_what_they_are():
-    report = reports.size_report(nn.BatchNorm1d(10))
+    report = size_report(nn.BatchNorm1d(10))
     assert (report.parameters, report.buffers) == (20, 21)
     assert report.memory_bytes == 4 * 40 + 8  # num_batches_tracked is an int64
-    assert reports.size_report(nn.Linear(10, 10).half()).memory_bytes == 2 * 110
+    assert size_report(nn.Linear(10, 10).half()).memory_bytes == 2 * 110
 
 
 def test_a_shared_tensor_counts_once():
     model = nn.Sequential(nn.Linear(50, 50, bias=False), nn.Linear(50, 50, bias=False))
     model[1].weight = model[0].weight
-    report = reports.size_report(model)
+    report = size_report(model)
     assert (report.parameters, report.buffers, report.memory_bytes) == (2500, 0, 10_000)
     assert report.file_bytes < 2 * 10_000
 
@@ -43,11 +49,11 @@ def test_a_shared_tensor_counts_once():
 def test_a_buffer_that_is_not_saved_is_not_counted():
     model = nn.Linear(2, 2)
     model.register_buffer("cache", torch.zeros(100), persistent=False)
-    assert reports.size_report(model).buffers == 0
+    assert size_report(model).buffers == 0
 
 
 def test_an_empty_model_weighs_its_file_only():
-    report = reports.size_report(nn.ReLU())
+    report = size_report(nn.ReLU())
     assert (report.parameters, report.memory_bytes) == (0, 0)
     assert report.file_bytes > 0
 
@@ -60,16 +66,16 @@ def test_the_file_is_compared_with_the_model(monkeypatch):
         state["weight"][0, 0] += 1
         return state
 
-    monkeypatch.setattr(reports.torch, "load", damaged)
+    monkeypatch.setattr(sizes.torch, "load", damaged)
     with pytest.raises(ValueError, match="'weight' differs"):
-        reports.size_report(nn.Linear(2, 2))
+        size_report(nn.Linear(2, 2))
 
 
 def test_nan_weights_are_not_a_difference():
     model = nn.Linear(2, 2)
     with torch.no_grad():
         model.weight.fill_(float("nan"))
-    assert reports.size_report(model).parameters == 6
+    assert size_report(model).parameters == 6
 
 
 def test_an_entry_that_is_no_tensor_is_named():
@@ -81,7 +87,7 @@ def test_an_entry_that_is_no_tensor_is_named():
             pass
 
     with pytest.raises(ValueError, match="'_extra_state' is a dict"):
-        reports.size_report(Extra(2, 2))
+        size_report(Extra(2, 2))
 
 
 class Recurrent(nn.Module):
@@ -90,9 +96,9 @@ class Recurrent(nn.Module):
         self.lstm, self.head = nn.LSTM(4, 8), nn.Linear(8, 2)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+@LEGACY
 def test_packed_weights_of_dynamic_quantization():
-    report = reports.size_report(torch.ao.quantization.quantize_dynamic(Recurrent()))
+    report = size_report(torch.ao.quantization.quantize_dynamic(Recurrent()))
     weights, biases = 32 * 4 + 32 * 8 + 2 * 8, 32 + 32 + 2
     assert report.parameters == 0
     assert report.buffers == weights + biases + 2  # a scale and a zero point of the linear layer
@@ -100,7 +106,7 @@ def test_packed_weights_of_dynamic_quantization():
     assert report.file_bytes > report.memory_bytes
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+@LEGACY
 def test_a_damaged_packed_weight_is_seen(monkeypatch):
     real = torch.load
 
@@ -113,7 +119,7 @@ def test_a_damaged_packed_weight_is_seen(monkeypatch):
     model = torch.ao.quantization.quantize_dynamic(Recurrent())
     monkeypatch.setattr(torch, "load", damaged)
     with pytest.raises(ValueError, match="'head._packed_params._packed_params' differs"):
-        reports.size_report(model)
+        size_report(model)
 
 
 def test_torchao_weights_count_as_what_they_store():
@@ -121,7 +127,7 @@ def test_torchao_weights_count_as_what_they_store():
 
     model = nn.Sequential(nn.Linear(64, 64, bias=False))
     quantize_(model, Int8WeightOnlyConfig())
-    report = reports.size_report(model)
+    report = size_report(model)
     assert report.parameters == 64 * 64
     assert 64 * 64 < report.memory_bytes < 1.2 * 64 * 64  # int8, and scales
 
@@ -129,18 +135,18 @@ def test_torchao_weights_count_as_what_they_store():
 def test_the_compressed_file_sees_zeros_and_is_read_back(monkeypatch):
     torch.manual_seed(0)
     model = nn.Linear(200, 200)
-    dense = reports.size_report(model, compressed=True)
-    assert reports.size_report(model).compressed_bytes is None
+    dense = size_report(model, compressed=True)
+    assert size_report(model).compressed_bytes is None
     with torch.no_grad():
         model.weight[20:] = 0
-    sparse = reports.size_report(model, compressed=True)
+    sparse = size_report(model, compressed=True)
     assert 0.85 * dense.file_bytes < dense.compressed_bytes < dense.file_bytes  # random digits hardly compress
     assert abs(sparse.file_bytes - dense.file_bytes) < 500
     assert sparse.compressed_bytes < 0.15 * sparse.file_bytes
-    assert "gzip" in repr(sparse) and "gzip" not in repr(reports.size_report(model))
-    monkeypatch.setattr(reports.gzip, "compress", lambda data, **_: gzip_of_another_model())
+    assert "gzip" in repr(sparse) and "gzip" not in repr(size_report(model))
+    monkeypatch.setattr(sizes.gzip, "compress", lambda data, **_: gzip_of_another_model())
     with pytest.raises(ValueError, match="'weight' differs"):
-        reports.size_report(model, compressed=True)
+        size_report(model, compressed=True)
 
 
 def gzip_of_another_model(real=gzip.compress):
@@ -155,8 +161,8 @@ def test_a_sparse_weight_counts_its_values_and_its_indices():
     with torch.no_grad():
         layer.weight[:, 5:] = 0
     layer.weight = nn.Parameter(layer.weight.detach().to_sparse_csr())
-    report = reports.size_report(layer)
+    report = size_report(layer)
     assert report.memory_bytes == 50 * 4 + 50 * 8 + 11 * 8  # values, column indices, row pointers in int64
     layer.weight = nn.Parameter(layer.weight.detach().to_dense().to_sparse_coo())
     with pytest.raises(ValueError, match="convert it to sparse_csr"):
-        reports.size_report(layer)
+        size_report(layer)

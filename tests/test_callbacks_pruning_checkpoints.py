@@ -1,0 +1,163 @@
+"""The pruning callback: a fit that resumes prunes as one that did not stop, also with swapped layers."""
+
+import copy
+
+import pytest
+import torch
+from _pruned_fits import (
+    KNOWN,
+    WEIGHTS,
+    Ask,
+    Regression,
+    Validated,
+    every_checkpoint,
+    fit,
+    kept,
+    loader,
+    same,
+    trainer,
+    values,
+    zeros,
+)
+from lightning.pytorch import Callback
+from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import nn
+from torch.nn.utils import prune
+
+from course_utils.callbacks import PruningSchedule, load_masked
+
+pytestmark = KNOWN
+
+
+CASES = {
+    "magnitude": ("l1_unstructured", {1: 0.3, 3: 0.5, 4: 20}, {}),
+    "random": ("random_unstructured", 0.2, {}),
+    "structured": ("ln_structured", {1: 1, 3: 1}, {"norm": 2, "dim": 1}),
+    "rewind": ("l1_unstructured", {1: 0.3, 3: 0.5, 5: 20}, {"rewind_to": 1}),
+    "masks stay": ("l1_unstructured", {1: 0.3, 3: 0.5}, {"make_permanent": False}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_fit_that_resumes_equals_one_that_did_not_stop(tmp_path, case):
+    method, amount, options = CASES[case]
+    whole = PruningSchedule(method, amount, **options)
+    torch.manual_seed(5)
+    model = every_checkpoint(tmp_path, whole)
+    for epoch in (0, 1, 3, 4):
+        torch.manual_seed(99)  # the seed is in the checkpoint too
+        again, left, file = PruningSchedule(method, amount, **options), Ask(kept), tmp_path / f"epoch={epoch}.ckpt"
+        resumed = fit(tmp_path, again, left, model=Regression(seed=1), epochs=6, ckpt=file)
+        assert same(values(resumed), values(model)), epoch
+        assert again.history == whole.history and resumed.seen == model.seen[2 * (epoch + 1) :]
+        assert left.answers[-1] / 132 == whole.history[-1][1]
+
+
+@pytest.mark.parametrize("moment", [{"save_on_train_epoch_end": False}, {"every_n_train_steps": 2}])
+def test_no_pruning_is_lost_where_the_file_is_from_before_it(tmp_path, moment):
+    """After validation, and after an epoch's last batch: Lightning does not come to the end of that epoch again."""
+
+    def callback():
+        return PruningSchedule("l1_unstructured", {1: 0.3, 3: 0.5}, rewind_to=0)
+
+    whole, saver = callback(), ModelCheckpoint(tmp_path, filename="{epoch}-{step}", save_top_k=-1, **moment)
+    model = fit(tmp_path, whole, saver, model=Validated(), epochs=6)
+    for path in sorted(tmp_path.glob("*.ckpt"))[:5]:
+        again = callback()
+        resumed = fit(tmp_path, again, model=Validated(seed=1), epochs=6, ckpt=path)
+        assert again.history == whole.history and same(values(resumed), values(model)), path.name
+
+
+def test_no_pruning_is_done_twice_in_a_fit_that_is_counted_in_steps(tmp_path):
+    steps = {"epochs": -1, "max_steps": 10}
+    whole = PruningSchedule("l1_unstructured", 0.2)
+    model = every_checkpoint(tmp_path, whole, model=Validated(), **steps)
+    assert len(whole.history) == 5
+    again = PruningSchedule("l1_unstructured", 0.2)
+    resumed = fit(tmp_path, again, model=Validated(seed=1), ckpt=tmp_path / "epoch=1.ckpt", **steps)
+    assert again.history == whole.history and same(values(resumed), values(model))
+
+
+def test_masks_are_made_permanent_where_nothing_was_left_to_train(tmp_path):
+    model = every_checkpoint(tmp_path, PruningSchedule("l1_unstructured", 0.2), epochs=2)
+    resumed = fit(
+        tmp_path,
+        PruningSchedule("l1_unstructured", 0.2),
+        model=Regression(seed=1),
+        epochs=2,
+        ckpt=tmp_path / "epoch=1.ckpt",
+    )
+    assert same(values(resumed), values(model)) and not resumed.seen
+
+
+@pytest.mark.parametrize("rewind_to", [None, 0])
+def test_a_file_from_after_the_fit_goes_on_with_its_masks(tmp_path, rewind_to):
+    def callback():
+        return PruningSchedule("l1_unstructured", {1: 0.5, 4: 0.5}, rewind_to=rewind_to)
+
+    first = trainer(tmp_path, callback(), epochs=3)
+    first.fit(Regression(), loader())
+    first.save_checkpoint(tmp_path / "done.ckpt")
+    assert "net.0.weight" in torch.load(tmp_path / "done.ckpt", weights_only=True)["state_dict"]
+    again = callback()
+    resumed = fit(tmp_path, again, model=Regression(seed=1), epochs=6, ckpt=tmp_path / "done.ckpt")
+    assert again.history == [(1, 0.5), (4, 0.25)]
+    assert zeros(resumed) == zeros(fit(tmp_path, callback(), epochs=6))
+
+
+def test_a_file_loads_with_weights_only_and_outside_of_a_trainer(tmp_path):
+    callback = PruningSchedule("l1_unstructured", {0: 0.5}, rewind_to=0, make_permanent=False)
+    model = every_checkpoint(tmp_path, callback, epochs=2)
+    state = torch.load(tmp_path / "epoch=1.ckpt", weights_only=True)["state_dict"]
+    with pytest.raises(RuntimeError, match="net.0.weight_mask"):
+        Regression(seed=1).load_state_dict(state)
+    loaded, x = load_masked(Regression(seed=1), state), next(iter(loader()))[0]
+    assert same(values(loaded), values(model)) and torch.equal(loaded.eval()(x), model.eval()(x))
+    assert int((loaded.net[0].weight == 0).sum()) == int((model.net[0].weight_mask == 0).sum()) > 0
+
+
+def test_a_trainer_tests_with_a_masked_and_with_a_plain_file(tmp_path):
+    class Tested(Regression):
+        def test_step(self, batch, _):
+            self.log("error", (self(batch[0]) - batch[1]).square().mean())
+
+    callback = PruningSchedule("l1_unstructured", {0: 0.5, 1: 0.5})
+    saver = ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1, save_on_train_epoch_end=True)
+    run = trainer(tmp_path, callback, saver, epochs=2)
+    run.fit(Tested(), loader())
+    run.save_checkpoint(tmp_path / "plain.ckpt")
+    model, errors = Tested(seed=1), {}
+    for file in ("epoch=1.ckpt", "plain.ckpt", "epoch=0.ckpt"):
+        errors[file] = run.test(model, loader(), ckpt_path=tmp_path / file, verbose=False, weights_only=True)
+        assert prune.is_pruned(model) == (file != "plain.ckpt")
+    assert errors["epoch=1.ckpt"] == errors["plain.ckpt"] != errors["epoch=0.ckpt"]
+    assert callback.history == [(0, 0.5), (1, 0.25)]  # a test reads no history
+
+
+class Swapped(nn.Linear):
+    """Another layer under the same name, as quantization-aware training puts it there."""
+
+
+class Swap(Callback):
+    def setup(self, trainer, pl_module, stage):
+        layer = Swapped(8, 12)
+        layer.load_state_dict(pl_module.net[0].state_dict())
+        pl_module.net[0] = layer
+
+    def on_fit_end(self, trainer, pl_module):
+        assert not prune.is_pruned(pl_module)  # a conversion would not find the weights
+        pl_module.net[0] = copy.deepcopy(pl_module.net[0])
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_masks_hold_on_layers_that_another_callback_puts_in(tmp_path, first):
+    def callbacks():
+        pair = [PruningSchedule("l1_unstructured", {0: 0.5, 2: 0.5}, rewind_to=0), Swap()]
+        return pair if first else pair[::-1]
+
+    held = Ask(lambda model: (type(model.net[0]), kept(model)))
+    model = every_checkpoint(tmp_path, *callbacks(), held, epochs=4)
+    assert held.answers == [(Swapped, 66), (Swapped, 66), (Swapped, 33), (Swapped, 33)]
+    assert sum(zeros(model)[name] for name in WEIGHTS) == 99
+    resumed = fit(tmp_path, *callbacks(), model=Regression(seed=1), ckpt=tmp_path / "epoch=1.ckpt")
+    assert same(values(resumed), values(model))

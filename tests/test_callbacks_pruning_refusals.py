@@ -1,0 +1,224 @@
+"""The pruning callback: what it refuses, and unusual use that must work."""
+
+import copy
+
+import pytest
+import torch
+from _pruned_fits import (
+    KNOWN,
+    WEIGHTS,
+    Ask,
+    Regression,
+    Smallest,
+    every_checkpoint,
+    fit,
+    kept,
+    loader,
+    same,
+    trained_values,
+    trainer,
+    values,
+    zeros,
+)
+from lightning.pytorch import Callback, Trainer
+from torch import nn
+from torch.nn.utils import prune
+
+from course_utils.callbacks import PruningSchedule
+
+pytestmark = KNOWN
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"method": "l1_unstructurd"}, "method='l1_unstructurd'; give one of l1_unstructured, random_unstructured"),
+        ({"method": "global_unstructured"}, "it is scope='global' with"),
+        ({"method": "custom_from_mask"}, "mask the model before the fit"),
+        ({"method": prune.l1_unstructured}, "or a subclass"),
+        ({"method": Smallest(0.5)}, "the class, no instance"),
+        ({"method": prune.CustomFromMask}, "CustomFromMask also needs mask"),
+        ({"method": prune.PruningContainer}, "give one of"),
+        ({"amount": 1.5}, "amount is 1.5: give a fraction from 0.0 to 1.0 or a count"),
+        ({"amount": -1}, "amount is -1"),
+        ({"amount": True}, "amount is True"),
+        ({"amount": float("nan")}, "amount is nan"),
+        ({"amount": None}, "would never prune"),
+        ({"amount": {3: 2.5}}, "amount at epoch 3 is 2.5"),
+        ({"amount": {-3: 0.5}}, "names -3 as an epoch"),
+        ({"amount": "half"}, "amount is 'half'"),
+        ({"scope": "everywhere"}, "scope='everywhere': give 'global'"),
+        ({"method": "ln_structured", "dim": 0}, "LnStructured needs norm"),
+        ({"method": "ln_structured", "norm": 2}, "LnStructured needs dim"),
+        ({"method": "random_structured", "dim": 0, "norm": 2}, "norm=2, but RandomStructured takes none"),
+        ({"method": "random_structured", "dim": 0.5}, "dim=0.5: give a whole number"),
+        ({"method": "ln_structured", "norm": "two", "dim": 0}, "norm='two': give a number"),
+        ({"method": "random_structured", "dim": 0, "scope": "global"}, "only single weights over several parameters"),
+        ({"dim": 0}, "dim=0, but L1Unstructured takes none"),
+        ({"targets": "net.0.weight"}, "give a list of names"),
+        ({"rewind_to": -1}, "rewind_to=-1"),
+        ({"rewind_to": True}, "rewind_to=True"),
+    ],
+)
+def test_a_wrong_argument_is_refused_when_the_callback_is_made(arguments, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        PruningSchedule(**{"method": "l1_unstructured", "amount": 0.5, **arguments})
+
+
+class Shared(Regression):
+    def __init__(self):
+        super().__init__()
+        self.other = nn.Linear(8, 12)
+        self.other.weight = self.net[0].weight
+
+
+class Lazy(Regression):
+    def __init__(self):
+        super().__init__()
+        self.net[0] = nn.LazyLinear(12)
+
+    def configure_optimizers(self):
+        return None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence", "model"),
+    [
+        ({"targets": ["net.0.wieght"]}, "no parameter 'net.0.wieght'; it has net.0.weight, net.0.bias", Regression),
+        ({"targets": []}, "no weights to prune", Regression),
+        ({"amount": lambda epoch: 1.5 if epoch == 2 else None}, "amount at epoch 2 is 1.5", Regression),
+        ({"amount": lambda epoch: "much"}, "amount at epoch 0 is 'much'", Regression),
+        ({"amount": 50}, "after epoch 2 the amount 50 prunes all of the 2 parameters together: 32 weights", Regression),
+        ({"amount": {1: 1.0}}, "after epoch 1 the amount 1.0 prunes all", Regression),
+        ({"amount": 20, "scope": "local"}, "prunes all of net.3.weight: 16 weights are left", Regression),
+        ({"method": "ln_structured", "norm": 2, "dim": 0, "amount": 1}, "all of net.3.weight: 1 slices", Regression),
+        ({"method": "ln_structured", "norm": 2, "dim": 2}, "no slices along dim=2", Regression),
+        ({}, "net.0.weight and other.weight are one shared tensor", Shared),
+        ({}, "net.0.weight has no values yet", Lazy),
+    ],
+)
+@pytest.mark.filterwarnings(
+    "ignore:Lazy modules are a new feature",
+    "ignore:`LightningModule.configure_optimizers`",
+    "ignore:.*uninitialized parameters",
+)
+def test_what_does_not_suit_the_model_is_refused_at_the_start_of_the_fit(tmp_path, arguments, sentence, model):
+    model = model()
+    before = values(model) if not isinstance(model, Lazy) else {}
+    with pytest.raises(ValueError, match=sentence):
+        fit(tmp_path, PruningSchedule(**{"method": "l1_unstructured", "amount": 0.5, **arguments}), model=model)
+    assert not model._load_state_dict_pre_hooks and not prune.is_pruned(model)
+    assert not before or same(values(model), before)
+
+
+def test_weights_that_are_no_numbers_stop_the_fit_before_they_are_ranked(tmp_path):
+    def broken(model):
+        model.net[3].weight.data[0, 0] = float("nan")
+
+    model = Regression()
+    with pytest.raises(ValueError, match=r"weight of Linear \(3 × 12\) holds NaN"):
+        fit(tmp_path, Ask(broken), PruningSchedule("l1_unstructured", {0: 0.5}, scope="local"), model=model)
+    assert not prune.is_pruned(model)
+
+
+def test_one_callback_fitted_twice_begins_anew(tmp_path):
+    callback = PruningSchedule("l1_unstructured", {1: 0.5}, rewind_to=0)
+    first = fit(tmp_path, callback)
+    assert callback.history == [(1, 0.5)]
+    other = fit(tmp_path, callback, model=Regression(seed=2))
+    assert callback.history == [(1, 0.5)] and sum(zeros(other)[name] for name in WEIGHTS) == 66
+    alone = fit(tmp_path, PruningSchedule("l1_unstructured", {1: 0.5}, rewind_to=0), model=Regression(seed=2))
+    assert same(values(other), values(alone)) and not same(values(other), values(first))
+
+
+def test_one_callback_on_two_trainers_one_after_the_other(tmp_path):
+    """The second one goes on with the model; masks that stay are kept, and the amount counts what is left."""
+    callback = PruningSchedule("l1_unstructured", {1: 0.5}, make_permanent=False)
+    model = fit(tmp_path, callback)
+    fit(tmp_path, callback, model=model)
+    assert callback.history == [(1, 0.25)] and kept(model) == 33
+
+
+def test_a_trainer_that_goes_on_keeps_masks_and_rewind(tmp_path):
+    callback, rounds = PruningSchedule("l1_unstructured", {1: 0.5, 4: 0.5}, rewind_to=0), Ask(trained_values)
+    run, model = trainer(tmp_path, callback, rounds, epochs=3), Regression()
+    start = values(model)
+    run.fit(model, loader())
+    assert not prune.is_pruned(model)
+    run.fit_loop.max_epochs = 6
+    run.fit(model, loader())
+    assert callback.history == [(1, 0.5), (4, 0.25)] and sum(zeros(model)[name] for name in WEIGHTS) == 99
+    assert all(torch.equal(rounds.answers[4][name], start[name]) for name in start)
+
+
+def test_an_interrupted_fit_leaves_its_masks_and_a_model_that_works(tmp_path):
+    class Stop(Callback):
+        def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+            if trainer.current_epoch == 2 and batch_idx == 1:
+                raise KeyboardInterrupt
+
+    callback, model = PruningSchedule("l1_unstructured", {1: 0.5, 3: 0.5}, rewind_to=0), Regression()
+    with pytest.raises(SystemExit):
+        fit(tmp_path, callback, Stop(), model=model)
+    assert kept(model) == 66
+    assert not model._load_state_dict_pre_hooks and torch.isfinite(copy.deepcopy(model)(torch.ones(4, 8))).all()
+    fit(tmp_path, callback, model=model)  # a new fit: the masks of the first count
+    assert callback.history == [(1, 0.25), (3, 17 / 132)] and not prune.is_pruned(model)
+
+
+def test_a_model_with_masks_already_keeps_them(tmp_path):
+    model = Regression()
+    prune.l1_unstructured(model.net[0], "weight", amount=48)
+    prune.random_unstructured(model.net[3], "bias", amount=1)
+    mine = model.net[0].weight_mask.clone()
+    fit(tmp_path, PruningSchedule("l1_unstructured", {0: 0.5}, make_permanent=False), model=model)
+    assert (model.net[0].weight_mask <= mine).all() and model.net[3].bias_mask.sum() == 2
+    assert kept(model) == 42  # half of 36 + 48
+    model = fit(tmp_path, PruningSchedule("l1_unstructured", {0: 0.5}), model=model)
+    assert not prune.is_pruned(model) and zeros(model)["net.3.bias"] == 1
+
+
+def test_a_resumed_fit_of_a_model_that_was_masked_by_torch(tmp_path):
+    """Torch moves a masked weight behind its bias, and an optimizer numbers its parameters: the file's order rules."""
+
+    def masked():
+        model = Regression()
+        prune.l1_unstructured(model.net[0], "weight", amount=48)
+        return model
+
+    amount = {1: 0.5}
+    model = every_checkpoint(tmp_path, PruningSchedule("l1_unstructured", amount), model=masked(), epochs=4)
+    for again in (Regression(seed=1), masked()):
+        fit(tmp_path, PruningSchedule("l1_unstructured", amount), model=again, ckpt=tmp_path / "epoch=2.ckpt")
+        assert all(torch.equal(again.state_dict()[name], tensor) for name, tensor in values(model).items())
+
+
+def test_a_rewind_without_the_weights_of_its_epoch_is_refused(tmp_path):
+    every_checkpoint(tmp_path, PruningSchedule("l1_unstructured", {1: 0.5}), epochs=3)
+    with pytest.raises(ValueError, match="nothing holds the weights of that time"):
+        fit(tmp_path, PruningSchedule("l1_unstructured", {3: 0.5}, rewind_to=0), ckpt=tmp_path / "epoch=1.ckpt")
+
+
+def test_distributed_training_is_refused_in_one_sentence(tmp_path):
+    several = Trainer(
+        accelerator="cpu",
+        devices=2,
+        strategy="ddp",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        default_root_dir=tmp_path,
+    )
+    model = Regression()
+    with pytest.raises(NotImplementedError, match="works on one device, and this trainer has 2"):
+        PruningSchedule("l1_unstructured", 0.5).setup(several, model, "fit")
+    assert not model._load_state_dict_pre_hooks
+
+
+def test_random_pruning_disturbs_no_other_draws(tmp_path):
+    torch.manual_seed(1)
+    fit(tmp_path, epochs=2)
+    plain = torch.rand(3)
+    torch.manual_seed(1)
+    fit(tmp_path, PruningSchedule("random_unstructured", 0.5), epochs=2)
+    assert torch.equal(torch.rand(3), plain)

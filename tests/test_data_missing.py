@@ -1,0 +1,235 @@
+"""Data that is missing: downloaded once, verified, put in place in one step; without a network, a remedy in words."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import urllib.error
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+from _damage import flip_a_pixel, hold, truncate
+
+from course_utils import data
+from course_utils.data import files
+
+TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
+
+
+@pytest.fixture(autouse=True)
+def not_quick(monkeypatch):
+    """The suite may run in quick mode; these tests choose themselves."""
+    monkeypatch.delenv("COURSE_QUICK", raising=False)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A data folder of its own with the two small test files of MNIST."""
+    (tmp_path / "mnist").mkdir()
+    for file in (TEST_IMAGES, TEST_LABELS):
+        shutil.copy(data.FOLDER / "mnist" / file, tmp_path / "mnist" / file)
+    return tmp_path
+
+
+def fake_torchvision(monkeypatch, *, source=data.FOLDER / "mnist", fails=None):
+    """Replace torchvision's MNIST by one that copies `source` or raises; returns the folders it got."""
+    calls = []
+
+    class MNIST:
+        def __init__(self, root, *, download):
+            assert download
+            calls.append(Path(root))
+            if fails:
+                raise fails
+            shutil.copytree(source, Path(root, "MNIST", "raw"))
+
+    monkeypatch.setattr(torchvision.datasets, "MNIST", MNIST)
+    return calls
+
+
+# Missing files
+
+
+def test_a_missing_file_is_downloaded_verified_and_put_in_place(folder, monkeypatch, capsys):
+    small = folder / "source"
+    shutil.copytree(folder / "mnist", small)
+    monkeypatch.setattr(files, "_checksums", checksums_of_the_small_files)
+    calls = fake_torchvision(monkeypatch, source=small)
+    missing = folder / "mnist" / TEST_LABELS
+    missing.unlink()
+    images = folder / "mnist" / TEST_IMAGES
+    before = images.stat().st_mtime_ns
+    got = data.load("mnist", "test", n=9, folder=folder)
+    expected = data.load("mnist", "test", n=9)
+    assert torch.equal(got[0], expected[0]) and torch.equal(got[1], expected[1])
+    assert calls[0].is_relative_to(folder) and not calls[0].exists()
+    assert sorted(path.name for path in (folder / "mnist").iterdir()) == [TEST_IMAGES, TEST_LABELS]
+    assert images.stat().st_mtime_ns == before
+    said = capsys.readouterr().out
+    assert f"{missing} is missing. Downloading MNIST" in said and "verified" in said
+
+
+def checksums_of_the_small_files():
+    every = json.loads((data.FOLDER / "checksums.json").read_text(encoding="utf-8"))
+    sums = every["sha256_of_unpacked_bytes"]["mnist"]
+    return {"mnist": {file: sums[file] for file in (TEST_IMAGES, TEST_LABELS)}}
+
+
+def test_a_fresh_folder_is_filled_by_one_download(tmp_path, monkeypatch):
+    calls = fake_torchvision(monkeypatch)
+    folder = tmp_path / "not" / "there yet"
+    for split in ("test", "train"):
+        assert len(data.load("mnist", split, n=3, folder=folder)[0]) == 3
+    assert len(calls) == 1
+    assert len(list((folder / "mnist").iterdir())) == 4
+    assert {problem.name.split("/")[0] for problem in data.verify(folder)} == {"fashion_mnist"}
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        urllib.error.URLError("no route to host"),
+        RuntimeError("no route to host"),
+        OSError("no route to host"),
+        EOFError("no route to host"),
+    ],
+    ids=lambda failure: type(failure).__name__,
+)
+def test_without_network_the_error_says_where_and_what_to_do(folder, monkeypatch, failure):
+    fake_torchvision(monkeypatch, fails=failure)
+    missing = folder / "mnist" / TEST_LABELS
+    missing.unlink()
+    with pytest.raises(data.DataError, match="is missing, .*no route to host") as caught:
+        data.load("mnist", "test", n=1, folder=folder)
+    assert str(missing) in str(caught.value)
+    assert f"Copy data/mnist/{TEST_LABELS}" in caught.value.remedy and "network" in caught.value.remedy
+    assert [path.name for path in (folder / "mnist").iterdir()] == [TEST_IMAGES]
+
+
+def test_a_silent_network_ends_in_a_timeout_and_the_callers_own_timeout_comes_back(folder, monkeypatch):
+    class MNIST:
+        def __init__(self, root, *, download):
+            raise OSError(f"timeout was {socket.getdefaulttimeout()}")
+
+    monkeypatch.setattr(torchvision.datasets, "MNIST", MNIST)
+    (folder / "mnist" / TEST_LABELS).unlink()
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(77)
+    try:
+        with pytest.raises(data.DataError, match="timeout was 30"):
+            data.load("mnist", "test", n=1, folder=folder)
+        assert socket.getdefaulttimeout() == 77
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def test_torchvisions_own_download_without_network(folder, monkeypatch):
+    def refused(*args, **kwargs):
+        raise urllib.error.URLError("no network in this test")
+
+    monkeypatch.setattr("urllib.request.urlopen", refused)
+    (folder / "mnist" / TEST_LABELS).unlink()
+    with pytest.raises(data.DataError, match="(?s)download failed: .*no network in this test"):
+        data.load("mnist", "test", n=1, folder=folder)
+    assert [path.name for path in (folder / "mnist").iterdir()] == [TEST_IMAGES]
+
+
+@pytest.mark.parametrize(
+    "spoil, said",
+    [
+        (flip_a_pixel, "the downloaded file is damaged: the checksum"),
+        (truncate, "download failed: .*end"),
+        (hold("fashion_mnist", TEST_LABELS), f"downloaded file holds the content of fashion_mnist/{TEST_LABELS}"),
+    ],
+    ids=["changed", "truncated", "swapped"],
+)
+def test_a_bad_download_is_not_put_in_place(folder, monkeypatch, spoil, said):
+    shutil.copytree(folder / "mnist", folder / "source")
+    spoil(folder / "source" / TEST_LABELS)
+    fake_torchvision(monkeypatch, source=folder / "source")
+    (folder / "mnist" / TEST_LABELS).unlink()
+    (folder / "mnist" / "train-images-idx3-ubyte.gz").write_bytes(b"there")
+    (folder / "mnist" / "train-labels-idx1-ubyte.gz").write_bytes(b"there")
+    with pytest.raises(data.DataError, match=said):
+        data.load("mnist", "test", n=1, folder=folder)
+    assert not (folder / "mnist" / TEST_LABELS).exists()
+    assert not list((folder / "mnist").glob(".download-*"))
+
+
+def test_on_windows_a_file_that_another_process_has_placed_and_reads_is_kept(folder, monkeypatch):
+    def refused(new, target):
+        raise PermissionError("in use")
+
+    monkeypatch.setattr(os, "replace", refused)
+    new, target = folder / "new.gz", folder / "mnist" / TEST_LABELS
+    shutil.copy(target, new)
+    files._install(new, target)
+    target.unlink()
+    with pytest.raises(PermissionError):
+        files._install(new, target)
+
+
+TWO_AT_ONCE = """
+import shutil, sys, time, types
+from pathlib import Path
+
+from course_utils import data
+
+folder, me, other = Path(sys.argv[1]), *(Path(sys.argv[1], mark) for mark in sys.argv[2:])
+
+def wait_for(mark):
+    end = time.monotonic() + 300
+    while not mark.exists():
+        assert time.monotonic() < end, "the other process did not come"
+        time.sleep(0.002)
+
+class MNIST:
+    def __init__(self, root, *, download):
+        me.with_suffix(".downloading").touch()
+        wait_for(other.with_suffix(".downloading"))  # both found the file missing: the worst case
+        shutil.copytree(data.FOLDER / "mnist", Path(root, "MNIST", "raw"))
+
+datasets = types.SimpleNamespace(MNIST=MNIST)  # the real torchvision would only cost seconds to import
+sys.modules.update({"torchvision": types.SimpleNamespace(datasets=datasets), "torchvision.datasets": datasets})
+me.touch()
+wait_for(other)
+images, labels = data.load("mnist", "test", folder=folder)
+print(images.double().sum().item(), labels.sum().item())
+"""
+
+
+def test_two_processes_at_once_on_an_empty_folder_both_get_good_data(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(data.FOLDER.parent), "OMP_NUM_THREADS": "1"}
+    pair = [
+        subprocess.Popen(
+            [sys.executable, "-c", TWO_AT_ONCE, tmp_path, *marks],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for marks in (("a", "b"), ("b", "a"))
+    ]
+    results = [process.communicate(timeout=300) for process in pair]
+    images, labels = data.load("mnist", "test")
+    expected = f"{images.double().sum().item()} {labels.sum().item()}"
+    for out, err in results:
+        assert out.splitlines()[-1:] == [expected], err
+    assert sorted(path.name for path in (tmp_path / "mnist").iterdir()) == sorted(
+        path.name for path in (data.FOLDER / "mnist").glob("*.gz")
+    )
+
+
+def test_loading_writes_nothing(folder):
+    def listing():
+        return sorted((path, path.stat().st_mtime_ns) for path in folder.rglob("*"))
+
+    before = listing()
+    data.load("mnist", "test", folder=folder)
+    assert listing() == before

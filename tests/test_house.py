@@ -1,0 +1,149 @@
+"""The structure of the house: imports point one way, private modules stay at home, one room knows torch.ao."""
+
+import ast
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from course_utils.files import ROOT
+
+PLACES = ("course_utils", "lessons", "tools", "tests")
+ALLOWED = {  # what each place may import of the others
+    "course_utils": {"course_utils"},
+    "lessons": {"course_utils", "lessons"},
+    "tools": {"course_utils", "tools", "course"},
+    "tests": {"course_utils", "lessons", "tools", "course"},
+}
+LEGACY = "course_utils.legacy_int8"
+
+
+def modules(root):
+    """Map the dotted name of each module to its tree."""
+    found = {}
+    for place in PLACES:
+        for path in sorted((root / place).rglob("*.py")):
+            parts = path.relative_to(root).with_suffix("").parts
+            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            found[name] = ast.parse(path.read_text(encoding="utf-8"))
+    return found
+
+
+def imports(tree, known=()):
+    """Dotted names that a module imports, wherever in it the import stands; submodules where they are known."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= (inner & set(known)) or {node.module}
+            if inner - set(known):
+                found.add(node.module)
+    return found
+
+
+def wrong_ways(trees):
+    """Imports that leave a place in a direction that the house does not have."""
+    return [
+        f"{name} imports {target}"
+        for name, tree in trees.items()
+        for target in sorted(imports(tree, trees))
+        if (place := target.partition(".")[0]) in {*PLACES, "course"} and place not in ALLOWED[name.partition(".")[0]]
+    ]
+
+
+def private_ways(trees):
+    """Private modules and names of the library that are taken from outside of their package."""
+    faults = []
+    for name, tree in trees.items():
+        for target in sorted(imports(tree, trees)):
+            package, _, last = target.rpartition(".")
+            if last.startswith("_") and package.startswith("course_utils") and not f"{name}.".startswith(f"{package}."):
+                faults.append(f"{name} imports {target}")
+    return faults
+
+
+def circle(trees):
+    """A circle among the modules of the library, as a list of names; [] when there is none."""
+    library = {name: tree for name, tree in trees.items() if name.startswith("course_utils")}
+    graph = {
+        name: {target for target in imports(tree, library) if target in library and target != name}
+        for name, tree in library.items()
+    }
+    for name in graph:  # a package's face hands names on: what it imports is no arrow of the house
+        graph[name] -= {package for package in graph[name] if name.startswith(f"{package}.")}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return []
+
+
+def legacy_ways(trees):
+    """Modules of the library and the tools that import torch.ao; one may."""
+    return [
+        name
+        for name, tree in trees.items()
+        if name.startswith(("course_utils", "tools")) and name != LEGACY
+        for target in imports(tree)
+        if f"{target}.".startswith("torch.ao.")
+    ]
+
+
+@pytest.fixture(scope="module")
+def house():
+    return modules(ROOT)
+
+
+def test_imports_point_one_way(house):
+    assert wrong_ways(house) == []
+
+
+def test_private_modules_stay_in_their_package(house):
+    assert [fault for fault in private_ways(house) if not fault.startswith("tests")] == []
+
+
+def test_the_library_has_no_circle(house):
+    assert circle(house) == []
+
+
+def test_one_module_imports_torch_ao(house):
+    assert legacy_ways(house) == []
+
+
+@pytest.mark.parametrize(
+    ("guard", "name", "text"),
+    [
+        (wrong_ways, "course_utils.a", "from tools import build"),
+        (wrong_ways, "course_utils.a", "def f():\n    import lessons.energy.checks"),
+        (wrong_ways, "lessons.energy.checks", "from tools._lessons import read"),
+        (private_ways, "tools.a", "from course_utils.callbacks._masks import x"),
+        (private_ways, "lessons.energy.checks", "from course_utils.callbacks import _masks"),
+        (circle, "course_utils.files", "from course_utils import runtime"),
+        (legacy_ways, "course_utils.a", "import torch.ao.quantization as q"),
+        (legacy_ways, "tools.a", "def f():\n    from torch.ao.nn import quantized"),
+    ],
+)
+def test_a_planted_import_is_seen(house, guard, name, text):
+    assert guard({**house, name: ast.parse(text)}) != guard(house)
+
+
+def test_every_module_has_a_docstring(house):
+    bare = [
+        name
+        for name, tree in house.items()
+        if tree.body and not name.endswith(".lesson") and not ast.get_docstring(tree)
+    ]
+    assert bare == [], "modules without a docstring"
+
+
+def test_no_file_is_long():
+    most = {"lessons": 1500, "tests": 400, "tools": 250, "course_utils": 300}
+    long = {
+        path.relative_to(ROOT).as_posix(): lines
+        for place, limit in most.items()
+        for path in (ROOT / place).rglob("*.py")
+        if (lines := len(Path(path).read_text(encoding="utf-8").splitlines())) > limit
+    }
+    assert long == {}

@@ -1,0 +1,65 @@
+"""fp32 with packed weights: the same numbers where torch can pack, and one sentence where it cannot."""
+
+import pytest
+import torch
+from torch import nn
+
+from course_utils.int8_routes import compare, networks, packed, torch_eager
+from course_utils.runtime import has_fast_int8
+
+
+@pytest.fixture
+def without(monkeypatch):
+    """A PyTorch whose oneDNN has no operator for packed weights."""
+
+    class Operators:
+        def __getattr__(self, name):
+            raise AttributeError(name)
+
+    monkeypatch.setattr(torch.ops, "mkldnn", Operators())
+
+
+def model():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Sequential(nn.Linear(16, 4))).requires_grad_(False)
+
+
+def test_a_packed_model_computes_the_same_and_leaves_the_original():
+    net, x = model(), torch.randn(5, 8)
+    expected, kinds = net(x), [type(m) for m in net.modules()]
+    twin = packed.pack(net, 5)
+    assert torch.allclose(twin(x), expected, atol=1e-6)
+    assert [type(m) for m in net.modules()] == kinds and torch.equal(net(x), expected)
+    assert sum(isinstance(m, packed.PackedLinear) for m in twin.modules()) == 2
+    assert twin[2][0].bias is net[2][0].bias, "what is not packed is shared"
+    assert isinstance(packed.pack(net[0], 5), packed.PackedLinear), "the model itself may be a linear layer"
+
+
+def test_where_torch_cannot_pack_the_error_says_so(without):
+    assert not packed.can_pack()
+    with pytest.raises(LookupError, match="oneDNN's operators"):
+        packed.pack(model(), 5)
+
+
+def test_where_torch_cannot_pack_the_row_says_so(without):
+    bert = networks.bert(tiny=True)
+    routes = torch_eager.routes(bert, live=True)
+    assert "fp32, packed" in [route.variant for route in routes]
+    rows = {row.variant: row for row in compare.measure(bert, routes, rounds=1)}
+    assert rows["fp32, packed"].why == packed.NOT_HERE
+    assert all(row.why is None for name, row in rows.items() if name != "fp32, packed")
+
+
+@pytest.mark.parametrize("lesson", ["dynamic", "choosing"])
+def test_the_lessons_ask_before_they_pack(lesson):
+    from course_utils.files import ROOT
+
+    text = (ROOT / "lessons" / lesson / "lesson.py").read_text(encoding="utf-8")
+    assert "if packed.can_pack():" in text and "packed.NOT_HERE" in text
+
+
+def test_fast_int8_needs_instructions_and_an_engine(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_vnni": True})
+    assert has_fast_int8() == bool({"x86", "onednn", "fbgemm"} & set(torch.backends.quantized.supported_engines))
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
+    assert not has_fast_int8()
