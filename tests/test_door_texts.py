@@ -157,7 +157,7 @@ def test_uvs_own_settings_come_before_those_of_pip(settings, monkeypatch):
 
 def test_without_settings_of_pip_uv_has_none(settings):
     new = {name for name in settings() if name.startswith("UV_")}
-    assert new <= {"UV_SYSTEM_CERTS"}
+    assert new <= {"UV_SYSTEM_CERTS", "UV_COMPILE_BYTECODE"}
 
 
 def test_where_links_fail_uv_copies_without_its_warning(settings, monkeypatch, tmp_path):
