@@ -823,6 +823,7 @@ def session(path):
 try:
     export(cnn, images[:2], folder / "fp32.onnx")
     ort_int8(folder / "fp32.onnx", folder / "int8.onnx", calibration)
+    onnx_bytes = {kind: (folder / f"{kind}.onnx").stat().st_size for kind in ("fp32", "int8")}
     shipped = {"PyTorch fp32": cnn} | {
         f"ONNX Runtime {kind}": session(folder / f"{kind}.onnx") for kind in ("fp32", "int8")
     }
@@ -849,7 +850,7 @@ if shipped:
             model="SmallCNN",
             technique=technique,
             accuracy=accuracy[name],
-            file_bytes=(folder / f"{kind}.onnx").stat().st_size,
+            file_bytes=onnx_bytes[kind],
             speedup=speed.ratio(name),
         )
 

@@ -553,7 +553,7 @@ sizes = {
 file_ratio = {w: quantized.file_bytes / plain.file_bytes for w, (plain, quantized) in sizes.items()}
 tensor_ratio = {w: quantized.memory_bytes / plain.memory_bytes for w, (plain, quantized) in sizes.items()}
 card.record("small-file", file_ratio[64])
-plain, small = sizes[64]
+float_64, int8_64 = sizes[64]
 
 # %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
 fig, ax = plots.figure(size=(11, 4.0))
@@ -571,8 +571,8 @@ plots.show(
     fig,
     alt="Size of int8 over float against width from 8 to 1024. The file falls from about 2 at width 8 to near one quarter at 1024; "
     "our model, 64 wide, lies near one half. Weights and biases alone lie much lower, below 0.4 throughout.",
-    caption=f"Our model: float {plain.memory_bytes:,} bytes of weights and biases + {plain.file_bytes - plain.memory_bytes:,} of the rest; "
-    f"int8 {small.memory_bytes:,} + {small.file_bytes - small.memory_bytes:,}.",
+    caption=f"Our model: float {float_64.memory_bytes:,} bytes of weights and biases + {float_64.file_bytes - float_64.memory_bytes:,} of the rest; "
+    f"int8 {int8_64.memory_bytes:,} + {int8_64.file_bytes - int8_64.memory_bytes:,}.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]

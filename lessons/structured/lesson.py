@@ -575,7 +575,7 @@ with torch.no_grad():
 
 
 # %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
-def counted(what, shown, dense, cut):
+def dense_and_cut(what, shown, dense, cut):
     return [what, shown(dense), shown(cut), f"{cut / dense:.3f}"]
 
 
@@ -591,9 +591,9 @@ times = [
 Table(
     ["SmallResNet", "dense", "cut, fine-tuned", "ratio"],
     [
-        counted("FLOPs for an image", "{:,}".format, 2 * macs["dense"], 2 * macs["cut"]),
-        counted("parameters", "{:,}".format, *(report.parameters for report in both)),
-        counted("file, reloaded", lambda size: si(size, "B"), *(report.file_bytes for report in both)),
+        dense_and_cut("FLOPs for an image", "{:,}".format, 2 * macs["dense"], 2 * macs["cut"]),
+        dense_and_cut("parameters", "{:,}".format, *(report.parameters for report in both)),
+        dense_and_cut("file, reloaded", lambda size: si(size, "B"), *(report.file_bytes for report in both)),
         *times,
         right_row("not yet fine-tuned", bare),
         right_row("fine-tuned", right["cut"]),
@@ -1131,7 +1131,7 @@ def accepted_or_error(prune_it, *args, **options):
 
 all_of_them = graph.get_pruning_group(dense.block1.conv1, tp.prune_conv_out_channels, idxs=list(range(32)))
 print("all channels by hand, check_pruning_group:", graph.check_pruning_group(all_of_them))
-answers = [
+both_answers = [
     [
         request,
         accepted_or_error(prune.ln_structured, copy.deepcopy(m), p, amount=a, n=2, dim=d),
@@ -1139,7 +1139,7 @@ answers = [
     ]
     for request, m, p, a, d in asked
 ]
-Table(["request", "PyTorch", "validate_request"], answers)
+Table(["request", "PyTorch", "validate_request"], both_answers)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Exercises
