@@ -25,12 +25,6 @@ LABEL_COUNTS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def not_quick(monkeypatch):
-    """The suite may run in quick mode; these tests choose themselves."""
-    monkeypatch.delenv("COURSE_QUICK", raising=False)
-
-
 @pytest.fixture
 def folder(tmp_path):
     """A data folder of its own with the two small test files of MNIST."""

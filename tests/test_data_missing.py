@@ -22,12 +22,6 @@ from course_utils.data import files
 TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
 
 
-@pytest.fixture(autouse=True)
-def not_quick(monkeypatch):
-    """The suite may run in quick mode; these tests choose themselves."""
-    monkeypatch.delenv("COURSE_QUICK", raising=False)
-
-
 @pytest.fixture
 def folder(tmp_path):
     """A data folder of its own with the two small test files of MNIST."""

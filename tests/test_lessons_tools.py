@@ -7,7 +7,6 @@ import _course
 import nbformat
 import pytest
 
-from course_utils.exercises.core import Verdict
 from tools import _lessons, run
 
 HEADER = """\
@@ -264,18 +263,6 @@ def test_a_kernel_that_dies_and_a_cell_without_end_are_failures_of_their_cell(tm
     with pytest.raises(_lessons.CellFailed, match="(?i)time") as caught:
         _lessons.execute(code("1", "import time; time.sleep(60)"), folder=tmp_path, timeout=1)
     assert caught.value.number == 2
-
-
-def test_the_summary_counts_verdicts_and_shows_the_scorecard():
-    result = {"output_type": "execute_result", "execution_count": 1, "metadata": {}}
-    nb = code("a", "b", "c", tags=["check"])
-    for cell, status in zip(nb.cells, ["passed", "not done yet", "not yet"], strict=True):
-        text = repr(Verdict("1.1 Name", status, "Not yet: passed:"))
-        cell.outputs = [nbformat.from_dict({**result, "data": {"text/plain": text, "text/html": "<p>"}})]
-    card = nbformat.v4.new_code_cell("card", metadata={"tags": ["scorecard"]})
-    card.outputs = [nbformat.from_dict({**result, "data": {"text/plain": "claim  holds"}})]
-    nb.cells.append(card)
-    assert run.summary(nb).splitlines() == ["claim  holds", "Exercises: 1 passed, 1 not done yet, 1 not yet"]
 
 
 @pytest.mark.slow
