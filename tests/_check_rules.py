@@ -1,33 +1,44 @@
 """What a check must do with right, wrong and broken answers: each rule lists the faults that it sees."""
 
 import ast
+import contextlib
 import copy
 import doctest
 import functools
 import inspect
-import io
-from contextlib import redirect_stdout
 from dataclasses import dataclass
+from unittest import mock
 
+import _course
+import _hostile
+import _mutants
 import _names
 import numpy as np
+import pytest
 import rules
 import torch
 
-from course_utils.exercises import core
+from course_utils.exercises import core, isolation, search, values
 
 EXAMPLE_FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 LEAST_WRONG, LEAST_ODD = 3, 2
+EXERCISES = [
+    pytest.param(lesson, exercise.name, id=f"{lesson.name}-{exercise.name}")
+    for lesson in _course.LESSONS
+    for exercise in rules.exercises(_course.text(lesson))
+]
 
 
 @dataclass
 class Exercise:
-    """An exercise taken out of its lesson: the check, the untouched stub, the lesson's own solution."""
+    """An exercise taken out of its lesson: the check, the untouched stub, the lesson's own solution and its source."""
 
     name: str
     check: object
     stub: object
     solution: object
+    source: str
+    space: dict
 
 
 def load(nb, name):
@@ -43,7 +54,39 @@ def load(nb, name):
     exercise = next(e for e in rules.exercises(nb) if e.name == name)
     for number in (exercise.stub, exercise.solution):
         exec(compile(nb.cells[number - 1].source, f"cell {number}", "exec"), space)
-    return Exercise(name, getattr(space["check"], name), space[name], space[f"{name}_solution"])
+    source = nb.cells[exercise.solution - 1].source
+    return Exercise(name, getattr(space["check"], name), space[name], space[f"{name}_solution"], source, space)
+
+
+@contextlib.contextmanager
+def quickly(*, hints=True):
+    """Checks that make inputs and known mistakes once, and take the first input that fails, not the smallest.
+
+    Args:
+        hints: False leaves out which mistake it is, too.
+    """
+    inputs_made, mistakes_made = {}, {}
+    real_generated, real_made = search.generated, search._made
+
+    def generated(inputs, count):
+        key = repr(inputs), count
+        if key not in inputs_made:
+            inputs_made[key] = real_generated(inputs, count)
+        return inputs_made[key]
+
+    def made(trial, hint, mistake, tried):
+        key = hint, len(tried), tuple(trial.names)
+        if key not in mistakes_made:
+            mistakes_made[key] = real_made(trial, hint, mistake, tried)
+        return mistakes_made[key]
+
+    with (
+        mock.patch.object(search, "generated", generated),
+        mock.patch.object(search, "_made", made),
+        mock.patch.object(search, "_shrunk", lambda inputs, fails, known: known[0]),
+        contextlib.nullcontext() if hints else mock.patch.object(search, "_nearest", lambda *_: ("", 0, None)),
+    ):
+        yield
 
 
 def stub_is_not_done(exercise):
@@ -69,22 +112,100 @@ def accepts(exercise, odd):
 def rejects(exercise, wrong):
     """Wrong answers run, look right, pass the shown example, and are told their own mistake."""
     faults = [] if len(wrong) >= LEAST_WRONG else [f"{len(wrong)} wrong answers, expected {LEAST_WRONG} or more"]
-    hints = dict.fromkeys(_common_hints(exercise), "an answer that is nonsense")
-    for label, answer in _labelled(wrong):
-        watched = _Watched(answer, exercise.solution)
-        verdict = exercise.check(watched)
-        faults += [f"{label} {complaint}" for complaint in watched.complaints]
-        if verdict.status != "not yet":
-            faults.append(f"{label} is wrong, but the check says: {verdict}")
-        elif not verdict.hint:
-            faults.append(f"{label} gets no hint")
-        elif verdict.hint in hints:
-            faults.append(f"{label} gets the hint of {hints[verdict.hint]}: {verdict.hint}")
-        hints.setdefault(verdict.hint, label)
-        faults += [
-            f"{label} does not pass the stub's example, so the learner would see it: {text}"
-            for text in example_failures(exercise, answer)
-        ]
+    with quickly():
+        hints = dict.fromkeys(_common_hints(exercise), "an answer that is nonsense")
+        for label, answer in _labelled(wrong):
+            watched = _Watched(answer, exercise.solution)
+            verdict = exercise.check(watched)
+            faults += [f"{label} {complaint}" for complaint in watched.complaints]
+            if verdict.status != "not yet":
+                faults.append(f"{label} is wrong, but the check says: {verdict}")
+            elif not verdict.hint:
+                faults.append(f"{label} gets no hint")
+            elif verdict.hint in hints:
+                faults.append(f"{label} gets the hint of {hints[verdict.hint]}: {verdict.hint}")
+            hints.setdefault(verdict.hint, label)
+            faults += [
+                f"{label} does not pass the stub's example, so the learner would see it: {text}"
+                for text in example_failures(exercise, answer)
+            ]
+    if wrong and exercise.check(wrong[-1]).status != "not yet":  # the whole way, to the smallest input
+        faults.append(f"the last one passes when the smallest input is looked for: {wrong[-1]}")
+    return faults
+
+
+def comparisons(exercise):
+    """What the check of an exercise hands to `compare`, one dict a call, while the solution is judged."""
+    module, found = inspect.getmodule(inspect.unwrap(exercise.check)), []
+
+    def listening(answer, **parts):
+        found.append({"answer": answer, **parts})
+        return search.compare(answer, **parts)
+
+    with mock.patch.object(module, "compare", listening, create=True):
+        exercise.check(exercise.solution)
+    return found
+
+
+def hints_are_reached(exercise):
+    """Each known mistake, played as an answer, is told with its own hint and no other."""
+    faults = []
+    with quickly():
+        for parts in comparisons(exercise):
+            parts.pop("answer")
+            for hint, mistake in parts["wrong"].items():
+                told = _told(mistake, parts)
+                if told is None:
+                    faults.append(f"the mistake {hint!r} passes")
+                elif told != hint:
+                    faults.append(f"the mistake {hint!r} is told {told!r}")
+    return faults
+
+
+def _told(mistake, parts):
+    """The hint that `compare` gives for an answer, or None where it finds nothing wrong."""
+    try:
+        search.compare(mistake, **parts)
+    except core.Mistake as told:
+        return told.hint
+    return None
+
+
+def mistakes_raised(exercise, answers):
+    """Numbers of the lines of the checks' file at which a `Mistake` was made while `answers` were judged."""
+    module, lines = inspect.getmodule(inspect.unwrap(exercise.check)), set()
+
+    class Noted(core.Mistake):
+        def __init__(self, *args, **more):
+            super().__init__(*args, **more)
+            lines.add(inspect.currentframe().f_back.f_lineno)
+
+    with mock.patch.object(module, "Mistake", Noted, create=True):
+        for answer in answers:
+            exercise.check(answer)
+    return lines
+
+
+def mutants_are_rejected(exercise, equivalent, seconds=2.0):
+    """Every mutant of the solution is rejected, or listed with the reason why it is as right.
+
+    Args:
+        exercise: the exercise.
+        equivalent: change -> reason, for mutants that do what the solution does.
+        seconds: time for one call of a mutant, some of which never end.
+    """
+    faults, passed = [], set()
+    with quickly(hints=False), mock.patch.object(isolation, "CALL_SECONDS", seconds):
+        for change, source in _mutants.mutants(exercise.source, f"{exercise.name}_solution"):
+            space = dict(exercise.space)
+            exec(compile(source, "mutant", "exec"), space)
+            verdict = exercise.check(space[f"{exercise.name}_solution"])
+            if verdict.status == core.BROKEN:
+                faults.append(f"on the mutant {change!r} {verdict}")
+            elif verdict.status == core.PASSED:
+                passed.add(change)
+    faults += [f"a mutant passes: {change}" for change in sorted(passed - set(equivalent))]
+    faults += [f"listed as equivalent, but rejected or gone: {change}" for change in sorted(set(equivalent) - passed)]
     return faults
 
 
@@ -93,7 +214,7 @@ def survives(exercise):
     faults = []
     for label, answer, edited in _broken(exercise.solution):
         try:
-            with redirect_stdout(io.StringIO()):
+            with mock.patch.object(search, "INPUTS", 20), quickly():
                 verdict = exercise.check(answer)
         except BaseException as error:  # a check that lets SystemExit through would end the kernel
             faults.append(f"an answer that {label}: the check raised {type(error).__name__}: {error}")
@@ -106,6 +227,25 @@ def survives(exercise):
             faults.append(f"an answer that {label} gets no message")
         if "Traceback (most recent" in str(verdict) or 'File "' in str(verdict):
             faults.append(f"an answer that {label} gets a traceback")
+    return faults
+
+
+def withstands(exercise):
+    """Whatever an answer returns, always or now and then, alone or inside something, it gets a verdict."""
+    faults = []
+    with quickly(hints=False), mock.patch.object(search, "INPUTS", 4):
+        for label, make, how, wrap in _hostile.pairs():
+            answer = wrap(make, exercise.solution)
+            try:
+                verdict = exercise.check(answer)
+                said = repr(verdict) + verdict._repr_html_()
+            except BaseException as error:
+                faults.append(f"returns {label} {how}: the check raised {type(error).__name__}: {error}")
+                continue
+            if verdict.status == core.BROKEN:
+                faults.append(f"returns {label} {how}: {verdict}")
+            if len(said) > 8_000:
+                faults.append(f"returns {label} {how}: the verdict has {len(said)} letters")
     return faults
 
 
@@ -137,7 +277,7 @@ def _as_shown(want, got):
         expected = eval(want, {"tensor": torch.tensor, "array": np.array, "torch": torch, "np": np})
     except Exception:  # the example abbreviates what it shows
         return False
-    return core.same(expected, got, rtol=1e-4, atol=1e-12)
+    return values.same(expected, got, rtol=1e-4, atol=1e-12)
 
 
 def _labelled(answers):

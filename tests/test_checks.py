@@ -9,11 +9,7 @@ from _course import expect_none
 
 # An answer may call what the lessons on int8 teach about; its deprecation is not the answer's mistake.
 pytestmark = [*_legacy.KNOWN, *_legacy.ignoring(".*must run observer")]
-EXERCISES = [
-    pytest.param(lesson, exercise.name, id=f"{lesson.name}-{exercise.name}")
-    for lesson in _course.LESSONS
-    for exercise in rules.exercises(_course.text(lesson))
-]
+each_exercise = pytest.mark.parametrize(("lesson", "name"), _check_rules.EXERCISES)
 
 
 @pytest.fixture
@@ -21,22 +17,27 @@ def exercise(lesson, name):
     return _check_rules.load(_course.text(lesson), name)
 
 
-@pytest.mark.parametrize(("lesson", "name"), EXERCISES)
+@each_exercise
 def test_untouched_stub_is_not_done_yet(exercise):
     expect_none(_check_rules.stub_is_not_done(exercise))
 
 
-@pytest.mark.parametrize(("lesson", "name"), EXERCISES)
+@each_exercise
 def test_solution_and_odd_answers_pass(exercise, lesson, name):
     expect_none(_check_rules.accepts(exercise, _course.answers(lesson).ODD.get(name, [])))
 
 
-@pytest.mark.parametrize(("lesson", "name"), EXERCISES)
+@each_exercise
 def test_each_wrong_answer_gets_its_own_hint(exercise, lesson, name):
     expect_none(_check_rules.rejects(exercise, _course.answers(lesson).WRONG.get(name, [])))
 
 
-@pytest.mark.parametrize(("lesson", "name"), EXERCISES)
+@each_exercise
+def test_each_known_mistake_gets_its_own_hint(exercise):
+    expect_none(_check_rules.hints_are_reached(exercise))
+
+
+@each_exercise
 def test_broken_answers_get_an_explanation(exercise):
     expect_none(_check_rules.survives(exercise))
 
@@ -44,4 +45,5 @@ def test_broken_answers_get_an_explanation(exercise):
 @pytest.mark.parametrize("lesson", _course.LESSONS, ids=_course.IDS)
 def test_answers_are_for_exercises_of_the_lesson(lesson):
     names = {exercise.name for exercise in rules.exercises(_course.text(lesson))}
-    assert set(_course.answers(lesson).WRONG) == set(_course.answers(lesson).ODD) == names
+    answers = _course.answers(lesson)
+    assert set(answers.WRONG) == set(answers.ODD) == names and set(answers.EQUIVALENT) <= names

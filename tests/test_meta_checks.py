@@ -1,10 +1,17 @@
 """The rules for checks see a check that is too kind, too strict, vague, or that raises."""
 
 import _check_rules
+import _mutants
 import pytest
 from _course import expect_none
+from hypothesis import strategies as st
 
 from course_utils.exercises import core
+from course_utils.exercises.inputs import numbers
+from course_utils.exercises.search import compare
+
+INPUTS = st.tuples(numbers(-4, 4))
+SOURCE = "def square_solution(x):\n    return x * x"
 
 
 def exercise(check, solution=lambda x: x * x):
@@ -18,7 +25,7 @@ def exercise(check, solution=lambda x: x * x):
         """
         raise NotImplementedError
 
-    return _check_rules.Exercise("square", check, square, solution)
+    return _check_rules.Exercise("square", check, square, solution, SOURCE, {})
 
 
 @core.check("square")
@@ -28,7 +35,7 @@ def good_check(answer):
         "You cubed and halved.": lambda x: x**3 / 2,
         "You lost the sign of x.": lambda x: x * abs(x),
     }
-    core.try_cases(answer, right=lambda x: x * x, cases=[(3.0,), (-1.0,), (0.0,)], wrong=wrong, names=("x",))
+    compare(answer, right=lambda x: x * x, wrong=wrong, names=("x",), edges=[(3.0,), (0.0,)], inputs=INPUTS)
 
 
 def check_of(verdict):
@@ -112,3 +119,66 @@ def test_a_wrong_answer_that_does_not_count_is_seen(wrong, words):
 def test_too_few_answers_are_seen():
     assert any("expected 3 or more" in fault for fault in _check_rules.rejects(exercise(good_check), WRONG[:2]))
     assert any("expected 2 or more" in fault for fault in _check_rules.accepts(exercise(good_check), ODD[:1]))
+
+
+def weak_check(wrong):
+    """A check whose inputs are too few to tell x * x from x + x."""
+
+    @core.check("square")
+    def judged(answer):
+        compare(answer, right=lambda x: x * x, wrong=wrong, names=("x",), edges=[], inputs=st.just((2.0,)))
+
+    return judged
+
+
+def test_a_hint_that_can_never_show_is_seen():
+    found = _check_rules.hints_are_reached(exercise(weak_check({"You doubled.": lambda x: 2 * x})))
+    assert found == ["the mistake 'You doubled.' passes"]
+    twins = {"You cubed.": lambda x: x**3, "You took a third power.": lambda x: x * x * x}
+    found = _check_rules.hints_are_reached(exercise(weak_check(twins)))
+    assert found == ["the mistake 'You took a third power.' is told 'You cubed.'"]
+    assert not _check_rules.hints_are_reached(exercise(good_check))
+
+
+def test_a_mutant_that_passes_is_seen():
+    found = _check_rules.mutants_are_rejected(exercise(tripled := weak_check({}), lambda x: x * x), {})
+    assert found == [], "x / x is told from x * x even by one input"
+    plus = _check_rules.Exercise("square", tripled, None, None, "def square_solution(x):\n    return x ** 2", {})
+    assert "a mutant passes: return x ** 2: x ** 2: Pow -> Mult" in _check_rules.mutants_are_rejected(plus, {})
+    listed = {"return x ** 2: x ** 2: Pow -> Mult": "at 2 it is the same", "gone": "was here once"}
+    assert _check_rules.mutants_are_rejected(plus, listed) == ["listed as equivalent, but rejected or gone: gone"]
+
+
+def test_a_check_that_breaks_on_a_hostile_answer_is_seen():
+    @core.check("square")
+    def broken(answer):
+        if len(answer(2.0)) > 2:
+            raise core.Mistake("Too long.")
+
+    assert any("returns zero always: ! The check failed" in f for f in _check_rules.withstands(exercise(broken)))
+
+
+def test_every_kind_of_mutation_is_made():
+    source = """
+def f(x, y=1):
+    total = -x + y
+    if not x < 2 and y == 3:
+        total += max(x, y)
+    return total * 2.0
+"""
+    made = dict(_mutants.mutants(source, "f"))
+    for change in (
+        "total = -x + y: -x + y: Add -> Sub",
+        "total = -x + y: -x: USub dropped",
+        "if not x < 2 and y == 3:: x < 2: Lt -> LtE",
+        "if not x < 2 and y == 3:: not x < 2 and y == 3: And -> Or",
+        "if not x < 2 and y == 3:: not x < 2: Not dropped",
+        "total += max(x, y): total += max(x, y): Add -> Sub",
+        "total += max(x, y): max(x, y): arguments swapped",
+        "total += max(x, y): max -> min",
+        "return total * 2.0: 2.0 -> 3.0",
+        "its arguments: 1 -> 0",
+        "total = -x + y dropped",
+    ):
+        assert change in made, change
+    assert len(set(made.values())) == len(made), "no two mutants are alike"

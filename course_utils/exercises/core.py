@@ -1,60 +1,80 @@
-"""How a check works: run the learner's function on cases, recognise the mistake, never break a run.
-
-A check knows the right function and some wrong ones that people plausibly write. When an answer is wrong
-and behaves like one of those on every case, the verdict names that mistake; otherwise it shows the first
-case that differs.
-"""
+"""What a check is: a judge that raises `Mistake` becomes a function that returns a `Verdict` and never raises."""
 
 from __future__ import annotations
 
-import contextlib
-import copy
 import functools
-import io
-import math
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 
-import numpy as np
-import torch
+from course_utils.exercises import isolation
+from course_utils.exercises.values import show
 
-PASSED, NOT_DONE, NOT_YET = "passed", "not done yet", "not yet"
+PASSED, NOT_DONE, NOT_YET, BROKEN = "passed", "not done yet", "not yet", "check failed"
+MARKS = {PASSED: "✓ Passed", NOT_DONE: "○ Not done yet", NOT_YET: "✗ Not yet", BROKEN: "! The check failed"}
+COLOURS = {PASSED: "#009E73", NOT_DONE: "#767676", NOT_YET: "#D55E00", BROKEN: "#CC79A7"}
 
 
 class Mistake(Exception):
     """Raised inside a check: the answer is wrong, and this is what to tell the learner.
 
     Args:
-        message: what was returned, what was expected, on which input.
+        message: what is wrong, in one sentence that is true of every answer that meets it.
         hint: what this mistake usually is; empty when it was not recognised.
+        facts: (label, text) pairs, each shown on a line of its own: the call, what came back, what was expected.
     """
 
-    def __init__(self, message: str, hint: str = ""):
+    def __init__(self, message: str, hint: str = "", facts: tuple[tuple[str, str], ...] = ()):
         super().__init__(message)
-        self.message, self.hint = message, hint
+        self.message, self.hint, self.facts = message, hint, tuple(facts)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check says: `status` is "passed", "not done yet" or "not yet"."""
+    """What a check says.
+
+    Attributes:
+        exercise: the name on the exercise's card.
+        status: "passed", "not done yet", "not yet", or "check failed" where the check itself is at fault.
+        message: what is wrong, in a sentence.
+        facts: (label, text) pairs: the call, what came back, what was expected.
+        hint: what kind of mistake it is.
+        remarks: what the learner should know besides.
+    """
 
     exercise: str
     status: str
     message: str = ""
     hint: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    remarks: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        mark = {PASSED: "✓ Passed", NOT_DONE: "○ Not done yet", NOT_YET: "✗ Not yet"}[self.status]
-        return " ".join(part for part in (f"{mark}: {self.exercise}.", self.message, self.hint) if part)
+        head = " ".join(part for part in (f"{MARKS[self.status]}: {self.exercise}.", self.message) if part)
+        width = max((len(label) for label, _ in self.facts), default=0)
+        facts = [f"  {label + ':':<{width + 1}} {text}" for label, text in self.facts]
+        return "\n".join([head, *facts, *filter(None, (self.hint, *self.remarks))])
 
     def _repr_html_(self) -> str:
-        colour = {PASSED: "#009E73", NOT_DONE: "#767676", NOT_YET: "#D55E00"}[self.status]
-        return f'<p style="border-left:6px solid {colour};padding:0.3em 0.8em">{escape(repr(self))}</p>'
+        head = f"<b>{escape(MARKS[self.status])}: {escape(self.exercise)}.</b> {escape(self.message)}"
+        rows = "".join(
+            f'<tr><td style="padding:0 1em 0 0;text-align:left;vertical-align:top">{escape(label)}</td>'
+            f'<td style="text-align:left"><code style="white-space:pre-wrap">{escape(text)}</code></td></tr>'
+            for label, text in self.facts
+        )
+        table = f'<table style="margin:0.3em 0">{rows}</table>' if rows else ""
+        rest = "".join(f"<div>{escape(text)}</div>" for text in (self.hint, *self.remarks) if text)
+        return (
+            f'<div style="border-left:6px solid {COLOURS[self.status]};padding:0.3em 0.8em">{head}{table}{rest}</div>'
+        )
 
 
 def check(exercise: str) -> Callable[[Callable[[Callable], None]], Callable[[object], Verdict]]:
-    """Turn a function that raises `Mistake` into one that returns a `Verdict` and never raises.
+    """Turn a judge, a function that raises `Mistake`, into a check that returns a `Verdict` and never raises.
+
+    The judge runs in a thread of its own. An answer that takes longer than `isolation.CALL_SECONDS` for a call is
+    stopped; what it prints is dropped; what it changes for the whole process is noticed and put back.
 
     Args:
         exercise: the name on the exercise's card.
@@ -67,176 +87,72 @@ def check(exercise: str) -> Callable[[Callable[[Callable], None]], Callable[[obj
                 return Verdict(
                     exercise,
                     NOT_YET,
-                    f"The check needs your function, got {_show(answer)}.",
+                    f"The check needs your function, got {show(answer)}.",
                     "Pass the function itself, without calling it.",
                 )
-            try:
-                judge(answer)
-            except NotImplementedError:
-                return Verdict(
-                    exercise,
-                    NOT_DONE,
-                    "Write your answer in place of the line that raises, run that cell, then run this one again.",
-                )
-            except Mistake as mistake:
-                return Verdict(exercise, NOT_YET, mistake.message, mistake.hint)
-            return Verdict(exercise, PASSED)
+            status, fault, remarks = _judged(judge, answer)
+            note = _older_version(judge.__name__)
+            return Verdict(
+                exercise,
+                status,
+                fault.message if fault else "",
+                fault.hint if fault else "",
+                fault.facts if fault else (),
+                tuple(filter(None, (*remarks, note))),
+            )
 
         return judged
 
     return decorate
 
 
-def run(answer: Callable, args: Sequence[object], names: Sequence[str] = ()) -> object:
-    """Call `answer` on copies of `args`.
+def _judged(judge: Callable[[Callable], None], answer: Callable) -> tuple[str, Mistake | None, list[str]]:
+    """Run the judge apart from the rest of the process; give the status, what is wrong, and remarks."""
+    with isolation.kept() as kept:
+        error = isolation.run_apart(lambda: judge(answer))
+    remarks = kept.remarks()
+    if isinstance(error, NotImplementedError):
+        text = "Write your answer in place of the line that raises, run that cell, then run this one again."
+        return NOT_DONE, Mistake(text), []
+    if isinstance(error, Mistake):
+        return NOT_YET, error, remarks
+    if isinstance(error, isolation.TooLong):
+        return NOT_YET, Mistake(error.message, error.hint, error.facts), remarks
+    if error is not None:
+        place = _place(error)
+        text = f"It met {type(error).__name__} ({show(str(error))}){place}, and cannot judge this answer."
+        return BROKEN, Mistake(text, "That is a fault of the course, not of yours. Please report it."), remarks
+    if kept.changed:
+        what = "; ".join(kept.changed)
+        hint = "The results are right, but a function must leave that as it found it. The check has put it back."
+        return NOT_YET, Mistake(f"Your function changes something for the whole program: {what}.", hint), remarks
+    return PASSED, None, remarks
 
-    Raises:
-        Mistake: it raised, or changed its input, or printed and returned None, or returned None.
-        NotImplementedError: the answer is still the stub.
+
+def _place(error: BaseException) -> str:
+    """File and line where an exception came from, as text; empty when that is not known."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return f" at {last.tb_frame.f_code.co_filename.rpartition('lessons')[2]}:{last.tb_lineno}" if last else ""
+
+
+def _older_version(name: str) -> str:
+    """A sentence when the newest cell that defines `name` did not run, so an older function was judged.
+
+    Only IPython keeps what was typed; elsewhere, and where nothing is amiss, the text is empty.
     """
-    given = copy.deepcopy(list(args))
-    printed = io.StringIO()
-    where = _call(args, names)
-    try:
-        with contextlib.redirect_stdout(printed):
-            got = answer(*given)
-    except (Exception, SystemExit) as error:
-        if isinstance(error, NotImplementedError) and not error.args:  # with a text it comes from torch
-            raise
-        raise Mistake(
-            f"{where} raised {type(error).__name__}: {error}.",
-            "Call your function yourself on that input to see the line.",
-        ) from error
-    if got is None:
-        hint = (
-            "It printed something: return the value instead of printing it."
-            if printed.getvalue().strip()
-            else "A function without a return statement returns None."
-        )
-        raise Mistake(f"{where} returned None.", hint)
-    for before, after in zip(args, given, strict=True):
-        if not same(before, after):
-            raise Mistake(f"{where} changed its input.", "Work on a copy: the caller still needs the original.")
-    return got
-
-
-def try_cases(
-    answer: Callable,
-    *,
-    right: Callable,
-    cases: Sequence[Sequence[object]],
-    wrong: Mapping[str, Callable],
-    names: Sequence[str] = (),
-    rtol: float = 1e-5,
-    atol: float = 0.0,
-    convert: Callable[[object], object] | None = None,
-) -> None:
-    """Compare `answer` with `right` on every case.
-
-    Args:
-        answer: the learner's function.
-        right: the reference.
-        cases: argument tuples; among them some that the lesson does not show.
-        wrong: hint -> a function that makes that mistake. Looked through in order.
-        names: names of the arguments, for the message.
-        rtol, atol: two numbers or tensors agree within ``atol + rtol * |expected|``.
-        convert: brings an answer of another type to that of `right` (a list to a set, say); it may raise
-            TypeError or ValueError for a type that cannot be meant.
-    Raises:
-        Mistake: the first case that differs, with the hint of the mistake that explains all cases.
-    """
-    got = []
-    for args in cases:
-        value = run(answer, args, names)
-        got.append(_converted(value, convert, _call(args, names), right(*copy.deepcopy(list(args)))))
-    expected = [right(*copy.deepcopy(list(args))) for args in cases]
-    agree = functools.partial(same, rtol=rtol, atol=atol)
-    failed = [i for i in range(len(cases)) if not agree(expected[i], got[i])]
-    if not failed:
-        return
-    i = failed[0]
-    message = f"{_call(cases[i], names)} returned {_show(got[i])}, expected {_show(expected[i])}."
-    for hint, mistake in wrong.items():
-        if all(agree(mistake(*copy.deepcopy(list(args))), value) for args, value in zip(cases, got, strict=True)):
-            raise Mistake(message, hint)
-    raise Mistake(message, _general_hint(failed, [_call(args, names) for args in cases]))
-
-
-def _general_hint(failed: Sequence[int], calls: Sequence[str]) -> str:
-    right = [call for i, call in enumerate(calls) if i not in failed]
-    if not right:
-        return "Work this case out by hand and compare each step."
-    return (
-        f"{len(right)} of {len(calls)} cases were right. {right[-1].replace('Your', 'For example, your', 1)} was: "
-        "what is different there?"
-    )
-
-
-def _converted(value: object, convert: Callable | None, where: str, expected: object) -> object:
-    try:
-        value = convert(value) if convert else value
-    except (TypeError, ValueError):
-        raise Mistake(
-            f"{where} returned {_show(value)}.",
-            f"Expected something like {_show(expected)} ({type(expected).__name__}).",
-        ) from None
-    if _number(expected) and not _number(value):
-        raise Mistake(f"{where} returned {_show(value)}.", "Expected one number.")
-    if isinstance(expected, torch.Tensor) and not isinstance(value, torch.Tensor | np.ndarray | list | tuple):
-        raise Mistake(f"{where} returned {_show(value)}.", f"Expected a tensor of shape {tuple(expected.shape)}.")
-    return value
-
-
-def _number(value: object) -> bool:
-    if isinstance(value, torch.Tensor | np.ndarray):
-        return math.prod(value.shape) == 1
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
-
-
-def same(expected: object, got: object, *, rtol: float = 0.0, atol: float = 0.0) -> bool:
-    """True when two values agree: numbers and arrays within the tolerance, everything else exactly.
-
-    The type that holds a number does not matter (int, float, numpy, a tensor of one element).
-    """
-    if isinstance(expected, torch.Tensor | np.ndarray) or (_number(expected) and _number(got)):
-        return _same_arrays(expected, got, rtol, atol)
-    if isinstance(expected, list | tuple) and isinstance(got, list | tuple):
-        return len(expected) == len(got) and all(
-            same(e, g, rtol=rtol, atol=atol) for e, g in zip(expected, got, strict=True)
-        )
-    if isinstance(expected, dict) and isinstance(got, dict):
-        return expected.keys() == got.keys() and all(same(expected[k], got[k], rtol=rtol, atol=atol) for k in expected)
-    if isinstance(expected, torch.nn.Module) and isinstance(got, torch.nn.Module):
-        return same(dict(expected.state_dict()), dict(got.state_dict()))
-    if callable(expected):
-        return True
-    try:
-        return bool(expected == got)
-    except (TypeError, ValueError, RuntimeError):
-        return False
-
-
-def _same_arrays(expected: object, got: object, rtol: float, atol: float) -> bool:
-    try:
-        a, b = (torch.as_tensor(x).detach().cpu().to(torch.float64) for x in (expected, got))
-    except (TypeError, ValueError, RuntimeError):
-        return False
-    if a.numel() == b.numel() == 1:
-        a, b = a.reshape(()), b.reshape(())
-    return a.shape == b.shape and torch.allclose(b, a, rtol=rtol, atol=atol, equal_nan=True)
-
-
-def _call(args: Sequence[object], names: Sequence[str]) -> str:
-    shown = [f"{name}={_show(arg)}" for name, arg in zip(names, args, strict=True)] if names else map(_show, args)
-    return f"Your function on ({', '.join(shown)})" if args else "Your function"
-
-
-def _show(value: object) -> str:
-    if isinstance(value, torch.Tensor | np.ndarray) and math.prod(value.shape) > 6:
-        return f"a {str(value.dtype).removeprefix('torch.')} array of shape {tuple(value.shape)}"
-    if isinstance(value, torch.Tensor):
-        return f"tensor({value.tolist()})"
-    if isinstance(value, float | np.floating):
-        return f"{value:,.8g}"
-    text = getattr(value, "__name__", None) or " ".join(repr(value).split())
-    return text if len(text) <= 90 else text[:87] + "…"
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    typed = getattr(shell, "user_ns", {}).get("In", [])
+    for source in reversed([text for text in typed if isinstance(text, str)]):
+        if f"def {name}(" not in source:
+            continue
+        try:
+            compile(shell.transform_cell(source), "cell", "exec", dont_inherit=True)
+        except SyntaxError as error:
+            return (
+                f"Careful: the cell that defines {name} stopped with {type(error).__name__} (line {error.lineno}) when "
+                "it ran last. What was judged here is the version before it."
+            )
+        return ""
+    return ""

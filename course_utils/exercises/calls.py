@@ -1,0 +1,74 @@
+"""One call of a learner's function: on copies, watched, with whatever goes wrong as a `Mistake`."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+
+from course_utils.exercises import isolation
+from course_utils.exercises.core import Mistake
+from course_utils.exercises.values import same, show
+
+
+def run(answer: Callable, args: Sequence[object], names: Sequence[str] = ()) -> object:
+    """Call the learner's function on copies of `args`.
+
+    Args:
+        answer: the function.
+        args: its positional arguments.
+        names: their names, for the message.
+    Returns:
+        what it returned; never None.
+    Raises:
+        Mistake: it raised, or changed its input, or returned None.
+        NotImplementedError: it is still the stub.
+    """
+    given = copy.deepcopy(list(args))
+    facts = (("your call", described(args, names)),)
+    try:
+        with (
+            isolation.printed() as output,
+            isolation.kept_in_thread(),
+            isolation.call_under_way(lambda: described(args, names)),
+        ):
+            got = answer(*given)
+    except Mistake:
+        raise
+    except (Exception, SystemExit) as error:
+        if isinstance(error, NotImplementedError) and not error.args:  # with a text it comes from torch
+            raise
+        raise Mistake(
+            f"Your function raised {type(error).__name__}: {show(_said(error), 300)}",
+            "Call it yourself on that input to see the line.",
+            facts,
+        ) from error
+    if got is None:
+        hint = (
+            "It printed something: return the value instead of printing it."
+            if output.text().strip()
+            else "It reached no return statement, or one that returns None."
+        )
+        raise Mistake("Your function returned None.", hint, facts)
+    if not all(same(before, after) for before, after in zip(args, given, strict=True)):
+        raise Mistake("Your function changed its input.", "Work on a copy: the caller still needs the original.", facts)
+    return got
+
+
+def _said(error: BaseException) -> object:
+    try:
+        return _Plain(str(error))
+    except Exception:
+        return _Plain("(its text cannot be shown)")
+
+
+class _Plain(str):
+    """A text that `show` gives without quotation marks."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def described(args: Sequence[object], names: Sequence[str] = ()) -> str:
+    """The arguments as a learner would type them; a call may leave out the last ones."""
+    shown = [f"{name}={show(arg)}" for name, arg in zip(names, args, strict=False)]
+    return ", ".join([*shown, *map(show, args[len(shown) :])]) or "without arguments"

@@ -1,0 +1,300 @@
+"""Keeps a learner's function from hanging, flooding or changing the process that judges it."""
+
+from __future__ import annotations
+
+import builtins
+import contextvars
+import copy
+import ctypes
+import io
+import math
+import os
+import queue
+import random
+import statistics
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+from course_utils.exercises.values import show
+
+CALL_SECONDS = 10.0  # for one call of the learner's function
+JUDGE_SECONDS = 60.0  # for everything that a check does
+STOP_SECONDS = 3.0  # how long an answer that is told to stop may go on before it is left alone
+MOST_PRINTED = 100_000  # letters kept of what an answer prints
+
+WATCHED = (
+    builtins,
+    math,
+    random,
+    statistics,
+    copy,
+    time,
+    np,
+    np.random,
+    torch,
+    torch.Tensor,
+    torch.nn,
+    torch.nn.functional,
+    torch.nn.Module,
+    torch.random,
+)
+
+
+class TooLong(Exception):
+    """The learner's function did not end in time. Has the parts of a `core.Mistake`."""
+
+    def __init__(self, message: str, hint: str, facts: tuple[tuple[str, str], ...] = ()):
+        super().__init__(message)
+        self.message, self.hint, self.facts = message, hint, facts
+
+
+class _Stop(BaseException):
+    """Sent into the thread of an answer that takes too long; no `except Exception` holds it."""
+
+
+class _Job:
+    """One thing to do: its work, what it raised, and the call of the learner's function that is under way."""
+
+    def __init__(self, work: Callable[[], object]):
+        self.work, self.context = work, contextvars.copy_context()
+        self.error: BaseException | None = None
+        self.call: tuple[float, Callable[[], str]] | None = None
+        self.done = threading.Event()
+
+
+class _Judge(threading.Thread):
+    """Does one job after the other. Making a thread for each would cost Hypothesis a garbage collection each time."""
+
+    def __init__(self):
+        super().__init__(daemon=True)  # an answer that cannot be stopped must not keep Python from ending
+        self.jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
+        self.job: _Job | None = None
+
+    def run(self) -> None:
+        while True:
+            job = self.job = self.jobs.get()
+            try:
+                job.context.run(job.work)
+            except BaseException as error:  # the caller decides what it means
+                job.error = error
+            self.job = None
+            job.done.set()
+
+
+_idle: list[_Judge] = []
+
+
+@contextmanager
+def call_under_way(describe: Callable[[], str]) -> Iterator[None]:
+    """Note that the learner's function is being called, for the time limit and its message."""
+    job = getattr(threading.current_thread(), "job", None)
+    if job is None:
+        yield
+        return
+    outer, job.call = job.call, (time.monotonic(), describe)
+    try:
+        yield
+    finally:
+        job.call = outer
+
+
+def run_apart(work: Callable[[], object]) -> BaseException | None:
+    """Run `work` in a thread of its own and give what it raised: None, its exception, or `TooLong`.
+
+    A call marked with `call_under_way` may take `CALL_SECONDS`, everything together `JUDGE_SECONDS`.
+    """
+    judge = _idle.pop() if _idle else _Judge()
+    if not judge.is_alive():
+        judge.start()
+    job = _Job(work)
+    began = time.monotonic()
+    judge.jobs.put(job)
+    try:
+        while not job.done.wait(0.05):
+            call = job.call
+            late = call is not None and time.monotonic() - call[0] > CALL_SECONDS
+            if late or time.monotonic() - began > JUDGE_SECONDS:
+                return _too_long(judge, job, call if late else None)
+    except BaseException:  # Ctrl-C, or "Interrupt kernel"
+        _stop(judge, job)
+        raise
+    _idle.append(judge)
+    return job.error
+
+
+def _too_long(judge: _Judge, job: _Job, call: tuple[float, Callable[[], str]] | None) -> TooLong:
+    facts = (("your call", call[1]()),) if call else ()
+    what = f"did not end within {CALL_SECONDS:g} seconds" if call else f"took {JUDGE_SECONDS:g} seconds in all"
+    hint = "Look at its loops: does every turn bring the end nearer?"
+    if not _stop(judge, job):
+        hint += " It could not be stopped and still runs: restart the kernel."
+    return TooLong(f"Your function {what} and was stopped.", hint, facts)
+
+
+def _stop(judge: _Judge, job: _Job) -> bool:
+    """Raise `_Stop` in a thread again and again until its job ends; False when it does not. The thread is given up."""
+    until = time.monotonic() + STOP_SECONDS
+    while not job.done.is_set() and time.monotonic() < until:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(judge.ident), ctypes.py_object(_Stop))
+        job.done.wait(0.1)
+    return job.done.is_set()
+
+
+class _Printed(io.TextIOBase):
+    """Takes what is printed and keeps the first `MOST_PRINTED` letters of it."""
+
+    def __init__(self):
+        self.kept, self.letters = [], 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        if self.letters < MOST_PRINTED:
+            self.kept.append(text[: MOST_PRINTED - self.letters])
+            self.letters += len(self.kept[-1])
+        return len(text)
+
+    def text(self) -> str:
+        return "".join(self.kept)
+
+
+@contextmanager
+def printed() -> Iterator[_Printed]:
+    """Collect what is printed meanwhile, up to `MOST_PRINTED` letters."""
+    taken, out, err = _Printed(), sys.stdout, sys.stderr
+    sys.stdout = sys.stderr = taken
+    try:
+        yield taken
+    finally:
+        sys.stdout, sys.stderr = out, err
+
+
+class _Kept:
+    """What a check found changed for the whole process when its answer had run."""
+
+    def __init__(self):
+        self.changed: list[str] = []
+        self.warnings = False
+
+    def note(self, text: str) -> None:
+        """Remember a change once."""
+        self.changed += [text] if text not in self.changed else []
+
+    def remarks(self) -> list[str]:
+        """Sentences on changes that are no mistake."""
+        text = "Your function changes which warnings Python shows, for the whole program. The check has put that back."
+        return [text] if self.warnings else []
+
+
+_SETTINGS: dict[str, tuple[Callable[[], object], Callable[[object], object]]] = {
+    "torch's default dtype": (torch.get_default_dtype, torch.set_default_dtype),
+    "torch's int8 engine": (
+        lambda: torch.backends.quantized.engine,
+        lambda name: setattr(torch.backends.quantized, "engine", name),
+    ),
+    "torch's deterministic algorithms": (
+        torch.are_deterministic_algorithms_enabled,
+        lambda on: torch.use_deterministic_algorithms(on),
+    ),
+    "the working directory": (os.getcwd, os.chdir),
+    "the recursion limit": (sys.getrecursionlimit, sys.setrecursionlimit),
+}
+_OF_THREAD: dict[str, tuple[Callable[[], object], Callable[[object], object]]] = {
+    "torch's number of threads": (torch.get_num_threads, torch.set_num_threads),
+    "whether torch records gradients": (torch.is_grad_enabled, torch._C._set_grad_enabled),
+    "torch's default device": (
+        lambda: str(torch.get_default_device()),
+        lambda name: torch.set_default_device(None if name == "cpu" else name),
+    ),
+}
+_current: _Kept | None = None
+
+
+@contextmanager
+def kept() -> Iterator[_Kept]:
+    """Put back, at the end, what may be changed for the whole process meanwhile; note what was.
+
+    Noted and put back: torch's threads, default dtype and device, int8 engine and gradients, the working directory,
+    replaced functions of torch, numpy and Python. Put back silently: seeds, the environment. Warnings: a remark.
+    What is printed meanwhile is dropped, and `input` raises.
+    """
+    global _current
+    found = _Kept()
+    before = {name: get() for name, (get, _) in _SETTINGS.items()}
+    tables = [(owner, dict(vars(owner))) for owner in WATCHED]
+    seeds = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    environment, filters, show_warning = dict(os.environ), list(warnings.filters), warnings.showwarning
+    n_modules = len(sys.modules)
+    asked = builtins.input
+    _current, outer = found, _current
+    try:
+        with printed():
+            builtins.input = tables[0][1]["input"] = _no_input
+            yield found
+    finally:
+        _current = outer
+        for owner, names in tables:
+            _put_back(owner, names, found)
+        builtins.input = asked
+        for name, (get, put) in _SETTINGS.items():
+            _restore(name, before[name], get, put, found)
+        if warnings.filters != filters or warnings.showwarning is not show_warning:
+            found.warnings = len(sys.modules) == n_modules  # else it was a module that torch loads when first needed
+            warnings.filters[:] = filters
+            warnings.showwarning = show_warning
+            warnings.simplefilter("default", append=True)  # tells Python that the list is another; a slice does not
+            warnings.filters[:] = filters
+        random.setstate(seeds[0])
+        np.random.set_state(seeds[1])
+        torch.set_rng_state(seeds[2])
+        if dict(os.environ) != environment:
+            os.environ.clear()
+            os.environ.update(environment)
+
+
+@contextmanager
+def kept_in_thread() -> Iterator[None]:
+    """The part of `kept` that each thread has for itself: around every call of the learner's function."""
+    before = {name: get() for name, (get, _) in _OF_THREAD.items()}
+    try:
+        yield
+    finally:
+        for name, (get, put) in _OF_THREAD.items():
+            _restore(name, before[name], get, put, _current or _Kept())
+
+
+def _restore(name: str, before: object, get: Callable, put: Callable, found: _Kept) -> None:
+    try:
+        now = get()
+    except OSError:  # the working directory was removed
+        now = "one that does not exist"
+    if now != before:
+        found.note(f"{name} ({show(now)}, before: {show(before)})")
+        put(before)
+
+
+def _put_back(owner: object, names: dict[str, object], found: _Kept) -> None:
+    """Give a module or class its functions and classes back; names that it got meanwhile stay."""
+    table = vars(owner)
+    for name, value in names.items():
+        now = table.get(name)
+        if callable(value) and now is not value and not _from_torch(now):
+            found.note(f"{getattr(owner, '__name__', owner)}.{name} (replaced)")
+            setattr(owner, name, value)
+
+
+def _from_torch(value: object) -> bool:
+    """True for a function of torch or numpy: they replace some of their own when parts of them are loaded."""
+    return str(getattr(value, "__module__", "")).partition(".")[0] in ("torch", "numpy")
+
+
+def _no_input(*_: object) -> str:
+    raise EOFError("a check has nobody to ask: take what you need as an argument")

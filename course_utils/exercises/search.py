@@ -1,0 +1,283 @@
+"""Finds the smallest input on which a learner's function is wrong, and the mistake that explains it best."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from course_utils.exercises.calls import described, run
+from course_utils.exercises.core import Mistake
+from course_utils.exercises.inputs import NONE_FOUND, Clock, Strategy, smallest
+from course_utils.exercises.values import ARRAYS, difference, is_number, same, show
+
+INPUTS = 100  # generated for one check
+LEAST_INPUTS = 30  # of those, tried however slow the function is
+SEARCH_SECONDS = 1.5  # of processor time; after that no more inputs are tried, nor is a failure shrunk
+AGAIN = 8  # inputs on which the function is called a second time
+EXPLAINS = 0.5  # a mistake is named when it gives more than this share of the wrong results
+
+
+@dataclass
+class _Outcome:
+    """What the learner's function did with one input: the value as it is compared, or what was wrong with it."""
+
+    shown: object = None
+    value: object = None
+    fault: Mistake | None = None
+
+
+def _kind(fault: Mistake) -> str:
+    """Why there is no value: the exception's type, or what is wrong with the value that there was."""
+    return type(fault.__cause__).__name__ if fault.__cause__ else fault.message
+
+
+@dataclass
+class _Trial:
+    """One comparison: calls each function on copies, remembers the learner's outcomes."""
+
+    answer: Callable
+    right: Callable
+    names: Sequence[str]
+    agree: Callable[[object, object], bool]
+    view: Callable
+    seen: list[tuple[tuple, bool, object]] = field(default_factory=list)  # input, was the answer right, expected
+
+    def of_answer(self, args: tuple) -> _Outcome:
+        try:
+            got = run(self.answer, args, self.names)
+        except Mistake as mistake:
+            return _Outcome(fault=mistake)
+        try:
+            return _Outcome(got, self.view(got, *args))
+        except Mistake as mistake:
+            facts = mistake.facts or (("your call", described(args, self.names)), ("returned", show(got)))
+            return _Outcome(got, fault=Mistake(mistake.message, mistake.hint, facts))
+
+    def of(self, function: Callable, args: tuple) -> _Outcome:
+        """The outcome of a function of ours; whatever it raises is an outcome, too."""
+        try:
+            got = function(*copy.deepcopy(list(args)))
+            return _Outcome(got, self.view(got, *args))
+        except Mistake as refused:
+            return _Outcome(fault=refused)
+        except Exception as error:
+            return _Outcome(fault=Mistake(type(error).__name__))
+
+    def equal(self, one: _Outcome, other: _Outcome) -> bool:
+        """True when two outcomes are the same: values that agree, or no value for the same reason."""
+        if one.fault or other.fault:
+            return bool(one.fault and other.fault) and _kind(one.fault) == _kind(other.fault)
+        return self.agree(one.value, other.value)
+
+    def is_right(self, args: tuple) -> tuple[bool, _Outcome, _Outcome]:
+        """Whether the answer is right on `args`, with its outcome and the expected one."""
+        got, expected = self.of_answer(args), self.of(self.right, args)
+        good = not got.fault and self.equal(expected, got)
+        self.seen.append((args, good, expected.value))
+        return good, got, expected
+
+
+def compare(
+    answer: Callable,
+    *,
+    right: Callable,
+    wrong: Mapping[str, Callable],
+    edges: Sequence[tuple],
+    inputs: Strategy,
+    names: Sequence[str] = (),
+    rtol: float = 1e-5,
+    atol: float = 0.0,
+    view: Callable | None = None,
+) -> None:
+    """Compare `answer` with `right` on stated inputs and on generated ones; explain the smallest failure.
+
+    Args:
+        answer: the learner's function.
+        right: the reference.
+        wrong: hint -> a function that makes that mistake.
+        edges: argument tuples that must be among those tried: what the card names.
+        inputs: a Hypothesis strategy of argument tuples: all that the card promises.
+        names: names of the arguments, for the message.
+        rtol, atol: two numbers or arrays agree within ``atol + rtol * |expected|``.
+        view: ``view(value, *args)`` gives what is compared in place of the value itself: a list as a set, a model as
+            what it computes. It may raise `Mistake` for a value that cannot be meant, and nothing else.
+    Raises:
+        Mistake: the smallest input that was found on which the answer is wrong. The hint is that of the mistake which
+            gives most of the answer's wrong results, when it gives more than `EXPLAINS` of them.
+    """
+    plain = view or (lambda value, *args: value)
+    trial = _Trial(answer, right, names, functools.partial(same, rtol=rtol, atol=atol), plain)
+    inputs_tried = [*edges, *generated(inputs, INPUTS)]
+    tried, clock = [], Clock(SEARCH_SECONDS)
+    for number, args in enumerate(inputs_tried):
+        if number >= len(edges) + LEAST_INPUTS and clock.over():
+            break
+        tried.append((args, *trial.is_right(args)))
+    failed = [(args, got, expected) for args, good, got, expected in tried if not good]
+    if not failed:
+        _call_again(trial, tried)
+        return
+    hint, explained, mistake = _nearest(trial, wrong, tried)
+
+    def shows(args: tuple) -> bool:
+        good, got, _ = trial.is_right(args)
+        return not good and (mistake is None or trial.equal(trial.of(mistake, args), got))
+
+    known = [args for args, *_ in failed if mistake is None or shows(args)]
+    args = _shrunk(inputs, shows, known)
+    hint = hint or _other_order(answer, names)
+    _, got, expected = trial.is_right(args)
+    if 0 < explained < len(failed):
+        hint = f"{hint} (That explains {explained} of the {len(failed)} results that are wrong.)"
+    raise _explained(trial, args, got, expected, hint)
+
+
+def generated(inputs: Strategy, count: int) -> list[tuple]:
+    """The inputs that a strategy makes for a check, always the same ones.
+
+    Args:
+        inputs: a Hypothesis strategy.
+        count: how many.
+    """
+    made: list[tuple] = []
+    smallest(inputs, lambda args: made.append(args), count=count)
+    return made
+
+
+def _shrunk(inputs: Strategy, fails: Callable[[tuple], bool], known: Sequence[tuple]) -> tuple:
+    """The smallest input that fails: generated and shrunk, or else the shortest of those that were tried."""
+    found = smallest(inputs, fails, count=INPUTS, seconds=SEARCH_SECONDS)
+    return min(known, key=lambda args: len(described(args))) if found is NONE_FOUND else found
+
+
+def _made(trial: _Trial, hint: str, mistake: Callable, tried: Sequence[tuple]) -> list[_Outcome]:
+    """What a mistake makes of each input that was tried; `hint` says which mistake it is."""
+    return [trial.of(mistake, args) for args, *_ in tried]
+
+
+def _nearest(trial: _Trial, wrong: Mapping[str, Callable], tried: Sequence[tuple]) -> tuple[str, int, Callable | None]:
+    """The mistake that agrees best with the answer where either is wrong: its hint, results explained, function."""
+    best = (EXPLAINS, "", 0, None)
+    for hint, mistake in wrong.items():
+        matter = [
+            (good, trial.equal(made, got))
+            for made, (_, good, got, expected) in zip(_made(trial, hint, mistake, tried), tried, strict=True)
+            if not good or not trial.equal(expected, made)
+        ]
+        share = sum(equal for _, equal in matter) / max(1, len(matter))
+        if share > best[0]:
+            best = (share, hint, sum(equal for good, equal in matter if not good), mistake)
+    return best[1:]
+
+
+def _call_again(trial: _Trial, tried: Sequence[tuple]) -> None:
+    """Call a right answer once more on some inputs, in reverse: what it returns must not hang on the calls before."""
+    for args, _, first, _ in reversed(tried[:AGAIN]):
+        second = trial.of_answer(args)
+        if second.fault or not trial.equal(first, second):
+            now = second.fault.message if second.fault else show(second.shown)
+            raise Mistake(
+                "Your function does not always return the same for the same input.",
+                "Its result hangs on chance, or on what it kept from earlier calls.",
+                (("your call", described(args, trial.names)), ("first", show(first.shown)), ("later", now)),
+            )
+
+
+def _other_order(answer: Callable, names: Sequence[str]) -> str:
+    """A hint where the function's parameters are those of the card in another order; else the empty text."""
+    try:
+        own = list(inspect.signature(answer).parameters)[: len(names)]
+    except (TypeError, ValueError):  # some callables do not tell
+        return ""
+    if own == list(names) or sorted(own) != sorted(names):
+        return ""
+    return f"The parameters of your function are {', '.join(own)}. The card has them in the order {', '.join(names)}."
+
+
+def _explained(trial: _Trial, args: tuple, got: _Outcome, expected: _Outcome, hint: str) -> Mistake:
+    """The `Mistake` for one input, whole."""
+    if got.fault:
+        facts = got.fault.facts
+        if expected.fault is None and not any(label == "expected" for label, _ in facts):
+            facts = (*facts, ("expected", show(expected.shown)))
+        return Mistake(got.fault.message, hint or got.fault.hint, facts)
+    facts = [
+        ("your call", described(args, trial.names)),
+        ("returned", show(got.shown)),
+        ("expected", show(expected.shown)),
+    ]
+    apart = difference(expected.shown, got.shown)
+    if apart:
+        facts.append(("that is", apart))
+    if not hint:
+        if is_number(expected.value) and not isinstance(expected.value, ARRAYS) and not is_number(got.value):
+            hint = "Return one number."
+        else:
+            near = _nearest_right(trial, args)
+            facts += near
+            hint = "Work this input out by hand, step by step." + (
+                " What is different in the one that was right?" if near else ""
+            )
+    return Mistake("On this input the result is wrong.", hint, tuple(facts))
+
+
+def _nearest_right(trial: _Trial, args: tuple) -> list[tuple[str, str]]:
+    """The input most like `args` on which the answer was right, as a fact; empty when it never was."""
+    text = described(args, trial.names)
+
+    def unlike(other: tuple) -> tuple[int, float]:
+        shown = described(other, trial.names)
+        changed = sum(not same(a, b) for a, b in zip(args, other, strict=False))
+        return changed, 1 - difflib.SequenceMatcher(None, text, shown, autojunk=False).ratio()
+
+    # That 0 came out right tells nothing: a factor may be wrong all the same.
+    right = [other for other, good, value in trial.seen if good and not same(0, value)]
+    short = sorted(right, key=lambda other: len(described(other, trial.names)))[:40]
+    return [("right on", described(min(short, key=unlike), trial.names))] if short else []
+
+
+def examine(
+    judge: Callable[..., None], *, edges: Sequence[tuple], inputs: Strategy | None = None, count: int = 20
+) -> None:
+    """Run ``judge(*args)`` on stated and generated inputs; raise the `Mistake` of the smallest that has one.
+
+    For answers whose effect is looked at rather than their value. The judge calls the learner's function itself (with
+    `run`) and raises `Mistake`.
+
+    Args:
+        judge: takes one input apart into its arguments.
+        edges: argument tuples that must be tried.
+        inputs: a Hypothesis strategy of argument tuples.
+        count: how many inputs to generate.
+    """
+
+    def fault(args: tuple) -> Mistake | None:
+        try:
+            judge(*copy.deepcopy(list(args)))
+        except Mistake as mistake:
+            return mistake
+        return None
+
+    more = generated(inputs, count) if inputs is not None else []
+    first, clock = None, Clock(SEARCH_SECONDS)
+    for number, args in enumerate([*edges, *edges[:1], *more]):  # a right answer is right the second time, too
+        if number > len(edges) and clock.over():
+            break
+        first = fault(args)
+        if first:
+            break
+    if first is None:
+        return
+    if inputs is None:
+        raise first
+
+    def alike(args: tuple) -> bool:
+        found = fault(args)
+        return found is not None and found.hint == first.hint
+
+    found = smallest(inputs, alike, count=count, seconds=SEARCH_SECONDS)
+    raise first if found is NONE_FOUND else fault(found) or first

@@ -1,0 +1,173 @@
+"""Comparing and showing what a learner's function takes and returns, whatever that is: neither ever raises."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping, Set
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+import torch
+
+MOST_ELEMENTS = 64  # an array with more is told by dtype, shape and range
+MOST_LETTERS = 500
+ARRAYS = (torch.Tensor, np.ndarray)
+SEQUENCES = (list, tuple, range, deque)
+
+
+def is_number(value: object) -> bool:
+    """True for one real number: int, float, Fraction, Decimal, numpy's, an array of one element; not for a bool."""
+    try:
+        return _is_number(value)
+    except Exception:  # an object that raises when it is asked for its class
+        return False
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, ARRAYS):
+        return math.prod(value.shape) == 1 and str(value.dtype) not in ("torch.bool", "bool")
+    if isinstance(value, bool | np.bool_):
+        return False
+    return isinstance(value, int | float | Fraction | Decimal | np.integer | np.floating)
+
+
+def same(expected: object, got: object, *, rtol: float = 0.0, atol: float = 0.0) -> bool:
+    """True when two values agree: numbers and arrays within ``atol + rtol * |expected|``, the rest exactly.
+
+    What holds a number does not matter (int, Fraction, numpy, an array of one element), nor what holds several: a list
+    is like a tuple, a range or an array of the same elements. NaN is like NaN. A value that cannot be compared differs.
+    """
+    try:
+        return _same(expected, got, rtol, atol)
+    except Exception:  # an object that raises when it is looked at is not the value that was wanted
+        return False
+
+
+def _same(expected: object, got: object, rtol: float, atol: float) -> bool:
+    if isinstance(expected, bool | np.bool_):
+        truth = isinstance(got, bool | np.bool_) or (isinstance(got, ARRAYS) and got.dtype in (torch.bool, np.bool_))
+        return truth and bool(got) == bool(expected)
+    if is_number(expected) and is_number(got):
+        return _close(_scalar(expected), _scalar(got), rtol, atol)
+    if isinstance(expected, ARRAYS):
+        return isinstance(got, (*ARRAYS, *SEQUENCES)) and _same_arrays(expected, got, rtol, atol)
+    if isinstance(expected, list | tuple):
+        if isinstance(got, ARRAYS):
+            got = got.tolist()
+        return (
+            isinstance(got, SEQUENCES)
+            and len(expected) == len(got)
+            and all(_same(e, g, rtol, atol) for e, g in zip(expected, got, strict=True))
+        )
+    if isinstance(expected, Mapping):
+        return (
+            isinstance(got, Mapping)
+            and set(expected) == set(got)
+            and all(_same(expected[key], got[key], rtol, atol) for key in expected)
+        )
+    if isinstance(expected, Set):
+        return isinstance(got, Set) and set(expected) == set(got)
+    if isinstance(expected, torch.nn.Module):
+        return isinstance(got, torch.nn.Module) and _same(
+            dict(expected.state_dict()), dict(got.state_dict()), rtol, atol
+        )
+    if expected is None:
+        return got is None
+    if isinstance(expected, str):
+        return isinstance(got, str) and str.__eq__(expected, got)
+    if callable(expected):
+        return callable(got)
+    return type(expected) is type(got) and bool(expected == got)
+
+
+def _scalar(value: object) -> object:
+    return value.item() if isinstance(value, (*ARRAYS, np.generic)) else value
+
+
+def _close(expected: object, got: object, rtol: float, atol: float) -> bool:
+    if isinstance(expected, int) and isinstance(got, int) and not (rtol or atol):
+        return expected == got
+    expected, got = float(expected), float(got)
+    if math.isnan(expected) or math.isnan(got):
+        return math.isnan(expected) and math.isnan(got)
+    return expected == got or abs(expected - got) <= atol + rtol * abs(expected) < math.inf
+
+
+def _plain(value: object) -> torch.Tensor:
+    tensor = torch.as_tensor(list(value) if isinstance(value, range | deque) else value).detach()
+    tensor = tensor.dequantize() if tensor.is_quantized else tensor
+    tensor = tensor.to_dense() if tensor.layout != torch.strided else tensor
+    return tensor.cpu().to(torch.float64)
+
+
+def _same_arrays(expected: object, got: object, rtol: float, atol: float) -> bool:
+    a, b = _plain(expected), _plain(got)
+    if a.numel() == b.numel() == 1:
+        a, b = a.reshape(()), b.reshape(())
+    return a.shape == b.shape and torch.allclose(b, a, rtol=rtol, atol=atol, equal_nan=True)
+
+
+def show(value: object, most: int = MOST_LETTERS) -> str:
+    """A value as text of at most `most` letters: small arrays whole, large ones by dtype, shape and range."""
+    try:
+        text = _text(value)
+    except Exception as error:
+        text = f"something of type {type(value).__name__} that cannot be shown ({type(error).__name__})"
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _text(value: object) -> str:
+    if isinstance(value, ARRAYS):
+        return _array_text(value)
+    if isinstance(value, float | np.floating):
+        text = f"{float(value):.8g}"
+        return f"{text}.0" if text.lstrip("-").isdigit() else text
+    if isinstance(value, np.generic):
+        return str(value)
+    if isinstance(value, list | tuple) and len(value) <= MOST_ELEMENTS:
+        inner = ", ".join(_text(part) for part in value)
+        if isinstance(value, list):
+            return f"[{inner}]"
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    if isinstance(value, dict) and len(value) <= MOST_ELEMENTS:
+        return "{" + ", ".join(f"{_text(key)}: {_text(part)}" for key, part in value.items()) + "}"
+    if isinstance(value, torch.nn.Module):
+        return " ".join(repr(value).split()).replace("( ", "(").replace(" )", ")")
+    name = getattr(value, "__name__", None)
+    return name if callable(value) and isinstance(name, str) else " ".join(repr(value).split())
+
+
+def _array_text(value: object) -> str:
+    dtype = str(value.dtype).removeprefix("torch.")
+    size, kind = math.prod(value.shape), "tensor" if isinstance(value, torch.Tensor) else "array"
+    if size > MOST_ELEMENTS:
+        plain = _plain(value)
+        return (
+            f"a {dtype} {kind} of shape {tuple(value.shape)}, from {plain.min().item():.4g} to {plain.max().item():.4g}"
+        )
+    plain = value.detach() if kind == "tensor" else value
+    plain = plain.dequantize() if getattr(plain, "is_quantized", False) else plain
+    plain = plain.to_dense() if getattr(plain, "layout", torch.strided) != torch.strided else plain
+    usual = dtype in ("float32", "int64", "bool") and size
+    shape = "" if size else f", shape={tuple(value.shape)}"
+    return f"{kind}({_text(plain.tolist())}{'' if usual else f', dtype={dtype}'}{shape})"
+
+
+def difference(expected: object, got: object) -> str:
+    """What tells two values apart that are shown alike, as text; empty where they are shown differently."""
+    if show(expected) != show(got):
+        return ""
+    try:
+        if isinstance(expected, ARRAYS) and isinstance(got, (*ARRAYS, *SEQUENCES)):
+            a, b = _plain(expected), _plain(got)
+            if a.shape != b.shape:
+                return f"shape {tuple(b.shape)}, expected {tuple(a.shape)}"
+            at = int((a - b).abs().nan_to_num(math.inf).argmax())
+            return f"element {at} of the flattened array is {b.flatten()[at]:.17g}, expected {a.flatten()[at]:.17g}"
+        if is_number(expected) and is_number(got):
+            return f"{float(_scalar(got)):.17g}, expected {float(_scalar(expected)):.17g}"
+    except Exception:  # the types, below, still say something
+        return f"of type {type(got).__name__}, expected {type(expected).__name__}"
+    return f"of type {type(got).__name__}, expected {type(expected).__name__}"

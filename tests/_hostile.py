@@ -1,0 +1,175 @@
+"""Values that no exercise asks for, and ways to return them: what a check must withstand."""
+
+import copy
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+import torch
+from torch import nn
+
+
+class Liar:
+    """Equal to everything, true, iterable without end, and raises when it is shown."""
+
+    def __eq__(self, other):
+        return True
+
+    def __hash__(self):
+        return 0
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return self
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, at):
+        return self
+
+    def __float__(self):
+        return 1.0
+
+    def __repr__(self):
+        raise ValueError("no")
+
+
+class Grenade:
+    """Raises whatever is done with it."""
+
+    def __getattribute__(self, name):
+        raise RuntimeError("no")
+
+    def _raise(self, *_):
+        raise RuntimeError("no")
+
+    __eq__ = __iter__ = __len__ = __getitem__ = __float__ = __int__ = __bool__ = __repr__ = __str__ = _raise
+    __hash__ = __array__ = __deepcopy__ = __call__ = _raise
+
+
+class OddNet(nn.Module):
+    """A module whose forward gives a list."""
+
+    def forward(self, *_):
+        return [1, "two"]
+
+
+class BadText(str):
+    """A text that says it is equal to everything."""
+
+    def __eq__(self, other):
+        return True
+
+    __hash__ = str.__hash__
+
+
+def _itself():
+    found = []
+    found.append(found)
+    return found
+
+
+VALUES = {
+    "a bool": lambda: True,
+    "zero": lambda: 0,
+    "minus one": lambda: -1,
+    "a huge int": lambda: 10**6000,
+    "infinity": lambda: float("inf"),
+    "NaN": lambda: float("nan"),
+    "a complex number": lambda: 1 + 2j,
+    "a Fraction": lambda: Fraction(1, 3),
+    "a Decimal": lambda: Decimal("0.1"),
+    "an empty text": lambda: "",
+    "a long text": lambda: "x" * 100_000,
+    "a text that equals everything": lambda: BadText("y"),
+    "bytes": lambda: b"\x00\xff",
+    "an empty dict": dict,
+    "a dict of odd keys": lambda: {None: 1, (1, 2): [3], 1.5: {}},
+    "a set": lambda: {1, "a", None},
+    "a range": lambda: range(3),
+    "a generator": lambda: (n for n in range(3)),
+    "an endless generator": lambda: iter(int, 1),
+    "a list that holds itself": _itself,
+    "a deep list": lambda: [[[[[[1]]]]]],
+    "a long list": lambda: list(range(20_000)),
+    "a pair of texts": lambda: ("a", "b"),
+    "a pair of None": lambda: (None, None),
+    "pairs": lambda: [(0, 0.5), ("1", None)],
+    "a class": lambda: int,
+    "a function": lambda: len,
+    "an exception": lambda: ValueError("x"),
+    "a module": lambda: nn.Linear(2, 2),
+    "an empty module": lambda: nn.Sequential(),
+    "a module that gives a list": OddNet,
+    "a 0-d tensor": lambda: torch.tensor(1.0),
+    "an empty tensor": lambda: torch.empty(0, 3),
+    "a tensor with gradient": lambda: torch.ones(2, requires_grad=True) * 2,
+    "a NaN tensor": lambda: torch.full((2, 2), float("nan")),
+    "a float16 tensor": lambda: torch.ones(3, dtype=torch.float16),
+    "a complex tensor": lambda: torch.ones(2, dtype=torch.complex64),
+    "a bool tensor": lambda: torch.tensor([True, False]),
+    "an int8 tensor": lambda: torch.ones(2, 2, dtype=torch.int8),
+    "a sparse tensor": lambda: torch.eye(3).to_sparse(),
+    "a meta tensor": lambda: torch.ones(2, device="meta"),
+    "a large tensor": lambda: torch.zeros(300, 300),
+    "an array of objects": lambda: np.array([None, "a"], dtype=object),
+    "an array of texts": lambda: np.array(["a", "b"]),
+    "a 0-d array": lambda: np.array(2.5),
+    "a liar": Liar,
+    "a grenade": Grenade,
+}
+
+
+def _always(make, solution):
+    return lambda *args, **more: make()
+
+
+def _later(make, solution):
+    calls = []
+
+    def answer(*args, **more):
+        calls.append(1)
+        return solution(*args, **more) if len(calls) < 3 else make()
+
+    return answer
+
+
+def _in_a_list(make, solution):
+    return lambda *args, **more: [make()]
+
+
+def _in_a_pair(make, solution):
+    return lambda *args, **more: (make(), make())
+
+
+def _in_a_dict(make, solution):
+    return lambda *args, **more: {"a": make()}
+
+
+def _with_the_right_one(make, solution):
+    def answer(*args, **more):
+        right = solution(*copy.deepcopy(args), **more)
+        return (right, make())
+
+    return answer
+
+
+WAYS = {
+    "always": _always,
+    "from the third call": _later,
+    "in a list": _in_a_list,
+    "twice in a tuple": _in_a_pair,
+    "in a dict": _in_a_dict,
+    "behind the right answer": _with_the_right_one,
+}
+
+
+def pairs():
+    """Yield (value's name, maker, way's name, wrapper): each value by itself always, and in two other ways in turn."""
+    always, *others = WAYS.items()
+    for number, (label, make) in enumerate(VALUES.items()):
+        for how, wrap in (always, others[number % len(others)], others[(number + 2) % len(others)]):
+            yield label, make, how, wrap

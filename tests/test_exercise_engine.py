@@ -1,0 +1,249 @@
+"""The engine under the checks: the smallest counterexample, the nearest mistake, and never an exception."""
+
+import math
+import random
+import sys
+import types
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from _steps import fact, right, step_of
+from hypothesis import strategies as st
+
+from course_utils.exercises import core, search
+from course_utils.exercises.calls import run
+from course_utils.exercises.core import Mistake, Verdict, check
+from course_utils.exercises.inputs import numbers
+from course_utils.exercises.search import compare, examine
+from course_utils.exercises.values import show
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        right,
+        lambda v, n: right(v, n).numpy(),
+        lambda v, n: Fraction(float(v.max() - v.min())) / n,
+        lambda v, n: Decimal(float(right(v, n))),
+        lambda v, n: [x for x in [right(v, n)]][0].reshape(1),
+    ],
+)
+def test_right_answers_in_any_type_of_number_pass(answer):
+    assert step_of(answer).status == "passed"
+
+
+def test_the_smallest_input_that_fails_is_shown_whole():
+    verdict = step_of(lambda values, steps: (values.max() - values.min()) / (steps + 1))
+    assert verdict.status == "not yet"
+    assert fact(verdict, "your call") == "values=tensor([0.0, 0.125]), steps=1"
+    assert fact(verdict, "returned") == "tensor(0.0625)" and fact(verdict, "expected") == "0.125"
+    assert fact(verdict, "right on") is None, "it was right on ranges of 0 only, which tells nothing"
+
+
+def test_a_known_mistake_is_named_and_shown_where_it_shows():
+    verdict = step_of(lambda values, steps: values.max() - values.min())
+    assert verdict.hint == "You do not divide by the steps."
+    assert fact(verdict, "your call") == "values=tensor([0.0, 0.125]), steps=2"
+
+
+def test_a_mistake_is_named_when_it_explains_most_of_the_wrong_results():
+    def nearly(values, steps):
+        return (values.abs().max() - values.abs().min()) / steps if values.numel() > 1 else 99.0
+
+    verdict = step_of(nearly)
+    assert verdict.hint.startswith("You take magnitudes. (That explains ")
+
+
+def test_a_mistake_that_explains_few_results_is_not_named():
+    verdict = step_of(lambda values, steps: (values.max() - values.min()) / (1 if steps == 2 else steps + 1))
+    assert verdict.hint.startswith("Work this input out by hand")
+
+
+@pytest.mark.parametrize(
+    ("answer", "message", "hint"),
+    [
+        (lambda v, n: None, "returned None", "reached no return statement"),
+        (lambda v, n: print(1), "returned None", "instead of printing"),
+        (lambda v, n: "six", "result is wrong", "Return one number"),
+        (lambda v, n: right(v.add_(1), n), "changed its input", "Work on a copy"),
+        (lambda v: 1, "TypeError", "Call it yourself"),
+        (lambda v, n: 1 / 0, "ZeroDivisionError", "Call it yourself"),
+        (lambda v, n: input(), "EOFError", "Call it yourself"),
+        (lambda v, n: sys.exit(), "SystemExit", "Call it yourself"),
+        (3, "got 3", "without calling it"),
+        (lambda v, n: math.nan, "result is wrong", "by hand"),
+        (lambda v, n: right(v, n) + random.random(), "result is wrong", "by hand"),
+    ],
+)
+def test_wrong_answers_are_explained(answer, message, hint):
+    verdict = step_of(answer)
+    assert verdict.status == "not yet"
+    assert message in verdict.message and hint in verdict.hint
+    assert "Traceback" not in repr(verdict)
+
+
+def test_the_stub_is_not_done_yet():
+    def stub(values, steps):
+        raise NotImplementedError
+
+    verdict = step_of(stub)
+    assert verdict.status == "not done yet" and repr(verdict).startswith("○ Not done yet: 7.7 Range")
+
+
+def test_an_operation_that_torch_lacks_is_not_taken_for_the_stub():
+    def lacking(values, steps):
+        raise NotImplementedError("'add' not implemented for 'Half'")
+
+    assert step_of(lacking).status == "not yet"
+
+
+def test_an_answer_that_is_right_at_first_only_is_found():
+    calls = []
+
+    def tired(values, steps):
+        calls.append(1)
+        return right(values, steps) if len(calls) <= 1 + search.INPUTS else 0.1
+
+    verdict = step_of(tired)
+    assert "does not always return the same" in verdict.message
+    assert fact(verdict, "later") == "0.1"
+
+
+def test_a_mistake_that_raises_is_not_named_for_another_exception():
+    @check("7.13 Inverse")
+    def inverse(answer):
+        wrong = {"You divide by 0.": lambda x: 1 / x}
+        compare(
+            answer, right=lambda x: 1 / x if x else 0.0, wrong=wrong, edges=[(0,)], inputs=st.tuples(st.integers(0, 0))
+        )
+
+    assert inverse(lambda x: 1 / x).hint == "You divide by 0."
+    assert "Call it yourself" in inverse(lambda x: [][x]).hint
+
+
+def test_parameters_in_another_order_are_told():
+    verdict = step_of(lambda steps, values: right(values, steps))
+    assert (
+        verdict.hint
+        == "The parameters of your function are steps, values. The card has them in the order values, steps."
+    )
+
+
+def test_an_input_whose_result_is_0_is_not_held_up_as_right():
+    assert fact(step_of(lambda values, steps: 3 * right(values, steps)), "right on") is None
+
+
+def test_a_judge_that_raises_is_said_to_be_at_fault():
+    @check("7.8 Broken")
+    def broken(answer):
+        raise KeyError("lost")
+
+    verdict = broken(right)
+    assert verdict.status == core.BROKEN and "fault of the course" in verdict.hint and "KeyError" in verdict.message
+
+
+def test_a_mistake_raised_inside_the_answer_reaches_the_learner():
+    @check("7.9 Folded")
+    def folded(answer):
+        def over_both(a, b):
+            run(answer, (a,))
+            raise Mistake("Your state is no pair.", "Return two numbers.")
+
+        compare(over_both, right=lambda a, b: a, wrong={}, edges=[(1, 2)], inputs=st.just((1, 2)))
+
+    assert folded(lambda a: 5).message == "Your state is no pair."
+
+
+def test_examine_shows_the_smallest_input_whose_effect_is_wrong():
+    @check("7.10 Shorter")
+    def shorter(answer):
+        def judge(values):
+            if len(run(answer, (values,), ("values",))) >= len(values):
+                raise Mistake("The list is not shorter.", "Drop one.", (("your call", show(values)),))
+
+        examine(judge, edges=[([1, 2, 3],)], inputs=st.tuples(st.lists(st.integers(0, 9), min_size=1)))
+
+    assert shorter(lambda values: values[1:]).status == "passed"
+    verdict = shorter(lambda values: values[1:] if len(values) < 3 else values)
+    assert fact(verdict, "your call") == "[0, 0, 0]"
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.02])
+def test_on_a_slow_machine_fewer_inputs_are_tried_and_nothing_breaks(monkeypatch, seconds):
+    monkeypatch.setattr(search, "SEARCH_SECONDS", seconds)
+    assert step_of(right).status == "passed"
+    for wrong in (lambda v, n: right(v, n) + 1, lambda v, n: right(v, n) if n < 12 else 0.1):
+        verdict = step_of(wrong)
+        assert (
+            verdict.status == "not yet" and fact(verdict, "your call") and verdict.message.startswith("On this input")
+        )
+
+
+def test_examine_calls_a_right_answer_again():
+    calls = []
+
+    @check("7.12 Once")
+    def once(answer):
+        def judge():
+            if run(answer, ()) != 1:
+                raise Mistake("Not 1.", "Return 1.")
+
+        examine(judge, edges=[()])
+
+    def tired():
+        calls.append(1)
+        return 1 if len(calls) == 1 else 2
+
+    assert once(lambda: 1).status == "passed" and once(tired).status == "not yet"
+
+
+def test_a_view_is_what_is_compared_and_may_refuse():
+    def chains(value, *_):
+        if not isinstance(value, list):
+            raise Mistake("That is no list.", "Return a list.")
+        return sorted(value)
+
+    @check("7.11 Any order")
+    def any_order(answer):
+        compare(
+            answer,
+            right=sorted,
+            wrong={},
+            edges=[([2, 1],)],
+            inputs=st.tuples(st.lists(st.integers(0, 3))),
+            view=chains,
+        )
+
+    assert any_order(lambda values: list(reversed(sorted(values)))).status == "passed"
+    verdict = any_order(lambda values: "ab")
+    assert verdict.message == "That is no list." and fact(verdict, "returned") == "'ab'"
+
+
+def test_the_inputs_are_the_same_every_time_and_leave_no_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first, second = (search.generated(st.tuples(st.integers(0, 10**6)), 30) for _ in range(2))
+    assert first == second and len(set(first)) > 10
+    assert step_of(lambda v, n: right(v, n) + 1).status == "not yet"
+    assert not list(tmp_path.iterdir())
+
+
+def test_numbers_are_exact_and_hold_both_ends():
+    made = {value for (value,) in search.generated(st.tuples(numbers(-1, 1)), 200)}
+    assert {-1.0, 1.0, 0.0} <= made and all(value * 8 == int(value * 8) for value in made)
+
+
+def test_a_verdict_escapes_what_the_learner_returned():
+    verdict = Verdict("x", "not yet", "<b>", "<i>", (("returned", "<u>"),))
+    assert not any(tag in verdict._repr_html_() for tag in ("<b><", "<i>", "<u>"))
+
+
+def test_a_cell_that_did_not_compile_is_told_as_the_older_version(monkeypatch):
+    shell = types.SimpleNamespace(
+        user_ns={"In": ["", "def step_of(v, n):\n    return 1", "def step_of(v, n):\n    return (1", "check"]},
+        transform_cell=lambda source: source,
+    )
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+    assert "the version before it" in repr(step_of(right))
+    shell.user_ns["In"].append("def step_of(v, n):\n    return 2")
+    assert "the version before it" not in repr(step_of(right))
