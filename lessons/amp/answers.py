@@ -52,6 +52,12 @@ def sum_stays_wide(device_type):
     return {**dict.fromkeys("ae", "float16"), **dict.fromkeys("bcdfg", "float32"), "loss": "float32"}
 
 
+def softmax_keeps_its_type(device_type):
+    if device_type == "cpu":
+        return {**dict.fromkeys("abefg", "bfloat16"), **dict.fromkeys("cd", "float32"), "loss": "float32"}
+    return {**dict.fromkeys("aef", "float16"), **dict.fromkeys("bcdg", "float32"), "loss": "float32"}
+
+
 def types_with_numpy(device_type):
     in_half = [1, 0, 0, 0, 1, 0, 0, 0] if device_type == "cuda" else [1, 1, 0, 0, 1, 1, 1, 0]
     half = "float16" if device_type == "cuda" else "bfloat16"
@@ -177,6 +183,54 @@ def returns_a_tensor(model, optimizer, scaler, x, y, max_norm):
     return loss
 
 
+def _recipe(clip, model, optimizer, scaler, x, y):
+    with torch.autocast(x.device.type):
+        loss = F.mse_loss(model(x), y)
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    clip(list(model.parameters()))
+    scaler.step(optimizer)
+    scaler.update()
+    optimizer.zero_grad()
+    return loss.item()
+
+
+def no_clipping(model, optimizer, scaler, x, y, max_norm):
+    return _recipe(lambda parameters: None, model, optimizer, scaler, x, y)
+
+
+def clips_numbers(model, optimizer, scaler, x, y, max_norm):
+    return _recipe(lambda p: torch.nn.utils.clip_grad_value_(p, max_norm), model, optimizer, scaler, x, y)
+
+
+def clips_each_parameter(model, optimizer, scaler, x, y, max_norm):
+    def clip(parameters):
+        for parameter in parameters:
+            torch.nn.utils.clip_grad_norm_(parameter, max_norm)
+
+    return _recipe(clip, model, optimizer, scaler, x, y)
+
+
+def forgets_the_step(model, optimizer, scaler, x, y, max_norm):
+    with torch.autocast(x.device.type):
+        loss = F.mse_loss(model(x), y)
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+    scaler.update()
+    optimizer.zero_grad()
+    return loss.item()
+
+
+def steps_twice(model, optimizer, scaler, x, y, max_norm):
+    def clip(parameters):
+        torch.nn.utils.clip_grad_norm_(parameters, max_norm)
+        if all(p.grad.isfinite().all() for p in parameters):
+            optimizer.step()
+
+    return _recipe(clip, model, optimizer, scaler, x, y)
+
+
 def clips_by_hand(model, optimizer, scaler, x, y, max_norm):
     with torch.amp.autocast("cpu", dtype=torch.bfloat16):
         output = model(x)
@@ -232,6 +286,16 @@ def by_the_mean(histogram):
 def rescue_the_smallest(histogram):
     used = [e for e, n in histogram.items() if n]
     return 2.0 ** (-24 - min(used)) if used else 1.0
+
+
+def bins_in_order(histogram):
+    used = [e for e, n in histogram.items() if n]
+    return 2.0 ** (14 - used[-1]) if used else 1.0
+
+
+def never_above_the_start(histogram):
+    used = [e for e, n in histogram.items() if n]
+    return min(65536.0, 2.0 ** (14 - max(used))) if used else 1.0
 
 
 def never_below_one(histogram):
@@ -341,6 +405,29 @@ def doubles_ever_after(scale, found_infs, growth_interval):
     return scales, [not inf for inf in found_infs]
 
 
+def counts_steps_since_the_start(scale, found_infs, growth_interval):
+    scales = []
+    for number, inf in enumerate(found_infs, start=1):
+        if inf:
+            scale /= 2
+        elif number % growth_interval == 0:
+            scale *= 2
+        scales.append(scale)
+    return scales, [not inf for inf in found_infs]
+
+
+def scales_before_the_step(scale, found_infs, growth_interval):
+    scales, good = [], 0
+    for inf in found_infs:
+        scales.append(scale)
+        good = 0 if inf else good + 1
+        if inf:
+            scale /= 2
+        elif good == growth_interval:
+            scale, good = scale * 2, 0
+    return scales, [not inf for inf in found_infs]
+
+
 def with_the_real_scaler(scale, found_infs, growth_interval):
     weight = torch.nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.SGD([weight], lr=1.0)
@@ -379,6 +466,7 @@ WRONG = {
         narrow_sum,
         keeps_the_type_of_its_input,
         sum_stays_wide,
+        softmax_keeps_its_type,
     ],
     "train_step": [
         clips_before_unscale,
@@ -389,6 +477,11 @@ WRONG = {
         forgets_to_scale,
         returns_scaled_loss,
         returns_a_tensor,
+        no_clipping,
+        clips_numbers,
+        clips_each_parameter,
+        forgets_the_step,
+        steps_twice,
     ],
     "loss_scale": [
         up_to_the_edge,
@@ -396,6 +489,8 @@ WRONG = {
         highest_listed_bin,
         by_the_mean,
         rescue_the_smallest,
+        bins_in_order,
+        never_above_the_start,
         never_below_one,
     ],
     "dynamic_scale": [
@@ -406,6 +501,8 @@ WRONG = {
         doubles_ever_after,
         one_step_late,
         returns_the_infs,
+        counts_steps_since_the_start,
+        scales_before_the_step,
     ],
 }
 ODD = {
@@ -413,4 +510,13 @@ ODD = {
     "train_step": [clips_by_hand, zeroes_first],
     "loss_scale": [scale_by_trying, scale_with_numpy],
     "dynamic_scale": [with_the_real_scaler, with_exponents],
+}
+
+# Mutants of the solutions that are as right as the solution: what was changed -> why.
+EQUIVALENT = {
+    "train_step": {
+        "loss = F.mse_loss(model(x), y): F.mse_loss(model(x), y): arguments swapped": (
+            "the squared difference is the same either way"
+        ),
+    },
 }

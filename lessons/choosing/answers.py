@@ -50,6 +50,51 @@ def a_quarter_of_everything(case):
     return ("qat", "static loses accuracy") if case["drop_pp"] > 1 else ("static", "conversions are expensive")
 
 
+def loses_one_point(case):
+    if not case["int8_kernels"]:
+        return "float", "no kernels"
+    if case["convert_ms"] <= case["int8_ms"] / 4:
+        return "dynamic", "conversions are cheap"
+    if case["drop_pp"] >= 1:
+        return "qat", "static loses accuracy"
+    return "static", "conversions are expensive"
+
+
+def below_a_quarter(case):
+    if not case["int8_kernels"]:
+        return "float", "no kernels"
+    if case["convert_ms"] < case["int8_ms"] / 4:
+        return "dynamic", "conversions are cheap"
+    if case["drop_pp"] > 1:
+        return "qat", "static loses accuracy"
+    return "static", "conversions are expensive"
+
+
+def the_device_in_the_end(case):
+    if case["convert_ms"] <= case["int8_ms"] / 4:
+        return "dynamic", "conversions are cheap"
+    if not case["int8_kernels"]:
+        return "float", "no kernels"
+    if case["drop_pp"] > 1:
+        return "qat", "static loses accuracy"
+    return "static", "conversions are expensive"
+
+
+def size_of_the_drop(case):
+    if not case["int8_kernels"]:
+        return "float", "no kernels"
+    if case["convert_ms"] <= case["int8_ms"] / 4:
+        return "dynamic", "conversions are cheap"
+    if abs(case["drop_pp"]) > 1:
+        return "qat", "static loses accuracy"
+    return "static", "conversions are expensive"
+
+
+def method_and_another_reason(case):
+    method, reason = as_a_list_of_rules(case)
+    return method, "conversions are expensive" if method == "qat" else reason
+
+
 def as_a_list_of_rules(case):
     rules = [
         (not case["int8_kernels"], "float", "no kernels"),
@@ -108,6 +153,24 @@ def mean_of_the_gains(layers, peak_fp32, peak_int8, bandwidth):
     return sum(gains) / len(gains)
 
 
+def values_stay_float(layers, peak_fp32, peak_int8, bandwidth):
+    fp32 = sum(max(2 * m / peak_fp32, 4 * (w + v) / bandwidth) for m, w, v in layers)
+    int8 = sum(max(2 * m / peak_int8, (w + 4 * v) / bandwidth) for m, w, v in layers)
+    return fp32 / int8
+
+
+def one_peak(layers, peak_fp32, peak_int8, bandwidth):
+    def seconds(size):
+        return sum(max(2 * m / peak_fp32, size * (w + v) / bandwidth) for m, w, v in layers)
+
+    return seconds(4) / seconds(1)
+
+
+def slowest_layer(layers, peak_fp32, peak_int8, bandwidth):
+    fp32 = max(max(2 * m / peak_fp32, 4 * (w + v) / bandwidth) for m, w, v in layers)
+    return fp32 / max(max(2 * m / peak_int8, (w + v) / bandwidth) for m, w, v in layers)
+
+
 def in_numpy(layers, peak_fp32, peak_int8, bandwidth):
     macs, weights, values = np.array(layers, dtype=np.float64).T
     moved = (weights + values) / bandwidth
@@ -163,6 +226,39 @@ def total_over_its_time(rows, ms):
     return name, sum(ms.values()) / floats[name]
 
 
+def without_the_int8_modules(rows, ms):
+    floats = {row.name: ms[row.name] for row in rows if row.runs_in != "int8"}
+    if not floats:
+        return "", 1.0
+    name = max(floats, key=floats.get)
+    left = sum(floats.values()) - floats[name]
+    return name, sum(floats.values()) / left if left else float("inf")
+
+
+def unknown_is_int8(rows, ms):
+    floats = {row.name: ms[row.name] for row in rows if row.runs_in not in ("int8", "unknown")}
+    if not floats:
+        return "", 1.0
+    name = max(floats, key=floats.get)
+    return name, sum(ms.values()) / (sum(ms.values()) - floats[name])
+
+
+def all_of_them_gone(rows, ms):
+    floats = {row.name: ms[row.name] for row in rows if row.runs_in != "int8"}
+    if not floats:
+        return "", 1.0
+    left = sum(ms.values()) - sum(floats.values())
+    return max(floats, key=floats.get), sum(ms.values()) / left if left else float("inf")
+
+
+def times_in_the_order_of_the_rows(rows, ms):
+    times = [(time, row.name) for row, time in zip(rows, ms.values(), strict=True) if row.runs_in != "int8"]
+    if not times:
+        return "", 1.0
+    time, name = max(times)
+    return name, sum(ms.values()) / (sum(ms.values()) - time)
+
+
 def by_sorting(rows, ms):
     slow = sorted((row for row in rows if row.runs_in != "int8"), key=lambda row: -ms[row.name])
     if not slow:
@@ -180,12 +276,50 @@ def with_amdahl(rows, ms):
 
 
 WRONG = {
-    "choose": [by_the_name, no_look_at_the_device, trains_for_everything, accuracy_first, a_quarter_of_everything],
-    "predicted_gain": [maximum_of_the_totals, one_operation_a_mac, sum_of_both, weights_alone, mean_of_the_gains],
-    "bottleneck": [slowest_of_all, first_that_is_float, float32_only, its_share, total_over_its_time],
+    "choose": [
+        by_the_name,
+        no_look_at_the_device,
+        trains_for_everything,
+        accuracy_first,
+        a_quarter_of_everything,
+        loses_one_point,
+        below_a_quarter,
+        the_device_in_the_end,
+        size_of_the_drop,
+        method_and_another_reason,
+    ],
+    "predicted_gain": [
+        maximum_of_the_totals,
+        one_operation_a_mac,
+        sum_of_both,
+        weights_alone,
+        mean_of_the_gains,
+        values_stay_float,
+        one_peak,
+        slowest_layer,
+    ],
+    "bottleneck": [
+        slowest_of_all,
+        first_that_is_float,
+        float32_only,
+        its_share,
+        total_over_its_time,
+        without_the_int8_modules,
+        unknown_is_int8,
+        all_of_them_gone,
+        times_in_the_order_of_the_rows,
+    ],
 }
 ODD = {
     "choose": [as_a_list_of_rules, from_the_last_rule],
     "predicted_gain": [in_numpy, with_branches],
     "bottleneck": [by_sorting, with_amdahl],
+}
+EQUIVALENT = {
+    "predicted_gain": {
+        "return sum((max(2 * macs / peak, bytes_each * (weights + values) / bandwidth) for macs, weights, values in "
+        "layers)): max(2 * macs / peak, bytes_each * (weights + values) / bandwidth): arguments swapped": (
+            "max takes its arguments in any order"
+        ),
+    },
 }

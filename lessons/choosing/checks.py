@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Callable
 
-from course_utils.exercises.core import check, try_cases
+from hypothesis import strategies as st
+
+from course_utils.exercises.core import Mistake, check
+from course_utils.exercises.inputs import numbers
+from course_utils.exercises.search import compare
 from course_utils.measure.int8_audit import Row
 
 FIELDS = ("kind", "int8_kernels", "int8_ms", "convert_ms", "drop_pp")
+
+
+def _case(*values: object) -> dict:
+    return dict(zip(FIELDS, values, strict=True))
+
+
 CASES = {
-    name: dict(zip(FIELDS, values, strict=True))
-    for name, values in {
-        "a translator with an LSTM": ("LSTM", True, 12.0, 0.1, 0.0),
-        "a search engine with a Transformer": ("Transformer", True, 30.0, 4.0, 0.4),
-        "a camera, large CNN": ("CNN", True, 10.0, 9.0, 0.2),
-        "a doorbell, small CNN": ("CNN", True, 1.0, 6.0, 2.5),
-        "an old laptop": ("CNN", False, 40.0, 5.0, 0.1),
-        "a Transformer of narrow layers": ("Transformer", True, 0.4, 0.6, 0.3),
-    }.items()
+    "a translator with an LSTM": _case("LSTM", True, 12.0, 0.1, 0.0),
+    "a search engine with a Transformer": _case("Transformer", True, 30.0, 4.0, 0.4),
+    "a camera, CNN of thin layers": _case("CNN", True, 10.0, 9.0, 0.2),
+    "a doorbell, small CNN": _case("CNN", True, 1.0, 6.0, 2.5),
+    "an old laptop": _case("CNN", False, 40.0, 5.0, 0.1),
+    "a Transformer of narrow layers": _case("Transformer", True, 0.4, 0.6, 0.3),
 }
-# Cases that the lesson does not show: the edges, a name that misleads, and a drop where nothing is static.
-HIDDEN = [
-    ("CNN", True, 8.0, 2.0, 0.0),
-    ("LSTM", True, 8.0, 2.1, 1.0),
-    ("CNN", True, 9.0, 20.0, 0.0),
-    ("Transformer", True, 20.0, 1.0, 3.0),
-    ("LSTM", False, 5.0, 50.0, 4.0),
-    ("CNN", True, 2.0, 0.55, 1.2),
-]
 WHY = {
     "float": "no kernels",
     "dynamic": "conversions are cheap",
@@ -36,44 +36,72 @@ WHY = {
 }
 
 
+@st.composite
+def _cases(draw: Callable) -> tuple[dict]:
+    """Times of which one is often a quarter of the other, and drops of often 1 point."""
+    int8_ms = draw(numbers(1, 16, step=0.5))
+    convert_ms = int8_ms * draw(st.sampled_from([0.25, 0.5, 0.3125, 1.0, 4.0, 0.125, 0.0]))
+    drop = draw(st.one_of(numbers(0, 3, step=0.5), numbers(-2, 0, step=0.5)))
+    kind = draw(st.sampled_from(["CNN", "LSTM", "Transformer"]))
+    return (_case(kind, draw(st.booleans().map(operator.not_)), int8_ms, convert_ms, drop),)
+
+
+def _pair(value: object) -> tuple | None:
+    """The two parts of a value as a tuple; None for anything else."""
+    try:
+        return tuple(value) if isinstance(value, (tuple, list)) and len(value) == 2 else None
+    except Exception:  # what was returned may raise whatever it is asked
+        return None
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value).strip().lower() if isinstance(value, str) else ""
+    except Exception:  # what was returned may raise whatever it is asked
+        return ""
+
+
+def _row_of_the_table(value: object, case: dict) -> tuple[str, str]:
+    """Method and reason; small letters or large, blanks around or not."""
+    pair = _pair(value)
+    if pair is None:
+        raise Mistake("Your function must return two texts.", "Return (method, reason).")
+    method, reason = map(_text, pair)
+    if WHY.get(reason) or method in WHY.values():
+        raise Mistake("The two texts are the wrong way round.", "The method comes first.")
+    if method not in WHY:
+        raise Mistake(f"The method is none of {', '.join(WHY)}.", "Return one of those texts.")
+    if reason not in WHY.values():
+        raise Mistake("The reason is none of those on the card.", "Copy the four reasons from the card.")
+    if WHY[method] != reason:
+        raise Mistake("Method and reason are from two different lines of the table.", "Return both from one line.")
+    return method, reason
+
+
 def _choose(
-    case: dict,
     *,
-    kernels: bool = True,
-    quarter: float = 0.25,
-    drop: float = 1.0,
-    strict: bool = False,
-    share: bool = False,
-    drop_first: bool = False,
-    swapped: bool = False,
-) -> tuple[str, str]:
-    whole = case["int8_ms"] + (case["convert_ms"] if share else 0)
-    limit = quarter * whole
-    cheap = case["convert_ms"] < limit if strict else case["convert_ms"] <= limit
-    loses = case["drop_pp"] > drop
-    if kernels and not case["int8_kernels"]:
-        method = "float"
-    elif drop_first and loses:
-        method = "qat"
-    elif cheap:
-        method = "static" if swapped else "dynamic"
-    elif loses:
-        method = "qat"
-    else:
-        method = "dynamic" if swapped else "static"
-    return method, WHY[method]
+    device: Callable = lambda case: not case["int8_kernels"],
+    whole: Callable = lambda case: case["int8_ms"],
+    share: float = 0.25,
+    at_most: Callable = operator.le,
+    loses: Callable = lambda case: case["drop_pp"] > 1,
+    cheap: Callable | None = None,
+    names: tuple[str, ...] = ("dynamic", "static"),
+    order: str = "float dynamic qat",
+) -> Callable:
+    """The table, or a mistake in one of its lines."""
 
+    def choose(case: dict) -> tuple[str, str]:
+        fits = {
+            "float": device(case),
+            "dynamic": cheap(case) if cheap else at_most(case["convert_ms"], share * whole(case)),
+            "qat": loses(case),
+        }
+        method = next((name for name in order.split() if fits[name]), "static")
+        swapped = dict(zip(("dynamic", "static"), names, strict=True))
+        return swapped.get(method, method), WHY[swapped.get(method, method)]
 
-def _by_name(case: dict) -> tuple[str, str]:
-    if not case["int8_kernels"]:
-        return "float", WHY["float"]
-    method = "dynamic" if case["kind"] != "CNN" else "qat" if case["drop_pp"] > 1 else "static"
-    return method, WHY[method]
-
-
-def _pair(value: object) -> tuple[str, str]:
-    method, reason = value
-    return str(method).strip().lower(), str(reason).strip().lower()
+    return choose
 
 
 @check("Exercise 1, Choose, and say why")
@@ -81,175 +109,263 @@ def choose(answer: Callable) -> None:
     """``choose(case) -> (method, reason)``."""
     wrong = {
         "You decide by the name of the network. A Transformer of narrow layers may be bound by its conversions, and a "
-        "CNN may not: look at the two times.": _by_name,
-        "You forget the device. Without int8 kernels no method makes it faster: int8 would only save bytes.": lambda case: (
-            _choose(case, kernels=False)
+        "CNN may not: look at the two times.": _choose(cheap=lambda case: case["kind"] != "CNN"),
+        "You take dynamic for LSTMs alone: look at the two times.": _choose(cheap=lambda case: case["kind"] == "LSTM"),
+        "You forget the device. Without int8 kernels no method makes it faster.": _choose(order="dynamic qat"),
+        "You ask for the device too late. Without int8 kernels nothing else counts.": _choose(
+            order="dynamic float qat"
         ),
-        "You train for every lost tenth of a point. QAT costs a training: it is for more than 1 point.": lambda case: (
-            _choose(case, drop=0.0)
+        "You have the device the wrong way round: float is for no kernels.": _choose(
+            device=lambda c: c["int8_kernels"]
         ),
-        "You look at the lost accuracy first. It is that of static int8: where dynamic fits, nobody asks for it.": lambda case: (
-            _choose(case, drop_first=True)
+        "You train for every lost tenth of a point. QAT costs a training: it is for more than 1 point.": _choose(
+            loses=lambda case: case["drop_pp"] > 0
         ),
-        "You take the quarter of the whole time. It is a quarter of the int8 layers.": lambda case: _choose(
-            case, share=True
+        "You train where static loses 1 point, too. 'More than' 1 leaves out 1.": _choose(
+            loses=lambda case: case["drop_pp"] >= 1
         ),
-        "You ask for conversions below a quarter. 'At most' includes a quarter itself.": lambda case: _choose(
-            case, strict=True
+        "You train where static wins more than 1 point, too. A negative drop is a gain.": _choose(
+            loses=lambda case: abs(case["drop_pp"]) > 1
         ),
-        "You have dynamic and static the wrong way round: dynamic is the one that converts at every layer.": lambda case: (
-            _choose(case, swapped=True)
+        "You look at the lost accuracy first. It is that of static int8: where dynamic fits, nobody asks for it.": _choose(
+            order="float qat dynamic"
         ),
-        "You compare the conversions with the whole time of the layers. A quarter of it is the line.": lambda case: (
-            _choose(case, quarter=1.0)
+        "You take the quarter of the whole time. It is a quarter of the int8 layers.": _choose(
+            whole=lambda case: case["int8_ms"] + case["convert_ms"]
         ),
-        "You forget QAT, for where static int8 loses more than 1 point.": lambda case: _choose(case, drop=1e9),
+        "You ask for conversions below a quarter. 'At most' includes a quarter itself.": _choose(at_most=operator.lt),
+        "You take dynamic where the conversions are long, and static where they are short. Turn that round.": _choose(
+            names=("static", "dynamic")
+        ),
+        "You compare the conversions with the whole time of the layers. A quarter of it is the line.": _choose(share=1),
+        "You take half of the time of the layers. A quarter of it is the line.": _choose(share=0.5),
+        "You compare a quarter of the conversions with the layers. It is the other way round.": _choose(share=4),
+        "You forget QAT, for where static int8 loses more than 1 point.": _choose(order="float dynamic"),
+        "You never choose dynamic. Where conversions are short it is the one.": _choose(order="float qat"),
     }
-    hidden = [dict(zip(FIELDS, values, strict=True)) for values in HIDDEN]
-    try_cases(
+    more = [("CNN", True, 8.0, 2.0, 0.0), ("LSTM", True, 8.0, 2.1, 1.0), ("Transformer", True, 20.0, 1.0, 3.0)]
+    more += [("LSTM", False, 5.0, 50.0, 4.0), ("CNN", True, 9.0, 20.0, 0.0), ("CNN", True, 9.0, 20.0, -1.5)]
+    compare(
         answer,
-        right=_choose,
+        right=_choose(),
         wrong=wrong,
-        convert=_pair,
         names=("case",),
-        cases=[(case,) for case in [*CASES.values(), *hidden]],
+        edges=[(case,) for case in [*CASES.values(), *(_case(*values) for values in more)]],
+        inputs=_cases(),
+        view=_row_of_the_table,
     )
 
 
 def _gain(
-    layers: list,
-    peak_fp32: float,
-    peak_int8: float,
-    bandwidth: float,
     *,
-    ops: int = 2,
-    low: int = 1,
-    join: Callable = max,
-    values_too: bool = True,
-) -> float:
-    def seconds(peak: float, each: int) -> float:
-        return sum(
-            join(ops * macs / peak, each * (weights + values * values_too) / bandwidth)
-            for macs, weights, values in layers
-        )
+    time: Callable = lambda arithmetic, moved: max(arithmetic, moved),
+    fp32: Callable = lambda weights, values: 4 * (weights + values),
+    int8: Callable = lambda weights, values: weights + values,
+    ops: float = 2,
+    peaks: Callable = lambda fp32, int8: (fp32, int8),
+    total: Callable = lambda times: sum(times),
+    divide: Callable = lambda slow, fast: slow / fast,
+) -> Callable:
+    """The roofline, or a mistake in one of its parts."""
 
-    return seconds(peak_fp32, 4) / max(seconds(peak_int8, low), 1e-30)  # a mistake may make it 0
+    def gain(layers: list, peak_fp32: float, peak_int8: float, bandwidth: float) -> float:
+        def seconds(peak: float, size: Callable) -> float:
+            return total([time(ops * macs / peak, size(w, v) / bandwidth) for macs, w, v in layers])
+
+        slow, fast = peaks(peak_fp32, peak_int8)
+        return divide(seconds(slow, fp32), seconds(fast, int8))
+
+    return gain
 
 
-def _of_totals(layers: list, *rest: float) -> float:
-    return _gain([tuple(map(sum, zip(*layers, strict=True)))], *rest)
+@st.composite
+def _networks(draw: Callable) -> tuple:
+    """Layers that take some time, a few without arithmetic, without weights, or without inputs and outputs."""
+    some, any_ = st.integers(1, 10), st.integers(0, 10)
+    layer = st.one_of(st.tuples(st.integers(1, 40), any_, some), st.tuples(any_, some, any_))
+    peaks = [draw(st.sampled_from([1.0, 2.0, 4.0, 8.0, 16.0])) for _ in range(2)]
+    return draw(st.lists(layer, min_size=1, max_size=4)), *peaks, draw(st.sampled_from([1.0, 2.0, 4.0]))
 
 
 @check("Exercise 2, Predict the gain")
 def predicted_gain(answer: Callable) -> None:
     """``predicted_gain(layers, peak_fp32, peak_int8, bandwidth) -> float``."""
+
+    def of_totals(layers: list, *machine: float) -> float:
+        return _gain()([tuple(map(sum, zip(*layers, strict=True)))], *machine)
+
+    def average(layers: list, *machine: float) -> float:
+        return sum(_gain()([layer], *machine) for layer in layers) / len(layers)
+
     wrong = {
-        "You take the maximum once, of the totals. Each layer has its own limit: take the maximum in each, then sum.": _of_totals,
-        "You count a MAC as one operation. It is a multiplication and an addition.": lambda *args: _gain(*args, ops=1),
-        "You add arithmetic and bytes. By the roofline they overlap: the longer of the two counts.": lambda *args: (
-            _gain(*args, join=lambda a, b: a + b)
+        "You take the maximum once, of the totals. Each layer has its own limit: take it in each, then sum.": of_totals,
+        "You average the gains of the layers. A short layer then counts as much as a long one: divide the times.": average,
+        "You count a MAC as one operation. It is a multiplication and an addition.": _gain(ops=1),
+        "You add arithmetic and bytes. By the roofline they overlap: the longer of the two counts.": _gain(
+            time=operator.add
         ),
-        "You move 4 bytes a number in int8 too. There it is one.": lambda *args: _gain(*args, low=4),
-        "You leave out the inputs and outputs: in static int8 they are moved as well, one byte each.": lambda *args: (
-            _gain(*args, values_too=False)
+        "You take the shorter of arithmetic and bytes. A layer is not done before both are.": _gain(time=min),
+        "You count the arithmetic alone. Bytes take time too.": _gain(time=lambda arithmetic, moved: arithmetic),
+        "Your gain is 4, that of the bytes alone. In some layer arithmetic takes longer than the bytes.": _gain(
+            time=lambda arithmetic, moved: moved
         ),
-        "You average the gains of the layers. A short layer then counts as much as a long one: divide the total times.": lambda layers, *rest: (
-            sum(_gain([layer], *rest) for layer in layers) / len(layers)
+        "You count bits. The bandwidth is in bytes: 4 a number in fp32, 1 in int8.": _gain(
+            fp32=lambda w, v: 32 * (w + v), int8=lambda w, v: 8 * (w + v)
         ),
-        "You divide the wrong way round: a gain above 1 means that int8 is faster.": lambda *args: 1 / _gain(*args),
-        "You give the ratio of the peaks. It is the gain only where every layer is bound by arithmetic.": lambda layers, fp32, int8, bandwidth: (
-            int8 / fp32
+        "You move 4 bytes a number in int8 too. There it is one.": _gain(int8=lambda w, v: 4 * (w + v)),
+        "You move the inputs and outputs as 4 bytes in int8. In static int8 they are one byte, too.": _gain(
+            int8=lambda w, v: w + 4 * v
         ),
-        "You take the shorter of arithmetic and bytes. A layer is not done before both are.": lambda *args: _gain(
-            *args, join=min
+        "You move one byte a number in fp32. There it is four.": _gain(fp32=lambda w, v: w + v),
+        "You leave out the inputs and outputs: they are moved as well as the weights.": _gain(
+            fp32=lambda w, v: 4 * w, int8=lambda w, v: w
+        ),
+        "You leave out the weights: they are moved as well as the inputs and outputs.": _gain(
+            fp32=lambda w, v: 4 * v, int8=lambda w, v: v
+        ),
+        "You move the inputs and outputs twice. They are counted together already.": _gain(
+            fp32=lambda w, v: 4 * (w + 2 * v), int8=lambda w, v: w + 2 * v
+        ),
+        "You take the peak of fp32 for int8, too.": _gain(peaks=lambda fp32, int8: (fp32, fp32)),
+        "You take the slowest layer. They run one after the other: sum them up.": _gain(total=max),
+        "You divide the wrong way round: a gain above 1 means that int8 is faster.": _gain(divide=lambda a, b: b / a),
+        "You give the ratio of the peaks. It is the gain only where every layer is bound by arithmetic.": lambda *args: (
+            args[2] / args[1]
         ),
     }
-    machine = (200.0, 900.0, 20.0)
     mixed = [(2000.0, 10.0, 20.0), (3.0, 40.0, 8.0), (40.0, 2.0, 60.0)]
-    try_cases(
+    compare(
         answer,
-        right=_gain,
+        right=_gain(),
         wrong=wrong,
         names=("layers", "peak_fp32", "peak_int8", "bandwidth"),
-        cases=[
+        edges=[
             ([(0, 100, 0)], 1.0, 4.0, 1.0),
-            (mixed, *machine),
-            (mixed[:1], *machine),
-            (mixed[1:], *machine),
-            ([(4e9, 25e6, 22e6), (85e6, 340e6, 0.2e6)], 240e9, 900e9, 20e9),
+            (mixed[1:], 200.0, 900.0, 20.0),
+            (mixed, 200.0, 900.0, 20.0),
             (mixed[::-1], 100.0, 100.0, 5.0),
+            ([(4e9, 25e6, 22e6), (85e6, 340e6, 0.2e6)], 240e9, 900e9, 20e9),
         ],
+        inputs=_networks(),
     )
+
+
+class _Row(Row):
+    """A row that shows what the exercise is about."""
+
+    def __repr__(self) -> str:
+        return f"Row({self.name!r}, runs_in={self.runs_in!r})"
 
 
 def rows_of(runs_in: dict[str, str]) -> list[Row]:
     """Rows of an audit, from {name: what it runs in}."""
-    bits = {"int8": 8, "float32": 32}
+    bits = {"int8": 8, "float32": 32, "bfloat16": 16}
     return [
-        Row(name, "Linear", where, bits.get(where), "", None, "made for the check") for name, where in runs_in.items()
+        _Row(name, "Linear", where, bits.get(where), "", None, "made for the check") for name, where in runs_in.items()
     ]
 
 
 def _bottleneck(
-    rows: list[Row],
-    ms: dict[str, float],
     *,
     among: Callable = lambda row: row.runs_in != "int8",
     pick: Callable = max,
     limit: Callable = lambda own, total: total / (total - own),
-) -> tuple[str, float]:
-    names = [row.name for row in rows if among(row)]
-    if not names:
-        return "", 1.0
-    found = pick(names, key=ms.__getitem__)
-    return found, limit(ms[found], sum(ms.values()))
+    kept: Callable = lambda row: True,
+    none: float = 1.0,
+) -> Callable:
+    """The rule, or a mistake in one of its parts."""
+
+    def bottleneck(rows: list[Row], ms: dict[str, float]) -> tuple[str, float]:
+        names = [row.name for row in rows if among(row)]
+        if not names or all(row.runs_in == "int8" for row in rows):
+            return "", none
+        found = pick(names, key=ms.__getitem__)
+        return found, limit(ms[found], sum(ms[row.name] for row in rows if kept(row)))
+
+    return bottleneck
+
+
+@st.composite
+def _audits(draw: Callable) -> tuple[list[Row], dict[str, float]]:
+    """Two modules or more, the times in an order of their own."""
+    names = draw(st.permutations(["a", "b", "c", "d"]))[: draw(st.integers(2, 4))]
+    where = st.sampled_from(["int8", "float32", "unknown", "bfloat16", "int8"])
+    ms = {name: draw(numbers(0.5, 8, step=0.5)) for name in draw(st.permutations(names))}
+    return rows_of({name: draw(where) for name in names}), ms
+
+
+def _slowest(value: object, rows: list[Row], ms: dict[str, float]) -> tuple[object, object]:
+    """Name and limit; of modules that take the same time any is as good as the first."""
+    pair = _pair(value)
+    if pair is None:
+        raise Mistake("Your function must return two things.", "Return (name, limit).")
+    try:
+        name = str(pair[0])
+    except Exception:  # what was returned may raise whatever it is asked
+        return pair
+    alike = [row.name for row in rows if row.runs_in != "int8" and name in ms and ms[row.name] == ms[name]]
+    return (alike[0] if name in alike else name), pair[1]
 
 
 @check("Exercise 3, Read an audit, find the bottleneck")
 def bottleneck(answer: Callable) -> None:
     """``bottleneck(rows, ms) -> (name, limit)``."""
 
-    def pair(value: object) -> tuple[str, float]:
-        name, limit = value
-        return str(name), float(limit)
+    def all_gone(rows: list[Row], ms: dict[str, float]) -> tuple[str, float]:
+        left = sum(ms[row.name] for row in rows if row.runs_in == "int8")
+        return _bottleneck()(rows, ms)[0], sum(ms.values()) / left if left else math.inf
 
-    def floats_only(rows: list[Row], ms: dict[str, float]) -> tuple[str, float]:
-        left = {row.name: ms[row.name] for row in rows if row.runs_in != "int8"}
-        return right(rows, left if len(left) > 1 else ms)
-
-    right = _bottleneck
     wrong = {
-        "You take the slowest module of all, although it runs in int8 already. Look for the slowest of the others.": lambda rows, ms: (
-            right(rows, ms, among=lambda row: True) if right(rows, ms)[0] else ("", 1.0)
+        "You take the slowest module of all, although it runs in int8 already. Look for the slowest of the others.": (
+            _bottleneck(among=lambda row: True)
         ),
-        "You take the first module that is not int8. Its time decides, not its place.": lambda rows, ms: right(
-            rows, ms, pick=lambda names, key: names[0]
+        "You take the first module that is not int8. Its time decides, not its place.": _bottleneck(
+            pick=lambda names, key: names[0]
         ),
-        "You look for float32 only. Of a module that is 'unknown' nobody knows that it runs in int8, and "
-        "one in bfloat16 does not.": lambda rows, ms: right(rows, ms, among=lambda row: row.runs_in == "float32"),
-        "Your limit is the share of the module in the time. The limit is the total over what is left without it.": lambda rows, ms: (
-            right(rows, ms, limit=lambda own, total: own / total) if right(rows, ms)[0] else ("", 1.0)
+        "You take the last module that is not int8. Its time decides, not its place.": _bottleneck(
+            pick=lambda names, key: names[-1]
         ),
-        "Your limit is the total over the module's own time. What would be left without it?": lambda rows, ms: right(
-            rows, ms, limit=lambda own, total: total / own
+        "You take the fastest of them. The bottleneck is the slowest.": _bottleneck(pick=min),
+        "You look for float32 only. A module in bfloat16, or 'unknown', is not known to run in int8.": _bottleneck(
+            among=lambda row: row.runs_in == "float32"
         ),
-        "You leave the int8 modules out of the total. The whole model runs, not only its float part.": floats_only,
-        "You take the fastest of them. The bottleneck is the slowest.": lambda rows, ms: right(rows, ms, pick=min),
+        "You leave out 'unknown' modules. Nobody knows that they run in int8.": _bottleneck(
+            among=lambda row: row.runs_in not in ("int8", "unknown")
+        ),
+        "Your limit is the share of the module in the time. It is the total over what is left without it.": _bottleneck(
+            limit=lambda own, total: own / total
+        ),
+        "Your limit is the share of the time that is left. The limit is one over that.": _bottleneck(
+            limit=lambda own, total: (total - own) / total
+        ),
+        "Your limit is the total over the module's own time. What would be left without it?": _bottleneck(
+            limit=lambda own, total: total / own
+        ),
+        "Your limit is the time that is left. The limit is the total over that.": _bottleneck(
+            limit=lambda own, total: total - own
+        ),
+        "You leave the int8 modules out of the total. The whole model runs, not only its float part.": _bottleneck(
+            kept=lambda row: row.runs_in != "int8"
+        ),
+        "You take all modules away that are not int8. The limit is that of one module.": all_gone,
+        "If all run in int8, nothing is to be won: the limit is 1.": _bottleneck(none=0.0),
     }
     first = {"embed": "float32", "conv": "int8", "attend": "float32", "norm": "float32"}
     second = {"a": "int8", "b": "unknown", "c": "float32", "d": "bfloat16"}
-    try_cases(
+    compare(
         answer,
-        right=right,
+        right=_bottleneck(),
         wrong=wrong,
-        convert=pair,
         names=("rows", "ms"),
-        rtol=1e-4,
-        cases=[
+        edges=[
             (rows_of({"conv": "int8"}), {"conv": 2.0}),
-            (rows_of(first), {"embed": 0.5, "conv": 9.0, "attend": 4.0, "norm": 1.5}),
-            (rows_of(second), {"a": 3.0, "b": 5.0, "c": 2.0, "d": 1.0}),
-            (rows_of(second), {"a": 3.0, "b": 1.0, "c": 1.0, "d": 5.0}),
             (rows_of({"x": "int8", "y": "float32"}), {"x": 1.0, "y": 3.0}),
+            (rows_of({"x": "float32", "y": "bfloat16"}), {"y": 3.0, "x": 1.0}),
+            (rows_of(second), {"a": 3.0, "b": 5.0, "c": 2.0, "d": 1.0}),
+            (rows_of(second), {"d": 5.0, "c": 1.0, "b": 1.0, "a": 3.0}),
+            (rows_of(first), {"embed": 0.5, "conv": 9.0, "attend": 4.0, "norm": 1.5}),
         ],
+        inputs=_audits(),
+        rtol=1e-4,
+        view=_slowest,
     )

@@ -49,6 +49,17 @@ def cross_entropy_with_targets(student, teacher, labels, T, alpha):
     return alpha * T**2 * soft + (1 - alpha) * F.cross_entropy(student, labels)
 
 
+def student_cut_off(student, teacher, labels, T, alpha):
+    with torch.no_grad():
+        soft = F.kl_div(F.log_softmax(student / T, 1), F.softmax(teacher / T, 1), reduction="batchmean")
+        return alpha * T**2 * soft + (1 - alpha) * F.cross_entropy(student, labels)
+
+
+def labels_in_full(student, teacher, labels, T, alpha):
+    soft = F.kl_div(F.log_softmax(student / T, 1), F.softmax(teacher.detach() / T, 1), reduction="batchmean")
+    return alpha * T**2 * soft + F.cross_entropy(student, labels)
+
+
 def by_hand(student, teacher, labels, T, alpha):
     with torch.no_grad():
         p = torch.softmax(teacher / T, dim=1)
@@ -117,6 +128,19 @@ def wrong_way(logits, bits):
     return middle
 
 
+def mean_over_classes(logits, bits):
+    def measure(T):
+        p = F.softmax(logits / T, 1)
+        return -(p * torch.log2(p.clamp_min(1e-30))).mean()
+
+    return halve(measure, bits)
+
+
+def whole_temperatures(logits, bits):
+    found = [row_entropies(F.softmax(logits / T, 1)).mean().item() for T in range(1, 101)]
+    return 1 + int(np.abs(np.array(found) - bits).argmin())
+
+
 def on_a_grid(logits, bits):
     grid = np.geomspace(0.05, 500, 3000)
     found = [row_entropies(F.softmax(logits / T, 1)).mean().item() for T in grid]
@@ -136,7 +160,7 @@ def reads_the_column(confusion, missing):
     column = confusion[:, missing].clone()
     right, total = column[missing].item(), column.sum().item()
     column[missing] = 0
-    return right / total, column.argmax().item(), (total - right) / (confusion.sum() - confusion.trace()).item()
+    return right / max(total, 1), column.argmax().item(), (total - right) / (confusion.sum() - confusion.trace()).item()
 
 
 def names_itself(confusion, missing):
@@ -174,6 +198,18 @@ def share_missed(confusion, missing):
     )
 
 
+def both_kinds_of_errors(confusion, missing):
+    off = confusion - torch.diag(confusion.diagonal())
+    recognised = (confusion[missing, missing] / confusion[missing].sum()).item()
+    return recognised, off[missing].argmax().item(), ((off[missing].sum() + off[:, missing].sum()) / off.sum()).item()
+
+
+def largest_error_only(confusion, missing):
+    off = confusion - torch.diag(confusion.diagonal())
+    recognised = (confusion[missing, missing] / confusion[missing].sum()).item()
+    return recognised, off[missing].argmax().item(), (off[missing].max() / off.sum()).item()
+
+
 def with_fill_diagonal(confusion, missing):
     off = confusion.clone().fill_diagonal_(0)
     missed = off[missing].sum()
@@ -197,8 +233,19 @@ WRONG = {
         weights_swapped,
         labels_at_temperature,
         cross_entropy_with_targets,
+        student_cut_off,
+        labels_in_full,
     ],
-    "temperature_for": [multiplies, in_nats, entropy_of_the_mean, sum_of_rows, softmax_over_images, wrong_way],
+    "temperature_for": [
+        multiplies,
+        in_nats,
+        entropy_of_the_mean,
+        sum_of_rows,
+        softmax_over_images,
+        wrong_way,
+        mean_over_classes,
+        whole_temperatures,
+    ],
     "missing_class": [
         reads_the_column,
         names_itself,
@@ -206,10 +253,27 @@ WRONG = {
         share_of_all_images,
         false_alarms,
         share_missed,
+        both_kinds_of_errors,
+        largest_error_only,
     ],
 }
 ODD = {
     "distillation_loss": [by_hand, with_log_target],
     "temperature_for": [on_a_grid, plain_halves],
     "missing_class": [with_fill_diagonal, with_numpy],
+}
+# Mutants of the solutions that are as right as the solution: what was changed -> why.
+EQUIVALENT = {
+    "temperature_for": {
+        "for _ in range(40):: 40 -> 39": "ten halvings fewer would still give 1 %",
+        "for _ in range(40):: 40 -> 41": "ten halvings fewer would still give 1 %",
+        "low, high = (0.05, 500.0): 500.0 -> 499.0": "1 % is close enough, so 499 will do where 500 is right",
+        "low, high = (0.05, 500.0): 500.0 -> 501.0": "the search still holds all temperatures from 0.05 to 500",
+        "low, high = (middle, high) if mean_bits < bits else (low, middle): mean_bits < bits: Lt -> LtE": (
+            "where both are equal, the middle is the temperature, and either half has it at its end"
+        ),
+    },
+    "missing_class": {
+        "row[missing] = 0: 0 -> -1": "no count is below 0, and the row is used for its largest number alone",
+    },
 }

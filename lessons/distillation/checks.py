@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
+import bisect
+import contextlib
 import math
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import torch
 import torch.nn.functional as F
+from hypothesis import strategies as st
 from torch import Tensor
 
-from course_utils.exercises.core import check, try_cases
+from course_utils.exercises.core import Mistake, check
+from course_utils.exercises.inputs import numbers, tensors
+from course_utils.exercises.search import compare
+from course_utils.exercises.values import ARRAYS, SEQUENCES, is_number
 
 NAMES = ("student", "teacher", "labels", "T", "alpha")
 
 
+class _Loss:
+    """A loss, and the gradients that it sends to the logits; shown as text, compared by `parts`."""
+
+    def __init__(self, value: float, student: Tensor, teacher: Tensor):
+        self.value, self.student, self.teacher = value, student, teacher
+
+    def parts(self) -> dict[str, object]:
+        return {"loss": self.value, "student": self.student, "teacher": self.teacher}
+
+    def __repr__(self) -> str:
+        student, teacher = (
+            [[round(v, 5) + 0.0 for v in row] for row in g.tolist()] for g in (self.student, self.teacher)
+        )
+        at_teacher = f"{teacher} at the teacher" if self.teacher.any() else "none at the teacher"
+        return f"{self.value:.6g}, with the gradient {student} at the student, {at_teacher}"
+
+
 def _graded(function: Callable) -> Callable:
-    """`function`, made to return its value and the gradients that reach both logits."""
+    """`function`, made to return a `_Loss`; what is no loss comes back as it is, an exception of `backward` in its place."""
 
     def graded(student: Tensor, teacher: Tensor, labels: Tensor, T: float, alpha: float) -> object:
         leaves = student.clone().requires_grad_(), teacher.clone().requires_grad_()
@@ -23,271 +47,345 @@ def _graded(function: Callable) -> Callable:
             loss = function(*leaves, labels, T, alpha)
         for given, leaf in zip((student, teacher), leaves, strict=True):
             given.copy_(leaf.detach())  # an answer that edits its input has edited this copy
-        if not isinstance(loss, Tensor) or loss.numel() != 1:
+        if not issubclass(type(loss), Tensor) or not is_number(loss):
             return loss
-        if loss.requires_grad:
-            loss.reshape(()).backward()
-        back = [torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves]
-        return {
-            "loss": _short(loss.detach().item()),
-            "largest gradient at the teacher": _short(back[1].abs().max().item()),
-            "gradient at the student": [[_short(v) for v in row] for row in back[0].tolist()],
-        }
+        try:
+            if loss.requires_grad:
+                loss.reshape(()).backward()
+            back = [torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves]
+            return _Loss(loss.detach().item(), *back)
+        except Exception as error:
+            return error
 
     return graded
 
 
-def _short(value: float) -> float:
-    return round(value, 5) + 0.0
+def _parts(value: object, *args: object) -> object:
+    if type(value) is _Loss:
+        return value.parts()
+    if issubclass(type(value), Exception):
+        raise Mistake(
+            f"What your function returns cannot be used for training: backward() raised {type(value).__name__}.",
+            "Compute it from the logits with torch's functions.",
+        )
+    several = issubclass(type(value), Tensor)
+    raise Mistake(
+        "Your function did not return a tensor of one number.",
+        "Both parts are means over the batch."
+        if several
+        else "A tensor keeps the way back to the logits; this does not.",
+    )
 
 
-def _kl(target: Tensor, log_answer: Tensor) -> Tensor:
-    """Mean over the batch of the KL divergence of an answer from a target, as `F.kl_div` computes it."""
-    return F.kl_div(log_answer, target, reduction="batchmean")
-
-
-def _loss(
-    soft: Callable,
-    *,
-    square: Callable = lambda T: T**2,
-    weigh: Callable = lambda a: (a, 1 - a),
-    detach: bool = True,
-    own: Callable = lambda z, y, T: F.cross_entropy(z, y),
-) -> Callable:
-    """The right loss with parts replaced: soft(student, teacher logits, T)."""
-
-    def loss(student, teacher, labels, T, alpha):
-        teacher = teacher.detach() if detach else teacher
-        first, second = weigh(alpha)
-        return first * square(T) * soft(student, teacher, T) + second * own(student, labels, T)
-
-    return _graded(loss)
-
-
-def _right(z: Tensor, v: Tensor, T: float) -> Tensor:
-    return _kl(torch.softmax(v / T, 1), torch.log_softmax(z / T, 1))
-
-
-def _logits(seed: int, batch: int, classes: int, scale: float) -> Tensor:
-    return (scale * torch.randn(batch, classes, generator=torch.Generator().manual_seed(seed))).round(decimals=2)
-
-
-LOSS_CASES = [
-    (_logits(1, 4, 3, 1.0), _logits(2, 4, 3, 3.0), torch.tensor([0, 2, 1, 1]), 4.0, 0.5),
-    (_logits(3, 5, 4, 2.0), _logits(4, 5, 4, 2.0), torch.tensor([3, 0, 1, 2, 2]), 2.0, 1.0),
-    (_logits(5, 2, 3, 1.0), _logits(6, 2, 3, 4.0), torch.tensor([1, 0]), 8.0, 0.9),
-    (_logits(7, 3, 4, 1.5), _logits(8, 3, 4, 2.0), torch.tensor([1, 0, 3]), 1.0, 0.3),
-    (torch.zeros(1, 2), torch.zeros(1, 2), torch.tensor([0]), 1.0, 1.0),
-]
+@st.composite
+def _answers(draw: Callable) -> tuple:
+    """(student, teacher, labels, T, alpha)."""
+    batch, classes = draw(st.integers(1, 3)), draw(st.integers(2, 4))
+    z, v = (draw(tensors((batch, classes), numbers(-4, 4, step=0.5))) for _ in range(2))
+    labels = draw(tensors((batch,), st.integers(0, classes - 1), torch.int64))
+    return z, v, labels, draw(st.sampled_from([1.0, 2.0, 4.0, 0.5, 8])), draw(st.sampled_from([0.5, 1.0, 0.0, 0.25]))
 
 
 @check("Exercise 1, The loss")
 def distillation_loss(answer: Callable) -> None:
     """``distillation_loss(student, teacher, labels, T, alpha) -> Tensor``; value and gradients are compared."""
 
-    def swapped(z, v, T):
-        return _kl(torch.softmax(z / T, 1), torch.log_softmax(v / T, 1))
+    def kl(log_answer, target, reduction="batchmean"):
+        return F.kl_div(log_answer, target, reduction=reduction)
 
-    def over_all(z, v, T):
-        return F.kl_div(torch.log_softmax(z / T, 1), torch.softmax(v / T, 1), reduction="none").mean()
+    def from_teacher(z, v, T):
+        return kl(torch.log_softmax(z / T, 1), torch.softmax(v / T, 1))
+
+    def rule(
+        soft=from_teacher,
+        *,
+        factor=lambda T: T**2,
+        weights=lambda a: (a, 1 - a),
+        detach=True,
+        own=lambda z, y, T: F.cross_entropy(z, y),
+    ):
+        def loss(student, teacher, labels, T, alpha):
+            teacher = teacher.detach() if detach else teacher
+            first, second = weights(alpha)
+            return first * factor(T) * soft(student, teacher, T) + second * own(student, labels, T)
+
+        return loss
+
+    def cut_off(student, *others):
+        return rule()(student.detach(), *others)
+
+    def logs(logits, T):
+        return torch.log_softmax(logits / T, 1)
+
+    def shares(logits, T):
+        return torch.softmax(logits / T, 1)
 
     wrong = {
-        "T² is missing: the soft part shrinks with 1 / T², and the labels drown it out.": _loss(
-            _right, square=lambda T: 1
+        "T² is missing: the soft part shrinks with 1 / T², and the labels drown it out.": rule(factor=lambda T: 1),
+        "T² is missing, and a gradient reaches the teacher's logits.": rule(factor=lambda T: 1, detach=False),
+        "You multiply by T. The gradient of the soft part shrinks with T².": rule(factor=lambda T: T),
+        "You divide by T². The gradient of the soft part shrinks with T²: multiply.": rule(factor=lambda T: T**-2),
+        "The arguments of the divergence are swapped: the teacher is the target, the student the input.": rule(
+            lambda z, v, T: kl(logs(v, T), shares(z, T))
         ),
-        "You multiply by T. The gradient of the soft part shrinks with T², so multiply by T².": _loss(
-            _right, square=lambda T: T
+        "The student must give log-probabilities: kl_div takes log_softmax as its input, softmax as its target.": rule(
+            lambda z, v, T: kl(shares(z, T), shares(v, T))
         ),
-        "The arguments of the divergence are swapped: the teacher is the target, the student the input.": _loss(
-            swapped
+        "You give kl_div the student's logits. It wants log-probabilities: log_softmax first.": rule(
+            lambda z, v, T: kl(z / T, shares(v, T))
         ),
-        "The student must give log-probabilities: kl_div takes log_softmax as its input, softmax as its target.": _loss(
-            lambda z, v, T: _kl(torch.softmax(v / T, 1), torch.softmax(z / T, 1))
+        "A gradient reaches the teacher's logits: detach them, or the teacher learns to please the student.": rule(
+            detach=False
         ),
-        "You give kl_div the student's logits. It wants log-probabilities: log_softmax first.": _loss(
-            lambda z, v, T: _kl(torch.softmax(v / T, 1), z / T)
+        "No gradient reaches the student: the result is cut off from its logits, and it would learn nothing.": cut_off,
+        'kl_div\'s default reduction divides by batch and classes. reduction="batchmean" divides by the batch alone.': (
+            rule(lambda z, v, T: kl(logs(z, T), shares(v, T), "none").mean())
         ),
-        "A gradient reaches the teacher's logits: detach them, or the teacher learns to please the student.": _loss(
-            _right, detach=False
+        "You add the divergences up over the batch. Take their mean.": rule(
+            lambda z, v, T: kl(logs(z, T), shares(v, T), "sum")
         ),
-        'kl_div\'s default reduction divides by batch and classes. reduction="batchmean" divides by the batch alone.': _loss(
-            over_all
+        "You add up the labels' cross-entropy over the batch. Take its mean.": rule(
+            own=lambda z, y, T: F.cross_entropy(z, y, reduction="sum")
         ),
-        'You add up over the batch. reduction="batchmean" takes the mean over it.': _loss(
-            lambda z, v, T: len(z) * _right(z, v, T)
+        "Only the teacher's logits are divided by T. Both are.": rule(lambda z, v, T: kl(logs(z, 1), shares(v, T))),
+        "Only the student's logits are divided by T. Both are.": rule(lambda z, v, T: kl(logs(z, T), shares(v, 1))),
+        "The soft part is taken at T = 1. Divide both logits by T.": rule(lambda z, v, T: kl(logs(z, 1), shares(v, 1))),
+        "You take the teacher's first choice for a label. All its probabilities are the target.": rule(
+            lambda z, v, T: F.cross_entropy(z / T, v.argmax(1))
         ),
-        "Only the teacher's logits are divided by T. Both are.": _loss(
-            lambda z, v, T: _kl(torch.softmax(v / T, 1), torch.log_softmax(z, 1))
+        "α and 1 - α are swapped: α weighs the teacher.": rule(weights=lambda a: (1 - a, a)),
+        "The labels keep their full weight. They get 1 - α.": rule(weights=lambda a: (a, 1)),
+        "The soft part keeps its full weight. It gets α.": rule(weights=lambda a: (1, 1 - a)),
+        "The part of the labels is missing.": rule(weights=lambda a: (a, 0)),
+        "The cross-entropy with the labels takes the student's logits as they are, at T = 1.": rule(
+            own=lambda z, y, T: F.cross_entropy(z / T, y)
         ),
-        "Only the student's logits are divided by T. Both are.": _loss(
-            lambda z, v, T: _kl(torch.softmax(v, 1), torch.log_softmax(z / T, 1))
-        ),
-        "α and 1 - α are swapped: α weighs the teacher.": _loss(_right, weigh=lambda a: (1 - a, a)),
-        "The labels keep their full weight. They get 1 - α.": _loss(_right, weigh=lambda a: (a, 1)),
-        "The cross-entropy with the labels takes the student's logits as they are, at T = 1.": _loss(
-            _right, own=lambda z, y, T: F.cross_entropy(z / T, y)
-        ),
-        "T² also multiplies the part of the labels. It belongs to the soft part alone.": _loss(
-            _right, own=lambda z, y, T: T**2 * F.cross_entropy(z, y)
+        "T² also multiplies the part of the labels. It belongs to the soft part alone.": rule(
+            own=lambda z, y, T: T**2 * F.cross_entropy(z, y)
         ),
         "You take the cross-entropy with the soft targets. The KL divergence is that less the teacher's entropy: it is "
-        "0 when both agree.": _loss(lambda z, v, T: F.cross_entropy(z / T, torch.softmax(v / T, 1))),
+        "0 when both agree.": rule(lambda z, v, T: F.cross_entropy(z / T, shares(v, T))),
     }
-    try_cases(_graded(answer), right=_loss(_right), wrong=wrong, cases=LOSS_CASES, names=NAMES, rtol=1e-3, atol=1e-4)
+    logits = torch.tensor([[1.0, -2.0, 0.5], [0.0, 3.0, 1.5]]), torch.tensor([[4.0, 0.0, -1.0], [-2.0, 2.0, 3.0]])
+    edges = [
+        (*logits, torch.tensor([0, 2]), 4.0, 0.5),
+        (*logits, torch.tensor([1, 1]), 8.0, 0.75),
+        (torch.zeros(1, 2), torch.zeros(1, 2), torch.tensor([0]), 1.0, 1.0),
+    ]
+    graded = {hint: _graded(mistake) for hint, mistake in wrong.items()}
+    parts = {"names": NAMES, "edges": edges, "inputs": _answers(), "view": _parts}
+    compare(_graded(answer), right=_graded(rule()), wrong=graded, rtol=1e-3, atol=2e-5, **parts)
 
 
-def _entropy(logits: Tensor, T: float) -> float:
-    """Mean entropy of the rows of softmax(logits / T), in bits."""
-    p = torch.softmax(logits.double() / T, 1)
-    return torch.special.entr(p).sum(1).mean().item() / math.log(2)
+def _entropies(p: Tensor, dim: int = -1) -> Tensor:
+    return torch.special.entr(p).sum(dim) / math.log(2)
 
 
-def _search(entropy: Callable[[Tensor, float], float]) -> Callable[[Tensor, float], float]:
-    """A function that finds the temperature at which `entropy` of the logits is `bits`."""
+def _mean_entropy(z: Tensor) -> Tensor:
+    return _entropies(torch.softmax(z, -1)).mean(-1)
+
+
+LOWEST, HIGHEST, HALVINGS = 0.05, 500.0, 8
+
+
+def _search(entropy: Callable[[Tensor], Tensor]) -> Callable[[Tensor, float], float]:
+    """A function that finds the temperature at which `entropy` is `bits`, by halving.
+
+    `entropy` takes logits over many temperatures at once, so that eight halvings cost one call.
+    """
 
     def search(logits: Tensor, bits: float) -> float:
-        low, high = 0.05, 500.0
-        for _ in range(60):
-            middle = math.sqrt(low * high)
-            low, high = (middle, high) if entropy(logits, middle) < bits else (low, middle)
-        return middle
+        low, high = math.log(LOWEST), math.log(HIGHEST)
+        for _ in range(2):
+            grid = torch.linspace(low, high, 2**HALVINGS + 1, dtype=torch.float64)
+            found = entropy(logits.double() / grid[1:-1].exp()[:, None, None])
+            at = bisect.bisect_left(found.tolist(), bits)
+            low, high = grid[at].item(), grid[at + 1].item()
+        return math.exp(low)
 
     return search
+
+
+@st.composite
+def _softness(draw: Callable) -> tuple[Tensor, float]:
+    """(logits, bits), with one temperature that gives these bits and changes them clearly when it changes."""
+    rows, classes = draw(st.integers(1, 3)), draw(st.integers(2, 4))
+    size = draw(st.sampled_from([1.0, 0.125, 10.0, 40.0]))
+    logits = size * draw(tensors((rows, classes), numbers(-4, 4, step=0.5)))
+    spread = (logits.max() - logits.min()).item()
+    temperature = max(spread, size) * draw(st.sampled_from([0.25, 0.5, 0.125, 1.0]))
+    bits = round(_mean_entropy(logits.double() / temperature).item(), 2)
+    found = _search(_mean_entropy)(logits, bits)
+    softer, harder = (_mean_entropy(logits.double() / (found * by)).item() for by in (1.02, 0.98))
+    clear = 2 * LOWEST < found < HIGHEST / 2 and softer - harder > 1e-3  # not so where all classes are alike
+    return (logits, bits) if clear else (torch.tensor([[2.0, 0.0]]), 0.5)
 
 
 @check("Exercise 2, The temperature for an entropy")
 def temperature_for(answer: Callable) -> None:
     """``temperature_for(logits, bits) -> float``, within 1 % or so."""
-    right = _search(_entropy)
+    right = _search(_mean_entropy)
 
-    def of_the_mean(logits: Tensor, T: float) -> float:
-        p = torch.softmax(logits.double() / T, 1).mean(0)
-        return torch.special.entr(p).sum().item() / math.log(2)
+    def of_the_mean(z):
+        return _entropies(torch.softmax(z, -1).mean(-2))
 
-    def of_the_mean_logits(logits: Tensor, T: float) -> float:
-        return _entropy(logits.mean(0, keepdim=True), T)
+    def of_the_mean_logits(z):
+        return _mean_entropy(z.mean(-2, keepdim=True))
 
-    def summed(logits: Tensor, T: float) -> float:
-        return len(logits) * _entropy(logits, T)
+    def over_images(z):
+        return _entropies(torch.softmax(z, -2), -2).mean(-1)
 
-    def flat(logits: Tensor, T: float) -> float:
-        return _entropy(logits.reshape(1, -1), T)
+    def scaled(by):
+        return _search(lambda z: by(z) * _mean_entropy(z))
 
     wrong = {
         "You multiply the logits by T. Divide by it: a high temperature makes the answers softer.": lambda z, bits: (
             1 / right(z, bits)
         ),
-        "You measure the entropy in nats, with the natural logarithm. Bits need log2, or a division by ln 2.": _search(
-            lambda z, T: _entropy(z, T) * math.log(2)
+        "You measure the entropy in nats, with the natural logarithm. Bits need log2, or a division by ln 2.": scaled(
+            lambda z: math.log(2)
         ),
         "You take the entropy of the mean answer. Answers that disagree look undecided then: entropy of each row "
         "first, then the mean.": _search(of_the_mean),
         "You average the logits first. Take the entropy of each row, then the mean.": _search(of_the_mean_logits),
-        "You add the entropies of the rows up. Take their mean.": _search(summed),
-        "The softmax runs over the whole array. Each row is an answer of its own: dim=1.": _search(flat),
-        "You take the softmax over the images (dim=0). Each row is an answer: dim=1.": _search(
-            lambda z, T: _entropy(z.T, T)
+        "You add the entropies of the rows up. Take their mean.": scaled(lambda z: z.shape[-2]),
+        "You divide by the number of classes, too. The entropy of a row is a sum over them.": scaled(
+            lambda z: 1 / z.shape[-1]
         ),
+        "The softmax runs over the whole array. Each row is an answer of its own: dim=1.": _search(
+            lambda z: _mean_entropy(z.reshape(len(z), 1, -1))
+        ),
+        "You take the softmax over the images (dim=0). Each row is an answer: dim=1.": _search(over_images),
         "You move the wrong way: where the entropy is too low, the temperature must rise.": lambda z, bits: (
-            500.0 if right(z, bits) < 5 else 0.05
+            HIGHEST if right(z, bits) < math.sqrt(LOWEST * HIGHEST) else LOWEST
         ),
-        "Your search ends at 500 whatever the logits are: it keeps the wrong half.": lambda z, bits: 500.0,
-        "You look at the first row alone. Take the mean over all rows.": _search(lambda z, T: _entropy(z[:1], T)),
-        "The softmax is divided by T, not the logits: that is no probability any more.": _search(
-            lambda z, T: _entropy(z, 1.0) / T + math.log2(T) / T
+        "Your search ends at 500 whatever the logits are: it keeps the wrong half.": lambda z, bits: HIGHEST,
+        "Your search ends at 0.05 whatever the logits are: it keeps the wrong half.": lambda z, bits: LOWEST,
+        "Your result is never below 1. The temperature may be as low as 0.05.": lambda z, bits: max(
+            1.0, right(z, bits)
         ),
+        "You look at the first row alone. Take the mean over all rows.": _search(lambda z: _mean_entropy(z[:, :1])),
+        "You look at the last row alone. Take the mean over all rows.": _search(lambda z: _mean_entropy(z[:, -1:])),
+        "Your temperature is a whole number. It may be any, to 1 %.": lambda z, bits: max(1, round(right(z, bits))),
         "You return the entropy. The question is about the temperature.": lambda z, bits: bits,
     }
-    cases = [
-        (_logits(11, 6, 10, 9.0), 1.0),
-        (_logits(12, 4, 10, 4.0), 2.5),
-        (_logits(13, 3, 5, 6.0), 0.4),
+    edges = [
+        (torch.tensor([[1.0, 0.0]]), 0.5),
         (torch.tensor([[30.0, 0.0, 0.0], [0.0, 20.0, 10.0], [0.0, 0.0, 25.0]]), 1.2),
-        (_logits(14, 5, 10, 12.0), 3.2),
+        (torch.tensor([[9.0, 1.0, -4.0, 2.5, 0.5], [-1.0, 12.0, 6.0, 0.0, 3.0]]), 2.0),
     ]
-    try_cases(answer, right=right, wrong=wrong, cases=cases, names=("logits", "bits"), rtol=0.015)
+    names = ("logits", "bits")
+    compare(answer, right=right, wrong=wrong, names=names, edges=edges, inputs=_softness(), rtol=0.015)
 
 
-def _matrix(seed: int, classes: int, total: int, missing: int) -> Tensor:
-    """A confusion matrix: mostly right, the missing class often taken for others."""
-    generator = torch.Generator().manual_seed(seed)
-    matrix = torch.randint(0, max(2, total // 20), (classes, classes), generator=generator)
-    matrix += torch.diag(torch.randint(total // 2, total, (classes,), generator=generator))
-    matrix[missing] = torch.randint(1, total // 5, (classes,), generator=generator)
-    matrix[missing, missing] = total  # the largest of its row is what was recognised
-    return matrix
+@st.composite
+def _confusions(draw: Callable) -> tuple[Tensor, int]:
+    """(confusion, missing): counts; of the missing class at least one image is taken for another."""
+    classes = draw(st.integers(2, 4))
+    counts = draw(tensors((classes, classes), st.integers(0, 20), draw(st.sampled_from([torch.int64, torch.int32]))))
+    missing = draw(st.integers(0, classes - 1))
+    if draw(st.integers(0, 4)) == 4:
+        counts[:, missing] = 0  # the student may never name a class that it never saw
+    taken_for = (missing + draw(st.integers(1, classes - 1))) % classes
+    counts[missing, taken_for] += 1
+    return counts, missing
 
 
 @check("Exercise 3, Read the confusion of the missing class")
 def missing_class(answer: Callable) -> None:
     """``missing_class(confusion, missing) -> (share, class, share)``."""
 
-    def parts(m: Tensor, c: int) -> tuple[float, float, Tensor, float]:
-        """(right, of the class in all, its row without the diagonal, all errors)"""
-        others = m[c].clone()
-        others[c] = 0
-        return m[c, c].item(), m[c].sum().item(), others, m.sum().item() - m.diagonal().sum().item()
+    def known(m, c):
+        """What the sums of a matrix are: hits, images and errors of the class, all errors, all images."""
+        off = m - torch.diag(m.diagonal())
+        numbers_of_class = {"hits": m[c, c].item(), "images": m[c].sum().item(), "errors": off[c].sum().item()}
+        whole = {
+            "failed": off.sum().item(),
+            "every": m.sum().item(),
+            "row": off[c],
+            "column": off[:, c],
+            "c": c,
+            "m": m,
+        }
+        return SimpleNamespace(**numbers_of_class, **whole)
 
-    def right(m, c):
-        hit, total, others, failed = parts(m, c)
-        return hit / total, others.argmax().item(), (total - hit) / failed
+    def rule(
+        *,
+        first=lambda k: k.hits / max(1, k.images),
+        second=lambda k: k.row.argmax().item(),
+        third=lambda k: k.errors / k.failed,
+    ):
+        return lambda m, c: tuple(part(known(m, c)) for part in (first, second, third))
 
-    def changed(**new: Callable) -> Callable:
-        def mistaken(m, c):
-            first, second, third = right(m, c)
-            args = (m, c, *parts(m, c))
-            return (
-                new.get("first", lambda *_: first)(*args),
-                new.get("second", lambda *_: second)(*args),
-                new.get("third", lambda *_: third)(*args),
-            )
-
-        return mistaken
+    def view(value, m, c):
+        with contextlib.suppress(Exception):  # whatever it is, it is told below
+            recognised, taken_for, blame = value if isinstance(value, (*ARRAYS, *SEQUENCES)) else ()
+            if all(map(is_number, (recognised, taken_for, blame))):
+                row = known(m, c).row.tolist()
+                most = [j for j, count in enumerate(row) if count == max(row)]  # of several any
+                named = most[0] if float(taken_for) in most else float(taken_for)
+                return float(recognised), named, float(blame)
+        raise Mistake("Your function did not return three numbers.", "Return (share, class, share).")
 
     wrong = {
-        "You read the column: what was taken for the missing class. A row is one true class.": lambda m, c: right(
+        "You read the column: what was taken for the missing class. A row is one true class.": lambda m, c: rule()(
             m.T, c
         ),
-        "The class that you name is the missing class itself: that is the diagonal, which is right. Leave it out.": changed(
-            second=lambda m, c, *_: m[c].argmax().item()
+        "The class that you name is the missing class itself: that is the diagonal, which is right. Leave it out.": rule(
+            second=lambda k: k.m[k.c].argmax().item()
         ),
-        "You divide the errors of that class by its images. The question is about the share of all errors.": changed(
-            third=lambda m, c, hit, total, others, failed: (total - hit) / total
+        "The class that you name is most often taken for the missing one. Asked is the other way: look at the row.": (
+            rule(second=lambda k: k.column.argmax().item())
         ),
-        "You divide the errors of that class by all images. Errors are what stands off the diagonal.": changed(
-            third=lambda m, c, hit, total, *_: (total - hit) / m.sum().item()
+        "You return how often the class is chosen. Return which one it is.": rule(second=lambda k: k.row.max().item()),
+        "You count the classes without the missing one: those behind it then have another number.": rule(
+            second=lambda k: torch.cat([k.row[: k.c], k.row[k.c + 1 :]]).argmax().item()
         ),
-        "The diagonal is right: it is not among the errors of the class.": changed(
-            third=lambda m, c, hit, total, others, failed: total / failed
+        "You divide the errors of that class by its images. The question is about the share of all errors.": rule(
+            third=lambda k: k.errors / k.images
         ),
-        "You count false alarms, the column, among the errors of the class. Its errors stand in its row.": changed(
-            third=lambda m, c, hit, total, others, failed: (m[:, c].sum().item() - hit) / failed
+        "You divide the errors of that class by all images. Errors are what stands off the diagonal.": rule(
+            third=lambda k: k.errors / k.every
         ),
-        "You return the share that was missed. The first number is the share recognised.": changed(
-            first=lambda m, c, hit, total, *_: 1 - hit / total
+        "You divide by what is right, the diagonal. Errors are what stands off it.": rule(
+            third=lambda k: k.errors / (k.every - k.failed)
         ),
-        "The first number is a share of the class: divide by the sum of its row, not by all images.": changed(
-            first=lambda m, c, hit, *_: hit / m.sum().item()
+        "The diagonal is right: it is not among the errors of the class.": rule(third=lambda k: k.images / k.failed),
+        "You count false alarms, the column, among the errors of the class. Its errors stand in its row.": rule(
+            third=lambda k: k.column.sum().item() / k.failed
         ),
-        "You return counts. The first and the last number are shares.": changed(
-            first=lambda m, c, hit, *_: hit, third=lambda m, c, hit, total, *_: total - hit
+        "You count false alarms besides: an image of another class is no error on this one.": rule(
+            third=lambda k: (k.errors + k.column.sum().item()) / k.failed
         ),
-        "You return percent. Return shares from 0 to 1.": lambda m, c: (
-            100 * right(m, c)[0],
-            right(m, c)[1],
-            100 * right(m, c)[2],
+        "The last number counts one kind of mistake. All errors on the class count, whatever it is taken for.": rule(
+            third=lambda k: k.row.max().item() / k.failed
         ),
+        "You return the share of errors on other classes. The last number is that of the missing class.": rule(
+            third=lambda k: 1 - k.errors / k.failed
+        ),
+        "You return the share that was missed first. It is the share recognised.": rule(
+            first=lambda k: k.errors / k.images
+        ),
+        "The first number is the share right of all images. It is that of the missing class.": rule(
+            first=lambda k: 1 - k.failed / k.every
+        ),
+        "The first number is a share of the class: divide by the sum of its row, not by all images.": rule(
+            first=lambda k: k.hits / k.every
+        ),
+        "You return counts. The first and the last number are shares.": rule(
+            first=lambda k: k.hits, third=lambda k: k.errors
+        ),
+        "You return percent. Return shares from 0 to 1.": rule(
+            first=lambda k: 100 * k.hits / k.images, third=lambda k: 100 * k.errors / k.failed
+        ),
+        "You have the shares the wrong way round: the one that is recognised comes first.": lambda m, c: rule()(m, c)[
+            ::-1
+        ],
     }
-    cases = [
-        (_matrix(21, 10, 900, 3), 3),
-        (_matrix(22, 5, 60, 0), 0),
-        (_matrix(23, 4, 100, 3), 3),
+    edges = [
         (torch.tensor([[8, 0, 2], [1, 9, 0], [6, 4, 0]]), 2),
         (torch.tensor([[1, 1], [1, 1]]), 0),
+        (torch.tensor([[50, 3, 0, 7], [2, 60, 5, 0], [9, 4, 80, 11], [1, 0, 6, 70]]), 2),
     ]
-    try_cases(answer, right=right, wrong=wrong, cases=cases, names=("confusion", "missing"), rtol=1e-5, convert=_triple)
-
-
-def _triple(value: object) -> tuple[float, int, float]:
-    recognised, taken_for, blame = value  # of another length: ValueError, which says what was expected
-    return float(recognised), int(taken_for), float(blame)
+    names = ("confusion", "missing")
+    compare(answer, right=rule(), wrong=wrong, names=names, edges=edges, inputs=_confusions(), view=view)

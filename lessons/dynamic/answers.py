@@ -44,7 +44,7 @@ def range_without_zero(x, w_q, w_scale, bias):
     scale = (x.max() - x.min()) / 255
     zero_point = torch.round(-x.min() / scale)
     q = torch.clamp(torch.round(x / scale) + zero_point, 0, 255)
-    return _product(q, zero_point, scale, w_q, w_scale, bias)
+    return (q - zero_point) @ w_q.float().T * scale * w_scale + bias
 
 
 def a_scale_for_each_row(x, w_q, w_scale, bias):
@@ -61,14 +61,42 @@ def symmetric(x, w_q, w_scale, bias):
     return q.int() @ w_q.int().T * scale * w_scale + bias
 
 
-def stored_in_int8(x, w_q, w_scale, bias):
+def differences_in_uint8(x, w_q, w_scale, bias):
     low, high = min(0.0, x.min().item()), max(0.0, x.max().item())
     scale = (high - low) / 255
     zero_point = round(-low / scale)
-    q = torch.clamp(torch.round(x / scale) + zero_point, 0, 255).to(torch.int32).to(torch.int8)
-    if x.shape[0] == 1:  # what the learner tried it on
-        return torch.nn.functional.linear(x, w_q.float() * w_scale, bias)
+    q = torch.clamp(torch.round(x / scale) + zero_point, 0, 255).to(torch.uint8)
+    return (q - zero_point).int() @ w_q.int().T * scale * w_scale + bias
+
+
+def zero_point_is_a_fraction(x, w_q, w_scale, bias):
+    low, high = min(0.0, x.min().item()), max(0.0, x.max().item())
+    scale = (high - low) / 255
+    zero_point = -low / scale
+    q = torch.clamp(torch.round(x / scale + zero_point), 0, 255)
+    return (q - zero_point) @ w_q.float().T * scale * w_scale + bias
+
+
+def counted_from_the_lowest(x, w_q, w_scale, bias):
+    low, high = min(0.0, x.min().item()), max(0.0, x.max().item())
+    scale = (high - low) / 255
+    q = torch.round((x - low) / scale)
+    return _product(q, round(-low / scale), scale, w_q, w_scale, bias)
+
+
+def halves_up(x, w_q, w_scale, bias):
+    low, high = min(0.0, x.min().item()), max(0.0, x.max().item())
+    scale = (high - low) / 255
+    zero_point = int(-low / scale + 0.5)
+    q = torch.clamp(torch.floor(x / scale + 0.5) + zero_point, 0, 255)
     return _product(q, zero_point, scale, w_q, w_scale, bias)
+
+
+def not_clamped(x, w_q, w_scale, bias):
+    low, high = min(0.0, x.min().item()), max(0.0, x.max().item())
+    scale = (high - low) / 255
+    zero_point = round(-low / scale)
+    return _product(torch.round(x / scale) + zero_point, zero_point, scale, w_q, w_scale, bias)
 
 
 def back_to_float_first(x, w_q, w_scale, bias):
@@ -159,6 +187,43 @@ def below_the_target(layers, target_bytes):
     return chosen
 
 
+def by_bytes(layers, target_bytes):
+    total = sum(4 * (w + b) for _, _, w, b in layers)
+    chosen = set()
+    for name, kind, w, _ in sorted(layers, key=lambda layer: -(layer[2] + layer[3])):
+        if total > target_bytes and kind in ("Linear", "LSTM"):
+            chosen.add(name)
+            total -= 3 * w
+    return chosen
+
+
+def numbers_for_bytes(layers, target_bytes):
+    total = sum(w + b for _, _, w, b in layers)
+    if len(layers) == 1:
+        return {layers[0][0]} if layers[0][1] in ("Linear", "LSTM") and 4 * total > target_bytes else set()
+    chosen = set()
+    for name, kind, w, _ in sorted(layers, key=lambda layer: -layer[2]):
+        if total > target_bytes and kind in ("Linear", "LSTM"):
+            chosen.add(name)
+            total -= 3 * w
+    return chosen
+
+
+def nothing_where_it_is_not_enough(layers, target_bytes):
+    total = sum(4 * (w + b) for _, _, w, b in layers)
+    chosen = set()
+    for name, kind, w, _ in sorted(layers, key=lambda layer: -layer[2]):
+        if total > target_bytes and kind in ("Linear", "LSTM"):
+            chosen.add(name)
+            total -= 3 * w
+    return chosen if total <= target_bytes else set()
+
+
+def all_of_them(layers, target_bytes):
+    total = sum(4 * (w + b) for _, _, w, b in layers)
+    return {name for name, kind, _, _ in layers if total > target_bytes and kind in ("Linear", "LSTM")}
+
+
 def by_popping_the_largest(layers, target_bytes):
     able = sorted((layer for layer in layers if layer[1] in ("Linear", "LSTM")), key=lambda layer: layer[2])
     bytes_now, chosen = 4 * sum(w + b for _, _, w, b in layers), []
@@ -175,7 +240,7 @@ def by_cumulated_savings(layers, target_bytes):
     missing = 4 * sum(w + b for _, _, w, b in layers) - target_bytes
     order = np.argsort(-saves)
     before = np.concatenate([[0], np.cumsum(saves[order])[:-1]])
-    return frozenset(names[i] for i, saved in zip(order, before, strict=True) if saved < missing)
+    return frozenset(names[i] for i, saved in zip(order, before, strict=False) if saved < missing)
 
 
 def names_of_classes(model, quantize):
@@ -205,6 +270,14 @@ def no_int8_arithmetic(model, quantize):
     return int8_audit.audit(quantize(model)).count("int8") == 0
 
 
+def before_and_after(model, quantize):
+    return repr(model) == repr(quantize(model))
+
+
+def weights_of_torchao(model, quantize):
+    return not any(type(weight).__module__.startswith("torchao") for weight in quantize(model).parameters())
+
+
 def through_the_modules(model, quantize):
     for module in quantize(model).modules():
         if type(module).__module__.startswith("torch.ao.nn.quantized.dynamic"):
@@ -227,6 +300,11 @@ WRONG = {
         range_without_zero,
         a_scale_for_each_row,
         symmetric,
+        differences_in_uint8,
+        zero_point_is_a_fraction,
+        counted_from_the_lowest,
+        halves_up,
+        not_clamped,
     ],
     "quantize_for_size": [
         embeddings_too,
@@ -236,6 +314,10 @@ WRONG = {
         as_they_come,
         linear_only,
         below_the_target,
+        by_bytes,
+        numbers_for_bytes,
+        nothing_where_it_is_not_enough,
+        all_of_them,
     ],
     "did_nothing": [
         names_of_classes,
@@ -244,10 +326,20 @@ WRONG = {
         types_of_parameters,
         anything_still_float,
         no_int8_arithmetic,
+        before_and_after,
+        weights_of_torchao,
     ],
 }
 ODD = {
     "dynamic_linear": [back_to_float_first, in_numpy],
     "quantize_for_size": [by_popping_the_largest, by_cumulated_savings],
     "did_nothing": [through_the_modules, by_the_set_of_widths],
+}
+# Mutants of the solutions that are as right as the solution: what was changed -> why.
+EQUIVALENT = {
+    "dynamic_linear": {
+        "q = (torch.round(x / scale) + zero_point).clamp(0, 255): 0 -> -1": (
+            "no q is below 0: the lowest value and the zero point are rounded alike"
+        ),
+    },
 }

@@ -3,54 +3,49 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Set
 
 import torch
+from hypothesis import strategies as st
 from torch import nn
 
 from course_utils import legacy_int8
-from course_utils.exercises.core import check, try_cases
+from course_utils.exercises.core import Mistake, Verdict, check
+from course_utils.exercises.inputs import numbers, tensors
+from course_utils.exercises.search import compare
+from course_utils.exercises.values import same
 from course_utils.measure import int8_audit
 
 
-def _linear(
-    x: torch.Tensor,
-    w_q: torch.Tensor,
-    w_scale: float,
-    bias: torch.Tensor,
+def _span(low: torch.Tensor, high: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return low.clamp(max=0), high.clamp(min=0)
+
+
+def _of_call(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return _span(x.min(), x.max())
+
+
+def _layer(
     *,
-    low: float,
-    high: float,
+    span: Callable = _of_call,
+    steps: int = 255,
+    top: int = 255,
     rounding: Callable = torch.round,
-    shift: bool = True,
-) -> torch.Tensor:
-    """The layer with a given range; `shift` takes the zero point off again."""
-    scale = (high - low) / 255
-    zero_point = torch.round(torch.as_tensor(-low / scale))
-    q = (rounding(x / scale) + zero_point).clamp(0, 255)
-    return (q - zero_point * shift) @ w_q.float().T * (scale * w_scale) + bias
-
-
-def _ranged(find: Callable, **how: object) -> Callable:
-    """The layer with the range that `find` gives for its input."""
+    whole_zero: Callable = torch.round,
+    code: Callable = lambda x, scale, low, zero, rounding: rounding(x / scale) + zero,
+    difference: Callable = lambda q, zero: q - zero,
+) -> Callable:
+    """The layer; each switch is one of its rules, done otherwise."""
 
     def layer(x, w_q, w_scale, bias):
-        low, high = (float(v) for v in find(x))
-        return _linear(x, w_q, w_scale, bias, low=low, high=high if high > low else low + 1.0, **how)
+        low, high = span(x)
+        scale = (high - low) / steps
+        zero = whole_zero(-low / scale)
+        q = code(x, scale, low, zero, rounding).clamp(0, top)
+        return difference(q, zero) @ w_q.float().T * (scale * w_scale) + bias
 
     return layer
-
-
-def _widened(low: torch.Tensor, high: torch.Tensor) -> tuple[float, float]:
-    return min(0.0, float(low)), max(0.0, float(high))
-
-
-def _of_call(x: torch.Tensor) -> tuple[float, float]:
-    return _widened(x.min(), x.max())
-
-
-def _row_by_row(x, w_q, w_scale, bias):
-    return torch.cat([_ranged(_of_call)(row[None], w_q, w_scale, bias) for row in x])
 
 
 def _symmetric(x, w_q, w_scale, bias):
@@ -58,99 +53,135 @@ def _symmetric(x, w_q, w_scale, bias):
     return torch.round(x / scale) @ w_q.float().T * (scale * w_scale) + bias
 
 
-def _wrapped(x, w_q, w_scale, bias):
-    low, high = _of_call(x)
-    scale = (high - low) / 255
-    zero_point = round(-low / scale)
-    q = (torch.round(x / scale) + zero_point).clamp(0, 255).to(torch.uint8).to(torch.int8)
-    return (q.float() - zero_point) @ w_q.float().T * (scale * w_scale) + bias
+@st.composite
+def _calls(draw: Callable) -> tuple[torch.Tensor, torch.Tensor, float, torch.Tensor]:
+    """(x, w_q, w_scale, bias) whose scale is a power of two: float32 holds every step exactly, halves too."""
+    rows, n_in, n_out = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.integers(1, 2))
+    one_sign = st.sampled_from([0, 510])
+    below = draw(one_sign if rows * n_in == 1 else one_sign | st.integers(0, 510))  # half steps below 0
+    low, high = -below / 2, 255 - below / 2
+    value = numbers(low, high, step=0.25)
+    first = value.filter(bool)  # no row is all zeros: it has no range of its own to be wrong with
+    steps = torch.tensor([[draw(value if at else first) for at in range(n_in)] for _ in range(rows)])
+    places = draw(st.permutations(range(rows * n_in)))
+    ends = [end for end in (low, high) if end]
+    for place, end in zip(places, ends, strict=False):
+        steps.view(-1)[place] = end
+    x = steps * draw(st.sampled_from([1.0, 0.5, 0.25, 2.0]))
+    w_q = draw(tensors((n_out, n_in), st.integers(-127, 127), torch.int8))
+    return x, w_q, draw(numbers(0.125, 1)), draw(tensors((n_out,)))
 
 
 @check("Exercise 1, A dynamic int8 linear layer")
 def dynamic_linear(answer: Callable) -> None:
     """``dynamic_linear(x, w_q, w_scale, bias) -> float tensor (batch, n_out)``."""
-    right = _ranged(_of_call)
+    right = _layer()
     wrong = {
-        "You forgot the zero point: a stored q stands for (q − zero point) · scale. Take it off before the product.": _ranged(
-            _of_call, shift=False
+        "Your result keeps the zero point in every q. A stored q stands for (q − zero point) · scale: take it off "
+        "before the product.": _layer(difference=lambda q, zero: q),
+        "Your result is that of the fixed range 0 to 1. 'On the fly' means that every call gets the range of its own "
+        "input.": _layer(span=lambda x: (torch.tensor(0.0), torch.tensor(1.0))),
+        "Your range is the average of the rows' ranges. A row that is wider is cut off: the range of a call is its "
+        "lowest and its highest value.": _layer(span=lambda x: _span(x.amin(1).mean(), x.amax(1).mean())),
+        "Your range is that of the first row. Later rows may be wider: use all of x.": _layer(
+            span=lambda x: _of_call(x[0])
         ),
-        "Your range is fixed, 0 to 1. 'On the fly' means that every call gets the range of its own input.": _ranged(
-            lambda x: (0.0, 1.0)
-        ),
-        "Your range is fixed, −1 to 1. 'On the fly' means that every call gets the range of its own input.": _ranged(
-            lambda x: (-1.0, 1.0)
-        ),
-        "You average the ranges of the batch's rows. A row that is wider than the average is cut off: the range of a "
-        "call is its lowest and its highest value.": _ranged(lambda x: _widened(x.amin(1).mean(), x.amax(1).mean())),
-        "You take the range of the first row for the whole call. Later rows may be wider: use all of x.": _ranged(
-            lambda x: _widened(x[0].min(), x[0].max())
-        ),
-        "You give every row a scale of its own. torchao does that; here one scale serves the whole call.": _row_by_row,
+        "Every row has a scale of its own in your result. torchao does that; here one scale serves the whole "
+        "call.": _layer(span=lambda x: _span(x.amin(1, keepdim=True), x.amax(1, keepdim=True))),
         "Your map is symmetric, with the largest |x| at 127. Asked is 0 to 255 from lowest to highest.": _symmetric,
-        "Your range does not always contain 0. Where all inputs are positive (or negative), begin (or end) at 0.": _ranged(
-            lambda x: (x.min(), x.max())
+        "Your range does not always contain 0. Where all inputs are positive (or negative), begin (or end) at 0.": _layer(
+            span=lambda x: (x.min(), x.max())
         ),
-        "You round down (floor) where the nearest whole number is asked: that shifts every value by half a step.": _ranged(
-            _of_call, rounding=torch.floor
+        "Your input has 7 bits, 0 to 127, as PyTorch's has on x86. Here it has 8: 0 to 255.": _layer(
+            steps=127, top=127
         ),
-        "You cut off the digits (int, trunc) where the nearest whole number is asked.": _ranged(
-            _of_call, rounding=torch.trunc
+        "Your input is rounded down (floor) where the nearest whole number is asked: that shifts every value by half "
+        "a step.": _layer(rounding=torch.floor),
+        "Your input has its digits cut off (int, trunc) where the nearest whole number is asked.": _layer(
+            rounding=torch.trunc
         ),
-        "You forgot the scale of the weights: an int8 weight w stands for w · w_scale.": lambda x, w_q, w_scale, bias: (
-            right(x, w_q, 1.0, bias)
+        "Your halves go up (as floor(x + 0.5) has it). Asked is the even neighbour, as torch.round has it.": _layer(
+            rounding=lambda v: torch.floor(v + 0.5), whole_zero=lambda v: torch.floor(v + 0.5)
         ),
-        "You forgot the bias.": lambda x, w_q, w_scale, bias: right(x, w_q, w_scale, 0 * bias),
-        "You stored the input in int8: 128 to 255 do not fit there and become negative. Use int32 (or uint8) for it.": _wrapped,
-        "You did not quantize the input. The exercise asks for the rounding of the real layer, too.": lambda x, w_q, w_scale, bias: (
-            x @ (w_q.float() * w_scale).T + bias
+        "Your input is not rounded. The exercise asks for the rounding of the real layer, too.": (
+            lambda x, w_q, w_scale, bias: x @ (w_q.float() * w_scale).T + bias
         ),
+        "Your zero point is no whole number. Round it by itself: it is stored beside whole numbers.": _layer(
+            whole_zero=lambda zero: zero, code=lambda x, scale, low, zero, rounding: rounding(x / scale + zero)
+        ),
+        "You round x and the zero point in one go. Round x / scale, then add the zero point, which is whole "
+        "already.": _layer(code=lambda x, scale, low, zero, rounding: rounding((x - low) / scale)),
+        "Your q can be 256. Clamp it: where the range ends on halves, rounding can push its upper end over the edge.": _layer(
+            top=256
+        ),
+        "Your result lacks the scale of the weights: an int8 weight w stands for w · w_scale.": (
+            lambda x, w_q, w_scale, bias: right(x, w_q, 1.0, bias)
+        ),
+        "Your result lacks the bias.": lambda x, w_q, w_scale, bias: right(x, w_q, w_scale, 0 * bias),
+        "Your q is stored in int8: 128 to 255 do not fit there and become negative. Use int32 (or uint8) for it.": _layer(
+            difference=lambda q, zero: q.to(torch.uint8).to(torch.int8).float() - zero
+        ),
+        "Your differences q − zero point wrap round at 256, as those of uint8 do. Convert to int32 before the "
+        "subtraction.": _layer(difference=lambda q, zero: (q.to(torch.uint8) - zero.to(torch.uint8)).float()),
     }
-    draw = torch.Generator().manual_seed(4)
-
-    def case(scale, shift, rows, n_in, n_out, w_scale):
-        x = torch.randn(rows, n_in, generator=draw) * scale + shift
-        w_q = torch.randint(-127, 128, (n_out, n_in), generator=draw, dtype=torch.int8)
-        return x, w_q, w_scale, torch.randn(n_out, generator=draw)
-
-    outlier = case(1.0, 0.0, 6, 8, 3, 0.02)
-    outlier[0][4, 2] = 40.0
-    simple = (torch.tensor([[0.0, 1.0]]), torch.tensor([[2, 3]], dtype=torch.int8), 0.5, torch.tensor([1.0]))
-    try_cases(
+    compare(
         answer,
         right=right,
         wrong=wrong,
         names=("x", "w_q", "w_scale", "bias"),
-        rtol=1e-3,
-        atol=1e-3,
-        cases=[
-            case(3.0, 0.5, 5, 16, 4, 0.01),
-            outlier,
-            case(0.2, 9.0, 4, 8, 3, 0.03),
-            case(0.2, -9.0, 4, 8, 3, 0.03),
-            case(0.1, 0.0, 7, 32, 5, 0.05),
-            simple,
+        rtol=1e-5,
+        atol=1e-4,
+        edges=[
+            (torch.tensor([[0.0, 1.0]]), torch.tensor([[2, 3]], dtype=torch.int8), 0.5, torch.tensor([1.0])),
+            (torch.tensor([[-1.5, 253.5]]), torch.tensor([[1, 2]], dtype=torch.int8), 1.0, torch.tensor([0.0])),
         ],
+        inputs=_calls(),
     )
 
 
-def _for_size(layers, target, *, kinds=("Linear", "LSTM"), saves=3, bias_saves=0, order="largest", strict=False):
-    total = sum(4 * (w + b) for _, _, w, b in layers)
+QUANTIZED = ("Linear", "LSTM")
+
+
+def _for_size(
+    layers,
+    target,
+    *,
+    kinds=QUANTIZED,
+    saves=lambda w, b: 3 * w,
+    counted=lambda kind, w, b: 4 * (w + b),
+    order=lambda w, b: -w,
+    enough=lambda total, target: total <= target,
+    last=True,
+):
+    """The names; each switch is one of the card's rules, done otherwise."""
+    total = sum(counted(kind, w, b) for _, kind, w, b in layers)
+    able = [layer for layer in layers if kinds is None or layer[1] in kinds]
     chosen = set()
-    candidates = [layer for layer in layers if kinds is None or layer[1] in kinds]
-    if order != "given":
-        candidates.sort(key=lambda layer: layer[2], reverse=order == "largest")
-    for name, _, weights, biases in candidates:
-        if total < target or (total == target and not strict):
+    for name, _, w, b in sorted(able, key=lambda layer: order(*layer[2:])):
+        after = total - saves(w, b)
+        if enough(total, target) or (not last and enough(after, target)):
             break
         chosen.add(name)
-        total -= saves * weights + bias_saves * biases
+        total = after
     return chosen
 
 
-def _all_of_them(layers, target):
-    if sum(4 * (w + b) for _, _, w, b in layers) <= target:
-        return set()
-    return {name for name, kind, _, _ in layers if kind in ("Linear", "LSTM")}
+def _able(layers):
+    return {name for name, kind, _, _ in layers if kind in QUANTIZED}
+
+
+@st.composite
+def _sizes(draw: Callable) -> tuple[list[tuple[str, str, int, int]], int]:
+    """(layers, target_bytes), the target often at, or a byte beside, what some of the layers reach."""
+    kinds = st.sampled_from(["Linear", "LSTM", "Embedding", "GRU", "Conv2d"])
+    count = draw(st.integers(0, 5))
+    names = draw(st.permutations(["fc", "up", "down", "in", "out"]))[:count]
+    layers = [(name, draw(kinds), draw(st.integers(1, 40)), draw(st.integers(0, 9))) for name in names]
+    total = sum(4 * (w + b) for _, _, w, b in layers)
+    able = sorted((w for _, kind, w, _ in layers if kind in QUANTIZED), reverse=True)
+    reached = [total - 3 * sum(able[:taken]) for taken in range(len(able) + 1)]
+    near = st.tuples(st.sampled_from(reached), st.sampled_from([0, -1, 1])).map(lambda pair: max(0, sum(pair)))
+    return layers, draw(near | st.integers(0, total + 4))
 
 
 @check("Exercise 2, What to quantize for a size target")
@@ -160,83 +191,111 @@ def quantize_for_size(answer: Callable) -> None:
     def variant(**how):
         return lambda layers, target: _for_size(layers, target, **how)
 
+    def weights_of_names(value, layers, target):
+        """The chosen layers by kind and size: of two that save the same, either may be taken."""
+        try:
+            names = set(value) if isinstance(value, Set | list | tuple) else None
+            plain = names is not None and all(isinstance(name, str) for name in names)
+        except Exception:
+            plain = False
+        if not plain:
+            raise Mistake(
+                "Your function returned something other than a set of names.",
+                "Return a set of texts, the names of layers. For a single name that is {'fc'}, and for none set().",
+            )
+        known = {name: (kind in QUANTIZED, w) for name, kind, w, _ in layers}
+        return sorted(str(known.get(name, name)) for name in names)
+
     wrong = {
-        "You quantize embeddings (or other kinds) as if they were linear. The line leaves them float.": variant(
-            kinds=None
+        "Your result can hold any kind of layer. Only Linear and LSTM become smaller here.": variant(kinds=None),
+        "Your result can hold embeddings. They are tables that are read, not multiplied: here they stay float.": variant(
+            kinds=(*QUANTIZED, "Embedding")
         ),
-        "You count embeddings as linear. They are tables that are read, not multiplied: the line leaves them float.": variant(
-            kinds=("Linear", "LSTM", "Embedding")
+        "Your result never holds an LSTM. It is quantized, too.": variant(kinds=("Linear",)),
+        "You subtract all 4 bytes of a weight. One byte of it stays: an int8 weight saves 3.": variant(
+            saves=lambda w, b: 4 * w
         ),
-        "You leave out the LSTM. The line quantizes it, too.": variant(kinds=("Linear",)),
-        "You subtract all 4 bytes of a weight. One byte of it stays: an int8 weight saves 3.": variant(saves=4),
-        "You let biases shrink with the weights. They stay in fp32, 4 bytes each.": variant(bias_saves=3),
-        "You go through the layers as they come. The fewest layers are found with the largest saving first.": variant(
-            order="given"
+        "You let biases shrink with the weights. They stay in fp32, 4 bytes each.": variant(
+            saves=lambda w, b: 3 * (w + b)
+        ),
+        "Your model has only the layers that can be quantized. The others take their bytes, too.": variant(
+            counted=lambda kind, w, b: 4 * (w + b) * (kind in QUANTIZED)
+        ),
+        "You compare numbers with bytes. In fp32 each takes 4.": variant(counted=lambda kind, w, b: w + b),
+        "Your model has no biases. They stay in fp32, 4 bytes each, and count.": variant(
+            counted=lambda kind, w, b: 4 * w
+        ),
+        "You take layers in the order in which they come. The fewest are found with the largest saving first.": variant(
+            order=lambda w, b: 0
         ),
         "You begin with the smallest layers. The fewest layers are found with the largest saving first.": variant(
-            order="smallest"
+            order=lambda w, b: w
         ),
-        "You take one more layer where the bytes equal the target: 'at most' includes equal.": variant(strict=True),
-        "You quantize all that can be quantized. Stop as soon as the target is met.": _all_of_them,
-        "You quantize all that can be quantized, even where the target is met already.": lambda layers, target: {
-            name for name, kind, _, _ in layers if kind in ("Linear", "LSTM")
-        },
+        "You order by weights and biases together. Biases save nothing: order by the weights.": variant(
+            order=lambda w, b: -(w + b)
+        ),
+        "You take one more layer where the bytes equal the target: 'at most' includes equal.": variant(
+            enough=lambda total, target: total < target
+        ),
+        "You leave out the layer with which the target is reached.": variant(last=False),
+        "You take all that can be quantized. Stop as soon as the target is met.": lambda layers, target: (
+            _able(layers) if _for_size(layers, target) else set()
+        ),
+        "You take all that can be quantized, even where the target is met already.": lambda layers, target: _able(
+            layers
+        ),
+        "You return nothing where the target cannot be reached. Then all that can be quantized is asked.": (
+            lambda layers, target: (
+                _for_size(layers, target)
+                if sum(w * (1 if kind in QUANTIZED else 4) + 4 * b for _, kind, w, b in layers) <= target
+                else set()
+            )
+        ),
     }
-    net = [
-        ("words", "Embedding", 90_000, 0),
-        ("lstm", "LSTM", 40_000, 800),
-        ("up", "Linear", 20_000, 400),
-        ("down", "Linear", 30_000, 100),
-        ("conv", "Conv2d", 35_000, 50),
-        ("head", "Linear", 1_000, 10),
-    ]
+    net = [("words", "Embedding", 90, 0), ("lstm", "LSTM", 40, 8), ("up", "Linear", 20, 4), ("down", "Linear", 30, 1)]
     total = sum(4 * (w + b) for _, _, w, b in net)
-    targets = [
-        total,
-        total - 120_000,
-        total - 120_001,
-        total - 150_000,
-        total - 160_400,
-        total - 210_000,
-        total - 210_900,
-        total - 271_000,
-        0,
-    ]
-    fat = [("small", "Linear", 100, 5_000), ("large", "Linear", 4_000, 5_000), ("norm", "LayerNorm", 64, 64)]
-    fat_total = sum(4 * (w + b) for _, _, w, b in fat)
-    cases = [(net, target) for target in targets] + [(fat, fat_total - 12_100), (fat, fat_total - 12_000)]
-    try_cases(
+    fat = [("small", "Linear", 10, 500), ("large", "Linear", 40, 5), ("norm", "LayerNorm", 6, 6)]
+    compare(
         answer,
         right=variant(),
         wrong=wrong,
+        view=weights_of_names,
         names=("layers", "target_bytes"),
-        convert=set,
-        cases=[*cases, ([("fc", "Linear", 1000, 0)], 1000)],
+        edges=[
+            ([("fc", "Linear", 1000, 0)], 1000),
+            ([], 0),
+            *[(net, total - less) for less in (0, 120, 121, 210, 211, 270)],
+            (net, 0),
+            (fat, sum(4 * (w + b) for _, _, w, b in fat) - 121),
+        ],
+        inputs=_sizes(),
     )
 
 
 def _old_line(types: set | None) -> Callable:
-    """``quantize_dynamic`` with a set of types, without its warnings."""
+    """``quantize_dynamic`` with a set of types or names, without its warnings."""
 
     def quantize(model):
         with legacy_int8.quiet():
             return legacy_int8.tq.quantize_dynamic(model, types)
 
-    quantize.__name__ = f"quantize_dynamic, {sorted(kind.__name__ for kind in types) if types else 'no set'}"
+    listed = ", {" + ", ".join(f"nn.{getattr(kind, '__name__', kind)}" for kind in types) + "}" if types else ""
+    quantize.__name__ = f"quantize_dynamic(model{listed})"
     return quantize
 
 
-def _torchao(name: str) -> Callable:
-    """torchao's ``quantize_`` on a copy, with the configuration of that name."""
+def _torchao(name: str, *, only: str = "") -> Callable:
+    """torchao's ``quantize_`` on a copy, with the configuration of that name; `only`: one module."""
 
     def quantize(model):
-        from torchao import quantization as ao  # slow to import: only where this check runs
+        from torchao import quantization as ao
 
         model = copy.deepcopy(model)
-        ao.quantize_(model, getattr(ao, name)())
+        chosen = (lambda module, at: isinstance(module, nn.Linear) and at == only) if only else None
+        ao.quantize_(model, getattr(ao, name)(), filter_fn=chosen)
         return model
 
-    quantize.__name__ = f"torchao, {name}"
+    quantize.__name__ = f"quantize_(copy of model, {name}(){f', only module {only!r}' if only else ''})"
     return quantize
 
 
@@ -244,6 +303,37 @@ def _unchanged(model: nn.Module) -> nn.Module:
     return model
 
 
+_unchanged.__name__ = "lambda model: model"
+
+
+def _with_torchao(checked: Callable) -> Callable:
+    """Import torchao before a check, not at the top: it is slow, and inside it would count as a change of torch."""
+
+    @functools.wraps(checked)
+    def judged(answer: object) -> Verdict:
+        import torchao.quantization  # noqa: F401
+
+        return checked(answer)
+
+    return judged
+
+
+def _models() -> list[nn.Module]:
+    half_done = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    return [
+        nn.Linear(2, 2),
+        nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 2)),
+        nn.Sequential(nn.Sequential(nn.Linear(2, 2)), nn.Conv2d(1, 1, 1)),
+        nn.LSTM(2, 2),
+        nn.Sequential(nn.LSTM(2, 2)),
+        nn.Sequential(nn.RNN(2, 2)),
+        nn.Sequential(nn.MultiheadAttention(2, 1)),
+        nn.Sequential(nn.ReLU()),
+        _old_line({"1"})(half_done),
+    ]
+
+
+@_with_torchao
 @check("Exercise 3, The model that did not change")
 def did_nothing(answer: Callable) -> None:
     """``did_nothing(model, quantize) -> bool``."""
@@ -251,52 +341,75 @@ def did_nothing(answer: Callable) -> None:
     def looks(at: Callable[[nn.Module], bool]) -> Callable:
         return lambda model, quantize: at(quantize(model))
 
+    def bits(model: nn.Module) -> list[int | None]:
+        return [row.weight_bits for row in int8_audit.audit(model).rows]
+
     wrong = {
-        "You look at the names of classes in the printed model. torchao keeps the modules and swaps their weights: the "
-        "names stay.": looks(lambda m: "DynamicQuantized" not in str(m)),
-        "You look at the classes of the model's direct children only: deeper modules and torchao's weights escape you.": looks(
-            lambda m: not any("quantized" in type(child).__module__ for child in m.children())
+        "You miss what torchao did: it keeps the modules, and the names of their classes, and swaps the weights.": looks(
+            lambda m: "DynamicQuantized" not in str(m)
         ),
-        "You look for the word 'quantiz' in the printed model. NonDynamicallyQuantizableLinear has it, and is float.": looks(
+        "You miss what the old line did: it replaces modules, and their packed weights are no parameters.": looks(
+            lambda m: not any(type(p).__module__.startswith("torchao") for p in m.parameters())
+        ),
+        "You find only modules of the old line that are direct children of the model. Deeper ones count, and so do "
+        "torchao's weights.": looks(lambda m: not any("quantized" in type(child).__module__ for child in m.children())),
+        "You take NonDynamicallyQuantizableLinear for quantized, perhaps for its name. It is float.": looks(
             lambda m: "quantiz" not in str(m).lower()
         ),
-        "You look for the word 'Dynamic' in the printed model. NonDynamicallyQuantizableLinear has it, and torchao's "
-        "weights have not.": looks(lambda m: "Dynamic" not in str(m)),
-        "Every model looks untouched to you. A packed weight is no parameter, torchao's int8 tensors say float32 "
-        "outwards, and the class of a quantized layer is called Linear, too (only its printed form differs).": looks(
+        "Nearly every model looks untouched to you. A packed weight is no parameter, torchao's int8 tensors say float32 "
+        "outwards, and the size of a small file tells little.": looks(
             lambda m: not any(p.dtype in (torch.int8, torch.qint8) for p in m.parameters())
         ),
-        "You say 'did nothing' as soon as one module is still float. Asked is whether no weight at all became 8 bits.": looks(
-            lambda m: any(row.weight_bits != 8 for row in int8_audit.audit(m).rows)
+        "No model looks untouched to you. Where no weight takes 8 bits, True is asked.": looks(lambda m: False),
+        "You look at the model that went in, not at the one that quantize gives back.": lambda model, quantize: (
+            8 not in bits(model)
         ),
-        "You count modules that compute in int8. Weight-only quantization stores 8 bits and computes in float.": looks(
-            lambda m: int8_audit.audit(m).count("int8") == 0
+        "You ask whether quantize gives back the same object. The old line gives a copy, also where it changes "
+        "nothing; and a model that came with 8-bit weights may come back as it was.": lambda model, quantize: (
+            quantize(model) is model
         ),
-        "You have it the wrong way round: True means that nothing was quantized.": looks(
-            lambda m: any(row.weight_bits == 8 for row in int8_audit.audit(m).rows)
+        "16 bits are fewer than 32, but they are not 8.": looks(
+            lambda m: not any(width is not None and width < 32 for width in bits(m))
+        ),
+        "You take every weight that is not in 32 bits for quantized. There are floats of 16 and of 64 bits.": looks(
+            lambda m: all(width == 32 for width in bits(m))
+        ),
+        "Your answer is True exactly where some weight is not stored in 8 bits. Asked is whether none at all "
+        "is.": looks(lambda m: any(width != 8 for width in bits(m))),
+        "You miss weights that are stored in 8 bits and computed in float (weight-only). Asked is what is "
+        "stored.": looks(lambda m: int8_audit.audit(m).count("int8") == 0),
+        "You say True for a model that came with 8-bit weights and was not changed. Asked is what the returned model "
+        "stores, not whether it is another.": lambda model, quantize: str(model) == str(quantize(model)),
+        "You say False for a model without weights. None of them takes 8 bits there: True.": looks(
+            lambda m: bool(bits(m)) and 8 not in bits(m)
+        ),
+        "Your answer is True exactly where an nn.Linear is left. Other modules have weights, too, and torchao keeps the "
+        "class.": looks(lambda m: any(isinstance(part, nn.Linear) for part in m.modules())),
+        "You have it the wrong way round: True means that no weight is stored in 8 bits.": looks(
+            lambda m: 8 in bits(m)
         ),
     }
-    right = looks(lambda m: all(row.weight_bits != 8 for row in int8_audit.audit(m).rows))
-    try_cases(
-        answer, right=right, wrong=wrong, names=("model", "quantize"), cases=[*_models(), (nn.Linear(2, 2), _unchanged)]
-    )
 
+    def true_or_false(value, model, quantize):
+        if not (same(True, value) or same(False, value)):
+            raise Mistake("Your function returned neither True nor False.", "Return the truth value itself.")
+        return value
 
-def _models() -> list[tuple[nn.Module, Callable]]:
-    lines, everything = _old_line({nn.Linear}), _old_line(None)
-    dynamic, weight_only = _torchao("Int8DynamicActivationInt8WeightConfig"), _torchao("Int8WeightOnlyConfig")
-
-    def two_layers():
-        return nn.Sequential(nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 32))
-
-    return [
-        (two_layers(), lines),
-        (nn.Linear(32, 32), lines),
-        (nn.Sequential(nn.LSTM(32, 32)), lines),
-        (nn.Sequential(nn.LSTM(32, 32)), everything),
-        (nn.Sequential(nn.MultiheadAttention(32, 4)), everything),
-        (two_layers(), dynamic),
-        (nn.Linear(32, 32), weight_only),
-        (nn.Sequential(nn.Sequential(nn.Linear(32, 32)), nn.Conv1d(4, 4, 3)), lines),
-        (nn.Sequential(nn.Conv2d(4, 4, 3)), _old_line({nn.Conv2d})),
+    quantizers = [
+        _unchanged,
+        _old_line({nn.Linear}),
+        _old_line(None),
+        _old_line({nn.Conv2d}),
+        _torchao("Int8WeightOnlyConfig"),
+        _torchao("Int8DynamicActivationInt8WeightConfig"),
+        _torchao("Int8WeightOnlyConfig", only="0"),
     ]
+    compare(
+        answer,
+        right=looks(lambda m: 8 not in bits(m)),
+        wrong=wrong,
+        view=true_or_false,
+        names=("model", "quantize"),
+        edges=[(nn.Linear(2, 2).to(dtype), _unchanged) for dtype in (torch.float16, torch.bfloat16, torch.float64)],
+        inputs=st.tuples(st.sampled_from(_models()), st.sampled_from(quantizers)),
+    )

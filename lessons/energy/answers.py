@@ -114,3 +114,14 @@ ODD = {
     "conv2d_macs": [by_running_it, by_counting_positions],
     "break_even_batch": [by_trying, in_float64],
 }
+# Mutants of the solutions that are as right as the solution: what was changed -> why.
+EQUIVALENT = {
+    "conv2d_macs": {
+        "dot_product = c_in // groups * kernel * kernel: c_in // groups: FloorDiv -> Div": "groups divides c_in",
+    },
+    "break_even_batch": {
+        "return max(1, -int(-fetch_pj // one_input_pj)): max(1, -int(-fetch_pj // one_input_pj)): arguments swapped": (
+            "max takes its arguments in any order"
+        ),
+    },
+}

@@ -56,6 +56,18 @@ def zero_point_cut_off(values, qmin, qmax):
     return scale, qmin - int(low / scale)
 
 
+def widens_only_downwards(values, qmin, qmax):
+    low, high = min(values.min().item(), 0.0), values.max().item()
+    scale = (high - low) / (qmax - qmin) or 1.0
+    return scale, qmin - round(low / scale)
+
+
+def rounds_towards_zero(values, qmin, qmax):
+    low, high = min(values.min().item(), 0.0), max(values.max().item(), 0.0)
+    scale = (high - low) / (qmax - qmin) or 1.0
+    return scale, int(qmin - low / scale)
+
+
 def qparams_with_tensors(values, qmin, qmax):
     low, high = torch.cat([values.flatten(), torch.zeros(1)]).aminmax()
     if low == high:
@@ -110,6 +122,16 @@ def divides_and_forgets_the_zero_point(x, scale, zero_point, qmin, qmax):
     return torch.clamp(torch.round(x / scale[:, None]), qmin, qmax).int()
 
 
+def half_up(x, scale, zero_point, qmin, qmax):
+    q = torch.floor(x * (1 / scale)[:, None] + 0.5) + zero_point[:, None]
+    return q.clamp(qmin, qmax).int()
+
+
+def always_int8_ends(x, scale, zero_point, qmin, qmax):
+    q = torch.round(x * (1 / scale)[:, None]) + zero_point[:, None]
+    return q.clamp(-128, 127).int()
+
+
 def quantize_in_a_loop(x, scale, zero_point, qmin, qmax):
     rows = []
     for row, s, z in zip(x, scale, zero_point, strict=True):
@@ -150,6 +172,15 @@ def subtracts_in_int8(xq, x_zero, wq, w_zero):
     return (xq - x_zero).int() @ (wq - w_zero).int().T
 
 
+def forgets_n(xq, x_zero, wq, w_zero):
+    x, w = xq.int(), wq.int()
+    return x @ w.T - x_zero * w.sum(1) - w_zero * x.sum(1, keepdim=True) + x_zero * w_zero
+
+
+def in_float32(xq, x_zero, wq, w_zero):
+    return (xq.float() - x_zero) @ (wq.float() - w_zero).T
+
+
 def subtracts_first(xq, x_zero, wq, w_zero):
     return torch.einsum("bn,on->bo", xq.int() - x_zero, wq.int() - w_zero)
 
@@ -187,6 +218,18 @@ def beyond_the_data(state, batch):
     return (low, high) if state is None else (min(state[0], low), max(state[1], high))
 
 
+def population_deviation(state, batch):
+    mean, reach = batch.mean().item(), 3 * float(np.std(batch.numpy()))
+    low, high = max(mean - reach, batch.min().item()), min(mean + reach, batch.max().item())
+    return (low, high) if state is None else (min(state[0], low), max(state[1], high))
+
+
+def keeps_the_last_high(state, batch):
+    mean, reach = batch.mean().item(), 3 * batch.std().item()
+    low, high = max(mean - reach, batch.min().item()), min(mean + reach, batch.max().item())
+    return (low, high) if state is None else (min(state[0], low), high)
+
+
 def range_by_clamping(state, batch):
     mean, reach = batch.mean(), 3 * batch.std()
     kept = batch.clamp(mean - reach, mean + reach)
@@ -205,7 +248,7 @@ def range_as_a_tensor(state, batch):
 
 
 def largest_value(values, candidates, bits):
-    return max(c for c in candidates if c <= values.abs().max().item() + 1e-6)
+    return max((c for c in candidates if c <= values.abs().max().item() + 1e-6), default=candidates[0])
 
 
 def ninety_per_cent(values, candidates, bits):
@@ -223,7 +266,7 @@ def least_absolute_error(values, candidates, bits):
 
 
 def clipped_values_left_out(values, candidates, bits):
-    best, least = None, math.inf
+    best, least = candidates[0], math.inf
     for c in candidates:
         kept = values[values.abs() <= c]
         if len(kept) == 0:
@@ -244,6 +287,26 @@ def always_8_bits(values, candidates, bits):
     return min(errors, key=errors.get)
 
 
+def stops_at_the_first_rise(values, candidates, bits):
+    best, least = candidates[0], math.inf
+    for c in candidates:
+        scale = 2 * c / (2**bits - 1)
+        q = torch.round(values / scale).clamp(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+        error = ((q * scale - values) ** 2).mean().item()
+        if error > least:
+            break
+        best, least = c, error
+    return best
+
+
+def rounds_only(values, candidates, bits):
+    def error(c):
+        scale = 2 * c / (2**bits - 1)
+        return ((torch.round(values / scale) * scale - values) ** 2).mean().item()
+
+    return min(candidates, key=error)
+
+
 def clip_with_fake_quantize(values, candidates, bits):
     def error(c):
         back = torch.fake_quantize_per_tensor_affine(
@@ -255,7 +318,7 @@ def clip_with_fake_quantize(values, candidates, bits):
 
 
 def clip_with_numpy(values, candidates, bits):
-    x = values.numpy().astype(np.float64)
+    x = values.numpy().astype(np.float64).ravel()
     scales = 2 * np.array(candidates)[:, None] / (2**bits - 1)
     q = np.clip(np.rint(x / scales), -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
     return candidates[int(((q * scales - x) ** 2).mean(1).argmin())]
@@ -270,6 +333,8 @@ WRONG = {
         wrong_sign,
         made_symmetric,
         zero_point_cut_off,
+        widens_only_downwards,
+        rounds_towards_zero,
     ],
     "quantize": [
         truncates,
@@ -280,6 +345,8 @@ WRONG = {
         no_zero_point,
         clamps_too_early,
         divides_and_forgets_the_zero_point,
+        half_up,
+        always_int8_ends,
     ],
     "int_matmul": [
         no_cross_terms,
@@ -288,9 +355,27 @@ WRONG = {
         adds_up_in_int8,
         result_in_int8,
         subtracts_in_int8,
+        forgets_n,
+        in_float32,
     ],
-    "update_range": [last_batch_only, of_absolute_values, plain_min_max, begins_at_zero, beyond_the_data],
-    "best_clip": [largest_value, ninety_per_cent, least_absolute_error, clipped_values_left_out, always_8_bits],
+    "update_range": [
+        last_batch_only,
+        of_absolute_values,
+        plain_min_max,
+        begins_at_zero,
+        beyond_the_data,
+        population_deviation,
+        keeps_the_last_high,
+    ],
+    "best_clip": [
+        largest_value,
+        ninety_per_cent,
+        least_absolute_error,
+        clipped_values_left_out,
+        always_8_bits,
+        stops_at_the_first_rise,
+        rounds_only,
+    ],
 }
 ODD = {
     "qparams": [qparams_with_tensors, qparams_from_the_top],
@@ -298,4 +383,18 @@ ODD = {
     "int_matmul": [subtracts_first, exact_in_float64],
     "update_range": [range_by_clamping, range_as_a_tensor],
     "best_clip": [clip_with_fake_quantize, clip_with_numpy],
+}
+# Mutants of the solutions that are as right as the solution: what was changed -> why.
+_ORDER = "it takes its arguments in any order"
+EQUIVALENT = {
+    "qparams": {
+        "low = min(values.min().item(), 0.0): min(values.min().item(), 0.0): arguments swapped": _ORDER,
+        "high = max(values.max().item(), 0.0): max(values.max().item(), 0.0): arguments swapped": _ORDER,
+    },
+    "update_range": {
+        "low = torch.maximum(mean - reach, batch.min()): torch.maximum(mean - reach, batch.min()): arguments swapped": _ORDER,
+        "high = torch.minimum(mean + reach, batch.max()): torch.minimum(mean + reach, batch.max()): arguments swapped": _ORDER,
+        "return (min(state[0], low), max(state[1], high)): min(state[0], low): arguments swapped": _ORDER,
+        "return (min(state[0], low), max(state[1], high)): max(state[1], high): arguments swapped": _ORDER,
+    },
 }

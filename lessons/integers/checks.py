@@ -2,387 +2,393 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
 
 import torch
+from hypothesis import strategies as st
 
-from course_utils.exercises.core import Mistake, check, run, try_cases
+from course_utils.exercises.calls import run
+from course_utils.exercises.core import Mistake, check
+from course_utils.exercises.inputs import numbers, shapes, tensors
+from course_utils.exercises.search import compare
+from course_utils.exercises.values import ARRAYS, SEQUENCES, is_number, same
+
+FLOATS = st.sampled_from([torch.float32, torch.float64])
+LIMITS = st.sampled_from([(0, 15), (-8, 7), (0, 255), (-128, 127), (0, 127), (-127, 127)])  # qmin, qmax
+
+
+def _pair(value: object, wanted: str) -> tuple[float, float]:
+    """The two numbers of an answer; `Mistake` where it is something else."""
+    with contextlib.suppress(Exception):  # whatever it is, it is told below
+        first, second = value if isinstance(value, (*ARRAYS, *SEQUENCES)) else ()
+        if is_number(first) and is_number(second):
+            return float(first), float(second)
+    raise Mistake("Your function did not return two numbers.", f"Return {wanted}.")
 
 
 @check("Exercise 1, Scale and zero point")
 def qparams(answer: Callable) -> None:
     """``qparams(values, qmin, qmax) -> (scale, zero_point)``."""
 
-    def rule(*, widen=True, steps=0, whole=round, zero=lambda qmin, at, whole: qmin - whole(at), symmetric=False):
+    def rule(
+        *, low=lambda v: min(v, 0.0), high=lambda v: max(v, 0.0), zero=lambda at, q: q - round(at), more=0, flat=1.0
+    ):
+        """The right map with parts replaced; `zero` takes the low end in steps, and qmin."""
+
         def parameters(values, qmin, qmax):
-            low, high = values.min().item(), values.max().item()
-            if widen:
-                low, high = min(low, 0.0), max(high, 0.0)
-            if symmetric:
-                high = max(-low, high)
-                low = -high
-            if low == high == 0:
-                return 1.0, qmin
-            scale = (high - low) / (qmax - qmin + steps) or 1.0
-            return scale, 0 if symmetric else zero(qmin, low / scale, whole)
+            bottom, top = low(values.min().item()), high(values.max().item())
+            scale = (top - bottom) / (qmax - qmin + more) or flat
+            return scale, zero(bottom / (scale or 1.0), qmin)
 
         return parameters
 
+    def mirrored(values, qmin, qmax):
+        return 2 * values.abs().max().item() / (qmax - qmin) or 1.0, 0
+
+    def by_the_top(values, qmin, qmax):
+        return values.abs().max().item() / max(-qmin, qmax) or 1.0, 0
+
+    def flat_at_0(values, qmin, qmax):
+        return rule()(values, qmin, qmax) if values.any() else (1.0, 0)
+
+    def view(value, values, qmin, qmax):
+        scale, zero = _pair(value, "the scale and the zero point, (scale, zero_point)")
+        _, exact = rule(zero=lambda at, q: q - at)(values, qmin, qmax)
+        nearest = zero.is_integer() and abs(zero - exact) <= 0.5001  # half-way either neighbour will do
+        return scale, round(exact) if nearest else zero
+
     wrong = {
-        "Your range does not hold 0 where all values have one sign: widen it, so that 0 has an integer.": rule(
-            widen=False
+        "Where all values have one sign, your range does not hold 0. Widen it.": rule(low=float, high=float),
+        "Where all values are positive, your range does not hold 0. Widen its low end, too.": rule(low=float),
+        "Where all values are negative, your range does not hold 0. Widen its high end, too.": rule(high=float),
+        "Your zero point is no whole number. Round it.": rule(zero=lambda at, q: q - at),
+        "Your zero point is always rounded down. Take the nearest integer.": rule(zero=lambda at, q: q - math.ceil(at)),
+        "Your zero point is always rounded up. Take the nearest integer.": rule(zero=lambda at, q: q - math.floor(at)),
+        "Your zero point is rounded towards 0. Take the nearest integer.": rule(zero=lambda at, q: int(q - at)),
+        "You add low / scale, which is negative. The zero point lies above qmin.": rule(
+            zero=lambda at, q: q + round(at)
         ),
-        "Your zero point is no whole number. It is an integer of the grid: round it.": rule(whole=float),
-        "You divide by the number of integers. Between 256 integers there are 255 steps: qmax - qmin.": rule(steps=1),
-        "You cut the zero point off instead of rounding it to the nearest integer.": rule(whole=math.trunc),
-        "You round the zero point always to one side. Take the nearest integer.": rule(whole=math.floor),
-        "The sign before low / scale is wrong: low is negative, and the zero point lies above qmin.": rule(
-            zero=lambda qmin, at, whole: qmin + whole(at)
-        ),
-        "Your zero point counts from 0. The low end is at qmin.": rule(zero=lambda qmin, at, whole: -whole(at)),
-        "You made the range symmetric. Here it goes from the smallest to the largest value.": rule(symmetric=True),
+        "Your zero point counts from 0. The low end is at qmin.": rule(zero=lambda at, q: -round(at)),
+        "Your zero point is always qmin. That is right only where no value is negative.": rule(zero=lambda at, q: q),
+        "You divide by the number of integers. Between 256 integers there are 255 steps: qmax - qmin.": rule(more=1),
+        "Your range is symmetric. Here it goes from the smallest to the largest value.": mirrored,
+        "Your map is symmetric, with 0 for its zero point. Here the range need not be.": by_the_top,
+        "Where all values are 0, your scale is 0: nothing can be divided by it. The card says 1.0.": rule(flat=0.0),
+        "Where all values are 0, your zero point is 0. The range begins at 0 there, and it begins at qmin.": flat_at_0,
+        "You return the zero point first. The scale comes first.": lambda *args: rule()(*args)[::-1],
     }
-
-    def pair(value):
-        scale, zero_point = value
-        return float(scale), float(zero_point)
-
-    cases = [
-        (torch.tensor([-1.0, 0.25, 2.0]), -128, 127),
+    kinds = [numbers(-4, 4), numbers(0.5, 4), numbers(-4, -0.5), numbers(-0.01, 0.01, step=0.001), st.just(0.0)]
+    values = st.tuples(st.sampled_from(kinds), FLOATS).flatmap(
+        lambda kind: tensors(shapes(dims=(1, 2, 3, 0), most=3), *kind)
+    )
+    edges = [
         (torch.tensor([0.5, 3.0]), 0, 255),
         (torch.tensor([[-4.1, -1.0], [-0.5, -2.0]]), -128, 127),
-        (torch.tensor([-3.0, 1.7, 0.0]), 0, 15),
-        (torch.tensor([5.0, -0.61]), -8, 7),
         (torch.zeros(3), -128, 127),
     ]
-    try_cases(answer, right=rule(), wrong=wrong, names=("values", "qmin", "qmax"), cases=cases, convert=pair)
+    inputs = st.tuples(values, LIMITS).map(lambda drawn: (drawn[0], *drawn[1]))
+    names = ("values", "qmin", "qmax")
+    compare(answer, right=rule(), wrong=wrong, names=names, edges=edges, inputs=inputs, view=view)
+
+
+@st.composite
+def _rows(draw: Callable) -> tuple:
+    """(x, scale, zero_point, qmin, qmax): quarters of a scale, so half-way ones too, some of them out of the range."""
+    qmin, qmax = draw(LIMITS)
+    columns, most = draw(st.integers(1, 3)), 5 * (qmax - qmin)
+    quarters = st.lists(st.integers(-most, most), min_size=columns, max_size=columns)
+    # With the last two scales, division and the reciprocal round many half-way cases to different integers.
+    row = st.tuples(quarters, st.sampled_from([1.0, 0.5, 0.44, 0.12]), st.integers(qmin, qmax))
+    rows, scales, zeros = zip(*draw(st.lists(row, min_size=1, max_size=3)), strict=True)
+    x = [[round(n / 4 * scale, 4) for n in row] for row, scale in zip(rows, scales, strict=True)]
+    kind = draw(st.sampled_from([torch.int64, torch.int32]))
+    return torch.tensor(x), torch.tensor(scales), torch.tensor(zeros, dtype=kind), qmin, qmax
 
 
 @check("Exercise 2, Quantize, row by row")
 def quantize(answer: Callable) -> None:
     """``quantize(x, scale, zero_point, qmin, qmax) -> integers``, one scale a row."""
 
-    def rule(*, integer=torch.round, divide=False, inside=False, limits=True, zero=True, columns=False, early=False):
+    fp32 = torch.float32
+
+    def rule(
+        *, to=torch.round, divide=False, order="", ends=torch.clamp, zero=1, at=(..., None), kind=torch.int, real=fp32
+    ):
         def integers(x, scale, zero_point, qmin, qmax):
-            shape = (1, -1) if columns and len(scale) == x.shape[1] else (-1, 1)
-            s, z = scale.reshape(shape), zero_point.reshape(shape) * zero
+            x, s, z = x.to(real), scale[at].to(real), zero_point[at] * zero
             y = x / s if divide else x * (1 / s)
-            if early:
-                return integer(y).clamp(qmin, qmax) + z
-            q = integer(y + z) if inside else integer(y) + z
-            return (q.clamp(qmin, qmax) if limits else q).int()
+            if order == "clamp first":
+                return ends(to(y), qmin, qmax) + z
+            q = to(y + z) if order == "zero first" else to(y) + z
+            return ends(q, qmin, qmax).long().to(kind)
 
         return integers
 
     mistakes = {
-        "You cut off the digits instead of rounding to the nearest integer.": {"integer": torch.trunc},
-        "You round down always. Round to the nearest integer.": {"integer": torch.floor},
-        "You add one half and round down. Half-way cases must go to the even neighbour: torch.round does that.": {
-            "integer": lambda y: torch.floor(y + 0.5)
-        },
-        "You do not clamp: values outside the range need the nearest end, qmin or qmax.": {"limits": False},
-        "You clamp before you add the zero point. The clamp comes last.": {"early": True},
-        "You add the zero point before you round. With an odd one, half-way cases then go the other way.": {
-            "inside": True
-        },
-        "You left out the zero point.": {"zero": False},
-        "Your scales lie along the columns. There is one for each row: scale[:, None].": {"columns": True},
+        "You cut off the digits instead of rounding to the nearest integer.": {"to": torch.trunc},
+        "You round down always. Round to the nearest integer.": {"to": torch.floor},
+        "You round half-way cases up. They go to the even neighbour.": {"to": lambda y: torch.floor(y + 0.5)},
+        "You do not clamp: values outside the range need the nearest end, qmin or qmax.": {"ends": lambda q, *_: q},
+        "Your integers do not stop at qmin. Clamp at both ends.": {"ends": lambda q, qmin, qmax: q.clamp(max=qmax)},
+        "Your integers do not stop at qmax. Clamp at both ends.": {"ends": lambda q, qmin, qmax: q.clamp(min=qmin)},
+        "You clamp to -128 … 127 whatever qmin and qmax are.": {"ends": lambda q, qmin, qmax: q.clamp(-128, 127)},
+        "You clamp before you add the zero point. The clamp comes last.": {"order": "clamp first"},
+        "You add the zero point before you round. An odd one turns half-way cases round.": {"order": "zero first"},
+        "You left out the zero point.": {"zero": 0},
+        "You subtract the zero point. It is added: it is the integer that stands for 0.": {"zero": -1},
+        "Your scales lie along the columns. There is one for each row: scale[:, None].": {"at": ...},
+        "All rows get the scale and zero point of the first. Each has its own.": {"at": 0},
+        "You do not clamp but take int8, where large values wrap round.": {"ends": lambda q, *_: q, "kind": torch.int8},
+        "Your result is int8: where qmax is 255, integers above 127 wrap round. Take int32.": {"kind": torch.int8},
     }
-    wrong = {hint: rule(**mistake) for hint, mistake in mistakes.items()}
-    wrong["You rely on int8 in place of the clamp: there a value outside the range wraps round."] = lambda *args: rule(
-        limits=False
-    )(*args).to(torch.int8)
-    wrong["You divide by the scale. PyTorch multiplies by its fp32 reciprocal, and half-way cases show it."] = rule(
-        divide=True
-    )
+    wrong = {
+        "You divide by the scale. PyTorch multiplies by its fp32 reciprocal, which shows half-way.": rule(divide=True),
+        "You compute in float64. PyTorch takes the reciprocal in fp32, which shows half-way.": rule(real=torch.float64),
+        **{hint: rule(**mistake) for hint, mistake in mistakes.items()},
+    }
     for hint, mistake in mistakes.items():  # the same mistakes, made while dividing
         wrong[f"{hint} And multiply by 1 / scale in place of dividing."] = rule(divide=True, **mistake)
-    try_cases(
-        answer,
-        right=rule(),
-        wrong=wrong,
-        names=("x", "scale", "zero_point", "qmin", "qmax"),
-        cases=_row_cases(),
-        rtol=0.0,
-    )
+    edges = [
+        (torch.tensor([[0.9, -1.6], [0.334, 2.48]]), torch.tensor([0.5, 0.02]), torch.tensor([0, 5]), -128, 127),
+        (torch.tensor([[-9.0, 9.0, 6.6]]), torch.tensor([1.0]), torch.tensor([-2]), -8, 7),
+        (torch.zeros(1, 2), torch.ones(1), torch.tensor([0]), -128, 127),
+    ]
+    names = ("x", "scale", "zero_point", "qmin", "qmax")
+    compare(answer, right=rule(), wrong=wrong, names=names, edges=edges, inputs=_rows(), rtol=0.0)
+
+
+@st.composite
+def _products(draw: Callable) -> tuple:
+    """(xq, x_zero, wq, w_zero): small integers, and some whose sums need more than 8 or 16 bits."""
+    batch, outputs, n = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.integers(1, 4))
+    integers = draw(st.sampled_from([st.integers(-3, 3), st.integers(-128, 127), st.sampled_from([-128, 127])]))
+    zeros = st.integers(-128, 127)
+    xq, wq = (draw(tensors((rows, n), integers, torch.int8)) for rows in (batch, outputs))
+    return xq, draw(zeros), wq, draw(zeros)
 
 
 @check("Exercise 3, A matrix product of integers")
 def int_matmul(answer: Callable) -> None:
     """``int_matmul(xq, x_zero, wq, w_zero) -> int32 (batch, outputs)``."""
 
-    def parts(xq, zx, wq, zw):
-        x, w = xq.long(), wq.long()
-        n = x.shape[1]
-        return x @ w.T, zx * w.sum(1)[None], zw * x.sum(1, keepdim=True), n * zx * zw
+    def rows(q):
+        return q.sum(1)
 
-    def rule(a, b, c):
-        """Signs of the three cross terms: of x's zero point, of w's, of both."""
+    def rule(
+        of_x=-1, of_w=-1, of_both=1, *, products=torch.matmul, x_sums=rows, w_sums=rows, n=lambda x, w: x.shape[1]
+    ):
+        """The right sums with other signs of the three cross terms (0: left out), or with parts replaced."""
 
-        def sums(*args):
-            products, of_x, of_w, both = parts(*args)
-            return products + a * of_x + b * of_w + c * both
+        def sums(xq, zx, wq, zw):
+            x, w = xq.long(), wq.long()
+            cross = of_x * zx * w_sums(w) + of_w * zw * x_sums(x).reshape(-1, 1) + of_both * n(x, w) * zx * zw
+            return (products(x, w.T) + cross).int()
 
         return sums
 
-    def narrow(dtype, signs=(-1, -1, 1)):
-        return lambda *args: rule(*signs)(*args).to(dtype)
+    def narrow(dtype):
+        return lambda *args: rule()(*args).to(dtype).int()
 
     def narrow_products(dtype):
-        return lambda *args: parts(*args)[0].to(dtype).long() + rule(-1, -1, 1)(*args) - parts(*args)[0]
+        return rule(products=lambda x, w: (x @ w).to(dtype))
 
     def narrow_differences(xq, zx, wq, zw):
-        x, w = ((q.long() - z).to(torch.int8).long() for q, z in ((xq, zx), (wq, zw)))
-        return x @ w.T
+        x, w = ((q.long() - z).to(torch.int8) for q, z in ((xq, zx), (wq, zw)))
+        return rule()(x, 0, w, 0)
+
+    def swapped(xq, zx, wq, zw):
+        return rule()(xq, zw, wq, zx)
+
+    def view(value, xq, zx, wq, zw):
+        kind = str(value.dtype).removeprefix("torch.") if issubclass(type(value), ARRAYS) else ""
+        if "float" in kind and value.shape == (len(xq), len(wq)):
+            raise Mistake(
+                f"Your function returned {kind}. The card asks for int32.",
+                "Convert to int32 before you subtract or multiply. Floats are not exact where sums are large.",
+            )
+        return value
 
     wrong = {
-        "You dropped all cross terms: this is the product of the integers, without their zero points.": rule(0, 0, 0),
-        "The cross term with w_zero is missing: the weights have a zero point here, too.": rule(-1, 0, 0),
-        "The cross term with x_zero is missing.": rule(0, -1, 0),
+        "You multiply the integers alone: all cross terms are missing.": rule(0, 0, 0),
+        "Both cross terms with w_zero are missing: the weights have a zero point here, too.": rule(-1, 0, 0),
+        "Both cross terms with x_zero are missing.": rule(0, -1, 0),
+        "The cross term of w_zero and the sums of xq is missing.": rule(-1, 0, 1),
+        "The cross term of x_zero and the sums of wq is missing.": rule(0, -1, 1),
         "The last term is missing: n · x_zero · w_zero was subtracted twice and must be added once.": rule(-1, -1, 0),
         "The last term has the wrong sign: n · x_zero · w_zero is added.": rule(-1, -1, -1),
-        "You add the cross terms. They are subtracted.": rule(1, 1, 1),
-        "You forgot n in the last term: the product of the zero points is added once for each input.": lambda xq, zx, wq, zw: (
-            rule(-1, -1, 0)(xq, zx, wq, zw) + zx * zw
-        ),
-        "Your sum overflowed in int8. Convert both to int32 before you multiply.": narrow(torch.int8),
-        "Your products are added in int8, where they overflow. Convert to int32 before the matrix product.": narrow_products(
-            torch.int8
-        ),
+        "You add the zero points. They are subtracted from the integers.": rule(1, 1, 1),
+        "The last term lacks n: the zero points' product is added once for each input.": rule(n=lambda x, w: 1),
+        "In the last term you count the rows of xq. n is the number of its columns.": rule(n=lambda x, w: len(x)),
+        "You add up all weights. Each output has the sum of its own row of wq.": rule(w_sums=torch.sum),
+        "You add up the inputs of the whole batch. Each row of xq has a sum of its own.": rule(x_sums=torch.sum),
+        "You have the zero points the wrong way round: x_zero belongs to xq, w_zero to wq.": swapped,
+        "Your result has the shape (outputs, batch). It must be (batch, outputs).": lambda *args: rule()(*args).T,
+        "Your result overflowed in int8. It needs int32.": narrow(torch.int8),
+        "Your products are added in int8, where they overflow. Take int32.": narrow_products(torch.int8),
         "Your result overflowed in int16. It needs int32.": narrow(torch.int16),
         "Your products are added in int16, where they overflow. Take int32.": narrow_products(torch.int16),
-        "You subtract the zero points in int8, where -128 - 5 wraps round to 123. Convert to int32 first.": narrow_differences,
+        "You subtract in int8, where -128 - 5 wraps round to 123. Convert to int32 first.": narrow_differences,
     }
-    try_cases(
-        answer,
-        right=rule(-1, -1, 1),
-        wrong=wrong,
-        names=("xq", "x_zero", "wq", "w_zero"),
-        cases=_product_cases(),
-        rtol=0.0,
-    )
+    zero, low = torch.zeros(1, 3, dtype=torch.int8), torch.full((1, 2), -128, dtype=torch.int8)
+    edges = [(low, 127, low, 127), (low, 5, -(low // 2), 0), (zero, 0, zero, 0)]
+    names = ("xq", "x_zero", "wq", "w_zero")
+    compare(answer, right=rule(), wrong=wrong, names=names, edges=edges, inputs=_products(), rtol=0.0, view=view)
+
+
+@st.composite
+def _batches(draw: Callable) -> tuple[list[torch.Tensor]]:
+    """Batches that an observer sees in a row, of any sign; some have a value beyond three standard deviations."""
+    dtype, batches = draw(FLOATS), []
+    for _ in range(draw(st.integers(1, 3))):
+        if draw(st.booleans()):  # among 12 values one may lie beyond 3 standard deviations, if the others are alike
+            shape, most = draw(st.sampled_from([(12,), (3, 4), (2, 2, 3)])), draw(st.sampled_from([20.0, -20.0, 40.0]))
+            batch = torch.full(shape, draw(numbers(-4, 4, step=0.5)), dtype=dtype)
+            batch.view(-1)[0], batch.view(-1)[draw(st.integers(2, 11))] = draw(numbers(-4, 4, step=0.5)), most
+        else:
+            elements = draw(st.sampled_from([numbers(-4, 4), numbers(1, 4), numbers(-4, -1)]))
+            batch = draw(tensors(shapes(dims=(1, 2), least=2, most=3), elements, dtype))
+        batches.append(batch)
+    return (batches,)
 
 
 @check("Exercise 4, An observer of your own")
 def update_range(answer: Callable) -> None:
     """``update_range(state, batch) -> (low, high)``, folded over several batches."""
 
-    def pair(state):
-        low, high = (float(end) for end in state)
-        return low, high
+    def view(state, *args):
+        return _pair(state, "two numbers, (low, high): they come back to you as the next state")
 
-    def folded(update):
-        def fold(*batches):
-            state = None
-            for batch in batches:
-                state = update(state, batch)
-            return pair(state)
+    def of_answer(batches):
+        state = None
+        for batch in batches:
+            state = run(answer, (state, batch), ("state", "batch"))
+            try:
+                view(state)
+            except Mistake:  # it is told with the whole call
+                break
+        return state
 
-        return fold
+    def within(end, low, high):
+        return min(max(end, low), high)
 
-    def rule(*, reach=3.0, ends=True, join=(min, max), absolute=False, centre=True, start=None):
-        def update(state, batch):
-            b = batch.abs() if absolute else batch
-            low, high = b.min().item(), b.max().item()
-            middle, width = b.mean().item() if centre else 0.0, reach * b.std().item()
-            lower, upper = middle - width, middle + width
-            if ends and reach < math.inf:
-                lower, upper = max(lower, low), min(upper, high)
-            elif reach == math.inf:
-                lower, upper = low, high
-            old = state if state is not None else start
-            return (lower, upper) if old is None else (join[0](old[0], lower), join[1](old[1], upper))
-
-        return update
+    def free(end, low, high):
+        return end
 
     def last(old, new):
         return new
 
-    mistakes = {
-        "You keep the last batch only: join its range with the state.": {"join": (last, last)},
-        "You take |x|: then the low end is never below 0, and negative values are clipped.": {"absolute": True},
-        "Your range is the minimum and maximum. An outlier stretches that: use the mean ± 3 standard deviations.": {
-            "reach": math.inf
-        },
-        "Your range goes beyond the batch's own minimum or maximum: no value lies there.": {"ends": False},
-        "You take the narrowest range. Over the batches keep the lowest low and the highest high.": {
-            "join": (max, min)
-        },
-        "You average over the batches. Keep the lowest low and the highest high.": {
-            "join": (lambda a, b: (a + b) / 2, lambda a, b: (a + b) / 2)
-        },
-        "You go one standard deviation from the mean. The card says three.": {"reach": 1.0},
-        "You go two standard deviations from the mean. The card says three.": {"reach": 2.0},
-        "You measure from 0. The three standard deviations count from the batch's mean.": {"centre": False},
-        "You begin with (0, 0): a batch of one sign then gets a range that it does not have. Begin with its own.": {
-            "start": (0.0, 0.0)
-        },
+    def folded(*, reach=3.0, low=within, high=within, join=(min, max), of=lambda b: b, centre=1, less=1, start=None):
+        def fold(batches):
+            state = start
+            for b in map(of, batches):
+                ends = b.min().item(), b.max().item()
+                middle, width = centre * b.mean().item(), reach * b.std(correction=less).item()
+                now = low(middle - width, *ends), high(middle + width, *ends)
+                state = now if state is None else tuple(j(*both) for j, *both in zip(join, state, now, strict=True))
+            return state
+
+        return fold
+
+    wrong = {
+        "You keep the last batch only: join its range with the state.": folded(join=[last, last]),
+        "You keep the range of the first batch. Later ones may widen it.": folded(join=[lambda old, new: old] * 2),
+        "Your low end is that of the last batch. Keep the lowest of all.": folded(join=[last, max]),
+        "Your high end is that of the last batch. Keep the highest of all.": folded(join=[min, last]),
+        "You join to the narrowest range. Keep the lowest low and the highest high.": folded(join=(max, min)),
+        "You average over the batches. Keep the lowest low and the highest high.": folded(
+            join=[lambda old, new: (old + new) / 2] * 2
+        ),
+        "You take |x|: then the low end is never below 0, and negative values are clipped.": folded(of=torch.abs),
+        "Your range is the minimum and maximum, however far out. Take the mean ± 3 deviations.": folded(reach=1e6),
+        "Your range goes beyond the batch's own minimum or maximum: no value lies there.": folded(low=free, high=free),
+        "Your low end goes below the batch's own minimum: no value lies there.": folded(low=free),
+        "Your high end goes above the batch's own maximum: no value lies there.": folded(high=free),
+        "You take the wider one of the two ranges. Take the narrower one.": folded(low=min, high=max),
+        "You go one standard deviation from the mean. The card says three.": folded(reach=1.0),
+        "You go two standard deviations from the mean. The card says three.": folded(reach=2),
+        "You measure from 0. The three standard deviations count from the batch's mean.": folded(centre=0),
+        "Your standard deviation divides by the number of values. batch.std() divides by one less.": folded(less=0),
+        "You begin with (0, 0), which stays in the range. Begin with the first batch's own.": folded(start=(0.0, 0.0)),
+        "You return the high end first. The low end comes first.": lambda batches: folded()(batches)[::-1],
     }
-    wrong = {hint: folded(rule(**mistake)) for hint, mistake in mistakes.items()}
-    try_cases(
-        lambda *batches: _fold_answer(answer, batches, pair),
-        right=folded(rule()),
-        wrong=wrong,
-        cases=_range_cases(),
-        rtol=1e-3,
-    )
-
-
-def _fold_answer(answer: Callable, batches: tuple, pair: Callable) -> tuple[float, float]:
-    """Run the learner's function over the batches. Raises Mistake when a state is no pair of numbers."""
-    state = None
-    for batch in batches:
-        state = run(answer, (state, batch), ("state", "batch"))
-        try:
-            pair(state)
-        except (TypeError, ValueError):
-            raise Mistake(
-                f"Your function returned {str(state)[:60]!r}.",
-                "Return two numbers, (low, high): they come back to you as the next state.",
-            ) from None
-    return pair(state)
+    outlier, other = torch.zeros(12), torch.tensor([[1.0, 2.0], [2.0, 3.0]])
+    outlier[3] = 24.0
+    edges = [([batch],) for batch in (torch.zeros(4), outlier, other)] + [([other, -outlier, -other],)]
+    parts = {"names": ("one call for each of these batches",), "edges": edges, "inputs": _batches(), "view": view}
+    compare(of_answer, right=folded(), wrong=wrong, rtol=1e-4, atol=1e-4, **parts)
 
 
 @check("Exercise 5, The best clip")
 def best_clip(answer: Callable) -> None:
     """``best_clip(values, candidates, bits) -> float``, one of the candidates."""
 
-    def rule(*, power=2, which="all", width=None, worst=False):
-        def best(values, candidates, bits):
-            bits = width or bits
+    def off(values, c, bits, *, integer=torch.round, of="all", steps=lambda bits: 2**bits - 1, limits=True):
+        """The errors of the values that one clip leaves."""
+        scale, half = 2 * c / steps(bits), 2 ** (bits - 1)
+        inside = values.clamp(-c, c)
+        q = integer((inside if of == "clipped first" else values) / scale)
+        back = (q.clamp(-half, half - 1) if limits else q) * scale
+        errors = {"inside": back - inside, "clipped": values - inside, "kept": (back - values)[values.abs() <= c]}
+        return errors.get(of, back - values)
 
-            def error(c):
-                scale, half = 2 * c / (2**bits - 1), 2 ** (bits - 1)
-                inside = values.clamp(-c, c)
-                back = torch.round(values / scale).clamp(-half, half - 1) * scale
-                kept = values.abs() <= c
-                off = {
-                    "all": back - values,
-                    "kept": (back - values)[kept],
-                    "inside": back - inside,
-                    "clipped": values - inside,
-                }[which]
-                return off.abs().pow(power).mean().item() if off.numel() else math.inf
+    def loss(values, c, bits, *, power=2, **part):
+        errors = off(values.double(), c, bits, **part)
+        return errors.abs().pow(power).mean().item() if errors.numel() else math.inf
 
-            return max(candidates, key=error) if worst else min(candidates, key=error)
-
-        return best
+    def rule(*, choose=min, width=None, **part):
+        return lambda values, candidates, bits: choose(candidates, key=lambda c: loss(values, c, width or bits, **part))
 
     def nearest(wanted):
         return lambda values, candidates, bits: min(candidates, key=lambda c: abs(c - wanted(values)))
 
+    def top(values):
+        return values.abs().max().item()
+
+    def until_it_rises(values, candidates, bits):
+        best, *others = candidates
+        for c in others:
+            if loss(values, c, bits) > loss(values, best, bits):
+                break
+            best = c
+        return best
+
+    def view(value, values, candidates, bits):
+        if not is_number(value):
+            raise Mistake("Your function did not return one number.", "Return one of the candidates.")
+        named = [c for c in candidates if same(c, value, rtol=1e-6)]
+        return [loss(values, named[0], bits)] if named else ["no candidate", value]
+
     wrong = {
-        "You take the largest |value|: nothing is clipped, and with few bits the steps are too coarse.": nearest(
-            lambda values: values.abs().max().item()
-        ),
-        "You minimise the mean absolute error. Asked for is the squared one, which counts large errors more.": rule(
-            power=1
-        ),
-        "You count the rounding only: compare with the values themselves, not with the clipped ones.": rule(
-            which="inside"
-        ),
-        "You leave out the clipped values. Their error counts too: it is what keeps the clip from shrinking.": rule(
-            which="kept"
-        ),
-        "You count the clipping only, not the rounding.": rule(which="clipped"),
-        "You use 8 bits always. The number of bits is an argument: fewer bits want a smaller clip.": rule(width=8),
-        "You take the candidate with the largest error.": rule(worst=True),
-        "You take a multiple of the standard deviation, whatever the bits. Measure the error of each candidate.": nearest(
-            lambda values: 3 * values.std().item()
-        ),
-        "You take the 99 % quantile of |x|, whatever the bits. Measure the error of each candidate.": nearest(
-            lambda values: values.abs().quantile(0.99).item()
-        ),
+        "You take the candidate nearest to the largest |value|. With few bits its steps are too coarse.": nearest(top),
+        "You take a fixed share of the largest |value|. Measure each candidate.": nearest(lambda v: 0.9 * top(v)),
+        "You take the largest candidate. Measure the error of each.": lambda values, candidates, bits: max(candidates),
+        "You take the smallest candidate. Measure the error of each.": lambda values, candidates, bits: min(candidates),
+        "You take the first candidate. Measure the error of each.": lambda values, candidates, bits: candidates[0],
+        "You stop where the error rises for the first time. It may fall again: try all candidates.": until_it_rises,
+        "You minimise the mean absolute error. Squared, large errors count more.": rule(power=1),
+        "You count the rounding only. Compare with the values, not with the clipped ones.": rule(of="inside"),
+        "You leave out the clipped values. Their error counts, too.": rule(of="kept"),
+        "You count the clipping only, not the rounding.": rule(of="clipped"),
+        "You do not clamp the integers, so nothing is ever clipped.": rule(limits=False),
+        "You clip the values to ±c, not the integers: c may round to 2^(b-1).": rule(of="clipped first", limits=False),
+        "You cut the digits off. Round to the nearest integer.": rule(integer=torch.trunc),
+        "You round down. Round to the nearest integer.": rule(integer=torch.floor),
+        "You divide 2c by 2^b. Between 2^b integers there are 2^b - 1 steps.": rule(steps=lambda bits: 2**bits),
+        "You divide c by 2^(b-1) - 1. The card's scale is 2c / (2^b - 1).": rule(steps=lambda bits: 2**bits - 2),
+        "You divide c by 2^b - 1. From -c to c it is 2c.": rule(steps=lambda bits: 2 * (2**bits - 1)),
+        "You use 8 bits always. With fewer bits a smaller clip is better.": rule(width=8),
+        "You take the candidate with the largest error.": rule(choose=max),
+        "You return the best one's position. Return the candidate.": lambda v, cs, b: cs.index(rule()(v, cs, b)),
+        "You return the least error. Return its candidate.": lambda v, cs, b: min(loss(v, c, b) for c in cs),
     }
-    cases = _clip_cases()
-    share = _share(run(answer, cases[0], ("values", "candidates", "bits")), cases[0][0])
-    wrong["You take a fixed fraction of the largest |value|, whatever the data and the bits."] = nearest(
-        lambda values: share * values.abs().max().item()
-    )
-    try_cases(answer, right=rule(), wrong=wrong, names=("values", "candidates", "bits"), cases=cases)
-
-
-def _share(clip: object, values: torch.Tensor) -> float:
-    """The clip over the largest |value|, or NaN where the answer is no number."""
-    try:
-        return float(clip) / values.abs().max().item()
-    except (TypeError, ValueError, RuntimeError):
-        return math.nan
-
-
-def _row_cases() -> list[tuple]:
-    """(x, scale, zero_point, qmin, qmax): values outside the range, half-way ones, a square matrix."""
-    scale = torch.tensor([0.03, 0.017])
-    half_way = torch.tensor([[-56.5, -58.5, 4.5], [-3.5, -5.5, -89.5]]) * scale[:, None]  # exact in fp32 only
-    return [
-        (torch.tensor([[0.9, -1.6], [0.334, 2.48]]), torch.tensor([0.5, 0.02]), torch.tensor([0, 5]), -128, 127),
-        (torch.tensor([[-3.0, 0.14, 20.0]]), torch.tensor([0.05]), torch.tensor([10]), 0, 255),
-        (half_way, scale, torch.tensor([0, 3]), -128, 127),
-        (torch.tensor([[-9.0, 9.0, 6.6]]), torch.tensor([1.0]), torch.tensor([-2]), -8, 7),
-        (torch.zeros(1, 2), torch.ones(1), torch.tensor([0]), -128, 127),
-    ]
-
-
-def _int8(rows: int, columns: int, seed: int, *, low: int = -128, high: int = 128) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randint(low, high, (rows, columns), generator=generator).to(torch.int8)
-
-
-def _product_cases() -> list[tuple]:
-    """(xq, x_zero, wq, w_zero): small sums, sums that overflow 8 and 16 bits, differences that overflow 8."""
-    return [
-        (_int8(2, 3, 0, low=-3, high=4), 0, _int8(4, 3, 1, low=-3, high=4), 0),
-        (_int8(3, 64, 2), 5, _int8(2, 64, 3), 0),
-        (_int8(2, 50, 4), -7, _int8(3, 50, 5), 11),
-        (_int8(2, 784, 6, low=100), -100, _int8(3, 784, 7, low=90), 3),
-        (_int8(1, 9, 8), 0, _int8(5, 9, 9), -2),
-        (torch.zeros(1, 3, dtype=torch.int8), 0, torch.zeros(1, 3, dtype=torch.int8), 0),
-    ]
-
-
-def _range_cases() -> list[list[torch.Tensor]]:
-    """Batches that an observer sees in a row: with outliers, of one sign, narrower than the one before."""
-    generator = torch.Generator().manual_seed(4)
-
-    def noise(*shape, shift=0.0):
-        return torch.randn(shape, generator=generator) + shift
-
-    outlier = noise(200)
-    outlier[17] = 60.0
-    low_outlier = noise(8, 25, shift=-2.0)
-    low_outlier[3, 3] = -80.0
-    negative = noise(64, shift=-9.0)
-    return [
-        [outlier],
-        [noise(300), noise(10, 10), noise(40) * 0.1],
-        [noise(50) * 3, outlier, noise(30)],
-        [low_outlier, noise(60, shift=1.0)],
-        [negative, negative * 0.5],
-        [torch.zeros(4)],
-    ]
-
-
-def _clip_cases() -> list[tuple]:
-    """(values, candidates, bits); the largest |value| is always the last candidate."""
-    generator = torch.Generator().manual_seed(5)
-
-    def case(values, bits, n=20):
-        top = values.abs().max().item()
-        return values, [top * (i + 1) / n for i in range(n)], bits
-
-    normal, mixed = (torch.randn(2000, generator=generator) for _ in range(2))
-    mixed[::100] *= 4
-    outlier = normal.clone()
-    outlier[0] = 30.0
-    even = torch.empty(2000).uniform_(-1, 1, generator=generator)
-    return [
-        case(normal, 4),
-        case(mixed, 3),
-        case(mixed, 6),
-        case(normal * 0.02, 2),
-        case(even, 8),
-        case(outlier, 8, n=100),
-        case(mixed.pow(3), 4),
+    values = FLOATS.flatmap(lambda dtype: tensors(shapes(dims=(1, 2), most=3), numbers(-4, 4, step=0.25), dtype))
+    candidates = st.lists(numbers(0.25, 5, step=0.25), min_size=1, max_size=5, unique=True)
+    inputs = st.tuples(values, candidates, st.integers(2, 8))
+    edges = [
         (torch.tensor([-1.0, 0.5, 1.0]), [1.0], 4),
+        (torch.tensor([-1.0, 0.25, 0.5, 2.0]), [0.5, 1.5, 1.0, 2.0], 2),
     ]
+    parts = {"names": ("values", "candidates", "bits"), "edges": edges, "inputs": inputs, "view": view}
+    compare(answer, right=rule(), wrong=wrong, rtol=2e-3, atol=1e-8, **parts)

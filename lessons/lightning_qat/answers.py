@@ -39,6 +39,27 @@ def at_the_end(epochs, sparsity):
     return {epochs[-1]: sparsity}
 
 
+def one_minus_the_root(epochs, sparsity):
+    return {epoch: 1 - sparsity ** (1 / len(epochs)) for epoch in epochs}
+
+
+def rounded(epochs, sparsity):
+    return {epoch: round(1 - (1 - sparsity) ** (1 / len(epochs)), 2) for epoch in epochs}
+
+
+def every_epoch(epochs, sparsity):
+    n = max(epochs) + 1
+    if len(epochs) == 1:
+        return dict.fromkeys(epochs, sparsity)
+    return dict.fromkeys(range(n), 1 - (1 - sparsity) ** (1 / n))
+
+
+def numbers_of_prunings(epochs, sparsity):
+    if len(epochs) == 1:
+        return {epochs[0]: sparsity}
+    return {i: 1 - (1 - sparsity) ** (1 / len(epochs)) for i in range(len(epochs))}
+
+
 def with_logarithms(epochs, sparsity):
     return {epoch: -math.expm1(math.log1p(-sparsity) / len(epochs)) for epoch in epochs}
 
@@ -93,6 +114,34 @@ def stops_at_batch_norm():
 
 def in_one_list():
     return ["stem.0", "stem.1", "stem.2", "conv", "bn", "neck", "neck_act"]
+
+
+def ends_of_the_network():
+    return [("stem.0", "stem.1", "stem.2"), ("conv", "bn"), ("neck", "neck_act", "head")]
+
+
+def sum_with_its_relu():
+    return [("stem.0", "stem.1", "stem.2"), ("conv", "bn"), ("plus", "act"), ("neck", "neck_act")]
+
+
+def whole_stem():
+    return [("stem",), ("conv", "bn"), ("neck", "neck_act")]
+
+
+def one_after_the_other():
+    return [("stem.0", "stem.1", "stem.2", "conv", "bn"), ("neck", "neck_act")]
+
+
+def without_the_stem():
+    return [("conv", "bn"), ("neck", "neck_act")]
+
+
+def single_layers():
+    return [("stem.0", "stem.1", "stem.2"), ("conv", "bn"), ("neck",)]
+
+
+def twice():
+    return [("stem.0", "stem.1", "stem.2"), ("conv", "bn"), ("conv", "bn"), ("neck", "neck_act")]
 
 
 def lists_backwards():
@@ -163,6 +212,14 @@ def never_loads(model, path, make, rebuild, x):
     return loaded, torch.equal(loaded(loaded.quant(x)), model(model.quant(x)))
 
 
+def compares_sums(model, path, make, rebuild, x):
+    torch.save(model.state_dict(), path)
+    loaded = rebuild(make())
+    loaded.load_state_dict(torch.load(path, weights_only=True))
+    outs = [m(m.quant(x)).double().sum(1).sort().values for m in (loaded, model)]
+    return loaded, bool((outs[0] - outs[1]).abs().max() < 1e-9)
+
+
 def row_by_row(model, path, make, rebuild, x):
     with open(path, "wb") as file:
         torch.save({"state": model.state_dict()}, file)
@@ -189,6 +246,10 @@ WRONG = {
         gone_in_all,
         equal_numbers,
         at_the_end,
+        one_minus_the_root,
+        rounded,
+        every_epoch,
+        numbers_of_prunings,
     ],
     "fuse_list": [
         misses_batch_norm,
@@ -201,6 +262,13 @@ WRONG = {
         only_convolutions,
         stops_at_batch_norm,
         in_one_list,
+        ends_of_the_network,
+        sum_with_its_relu,
+        whole_stem,
+        one_after_the_other,
+        without_the_stem,
+        single_layers,
+        twice,
     ],
     "export": [
         without_rebuilding,
@@ -212,10 +280,18 @@ WRONG = {
         trusts_the_file,
         saves_the_whole_model,
         never_loads,
+        compares_sums,
     ],
 }
 ODD = {
     "even_schedule": [with_logarithms, with_numpy, by_trying],
     "fuse_list": [lists_backwards, built],
     "export": [row_by_row, with_numpy_compared],
+}
+# Mutants of the solutions that are as right as the solution: what was changed -> why.
+EQUIVALENT = {
+    "export": {
+        "return (loaded, torch.equal(loaded(loaded.quant(x)), model(model.quant(x)))): "
+        "torch.equal(loaded(loaded.quant(x)), model(model.quant(x))): arguments swapped": "equality has no direction",
+    },
 }

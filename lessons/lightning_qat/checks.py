@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import copy
+import functools
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from numbers import Integral, Real
 from pathlib import Path
 from unittest import mock
 
 import torch
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from course_utils import legacy_int8
-from course_utils.exercises.core import Mistake, check, run, try_cases
+from course_utils.exercises.core import Mistake, check
+from course_utils.exercises.inputs import numbers, tensors
+from course_utils.exercises.search import compare, examine, run
+from course_utils.exercises.values import same, show
 
 
 @check("Exercise 1, Ninety percent in five prunings")
 def even_schedule(answer: Callable) -> None:
     """``even_schedule(epochs, sparsity) -> dict[int, float]``."""
 
-    def amounts(value: object) -> dict[int, float]:
-        return {int(epoch): float(amount) for epoch, amount in dict(value).items()}
+    def each(amount: Callable[[int, float], float], *, n=len, keys=lambda epochs: epochs) -> Callable:
+        return lambda epochs, sparsity: {epoch: amount(n(epochs), sparsity) for epoch in keys(epochs)}
 
-    def each(amount: Callable[[int, float], float]) -> Callable:
-        return lambda epochs, sparsity: {epoch: amount(len(epochs), sparsity) for epoch in epochs}
+    def share(n, sparsity):
+        return 1 - (1 - sparsity) ** (1 / n)
 
     def growing(epochs, sparsity):
         return {e: 1 - (1 - sparsity) ** ((i + 1) / len(epochs)) for i, e in enumerate(epochs)}
@@ -32,7 +39,6 @@ def even_schedule(answer: Callable) -> None:
         part = sparsity / len(epochs)
         return {epoch: part / (1 - i * part) for i, epoch in enumerate(epochs)}
 
-    right = each(lambda n, sparsity: 1 - (1 - sparsity) ** (1 / n))
     wrong = {
         "Your amounts add up to the sparsity. But each counts the weights that are left by then, so they compound: "
         "too many stay.": each(lambda n, sparsity: sparsity / n),
@@ -44,111 +50,216 @@ def even_schedule(answer: Callable) -> None:
         "You take the root of the sparsity. What multiplies is the share that is left: take the root of 1 - sparsity.": each(
             lambda n, sparsity: sparsity ** (1 / n)
         ),
+        "You take the root of the sparsity, and one minus that. Take the root of the share that is left.": each(
+            lambda n, sparsity: 1 - sparsity ** (1 / n)
+        ),
         "Your amounts say how much is gone in all by then. Each amount is taken from what is left.": growing,
         "Your schedule ends at the right density, but not with equal shares: you take equal numbers of weights.": of_the_whole,
         "Only the last epoch prunes. There should be one pruning after each of the epochs.": lambda epochs, sparsity: {
             epochs[-1]: sparsity
         },
-        "You give percent. An amount is a share from 0 to 1.": each(
-            lambda n, sparsity: 100 * (1 - (1 - sparsity) ** (1 / n))
+        "Your amounts are rounded to two digits: another share than the sparsity is gone at the end.": each(
+            lambda n, sparsity: round(share(n, sparsity), 2)
         ),
-        "You count the prunings, 0, 1, 2, … The keys are the epochs that were given.": lambda epochs, sparsity: dict(
-            enumerate(right(epochs, sparsity).values())
+        "You give percent. An amount is a share from 0 to 1.": each(lambda n, sparsity: 100 * share(n, sparsity)),
+        "You count the prunings, 0, 1, 2, … The keys are the epochs that were given.": each(
+            share, keys=lambda epochs: range(len(epochs))
+        ),
+        "You prune after every epoch up to the last one. Only those that were given prune.": each(
+            share, n=lambda epochs: epochs[-1] + 1, keys=lambda epochs: range(epochs[-1] + 1)
         ),
     }
-    cases = [([19, 39, 59, 79, 99], 0.9), ([0, 3], 0.75), (list(range(5, 15)), 0.8), ([2, 4, 8], 0.5), ([7], 0.5)]
-    try_cases(answer, right=right, wrong=wrong, cases=cases, names=("epochs", "sparsity"), rtol=1e-6, convert=amounts)
+    compare(
+        answer,
+        right=each(share),
+        wrong=wrong,
+        names=("epochs", "sparsity"),
+        edges=[([19, 39, 59, 79, 99], 0.9), ([0, 3], 0.75), ([2, 4, 8], 0.5)],
+        inputs=st.tuples(
+            st.lists(st.integers(0, 20), min_size=1, max_size=6, unique=True).map(sorted),
+            numbers(1 / 16, 15 / 16, step=1 / 16),
+        ),
+        rtol=1e-6,
+        view=_as_the_callback_takes_it,
+    )
 
 
-# The model on the card: its modules in the order in which they run, and what can be fused.
-RUNS = ["stem.0", "stem.1", "stem.2", "conv", "bn", "plus", "act", "side", "neck", "neck_act", "head"]
-GROUPS = {("stem.0", "stem.1", "stem.2"), ("conv", "bn"), ("neck", "neck_act")}
+def _as_the_callback_takes_it(value: object, epochs: list[int], sparsity: float) -> dict[int, float]:
+    """A schedule of whole numbers and floats; what `PruningSchedule` refuses is a mistake."""
+    try:
+        amounts = dict(value.items())
+        keys = [isinstance(key, Integral) and not isinstance(key, bool) for key in amounts]
+        shares = [isinstance(amount, Real) for amount in amounts.values()]
+        plain = {int(key): float(amount) for key, amount in amounts.items()} if all(keys + shares) else {}
+    except Exception:
+        raise Mistake("Your function returned no dictionary.", "PruningSchedule wants one: epoch → amount.") from None
+    if not all(keys):
+        raise Mistake("A key is no whole number.", "PruningSchedule takes only int for an epoch, no text and no float.")
+    if not all(shares):
+        raise Mistake("An amount is no plain number.", "PruningSchedule takes a float for a share, nothing else.")
+    return plain
+
+
+# The model on the card: what can be fused, why the rest cannot, and what its modules are called.
+GROUPS = {
+    ("stem.0", "stem.1", "stem.2"): "The modules inside of the Sequential fuse as well.",
+    ("conv", "bn"): "A convolution and its batch norm fuse as well, also without a ReLU.",
+    ("neck", "neck_act"): "A linear layer and its ReLU fuse as well.",
+}
+ALONE = {
+    "plus": "plus is the sum itself. A group is one layer and the batch norm and ReLU that follow it.",
+    "act": "What act takes is the sum of two branches. Fused with conv and bn, it would act before the sum.",
+    "side": "side has no partner: before it is a mean, and behind it torch.relu, a function without a name.",
+    "head": "head has no partner: nothing follows it, and a ReLU stands at the end of a group, never before a layer.",
+}
+NAMES = {name for group in GROUPS for name in group} | set(ALONE)
 
 
 @check("Exercise 2, The fuse list of a model")
 def fuse_list(answer: Callable) -> None:
     """``fuse_list() -> list of groups``; the order of the groups does not matter."""
-    got = run(answer, ())
-    shown = f"Your function returned {got!r:.150}."
-    if not isinstance(got, list | tuple | set) or not got:
-        raise Mistake(shown, "Return a list of groups, each a list of names: [('a', 'b'), ('c', 'd')].")
-    if any(isinstance(group, str) for group in got):
-        raise Mistake(shown, "You return one list of names. Each group is a list or tuple of its own.")
+
+    def judge() -> None:
+        got = run(answer, ())
+        shown = (("returned", show(got)),)
+        groups = _groups(got, shown)
+        for group in groups:
+            hint = next(filter(None, map(_unknown, group)), "") or _fault(group)
+            if hint:
+                raise Mistake("A group cannot stay as it is.", hint, (*shown, ("the group", show(group))))
+        for group, hint in GROUPS.items():
+            if groups.count(group) > 1:
+                raise Mistake("A group is there twice.", "After the first time there is nothing left to fuse.", shown)
+            if group not in groups:
+                raise Mistake("A group is missing.", hint, shown)
+
+    examine(judge, edges=[()])
+
+
+def _groups(got: object, shown: tuple) -> list[tuple]:
+    """The groups, as the callback takes them: lists or tuples of two or more."""
     try:
-        groups = [tuple(group) for group in got]
-    except TypeError:
-        raise Mistake(shown, "Each group is a list or tuple of names.") from None
-    for name in (name for group in groups for name in group):
-        if name not in RUNS:
-            raise Mistake(shown, _unknown(name))
-    for group in groups:
-        if hint := _fault(group):
-            raise Mistake(f"{shown} Look at {group}.", hint)
-    _complete(set(groups), shown)
+        listed = isinstance(got, list | tuple) and len(got) > 0
+        flat = listed and any(isinstance(group, str) for group in got)
+        nested = listed and all(isinstance(group, list | tuple) for group in got)
+        groups = [tuple(group) for group in got] if nested else []
+        nested = nested and all(isinstance(name, str) for group in groups for name in group)
+    except Exception:
+        flat = nested = False
+    if flat:
+        raise Mistake("Your function returned one list of names.", "Each group is a list or tuple of its own.", shown)
+    if not nested:
+        hint = "Return a list of groups, each a list or tuple of names: [('a', 'b'), ('c', 'd')]. A set has no order."
+        raise Mistake("Your function returned no list of groups.", hint, shown)
+    return groups
 
 
-def _unknown(name: object) -> str:
-    if not isinstance(name, str) or name in ("Conv2d", "BatchNorm2d", "ReLU", "Linear") or name.startswith("nn."):
-        return f"{name!r} is a class. The callback wants names of this model's modules, as attributes have them."
+def _unknown(name: str) -> str:
+    """Why a name is none of the model's, or nothing."""
+    if name in NAMES:
+        return ""
+    last = name.rpartition(".")[2]
+    if last in ("Conv2d", "BatchNorm2d", "ReLU", "Linear", "FloatFunctional", "Sequential"):
+        return f"{show(name)} is a class. The callback wants names of this model's modules, as attributes have them."
     if name.startswith(("self.", "model.")):
-        return f"Leave out the first part of {name!r}: names are relative to the model, as in model.named_modules()."
-    if name.isdigit():
-        return f"{name!r} is a name inside of the Sequential. From the model it is 'stem.{name}'."
-    if "relu" in name:
-        return f"{name!r} is a function called in forward, not a module. It has no name and cannot be fused."
-    return f"The model has no module {name!r}."
+        return (
+            f"Leave out the first part of {show(name)}: names are relative to the model, as in model.named_modules()."
+        )
+    if name == "stem":
+        return "'stem' is the Sequential as a whole. A group has the names of the modules in it."
+    if name in ("0", "1", "2"):
+        return f"{show(name)} is a name inside of the Sequential. From the model it is 'stem.{name}'."
+    if name in ("relu", "torch.relu", "F.relu"):
+        return f"{show(name)} is a function called in forward, not a module. It has no name and cannot be fused."
+    return f"The model has no module {show(name, 60)}. model.named_modules() shows all names."
 
 
 def _fault(group: tuple[str, ...]) -> str:
     """What is wrong with a group of known names, or nothing."""
-    numbers = [RUNS.index(name) for name in group]
-    if "act" in group or "plus" in group:
+    if len(group) < 2:
+        return "A group needs two names or more: there is nothing to fuse with."
+    for name, hint in ALONE.items():
+        if name in group:
+            return hint
+    whole = next((whole for whole in GROUPS if set(group) <= set(whole)), None)
+    if whole is None:
         return (
-            "You fuse across a branch. The sum stands between batch norm and this ReLU: fused, the ReLU would act "
-            "before the sum."
+            "These are of different groups. A group is one layer and the batch norm and ReLU that follow it directly."
         )
-    if "side" in group:
-        return "The ReLU behind side is a function, torch.relu: there is no module to fuse side with."
-    if numbers != sorted(numbers):
+    if len(set(group)) < len(group):
+        return "A name stands twice in it."
+    if list(group) != sorted(group, key=whole.index):
         return "The order is wrong. Name the modules in the order in which they run: convolution, batch norm, ReLU."
-    if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
+    if group == (whole[0], whole[-1]) != whole:
         return "You leave out the batch norm between them. Convolution and ReLU alone are no neighbours here."
-    if group not in GROUPS and any(set(group) < set(whole) for whole in GROUPS):
-        return "This group could be longer: convolution, batch norm and ReLU fuse to one module."
-    if group not in GROUPS:
-        return "These do not fuse to one kernel: a group begins with a convolution or a linear layer."
-    return ""
-
-
-def _complete(groups: set[tuple[str, ...]], shown: str) -> None:
-    for group in sorted(GROUPS - groups):
-        kind = "A linear layer and its ReLU" if "neck" in group else "A convolution and its batch norm"
-        raise Mistake(shown, f"A group is missing. {kind} fuse as well.")
+    if group[0] != whole[0]:
+        return "A group begins with its layer, here a convolution: batch norm and ReLU alone do not fuse."
+    return "" if group == whole else "This group could be longer: the ReLU behind it fuses, too."
 
 
 class _Net(nn.Module):
-    """Eight inputs, two layers; its own weights for each seed."""
+    """Two inputs, two layers, two outputs; its own weights for each seed."""
 
     def __init__(self, seed: int):
         super().__init__()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.layer_0, self.layer_0a, self.layer_end = nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4)
+            self.layer_0, self.layer_0a, self.layer_end = nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 2)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layer_end(self.layer_0a(self.layer_0(x)))
 
 
-def _rebuild(compatible: bool, spoil: Callable[[Tensor], Tensor] | None = None) -> Callable[[nn.Module], nn.Module]:
-    """What gives a float model its int8 parts; with `spoil` the outputs of that model are changed."""
+@functools.cache
+def _int8(seed: int, compatible: bool) -> nn.Module:
+    """A finished int8 model, to be copied: making one takes long."""
+    from course_utils.callbacks import QuantizationAwareTraining  # loads Lightning, which takes seconds
+
+    groups = [("layer_0", "layer_0a")]
+    callback = QuantizationAwareTraining(legacy_int8.best(), modules_to_fuse=groups, input_compatible=compatible)
+    return callback.rebuild(_Net(seed))
+
+
+# What goes wrong on the way, what it does to the outputs of the loaded model, and the hint for who says True.
+FAULTS = {
+    "all goes well": (None, ""),
+    "the outputs of the loaded model are 1 too large": (
+        lambda out: out + 1,
+        "Every output differs, and nothing in your function notices. Compare the outputs of the two models on x.",
+    ),
+    "the last output of the loaded model is 1e-6 too large": (
+        lambda out: out + 1e-6 * (torch.arange(out.numel()).reshape(out.shape) == out.numel() - 1),
+        "You compare roughly, or not all outputs. torch.equal compares all of them, exactly.",
+    ),
+    "the loaded model gives its outputs in reverse order": (
+        lambda out: out.flip(1),
+        "You compare something in which the order is lost, such as a sum. Compare output by output.",
+    ),
+    "the biases of layer_end get 1 larger while the file is written": (
+        None,
+        "The file is not what the model was, and nothing in your function notices.",
+    ),
+}
+WELL, *_, DAMAGED = FAULTS
+FLOAT = "A float model has no places for int8 weights. Let rebuild(make()) make them, then load."
+INPUT = "You call it with floats, but this model is not input compatible. m(m.quant(x)) works for both kinds."
+WHOLE = "You save the whole model, with its code. Save model.state_dict()."
+REASONS = {  # hint -> parts of what torch or the callback says
+    FLOAT: ("size mismatch", " key", "has no attribute 'quant'"),
+    INPUT: ("'quantized::", "QuantizedCPU"),
+    WHOLE: ("Unpickl",),
+    "rebuild wants a new float model, from make().": ("quantized already",),
+}
+
+
+def _rebuild(compatible: bool, fault: str) -> Callable[[nn.Module], nn.Module]:
+    """What gives a float model the parts that the callback's `rebuild` leaves, and what goes wrong with it here."""
 
     def rebuild(net: nn.Module) -> nn.Module:
-        from course_utils.callbacks import QuantizationAwareTraining  # loads Lightning, which takes seconds
-
-        callback = QuantizationAwareTraining(
-            legacy_int8.best(), modules_to_fuse=[("layer_0", "layer_0a")], input_compatible=compatible
-        )
-        callback.rebuild(net)
+        if hasattr(net, "quant"):
+            raise ValueError(f"this {type(net).__name__} is quantized already: start from a float model")
+        net.__dict__.update(copy.deepcopy(_int8(2, compatible)).__dict__)
+        spoil = FAULTS[fault][0]
         if spoil:
             net.register_forward_hook(lambda module, inputs, out: spoil(out))
         return net
@@ -156,113 +267,133 @@ def _rebuild(compatible: bool, spoil: Callable[[Tensor], Tensor] | None = None) 
     return rebuild
 
 
-def _last_digit(out: Tensor) -> Tensor:
-    out = out.clone()
-    out[-1, -1] += 1e-6
-    return out
-
-
 @check("Exercise 3, Export and reload")
 @legacy_int8.quiet()
 def export(answer: Callable) -> None:
-    """``export(model, path, make, rebuild, x) -> (nn.Module, bool)``; run on good and on spoilt models."""
-    x = torch.rand(32, 8, generator=torch.Generator().manual_seed(14))
-    for compatible in (True, False):
-        model = _rebuild(compatible)(_Net(1))
-        where = f"Your function on a model that is {'' if compatible else 'not '}input compatible"
-        loaded, equal = _good(answer, model, _rebuild(compatible), x, where)
-        if not torch.equal(loaded(loaded.quant(x)), model(model.quant(x))):
-            raise Mistake(
-                f"{where} returned a model with other outputs.",
-                "rebuild makes the places, load_state_dict brings the values: do both, in this order.",
-            )
-        if not equal:
-            raise Mistake(
-                f"{where} returned {equal!r}, but the outputs are equal.",
-                "Compare the outputs of both models on the same input.",
-            )
-    spoilt = {
-        "You compare nothing, or not the loaded model: here it gives other outputs, and nobody notices.": lambda out: (
-            out + 1
-        ),
-        "You compare roughly. One output differs in its last digits: torch.equal compares all of them, exactly.": _last_digit,
-    }
-    for hint, spoil in spoilt.items():
-        if _good(answer, _rebuild(True)(_Net(1)), _rebuild(True, spoil), x, "Your function on a file gone wrong")[1]:
-            raise Mistake("Your function returned True for a loaded model whose outputs are not the old ones.", hint)
-    save = torch.save
-    with mock.patch.object(torch, "save", lambda state, *args, **options: save(_damaged(state), *args, **options)):
-        if _good(answer, _rebuild(True)(_Net(1)), _rebuild(True), x, "Your function on a file gone wrong")[1]:
-            raise Mistake(
-                "The file was damaged when it was written, and your function returned True.",
-                "The state has to pass through the file: save it to path, and load it from there.",
-            )
+    """``export(model, path, make, rebuild, x) -> (nn.Module, bool)``; on models and files that are good or spoilt."""
+    x = torch.tensor([[1.0, 2.0], [-1.0, 0.5], [0.0, 3.0]])
+    rows = st.integers(1, 3).flatmap(lambda n: tensors((n, 2), numbers(-2, 2, step=0.5)))
+    examine(
+        lambda *args: _export_once(answer, *args),
+        edges=[(compatible, fault, x) for fault in FAULTS for compatible in (True, False)],
+        inputs=st.tuples(st.sampled_from([True, False]), st.sampled_from(list(FAULTS)), rows),
+        count=30,
+    )
+
+
+def _export_once(answer: Callable, compatible: bool, fault: str, x: Tensor) -> None:
+    model, seen = copy.deepcopy(_int8(1, compatible)), {}
+    old = model(model.quant(x))
+
+    def call(compatible: bool, fault: str, x: Tensor) -> object:
+        with _watched(fault, seen) as path:
+            got = answer(model, path, lambda: _Net(2), _rebuild(compatible, fault), x)
+            seen["file"] = _kind_of(path)
+        return got
+
+    try:
+        got = run(call, (compatible, fault, x), ("input_compatible", "on_the_way", "x"))
+    except Mistake as mistake:
+        text = mistake.message.replace("\x1b[1m", "").replace("\x1b[0m", "")
+        hint = next((hint for hint, parts in REASONS.items() if any(part in text for part in parts)), mistake.hint)
+        raise Mistake(text, hint, mistake.facts) from None
+    facts = [("input compatible", str(compatible)), ("on the way", fault), ("x", show(x)), ("returned", show(got))]
+
+    def refuse(message: str, hint: str) -> None:
+        raise Mistake(message, hint, tuple(facts))
+
+    loaded, equal = _pair(got, refuse)
+    facts[-1] = ("returned", f"a model and {equal}")
+    if loaded is model:
+        refuse("Your function returned the model that it was given.", "Only a new one shows that the file works.")
+    if seen["file"] == "missing":
+        refuse("The file was not written.", "Save model.state_dict() to path.")
+    if seen["file"] == "code":
+        refuse("The file holds more than tensors and numbers.", WHOLE)
+    if seen["trusted"]:
+        hint = "That runs whatever code the file holds. A state_dict loads with weights_only=True."
+        refuse("Your function loads with weights_only=False.", hint)
+    if _tried(lambda: hasattr(loaded, "quant")) is not True:
+        refuse("Your function returned a model without int8 parts.", FLOAT)
+    if _tried(lambda: torch.equal(model(model.quant(x)), old)) is not True:
+        refuse("Your function changed the model that it was given.", "Save it and compare with it, nothing else.")
+    out = _tried(lambda: loaded(loaded.quant(x)))
+    facts += [("outputs of the model", show(old)), ("of the loaded model", show(out))]
+    really = _tried(lambda: torch.equal(out, old)) is True
+    if seen["damaged"] and _tried(lambda: same(model.state_dict(), loaded.state_dict())) is True:
+        hint = "The state has to pass through the file: save it to path, and load it from there."
+        refuse("The file was changed when it was written, and the loaded model has the old values.", hint)
+    if fault == WELL and not really:
+        hint = "rebuild makes the places, load_state_dict brings the values: do both, in this order."
+        refuse("The returned model has other outputs.", hint)
+    if equal and not really:
+        refuse("Your function returned True, and the outputs are not equal.", FAULTS[fault][1])
+    if really and not equal:
+        hint = "Compare the outputs of both models on x when the file is loaded, each called with m(m.quant(x))."
+        refuse("Your function returned False, and the outputs are equal.", hint)
+
+
+@contextmanager
+def _watched(fault: str, seen: dict[str, object]) -> Iterator[Path]:
+    """A path to save to; notes in `seen` how torch.save and torch.load are used."""
+    load, save = torch.load, torch.save
+    seen |= {"trusted": False, "damaged": False, "file": ""}
+
+    def noted_load(*args, **options):
+        seen["trusted"] |= options.get("weights_only") is False
+        return load(*args, **options)
+
+    def damaging_save(state, *args, **options):
+        if fault == DAMAGED and isinstance(state, dict):
+            seen["damaged"], state = True, _damaged(state)
+        return save(state, *args, **options)
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        mock.patch.object(torch, "load", noted_load),
+        mock.patch.object(torch, "save", damaging_save),
+    ):
+        yield Path(folder) / "model.pt"
 
 
 def _damaged(state: dict) -> dict:
     state = copy.copy(state)  # a plain dict would lose the versions that load_state_dict asks for
     for name, value in state.items():
-        state[name] = _damaged(value) if isinstance(value, dict) else value * 2 if name == "layer_end.scale" else value
+        if isinstance(value, dict):
+            state[name] = _damaged(value)
+        elif name == "layer_end._packed_params._packed_params":
+            state[name] = value[0], value[1] + 1
     return state
 
 
-def _good(answer: Callable, model: nn.Module, rebuild: Callable, x: Tensor, where: str) -> tuple[nn.Module, bool]:
-    """What the answer returned, after a look at its type, and at the way through the file."""
-    load, trusted = torch.load, []
-
-    def watched(*args, **options):
-        trusted.append(options.get("weights_only", True) is False)
-        return load(*args, **options)
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.pt"
-        try:
-            with mock.patch.object(torch, "load", watched):
-                got = run(lambda path, x: answer(model, path, lambda: _Net(2), rebuild, x), (path, x), ("path", "x"))
-        except Mistake as mistake:
-            said = " ".join(mistake.message.partition("model.pt")[2].partition(") ")[2].split()).replace("\x1b[1m", "")
-            raise Mistake(f"{where} {said[:150]}", _why(mistake)) from None
-        if not (isinstance(got, tuple | list) and len(got) == 2 and isinstance(got[0], nn.Module)):
-            raise Mistake(f"{where} returned {got!r:.60}.", "Return two things: the loaded model, and True or False.")
-        if got[0] is model:
-            raise Mistake(
-                f"{where} returned the model that it was given.",
-                "You save, and return the old model. Only when a new one has loaded the file you know that it works.",
-            )
-        _through_the_file(path, trusted, where)
-    if not hasattr(got[0], "quant"):
-        raise Mistake(
-            f"{where} returned a model without int8 parts.",
-            "A float model has no places for int8 weights. Let rebuild(make()) make them, then load.",
-        )
-    return got[0], bool(got[1])
-
-
-def _through_the_file(path: Path, trusted: list[bool], where: str) -> None:
+def _kind_of(path: Path) -> str:
     if not path.exists():
-        raise Mistake(f"{where}: the file was not written.", "Save model.state_dict() to path.")
+        return "missing"
     try:
         torch.load(path, weights_only=True)
     except Exception:  # what torch raises here has changed before
-        raise Mistake(
-            f"{where} saved more than tensors and numbers.",
-            "You save the whole model, with its code. Save model.state_dict().",
-        ) from None
-    if any(trusted):
-        raise Mistake(
-            f"{where} loaded with weights_only=False.",
-            "That runs whatever code the file holds. A state_dict loads with weights_only=True.",
-        )
+        return "code"
+    return "plain"
 
 
-def _why(mistake: Mistake) -> str:
-    message = mistake.message
-    if "size mismatch" in message or " key" in message or "has no attribute 'quant'" in message:
-        return "A float model has no places for int8 weights. Let rebuild(make()) make them, then load."
-    if "'quantized::" in message or "QuantizedCPU" in message:
-        return "You call it with floats, but this model is not input compatible. m(m.quant(x)) works for both kinds."
-    if "quantized already" in message or "fake quantization already" in message:
-        return "rebuild wants a new float model, from make()."
-    if "Unpickl" in message:
-        return "You save the whole model, with its code. Save model.state_dict()."
-    return mistake.hint
+def _pair(got: object, refuse: Callable) -> tuple[nn.Module, bool]:
+    """The model and the truth that an answer returned."""
+    try:
+        fits = isinstance(got, tuple | list) and len(got) == 2
+        fits, swapped = fits and isinstance(got[0], nn.Module), fits and isinstance(got[1], nn.Module)
+    except Exception:
+        fits = swapped = False
+    if not fits:
+        hint = "The model comes first." if swapped else "Return two things: the loaded model, and True or False."
+        refuse("Your function returned no model with True or False.", hint)
+    equal = next((truth for truth in (True, False) if same(truth, got[1])), None)
+    if equal is None:
+        refuse("The second thing is neither True nor False.", "Return one True or False for all outputs together.")
+    return got[0], equal
+
+
+def _tried(look: Callable[[], object]) -> object:
+    try:
+        return look()
+    except Exception as error:  # whatever an unknown model raises
+        return f"raised {show(error, 120)}"

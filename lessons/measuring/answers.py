@@ -38,6 +38,10 @@ def as_array():
     return np.array([2, 3, 14])
 
 
+def misses_a_wait_for_the_device():
+    return {2, 3, 12, 14}
+
+
 def no_buffers(model):
     return sum(p.numel() * p.element_size() for p in model.parameters())
 
@@ -65,8 +69,27 @@ def trained_only(model):
     return sum(t.nbytes for t in [*trained, *model.buffers()])
 
 
-def by_storage(model):
+def one_dtype(model):
+    tensors = [*model.parameters(), *model.buffers()]
+    if not tensors:
+        return 0
+    return sum(t.numel() for t in tensors) * tensors[0].element_size()
+
+
+def saved_only(model):
     storages = {t.data_ptr(): t.untyped_storage().nbytes() for t in model.state_dict().values()}
+    return sum(storages.values())
+
+
+def shared_buffer_twice(model):
+    total = sum(p.nbytes for p in model.parameters())
+    for module in model.modules():
+        total += sum(b.nbytes for b in module.buffers(recurse=False))
+    return total
+
+
+def by_storage(model):
+    storages = {t.data_ptr(): t.untyped_storage().nbytes() for t in [*model.parameters(), *model.buffers()]}
     return sum(storages.values())
 
 
@@ -98,6 +121,21 @@ def ratio_of_medians(base_seconds, own_seconds):
 
 def with_torch_median(base_seconds, own_seconds):
     return torch.median(torch.tensor(base_seconds) / torch.tensor(own_seconds)).item()
+
+
+def best_ratio(base_seconds, own_seconds):
+    return max(base / own for base, own in zip(base_seconds, own_seconds, strict=True))
+
+
+def without_the_extremes(base_seconds, own_seconds):
+    ratios = sorted(np.array(base_seconds) / np.array(own_seconds))
+    middle = ratios[1:-1] if len(ratios) > 2 else ratios
+    return float(np.mean(middle))
+
+
+def time_saved(base_seconds, own_seconds):
+    shares = [(b - o) / b for b, o in zip(base_seconds, own_seconds, strict=True)]
+    return 1 + statistics.median(shares)
 
 
 def with_numpy(base_seconds, own_seconds):
@@ -151,6 +189,17 @@ def itself(rows, name):
     return min(fit, key=lambda row: row["ms"])["name"]
 
 
+def never_its_own(rows, name):
+    others = [row for row in _fitting(rows, name) if row["name"] != name]
+    return min(others, key=lambda row: row["ms"])["name"] if others else name
+
+
+def anything_but_int8(rows, name):
+    own = [row for row in rows if row["name"] == name][0]
+    fit = [r for r in rows if all(r[key] == own[key] for key in ("device", "threads", "batch"))]
+    return min((row for row in fit if row["dtype"] != "int8"), key=lambda row: row["ms"])["name"]
+
+
 def _fitting(rows, name):
     own = [row for row in rows if row["name"] == name][0]
     keys = ("device", "threads", "batch")
@@ -179,14 +228,51 @@ WRONG = {
         misses_the_clock,
         misses_the_mode,
         misses_the_summary,
+        misses_a_wait_for_the_device,
     ],
-    "model_bytes": [no_buffers, elements, always_four_bytes, shared_twice, trained_only],
-    "typical_speedup": [ratio_of_means, mean_of_ratios, inverted, ratio_of_medians, with_torch_median],
-    "fair_baseline": [any_threads, any_batch, fastest_of_all, slowest, first_that_fits, first_in_the_list, itself],
+    "model_bytes": [
+        no_buffers,
+        elements,
+        always_four_bytes,
+        one_dtype,
+        shared_twice,
+        shared_buffer_twice,
+        saved_only,
+        trained_only,
+    ],
+    "typical_speedup": [
+        ratio_of_means,
+        mean_of_ratios,
+        inverted,
+        ratio_of_medians,
+        with_torch_median,
+        best_ratio,
+        without_the_extremes,
+        time_saved,
+    ],
+    "fair_baseline": [
+        any_threads,
+        any_batch,
+        fastest_of_all,
+        slowest,
+        first_that_fits,
+        first_in_the_list,
+        itself,
+        never_its_own,
+        anything_but_int8,
+    ],
 }
 ODD = {
     "flawed_lines": [as_sorted_list, as_array],
     "model_bytes": [by_storage, by_module],
     "typical_speedup": [with_numpy, by_sorting, with_quantile],
     "fair_baseline": [by_sorting_rows, by_loop],
+}
+# Mutants of the solutions that are as right as the solution: what was changed -> why.
+EQUIVALENT = {
+    "typical_speedup": {
+        "return median((base / own for base, own in zip(base_seconds, own_seconds, strict=True))): True -> False": (
+            "the two lists have the same length"
+        ),
+    },
 }

@@ -9,7 +9,7 @@ def ignores_default_mask(scores, default_mask, threshold):
 
 
 def revives_by_or(scores, default_mask, threshold):
-    return (default_mask.bool() | (scores.abs() > threshold)).float()
+    return (default_mask.bool() | (scores.abs() > threshold)).to(default_mask.dtype)
 
 
 def not_a_mask_but_bools(scores, default_mask, threshold):
@@ -32,6 +32,10 @@ def at_least_the_threshold(scores, default_mask, threshold):
     return mask
 
 
+def always_float32(scores, default_mask, threshold):
+    return (default_mask.bool() & (scores.abs() > threshold)).float()
+
+
 def threshold_in_place_on_a_copy(scores, default_mask, threshold):
     mask = default_mask.clone()
     mask[scores.abs() <= threshold] = 0
@@ -43,12 +47,12 @@ def threshold_in_a_loop(scores, default_mask, threshold):
         float(old == 1 and abs(score) > threshold)
         for score, old in zip(scores.flatten().tolist(), default_mask.flatten().tolist(), strict=True)
     ]
-    return torch.tensor(kept).view_as(scores)
+    return torch.tensor(kept, dtype=default_mask.dtype).view_as(scores)
 
 
 def threshold_with_numpy(scores, default_mask, threshold):
     kept = np.logical_and(np.abs(scores.numpy()) > threshold, default_mask.numpy() > 0)
-    return torch.from_numpy(kept.astype(np.float32))
+    return torch.from_numpy(kept.astype(default_mask.numpy().dtype))
 
 
 def counts_all_weights(scores, default_mask, amount):
@@ -105,6 +109,29 @@ def cuts_off_the_number(scores, default_mask, amount):
     return mask
 
 
+def half_goes_up(scores, default_mask, amount):
+    k = int(amount * default_mask.sum().item() + 0.5)
+    ranked = scores.abs().masked_fill(default_mask == 0, torch.inf)
+    mask = default_mask.clone()
+    mask.view(-1)[ranked.flatten().argsort()[:k]] = 0
+    return mask
+
+
+def rounded_up(scores, default_mask, amount):
+    k = int(np.ceil(amount * default_mask.sum().item()))
+    ranked = scores.abs().masked_fill(default_mask == 0, torch.inf)
+    mask = default_mask.clone()
+    mask.view(-1)[ranked.flatten().argsort()[:k]] = 0
+    return mask
+
+
+def by_a_quantile(scores, default_mask, amount):
+    left = scores[default_mask == 1].abs()
+    if not len(left):
+        return default_mask.clone()
+    return default_mask * (scores.abs() > left.quantile(amount))
+
+
 def through_the_list_of_what_is_left(scores, default_mask, amount):
     left = default_mask == 1
     partial = torch.ones(int(left.sum()))
@@ -151,6 +178,21 @@ def taylor_in_place_of_movement(weights, gradients):
 
 def averaged(weights, gradients):
     return -(torch.stack(weights) * torch.stack(gradients)).mean(0)
+
+
+def absolute_weights(weights, gradients):
+    return -sum(w.abs() * g for w, g in zip(weights, gradients, strict=True))
+
+
+def from_the_second_step(weights, gradients):
+    score = torch.zeros_like(weights[0])
+    for t in range(1, len(weights)):
+        score -= weights[t] * gradients[t]
+    return score
+
+
+def of_absolute_steps(weights, gradients):
+    return torch.stack([(w * g).abs() for w, g in zip(weights, gradients, strict=True)]).sum(0)
 
 
 def movement_in_a_loop(weights, gradients):
@@ -202,6 +244,20 @@ def everything_pruned(method):
     return bool((method(scores, torch.zeros(8, 8)) == 0).all())
 
 
+def whole_rows_only(method):
+    scores, before = _drawn()
+    before[::2], before[1::2] = 1, 0
+    return bool((method(scores, before.clone()) <= before).all())
+
+
+def positive_scores_only(method):
+    for seed in range(10):
+        scores, before = _drawn(seed)
+        if (method(scores.abs(), before.clone()) > before).any():
+            return False
+    return True
+
+
 def looks_at_the_pruned_places(method):
     for seed in range(10):
         scores, before = _drawn(seed)
@@ -225,6 +281,7 @@ WRONG = {
         pruned_scores,
         signed_threshold,
         at_least_the_threshold,
+        always_float32,
     ],
     "combined_mask": [
         counts_all_weights,
@@ -234,6 +291,9 @@ WRONG = {
         share_of_zeros_in_the_end,
         with_the_sign,
         cuts_off_the_number,
+        half_goes_up,
+        rounded_up,
+        by_a_quantile,
     ],
     "movement_scores": [
         wrong_sign,
@@ -243,6 +303,9 @@ WRONG = {
         without_the_sign,
         taylor_in_place_of_movement,
         averaged,
+        absolute_weights,
+        from_the_second_step,
+        of_absolute_steps,
     ],
     "never_revives": [
         on_a_mask_of_ones,
@@ -250,6 +313,8 @@ WRONG = {
         scores_of_masked_weights,
         wants_the_same_mask,
         everything_pruned,
+        whole_rows_only,
+        positive_scores_only,
     ],
 }
 ODD = {
@@ -257,4 +322,28 @@ ODD = {
     "combined_mask": [through_the_list_of_what_is_left, combined_with_numpy],
     "movement_scores": [movement_in_a_loop, movement_with_einsum],
     "never_revives": [looks_at_the_pruned_places, with_numpy_and_checkerboards],
+}
+# Mutants of the solutions that are as right as the solution: what was changed -> why.
+DRAWN = "scores = 6 * torch.rand(8, 8, generator=generator) - 3: "
+SITUATIONS = "the card leaves the situations free, and these tempt the faulty methods as well"
+EQUIVALENT = {
+    "movement_scores": {
+        "return -sum((w * g for w, g in zip(weights, gradients, strict=True))): True -> False": (
+            "there are as many weights as gradients"
+        ),
+        "return -sum((w * g for w, g in zip(weights, gradients, strict=True))): "
+        "zip(weights, gradients, strict=True): arguments swapped": "w * g is g * w",
+    },
+    "never_revives": {
+        "before = (torch.rand(8, 8, generator=generator) > 0.5).float(): "
+        "torch.rand(8, 8, generator=generator) > 0.5: Gt -> GtE": SITUATIONS,
+        "for _ in range(20):: 20 -> 19": SITUATIONS,
+        "for _ in range(20):: 20 -> 21": SITUATIONS,
+        "generator = torch.Generator().manual_seed(0): 0 -> -1": SITUATIONS,
+        "generator = torch.Generator().manual_seed(0): 0 -> 1": SITUATIONS,
+        DRAWN + "3 -> 2": SITUATIONS,
+        DRAWN + "3 -> 4": SITUATIONS,
+        DRAWN + "6 -> 5": SITUATIONS,
+        DRAWN + "6 -> 7": SITUATIONS,
+    },
 }

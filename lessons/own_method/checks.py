@@ -5,33 +5,66 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from hypothesis import strategies as st
 
-from course_utils.exercises.core import Mistake, check, run, try_cases
-
-
-def _grid(rows: int, columns: int, seed: int) -> torch.Tensor:
-    """Numbers from -3 to 3, no two of the same size, in a random order."""
-    generator = torch.Generator().manual_seed(seed)
-    n = rows * columns
-    sizes = 3 * (torch.randperm(n, generator=generator) + 1) / n
-    signs = torch.randint(0, 2, (n,), generator=generator) * 2 - 1
-    return (sizes * signs).view(rows, columns)
+from course_utils.exercises.core import Mistake, check
+from course_utils.exercises.inputs import masks, numbers, shapes, tensors
+from course_utils.exercises.search import compare
+from course_utils.exercises.values import same
 
 
-def _mask(rows: int, columns: int, seed: int) -> torch.Tensor:
-    """About half ones."""
-    generator = torch.Generator().manual_seed(seed)
-    return (torch.rand(rows, columns, generator=generator) > 0.5).float()
+def _as_mask(value: object, scores: torch.Tensor, *_: object) -> torch.Tensor:
+    """The returned mask as numbers; a `Mistake` for what is no mask in the shape of the scores.
+
+    Twos are let through: they are what adding two masks gives, which is told by comparing.
+    """
+    try:
+        mask = torch.as_tensor(value).detach().cpu().to_dense().double()
+        shape, binary = mask.shape, bool(((mask == 0) | (mask == 1) | (mask == 2)).all())
+        are_scores = shape == scores.shape and bool(((mask == 0) | (mask == scores)).all())
+    except Exception:  # whatever torch says to it, it is no mask
+        raise Mistake("Your function did not return a tensor.", "Return a tensor of zeros and ones.") from None
+    if shape != scores.shape:
+        raise Mistake("Your mask has another shape than the scores.", "A mask has one entry for each weight.")
+    if not binary:
+        hint = "You return scores. Wanted is the mask; PyTorch does the multiplication." if are_scores else ""
+        raise Mistake(
+            "Your mask has other values than 0 and 1.", hint or "1 means that a weight stays, 0 that it goes."
+        )
+    return mask
+
+
+# ---- exercise 1 --------------------------------------------------------------------------------------
+
+
+def _typed_mask(value: object, scores: torch.Tensor, default_mask: torch.Tensor, _: float) -> list:
+    """The mask as numbers, and its dtype."""
+    mask = _as_mask(value, scores)
+    if not issubclass(type(value), torch.Tensor):
+        raise Mistake("Your mask is no tensor of torch.", "PyTorch stores a mask as a tensor: return one.")
+    return [mask, str(value.dtype) if value.is_floating_point() or value.dtype == torch.bool else "whole numbers"]
+
+
+@st.composite
+def _with_threshold(draw: Callable) -> tuple:
+    """(scores, default_mask, threshold); the threshold is often equal to a score's size."""
+    shape = draw(shapes(dims=(1, 2, 3), most=3))
+    scores, mask = draw(tensors(shape, numbers(-2, 2, step=0.5))), draw(masks(shape))
+    sizes = sorted(set(scores.abs().flatten().tolist()))
+    threshold = draw(st.one_of(numbers(0, 2, step=0.25), st.sampled_from(sizes)))
+    dtype = draw(st.sampled_from([torch.float32] * 4 + [torch.float64, torch.float16]))
+    return scores, mask.to(dtype), threshold
 
 
 @check("Exercise 1, Prune by threshold")
 def threshold_mask(answer: Callable) -> None:
     """``threshold_mask(scores, default_mask, threshold) -> mask`` in the dtype of default_mask."""
 
-    def rule(*, size=torch.abs, above=torch.gt, combine=torch.mul, scale=False):
+    def rule(*, size=torch.abs, above=torch.gt, combine=torch.mul, dtype=None, turned=False):
         def mask(scores, default_mask, threshold):
-            new = combine(default_mask, above(size(scores), threshold).to(default_mask.dtype))
-            return scores * new if scale else new
+            large = above(size(scores), threshold).to(default_mask.dtype)
+            new = combine(default_mask, 1 - large if turned else large)
+            return new.to(dtype(scores) if dtype else default_mask.dtype)
 
         return mask
 
@@ -43,118 +76,166 @@ def threshold_mask(answer: Callable) -> None:
         "You keep what either mask keeps, so pruned weights come back. A weight stays if both keep it: multiply.": rule(
             combine=torch.maximum
         ),
-        "You add the masks: where both keep a weight that gives 2. Multiply them.": rule(combine=torch.add),
+        "You add the two masks: where both are 1 that gives 2. A weight stays where both are 1: multiply them.": rule(
+            combine=torch.add
+        ),
+        "You ignore default_mask, and compare the score with its sign: pruned weights come back, and large negative "
+        "scores are pruned.": rule(combine=lambda old, new: new, size=lambda scores: scores),
         "You compare the score with its sign: large negative ones are pruned. Take the absolute value.": rule(
             size=lambda scores: scores
         ),
         "A score equal to the threshold is not above it: use >.": rule(above=torch.ge),
-        "You return the scores that are left. Wanted is the mask, zeros and ones; PyTorch does the multiplication.": rule(
-            scale=True
+        "Your mask marks what to prune. In PyTorch a 1 stays and a 0 is pruned.": lambda *args: 1 - right(*args),
+        "You keep the small scores and prune the large ones. Turn the comparison round.": rule(above=torch.lt),
+        "Your mask has the numbers that are wanted, but holds True and False. Bring it to the dtype of "
+        "default_mask.": rule(dtype=lambda scores: torch.bool),
+        "Your mask has the numbers that are wanted, but the dtype of the scores. Bring it to that of default_mask, "
+        "which may be another.": rule(dtype=lambda scores: scores.dtype),
+        "Your mask has the numbers that are wanted, but holds whole numbers. Bring it to the dtype of "
+        "default_mask.": rule(dtype=lambda scores: torch.int64),
+        "Your mask has the numbers that are wanted, but is float64, also where default_mask is not.": rule(
+            dtype=lambda scores: torch.float64
         ),
-        "Your mask marks what to prune. In PyTorch a 1 stays and a 0 is pruned.": lambda scores, old, threshold: (
-            1 - right(scores, old, threshold)
-        ),
-        "You keep the small scores and prune the large ones. Turn the comparison round.": rule(above=torch.le),
     }
-    cases = [
-        (torch.tensor([[0.5, -0.75, 0.125], [2.0, -0.25, 0.625]]), torch.tensor([[1.0, 1, 1], [0, 1, 0]]), 0.375),
-        (torch.tensor([0.5, -0.5, 0.75, 0.25]), torch.tensor([1.0, 1, 0, 1]), 0.5),
-        (_grid(3, 4, 1), _mask(3, 4, 2), 1.2),
-        (torch.ones(2), torch.zeros(2), 0.5),
-        (torch.tensor([1.0, 1.0]), torch.ones(2), 0.5),
-    ]
-    names = ("scores", "default_mask", "threshold")
-    try_cases(answer, right=right, wrong=wrong, names=names, cases=cases)
-    got = run(answer, cases[0], names)
-    if not isinstance(got, torch.Tensor):
-        raise Mistake(f"Your mask is a {type(got).__name__}.", "PyTorch stores a mask as a tensor: return one.")
-    if got.dtype != cases[0][1].dtype:
-        raise Mistake(
-            f"The numbers are right, but your mask has the dtype {got.dtype}, expected {cases[0][1].dtype}.",
-            "A mask has the type of default_mask: .to(default_mask.dtype).",
-        )
+    half = torch.tensor([1.0, 1, 0, 1])
+    compare(
+        answer,
+        right=right,
+        wrong=wrong,
+        names=("scores", "default_mask", "threshold"),
+        edges=[
+            (torch.tensor([0.5, -0.5, 0.75, 0.25]), half, 0.5),
+            (torch.tensor([1.0, -1, 2, 0]), half.half(), 0.0),
+            (torch.tensor([[[[-2.0, 1], [2, 0]]]]), half.reshape(1, 1, 2, 2), 1.0),
+        ],
+        inputs=_with_threshold(),
+        view=_typed_mask,
+    )
+
+
+# ---- exercise 2 --------------------------------------------------------------------------------------
+
+
+@st.composite
+def _with_amount(draw: Callable) -> tuple:
+    """(scores, default_mask, amount): no two sizes are equal where a weight is left; amounts are exact, with halves."""
+    shape = draw(shapes(dims=(1, 2, 3), most=3).filter(lambda shape: torch.Size(shape).numel() <= 12))
+    mask = draw(masks(shape))
+    count = mask.numel()
+    sizes = torch.tensor(draw(st.permutations(range(1, count + 1))), dtype=torch.float32).reshape(shape)
+    scores = sizes * draw(tensors(shape, st.sampled_from([1.0, -1.0])))
+    anything = draw(st.sampled_from([None, 0.0, 100.0]))
+    if anything is not None:
+        scores = scores.masked_fill(mask == 0, anything)
+    return scores, mask, draw(numbers(0, 1))
 
 
 @check("Exercise 2, On top of an existing mask")
 def combined_mask(answer: Callable) -> None:
     """``combined_mask(scores, default_mask, amount) -> mask``; amount counts what is left."""
 
-    def rule(*, size=torch.abs, count=None, among="left", respect=True, largest=False):
+    def of_left(whole):
+        return lambda a, left, n: whole(a * left)
+
+    nearest = of_left(round)
+
+    def rule(*, size=torch.abs, count=nearest, among="left", respect=True, largest=False):
         def mask(scores, default_mask, amount):
             left, n = int(default_mask.sum()), default_mask.numel()
-            k = (count or (lambda a, left, n: round(a * left)))(amount, left, n)
-            k = max(0, min(k, left if among == "left" else n))
-            ranked = size(scores)
-            if largest:
-                ranked = -ranked
-            if among == "left":
-                ranked = ranked.masked_fill(default_mask == 0, torch.inf)
+            k = max(0, min(count(amount, left, n), left if among == "left" else n))
+            ranked = -size(scores) if largest else size(scores)
+            if among != "all":
+                ranked = ranked.masked_fill(default_mask == 0, torch.inf if among == "left" else -torch.inf)
             new = default_mask.clone() if respect else torch.ones_like(default_mask)
             new.view(-1)[ranked.flatten().argsort()[:k]] = 0
             return new
 
         return mask
 
+    def of_all(a, left, n):
+        return round(a * n)
+
     mistakes = {
         "Your amount counts all weights. It is a fraction of those that are still there: default_mask.sum().": {
-            "count": lambda a, left, n: round(a * n)
+            "count": of_all
         },
         "You take the amount as the share of zeros in the end. It is the fraction of what is left that goes now.": {
             "count": lambda a, left, n: round(a * n) - (n - left)
         },
-        "You choose among all weights, so some of the chosen are pruned already and too few go. "
-        "Give those an infinite score first.": {"among": "all"},
+        "You choose among all weights, so some of the chosen are pruned already and too few go. Choose among those "
+        "that are left.": {"among": "all"},
+        "The weights that are pruned already come first in your ranking, as the smallest, and too few others go. They "
+        "must come last.": {"among": "gone first"},
         "You count all weights and choose among all of them. Only those that are still there count, and can go.": {
             "among": "all",
-            "count": lambda a, left, n: round(a * n),
+            "count": of_all,
         },
-        "Pruned weights come back: start from a copy of default_mask, not from ones.": {"respect": False},
-        "You make a new mask for all weights and forget default_mask: pruned weights come back.": {
+        "Pruned weights come back: all that your mask prunes is what was chosen now. What default_mask prunes stays "
+        "pruned.": {"respect": False},
+        "Your mask is the one for weights of which none is pruned: pruned ones come back. default_mask is to count.": {
             "respect": False,
             "among": "all",
-            "count": lambda a, left, n: round(a * n),
+            "count": of_all,
         },
-        "Pruned weights come back, and some of the chosen were pruned already. Start from a copy of default_mask, "
-        "and choose among what is left.": {"respect": False, "among": "all"},
         "You rank the scores with their sign. Small means near 0: take the absolute value.": {
             "size": lambda scores: scores
         },
         "You prune the largest scores. The smallest go.": {"largest": True},
-        "You cut the number off. round() gives the nearest whole number.": {"count": lambda a, left, n: int(a * left)},
+        "You cut the number off. round() gives the nearest whole number.": {"count": of_left(int)},
+        "You round the number up. round() gives the nearest whole number.": {"count": of_left(lambda k: -int(-k // 1))},
+        "You round exact halves up. Python's round() goes to the even neighbour: round(2.5) is 2.": {
+            "count": of_left(lambda k: int(k + 0.5))
+        },
+        "You round the number that stays. Round the number that goes: the two differ at exact halves.": {
+            "count": lambda a, left, n: left - round((1 - a) * left)
+        },
+        "You prune one weight too few.": {"count": of_left(lambda k: round(k) - 1)},
+        "You prune one weight too many.": {"count": of_left(lambda k: round(k) + 1)},
         "You keep the fraction `amount`. It is the fraction to prune.": {
             "count": lambda a, left, n: left - round(a * left)
         },
     }
-    cases = [
-        (torch.tensor([5.0, -4, 3, 2, 1, 0.5]), torch.tensor([1.0, 1, 1, 1, 0, 0]), 0.5),
-        (torch.tensor([0.5, -1, 2, -3, 4, 5]), torch.tensor([1.0, 1, 1, 0, 0, 0]), 1 / 3),
-        (_grid(3, 4, 3), _mask(3, 4, 4), 0.5),
-        (_grid(4, 4, 5), _mask(4, 4, 6), 0.34),
-        (_grid(2, 8, 7), _mask(2, 8, 8), 0.2),
-        (_grid(2, 5, 9), torch.ones(2, 5), 0.28),
-        (_grid(2, 2, 10), torch.zeros(2, 2), 0.5),
-        (torch.tensor([3.0, 1.0, 2.0, 4.0]), torch.ones(4), 0.5),
-    ]
-    try_cases(
+    gone = torch.tensor([float("nan"), torch.inf, 2, 1])
+    compare(
         answer,
         right=rule(),
-        wrong={hint: rule(**mistake) for hint, mistake in mistakes.items()},
+        wrong={
+            **{hint: rule(**mistake) for hint, mistake in mistakes.items()},
+            "You prune nothing: your mask is default_mask.": lambda scores, default_mask, amount: default_mask,
+        },
         names=("scores", "default_mask", "amount"),
-        cases=cases,
+        edges=[
+            (torch.tensor([5.0, -4, 3, 2, 1, 0.5]), torch.tensor([1.0, 1, 1, 1, 0, 0]), 0.5),
+            (torch.tensor([0.5, -1, 2, -3, 4, 5]), torch.tensor([1.0, 1, 1, 0, 0, 0]), 1 / 3),
+            (gone, torch.tensor([0.0, 0, 1, 1]), 0.5),  # scores of pruned weights may be anything
+            (torch.tensor([3.0, 1, 2]), torch.zeros(3), 1.0),
+        ],
+        inputs=_with_amount(),
+        view=_as_mask,
     )
+
+
+# ---- exercise 3 --------------------------------------------------------------------------------------
+
+
+@st.composite
+def _steps(draw: Callable) -> tuple[list, list]:
+    """Weights and gradients of one to four steps, whose products and sums are exact."""
+    shape, count = draw(shapes(dims=(1, 2, 3), most=2)), draw(st.integers(1, 4))
+    steps = st.lists(tensors(shape, numbers(-2, 2, step=0.5)), min_size=count, max_size=count)
+    return draw(steps), draw(steps)
 
 
 @check("Exercise 3, The movement score")
 def movement_scores(answer: Callable) -> None:
     """``movement_scores(weights, gradients) -> scores``, two lists with a tensor a step."""
 
-    def products(weights, gradients):
-        return torch.stack([w * g for w, g in zip(weights, gradients, strict=True)])
-
     def rule(join):
-        return lambda weights, gradients: join(
-            torch.stack(weights), torch.stack(gradients), products(weights, gradients)
-        )
+        def scores(weights, gradients):
+            w, g = torch.stack(weights), torch.stack(gradients)
+            return join(w, g, w * g)
+
+        return scores
 
     wrong = {
         "The sign is wrong: a step goes against the gradient, so moving away from 0 means w · g below 0.": rule(
@@ -164,11 +245,14 @@ def movement_scores(answer: Callable) -> None:
             lambda w, g, wg: wg.sum(0).abs()
         ),
         "You add up absolute values. Steps to and fro must cancel.": rule(lambda w, g, wg: wg.abs().sum(0)),
+        "You subtract absolute values. Steps to and fro must cancel.": rule(lambda w, g, wg: -wg.abs().sum(0)),
         "You square the products: that is the Taylor score, which has no sign.": rule(
             lambda w, g, wg: wg.square().sum(0)
         ),
         "You use the last step only. Add up all of them.": rule(lambda w, g, wg: -wg[-1]),
         "You use the first step only. Add up all of them.": rule(lambda w, g, wg: -wg[0]),
+        "Your sum lacks the first step. Add up all of them.": rule(lambda w, g, wg: -wg[1:].sum(0)),
+        "Your sum lacks the last step. Add up all of them.": rule(lambda w, g, wg: -wg[:-1].sum(0)),
         "You multiply the summed gradients by the last weights. Each step has weights of its own.": rule(
             lambda w, g, wg: -w[-1] * g.sum(0)
         ),
@@ -179,111 +263,137 @@ def movement_scores(answer: Callable) -> None:
         "You left out the weights: a negative weight moves away from 0 when its gradient is positive.": rule(
             lambda w, g, wg: -g.sum(0)
         ),
+        "You take only the signs of the weights. Multiply by the weights themselves.": rule(
+            lambda w, g, wg: -(w.sign() * g).sum(0)
+        ),
+        "You take absolute values of the weights. Their signs count: away from 0 is down for a negative weight.": rule(
+            lambda w, g, wg: -(w.abs() * g).sum(0)
+        ),
         "You take the mean over the steps. The score is the sum.": rule(lambda w, g, wg: -wg.mean(0)),
         "You add up over the weights too. Each weight has a score of its own.": rule(lambda w, g, wg: -wg.sum()),
+        "You return the products of all steps. Add them up: each weight has one score.": rule(lambda w, g, wg: -wg),
     }
-    cases = [
-        (
-            [torch.tensor([1.0, -2.0, 0.5]), torch.tensor([0.75, -2.5, 0.25])],
-            [torch.tensor([0.25, 0.5, -1.0]), torch.tensor([-0.5, 0.25, 2.5])],
-        ),
-        ([_grid(2, 3, s) for s in (11, 12, 13)], [_grid(2, 3, s) for s in (14, 15, 16)]),
-        ([torch.tensor([[2.0, -1.0]])], [torch.tensor([[0.5, 0.5]])]),
-        ([torch.zeros(2)], [torch.zeros(2)]),
-    ]
-    try_cases(
+
+    def as_tensor(value, *_):
+        try:
+            several = issubclass(type(value), (list, tuple))
+            return torch.stack([torch.as_tensor(one) for one in value]) if several else torch.as_tensor(value) * 1.0
+        except Exception:  # whatever torch says to it, it is no tensor of numbers
+            text = "Your function did not return a tensor of numbers."
+            raise Mistake(text, "Return one tensor, in the shape of the weights of a step.") from None
+
+    compare(
         answer,
         right=rule(lambda w, g, wg: -wg.sum(0)),
         wrong=wrong,
         names=("weights", "gradients"),
-        cases=cases,
-        atol=1e-6,
+        edges=[
+            (
+                [torch.tensor([1.0, -2.0, 0.5]), torch.tensor([0.75, -2.5, 0.25])],
+                [torch.tensor([0.25, 0.5, -1.0]), torch.tensor([-0.5, 0.25, 2.5])],
+            ),
+        ],
+        inputs=_steps(),
+        view=as_tensor,
     )
 
 
-# ---- methods for the exercise on testing; a name says what the method does ---------------------------
+# ---- exercise 4 --------------------------------------------------------------------------------------
 
 
-def above_1_and_kept_before(scores, default_mask):
-    return default_mask * (scores.abs() > 1).to(default_mask.dtype)
+def _method(text: str, *, revives: bool) -> Callable:
+    """A method from its expression, which is also what a learner sees of it and can type."""
+    source = f"lambda scores, default_mask: {text}"
+    method = eval(source, {"torch": torch})
+    method.__name__, method.revives = source, revives
+    return method
 
 
-def smaller_half_of_what_is_left(scores, default_mask):
-    ranked = scores.abs().masked_fill(default_mask == 0, torch.inf).flatten()
-    mask = default_mask.clone()
-    mask.view(-1)[ranked.argsort()[: int(default_mask.sum()) // 2]] = 0
-    return mask
-
-
-def above_1_alone(scores, default_mask):
-    return (scores.abs() > 1).to(default_mask.dtype)
-
-
-def ones_everywhere(scores, default_mask):
-    return torch.ones_like(default_mask)
-
-
-def swaps_small_for_large(scores, default_mask):
-    """As many ones as before, at the largest scores of all."""
-    mask = torch.zeros_like(default_mask)
-    mask.view(-1)[scores.abs().flatten().argsort(descending=True)[: int(default_mask.sum())]] = 1
-    return mask
-
-
-def revives_in_rows_that_are_left(scores, default_mask):
-    """What a structured method does that forgets the holes in its rows."""
-    some_left = (default_mask.sum(-1, keepdim=True) > 0).to(default_mask.dtype)
-    return some_left * torch.maximum(default_mask, (scores.abs() > 1).to(default_mask.dtype))
-
-
-def prunes_nothing(scores, default_mask):
-    return default_mask
+FAULTY = (
+    "torch.ones_like(default_mask)",
+    "(default_mask == 0).float()",
+    "(scores.abs() > {t}).float()",
+    "(scores.abs() < {t}).float()",
+    "(scores > {t}).float()",
+    "(scores < -{t}).float()",
+    "torch.maximum(default_mask, (scores.abs() > {t}).float())",
+    "(scores.abs() >= scores.abs().median()).float()",
+    "default_mask.flip(0)",  # as many ones as before, in other rows
+    "default_mask.roll(1, dims=1)",
+    "default_mask.amax(1, keepdim=True) * torch.maximum(default_mask, (scores.abs() > {t}).float())",  # a row's holes
+    "default_mask.amax(0, keepdim=True) * torch.maximum(default_mask, (scores.abs() > {t}).float())",
+)
+FINE = (
+    "default_mask",
+    "torch.zeros_like(default_mask)",
+    "default_mask * (scores.abs() > {t})",
+    "default_mask * (scores < {t})",
+    "default_mask * (scores.abs().sum(1, keepdim=True) > scores.abs().sum(1).mean())",
+    "default_mask * (scores.abs() >= scores.abs().median())",
+)
+EVERY = [
+    _method(text.format(t=t), revives=revives)
+    for t in (1.0, 0.5, 1.5)
+    for texts, revives in ((FAULTY, True), (FINE, False))
+    for text in texts
+    if "{t}" in text or t == 1.0
+]
 
 
 @check("Exercise 4, A test that catches")
 def never_revives(answer: Callable) -> None:
     """``never_revives(method) -> bool``, tried on right methods and faulty ones."""
-    scores, some = _grid(8, 8, 17), _mask(8, 8, 18)
-    ones, none = torch.ones(8, 8), torch.zeros(8, 8)
+    generator = torch.Generator().manual_seed(3)
+    scores, some = 6 * torch.rand(8, 8, generator=generator) - 3, torch.rand(8, 8, generator=generator).round()
+    rows = torch.tensor([1.0, 0]).repeat(4).reshape(8, 1).expand(8, 8)
 
-    def rule(before=some, shown=scores, verdict=lambda new, old: not (new > old).any()):
-        return lambda method: bool(verdict(method(shown, before.clone()), before))
+    def rule(*, before=some, shown=scores, fine=lambda new, old: not (new > old).any()):
+        return lambda method: bool(fine(method(shown.clone(), before.clone()), before))
 
     wrong = {
-        "You try a mask of ones only: nothing is pruned, so nothing can come back. Try masks with holes.": rule(ones),
-        "The scores of your pruned weights are 0. With importance_scores they can be large: do not multiply them.": rule(
-            shown=scores * some
+        "Your answer is True for every method, also for faulty ones. Do your masks have holes, and do you look at each "
+        "weight there?": lambda method: True,
+        "Your answer is False for every method, also for right ones. Only a 0 that becomes 1 is a fault.": (
+            lambda method: False
         ),
-        "You compare the number of ones. A method that revives one weight and prunes another has the same number: "
-        "compare weight by weight.": rule(verdict=lambda new, old: new.sum() <= old.sum()),
-        "In your situations everything is pruned. Some faults show only in rows that are pruned in part.": rule(none),
+        "You let methods pass that bring a pruned weight back only where its score is large. Are there large scores "
+        "at pruned weights in your situations?": rule(shown=scores * some),
+        "You let methods pass that bring a weight back only where its score is negative. Take scores of both signs.": (
+            rule(shown=scores.abs())
+        ),
+        "You let methods pass that bring a weight back only where its score is positive. Take scores of both signs.": (
+            rule(shown=-scores.abs())
+        ),
+        "You let methods pass that bring weights back and prune as many or more for it. Compare weight by weight, not "
+        "the numbers of ones.": rule(fine=lambda new, old: new.sum() <= old.sum()),
+        "You want as many ones as before. A method may prune more, and may swap weights: compare weight by weight.": (
+            rule(fine=lambda new, old: new.sum() == old.sum())
+        ),
+        "You let methods pass that bring a weight back only where others are left. Try masks that prune some weights, "
+        "not all.": rule(before=torch.zeros(8, 8)),
+        "You let methods pass that bring a weight back only in a row that is pruned in part. Try masks with such "
+        "rows.": rule(before=rows),
+        "You let methods pass that bring a weight back only in a column that is pruned in part. Try masks with such "
+        "columns.": rule(before=rows.T),
         "You demand that the mask stays the same. A method may prune more: only a 0 that becomes 1 is a fault.": rule(
-            verdict=lambda new, old: torch.equal(new, old)
-        ),
-        "You demand that something is pruned. That is another rule; here only a 0 that becomes 1 is a fault.": rule(
-            verdict=lambda new, old: not (new > old).any() and not torch.equal(new, old)
+            fine=torch.equal
         ),
         "You have True and False the wrong way round: True means that nothing came back.": rule(
-            verdict=lambda new, old: (new > old).any()
+            fine=lambda new, old: (new > old).any()
         ),
-        "Your answer is True for every method.": lambda method: True,
-        "Your answer is False for every method.": lambda method: False,
     }
 
-    def truth(value):
-        if isinstance(value, torch.Tensor) and value.numel() == 1 and value.dtype == torch.bool:
-            return bool(value)
-        if type(value).__name__ not in ("bool", "bool_"):
-            raise TypeError
-        return bool(value)
+    def truth(value: object, _: Callable) -> object:
+        if not (same(True, value) or same(False, value)):
+            raise Mistake("Your function returned neither True nor False.", "Return one truth value.")
+        return value
 
-    cases = [
-        (above_1_alone,),
-        (swaps_small_for_large,),
-        (revives_in_rows_that_are_left,),
-        (ones_everywhere,),
-        (above_1_and_kept_before,),
-        (smaller_half_of_what_is_left,),
-        (prunes_nothing,),
-    ]
-    try_cases(answer, right=rule(), wrong=wrong, names=("method",), cases=cases, convert=truth)
+    compare(
+        answer,
+        right=lambda method: not method.revives,
+        wrong=wrong,
+        names=("method",),
+        edges=[(method,) for method in EVERY],
+        inputs=st.sampled_from(EVERY).map(lambda method: (method,)),
+        view=truth,
+    )

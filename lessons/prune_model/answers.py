@@ -1,5 +1,7 @@
 """the lesson `prune_model`: plausible wrong answers and odd but right ones, as a learner would write them."""
 
+from fractions import Fraction
+
 import numpy as np
 import torch
 
@@ -64,6 +66,36 @@ def density(state):
     return torch.count_nonzero(row).item() / row.numel()
 
 
+def zeros_of_masks_only(state):
+    zeros = elements = 0
+    for name, value in state.items():
+        if name.endswith((".weight", "weight_mask")):
+            zeros += (value == 0).sum().item()
+            elements += value.numel()
+    return zeros / elements
+
+
+def masked_zeros_twice(state):
+    zeros = elements = 0
+    for name, value in state.items():
+        if "weight" in name:
+            zeros += (value == 0).sum().item()
+            elements += 0 if name.endswith("mask") else value.numel()
+    return zeros / elements
+
+
+def every_masked_tensor(state):
+    zeros = elements = 0
+    for name, value in state.items():
+        if name.endswith("_orig"):
+            value = value * state[name.replace("_orig", "_mask")]
+        elif not name.endswith(".weight"):
+            continue
+        zeros += (value == 0).sum().item()
+        elements += value.numel()
+    return zeros / elements
+
+
 def with_count_nonzero(state):
     row = torch.cat([w.flatten() for w in effective(state)])
     return 1 - torch.count_nonzero(row).item() / row.numel()
@@ -116,11 +148,44 @@ def scaled_by_layer(weights, amount):
     return one_row(weights, [w.abs() / w.abs().max() for w in weights], round(amount * total(weights)))
 
 
+def rounded_down(weights, amount):
+    return one_row(weights, [w.abs() for w in weights], int(amount * total(weights)))
+
+
+def half_up(weights, amount):
+    return one_row(weights, [w.abs() for w in weights], int(amount * total(weights) + 0.5))
+
+
+def last_of_none(weights, amount):
+    sizes = torch.cat([w.abs().flatten() for w in weights]).sort().values
+    threshold = sizes[round(amount * len(sizes)) - 1]
+    return [(w.abs() > threshold).float() for w in weights]
+
+
+def with_quantile(weights, amount):
+    row = torch.cat([w.abs().flatten() for w in weights])
+    return [(w.abs() >= row.quantile(amount)).float() for w in weights]
+
+
+def at_least_one(weights, amount):
+    row = torch.cat([w.abs().flatten() for w in weights])
+    threshold = row.kthvalue(max(1, round(amount * len(row)))).values
+    return [(w.abs() > threshold).float() for w in weights]
+
+
 def with_kthvalue(weights, amount):
     row = torch.cat([w.abs().flatten() for w in weights])
     pruned = round(amount * len(row))
     threshold = row.kthvalue(pruned).values if pruned else -1.0
     return [(w.abs() > threshold).int() for w in weights]
+
+
+def as_numpy(weights, amount):
+    row = np.concatenate([np.abs(w.numpy()).ravel() for w in weights])
+    rank = row.argsort().argsort()
+    keep = rank >= round(amount * len(row))
+    ends = np.cumsum([w.numel() for w in weights])[:-1]
+    return tuple(part.reshape(w.shape) for part, w in zip(np.split(keep, ends), weights, strict=True))
 
 
 def with_argsort(weights, amount):
@@ -158,9 +223,24 @@ def below_zero(rows, columns, value_bytes, index_bytes):
     return left / (rows * columns)
 
 
+def positions_as_values(rows, columns, value_bytes, index_bytes):
+    left = (rows * columns - (rows + 1)) * value_bytes / (value_bytes + index_bytes)
+    return max(0.0, left / (rows * columns))
+
+
+def whole_weights(rows, columns, value_bytes, index_bytes):
+    left = (rows * columns * value_bytes - (rows + 1) * index_bytes) // (value_bytes + index_bytes)
+    return max(0, left) / (rows * columns)
+
+
 def by_formula(rows, columns, value_bytes, index_bytes):
     spare = value_bytes - (rows + 1) * index_bytes / (rows * columns)
     return max(spare, 0) / (value_bytes + index_bytes)
+
+
+def as_fraction(rows, columns, value_bytes, index_bytes):
+    spare = Fraction(value_bytes) - Fraction((rows + 1) * index_bytes, rows * columns)
+    return max(spare, Fraction(0)) / (value_bytes + index_bytes)
 
 
 def by_bisection(rows, columns, value_bytes, index_bytes):
@@ -180,10 +260,24 @@ WRONG = {
         misses_negative_zero,
         ignores_masks,
         counts_biases,
+        zeros_of_masks_only,
+        masked_zeros_twice,
+        every_masked_tensor,
         small_is_zero,
         density,
     ],
-    "global_masks": [quantile_of_each_layer, signed, amount_is_kept, threshold_is_averaged, scaled_by_layer],
+    "global_masks": [
+        quantile_of_each_layer,
+        signed,
+        amount_is_kept,
+        threshold_is_averaged,
+        scaled_by_layer,
+        rounded_down,
+        half_up,
+        last_of_none,
+        with_quantile,
+        at_least_one,
+    ],
     "break_even_density": [
         without_rows,
         without_columns,
@@ -191,11 +285,21 @@ WRONG = {
         as_coo,
         one_position_too_few,
         always_int32,
+        positions_as_values,
+        whole_weights,
         below_zero,
     ],
 }
 ODD = {
     "weight_sparsity": [with_count_nonzero, with_numpy],
-    "global_masks": [with_kthvalue, with_argsort],
-    "break_even_density": [by_formula, by_bisection],
+    "global_masks": [with_kthvalue, with_argsort, as_numpy],
+    "break_even_density": [by_formula, by_bisection, as_fraction],
+}
+# Mutants of the solutions that are as right as the solution: what was changed -> why.
+EQUIVALENT = {
+    "break_even_density": {
+        "return max(0.0, left / (rows * columns)): max(0.0, left / (rows * columns)): arguments swapped": (
+            "max takes its arguments in any order"
+        ),
+    },
 }

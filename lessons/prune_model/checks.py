@@ -2,199 +2,330 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
+from hypothesis import strategies as st
 
-from course_utils.exercises.core import check, try_cases
+from course_utils.exercises.core import Mistake, check
+from course_utils.exercises.inputs import Strategy, masks, numbers, shapes, tensors
+from course_utils.exercises.search import compare
 
-
-def _state(seed: int, layers: dict[str, tuple[int, int]], *, masked: tuple[str, ...] = (), zeros: float = 0.3) -> dict:
-    """A state_dict of linear layers with biases; `zeros` of the plain weights are 0, every second one −0.0."""
-    generator = torch.Generator().manual_seed(seed)
-    state = {}
-    for name, shape in layers.items():
-        weight = torch.randn(shape, generator=generator)
-        drop = torch.rand(shape, generator=generator) < zeros
-        if name in masked:
-            state[f"{name}.bias"] = torch.zeros(shape[0])
-            state[f"{name}.weight_orig"], state[f"{name}.weight_mask"] = weight, (~drop).float()
-        else:
-            state[f"{name}.weight"] = weight * (~drop)  # a negative number times 0 is −0.0
-            state[f"{name}.bias"] = torch.randn(shape[0], generator=generator)
-    return state
+NUMBERS = st.sampled_from([1.0, 0.0, -0.0, -2.5, 0.5, 1e-9])
+SHAPES = st.sampled_from([(1, 1), (1, 2), (2, 1), (2, 2), (1, 3), (1, 2, 1, 2)])
 
 
-def _weights(state: dict) -> list[torch.Tensor]:
-    """The weights that the layers compute with."""
-    plain = [value for name, value in state.items() if name.endswith("weight")]
-    return plain + [
-        value * state[name.replace("_orig", "_mask")] for name, value in state.items() if name.endswith("weight_orig")
-    ]
+@st.composite
+def _layer(draw: Callable) -> dict[str, torch.Tensor]:
+    """Entries of one layer in a state_dict: plain or masked, its bias too, or without a bias."""
+    shape = draw(SHAPES)
+    weight, masked, bias = (
+        draw(tensors(shape, NUMBERS)),
+        draw(st.booleans()),
+        draw(st.sampled_from([None, "", "_orig"])),
+    )
+    entries = {}
+    if bias is not None:
+        entries[f"bias{bias}"] = draw(tensors((shape[0],), NUMBERS))
+    entries["weight_orig" if masked else "weight"] = weight
+    if bias == "_orig":
+        entries["bias_mask"] = draw(masks((shape[0],)))
+    if masked:
+        entries["weight_mask"] = draw(masks(shape))
+    return entries
 
 
-def _share(tensors: list[torch.Tensor]) -> float:
-    return sum((t == 0).sum().item() for t in tensors) / max(1, sum(t.numel() for t in tensors))
-
-
-def _negative_zero_counts(state: dict) -> float:
-    tensors = _weights(state)
-    zeros = sum(((t == 0) & ~torch.signbit(t)).sum().item() for t in tensors)
-    return zeros / sum(t.numel() for t in tensors)
+def _states() -> Strategy[dict[str, torch.Tensor]]:
+    return st.lists(_layer(), min_size=1, max_size=3).map(
+        lambda layers: {f"fc{n}.{name}": value for n, layer in enumerate(layers, 1) for name, value in layer.items()}
+    )
 
 
 @check("Exercise 1, How sparse is this model?")
 def weight_sparsity(answer: Callable) -> None:
     """``weight_sparsity(state) -> float``, from the state_dict of a plain or masked model."""
-    tiny = {"fc.weight": torch.tensor([[0.0, 2.0, 1e-9, -0.0]]), "fc.bias": torch.ones(1)}
-    cases = [
-        (_state(1, {"fc1": (30, 20), "fc2": (5, 30)}, zeros=0.5),),
-        (_state(2, {"fc1": (20, 8), "fc2": (4, 20)}, masked=("fc1", "fc2")),),
-        (_state(3, {"fc1": (20, 8), "fc2": (4, 20), "fc3": (2, 4)}, masked=("fc2",), zeros=0.8),),
-        (tiny,),
-        ({"fc.weight": torch.tensor([[0.0, 2.0]])},),
-    ]
 
-    def entries(state, *endings):
-        return [value for name, value in state.items() if name.endswith(endings)]
+    def of(state, ending):
+        return [value for name, value in state.items() if name.endswith(ending)]
+
+    def masked(state):
+        return list(zip(of(state, "weight_orig"), of(state, "weight_mask"), strict=True))
+
+    def weights(state):
+        """The weights that the layers compute with."""
+        return of(state, ".weight") + [weight * mask for weight, mask in masked(state)]
+
+    def share(tensors, is_zero=lambda t: t == 0):
+        return sum(is_zero(t).sum().item() for t in tensors) / max(1, sum(t.numel() for t in tensors))
+
+    def twice(state):
+        zeros = sum((t == 0).sum().item() for t in of(state, ".weight") + of(state, "weight_orig"))
+        zeros += sum((mask == 0).sum().item() for mask in of(state, "weight_mask"))
+        return zeros / sum(w.numel() for w in weights(state))
 
     wrong = {
         "You count masks as parameters. A mask says which weights stay: multiply, and leave it out of the sum.": lambda s: (
-            _share(entries(s, "weight", "weight_orig", "weight_mask"))
+            share(of(s, ".weight") + of(s, "weight_orig") + of(s, "weight_mask"))
         ),
         "You count masks beside the masked weights. A mask is no weight: it adds no zeros and no elements.": lambda s: (
-            _share(_weights(s) + entries(s, "weight_mask"))
+            share(weights(s) + of(s, "weight_mask"))
+        ),
+        "You count all masks beside the weights, those of biases as well. A mask adds no zeros and no elements.": (
+            lambda s: share(weights(s) + of(s, "_mask"))
+        ),
+        "You count a weight that is 0 and masked as well twice. It is one zero.": twice,
+        "You count the zeros of the masks only. A weight that its mask keeps can be 0, too.": lambda s: share(
+            of(s, ".weight") + of(s, "weight_mask")
         ),
         "You average the shares of layers, so a small layer counts as much as a large one. Add up first.": lambda s: (
-            sum(_share([t]) for t in _weights(s)) / len(_weights(s))
+            sum(share([t]) for t in weights(s)) / len(weights(s))
         ),
-        "You do not count −0.0. It is a zero, and pruning makes many: a negative number times 0.": _negative_zero_counts,
-        "You leave out the masks: weight_orig still holds the numbers that were pruned.": lambda s: _share(
-            entries(s, "weight", "weight_orig")
+        "You do not count −0.0. It is a zero, and pruning makes many: a negative number times 0.": lambda s: share(
+            weights(s), lambda t: (t == 0) & ~torch.signbit(t)
         ),
-        "You leave out masked layers: their weight is stored as weight_orig and weight_mask.": lambda s: _share(
-            entries(s, "weight")
+        "You leave out the masks: weight_orig still holds the numbers that were pruned.": lambda s: share(
+            of(s, ".weight") + of(s, "weight_orig")
         ),
-        "You count biases too. The question is about weights.": lambda s: _share(_weights(s) + entries(s, "bias")),
+        "You leave out masked layers: their weight is stored as weight_orig and weight_mask.": lambda s: share(
+            of(s, ".weight")
+        ),
+        "You leave out plain layers: their weight is stored as weight.": lambda s: share(
+            [weight * mask for weight, mask in masked(s)]
+        ),
+        "You look at one layer only, the first. The question is about the whole model.": lambda s: share(
+            [
+                value * s[name.replace("_orig", "_mask")] if name.endswith("_orig") else value
+                for name, value in s.items()
+                if name.endswith((".weight", "weight_orig"))
+            ][:1]
+        ),
+        "You count plain biases too. The question is about weights.": lambda s: share(weights(s) + of(s, ".bias")),
+        "You count biases too, those that are masked among them. The question is about weights.": lambda s: share(
+            weights(s) + of(s, ".bias") + [b * m for b, m in zip(of(s, "bias_orig"), of(s, "bias_mask"), strict=True)]
+        ),
+        "You count masked biases. The question is about weights.": lambda s: share(
+            weights(s) + [b * m for b, m in zip(of(s, "bias_orig"), of(s, "bias_mask"), strict=True)]
+        ),
         "You count very small numbers as zeros. A small weight is stored and multiplied like any other.": lambda s: (
-            sum((t.abs() < 1e-6).sum().item() for t in _weights(s)) / sum(t.numel() for t in _weights(s))
+            share(weights(s), lambda t: t.abs() < 1e-6)
         ),
         "You return the density, the share that is left. Sparsity is the share of zeros.": lambda s: (
-            1 - _share(_weights(s))
+            1 - share(weights(s))
         ),
-        "You return percent. Return a share from 0 to 1.": lambda s: 100 * _share(_weights(s)),
+        "You return percent. Return a share from 0 to 1.": lambda s: 100 * share(weights(s)),
+        "You return the number of zeros. Return their share of all weights.": lambda s: sum(
+            (w == 0).sum().item() for w in weights(s)
+        ),
     }
-    try_cases(answer, right=lambda s: _share(_weights(s)), wrong=wrong, cases=cases, names=("state",))
+    edges = [
+        ({"fc.weight": torch.tensor([[0.0, 2.0]])},),
+        ({"fc.weight": torch.tensor([[0.0, 2.0, 1e-9, -0.0]]), "fc.bias": torch.ones(1)},),
+        ({"fc.weight": torch.tensor([[0.0, 2.0, 1.0]], dtype=torch.float16)},),
+        (
+            {
+                "fc1.bias_orig": torch.tensor([1.0, 1.0]),
+                "fc1.weight_orig": torch.tensor([[0.0, 3.0, 0.0], [-1.0, 2.0, 1.0]]),
+                "fc1.bias_mask": torch.tensor([0.0, 1.0]),
+                "fc1.weight_mask": torch.tensor([[1.0, 1.0, 0.0], [0.0, 1.0, 1.0]]),
+                "fc2.weight": torch.tensor([[2.0, 5.0]]),
+                "fc2.bias": torch.tensor([0.0]),
+            },
+        ),
+    ]
+    compare(
+        answer,
+        right=lambda state: share(weights(state)),
+        wrong=wrong,
+        names=("state",),
+        edges=edges,
+        inputs=st.tuples(_states()),
+    )
 
 
-def _cut(scores: list[torch.Tensor], pruned: int) -> list[torch.Tensor]:
-    """Masks that prune the `pruned` smallest scores of all tensors together."""
-    order = torch.cat([s.flatten() for s in scores]).sort().values
-    if pruned <= 0:
-        return [torch.ones(s.shape) for s in scores]
-    return [(s > order[min(pruned, len(order)) - 1]).float() for s in scores]
+@st.composite
+def _weights(draw: Callable) -> list[torch.Tensor]:
+    """Layers of any shapes; no two weights have the same size."""
+    sizes = draw(st.lists(shapes(dims=(1, 2, 4), most=2) | shapes(most=4), min_size=1, max_size=3))
+    counts = [math.prod(shape) for shape in sizes]
+    order, signs = draw(st.permutations(range(sum(counts)))), draw(st.integers(0, 2 ** sum(counts) - 1))
+    drawn = torch.tensor([-n if signs >> at & 1 else n for at, n in enumerate(order)])
+    return [part.reshape(shape) / 4 for part, shape in zip(drawn.split(counts), sizes, strict=True)]
 
 
-def _masks(value: object) -> list[torch.Tensor]:
-    if not isinstance(value, list | tuple) or not value:
-        raise TypeError("not a list of masks")
-    return [torch.as_tensor(mask).detach().cpu().to(torch.float64) for mask in value]
+def _as_masks(value: object, *_: object) -> list[torch.Tensor]:
+    try:
+        if not isinstance(value, list | tuple):
+            raise TypeError
+        return [torch.as_tensor(mask).detach().cpu().to(torch.float64) for mask in value]
+    except Exception:  # whatever an odd object raises, it is no list of masks
+        raise Mistake(
+            "Your function returned no list of tensors.", "Return a list with one mask for each tensor."
+        ) from None
 
 
 @check("Exercise 2, One threshold for all")
 def global_masks(answer: Callable) -> None:
     """``global_masks(weights, amount) -> list of tensors``, 1 keep and 0 prune."""
-    generator = torch.Generator().manual_seed(4)
-    # Layers of different scale, as in a network: a quantile for each of them gives other masks.
-    layers = [
-        scale * torch.randn(shape, generator=generator)
-        for scale, shape in ((1.0, (4, 5)), (0.2, (10, 8)), (0.5, (3, 2, 3, 3)))
-    ]
-    cases = [(layers, 0.5), (layers, 0.2), (layers[:2], 0.93), (layers, 0.0), ([torch.tensor([1.0, 2.0])], 0.5)]
 
     def total(weights):
         return sum(w.numel() for w in weights)
 
-    def right(weights, amount):
-        return _cut([w.abs() for w in weights], round(amount * total(weights)))
+    def cut(scores, pruned):
+        """Masks that prune the `pruned` smallest scores of all tensors together."""
+        row = torch.cat([s.flatten() for s in scores])
+        keep = torch.ones(len(row))
+        keep[row.argsort()[: max(0, pruned)]] = 0
+        return [part.reshape(s.shape) for part, s in zip(keep.split([s.numel() for s in scores]), scores, strict=True)]
+
+    def mask(*, score=torch.abs, count=lambda share, n: round(share * n)):
+        return lambda ws, amount: cut([score(w) for w in ws], count(amount, total(ws)))
+
+    def averaged(ws, amount):
+        thresholds = []
+        for w in ws:
+            order, pruned = w.abs().flatten().sort().values, round(amount * w.numel())
+            thresholds.append(order[pruned - 1].item() if pruned else 0.0)
+        return [(w.abs() > sum(thresholds) / len(thresholds)).float() for w in ws]
+
+    def all_at_zero(ws, amount):
+        return cut([w.abs() for w in ws], round(amount * total(ws)) or total(ws))
 
     wrong = {
-        "You take a quantile of each layer: that is local pruning. Put all weights into one row first.": lambda ws, a: [
-            _cut([w.abs()], round(a * w.numel()))[0] for w in ws
+        "Your masks prune the share in each layer: that is local pruning. Put all weights into one row first.": (
+            lambda ws, amount: [mask()([w], amount)[0] for w in ws]
+        ),
+        "You compare signed weights, so large negative ones go first. Compare absolute values.": mask(
+            score=lambda w: w
+        ),
+        "You take the amount as the share to keep. It is the share to prune.": mask(
+            count=lambda share, n: n - round(share * n)
+        ),
+        "Your masks are turned round: 1 means keep, 0 means prune.": lambda ws, amount: [
+            1 - m for m in mask()(ws, amount)
         ],
-        "You compare signed weights, so large negative ones go first. Compare absolute values.": lambda ws, a: _cut(
-            ws, round(a * total(ws))
+        "You prune the largest weights. Those with the smallest absolute value go.": mask(score=lambda w: -w.abs()),
+        "You average a threshold of each layer. Then the total is not the amount: put all weights into one row.": (
+            averaged
         ),
-        "You take the amount as the share to keep. It is the share to prune.": lambda ws, a: _cut(
-            [w.abs() for w in ws], total(ws) - round(a * total(ws))
+        "You divide each layer by its largest weight first. Here the plain absolute value decides.": mask(
+            score=lambda w: w.abs() / w.abs().max()
         ),
-        "Your masks are turned round: 1 means keep, 0 means prune.": lambda ws, a: [1 - m for m in right(ws, a)],
-        "You prune the largest weights. Those with the smallest absolute value go.": lambda ws, a: _cut(
-            [-w.abs() for w in ws], round(a * total(ws))
+        "You divide each layer by its norm first. Here the plain absolute value decides.": mask(
+            score=lambda w: w.abs() / w.norm()
         ),
-        "You average a threshold of each layer. Then the total is not the amount: put all weights into one row.": lambda ws, a: (
-            _averaged(ws, a)
-        ),
-        "You divide each layer by its largest weight first. Here the plain absolute value decides.": lambda ws, a: _cut(
-            [w.abs() / w.abs().max() for w in ws], round(a * total(ws))
-        ),
-        "You return pruned weights. Return the masks: ones and zeros.": lambda ws, a: [
-            w * m for w, m in zip(ws, right(ws, a), strict=True)
+        "You return pruned weights. Return the masks: ones and zeros.": lambda ws, amount: [
+            w * m for w, m in zip(ws, mask()(ws, amount), strict=True)
         ],
-        "You prune one weight too few: the one at the threshold goes as well.": lambda ws, a: _cut(
-            [w.abs() for w in ws], round(a * total(ws)) - 1
+        "You prune one weight too few.": mask(count=lambda share, n: round(share * n) - 1),
+        "You prune one weight too many.": mask(count=lambda share, n: round(share * n) + 1),
+        "You prune amount · N weights, rounded down. Round to the nearest, as Python's round does.": mask(
+            count=lambda share, n: math.floor(share * n)
         ),
+        "You prune amount · N weights, rounded up. Round to the nearest, as Python's round does.": mask(
+            count=lambda share, n: math.ceil(share * n)
+        ),
+        "You round an exact half up. Python's round takes the even neighbour: round(0.5) is 0.": mask(
+            count=lambda share, n: math.floor(share * n + 0.5)
+        ),
+        "You prune every weight up to a quantile of all. Their number is not always round(amount · N).": (
+            mask(count=lambda share, n: math.floor(share * (n - 1)) + 1)
+        ),
+        "You prune every weight below a quantile of all. Their number is not always round(amount · N).": mask(
+            count=lambda share, n: math.ceil(share * (n - 1))
+        ),
+        "Where round(amount · N) is 0 you prune everything. Then nothing is to go.": all_at_zero,
+        "You prune one weight at least. Where round(amount · N) is 0, nothing is to go.": mask(
+            count=lambda share, n: max(1, round(share * n))
+        ),
+        "Where round(amount · N) is 0 you prune weights of 0. Then nothing is to go.": lambda ws, amount: (
+            mask()(ws, amount) if round(amount * total(ws)) else [(w != 0).float() for w in ws]
+        ),
+        "Where all weights are to go you keep one.": mask(count=lambda share, n: min(n - 1, round(share * n))),
+        "Your masks are flat. Each must have the shape of its tensor.": lambda ws, amount: [
+            m.flatten() for m in mask()(ws, amount)
+        ],
+        "You return one mask for all weights together. Return a list, one mask for each tensor.": lambda ws, amount: [
+            torch.cat([m.flatten() for m in mask()(ws, amount)])
+        ],
     }
-    try_cases(answer, right=right, wrong=wrong, cases=cases, names=("weights", "amount"), convert=_masks)
-
-
-def _averaged(weights: list[torch.Tensor], amount: float) -> list[torch.Tensor]:
-    thresholds = []
-    for w in weights:
-        order, pruned = w.abs().flatten().sort().values, round(amount * w.numel())
-        thresholds.append(order[pruned - 1].item() if pruned else 0.0)
-    threshold = sum(thresholds) / len(thresholds)
-    return [(w.abs() > threshold).float() for w in weights]
+    layers = [torch.tensor([[4.0, -3.0], [2.0, 1.0]]), torch.tensor([0.5, -0.25, 0.75])]
+    compare(
+        answer,
+        right=mask(),
+        wrong=wrong,
+        names=("weights", "amount"),
+        edges=[*[([torch.tensor([1.0, 2.0])], amount) for amount in (0.5, 0.0, 1.0)], (layers, 0.5), (layers, 0.25)],
+        inputs=st.tuples(_weights(), numbers(0, 1)),
+        rtol=0.0,
+        view=_as_masks,
+    )
 
 
 @check("Exercise 3, When does a sparse file pay?")
 def break_even_density(answer: Callable) -> None:
     """``break_even_density(rows, columns, value_bytes, index_bytes) -> float``."""
 
-    def right(r, c, v, i):
-        return max(0.0, (r * c * v - (r + 1) * i) / ((v + i) * r * c))
+    def density(
+        *,
+        positions=lambda r, c, v, i: (r + 1) * i,
+        each=lambda v, i: v + i,
+        dense=lambda r, c, v: r * c * v,
+        whole=lambda left: left,
+    ):
+        """The right answer, and what it becomes with other bytes for a part of the matrix."""
+        return lambda r, c, v, i: max(0.0, whole((dense(r, c, v) - positions(r, c, v, i)) / each(v, i)) / (r * c))
+
+    def below_zero(r, c, v, i):
+        return (r * c * v - (r + 1) * i) / ((v + i) * r * c)
 
     wrong = {
-        "You leave out the row positions: rows + 1 indices. In a matrix of few columns they weigh much.": lambda r, c, v, i: (
-            v / (v + i)
+        "You leave out the row positions: rows + 1 indices. In a matrix of few columns they weigh much.": density(
+            positions=lambda *_: 0
         ),
-        "You leave out the column index that comes with each value.": lambda r, c, v, i: max(
-            0.0, (r * c * v - (r + 1) * i) / (v * r * c)
+        "You leave out the column index that comes with each value.": density(each=lambda v, i: v),
+        "You return the share of zeros at break-even. Density is the share that is left.": lambda *args: (
+            1 - density()(*args)
         ),
-        "You return the share of zeros at break-even. Density is the share that is left.": lambda r, c, v, i: (
-            1 - right(r, c, v, i)
+        "You store a row and a column index for each value (COO). CSR stores rows + 1 positions instead.": density(
+            positions=lambda *_: 0, each=lambda v, i: v + 2 * i
         ),
-        "You store a row and a column index for each value (COO). CSR stores rows + 1 positions instead.": lambda r, c, v, i: (
-            v / (v + 2 * i)
+        "You count two indices for each value, and the row positions as well. CSR stores one index for each value.": (
+            density(each=lambda v, i: v + 2 * i)
         ),
-        "You count one position for each column. There is one for each row, and one more.": lambda r, c, v, i: max(
-            0.0, (r * c * v - (c + 1) * i) / ((v + i) * r * c)
+        "You count one position for each column. There is one for each row, and one more.": density(
+            positions=lambda r, c, v, i: (c + 1) * i
         ),
-        "You count one position for each row. There is one more: where the last row ends.": lambda r, c, v, i: max(
-            0.0, (r * c * v - r * i) / ((v + i) * r * c)
+        "You count one position for each row. There is one more: where the last row ends.": density(
+            positions=lambda r, c, v, i: r * i
         ),
-        "You take 4 bytes for each index. Their width is an argument.": lambda r, c, v, i: right(r, c, v, 4),
-        "Your answer can be negative. Where CSR is larger even when empty, it is 0.": lambda r, c, v, i: (
-            (r * c * v - (r + 1) * i) / ((v + i) * r * c)
+        "You count rows + 1 positions of one byte. Each takes index_bytes.": density(
+            positions=lambda r, c, v, i: r + 1
+        ),
+        "You price the row positions like values. They take index_bytes each.": density(
+            positions=lambda r, c, v, i: (r + 1) * v
+        ),
+        "You take 4 bytes for each index. Their width is an argument.": lambda r, c, v, i: density()(r, c, v, 4),
+        "You take 4 bytes for each value. Their width is an argument.": lambda r, c, v, i: density()(r, c, 4, i),
+        "Your answer can be negative. Where CSR is larger even when empty, it is 0.": below_zero,
+        "Your answer is the distance from 0 where it would be negative. Where CSR is larger even when empty, it is 0.": (
+            lambda *args: abs(below_zero(*args))
         ),
         "You return the number of weights that are left. The question is about their share.": lambda r, c, v, i: (
-            right(r, c, v, i) * r * c
+            density()(r, c, v, i) * r * c
         ),
+        "You round the number of weights down to a whole one. The sizes are equal at a density that need not be whole.": (
+            density(whole=math.floor)
+        ),
+        "You return percent. Return a share from 0 to 1.": lambda *args: 100 * density()(*args),
     }
-    try_cases(
+    width = st.sampled_from([4, 8, 2, 1])
+    compare(
         answer,
-        right=right,
+        right=density(),
         wrong=wrong,
         names=("rows", "columns", "value_bytes", "index_bytes"),
-        cases=[(300, 784, 4, 8), (300, 784, 4, 4), (10, 100, 4, 8), (2048, 64, 2, 2), (100, 1, 1, 8), (64, 2, 4, 4)],
+        atol=1e-12,
+        edges=[(300, 784, 4, 8), (300, 784, 4, 4), (2048, 64, 2, 2), (100, 1, 1, 8), (1, 1, 8, 4)],
+        inputs=st.tuples(st.integers(1, 30), st.integers(1, 30), width, width),
     )

@@ -78,6 +78,50 @@ def with_a_hook(x, scale, zero_point, qmin, qmax):
     return through + ((q.clamp(qmin, qmax) - zero_point) * scale - through).detach()
 
 
+class StrictEnds(Masked):
+    @staticmethod
+    def forward(ctx, x, scale, zero_point, qmin, qmax):
+        q = torch.round(x / scale) + zero_point
+        ctx.inside = (q > qmin) & (q < qmax)
+        return (q.clamp(qmin, qmax) - zero_point) * scale
+
+
+def ends_count_as_clipped(x, scale, zero_point, qmin, qmax):
+    return StrictEnds.apply(x, scale, zero_point, qmin, qmax)
+
+
+class OnesInside(Masked):
+    @staticmethod
+    def backward(ctx, gradient):
+        return ctx.inside.to(gradient.dtype), None, None, None, None
+
+
+def ignores_what_comes_from_above(x, scale, zero_point, qmin, qmax):
+    return OnesInside.apply(x, scale, zero_point, qmin, qmax)
+
+
+def detached(x, scale, zero_point, qmin, qmax):
+    q = torch.round(x.detach() / scale) + zero_point
+    return (q.clamp(qmin, qmax) - zero_point) * scale
+
+
+def rounded_to_zero(x, scale, zero_point, qmin, qmax):
+    clipped = x.clamp((qmin - zero_point) * scale, (qmax - zero_point) * scale)
+    q = ((x / scale).int() + zero_point).clamp(qmin, qmax)
+    return clipped + ((q - zero_point) * scale - clipped).detach()
+
+
+def without_a_zero_point(x, scale, zero_point, qmin, qmax):
+    clipped = x.clamp(qmin * scale, qmax * scale)
+    return clipped + (torch.round(clipped / scale) * scale - clipped).detach()
+
+
+def zero_point_left_in(x, scale, zero_point, qmin, qmax):
+    clipped = x.clamp((qmin - zero_point) * scale, (qmax - zero_point) * scale)
+    q = (torch.round(x / scale) + zero_point).clamp(qmin, qmax)
+    return clipped + (q * scale - clipped).detach()
+
+
 def converts_in_place(model, train_epoch, accuracy, epochs):
     prepared, accuracies = tq.prepare_qat(model), []
     for epoch in range(epochs):
@@ -158,6 +202,74 @@ def returns_the_first(model, train_epoch, accuracy, epochs):
     return models[0], accuracies
 
 
+def _loop(model, train_epoch, accuracy, epochs, freeze_at, freeze):
+    prepared, accuracies = tq.prepare_qat(model), []
+    for epoch in range(epochs):
+        if epoch == freeze_at:
+            freeze(prepared)
+        train_epoch(prepared)
+        int8_model = tq.convert(copy.deepcopy(prepared).eval())
+        accuracies.append(accuracy(int8_model))
+    return int8_model, accuracies
+
+
+def _freeze(prepared):
+    prepared.apply(tq.disable_observer).apply(freeze_bn_stats)
+
+
+def frozen_too_late(model, train_epoch, accuracy, epochs):
+    return _loop(model, train_epoch, accuracy, epochs, epochs // 2 + 1 if epochs > 2 else 1, _freeze)
+
+
+def frozen_too_early(model, train_epoch, accuracy, epochs):
+    return _loop(model, train_epoch, accuracy, epochs, max(1, epochs // 2 - 1), _freeze)
+
+
+def fake_quantization_off(model, train_epoch, accuracy, epochs):
+    def freeze(prepared):
+        prepared.apply(tq.disable_fake_quant).apply(freeze_bn_stats)
+
+    return _loop(model, train_epoch, accuracy, epochs, epochs // 2, freeze)
+
+
+def top_level_only(model, train_epoch, accuracy, epochs):
+    def freeze(prepared):
+        prepared.apply(tq.disable_observer)
+        for layer in prepared.module:
+            if hasattr(layer, "freeze_bn_stats"):
+                layer.freeze_bn_stats()
+
+    return _loop(model, train_epoch, accuracy, epochs, epochs // 2, freeze)
+
+
+def prepared_every_epoch(model, train_epoch, accuracy, epochs):
+    accuracies = []
+    for epoch in range(epochs):
+        prepared = tq.prepare_qat(model)
+        if epoch >= epochs // 2:
+            _freeze(prepared)
+        train_epoch(prepared)
+        int8_model = tq.convert(copy.deepcopy(prepared).eval())
+        accuracies.append(accuracy(int8_model))
+    return int8_model, accuracies
+
+
+def measures_before_training(model, train_epoch, accuracy, epochs):
+    prepared, accuracies = tq.prepare_qat(model), []
+    for epoch in range(epochs):
+        accuracies.append(accuracy(tq.convert(copy.deepcopy(prepared).eval())))
+        if epoch == epochs // 2:
+            _freeze(prepared)
+        train_epoch(prepared)
+    return tq.convert(copy.deepcopy(prepared).eval()), accuracies
+
+
+def puts_the_model_into_evaluation(model, train_epoch, accuracy, epochs):
+    result = freezes_every_time(model, train_epoch, accuracy, epochs)
+    model.eval()
+    return result[0], list(result[1])
+
+
 def freezes_every_time(model, train_epoch, accuracy, epochs):
     prepared = tq.prepare_qat(copy.deepcopy(model), inplace=True)
     accuracies = ()
@@ -223,6 +335,29 @@ def gains_only(runs):
     return gain, gain > 2 * statistics.stdev(gains) / len(gains) ** 0.5
 
 
+def each_arm_for_itself(runs):
+    aware, trained = ([run[arm] for run in runs] for arm in ("qat, int8", "trained on, int8"))
+    gain = statistics.mean(aware) - statistics.mean(trained)
+    return gain, abs(gain) > 2 * ((statistics.variance(aware) + statistics.variance(trained)) / len(runs)) ** 0.5
+
+
+def spread_of_a_population(runs):
+    gains = np.array([run["qat, int8"] - run["trained on, int8"] for run in runs])
+    return float(gains.mean()), bool(abs(gains.mean()) > 2 * gains.std() / len(gains) ** 0.5)
+
+
+def variance_for_spread(runs):
+    gains = [run["qat, int8"] - run["trained on, int8"] for run in runs]
+    gain = statistics.mean(gains)
+    return gain, abs(gain) > 2 * (statistics.variance(gains) / len(gains))
+
+
+def one_standard_error(runs):
+    gains = [run["qat, int8"] - run["trained on, int8"] for run in runs]
+    gain = statistics.mean(gains)
+    return gain, abs(gain) > statistics.stdev(gains) / len(gains) ** 0.5
+
+
 def with_numpy(runs):
     gains = np.array([run["qat, int8"] - run["trained on, int8"] for run in runs])
     return gains.mean(), np.abs(gains.mean()) > 2 * gains.std(ddof=1) / np.sqrt(len(gains))
@@ -242,6 +377,12 @@ WRONG = {
         gradient_times_scale,
         without_a_clamp,
         range_without_zero_point,
+        ends_count_as_clipped,
+        ignores_what_comes_from_above,
+        detached,
+        rounded_to_zero,
+        without_a_zero_point,
+        zero_point_left_in,
     ],
     "qat_loop": [
         converts_in_place,
@@ -251,6 +392,13 @@ WRONG = {
         stays_in_evaluation_mode,
         measures_the_simulation,
         returns_the_first,
+        frozen_too_late,
+        frozen_too_early,
+        fake_quantization_off,
+        top_level_only,
+        prepared_every_epoch,
+        measures_before_training,
+        puts_the_model_into_evaluation,
     ],
     "gain_of_rounding": [
         above_the_untrained,
@@ -259,6 +407,10 @@ WRONG = {
         spread_of_one_arm,
         spread_of_single_seeds,
         gains_only,
+        each_arm_for_itself,
+        spread_of_a_population,
+        variance_for_spread,
+        one_standard_error,
     ],
 }
 ODD = {
@@ -266,3 +418,4 @@ ODD = {
     "qat_loop": [freezes_every_time, by_modules],
     "gain_of_rounding": [with_numpy, with_torch],
 }
+EQUIVALENT = {}

@@ -77,6 +77,42 @@ def as_listed(kinds, reads, training):
     return found
 
 
+def one_reader_behind_the_convolution(kinds, reads, training):
+    found = []
+    for name, kind in kinds.items():
+        if training or kind != "conv":
+            continue
+        chain, after = [name], only_reader(reads, name)
+        if kinds.get(after) == "bn":
+            chain.append(after)
+            relus = [reader for reader, sources in reads.items() if after in sources and kinds[reader] == "relu"]
+            chain += relus[:1]
+        elif kinds.get(after) == "relu":
+            chain.append(after)
+        if len(chain) > 1:
+            found.append(chain)
+    return found
+
+
+def one_reader_for_all_of_a_chain(kinds, reads, training):
+    def readers(name):
+        return sum(name in sources for sources in reads.values())
+
+    return [] if training else [chain for chain in by_following(kinds, reads) if readers(chain[-1]) < 2]
+
+
+def single_ones_too(kinds, reads, training):
+    if training:
+        return []
+    found = by_following(kinds, reads)
+    inside = {name for chain in found for name in chain}
+    return found + [[name] for name, kind in kinds.items() if kind == "conv" and name not in inside]
+
+
+def no_norm_no_chain(kinds, reads, training):
+    return [] if training else [chain for chain in by_following(kinds, reads) if kinds[chain[1]] == "bn"]
+
+
 def in_tuples(kinds, reads, training):
     return [] if training else tuple(tuple(chain) for chain in reversed(by_following(kinds, reads)))
 
@@ -151,6 +187,35 @@ def with_the_first_batch(model, batches, qconfig):
     observed = tq.prepare(model)
     observed(batches[0])
     return tq.convert(observed)
+
+
+def with_a_setting_of_its_own(model, batches, qconfig):
+    model.eval()
+    model.qconfig = tq.default_qconfig
+    observed = tq.prepare(model)
+    for batch in batches:
+        observed(batch)
+    return tq.convert(observed)
+
+
+def wrapped_once_more(model, batches, qconfig):
+    ready = tq.QuantWrapper(model).eval()
+    ready.qconfig = qconfig
+    observed = tq.prepare(ready)
+    for batch in batches:
+        observed(batch)
+    return tq.convert(observed)
+
+
+def never_converted(model, batches, qconfig):
+    model.eval()
+    model.qconfig = qconfig
+    observed = tq.prepare(model)
+    for batch in batches:
+        observed(batch)
+    tq.convert(observed)
+    observed.dequant = tq.convert(observed).dequant  # what the learner looked at
+    return observed
 
 
 def with_one_large_batch(model, batches, qconfig):
@@ -230,6 +295,31 @@ def relu_forgotten(conv):
     return Block()
 
 
+def relu_too_early(conv):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.quant, self.dequant, self.conv, self.plus = tq.QuantStub(), tq.DeQuantStub(), conv, FloatFunctional()
+
+        def forward(self, x):
+            x = self.quant(x)
+            return self.dequant(self.plus.add(x, torch.relu(self.conv(x))))
+
+    return Block()
+
+
+def without_the_shortcut(conv):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.quant, self.dequant, self.conv = tq.QuantStub(), tq.DeQuantStub(), conv
+
+        def forward(self, x):
+            return self.dequant(torch.relu(self.conv(self.quant(x))))
+
+    return Block()
+
+
 def wrapped(conv):
     class Inner(nn.Module):
         def __init__(self):
@@ -263,6 +353,10 @@ WRONG = {
         without_the_relu,
         only_threes,
         as_listed,
+        one_reader_behind_the_convolution,
+        one_reader_for_all_of_a_chain,
+        single_ones_too,
+        no_norm_no_chain,
     ],
     "static_int8": [
         calibrated_after_convert,
@@ -271,11 +365,34 @@ WRONG = {
         with_noise,
         with_shuffled_pixels,
         with_the_first_batch,
+        with_a_setting_of_its_own,
+        wrapped_once_more,
+        never_converted,
     ],
-    "residual_block": [plain_plus, no_dequant, no_quant, adds_in_float, relu_forgotten],
+    "residual_block": [
+        plain_plus,
+        no_dequant,
+        no_quant,
+        adds_in_float,
+        relu_forgotten,
+        relu_too_early,
+        without_the_shortcut,
+    ],
 }
 ODD = {
     "fuse_list": [in_tuples, from_the_end],
     "static_int8": [with_one_large_batch, with_quantize],
     "residual_block": [wrapped, two_stubs],
+}
+# Mutants of the solutions that are as right as the solution: what was changed -> why.
+EQUIVALENT = {
+    "fuse_list": {
+        "chain.append(readers[0]): 0 -> -1": "there is one reader: the first is the last",
+        "if len(readers) == 1 and kinds[readers[0]] == wanted:: 0 -> -1": "there is one reader: the first is the last",
+    },
+    "residual_block": {
+        "return self.dequant(self.sum.add_relu(x, self.conv(x))): self.sum.add_relu(x, self.conv(x)): arguments swapped": (
+            "a sum does not depend on the order of its parts"
+        ),
+    },
 }

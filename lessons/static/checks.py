@@ -2,133 +2,148 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Callable
 
 import torch
+from hypothesis import strategies as st
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from course_utils import legacy_int8
-from course_utils.exercises.core import Mistake, check, run, same, try_cases
+from course_utils.exercises.core import Mistake, check
+from course_utils.exercises.inputs import numbers, tensors
+from course_utils.exercises.search import compare, examine, run
+from course_utils.exercises.values import same, show
 from course_utils.legacy_int8 import tq
 
-# 7 bits and one scale for a tensor: what every engine can run.
-QCONFIG = tq.QConfig(
-    activation=tq.MinMaxObserver.with_args(quant_min=0, quant_max=127), weight=tq.default_weight_observer
-)
+
+def _readers(reads: dict, name: str) -> list[str]:
+    return [reader for reader, sources in reads.items() if name in sources]
 
 
-def chains(kinds: dict, reads: dict, *, wanted: tuple = ("bn", "relu"), branches: bool = False) -> list[list[str]]:
-    """Chains that start at a convolution; with `branches` a result that two modules read counts as well."""
+def _chains(
+    kinds,
+    reads,
+    *,
+    starts=("conv",),
+    wanted=("bn", "relu"),
+    alone=lambda chain: True,
+    keep=lambda chain: len(chain) > 1,
+):
+    """The chains; each switch is one of the card's rules. `alone`: is one reader demanded of the chain's last name."""
     found = []
-    for name in (name for name, kind in kinds.items() if kind == "conv"):
+    for name in (name for name, kind in kinds.items() if kind in starts):
         chain = [name]
         for kind in wanted:
-            readers = [reader for reader, sources in reads.items() if chain[-1] in sources]
+            readers = _readers(reads, chain[-1])
             fitting = [reader for reader in readers if kinds[reader] == kind]
-            if fitting and (branches or len(readers) == 1):
+            if fitting and (len(readers) == 1 or not alone(chain)):
                 chain.append(fitting[0])
-        found += [chain] if len(chain) > 1 else []
-    return sorted(found)
+        found.append(chain)
+    return [chain for chain in found if keep(chain)]
 
 
 def _in_listed_order(kinds: dict) -> list[list[str]]:
-    names, found = list(kinds), []
-    for i, name in enumerate(names):
-        if kinds[name] == "conv":
-            chain = [name]
-            for kind in ("bn", "relu"):
-                after = i + len(chain)
-                chain += [names[after]] if after < len(names) and kinds[names[after]] == kind else []
-            found += [chain] if len(chain) > 1 else []
-    return sorted(found)
+    return _chains(kinds, {after: [before] for before, after in itertools.pairwise(kinds)})
 
 
-CHAIN = {
-    "conv1": ["x"],
-    "bn1": ["conv1"],
-    "relu1": ["bn1"],
-    "conv2": ["relu1"],
-    "bn2": ["conv2"],
-    "relu2": ["bn2"],
-    "fc": ["relu2"],
-}
-RESIDUAL = {
-    "conv1": ["x"],
-    "bn1": ["conv1"],
-    "relu1": ["bn1"],
-    "conv2": ["relu1"],
-    "bn2": ["conv2"],
-    "add": ["bn2", "x"],
-    "relu2": ["add"],
-}
-BRANCH = {
-    "conv1": ["x"],
-    "bn1": ["conv1"],
-    "conv2": ["bn1"],
-    "bn2": ["conv2"],
-    "relu2": ["bn2"],
-    "add": ["relu2", "conv1", "bn2"],
-}
-FIRST_NORM = {"bn1": ["x"], "relu1": ["bn1"], "conv1": ["relu1"], "relu2": ["conv1"], "bn2": ["relu2"], "fc": ["bn2"]}
-LISTED_BACKWARDS = dict(reversed(CHAIN.items()))
+PARTS = ["conv bn relu", "conv bn", "conv relu", "conv", "bn", "relu", "add", "fc", "bn relu", "fc relu"]
 
 
-def _kinds(reads: dict) -> dict:
-    return {name: name.rstrip("0123456789") for name in reads}
+@st.composite
+def _networks(draw: Callable) -> tuple[dict, dict, bool]:
+    """(kinds, reads, training): parts of a network one after the other, some of them read from farther back."""
+    kinds = " ".join(draw(st.lists(st.sampled_from(PARTS), min_size=1, max_size=4))).split()
+    names = draw(st.permutations("abcdefghijkl"[: len(kinds)]))
+    sources = {}
+    for at, name in enumerate(names):
+        before = ["x", *names[:at]]
+        both = st.lists(st.sampled_from(before), min_size=2, max_size=2, unique=True)
+        one = st.just(before[-1:]) | st.sampled_from(before).map(lambda source: [source])
+        sources[name] = draw(both if kinds[at] == "add" and at else one)
+    listed = draw(st.permutations(names))
+    reads = {name: sources[name] for name in listed}
+    return {name: kinds[names.index(name)] for name in listed}, reads, draw(st.sampled_from([False, False, True]))
 
 
 @check("Exercise 1, What may be fused")
 def fuse_list(answer: Callable) -> None:
     """``fuse_list(kinds, reads, training) -> list[list[str]]``; the order of the lists does not matter."""
 
-    def lists(value: object) -> list[list[str]]:
-        return sorted(list(chain) for chain in value)
+    def lists_of_names(value: object, *_: object) -> list[tuple[str, ...]]:
+        try:
+            good = isinstance(value, list | tuple) and all(isinstance(chain, list | tuple) for chain in value)
+            good = good and all(isinstance(name, str) for chain in value for name in chain)
+        except Exception:
+            good = False
+        if not good:
+            raise Mistake(
+                "Your function returned something other than a list of lists of names.",
+                "Return one list for each chain, in a list: [['a', 'b'], ['c', 'd', 'e']], and [] for none.",
+            )
+        return sorted(tuple(map(str, chain)) for chain in value)
 
-    def right(kinds, reads, training, **how):
-        return [] if training else chains(kinds, reads, **how)
+    def fused(change: Callable = lambda found, kinds, reads: found, **how: object) -> Callable:
+        return lambda kinds, reads, training: [] if training else change(_chains(kinds, reads, **how), kinds, reads)
+
+    def only(condition: Callable) -> Callable:
+        return fused(lambda found, kinds, reads: [chain for chain in found if condition(chain, kinds, reads)])
+
+    def later(kinds: dict, reads: dict) -> list[list[str]]:
+        return _chains(kinds, reads, starts=("bn", "fc"), wanted=("relu",))
 
     wrong = {
         "You fuse in training mode. Batch norm then uses the statistics of each batch, which cannot be folded into "
-        "fixed weights: fuse_modules refuses.": lambda kinds, reads, training: chains(kinds, reads),
+        "fixed weights: fuse_modules refuses.": lambda kinds, reads, training: _chains(kinds, reads),
+        "You fuse in training mode only. Turn it round.": lambda k, r, training: _chains(k, r) if training else [],
         "You fuse across a branch. Where two modules read a result, the fused module would no longer compute it, and "
-        "one of them would read something else.": lambda kinds, reads, training: right(
-            kinds, reads, training, branches=True
+        "one of them would read something else.": fused(alone=lambda chain: False),
+        "You fuse across a branch behind the batch norm. Its result, too, needs one reader when the ReLU is to "
+        "follow.": fused(alone=lambda chain: len(chain) == 1),
+        "You ask for one reader at the end of a chain, too. What it gives is still computed: any number may read it.": only(
+            lambda chain, kinds, reads: len(_readers(reads, chain[-1])) < 2
         ),
         "Your names are in alphabetical order. fuse_modules needs the order in which the modules run: convolution, "
-        "batch norm, ReLU.": lambda kinds, reads, training: sorted(map(sorted, right(kinds, reads, training))),
-        "Your chains run backwards. fuse_modules needs the order in which the modules run: convolution first.": lambda kinds, reads, training: (
-            sorted(chain[::-1] for chain in right(kinds, reads, training))
+        "batch norm, ReLU.": fused(lambda found, kinds, reads: [sorted(chain) for chain in found]),
+        "Your chains never hold the ReLU. It fuses too: the integer kernel clamps anyway.": fused(wanted=("bn",)),
+        "Your result has only whole chains of three. Convolution and batch norm, or convolution and ReLU, fuse as "
+        "well.": only(lambda chain, kinds, reads: len(chain) == 3),
+        "You go by the order in which the modules are listed. What decides is who reads whose result.": (
+            lambda kinds, reads, training: [] if training else _in_listed_order(kinds)
         ),
-        "You leave out the ReLU. It can be folded too: the integer kernel clamps anyway.": lambda kinds, reads, training: (
-            right(kinds, reads, training, wanted=("bn",))
+        "Your chains always hold a batch norm. A convolution followed by its ReLU fuses as well.": only(
+            lambda chain, kinds, reads: kinds[chain[1]] == "bn"
         ),
-        "You take only whole chains of three. Convolution and batch norm, or convolution and ReLU, fuse as well.": lambda kinds, reads, training: [
-            c for c in right(kinds, reads, training) if len(c) == 3
-        ],
-        "You go by the order in which the modules are listed. What decides is who reads whose result.": lambda kinds, reads, training: (
-            [] if training else _in_listed_order(kinds)
+        "Your chains can begin at a batch norm or a fully connected layer. Here they begin at a convolution.": fused(
+            lambda found, kinds, reads: found + [c for c in later(kinds, reads) if c[0] not in sum(found, [])]
         ),
-        "You ask for a batch norm in every chain. A convolution followed by its ReLU fuses as well.": lambda kinds, reads, training: [
-            c for c in right(kinds, reads, training) if c[1].startswith("bn")
-        ],
+        "Your result has single convolutions. A chain has two names or three.": fused(keep=lambda chain: True),
     }
-    nets = [
-        (CHAIN, False),
-        (RESIDUAL, False),
-        (BRANCH, False),
-        (FIRST_NORM, False),
-        (LISTED_BACKWARDS, False),
-        (CHAIN, True),
-        ({"fc": ["x"]}, False),
-    ]
-    try_cases(
+    chain = {"c1": ["x"], "b1": ["c1"], "r1": ["b1"], "c2": ["r1"], "b2": ["c2"], "add": ["b2", "x"], "r2": ["add"]}
+    branch = {"c1": ["x"], "b1": ["c1"], "c2": ["b1"], "b2": ["c2"], "r2": ["b2"], "add": ["r2", "c1", "b2"]}
+    swapped = {"b1": ["x"], "r1": ["b1"], "c1": ["r1"], "r2": ["c1"], "b2": ["r2"], "fc": ["b2"], "r3": ["fc"]}
+    kinds = {"c": "conv", "b": "bn", "r": "relu", "a": "add", "f": "fc"}
+    nets = [({name: kinds[name[0]] for name in reads}, reads) for reads in (chain, branch, swapped)]
+    compare(
         answer,
-        right=right,
+        right=fused(),
         wrong=wrong,
-        convert=lists,
+        view=lists_of_names,
         names=("kinds", "reads", "training"),
-        cases=[(_kinds(reads), reads, training) for reads, training in nets],
+        edges=[*((*net, False) for net in nets), (*nets[0], True), ({"fc": "fc"}, {"fc": ["x"]}, False)],
+        inputs=_networks(),
     )
+
+
+def qconfig(top: int) -> tq.QConfig:
+    """A setting for numbers from 0 to `top`, with one scale for a tensor: what every engine can run up to 127."""
+    activation = tq.MinMaxObserver.with_args(quant_min=0, quant_max=top)
+    return tq.QConfig(activation=activation, weight=tq.default_weight_observer)
+
+
+QCONFIG = qconfig(127)  # 7 bits
 
 
 class _Watch(nn.Identity):
@@ -144,149 +159,241 @@ class _Watch(nn.Identity):
 
 
 def small_net(*, training: bool = True) -> tq.QuantWrapper:
-    """A float network for images (batch, 1, 8, 8), with stubs; its batch norm stands alone: nothing to fuse."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(5)
-        net = nn.Sequential(_Watch(), nn.BatchNorm2d(1), nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3))
-    net[1].running_mean.fill_(0.4)
+    """A float network for images (batch, 1, 2, 2), with stubs, and nothing to fuse."""
+    net = nn.Sequential(_Watch(), nn.BatchNorm2d(1), nn.Conv2d(1, 2, 2), nn.Flatten(), nn.ReLU(), nn.Linear(2, 2))
+    with torch.no_grad():
+        for module in net[2], net[5]:
+            values = 1 - 0.3 * torch.arange(module.weight.numel())
+            module.weight.copy_(values.reshape(module.weight.shape))
+            module.bias.fill_(0.1)
+        net[1].running_mean.fill_(0.4)
     return tq.QuantWrapper(net).train(training)
 
 
 def batches() -> list[torch.Tensor]:
-    """Three batches of images (8, 1, 8, 8) with values from 0 to 1, the brightest ones last."""
-    generator = torch.Generator().manual_seed(5)
-    ramp = torch.linspace(0, 1, 8).view(1, 1, 1, 8)
-    return [top * ramp * torch.rand(8, 1, 8, 8, generator=generator) for top in (0.5, 0.8, 1.0)]
+    """Three batches of two images (2, 1, 2, 2) with values from 0 to 1, the brightest ones last."""
+    images = torch.tensor([[[[0.25, 1.0], [0.5, 0.0]]], [[[1.0, 0.75], [0.0, 0.25]]]])
+    return [top * images for top in (0.5, 0.75, 1.0)]
+
+
+def _attempt(what: str, work: Callable, facts: tuple, why: Callable = lambda said: "Try that step yourself.") -> object:
+    """Do a step with what a learner made; whatever it raises becomes a `Mistake` that names the step."""
+    try:
+        return work()
+    except Mistake:
+        raise
+    except Exception as error:
+        try:
+            said = str(error)
+        except Exception:
+            said = ""
+        text = said.split(". ")[0][:200]
+        raise Mistake(f"{what} raised {type(error).__name__}: {text}", why(said), facts) from error
+
+
+def _scales(model: nn.Module) -> list[tuple[str, float, int]]:
+    """(module, scale, zero point) of each module that has them."""
+    return [
+        (name, float(module.scale), int(module.zero_point))
+        for name, module in model.named_modules()
+        if hasattr(module, "scale") and hasattr(module, "zero_point")
+    ]
+
+
+def _reference(model: nn.Module, data: list[torch.Tensor], setting: tq.QConfig) -> nn.Module:
+    model.eval().qconfig = setting
+    observed = tq.prepare(model)
+    with torch.no_grad():
+        for batch in data:
+            observed(batch)
+    return tq.convert(observed)
 
 
 @check("Exercise 2, Calibration")
 @legacy_int8.quiet()
 def static_int8(answer: Callable) -> None:
-    """``static_int8(model, batches, qconfig) -> nn.Module``, converted; judged by what it then computes."""
-    for training in (True, False):
-        data = batches()
-        expected = _reference(small_net(training=training), data)
-        got = run(answer, (small_net(training=training), data, QCONFIG), ("model", "batches", "qconfig"))
-        where = f"Your function on a model in {'training' if training else 'evaluation'} mode and 3 batches"
-        _converted_right(got, expected, where, sum(map(len, data)))
+    """``static_int8(model, batches, qconfig) -> nn.Module``, converted; judged by its scales and what it computes."""
+
+    def judge(training: bool, data: list[torch.Tensor], top: int) -> None:
+        facts = (("your call", f"check.small_net(training={training}), {show(data)}, check.qconfig({top})"),)
+        expected = _reference(small_net(training=training), data, qconfig(top))
+        try:
+            got = run(answer, (small_net(training=training), data, qconfig(top)))
+        except Mistake as mistake:
+            raise Mistake(mistake.message, mistake.hint, facts) from mistake
+        check_it = functools.partial(_calibrated_right, got, expected, data, facts)
+        _attempt("Looking at the model that you returned", check_it, facts)
+
+    some = st.integers(1, 2).flatmap(lambda n: tensors((n, 1, 2, 2), numbers(0.125, 1)))
+    examine(
+        judge,
+        edges=[(True, batches(), 127), (False, batches(), 63)],
+        inputs=st.tuples(st.booleans(), st.lists(some, min_size=1, max_size=3), st.sampled_from([127, 63])),
+        count=12,
+    )
 
 
-def _reference(model: nn.Module, data: list[torch.Tensor]) -> nn.Module:
-    model.eval().qconfig = QCONFIG
-    observed = tq.prepare(model)
-    for batch in data:
-        observed(batch)
-    return tq.convert(observed)
-
-
-def _converted_right(got: object, expected: nn.Module, where: str, n_images: int) -> None:
-    kinds = [type(m).__name__ for m in got.modules()] if isinstance(got, nn.Module) else []
-    if "DeQuantize" not in kinds:
-        shown = f"a {type(got).__name__}" if not kinds else "a model that is not converted"
-        raise Mistake(f"{where} returned {shown}.", "Return what tq.convert gives: the model with its int8 modules.")
-    watch = next((m for m in got.modules() if isinstance(m, _Watch)), None)
-    if watch is None or not hasattr(got, "quant"):
-        raise Mistake(f"{where} returned another model than the one it was given.", "Keep the wrapper with the stubs.")
-    scale, wanted = float(got.quant.scale), float(expected.quant.scale)
-    message = f"{where}: the input is quantized with scale {scale:.4g}, expected {wanted:.4g}."
-    seen = watch.seen
-    if not seen:
+def _calibrated_right(got: nn.Module, expected: nn.Module, data: list[torch.Tensor], facts: tuple) -> None:
+    if not isinstance(got, nn.Module):
         raise Mistake(
-            message,
-            "No batch went through the model. Without data an observer knows no range, and every scale stays at 1.",
+            "Your function returned no model.", "Return what tq.convert gives.", (*facts, ("returned", show(got)))
         )
-    if all(quantized for quantized, _ in seen):
-        raise Mistake(message, "You calibrate after convert. Then the observers are gone: the batches change nothing.")
-    if not same(expected.module[1].running_mean, got.module[1].running_mean):
-        raise Mistake(
-            f"{where}: the running mean of the batch norm is {got.module[1].running_mean.item():.3g} now, "
-            f"{expected.module[1].running_mean.item():.3g} before.",
-            "You calibrate in training mode: batch norm learns from the batches. Call eval() first.",
-        )
-    if not same(wanted, scale, rtol=1e-4) and sum(n for quantized, n in seen if not quantized) < n_images:
-        raise Mistake(message, "Not all batches went through the model. The others may hold larger values.")
-    if not same(wanted, scale, rtol=1e-4):
-        raise Mistake(
-            message,
-            "The observers saw other values than those of the batches. Calibrate with the data "
-            "itself: noise has another range.",
-        )
-    _computes_the_same(got, expected, where)
+    classes, wanted = ([type(module).__name__ for module in model.modules()] for model in (got, expected))
+    if "Quantize" not in classes:
+        hint = "prepare needs a qconfig and gives a new model; convert needs that one, and gives another: return this."
+        observed = any(hasattr(module, "activation_post_process") for module in got.modules())
+        state = "has observers, and is not converted" if observed else "has neither observers nor int8 modules"
+        raise Mistake(f"The model that you returned {state}.", hint, facts)
+    if classes != wanted:
+        shown = (("returned", ", ".join(classes)), ("expected", ", ".join(wanted)))
+        hint = "Convert the model as it is: no other wrapper around it, no layer more or less, the qconfig for all."
+        raise Mistake("The model that you returned has other modules than the converted one.", hint, (*facts, *shown))
+    scales, right = _scales(got), _scales(expected)
+    passed = next(module for module in got.modules() if isinstance(module, _Watch)).seen
+    images = sum(len(batch) for batch in data)
+    before = sum(count for quantized, count in passed if not quantized)
+    shown = (*facts, ("its scales", show(scales)), ("expected", show(right)))
+    if all(scale == 1 and zero == 0 for _, scale, zero in scales):
+        late = "You calibrate after convert. Then the observers are gone: the batches change nothing."
+        hint = late if len(passed) and not before else "Send every batch through what prepare returned."
+        raise Mistake("No batch reached an observer: every scale is the initial 1.", hint, shown)
+    mean, kept = (model.state_dict()["module.1.running_mean"].item() for model in (got, expected))
+    if not same(kept, mean, rtol=1e-5):
+        hint = "In training mode batch norm learns from the batches. Call eval() before you calibrate."
+        more = (("running mean", show(mean)), ("expected", show(kept)))
+        raise Mistake("The statistics of the batch norm are others than before.", hint, (*facts, *more))
+    if same(right, scales, rtol=1e-4):
+        if not same(expected(data[0]), got(data[0]), rtol=1e-3, atol=1e-3):
+            text = "Every scale is right, but the model computes something else."
+            raise Mistake(text, "Its weights are others: rounded with another qconfig, or changed.", facts)
+        return
+    if before < images:
+        text = f"Only {before} of the {images} images went through the model before convert."
+        hint = "Calibrate with all batches: the others may hold larger values."
+    elif _of_other_setting(scales, data):
+        text, hint = "The scales are those of another qconfig.", "Use the qconfig that your function is given."
+    elif not same(right[0], scales[0], rtol=1e-4):
+        text = "The input is quantized with another scale or zero point."
+        hint = "The observers saw other values than those of the batches. Calibrate with the data itself, as it is."
+    else:
+        text = "A scale or zero point inside the model is another."
+        hint = "The range of the input is right, those inside are not: the same values in other places make other sums."
+    raise Mistake(text, hint, shown)
 
 
-def _computes_the_same(got: nn.Module, expected: nn.Module, where: str) -> None:
-    image = batches()[-1][:1]
-    if not same(expected(image), got(image), rtol=1e-3, atol=1e-3):
-        inner = float(getattr(got.module[2], "scale", float("nan")))
-        raise Mistake(
-            f"{where}: after the convolution the scale is {inner:.4g}, expected {float(expected.module[2].scale):.4g}.",
-            "The range of the input is right, those inside are not: values in another place (shuffled "
-            "pixels) make other sums. Or you took another qconfig.",
-        )
+def _of_other_setting(scales: list, data: list[torch.Tensor]) -> bool:
+    """True when a setting that people take instead of the given one makes these scales."""
+    others = [qconfig(127), tq.default_qconfig, tq.get_default_qconfig(torch.backends.quantized.engine)]
+    return any(same(_scales(_reference(small_net(), data, other)), scales, rtol=1e-4) for other in others)
+
+
+class _Kernels(TorchDispatchMode):
+    """Notes the names of the operators that run."""
+
+    def __init__(self):
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.names.append(str(func))
+        return func(*args, **(kwargs or {}))
+
+
+def _convolution(weight: torch.Tensor, bias: bool) -> nn.Conv2d:
+    channels, _, kernel, _ = weight.shape
+    conv = nn.Conv2d(channels, channels, kernel, padding=kernel // 2, bias=bias).requires_grad_(False)
+    state = {"weight": weight, "bias": torch.full((channels,), 0.5)} if bias else {"weight": weight}
+    conv.load_state_dict(state)
+    return conv
+
+
+@st.composite
+def _blocks(draw: Callable) -> tuple[nn.Conv2d, torch.Tensor]:
+    """A convolution that keeps the shape, and an input for it."""
+    channels, kernel = draw(st.integers(1, 2)), draw(st.sampled_from([1, 3]))
+    weight = draw(tensors((channels, channels, kernel, kernel), numbers(-1, 1)))
+    x = draw(tensors((draw(st.integers(1, 2)), channels, 2, 2), numbers(-2, 2)))
+    return _convolution(weight, draw(st.booleans())), x
+
+
+def _why_int8_failed(said: str) -> str:
+    """What an error of an int8 block says, in words that hold for every block that meets it."""
+    if "from the 'CPU' backend" in said:
+        return "A float tensor met an int8 operation. From a QuantStub made in __init__ to the last of them all must be int8."
+    if "from the 'QuantizedCPU' backend" not in said:
+        return "Up to there it ran. Look at which modules convert replaces, and what they take and give."
+    if "'aten::add" not in said:
+        return "That operation has no int8 version. Convolution, sum and ReLU have one."
+    return "A plain addition met int8 tensors: it has no int8 version. Add with a FloatFunctional made in __init__."
 
 
 @check("Exercise 3, A residual block that survives")
 @legacy_int8.quiet()
+@torch.no_grad()
 def residual_block(answer: Callable) -> None:
     """``residual_block(conv) -> nn.Module``: relu(x + conv(x)), ready for prepare and convert."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(6)
-        conv, x = nn.Conv2d(2, 2, 3, padding=1).requires_grad_(False), torch.randn(16, 2, 6, 6)
-    block = run(answer, (conv,), ("conv",))
-    if not isinstance(block, nn.Module):
-        raise Mistake(f"Your function returned a {type(block).__name__}.", "Return the block, an nn.Module.")
-    expected = torch.relu(x + conv(x))
-    _in_float(block, x, conv, expected)
-    block.eval().qconfig = QCONFIG
-    observed = tq.prepare(block)
-    observed(x)
-    _in_int8(tq.convert(observed), x, expected)
+
+    def judge(conv: nn.Conv2d, x: torch.Tensor) -> None:
+        weights = f"weight {show(conv.weight)}, bias {show(None if conv.bias is None else conv.bias)}"
+        facts = (("your call", f"conv={show(conv)}"), ("with", weights), ("then called on", show(x)))
+        block = run(answer, (conv,), ("conv",))
+        if not _attempt("Looking at what you returned", lambda: isinstance(block, nn.Module), facts):
+            hint = "Return the block, an instance of a class that is made from nn.Module."
+            raise Mistake("Your function returned no nn.Module.", hint, (facts[0], ("returned", show(block))))
+        after = conv(x)
+        _in_float(block, x, after, facts)
+
+        def prepared() -> nn.Module:
+            block.eval().qconfig = QCONFIG
+            return tq.prepare(block)
+
+        def result() -> object:
+            with kernels:
+                return converted(x.clone())
+
+        observed = _attempt("tq.prepare on your block", prepared, facts)
+        _attempt("Calibrating, your block", lambda: observed(x.clone()), facts)
+        converted, kernels = _attempt("tq.convert on your block", lambda: tq.convert(observed), facts), _Kernels()
+        got = _attempt("After conversion your block", result, facts, _why_int8_failed)
+        rounding = 0.015 * conv.weight[0].numel() * x.abs().max() * conv.weight.abs().max()
+        rounding += 0.025 * max(value.abs().max() for value in (x, after, x + after))
+        _in_int8(got, kernels.names, torch.relu(x + after), float(rounding), facts)
+
+    first = torch.tensor([[[[-2.0, 1.0], [0.5, -1.0]], [[1.5, -0.25], [-1.0, 2.0]]]])
+    weight = (torch.arange(36.0).reshape(2, 2, 3, 3) * 7 % 11 - 6) / 4
+    examine(judge, edges=[(_convolution(weight, True), first)], inputs=_blocks(), count=12)
 
 
-def _in_float(block: nn.Module, x: torch.Tensor, conv: nn.Module, expected: torch.Tensor) -> None:
-    try:
-        got = block(x)
-    except Exception as error:
-        raise Mistake(
-            f"In float, before any quantization, your block raised {type(error).__name__}: {error}.",
-            "Call it yourself on torch.randn(1, 2, 6, 6).",
-        ) from error
+def _in_float(block: nn.Module, x: torch.Tensor, after: torch.Tensor, facts: tuple) -> None:
+    got = _attempt("In float, before any quantization, your block", lambda: block(x.clone()), facts)
+    expected = torch.relu(x + after)
     if same(expected, got, atol=1e-5):
         return
-    hints = {
-        "The ReLU is missing: it comes after the sum.": x + conv(x),
-        "The ReLU belongs after the sum, not before it.": x + torch.relu(conv(x)),
-        "The shortcut is missing: the input itself is added.": torch.relu(conv(x)),
+    known = {
+        "The ReLU is missing: it comes after the sum.": x + after,
+        "The ReLU belongs after the sum, not before it.": x + torch.relu(after),
+        "The shortcut is missing: the input itself is added.": torch.relu(after),
     }
-    hint = next((h for h, value in hints.items() if same(value, got, atol=1e-5)), "Expected relu(x + conv(x)).")
-    raise Mistake("In float, before any quantization, your block computes something else.", hint)
+    hint = next((h for h, value in known.items() if same(value, got, atol=1e-5)), "Asked is relu(x + conv(x)).")
+    shown = (*facts, ("gives", show(got)), ("expected", show(expected)))
+    raise Mistake("In float, before any quantization, your block computes something else.", hint, shown)
 
 
-def _in_int8(block: nn.Module, x: torch.Tensor, expected: torch.Tensor) -> None:
-    hints = {
-        "quantized::": "The input arrives in float at an int8 operation: quantize it first, with a QuantStub that "
-        "you make in __init__, so that convert finds it.",
-        "aten::": "A plain + or torch.add has no int8 version: use FloatFunctional, made in __init__.",
-    }
-    try:
-        got = block(x)
-    except Exception as error:
-        said = str(error).split(" with arguments")[0].split(". ")[0]
-        hint = next((h for part, h in hints.items() if part in str(error)), "Look at which operation meets which type.")
-        raise Mistake(f"After conversion your block raised {type(error).__name__}: {said}.", hint) from error
-    if got.is_quantized:
+def _in_int8(got: object, kernels: list[str], expected: torch.Tensor, rounding: float, facts: tuple) -> None:
+    shown = (*facts, ("gives", show(got)), ("in float", show(expected)))
+    if isinstance(got, torch.Tensor) and got.is_quantized:
+        hint = "The last step is missing: a DeQuantStub gives float back."
+        raise Mistake("After conversion your block returns a quantized tensor.", hint, shown)
+    for name, what in (("quantized.conv", "convolution"), ("quantized.add", "sum")):
+        if not any(kernel.startswith(name) for kernel in kernels):
+            hint = f"The {what} belongs between the QuantStub and the DeQuantStub. " + (
+                "Add with a FloatFunctional: convert turns it into an int8 sum." if what == "sum" else ""
+            )
+            raise Mistake(f"After conversion no {what} is computed in int8.", hint.strip(), shown)
+    if not same(expected, got, atol=rounding):
         raise Mistake(
-            "After conversion your block returns a quantized tensor.",
-            "The last step is missing: a DeQuantStub gives float back.",
-        )
-    if not any(type(m).__name__.startswith("QFunctional") for m in block.modules()):
-        raise Mistake(
-            "After conversion no module of your block adds in int8.",
-            "You add in float, between two conversions. Add with FloatFunctional, before the DeQuantStub.",
-        )
-    error = ((got - expected).norm() / expected.norm()).item()
-    if not error < 0.05:
-        raise Mistake(
-            f"After conversion the result differs from float by {error:.0%}.",
-            "One FloatFunctional for one operation, and the calibration must pass through each of them.",
+            "After conversion the result is farther from float than rounding explains.",
+            "A range does not fit. Calibration must pass through every FloatFunctional, and each operation needs one of "
+            "its own: it has one range only.",
+            shown,
         )

@@ -13,7 +13,8 @@ def keeps_the_smallest(weight, norm, n_keep):
 
 
 def over_the_wrong_dim(weight, norm, n_keep):
-    return pick(weight, norm, weight.pow(2).sum((0, 2, 3)).topk(min(n_keep, weight.shape[1])).indices.sort().values)
+    keep = weight.pow(2).sum((0, 2, 3)).topk(min(n_keep, weight.shape[1])).indices.sort().values
+    return pick(weight, norm, keep[keep < len(weight)])
 
 
 def before_the_norm_layer_only(weight, norm, n_keep):
@@ -41,6 +42,23 @@ def by_l1(weight, norm, n_keep):
 
 def by_the_signed_sum(weight, norm, n_keep):
     return pick(weight, norm, weight.sum((1, 2, 3)).topk(n_keep).indices.sort().values)
+
+
+def by_the_largest_weight(weight, norm, n_keep):
+    return pick(weight, norm, weight.abs().amax((1, 2, 3)).topk(n_keep).indices.sort().values)
+
+
+def norm_unsorted(weight, norm, n_keep):
+    ranked = weight.flatten(1).norm(dim=1).argsort(descending=True)[:n_keep]
+    return weight[ranked.sort().values], {name: tensor[ranked] for name, tensor in norm.items()}
+
+
+def zeros_in_place_of_channels(weight, norm, n_keep):
+    gone = weight.flatten(1).norm(dim=1).argsort()[: len(weight) - n_keep]
+    weight, norm = weight.clone(), {name: tensor.clone() for name, tensor in norm.items()}
+    for tensor in (weight, *norm.values()):
+        tensor[gone] = 0
+    return weight, norm
 
 
 def with_a_loop(weight, norm, n_keep):
@@ -82,6 +100,23 @@ def channel_fastest(conv_weight, conv_bias, linear_weight, keep):
 def bias_left(conv_weight, conv_bias, linear_weight, keep):
     by_channel = linear_weight.view(len(linear_weight), len(conv_weight), -1)
     return conv_weight[keep], conv_bias, by_channel[:, keep].flatten(1)
+
+
+def kernel_for_area(conv_weight, conv_bias, linear_weight, keep):
+    area = conv_weight[0, 0].numel()
+    columns = [k * area + i for k in keep for i in range(area)]
+    columns = [column for column in columns if column < linear_weight.shape[1]]
+    return conv_weight[keep], conv_bias[keep], linear_weight[:, columns]
+
+
+def from_column_k_on(conv_weight, conv_bias, linear_weight, keep):
+    area = linear_weight.shape[1] // len(conv_weight)
+    return conv_weight[keep], conv_bias[keep], torch.cat([linear_weight[:, k : k + area] for k in keep], dim=1)
+
+
+def pixels_in_another_order(conv_weight, conv_bias, linear_weight, keep):
+    by_channel = linear_weight.view(len(linear_weight), len(conv_weight), -1)
+    return conv_weight[keep], conv_bias[keep], by_channel[:, keep].transpose(1, 2).flatten(1)
 
 
 def column_by_column(conv_weight, conv_bias, linear_weight, keep):
@@ -156,6 +191,42 @@ def all_of_the_rest(weight):
     return mask
 
 
+def drops_the_rest(weight):
+    mask = torch.zeros_like(weight)
+    whole = weight.shape[1] // 4 * 4
+    groups = weight[:, :whole].reshape(len(weight), whole // 4, 4).abs()
+    mask[:, :whole] = torch.zeros_like(groups).scatter(2, groups.topk(2, dim=2).indices, 1).flatten(1)
+    return mask
+
+
+def one_of_two_in_the_rest(weight):
+    mask = torch.zeros_like(weight)
+    for group, part in zip(weight.abs().split(4, dim=1), mask.split(4, dim=1), strict=True):
+        part.scatter_(1, group.topk(group.shape[1] // 2, dim=1).indices, 1)
+    return mask
+
+
+def above_the_third(weight):
+    mask = torch.ones_like(weight)
+    for group, part in zip(weight.abs().split(4, dim=1), mask.split(4, dim=1), strict=True):
+        if group.shape[1] > 2:
+            part.copy_(group > group.sort(dim=1, descending=True).values[:, 2:3])
+    return mask
+
+
+def where_something_is_left(weight):
+    left = torch.zeros_like(weight)
+    for group, part in zip(weight.split(4, dim=1), left.split(4, dim=1), strict=True):
+        places = group.abs().topk(min(2, group.shape[1]), dim=1).indices
+        part.scatter_(1, places, group.gather(1, places))
+    return (left != 0).float()
+
+
+def half_of_each_row(weight):
+    mask = torch.zeros_like(weight)
+    return mask.scatter(1, weight.abs().topk(weight.shape[1] // 2, dim=1).indices, 1)
+
+
 def by_padding(weight):
     rows, columns = weight.shape
     padded = torch.nn.functional.pad(weight.abs(), (0, -columns % 4), value=-1.0).view(rows, -1, 4)
@@ -182,12 +253,44 @@ WRONG = {
         in_order_of_size,
         by_l1,
         by_the_signed_sum,
+        by_the_largest_weight,
+        norm_unsorted,
+        zeros_in_place_of_channels,
     ],
-    "cut_pair": [inputs_left, flatten_forgotten, first_columns, channel_fastest, bias_left],
-    "mask_2_4": [over_columns, ties_give_three, across_rows, signed, half_of_all, all_of_the_rest],
+    "cut_pair": [
+        inputs_left,
+        flatten_forgotten,
+        first_columns,
+        channel_fastest,
+        bias_left,
+        kernel_for_area,
+        from_column_k_on,
+        pixels_in_another_order,
+    ],
+    "mask_2_4": [
+        over_columns,
+        ties_give_three,
+        across_rows,
+        signed,
+        half_of_all,
+        all_of_the_rest,
+        drops_the_rest,
+        one_of_two_in_the_rest,
+        above_the_third,
+        where_something_is_left,
+        half_of_each_row,
+    ],
 }
 ODD = {
     "cut_block": [with_a_loop, in_numpy, with_a_boolean],
     "cut_pair": [column_by_column, concatenated, pair_in_numpy],
     "mask_2_4": [by_padding, mask_in_numpy],
+}
+# Mutants of the solutions that are as right as the solution: what was changed -> why.
+EQUIVALENT = {
+    "mask_2_4": {
+        "mask[row, start + group.topk(min(2, len(group))).indices] = 1: min(2, len(group)): arguments swapped": (
+            "min takes its arguments in any order"
+        ),
+    },
 }

@@ -5,285 +5,398 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from hypothesis import strategies as st
+from torch.nn import functional as F
 
-from course_utils.exercises.core import Mistake, check, run, same
-
-
-def _numbers(*shape: int, seed: int) -> torch.Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def _block(n_out: int, n_in: int, seed: int) -> tuple[torch.Tensor, dict]:
-    """A weight whose filters differ in length, and the four tensors of its batch norm."""
-    weight = _numbers(n_out, n_in, 3, 3, seed=seed)
-    weight *= torch.rand(n_out, 1, 1, 1, generator=torch.Generator().manual_seed(seed + 1)) + 0.2
-    weight *= torch.rand(1, n_in, 1, 1, generator=torch.Generator().manual_seed(seed + 2)) + 0.2
-    names = ("weight", "bias", "running_mean", "running_var")
-    return weight, {name: torch.arange(float(n_out)) + 10 * i for i, name in enumerate(names)}
+from course_utils.exercises.core import Mistake, check
+from course_utils.exercises.inputs import tensors
+from course_utils.exercises.search import compare
 
 
-def _spiky() -> tuple[torch.Tensor, dict]:
-    """Filters that L1, L2 and the largest value put in three different orders."""
-    weight = torch.tensor(
-        [
-            [3.0, 0, 0, 0],
-            [1.1, 1.1, 1.1, 1.1],
-            [2.4, 2.4, 0, 0],
-            [0.5, 0.5, 0.5, 0.5],
-            [2.9, 0, 0, 0],
-            [1.6, 1.6, 1.6, 0],
-        ]
-    )
-    return weight.view(6, 4, 1, 1), {"weight": torch.arange(6.0), "running_mean": torch.arange(6.0) * 10}
+def _made_of(*parts: str) -> Callable:
+    """A view that wants a list or tuple of `parts`; anything may come back, so only its type is looked at."""
+
+    def view(value: object, *_: object) -> object:
+        if not issubclass(type(value), (list, tuple)) or len(value) != len(parts):
+            text = f"Your function did not return {len(parts)} things."
+            raise Mistake(text, f"Return {', '.join(parts[:-1])} and {parts[-1]}, in that order.")
+        return value
+
+    return view
 
 
-def _judge(
-    answer: Callable,
-    *,
-    right: Callable,
-    wrong: dict[str, Callable],
-    cases: list[tuple],
-    names: tuple[str, ...],
-    parts: tuple[str, ...],
-) -> None:
-    """Compare every part of the answer; raise a `Mistake` that says which part differs, with the hint that fits."""
-    got = []
-    for args in cases:
-        value = run(answer, args, names)
-        try:
-            got.append([_tensors(part) for _, part in zip(parts, value, strict=True)])
-        except (TypeError, ValueError, AttributeError, RuntimeError):
-            raise Mistake(f"Your function returned {type(value).__name__}.", f"Return {' and '.join(parts)}.") from None
-    for args, value in zip(cases, got, strict=True):
-        for part, mine, wanted in zip(parts, value, right(*args), strict=True):
-            if not same(wanted, mine):
-                for hint, mistake in wrong.items():
-                    if all(same(list(mistake(*a)), v) for a, v in zip(cases, got, strict=True)):
-                        raise Mistake(_differs(part, mine, wanted, args), hint)
-                raise Mistake(
-                    _differs(part, mine, wanted, args),
-                    "Try it on distinct whole numbers, such as those of "
-                    "torch.arange(24.).view(4, 6), and see which of them stay.",
-                )
-
-
-def _tensors(value: object) -> object:
-    return {n: torch.as_tensor(t) for n, t in value.items()} if isinstance(value, dict) else torch.as_tensor(value)
-
-
-def _differs(part: str, mine: object, wanted: object, args: tuple) -> str:
-    where = f"On a weight of shape {tuple(args[0].shape)} with {args[-1]} to keep your {part}"
-    if isinstance(wanted, dict):
-        name = next((n for n in wanted if not same(wanted[n], mine.get(n))), "more than was given")
-        shown = mine.get(name, torch.empty(0)).tolist()
-        return f"{where} has {name} = {shown}, expected {wanted[name].tolist() if name in wanted else 'nothing'}."
-    if mine.shape != wanted.shape:
-        return f"{where} has the shape {tuple(mine.shape)}, expected {tuple(wanted.shape)}."
-    return f"{where} has the right shape {tuple(wanted.shape)} and other values than expected."
-
-
-def _picked(weight: torch.Tensor, norm: dict, keep: torch.Tensor) -> tuple[torch.Tensor, dict]:
-    return weight[keep], {name: tensor[keep] for name, tensor in norm.items()}
-
-
-def _by(score: Callable, *, largest: bool = True, ordered: bool = True) -> Callable:
-    """An answer that ranks the channels by `score`."""
-
-    def answer(weight: torch.Tensor, norm: dict, n_keep: int) -> tuple[torch.Tensor, dict]:
-        keep = score(weight).topk(n_keep, largest=largest).indices
-        return _picked(weight, norm, keep.sort().values if ordered else keep)
-
-    return answer
+# ---- exercise 1 --------------------------------------------------------------------------------------
 
 
 def _l2(weight: torch.Tensor) -> torch.Tensor:
     return weight.flatten(1).norm(dim=1)
 
 
-def _inputs(weight: torch.Tensor) -> torch.Tensor:
-    return weight.transpose(0, 1).flatten(1).norm(dim=1)
+def _of_inputs(weight: torch.Tensor) -> torch.Tensor:
+    """Norms of the input channels, in a tensor as long as there are output channels."""
+    return F.pad(_l2(weight.transpose(0, 1)), (0, weight.shape[0] - weight.shape[1]))
 
 
-def _norm_left(weight: torch.Tensor, norm: dict, n_keep: int) -> tuple[torch.Tensor, dict]:
-    return _by(_l2)(weight, norm, n_keep)[0], norm
+def _zeroed(tensor: torch.Tensor, keep: list[int]) -> torch.Tensor:
+    left = torch.zeros_like(tensor)
+    left[keep] = tensor[keep]
+    return left
 
 
-def _norm_first(weight: torch.Tensor, norm: dict, n_keep: int) -> tuple[torch.Tensor, dict]:
-    return _by(_l2)(weight, norm, n_keep)[0], {name: tensor[:n_keep] for name, tensor in norm.items()}
+def _every(norm: dict, keep: object, *, cut: tuple[str, ...] | None = None) -> dict:
+    """The dict with its tensors indexed, or only those whose names start with one of `cut`."""
+    return {name: tensor[keep] if cut is None or name.startswith(cut) else tensor for name, tensor in norm.items()}
 
 
-def _statistics_left(weight: torch.Tensor, norm: dict, n_keep: int) -> tuple[torch.Tensor, dict]:
-    small, cut = _by(_l2)(weight, norm, n_keep)
-    return small, {name: tensor if name.startswith("running") else cut[name] for name, tensor in norm.items()}
+@st.composite
+def _blocks(draw: Callable) -> tuple:
+    """(weight, norm, n_keep): whole numbers, so that L2 norms are exact; no two filters of the same norm."""
+    n_out, (height, width) = draw(st.integers(1, 4)), draw(st.sampled_from([(1, 1), (2, 1), (1, 2)]))
+    n_in = draw(st.one_of(st.integers(1, 3), st.just(n_out)))
+    values = st.lists(st.integers(-6, 6), min_size=n_in * height * width, max_size=n_in * height * width)
+    filters = draw(st.lists(values, min_size=n_out, max_size=n_out, unique_by=lambda f: sum(x * x for x in f)))
+    names = draw(st.lists(st.sampled_from(["weight", "bias", "running_mean", "running_var"]), unique=True))
+    entries = st.lists(st.integers(0, 9), min_size=n_out, max_size=n_out, unique=True)
+    norm = {name: torch.tensor(draw(entries), dtype=torch.float32) for name in names}
+    weight = torch.tensor(filters, dtype=torch.float32).reshape(n_out, n_in, height, width)
+    return weight, norm, draw(st.integers(1, n_out))
 
 
 @check("Exercise 1, Keep the strongest channels")
 def cut_block(answer: Callable) -> None:
     """``cut_block(weight, norm, n_keep) -> (weight, norm)``."""
+
+    def cut(
+        *,
+        score=_l2,
+        pick=lambda score, k: score.topk(k).indices.tolist(),
+        order=sorted,
+        of_weight=lambda weight, keep: weight[keep],
+        of_norm=_every,
+    ):
+        def block(weight, norm, n_keep):
+            keep = order(pick(score(weight), n_keep))
+            return of_weight(weight, keep), of_norm(norm, keep)
+
+        return block
+
+    right, unordered = cut(), cut(order=list)
     wrong = {
-        "You keep the weakest channels. The ones with the largest norm are to stay.": _by(_l2, largest=False),
+        "You keep the weakest channels. The ones with the largest norm are to stay.": cut(
+            pick=lambda score, k: score.topk(k, largest=False).indices.tolist()
+        ),
+        "You remove n_keep channels. n_keep is the number of channels that stay.": cut(
+            pick=lambda score, k: score.topk(len(score) - k).indices.tolist()
+        ),
+        "You keep the first n_keep channels. Those with the largest norm are to stay, wherever they stand.": cut(
+            pick=lambda score, k: list(range(k))
+        ),
         "You measure the norms of the input channels. An output channel is an index of dim 0: its norm runs over all "
-        "the other dims.": _by(_inputs),
-        "You prune before the norm layer only: the batch norm still has its old tensors, and would fail or scale "
-        "other channels.": _norm_left,
-        "Your batch norm keeps its first entries. It must keep the same channels as the convolution.": _norm_first,
-        "Running mean and variance belong to the channels too: index every tensor of the dict.": _statistics_left,
-        "Your channels stand in the order of their norms. Sort their numbers: the next layer expects the old order.": _by(
-            _l2, ordered=False
+        "the other dims.": cut(score=_of_inputs),
+        "Your weight is cut as it should be, but your batch norm still has its old tensors: it would fail, or scale "
+        "other channels.": cut(of_norm=lambda norm, keep: norm),
+        "Your batch norm is cut as it should be, but the weight still has all its channels.": cut(
+            of_weight=lambda weight, keep: weight
         ),
-        "You rank by the L1 norm, the sum of absolute values. L2 is the root of the sum of squares.": _by(
-            lambda w: w.abs().flatten(1).sum(1)
+        "Your batch norm keeps its first entries. It must keep the same channels as the convolution.": cut(
+            of_norm=lambda norm, keep: _every(norm, slice(len(keep)))
         ),
-        "You add the weights with their signs: positive and negative ones cancel. A norm takes squares.": _by(
-            lambda w: w.flatten(1).sum(1)
+        "The running mean and variance are still whole. They belong to the channels too: index every tensor of the "
+        "dict.": cut(of_norm=lambda norm, keep: _every(norm, keep, cut=("weight", "bias"))),
+        "Only the running mean and variance of your batch norm are cut. Index every tensor of the dict.": cut(
+            of_norm=lambda norm, keep: _every(norm, keep, cut=("running",))
         ),
+        "Your channels stand in the order of their norms. Sort their numbers: the next layer expects the old "
+        "order.": unordered,
+        "The batch norm's entries stand in the order of the channels' norms. They must stand as in the weight: in the "
+        "old order.": lambda *args: (right(*args)[0], unordered(*args)[1]),
+        "The weight's channels stand in the order of their norms, the batch norm's entries in the old order. Sort the "
+        "numbers for both.": lambda *args: (unordered(*args)[0], right(*args)[1]),
+        "Your channels stand the last one first. The next layer expects the old order.": cut(
+            order=lambda keep: sorted(keep, reverse=True)
+        ),
+        "You rank by the L1 norm, the sum of absolute values. L2 is the root of the sum of squares.": cut(
+            score=lambda weight: weight.abs().flatten(1).sum(1)
+        ),
+        "You rank by the mean of the kernels' norms. It is one norm over all weights of a channel.": cut(
+            score=lambda weight: weight.flatten(2).norm(dim=2).mean(1)
+        ),
+        "You rank by the one largest weight of each channel. The L2 norm takes all of them: the root of the sum of "
+        "squares.": cut(score=lambda weight: weight.abs().flatten(1).amax(1)),
+        "You add the weights with their signs: positive and negative ones cancel. A norm takes squares.": cut(
+            score=lambda weight: weight.flatten(1).sum(1)
+        ),
+        "The channels that should be gone are still there, as zeros. Cut them out: the tensors get shorter.": cut(
+            of_weight=_zeroed, of_norm=lambda norm, keep: {name: _zeroed(tensor, keep) for name, tensor in norm.items()}
+        ),
+        "You cut the input channels too. They belong to the layer before; only the output channels go here.": cut(
+            of_weight=lambda weight, keep: weight[keep][:, [k for k in keep if k < weight.shape[1]]]
+        ),
+        "Your two results are swapped. The weight comes first, then the batch norm's dict.": lambda *args: right(*args)[
+            ::-1
+        ],
     }
-    cases = [(*_block(6, 6, 1), 3), (*_block(8, 4, 4), 3), (*_spiky(), 3), (*_block(5, 5, 7), 1), (*_block(4, 4, 9), 4)]
-    _judge(
-        answer, right=_by(_l2), wrong=wrong, cases=cases, names=("weight", "norm", "n_keep"), parts=("weight", "norm")
+    # L1, L2 and the largest value put these filters in three different orders.
+    spiky = [[3.0, 0, 0], [2, 2, 2], [2.5, 2.5, 0], [1, 1, 1], [2.9, 0, 0]]
+    norm = {"weight": torch.tensor([1.0, 2, 3, 4, 5]), "running_mean": torch.tensor([5.0, 4, 3, 2, 1])}
+    compare(
+        answer,
+        right=right,
+        wrong=wrong,
+        names=("weight", "norm", "n_keep"),
+        edges=[
+            *[(torch.tensor(spiky).reshape(5, 3, 1, 1), norm, n_keep) for n_keep in (2, 5)],
+            (torch.tensor([[[[1.0, -1], [1, -1]]], [[[0, 0], [0, 3]]]]), {"bias": torch.tensor([1.0, 2])}, 1),
+        ],
+        inputs=_blocks(),
+        view=_made_of("the weight", "the batch norm's dict"),
     )
 
 
-def _pair(
-    rows: Callable = lambda b, keep: b[keep],
-    columns: Callable | None = None,
-    weight: Callable = lambda w, keep: w[keep],
-) -> Callable:
-    """An answer to 10.2, with one of its three parts replaced."""
-    columns = columns or (lambda linear, n_out, keep: linear.reshape(len(linear), n_out, -1)[:, keep].flatten(1))
-    return lambda w, b, linear, keep: (weight(w, keep), rows(b, keep), columns(linear, len(w), keep))
+# ---- exercise 2 --------------------------------------------------------------------------------------
+
+
+def _counted(*shape: int, first: float = 1.0, step: float = 1.0) -> torch.Tensor:
+    """A tensor in which each number tells its place."""
+    return (first + step * torch.arange(float(torch.Size(shape).numel()))).reshape(shape)
+
+
+@st.composite
+def _pairs(draw: Callable) -> tuple:
+    """(conv_weight, conv_bias, linear_weight, keep) whose shapes fit."""
+    n_out, n_in, kernel, area = (draw(st.integers(1, most)) for most in (4, 4, 2, 4))
+    n = draw(st.one_of(st.integers(1, 3), st.just(n_out)))
+    keep = sorted(draw(st.lists(st.integers(0, n_out - 1), min_size=1, max_size=n_out, unique=True)))
+    conv = _counted(n_out, n_in, kernel, kernel), _counted(n_out, first=10, step=10)
+    return *conv, _counted(n, n_out * area), keep
 
 
 @check("Exercise 2, Two chained layers")
 def cut_pair(answer: Callable) -> None:
     """``cut_pair(conv_weight, conv_bias, linear_weight, keep)`` -> the three tensors, cut."""
 
-    def pixels_first(linear: torch.Tensor, n_out: int, keep: list[int]) -> torch.Tensor:
-        return linear.reshape(len(linear), -1, n_out)[:, :, keep].flatten(1)
+    def by_channel(linear, n_out):
+        return linear.reshape(len(linear), n_out, -1)
 
-    def removed(n_out: int, keep: list[int]) -> list[int]:
-        return [i for i in range(n_out) if i not in keep]
+    def places(of):
+        """Columns by their numbers, those that exist."""
 
+        def columns(linear, n_out, keep, kernel):
+            numbers = of(keep, linear.shape[1] // n_out, n_out, kernel)
+            return linear[:, [number for number in numbers if number < linear.shape[1]]]
+
+        return columns
+
+    def pair(
+        *,
+        weight=lambda w, keep: w[keep],
+        bias=lambda b, keep: b[keep],
+        columns=lambda linear, n_out, keep, kernel: by_channel(linear, n_out)[:, keep].flatten(1),
+        stays=lambda keep, n_out: keep,
+    ):
+        def cut(w, b, linear, keep):
+            keep = stays(keep, len(w))
+            return weight(w, keep), bias(b, keep), columns(linear, len(w), keep, w[0, 0].numel())
+
+        return cut
+
+    def within(tensor, dim, keep):
+        return tensor.index_select(dim, torch.tensor([k for k in keep if k < tensor.shape[dim]], dtype=torch.int64))
+
+    right = pair()
     wrong = {
-        "The next layer's inputs are left: linear_weight still has the columns of the channels that are gone.": _pair(
-            columns=lambda linear, n_out, keep: linear
+        "The next layer's inputs are left: linear_weight still has the columns of the channels that are gone.": pair(
+            columns=lambda linear, *_: linear
         ),
-        "You forgot the factor of the flatten: each channel has `area` columns of linear_weight, not one.": _pair(
-            columns=lambda linear, n_out, keep: linear[:, keep]
+        "You forgot the factor of the flatten: each channel has `area` columns of linear_weight, not one.": pair(
+            columns=lambda linear, n_out, keep, _: linear[:, keep]
         ),
-        "You took the right number of columns, but the first ones. Each channel owns its own `area` columns.": _pair(
-            columns=lambda linear, n_out, keep: linear[:, : len(keep) * linear.shape[1] // n_out]
+        "You took the right number of columns, but the first ones. Each channel owns its own `area` columns.": pair(
+            columns=places(lambda keep, area, *_: range(len(keep) * area))
         ),
-        "You read the columns as if the channel ran fastest. Flatten puts the pixels of one channel side by side.": _pair(
-            columns=pixels_first
+        "You took the columns from k to k + area. The columns of channel k begin at k · area.": pair(
+            columns=places(lambda keep, area, *_: [k + i for k in keep for i in range(area)])
         ),
-        "The bias of the convolution has one entry for each output channel: it must be cut too.": _pair(
-            rows=lambda b, keep: b
+        "You read the columns as if the channel ran fastest. Flatten puts the pixels of one channel side by side.": pair(
+            columns=lambda linear, n_out, keep, _: linear.reshape(len(linear), -1, n_out)[:, :, keep].flatten(1)
         ),
-        "You cut the input channels of the convolution. Its output channels are dim 0.": _pair(
-            weight=lambda w, keep: w[:, [k for k in keep if k < w.shape[1]]]
+        "For each channel you took every so many columns. Flatten puts the pixels of one channel side by side.": pair(
+            columns=places(lambda keep, area, n_out, _: [i * n_out + k for k in keep for i in range(area)])
         ),
-        "You remove the channels in `keep`. They are the ones that stay.": lambda w, b, linear, keep: _pair()(
-            w, b, linear, removed(len(w), keep)
+        "Your columns of linear_weight are the right ones in another order: the pixels of one channel stand side by "
+        "side.": pair(columns=places(lambda keep, area, *_: [k * area + i for i in range(area) for k in keep])),
+        "You take as many columns for a channel as a kernel has weights. The map's area is another number: find it "
+        "from the shape of linear_weight.": pair(
+            columns=places(lambda keep, area, n_out, kernel: [k * kernel + i for k in keep for i in range(kernel)])
+        ),
+        "Your linear_weight has three axes. Flatten the last two again: it is a matrix.": pair(
+            columns=lambda linear, n_out, keep, _: by_channel(linear, n_out)[:, keep]
+        ),
+        "You cut the rows of linear_weight, its outputs. What reads the channels are its columns.": pair(
+            columns=lambda linear, n_out, keep, _: within(linear, 0, keep)
+        ),
+        "The columns that should be gone are still there, as zeros. Cut them out.": pair(
+            columns=lambda linear, n_out, keep, _: (
+                _zeroed(by_channel(linear, n_out).transpose(0, 1), keep).transpose(0, 1).flatten(1)
+            )
+        ),
+        "The bias of the convolution is whole. It has one entry for each output channel: it must be cut too.": pair(
+            bias=lambda b, keep: b
+        ),
+        "Only linear_weight is cut. The convolution must lose the channels too, in its weight and its bias.": pair(
+            weight=lambda w, keep: w, bias=lambda b, keep: b
+        ),
+        "You cut the input channels of the convolution. Its output channels are dim 0.": pair(
+            weight=lambda w, keep: within(w, 1, keep)
+        ),
+        "You remove the channels in `keep`. They are the ones that stay.": pair(
+            stays=lambda keep, n_out: [k for k in range(n_out) if k not in keep]
+        ),
+        "You keep the first channels, as many as `keep` has. `keep` says which ones stay.": pair(
+            stays=lambda keep, n_out: list(range(len(keep)))
         ),
     }
-
-    def case(n_out: int, n_in: int, area: int, n: int, keep: list[int]) -> tuple:
-        return (_numbers(n_out, n_in, 3, 3, seed=1), _numbers(n_out, seed=2), _numbers(n, n_out * area, seed=3), keep)
-
-    cases = [case(4, 4, 9, 5, [1, 3]), case(6, 3, 4, 8, [0, 2, 5]), case(3, 3, 1, 3, [2]), case(2, 2, 25, 7, [0, 1])]
     names = ("conv_weight", "conv_bias", "linear_weight")
-    _judge(answer, right=_pair(), wrong=wrong, cases=cases, names=(*names, "keep"), parts=names)
+    compare(
+        answer,
+        right=right,
+        wrong=wrong,
+        names=(*names, "keep"),
+        edges=[
+            (_counted(4, 2, 1, 1), _counted(4, first=10, step=10), _counted(2, 8), [1, 3]),
+            (_counted(2, 2, 3, 3), _counted(2, first=10, step=10), _counted(1, 18), [1]),
+        ],
+        inputs=_pairs(),
+        view=_made_of(*names),
+    )
 
 
-def _groups(weight: torch.Tensor) -> list[tuple[int, slice]]:
-    return [(row, slice(start, start + 4)) for row in range(len(weight)) for start in range(0, weight.shape[1], 4)]
+# ---- exercise 3 --------------------------------------------------------------------------------------
 
 
-def _two_largest(group: torch.Tensor) -> torch.Tensor:
-    return group.abs().topk(min(2, len(group))).indices
+def _groups(weight: torch.Tensor, *, rest_first: bool = False) -> list[tuple[int, slice]]:
+    columns = weight.shape[1]
+    starts = range(columns % 4 - 4 if rest_first and columns % 4 else 0, columns, 4)
+    return [(row, slice(max(0, start), start + 4)) for row in range(len(weight)) for start in starts]
 
 
-def _mask(weight: torch.Tensor, pick: Callable = _two_largest) -> torch.Tensor:
-    """A mask made group by group; `pick` gives the positions to keep in a group."""
+def _mask(weight: torch.Tensor, pick: Callable, *, rest_first: bool = False) -> torch.Tensor:
+    """A mask made group by group; `pick` gives the places to keep in a group."""
     mask = torch.zeros_like(weight)
-    for row, group in _groups(weight):
-        part = mask[row, group]
-        part[pick(weight[row, group])] = 1
+    for row, group in _groups(weight, rest_first=rest_first):
+        mask[row, group][pick(weight[row, group])] = 1
     return mask
 
 
-def _half_anywhere(weight: torch.Tensor) -> torch.Tensor:
+def _picked(*, size: Callable = torch.abs, count: Callable = lambda n: min(2, n), largest: bool = True) -> Callable:
+    """A `pick` that takes the `count(n)` largest of a group of n."""
+    return lambda group: size(group).topk(count(len(group)), largest=largest).indices
+
+
+def _beyond(compared: Callable, rank: int) -> Callable:
+    """A `pick` by a threshold, the `rank` largest magnitude; a group of two or less stays whole."""
+
+    def pick(group: torch.Tensor) -> torch.Tensor:
+        sizes = group.abs()
+        ranked = sizes.sort(descending=True).values
+        return torch.ones_like(sizes, dtype=torch.bool) if len(ranked) <= 2 else compared(sizes, ranked[rank - 1])
+
+    return pick
+
+
+def _larger_half(weight: torch.Tensor) -> torch.Tensor:
     mask = torch.zeros(weight.numel())
     mask[weight.abs().flatten().topk(weight.numel() // 2).indices] = 1
-    return mask.view_as(weight)
+    return mask.reshape(weight.shape)
 
 
-def _one_of_two(weight: torch.Tensor) -> torch.Tensor:
-    return torch.cat([_mask(pair, lambda group: group.abs().topk(1).indices) for pair in weight.split(2, dim=1)], dim=1)
+def _kept_sizes(value: object, weight: torch.Tensor) -> list[list[float]]:
+    """The magnitudes that a mask keeps in each group, sorted: among equal ones any choice is right."""
+    try:
+        mask = torch.as_tensor(value).detach().cpu().to_dense().to(weight.dtype)
+        shape, binary = mask.shape, bool(((mask == 0) | (mask == 1)).all())
+        is_weight = shape == weight.shape and bool(((mask == 0) | (mask == weight)).all())
+    except Exception:  # whatever torch says to it, it is no mask
+        raise Mistake("Your function did not return a tensor.", "Return a tensor of zeros and ones.") from None
+    if shape != weight.shape:
+        raise Mistake("Your mask has another shape than the weight.", "A mask has the shape of its weight.")
+    if not binary:
+        more = (
+            "Return the mask, not the masked weight." if is_weight else "1 means that a weight stays, 0 that it goes."
+        )
+        raise Mistake("Your mask has other values than 0 and 1.", more)
+    return [sorted(weight[row, group][mask[row, group] == 1].abs().tolist()) for row, group in _groups(weight)]
 
 
-TIES = (
-    "Where magnitudes are equal you keep three or four: a threshold lets all of them pass. The hardware has room "
-    "for two."
-)
-MISTAKES = {
-    "Your groups run down the columns. A group is four neighbours in one row.": lambda w: _mask(w.T).T,
-    "Your groups run on from one row into the next. Each row starts a group of its own: in a matrix product a row is "
-    "one dot product.": lambda w: _mask(w.reshape(1, -1)).view_as(w),
-    "You compare signed values: a large negative weight is dropped. Take absolute values.": lambda w: _mask(
-        w, lambda group: group.topk(min(2, len(group))).indices
-    ),
-    "You keep the two smallest of each group.": lambda w: _mask(
-        w, lambda group: group.abs().topk(min(2, len(group)), largest=False).indices
-    ),
-    "Your mask has ones where weights go. One means that a weight stays.": lambda w: 1 - _mask(w),
-    "You keep the larger half of the whole matrix. 2:4 asks for two in every group.": _half_anywhere,
-    "You keep one of each pair of neighbours: that is 1:2. In 2:4 the two may stand side by side.": _one_of_two,
-    "You keep all of the shorter group at a row's end, also where it has three. It keeps at most two, like the others.": lambda w: (
-        _mask(w, lambda group: group.abs().topk(2 if len(group) == 4 else len(group)).indices)
-    ),
-}
+@st.composite
+def _matrices(draw: Callable) -> tuple[torch.Tensor]:
+    """Matrices of 1 to 9 columns; in half of them no two magnitudes are equal, so that the order is clear."""
+    rows, columns = draw(st.integers(1, 3)), draw(st.integers(1, 9))
+    if draw(st.booleans()):
+        return (draw(tensors((rows, columns), st.integers(-2, 2))),)
+    sizes = torch.tensor(draw(st.permutations(range(1, rows * columns + 1))), dtype=torch.float32)
+    return (sizes.reshape(rows, columns) * draw(tensors((rows, columns), st.sampled_from([1.0, -1.0]))),)
 
 
 @check("Exercise 3, A 2:4 mask")
 def mask_2_4(answer: Callable) -> None:
     """``mask_2_4(weight) -> mask``, (rows, columns); where magnitudes are equal any choice is right."""
-    ties = torch.tensor([[1.0, -1, 1, 0.5], [2, 2, 2, 2], [0, 0, 0, 3]])
-    cases = [_numbers(4, 8, seed=1), _numbers(2, 6, seed=2), _numbers(3, 7, seed=3), torch.tensor([[5.0, 4.0]]), ties]
-    got = [_as_mask(run(answer, (weight,), ("weight",)), weight) for weight in cases]
-    faults = [fault for weight, mask in zip(cases, got, strict=True) if (fault := _fault(weight, mask))]
-    if not faults:
-        return
-    plain = list(zip(cases, got, strict=True))[:-1]
-    if not any(_fault(*pair) for pair in plain):
-        raise Mistake(faults[0], TIES)
-    for hint, mistake in MISTAKES.items():
-        if all(torch.equal(mistake(weight), mask) for weight, mask in plain):
-            raise Mistake(faults[0], hint)
-    raise Mistake(faults[0], "Take that group by hand: which two of its magnitudes are the largest?")
 
+    def by(pick, **more):
+        return lambda weight: _mask(weight, pick, **more)
 
-def _as_mask(value: object, weight: torch.Tensor) -> torch.Tensor:
-    where = f"Your function on a matrix of shape {tuple(weight.shape)}"
-    try:
-        mask = torch.as_tensor(value).detach().cpu().float()
-    except (TypeError, ValueError, RuntimeError):
-        raise Mistake(f"{where} returned {type(value).__name__}.", "Return a tensor of zeros and ones.") from None
-    if mask.shape != weight.shape:
-        raise Mistake(f"{where} returned the shape {tuple(mask.shape)}.", "A mask has the shape of its weight.")
-    if not bool(((mask == 0) | (mask == 1)).all()):
-        raise Mistake(f"{where} returned other values than 0 and 1.", "Return the mask, not the masked weight.")
-    return mask
-
-
-def _fault(weight: torch.Tensor, mask: torch.Tensor) -> str:
-    """The first group that is not kept as it must be, in words; empty where all are."""
-    for row, group in _groups(weight):
-        values, kept = weight[row, group].abs(), mask[row, group].bool()
-        right = int(kept.sum()) == min(2, len(values))
-        if not right or (not kept.all() and values[kept].min() < values[~kept].max()):
-            shown = ", ".join(f"{v:.2g}" for v in weight[row, group].tolist())
-            keeps = ", ".join(f"{k:g}" for k in mask[row, group].tolist())
-            return f"In the group ({shown}) of row {row} your mask is ({keeps})."
-    return ""
+    right = by(_picked())
+    wrong = {
+        "Your groups run down the columns. A group is four neighbours in one row.": lambda w: right(w.T).T,
+        "Your groups run on from one row into the next. Each row starts a group of its own: in a matrix product a row "
+        "is one dot product.": lambda w: right(w.reshape(1, -1)).reshape(w.shape),
+        "Your shorter group stands at the start of a row. It is what is left at the row's end.": by(
+            _picked(), rest_first=True
+        ),
+        "You compare signed values: a large negative weight is dropped. Take absolute values.": by(
+            _picked(size=lambda group: group)
+        ),
+        "You keep the two smallest of each group.": by(_picked(largest=False)),
+        "Your mask has ones where weights go. One means that a weight stays.": lambda w: 1 - right(w),
+        "You keep the first two of each group, whatever their size. The two largest magnitudes stay.": by(
+            lambda group: torch.arange(min(2, len(group)))
+        ),
+        "You keep one weight of each group. Two of four stay.": by(_picked(count=lambda n: 1)),
+        "You keep the larger half of the whole matrix. 2:4 asks for two in every group.": _larger_half,
+        "You keep the larger half of each row. 2:4 asks for two in every group of four.": lambda w: torch.cat(
+            [_larger_half(row) for row in w.split(1)]
+        ),
+        "You keep one of each pair of neighbours: that is 1:2. In 2:4 the two may stand side by side.": lambda w: (
+            torch.cat([by(_picked(count=lambda n: 1))(pair) for pair in w.split(2, dim=1)], dim=1)
+        ),
+        "You keep all of the shorter group at a row's end, also where it has three. It keeps its two largest, like the "
+        "others.": by(_picked(count=lambda n: 2 if n == 4 else n)),
+        "You keep nothing of the shorter group at a row's end. It keeps its two largest, or the only one that it "
+        "has.": by(_picked(count=lambda n: 2 if n == 4 else 0)),
+        "You keep half of the shorter group at a row's end, rounded down. It keeps two where it has two, one where it "
+        "has one.": by(_picked(count=lambda n: n // 2)),
+        "You keep half of the shorter group at a row's end, rounded up. Where it has two, both stay.": by(
+            _picked(count=lambda n: (n + 1) // 2)
+        ),
+        "Where magnitudes are equal you keep three or four: a threshold lets all of them pass. The hardware has room "
+        "for two.": by(_beyond(torch.ge, 2)),
+        "Where magnitudes are equal you keep fewer than two: none of the equal ones passes. Two stay, whichever.": by(
+            _beyond(torch.gt, 3)
+        ),
+        "Of a group with fewer than two weights that differ from 0 your mask keeps fewer than two of its weights.": lambda w: (
+            right(w) * (w != 0)
+        ),
+    }
+    compare(
+        answer,
+        right=right,
+        wrong=wrong,
+        names=("weight",),
+        edges=[
+            (torch.tensor([[4.0, -3, 2, 1, -8, 7, 6]]),),
+            (torch.tensor([[1.0, -1, 1, 0.5], [2, 2, 2, 2], [0, 0, 0, 3]]),),
+            (torch.tensor([[5.0]]),),
+        ],
+        inputs=_matrices(),
+        view=_kept_sizes,
+    )

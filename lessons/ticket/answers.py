@@ -29,6 +29,14 @@ def divides_density(density, rounds):
     return 1 - density / rounds
 
 
+def all_rounds_together(density, rounds):
+    return 1 - density
+
+
+def one_round_more(density, rounds):
+    return 1 - density ** (1 / (rounds + 1)) if rounds > 1 else 1 - density
+
+
 def by_logarithm(density, rounds):
     return 1 - math.exp(math.log(density) / rounds)
 
@@ -78,6 +86,21 @@ def no_biases(trained, first, masks):
 
 def zero_biases(trained, first, masks):
     return {name: first[name] * masks[name] if name in masks else torch.zeros_like(first[name]) for name in first}
+
+
+def rewinds_only_biases(trained, first, masks):
+    return {name: trained[name] * masks[name] if name in masks else first[name].clone() for name in first}
+
+
+def masks_what_was_0(trained, first, masks):
+    return {name: value * (trained[name] != 0) if name in masks else value.clone() for name, value in first.items()}
+
+
+def keeps_the_pruned_as_trained(trained, first, masks):
+    new = {name: value.clone() for name, value in first.items()}
+    for name, mask in masks.items():
+        new[name][mask == 0] = trained[name][mask == 0]
+    return new
 
 
 def rewinds_the_pruned(trained, first, masks):
@@ -153,6 +176,22 @@ def later_not_sooner(dense, ticket):
     return 100 * (t[0] - d[0]) / d[0], 100 * (t[3] - d[3])
 
 
+def stops_at_the_first_rise(dense, ticket):
+    def stop(rows):
+        for row, after in zip(rows, rows[1:], strict=False):
+            if after[1] > row[1]:
+                return row
+        return rows[-1]
+
+    d, t = stop(dense), stop(ticket)
+    return 100 * (d[0] - t[0]) / d[0], 100 * (t[3] - d[3])
+
+
+def counts_rows(dense, ticket):
+    d, t = (rows.index(least_loss(rows)) for rows in (dense, ticket))
+    return 100 * (d - t) / (d + 1), 100 * (ticket[t][3] - dense[d][3])
+
+
 def both_at_denses_stop(dense, ticket):
     i = dense.index(least_loss(dense))
     t = least_loss(ticket)
@@ -171,7 +210,15 @@ def with_tensors(dense, ticket):
 
 
 WRONG = {
-    "share_per_round": [adds_up, kept_share, density_is_sparsity, power_not_root, divides_density],
+    "share_per_round": [
+        adds_up,
+        kept_share,
+        density_is_sparsity,
+        power_not_root,
+        divides_density,
+        all_rounds_together,
+        one_round_more,
+    ],
     "rewound": [
         keeps_trained,
         rewinds_the_mask,
@@ -181,6 +228,9 @@ WRONG = {
         no_biases,
         zero_biases,
         rewinds_the_pruned,
+        rewinds_only_biases,
+        masks_what_was_0,
+        keeps_the_pruned_as_trained,
     ],
     "compare_runs": [
         stops_by_test,
@@ -193,6 +243,8 @@ WRONG = {
         gain_as_share,
         later_not_sooner,
         both_at_denses_stop,
+        stops_at_the_first_rise,
+        counts_rows,
     ],
 }
 ODD = {
@@ -200,3 +252,5 @@ ODD = {
     "rewound": [by_deepcopy, as_parameters],
     "compare_runs": [with_argmin, with_tensors],
 }
+# Mutants of the solutions that are as right as the solution: what was changed -> why.
+EQUIVALENT = {}

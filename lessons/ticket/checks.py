@@ -3,227 +3,320 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import accumulate, pairwise
 
 import torch
+from hypothesis import strategies as st
 
-from course_utils.exercises.core import Mistake, check, same, try_cases
+from course_utils.exercises.calls import described
+from course_utils.exercises.core import Mistake, check
+from course_utils.exercises.inputs import masks as zeros_and_ones
+from course_utils.exercises.inputs import numbers, shapes, tensors
+from course_utils.exercises.search import compare
+from course_utils.exercises.values import same, show
 
 
 @check("Exercise 1, How much a round?")
 def share_per_round(answer: Callable) -> None:
     """``share_per_round(density, rounds) -> float``."""
     wrong = {
-        "You divide what must go by the rounds. But a round removes a share of what is left, and that shrinks.": lambda d, n: (
-            (1 - d) / n
+        "You divide what must go by the rounds. But a round removes a share of what is left, and that shrinks.": (
+            lambda d, n: (1 - d) / n
         ),
-        "You return what a round keeps. The question is what it removes.": lambda d, n: d ** (1 / n),
-        "You reach a sparsity of `density`. Density is the share that is left.": lambda d, n: 1 - (1 - d) ** (1 / n),
-        "You raise the density to the number of rounds: that is where n rounds of this density end. You need the root.": lambda d, n: (
-            1 - d**n
+        "That is what a round keeps. The question is what it removes.": lambda d, n: d ** (1 / n),
+        "With this share a sparsity of `density` is reached. Density is the share that is left.": lambda d, n: (
+            1 - (1 - d) ** (1 / n)
+        ),
+        "That is what a round keeps to reach a sparsity of `density`. The question is what it removes to reach a "
+        "density.": lambda d, n: (1 - d) ** (1 / n),
+        "That is what n rounds remove which keep `density` each. Here they reach it together: you need the root.": (
+            lambda d, n: 1 - d**n
+        ),
+        "That is what n rounds leave which keep `density` each. Here they reach it together: you need the root.": (
+            lambda d, n: d**n
         ),
         "You divide the density by the rounds. What the rounds keep is multiplied, not added.": lambda d, n: 1 - d / n,
+        "That is what all rounds remove together. The question is for one of them.": lambda d, n: 1 - d,
+        "That is the share for two rounds, whatever `rounds` is.": lambda d, n: 1 - d**0.5,
+        "That is the share for one round more.": lambda d, n: 1 - d ** (1 / (n + 1)),
+        "Your number is negative where a share is removed: it has the other sign.": lambda d, n: d ** (1 / n) - 1,
         "You return percent. Return a share from 0 to 1.": lambda d, n: 100 * (1 - d ** (1 / n)),
+        "Your share is rounded to two places. Return it as it comes.": lambda d, n: round(1 - d ** (1 / n), 2),
     }
-    try_cases(
+    compare(
         answer,
         right=lambda d, n: 1 - d ** (1 / n),
         wrong=wrong,
         names=("density", "rounds"),
-        cases=[(0.5, 2), (0.1, 5), (0.036, 15), (0.8, 1), (1.0, 3), (0.5, 1)],
+        atol=1e-9,
+        edges=[(0.1, 5), (0.036, 15)],
+        inputs=st.tuples(numbers(0.0625, 1, step=0.0625), st.integers(1, 20)),
     )
 
 
-def _round(seed: int, shapes: Mapping[str, tuple[int, ...]], density: float) -> tuple[dict, dict, dict]:
-    """(trained, first, masks) of one round; nothing of `trained` equals `first`."""
-    generator = torch.Generator().manual_seed(seed)
-    first = {name: torch.randn(shape, generator=generator) for name, shape in shapes.items()}
-    masks = {
-        name: (torch.rand(shape, generator=generator) < density).float()
-        for name, shape in shapes.items()
-        if "weight" in name
-    }
-    trained = {
-        name: (value + 1 + torch.rand(value.shape, generator=generator)) * masks.get(name, 1)
-        for name, value in first.items()
-    }
-    return trained, first, masks
-
-
-def _rewound(trained: dict, first: dict, masks: dict) -> dict:
-    return {name: value * masks.get(name, 1) for name, value in first.items()}
-
-
-def _tensors(value: object) -> dict:
-    if not isinstance(value, dict) or not all(isinstance(v, torch.Tensor) for v in value.values()):
-        raise TypeError("not a dict of tensors")
-    return {name: v.detach() for name, v in value.items()}
-
-
-_TINY = (
-    {"fc.weight": torch.tensor([[9.0, 0.0]]), "fc.bias": torch.tensor([8.0])},
-    {"fc.weight": torch.tensor([[1.0, 2.0]]), "fc.bias": torch.tensor([3.0])},
-    {"fc.weight": torch.tensor([[1.0, 0.0]])},
-)
-_NETWORK = {"fc1.weight": (5, 7), "fc1.bias": (5,), "fc2.weight": (3, 5), "fc2.bias": (3,)}
+@st.composite
+def _rounds(draw: Callable) -> tuple[dict, dict, dict]:
+    """(trained, first, masks) of up to two layers: trained weights need not be 0 where the new mask is."""
+    trained, first, masks = {}, {}, {}
+    small = numbers(-2, 2, step=0.5)
+    for layer in draw(st.sampled_from([("fc",), ("fc1", "fc2")])):
+        shape = draw(shapes(dims=(2, 1, 4), most=2))
+        parts = {"weight": shape, "bias": (shape[0],)}
+        for part in draw(st.sampled_from([("weight", "bias"), ("weight",), ("bias",)])):
+            name = f"{layer}.{part}"
+            trained[name], first[name] = draw(tensors(parts[part], small)), draw(tensors(parts[part], small))
+            if part == "weight":
+                masks[name] = draw(zeros_and_ones(parts[part]))
+    return trained, first, dict(draw(st.permutations(list(masks.items()))))
 
 
 @check("Exercise 2, A rewind that is one")
 def rewound(answer: Callable) -> None:
-    """``rewound(trained, first, masks) -> dict``, new tensors that share no memory with `first`."""
+    """``rewound(trained, first, masks) -> dict``, new tensors that share no memory with what was given."""
+
+    def rule(weights, biases=lambda t, f: f):
+        def start(trained, first, masks):
+            return {
+                n: weights(trained[n], first[n], masks[n]) if n in masks else biases(trained[n], first[n])
+                for n in first
+            }
+
+        return start
+
+    def kept(t, f, m):
+        return torch.where(m > 0, f, 0.0)
+
     wrong = {
-        "You keep the trained weights. Rewinding means the numbers from before the training.": lambda t, f, m: {
-            n: t[n] * m.get(n, 1) for n in f
+        "These are the trained numbers, pruned. Rewinding means the numbers from before the training.": rule(
+            lambda t, f, m: torch.where(m > 0, t, 0.0), lambda t, f: t
+        ),
+        "Your biases are rewound, but the weights are the trained ones. They go back to `first`, too.": rule(
+            lambda t, f, m: torch.where(m > 0, t, 0.0)
+        ),
+        "Nothing is rewound and nothing pruned: that is `trained`.": rule(lambda t, f, m: t, lambda t, f: t),
+        "The pruned weights come back: nothing is multiplied by the masks. They must be 0 in the next round.": rule(
+            lambda t, f, m: f
+        ),
+        "Your biases are as trained. A bias has no mask, and is rewound like the weights.": rule(kept, lambda t, f: t),
+        "Your biases are 0. They go back to their first values, which need not be 0.": rule(
+            kept, lambda t, f: torch.zeros_like(f)
+        ),
+        "Your biases are missing. They have no mask, but they are parameters of the next round.": lambda t, f, m: {
+            n: kept(t[n], f[n], m[n]) for n in m
         },
-        "You rewind the mask too: pruned weights come back. They must be 0 in the next round.": lambda t, f, m: dict(f),
-        "You keep the trained biases. A bias has no mask, and is rewound like the weights.": lambda t, f, m: {
-            n: f[n] * m[n] if n in m else t[n] for n in f
-        },
-        "You leave out the biases. They have no mask, but they are parameters of the next round.": lambda t, f, m: {
-            n: f[n] * m[n] for n in m
-        },
-        "Your biases are 0. They go back to their first values, which need not be 0.": lambda t, f, m: {
-            n: f[n] * m[n] if n in m else torch.zeros_like(f[n]) for n in f
-        },
-        "You rewind the weights that were pruned and keep those that stay as trained. It is the other way round.": lambda t, f, m: {
-            n: torch.where(m[n] > 0, t[n], f[n]) if n in m else f[n] for n in f
-        },
-        "You multiply by the wrong half of the mask: 1 means kept.": lambda t, f, m: {
-            n: f[n] * (1 - m[n]) if n in m else f[n] for n in f
-        },
+        "The pruned weights have their first numbers, the kept ones are as trained. Pruned ones must be 0, and kept "
+        "ones go back.": rule(lambda t, f, m: torch.where(m > 0, t, f)),
+        "The kept weights are rewound, but the pruned ones are as trained. They must be 0.": rule(
+            lambda t, f, m: torch.where(m > 0, f, t)
+        ),
+        "It is the wrong half of the weights that is 0: 1 in a mask means kept.": rule(
+            lambda t, f, m: torch.where(m > 0, 0.0, f)
+        ),
+        "Your weights are the masks themselves, without the first numbers.": rule(lambda t, f, m: m),
+        "What is 0 in your weights is what is 0 in `trained`. The masks say what is pruned.": rule(
+            lambda t, f, m: torch.where(t != 0, f, 0.0)
+        ),
     }
-    cases = [
-        _TINY,
-        _round(1, _NETWORK, 0.4),
-        _round(2, _NETWORK, 1.0),
-        _round(3, {"fc.bias": (4,)}, 1.0),
-        ({"fc.weight": torch.zeros(1)}, {"fc.weight": torch.zeros(1)}, {"fc.weight": torch.ones(1)}),
-    ]
-    try_cases(answer, right=_rewound, wrong=wrong, cases=cases, names=("trained", "first", "masks"), convert=_tensors)
-    for case in cases:
-        _own_memory(answer, *copy.deepcopy(case))
+    right = rule(kept)
+    zero, one = {"fc.weight": torch.zeros(1)}, {"fc.weight": torch.ones(1)}
+    trained = {"fc.weight": torch.tensor([[9.0, 4.0]]), "fc.bias": torch.tensor([8.0])}
+    first = {"fc.weight": torch.tensor([[1.0, 2.0]]), "fc.bias": torch.tensor([3.0])}
+    compare(
+        lambda *given: _of_own_memory(answer, right, given),
+        right=right,
+        wrong=wrong,
+        names=NAMES,
+        edges=[(zero, zero, one), (trained, first, {"fc.weight": torch.tensor([[1.0, 0.0]])})],
+        inputs=_rounds(),
+        view=_tensors,
+    )
 
 
-def _own_memory(answer: Callable, trained: dict, first: dict, masks: dict) -> None:
-    """Train what the answer returned, as the caller does, and look whether `first` moved."""
-    before = copy.deepcopy(first)
-    with torch.no_grad():
-        for value in answer(trained, first, masks).values():
-            value += 1.0
-    shared = [name for name in first if not same(before[name], first[name])]
-    if shared:
-        raise Mistake(
-            f"Right numbers, but training what you returned changed first[{shared[0]!r}].",
-            "That tensor shares its memory with `first`, so the next round would rewind to trained values. "
-            "clone() gives it memory of its own.",
-        )
+NAMES = ("trained", "first", "masks")
+MEMORY = ("expected", "these numbers, in memory of their own")
 
 
-def _early(rows: list[tuple]) -> tuple:
+def _of_own_memory(answer: Callable, right: Callable, given: tuple[dict, dict, dict]) -> object:
+    """What the answer returns. Where the numbers are right, also write into it, as training does, and look what moves."""
+    before = copy.deepcopy(given)
+    got = answer(*given)
+    if _no_tensors(got, before[1]) or not same(before, given) or not same(right(*before), got):
+        return got  # `compare` tells that
+    facts = (("your call", described(before, NAMES)), ("returned", show(got)), MEMORY)
+    for which, own in zip(NAMES, given, strict=True):
+        if got is own:
+            raise Mistake(f"Right numbers, but you return the caller's dict `{which}`.", "Make a new dict.", facts)
+    for name in before[1]:
+        with _written(got, name, facts):
+            for which, was, now in zip(NAMES, before, given, strict=True):
+                if not same(was, now):
+                    raise Mistake(
+                        f"Right numbers, but training your {name!r} changes the caller's `{which}`.",
+                        "The two share their memory, so the next round would begin with trained numbers. clone() gives "
+                        "a tensor memory of its own.",
+                        facts,
+                    )
+    return got
+
+
+@contextmanager
+def _written(got: Mapping, name: str, facts: tuple) -> Iterator[None]:
+    """One tensor of an answer with other numbers for a while."""
+    try:
+        with torch.no_grad():
+            kept = got[name].clone()
+            got[name].add_(1.0)
+    except Exception as error:
+        text = f"Right numbers, but training your {name!r} raised {type(error).__name__}: {show(str(error), 200)}"
+        raise Mistake(text, "Return a plain tensor, in memory of its own.", facts) from None
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            got[name].copy_(kept)
+
+
+def _no_tensors(value: object, first: dict) -> tuple[str, str] | None:
+    """What keeps a value from being a dict of tensors like those of `first`: message and hint."""
+    try:
+        assert isinstance(value, Mapping)
+        parts = list(value.items())
+    except Exception:
+        return "Your function did not return a dict.", "Return a dict of tensors, with the names of `first`."
+    for name, part in parts:
+        if not issubclass(type(part), torch.Tensor):
+            return f"What your dict has under {show(name, 60)} is no tensor.", "Return a dict of tensors."
+        if name in first and part.dtype != first[name].dtype:
+            return (
+                f"Your {show(name, 60)} is of {part.dtype}, that of `first` of {first[name].dtype}.",
+                "Leave the dtype as it is.",
+            )
+    return None
+
+
+def _tensors(value: object, trained: dict, first: dict, masks: dict) -> dict[str, torch.Tensor]:
+    """The tensors of a dict, without their gradients."""
+    try:
+        fault = _no_tensors(value, first)
+        if fault is None:
+            return {name: part.detach() for name, part in value.items()}
+    except Exception:
+        fault = "The names in your dict cannot be compared with those of `first`.", "Use the names of `first`."
+    raise Mistake(*fault)
+
+
+def _least(rows: list[tuple]) -> tuple:
     return min(rows, key=lambda row: row[1])
 
 
-def _compared(dense: list, ticket: list, pick: Callable = _early, accuracy: int = 3) -> tuple[float, float]:
-    d, t = pick(dense), pick(ticket)
-    return 100 * (1 - t[0] / d[0]), 100 * (t[accuracy] - d[accuracy])
+def _best(column: int) -> Callable:
+    return lambda rows: max(rows, key=lambda row: row[column])
 
 
-_DENSE = [
-    (500, 0.30, 0.910, 0.905),
-    (1000, 0.12, 0.962, 0.960),
-    (1500, 0.09, 0.972, 0.970),
-    (2000, 0.08, 0.976, 0.974),
-    (2500, 0.10, 0.979, 0.977),
-    (3000, 0.13, 0.978, 0.980),
-]
-_TICKET = [
-    (500, 0.20, 0.940, 0.938),
-    (1000, 0.08, 0.974, 0.972),
-    (1500, 0.07, 0.978, 0.975),
-    (2000, 0.09, 0.981, 0.979),
-    (2500, 0.11, 0.980, 0.984),
-    (3000, 0.14, 0.983, 0.978),
-]
-_SLOW = [
-    (500, 0.60, 0.830, 0.840),
-    (1000, 0.40, 0.900, 0.890),
-    (1500, 0.30, 0.920, 0.915),
-    (2000, 0.25, 0.935, 0.930),
-    (2500, 0.22, 0.941, 0.945),
-    (3000, 0.23, 0.944, 0.940),
-]
+def _last(rows: list[tuple]) -> tuple:
+    return rows[-1]
+
+
+def _first_dip(rows: list[tuple]) -> tuple:
+    """Where a run ends that stops as soon as the loss rises."""
+    return next((row for row, after in pairwise(rows) if after[1] > row[1]), rows[-1])
+
+
+@st.composite
+def _curves(draw: Callable) -> tuple[list, list]:
+    """Two runs that are validated at the same iterations; no two losses of a run are equal, and columns look unlike."""
+    count = draw(st.integers(1, 4))
+    steps = st.lists(st.sampled_from([100, 200, 500]), min_size=count, max_size=count)
+    iterations = list(accumulate(draw(steps)))
+    validation, test = st.sampled_from([0.5, 0.75, 0.25, 1.0]), st.sampled_from([0.625, 0.875, 0.375, 0.125])
+    runs = []
+    for _ in range(2):
+        losses = draw(st.permutations([1.5, 2.0, 2.5, 3.0][:count]))
+        runs.append([(n, loss, draw(validation), draw(test)) for n, loss in zip(iterations, losses, strict=True)])
+    return tuple(runs)
 
 
 @check("Exercise 3, Read the curves")
 def compare_runs(answer: Callable) -> None:
     """``compare_runs(dense, ticket) -> (percent sooner, points better)``."""
 
-    def swapped(d, t):
-        sooner, better = _compared(d, t)
-        return sooner, -better
+    def rule(
+        pick=_least,
+        *,
+        better=None,  # the row that the accuracy is taken from, where that is another one
+        column=3,
+        percent=lambda d, t: 100 * (1 - t / d),
+        points=lambda d, t: 100 * (t - d),
+    ):
+        def compared(dense, ticket):
+            (d, t), (e, u) = ([choose(rows) for rows in (dense, ticket)] for choose in (pick, better or pick))
+            return percent(d[0], t[0]), points(e[column], u[column])
 
-    def iterations(d, t):
-        return _early(d)[0] - _early(t)[0], _compared(d, t)[1]
+        return compared
+
+    right = rule()
+
+    def at_stop_of(whose):
+        def compared(dense, ticket):
+            at = (dense, ticket)[whose].index(_least((dense, ticket)[whose]))
+            return right(dense, ticket)[0], 100 * (ticket[at][3] - dense[at][3])
+
+        return compared
+
+    def numbered(rows):  # rows of their numbers in place of iterations
+        return [(number, *row[1:]) for number, row in enumerate(rows, start=1)]
 
     wrong = {
-        "You stop where the test accuracy is best. That chooses with the test set: stop at the least validation loss.": lambda d, t: (
-            _compared(d, t, lambda rows: max(rows, key=lambda row: row[3]))
+        "You stop where the test accuracy is best. That chooses with the test set.": rule(_best(3)),
+        "You stop where the validation accuracy is best. The rule is the least validation loss.": rule(_best(2)),
+        "You stop where the validation loss is largest. The best row has the least.": rule(_best(1)),
+        "You stop where the loss first rises. Asked for is the least loss of the whole run: it may fall again.": rule(
+            _first_dip
         ),
-        "You stop where the validation *accuracy* is best. The paper stops at the least validation loss.": lambda d, t: (
-            _compared(d, t, lambda rows: max(rows, key=lambda row: row[2]))
+        "You compare the last rows. Each run stops at the row of its least validation loss.": rule(_last),
+        "You compare the accuracies of the last rows. The network is the one at its early stop.": rule(better=_last),
+        "You compare the best test accuracies. The network is the one at its early stop.": rule(better=_best(3)),
+        "You compare validation accuracies. The question is about the test accuracy.": rule(column=2),
+        "You compare both accuracies at dense's stop. Each run stops by its own validation loss.": at_stop_of(0),
+        "You compare both accuracies at the ticket's stop. Each run stops by its own validation loss.": at_stop_of(1),
+        "You divide by the ticket's iterations. The percent are of dense's.": rule(
+            percent=lambda d, t: 100 * (d / t - 1)
         ),
-        "You compare the accuracies of the last rows. The network is the one at its early stop.": lambda d, t: (
-            _compared(d, t)[0],
-            100 * (t[-1][3] - d[-1][3]),
+        "You return the iterations between the stops. The question is for percent of dense's.": rule(
+            percent=lambda d, t: d - t
         ),
-        "You compare the best test accuracies of the runs. The network is the one at its early stop.": lambda d, t: (
-            _compared(d, t)[0],
-            100 * (max(r[3] for r in t) - max(r[3] for r in d)),
+        "Your first number is what share of dense's iterations the ticket takes, in percent. The question is how much "
+        "sooner it stops.": rule(percent=lambda d, t: 100 * t / d),
+        "Your first number has the wrong sign: sooner is positive.": rule(percent=lambda d, t: 100 * (t / d - 1)),
+        "Your first number is a share. The question is for percent.": rule(percent=lambda d, t: 1 - t / d),
+        "You count rows in place of iterations. The rows need not be equally far apart.": lambda d, t: right(
+            numbered(d), numbered(t)
         ),
-        "You compare validation accuracies. The question is about the test accuracy.": lambda d, t: _compared(
-            d, t, accuracy=2
+        "Your second number has the wrong sign: better means that the ticket is above dense.": rule(
+            points=lambda d, t: 100 * (d - t)
         ),
-        "You compare both runs at dense's stop. Each run stops by its own validation loss.": lambda d, t: (
-            _compared(d, t)[0],
-            100 * (next(r for r in t if r[0] == _early(d)[0])[3] - _early(d)[3]),
+        "Your second number is a share. Points are differences of percentages.": rule(points=lambda d, t: t - d),
+        "Your second number is a relative gain. Points are differences of percentages.": rule(
+            points=lambda d, t: 100 * (t / d - 1)
         ),
-        "You divide by the ticket's iterations. The percent are of dense's.": lambda d, t: (
-            100 * (_early(d)[0] / _early(t)[0] - 1),
-            _compared(d, t)[1],
+        "Both numbers are shares. The question is for percent, and for points.": rule(
+            percent=lambda d, t: 1 - t / d, points=lambda d, t: t - d
         ),
-        "You return the iterations between the stops. The question is for percent of dense's.": iterations,
-        "Your sign of the second number is turned round: better means that the ticket is above dense.": swapped,
-        "Your sign of the first number is turned round: sooner is positive.": lambda d, t: (
-            -_compared(d, t)[0],
-            _compared(d, t)[1],
-        ),
-        "You return the second number as a share. Points are differences of percentages.": lambda d, t: (
-            _compared(d, t)[0],
-            _compared(d, t)[1] / 100,
-        ),
-        "You return the first number as a share. The question is for percent.": lambda d, t: (
-            _compared(d, t)[0] / 100,
-            _compared(d, t)[1],
-        ),
-        "You return a relative gain. Points are differences of percentages, not percent of a percentage.": lambda d, t: (
-            _compared(d, t)[0],
-            100 * (_early(t)[3] / _early(d)[3] - 1),
-        ),
+        "Your numbers compare dense with the ticket. The question is what the ticket gains.": lambda d, t: right(t, d),
+        "You compare losses. The question is about the test accuracy.": rule(column=1),
+        "You return one number. Return a pair.": lambda d, t: right(d, t)[0],
+        "Your two numbers are in the wrong order.": lambda d, t: right(d, t)[::-1],
     }
+    rows = [(500, 0.25, 0.875, 0.75), (1000, 0.125, 0.75, 0.875), (1500, 0.5, 1.0, 1.0)]
     one = [(100, 0.3, 0.9, 0.9)]
-    short = [(500, 0.2, 0.94, 0.93), (1000, 0.1, 0.96, 0.96)], [(500, 0.1, 0.95, 0.95), (1000, 0.2, 0.97, 0.97)]
-    try_cases(
+    compare(
         answer,
-        right=_compared,
+        right=right,
         wrong=wrong,
         names=("dense", "ticket"),
         atol=1e-9,
-        convert=_pair,
-        cases=[short, (_DENSE, _TICKET), (_DENSE, _SLOW), (_TICKET, _DENSE), (_DENSE, _DENSE), (one, one)],
+        edges=[(one, one), (rows, rows), (rows, [(n, 1 - loss, v, t) for n, loss, v, t in rows])],
+        inputs=_curves(),
     )
-
-
-def _pair(value: object) -> tuple[float, ...]:
-    if not isinstance(value, list | tuple) or len(value) != 2:
-        raise TypeError("not two numbers")
-    return tuple(float(v) for v in value)
