@@ -1,0 +1,118 @@
+"""Drawings say what they are given, and are refused where a room could not read them."""
+
+import io
+
+import pytest
+import torch
+
+from course_utils.show import diagrams, plots
+from course_utils.show.diagrams import Box, Canvas, Unreadable
+
+
+def words(canvas):
+    return [text.get_text() for text in canvas.axes.texts]
+
+
+def good():
+    """A canvas with one of everything, none of it at fault."""
+    canvas = Canvas(1200, 1500)
+    one, other = canvas.box(60, 60, "float"), canvas.box(400, 60, "int8", fill="int8")
+    canvas.wire(one.right, other.left, meaning="fp32", thick=diagrams.thickness(100, 400))
+    diagrams.grid(canvas, torch.tensor([[1.0, -2.0], [0.0, 4.0]]), 700, 60, mask=torch.tensor([[1, 0], [1, 1]]))
+    line = diagrams.number_line(canvas, -1, 1, y=420, ticks={-1: "-1", 0: "0", 1: "1"})
+    line.point(0.4, above=90, falls_to=0)
+    line.bracket(-1, 0, "one step", above=120)
+    diagrams.bars(canvas, {"short": 1, "long": 4}, x=200, y=520, width=700)
+    diagrams.time_line(
+        canvas, {"CPU": [(0, 2, "launch", "plain")], "GPU": [(1, 6, "work", "int8")]}, x=140, y=720, width=900
+    )
+    diagrams.ring(canvas, ["scale", "backward", "step"], x=400, y=1140, radius=150, active=1)
+    diagrams.stack(
+        canvas, {"weights": (40, "fp32"), "thin": (4, "gradient")}, x=900, bottom=1200, width=150, pixels_each=2
+    )
+    return canvas
+
+
+def test_a_drawing_with_one_of_everything_is_readable():
+    canvas = good()
+    assert canvas.faults() == []
+    expected = {"float", "int8", "1", "0", "4", "-1", "one step", "short", "long", "launch", "work", "backward", "thin"}
+    assert expected <= set(words(canvas))
+    assert "-2" not in words(canvas), "what is masked is crossed out"
+
+
+@pytest.mark.parametrize(
+    ("draw", "fault"),
+    [
+        (lambda c: c.text(200, 300, "tiny", size=14), "'tiny' is 14 pixels high"),
+        (lambda c: c.box(60, 200, "far too long for this", width=100), "leaves its box"),
+        (lambda c: c.text(5, 300, "cut off"), "'cut off' leaves the frame"),
+        (lambda c: (c.text(300, 300, "one"), c.text(310, 305, "two")), "'one' lies on 'two'"),
+        (lambda c: (c.box(60, 60), c.box(100, 100)), "overlap"),
+        (lambda c: c.box(1150, 60), "a box at (1150, 60) leaves the frame"),
+        (lambda c: (c.box(60, 60), c.text(100, 100, "stray")), "'stray' lies on a box that is not its own"),
+        (lambda c: diagrams.number_line(c, 0, 1, y=100, ticks={}).point(1.2, above=50), "a point at (1356, 50) leaves"),
+        (lambda c: diagrams.grid(c, torch.tensor([1e9]), 60, 60), "leaves its box"),
+        (lambda c: diagrams.number_line(c, 0, 1, y=100, ticks={0: "0", 0.01: "0.01"}), "lies on"),
+    ],
+)
+def test_what_a_room_could_not_read_is_refused(draw, fault):
+    canvas = Canvas()
+    draw(canvas)
+    assert any(fault in found for found in canvas.faults()), canvas.faults()
+    with pytest.raises(Unreadable, match="a room cannot read"):
+        canvas.figure()
+
+
+def test_boxes_that_touch_do_not_overlap():
+    canvas = Canvas()
+    canvas.box(60, 60, width=100, height=100)
+    canvas.box(160, 60, width=100, height=100)
+    assert canvas.faults() == []
+
+
+def test_a_number_line_puts_values_to_scale():
+    line = diagrams.number_line(Canvas(), -2, 2, y=100, ticks={}, x=100, width=800)
+    assert [line.place(v) for v in (-2, 0, 2)] == [100, 500, 900]
+
+
+def test_bars_are_to_one_linear_scale():
+    canvas = Canvas()
+    diagrams.bars(canvas, {"a": 1, "b": 139}, x=200, y=60, width=695)
+    widths = [patch.get_width() for patch in canvas.axes.patches]
+    assert widths == pytest.approx([5, 695])
+
+
+def test_wires_are_as_thick_as_their_bytes():
+    assert diagrams.thickness(200, 400, most=40) == 20
+    assert diagrams.thickness(1, 4_000_000) == 3, "a wire that carries something is seen"
+
+
+def test_the_sides_of_a_box_are_where_wires_begin():
+    box = Box(10, 20, 100, 40)
+    assert (box.left, box.right, box.top, box.bottom) == ((10, 40), (110, 40), (60, 20), (60, 60))
+
+
+@pytest.mark.parametrize("shape", [(2, 2, 2), ()])
+def test_a_grid_takes_one_or_two_dimensions(shape):
+    with pytest.raises(ValueError, match="one or two dimensions"):
+        diagrams.grid(Canvas(), torch.zeros(shape), 0, 0)
+
+
+def test_a_mask_has_the_shape_of_its_tensor():
+    with pytest.raises(ValueError, match="mask has the shape"):
+        diagrams.grid(Canvas(), torch.zeros(2, 3), 0, 0, mask=torch.ones(3, 3))
+
+
+def test_each_meaning_has_a_colour_of_its_own():
+    assert len(set(diagrams.MEANING.values())) == len(diagrams.MEANING)
+    assert set(diagrams.MEANING.values()) <= set(plots.COLOURS.values())
+
+
+def test_the_same_drawing_gives_the_same_bytes():
+    drawn = []
+    for _ in range(2):
+        out = io.BytesIO()
+        good().figure().savefig(out, format="png")
+        drawn.append(out.getvalue())
+    assert drawn[0] == drawn[1]
