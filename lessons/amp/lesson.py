@@ -1123,9 +1123,9 @@ def autocast_types_solution(device_type):
 # ### Exercise 2 · The step with clipping
 # ★★ · 15 minutes
 #
-# Write `train_step`: one full step of the recipe with clipping. The norm of the *true* gradients may be at most
-# `max_norm`. The loss is `mse_loss`. Return it as a float, unscaled. The next call must find no old gradients.
-# Use `x.device.type`, so that it runs anywhere.
+# Write `train_step`: one full step of the recipe with clipping. The norm of the *true* gradients, all of them together,
+# may be at most `max_norm`. The loss is `mse_loss`. Return it as a float, unscaled. The next call must find no old
+# gradients. Use `x.device.type` and leave autocast's dtype at its default, so that it runs anywhere.
 #
 # <details><summary>Hint</summary>
 # The order: forward under autocast, backward outside, unscale, clip, step through the scaler, update, zero.
@@ -1203,7 +1203,7 @@ def loss_scale_solution(histogram):
 #
 # Write `dynamic_scale`, the rule of `GradScaler.update`: after a step with inf, halve the scale; after
 # `growth_interval` good steps *in a row* since the last change, double it. Return two lists: the scale after each
-# step, and `stepped`, which is True where the optimizer took the step.
+# step, and `stepped`, which is True where the optimizer took the step, else False.
 #
 # <details><summary>Hint</summary>
 # You need one counter. Two events set it back to 0.

@@ -1065,9 +1065,10 @@ def predicted_gain_solution(layers, peak_fp32, peak_int8, bandwidth):
 # ### Exercise 3 · Read an audit, find the bottleneck
 # ★★ · 12 minutes
 #
-# Write `bottleneck(rows, ms)`. `rows` are the rows of an audit, each with `.name` and `.runs_in` ("int8", "float32", "unknown"); `ms` maps every
-# name to its milliseconds. Find the module that does *not* run in int8 and takes the most time. Return its name and the *limit*: how many times faster the
-# whole model would be if that module took no time at all. If all run in int8, return `("", 1.0)`.
+# Write `bottleneck(rows, ms)`. `rows` are the rows of an audit, each with `.name` and `.runs_in` ("int8", "float32", "bfloat16", "unknown"); `ms`
+# maps every name to its milliseconds, in any order. Find the module that does *not* run in int8 and takes the most time; of equal ones take either.
+# Return its name and the *limit*: how many times faster the whole model would be if that module took no time at all. If all run in int8, return
+# `("", 1.0)`. A module that does not is never the only one.
 #
 # <details><summary>Hint</summary>
 # The limit is the total time over the total without that module (Amdahl's law). "unknown" is not int8.

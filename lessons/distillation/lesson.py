@@ -1094,7 +1094,8 @@ ledger.table(written)
 # Write `distillation_loss`: α times T² times the KL divergence of the student's soft answers *from the teacher's*, plus 1 − α times the cross-entropy with
 # the labels. Both are means over the batch. No gradient may reach the teacher's logits.
 #
-# `distillation_loss(student, teacher, labels, T, alpha)` → a tensor of one number. `student` and `teacher` are logits (batch, classes).
+# `distillation_loss(student, teacher, labels, T, alpha)` → a tensor of one number, from which `backward()` reaches the student. `student` and
+# `teacher` are logits (batch, classes).
 #
 # <details><summary>Hint</summary>
 # <code>F.kl_div(input, target, reduction="batchmean")</code> wants <code>input</code> as log-probabilities, of the student, and <code>target</code> as probabilities, of the teacher.
@@ -1129,9 +1130,10 @@ def distillation_loss_solution(student, teacher, labels, T, alpha):
 # ★★ · 12 minutes
 #
 # Two teachers with logits of different size need different temperatures to be equally soft. Write `temperature_for`: the temperature, from 0.05 to 500, at which the
-# *mean entropy* of the answers is `bits`. Entropy rises with $T$. Within 1 % is close enough.
+# *mean entropy* of the answers is `bits`. Entropy rises with $T$. A temperature within 1 % of
+# the exact one is close enough.
 #
-# `temperature_for(logits, bits)` → a number
+# `temperature_for(logits, bits)` → a number; `logits` are (images, classes)
 #
 # <details><summary>Hint</summary>
 # Halve an interval: keep a low and a high temperature, try the middle (better $\sqrt{\text{low} \cdot \text{high}}$), and keep the half in which the entropy passes
@@ -1171,7 +1173,7 @@ def temperature_for_solution(logits, bits):
 # `confusion[i, j]` counts test images of class `i` that the student takes for class `j`. It never saw class `missing`. Write `missing_class`:
 #
 # 1. the share of that class that it recognises all the same,
-# 2. the class that the others of them are taken for most often,
+# 2. the class that the others of them are taken for most often (of several that are equal any),
 # 3. the share of *all errors* that are errors on that class (in the paper: 133 of 206).
 #
 # `missing_class(confusion, missing)` → (share, class, share)

@@ -224,7 +224,7 @@ Table(["module", *seen], [[name, *(seen[how].get(name, "–") for how in seen)] 
 # warning, nothing. (Listing `nn.Embedding` does raise: it needs another kind of map.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The **audit** (`quantization.audit`) reads what each module *is*. Given an example input it also runs the model and reads which kernels
+# The **audit** (`int8_audit.audit`) reads what each module *is*. Given an example input it also runs the model and reads which kernels
 # each module called. It gives a reason for every module that stayed float. Here is a model in which nothing changed.
 # `MultiheadAttention` keeps the projections of query, key and value in one parameter of its own, and PyTorch names its last linear layer
 # `NonDynamicallyQuantizableLinear`, so that nobody replaces it. The same holds for work done by functions: the two products
@@ -910,9 +910,10 @@ ledger.table(
 # ### Exercise 1 · A dynamic int8 linear layer
 # ★★ · 15 minutes
 #
-# Write `dynamic_linear`. Quantize the input `x` (batch, n_in) to whole numbers from 0 to 255, with *one* scale and *one* zero point for
-# the call, from the lowest and highest value of the call. The range always contains 0. Multiply with the int8 weights `w_q`
-# (n_out, n_in), which have the one scale `w_scale` and no zero point. Convert back and add `bias`. No input is all zeros.
+# Write `dynamic_linear`. Quantize the input `x` (batch, n_in), float32, to whole numbers from 0 to 255, with *one* scale and *one* zero
+# point for the call, from the lowest and highest value of the call. The range always contains 0. A number is `torch.round(x / scale)` plus the
+# zero point, clamped to 0 and 255. Multiply with the int8 weights `w_q` (n_out, n_in), which have the one scale `w_scale` and no zero point. Convert
+# back and add `bias`. No input is all zeros.
 #
 # `dynamic_linear(x, w_q, w_scale, bias)` → float tensor (batch, n_out)
 #
@@ -951,10 +952,10 @@ def dynamic_linear_solution(x, w_q, w_scale, bias):
 # ### Exercise 2 · What to quantize for a size target
 # ★★ · 12 minutes
 #
-# Write `quantize_for_size`. `layers` is a list of `(name, kind, n_weights, n_biases)`. In fp32 every number takes 4 bytes. The old
-# line can quantize the kinds `"Linear"` and `"LSTM"`: then a weight takes 1 byte, a bias still 4. Other kinds stay float. Return the
-# *set of names* of the fewest layers after which all layers together take at most `target_bytes`: take those that save most
-# first. If the target is met already, that is the empty set. If it cannot be reached, return all that can be quantized.
+# Write `quantize_for_size`. `layers` is a list of `(name, kind, n_weights, n_biases)`. In fp32 every number takes 4 bytes. Here
+# only the kinds `"Linear"` and `"LSTM"` are quantized: then a weight takes 1 byte, a bias still 4. All other kinds stay float, a GRU too.
+# Return the *set of names* of the fewest layers after which all layers together take at most `target_bytes`: take those that save most
+# first, of equal ones any. If the target is met already, that is the empty set. If it cannot be reached, return all that can be quantized.
 #
 # `quantize_for_size(layers, target_bytes)` → set of names
 #
@@ -996,13 +997,14 @@ def quantize_for_size_solution(layers, target_bytes):
 # ★★★ · 15 minutes
 #
 # Write `did_nothing`. `quantize` is a function that takes a model and returns "the quantized one": by the old line with some set of types, or
-# by torchao. Return `True` when *no weight* of the returned model is stored in 8 bits, `False` as soon as one is.
+# by torchao to int8. Return `True` when *no weight* of the returned model is stored in 8 bits, `False` as soon as one is, also one that
+# was so before.
 #
 # `did_nothing(model, quantize)` → True or False
 #
 # <details><summary>Hint</summary>
 # The name of a class says little: torchao leaves the modules as they are, and PyTorch has a class NonDynamicallyQuantizableLinear. The course's
-# audit gives a row for each module with weights: quantization.audit(model).rows, each with its weight_bits.
+# audit gives a row for each module with weights: int8_audit.audit(model).rows, each with its weight_bits.
 # </details>
 
 

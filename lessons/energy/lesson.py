@@ -56,7 +56,7 @@ from course_utils import data, models, runtime, training
 from course_utils.measure import energy, timing
 from course_utils.measure.sizes import size_report
 from course_utils.scorecard import claims, ledger
-from course_utils.show import plots
+from course_utils.show import diagrams, plots
 from course_utils.show.tables import Table, si
 from lessons.energy import checks as check
 
@@ -233,6 +233,31 @@ plots.show(
 # fetches and decodes an instruction, which costs far more than the operation. That is why chips have vector and
 # matrix units: one instruction for many MACs.
 
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# ### A multiplier is a square of bits
+#
+# Each bit of one number meets each bit of the other: one dot for each pair. What multiplies in a floating-point number are its
+# significands only.
+
+# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+SIGNIFICAND_BITS = {"int8": 8, "fp16": 11, "fp32": 24, "int32": 32}
+canvas, x = diagrams.Canvas(height=390), 90
+for name, bits in SIGNIFICAND_BITS.items():
+    side = 8.0 * bits
+    diagrams.grid(
+        canvas, torch.ones(bits, bits), x, 290 - side, cell=8, text="", meaning="int8" if "int" in name else "fp32"
+    )
+    canvas.text(x + side / 2, 325, f"{name}: {bits}² = {bits**2:,}")
+    canvas.text(x + side / 2, 362, f"{energy.MUL_PJ[name]:g} pJ", colour="plain")
+    x += side + 140
+plots.show(
+    canvas.figure(),
+    alt="Four squares of cells to one scale, a cell for each pair of bits that a multiplier brings together: int8 with 64, "
+    "fp16 with 121, fp32 with 576, int32 with 1,024. Under each its published energy: 0.2, 1.1, 3.7 and 3.1 picojoules.",
+    caption="Pairs of bits in a multiplier, and the published energy. Whole numbers blue, floating point orange: these also "
+    "align, normalise and round. Energy: Horowitz, ISSCC 2014.",
+)
+
 # %% slideshow={"slide_type": "skip"}
 ratio_mul = energy.MUL_PJ["fp32"] / energy.MUL_PJ["int8"]
 ratio_add = energy.ADD_PJ["fp32"] / energy.ADD_PJ["int8"]
@@ -313,6 +338,34 @@ print(f"weights from a 1 MB cache   {cache_nj:10,.1f} nJ, {cache_nj / compute_nj
 # **What you saw.** In this network each weight is read, used once, and dropped. A cheaper multiplier would change almost
 # nothing.
 
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# ### The same to scale
+#
+# One weight of this network: what it costs to use it, and what it costs to get it.
+
+# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+one_weight = {
+    "multiply and add": energy.MAC_PJ["fp32"],
+    "read from a 1 MB cache": energy.READ_64_BIT_PJ["cache, 1 MB"] / 2,
+}
+one_weight["read from DRAM"] = DRAM_PJ
+canvas = diagrams.Canvas(height=260)
+diagrams.bars(
+    canvas,
+    one_weight,
+    x=320,
+    y=30,
+    width=720,
+    text="{:g} pJ",
+    meaning=dict(zip(one_weight, ("int8", "fp32", "fp32"), strict=True)),
+)
+plots.show(
+    canvas.figure(),
+    alt="Three bars to one linear scale. To multiply and add takes 4.6 picojoules, a line hardly to be seen; the read of a "
+    "weight from a cache of one megabyte 50; from DRAM 640, across the whole picture.",
+    caption="One fp32 weight, used once. A linear axis this time: the bar on top is 139 times shorter than the one at the foot.",
+)
+
 # %% [markdown] slideshow={"slide_type": "skip"}
 # We assume that the weights come from DRAM, as on a device that wakes up for one digit. Where they stay in a cache
 # between two digits, the fetch costs less, but still more than the arithmetic.
@@ -380,6 +433,37 @@ Table(
 # `energy.estimate` does for any model what the cells above did for LeNet-300-100. This bill leaves out the activations, the
 # values that one layer passes to the next. A convolutional network has many of them, so for ResNet-50 the bill of memory is a
 # lower bound.
+
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# ### How often one weight is used
+#
+# The read is paid once. What it is shared by, you just saw in one column of the table.
+
+# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+canvas = diagrams.Canvas(height=440)
+reuse = {
+    "linear layer": (1, "1 output"),
+    "convolution": (5, "one output for\neach place"),
+    "a batch": (5, "one output for\neach input"),
+}
+for column, (name, (arrows, words)) in enumerate(reuse.items()):
+    left = 40 + column * 400
+    canvas.text(left + 160, 40, name, bold=True)
+    memory = canvas.box(left, 190, "DRAM", width=100, height=80, fill="fp32")
+    weight = canvas.box(left + 170, 195, "w", width=60, height=70)
+    canvas.wire(memory.right, weight.left, meaning="fp32", thick=10)
+    for number in range(arrows):
+        y = 230 + 62 * (number - (arrows - 1) / 2)
+        used = canvas.box(left + 300, y - 20, width=40, height=40, fill="activations")
+        canvas.wire(weight.right, used.left, meaning="activations")
+    canvas.text(left + 160, 400, words, size=22)
+plots.show(
+    canvas.figure(),
+    alt="Three drawings. In each a thick arrow brings one weight w from DRAM. In a linear layer one thin arrow leads on, to one "
+    "output. In a convolution five lead on, to one output for each place of the image. With a batch five lead on, to one "
+    "output for each input.",
+    caption="One read, thick, and what it is used for, thin. A convolution and a batch both share a read; together they multiply.",
+)
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
 # ### The batch shares the fetch
@@ -767,7 +851,7 @@ def conv2d_macs_solution(c_in, c_out, kernel, side, stride=1, padding=0, groups=
 # Write `break_even_batch`: the smallest batch size at which the arithmetic of a batch costs at least as much as
 # reading all weights once from DRAM. A weight has `bits` bits. Reading 32 bits costs 640 pJ, fewer bits less in proportion.
 #
-# `break_even_batch(n_weights, n_macs, mac_pj, bits)` → a whole number
+# `break_even_batch(n_weights, n_macs, mac_pj, bits)` → a whole number, at least 1 (also where there is no weight to fetch)
 #
 # <details><summary>Hint</summary>
 # Arithmetic grows with the batch, the fetch does not: set B · n_macs · mac_pj equal to the fetch and solve for B.

@@ -47,7 +47,7 @@ from course_utils import data, legacy_int8, models, runtime, training
 from course_utils.measure import energy, timing
 from course_utils.measure.sizes import size_report
 from course_utils.scorecard import claims, ledger
-from course_utils.show import plots
+from course_utils.show import diagrams, plots
 from course_utils.show.tables import Table, si
 from lessons.integers import checks as check
 
@@ -211,6 +211,31 @@ Table(
 # %% [markdown] slideshow={"slide_type": "-"}
 # $0$ comes back as exactly $0$. That is what the whole zero point is for: padding and ReLU make many zeros, and an error in
 # each of them would add up. It is also why the range must hold $0$.
+
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# ### Nine weights fall onto a grid
+#
+# The first filter of the trained network, on a grid of 3 bits. Its range holds 0, so 0 has an integer of its own.
+
+# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+nine = lenet.conv1.weight[0].flatten()
+low, high = nine.min().clamp(max=0), nine.max().clamp(min=0)
+step, zero = affine_map(low, high, 0, 7)
+levels = to_floats(torch.arange(8), step, zero).tolist()
+fallen = to_floats(to_integers(nine, step, zero, 0, 7), step, zero)
+canvas = diagrams.Canvas(height=400)
+ends = min(levels[0], low.item()), max(levels[-1], high.item())
+number_line = diagrams.number_line(canvas, *ends, y=260, ticks={v: str(n) for n, v in enumerate(levels)})
+for before, after in zip(nine.tolist(), fallen.tolist(), strict=True):
+    number_line.point(before, above=110, falls_to=after)
+number_line.bracket(levels[3], levels[4], f"scale {step:.3f}", above=160)
+canvas.text(number_line.place(0.0), 350, f"0.0 is the integer {zero}: the zero point", colour="gradient")
+plots.show(
+    canvas.figure(),
+    alt="A number line with eight marks, numbered 0 to 7, at equal distances. Nine points above it, the weights of one filter, each "
+    "with an arrow to the nearest mark; several points share a mark. One mark stands at 0.0 and is called the zero point.",
+    caption="Floats orange, their integers blue. What an arrow moves a weight sideways is the error of rounding.",
+)
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
 # ### How large is the error?
@@ -560,6 +585,32 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# ### One ruler for all, or one for each
+#
+# The filter with the smallest weights, at 3 bits. Above, it has to use the marks of the whole layer.
+
+# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+small = conv[tops.argmin()].flatten()
+canvas = diagrams.Canvas(height=430)
+reach = tops.max().item()
+for row, (name, scale) in enumerate(
+    {"the layer's scale": reach / 3, "a scale of its own": tops.min().item() / 3}.items()
+):
+    marks = [n * scale for n in range(-3, 4)]
+    ruler = diagrams.number_line(canvas, -reach, reach, y=150 + 210 * row, ticks=dict.fromkeys(marks, ""))
+    for value in small.tolist():
+        ruler.point(value, above=50)
+    used = torch.round(small / scale).unique().numel()
+    canvas.text(60, 60 + 210 * row, f"{name}: {used} of 7 marks are used", align="left")
+plots.show(
+    canvas.figure(),
+    alt="Two number lines of the same length with the same points above them, the weights of one filter, all near the middle. On "
+    "the upper line seven marks are spread over the whole width, and the points reach few of them. On the lower line "
+    "seven marks stand close together under the points.",
+    caption="The same weights above both lines. Only the distance of the marks differs: it is the scale.",
+)
+
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
 # ### A scale of its own for each filter
 
 
@@ -679,6 +730,40 @@ Table(
 # Why 7 bits for the activations? x86 processors without the newer instructions (VNNI) add *pairs* of products in 16 bits. Two products of
 # 255 and 127 do not fit, two of 127 and 128 do. So PyTorch's default for x86 gives activations the range 0 to 127 and leaves room above, for
 # values that calibration did not see. It calls that `reduce_range`.
+
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# ### The layer as a flow of integers
+#
+# One input through `fc1`. The last step, back to 8 bits, is the next slide.
+
+# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+canvas = diagrams.Canvas(height=420)
+x_in = canvas.box(30, 60, f"input\n{q_x.shape[1]}\n8 bits", width=130, height=120, colour="int8")
+w_in = canvas.box(30, 250, f"weights\n{' × '.join(map(str, q_w.shape))}\n8 bits", width=150, height=120, colour="int8")
+multiply = canvas.box(270, 150, "multiply\nand add", width=150, height=110)
+minus = canvas.box(560, 150, "minus\ncross term", width=150, height=110)
+back_to_8 = canvas.box(840, 150, "× M, round,\nadd z, clamp", width=170, height=110)
+out = canvas.box(1090, 145, f"output\n{q_w.shape[0]}\n8 bits", width=100, height=120, colour="int8")
+wires = {"int8": 5, "plain": 20}  # pixels: 8 bits, 32 bits
+for start, end, kind in (
+    (x_in, multiply, "int8"),
+    (w_in, multiply, "int8"),
+    (multiply, minus, "plain"),
+    (minus, back_to_8, "plain"),
+    (back_to_8, out, "int8"),
+):
+    canvas.wire(start.right, end.left, meaning=kind, thick=wires[kind])
+for start, end in ((multiply, minus), (minus, back_to_8)):
+    canvas.text((start.right[0] + end.left[0]) / 2, 120, "32 bits", size=22)
+known = canvas.box(510, 320, "known beforehand", width=250, height=60, colour="plain")
+canvas.wire(known.top, minus.bottom, meaning="plain", dashed=True)
+plots.show(
+    canvas.figure(),
+    alt="Boxes from left to right: input of 784 numbers of 8 bits and weights of 300 by 784 of 8 bits flow into multiply and add. "
+    "From there 32 bits lead to the subtraction of the cross term, which is known beforehand, and 32 bits to a step that multiplies by "
+    "M, rounds, adds the zero point and clamps. Its output are 300 numbers of 8 bits.",
+    caption="8 bits blue, 32 bits grey: a wire is as thick as one of its numbers is wide. The weights never become floats.",
+)
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
 # ### Requantize: back to 8 bits
@@ -951,7 +1036,8 @@ card.record("int8-file", sizes["fp32"].file_bytes / sizes["int8 weights stored"]
 # smallest to the largest value, *widened where it does not hold 0*. `affine_map` of section 3 does not do that. Where all values are 0, any
 # scale would do: take 1.0.
 #
-# `qparams(values, qmin, qmax)` → (scale, zero point), a float and an int
+# `qparams(values, qmin, qmax)` → (scale, zero point), a float and an int; `values` is a tensor of floats, of any shape. Where the zero
+# point lies half-way between two integers, either will do.
 #
 # <details><summary>Hint</summary>
 # The low end is the smaller one of the minimum and 0. From qmin to qmax there are qmax − qmin steps. The zero point is
@@ -988,7 +1074,8 @@ def qparams_solution(values, qmin, qmax):
 # Write `quantize`: the integers of a matrix whose rows have a scale and a zero point each, without calling a quantizing function of torch. They must be
 # PyTorch's, half-way cases included.
 #
-# `quantize(x, scale, zero_point, qmin, qmax)` → whole numbers, in the shape of `x`; `x` has the shape (rows, columns), `scale` and `zero_point` have (rows,)
+# `quantize(x, scale, zero_point, qmin, qmax)` → whole numbers, in the shape of `x`; `x` has the shape (rows, columns), `scale` and `zero_point` have (rows,);
+# `x` and `scale` are fp32
 #
 # <details><summary>Hint</summary>
 # Section 4 shows which of three ways is PyTorch's. Turn the scales into a column, so that each belongs to a row. The clamp comes last.
@@ -1022,7 +1109,7 @@ def quantize_solution(x, scale, zero_point, qmin, qmax):
 # Write `int_matmul`: for int8 inputs `xq` (batch, n) and int8 weights `wq` (outputs, n), *both* with a zero point, the sums
 # $\sum (q_w - z_w)(q_x - z_x)$ as int32 of shape (batch, outputs).
 #
-# `int_matmul(xq, x_zero, wq, w_zero)` → an int32 tensor; the zero points are ints
+# `int_matmul(xq, x_zero, wq, w_zero)` → an int32 tensor (int64 will do, floats will not); the zero points are ints from -128 to 127
 #
 # <details><summary>Hint</summary>
 # The formula is in section 7; you may also subtract the zero points first. Either way: convert to int32 <em>before</em> you subtract or
@@ -1059,7 +1146,8 @@ def int_matmul_solution(xq, x_zero, wq, w_zero):
 # Write `update_range`, the heart of an observer that ignores outliers: the range of one batch is its mean ± 3 standard deviations
 # (`batch.std()`), but never beyond the batch's own minimum and maximum. Over several batches keep the lowest low and the highest high.
 #
-# `update_range(state, batch)` → (low, high); `state` is None at first, then what you returned
+# `update_range(state, batch)` → (low, high), two floats or two tensors of one number; `state` is None at first, then what you returned. A
+# batch has two values or more.
 #
 # Then give it to `FoldObserver` of section 5, put that into the `QConfig`, and look at the range that it finds.
 #
@@ -1101,7 +1189,7 @@ def update_range_solution(state, batch):
 # the scale $2c / (2^b - 1)$ and integers from $-2^{b-1}$ to $2^{b-1} - 1$, has the least mean *squared* error over all values, the
 # clipped ones included.
 #
-# `best_clip(values, candidates, bits)` → one of `candidates`, which are floats
+# `best_clip(values, candidates, bits)` → one of `candidates`, which are floats in any order; of several that are equally good any
 #
 # <details><summary>Hint</summary>
 # For each candidate: scale, round, clamp, back to floats, mean of the squared differences. Then take the candidate with the smallest one.
@@ -1148,7 +1236,7 @@ card.show()
 # - The range decides: outliers and unequal channels waste it, and each bit is worth about 6 dB.
 # - A linear layer runs in integers from end to end: int8 products, int32 sums, one rounding back to 8 bits.
 #
-# And your vote from the beginning? It was 2 or 3 bits, by your run. The [[qat]] and 15 go there on purpose.
+# And your vote from the beginning? It was 2 or 3 bits, by your run. [[qat]] goes there on purpose.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
 # *For the lecturer.* Repeat the opening question with the board: how many different values does a weight need? Ask what the lesson did *not*

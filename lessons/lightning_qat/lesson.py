@@ -1043,7 +1043,7 @@ Table(
 # Write `even_schedule`: what to give `PruningSchedule` as `amount`, so that it prunes after each of the `epochs` with the *same* share, and at the
 # end the share `sparsity` of all weights is gone.
 #
-# `even_schedule(epochs, sparsity)` → a dictionary, epoch → amount
+# `even_schedule(epochs, sparsity)` → a dictionary, epoch → amount. `epochs` are different whole numbers in ascending order, `sparsity` is more than 0 and less than 1.
 #
 # <details><summary>Hint</summary>
 # Each pruning leaves the same share q of what was left. After n prunings q multiplied n times is left: that must be 1 − sparsity.
@@ -1090,6 +1090,8 @@ def even_schedule_solution(epochs, sparsity):
 #
 # Write `fuse_list`: all groups for `modules_to_fuse`, each as long as it can be without changing what the network computes.
 #
+# `fuse_list()` → a list of groups, each a list or tuple of names; the order of the groups is free
+#
 # <details><summary>Hint</summary>
 # A group is a list of the names that model.named_modules() shows, in the order in which the modules run. Between two members no other
 # operation may stand. A function such as torch.relu has no name.
@@ -1123,6 +1125,7 @@ def fuse_list_solution():
 # *new* model, and give back that model and whether *all* outputs on `x` are equal to those of the old one.
 #
 # `make()` gives a new float model, `rebuild(net)` gives such a model its int8 parts and returns it. Some models here are input compatible, some are not.
+# The file or the rebuilt model may go wrong on the way: then say so.
 #
 # `export(model, path, make, rebuild, x)` → the loaded model, True or False
 #

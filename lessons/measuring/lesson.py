@@ -550,7 +550,7 @@ card.record("file-bytes", file_bytes / n_parameters)
 # **What you saw.** The file is a little larger: names, shapes and a frame come on top. In a small model
 # that share is larger. `weights_only=True` reads tensors and refuses to run code, which a file from a stranger may hold.
 #
-# `reports.size_report` does these steps for any model, and times the loading (of a file that the system still has in its
+# `size_report` does these steps for any model, and times the loading (of a file that the system still has in its
 # cache). A tensor that two layers share counts once, as in the file.
 
 # %% slideshow={"slide_type": "-"}
@@ -647,15 +647,17 @@ ledger.table([row])
 # ## Exercises
 #
 # Four cards. Write your answer into the cell with the stub, run it, then run the check below it. The check
-# tries inputs that you do not see here, and tells you what a wrong answer usually means.
+# tries many inputs, shows you the smallest on which your answer is wrong, and says what it usually means. Leave the arguments as
+# they are: the caller still needs them.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Exercise 1 · Three flaws in a benchmark
 # ★ · 8 minutes
 #
 # The listing below is to tell how many times faster a model with weights in int8 (whole numbers of 8 bits) answers than the
-# fp32 model it was made from. The caller has set one thread and collected the garbage. **Three lines** are flawed: they make
-# the result wrong or unfair. Return their numbers. (`train()` and `eval()` switch a model between learning and answering.)
+# fp32 model it was made from, both on a CPU. The caller has set one thread and collected the garbage. **Three lines** are
+# flawed: they make the result wrong or unfair. Return their numbers. (`train()` and `eval()` switch a model between learning
+# and answering.)
 #
 # <details><summary>Hint</summary>
 # Follow the two models from top to bottom. Is each line the right tool, and does it treat both alike?
@@ -707,7 +709,8 @@ def flawed_lines_solution():
 # ★★ · 8 minutes
 #
 # Write `model_bytes`: the bytes of all parameters and buffers of a model in memory. A tensor that is used in two places
-# is there once, so it counts once. The dtypes may differ from tensor to tensor.
+# is there once, so it counts once. The dtypes may differ from tensor to tensor. Buffers that a file leaves out
+# (`persistent=False`) are in memory, too.
 #
 # <details><summary>Hint</summary>
 # A tensor knows its numel() and its element_size(). Iterate over what gives each tensor once.
@@ -740,7 +743,8 @@ def model_bytes_solution(model):
 #
 # Two candidates took turns. Round $i$ gave `base_seconds[i]` for the baseline and `own_seconds[i]` for the
 # candidate. Write `typical_speedup`: how many times faster the candidate is in a typical round, so that neither drift
-# nor one disturbed round changes the answer much.
+# nor one disturbed round changes the answer much. Typical is what a median says: of an even number of values it is half-way
+# between the two in the middle.
 #
 # <details><summary>Hint</summary>
 # Drift cancels within a round. A disturbed round is an outlier among the rounds' ratios. `median` is imported.
@@ -773,7 +777,8 @@ def typical_speedup_solution(base_seconds, own_seconds):
 # A report lists measured rows, each a dict:
 # `{"name": "eager", "dtype": "fp32", "device": "cpu", "threads": 1, "batch": 1, "ms": 2.0}`.
 # Write `fair_baseline`: given all rows and the name of one, return the name of the row that it must be compared
-# with. That is the best fp32 to be had under the same conditions. There always is one; an fp32 row may be its own.
+# with. That is the best fp32 to be had under the same conditions: same device, threads and batch. There always is one, and
+# no two times are equal. Where the named row is the best fp32, it is its own baseline.
 #
 # <details><summary>Hint</summary>
 # First keep the rows that differ from yours in nothing but the technique. Then: which of them would the other side choose?

@@ -1157,7 +1157,7 @@ print("hooks:", len(layer._forward_pre_hooks), " is_pruned:", prune.is_pruned(la
 # ★ · 8 minutes
 #
 # Write `threshold_mask`, the heart of a *global* method: keep a weight that was there before and whose score is above `threshold` in absolute
-# value. Return a mask in the shape and dtype of `default_mask`.
+# value. Return a mask in the shape and dtype of `default_mask`: zeros and ones of some float type, which need not be that of the scores.
 #
 # `threshold_mask(scores, default_mask, threshold)` → a tensor of zeros and ones
 #
@@ -1190,10 +1190,10 @@ def threshold_mask_solution(scores, default_mask, threshold):
 # ★★ · 12 minutes
 #
 # A *global* method must do itself what the container does for an unstructured one. Write `combined_mask`: of the weights that are *still there*,
-# prune the fraction `amount` with the smallest |score|, `round(amount · number still there)` of them. The scores of pruned weights may be anything. No two
-# scores are equal in size.
+# prune the fraction `amount` (from 0 to 1) with the smallest |score|, `round(amount · number still there)` of them, with Python's `round`. The scores of
+# pruned weights may be anything. No two weights that are still there have scores of the same size. Leave `default_mask` itself as it is.
 #
-# `combined_mask(scores, default_mask, amount)` → the new mask, of the same shape
+# `combined_mask(scores, default_mask, amount)` → the new mask, of the same shape, in any dtype
 #
 # <details><summary>Hint</summary>
 # Count the ones in default_mask. Give the weights that are gone an infinite score, so that they are not chosen a second time. Then set the k smallest to 0 in a copy of
@@ -1228,7 +1228,7 @@ def combined_mask_solution(scores, default_mask, amount):
 # ### Exercise 3 · The movement score
 # ★★ · 8 minutes
 #
-# Write `movement_scores`: from the weights and the gradients of several training steps (two lists of tensors, one tensor a step) the score
+# Write `movement_scores`: from the weights and the gradients of one or more training steps (two lists of tensors, one tensor a step) the score
 # $-\sum_t w_t\,g_t$ of section 7.
 #
 # `movement_scores(weights, gradients)` → a tensor in the shape of the weights
@@ -1262,14 +1262,14 @@ def movement_scores_solution(weights, gradients):
 # ★★★ · 15 minutes
 #
 # Write `never_revives`, a test for rule 2 without hypothesis: try a method on situations of your own and return `False` as soon as a pruned weight
-# comes back, else `True`. The check hands it right methods and faulty ones. A method here is a function `method(scores, default_mask)` that returns a mask. Use
-# scores from about −3 to 3, in the shape (rows, columns), say (8, 8).
+# comes back, else `True`. The check hands it right methods and faulty ones. A method here is a function `method(scores, default_mask)` of two float tensors
+# that returns a mask of the same shape, and leaves the two as they are. Use scores from about −3 to 3, in the shape (rows, columns), say (8, 8).
 #
 # `never_revives(method)` → True or False
 #
 # <details><summary>Hint</summary>
-# Which masks and which scores would tempt a faulty method? Rows that are pruned in part. Pruned weights with large scores. And look at each weight: a count of the
-# ones does not see a swap.
+# Which masks and which scores would tempt a faulty method? Rows and columns that are pruned in part. Pruned weights with large scores, of both signs. And look at
+# each weight: a count of the ones does not see a swap.
 # </details>
 
 

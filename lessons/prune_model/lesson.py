@@ -1156,7 +1156,7 @@ card.record("wide-wins-at-30000", over_seeds(200, 1, "with 30,000") - over_seeds
 # ★★ · 12 minutes
 #
 # Write `weight_sparsity`: the share of zeros among all weights of a model, from its `state_dict`. A plain layer has an entry `….weight`; a masked one
-# has `….weight_orig` and `….weight_mask` instead. Biases do not count. −0.0 is a zero.
+# has `….weight_orig` and `….weight_mask` instead. Biases do not count, masked or not. −0.0 is a zero.
 #
 # `weight_sparsity(state)` → a number from 0 to 1
 #
@@ -1198,7 +1198,8 @@ def weight_sparsity_solution(state):
 # ★★ · 12 minutes
 #
 # Write `global_masks`: for a list of weight tensors, a list of masks (1 keep, 0 prune) of the same shapes, which prune the share `amount` of *all* weights
-# together: those with the smallest absolute value. Prune round(amount · N) weights of N. No two weights have the same size here.
+# together: those with the smallest absolute value. Of N weights prune `round(amount * N)`, as Python rounds (an exact half to the even neighbour); amount
+# is from 0 (nothing goes) to 1 (everything goes). No two weights have the same absolute value here.
 #
 # `global_masks(weights, amount)` → a list of tensors
 #
@@ -1235,8 +1236,8 @@ def global_masks_solution(weights, amount):
 # ★★ · 10 minutes
 #
 # Write `break_even_density`: the density at which a matrix of `rows` × `columns` takes as many bytes in CSR form as dense. CSR stores a value
-# (`value_bytes`) and a column index (`index_bytes`) for each weight that is left, and rows + 1 row positions of `index_bytes` each. Where CSR is larger even
-# with no weight left, the answer is 0.
+# (`value_bytes`) and a column index (`index_bytes`) for each weight that is left, and rows + 1 row positions of `index_bytes` each. The number of weights
+# that are left need not be whole. Where CSR is larger even with no weight left, the answer is 0.
 #
 # `break_even_density(rows, columns, value_bytes, index_bytes)` → a number from 0 to 1
 #

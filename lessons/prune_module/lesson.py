@@ -1158,9 +1158,9 @@ Table(
 # ★★ · 15 minutes
 #
 # Write `magnitude_mask`: the new mask after magnitude pruning on top of an old one. Of the weights that the old mask *keeps*, the fraction `amount` goes (count rounded with
-# `round`), those of least magnitude. `weight` is the unmasked tensor (`weight_orig`). Exactly that many go, also where magnitudes are equal.
+# `round`), those of least magnitude. `weight` is the unmasked tensor (`weight_orig`). Exactly that many go, also where magnitudes are equal: which of the equal ones is free.
 #
-# `magnitude_mask(weight, mask, amount)` → a tensor of zeros and ones in the shape of `weight`
+# `magnitude_mask(weight, mask, amount)` → a tensor of zeros and ones in the shape of `weight`. That shape has any number of dimensions, `amount` is a float from 0 to 1.
 #
 # <details><summary>Hint</summary>
 # Give the weights that are gone a magnitude of infinity, so that they come last in the order. Then take the first k indices of a sort: a threshold cannot tell equal values apart.
@@ -1195,8 +1195,8 @@ def magnitude_mask_solution(weight, mask, amount):
 # ### Exercise 2 · What is left after k rounds
 # ★ · 10 minutes
 #
-# Write `weights_left`: how many of `n` weights are left after one call of `prune` for each of `amounts`. A float is a fraction of what is left, rounded with `round`; an int is a
-# count.
+# Write `weights_left`: how many of `n` weights are left after one call of `prune` for each of `amounts`. A float is a fraction of what is left, its count rounded with `round`; an int is a
+# count, never more than what is left.
 #
 # `weights_left(n, amounts)` → a whole number
 #
@@ -1234,10 +1234,10 @@ def weights_left_solution(n, amounts):
 # Write `load_pruned`: the model that a checkpoint of a pruned model describes, with its masks *active*, so that training can go on. You get a function that makes a new, unpruned model, and the
 # state_dict. Any tensor of any module may be pruned, or none.
 #
-# `load_pruned(make_model, state)` → a model
+# `load_pruned(make_model, state)` → a model whose `state_dict()` is `state` again
 #
 # <details><summary>Hint</summary>
-# A pruned tensor has a key that ends in _mask. "features.0.weight_mask" belongs to model.get_submodule("features.0") and its parameter "weight"; the model itself is
+# A pruned tensor has two keys, one that ends in _orig and one that ends in _mask. "features.0.weight_mask" belongs to model.get_submodule("features.0") and its parameter "weight"; the model itself is
 # get_submodule(""). Trap 5 shows what to do with each of them before load_state_dict.
 # </details>
 

@@ -1152,9 +1152,10 @@ card.record("torchao-same-bytes", torchao_bytes["2 bits, QATConfig"] / torchao_b
 # ★★ · 12 minutes
 #
 # Write `straight_through`: fake quantization with a zero point. Forward: $s\,(q - z)$ with $q$ rounded, and clamped to `qmin` … `qmax`. Backward: the
-# gradient passes where `x` is not clipped, and is 0 where it is. Do not call a fake quantization of torch.
+# gradient passes where `x` is not clipped, and is 0 where it is. On an end of the range, and up to half a step beyond, both are fine. Do not call a
+# fake quantization of torch.
 #
-# `straight_through(x, scale, zero_point, qmin, qmax)` → a tensor like `x` that autograd can go back through
+# `straight_through(x, scale, zero_point, qmin, qmax)` → a tensor of the shape and dtype of `x` that autograd can go back through
 #
 # <details><summary>Hint</summary>
 # It also goes without a class of its own. The range in floats runs from (qmin − zero_point) · scale to (qmax − zero_point) · scale.
@@ -1189,7 +1190,7 @@ def straight_through_solution(x, scale, zero_point, qmin, qmax):
 #
 # Write `qat_loop`. `model` is fused, in training mode, and has its qconfig; leave it as it is and prepare a copy. Each epoch: `train_epoch(prepared)`
 # trains it, in the mode in which it is; then convert a copy and note `accuracy(copy)`. Before epoch `epochs // 2` (the first is 0) freeze the observers and the
-# statistics of batch norm.
+# statistics of batch norm, for good. `epochs` is 2 or more, so they see something first.
 #
 # `qat_loop(model, train_epoch, accuracy, epochs)` → (the int8 model after the last epoch, the list of accuracies)
 #
@@ -1202,9 +1203,9 @@ def straight_through_solution(x, scale, zero_point, qmin, qmax):
 def qat_loop(model, train_epoch, accuracy, epochs):
     """(int8 model after the last epoch, accuracies of the int8 model, one an epoch).
 
-    >>> int8_model, accuracies = qat_loop(check.small_net(), check.train_epoch, check.accuracy, 1)
+    >>> int8_model, accuracies = qat_loop(check.small_net(), check.train_epoch, check.accuracy, 2)
     >>> len(accuracies)
-    1
+    2
     """
     raise NotImplementedError
 

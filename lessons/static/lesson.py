@@ -1048,7 +1048,8 @@ Table(
 #
 # Write `fuse_list`: the lists of names to hand to `fuse_modules`. `kinds` says what each module is ("conv", "bn", "relu", "add", "fc"),
 # `reads` whose results it takes ("x" is the input). Chains begin at a convolution: conv-bn-relu, conv-bn or conv-relu, each as
-# long as possible. A result inside a chain must have *one* reader. In training mode nothing may be fused: return an empty list.
+# long as possible. A result inside a chain must have *one* reader; at its end any number may read. The order in which the modules are
+# listed says nothing. In training mode nothing may be fused: return an empty list.
 #
 # `fuse_list(kinds, reads, training)` → a list of lists of names
 #
@@ -1091,8 +1092,9 @@ def fuse_list_solution(kinds, reads, training):
 # ### Exercise 2 · Calibration
 # ★★ · 12 minutes
 #
-# Write `static_int8`: the converted model. `model` has its stubs and nothing in it can be fused; it may arrive in training mode.
-# `batches` is a list of tensors. The check looks at the effect: the scales, the statistics of the batch norm, the result.
+# Write `static_int8`: the converted model. `model` has its stubs, and no two neighbours in it that could be fused; it may arrive in
+# training mode. Its weights and statistics stay as they are: no `inplace=True`, unless on a copy. `batches` is a list of one tensor or
+# more. The check looks at the effect: the scales, the statistics of the batch norm, the result.
 #
 # `static_int8(model, batches, qconfig)` → the int8 model
 #
@@ -1131,7 +1133,8 @@ def static_int8_solution(model, batches, qconfig):
 # ★★★ · 15 minutes
 #
 # Write `residual_block`: it gets a convolution and returns a module that computes relu(x + conv(x)) for a float `x`, in float as it is,
-# and in int8 after prepare, calibration and convert. The sum must be computed in int8. The check does all of that.
+# and in int8 after prepare, calibration and convert. Convolution and sum must then be computed in int8. The check does all of that:
+# `conv` keeps the shape, with any number of channels.
 #
 # `residual_block(conv)` → an `nn.Module`
 #

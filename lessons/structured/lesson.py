@@ -1151,8 +1151,8 @@ Table(["request", "PyTorch", "validate_request"], both_answers)
 # ★★ · 12 minutes
 #
 # Write `cut_block`: a convolution and its batch norm, cut to `n_keep` output channels, those whose weights have the largest L2 norm. `weight` has the shape
-# (out, in, height, width); `norm` is a dict of tensors of shape (out,), such as its `weight`, `bias` and `running_mean`. Channels stay in
-# their old order.
+# (out, in, height, width); `norm` is a dict of tensors of shape (out,), such as its `weight`, `bias` and `running_mean`; it may have fewer or
+# none. Channels stay in their old order. `n_keep` is at least 1, and no two channels have the same norm.
 #
 # `cut_block(weight, norm, n_keep)` → (weight, norm)
 #
@@ -1188,7 +1188,7 @@ def cut_block_solution(weight, norm, n_keep):
 #
 # Write `cut_pair`: a convolution, a flatten and a linear layer, with the output channels `keep` of the convolution left.
 # `conv_weight` has the shape (out, in, height, width), `conv_bias` (out,), `linear_weight` (n, out · area): each channel is a map
-# of `area` pixels when it is flattened. `keep` is a list of numbers, in ascending order.
+# of `area` pixels when it is flattened. `keep` is a list of one or more numbers, in ascending order.
 #
 # `cut_pair(conv_weight, conv_bias, linear_weight, keep)` → three tensors
 #
@@ -1222,7 +1222,8 @@ def cut_pair_solution(conv_weight, conv_bias, linear_weight, keep):
 # ★★ · 15 minutes
 #
 # Write `mask_2_4`: for a matrix, a mask of the same shape that keeps the two largest magnitudes in each group of four neighbours *along a row*,
-# never more. A row whose length is no multiple of four ends in a shorter group; it too keeps at most two. Among equal magnitudes any choice is right.
+# neither more nor fewer, even if they are 0. A row whose length is no multiple of four ends in a shorter group: it keeps its two largest as well, or the
+# only one that it has. Among equal magnitudes any choice is right.
 #
 # `mask_2_4(weight)` → a tensor of zeros and ones
 #

@@ -1130,8 +1130,9 @@ def share_per_round_solution(density, rounds):
 # ### Exercise 2 · A rewind that is one
 # ★★ · 12 minutes
 #
-# Write `rewound`: the tensors with which the next round begins. `trained` and `first` are dicts of all parameters: as trained, and as they were initialised. `masks` has
-# an entry for each weight and none for a bias. Return a *new* dict, with memory of its own: the caller will train what you return, and needs `first` in the next round.
+# Write `rewound`: the tensors with which the next round begins. `trained` and `first` are dicts of all parameters: as trained, and as they were initialised. `masks` are
+# those of the next round, with an entry for each weight and none for a bias: 1.0 is kept, 0.0 pruned. What is pruned only now is not 0 in `trained`.
+# Return a *new* dict, with memory of its own: the caller will train what you return, and needs `first` in the next round.
 #
 # `rewound(trained, first, masks)` → a dict of tensors
 #
@@ -1166,14 +1167,15 @@ def rewound_solution(trained, first, masks):
 # ### Exercise 3 · Read the curves
 # ★★★ · 15 minutes
 #
-# `dense` and `ticket` are lists of rows (iteration, validation loss, validation accuracy, test accuracy), one for each validation, in order; accuracies from 0 to 1. Write `compare_runs`, as the paper
-# compares: stop each run early, by the validation set. Return by how many *percent* of dense's iterations the ticket stops sooner (negative if later), and how
-# many *points* better its test accuracy is there.
+# `dense` and `ticket` are lists of rows (iteration, validation loss, validation accuracy, test accuracy), one for each validation, in order; accuracies from 0 to 1. Both
+# runs are validated at the same iterations. Write `compare_runs`, as the paper compares: stop each run early, where its own validation *loss* is least. Return by how many
+# *percent* of dense's iterations the ticket stops sooner (negative if later), and how many *points* better the test accuracy of the stopped ticket is than that of the stopped
+# dense network.
 #
 # `compare_runs(dense, ticket)` → (percent sooner, points better)
 #
 # <details><summary>Hint</summary>
-# For each run find the row of least validation loss. You may not look at the test accuracy to choose it. Points are differences of percentages.
+# First find one row in each run, then compare the two rows. You may not look at the test accuracy to choose them. Points are differences of percentages.
 # </details>
 
 
