@@ -221,7 +221,7 @@ def _project() -> dict:
 
 def _tested_versions() -> dict[str, str]:
     """The versions in constraints.txt that are meant for this system and this Python; {} without the file."""
-    from packaging.requirements import Requirement  # comes with JupyterLab
+    from packaging.requirements import Requirement
 
     path = ROOT / "constraints.txt"
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []

@@ -1,4 +1,4 @@
-"""Runs a lesson in ways that nobody plans for: cells twice, shuffled, killed half-way, without solutions."""
+"""Runs a lesson in ways that nobody plans for: killed half-way, without solutions, cells twice, shuffled."""
 
 import copy
 import random
@@ -44,21 +44,28 @@ def run(nb, cells, folder, *, title):
     return [cell.outputs for cell in done.cells]
 
 
-def twice_then_shuffled(nb, folder, *, title, seed=0):
-    """Run every code cell twice in a row, then all in one shuffled order, then the checks; list the faults.
+def in_unplanned_ways(nb, folder, *, title, seed=0):
+    """Kill a kernel after half of the cells; then, in a fresh one, every cell twice in a row, first all but the
+    solutions; then all cells in one shuffled order; then the checks. List the faults.
 
-    The untouched stubs must still be "not done yet" at the end, and nothing may write to stderr.
+    No cell may need a solution or what a killed kernel left. At the end the untouched stubs must still be "not
+    done yet", and nothing may write to stderr.
     """
-    code = [(f"cell {n}", cell.source) for n, cell in rules.numbered(nb, kind="code")]
+    code = [(f"cell {n}", cell.source, "solution" in rules.tags(cell)) for n, cell in rules.numbered(nb, kind="code")]
     checks = [(f"cell {n}", cell.source) for n, cell in rules.numbered(nb, kind="code", tag="check")]
-    shuffled = random.Random(seed).sample(code, len(code))
-    cells = (
-        [(f"{what}, run {again}", source) for what, source in code for again in ("once", "twice")]
-        + [(f"{what}, in shuffled order", source) for what, source in shuffled]
-        + [(f"{what}, the check at the end", source) for what, source in checks]
-    )
+    half = [(what, source) for what, source, _ in code[: len(code) // 2]]
+    _run_and_kill(nb, half, folder, title=title)
+    cells = [
+        (f"{what}, run {again}", source)
+        for solutions in (False, True)
+        for what, source, is_solution in code
+        if is_solution is solutions
+        for again in ("once", "twice")
+    ]
+    cells += [(f"{what}, in shuffled order", source) for what, source, _ in random.Random(seed).sample(code, len(code))]
+    cells += [(f"{what}, the check at the end", source) for what, source in checks]
     results = run(nb, cells, folder, title=title)
-    noisy = {source for _, source in code} - {c.source for _, c in rules.numbered(nb, kind="code", tag="legacy")}
+    noisy = {source for _, source, _ in code} - {c.source for _, c in rules.numbered(nb, kind="code", tag="legacy")}
     faults = [
         f"{what}: writes to stderr: {output.text.strip()[:200]}"
         for (what, source), outputs in zip(cells, results, strict=True)
@@ -75,20 +82,12 @@ def twice_then_shuffled(nb, folder, *, title, seed=0):
     return faults
 
 
-def killed_then_without_solutions(nb, folder, *, title):
-    """Kill a kernel after half of the cells, then run all but the solutions in a fresh one."""
-    code = [(f"cell {n}", cell.source) for n, cell in rules.numbered(nb, kind="code")]
-    kept = [
-        (f"cell {n}, without solutions", cell.source)
-        for n, cell in rules.numbered(nb, kind="code")
-        if "solution" not in rules.tags(cell)
-    ]
+def _run_and_kill(nb, cells, folder, *, title):
+    """Run cells, then kill their kernel in the middle of the next one."""
     try:
-        run(nb, [*code[: len(code) // 2], ("the kill", KILL)], folder, title=title)
+        run(nb, [*cells, ("the kill", KILL)], folder, title=title)
     except AssertionError as ended:
         if "the kill" not in str(ended):
             raise
     else:
-        return [f"{title}: the kernel was not killed, so nothing was tried"]
-    run(nb, kept, folder, title=title)
-    return []
+        raise AssertionError(f"{title}: the kernel was not killed, so nothing was tried")

@@ -1,7 +1,10 @@
 """What holds for every test: imports work, the network is off, no switch of the course leaks in."""
 
+import json
+import math
 import runpy
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,11 +25,19 @@ def pytest_configure(config):
 
 @pytest.hookimpl(tryfirst=True)  # before pytest applies -k and -m
 def pytest_collection_modifyitems(items):
-    """Count notebooks as slow; put the fast tests first, then the slow ones, then the notebooks."""
+    """Count notebooks as slow; put the fast tests first, then the slow ones, then the notebooks, the longest first."""
     for item in items:
         if item.path.suffix == ".ipynb":
             item.add_marker("slow")
-    items.sort(key=lambda item: (item.path.suffix == ".ipynb", item.get_closest_marker("slow") is not None))
+    items.sort(key=lambda item: (_seconds(item.path), item.get_closest_marker("slow") is not None))
+
+
+@cache
+def _seconds(path):
+    """Minus the seconds that a notebook says it takes: the longest must not run last and alone. A test: -inf."""
+    if path.suffix != ".ipynb":
+        return -math.inf
+    return -json.loads(path.read_text(encoding="utf-8"))["metadata"].get("course", {}).get("seconds", 0)
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ import pytest
 import rules
 from _course import expect_none
 
+from course import command
 from course_utils.files import ROOT
 from course_utils.scorecard import claims
 from tools import _lessons, build
@@ -79,13 +80,14 @@ def test_claims_and_records_agree(lesson):
 
 
 @each_lesson
-def test_notebook_is_in_step(lesson):
-    assert build.faults(lesson) == [], f"python course.py build {lesson.name}"
+def test_notebook_is_in_step_and_was_published(lesson):
+    assert build.faults(lesson) == [], command("build", lesson.name)
+    assert build.is_published(lesson), command("build", "--publish", lesson.name)
 
 
 @each_lesson
 def test_outputs_of_the_notebook(lesson):
-    assert lesson.notebook.exists(), f"never built: run 'python course.py build {lesson.name}'"
+    assert lesson.notebook.exists(), f"never built: {command('build', lesson.name)}"
     expect_none(rules.outputs(_course.published(lesson)))
 
 

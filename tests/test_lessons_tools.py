@@ -7,7 +7,7 @@ import _course
 import nbformat
 import pytest
 
-from tools import _lessons, run
+from tools import _lessons
 
 HEADER = """\
 # ---
@@ -263,19 +263,3 @@ def test_a_kernel_that_dies_and_a_cell_without_end_are_failures_of_their_cell(tm
     with pytest.raises(_lessons.CellFailed, match="(?i)time") as caught:
         _lessons.execute(code("1", "import time; time.sleep(60)"), folder=tmp_path, timeout=1)
     assert caught.value.number == 2
-
-
-@pytest.mark.slow
-def test_run_goes_on_after_a_failure_and_says_so(lesson, tmp_path, monkeypatch, capsys):
-    first, _, third = _lessons.select([], root=lesson.root)
-    _lessons.write(code("1 / 0"), first.notebook)
-    _lessons.write(code("'Passed: exercise 1'", tags=["check"]), third.notebook)
-    monkeypatch.setattr(_lessons, "ROOT", tmp_path)
-    monkeypatch.setattr(run, "RESULTS", tmp_path / "build" / "run")
-    monkeypatch.setattr(_lessons, "select", lambda names: [first, third])
-    assert run.main([]) == 1
-    said = capsys.readouterr().out
-    assert "Stopped at cell 1, line 1: ZeroDivisionError" in said
-    assert "The lesson third" in said and "1 passed, 0 not done yet" in said
-    result = _lessons.read_published(tmp_path / "build" / "run" / third.place)
-    assert result.cells[0].execution_count == 1

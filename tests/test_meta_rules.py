@@ -44,6 +44,7 @@ PLANTED = [
     (rules.runs_anywhere, SIDE, SIDE + "open('/home/me/data.csv')\n", "absolute path"),
     (rules.runs_anywhere, SIDE, SIDE + "open('C:\\\\data.csv')\n", "absolute path"),
     (rules.runs_anywhere, SIDE, SIDE + "for epoch in range(0):\n    pass\n", "does not run"),
+    (rules.runs_anywhere, SIDE, SIDE + "steps = 2 if runtime.quick() else 200\n", "switch of the tests"),
     (rules.runs_anywhere, SIDE, SIDE + "if False:\n    pass\n", "does not run"),
     (rules.runs_anywhere, "# The area is two", "# ![two](https://a.org/two)", "picture from the network"),
     (rules.runs_anywhere, SIDE, "# NBVAL_SKIP\n" + SIDE, "nbval obeys"),

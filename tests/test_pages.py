@@ -7,6 +7,7 @@ import _course
 import pytest
 from _course import expect_none
 
+from course import command
 from course_utils import syllabus
 from course_utils.files import ROOT
 from tools import _course as course
@@ -116,8 +117,8 @@ def test_an_evening_leaves_out_a_wish_that_passes_its_minutes_and_takes_the_next
 def test_a_changed_promise_is_a_fault_of_the_pages_that_show_it_and_is_mended(root):
     edit(root / "lessons" / "qat" / "lesson.py", "You will train a network", "You will teach a network")
     assert _pages.faults(root) == [
-        "README.md is out of step: run python course.py build",
-        "notebooks/overview.ipynb is out of step: run python course.py build",
+        f"README.md is out of step: run {command('build')}",
+        f"notebooks/overview.ipynb is out of step: run {command('build')}",
     ]
     assert _pages.refresh(root) == ["README.md", "notebooks/overview.ipynb"]
     assert _pages.faults(root) == [] and "You will teach a network" in overview(root)
@@ -125,7 +126,7 @@ def test_a_changed_promise_is_a_fault_of_the_pages_that_show_it_and_is_mended(ro
 
 def test_other_running_time_is_a_fault_of_the_timetable_alone(root):
     edit(root / "lessons" / "qat" / "lesson.py", "#     seconds: ", "#     seconds: 1")
-    assert _pages.faults(root) == ["docs/instructors.md is out of step: run python course.py build"]
+    assert _pages.faults(root) == [f"docs/instructors.md is out of step: run {command('build')}"]
 
 
 def test_a_block_that_was_taken_out_is_a_fault(root):

@@ -9,6 +9,7 @@ import nbformat
 import pytest
 from matplotlib.figure import Figure
 
+from course import command
 from tools import _deck, _lessons, slides
 
 ALT = 'Two bars, the second "thirty" times as high & wider'
@@ -155,7 +156,7 @@ def test_a_lesson_without_a_notebook_is_named(tmp_path, monkeypatch, capsys):
     lesson = dataclasses.replace(_lessons.select(["energy"])[0], root=tmp_path)
     monkeypatch.setattr(_lessons, "select", lambda names: [lesson])
     assert slides.main(["energy"]) == 1
-    assert "python course.py build energy" in capsys.readouterr().out
+    assert command("build", "energy") in capsys.readouterr().out
 
 
 def test_a_link_to_another_file_is_plain_text_on_a_slide():

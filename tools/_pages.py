@@ -5,6 +5,7 @@ import re
 
 import nbformat
 
+from course import command
 from course_utils import syllabus
 from course_utils.files import write_whole
 from tools import _course, _lessons
@@ -45,12 +46,12 @@ def faults(root):
     """
     lost = [
         f"{name} has no place for the {block}: put back the lines '<!-- {block}: made by course.py build -->' and "
-        "'<!-- end -->', then run python course.py build"
+        f"'<!-- end -->', then run {command('build')}"
         for name, blocks in BLOCKS.items()
         if (root / name).exists()
         for block in set(blocks) - {found[2] for found in BLOCK.finditer((root / name).read_text(encoding="utf-8"))}
     ]
-    return lost + [f"{name} is out of step: run python course.py build" for name, _ in _stale(root)]
+    return lost + [f"{name} is out of step: run {command('build')}" for name, _ in _stale(root)]
 
 
 def refresh(root):

@@ -7,6 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from course import command
 from tools import _deck, _lessons
 
 REQUIRES = ("dev",)
@@ -29,13 +30,13 @@ def main(argv):
     decks = []
     for lesson in _lessons.select(args.lessons):
         if not lesson.notebook.exists():
-            print(f"{lesson.name}: no notebook yet. Make it with: python course.py build {lesson.name}")
+            print(f"{lesson.name}: no notebook yet. Make it with: {command('build', lesson.name)}")
             return 1
         nb = _lessons.read_published(lesson.notebook)
         if _lessons.sources(nb) != _lessons.sources(_lessons.read(lesson)):
             print(
                 f"{lesson.name}: the notebook is older than the lesson; these are slides of the notebook. "
-                f"Mend it with: python course.py build {lesson.name}"
+                f"Mend it with: {command('build', lesson.name)}"
             )
         stem = f"{lesson.number}_{lesson.name}"
         name = f"{stem}_tour.html" if args.tour else f"{stem}.html"

@@ -134,7 +134,7 @@ def rhythm(nb):
 
 
 def runs_anywhere(nb):
-    """No path of one machine, no dead code, no picture from the network, no cell kept from nbval."""
+    """No path of one machine, no dead code, no switch of the tests, no remote picture, no cell kept from nbval."""
     faults = []
     for n, cell in numbered(nb):
         found = MACHINE_PATH.search(cell.source)
@@ -149,6 +149,8 @@ def runs_anywhere(nb):
         if cell.cell_type == "code":
             if re.search(r"\brange\(0\)|\bif (?:False|0)\b|illustration only", cell.source):
                 faults.append(f"cell {n}: code that does not run")
+            if re.search(r"\bruntime\.quick\b|COURSE_(?:QUICK|STRICT)", cell.source):
+                faults.append(f"cell {n}: asks for a switch of the tests; the library shortens a run by itself")
             if re.search(r"#\s*(?:NBVAL|PYTEST_VALIDATE)_", cell.source):
                 faults.append(f"cell {n}: a comment that nbval obeys; only the tag nbval-check-output is allowed")
     return faults
