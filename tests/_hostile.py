@@ -168,8 +168,8 @@ WAYS = {
 
 
 def pairs():
-    """Yield (value's name, maker, way's name, wrapper): each value by itself always, and in two other ways in turn."""
+    """Yield (value's name, maker, way's name, wrapper): each value by itself always, and in another way, in turn."""
     always, *others = WAYS.items()
     for number, (label, make) in enumerate(VALUES.items()):
-        for how, wrap in (always, others[number % len(others)], others[(number + 2) % len(others)]):
+        for how, wrap in (always, others[number % len(others)]):
             yield label, make, how, wrap

@@ -236,7 +236,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
 # ### A multiplier is a square of bits
 #
-# Each bit of one number meets each bit of the other: one dot for each pair. What multiplies in a floating-point number are its
+# Each bit of one number meets each bit of the other: one cell for each pair. What multiplies in a floating-point number are its
 # significands only.
 
 # %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]

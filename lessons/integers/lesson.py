@@ -744,16 +744,10 @@ multiply = canvas.box(270, 150, "multiply\nand add", width=150, height=110)
 minus = canvas.box(560, 150, "minus\ncross term", width=150, height=110)
 back_to_8 = canvas.box(840, 150, "× M, round,\nadd z, clamp", width=170, height=110)
 out = canvas.box(1090, 145, f"output\n{q_w.shape[0]}\n8 bits", width=100, height=120, colour="int8")
-wires = {"int8": 5, "plain": 20}  # pixels: 8 bits, 32 bits
-for start, end, kind in (
-    (x_in, multiply, "int8"),
-    (w_in, multiply, "int8"),
-    (multiply, minus, "plain"),
-    (minus, back_to_8, "plain"),
-    (back_to_8, out, "int8"),
-):
-    canvas.wire(start.right, end.left, meaning=kind, thick=wires[kind])
+for start, end in ((x_in, multiply), (w_in, multiply), (back_to_8, out)):
+    canvas.wire(start.right, end.left, meaning="int8", thick=5)
 for start, end in ((multiply, minus), (minus, back_to_8)):
+    canvas.wire(start.right, end.left, meaning="plain", thick=20)
     canvas.text((start.right[0] + end.left[0]) / 2, 120, "32 bits", size=22)
 known = canvas.box(510, 320, "known beforehand", width=250, height=60, colour="plain")
 canvas.wire(known.top, minus.bottom, meaning="plain", dashed=True)
