@@ -212,21 +212,21 @@ def mutants_are_rejected(exercise, equivalent, seconds=2.0):
 def survives(exercise):
     """Broken answers get an explanation, never an exception, a traceback or a pass."""
     faults = []
-    for label, answer, edited in _broken(exercise.solution):
-        try:
-            with mock.patch.object(search, "INPUTS", 20), quickly():
+    with mock.patch.object(search, "INPUTS", 20), quickly():
+        for label, answer, edited in _broken(exercise.solution):
+            try:
                 verdict = exercise.check(answer)
-        except BaseException as error:  # a check that lets SystemExit through would end the kernel
-            faults.append(f"an answer that {label}: the check raised {type(error).__name__}: {error}")
-            continue
-        if edited is not None and not edited:
-            continue  # nothing it was given can be edited
-        if verdict.status != "not yet":
-            faults.append(f"an answer that {label}: the check says {verdict.status!r}, expected 'not yet'")
-        elif not verdict.message:
-            faults.append(f"an answer that {label} gets no message")
-        if "Traceback (most recent" in str(verdict) or 'File "' in str(verdict):
-            faults.append(f"an answer that {label} gets a traceback")
+            except BaseException as error:  # a check that lets SystemExit through would end the kernel
+                faults.append(f"an answer that {label}: the check raised {type(error).__name__}: {error}")
+                continue
+            if edited is not None and not edited:
+                continue  # nothing it was given can be edited
+            if verdict.status != "not yet":
+                faults.append(f"an answer that {label}: the check says {verdict.status!r}, expected 'not yet'")
+            elif not verdict.message:
+                faults.append(f"an answer that {label} gets no message")
+            if "Traceback (most recent" in str(verdict) or 'File "' in str(verdict):
+                faults.append(f"an answer that {label} gets a traceback")
     return faults
 
 

@@ -32,16 +32,6 @@ def test_each_wrong_answer_gets_its_own_hint(exercise, lesson, name):
     expect_none(_check_rules.rejects(exercise, _course.answers(lesson).WRONG.get(name, [])))
 
 
-@each_exercise
-def test_each_known_mistake_gets_its_own_hint(exercise):
-    expect_none(_check_rules.hints_are_reached(exercise))
-
-
-@each_exercise
-def test_broken_answers_get_an_explanation(exercise):
-    expect_none(_check_rules.survives(exercise))
-
-
 @pytest.mark.parametrize("lesson", _course.LESSONS, ids=_course.IDS)
 def test_answers_are_for_exercises_of_the_lesson(lesson):
     names = {exercise.name for exercise in rules.exercises(_course.text(lesson))}

@@ -1,4 +1,4 @@
-"""Every check rejects each mutant of its solution, and withstands whatever an answer may return."""
+"""Every hint of a check can show, every mutant of its solution is rejected, and it withstands whatever comes back."""
 
 import _check_rules
 import _course
@@ -24,3 +24,13 @@ def test_every_mutant_of_the_solution_is_rejected(exercise, lesson, name):
 @each_exercise
 def test_hostile_answers_get_a_verdict(exercise):
     expect_none(_check_rules.withstands(exercise))
+
+
+@each_exercise
+def test_each_known_mistake_gets_its_own_hint(exercise):
+    expect_none(_check_rules.hints_are_reached(exercise))
+
+
+@each_exercise
+def test_broken_answers_get_an_explanation(exercise):
+    expect_none(_check_rules.survives(exercise))

@@ -19,6 +19,7 @@ from course_utils import lottery
     "ignore:unclosed (event loop|transport|socket|cluster)",
     "ignore:Exception ignored in. <function .*__del__",
 )
+@pytest.mark.slow
 def test_a_killed_worker_changes_nothing(tmp_path):
     experiment = lottery.Experiment(densities=(0.5, 0.2), iterations=20, held_out=500, validate_every=10)
     expected = lottery.sweep(experiment, (0, 1), executor=lottery.InProcess(), progress=False)
