@@ -171,21 +171,6 @@ def _told(mistake, parts):
     return None
 
 
-def mistakes_raised(exercise, answers):
-    """Numbers of the lines of the checks' file at which a `Mistake` was made while `answers` were judged."""
-    module, lines = inspect.getmodule(inspect.unwrap(exercise.check)), set()
-
-    class Noted(core.Mistake):
-        def __init__(self, *args, **more):
-            super().__init__(*args, **more)
-            lines.add(inspect.currentframe().f_back.f_lineno)
-
-    with mock.patch.object(module, "Mistake", Noted, create=True):
-        for answer in answers:
-            exercise.check(answer)
-    return lines
-
-
 def mutants_are_rejected(exercise, equivalent, seconds=2.0):
     """Every mutant of the solution is rejected, or listed with the reason why it is as right.
 

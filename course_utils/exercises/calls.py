@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Sequence
 
 from course_utils.exercises import isolation
-from course_utils.exercises.core import Mistake
+from course_utils.exercises.mistake import Mistake
 from course_utils.exercises.values import same, show
 
 

@@ -9,25 +9,12 @@ from dataclasses import dataclass
 from html import escape
 
 from course_utils.exercises import isolation
+from course_utils.exercises.mistake import Mistake
 from course_utils.exercises.values import show
 
 PASSED, NOT_DONE, NOT_YET, BROKEN = "passed", "not done yet", "not yet", "check failed"
 MARKS = {PASSED: "✓ Passed", NOT_DONE: "○ Not done yet", NOT_YET: "✗ Not yet", BROKEN: "! The check failed"}
 COLOURS = {PASSED: "#009E73", NOT_DONE: "#767676", NOT_YET: "#D55E00", BROKEN: "#CC79A7"}
-
-
-class Mistake(Exception):
-    """Raised inside a check: the answer is wrong, and this is what to tell the learner.
-
-    Args:
-        message: what is wrong, in one sentence that is true of every answer that meets it.
-        hint: what this mistake usually is; empty when it was not recognised.
-        facts: (label, text) pairs, each shown on a line of its own: the call, what came back, what was expected.
-    """
-
-    def __init__(self, message: str, hint: str = "", facts: tuple[tuple[str, str], ...] = ()):
-        super().__init__(message)
-        self.message, self.hint, self.facts = message, hint, tuple(facts)
 
 
 @dataclass(frozen=True)
@@ -116,8 +103,6 @@ def _judged(judge: Callable[[Callable], None], answer: Callable) -> tuple[str, M
         return NOT_DONE, Mistake(text), []
     if isinstance(error, Mistake):
         return NOT_YET, error, remarks
-    if isinstance(error, isolation.TooLong):
-        return NOT_YET, Mistake(error.message, error.hint, error.facts), remarks
     if error is not None:
         place = _place(error)
         text = f"It met {type(error).__name__} ({show(str(error))}){place}, and cannot judge this answer."

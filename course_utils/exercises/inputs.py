@@ -145,8 +145,3 @@ def masks(shape: Sequence[int] | Strategy[tuple[int, ...]] | None = None) -> Str
         shape: a shape, or a strategy of shapes; None is `shapes()`.
     """
     return tensors(shape, st.sampled_from([1.0, 0.0]))
-
-
-def seeds() -> Strategy[int]:
-    """Seeds of a random generator; shrinking them brings nothing, so there are few."""
-    return st.integers(0, 15)

@@ -22,6 +22,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
+from course_utils.exercises.mistake import Mistake
 from course_utils.exercises.values import show
 
 CALL_SECONDS = 10.0  # for one call of the learner's function
@@ -45,14 +46,6 @@ WATCHED = (
     torch.nn.Module,
     torch.random,
 )
-
-
-class TooLong(Exception):
-    """The learner's function did not end in time. Has the parts of a `core.Mistake`."""
-
-    def __init__(self, message: str, hint: str, facts: tuple[tuple[str, str], ...] = ()):
-        super().__init__(message)
-        self.message, self.hint, self.facts = message, hint, facts
 
 
 class _Stop(BaseException):
@@ -106,7 +99,7 @@ def call_under_way(describe: Callable[[], str]) -> Iterator[None]:
 
 
 def run_apart(work: Callable[[], object]) -> BaseException | None:
-    """Run `work` in a thread of its own and give what it raised: None, its exception, or `TooLong`.
+    """Run `work` in a thread of its own and give what it raised: None, its exception, or a `Mistake` on the time.
 
     A call marked with `call_under_way` may take `CALL_SECONDS`, everything together `JUDGE_SECONDS`.
     """
@@ -129,13 +122,13 @@ def run_apart(work: Callable[[], object]) -> BaseException | None:
     return job.error
 
 
-def _too_long(judge: _Judge, job: _Job, call: tuple[float, Callable[[], str]] | None) -> TooLong:
+def _too_long(judge: _Judge, job: _Job, call: tuple[float, Callable[[], str]] | None) -> Mistake:
     facts = (("your call", call[1]()),) if call else ()
     what = f"did not end within {CALL_SECONDS:g} seconds" if call else f"took {JUDGE_SECONDS:g} seconds in all"
     hint = "Look at its loops: does every turn bring the end nearer?"
     if not _stop(judge, job):
         hint += " It could not be stopped and still runs: restart the kernel."
-    return TooLong(f"Your function {what} and was stopped.", hint, facts)
+    return Mistake(f"Your function {what} and was stopped.", hint, facts)
 
 
 def _stop(judge: _Judge, job: _Job) -> bool:
@@ -248,7 +241,6 @@ def kept() -> Iterator[_Kept]:
             _restore(name, before[name], get, put, found)
         if warnings.filters != filters or warnings.showwarning is not show_warning:
             found.warnings = len(sys.modules) == n_modules  # else it was a module that torch loads when first needed
-            warnings.filters[:] = filters
             warnings.showwarning = show_warning
             warnings.simplefilter("default", append=True)  # tells Python that the list is another; a slice does not
             warnings.filters[:] = filters

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from course_utils.exercises.calls import described, run
-from course_utils.exercises.core import Mistake
 from course_utils.exercises.inputs import NONE_FOUND, Clock, Strategy, smallest
+from course_utils.exercises.mistake import Mistake
 from course_utils.exercises.values import ARRAYS, difference, is_number, same, show
 
 INPUTS = 100  # generated for one check
@@ -127,7 +127,7 @@ def compare(
         good, got, _ = trial.is_right(args)
         return not good and (mistake is None or trial.equal(trial.of(mistake, args), got))
 
-    known = [args for args, *_ in failed if mistake is None or shows(args)]
+    known = [args for args, got, _ in failed if mistake is None or trial.equal(trial.of(mistake, args), got)]
     args = _shrunk(inputs, shows, known)
     hint = hint or _other_order(answer, names)
     _, got, expected = trial.is_right(args)
