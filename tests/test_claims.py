@@ -162,6 +162,46 @@ def test_no_line_breaks_between_a_number_and_its_unit(scorecard):
     assert all(f"{text}\u00a0points" in cells for text in ("10", "± 0.5", "10.2")) and " points" not in cells
 
 
+def test_the_firmest_evidence_comes_first_and_what_is_only_cited_is_not_judged(scorecard, monkeypatch):
+    monkeypatch.setenv("COURSE_STRICT", "1")
+    more = """
+[[claim]]
+id = "chip"
+evidence = "cited"
+statement = "A chip of 2014"
+source = "a paper"
+published = 3.7
+
+[[claim]]
+id = "count"
+evidence = "counted"
+statement = "It has ten layers"
+source = "by hand"
+holds = { min = 10 }
+kind = "structure"
+why = "exact"
+if_not = "?"
+"""
+    card = scorecard(more=more)
+    card.record("size", 10)
+    card.record("count", 10)
+    card.show()
+    text = card._repr_html_()
+    assert text.index("ten layers") < text.index("10 parameters") < text.index("A chip of 2014")
+    assert "cited only" in text and text.count("✓ holds") == 2
+    with pytest.raises(ValueError, match="'chip' is only cited"):
+        card.record("chip", 1)
+
+
+def test_a_value_beyond_what_the_sources_saw_holds_and_is_doubted(scorecard):
+    card = scorecard("min = 1.5", kind="speed", more="above = 4")
+    card.record("size", 3.9, (3.5, 4.2))
+    assert claims.BEYOND not in repr(card) and "this run 3.90 (3.50 to 4.20), must be" in repr(card)
+    card.record("size", 14.8, (9.74, 18.69))
+    assert "more than the source saw" in repr(card) and "size: other programs" in card._repr_html_()
+    assert not card.failures()
+
+
 WRONG = {
     "min = 1, max = 2": "holds is .*, expected near with tol",
     "near = 10": "holds is .*, expected near with tol",
@@ -203,6 +243,10 @@ GOOD = {
         ({"published": "two"}, "published must be a number"),
         ({"published": True}, "published must be a number"),
         ({"reason": "?"}, "reason is no field"),
+        ({"evidence": "felt"}, "evidence is 'felt', expected one of counted, measured, cited"),
+        ({"above": "four"}, "above must be a number"),
+        ({"evidence": "cited", "published": 1}, "holds says how a value is judged.*kind says"),
+        ({"evidence": "cited", "holds": {}, "kind": ""}, "no published value"),
     ],
 )
 def test_a_claim_that_is_not_complete_is_named(change, words):

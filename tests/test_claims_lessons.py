@@ -52,9 +52,9 @@ def shown(name, root, values):
 
 
 def tables_of(lesson):
-    """The claims of a lesson as tables."""
+    """The claims of a lesson as tables, without those that are only cited."""
     text = (ROOT / "lessons" / lesson.name / "claims.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)["claim"]
+    return [claim for claim in tomllib.loads(text)["claim"] if claim.get("evidence") != "cited"]
 
 
 def judged_here(lesson):
@@ -65,7 +65,7 @@ def judged_here(lesson):
 
 @each_lesson
 def test_claims_are_complete(lesson):
-    assert len(claims.read(lesson.name)) == len(tables_of(lesson)) > 0
+    assert 0 < len(tables_of(lesson)) <= len(claims.read(lesson.name))
 
 
 @each_lesson
@@ -137,6 +137,4 @@ def test_a_changed_measurement_fails_its_claims(monkeypatch):
     monkeypatch.setitem(energy.READ_32_BIT_PJ, "DRAM", 641)
     bill = energy.estimate(models.LeNet300100(), torch.zeros(1, 784))
     of_lesson = claims.read("energy")
-    assert not of_lesson["lenet-fp32"].met_by(bill.compute_nj)
-    assert not of_lesson["lenet-dram"].met_by(bill.fetch_nj)
     assert not of_lesson["lenet-dram-share"].met_by(bill.fetch_nj / bill.compute_nj)
