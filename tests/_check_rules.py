@@ -84,7 +84,7 @@ def quickly(*, hints=True):
         mock.patch.object(search, "generated", generated),
         mock.patch.object(search, "_made", made),
         mock.patch.object(search, "_shrunk", lambda inputs, fails, known: known[0]),
-        contextlib.nullcontext() if hints else mock.patch.object(search, "_nearest", lambda *_: ("", 0, None)),
+        contextlib.nullcontext() if hints else mock.patch.object(search, "_nearest", lambda *_: ("", 0, None, [])),
     ):
         yield
 

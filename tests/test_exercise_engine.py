@@ -126,8 +126,42 @@ def test_parameters_in_another_order_are_told():
     verdict = step_of(lambda steps, values: right(values, steps))
     assert (
         verdict.hint
-        == "The parameters of your function are steps, values. The card has them in the order values, steps."
+        == "The parameters of your function are steps, values. The card has them in the order values, steps, and the "
+        "check calls it in that order."
     )
+
+
+def test_another_order_is_told_before_a_mistake_that_looks_like_it():
+    @check("7.14 Quotient")
+    def quotient(answer):
+        wrong = {"You divide the wrong way round.": lambda top, bottom: bottom / top}
+        both = st.tuples(numbers(1, 9), numbers(1, 9))
+        compare(
+            answer,
+            right=lambda top, bottom: top / bottom,
+            wrong=wrong,
+            edges=[(1, 2)],
+            inputs=both,
+            names=("top", "bottom"),
+        )
+
+    assert quotient(lambda bottom, top: top / bottom).hint.startswith(
+        "The parameters of your function are bottom, top."
+    )
+    assert quotient(lambda top, bottom: bottom / top).hint == "You divide the wrong way round."
+    assert quotient(lambda bottom, top: 3 * bottom / top).hint.startswith("Work this input out")
+
+
+def test_an_input_on_which_every_known_mistake_is_right_is_not_held_up_either():
+    @check("7.15 At least 1")
+    def at_least_one(answer):
+        wrong = {"You forget the floor.": lambda n: max(1, n + 1)}
+        compare(
+            answer, right=lambda n: max(1, n), wrong=wrong, edges=[(-5,), (4,)], inputs=st.tuples(st.integers(3, 9))
+        )
+
+    assert fact(at_least_one(lambda n: max(1, 2 * n)), "right on") is None
+    assert fact(at_least_one(lambda n: n if n == 4 else 1), "right on") == "4"
 
 
 def test_an_input_whose_result_is_0_is_not_held_up_as_right():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Callable, Sequence
 
 from course_utils.exercises import isolation
 from course_utils.exercises.mistake import Mistake
-from course_utils.exercises.values import same, show
+from course_utils.exercises.values import ARRAYS, SEQUENCES, is_number, same, show
 
 
 def run(answer: Callable, args: Sequence[object], names: Sequence[str] = ()) -> object:
@@ -52,6 +53,22 @@ def run(answer: Callable, args: Sequence[object], names: Sequence[str] = ()) -> 
     if not all(same(before, after) for before, after in zip(args, given, strict=True)):
         raise Mistake("Your function changed its input.", "Work on a copy: the caller still needs the original.", facts)
     return got
+
+
+def two_numbers(value: object, wanted: str) -> tuple[float, float]:
+    """The two numbers that an answer gave back.
+
+    Args:
+        value: what came back: two real numbers in a sequence or an array.
+        wanted: what the card asks for, for the message.
+    Raises:
+        Mistake: it is something else.
+    """
+    with contextlib.suppress(Exception):  # whatever it is, it is told below
+        first, second = value if isinstance(value, (*ARRAYS, *SEQUENCES)) else ()
+        if is_number(first) and is_number(second):
+            return float(first), float(second)
+    raise Mistake("Your function did not return two numbers.", f"Return {wanted}.")
 
 
 def _said(error: BaseException) -> object:

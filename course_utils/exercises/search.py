@@ -7,7 +7,7 @@ import difflib
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from course_utils.exercises.calls import described, run
 from course_utils.exercises.inputs import NONE_FOUND, Clock, Strategy, smallest
@@ -37,14 +37,13 @@ def _kind(fault: Mistake) -> str:
 
 @dataclass
 class _Trial:
-    """One comparison: calls each function on copies, remembers the learner's outcomes."""
+    """One comparison: calls each function on copies."""
 
     answer: Callable
     right: Callable
     names: Sequence[str]
     agree: Callable[[object, object], bool]
     view: Callable
-    seen: list[tuple[tuple, bool, object]] = field(default_factory=list)  # input, was the answer right, expected
 
     def of_answer(self, args: tuple) -> _Outcome:
         try:
@@ -76,9 +75,7 @@ class _Trial:
     def is_right(self, args: tuple) -> tuple[bool, _Outcome, _Outcome]:
         """Whether the answer is right on `args`, with its outcome and the expected one."""
         got, expected = self.of_answer(args), self.of(self.right, args)
-        good = not got.fault and self.equal(expected, got)
-        self.seen.append((args, good, expected.value))
-        return good, got, expected
+        return not got.fault and self.equal(expected, got), got, expected
 
 
 def compare(
@@ -121,7 +118,10 @@ def compare(
     if not failed:
         _call_again(trial, tried)
         return
-    hint, explained, mistake = _nearest(trial, wrong, tried)
+    hint, explained, mistake, telling = _nearest(trial, wrong, tried)
+    order = _other_order(trial, failed)
+    if order:
+        hint, mistake = order, None
 
     def shows(args: tuple) -> bool:
         good, got, _ = trial.is_right(args)
@@ -129,11 +129,10 @@ def compare(
 
     known = [args for args, got, _ in failed if mistake is None or trial.equal(trial.of(mistake, args), got)]
     args = _shrunk(inputs, shows, known)
-    hint = hint or _other_order(answer, names)
     _, got, expected = trial.is_right(args)
-    if 0 < explained < len(failed):
+    if not order and 0 < explained < len(failed):
         hint = f"{hint} (That explains {explained} of the {len(failed)} results that are wrong.)"
-    raise _explained(trial, args, got, expected, hint)
+    raise _explained(trial, args, got, expected, hint, telling)
 
 
 def generated(inputs: Strategy, count: int) -> list[tuple]:
@@ -159,19 +158,29 @@ def _made(trial: _Trial, hint: str, mistake: Callable, tried: Sequence[tuple]) -
     return [trial.of(mistake, args) for args, *_ in tried]
 
 
-def _nearest(trial: _Trial, wrong: Mapping[str, Callable], tried: Sequence[tuple]) -> tuple[str, int, Callable | None]:
-    """The mistake that agrees best with the answer where either is wrong: its hint, results explained, function."""
-    best = (EXPLAINS, "", 0, None)
+def _nearest(
+    trial: _Trial, wrong: Mapping[str, Callable], tried: Sequence[tuple]
+) -> tuple[str, int, Callable | None, list[tuple]]:
+    """The mistake that agrees best with the answer where either is wrong: its hint, results explained, function.
+
+    The last item lists inputs where it tells something that the answer is right: some mistake is wrong there, and the
+    result is not 0, which a wrong factor leaves alone.
+    """
+    best, telling = (EXPLAINS, "", 0, None), set()
     for hint, mistake in wrong.items():
+        made = _made(trial, hint, mistake, tried)
+        differs = [not trial.equal(expected, own) for own, (*_, expected) in zip(made, tried, strict=True)]
+        telling |= {number for number, differ in enumerate(differs) if differ}
         matter = [
-            (good, trial.equal(made, got))
-            for made, (_, good, got, expected) in zip(_made(trial, hint, mistake, tried), tried, strict=True)
-            if not good or not trial.equal(expected, made)
+            (good, trial.equal(own, got))
+            for own, differ, (_, good, got, _) in zip(made, differs, tried, strict=True)
+            if not good or differ
         ]
         share = sum(equal for _, equal in matter) / max(1, len(matter))
         if share > best[0]:
             best = (share, hint, sum(equal for good, equal in matter if not good), mistake)
-    return best[1:]
+    told = (tried[number] for number in telling) if wrong else tried
+    return *best[1:], [args for args, good, _, expected in told if good and not same(0, expected.value)]
 
 
 def _call_again(trial: _Trial, tried: Sequence[tuple]) -> None:
@@ -187,19 +196,27 @@ def _call_again(trial: _Trial, tried: Sequence[tuple]) -> None:
             )
 
 
-def _other_order(answer: Callable, names: Sequence[str]) -> str:
-    """A hint where the function's parameters are those of the card in another order; else the empty text."""
+def _other_order(trial: _Trial, failed: Sequence[tuple]) -> str:
+    """A hint where the function has the card's parameters in another order and is right by their names; else ""."""
     try:
-        own = list(inspect.signature(answer).parameters)[: len(names)]
+        own = list(inspect.signature(trial.answer).parameters)[: len(trial.names)]
     except (TypeError, ValueError):  # some callables do not tell
         return ""
-    if own == list(names) or sorted(own) != sorted(names):
+    if own == list(trial.names) or sorted(own) != sorted(trial.names):
         return ""
-    return f"The parameters of your function are {', '.join(own)}. The card has them in the order {', '.join(names)}."
+    places = [list(trial.names).index(name) for name in own]
+    by_name = replace(trial, answer=lambda *args: trial.answer(*(args[place] for place in places)))
+    right = [by_name.is_right(args)[0] for args, *_ in failed[:AGAIN]]
+    if sum(right) <= len(right) * EXPLAINS:
+        return ""
+    said = f"The parameters of your function are {', '.join(own)}."
+    return f"{said} The card has them in the order {', '.join(trial.names)}, and the check calls it in that order."
 
 
-def _explained(trial: _Trial, args: tuple, got: _Outcome, expected: _Outcome, hint: str) -> Mistake:
-    """The `Mistake` for one input, whole."""
+def _explained(
+    trial: _Trial, args: tuple, got: _Outcome, expected: _Outcome, hint: str, telling: Sequence[tuple]
+) -> Mistake:
+    """The `Mistake` for one input, whole; `telling` are inputs on which the answer was right."""
     if got.fault:
         facts = got.fault.facts
         if expected.fault is None and not any(label == "expected" for label, _ in facts):
@@ -217,7 +234,7 @@ def _explained(trial: _Trial, args: tuple, got: _Outcome, expected: _Outcome, hi
         if is_number(expected.value) and not isinstance(expected.value, ARRAYS) and not is_number(got.value):
             hint = "Return one number."
         else:
-            near = _nearest_right(trial, args)
+            near = _nearest_right(trial, args, telling)
             facts += near
             hint = "Work this input out by hand, step by step." + (
                 " What is different in the one that was right?" if near else ""
@@ -225,8 +242,8 @@ def _explained(trial: _Trial, args: tuple, got: _Outcome, expected: _Outcome, hi
     return Mistake("On this input the result is wrong.", hint, tuple(facts))
 
 
-def _nearest_right(trial: _Trial, args: tuple) -> list[tuple[str, str]]:
-    """The input most like `args` on which the answer was right, as a fact; empty when it never was."""
+def _nearest_right(trial: _Trial, args: tuple, telling: Sequence[tuple]) -> list[tuple[str, str]]:
+    """The input most like `args` of those on which the answer was right, as a fact; empty when there is none."""
     text = described(args, trial.names)
 
     def unlike(other: tuple) -> tuple[int, float]:
@@ -234,9 +251,7 @@ def _nearest_right(trial: _Trial, args: tuple) -> list[tuple[str, str]]:
         changed = sum(not same(a, b) for a, b in zip(args, other, strict=False))
         return changed, 1 - difflib.SequenceMatcher(None, text, shown, autojunk=False).ratio()
 
-    # That 0 came out right tells nothing: a factor may be wrong all the same.
-    right = [other for other, good, value in trial.seen if good and not same(0, value)]
-    short = sorted(right, key=lambda other: len(described(other, trial.names)))[:40]
+    short = sorted(telling, key=lambda other: len(described(other, trial.names)))[:40]
     return [("right on", described(min(short, key=unlike), trial.names))] if short else []
 
 
