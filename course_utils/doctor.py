@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from course_utils.browser import find_browser
+from course_utils.door import command
 from course_utils.files import ROOT
 
-START = "py course.py" if os.name == "nt" else "python3 course.py"
+START = command()
 if Path(sys.prefix).resolve() == ROOT / ".venv":
     REMAKE = f"Delete the folder .venv of the course, then, in a terminal in the folder of the course: {START}"
 else:  # an environment of the user's own, which the course uses as it is

@@ -14,6 +14,8 @@ from types import ModuleType
 
 import torch
 
+from course_utils.door import command
+
 PREFERRED = ("x86", "onednn", "fbgemm", "qnnpack")
 # Every message as a regular expression for its beginning. First what says that an interface will go …
 DEPRECATIONS = (
@@ -41,7 +43,7 @@ def __getattr__(name: str) -> ModuleType:
     except ImportError as error:
         raise ImportError(
             f"PyTorch {torch.__version__} has no torch.ao.quantization any more, and this part of the course is about "
-            "it: install the PyTorch that the course was tested with (python course.py, or pip install -e . with the "
+            f"it: install the PyTorch that the course was tested with ({command()}, or pip install -e . with the "
             "versions of constraints.txt)",
             name=error.name,
         ) from error

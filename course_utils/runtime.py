@@ -145,12 +145,16 @@ def provenance() -> dict[str, object]:
     return {
         "date": datetime.date.today().isoformat(),
         "versions": dict(_versions()),
-        "cpu": has.get("cpu_name") or platform.processor() or platform.machine(),
+        "cpu": _cpu_name(),
         "architecture": platform.machine(),
         "flags": [name for name in FLAGS if has.get(name)],
         "system": platform.system(),
         "threads": torch.get_num_threads(),
     }
+
+
+def _cpu_name() -> str:
+    return torch.cpu.get_capabilities().get("cpu_name") or platform.processor() or platform.machine() or "CPU"
 
 
 @functools.cache
@@ -163,9 +167,9 @@ def _versions() -> dict[str, str]:
 
 
 def describe(device: torch.device | str | None = None) -> str:
-    """One line for the top of a measurement: device, threads of this process, versions."""
+    """One line for the top of a measurement: device and its name, threads of this process, versions."""
     device = torch.device(device) if device else best_device()
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine() or "CPU"
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu_name()
     n = torch.get_num_threads()
     return (
         f"{device.type} ({name}), {n} thread{'s' * (n > 1)} on {physical_cores()} cores, "

@@ -22,6 +22,15 @@ def saved_bytes(model):
     return buffer.tell()
 
 
+def test_a_buffer_under_two_names_counts_once():
+    twice = nn.Module()
+    shared = torch.zeros(1000)
+    twice.register_buffer("one", shared)
+    twice.register_buffer("other", shared)
+    report = size_report(twice)
+    assert (report.buffers, report.memory_bytes) == (1000, 4000)
+
+
 def test_lenet():
     report = size_report(models.LeNet300100())
     assert (report.parameters, report.buffers, report.memory_bytes) == (266_610, 0, 4 * 266_610)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from course_utils.show.tables import Table, number, si
+from course_utils.show.tables import Table, mean_and_range, number, si
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,11 @@ def test_words_stand_left_and_numbers_right():
     table = Table(["name", "source", "value"], [["a", "one book", "≥ 3×"], ["b", "another", "–"], ["c", "x", "-1"]])
     assert repr(table).splitlines()[2:] == ["a     one book   ≥ 3×", "b     another       –", "c     x            -1"]
     assert table._repr_html_().count("text-align:right") == 4
+
+
+def test_some_runs_have_a_range_and_one_has_none():
+    assert mean_and_range([1.0, 2.0, 6.0]) == "3.0 (1.0 to 6.0)"
+    assert mean_and_range([2.5, 2.5], "{:.2f}") == "2.50 (2.50 to 2.50)"
+    assert mean_and_range([97.25], "{:.2f} %") == "97.25 %"
+    with pytest.raises(ValueError, match="no mean of no values"):
+        mean_and_range([])

@@ -35,6 +35,17 @@ def test_peak_starts_from_zero_and_does_not_see_older_blocks():
     assert timing.peak_bytes(lambda: None, device="cpu") == 0
 
 
+def test_timer_gives_the_level_after_each_change():
+    with timing.Timer(device="cpu", memory=True) as timer:
+        first = torch.zeros(250_000)
+        second = torch.zeros(500_000)
+        del second
+        third = torch.zeros(250_000)
+    assert timer.levels == [0, 1_000_000, 3_000_000, 1_000_000, 2_000_000]
+    assert timer.peak_bytes == max(timer.levels) and first is not third
+    assert timing.Timer(device="cpu").start().stop().levels is None
+
+
 def test_timer_reports_seconds_of_its_block_only():
     with timing.Timer(device="cpu") as timer:
         sum(range(10_000))

@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from course_utils import models
+from course_utils.door import command
 from course_utils.files import ROOT
 
 FOLDER = ROOT / "data" / "checkpoints"
@@ -110,4 +111,4 @@ def _restore(file: str) -> str:
 
 
 def _remedy(name: str) -> str:
-    return f"{_restore(f'{name}.pt')} Or train it again: `python course.py checkpoints {name}`."
+    return f"{_restore(f'{name}.pt')} Or train it again: `{command('checkpoints', name)}`."

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from course_utils.door import command
 from course_utils.files import ROOT
 from course_utils.show.tables import Table, si
 
@@ -84,8 +85,8 @@ def recorded(path: Path = RECORD) -> tuple[dict, list[Row]]:
     """
     if not path.exists():
         raise FileNotFoundError(
-            f"no record at {path.name}: make one with python course.py bench quantization --json "
-            "records/quantization/headline.json"
+            f"no record at {path.name}: make one with "
+            + command("bench", "quantization", "--json", "records/quantization/headline.json")
         )
     record = json.loads(path.read_text(encoding="utf-8"))
     return record, [Row(**row) for row in record.pop("rows")]

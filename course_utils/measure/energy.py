@@ -2,8 +2,9 @@
 
 Source of the operations and the caches: M. Horowitz, "Computing's energy problem (and what we can do about
 it)", ISSCC 2014, figure 1.1.9, 45 nm at 0.9 V (doi.org/10.1109/ISSCC.2014.6757323). Source of the two rows
-of 32 bit: S. Han et al., "Learning both weights and connections for efficient neural networks", 2015, table 1
-(arXiv:1506.02626). Newer chips need less for each row; what the lessons use is the ratios.
+of 32 bit: S. Han et al., "Learning both weights and connections for efficient neural networks", 2015, figure 1
+(arXiv:1506.02626). Newer chips need less, though not for DDR memory (Jouppi et al., ISCA 2021, table 2); what
+the lessons use is the ratios.
 """
 
 from __future__ import annotations

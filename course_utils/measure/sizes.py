@@ -26,7 +26,7 @@ class SizeReport:
     Attributes:
         parameters: elements of all parameters; a shared tensor counts once. A converted int8 model has none:
             its weights cannot be trained, and count among the buffers.
-        buffers: elements of all other tensors that a checkpoint holds.
+        buffers: elements of all other tensors that a checkpoint holds; a shared one counts once.
         memory_bytes: bytes of both, each in its own dtype; scales of quantized tensors are not counted.
         file_bytes: size of the saved state_dict, after it was loaded again and found equal.
         load_ms: median milliseconds to load that file from the disk cache.
@@ -74,6 +74,7 @@ def size_report(model: nn.Module, *, loads: int = 5, compressed: bool = False) -
     held = {name: list(tensors(name, value)) for name, value in state.items()}
     parameters = list(model.parameters())
     aliases = {name for name, _ in model.named_parameters(remove_duplicate=False)}
+    aliases |= dict(model.named_buffers(remove_duplicate=False)).keys() - dict(model.named_buffers()).keys()
     buffers = [tensor for name, entry in held.items() if name not in aliases for tensor in entry]
     file_bytes, load_ms, compressed_bytes = _measure_file(state, held, loads, compressed)
     return SizeReport(

@@ -47,7 +47,8 @@ class Timer:
     """Seconds and peak bytes of one block.
 
     Use it as ``with Timer() as t: ...`` or with ``start()`` and ``stop()``. Afterwards ``t.seconds`` (float) is
-    set, and ``t.peak_bytes`` (int) where it was measured, else None.
+    set, and ``t.peak_bytes`` (int) where it was measured, else None. ``t.levels`` (list of int, CPU only) has the bytes
+    above the start, first 0, then after each allocation and each release.
 
     Args:
         device: what to synchronise; None = the best device.
@@ -62,6 +63,7 @@ class Timer:
         self.memory = memory
         self.seconds: float | None = None
         self.peak_bytes: int | None = None
+        self.levels: list[int] | None = None
         self._started: float | None = None
         self._profile: profile | None = None
 
@@ -89,7 +91,8 @@ class Timer:
         self._started = None
         if self._profile is not None:
             self._profile.__exit__(None, None, None)
-            self.peak_bytes = _peak_of(self._profile)
+            self.levels = _levels_of(self._profile)
+            self.peak_bytes = max(self.levels)
             self._profile = None
         elif self.memory:
             self.peak_bytes = torch.cuda.max_memory_allocated(self.device) - self._before
@@ -108,12 +111,12 @@ class Timer:
         return f"{si(self.seconds, 's')}{peak} on {self.device.type}"
 
 
-def _peak_of(trace: profile) -> int:
+def _levels_of(trace: profile) -> list[int]:
     # The raw events: the profiler's public ones give each operator its balance, not single allocations in their order.
     # This is the only place that reads them.
     events = [e for e in trace.profiler.kineto_results.events() if e.name() == "[memory]"]
     changes = (e.nbytes() for e in sorted(events, key=lambda e: e.start_ns()))
-    return max(accumulate(changes, initial=0))
+    return list(accumulate(changes, initial=0))
 
 
 def peak_bytes(fn: Callable[[], object], *, device: torch.device | str | None = None) -> int:
@@ -213,7 +216,7 @@ def compare(
 
     Each candidate is called until it is warm and a sample of it is long enough to time. Then every round
     takes one sample of each, in a new random order, so that a clock that drifts and a neighbour that
-    leaves its data in the cache hit all candidates alike. Torch's timer calls a function twice, untimed,
+    leaves its data in the cache hit all candidates alike. Torch's timer calls a function twice or more, untimed,
     before each sample, so caches are warm. A quick run (`runtime.quick`) takes one short round.
 
     Where speed is judged (`runtime.judge_speed`), the whole comparison is repeated while the quartiles of a candidate's

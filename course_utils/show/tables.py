@@ -68,6 +68,8 @@ RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 def mean_and_range(values: Sequence[float], text: str = "{:.1f}") -> str:
     """The mean of some runs, then the lowest and the highest: ``"97.2 (96.8 to 97.5)"``.
 
+    One run has no range: its value stands alone.
+
     Args:
         values: one number a run, at least one.
         text: how each of the three is written.
@@ -76,6 +78,8 @@ def mean_and_range(values: Sequence[float], text: str = "{:.1f}") -> str:
     """
     if not values:
         raise ValueError("there is no mean of no values")
+    if len(values) == 1:
+        return text.format(values[0])
     return "{} ({} to {})".format(*(text.format(v) for v in (mean(values), min(values), max(values))))
 
 
