@@ -6,11 +6,13 @@ Colours: Okabe and Ito's palette, which people with the common kinds of colour b
 
 from __future__ import annotations
 
-import base64
-import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from IPython.display import Markdown, display
+
+from course_utils.show import frames
+from course_utils.show._pictures import PIXELS, base64_text, described, png, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +29,7 @@ COLOURS = {
     "grey": "#767676",
 }
 
+# No text under 16 points: that is 22 pixels of a slide 720 pixels high, the least that the back row can read.
 _STYLE = {
     "figure.figsize": (12, 4.8),
     "figure.dpi": 100,
@@ -35,9 +38,9 @@ _STYLE = {
     "font.size": 17,
     "axes.titlesize": 17,
     "axes.labelsize": 17,
-    "xtick.labelsize": 15,
-    "ytick.labelsize": 15,
-    "legend.fontsize": 15,
+    "xtick.labelsize": 16,
+    "ytick.labelsize": 16,
+    "legend.fontsize": 16,
     "legend.frameon": False,
     "lines.linewidth": 2.5,
     "lines.markersize": 8,
@@ -70,34 +73,49 @@ def figure(*, columns: int = 1, rows: int = 1, size: tuple[float, float] | None 
     return fig, fig.subplots(rows, columns)
 
 
-def show(fig: Figure, *, alt: str, caption: str) -> None:
-    """Show a figure with its alt text and a visible caption under it.
+def show(
+    figures: Figure | Sequence[Figure],
+    *,
+    alt: str | Sequence[str],
+    caption: str,
+    slider: str | None = None,
+    values: Sequence[object] | None = None,
+) -> None:
+    """Show a figure, or figures that follow each other as frames, with alt text and a visible caption.
 
-    The picture is one output of type image/png; the alt text is in its metadata, where the templates of
-    the slides and the site find it, and in its plain-text form.
+    A figure is one output: image/png, and image/svg+xml where that is small. Its alt text is in the metadata of both,
+    where the templates of the slides and the site find it, and in its plain-text form. `course_utils.show.frames` says
+    what frames are.
 
     Args:
-        fig: from `figure`.
-        alt: what the figure shows, for somebody who cannot see it; 20 characters or more.
+        figures: from `figure`, or two or more of them, of one size.
+        alt: what the figure shows, for somebody who cannot see it; 20 characters or more. For frames one text each, or
+            one for all.
         caption: one sentence; Markdown.
+        slider: what changes from frame to frame ("bits"); a slider goes over the frames, where scripts run.
+        values: with `slider`: its value in each frame.
     Raises:
-        ValueError: alt text too short to say anything, or an empty caption.
+        ValueError: alt text too short to say anything; an empty caption; fewer than two frames, or of different sizes;
+            another number of alt texts or values than of frames; one of `slider` and `values` without the other.
     """
-    alt = " ".join(alt.split())
-    if len(alt) < 20:
-        raise ValueError(f"alt text must say what the figure shows, in 20 characters or more; got {alt!r}")
     if not caption.strip():
         raise ValueError("a figure needs a caption: one sentence that says what to see")
-    png = base64.b64encode(_png(fig)).decode("ascii")
-    display({"image/png": png, "text/plain": f"Figure: {alt}"}, metadata={"image/png": {"alt": alt}}, raw=True)
+    if isinstance(figures, Sequence):
+        data, metadata = frames.bundle(figures, alts=alt, slider=slider, values=values)
+    elif slider is not None or values is not None:
+        raise ValueError("a slider goes over a list of figures")
+    else:
+        data, metadata = _bundle(figures, described(alt))
+    display(data, metadata=metadata, raw=True)
     display(Markdown(f"*{caption.strip()}*"))
 
 
-def _png(fig: Figure) -> bytes:
-    """The figure in 256 colours: a third of the bytes, which a notebook carries as text."""
-    from PIL import Image
-
-    drawn, small = io.BytesIO(), io.BytesIO()
-    fig.savefig(drawn, format="png")
-    Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, "png", optimize=True)
-    return small.getvalue()
+def _bundle(fig: Figure, alt: str) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """The data and the metadata of the output of one figure."""
+    data = {"image/png": base64_text(png(fig)), "text/plain": f"Figure: {alt}"}
+    drawn = svg(fig, name=alt, label=alt)
+    if drawn:
+        data["image/svg+xml"] = drawn
+    metadata = {kind: {"alt": alt} for kind in data if kind.startswith("image/")}
+    metadata["image/png"]["width"] = round(fig.get_figwidth() * PIXELS)  # as wide as the SVG would be
+    return data, metadata

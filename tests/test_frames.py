@@ -1,0 +1,202 @@
+"""Frames: several figures in one output, which no viewer may lose and which a script turns into a slider."""
+
+import base64
+import io
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pytest
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+from course_utils.browser import find_browser
+from course_utils.show import _pictures, frames, plots
+from course_utils.show.diagrams import Canvas
+
+ALT = "A point that moves from the left to the right."
+
+
+def figures(number, **size):
+    made = []
+    for place in range(number):
+        canvas = Canvas(**size)
+        canvas.text(100 + 60 * place, 100, f"place {place}")
+        made.append(canvas.figure())
+    return made
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    outputs = []
+    monkeypatch.setattr(plots, "display", lambda data, **options: outputs.append((data, options)))
+    return outputs
+
+
+class Parts(HTMLParser):
+    """The images of some HTML and the words outside scripts; refuses tags that are not closed."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.images, self.words, self.open = [], [], []
+        self.feed(html)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.images += [dict(attrs)] if tag == "img" else []
+        self.open += [tag] if tag != "img" else []
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words += [data] if self.open[-1] != "script" else []
+
+
+def test_frames_are_one_output_that_every_viewer_can_show(shown):
+    plots.show(figures(3), alt=ALT, caption="It moves.")
+    (data, options), (caption, _) = shown
+    assert set(data) == {"text/html", "image/png", "text/plain"} and caption.data == "*It moves.*"
+    parts = Parts(data["text/html"])
+    assert parts.words == ["1 of 3", "2 of 3", "3 of 3"]
+    assert [image["alt"] for image in parts.images] == [f"{ALT} ({number} of 3)" for number in (1, 2, 3)]
+    assert data["text/plain"].splitlines()[:2] == ["Figure in 3 frames.", f"1 of 3: {ALT} (1 of 3)"]
+    assert options["metadata"]["image/png"]["alt"].startswith("3 frames. 1 of 3: ")
+
+
+def test_each_frame_has_its_own_words(shown):
+    alts = [f"The point is {place} cm from the left." for place in (1, 2)]
+    plots.show(figures(2), alt=alts, caption="It moves.", slider="time, s", values=[0, 0.5])
+    html = shown[0][0]["text/html"]
+    assert Parts(html).words == ["time, s = 0", "time, s = 0.5"] and 'data-slider="time, s"' in html
+    assert [image["alt"] for image in Parts(html).images] == alts
+
+
+def test_the_same_frames_give_the_same_bytes_and_share_no_id(shown):
+    for _ in range(2):
+        plots.show(boxes(), alt=ALT, caption="It moves.")
+    assert shown[0][0] == shown[2][0]
+    drawn = [base64.b64decode(image["src"].partition(",")[2]) for image in Parts(shown[0][0]["text/html"]).images]
+    ids = [set(re.findall(rb" id='([^']+)'", svg)) for svg in drawn]
+    assert all(ids) and not ids[0] & ids[1]
+
+
+def boxes():
+    made = []
+    for _ in range(2):  # the same drawing twice, and clipped
+        fig, axes = plots.figure()
+        axes.plot([0, 1])
+        made.append(fig)
+    return made
+
+
+def test_a_frame_whose_drawing_would_be_large_is_a_png(shown, monkeypatch):
+    monkeypatch.setattr(_pictures, "MOST_SVG", 100)
+    plots.show(figures(2), alt=ALT, caption="It moves.")
+    assert all(image["src"].startswith("data:image/png;base64,") for image in Parts(shown[0][0]["text/html"]).images)
+
+
+@pytest.mark.parametrize(
+    ("number", "width", "columns", "rows"), [(2, 1200, 1, 2), (5, 1200, 1, 5), (4, 380, 3, 2), (2, 300, 2, 1)]
+)
+def test_the_strip_has_all_frames_in_rows(shown, number, width, columns, rows):
+    plots.show(figures(number, width=width, height=300), alt=ALT, caption="It moves.")
+    strip = Image.open(io.BytesIO(base64.b64decode(shown[0][0]["image/png"])))
+    one = width * 70 // 100
+    high = round(one / width * 300) + frames.LABEL + 2 * frames.GAP
+    assert strip.width == pytest.approx(columns * (one + frames.GAP) - frames.GAP, abs=columns)
+    assert strip.height == pytest.approx(rows * high, abs=rows)
+    pixels = strip.convert("L")
+    for place in range(number):
+        x, y = place % columns * (one + frames.GAP), place // columns * high
+        assert min(pixels.crop((x, y, x + 40, y + frames.LABEL)).tobytes()) < 100, "a label"
+        assert min(pixels.crop((x, y + frames.LABEL + 4, x + one, y + high)).tobytes()) < 100, "a frame"
+
+
+SAME = figures(1) * 2
+REFUSED = [
+    ([], {}, "0 frames: frames are two or more"),
+    (figures(1), {}, "1 frames: frames are two or more"),
+    (SAME, {}, "the same figure twice"),
+    ([*figures(1), *figures(1, width=600)], {}, "frames have one size"),
+    (figures(2), {"alt": [ALT]}, "1 alt texts for 2 frames"),
+    (figures(2), {"alt": [ALT, "short"]}, "20 characters"),
+    (figures(2), {"alt": "short"}, "20 characters"),
+    (figures(2), {"caption": " "}, "needs a caption"),
+    (figures(2), {"slider": "bits"}, "a slider needs both"),
+    (figures(2), {"values": [8, 4]}, "a slider needs both"),
+    (figures(2), {"slider": "bits", "values": [8]}, "1 values for 2 frames"),
+    (figures(1)[0], {"slider": "bits", "values": [8]}, "a slider goes over a list"),
+]
+
+
+@pytest.mark.parametrize(("given", "changed", "words"), REFUSED)
+def test_what_makes_no_series_is_refused(shown, given, changed, words):
+    with pytest.raises(ValueError, match=words):
+        plots.show(given, **{"alt": ALT, "caption": "It moves.", **changed})
+    assert shown == []
+
+
+STATE = """[...document.querySelectorAll('.course-frames')].map(root => ({
+    at: root.dataset.frame, said: root.querySelector('output')?.textContent,
+    seen: [...root.querySelectorAll('figure')].flatMap((f, k) => getComputedStyle(f).display === 'none' ? [] : [k]),
+    drawings: root.querySelectorAll('svg').length, images: root.querySelectorAll('img').length}))"""
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory):
+    """A page with a slider and with plain frames, the script of each, one of them run twice."""
+    slider, _ = frames.bundle(figures(3), alts=ALT, slider="bits", values=[8, 4, 2])
+    plain, _ = frames.bundle(figures(2), alts=ALT, slider=None, values=None)
+    file = tmp_path_factory.mktemp("frames") / "page.html"
+    again = plain["text/html"].partition("<script>")[2].removesuffix("</div>")
+    html = f"<!doctype html><meta charset=utf-8>{slider['text/html']}{plain['text/html']}<script>{again}"
+    file.write_text(html, encoding="utf-8")
+    return file
+
+
+def opened(play, file, **options):
+    if find_browser() is None:
+        pytest.skip("not run: no browser (Chromium, Chrome or Edge) on this machine")
+    page = play.chromium.launch(executable_path=find_browser()).new_context(offline=True, **options).new_page()
+    faults = []
+    page.on("pageerror", lambda error: faults.append(error))
+    page.goto(file.as_uri())
+    assert faults == []
+    return page
+
+
+@pytest.mark.slow
+def test_where_scripts_run_one_frame_shows_and_keys_buttons_and_slides_move_it(page_file):
+    with sync_playwright() as play:
+        page = opened(play, page_file)
+
+        def state(root):
+            found = page.evaluate(STATE)[root]
+            assert found["images"] == 0 and found["seen"] == [int(found["at"])]
+            return found["at"], found["said"], found["drawings"]
+
+        assert state(0) == ("0", "bits = 8", 3) and state(1) == ("0", "1 of 2", 2)
+        page.get_by_label("bits", exact=True).focus()
+        page.keyboard.press("ArrowRight")
+        assert state(0) == ("1", "bits = 4", 3)
+        assert page.get_by_label("bits", exact=True).get_attribute("aria-valuetext") == "bits = 4"
+        page.get_by_role("button", name="next frame").click()
+        page.get_by_role("button", name="next frame").click()  # past the last one it stays there
+        assert state(1) == ("1", "2 of 2", 2) and state(0)[0] == "1"
+        page.get_by_role("button", name="previous frame").click()
+        page.evaluate(
+            "document.querySelector('.course-frames').dispatchEvent(new CustomEvent('course-frame', {detail: 2}))"
+        )
+        assert state(0)[:2] == ("2", "bits = 2") and state(1)[0] == "0"
+        assert page.get_by_role("img", name=f"{ALT} (bits = 2)").count() == 1
+        assert page.evaluate("typeof show + typeof make") == "undefined" * 2
+
+
+@pytest.mark.slow
+def test_where_no_script_runs_all_frames_show(page_file):
+    with sync_playwright() as play:
+        page = opened(play, page_file, java_script_enabled=False)
+        widths = [image.bounding_box()["width"] for image in page.locator("img").all()]
+        tops = [image.bounding_box()["y"] for image in page.locator("img").all()]
+        assert widths == [840] * 5 and all(low < high for low, high in pairwise(tops))
