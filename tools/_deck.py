@@ -1,17 +1,57 @@
-"""Looks at a deck of slides in a browser that is already installed, and names its faults."""
+"""Looks at a deck of slides in a browser that is already installed, names its faults, and counts."""
 
+from collections import Counter
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from course_utils.browser import find_browser
 
-MEASURE = Path(__file__).resolve().parent / "slides_template" / "measure.js"
+SCRIPTS = [Path(__file__).resolve().parent / "slides_template" / name for name in ("measure.js", "form.js")]
 SIZE = {"width": 1280, "height": 720}
 LOCAL = ("file:", "data:", "blob:", "about:")
+SLIDES, MINUTES = (12, 20), (30, 45)  # fewest and most in a deck of one lesson; the minutes are those of its notes
+MOST_IN_A_LECTURE = 45
 
 
 class NoBrowser(Exception):
     """No Chromium, Chrome or Edge was found, so nothing was looked at."""
+
+
+@dataclass
+class Look:
+    """What was seen of a deck.
+
+    Attributes:
+        faults: one text each: what does not fit or is too small to read, a request that left the machine or failed, a
+            formula not rendered, an image without alt text, an empty slide, an error of a script; and `wishes`, where
+            the deck has the form of the second edition.
+        wishes: what that form asks for and the deck does not have, one text each.
+        slides: for each slide its layout, whether it has a picture, its smallest text in pixels, and the share of the
+            page under the heading that is used.
+        edition: "first", "second", or "lecture" for the deck of the whole course.
+        minutes: of the notes together.
+    """
+
+    faults: list = field(default_factory=list)
+    wishes: list = field(default_factory=list)
+    slides: list = field(default_factory=list)
+    edition: str = "second"
+    minutes: float = 0
+
+    def line(self):
+        """The counts in one line."""
+        if not self.slides:
+            return "no slide was seen"
+        kinds = Counter(slide["layout"] for slide in self.slides)
+        drawn = sum(slide["picture"] for slide in self.slides) / len(self.slides)
+        smallest = min(slide["smallest"] for slide in self.slides if slide["smallest"])
+        layouts = ", ".join(f"{kind} {kinds[kind]}" for kind in ("split", "big", "figure", "code", "text"))
+        full = sum(slide["full"] for slide in self.slides) / len(self.slides)
+        return (
+            f"{len(self.slides)} slides: {layouts}; {drawn:.0%} with a picture; smallest text {smallest:.0f} px; "
+            f"{full:.0%} of a page used; notes {self.minutes:g} min"
+        )
 
 
 @contextmanager
@@ -35,6 +75,11 @@ def browser():
 
 
 def check(page, deck, *, shots=None):
+    """The faults of a deck: see `look`."""
+    return look(page, deck, shots=shots).faults
+
+
+def look(page, deck, *, shots=None):
     """Open a deck and show every slide with all its fragments.
 
     Args:
@@ -42,25 +87,52 @@ def check(page, deck, *, shots=None):
         deck: path of the HTML file.
         shots: folder for a PNG of each slide, or None.
     Returns:
-        list of str, one a fault: something that does not fit or is too small to read, a request that
-        left the machine or failed, a formula not rendered, an image without alt text, an empty slide,
-        an error of a script. Empty = no fault.
+        Look.
     """
-    faults, watchers = [], _watch(page)
-    with watchers as seen:
+    found = Look()
+    with _watch(page) as seen:
         page.goto(Path(deck).resolve().as_uri())
         try:
-            page.wait_for_function("window.deckReady === true", timeout=30_000)
+            page.wait_for_function("window.deckReady === true", timeout=60_000)
         except Exception as late:
-            return [*seen, f"the deck did not start: {str(late).splitlines()[0]}"]
-        page.evaluate(MEASURE.read_text(encoding="utf-8"))
+            found.faults = [*seen, f"the deck did not start: {str(late).splitlines()[0]}"]
+            return found
+        for script in SCRIPTS:
+            page.evaluate(script.read_text(encoding="utf-8"))
+        found.edition = page.evaluate("document.body.dataset.edition")
+        found.minutes = float(page.evaluate("document.body.dataset.seconds")) / 60
+        votes = []
         for number in range(1, page.evaluate("deck.count()") + 1):
             page.evaluate("n => deck.show(n)", number)
-            faults += [f"slide {number}: {fault}" for fault in page.evaluate("deck.faults()")]
+            found.faults += [f"slide {number}: {fault}" for fault in page.evaluate("deck.faults()")]
+            found.wishes += [f"slide {number}: {wish}" for wish in page.evaluate("form.slide()")]
+            votes += [f"slide {number}: {fault}" for fault in page.evaluate("form.votes()")]
+            found.slides.append(page.evaluate("form.counts()"))
             if shots:
                 Path(shots).mkdir(parents=True, exist_ok=True)
                 page.screenshot(path=str(Path(shots) / f"{number:02}.png"))
-        return [*seen, *faults]
+        found.faults = [*seen, *found.faults]
+    if found.edition == "lecture":
+        found.wishes = votes
+        if len(found.slides) > MOST_IN_A_LECTURE:
+            found.wishes.append(f"{len(found.slides)} slides, at most {MOST_IN_A_LECTURE} in a lecture")
+    else:
+        found.wishes += _of_the_whole(found)
+    if found.edition != "first":
+        found.faults += found.wishes
+    return found
+
+
+def _of_the_whole(found):
+    """What the second edition asks of a deck."""
+    return [
+        f"{value:g} {what}, expected {least} to {most}"
+        for value, (least, most), what in (
+            (len(found.slides), SLIDES, "slides"),
+            (found.minutes, MINUTES, "minutes in the notes"),
+        )
+        if not least <= value <= most
+    ]
 
 
 @contextmanager

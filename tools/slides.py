@@ -1,48 +1,66 @@
 """Make slides from the published notebooks: one offline file a lesson, with speaker notes (key S)."""
 
 import argparse
-import copy
-import re
+import html
 import shutil
 import sys
 from pathlib import Path
 
+import nbformat
+
 from course import command
-from tools import _deck, _lessons
+from course_utils import syllabus
+from tools import _arrange, _deck, _lecture, _lessons, _paper
 
 REQUIRES = ("dev",)
 SLIDES = _lessons.ROOT / "build" / "slides"
-LINES_ABOVE_A_FIGURE = 3
-LINK = re.compile(
-    r"(?<!!)\[([^\[\]]+)\]\((?!https?://|#)[^()\s]+\)"
-)  # to another file, which does not travel with a deck
 HERE = Path(__file__).resolve().parent
+OWN = ("deck.css", "layouts.css", "paper.css", "fit.js", "paper.js", "deck.js")
 
 
 def main(argv):
     """Write build/slides/NUMBER_NAME.html for the lessons asked for; with --check, look for faults too."""
     parser = argparse.ArgumentParser(prog="course.py slides", description=__doc__)
     parser.add_argument("lessons", nargs="*", metavar="NAME", help="lessons, for example energy (default: all)")
-    parser.add_argument("--tour", action="store_true", help="only what belongs to the deck for one lecture")
+    parser.add_argument("--lecture", action="store_true", help="one deck of an hour for the whole course")
+    parser.add_argument("--pdf", action="store_true", help="a PDF too, with a page for each slide")
+    parser.add_argument("--handout", action="store_true", help="a PDF too, with small slides beside their notes")
     parser.add_argument("--check", action="store_true", help="open every deck in a browser, list its faults")
     parser.add_argument("--shots", action="store_true", help="save pictures in build/slides/shots")
     args = parser.parse_args(argv)
-    decks = []
-    for lesson in _lessons.select(args.lessons):
-        if not lesson.notebook.exists():
-            print(f"{lesson.name}: no notebook yet. Make it with: {command('build', lesson.name)}")
-            return 1
-        nb = _lessons.read_published(lesson.notebook)
-        if _lessons.sources(nb) != _lessons.sources(_lessons.read(lesson)):
-            print(
-                f"{lesson.name}: the notebook is older than the lesson; these are slides of the notebook. "
-                f"Mend it with: {command('build', lesson.name)}"
-            )
-        stem = f"{lesson.number}_{lesson.name}"
-        name = f"{stem}_tour.html" if args.tour else f"{stem}.html"
-        decks.append(write(_tour(nb) if args.tour else nb, SLIDES / name))
-        print(f"{decks[-1].relative_to(_lessons.ROOT).as_posix()}")
-    return _report(decks, SLIDES / "shots" if args.shots else None) if args.check or args.shots else 0
+    lessons = _lessons.select(args.lessons)
+    missing = [lesson.name for lesson in lessons if not lesson.notebook.exists()]
+    if missing and not args.lecture:
+        print(f"{', '.join(missing)}: no notebook yet. Make it with: {command('build', *missing)}")
+        return 1
+    decks = [_lecture_deck(lessons)] if args.lecture else [_deck_of(lesson) for lesson in lessons]
+    for deck in decks:
+        print(f"{deck.relative_to(_lessons.ROOT).as_posix()}")
+    kinds = [kind for kind in _paper.KINDS if getattr(args, kind)]
+    try:
+        if kinds:
+            _print(decks, kinds)
+        return _report(decks, SLIDES / "shots" if args.shots else None) if args.check or args.shots else 0
+    except _deck.NoBrowser as missing:
+        print(f"Not run: {missing}")
+        return 1
+
+
+def _deck_of(lesson):
+    """Write the deck of a lesson, and say so where its notebook is old."""
+    nb = _lessons.read_published(lesson.notebook)
+    if _lessons.sources(nb) != _lessons.sources(_lessons.read(lesson)):
+        print(
+            f"{lesson.name}: the notebook is older than the lesson; these are slides of the notebook. "
+            f"Mend it with: {command('build', lesson.name)}"
+        )
+    return write(nb, SLIDES / f"{lesson.number}_{lesson.name}.html")
+
+
+def _lecture_deck(lessons):
+    """Write the deck of the whole course."""
+    about = {"title": _lecture.title(lessons), "edition": "lecture"}
+    return _write(to_html(_lecture.slides(lessons), about, ""), SLIDES / "lecture.html")
 
 
 def write(nb, path):
@@ -54,10 +72,13 @@ def write(nb, path):
     Returns:
         Path of the deck.
     """
-    path = Path(path)
+    return _write(render(nb), Path(path))
+
+
+def _write(text, path):
     path.parent.mkdir(parents=True, exist_ok=True)
     copy_assets(path.parent / "assets")
-    path.write_text(render(nb), encoding="utf-8", newline="\n")
+    path.write_text(text, encoding="utf-8", newline="\n")
     return path
 
 
@@ -66,7 +87,8 @@ def copy_assets(folder):
     from pygments.formatters import HtmlFormatter
 
     shutil.copytree(HERE / "assets", folder, dirs_exist_ok=True)
-    shutil.copyfile(HERE / "slides_template" / "deck.css", folder / "deck.css")
+    for name in OWN:
+        shutil.copyfile(HERE / "slides_template" / name, folder / name)
     colours = HtmlFormatter(style="default").get_style_defs(".highlight")
     (folder / "code.css").write_text(colours + "\n", encoding="utf-8", newline="\n")
 
@@ -79,63 +101,73 @@ def render(nb):
     Returns:
         str: HTML that loads only files under assets/ beside it.
     """
-    from nbconvert import SlidesExporter
+    slides = _arrange.slides(nb)
+    course = nb.metadata["course"]
+    about = {
+        "title": f"{course['number']} · {course['title']}",
+        "edition": "first" if is_first_edition(nb) else "second",
+    }
+    return to_html(slides, about, _arrange.foot(course["number"], course["title"]))
 
-    exporter = SlidesExporter(template_name="slides_template", extra_template_basedirs=[str(HERE)])
+
+def is_first_edition(nb):
+    """True where lessons/course.toml says that the lesson of a notebook does not have the present form yet."""
+    lesson = syllabus.lessons().get(nb.metadata["course"].get("name"))
+    return lesson is not None and lesson.first_edition
+
+
+def to_html(slides, about, foot):
+    """Write slides as HTML.
+
+    Args:
+        slides: list of `_arrange.Slide`.
+        about: "title" of the deck, and its "edition": "first" lets code be smaller where a slide is full.
+        foot: HTML at the foot of each slide.
+    Returns:
+        str: HTML that loads only files under assets/ beside it.
+    """
+    from nbconvert import HTMLExporter
+
+    exporter = HTMLExporter(template_name="slides_template", extra_template_basedirs=[str(HERE)])
     exporter.exclude_anchor_links = True
-    deck = {key: nb.metadata["course"][key] for key in ("number", "title")}
-    html, _ = exporter.from_notebook_node(_presentable(nb), resources={"deck": deck})
-    return html
+    exporter.register_filter("described", described)
+    deck = {**about, "seconds": sum(slide.seconds for slide in slides)}
+    nb = nbformat.v4.new_notebook(cells=_arrange.cells(slides, foot))
+    return exporter.from_notebook_node(nb, resources={"deck": deck})[0]
 
 
-def _tour(nb):
-    """Copy a notebook with the cells tagged `tour` only."""
-    short = copy.copy(nb)
-    short.cells = [cell for cell in nb.cells if "tour" in cell.metadata.get("tags", [])]
-    return short
+def described(drawing, alt):
+    """An SVG for a page: with its alt text, where it has none of its own, and without what stands above its root."""
+    drawing = drawing[drawing.index("<svg") :]
+    opening = drawing[: drawing.index(">")]
+    role = "" if "role=" in opening else ' role="img"'
+    given = "" if "aria-label" in opening else f' aria-label="{html.escape(alt)}"'
+    return f"<svg{given}{role}{drawing[4:]}"
 
 
-def _presentable(nb):
-    """Copy a notebook for the screen: no solutions, no skipped cells, and no code that is hidden or too
-    long to stand above its figure. A link to another file becomes plain text: a deck travels alone. (Progress bars are
-    stderr, which the template leaves out.)"""
-    deck = copy.deepcopy(nb)
-    deck.cells = [
-        cell
-        for cell in deck.cells
-        if "solution" not in cell.metadata.get("tags", [])
-        and cell.metadata.get("slideshow", {}).get("slide_type") != "skip"
-    ]
-    for cell in deck.cells:
-        if cell.cell_type != "code":
-            cell.source = LINK.sub(r"\1", cell.source)
-            continue
-        draws = any("image/png" in out.get("data", {}) for out in cell.outputs)
-        long = len(cell.source.splitlines()) > LINES_ABOVE_A_FIGURE
-        hidden = "hide-input" in cell.metadata.get("tags", []) or cell.metadata.get("jupyter", {}).get("source_hidden")
-        if hidden or (draws and long):
-            cell.metadata["transient"] = {"remove_source": True}
-    return deck
+def _print(decks, kinds):
+    with _deck.browser() as page:
+        for deck in decks:
+            for kind in kinds:
+                print(_paper.write(page, deck, kind).relative_to(_lessons.ROOT).as_posix())
 
 
 def _report(decks, shots):
     if shots:
         shutil.rmtree(shots, ignore_errors=True)  # pictures of slides that are gone would mislead
-    try:
-        with _deck.browser() as page:
-            faults = [
-                f"{deck.stem}: {fault}"
-                for deck in decks
-                for fault in _deck.check(page, deck, shots=shots / deck.stem if shots else None)
-            ]
-    except _deck.NoBrowser as missing:
-        print(f"Not run: {missing}")
-        return 1
-    for fault in faults:
-        print(fault)
+    faults, not_yet = 0, []
+    with _deck.browser() as page:
+        for deck in decks:
+            seen = _deck.look(page, deck, shots=shots / deck.stem if shots else None)
+            faults += len(seen.faults)
+            print(f"{deck.stem}: {seen.line()}", *seen.faults, sep=f"\n{deck.stem}: ")
+            if seen.edition == "first":
+                not_yet.append(f"{deck.stem} ({len(seen.wishes)})")
+    if not_yet:
+        print(f"Not yet in the form of the second edition (places that differ): {', '.join(not_yet)}")
     if shots:
         print(f"A picture of each slide is in {shots.relative_to(_lessons.ROOT).as_posix()}")
-    print(f"{len(decks)} decks, {len(faults)} faults")
+    print(f"{len(decks)} decks, {faults} faults")
     return 1 if faults else 0
 
 

@@ -9,6 +9,7 @@ window.deck = (() => {
     const at = Reveal.getIndices(current);
     Reveal.slide(at.h, at.v);
     current.querySelectorAll('.fragment').forEach(e => e.classList.add('visible'));
+    showFrames();
     current.querySelectorAll('details').forEach(e => { e.open = true; });
   }
 
@@ -16,7 +17,7 @@ window.deck = (() => {
     const text = (e.textContent || '').replace(/\s+/g, ' ').trim();
     return `<${e.tagName.toLowerCase()}> "${text.slice(0, 40)}"`;
   };
-  const ignored = e => e.closest('aside.notes, mjx-assistive-mml, svg, style, script');
+  const ignored = e => e.closest('aside.notes, .foot, mjx-assistive-mml, svg, style, script');
   const NO_ALT = 'No description has been provided for this image';  // what nbconvert fills in
 
   function overflow(e) {
@@ -44,12 +45,13 @@ window.deck = (() => {
     return inner.filter(pair => !low.includes(pair)).map(([e, fault]) => `${words(e)} is ${fault}`);
   }
 
-  function texts() {
+  // Text nodes that show, with the element that each stands in.
+  function texts(skipped = ignored) {
     const walker = document.createTreeWalker(current, NodeFilter.SHOW_TEXT), found = [];
     while (walker.nextNode()) {
       const parent = walker.currentNode.parentElement;
-      if (walker.currentNode.data.trim() && !ignored(parent) && parent.getClientRects().length)
-        found.push([walker.currentNode.data, parent]);
+      if (walker.currentNode.data.trim() && !skipped(parent) && parent.getClientRects().length)
+        found.push([walker.currentNode, parent]);
     }
     return found;
   }
@@ -57,25 +59,27 @@ window.deck = (() => {
   function formulas() {
     const errors = [...current.querySelectorAll('mjx-container [data-mml-node="merror"]')]
       .map(e => `formula not rendered: ${e.getAttribute('data-mjx-error') || e.textContent}`);
-    const raw = texts().filter(([data, e]) => !e.closest('pre, code')
+    const raw = texts().map(([node, e]) => [node.data, e]).filter(([data, e]) => !e.closest('pre, code')
       && /\$[^\s$][^$]*\$|\\\(.*\\\)|\\\[.*\\\]/s.test(data));
     return [...errors, ...raw.map(([data]) => `formula not rendered: ${data.trim().slice(0, 60)}`)];
   }
 
+  const altOf = e => (e.alt ?? e.getAttribute('aria-label') ?? '').trim();
+
   function images() {
-    return [...current.querySelectorAll('img')].filter(e => !ignored(e)).flatMap(e => [
-      ...(e.alt.trim() && e.alt !== NO_ALT ? [] : ['an image without alt text']),
-      ...(e.naturalHeight && e.height / e.naturalHeight < SMALLEST_SCALE
-        ? [`a figure shrunk to ${Math.round(100 * e.height / e.naturalHeight)} %: its text is too small`] : []),
-      ...(e.naturalWidth ? [] : [`an image that does not load: ${e.src.slice(0, 80)}`]),
+    return [...current.querySelectorAll(fit.PICTURES)].filter(e => !e.closest('aside.notes')).flatMap(e => [
+      ...(altOf(e) && altOf(e) !== NO_ALT ? [] : ['an image without alt text']),
+      ...(e.naturalHeight && e.getClientRects().length && fit.scaleOf(e) < SMALLEST_SCALE
+        ? [`a figure shrunk to ${Math.round(100 * fit.scaleOf(e))} %: its text is too small`] : []),
+      ...(e.naturalWidth !== 0 ? [] : [`an image that does not load: ${e.src.slice(0, 80)}`]),
     ]);
   }
 
   function small() {
     const found = texts().filter(([, e]) => !e.closest('sup, sub')
       && parseFloat(getComputedStyle(e).fontSize) < SMALLEST_TEXT);
-    return found.slice(0, 1).map(([data, e]) =>
-      `text of ${getComputedStyle(e).fontSize} is too small: "${data.trim().slice(0, 40)}"`);
+    return found.slice(0, 1).map(([node, e]) =>
+      `text of ${getComputedStyle(e).fontSize} is too small: "${node.data.trim().slice(0, 40)}"`);
   }
 
   function empty() {
@@ -85,6 +89,9 @@ window.deck = (() => {
   return {
     count: () => slides().length,
     show,
+    current: () => current,
+    texts,
+    words,
     faults: () => [...overflowing(), ...formulas(), ...images(), ...small(), ...empty()],
   };
 })();

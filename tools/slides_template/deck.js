@@ -1,0 +1,57 @@
+// Starts a deck: marks questions and answers, finds the scale of each page, then hands over to reveal.js.
+(() => {
+  // A question to vote on and the answer to it get a bar, to the end of their cell.
+  function mark(first, name) {
+    const bar = document.createElement('div');
+    bar.className = name;
+    first.before(bar);
+    while (bar.nextSibling && !/^H[1-6]$/.test(bar.nextSibling.nodeName)) bar.append(bar.nextSibling);
+  }
+
+  // Bold words at the top of what a click shows, after a question or under something that was shown.
+  const isTitle = p => p.closest('.fragment, .right') && !p.previousElementSibling
+    && p.closest('.page').querySelector('.predict, .body pre.output, .body img, .body svg, .body .html');
+
+  function marks() {
+    for (const p of document.querySelectorAll('.body .text > p')) {
+      const bold = p.firstChild?.nodeName === 'STRONG' ? p.firstChild.textContent : '';
+      if (!bold || p.closest('.predict, .answer')) continue;
+      if (/^Predict\b/.test(bold)) mark(p, 'predict');
+      else if (/^What you saw\b/.test(bold) || isTitle(p)) mark(p, 'answer');
+    }
+  }
+
+  // Frames that follow each other (course_utils/show/frames.py): a click each, and back.
+  const frames = () => document.querySelectorAll('.course-frames');
+  function steps() {
+    for (const root of frames())
+      for (let n = root.querySelectorAll('figure').length; n > 1; n--)
+        root.insertAdjacentHTML('afterend', '<span class="fragment frame-step"></span>');
+  }
+  window.showFrames = () => {
+    for (const root of frames()) {
+      const detail = root.parentElement.querySelectorAll('.frame-step.visible').length;
+      root.dispatchEvent(new CustomEvent('course-frame', {detail}));
+    }
+  };
+
+  const seconds = parseInt(document.body.dataset.seconds, 10);
+  const drawn = () => Promise.all([...document.images].map(e => e.decode().catch(() => {})));
+  MathJax.startup.promise
+    .then(() => Promise.all([...[...document.fonts].map(face => face.load().catch(() => {})), drawn()]))
+    .then(() => { marks(); steps(); fit.all(); })
+    .then(() => paper.kind ? paper.lay() : start())
+    .then(() => { window.deckReady = true; });
+
+  function start() {
+    for (const root of frames()) root.addEventListener('change', event => event.target.blur());  // keys are the deck's
+    return Reveal.initialize({
+      width: 1280, height: 720, margin: 0, center: false, hash: true, transition: 'none',
+      backgroundTransition: 'none', controls: false, pdfSeparateFragments: false, navigationMode: 'linear',
+      ...(seconds ? {totalTime: seconds} : {}), plugins: [RevealNotes]
+    }).then(() => {
+      for (const event of ['slidechanged', 'fragmentshown', 'fragmenthidden']) Reveal.on(event, showFrames);
+      showFrames();
+    });
+  }
+})();

@@ -1,0 +1,125 @@
+// Finds the scale of each page before it is shown: as large as fits, with everything that a click will show.
+window.fit = (() => {
+  const STEP = 0.025, MOST = 1.6, LEAST = 22 / 28, FIRST_EDITION_CODE = [21, 20, 19, 18];
+  const SHARES = ['1fr', '1.35fr', '1.7fr', '0.75fr'];  // of the right column, the left one being 1
+  const GROWS = 1.6;  // a picture, over its own size; a drawing made of lines as far as it likes
+
+  const PICTURES = 'img, svg:not(mjx-container svg, svg svg)';
+  const ignored = e => e.closest('mjx-assistive-mml, svg *, mjx-container svg');
+  const pictures = page => [...page.querySelectorAll('.body')[0].querySelectorAll(PICTURES)]
+    .filter(e => e.getClientRects().length);
+
+  const ownSize = picture => picture.naturalWidth
+    ? [picture.naturalWidth, picture.naturalHeight]
+    : [picture.width.baseVal?.value || 1, picture.height.baseVal?.value || 1];
+
+  // How large a picture is drawn, over its own size.
+  function scaleOf(picture) {
+    const box = picture.getBoundingClientRect(), [width, height] = ownSize(picture);
+    return Math.min(box.width / width, box.height / height);
+  }
+
+  function overflows(page) {
+    const body = page.querySelector('.body'), box = body.getBoundingClientRect();
+    const columns = [...body.children].filter(e => getComputedStyle(body).display === 'grid');
+    const inside = (e, area) => {
+      const b = e.getBoundingClientRect();
+      return !b.width || (b.bottom <= box.bottom + 1 && b.top >= box.top - 1 && b.right <= area.right + 1);
+    };
+    const top = page.querySelector('.top').getBoundingClientRect();
+    if ([...page.querySelectorAll('.top *')].some(e => e.getBoundingClientRect().right > top.right + 1)) return true;
+    const areas = columns.length ? columns : [body];
+    return areas.some(area => {
+      const limit = area.getBoundingClientRect();
+      return [...area.querySelectorAll('*')].some(e => !ignored(e) && (!inside(e, limit)
+        || (e.matches('pre, .html, .text') && e.scrollWidth > e.clientWidth + 1)));
+    });
+  }
+
+  // Lines of code and rows of tables: growing must not break them where they did not break before.
+  const lines = page => [...page.querySelectorAll('.body pre, .body tr')].reduce((sum, e) => {
+    const style = getComputedStyle(e);
+    return sum + Math.round(e.getBoundingClientRect().height / parseFloat(style.lineHeight) - 0.2);
+  }, 0);
+
+  function set(page, k) {
+    page.style.setProperty('--k', k);
+    page.classList.toggle('tight', k < 1);
+  }
+
+  // Returns [smallest scale of a picture, k]: the better arrangement has the larger pictures, then the larger text.
+  function find(page) {
+    const seen = pictures(page), most = page.classList.contains('big') ? mostBig(page) : MOST;
+    page.style.setProperty('--code', '22px');
+    set(page, 1);
+    const before = seen.map(scaleOf), broken = lines(page);
+    const wide = seen.map(e => Math.min(1, e.parentElement.getBoundingClientRect().width / ownSize(e)[0]));
+    const good = k => {
+      set(page, k);
+      if (overflows(page)) return false;
+      const now = seen.map(scaleOf);
+      if (k > 1) return lines(page) <= broken && now.every((scale, n) => scale >= 0.97 * before[n]);
+      return now.every((scale, n) => scale >= 0.97 * wide[n]);
+    };
+    let k = 1;
+    if (good(1)) {
+      let bad = most + STEP;
+      while (bad - k > STEP * 1.5) {
+        const middle = k + STEP * Math.round((bad - k) / 2 / STEP);
+        if (good(middle)) k = middle; else bad = middle;
+      }
+    } else {
+      do k = Math.max(LEAST, k - STEP); while (k > LEAST && !good(k));
+      set(page, k);
+      if (overflows(page)) smallerCode(page);
+    }
+    set(page, k);
+    return [Math.min(...seen.map(scaleOf), 1), overflows(page) ? 0 : k];
+  }
+
+  function mostBig(page) {
+    const length = page.querySelector('.body').textContent.replace(/\s+/g, ' ').trim().length;
+    return length <= 30 ? 5 : length <= 120 ? 2.6 : 2;
+  }
+
+  function smallerCode(page) {
+    if (document.body.dataset.edition === 'second') return;
+    for (const size of FIRST_EDITION_CODE) {
+      page.style.setProperty('--code', `${size}px`);
+      if (!overflows(page)) return;
+    }
+  }
+
+  // A page in two columns tries several widths of them, and both above each other where a picture gains by it.
+  function arrange(page) {
+    if (!page.classList.contains('split')) return find(page);
+    const wide = page.querySelector('.right img, .right table, .right svg:not(mjx-container svg)');
+    const ways = (wide ? ['1.5fr', '1.9fr', '1.2fr', '2.3fr'] : SHARES).map(share => ({share, rows: false}));
+    ways.push({share: '1fr', rows: true});
+    const use = way => {
+      page.style.setProperty('--share', way.share);
+      page.classList.toggle('rows', way.rows);
+      return find(page);
+    };
+    let best = null;
+    for (const way of ways) {
+      const [picture, k] = use(way), worth = (k > 0) * (1 + Math.min(picture, 0.98) * 10) + k;
+      const gain = way.rows ? 0.5 : 0.1;  // another way than the first must be worth it
+      if (!best || worth > best.worth + gain) best = {way, worth};
+    }
+    use(best.way);
+  }
+
+  function all() {
+    const deck = document.querySelector('.reveal');
+    deck.classList.add('measuring');
+    document.querySelectorAll('details').forEach(e => { e.open = true; });
+    for (const picture of document.querySelectorAll('.body img'))
+      picture.style.maxWidth = `${GROWS * ownSize(picture)[0]}px`;
+    document.querySelectorAll('.page').forEach(arrange);
+    document.querySelectorAll('details').forEach(e => { e.open = false; });
+    deck.classList.remove('measuring');
+  }
+
+  return {all, scaleOf, PICTURES};
+})();
