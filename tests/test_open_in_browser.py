@@ -31,7 +31,7 @@ STATE = """() => {
 
 def publish(folder):
     cells = [
-        nbformat.v4.new_markdown_cell("# Topic", id="title", metadata={"tags": ["tour"]}),
+        nbformat.v4.new_markdown_cell("# Topic", id="title", metadata={"tags": ["lecture"]}),
         nbformat.v4.new_markdown_cell("*For the lecturer.* Ask.", id="note", metadata={"tags": ["remove-cell"]}),
         nbformat.v4.new_code_cell("1 + 1", id="code", execution_count=1),
     ]

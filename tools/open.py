@@ -65,17 +65,23 @@ def examine():
 
 def running():
     """The address of a JupyterLab that serves this workspace, or None."""
+    server = server_of(WORKSPACE)
+    return f"{server['url']}{page()[1:]}?token={server['token']}" if server else None
+
+
+def server_of(folder):
+    """What Jupyter has written down of a server on a folder that answers (a dict), or None."""
     from jupyter_server.serverapp import list_running_servers
 
     for server in list_running_servers():
         try:
-            if not os.path.samefile(server["root_dir"], WORKSPACE):
+            if not os.path.samefile(server["root_dir"], folder):
                 continue
             # The file may have outlived its server, and its process number may be another program's by now.
             socket.create_connection((server["hostname"], server["port"]), timeout=2).close()
         except OSError:
             continue
-        return f"{server['url']}{page()[1:]}?token={server['token']}"
+        return server
     return None
 
 
@@ -105,14 +111,14 @@ def page():
     return f"/lab/tree/{there}" if there else "/lab"
 
 
-def command(*, browser, port=None):
-    """The command that starts JupyterLab on the workspace."""
+def command(*, browser, port=None, folder=None, address=None):
+    """The command that starts JupyterLab on the workspace; or on another folder, at an address such as "/lab"."""
     words = [
         sys.executable,
         "-m",
         "jupyterlab",
-        f"--ServerApp.root_dir={WORKSPACE}",
-        f"--LabApp.default_url={page()}",
+        f"--ServerApp.root_dir={folder or WORKSPACE}",
+        f"--LabApp.default_url={address or page()}",
         "--ServerApp.answer_yes=True",  # Ctrl-C asks nothing
         "--ServerApp.ip=127.0.0.1",  # has one address; "localhost" has two
         "--LabApp.log_level=ERROR",

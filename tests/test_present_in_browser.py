@@ -1,0 +1,133 @@
+"""The slides of `present` in a browser: the first one shows, notes do not, code is folded, a cell is run live."""
+
+import base64
+import io
+import subprocess
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+from course_utils.browser import find_browser
+from tools import open as open_task
+from tools import present
+
+pytest.importorskip("jupyterlab_rise", reason="not run: the extra `live` is not installed")
+pytestmark = pytest.mark.slow
+FRAMES = """from course_utils.show import plots
+from course_utils.show.diagrams import Canvas
+made = [Canvas(600, 200) for _ in range(2)]
+for number, canvas in enumerate(made):
+    canvas.text(300, 100, f"frame {number}")
+plots.show([canvas.figure() for canvas in made], alt="A number that grows by one.", caption="Two frames.")"""
+SHOWN = "document.querySelector('section.present > section.present')?.innerText"
+
+
+def picture():
+    file = io.BytesIO()
+    Image.new("RGB", (60, 20), "white").save(file, "png")
+    data = {"image/png": base64.b64encode(file.getvalue()).decode(), "text/plain": "Figure"}
+    return nbformat.v4.new_output("display_data", data, metadata={"image/png": {"alt": "White, as published."}})
+
+
+def published():
+    def made(make, source, slide, **more):
+        return make(source, metadata={"slideshow": {"slide_type": slide}}, **more)
+
+    text, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
+    cells = [
+        made(text, "# First", "slide"),
+        made(text, "*For the lecturer, 1 min.* Ask.", "notes"),
+        made(code, "before = 40", "skip"),
+        made(text, "## Second, with $x^2$", "slide"),
+        made(code, FRAMES, "-", outputs=[picture()], execution_count=1),
+        made(text, "## Third", "subslide"),
+        made(code, "before + 2", "fragment"),
+    ]
+    return nbformat.v4.new_notebook(cells=cells, metadata={"course": {"name": "topic"}})
+
+
+@pytest.fixture(scope="module")
+def slides(tmp_path_factory):
+    """A lesson as the task shows it, its cells run: file and address."""
+    folder = tmp_path_factory.mktemp("present")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"):
+            patch.setenv(name, str(folder / name.lower()))  # nothing of the user's, and nothing left behind
+        patch.setattr(present, "FOLDER", folder / "shown")
+        file = present.write(published(), folder / "shown" / "topic.ipynb")
+        with (folder / "log").open("w", encoding="utf-8") as log:
+            words = open_task.command(browser=False, folder=file.parent, address=f"/rise/{file.name}")
+            process = subprocess.Popen(words, env=open_task.environment(), stdout=log, stderr=subprocess.STDOUT)
+            try:
+                server = present.wait_for(process)
+                assert server, (folder / "log").read_text(encoding="utf-8")
+                present.run(file, server)
+                address = f"{server['url']}rise/{file.name}?token={server['token']}"
+                yield SimpleNamespace(file=file, address=address, server=server)
+            finally:
+                process.kill()
+                process.wait()
+
+
+@pytest.fixture(scope="module")
+def page(slides):
+    if find_browser() is None:
+        pytest.skip("not run: no browser (Chromium, Chrome or Edge) on this machine")
+    with sync_playwright() as play:
+        program = play.chromium.launch(executable_path=find_browser())
+        shown = program.new_page(viewport={"width": 1280, "height": 720})
+        shown.asked = []
+        shown.on("request", lambda request: shown.asked.append(request.url))
+        shown.goto(slides.address)
+        shown.wait_for_function(f"({SHOWN} || '').includes('First')", timeout=60_000)
+        yield shown
+        program.close()
+
+
+def test_the_first_slide_shows_without_the_notes_and_without_the_network(page, slides):
+    assert "lecturer" not in page.evaluate(SHOWN)
+    assert page.locator("aside.notes").first.is_hidden()
+    outside = [url for url in page.asked if not url.startswith((slides.server["url"], "data:", "blob:"))]
+    assert outside == []
+    size = page.evaluate("parseFloat(getComputedStyle(document.querySelector('.reveal h1')).fontSize)")
+    assert size > 40, "the style of the course: the heading of a page has 24 px in JupyterLab"
+
+
+def test_the_code_of_a_figure_is_folded_and_a_formula_is_drawn(page):
+    page.keyboard.press("Space")
+    page.wait_for_function(f"{SHOWN}.includes('Second')")
+    slide = page.locator("section.present > section.present")
+    assert slide.locator(".jp-InputPlaceholder").is_visible() and not slide.locator(".cm-editor").is_visible()
+    assert slide.locator("img").count() == 1, "the published figure"
+    page.wait_for_selector("section.present mjx-container", timeout=20_000)
+
+
+def test_a_cell_is_run_live_and_its_frames_move(page):
+    slide = page.locator("section.present > section.present")
+    slide.locator(".jp-OutputArea-output").first.click()
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("section.present .course-frames svg", timeout=30_000)
+    slide.get_by_role("button", name="next frame").click()
+    assert slide.locator("output").inner_text() == "2 of 2"
+
+
+def test_cells_above_have_been_run_so_that_this_one_can_be(page):
+    page.mouse.click(1200, 650)  # on the empty slide: keys are the slides' again
+    page.keyboard.press("Space")
+    page.wait_for_function(f"{SHOWN}.includes('Third')")
+    page.keyboard.press("Space")  # the fragment: the cell with the bar
+    page.wait_for_selector("section.present .fragment.visible .jp-CodeCell.jp-mod-active", timeout=10_000)
+    page.keyboard.press("Control+Enter")
+    page.wait_for_function(f"{SHOWN}.includes('42')", timeout=30_000)
+
+
+def test_a_cell_that_fails_is_told(slides, tmp_path, capsys):
+    wrong = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(s) for s in ("1 + 1", "# here\n1 / 0", "2")])
+    file = slides.file.with_name("wrong.ipynb")
+    nbformat.write(wrong, file)
+    present.run(file, slides.server)
+    said = capsys.readouterr().out
+    assert "The cell that begins '# here' fails, and those below were not run. ZeroDivisionError" in said
