@@ -47,3 +47,14 @@ def neutral_environment(monkeypatch, tmp_path):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COURSE_LEDGER", str(tmp_path / "ledger"))
     monkeypatch.setenv("MPLBACKEND", "Agg")
+
+
+@pytest.fixture(scope="module")
+def page():
+    """A page of a browser that is already installed, without a network."""
+    from tools import _deck
+
+    if _deck.find_browser() is None:
+        pytest.skip("not run: no browser (Chromium, Chrome or Edge) on this machine")
+    with _deck.browser() as page:
+        yield page

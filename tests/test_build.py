@@ -113,7 +113,7 @@ def test_a_built_notebook_is_valid_and_in_step(lesson):
         ("return 42", "return 43", "cell 5 differs"),
         ("# # [[title]]", "# # Another title", "cell 1 differs"),
         ("# %%\n{name", "# %%\n1\n\n# %%\n{name", "cell 6 differs"),
-        ('tags=["setup"]', 'tags=["setup", "tour"]', "tags, slide types"),
+        ('tags=["setup"]', 'tags=["setup", "lecture"]', "tags, slide types"),
         ("seconds: 2", "seconds: 3", "front matter"),
     ],
 )
@@ -175,11 +175,11 @@ def test_new_tags_are_taken_over_without_a_run(lesson, main, monkeypatch):
     nb = executed(_lessons.read(lesson))
     nb.cells[2].outputs = [stream("kept\n")]
     _lessons.write(nb, lesson.notebook)
-    lesson.source.write_text(LESSON.replace('tags=["setup"]', 'tags=["setup", "tour"]'), encoding="utf-8")
+    lesson.source.write_text(LESSON.replace('tags=["setup"]', 'tags=["setup", "lecture"]'), encoding="utf-8")
     assert main([]) == 0
     assert build.faults(lesson) == []
     fresh = _lessons.read_published(lesson.notebook)
-    assert fresh.cells[1].metadata["tags"] == ["setup", "tour"]
+    assert fresh.cells[1].metadata["tags"] == ["setup", "lecture"]
     assert fresh.cells[2].outputs[0].text == "kept\n"
 
 

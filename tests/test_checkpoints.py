@@ -48,6 +48,7 @@ def test_the_catalogue_says_what_the_tool_does(name):
     assert entry.command == f"python course.py checkpoints {name}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_accuracy_is_the_one_in_the_catalogue(name):
     entry, model = checkpoints.catalogue()[name], checkpoints.load(name)

@@ -7,6 +7,7 @@ import _course
 import nbformat
 import pytest
 
+from course_utils import syllabus
 from tools import _lessons
 
 HEADER = """\
@@ -18,7 +19,7 @@ HEADER = """\
 
 """
 BODY = """\
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # # A title
 #
 # A formula: $E = m c^2$
@@ -77,6 +78,18 @@ def test_lessons_come_in_their_order_and_once(lesson):
     assert names("third", "first", "1.3") == ["first", "third"]
 
 
+def test_a_lesson_of_the_first_edition_is_known_by_its_name_and_a_name_without_a_lesson_is_refused(lesson):
+    course = lesson.root / "lessons" / "course.toml"
+    text = course.read_text(encoding="utf-8")
+    course.write_text(f'first_edition = ["third"]\n{text}', encoding="utf-8")
+    syllabus.lessons.cache_clear()
+    assert [found.first_edition for found in syllabus.lessons(lesson.root).values()] == [False, False, True]
+    course.write_text(f'first_edition = ["fourth"]\n{text}', encoding="utf-8")
+    syllabus.lessons.cache_clear()
+    with pytest.raises(ValueError, match="first_edition names fourth"):
+        syllabus.lessons(lesson.root)
+
+
 @pytest.mark.parametrize("name", ["7", "", "1.9", "xyz", "fixtur", "fixture.py.txt"])
 def test_an_unknown_name_stops_with_the_lessons_it_may_mean(lesson, name):
     with pytest.raises(SystemExit, match="fixture"):
@@ -100,7 +113,7 @@ def test_a_text_becomes_cells_with_their_tags_and_front_matter(lesson):
     }
     assert nb.metadata["kernelspec"]["name"] == "python3"
     assert [cell.cell_type for cell in nb.cells] == ["markdown", *["code"] * 5, "markdown"]
-    assert nb.cells[0].metadata == {"slideshow": {"slide_type": "slide"}, "tags": ["tour"]}
+    assert nb.cells[0].metadata == {"slideshow": {"slide_type": "slide"}, "tags": ["lecture"]}
     assert nb.cells[2].metadata == {"tags": ["exercise"]}
     assert nb.cells[3].metadata["jupyter"] == {"source_hidden": True}
 

@@ -14,6 +14,7 @@ from course_utils.lottery.results import Results
 from tools import lottery as tool
 
 RUN = lottery.run
+pytestmark = pytest.mark.slow  # sweeps that train, one after the other
 
 
 def keys(results):

@@ -44,7 +44,7 @@ def test_a_good_notebook_has_no_faults(tmp_path, executed):
     [
         lambda nb: setattr(nb.cells[4], "source", nb.cells[4].source + "  # changed"),
         lambda nb: setattr(nb.cells[0], "source", "# Another title"),
-        lambda nb: nb.cells[2].metadata.update(tags=["setup", "tour"]),
+        lambda nb: nb.cells[2].metadata.update(tags=["setup", "lecture"]),
         lambda nb: nb.cells.pop(),
         lambda nb: nb.metadata["course"].update(minutes=99),
         lambda nb: setattr(nb.cells[4], "execution_count", 99),
@@ -81,6 +81,15 @@ def test_bad_outputs_are_seen(executed, words):
     nb = copy.deepcopy(executed)
     OUTPUT_FAULTS[words](nb)
     assert any(words in fault for fault in rules.outputs(nb))
+
+
+def test_the_pictures_of_frames_are_no_text(executed):
+    nb = copy.deepcopy(executed)
+    html = "<img alt='a line that rises from 0 to 1' src='data:image/svg+xml;base64,{}'>".format("A" * 60_000)
+    nb.cells[4].outputs.append(nbformat.v4.new_output("display_data", {"text/html": html}))
+    expect_none(rules.outputs(nb))
+    nb.cells[4].outputs[-1].data["text/html"] += "<p>" + "x" * 30_000
+    assert any("bytes of text" in fault for fault in rules.outputs(nb))
 
 
 def test_a_progress_bar_is_no_noise(executed):

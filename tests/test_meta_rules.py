@@ -35,12 +35,12 @@ PLANTED = [
     (rules.parts, 'tags=["scorecard"] ', "", "the scorecard must be one cell"),
     (rules.parts, '"-"}\ncard\n', '"-"}\ncard\n\n# %%\n1 + 1\n', "the last with code"),
     (rules.slides, '{"slide_type": "notes"}', '{"slide_type": "skip"}', "no speaker notes"),
-    (rules.slides, "*For the lecturer.* Ask", "Ask", "must begin with"),
+    (rules.slides, "*For the lecturer, 1 min.* Ask", "Ask", "must begin with"),
     (rules.slides, ' tags=["remove-cell"]', "", "without the tag remove-cell"),
     (rules.slides, '"slide_type": "fragment"', '"slide_type": "slidee"', "no slide type"),
     (rules.tags_known, '"hide-cell"', '"hide_cell"', "unknown tag 'hide_cell'"),
     (rules.rhythm, SIDE, SIDE + "side += 0\n" * 25, "lines of code"),
-    (rules.rhythm, "# *For the lecturer.* Ask: what is it?", "# Ask." + " Why?" * 2000, "words a line"),
+    (rules.rhythm, "# *For the lecturer, 1 min.* Ask: what is it?", "# Ask." + " Why?" * 2000, "words a line"),
     (rules.runs_anywhere, SIDE, SIDE + "open('/home/me/data.csv')\n", "absolute path"),
     (rules.runs_anywhere, SIDE, SIDE + "open('C:\\\\data.csv')\n", "absolute path"),
     (rules.runs_anywhere, SIDE, SIDE + "for epoch in range(0):\n    pass\n", "does not run"),
@@ -64,7 +64,7 @@ PLANTED = [
     (rules.exercise_parts, "check.cube(cube)", "check.cube(half)", "exercise cube: needs a cell"),
     (rules.exercise_parts, "def cube_solution", "def solution_of_cube", "exercise cube: needs a cell"),
     (rules.exercise_parts, '["solution", "hide-cell"]', '["solution"]', "tags solution and hide-cell"),
-    (rules.exercise_parts, 'tags=["exercise"]', 'tags=["tour"]', "2 exercises, expected 3 to 5"),
+    (rules.exercise_parts, 'tags=["exercise"]', 'tags=["lecture"]', "2 exercises but 3 cells"),
     (
         rules.exercise_code,
         "def cube_solution(x):",
@@ -112,6 +112,20 @@ PLANTED = [
         'caption="A single grey pixel that stands for a figure"',
         "caption again",
     ),
+    (rules.one_sitting, "minutes: 1", "minutes: 46", "46 minutes, at most 45"),
+    (rules.one_sitting, "seconds: 1", "seconds: 50", "50 seconds, at most 45"),
+    (rules.one_sitting, SIDE, SIDE + "\n# %%\n1 + 1\n" * 60, "cells in the learner's copy, at most 60"),
+    (rules.cells_with_company, "# ## A square\n", "# ## A square\n\n# %% [markdown]\n", "a heading alone"),
+    (
+        rules.cells_with_company,
+        'card.record("area", area)',
+        '\n# %%\ncard.record("area", area)\n\n# %%',
+        "only records",
+    ),
+    (rules.cells_with_company, "# **Goals**\n", "# Goals:\n", "goals stand in the cell of the title"),
+    (rules.cells_with_company, "# ## Credits\n", "\n# %% [markdown]\n# ## Credits\n", "stand in one cell"),
+    (rules.short_start, SIDE, SIDE + "side += 0\n" * 12, "the first code has"),
+    (rules.timed_notes, "*For the lecturer, 1 min.*", "*For the lecturer.*", "begins with its minutes"),
     (deprecated, "nothing", "nothing", "math.sqrt is deprecated"),
     (deprecated, SIDE, "from math import sqrt as root\nside = root(2)\n", "math.sqrt is deprecated"),
     (filters, SIDE, SIDE + "import warnings\nwarnings.filterwarnings('ignore')\n", "which message"),
@@ -157,6 +171,7 @@ def test_rules_of_a_lesson_see_a_planted_fault(tmp_path, rule, old, new, words):
     "rule",
     [
         *test_lessons_static.RULES,
+        *test_lessons_static.UNIT_RULES,
         front_matter,
         claim_records,
         filters,
@@ -168,7 +183,8 @@ def test_the_fixture_lesson_keeps_every_rule(rule):
 
 
 def test_every_rule_has_a_planted_fault():
-    assert set(test_lessons_static.RULES) <= {rule for rule, *_ in PLANTED}
+    known = {*test_lessons_static.RULES, *test_lessons_static.UNIT_RULES}
+    assert known <= {rule for rule, *_ in PLANTED}
 
 
 def test_names_that_are_defined_are_not_complained_about():

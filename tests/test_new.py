@@ -10,23 +10,13 @@ import _course
 import pytest
 import rules
 from _course import expect_none
+from test_lessons_static import RULES, UNIT_RULES
 
 import lessons
 from course_utils import syllabus
 from course_utils.files import ROOT
 from course_utils.scorecard import claims
 from tools import _lessons, new
-
-RULES = [
-    rules.parts,
-    rules.slides,
-    rules.tags_known,
-    rules.rhythm,
-    rules.runs_anywhere,
-    rules.names,
-    rules.exercise_code,
-    rules.figures,
-]
 
 
 @pytest.fixture
@@ -132,7 +122,7 @@ def test_a_failure_on_the_way_leaves_nothing_half_written(root, monkeypatch, fai
 
 def test_the_skeleton_keeps_the_rules_of_a_lesson(lesson):
     nb = _lessons.read(lesson)
-    expect_none([fault for rule in RULES for fault in rule(nb)])
+    expect_none([fault for rule in (*RULES, *UNIT_RULES) for fault in rule(nb)])
     expect_none(rules.front_matter(nb, known=list(syllabus.lessons(lesson.root))))
     expect_none(rules.claim_records(nb, claims.read(lesson.name, lesson.root)))
     assert nb.cells[0].source.startswith(f"# {lesson.number} · Sparse attention")

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from course_utils import syllabus
+from course_utils.doctor import START
 from course_utils.exercises.core import Verdict
 from tools import _lessons, run
 
@@ -91,7 +92,7 @@ def test_a_copy_that_is_no_notebook_is_named_with_the_way_out_and_the_others_are
     (root / OWN).write_bytes(content)
     assert run.main([]) == 1
     said = capsys.readouterr().out
-    assert f"{OWN} cannot be read as a notebook" in said and "course.py run --fresh size" in said
+    assert f"{OWN} cannot be read as a notebook" in said and f"{START} run --fresh size" in said
     assert len(without_kernel) == 1
 
 
@@ -119,7 +120,7 @@ def test_what_the_learner_solved_is_counted_and_their_ledger_is_in_the_workspace
 
     monkeypatch.delenv("COURSE_LEDGER")
     folder = "from course_utils import runtime; assert runtime.ledger_folder().parent == runtime.ROOT / 'workspace'"
-    solved = notebook(folder + "; print('✓ Passed: Exercise 1.')", tags=["check", "tour"])
+    solved = notebook(folder + "; print('✓ Passed: Exercise 1.')", tags=["check", "lecture"])
     _lessons.write(_workspace.for_learner(solved), root / OWN)
     assert run.main(["size"]) == 0
     assert "Exercises: 1 passed, 0 not done yet" in capsys.readouterr().out

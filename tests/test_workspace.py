@@ -20,12 +20,12 @@ def notebook(*sources, output="42", course=None):
     cells = [
         nbformat.v4.new_markdown_cell("# Topic", id="cell-0", metadata={"slideshow": {"slide_type": "slide"}}),
         nbformat.v4.new_markdown_cell(
-            "*For the lecturer.* Ask.", id="note", metadata={"tags": ["remove-cell", "tour"]}
+            "*For the lecturer.* Ask.", id="note", metadata={"tags": ["remove-cell", "lecture"]}
         ),
     ]
     for number, source in enumerate(sources, start=1):
         cell = nbformat.v4.new_code_cell(source, execution_count=number, id=f"cell-{number}")
-        cell.metadata = nbformat.from_dict({"tags": ["tour", "check"], "slideshow": {"slide_type": "-"}})
+        cell.metadata = nbformat.from_dict({"tags": ["lecture", "check"], "slideshow": {"slide_type": "-"}})
         cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=output)]
         cells.append(cell)
     cells[-1].metadata = nbformat.from_dict({"tags": ["solution", "hide-cell"], "jupyter": {"source_hidden": True}})

@@ -11,9 +11,11 @@ from rules.lesson import front_matter, names, parts, rhythm, runs_anywhere, slid
 from rules.published import PROGRESS_BAR, output_text, outputs, small_enough
 from rules.records import claim_records
 from rules.symbols import deprecated, dotted_names, figures, wholesale_filters
+from rules.unit import cells_with_company, one_sitting, short_start, timed_notes
 
 __all__ = [
     "PROGRESS_BAR",
+    "cells_with_company",
     "claim_records",
     "code_text",
     "deprecated",
@@ -25,15 +27,18 @@ __all__ = [
     "front_matter",
     "names",
     "numbered",
+    "one_sitting",
     "output_text",
     "outputs",
     "parts",
     "rhythm",
     "runs_anywhere",
+    "short_start",
     "slide_type",
     "slides",
     "small_enough",
     "tags",
     "tags_known",
+    "timed_notes",
     "wholesale_filters",
 ]

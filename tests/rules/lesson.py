@@ -18,12 +18,12 @@ TAGS = {
     "hide-cell",
     "hide-input",
     "scorecard",
-    "tour",
+    "lecture",
     "remove-cell",
     "nbval-check-output",
     "legacy",
 }
-NOTES_BEGIN = "*For the lecturer.*"
+NOTES_BEGIN = "*For the lecturer"
 SLIDE_TYPES = {"slide", "subslide", "fragment", "skip", "notes", "-"}
 FRONT_MATTER = {"promise": str, "minutes": int, "seconds": int, "needs": list, "goals": list}
 FROM_COURSE = {"name", "number", "title", "part", "terms"}  # what the build adds, and what a lesson may leave out
