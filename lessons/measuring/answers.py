@@ -1,4 +1,4 @@
-"""the lesson `measuring`: plausible wrong answers and odd but right ones, as a learner would write them."""
+"""The lesson `measuring`: plausible wrong answers and odd but right ones, as a learner would write them."""
 
 import statistics
 
@@ -7,100 +7,43 @@ import torch
 
 
 def blames_the_warm_up():
-    return {3, 8, 14}
+    return {2, 6, 12}
 
 
 def blames_taking_turns():
-    return {2, 3, 10}
+    return {1, 2, 8}
 
 
 def blames_where_the_clock_is_read():
-    return {3, 11, 14}
+    return {2, 9, 12}
 
 
 def misses_the_clock():
-    return {3, 14}
+    return {2, 12}
 
 
 def misses_the_mode():
-    return {2, 14}
+    return {1, 12}
 
 
 def misses_the_summary():
-    return {2, 3}
+    return {1, 2}
 
 
 def as_sorted_list():
-    return sorted([14, 3, 2])
+    return sorted([12, 2, 1])
+
+
+def as_keys():
+    return {1: "the clock", 2: "the mode", 12: "the summary"}.keys()
 
 
 def as_array():
-    return np.array([2, 3, 14])
+    return np.array([1, 2, 12])
 
 
 def misses_a_wait_for_the_device():
-    return {2, 3, 12, 14}
-
-
-def no_buffers(model):
-    return sum(p.numel() * p.element_size() for p in model.parameters())
-
-
-def elements(model):
-    count = 0
-    for tensor in list(model.parameters()) + list(model.buffers()):
-        count += tensor.numel()
-    return count
-
-
-def always_four_bytes(model):
-    return 4 * elements(model)
-
-
-def shared_twice(model):
-    total = 0
-    for tensor in model.state_dict().values():
-        total += tensor.numel() * tensor.element_size()
-    return total
-
-
-def trained_only(model):
-    trained = [p for p in model.parameters() if p.requires_grad]
-    return sum(t.nbytes for t in [*trained, *model.buffers()])
-
-
-def one_dtype(model):
-    tensors = [*model.parameters(), *model.buffers()]
-    if not tensors:
-        return 0
-    return sum(t.numel() for t in tensors) * tensors[0].element_size()
-
-
-def saved_only(model):
-    storages = {t.data_ptr(): t.untyped_storage().nbytes() for t in model.state_dict().values()}
-    return sum(storages.values())
-
-
-def shared_buffer_twice(model):
-    total = sum(p.nbytes for p in model.parameters())
-    for module in model.modules():
-        total += sum(b.nbytes for b in module.buffers(recurse=False))
-    return total
-
-
-def by_storage(model):
-    storages = {t.data_ptr(): t.untyped_storage().nbytes() for t in [*model.parameters(), *model.buffers()]}
-    return sum(storages.values())
-
-
-def by_module(model):
-    seen, total = set(), np.int64(0)
-    for module in model.modules():
-        for tensor in [*module._parameters.values(), *module._buffers.values()]:
-            if tensor is not None and id(tensor) not in seen:
-                seen.add(id(tensor))
-                total += tensor.detach().numpy().nbytes
-    return total
+    return {1, 2, 10, 12}
 
 
 def ratio_of_means(base_seconds, own_seconds):
@@ -138,6 +81,23 @@ def time_saved(base_seconds, own_seconds):
     return 1 + statistics.median(shares)
 
 
+def upside_down_twice(base_seconds, own_seconds):
+    return 1 / inverted(base_seconds, own_seconds)
+
+
+def without_the_first(base_seconds, own_seconds):
+    ratios = [b / o for b, o in zip(base_seconds, own_seconds, strict=True)]
+    return statistics.median(ratios[1:] or ratios)
+
+
+def rounded(base_seconds, own_seconds):
+    return round(float(with_numpy(base_seconds, own_seconds)), 2)
+
+
+def median_over_best(base_seconds, own_seconds):
+    return statistics.median(base_seconds) / min(own_seconds)
+
+
 def with_numpy(base_seconds, own_seconds):
     return np.median(np.array(base_seconds) / np.array(own_seconds))
 
@@ -152,74 +112,6 @@ def with_quantile(base_seconds, own_seconds):
     return torch.quantile(torch.tensor(base_seconds) / torch.tensor(own_seconds), 0.5)
 
 
-def any_threads(rows, name):
-    own = [row for row in rows if row["name"] == name][0]
-    fit = [r for r in rows if r["dtype"] == "fp32" and r["device"] == own["device"] and r["batch"] == own["batch"]]
-    return sorted(fit, key=lambda r: r["ms"])[0]["name"]
-
-
-def any_batch(rows, name):
-    own = [row for row in rows if row["name"] == name][0]
-    fit = [r for r in rows if r["dtype"] == "fp32" and (r["device"], r["threads"]) == (own["device"], own["threads"])]
-    return min(fit, key=lambda r: r["ms"])["name"]
-
-
-def fastest_of_all(rows, name):
-    return min((row["ms"], row["name"]) for row in rows if row["dtype"] == "fp32")[1]
-
-
-def slowest(rows, name):
-    fit = _fitting(rows, name)
-    return max(fit, key=lambda row: row["ms"])["name"]
-
-
-def first_that_fits(rows, name):
-    return _fitting(rows, name)[0]["name"]
-
-
-def first_in_the_list(rows, name):
-    for row in rows:
-        if row["dtype"] == "fp32":
-            return row["name"]
-
-
-def itself(rows, name):
-    own = [row for row in rows if row["name"] == name][0]
-    fit = [r for r in rows if all(r[key] == own[key] for key in ("device", "threads", "batch"))]
-    return min(fit, key=lambda row: row["ms"])["name"]
-
-
-def never_its_own(rows, name):
-    others = [row for row in _fitting(rows, name) if row["name"] != name]
-    return min(others, key=lambda row: row["ms"])["name"] if others else name
-
-
-def anything_but_int8(rows, name):
-    own = [row for row in rows if row["name"] == name][0]
-    fit = [r for r in rows if all(r[key] == own[key] for key in ("device", "threads", "batch"))]
-    return min((row for row in fit if row["dtype"] != "int8"), key=lambda row: row["ms"])["name"]
-
-
-def _fitting(rows, name):
-    own = [row for row in rows if row["name"] == name][0]
-    keys = ("device", "threads", "batch")
-    return [r for r in rows if r["dtype"] == "fp32" and all(r[key] == own[key] for key in keys)]
-
-
-def by_sorting_rows(rows, name):
-    return sorted(_fitting(rows, name), key=lambda row: row["ms"])[0]["name"]
-
-
-def by_loop(rows, name):
-    own = {row["name"]: row for row in rows}[name]
-    best = None
-    for row in rows:
-        same = (row["device"], row["threads"], row["batch"]) == (own["device"], own["threads"], own["batch"])
-        if row["dtype"] == "fp32" and same and (best is None or row["ms"] < best["ms"]):
-            best = row
-    return best["name"]
-
-
 WRONG = {
     "flawed_lines": [
         blames_the_warm_up,
@@ -230,16 +122,6 @@ WRONG = {
         misses_the_summary,
         misses_a_wait_for_the_device,
     ],
-    "model_bytes": [
-        no_buffers,
-        elements,
-        always_four_bytes,
-        one_dtype,
-        shared_twice,
-        shared_buffer_twice,
-        saved_only,
-        trained_only,
-    ],
     "typical_speedup": [
         ratio_of_means,
         mean_of_ratios,
@@ -249,24 +131,23 @@ WRONG = {
         best_ratio,
         without_the_extremes,
         time_saved,
-    ],
-    "fair_baseline": [
-        any_threads,
-        any_batch,
-        fastest_of_all,
-        slowest,
-        first_that_fits,
-        first_in_the_list,
-        itself,
-        never_its_own,
-        anything_but_int8,
+        upside_down_twice,
+        without_the_first,
+        rounded,
+        median_over_best,
     ],
 }
 ODD = {
-    "flawed_lines": [as_sorted_list, as_array],
-    "model_bytes": [by_storage, by_module],
-    "typical_speedup": [with_numpy, by_sorting, with_quantile],
-    "fair_baseline": [by_sorting_rows, by_loop],
+    "flawed_lines": [
+        as_sorted_list,
+        as_keys,
+        as_array,
+    ],
+    "typical_speedup": [
+        with_numpy,
+        by_sorting,
+        with_quantile,
+    ],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 EQUIVALENT = {

@@ -1,0 +1,224 @@
+"""The lesson `baseline`: plausible wrong answers and odd but right ones, as a learner would write them."""
+
+import numpy as np
+
+
+def no_buffers(model):
+    return sum(p.numel() * p.element_size() for p in model.parameters())
+
+
+def elements(model):
+    count = 0
+    for tensor in list(model.parameters()) + list(model.buffers()):
+        count += tensor.numel()
+    return count
+
+
+def always_four_bytes(model):
+    return 4 * elements(model)
+
+
+def shared_twice(model):
+    total = 0
+    for tensor in model.state_dict().values():
+        total += tensor.numel() * tensor.element_size()
+    return total
+
+
+def trained_only(model):
+    trained = [p for p in model.parameters() if p.requires_grad]
+    return sum(t.nbytes for t in [*trained, *model.buffers()])
+
+
+def one_dtype(model):
+    tensors = [*model.parameters(), *model.buffers()]
+    if not tensors:
+        return 0
+    return sum(t.numel() for t in tensors) * tensors[0].element_size()
+
+
+def saved_only(model):
+    storages = {t.data_ptr(): t.untyped_storage().nbytes() for t in model.state_dict().values()}
+    return sum(storages.values())
+
+
+def shared_buffer_twice(model):
+    total = sum(p.nbytes for p in model.parameters())
+    for module in model.modules():
+        total += sum(b.nbytes for b in module.buffers(recurse=False))
+    return total
+
+
+def four_bytes_of_parameters(model):
+    return 4 * sum(p.numel() for p in model.parameters())
+
+
+def parameters_and_state(model):
+    return sum(t.nbytes for t in [*model.parameters(), *model.state_dict().values()])
+
+
+def each_module_with_its_parts(model):
+    return sum(t.nbytes for module in model.modules() for t in [*module.parameters(), *module.buffers()])
+
+
+def in_mib(model):
+    return by_storage(model) // 2**20
+
+
+def by_storage(model):
+    storages = {t.data_ptr(): t.untyped_storage().nbytes() for t in [*model.parameters(), *model.buffers()]}
+    return sum(storages.values())
+
+
+def by_module(model):
+    seen, total = set(), np.int64(0)
+    for module in model.modules():
+        for tensor in [*module._parameters.values(), *module._buffers.values()]:
+            if tensor is not None and id(tensor) not in seen:
+                seen.add(id(tensor))
+                total += tensor.detach().numpy().nbytes
+    return total
+
+
+def any_threads(rows, name):
+    own = [row for row in rows if row["name"] == name][0]
+    fit = [r for r in rows if r["dtype"] == "fp32" and r["device"] == own["device"] and r["batch"] == own["batch"]]
+    return sorted(fit, key=lambda r: r["ms"])[0]["name"]
+
+
+def any_batch(rows, name):
+    own = [row for row in rows if row["name"] == name][0]
+    fit = [r for r in rows if r["dtype"] == "fp32" and (r["device"], r["threads"]) == (own["device"], own["threads"])]
+    return min(fit, key=lambda r: r["ms"])["name"]
+
+
+def fastest_of_all(rows, name):
+    return min((row["ms"], row["name"]) for row in rows if row["dtype"] == "fp32")[1]
+
+
+def slowest(rows, name):
+    fit = _fitting(rows, name)
+    return max(fit, key=lambda row: row["ms"])["name"]
+
+
+def first_that_fits(rows, name):
+    return _fitting(rows, name)[0]["name"]
+
+
+def first_in_the_list(rows, name):
+    for row in rows:
+        if row["dtype"] == "fp32":
+            return row["name"]
+
+
+def itself(rows, name):
+    own = [row for row in rows if row["name"] == name][0]
+    fit = [r for r in rows if all(r[key] == own[key] for key in ("device", "threads", "batch"))]
+    return min(fit, key=lambda row: row["ms"])["name"]
+
+
+def never_its_own(rows, name):
+    others = [row for row in _fitting(rows, name) if row["name"] != name]
+    return min(others, key=lambda row: row["ms"])["name"] if others else name
+
+
+def anything_but_int8(rows, name):
+    own = [row for row in rows if row["name"] == name][0]
+    fit = [r for r in rows if all(r[key] == own[key] for key in ("device", "threads", "batch"))]
+    return min((row for row in fit if row["dtype"] != "int8"), key=lambda row: row["ms"])["name"]
+
+
+def _fitting(rows, name):
+    own = [row for row in rows if row["name"] == name][0]
+    keys = ("device", "threads", "batch")
+    return [r for r in rows if r["dtype"] == "fp32" and all(r[key] == own[key] for key in keys)]
+
+
+def with_a_sentinel(rows, name):
+    best, best_ms = None, 100
+    for row in _fitting(rows, name):
+        if row["ms"] < best_ms:
+            best, best_ms = row["name"], row["ms"]
+    return best or rows[0]["name"]
+
+
+def whole_milliseconds(rows, name):
+    return min(_fitting(rows, name), key=lambda row: int(row["ms"]))["name"]
+
+
+def by_part_of_the_name(rows, name):
+    own = [row for row in rows if name in row["name"]][0]
+    return min(_fitting(rows, own["name"]), key=lambda row: row["ms"])["name"]
+
+
+def one_condition(rows, name):
+    own = [row for row in rows if row["name"] == name][0]
+    fit = [
+        r for r in rows if r["dtype"] == "fp32" and any(r[key] == own[key] for key in ("device", "threads", "batch"))
+    ]
+    return min(fit, key=lambda row: row["ms"])["name"]
+
+
+def second_best(rows, name):
+    fit = sorted(_fitting(rows, name), key=lambda row: row["ms"])
+    return fit[min(1, len(fit) - 1)]["name"]
+
+
+def by_sorting_rows(rows, name):
+    return sorted(_fitting(rows, name), key=lambda row: row["ms"])[0]["name"]
+
+
+def by_loop(rows, name):
+    own = {row["name"]: row for row in rows}[name]
+    best = None
+    for row in rows:
+        same = (row["device"], row["threads"], row["batch"]) == (own["device"], own["threads"], own["batch"])
+        if row["dtype"] == "fp32" and same and (best is None or row["ms"] < best["ms"]):
+            best = row
+    return best["name"]
+
+
+WRONG = {
+    "model_bytes": [
+        no_buffers,
+        elements,
+        always_four_bytes,
+        one_dtype,
+        shared_twice,
+        shared_buffer_twice,
+        saved_only,
+        trained_only,
+        four_bytes_of_parameters,
+        parameters_and_state,
+        each_module_with_its_parts,
+        in_mib,
+    ],
+    "fair_baseline": [
+        any_threads,
+        any_batch,
+        fastest_of_all,
+        slowest,
+        first_that_fits,
+        first_in_the_list,
+        itself,
+        never_its_own,
+        anything_but_int8,
+        with_a_sentinel,
+        whole_milliseconds,
+        by_part_of_the_name,
+        one_condition,
+        second_best,
+    ],
+}
+ODD = {
+    "model_bytes": [
+        by_storage,
+        by_module,
+    ],
+    "fair_baseline": [
+        by_sorting_rows,
+        by_loop,
+    ],
+}
+# Mutants of the solutions that are as right as the solution: what was changed -> why.
+EQUIVALENT = {}

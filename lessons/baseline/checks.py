@@ -1,0 +1,356 @@
+"""Checks of the lesson `baseline`, what a model weighs."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import sys
+from collections.abc import Callable, Iterable
+
+import torch
+from hypothesis import strategies as st
+from torch import nn
+
+from course_utils.exercises.core import check
+from course_utils.exercises.inputs import Strategy, shapes
+from course_utils.exercises.search import compare
+
+
+class Model(nn.Module):
+    """A model of bare tensors, in parts within parts, that says what it holds when it is shown."""
+
+    def __init__(self, *parts: tuple[str, nn.Module]):
+        super().__init__()
+        for name, part in parts:
+            self.add_module(name, part)
+
+    def __repr__(self) -> str:
+        first: dict[int, str] = {}
+        return f"Model({', '.join(_described(self, first)) or 'without tensors'})"
+
+
+def _described(model: nn.Module, first: dict[int, str]) -> Iterable[str]:
+    for path, part in model.named_modules():
+        for name, tensor in [*part._parameters.items(), *part._buffers.items()]:
+            full = f"{path}.{name}".lstrip(".")
+            if id(tensor) in first:
+                yield f"{full}: the same tensor as {first[id(tensor)]}"
+                continue
+            first[id(tensor)] = full
+            kind = "buffer" if name in part._buffers else "parameter" if tensor.requires_grad else "frozen parameter"
+            saved = ", persistent=False" if name in part._non_persistent_buffers_set else ""
+            yield f"{full}: {kind}, {str(tensor.dtype).removeprefix('torch.')}, shape {tuple(tensor.shape)}{saved}"
+
+
+def _filled(tensors: list[tuple]) -> Model:
+    inner = Model()
+    model = Model(("a", Model(("b", inner))))
+    parts, made = [model, model.a, inner], {True: [], False: []}
+    for number, (kind, dtype, shape, place, shared) in enumerate(tensors):
+        name, part, of_kind = f"t{number}", parts[place], made["buffer" in kind]
+        others = [tensor for tensor, home in of_kind if home is not part]
+        if "buffer" in kind:
+            tensor = others[-1] if shared and others else torch.zeros(shape, dtype=dtype)
+            part.register_buffer(name, tensor, persistent=kind == "buffer")
+        else:
+            new = nn.Parameter(torch.zeros(shape, dtype=dtype), requires_grad=kind == "parameter")
+            tensor = others[-1] if shared and others else new
+            part.register_parameter(name, tensor)
+        of_kind.append((tensor, part))
+    return model
+
+
+def _models() -> Strategy[Model]:
+    floats, wholes = [torch.float32, torch.float16, torch.float64], [torch.int8, torch.int64, torch.bool]
+    kinds = [("parameter", dtype) for dtype in floats]
+    kinds += itertools.product(["buffer", "frozen parameter", "unsaved buffer"], floats + wholes)
+    tensor = st.tuples(
+        st.sampled_from(kinds),
+        shapes(dims=(1, 2, 0, 4), most=3),
+        st.integers(0, 2),
+        st.booleans(),
+    ).map(lambda drawn: (*drawn[0], *drawn[1:]))
+    return st.lists(tensor, max_size=5).map(_filled)
+
+
+@check("Exercise 1, Bytes of a model")
+def model_bytes(answer: Callable) -> None:
+    """``model_bytes(model) -> int``, bytes of parameters and buffers, a shared tensor once."""
+
+    def none(model):
+        return []
+
+    def size(parameters=nn.Module.parameters, buffers=nn.Module.buffers, each=lambda t: t.element_size()):
+        return lambda m: sum(t.numel() * each(t) for t in [*parameters(m), *buffers(m)])
+
+    def trained(m):
+        return [p for p in m.parameters() if p.requires_grad]
+
+    def named_parameters(m):
+        return [p for _, p in m.named_parameters(remove_duplicate=False)]
+
+    def named_buffers(m):
+        return [b for _, b in m.named_buffers(remove_duplicate=False)]
+
+    def saved(m):
+        return {id(t): t for t in m.state_dict(keep_vars=True).values()}.values()
+
+    def size_of_the_first(m):
+        first = next(iter([*m.parameters(), *m.buffers()]), None)
+        return 0 if first is None else size(each=lambda t: first.element_size())(m)
+
+    def file_bytes(m):
+        file = io.BytesIO()
+        torch.save(m.state_dict(), file)
+        return file.tell()
+
+    def each_value_once(m):
+        tensors = [*m.parameters(), *m.buffers()]
+        values = {(t.dtype, t.shape, tuple(t.flatten().tolist())): t for t in tensors}
+        return sum(t.nbytes for t in values.values())
+
+    def of_pytorch(m):
+        return [part for part in m.modules() if not isinstance(part, Model)]
+
+    wrong = {
+        "You leave out the buffers, such as the running mean of a batch norm. The model needs them too.": size(
+            buffers=none
+        ),
+        "You count elements. A float32 takes 4 bytes, a float16 takes 2: multiply by the size of one.": size(
+            each=lambda t: 1
+        ),
+        "You take 4 bytes for every element. Each tensor has its own dtype: ask it for its element_size().": size(
+            each=lambda t: 4
+        ),
+        "You take the element size of one tensor for all. Each tensor has its own dtype.": size_of_the_first,
+        "You count bits. A byte has 8 of them.": size(each=lambda t: 8 * t.element_size()),
+        "You count a shared tensor each time that it is used. It is in memory once.": size(
+            named_parameters, named_buffers
+        ),
+        "You count a shared buffer each time that it is used. It is in memory once.": size(buffers=named_buffers),
+        "You count a shared parameter each time that it is used. It is in memory once.": size(named_parameters),
+        "Your result is that of a state_dict: it lists a shared tensor under each of its names, and leaves out buffers "
+        "that are not saved (persistent=False).": size(none, lambda m: m.state_dict().values()),
+        "You leave out the buffers that are not saved (persistent=False). They are in memory, too.": size(none, saved),
+        "You count the parameters' elements only: neither bytes nor buffers.": size(buffers=none, each=lambda t: 1),
+        "You take 4 bytes for every element, and leave out the buffers.": size(buffers=none, each=lambda t: 4),
+        "You leave out the parameters.": size(none),
+        "You add up the size of one element for each tensor. Multiply it by the number of elements.": lambda m: sum(
+            t.element_size() for t in [*m.parameters(), *m.buffers()]
+        ),
+        "You count tensors. Each one holds elements, and each element takes bytes.": lambda m: len(
+            [*m.parameters(), *m.buffers()]
+        ),
+        "You count the parameters, and then a state_dict, which has them again.": size(
+            buffers=lambda m: m.state_dict().values()
+        ),
+        "You go through all modules, and each gives the tensors of its parts as well. So some count again.": lambda m: (
+            sum(size()(part) for part in m.modules())
+        ),
+        "Your result is the size of a file. It holds names and a frame, too, and leaves out what is not saved.": file_bytes,
+        "Your result comes from sys.getsizeof: that is the Python object, without the numbers that it points at.": (
+            lambda m: sum(sys.getsizeof(t) for t in [*m.parameters(), *m.buffers()])
+        ),
+        "You count tensors with equal numbers once. Only one and the same tensor object is in memory once.": each_value_once,
+        "Your result is 0 for every small model: do you divide (MB, MiB), or return a constant?": lambda m: 0,
+        "You divide by 2^20: that gives MiB. Return bytes.": lambda m: size()(m) / 2**20,
+        "You divide by a million: that gives MB. Return bytes.": lambda m: size()(m) / 1e6,
+        "You count only what is trained. A frozen parameter takes its bytes too.": size(trained),
+        "You count only what is trained: neither frozen parameters nor buffers. All of them take bytes.": size(
+            trained, none
+        ),
+        "You leave out the buffers of whole numbers, such as a batch norm's count of batches.": size(
+            buffers=lambda m: [b for b in m.buffers() if b.is_floating_point()]
+        ),
+        "You look at the outermost module only. Its parts have tensors of their own.": size(
+            lambda m: m.parameters(recurse=False), lambda m: m.buffers(recurse=False)
+        ),
+        "Your sum leaves out tensors of modules that are not PyTorch's own layers. A module of any class can have tensors.": size(
+            lambda m: {id(p): p for part in of_pytorch(m) for p in part.parameters()}.values(),
+            lambda m: {id(b): b for part in of_pytorch(m) for b in part.buffers()}.values(),
+        ),
+    }
+    tied = nn.Sequential(nn.Embedding(5, 2), nn.Linear(2, 5, bias=False))
+    tied[1].weight = tied[0].weight
+    every_kind = _filled(
+        [
+            ("parameter", torch.float32, (2,), 0, False),
+            ("frozen parameter", torch.float64, (1, 3), 1, False),
+            ("unsaved buffer", torch.float16, (5,), 1, False),
+            ("buffer", torch.int8, (4,), 1, False),
+            ("buffer", torch.int8, (4,), 2, True),
+        ]
+    )
+    edges = [(every_kind,), (nn.ReLU(),), (nn.BatchNorm1d(3),), (tied,), (nn.Linear(3, 2).half(),)]
+    compare(
+        answer,
+        right=size(),
+        wrong=wrong,
+        rtol=0.0,
+        names=("model",),
+        edges=edges,
+        inputs=st.tuples(_models()),
+    )
+
+
+def _row(name: str, dtype: str, ms: float, conditions: int = 0) -> dict:
+    """A row of a report; each bit of `conditions` is one condition that is not the usual one."""
+    device, threads, batch = (
+        "cuda" if conditions & 1 else "cpu",
+        4 if conditions & 2 else 1,
+        16 if conditions & 4 else 1,
+    )
+    return {"name": name, "dtype": dtype, "device": device, "threads": threads, "batch": batch, "ms": ms}
+
+
+@st.composite
+def _reports(draw: Callable) -> tuple[list[dict], str]:
+    """Rows in any order, all with times of their own, and the name of one for which there is a baseline."""
+    unlike = st.sampled_from([0, 0, 0, 0, 1, 2, 4, 1, 2, 4, 3, 5, 6, 7])  # conditions other than the named row's
+    kinds = draw(st.lists(st.tuples(st.sampled_from(["fp32", "fp32", "int8", "fp16"]), unlike), min_size=1, max_size=5))
+    own, baseline = draw(st.integers(0, len(kinds) - 1)), draw(st.integers(0, len(kinds) - 1))
+    kinds[own] = (kinds[own][0], 0)
+    kinds[baseline] = ("fp32", 0)
+    usual, names = (
+        draw(st.integers(0, 7)),
+        draw(st.sampled_from(["abcde", "edcba", "cadbe", ["ab", "b", "abc", "a", "c"]])),
+    )
+    scale = draw(st.sampled_from([3.5, 0.25, 3000.0]))
+    ms = draw(st.permutations([scale * (n + 1) for n in range(len(kinds))]))
+    return [
+        _row(name, dtype, time, usual ^ other) for name, (dtype, other), time in zip(names, kinds, ms, strict=False)
+    ], names[own]
+
+
+@check("Exercise 2, Name the baseline")
+def fair_baseline(answer: Callable) -> None:
+    """``fair_baseline(rows, name) -> str``, the fastest fp32 row under the conditions of row `name`."""
+    conditions = ("device", "threads", "batch")
+
+    def fastest(rows):
+        return min(rows, key=lambda row: row["ms"])
+
+    def slowest(rows):
+        return max(rows, key=lambda row: row["ms"])
+
+    def first(rows, name=None):
+        return rows[0]
+
+    def place(at):
+        return lambda rows: sorted(rows, key=lambda row: row["ms"])[min(at(len(rows)), len(rows) - 1)]
+
+    def named(rows, name):
+        return next(row for row in rows if row["name"] == name)
+
+    def containing(rows, name):
+        return next(row for row in rows if name in row["name"])
+
+    def any_condition(rows, name):
+        mine = named(rows, name)
+        return fastest(r for r in rows if r["dtype"] == "fp32" and any(r[c] == mine[c] for c in conditions))["name"]
+
+    def up_to_as_many_threads(rows, name):
+        mine = named(rows, name)
+        fit = [r for r in rows if r["dtype"] == "fp32" and (r["device"], r["batch"]) == (mine["device"], mine["batch"])]
+        return fastest(r for r in fit if r["threads"] <= mine["threads"])["name"]
+
+    def from_the_named_row(rows, name):
+        return fastest([named(rows, name), named(rows, pick()(rows, name))])["name"]
+
+    def fp32_is_its_own(rows, name):
+        return name if named(rows, name)["dtype"] == "fp32" else pick()(rows, name)
+
+    def pick(choose=fastest, *, same=conditions, dtypes=("fp32",), give="name", own=None, other=False):
+        def chosen(rows, name):
+            mine = own(rows, name) if own else next(row for row in rows if row["name"] == name)
+            fit = [row for row in rows if row["dtype"] in dtypes and all(row[c] == mine[c] for c in same)]
+            fit = [row for row in fit if not other or row["name"] != name] or fit
+            return choose(fit)[give] if give else choose(fit)
+
+        return chosen
+
+    every = ("fp32", "int8", "fp16")
+    wrong = {
+        "Your baseline can have another number of threads. That compares threads, not techniques.": pick(
+            same=("device", "batch")
+        ),
+        "Your baseline can have another batch size. A call on another number of inputs does other work.": pick(
+            same=("device", "threads")
+        ),
+        "Your baseline can be on another device. A GPU against a CPU compares chips, not techniques.": pick(
+            same=("threads", "batch")
+        ),
+        **{
+            f"You compare the {one} only. Device, threads and batch must all be the same.": pick(same=(one,))
+            for one in conditions
+        },
+        "You take the fastest fp32 of all. Device, threads and batch must be the same.": pick(same=()),
+        "You take the fastest row of all, whatever its dtype and its conditions.": pick(same=(), dtypes=every),
+        "Your baseline can differ in a condition: device, threads and batch must all be the same, not one of them.": (
+            any_condition
+        ),
+        "Your baseline can have fewer threads than the named row. They must be the same.": up_to_as_many_threads,
+        "You compare the time for each input over all batch sizes. A batch of 16 is other work: the batch must be the "
+        "same.": pick(lambda rows: min(rows, key=lambda row: row["ms"] / row["batch"]), same=("device", "threads")),
+        "You compare whole milliseconds. Two times may differ by less.": pick(
+            lambda rows: min(rows, key=lambda row: int(row["ms"]))
+        ),
+        "You take the second fastest fp32. Take the best.": pick(place(lambda count: 1)),
+        "You take a middle one of the fp32 rows. Take the best.": pick(place(lambda count: count // 2)),
+        "You take the last fp32 that fits. Which one is the best?": pick(lambda rows: rows[-1]),
+        "You take the slowest fp32: against that one every technique wins.": pick(slowest),
+        "You take the slowest fp32 of all, under whatever conditions: the most handicapped one.": pick(
+            slowest, same=()
+        ),
+        "You take the first fp32 that fits. A debug build or a slow kernel is a handicap: take the best.": pick(first),
+        "You take the first fp32 in the list, whatever its conditions. They must be those of the model.": pick(
+            first, same=()
+        ),
+        "Your baseline can be any dtype, even the model itself. It is the fp32 that int8 must beat.": pick(
+            dtypes=every
+        ),
+        "Your baseline can be fp16. Only fp32 rows count.": pick(dtypes=("fp32", "fp16")),
+        "Your baseline can be int8. Only fp32 rows count.": pick(dtypes=("fp32", "int8")),
+        "Your baseline is another row even where the row itself is the best fp32. It may be its own.": pick(other=True),
+        "You take the conditions of the first row. They must be those of the row that is named.": pick(own=first),
+        "Your baseline is the named row itself, where another row is the fastest fp32.": lambda rows, name: name,
+        "Your search starts with the named row, whatever its dtype. So an int8 row that is fastest stays. Start with fp32 "
+        "rows only.": from_the_named_row,
+        "You let an fp32 row be its own baseline even where another fp32 is faster.": fp32_is_its_own,
+        "You find the named row by a part of its name. Another name may contain it: compare with ==.": pick(
+            own=containing
+        ),
+        "You return a list. Return one name, a string.": lambda rows, name: [pick()(rows, name)],
+        "You return the place of the row in the list. Return one name, a string.": lambda rows, name: rows.index(
+            named(rows, pick()(rows, name))
+        ),
+        "You return the speed-up. Return the name of the baseline, a string.": (
+            lambda rows, name: named(rows, pick()(rows, name))["ms"] / named(rows, name)["ms"]
+        ),
+        "You return the whole row. Return its name.": pick(give=None),
+        "You return the time of the baseline. Return its name.": pick(give="ms"),
+    }
+    builds = [
+        _row("debug", "fp32", 9.0),
+        _row("int8", "int8", 0.9),
+        _row("compiled", "fp32", 1.5),
+        _row("threads", "fp32", 0.5, 2),
+    ]
+    alike = [_row("b", "fp32", 3.0), _row("a", "fp32", 2e4), _row("d", "fp32", 3.25), _row("c", "fp32", 3.5)]
+    alike = [*alike, _row("e", "fp16", 2.75), _row("f", "fp32", 7.0)]
+    longer = [_row("eager, compiled", "fp32", 1.5, 2), _row("eager", "fp32", 2.0)]
+    slow = [_row("int8", "int8", 2e4), _row("eager", "fp32", 3e4), _row("debug", "fp32", 9e4)]
+    compare(
+        answer,
+        right=pick(),
+        wrong=wrong,
+        names=("rows", "name"),
+        edges=[
+            ([_row("eager", "fp32", 2.0)], "eager"),
+            *[(builds, name) for name in ("int8", "compiled", "threads")],
+            *[(alike, name) for name in "ace"],
+            (longer, "eager"),
+            *[(slow, name) for name in ("int8", "debug")],
+        ],
+        inputs=_reports(),
+    )
