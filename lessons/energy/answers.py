@@ -1,7 +1,5 @@
 """the lesson `energy`: plausible wrong answers and odd but right ones, as a learner would write them."""
 
-import math
-
 import numpy as np
 import torch
 
@@ -26,6 +24,14 @@ def biases_once(n_in, n_out, batch, mul_pj, add_pj):
     if batch == 0:
         return 0.0
     return batch * n_in * n_out * (mul_pj + add_pj) + n_out * add_pj
+
+
+def bias_as_a_mac(n_in, n_out, batch, mul_pj, add_pj):
+    return batch * (n_in + 1) * n_out * (mul_pj + add_pj)
+
+
+def one_bias_for_the_layer(n_in, n_out, batch, mul_pj, add_pj):
+    return batch * (n_in * n_out * (mul_pj + add_pj) + add_pj)
 
 
 def one_by_one(n_in, n_out, batch, mul_pj, add_pj):
@@ -77,51 +83,24 @@ def by_counting_positions(c_in, c_out, kernel, side, stride=1, padding=0, groups
     return np.int64(positions) ** 2 * c_out * c_in * kernel**2 // groups
 
 
-def rounded_down(n_weights, n_macs, mac_pj, bits):
-    return max(1, int(n_weights * 640 * bits / 32 / (n_macs * mac_pj)))
-
-
-def one_mac_a_weight(n_weights, n_macs, mac_pj, bits):
-    return math.ceil(640 * bits / 32 / mac_pj)
-
-
-def always_32_bits(n_weights, n_macs, mac_pj, bits):
-    return max(1, math.ceil(n_weights * 640 / (n_macs * mac_pj)))
-
-
-def nearest(n_weights, n_macs, mac_pj, bits):
-    return max(1, round(n_weights * 640 * bits / 32 / (n_macs * mac_pj)))
-
-
-def by_trying(n_weights, n_macs, mac_pj, bits):
-    batch = 1
-    while batch * n_macs * mac_pj < n_weights * 640 * bits / 32:
-        batch += 1
-    return batch
-
-
-def in_float64(n_weights, n_macs, mac_pj, bits):
-    return np.maximum(1.0, np.ceil(n_weights * 20.0 * bits / (n_macs * mac_pj)))
-
-
 WRONG = {
-    "linear_energy_pj": [no_bias, mac_is_one_operation, adds_at_the_price_of_multiplications, biases_once],
+    "linear_energy_pj": [
+        no_bias,
+        mac_is_one_operation,
+        adds_at_the_price_of_multiplications,
+        biases_once,
+        bias_as_a_mac,
+        one_bias_for_the_layer,
+    ],
     "conv2d_macs": [area_only, input_size, no_groups, groups_twice, no_stride],
-    "break_even_batch": [rounded_down, one_mac_a_weight, always_32_bits, nearest],
 }
 ODD = {
     "linear_energy_pj": [one_by_one, linear_as_numpy],
     "conv2d_macs": [by_running_it, by_counting_positions],
-    "break_even_batch": [by_trying, in_float64],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 EQUIVALENT = {
     "conv2d_macs": {
         "dot_product = c_in // groups * kernel * kernel: c_in // groups: FloorDiv -> Div": "groups divides c_in",
-    },
-    "break_even_batch": {
-        "return max(1, -int(-fetch_pj // one_input_pj)): max(1, -int(-fetch_pj // one_input_pj)): arguments swapped": (
-            "max takes its arguments in any order"
-        ),
     },
 }

@@ -53,6 +53,20 @@ def linear_energy_pj(answer: Callable) -> None:
         "You add n_in biases. There is one bias for each output.": energy(
             of_biases=lambda n, m, b, mul, add: b * n * add
         ),
+        "You price a bias like a MAC. It is one addition and no multiplication.": energy(
+            of_biases=lambda n, m, b, mul, add: b * m * (mul + add)
+        ),
+        "You add one bias an input. There is one for each output of each input.": energy(
+            of_biases=lambda n, m, b, mul, add: b * add
+        ),
+        "You leave out the biases, and take one addition less for each sum. Here a sum starts at zero: one addition "
+        "for each weight, and one for each bias.": energy(of_biases=lambda n, m, b, mul, add: -b * m * add),
+        "You count each MAC twice. It is one multiplication, mul_pj, and one addition, add_pj.": energy(
+            of_macs=lambda mul, add: 2 * (mul + add)
+        ),
+        "You add the reading of the weights. The card asks for the arithmetic only.": energy(
+            of_biases=lambda n, m, b, mul, add: b * m * add + READ_32_BIT_PJ["DRAM"] * n * m
+        ),
         "You add one bias for each weight. There is one for each output.": energy(
             of_biases=lambda n, m, b, mul, add: b * n * m * add
         ),
@@ -78,6 +92,12 @@ def _outputs(side: int, kernel: int, stride: int, padding: int) -> int:
     return (side + 2 * padding - kernel) // stride + 1
 
 
+def _inside(side: int, kernel: int, stride: int, padding: int) -> int:
+    """The rows of all windows below each other that lie in the image, not in its padding."""
+    starts = (place * stride - padding for place in range(_outputs(side, kernel, stride, padding)))
+    return sum(0 <= start + row < side for start in starts for row in range(kernel))
+
+
 @st.composite
 def _convolutions(draw: Callable) -> tuple[int, ...]:
     """(c_in, c_out, kernel, side, stride, padding, groups) of a layer that PyTorch would make."""
@@ -101,19 +121,19 @@ def conv2d_macs(answer: Callable) -> None:
         return lambda ci, co, k, side, s=1, p=0, g=1: filters(co, g) * outputs(side, k, s, p) * products(ci, k, g)
 
     wrong = {
-        "Your dot product is the kernel's area only. It runs over the input channels too.": macs(
+        "Here your dot product is the kernel's area only. It runs over c_in / groups input maps, too.": macs(
             products=lambda ci, k, g: k * k
         ),
         "You take the input's size where the output's belongs: there is one dot product for each output element.": macs(
             outputs=lambda side, k, s, p: side**2
         ),
-        "You ignore groups: a filter sees only c_in / groups of the input channels.": macs(
+        "You ignore groups: an output map sees only c_in / groups of the input maps.": macs(
             products=lambda ci, k, g: ci * k * k
         ),
-        "You divide by groups twice: each filter sees c_in / groups channels, but there are still c_out filters.": macs(
+        "You divide by groups twice: each output map sees c_in / groups input maps, but there are still c_out of them.": macs(
             filters=lambda co, g: co // g
         ),
-        "A square kernel has kernel × kernel weights a channel. You count one side of it.": macs(
+        "A square kernel has kernel × kernel weights for each input map. You count one side.": macs(
             products=lambda ci, k, g: ci // g * k
         ),
         "You count the outputs of one row. The output is a square.": macs(outputs=_outputs),
@@ -138,6 +158,16 @@ def conv2d_macs(answer: Callable) -> None:
         "You round the number of outputs to the nearest. A kernel that does not fit whole makes no output.": macs(
             outputs=lambda side, k, s, p: (round((side + 2 * p - k) / s) + 1) ** 2
         ),
+        "You take side / stride for the output's side. The kernel's size and the padding count, too.": macs(
+            outputs=lambda side, k, s, p: (side // s) ** 2
+        ),
+        "You count each weight once. It is used at every place of the output.": macs(outputs=lambda *_: 1),
+        "You leave out the products with padded zeros. By the card they are made, too.": lambda ci, co, k, side, s=1, p=0, g=1: (
+            co * (ci // g) * _inside(side, k, s, p) ** 2
+        ),
+        "You add a bias to each output element. This layer has none.": lambda ci, co, k, side, s=1, p=0, g=1: (
+            co * _outputs(side, k, s, p) ** 2 * (ci // g * k * k + 1)
+        ),
         "You count one output map. There are c_out of them.": macs(filters=lambda co, g: 1),
         "You count operations. A MAC is one multiplication and one addition together.": macs(
             filters=lambda co, g: 2 * co
@@ -160,66 +190,4 @@ def conv2d_macs(answer: Callable) -> None:
             (8, 12, 5, 17, 3, 2, 4),
         ],
         inputs=_convolutions(),
-    )
-
-
-@check("Exercise 3, The batch that pays for the fetch")
-def break_even_batch(answer: Callable) -> None:
-    """``break_even_batch(n_weights, n_macs, mac_pj, bits) -> int``."""
-    dram = READ_32_BIT_PJ["DRAM"]
-
-    def ratio(weights, macs, mac, bits):
-        return weights * dram * bits / 32 / (macs * mac)
-
-    def least(of=ratio, whole=math.ceil):
-        return lambda *args: max(1, whole(of(*args)))
-
-    wrong = {
-        "You round down: at that batch the arithmetic still costs less than the fetch.": least(whole=math.floor),
-        "You round down, and your batch can be 0: one input is the least, and at a batch that was rounded down the "
-        "arithmetic still costs less than the fetch.": lambda *args: math.floor(ratio(*args)),
-        "You round to the nearest: when that is down, the arithmetic still costs less than the fetch.": least(
-            whole=round
-        ),
-        "You assume one MAC for each weight. A convolution uses a weight many times.": least(
-            lambda weights, macs, mac, bits: ratio(1, 1, mac, bits)
-        ),
-        "You have weights and MACs the wrong way round: the fetch is paid for the weights.": least(
-            lambda weights, macs, mac, bits: ratio(macs, weights, mac, bits)
-        ),
-        "You ignore the width: 8-bit weights are a quarter of the bytes of 32-bit ones.": least(
-            lambda weights, macs, mac, bits: ratio(weights, macs, mac, 32)
-        ),
-        "You divide by the width instead of multiplying: fewer bits are fewer bytes, so the fetch gets cheaper.": least(
-            lambda weights, macs, mac, bits: ratio(weights, macs, mac, 32 * 32 / bits)
-        ),
-        "You pay for every bit as for a read. 640 pJ is the price of 32 bits.": least(
-            lambda weights, macs, mac, bits: ratio(weights, macs, mac, 32 * bits)
-        ),
-        "Your batch can be 0. One input is the least that can be computed.": lambda *args: (
-            math.ceil(ratio(*args)) if ratio(*args) >= 1 else 0
-        ),
-        "You return a fraction. A batch size is a whole number: which one is enough?": ratio,
-        "You take the next batch even where both sides are equal: 'at least as much' includes equal.": lambda *args: (
-            math.floor(ratio(*args)) + 1
-        ),
-    }
-    compare(
-        answer,
-        right=least(),
-        wrong=wrong,
-        rtol=0.0,
-        names=("n_weights", "n_macs", "mac_pj", "bits"),
-        edges=[
-            (1000, 1000, 4.0, 32),
-            (266_200, 266_200, 4.6, 32),
-            (266_200, 266_200, 0.3, 8),
-            (59_838, 199_968, 4.6, 32),
-            (25_502_912, 4_089_184_256, 4.6, 32),
-            (7, 21, 1.5, 16),
-            (0, 10, 4.6, 32),  # a layer without weights: no fetch, and still one input
-        ],
-        inputs=st.tuples(
-            st.integers(0, 100), st.integers(1, 1000), numbers(0.25, 8, step=0.25), st.sampled_from([32, 16, 8, 4])
-        ),
     )

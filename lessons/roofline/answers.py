@@ -1,0 +1,144 @@
+"""The lesson `roofline`: plausible wrong answers and odd but right ones, as a learner would write them."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+
+
+def sum_of_both(n_in, n_out, batch, bytes_each, peak, bandwidth):
+    compute = 2 * n_in * n_out * batch / peak
+    move = bytes_each * (n_in * n_out + n_in * batch + n_out * batch) / bandwidth
+    return compute + move
+
+
+def weights_only(n_in, n_out, batch, bytes_each, peak, bandwidth):
+    return max(2 * batch * n_in * n_out / peak, n_in * n_out * bytes_each / bandwidth)
+
+
+def no_outputs(n_in, n_out, batch, bytes_each, peak, bandwidth):
+    moved = n_in * n_out + batch * n_in
+    return max(2 * batch * n_in * n_out / peak, moved * bytes_each / bandwidth)
+
+
+def mac_is_one(n_in, n_out, batch, bytes_each, peak, bandwidth):
+    macs = batch * n_in * n_out
+    return max(macs / peak, bytes_each * (n_in * n_out + batch * (n_in + n_out)) / bandwidth)
+
+
+def weights_for_each_input(n_in, n_out, batch, bytes_each, peak, bandwidth):
+    one = bytes_each * (n_in * n_out + n_in + n_out)
+    return max(batch * 2 * n_in * n_out / peak, batch * one / bandwidth)
+
+
+def always_fp32(n_in, n_out, batch, bytes_each, peak, bandwidth):
+    numbers = n_in * n_out + batch * (n_in + n_out)
+    return max(2 * batch * n_in * n_out / peak, numbers * 4 / bandwidth)
+
+
+def faster_of_both(n_in, n_out, batch, bytes_each, peak, bandwidth):
+    numbers = n_in * n_out + batch * (n_in + n_out)
+    return min(2 * batch * n_in * n_out / peak, numbers * bytes_each / bandwidth)
+
+
+def bytes_by_eight(n_in, n_out, batch, bytes_each, peak, bandwidth):
+    n_bytes = bytes_each * (n_in * n_out + batch * (n_in + n_out))
+    return max(2 * batch * n_in * n_out / peak, n_bytes / 8 / bandwidth)
+
+
+def by_intensity(n_in, n_out, batch, bytes_each, peak, bandwidth):
+    operations = 2 * batch * n_in * n_out
+    moved = bytes_each * (n_in * n_out + batch * (n_in + n_out))
+    if operations == 0:
+        return 0.0 if moved == 0 else moved / bandwidth
+    speed = min(peak, operations / moved * bandwidth)
+    return operations / speed
+
+
+def as_numpy(n_in, n_out, batch, bytes_each, peak, bandwidth):
+    work = np.array([2 * batch * n_in * n_out, bytes_each * (n_in * n_out + batch * n_in + batch * n_out)], dtype=float)
+    return np.max(work / np.array([peak, bandwidth], dtype=float))
+
+
+def as_fractions(n_in, n_out, batch, bytes_each, peak, bandwidth):
+    bytes_moved = sum(bytes_each * n for n in (n_in * n_out, batch * n_in, batch * n_out))
+    return float(max(Fraction(2 * batch * n_in * n_out) / Fraction(peak), Fraction(bytes_moved) / Fraction(bandwidth)))
+
+
+def rounded_down(n_weights, n_macs, mac_pj, bits):
+    return max(1, int(n_weights * 640 * bits / 32 / (n_macs * mac_pj)))
+
+
+def one_mac_a_weight(n_weights, n_macs, mac_pj, bits):
+    return math.ceil(640 * bits / 32 / mac_pj)
+
+
+def always_32_bits(n_weights, n_macs, mac_pj, bits):
+    return max(1, math.ceil(n_weights * 640 / (n_macs * mac_pj)))
+
+
+def nearest(n_weights, n_macs, mac_pj, bits):
+    return max(1, round(n_weights * 640 * bits / 32 / (n_macs * mac_pj)))
+
+
+def almost_one_more(n_weights, n_macs, mac_pj, bits):
+    return max(1, int(n_weights * 640 * bits / 32 / (n_macs * mac_pj) + 0.999))
+
+
+def at_most_32_bits(n_weights, n_macs, mac_pj, bits):
+    return max(1, math.ceil(n_weights * 640 * min(bits, 32) / 32 / (n_macs * mac_pj)))
+
+
+def the_quotient(n_weights, n_macs, mac_pj, bits):
+    return n_weights * 640 * bits / 32 / (n_macs * mac_pj)
+
+
+def by_trying(n_weights, n_macs, mac_pj, bits):
+    batch = 1
+    while batch * n_macs * mac_pj < n_weights * 640 * bits / 32:
+        batch += 1
+    return batch
+
+
+def in_float64(n_weights, n_macs, mac_pj, bits):
+    return np.maximum(1.0, np.ceil(n_weights * 20.0 * bits / (n_macs * mac_pj)))
+
+
+WRONG = {
+    "roof_seconds": [
+        sum_of_both,
+        weights_only,
+        no_outputs,
+        mac_is_one,
+        weights_for_each_input,
+        always_fp32,
+        faster_of_both,
+        bytes_by_eight,
+    ],
+    "break_even_batch": [
+        rounded_down,
+        one_mac_a_weight,
+        always_32_bits,
+        nearest,
+        almost_one_more,
+        at_most_32_bits,
+        the_quotient,
+    ],
+}
+ODD = {
+    "roof_seconds": [by_intensity, as_numpy, as_fractions],
+    "break_even_batch": [by_trying, in_float64],
+}
+# Mutants of the solutions that are as right as the solution: what was changed -> why.
+EQUIVALENT = {
+    "roof_seconds": {
+        "return max(operations / peak, n_bytes / bandwidth): max(operations / peak, n_bytes / bandwidth): arguments swapped": (
+            "max takes its arguments in any order"
+        ),
+    },
+    "break_even_batch": {
+        "return max(1, -int(-fetch_pj // one_input_pj)): max(1, -int(-fetch_pj // one_input_pj)): arguments swapped": (
+            "max takes its arguments in any order"
+        ),
+    },
+}

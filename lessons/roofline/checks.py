@@ -1,0 +1,200 @@
+"""Checks of the lesson `roofline`: memory or arithmetic?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from hypothesis import strategies as st
+
+from course_utils.exercises.core import check
+from course_utils.exercises.inputs import numbers
+from course_utils.exercises.search import compare
+from course_utils.measure.energy import READ_32_BIT_PJ
+
+
+@check("Exercise 1, The least time of a layer")
+def roof_seconds(answer: Callable) -> None:
+    """``roof_seconds(n_in, n_out, batch, bytes_each, peak, bandwidth) -> float``, in seconds."""
+
+    def least(
+        *,
+        operations=lambda n, m, b: 2 * b * n * m,
+        counted=lambda n, m, b: n * m + b * (n + m),
+        size=lambda e: e,
+        joined=max,
+    ):
+        return lambda n, m, b, e, peak, band: joined(operations(n, m, b) / peak, size(e) * counted(n, m, b) / band)
+
+    wrong = {
+        "You add the two times. Arithmetic and memory work at the same time: the slower one decides.": least(
+            joined=lambda arithmetic, memory: arithmetic + memory
+        ),
+        "You take the faster of the two. The layer is done when the slower one is.": least(joined=min),
+        "You take the time of the arithmetic only. The numbers must be moved too, and that may take longer.": least(
+            joined=lambda arithmetic, memory: arithmetic
+        ),
+        "You take the time of the memory only. With a large batch the arithmetic may take longer.": least(
+            joined=lambda arithmetic, memory: memory
+        ),
+        "You count a MAC as one operation. It is two: a multiplication and an addition.": least(
+            operations=lambda n, m, b: b * n * m
+        ),
+        "You count the operations of one input. Every input of the batch needs them.": least(
+            operations=lambda n, m, b: 2 * n * m
+        ),
+        "You move the weights only. The inputs are read and the outputs are written, too.": least(
+            counted=lambda n, m, b: n * m
+        ),
+        "You leave out the outputs. They are written to memory, n_out numbers for each input.": least(
+            counted=lambda n, m, b: n * m + b * n
+        ),
+        "You leave out the inputs. They are read from memory, n_in numbers each.": least(
+            counted=lambda n, m, b: n * m + b * m
+        ),
+        "You move the inputs and outputs, and leave out the weights: n_in · n_out numbers.": least(
+            counted=lambda n, m, b: b * (n + m)
+        ),
+        "You move the input and the output of one input only. The batch has several.": least(
+            counted=lambda n, m, b: n * m + n + m
+        ),
+        "You read the weights anew for each input. One read serves the whole batch.": least(
+            counted=lambda n, m, b: b * (n * m + n + m)
+        ),
+        "You count numbers, not bytes. Each number takes bytes_each bytes.": least(size=lambda e: 1),
+        "You take 4 bytes for each number. The card says bytes_each.": least(size=lambda e: 4),
+        "You count bits. The bandwidth is in bytes a second, and bytes_each is in bytes.": least(size=lambda e: 8 * e),
+        "You divide the bytes by 8. They are bytes already: bytes_each is in bytes, the bandwidth in bytes a second.": least(
+            size=lambda e: e / 8
+        ),
+        "You move the outputs of one input only. Every input of the batch has n_out of them.": least(
+            counted=lambda n, m, b: n * m + b * n + m
+        ),
+        "You move the inputs of one input only. Every input of the batch has n_in numbers.": least(
+            counted=lambda n, m, b: n * m + n + b * m
+        ),
+        "You take bytes_each for the weights only. Inputs and outputs have as many bytes a number.": (
+            lambda n, m, b, e, peak, band: max(2 * b * n * m / peak, (e * n * m + b * (n + m)) / band)
+        ),
+        "You move the weights only, 4 bytes each, as an intensity of B / 2 does. Inputs and outputs are moved too, and "
+        "the card says bytes_each.": lambda n, m, b, e, peak, band: max(2 * b * n * m / peak, 4 * n * m / band),
+        "You count a bias. This layer has none: no addition of it, and no bytes.": least(
+            operations=lambda n, m, b: 2 * b * n * m + b * m, counted=lambda n, m, b: n * m + b * (n + m) + m
+        ),
+        "You add a bias in the arithmetic. This layer has none.": least(
+            operations=lambda n, m, b: 2 * b * n * m + b * m
+        ),
+        "You read a bias. This layer has none.": least(counted=lambda n, m, b: n * m + b * (n + m) + m),
+        "You have peak and bandwidth the wrong way round: operations are divided by the peak, bytes by the bandwidth.": (
+            lambda n, m, b, e, peak, band: least()(n, m, b, e, band, peak)
+        ),
+        "You return a rate. The time is the work divided by the rate.": lambda n, m, b, e, peak, band: (
+            min(peak, band * 2 * b * n * m / max(1, e * (n * m + b * (n + m)))) if n * m else 0.0
+        ),
+    }
+    rate = st.sampled_from([2.0**k for k in range(10)])
+    compare(
+        answer,
+        right=least(),
+        wrong=wrong,
+        names=("n_in", "n_out", "batch", "bytes_each", "peak", "bandwidth"),
+        edges=[
+            (4096, 4096, 1, 4, 1e11, 2e10),
+            (4096, 4096, 256, 4, 1e11, 2e10),
+            (300, 100, 16, 1, 1e11, 2e10),
+            (3, 7, 5, 2, 8.0, 1.0),
+            (0, 0, 16, 4, 1e11, 2e10),
+        ],
+        inputs=st.tuples(
+            st.integers(1, 30), st.integers(1, 30), st.integers(1, 16), st.sampled_from([4, 2, 1]), rate, rate
+        ),
+    )
+
+
+_BITS = st.sampled_from([32, 16, 8, 4, 64])
+
+
+@st.composite
+def _just_above(draw: Callable) -> tuple[int, int, float, int]:
+    """A bill whose quotient is a little more than a whole number."""
+    macs, batch, bits = draw(st.integers(2000, 100_000)), draw(st.integers(1, 5)), draw(_BITS)
+    return macs * batch + 1, macs, READ_32_BIT_PJ["DRAM"] * bits / 32, bits
+
+
+@check("Exercise 2, The batch that pays for the fetch")
+def break_even_batch(answer: Callable) -> None:
+    """``break_even_batch(n_weights, n_macs, mac_pj, bits) -> int``."""
+    dram = READ_32_BIT_PJ["DRAM"]
+
+    def ratio(weights, macs, mac, bits):
+        return weights * dram * bits / 32 / (macs * mac)
+
+    def least(of=ratio, whole=math.ceil):
+        return lambda *args: max(1, whole(of(*args)))
+
+    wrong = {
+        "You round down: at that batch the arithmetic still costs less than the fetch.": least(whole=math.floor),
+        "You round down, and your batch can be 0: one input is the least, and at a batch that was rounded down the "
+        "arithmetic still costs less than the fetch.": lambda *args: math.floor(ratio(*args)),
+        "You round to the nearest: when that is down, the arithmetic still costs less than the fetch.": least(
+            whole=round
+        ),
+        "You assume one MAC for each weight. A convolution uses a weight many times.": least(
+            lambda weights, macs, mac, bits: ratio(1, 1, mac, bits)
+        ),
+        "You have weights and MACs the wrong way round: the fetch is paid for the weights.": least(
+            lambda weights, macs, mac, bits: ratio(macs, weights, mac, bits)
+        ),
+        "You ignore the width: 8-bit weights are a quarter of the bytes of 32-bit ones.": least(
+            lambda weights, macs, mac, bits: ratio(weights, macs, mac, 32)
+        ),
+        "You divide by the width instead of multiplying: fewer bits are fewer bytes, so the fetch gets cheaper.": least(
+            lambda weights, macs, mac, bits: ratio(weights, macs, mac, 32 * 32 / bits)
+        ),
+        "You pay for every bit as for a read. 640 pJ is the price of 32 bits.": least(
+            lambda weights, macs, mac, bits: ratio(weights, macs, mac, 32 * bits)
+        ),
+        "Your batch can be 0. One input is the least that can be computed.": lambda *args: (
+            math.ceil(ratio(*args)) if ratio(*args) >= 1 else 0
+        ),
+        "You return the quotient itself. A batch size is a whole number, and at least 1: which one is enough?": ratio,
+        "Without weights your batch is 0. One input is the least that can be computed.": lambda *args: math.ceil(
+            ratio(*args)
+        ),
+        "You round up only where the quotient is well above a whole number. Just above it, the arithmetic of the whole "
+        "number still costs less than the fetch.": least(whole=lambda quotient: int(quotient + 0.999)),
+        "You count a MAC as two. mac_pj is the price of a whole one.": least(
+            lambda weights, macs, mac, bits: ratio(weights, 2 * macs, mac, bits)
+        ),
+        "You take 640 pJ for each byte. It is the price of 32 bits, four bytes.": least(
+            lambda weights, macs, mac, bits: ratio(weights, macs, mac, 4 * bits)
+        ),
+        "You take 4.6 pJ for every MAC. The price of one is mac_pj.": least(
+            lambda weights, macs, mac, bits: ratio(weights, macs, 4.6, bits)
+        ),
+        "You take 32 bits at most. A wider weight costs more, in proportion.": least(
+            lambda weights, macs, mac, bits: ratio(weights, macs, mac, min(bits, 32))
+        ),
+        "You take the next batch even where both sides are equal: 'at least as much' includes equal.": lambda *args: (
+            math.floor(ratio(*args)) + 1
+        ),
+    }
+    compare(
+        answer,
+        right=least(),
+        wrong=wrong,
+        rtol=0.0,
+        names=("n_weights", "n_macs", "mac_pj", "bits"),
+        edges=[
+            (1000, 1000, 4.0, 32),
+            (266_200, 266_200, 4.6, 32),
+            (266_200, 266_200, 0.3, 8),
+            (59_838, 199_968, 4.6, 32),
+            (25_502_912, 4_089_184_256, 4.6, 32),
+            (7, 21, 1.5, 16),
+            (100_001, 100_000, 640.0, 32),  # just above one
+            (1000, 1000, 4.0, 64),
+            (0, 10, 4.6, 32),  # a layer without weights: no fetch, and still one input
+        ],
+        inputs=st.tuples(st.integers(0, 100), st.integers(1, 1000), numbers(0.25, 8, step=0.25), _BITS) | _just_above(),
+    )
