@@ -15,7 +15,7 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # [[title]]
 #
 # *Half the bits while training: what breaks, what repairs it, and when it pays.*
@@ -31,7 +31,7 @@
 #
 # [[goals]]
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Ask before anything runs: "Who has trained in fp16? Did anything go wrong?" Collect what went wrong
 # (NaN, no speed-up, out of memory all the same) on the board. Each of them is shown happening in this lesson.
 
@@ -65,7 +65,7 @@ low_name = str(low).removeprefix("torch.")
 print(f"16-bit type {low_name}; multiplies bfloat16 in hardware: {runtime.has_fast_bf16(device)}")
 runtime.describe(device)
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## 1. A sum that stops growing
 #
 # Start at 0 and add 1, ten thousand times. In fp32 that makes 10,000.
@@ -73,7 +73,7 @@ runtime.describe(device)
 # **Predict.** What do you get in fp16, a float of 16 bits? It can hold 10,000 exactly. And in bf16, the other one?
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "fragment"} tags=["lecture"]
 def count_up(dtype, times=10_000):
     """Add 1 to a running sum of the given type; return where it ends."""
     total = torch.zeros((), dtype=dtype)
@@ -107,7 +107,7 @@ card.record("bf16-sum-stops", reached[torch.bfloat16])
 # The idea of this lesson in one line: **store and multiply in 16 bits, add up in 32.**
 # A weight update is such a sum, too. That is why the weights stay in fp32.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. What the formats can hold
 #
 # A float is a sign $s$, an exponent $e$ and a mantissa $m$, each with its own bits:
@@ -174,10 +174,10 @@ def draw_formats(left, right):
     right.set(yticks=[], xlabel="power of two", xlim=(-155, 135))
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### bf16 keeps the range, fp16 the precision
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "-"} tags=["lecture"]
 fig, axes = plots.figure(columns=2, size=(9.6, 4.0))
 draw_formats(*axes)
 plots.show(
@@ -188,7 +188,7 @@ plots.show(
     "subnormal ones, which lose a bit of precision at each step down.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
 # **What you saw.** bf16 keeps the exponent of fp32, so its range is the same. It pays with mantissa bits. fp16 is
 # the finer one, in a narrow window. The two fp8 formats make the same choice once more, with 8 bits.
 
@@ -211,7 +211,7 @@ Table(
 #
 # Gradients are small numbers. For them underflow is the danger, and section 5 catches it in the act.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. The technique, and what it promises
 #
 # **Mixed precision** ([Micikevicius et al., 2018](https://arxiv.org/abs/1710.03740)) has three parts:
@@ -231,7 +231,7 @@ Table(
 # | memory bandwidth | half the bytes for each number | the tensors are large |
 # | memory capacity | activations take half the room | they outweigh the copies of the weights |
 #
-# The first two are the flat part and the slope of [[energy]]'s roofline.
+# The first two are the flat part and the slope of [[roofline]]'s figure.
 #
 # **Predict.** How many times faster is this device in its 16-bit type, at a matrix product and at adding two long
 # vectors: below 1, 1 to 2, or more than 2?
@@ -314,14 +314,14 @@ for x, y in zip(inputs, targets, strict=True):
 plain_weights = copy.deepcopy(net.state_dict())
 print(f"output {output.dtype}, loss {loss.dtype}, weights {net[0].weight.dtype}")
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Autocast alone
 #
 # Wrap the forward pass and the loss, nothing else.
 #
 # **Predict.** Which type has each of these now: the output, the loss, the weights, the weights' gradients?
 
-# %% slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% slideshow={"slide_type": "subslide"}
 net, opt = fresh()
 for x, y in zip(inputs, targets, strict=True):
     with torch.autocast(device_type=device.type, dtype=low):
@@ -414,11 +414,11 @@ Table(
 # fp32 inside, but rounds its result to the input's type. bf16 has the range of fp32, so there
 # an `exp` does not overflow sooner. What it loses is precision.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Exercise 1 fits here: five minutes in pairs, each pair writes the eight types for both
 # devices before running the check.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5. The recipe: gradient scaling
 #
 # Now real gradients. A small network learns Fashion-MNIST for two epochs in fp32. Then one batch goes backward, and we
@@ -472,7 +472,7 @@ Table(["lost, loss scale", *(f"{k:,}" for k in scales)], rows)
 # The gradients of the weights are sums over the batch, so few are lost at any size. For a speech model
 # Micikevicius et al. report about 5 % of the *weight* gradients (section 3.1). Compare like with like.
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "subslide"} tags=["lecture"]
 fig, ax = plots.figure()
 outputs_gradient, _ = gradients(lenet, images[:512], labels[:512])
 exponents = outputs_gradient[outputs_gradient != 0].abs().log2().cpu()
@@ -491,7 +491,7 @@ plots.show(
     caption="Scaling the loss shifts the whole histogram to the right, into the normal range of fp16.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
 # **What you saw.** Some gradients are lost, and many more are subnormal: kept, but with few bits. Most of fp16's range
 # to the right is unused. One factor moves everything there. The chain rule carries it from the loss to every gradient.
 
@@ -517,7 +517,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "-"}
 # The scale helps here, too. With bf16 there is nothing to rescue: its smallest normal number is that of fp32.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ### GradScaler: scale, step, update
 #
 # How large may the scale be? As large as possible without overflow, and nobody knows that in advance. So it is found
@@ -567,7 +567,7 @@ card.record("underflow-unscaled", 100 * lost(outputs_gradient, 1))
 card.record("underflow-scaled", 100 * lost(outputs_gradient, 2**16))
 card.record("step-skipped-on-inf", moved[3])
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6. All together, with one switch
 #
 # Both helpers take `enabled=`. With `False` their calls do nothing. So one loop serves both precisions, with no `if`.
@@ -575,7 +575,7 @@ card.record("step-skipped-on-inf", moved[3])
 # **Predict.** With `enabled=False`, how close are the weights to those of the plain loop in section 4?
 
 
-# %% slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% slideshow={"slide_type": "subslide"}
 def train(use_amp, *, scaler=None, net_opt=None, batches=None):
     """The recipe; returns the network, its optimizer and the scaler."""
     net, opt = net_opt or fresh()
@@ -730,7 +730,7 @@ card.record("resumed-run-is-the-same", resumed[None][0] + (not resumed[None][1])
 # Older code says `torch.cuda.amp.autocast()` and `torch.cuda.amp.GradScaler()`. They mean the column CUDA, and
 # are deprecated. You may also read that AMP is "only relevant for GPUs". That is no longer so.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 7. Time and memory, honestly
 #
 # Three variants, three sizes. A *saturated* device has more work than it can do at once. An *unsaturated* one waits
@@ -790,10 +790,10 @@ def result_rows():
             ]
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Time and peak of one training step
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "tour"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 Table(
     ["width × batch", "variant", "ms a step", "speed-up", "quartiles", "peak", "of fp32"],
     list(result_rows()),
@@ -826,7 +826,7 @@ print(f"Small layers: {small:.2f}×." + (" Casts and calls cost more than they s
 #   ratio flatters.
 # - The peak does not fall, and for small batches it rises. Why?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Ask: "Half the bits: does the peak halve?" Let somebody say which tensors stay in fp32, before the
 # published run is shown.
 
@@ -876,7 +876,7 @@ Table(
 # gradients of the trial before (403 MB), kept alive by the names `loss` and `output`, and only one run used
 # `set_to_none`. Delete old names before you measure.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### So when does mixed precision save memory?
 #
 # The copies cost 2 bytes a weight, whatever the batch. The activations save 2 bytes a value, and their number grows with
@@ -969,7 +969,7 @@ own = [
 ]
 Table(["device", "versions", "date", "variant", "median ratio", "peak"], own + gpu_rows())
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 8. The same accuracy?
 #
 # LeNet-300-100 learns 12,000 images of Fashion-MNIST, once in fp32 and once with the recipe. Five seeds; each pair starts
@@ -1246,7 +1246,7 @@ def dynamic_scale_solution(scale, found_infs, growth_interval):
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
 card.show()
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
 # - Multiply in 16 bits, add up and keep the weights in 32: `autocast` chooses, and it chooses differently on each device.

@@ -15,7 +15,7 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # [[title]]
 #
 # *Dynamic, static, quantization-aware: which one, in which runtime, and how much does it really bring?*
@@ -31,7 +31,7 @@
 #
 # [[goals]]
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Ask: "You read that int8 makes a network five times faster. Which two questions do you ask?" Over which baseline,
 # and on which machine. If nobody says so, section 1 will.
 
@@ -65,7 +65,7 @@ record, recorded_rows = int8_record.recorded()
 print(f"int8 engine: {engine}; fast int8 instructions: {'yes' if runtime.has_fast_int8() else 'no'}")
 runtime.describe("cpu")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 1. One speed-up, two answers
 #
 # MobileNet-v2, one image, int8 as in [[static]]. We compare with fp32 twice: as everybody runs it (eager), and in a better
@@ -90,12 +90,12 @@ def fastest(rows, kind):
 mobile = networks.mobilenet_v2()
 mobile_rows = live(mobile)
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 best = fastest(mobile_rows, "int8")
 print(f"int8 over eager fp32: {best.speedup_over_eager:.1f} times")
 print(f"int8 over better fp32: {best.speedup_over_best_fp32:.1f} times")
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** Both factors are true. The first one mixes two things: what int8 brings, and what eager fp32 wastes.
 # You could have had the second part without quantizing anything.
 
@@ -106,10 +106,10 @@ print(f"int8 over better fp32: {best.speedup_over_best_fp32:.1f} times")
 # A word on the networks of this lesson. Their weights are random: neither time nor bytes depend on them. Their batch norms have
 # seen images (of noise), so that activations have the range of a trained network's. Section 4 says why that matters.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Vote, run, then ask who would have noticed. The factor over eager is the one that blog posts report.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. What a network moves
 #
 # You know the table by heart: *dynamic for LSTMs and Transformers, static for CNNs, QAT where a CNN loses accuracy*. Where does it
@@ -154,10 +154,10 @@ share = {name: weights / (weights + inputs + outputs) for name, (_, weights, inp
 card.record("bert-weights-share", share["BERT shape"])
 card.record("mobilenet-weights-share", share["MobileNet-v2"])
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### From all weights to mostly activations
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
 fig, ax = plots.figure(size=(12, 3.9))
 names = list(total)[::-1]
 left = [0.0] * len(names)
@@ -190,7 +190,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
 # **What you saw.** Two families. Where weights rule, int8 *weights* are most of the gain, and the activations may stay
 # float between layers. Where activations rule, they must become int8 too, *and stay so*.
 
@@ -198,17 +198,17 @@ Table(
 # A larger batch moves the bars to the right: it multiplies inputs and outputs, not weights. For the LSTM we count the weights once a step, as they
 # do not fit into the caches nearest to the arithmetic. ResNet-50 stands between the families. Bytes alone do not decide about it.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer.* Ask for the bar of a Transformer that writes one token at a time. Its inputs and outputs shrink 128-fold: almost only
 # weights, like the LSTM. Language models live there.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. What a conversion costs
 #
 # Dynamic quantization leaves float between layers. So each layer, at each call, searches the range of its input, quantizes
 # it, and converts its output back. Static quantization does none of that.
 #
-# We measure three things: the arithmetic peak in fp32 and in int8, the bandwidth ([[energy]]), and the price of a conversion for
+# We measure three things: the arithmetic peak in fp32 and in int8, the bandwidth ([[roofline]]), and the price of a conversion for
 # one number.
 #
 # **Predict.** For which of the four networks do the conversions take longer than the int8 layers themselves?
@@ -270,10 +270,10 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The decision table, derived
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 Table(
     ["batch 1", "int8 layers, ms", "conversions if dynamic, ms", "static at most", "dynamic at most", "dynamic keeps"],
     [
@@ -289,7 +289,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** *Dynamic keeps* is the share of the gain that is left when every layer converts. High: take dynamic, it needs no
 # data and no change of the model. Low: the conversions eat the gain, so take static.
 
@@ -300,7 +300,7 @@ Table(
 # If *dynamic keeps* is high in all your rows, conversions are cheap on your processor, or its int8 arithmetic is slow.
 # The famous table would then not follow on your machine, at least not from time.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A test: MobileNet-v2 with conversions around each layer
 #
 # PyTorch has no dynamic convolution. But we can put a wrapper around *each* convolution: float in, int8 inside, float out. The
@@ -340,7 +340,7 @@ with tempfile.TemporaryDirectory() as scratch:
     trip_runs["fp32, traced"] = torch_eager.fp32_traced(mobile, Path(scratch)).run
 trip_speed = timing.compare(trip_runs, rounds=7, device="cpu")
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 trip_audits = {name: int8_audit.audit(net, mobile.example) for name, net in trip_nets.items()}
 Table(
     ["MobileNet-v2", "int8 layers", "conversions", "times eager fp32", "times fp32, traced"],
@@ -362,11 +362,11 @@ card.record(
     trip_speed.median_ms("int8, a round trip for each layer") / trip_speed.median_ms("int8 throughout"),
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** The same kernels, the same weights, and much of the gain is gone: over the better fp32 little or nothing may be left. A dynamic
 # convolution would also have to search its range.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The table in words
 #
 # | network | what binds it | method | lesson |
@@ -384,10 +384,10 @@ card.record(
 # part than in MobileNet-v2, and dynamic would keep a good share of the gain. That all CNNs are quantized statically has a second reason, which no roofline
 # shows: PyTorch has no dynamic int8 convolution at all (section 6).
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Let two students derive a row each from the measured table, aloud. Then show the words.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4. The headline table
 #
 # What was published ([PyTorch, 2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)), all of it cited, none of it
@@ -422,10 +422,10 @@ controls = {
     "MobileNet-v2": compare.control_cosine(mobile),
 }
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Measured here
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 quickest = {name: fastest(rows, "int8") for name, rows in by_network.items()}
 Table(
     ["one input, one thread", "fastest int8 in PyTorch", "times eager fp32", "times best fp32", "file, MB", "cosine"],
@@ -442,7 +442,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** All of A, B and C play a part in the 5.7×, and the source says so: its float figure is another library's (Caffe2), *not
 # optimized*, and a phone's int8 engine is another one. On your machine the order may be different.
 
@@ -491,10 +491,10 @@ card.record("resnet-over-eager", over_eager["ResNet-50"])
 card.record("mobilenet-over-eager", over_eager["MobileNet-v2"])
 card.record("least-over-best", min(over_best.values()))
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Did the roofline predict it?
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 pairs = {"BERT shape": "BERT-base shape", "ResNet-50": "ResNet-50", "MobileNet-v2": "MobileNet-v2"}
 bounds = {short: fp32_s[short] / (int8_s[short] + convert_s[short] * (short == "BERT shape")) for short in pairs}
 Table(
@@ -505,16 +505,16 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** The bound for dynamic (BERT) and static (the others) tells the order of magnitude. What is missing has two
 # sources: layers that are not quantized (softmax, norms, sums), and time that is not spent in layers at all. Section 5 looks for it. (Above 100 %: fp32
 # falls short of its own roof by more than int8 does.)
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* A measured value above its bound is possible: fp32 may fall short of its own roof by more than int8 does. Ask
 # which of the two numbers in a ratio the bound is about. Both.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What a "5×" becomes
 #
 # Compiling takes minutes and a C++ compiler. So the next rows were *recorded*, by `python course.py bench quantization`, which makes the same
@@ -551,10 +551,10 @@ recorded_at = f"Recorded {record['date']} on {record['cpu']} ({', '.join(record[
 )
 print(recorded_at)
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Recorded: three networks, three runtimes
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
 fig, axes = plots.figure(columns=3, size=(12, 4.5))
 for ax, name in zip(axes, networks.NETWORKS, strict=True):
     found = {label: best_recorded(name, *group) for label, group in GROUPS.items()}
@@ -574,13 +574,13 @@ plots.show(
     caption="Grey: fp32. Light blue: bf16. Dark blue: int8. " + recorded_at.split(" (")[0] + ", one thread.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
 # **What you saw.** Three runtimes, three fp32 baselines. Compare a dark bar with the grey one *of its own runtime*.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Two baselines, two stories
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 recorded_int8 = {name: best_recorded(name, "torch", ("int8 dynamic", "int8 static")) for name in networks.NETWORKS}
 Table(
     ["recorded, PyTorch int8", "route", "over eager fp32", "over best fp32", "which is"],
@@ -591,7 +591,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** State both, name the baseline, the runtime and the processor. A speed-up without them is no measurement.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -623,7 +623,7 @@ card.record("recorded-cosine", min(row.cosine for row in measured))
 card.record("recorded-rows", len(measured))
 card.record("recorded-cnn-files", min(cnn_files))
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5. What holds an int8 model back
 #
 # MobileNet-v2 in int8 gains when it is *traced*: the same kernels, called by TorchScript in place of Python. So the
@@ -631,11 +631,11 @@ card.record("recorded-cnn-files", min(cnn_files))
 #
 # **Predict.** Of the time of the eager int8 network, how much is spent outside the int8 kernels: 5 %, 30 %, 80 %?
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% slideshow={"slide_type": "fragment"}
 mobile_profile = profile.profile_int8(mobile)
 mobile_profile.table()
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** The kernels take about the same time in both. What is *between* them is mostly Python: each module call runs through several
 # functions before a kernel starts. Tracing removes most of it.
 
@@ -649,12 +649,12 @@ mobile_profile.table()
 # %% slideshow={"slide_type": "skip"}
 profile.Profile(**record["profile"][mobile.name]).table()
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6. What exists where
 #
 # A method is worth nothing where its operators do not exist. The audit ([[dynamic]]) says what ran. PyTorch's older engines:
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 WHERE = {"x86": "Intel, AMD", "onednn": "Intel, AMD", "fbgemm": "Intel, AMD", "qnnpack": "ARM, and anywhere slowly"}
 per_engine = {
     name: {
@@ -680,10 +680,10 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # `x86` takes the faster of `fbgemm` and `onednn` for each layer. **Predict.** Which of PyTorch's ways to int8 runs on a GPU?
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### GPUs: no longer "CPU only"
 #
 # You may read that quantized models "only run on CPU". It holds for what `torch.ao.quantization` converts, and for nothing else.
@@ -753,7 +753,7 @@ Table(
 # **What you saw.** All linear modules, and nothing else: softmax, layer norm, GELU, the products inside attention and the embeddings stay float. In the CNN
 # everything is int8 from the first convolution to the last linear layer.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 7. The deployment step
 #
 # A service or a phone runs no PyTorch. **ONNX** is a file format for networks ([onnx.ai](https://onnx.ai)), and ONNX Runtime and
@@ -854,13 +854,13 @@ if shipped:
             speedup=speed.ratio(name),
         )
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The shipped files, and their accuracy
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 ledger.table([row for technique, row in deployed.items() if "per tensor" not in technique])
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** The exported fp32 network gives the same numbers up to rounding: that is the check of the *export*. The int8 file is
 # checked by its *accuracy*, on the whole test set.
 
@@ -873,7 +873,7 @@ card.record("deployed-same", 100 * abs(deployed["fp32, ONNX Runtime"].accuracy -
 # Check the outputs *before* you quantize. If the exported file is wrong already, no accuracy of int8 will tell you why. Check on more than one batch
 # size, and on real inputs: an export records one path through the code.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The trap of signed activations
 #
 # After ReLU, activations are never negative, so 8 bits without a sign suffice (U8). ONNX Runtime's tool can also take signed ones
@@ -892,7 +892,7 @@ peers = [
     row for row in (recorded_rows if absent else deploy_rows) if row.model == mobile.name and row.runtime != "torch"
 ]
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 print(recorded_at if absent else "measured here, one thread")
 Table(
     ["MobileNet-v2", "variant", "times PyTorch's eager fp32", "times its own fp32", "file", "cosine"],
@@ -910,7 +910,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** The same bits, the same accuracy, another speed. On x86 the int8 instructions multiply *unsigned by signed*. A signed
 # activation does not fit, and the runtime takes a slower way.
 
@@ -924,11 +924,11 @@ card.record("signed-costs", speed_of["int8 static, S8S8"] / speed_of["int8 stati
 #
 # The guide's other warning is about processors *without* VNNI: there U8S8 may overflow in 16 bits ([[dynamic]], `reduce_range`).
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* The trap is a good closing question for engineers: "Who of you has an S8S8 model in production?" It passes every test of
 # accuracy, and nobody looks at the time again.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 8. Which route to ship
 #
 # | you ship to | take | because |
@@ -1108,7 +1108,7 @@ def bottleneck_solution(rows, ms):
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
 card.show()
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
 # - Conversions decide: where they are cheap beside the layers, take dynamic; where they are expensive, static; where static loses accuracy, train for it.

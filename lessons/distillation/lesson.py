@@ -17,7 +17,7 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # [[title]]
 #
 # *A small network learns from a large one. What, exactly?*
@@ -33,7 +33,7 @@
 #
 # [[goals]]
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Ask: "A small student gets 1,000 digits. One learns from labels. Another gets no labels, only a large network's answers. Who
 # makes fewer errors?" Then: "And if I soften the labels without a teacher?" Count the votes; section 2 measures it.
 
@@ -73,7 +73,7 @@ hard = F.one_hot(y, 10).float()  # the labels as probabilities
 few = min(1_000, whole)  # what a student gets
 runtime.describe(device)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 1. What a teacher says beside the answer
 #
 # **Distillation**: a large network, the **teacher**, is trained first. A small one, the **student**, then learns to give the teacher's *answers*,
@@ -172,7 +172,7 @@ print(
     f"errors on {len(test_x):,} test images: teacher {errors(teacher)}, teacher with smoothed labels {errors(smooth_teacher)}"
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Temperature
 #
 # On images that it was trained on, the teacher is nearly certain. What it says of other classes lies far behind the decimal point. To make it count, the
@@ -194,10 +194,10 @@ tilt = v[candidates, ONE] - v[candidates, OTHER]
 pictures = [candidates[tilt.argmax()].item(), candidates[tilt.argmin()].item()]
 print(f"probability of the teacher's first choice, mean over the student's {few:,} images: {certain.mean():.1%}")
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Same label, other neighbours
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
 fig, axes = plots.figure(rows=2, columns=3, size=(12, 4.9))
 for row, i in zip(axes, pictures, strict=True):
     row[0].imshow(x[i].view(28, 28).cpu().numpy(), cmap="gray_r")
@@ -215,7 +215,7 @@ plots.show(
     caption="The teacher's answers for two images of one class, at two temperatures.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
 # **What you saw.** No. At $T = 1$ both answers look like the label. At $T = 8$ they say what each image *also* looks like: one two a little like a three, the
 # other a little like a seven. A label cannot say that.
 
@@ -224,7 +224,7 @@ plots.show(
 # *Distilling the knowledge in a neural network*, 2015 ([arXiv:1503.02531](https://arxiv.org/abs/1503.02531)). We picked the two images by rule: the largest
 # and the smallest difference of two logits, among the half of those images of which the teacher is surest.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Temperature raises the entropy, and keeps the order
 #
 # **Entropy** says how undecided an answer is: $H = -\sum_i p_i \log_2 p_i$, in bits. 0 bits: certain. $\log_2 10 \approx 3.32$ bits: ten classes alike.
@@ -243,15 +243,15 @@ bits = {T: entropy(F.softmax(v[:few] / T, 1)) for T in TEMPERATURES}
 same_order = (F.softmax(v[:few].double() / 50, 1).argsort(1) == v[:few].argsort(1)).all(1).float().mean().item()
 card.record("entropy-at-1", bits[1])
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 print(f"order of the ten classes at T = 50 as at T = 1: {same_order:.0%} of the images")
 Table(["temperature", *TEMPERATURES], [["mean entropy, bits", *(f"{b:.2f}" for b in bits.values())]])
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** $T$ adds no knowledge. It is a magnifying glass: the order of the classes stays, the small numbers become large enough to be learned. At
 # a very high temperature everything is nearly even; the differences are then small, but still there (section 3).
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. Three ways to be taught
 #
 # A student, 784 → 30 → 30 → 10, gets **1,000** images. Same start, same batches, 1,000 steps:
@@ -265,7 +265,7 @@ Table(["temperature", *TEMPERATURES], [["mean entropy, bits", *(f"{b:.2f}" for b
 #
 # **Predict.** Errors of smoothed, shuffled and soft, as shares of those of hard.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Ask what the shuffled arm is for. If it wins as much as soft, "dark knowledge" is a story and softness does the work. A good control is
 # one that could have destroyed the claim.
 
@@ -348,28 +348,28 @@ card.record(
     stopped["soft"] / min(value for name, value in stopped.items() if name.startswith("smoothed")),
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Soft targets win, and softness does not explain it
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 Table(
     ["taught with", "errors after 1,000 steps", "÷ hard", "errors, each at its best stop"],
     [[name, shown(at_end(name)), f"{means[name] / means['hard']:.2f}", shown(at_best_stop(name))] for name in FOUR],
     caption=f"2×30 student, {few:,} images, errors on {len(test_x):,} test images: mean of {len(SEEDS)} seeds (lowest to highest)",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** A third of the errors is gone, or more, without a single label. Smoothing and shuffling do little at 1,000 steps. So it is not the softness: it is *which*
 # classes the teacher holds possible for *this* image.
 #
 # In the paper, with other networks and all 60,000 images: 146 test errors with labels, 74 distilled; the teacher 67.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### It takes its time
 #
 # **Predict.** After 50 steps, one pass over the images: which arm is ahead?
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 fig, ax = plots.figure(size=(12, 3.7))
 for name, colour in zip(FOUR, ("black", "blue", "purple", "orange"), strict=True):
     steps = [step for step, *_ in curves[name][0]]
@@ -392,7 +392,7 @@ plots.show(
     caption="Lines: mean of five seeds; bands: lowest to highest seed.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** At first soft targets win nothing. The labels are soon known by heart, and then *hard* has no more to learn. A very short run would have shown that
 # distillation does not work. State the budget.
 
@@ -404,7 +404,7 @@ plots.show(
 # makes 67 test errors. A student of two layers of 800 units makes 146 with labels, and 74 when it also matches the teacher's soft targets at $T = 20$.
 # Both saw all 60,000 images. Other networks, other data; the direction is the same. Section 5 comes back to what differs.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. The loss: T² and α
 #
 # In full, with student logits $z$, teacher logits $v$ and label $y$:
@@ -442,10 +442,10 @@ label_norm = gradient(F.cross_entropy(start(taught_x), y[:few])).norm().item()
 to_logits = gradient((centred(start(taught_x)) - centred(v[:few])).square().sum(1).mean())
 alike = {T: F.cosine_similarity(soft_gradient(T), to_logits, dim=0).item() for T in span}
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The soft gradient shrinks with T²
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 fig, ax = plots.figure(size=(12, 4.2))
 ax.plot(span, list(norms.values()), "o-", color=plots.COLOURS["blue"], label="soft part, without T²")
 ax.plot(span, [norms[T] * T**2 for T in span], "s-", color=plots.COLOURS["orange"], label="soft part, times T²")
@@ -461,7 +461,7 @@ plots.show(
     caption="An untrained student and the real teacher, all images of the transfer set.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** B. One factor $1/T$ comes from $z/T$, one from the probabilities, which draw together. Without T² the labels drown out the teacher, the more
 # the higher $T$.
 
@@ -474,7 +474,7 @@ card.record("gradient-falls", norms[10] / norms[100])
 card.record("logit-matching", alike[100])
 Table(["temperature", *span], [["cosine with the gradient of logit matching", *(f"{alike[T]:.4f}" for T in span)]])
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Does forgetting T² do harm?
 #
 # **Predict.** $T = 20$. Four students: with and without T², with $\alpha = 1$ and with $\alpha = 0.5$. Which ones suffer?
@@ -500,7 +500,7 @@ square_mean = {key: statistics.mean(values) for key, values in square_errors.ite
 card.record("adam-forgives", abs(square_mean[1.0, False] / square_mean[1.0, True] - 1))
 card.record("mixture-suffers", square_mean[0.5, False] / square_mean[0.5, True])
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 Table(
     ["errors at T = 20", "with T²", "without T²"],
     [
@@ -510,12 +510,12 @@ Table(
     caption=f"mean of {len(SOME)} seeds (lowest to highest)",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** With $\alpha = 1$ nothing happens: Adam divides each gradient by its own size, so a constant factor cancels. With labels in the mixture they take
 # over, and the student is nearly that of *hard*. A bug that hides at $\alpha = 1$ and bites at 0.5. With plain SGD it bites at once: the steps
 # become 400 times smaller.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4. Two rules put to the test
 #
 # > *The higher the temperature, the better.*
@@ -538,10 +538,10 @@ with torch.no_grad():
 swept = errors_of(sweep, SOME, desc="temperatures")
 sweep_mean = {key: statistics.mean(values) for key, values in swept.items()}
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Both rules fail
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 fig, ax = plots.figure(size=(12, 4.2))
 teachers = {"plain": (teacher, "orange"), "smoothed": (smooth_teacher, "blue")}
 for name, (net, colour) in teachers.items():
@@ -562,7 +562,7 @@ plots.show(
     caption="Lines: mean of three seeds; bands: lowest to highest. In brackets: the teacher's own test errors.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** Higher is better up to about 8, then it is the same: the copy of logits. And the teacher with fewer errors has the worse students,
 # at every temperature above 1.
 
@@ -601,7 +601,7 @@ Table(
 # The last two lines answer where the gain comes from. A teacher that saw no more than the student has little to give, though it is a larger network with fewer
 # errors. What crosses over is mostly what the teacher learned from the *other* 49,000 images, packed into its answers for 1,000.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5. Where it helps, and where it does not
 #
 # So there should be less to gain when the student has more images of its own. And a larger student?
@@ -627,10 +627,10 @@ card.record("helps-most-with-least", gain["2×30", AMOUNTS[0]])
 card.record("no-gain-with-all", gain["2×30", whole])
 card.record("large-student-gains", gain["300-100", few])
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Little data decides, not the small student
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 Table(
     ["student", "images", "labels", "teacher, T = 8", "teacher ÷ labels"],
     [
@@ -640,7 +640,7 @@ Table(
     caption=f"test errors, mean over seeds (lowest to highest); the teacher itself: {errors(teacher)}",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** With few images the teacher gives much, with all of its own images little or nothing. And with 1,000 images the *large* student gains more than
 # the small one: it has room for what the teacher says.
 
@@ -655,14 +655,14 @@ Table(
 # Note the unit. The soft arms used no label: a teacher makes *unlabelled* images useful. If you have 50,000 images and 1,000 labels, the comparison is between the
 # lines of this table, and it is worth a lot; but then somebody trained a teacher with labels.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6. A class that the student never saw
 #
 # Take every 3 out of the student's images. It learns from the 45,000 others, and only from the teacher's answers. The teacher did see threes.
 #
 # **Predict.** How many of the test threes does the student recognise: **A** none, **B** one in ten, **C** most?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Most say A. Let somebody argue for C: where could a three come from? From fives and eights that are a little like one, and the teacher says how much.
 
 # %% slideshow={"slide_type": "skip"}
@@ -698,11 +698,11 @@ z_test = {key: net(test_x).detach() for key, net in {**pupils, "teacher": teache
 z_held = {key: net(held_x).detach() for key, net in {**pupils, "teacher": teacher}.items()}
 found = {key: wrong(z, test_y) for key, z in z_test.items()}
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Most of the threes, without having seen one
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 def average(name, table, place):
     return statistics.mean(table[name, seed][place] for seed in TWO)
 
@@ -724,13 +724,13 @@ Table(
     caption=f"{len(test_x):,} test images, {threes:,} of them threes; mean of two seeds",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** C, at a high temperature. In the paper: 206 errors, 133 of them on the 1,010 threes; so 87 % of the threes were right.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Who taught it the three?
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 like_three = soft_targets(v[present], T)[:, MISSING]
 most = like_three.argsort(descending=True)[:8]
 fig, axes = plots.figure(columns=8, size=(12, 2.6))
@@ -746,11 +746,11 @@ plots.show(
     caption="Images of the transfer set that the teacher finds most like the missing class; above the label, below the soft target of the missing class.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # No three among them, by their labels. (Would you call the first one a five? Labels err too.) Each says a little about what a three looks like, and there are
 # 45,000.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The bias fix, done honestly
 #
 # Errors on threes are mostly *missed* threes: in the student's world a three is rare, so its logit is low. Add a number $b$ to that logit. In the paper
@@ -788,11 +788,11 @@ for key in tqdm(pupils, desc="bias", file=sys.stdout, leave=False):
     for way, b in ways.items():
         fixed[key[0], way, key[1]] = (b, *wrong(z_test[key], test_y, b))
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The fix works, needs no labels, and the test set gave little
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 def fix(name, way, place):
     return statistics.mean(fixed[name, way, seed][place] for seed in TWO)
 
@@ -812,7 +812,7 @@ Table(
     caption="test errors, mean of two seeds; false alarms: other digits taken for a three",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** The distilled student knew the threes; only its threshold was wrong. The other one has nothing to uncover: its $b$ buys threes with
 # false alarms. The paper's way flatters a little. Here it is little, because one number was fitted to 10,000 images; with more to fit it
 # would be more.
@@ -839,7 +839,7 @@ Table(
     caption="A confusion matrix, which exercise 3 reads: row = the class, column = the answer (teacher, T = 8, seed 0, no fix)",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 7. Into few bits, and into few weights
 #
 # A student need not be a *smaller* network. It can be the same one in fewer bits ([[qat]]) or with fewer weights ([[prune_model]]). Its teacher is then what it was
@@ -877,7 +877,7 @@ int8_errors = {name: [errors(small_int8[name, seed], test_x.cpu(), test_y.cpu())
 print(f"modules in int8: {audit.count('int8')}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# For the two others the start is the teacher itself. `used` says what the forward pass computes with: weights times a mask, or weights rounded to 4 values with a
+# For the two others the start is the teacher itself. `used` says what the forward pass computes with: weights times a mask, or weights rounded to 2 bits with a
 # straight-through gradient ([[qat]]). One network for both arms, as always.
 
 # %% slideshow={"slide_type": "skip"}
@@ -891,7 +891,7 @@ def pruned(weights):
 
 
 def two_bits(weights):
-    """Each layer's weights on 4 values, one scale a layer and arm; the gradient passes where nothing is clipped."""
+    """Each layer's weights in 2 bits, one scale a layer and arm; the gradient passes where nothing is clipped."""
 
     def on_grid(w):
         scale = 2 * w.detach().abs().amax((1, 2), keepdim=True) / 3
@@ -985,10 +985,10 @@ lines = {
 for name, form in (("5 % of the weights", "CSR"), ("2-bit weights", "packed")):
     lines[f"300-100, {name}, {form}"] = ({taught: shipped[name, taught] for taught in pair}, weighed[name])
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The teacher helps in every form, and costs no byte
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 ratio = {name: statistics.mean(e["soft"]) / statistics.mean(e["hard"]) for name, (e, _) in lines.items()}
 whole_file = size_report(on_cpu(teacher))
 
@@ -1013,7 +1013,7 @@ Table(
     caption="test errors: mean over seeds (lowest to highest)",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** Distillation changes no format, so it adds to each. Static int8 passes the gain on almost untouched. In the same 1,000 images the
 # pruned and the 2-bit network keep far more of what the teacher knew than a fresh 2×30 can learn: they began as the teacher.
 
@@ -1065,7 +1065,7 @@ written = [
 ]
 ledger.table(written)
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Is it only MNIST?
 #
 # Set `TASK = "fashion_mnist"` at the top and run again. What we saw then, with nothing else changed:
@@ -1078,7 +1078,7 @@ ledger.table(written)
 #
 # So no figure of this lesson is a law. The controls are what you take along.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Ask which line they would ship, and what it would depend on. Then repeat the opening vote, with the missing question: how many images, and what
 # does the teacher know that they do not say?
 
@@ -1215,7 +1215,7 @@ def missing_class_solution(confusion, missing):
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
 card.show()
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
 # - A student gains what the teacher knows beyond the student's own data: which wrong classes each image resembles. Softness alone does not do it.

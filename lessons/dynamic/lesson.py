@@ -15,7 +15,7 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # [[title]]
 #
 # *One line of code, a smaller and faster model. What did the line really do?*
@@ -31,7 +31,7 @@
 #
 # [[goals]]
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Ask: "Who has quantized a model with one line? How did you know that it worked?" Most will say: the file got smaller.
 # Keep that answer. Section 3 shows models where the line did nothing at all, without a word.
 
@@ -66,7 +66,7 @@ cpu = torch.device("cpu")
 print(f"int8 engine: {torch.backends.quantized.engine}; training on {device.type}, measurements on:")
 runtime.describe(cpu)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## 1. One line, one large model
 #
 # The model has the shape of BERT-base ([Devlin et al., 2019](https://arxiv.org/abs/1810.04805)): 12 Transformer layers,
@@ -76,7 +76,7 @@ runtime.describe(cpu)
 #
 # **Predict.** How much faster than eager fp32 does it answer? **A** not at all **B** 1 to 2 times **C** more than 2 times.
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "legacy"]
+# %% slideshow={"slide_type": "fragment"} tags=["legacy", "lecture"]
 from torch.ao.quantization import quantize_dynamic
 
 network = networks.bert()
@@ -87,7 +87,7 @@ bert_int8 = quantize_dynamic(bert, {nn.Linear}, dtype=torch.qint8)  # the line
 first = timing.compare({"fp32": lambda: bert(ids), "int8": lambda: bert_int8(ids)}, rounds=3, device=cpu)
 print(f"int8 answers {first.ratio('int8'):.1f} times as fast as eager fp32")
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["lecture"]
 # **What you saw.** No training, no data, no change of the model's code. The blog post that made this line known reports a
 # factor that it calls 1.8 ([PyTorch, 2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)).
 
@@ -96,10 +96,10 @@ print(f"int8 answers {first.ratio('int8'):.1f} times as fast as eager fp32")
 # instructions on ARM) gains most. Near or below 1, it lacks them, or PyTorch's engine does not use them. It also
 # depends on how good the *baseline* is, and section 5 will not let this number stand alone.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer.* Vote, then run. If nobody asks "compared with what?", ask it yourself, and promise section 5.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. What the line did
 #
 # **Dynamic quantization** treats a linear layer's two inputs differently.
@@ -115,11 +115,11 @@ print(f"int8 answers {first.ratio('int8'):.1f} times as fast as eager fp32")
 #
 # **Predict.** A layer gets an input, then ten times that input. Which changes: the scale or the zero point?
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Every call has its own scale
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour"]
+# %% slideshow={"slide_type": "-"}
 def on_the_fly(x, levels=255):
     """Scale and zero point for the range of one call; the range always contains 0."""
     low, high = x.min().clamp(max=0), x.max().clamp(min=0)
@@ -138,7 +138,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** Ten times the input: ten times the scale, the same zero point. A shift moves it.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -180,7 +180,7 @@ Table(["steps for the input", "largest difference to PyTorch's layer"], [[n, f"{
 # $2^{15} = 32{,}768$, but $2 \cdot 127 \cdot 127 = 32{,}258$ does. PyTorch calls it `reduce_range` and keeps it on newer processors too. It
 # costs one bit of precision. An **engine** is the library that PyTorch calls for int8 (`torch.backends.quantized.engine`).
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. Which modules became int8? The audit
 #
 # `quantize_dynamic(model, {nn.Linear})` replaces the modules of the listed types. Without a set it takes its own default.
@@ -213,13 +213,13 @@ old = {
 }
 seen = {name: runs_in(model) for name, model in old.items()}
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The default knows linear and most recurrent layers
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 Table(["module", *seen], [[name, *(seen[how].get(name, "–") for how in seen)] for name in seen["float"]])
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** `RNN`, convolutions, embeddings and attention stayed float. For `Conv2d` the answer is **C**: no error, no
 # warning, nothing. (Listing `nn.Embedding` does raise: it needs another kind of map.)
 
@@ -233,12 +233,12 @@ Table(["module", *seen], [[name, *(seen[how].get(name, "–") for how in seen)] 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 int8_audit.audit(quantize_dynamic(Zoo(), {nn.Conv2d}))
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A layer that stands alone comes back unchanged
 #
 # The line replaces *children* of a model. **Predict.** What of a model that is itself a `Linear` or an `LSTM`?
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "legacy"]
+# %% slideshow={"slide_type": "-"} tags=["legacy"]
 alone = {
     "nn.Linear(64, 64)": nn.Linear(64, 64),
     "nn.LSTM(64, 64)": nn.LSTM(64, 64),
@@ -249,7 +249,7 @@ Table(
     [[name, int8_audit.audit(quantize_dynamic(model)).count("int8")] for name, model in alone.items()],
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** A bare layer has no children, so it comes back as it was. The remedy is to put it into a `Sequential`.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -290,11 +290,11 @@ bert_audit = int8_audit.audit(bert_int8, ids)
 card.record("bert-linear-int8", bert_audit.count("int8", "Linear"))
 Table(["what runs in", "modules"], [[kind, bert_audit.count(kind)] for kind in ("int8", "float32", "unknown")])
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* This is the section to remember. Ask after the bare layer: "How would you have noticed?" File size, time, or the audit.
 # Not by an error. Exercise 3 is about that.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4. An LSTM, trained here
 #
 # The model reads an image of Fashion-MNIST row by row: 28 steps of 28 pixels
@@ -369,10 +369,10 @@ card.record("lstm-drop", 100 * (lstm_accuracy["fp32"] - lstm_accuracy["int8"]))
 card.record("lstm-cosine", F.cosine_similarity(lstm(test_images), lstm_int8(test_images), dim=1).mean().item())
 card.record("lstm-file", lstm_files["fp32"][0] / lstm_files["int8"][0])
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The same accuracy, a smaller file, and…
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 Table(
     ["LSTM, 128 units", "accuracy", "file", "times smaller", "speed-up, 1 image"],
     [
@@ -387,18 +387,18 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** Accuracy and file are as promised. The speed may not be: a value below 1 means that int8 is *slower*. In each
 # of the 28 steps the module searches a range and converts, and the product itself is too small to win that back.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### How wide must an LSTM be?
 #
 # Language models with LSTMs had a thousand units and more. Random weights will do: only the time is asked.
 #
 # **Predict.** At which width does int8 begin to win for one sequence?
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "legacy", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["legacy", "hide-input"]
 rows = []
 for width in (128, 256, 512, 1024):
     wide = models.LSTMClassifier(n_hidden=width).eval().requires_grad_(False)
@@ -413,7 +413,7 @@ for width in (128, 256, 512, 1024):
     )
 Table(["hidden units", "fp32 weights", "speed-up of int8, 1 sequence"], rows)
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** The overhead of a step grows with the width, its work with the width *squared*. A wide LSTM also reads all its
 # weights in each step, and 8-bit weights are a quarter of the bytes ([[energy]]).
 
@@ -422,11 +422,11 @@ Table(["hidden units", "fp32 weights", "speed-up of int8, 1 sequence"], rows)
 # below 1, the engine of your processor has no fast kernel. If the first one is above 1, its overhead is smaller than on the
 # machine where this was written.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Let them predict three numbers, then show the table. Nobody expects the slow-down. Ask what would have to be true
 # for int8 to win: more work for each conversion. Wider layers, or larger batches. Section 9 draws both.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5. The large model: bytes
 #
 # An int8 weight takes one byte where fp32 takes four.
@@ -452,20 +452,20 @@ card.record("bert-linear-file", smaller["linear layers"])
 card.record("bert-cosine", bert_cosine)
 print(f"cosine between the outputs of fp32 and int8: {bert_cosine:.5f}")
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The linear layers shrink, the embeddings do not
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 Table(
     ["on disk", "fp32", "int8", "times smaller"],
     [[name, *(si(size, "B") for size in part.values()), f"{smaller[name]:.2f}"] for name, part in on_disk.items()],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** C. The linear layers shrink nearly fourfold. The embeddings, a table with a row for each of 30,522 tokens, stay
 # float and are now more than half of the file. What is not touched bounds the gain, for bytes as for time.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Faster than *what*?
 #
 # "Eager fp32" is how everybody runs a model. It is not the fastest fp32: it hands the weights to its library as they
@@ -496,17 +496,17 @@ over_eager = baselines.ratio("int8, dynamic")
 card.record("bert-speed", over_eager)
 card.record("bert-over-best-fp32", over_eager / best_fp32)
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Two baselines, two speed-ups
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 Table(
     ["BERT shape, 1 text", "times eager fp32", "times the best fp32 here"],
     [[name, f"{baselines.ratio(name):.2f}", f"{baselines.ratio(name) / best_fp32:.2f}"] for name in baselines.samples],
     caption="" if packed.can_pack() else packed.NOT_HERE,
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** The second column is the honest one, and it depends on your processor's library. Say both whenever you
 # publish a speed-up. (*bfloat16*, [[amp]], needs no quantization at all.)
 
@@ -540,7 +540,7 @@ Table(
     caption=f"{record['date']}, {record['cpu']}, one thread, torch {record['versions']['torch']}",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What was published
 #
 # | BERT-base, [PyTorch, 2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/) | fp32 | int8, dynamic |
@@ -551,7 +551,7 @@ Table(
 # The source calls it 1.8×. Its own milliseconds give 581 / 313 = 1.86. The F1 score is cited: a model with random weights
 # has no accuracy, so ours says nothing about that. For an accuracy you can trust, train the model. Next section.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Ask for the two questions to put to any published speed-up: over which baseline, and with how many threads? The F1
 # fell by seven thousandths. Whether that matters depends on the use.
 
@@ -606,7 +606,7 @@ Table(
 # **What you saw.** The accuracy stays within a few tenths of a point. The file shrinks less than fourfold: in so small a model
 # the names and headers inside the file count too. Where your speed-up is below 1, layers of 64 by 64 are too small for it.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 7. The current interface: torchao
 #
 # > **Marked box: which one to use.** `torch.ao.quantization`, with `quantize_dynamic`, is *deprecated*: it still works
@@ -652,16 +652,16 @@ for name, config in new.items():
     }
 print("a bare nn.Linear:", runs_in(with_torchao(nn.Linear(64, 64), dynamic)))
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### torchao: linear layers, and nothing else
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 Table(["computes in", *support], [[name, *(support[how].get(name, "–") for how in support)] for name in seen["float"]])
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** torchao takes linear layers only, the bare one too. For an LSTM on a CPU the old line is still the only one.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Old and new on the large model
 #
 # **Predict.** Rank them by speed, in eager mode: fp32, old int8, torchao dynamic, torchao weight-only.
@@ -681,7 +681,7 @@ def compare_interfaces():
 
 interfaces, cosines, encoder_files = compare_interfaces()
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 Table(
     ["BERT shape", "times eager fp32", "cosine", "file"],
     [
@@ -690,7 +690,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** The same file, and outputs at least as close: torchao has a scale for each channel and row, and all 8 bits. Weight-only
 # still multiplies in float, so here it mainly saves memory.
 
@@ -700,11 +700,11 @@ Table(
 # quantization the gain lies elsewhere: where one input at a time meets very large weights, reading a quarter of the bytes can pay,
 # if the kernel converts them on the way.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* If somebody asks why the course teaches the old interface at all: it is in most code they will meet, it is the only one
 # for LSTMs on a CPU, and in eager mode it was the fastest int8 here. Read the table aloud, with the date.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 8. The cheaper cousin: 16-bit files, and load time
 #
 # Store the weights in 16 bits, convert them back to fp32 while loading. Half the file, the same computation, no new kernels.
@@ -733,7 +733,7 @@ stored["quantize_dynamic, float16"] = (
 card.record("half-file", stored["float32"][0] / stored["float16"][0])
 card.record("half-drop", 100 * (stored["float32"][2] - stored["float16"][2]))
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 Table(
     ["LSTM stored in", "file", "times smaller", "accuracy"],
     [
@@ -742,7 +742,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** Half the file, at no cost in accuracy worth a name. And an old switch that looks the same saves nothing: its
 # *file* still holds fp32.
 
@@ -771,7 +771,7 @@ Table(
 # **What you saw.** Bytes are not all. The old line *packs* its weights again at each load, and that takes time. torchao stores plain int8
 # tensors and only reads them. From a slow disk or a network, where the bytes decide, all the small files win.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 9. When it does not pay
 #
 # You have met small layers. Two more suspects: large batches, and convolutions. One linear layer, square, at several widths and
@@ -790,10 +790,10 @@ for width in widths:
         jobs = {"fp32": lambda m=square, v=v: m(v), "int8": lambda m=square_int8, v=v: m(v)}
         grid[batch].append(timing.compare(jobs, rounds=9, sample_seconds=0.01, device=cpu).ratio("int8"))
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Narrow layers lose; where the gain begins depends on the batch
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 fig, ax = plots.figure(size=(12, 4.5))
 for batch, colour, style in zip(batches, ("blue", "orange", "green"), ("o-", "s-", "^-"), strict=True):
     ax.plot(widths, grid[batch], style, color=plots.COLOURS[colour], label=f"batch {batch}")
@@ -810,7 +810,7 @@ plots.show(
     caption="Below the dotted line int8 is slower. Both axes are logarithmic.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** Width decides first. Each call pays for a range and two conversions, in proportion to the width. The product that it
 # speeds up grows with the width squared.
 
@@ -841,7 +841,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A rule of thumb
 #
 # | your model | dynamic int8 |
@@ -852,7 +852,7 @@ Table(
 # | mostly convolutions | no: static quantization ([[static]]) |
 # | mostly embeddings | little: they stay float |
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Let two students draw their curves before the figure comes. Then: "Which of your own models is in which row?"
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -1036,7 +1036,7 @@ def did_nothing_solution(model, quantize):
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
 card.show()
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
 # - Dynamic quantization rounds the weights once and the activations at every call; it needs no data and no training.
@@ -1046,7 +1046,7 @@ card.show()
 # And the opening question, how did you know that it worked? Now you have four answers: the audit, the reloaded file, the time beside
 # a good baseline, and the accuracy.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Come back to the answers of the first minute. A smaller file was one of them: it would have caught the bare layer, and not
 # the half-float Transformer layer.
 

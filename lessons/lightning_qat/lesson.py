@@ -4,7 +4,7 @@
 #     promise: You will prune and quantize inside a Trainer, resume and ship the result, and know which of the two helps where.
 #     minutes: 70
 #     seconds: 70
-#     needs: [measuring, energy, amp, integers, dynamic, static, qat, choosing, prune_module, prune_model,
+#     needs: [measuring, baseline, energy, amp, integers, dynamic, static, qat, choosing, prune_module, prune_model,
 #       structured, own_method, ticket, distillation]
 #     goals:
 #       - Choose between pruning and quantization from what hurts, with measured rows.
@@ -17,7 +17,7 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # [[title]]
 #
 # *The loop is somebody else's. What happens to the weights is still yours.*
@@ -33,7 +33,7 @@
 #
 # [[goals]]
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Ask who uses a Trainer (Lightning, Hugging Face, Keras), and who has looked at what its callbacks do to the weights. Keep
 # the second number for section 8. There, ask how one would have noticed the fault of the rewind: the tickets are no better than pruning without
 # it, and nobody knows why. The lesson is not "do not use Lightning". It is "measure what a setting did".
@@ -70,7 +70,7 @@ engine = torch.backends.quantized.engine = legacy_int8.best()
 print(f"int8 engine: {engine}")
 runtime.describe("cpu")
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 1. Where does it hurt?
 #
 # Nobody needs a small network as such. Something hurts:
@@ -126,10 +126,10 @@ def best_for(pain):
     return max(cures, key=PAINS[pain][1])
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The best row of the ledger for each pain
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 chosen = {pain: best_for(pain) for pain in PAINS}
 Table(
     ["where", "what hurts", "model", "cure", "times less", "points lost"],
@@ -146,7 +146,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** In the shipped ledger time, energy and bytes go to int8: it needs no kernel that skips zeros. Reading a *small* file gets little faster,
 # whatever you do: opening it takes the time. Section 6 tries a large one.
 
@@ -164,7 +164,7 @@ Table(
 #
 # A mask alone is in no row of this table: [[prune_model]] measured a larger file and a slower model.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. The Trainer does the loop
 #
 # [Lightning](https://lightning.ai/docs/pytorch/stable/) takes the training loop off your hands. You write a `LightningModule`: forward, the
@@ -226,11 +226,11 @@ def fit(model, *callbacks, epochs=6, on=None, validate=None, **options):  # by d
     return model.eval().requires_grad_(False)
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The whole model, in plain sight
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour"]
+# %% slideshow={"slide_type": "-"}
 class Regression(LightningModule):
     """layer_0 … layer_end: 16 inputs, three hidden layers, one output."""
 
@@ -253,14 +253,14 @@ class Regression(LightningModule):
         return torch.optim.Adam(self.parameters(), lr=1e-3)
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Does the Trainer train differently?
 #
 # **Predict.** The same model, once in a loop of five lines, once by the Trainer. The weights at the end: **A** equal to the last bit,
 # **B** nearly equal, **C** different, for it shuffles, clips or scales something?
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 def by_hand(model, epochs=6):
     optimizer = model.configure_optimizers()
     for _ in range(epochs):
@@ -284,11 +284,11 @@ print(
     f"{mape(floats[0](test_rows), test_share):.1f} % off"
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** A. It is the same loop. It costs a fixed time a step, for hooks and progress: much beside this tiny network, little
 # beside a large one. And the network beats the best linear model by far.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. One callback, and the fit ends in int8
 #
 # Lightning had a callback for quantization-aware training (QAT, [[qat]]). Version 2.0 removed it. `course_utils.callbacks` has one again:
@@ -303,10 +303,10 @@ print(
 # **Predict.** Our model has four linear layers and three ReLUs. After the fit, how many modules run in int8, with each
 # `(layer_i, layer_ia)` fused: 4, 7, 8?
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Nothing in the model changes, one argument of the Trainer does
 
-# %% slideshow={"slide_type": "-"} tags=["tour"]
+# %% slideshow={"slide_type": "-"}
 PAIRS = [("layer_0", "layer_0a"), ("layer_1", "layer_1a"), ("layer_2", "layer_2a")]
 
 
@@ -322,11 +322,11 @@ print(
     f"weights are {model.layer_1.weight().dtype}, outputs {model(test_rows).dtype}"
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** Four: a fused ReLU is part of its layer's kernel. Without `modules_to_fuse` the three ReLUs are int8 modules of their own, and round
 # once more. The model gives float: `dequant` comes last. The audit ([[dynamic]]) watched the kernels run.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Two ways to call it
 #
 # `input_compatible=True`: call it as before, `model(x)`. `False`: quantize first, `model(model.quant(x))`. The second is for
@@ -334,7 +334,7 @@ print(
 #
 # **Predict.** Give the second model plain floats: does it **A** quantize them anyway, **B** compute in float, **C** raise an error?
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% slideshow={"slide_type": "fragment"}
 strict = aware(input_compatible=False).rebuild(Regression(seed=9))  # int8 parts, no useful values yet
 strict.load_state_dict(model.state_dict())
 same = torch.equal(strict(strict.quant(test_rows)), model(test_rows))
@@ -344,7 +344,7 @@ except NotImplementedError as error:
     said = f"{type(error).__name__}: {str(error)[:70]} …"
 print(f"model(model.quant(x)) equals the compatible model: {same}\nmodel(x): {said}")
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** C: the int8 kernel does not exist for floats. `rebuild` gives a *new* model the int8 parts, so that the state of the
 # finished one fits in. Without it the names of the entries would not even agree.
 
@@ -359,7 +359,7 @@ print(f"model(model.quant(x)) equals the compatible model: {same}\nmodel(x): {sa
 # function of the trainer is true. Until the first one the model trains in float. A small count is a trap: the ranges stand still after it,
 # while the activations go on growing.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### How far from float?
 #
 # Train three seeds, each four ways from the same first weights: float; float with the batches in another order; int8 with the `average` observer;
@@ -396,7 +396,7 @@ def mean(table, arm):
     return statistics.mean(table[seed, arm] for seed in SEEDS)
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 card.record("int8-near-float", max(mean(away, arm) for arm in ("int8, average", "int8, histogram")))
 card.record("other-order", mean(away, "float, other order"))
 card.record("int8-as-good", mean(error, "int8, histogram") - mean(error, "float"))
@@ -414,11 +414,11 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** C, or near it. Two fits that differ in anything go different ways. So "int8 is a few percent away from float" says little
 # about rounding. Compare both with the truth: there the arms are within a fraction of a point.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4. Who may move the ranges?
 #
 # Observers move when data pass. A Trainer passes data for other reasons too: the **sanity check** before training, validation after
@@ -456,7 +456,7 @@ def moved_by(stage, enabled):
     return sum(not torch.equal(before[name], value) for name, value in ranges(model).items())
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 alone = fit(Evaluated(), aware(), epochs=2, on=batches(1024))
 watched = fit(Evaluated(), aware(), epochs=2, on=batches(1024), validate=absurd)
 validation_changed = int((alone(test_rows) != watched(test_rows)).sum())
@@ -468,10 +468,10 @@ Table(
     [[stage, default, asked] for stage, (default, asked) in stages.items()],
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** A. The right column shows that the test could fail: when asked, observers do look.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5. Export and resume
 #
 # | file | for | made by |
@@ -482,7 +482,7 @@ Table(
 #
 # **Predict.** TorchScript compiles the model. Its outputs and those of the model in Python: **A** equal, **B** within a step?
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "legacy"]
+# %% slideshow={"slide_type": "fragment"} tags=["legacy"]
 scripted, strict_scripted = model.to_torchscript(), strict.to_torchscript()
 with tempfile.TemporaryDirectory() as folder:
     torch.jit.save(scripted, Path(folder) / "model.pt")
@@ -492,10 +492,10 @@ gap = max((out - model(test_rows)).abs().max().item() for out in outs)
 card.record("torchscript-equal", gap)
 print(f"largest difference, scripted, loaded, and with quant(x): {gap}")
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** A: the same kernels run. But TorchScript is on its way out ([[static]]).
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Stop, go home, resume
 #
 # Four epochs with *both* callbacks of this lesson: QAT, and pruning by half after epochs 0 and 2. Then a new process would
@@ -504,7 +504,7 @@ print(f"largest difference, scripted, loaded, and with quant(x): {gap}")
 # **Predict.** After the resumed fit, how many of the int8 outputs differ from those of the uninterrupted fit?
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 def four_epochs(model, *more, **options):
     """Prune and quantize in one fit on 1,024 rows; gives the model and what was pruned."""
     pruning = PruningSchedule("l1_unstructured", {0: 0.5, 2: 0.5})
@@ -528,12 +528,12 @@ print(
     "…",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** None. The file holds masks, ranges and switches beside the weights, and tensors and numbers only: it loads with
 # `weights_only=True`, which runs no code from the file. Two conditions: the batches come in the order in which they would have come (Lightning does not save
 # where a shuffler was), and on a GPU "equal" becomes "nearly equal".
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6. A quarter of the file, or twice the file?
 #
 # An int8 weight takes one byte, a float four. So the file shrinks to a quarter. This is so for LeNet-300-100 ([[qat]] and below).
@@ -541,10 +541,10 @@ print(
 # **Predict.** Our regression model is 64 units wide, about 9,000 weights. Its int8 file, times the float one: **A** 0.25, **B** 0.5, **C** 1?
 # And with 16 units?
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Small models do not shrink, they may grow
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 WIDTHS = (8, 16, 32, 64, 128, 256, 512, 1024)
 sizes = {
     w: (size_report(Regression(width=w), loads=1), size_report(aware().rebuild(Regression(width=w)), loads=1))
@@ -555,7 +555,7 @@ tensor_ratio = {w: quantized.memory_bytes / plain.memory_bytes for w, (plain, qu
 card.record("small-file", file_ratio[64])
 float_64, int8_64 = sizes[64]
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 fig, ax = plots.figure(size=(11, 4.0))
 ax.plot(WIDTHS, list(file_ratio.values()), "o-", label="file")
 ax.plot(WIDTHS, list(tensor_ratio.values()), "s--", color=plots.COLOURS["grey"], label="weights and biases alone")
@@ -575,11 +575,11 @@ plots.show(
     f"int8 {int8_64.memory_bytes:,} + {int8_64.file_bytes - int8_64.memory_bytes:,}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** B. The rest does not shrink, it grows: for each row a scale and a zero point (16 bytes together), for each tensor a name and a place in
 # the file. Narrow layers cannot pay for that.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Switching between models
 #
 # A service has ten models and keeps one in memory. A request for another: read the file, `load_state_dict`, answer. Take four layers of 2048 × 2048.
@@ -620,7 +620,7 @@ def rebuilt():
 wide = {"float": (Wide(), Wide()), "int8": (rebuilt(), rebuilt())}
 switch = {name: switch_times(*pair) for name, pair in wide.items()}
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 (big, read_f, put_f), (small, read_q, put_q) = switch["float"], switch["int8"]
 extra = put_q - put_f
 even = f"slower than {si((big - small) / extra, 'B')} a second" if extra > 0 else "of any speed"
@@ -635,12 +635,12 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** A quarter of the bytes is read in less time. But the kernel wants its weights **packed**, and `load_state_dict` packs them again, each
 # time. What wins depends on how slow your storage is: the printed line says where they are even. The better use of
 # the quarter: keep four models in memory where one was.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 7. A schedule for pruning
 #
 # A schedule as examples for Lightning show it: half after epoch 10, a quarter after epoch 50, one percent after each of the epochs 76 to 98, else nothing.
@@ -656,7 +656,7 @@ Table(
 # **Predict.** So after 100 epochs this share of the weights is gone: **A** 98 %, **B** 90 %, **C** 70 %?
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 def schedule(epoch):
     return 0.5 if epoch == 10 else 0.25 if epoch == 50 else 0.01 if 76 <= epoch <= 98 else None
 
@@ -667,7 +667,7 @@ print(
     f"sum of the amounts {sum(schedule(e) or 0 for e in range(100)):.2f}; gone {1 - left[-1]:.3f}, left {left[-1]:.3f}"
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** C. An amount counts the weights that are *left*: $0.5 \cdot 0.75 \cdot 0.99^{23}$ stay. So no sum matters, and 0.6 twice is no error
 # either: 16 % stay.
 
@@ -702,7 +702,7 @@ REQUESTS = [
 ]
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 def cut_once(method, amount, options):
     """A line of the table: density, whole rows gone, error after the fit."""
     pruning = PruningSchedule(method, {2: amount}, targets=HIDDEN, **options)
@@ -724,7 +724,7 @@ Table(
     [cut_once(*request) for request in REQUESTS],
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### 100 epochs, with and without rewind
 #
 # A **lottery ticket** ([[ticket]]) goes back to its first weights after each pruning, and keeps the mask: `rewind_to=0`.
@@ -765,10 +765,10 @@ card.record("schedule-compounds", plain_schedule.history[-1][1])
 card.record("schedule-costs", curves["schedule"][-1] - curves["not pruned"][-1])
 card.record("rewind-needs-time", curves["with rewind"][-1] - curves["schedule"][-1])
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The rewind needs time after it
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 fig, (left_ax, right_ax) = plots.figure(columns=2, size=(12, 4.4))
 summed = [1 - sum(schedule(i) or 0 for i in range(e + 1)) for e in range(100)]
 left_ax.plot(summed, ":", color=plots.COLOURS["grey"], label="if amounts added up")
@@ -789,11 +789,11 @@ plots.show(
     caption="Regression model, 100 epochs on 1,024 rows. Dots: what was counted in the fit.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** C. A rewind throws the training away; the 23 small cuts leave one epoch each. Rewind with few, widely spaced cuts. Without
 # rewind the network ends near the dense one, at 30 % of the weights.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 8. What goes wrong in Lightning's own callback
 #
 # Lightning still has a callback for pruning, `ModelPruning`. Ours lets it do the cut itself, and does the rest on its own. Why? Four
@@ -803,7 +803,7 @@ plots.show(
 # pruning. After the *second* pruning, how far are the weights from the first ones?
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 def distances(pruning):
     """Largest distance of layer_1's weights, under the mask, from the first ones, after each of four prunings."""
     net = Regression()
@@ -824,12 +824,12 @@ Table(
     [[name, *(f"{d:.3f}" for d in found)] for name, found in away_from_first.items()],
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** The first rewind is right. It hands out the tensor of its copy itself, so training goes on *in the copy*
 # (`dst.data = src.data.to(device)`, the same storage on a CPU). From the second round on it "rewinds" to trained weights. A copy of the *values*
 # (`dst.data.copy_(src.data)`) mends it.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Three more
 #
 # **Predict.** (1) Resume from a checkpoint while masks are on. (2) Prune half of a network with batch norm, all else by default. (3) `amount=0.5`, five
@@ -863,7 +863,7 @@ def resume(make):
         return "goes on"
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 def touched(pruning):
     """Kinds of parameters with zeros after one epoch, of a network with batch norm."""
     net = fit(Normed(), pruning, epochs=1, on=batches(1024))
@@ -878,7 +878,7 @@ def share_left(pruning):
     return sum(int((p != 0).sum()) for p in weights) / sum(p.numel() for p in weights)
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 off_switch = {"parameter_names": ["weight"], "use_lottery_ticket_hypothesis": False}
 observed = {
     "ModelPruning": (
@@ -899,7 +899,7 @@ Table(
     caption="(3): amount=0.5 and amount={0: 0.5}",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** (1) The new model has no masks, so the names in the file do not fit. (2) Biases, and the shifts of batch norm, which begin at 0, count as
 # small weights. (3) Half of what is left, *every* epoch: $0.5^5$. Ours means the same by `amount=0.5`, but also takes `{0: 0.5}`: once.
 
@@ -910,7 +910,7 @@ Table(
 # Ours makes masks before a checkpoint is read, copies values for the rewind and lets the optimizer forget its moments, and prunes weights of two or more dimensions unless
 # told otherwise. It writes one line to the log and the metric `pruning_sparsity` for each pruning.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 9. Both in one fit
 #
 # LeNet-300-100 on MNIST, trained in float. Then three epochs more, on 20,000 digits, four ways: float, int8, 90 % pruned in two cuts, and both at once:
@@ -975,10 +975,10 @@ def zeros(net):
     return sum(int((w == 0).sum()) for w in found) / sum(w.numel() for w in found)
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A quarter by int8, a twentieth with pruning and gzip
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 float_file = weighed["float"].file_bytes
 card.record("lenet-floor", 100 * right["float"])
 card.record("lenet-file", weighed["int8"].file_bytes / float_file)
@@ -1011,7 +1011,7 @@ for name, technique in (("float", "fp32"), ("int8", "static int8")):
     file_bytes, read_s, _ = switch[name]
     ledger.record(**large, technique=technique, file_bytes=file_bytes, load_ms=1e3 * read_s)
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 Table(
     ["three epochs more", "right, %", "zeros", "file", "times float", "gzip", "times float"],
     [
@@ -1028,7 +1028,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** The cures multiply, once something writes the zeros in fewer bits. The masked weights are zeros of the int8 model too: the map of
 # weights is symmetric, so 0 stays exactly 0 ([[integers]]).
 
@@ -1165,7 +1165,7 @@ def export_solution(model, path, make, rebuild, x):
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
 card.show()
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
 # - Ask what hurts first. int8 helps with time, energy and bytes at once; zeros help with bytes, and only when something writes them in fewer bits.

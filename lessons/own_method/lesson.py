@@ -15,7 +15,7 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # [[title]]
 #
 # *PyTorch prunes by size and by chance. What if you know better?*
@@ -31,7 +31,7 @@
 #
 # [[goals]]
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Ask: "If you may keep one weight in ten, how do you choose?" Collect rules on the board: small ones, unused ones, those that the
 # loss does not feel. Each one becomes a method in this lesson. Section 6 races them.
 
@@ -67,7 +67,7 @@ torch.set_num_threads(1)
 device = runtime.best_device()
 runtime.describe(device)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 1. Weights that no image ever uses
 #
 # LeNet-300-100 reads the 784 pixels of a digit. Some pixels, in the corners, are black in *every* training image. A weight
@@ -103,10 +103,10 @@ for seed in tqdm(SEEDS, desc="one pass over MNIST each", file=sys.stdout, leave=
     runtime.seed_all(seed)
     nets.append(train(models.LeNet300100(), images, labels, seed=seed))
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Magnitude does not know the data
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 never_lit = (images.amax(0) == 0).flatten()
 
 
@@ -123,17 +123,17 @@ print(f"{int(never_lit.sum())} pixels are never lit: {useless:,} useless weights
 print(f"magnitude pruning keeps {min(kept):.0f} to {max(kept):.0f} % of them, over {len(nets)} networks")
 card.record("useless-kept", min(kept))
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** Their gradient is 0 in every step, so they still have their random initial values, and magnitude sees only the value. For each useless
 # weight that it keeps, it removes one behind a pixel that some images do use.
 #
 # A rule that looks at the *data* would find them all. `torch.nn.utils.prune` has none. This lesson writes one, and asks whether it pays.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Let the room vote A, B, C. Then ask why the useless weights are not 0 after training. (No gradient, and no weight decay here.)
 # Ask what weight decay would change. It would shrink exactly these, and magnitude pruning would find them.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. A method is one function
 #
 # All methods of `torch.nn.utils.prune` are subclasses of `BasePruningMethod`. It does the work of [[prune_module]]: `weight` becomes
@@ -144,11 +144,11 @@ card.record("useless-kept", min(kept))
 #
 # **Predict.** Threshold 0.25, weights (0.1, −0.9, 0.4, 0). Which mask?
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A threshold, as a class and as a function
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour"]
+# %% slideshow={"slide_type": "-"}
 class Threshold(prune.BasePruningMethod):
     """Prune every weight whose score is not above `threshold` in absolute value."""
 
@@ -167,11 +167,11 @@ def threshold_unstructured(module, name, threshold, importance_scores=None):
     return module
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The mask, the parameter, the hook
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "nbval-check-output"]
+# %% slideshow={"slide_type": "-"} tags=["nbval-check-output"]
 def small_layer():
     layer = nn.Linear(4, 3, bias=False)
     values = [[0.1, -0.9, 0.4, 0.0], [0.3, 0.2, -0.1, 0.7], [-0.6, 0.5, 0.2, 0.05]]
@@ -184,10 +184,10 @@ print(layer.weight_mask)
 print("parameters:", [name for name, _ in layer.named_parameters()])
 print("hook:", [type(hook).__name__ for hook in layer._forward_pre_hooks.values()])
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # `apply` is inherited. It takes the module and the parameter's name, and hands the other arguments to `__init__`. Nothing else is needed.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. `PRUNING_TYPE`: what happens to an existing mask
 #
 # When a parameter is pruned again, both methods move into a `PruningContainer`. It decides what the new method gets to see, by the type:
@@ -202,11 +202,11 @@ print("hook:", [type(hook).__name__ for hook in layer._forward_pre_hooks.values(
 #
 # **Predict.** 12 weights, 3 by 4. Row 0 is pruned as a whole, and one weight of row 1. What shape does each type get?
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### On top of a mask: what is left, the slices that are left, or all
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input", "nbval-check-output"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "nbval-check-output"]
 class Probe(prune.BasePruningMethod):
     """Prunes nothing and says what it was given."""
 
@@ -227,11 +227,11 @@ print("Alone, without an earlier mask:")
 for pruning_type in ("unstructured", "structured", "global"):
     Probe.apply(small_layer(), "weight", pruning_type)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** Alone, all three get everything, and a mask of ones. The type matters from the second pruning on. (The type `"global"` and
 # the function `global_unstructured` have only the word in common: section 4.)
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Who must look at `default_mask`?
 #
 # A careless method returns a mask of ones, whatever `default_mask` says. 5 of the 12 weights are pruned already.
@@ -239,7 +239,7 @@ for pruning_type in ("unstructured", "structured", "global"):
 # **Predict.** How many of the 5 come back, as *unstructured*, as *structured*, as *global*?
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "nbval-check-output"]
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
 class Careless(Probe):
     def compute_mask(self, t, default_mask):
         return torch.ones_like(t)
@@ -252,15 +252,15 @@ for pruning_type in ("unstructured", "structured", "global"):
     revived[pruning_type] = int((layer.weight_mask > EARLIER).sum())
 revived
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # An unstructured method never sees what is gone, so it cannot revive it. A structured one sees the holes in its slices, a global one everything.
 # **Those two must multiply by `default_mask`.**
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Draw the 3 by 4 grid, cross out row 0 and one cell of row 1. Let somebody circle what each type sees. The answer to the second
 # question can then be counted on the board: 0, 1, 5.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4. A score from the gradient, and a pattern
 #
 # What does the loss $L$ do when a weight $w$ becomes 0? A first-order Taylor expansion needs only its gradient $g = \partial L / \partial w$:
@@ -273,13 +273,13 @@ revived
 #
 # **Predict.** `compute_mask` gets a tensor and a mask. Where does the gradient come in?
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Through `importance_scores`
 #
 # Every `apply` can be given `importance_scores`, a tensor in the shape of the parameter. It becomes `t`. So the score is computed *outside*:
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour"]
+# %% slideshow={"slide_type": "-"}
 def weight_times_gradient(model, x, y):
     """{(layer, "weight"): weight × gradient of the mean loss}, with its sign."""
     model.zero_grad()
@@ -289,7 +289,7 @@ def weight_times_gradient(model, x, y):
     return products
 
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # For single weights no subclass is needed: `prune.l1_unstructured(layer, "weight", amount=0.5, importance_scores=scores)` prunes
 # the smallest scores instead of the smallest weights, the useless weights of section 1 among them.
 
@@ -318,13 +318,13 @@ print(f"largest Taylor score of a useless weight: {of_useless}; share of all wei
 # More weights have the score 0 than section 1 counted: these 2,000 images light fewer pixels than all 60,000, and a lit pixel is not enough: its unit must fire on the
 # same image.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A subclass where PyTorch has none: whole units, signs first
 #
 # `LnStructured` takes a norm over the row, so it forgets the signs. In the Taylor score of a unit, changes up and down may cancel: sum first.
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour"]
+# %% slideshow={"slide_type": "-"}
 class TaylorUnits(prune.BasePruningMethod):
     """Prune the rows whose sum of scores is nearest to 0; the scores are weight × gradient."""
 
@@ -341,13 +341,13 @@ class TaylorUnits(prune.BasePruningMethod):
         return mask
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A pattern: two of every four
 #
 # In **2:4** sparsity ([[structured]]) each group of four neighbours in a row keeps its two largest. Which type? The groups need the whole tensor: `"global"`.
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour"]
+# %% slideshow={"slide_type": "-"}
 class TwoOfFour(prune.BasePruningMethod):
     """Keep the two largest scores of each four neighbours in a row, and no weight that is pruned already."""
 
@@ -363,7 +363,7 @@ class TwoOfFour(prune.BasePruningMethod):
         return mask.view_as(t) * default_mask
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Four ways to use each
 #
 # Each on two small layers: alone, on top of an earlier mask, with scores from outside, and by `global_unstructured`, which ranks several layers as one.
@@ -394,10 +394,10 @@ def left(method, way, **arguments):
     return int(sum(layer.weight_mask.sum() for layer in pair))
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### `global_unstructured` refuses rows and patterns
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input", "nbval-check-output"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "nbval-check-output"]
 WAYS = ("alone", "in a container", "importance_scores", "global_unstructured")
 METHODS = {Threshold: {"threshold": 0.25}, TaylorUnits: {"amount": 1 / 3}, TwoOfFour: {}}
 results = {
@@ -414,7 +414,7 @@ Table(
     caption="weights that are left, of 24. " + results["TwoOfFour", "global_unstructured"].split(" for the")[0],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** `global_unstructured` joins all layers into one flat list. Rows and groups are lost in it, so it takes
 # unstructured methods only.
 
@@ -459,11 +459,11 @@ Table(
 # %% slideshow={"slide_type": "skip"}
 card.record("flat-pattern-breaks", broken_groups["declared unstructured", 0.1])
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Ask before the four ways: what would "the two largest of four neighbours" mean in a list of all layers? It has an answer only by luck. That is why
 # PyTorch refuses. The next slide shows what happens to somebody who talks it out of refusing.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5. Does the score predict what it promises?
 #
 # The score promises the change of the loss. That can be tested: set the row of *one* unit of `fc1` to 0, measure the loss of 1,000 training images, put it back. 300
@@ -506,10 +506,10 @@ for net in tqdm(nets, desc="300 units each", file=sys.stdout, leave=False):
     for name, score in by_unit.items():
         correlation[name].append(rank_correlation(score, oracle))
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### One unit at a time, the Taylor score knows
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 fig, axes = plots.figure(columns=2, size=(12, 4.2))
 for ax, name in zip(axes, ("Taylor, sum then size", "norm of the weights"), strict=True):
     ax.plot(by_unit[name].cpu(), oracle.cpu(), "o", markersize=4, alpha=0.6)
@@ -525,7 +525,7 @@ plots.show(
     caption="Each point a unit of fc1 in the last network; the correlations are over all networks.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** For *one* unit the score is close to the truth. The norm is a weak guide: it knows neither the pixels in
 # front of the unit nor the layers behind it.
 
@@ -542,7 +542,7 @@ Table(
 # The row in the middle takes the norm of weight × gradient, as `LnStructured` with `importance_scores` would. (The paper of 2019 names both forms.) Signs matter: a sum
 # over the row comes closer to the truth. That is what the subclass `TaylorUnits` is for.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6. The race: same density, same budget
 #
 # The score is right about one unit. Is the *network* better, when most weights go at once, and 100 training steps follow?
@@ -592,10 +592,10 @@ for name, density, prune_it in tqdm(runs, desc="prune and fine-tune", file=sys.s
     race[name, density] = [outcome[:2] for outcome in outcomes]
     finished[name, density] = outcomes[0][2]
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Just pruned, the Taylor score leads; after training, it depends
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 fig, axes = plots.figure(columns=2, size=(12, 4.5))
 for panel, (ax, title) in enumerate(zip(axes, ("just pruned", f"after {BUDGET} steps"), strict=True)):
     dense = [outcome[panel] for outcome in race["dense", 1.0]]
@@ -643,7 +643,7 @@ Table(
     caption="mean (least to most) over four networks; weights that are not zero, counted in the first",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Why does the better predictor not always win?
 #
 # **What you saw.** Just pruned, the Taylor score is ahead at 10 %, and far ahead at 5 %: it answers that very question. After the training magnitude is ahead by
@@ -671,7 +671,7 @@ just = {name: mean(before for before, _ in race[name, 0.05]) for name in ("Taylo
 card.record("taylor-just-pruned", just["Taylor score"] - just["magnitude"])
 card.record("two-of-four-costs", mean_after("magnitude", 0.5) - mean_after("2:4", 0.5))
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Two votes before the figure, one for each panel. Most vote for the Taylor score twice, after section 5. Ask for reasons *before* you show the
 # next slide. Then ask which panel they would believe if they had to ship a model. (The right one, with the budget that they really have.)
 
@@ -702,7 +702,7 @@ for (method, density), net in finished.items():
     )
 ledger.table(rows)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 7. In a training loop
 #
 # A **callback** is a function that the training loop calls after each step (`on_step` of `training.fit`). Ours adds up a score from the gradients that
@@ -715,11 +715,11 @@ ledger.table(rows)
 #
 # **Predict.** What does `prune.l1_unstructured(…, importance_scores=movement)` do to a weight with the score −5?
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Absolute values eat the sign: a score with a sign needs its own class
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "nbval-check-output"]
+# %% slideshow={"slide_type": "-"} tags=["nbval-check-output"]
 class Smallest(prune.BasePruningMethod):
     """Prune the fraction `amount` with the smallest scores, sign and all."""
 
@@ -740,14 +740,14 @@ for method in (prune.L1Unstructured, Smallest):
     method.apply(layer, "weight", amount=0.5, importance_scores=movement)
     print(f"{method.__name__:15}", layer.weight_mask.tolist())
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # `L1Unstructured` takes absolute values, also of scores. It *keeps* the weight that moves fastest towards 0.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A callback that adds up scores and prunes
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour"]
+# %% slideshow={"slide_type": "-"}
 class PruneGradually:
     """A callback: adds up scores, and prunes every 20 steps until `last`, to the share `final`."""
 
@@ -771,7 +771,7 @@ class PruneGradually:
 # The optimizer may be made before the first pruning: `global_unstructured` moves the same Parameter to `weight_orig`. The score counts `weight_orig`: by
 # the chain rule its gradient is 0 where the mask is 0. [[lightning_qat]] has a callback of this kind for Lightning.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A fairer race: a new task, few at a time
 #
 # Sanh et al. found magnitude weak when a *pretrained* network learns a new task: the large weights are those of the old task. So: the networks that learned digits
@@ -797,14 +797,14 @@ for density in tqdm((0.1, 0.03), desc="prune while learning clothes", file=sys.s
             train(net, *clothes, steps=150, seed=seed, on_step=gradually)
             transfer[name, density].append(100 * training.evaluate(net, *clothes_test))
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 Table(
     ["score", "10 % dense: accuracy, %", "3 % dense: accuracy, %"],
     [[name, mean_and_range(transfer[name, 0.1]), mean_and_range(transfer[name, 0.03])] for name in SCORES],
     caption="from digits to clothes; mean (least to most) over three networks",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** Movement comes last. At 3 % the Taylor score leads magnitude, as it did after a deep cut in section 6. This is no refutation: the paper pruned BERT, over many thousand steps, let pruned weights come
 # back, and saw the gain at the highest sparsities. Here a small network learns a task that shares little with the old one, in 150 steps. A score that is best in one
 # setting is to be measured again in yours.
@@ -813,11 +813,11 @@ Table(
 card.record("movement-behind", mean(transfer["magnitude", 0.1]) - mean(transfer["movement", 0.1]))
 card.record("taylor-in-transfer", mean(transfer["Taylor score", 0.03]) - mean(transfer["magnitude", 0.03]))
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* The trap with the absolute value deserves a minute: it raises nothing, and the result looks plausible. Ask who would have noticed. Then: what
 # test would have caught it? That leads to the next section.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 8. How to test a pruning method
 #
 # A faulty method raises nothing. The network is pruned, somehow. So write down what *every* right method does, and let a library search for a
@@ -844,11 +844,11 @@ def situations(draw):
     return grid(st.integers(-6, 6)) / 2, grid(st.integers(0, 1))
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Prune twice, look for a broken rule
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour"]
+# %% slideshow={"slide_type": "-"}
 def broken_rule(prune_it, scores, before, amount_ok=None):
     """The first rule that `prune_it(layer, name, importance_scores=…)` breaks, or None."""
     layer = nn.Linear(scores.shape[1], scores.shape[0], bias=False)
@@ -868,11 +868,11 @@ def broken_rule(prune_it, scores, before, amount_ok=None):
             return "wrong amount"
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A hundred situations, and the smallest that fails
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour"]
+# %% slideshow={"slide_type": "-"}
 def properties(prune_it, amount_ok=None):
     """ "all hold", or the first rule that is broken, with the smallest example that was found."""
 
@@ -903,7 +903,7 @@ def properties(prune_it, amount_ok=None):
 #
 # The settings: the same examples in every run, no limit of time for a single one, and no database, so that nothing is written to disk.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Three faulty methods
 #
 # All three run on a fresh layer of random weights, and nobody notices.
@@ -911,7 +911,7 @@ def properties(prune_it, amount_ok=None):
 # **Predict.** Which of the four rules does each one break?
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour"]
+# %% slideshow={"slide_type": "-"}
 class FaultyOne(Threshold):
     PRUNING_TYPE = "global"
 
@@ -955,10 +955,10 @@ def half_the_rows(scores, old, new):
     return rows_left(new) == rows_left(old) - round(0.5 * rows_left(old))
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Each is caught, with its smallest example
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 faulty = {
     "FaultyOne": properties(partial(FaultyOne.apply, threshold=1.5), above),
     "FaultyTwo": properties(partial(FaultyTwo.apply, threshold=1.5)),
@@ -966,7 +966,7 @@ faulty = {
 }
 Table(["method", "broken rule"], list(faulty.items()))
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # One forgets `default_mask` and is global. Two scales weights in place of masking them. Three compares with the k-th smallest value: where scores are
 # equal, it prunes *all* of them.
 
@@ -994,11 +994,11 @@ Table(["method", "verdict"], list(sound.items()))
 # The wrong type of section 4 is caught too, and a structured method that does not say along which `dim`: it works once, and the container refuses it. Now put your own method to the test: `properties(partial(YourMethod.apply, amount=0.5))`. Passing is no
 # proof. It means that 100 situations, some of them nasty, brought nothing up. And rule 4 is as good as the function that you pass for it.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Give the room two minutes with the three classes before the table. Fault three is the one that most people have written themselves. Ask for a fifth rule.
 # (Same result when the scores are multiplied by 2; input unchanged; same result for a permuted tensor.)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 9. Bad input
 #
 # [[prune_module]] showed what PyTorch's *functions* say to bad input. Their checks stand in their own classes. Yours starts with none.
@@ -1027,10 +1027,10 @@ INPUTS = {
     "scores of shape (4, 3)": {"amount": 0.5, "importance_scores": torch.ones(4, 3)},
 }
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Your own method has no checks
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input", "nbval-check-output"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "nbval-check-output"]
 Table(
     ["input", "PyTorch's l1_unstructured", "our Smallest"],
     [
@@ -1045,19 +1045,19 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** Only the shape is checked for everybody, in `apply`. 1.5 prunes all. −0.5 prunes half, because `[:-6]` is a legal slice. The whole number 1 is one weight for PyTorch, and
 # everything for `Smallest`. A **NaN** score ranks
 # above all others, so its weight is the last to go.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### `global_unstructured` checks less
 #
 # It takes the scores in a dictionary, with (module, name) as key, and joins them to one long list.
 #
 # **Predict.** Scores of the shape (4, 3) for weights of (3, 4): **A** an error, **B** a warning, **C** nothing? And scores under a wrong key?
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "nbval-check-output"]
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
 rising = torch.arange(12.0)  # the first six are to go
 GIVEN = {
     "right": lambda layer: {(layer, "weight"): rising.view(3, 4)},
@@ -1069,17 +1069,17 @@ for name, scores_for in GIVEN.items():
     prune.global_unstructured([(layer, "weight")], Smallest, importance_scores=scores_for(layer), amount=0.5)
     print(f"{name:32}", layer.weight_mask.int().tolist())
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # C, both times. As long as the total number fits, the scores land on other weights. With a wrong key the weights themselves become the scores. No word.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A second pruning fails: what is left of the first?
 #
 # [[prune_module]] saw a refused `amount` take the hook away. Here the scores have a wrong shape; the program catches the error and trains on.
 #
 # **Predict.** What happens in the first training step after it, and in the second?
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "nbval-check-output"]
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
 layer = prune.l1_unstructured(small_layer(), "weight", amount=0.5)
 wrong = {"amount": 0.5, "importance_scores": torch.ones(3)}
 print(attempt(lambda: prune.l1_unstructured(layer, "weight", **wrong)).split(" should")[0], "…")
@@ -1089,18 +1089,18 @@ for step in (1, 2):  # training goes on
     error = attempt(lambda: layer(torch.ones(1, 4)).sum().backward())
     print(f"step {step}:", str(error).split("(")[0])
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # `apply` takes the old hook away *before* it checks. The mask stays in the `state_dict`, but forward uses a `weight` that was computed once. The second step fails, in
 # words that do not say "pruning".
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What to write in your own method
 #
 # Check amount and scores, name the parameter (`apply` has stored it in `self._tensor_name`; in `global_unstructured` that is only `"temp"`), and say what to do. Pruning
 # everything is no pruning: refuse it.
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour"]
+# %% slideshow={"slide_type": "-"}
 class Careful(Smallest):
     """Smallest, with errors that say which parameter, what was wrong, and what to do."""
 
@@ -1120,11 +1120,11 @@ class Careful(Smallest):
         return super().compute_mask(t, default_mask)
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A guard for the second pruning
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "nbval-check-output"]
+# %% slideshow={"slide_type": "-"} tags=["nbval-check-output"]
 def prune_or_restore(prune_it, module, name, **arguments):
     """prune_it(module, name, …); when it fails, the module keeps the masks that it had."""
     hooks = dict(module._forward_pre_hooks)
@@ -1142,7 +1142,7 @@ for arguments in ({"amount": 1.5}, {"amount": 0.95}, all_nan):
     print(textwrap.fill(error, 95))
 print("hooks:", len(layer._forward_pre_hooks), " is_pruned:", prune.is_pruned(layer))
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Ask before the fragment: is the first mask still applied? Then show the order in PyTorch's source of `apply`: the hooks go in `_get_composite_method`,
 # the check of the shape comes after it, and the rollback is for a first pruning only. A model that only answers never fails: its `weight` stays as it was.
 
@@ -1307,7 +1307,7 @@ def never_revives_solution(method):
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
 card.show()
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
 # - A pruning method is `compute_mask` and a `PRUNING_TYPE`; the type decides what an existing mask leaves to see, and only an unstructured one cannot revive what is gone.
@@ -1322,7 +1322,7 @@ card.show()
 # They help, and do not replace the lesson.
 #
 # - Michela Paganini, *Neural Network Pruning for Compression and Understanding*,
-#   [youtube.com/watch?v=f86hkOGOx54](https://www.youtube.com/watch?v=f86hkOGOx54). The ideas of [[prune_module]], [[prune_model]], [[structured]], [[own_method]] and [[ticket]].
+#   [youtube.com/watch?v=f86hkOGoX54](https://www.youtube.com/watch?v=f86hkOGoX54). The ideas of [[prune_module]], [[prune_model]], [[structured]], [[own_method]] and [[ticket]].
 # - Michela Paganini, *PyTorch Pruning: How it's Made*,
 #   [youtube.com/watch?v=TaOwEa3m5dw](https://www.youtube.com/watch?v=TaOwEa3m5dw). `BasePruningMethod`, by its author.
 

@@ -16,7 +16,7 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # [[title]]
 #
 # *From one layer to a whole network: what it costs, and what it really saves.*
@@ -63,7 +63,7 @@ images, labels = (t.to(device) for t in data.load("mnist"))
 test_set = tuple(t.to(device) for t in data.load("mnist", "test"))
 runtime.describe(device)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 1. A surprise in one minute
 #
 # "Pruning reduces model size and inference time." You find this sentence in many places.
@@ -74,7 +74,7 @@ runtime.describe(device)
 # **Predict.** The file becomes: **A** a tenth, **B** a fifth, **C** as large as before, **D** twice as large?
 # And one image takes: less time, the same, or more?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Two votes, counts on the board. Those who did [[prune_module]] can work out D: the weights *and* a mask are saved, each 4 bytes a weight.
 
 
@@ -94,10 +94,10 @@ def permanent(net):
     return plain.requires_grad_(False)
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Nine of ten weights gone, and the file doubles
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 dense, masked = models.LeNet300100().requires_grad_(False), models.LeNet300100().requires_grad_(False)
 prune.global_unstructured(layers_of(masked), pruning_method=prune.L1Unstructured, amount=0.9)
 first = {"dense": dense, "90 % masked": masked, "90 % removed": permanent(masked)}
@@ -118,7 +118,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** *Masked*: `weight_orig` and `weight_mask` are both saved, four bytes a weight each, so the file doubles. Before each
 # call the two are multiplied: slower.
 #
@@ -132,16 +132,16 @@ Table(
 # %% slideshow={"slide_type": "skip"}
 card.record("masked-file", sizes["90 % masked"] / sizes["dense"])
 card.record("removed-file", sizes["90 % removed"] / sizes["dense"])
-card.record("masked-speed", hook.ratio("90 % masked"))
-card.record("removed-speed", hook.ratio("90 % removed"))
+card.record("masked-speed", hook.ratio("90 % masked"), hook.ratio_quartiles("90 % masked"))
+card.record("removed-speed", hook.ratio("90 % removed"), hook.ratio_quartiles("90 % removed"))
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. By type, by layer, or globally
 #
 # A model has many layers, and not all of them should lose the same share. The simplest rule goes by type: 20 % of each convolution and 40 % of each
 # linear layer of LeNet, those with the smallest absolute value (L1).
 
-# %% slideshow={"slide_type": "-"} tags=["tour"]
+# %% slideshow={"slide_type": "-"}
 lenet = models.LeNet()  # 3 × 3 kernels, for images of 28 × 28
 for module in lenet.modules():
     if isinstance(module, nn.Conv2d):
@@ -150,20 +150,20 @@ for module in lenet.modules():
         prune.l1_unstructured(module, "weight", amount=0.4)
 print("masks:", list(dict(lenet.named_buffers())))
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # The list of masks is the proof: five buffers, one for each weight, none for a bias. How many zeros, a report counts.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### 20 % of each convolution, 40 % of each linear layer, no bias
 
-# %% slideshow={"slide_type": "-"} tags=["nbval-check-output", "tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["nbval-check-output", "hide-input"]
 sparsity_report(lenet)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The report multiplies each weight with its mask, counts zeros, and keeps weights and biases apart. 20.37 % of conv1 are 11 of its 54 weights: amounts
 # are rounded to whole weights.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### One share for each layer, or one for the model
 #
 # - **Local**: each layer loses the share that you name.
@@ -176,7 +176,7 @@ sparsity_report(lenet)
 #
 # **Predict.** Global, 20 %, an *untrained* LeNet. Do all layers lose 20 %? If not, which one loses most, which one least?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Most say: all about 20 %, the weights are random after all. Ask what "random" means: from which range? Do not answer yet.
 
 # %% slideshow={"slide_type": "skip"}
@@ -191,10 +191,10 @@ def after_global(net, amount=0.2):
     return {name: 100 * report[f"{name}.weight"].sparsity for name in LAYERS} | {"all": 100 * report.weights.sparsity}
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### One draw, beside a published one
 
-# %% slideshow={"slide_type": "-"} tags=["tour"]
+# %% slideshow={"slide_type": "-"}
 torch.manual_seed(0)
 one_draw = after_global(models.LeNet())
 Table(
@@ -205,10 +205,10 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # The total is 20 % in both. The layers are far from it, and yours are not the published ones. Is that luck, or another network?
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. A published table, explained
 #
 # PyTorch starts the weights of `Conv2d` and `Linear` evenly between $-1/\sqrt{f}$ and $+1/\sqrt{f}$. $f$ is the **fan-in**: how many weights each output
@@ -220,7 +220,7 @@ Table(
 #
 # **Predict.** conv1 sums over 9 weights, fc1 over 400. How many times larger is the share that fc1 loses?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* √400 / √9 = 20/3: nearly seven times. Nothing is known about importance here: the shares follow from the ranges alone.
 
 
@@ -246,10 +246,10 @@ def hundred(kernel):
     return torch.tensor(rows)
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The wider a layer's range, the less it loses
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 threshold, share, bound = derived(models.LeNet())
 fig, ax = plots.figure(size=(10, 3.7))
 names = [f"{n} (fan-in {round(1 / bound[n] ** 2)})" for n in LAYERS]
@@ -267,17 +267,17 @@ plots.show(
     caption="Untrained layers. One threshold for all cuts the same length from each bar, and so a different share.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** fc1 loses 20/3 times the share of conv1, as √400 / √9 says. Nothing here knows which weights matter.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The published table is one draw of many
 
 # %% slideshow={"slide_type": "skip"}
 draws = {kernel: hundred(kernel) for kernel in (3, 5)}
 expected = {kernel: derived(models.LeNet(kernel))[1] for kernel in (3, 5)}
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 fig, ax = plots.figure(size=(10, 4))
 jitter = torch.rand(100, generator=torch.Generator().manual_seed(0)) * 0.24 - 0.12
 for kernel, offset, colour in ((3, -0.17, "sky"), (5, 0.17, "grey")):
@@ -299,7 +299,7 @@ plots.show(
     caption="Each dot is one untrained LeNet, pruned globally by 20 %. Black: what the formula says.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** The formula gives the middle of every cloud. The published table is one draw from the 3 × 3 network; 5 × 5 would lose
 # more of conv2.
 
@@ -335,7 +335,7 @@ card.record("table-5x5-does-not-fit", away(5))
 card.record("conv1-mean", centre[0].item())
 card.record("conv1-as-published", 100 * seen)
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### And a trained network?
 #
 # So the published shares say how PyTorch *starts* layers. They say nothing about which weights matter.
@@ -361,7 +361,7 @@ def accuracy_percent(net):
     return 100 * training.evaluate(net, *test_set)
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 torch.manual_seed(0)
 starts = models.LeNet().state_dict()
 trained_lenet = train(models.LeNet().to(device), images[:20_000], labels[:20_000], lr=2e-3)
@@ -377,14 +377,14 @@ Table(
     [[f"{amount:.0%} of {name}", *(f"{v:.2f}" for v in row.values())] for (name, amount), row in shares.items()],
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** B. At 20 % hardly anything changed: the ranges from the start still decide. At 90 % much did: untrained, fc1 loses nearly everything;
 # trained, it keeps several times more.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Training grows tails
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 fig, ax = plots.figure(size=(10, 3.7))
 edges = [i / 200 for i in range(61)]
 for name, state, colour in (("untrained", starts, "sky"), ("trained", trained_lenet.state_dict(), "blue")):
@@ -405,10 +405,10 @@ plots.show(
     caption="fc1 of LeNet before and after training. Pruning by size keeps the tail.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # Training moves some weights far and leaves most where they began. Pruning by magnitude bets that the far ones matter. Section 4 tests the bet.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4. Train, prune, measure, train again
 #
 # Pruning an untrained network tells nothing about accuracy. So: LeNet-300-100, all 60,000 training digits, three passes, three seeds. Then each copy is
@@ -489,7 +489,7 @@ for seed in tqdm(SEEDS, desc="prune and fine-tune", file=sys.stdout, leave=False
             if seed == 0 and name == "magnitude, global":
                 tuned[density] = net  # sections 6 and 7 weigh these
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Which weights go decides; fine-tuning repairs much
 
 # %% slideshow={"slide_type": "skip"}
@@ -511,7 +511,7 @@ def density_axis(ax, **others):
     ax.set_xticks([], minor=True)
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
 fig, axes = plots.figure(columns=2, size=(11, 4.2))
 for ax, table, title, start in (
     (axes[0], before, "pruned", dense_right),
@@ -531,7 +531,7 @@ plots.show(
     caption="LeNet-300-100 on MNIST. Lines: mean of three seeds; bands: lowest to highest seed. Each network was pruned once.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
 # **What you saw.** The smaller half of the weights can go without any training. At a tenth, fine-tuning is no extra: it is most of the method.
 
 
@@ -583,10 +583,10 @@ def local_but_last(net, density):
 
 last_whole = [pruned_and_tuned(bases[s], local_but_last, 0.05, s)[1] for s in SEEDS]
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The lead of global is the last layer
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 Table(
     ["5 % of the weights left, fine-tuned", "test digits right, %"],
     [
@@ -596,7 +596,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** All of it. fc3, the last layer, has 1,000 weights of 266,200. Global keeps more of it, local cuts it like the others. Leave it whole,
 # and local is as good. Here global is no better way to rank weights: it happens to protect the thinnest layer.
 
@@ -609,21 +609,21 @@ card.record("magnitude-over-random", lead[0.1])
 card.record("global-over-local", mean(after["magnitude, global", 0.05]) - mean(after["magnitude, local", 0.05]))
 card.record("last-layer-explains", mean(after["magnitude, global", 0.05]) - mean(last_whole))
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Cover the right panel and vote on it. Ask for the fair baseline before you name it: why does the dense network get 200 steps too?
 # Because otherwise pruned networks would have been trained longer.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What does magnitude keep?
 #
 # Each weight of fc1 belongs to one pixel. Count the weights that are left at each pixel, at 10 % density.
 #
 # **Predict.** Where on the 28 × 28 picture are they: everywhere alike, in the middle, at the rim?
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The weights where the digits are
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 fig, axes = plots.figure(columns=2, size=(10, 4))
 for ax, (name, net) in zip(axes, {"magnitude": tuned[0.1], "random": copy_of(bases[0])}.items(), strict=True):
     if name == "random":
@@ -642,14 +642,14 @@ plots.show(
     f"{kept_there:.0f} weights there.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** At the rim the input is always zero, so those weights got no gradient and stayed small. Here size tells something about use.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # That is a heuristic, not a law. A small weight on a large input can matter more than a large weight on a small one. [[own_method]] builds a score that knows the
 # gradient.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5. One cut or five, and how much training?
 #
 # Two things were fixed: one cut, and 200 steps. First the steps, at 10 % density.
@@ -675,10 +675,10 @@ def recovery(method):
 
 recovered = {name: recovery(METHODS[name]) for name in ("magnitude, global", "random")}
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The lead shrinks with the budget
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 magnitude, random = recovered.values()
 picked = [i for i in (0, 1, 2, 4, 8, 12) if i < len(magnitude)]  # one value for every 50 steps
 Table(
@@ -690,11 +690,11 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** Random goes on climbing long after magnitude is near its end (one seed; the budget of section 4 is 200 steps). So "our method is so
 # many points better" means nothing without the budget. Ask for it when you read a paper; state yours.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Five small cuts
 #
 # **One-shot**: cut to the density at once, then 200 steps. **Iterative**: cut a part, 40 steps, and so on, five times: 200 steps as well.
@@ -722,7 +722,7 @@ in_rounds = {
     d: [iterative(bases[s], d, s) for s in SEEDS] for d in tqdm(LOW, desc="iterative", file=sys.stdout, leave=False)
 }
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 gain = {d: mean([r for r, _ in in_rounds[d]]) - mean(after["magnitude, global", d]) for d in LOW}
 Table(
     ["weights left", "one-shot, % right", "five rounds, % right", "gain of rounds, pp", "left, counted"],
@@ -738,7 +738,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** Only at some. Where one cut does little harm, rounds gain nothing. Where one cut destroys the network, rounds
 # save much of it. When you read "iterative is better", ask whether each round had the full budget: then it was also trained longer.
 
@@ -788,7 +788,7 @@ Table(["asked for", "PyTorch", "validate_request"], [[what, *said] for what, sai
 # Everything pruned, or a NaN among the weights: PyTorch says nothing, and the network guesses. NaN counts as the largest number, so
 # magnitude pruning keeps it. Check accuracy after every cut.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6. Bytes: what shrinks?
 #
 # A file shrinks when it stores *where* the other weights are, instead of the zeros.
@@ -851,10 +851,10 @@ dense_bytes = weighed[1.0, "removed"][1].file_bytes
 differ = (weighed[0.1, "CSR, int32"][0](digit) - weighed[0.1, "removed"][0](digit)).abs().max().item()
 print(f"CSR and dense give the same outputs within {differ:.0e}")
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Masked: twice. Removed: the same. CSR: pays below a density
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
 fig, ax = plots.figure(size=(10.5, 4.2))
 percents = [100 * d for d in tuned]
 for form, colour in (("masked", "orange"), ("removed", "black"), ("CSR, int64", "sky"), ("CSR, int32", "blue")):
@@ -873,7 +873,7 @@ plots.show(
     caption="LeNet-300-100, the fine-tuned networks of section 4. Every file was written, loaded again and compared.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
 # **What you saw.** CSR is smaller than dense from two thirds of zeros with int64, from half with int32. gzip, which knows nothing of networks, beats it
 # until few weights are left. Compress after `remove`: the masked file still holds the old weights.
 
@@ -920,7 +920,7 @@ card.record("csr-int64", zeros_needed["int64"])
 card.record("csr-int32", zeros_needed["int32"])
 card.record("gzip-at-10", dense_bytes / weighed[0.1, "removed"][1].compressed_bytes)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 7. Time: what gets faster?
 #
 # A dense kernel multiplies zeros like all numbers. A CSR kernel skips them, and pays for each other weight: read its column, fetch that input.
@@ -962,10 +962,10 @@ def layer_speed(batch, side=2048):
 
 large = {batch: layer_speed(batch) for batch in (1, 64)}
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A sparse format is faster only with few weights left
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 fig, ax = plots.figure(size=(10.5, 4.2))
 x = [100 * d for d in DENSITIES]
 for batch, style in ((1, "o-"), (64, "s--")):
@@ -987,7 +987,7 @@ plots.show(
     caption="CPU, one thread. Above the dotted line: faster than dense.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** Masks and zeros save no time. CSR does, once few weights are left and the layer is large enough; at half of them it is slower.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -1031,11 +1031,11 @@ ledger.table(written)
 # The load time of the gzip row is that of the file once it is unpacked. The energy counts what each form fetches: masked two tensors, CSR a value and an index
 # for each weight that is left.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Ask who would ship which: on disk gzip or CSR, in memory CSR, in time only large layers at 10 %. Then: what would you have to remove so that a dense kernel gains?
 # Whole rows. That is [[structured]].
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 8. Wide or deep: which network can lose more?
 #
 # A rule that is often told: *wide layers can be pruned more; take care with deep, narrow networks.* Six networks on MNIST: one or four hidden layers
@@ -1085,10 +1085,10 @@ for width, depth, seed in tqdm(
     }
     grid.setdefault((width, depth), [None, None])[seed] = result
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The two questions have opposite answers
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 fig, axes = plots.figure(columns=2, size=(11, 4))
 for ax, key, title, ylabel in (
     (axes[0], "lost at 5 %", "each keeps 5 % of its weights", "accuracy lost, points"),
@@ -1106,7 +1106,7 @@ plots.show(
     caption="Mean of two seeds; bands from the lower to the higher one. Left: lower is better. Right: higher is better.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** In *percent*, the deep narrow network loses most: the rule holds. In *weights left* it turns round: 5 % of a wide network are simply more
 # weights.
 
@@ -1143,7 +1143,7 @@ card.record("deep-loses-more", over_seeds(50, 4, "lost at 5 %") - over_seeds(50,
 card.record("narrow-wins-at-equal-size", over_seeds(50, 1, "with 4,000") - over_seeds(200, 1, "with 4,000"))
 card.record("wide-wins-at-30000", over_seeds(200, 1, "with 30,000") - over_seeds(50, 1, "with 30,000"))
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Let the room state the rule in its own words first, with the unit. "More" of what: percent, or weights? Most quarrels about pruning are about the unit.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -1276,7 +1276,7 @@ def break_even_density_solution(rows, columns, value_bytes, index_bytes):
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
 card.show()
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
 # - A mask makes a model larger and slower; zeros alone save nothing. A format or a kernel that skips them does, below a density that you can compute.
@@ -1292,7 +1292,7 @@ card.show()
 # They help, and do not replace the lesson.
 #
 # - Michela Paganini, *Neural Network Pruning for Compression and Understanding*,
-#   [youtube.com/watch?v=f86hkOGOx54](https://www.youtube.com/watch?v=f86hkOGOx54).
+#   [youtube.com/watch?v=f86hkOGoX54](https://www.youtube.com/watch?v=f86hkOGoX54).
 # - Michela Paganini, *PyTorch Pruning: How it's Made*, [youtube.com/watch?v=TaOwEa3m5dw](https://www.youtube.com/watch?v=TaOwEa3m5dw).
 
 # %% [markdown] slideshow={"slide_type": "slide"}

@@ -16,7 +16,7 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # [[title]]
 #
 # *How many weights of a trained layer can you set to zero before anybody notices?*
@@ -32,7 +32,7 @@
 #
 # [[goals]]
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Ask for one number before anything runs: "A layer has 48,000 trained weights. How many may go, without any further
 # training?" Write the answers on the board. Section 1 answers within a minute.
 
@@ -60,7 +60,7 @@ device = runtime.best_device()
 print("LeNet is trained on the device below. Everything else is small and runs on its CPU.")
 runtime.describe(device)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 1. A first cut
 #
 # LeNet learns to read digits from 12,000 images of MNIST. Its layer `fc1` holds 48,000 weights, four fifths of the network. We set a
@@ -106,10 +106,10 @@ Table(
     caption="accuracy, %, on the 10,000 test images; no training after the cut",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Most weights of this layer are not missed
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
 fig, ax = plots.figure(size=(12, 4.4))
 for (name, row), style in zip(after_cut.items(), ("o-", "s--"), strict=True):
     ax.plot([100 * a for a in AMOUNTS], row, style, label=name)
@@ -122,12 +122,12 @@ plots.show(
     caption="LeNet on MNIST, layer fc1 cut after training, nothing trained afterwards; one training run, one random draw.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
 # **What you saw.** In our run D for the smallest, B for random ones. Half of the weights go for nothing, past a point it breaks, and *which* weights go
 # matters. Han et al. ([2015, section 5](https://arxiv.org/abs/1506.02626)) call that half a "free lunch"; with training after the cut they
 # reached a ninth for AlexNet. [[prune_model]] does that, over several seeds.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. Why prune?
 #
 # **Pruning** removes weights, or whole neurons, from a trained network. By [[energy]] a weight that is gone need neither be read nor
@@ -138,7 +138,7 @@ plots.show(
 #
 # **Predict.** Why grow it too large first? Why not stop early?
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Grow first, cut afterwards
 #
 # - In a **tree**, a split that looks useless may be needed for a good one below it. Whoever stops early never finds out.
@@ -150,11 +150,11 @@ plots.show(
 # the **lottery ticket hypothesis** ([Frankle and Carbin, 2018](https://arxiv.org/abs/1803.03635), ICLR 2019). An open question for
 # large networks, and our [[ticket]].
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Let the room answer for trees; somebody knows XOR: no single split helps, two do. Then ask whether a network can be
 # stopped early in the same sense. The ticket paper is of 2018 (arXiv) and 2019 (ICLR); slides that say 2008 are wrong.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. Three decisions
 #
 # `torch.nn.utils.prune` asks for
@@ -171,14 +171,14 @@ plots.show(
 # | `custom_from_mask` | what your mask says | you |
 # | `identity` | nothing, but prepares the module | – |
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Before the cut
 #
 # LeNet's `conv1` has 6 filters of 3 × 3, so 54 weights, and 6 biases. Values do not matter in this section, names do. So the network is a
 # new one with a fixed seed, and your output must be the one printed here, digit for digit.
 
 
-# %% slideshow={"slide_type": "-"} tags=["nbval-check-output", "tour"]
+# %% slideshow={"slide_type": "-"} tags=["nbval-check-output"]
 def new_conv1():
     torch.manual_seed(0)
     return models.LeNet().conv1
@@ -190,7 +190,7 @@ print("buffers:   ", list(conv.named_buffers()))
 print("weight is a", type(conv.weight).__name__)
 print("hooks:     ", list(conv._forward_pre_hooks.values()))
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The cut
 #
 # We prune a random 30 % of `conv1.weight`.
@@ -198,7 +198,7 @@ print("hooks:     ", list(conv._forward_pre_hooks.values()))
 # **Predict.** 30 % of 54 is 16.2. How many weights go? And which of the four lines of the last output change?
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output", "tour"]
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
 def step_1():
     """Each step of this walk starts from a new layer, so that its cell may run twice."""
     conv = new_conv1()
@@ -213,7 +213,7 @@ print("buffers:   ", [(name, tuple(b.shape)) for name, b in conv.named_buffers()
 print("weight is a", type(conv.weight).__name__)
 print("hooks:     ", [type(hook).__name__ for hook in conv._forward_pre_hooks.values()])
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### One tensor became three
 #
 # 16 weights went, `round(16.2)`, and all four lines changed.
@@ -262,24 +262,24 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Let somebody name the three tensors without looking. Ask: which of the three does the optimizer see? Which of them is in the
 # file? (Parameter and buffer.) Some published outputs of this walk come from cells that ran twice, and show two methods after one call.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4. Two tensors, two methods, and the way out
 #
 # Step 2 prunes the 3 biases of least magnitude: an int is a count. The **L1 norm** of a single number is $|b|$.
 #
 # **Predict.** How many hooks are there afterwards: **A** one, **B** two? How many parameters, how many buffers?
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### One hook for each pruned tensor
 #
 # `prune.l1_unstructured(conv, name="bias", amount=3)`
 
 
-# %% slideshow={"slide_type": "-"} tags=["nbval-check-output", "tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["nbval-check-output", "hide-input"]
 def step_2():
     conv = step_1()
     prune.l1_unstructured(conv, name="bias", amount=3)
@@ -301,10 +301,10 @@ COLUMNS = ["after step", "parameters", "buffers", "hooks", "zeros in weight and 
 print("bias:", *(f"{b:.3f}" for b in step_2().bias.tolist()))
 Table(COLUMNS, [["0", *look(new_conv1())], ["1", *look(step_1())], ["2", *look(step_2())]])
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** B: one hook, one mask and one `_orig` for each pruned tensor. Under the old names no parameter is left.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Iterative, along a dimension
 #
 # Step 3 prunes `weight` a second time, and in another way: half of the filters, those of least L2 norm (the root of the sum of squares). A filter is one slice along dimension 0.
@@ -314,11 +314,11 @@ Table(COLUMNS, [["0", *look(new_conv1())], ["1", *look(step_1())], ["2", *look(s
 # **Predict.** 16 single weights are gone already. How many zeros are there after 3 of 6 filters are gone too: **A** 27,
 # **B** 43, **C** something between? How many hooks?
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Rows of zeros: whole filters
 
 
-# %% slideshow={"slide_type": "-"} tags=["nbval-check-output", "tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["nbval-check-output", "hide-input"]
 def step_3():
     conv = step_2()
     prune.ln_structured(conv, name="weight", amount=0.5, n=2, dim=0)
@@ -332,22 +332,22 @@ print("hooks:", look(conv)[2])
 container = next(h for h in conv._forward_pre_hooks.values() if h._tensor_name == "weight")
 print("in the container:", [type(method).__name__ for method in container])
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** C: old zeros in the empty filters count once. Still two hooks, one for each tensor: that of `weight` became a
 # `PruningContainer`, which lists the methods in order. It has *one* mask, the product of both.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### `remove` makes it permanent
 #
 # Step 4 calls `prune.remove(conv, "weight")`, then `prune.remove(conv, "bias")`.
 #
 # **Predict.** What does it remove: **A** the pruned weights' zeros, **B** the mask and the hook, **C** the filters, so that the tensor gets smaller?
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The mask is gone, the zeros stay
 
 
-# %% slideshow={"slide_type": "-"} tags=["nbval-check-output", "tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["nbval-check-output", "hide-input"]
 def step_4(*names):
     conv = step_3()
     for name in names:
@@ -360,14 +360,14 @@ Table(
     [["3", *look(step_3())], ["4, weight", *look(step_4("weight"))], ["4, both", *look(step_4("weight", "bias"))]],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** B. Mask, hook and `weight_orig` are gone, the zeros stay, and the old values under them are lost. `remove` undoes nothing and shrinks nothing.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* The word "remove" misleads many: let the room vote. Then ask which smaller shape would make the layer cheaper, and what else would have
 # to change (conv2's inputs). That is [[structured]].
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5. The algebra of a mask
 #
 # $$W = M \odot W_{orig} \qquad\qquad \frac{\partial L}{\partial W_{orig}} = M \odot \frac{\partial L}{\partial W}$$
@@ -376,10 +376,10 @@ Table(
 #
 # **Predict.** A masked weight gets which gradient: **A** that of the dense layer, **B** none (`None`), **C** exactly 0?
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Both formulas hold to the last digit
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input", "nbval-check-output"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "nbval-check-output"]
 layer = step_1()
 by_torch = layer(test_images[:64])
 effective = (layer.weight_orig * layer.weight_mask).detach().requires_grad_()
@@ -403,22 +403,22 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** C. Masked weights get a gradient of exactly 0. The loss *would* like to move them: the gradient without the mask is not 0. So the zeros
 # of `weight` survive training, as long as the mask is there.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### What a file holds
 #
 # **Predict.** `fc1` has four fifths of LeNet's weights. With 90 % of them masked, the saved model is: **A** about a fifth of its size,
 # **B** as large as before, **C** larger?
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "nbval-check-output"]
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output", "lecture"]
 masked_lenet = trained()
 prune.l1_unstructured(masked_lenet.fc1, name="weight", amount=0.9)
 print([key for key in masked_lenet.state_dict() if "fc1" in key])
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
 removed = trained()
 prune.remove(prune.l1_unstructured(removed.fc1, name="weight", amount=0.9), "weight")
 stages = {"fp32, 12,000 images": lenet, "fc1 cut by 90 %, masked": masked_lenet, "fc1 cut by 90 %, removed": removed}
@@ -443,15 +443,15 @@ Table(
     caption="energy: the estimate of [[energy]], for one image",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
 # **What you saw.** C: the mask is a second fp32 tensor of the same size. After `remove` a zero takes 4 bytes and a multiplication, like any number. "Pruning makes the model smaller"
 # needs a format that skips zeros ([[prune_model]]) or tensors that are really cut ([[structured]]).
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer.* The derivation fits on one line of the board. Then the file: most of the room votes A. Ask who has read "pruning reduces model size",
 # and what has to be true for it.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6. Which weights?
 #
 # The usual answer is *the small ones*, by a **norm**:
@@ -463,7 +463,7 @@ Table(
 #
 # **Predict.** Three filters, flattened: $(3, 0, 0, 0)$, $(1, 1, 1, 1)$ and $(2, 1.5, 0, 0)$. One has to go. Which one, by L1, by L2, by $L_\infty$?
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "nbval-check-output", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output", "hide-input"]
 filters = {"(3, 0, 0, 0)": [3.0, 0, 0, 0], "(1, 1, 1, 1)": [1.0, 1, 1, 1], "(2, 1.5, 0, 0)": [2.0, 1.5, 0, 0]}
 
 
@@ -483,10 +483,10 @@ Table(
     caption="L1 adds up what is there; the higher n, the more the largest entry counts",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Magnitude pruning at 50 %
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 net = trained()
 prune.l1_unstructured(net.conv2, name="weight", amount=0.5)
 whole, mask = net.conv2.weight_orig.detach(), net.conv2.weight_mask
@@ -509,7 +509,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "-"}
 # The cut is a band around 0. No filter is empty: that is **unstructured** sparsity. Where nine neighbouring columns are dark, nearly all filters make little use of one input map.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What a norm assumes
 #
 # A weight acts through a product: it adds $w \cdot x$ to its neuron. A norm looks at $w$ alone. You may read that
@@ -521,7 +521,7 @@ plots.show(
 #
 # **Predict.** Which of the two weights goes by magnitude? And by how much does $y$ change with each choice?
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "nbval-check-output", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output", "hide-input"]
 w, x = torch.tensor([0.1, 1.0]), torch.tensor([100.0, 0.1])
 Table(
     ["weight", "magnitude", "w · x", "y without it"],
@@ -529,7 +529,7 @@ Table(
     caption=f"y = {(w * x).sum():.1f}; w1 has the smaller magnitude and makes {w[0] * x[0] / (w * x).sum():.0%} of it",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Is that so in a trained network?
 #
 # Take real activations: what `fc1` of our LeNet gets from 2,000 images.
@@ -586,10 +586,10 @@ print(
     f"of the smaller half of all weights, {of_silent:.0%} are theirs"
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Two clouds, hardly a line
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 fig, (left, right) = plots.figure(columns=2, size=(12, 4.3))
 left.plot(rms, weight.norm(dim=0), "o", markersize=5, alpha=0.6)
 left.set(
@@ -614,7 +614,7 @@ plots.show(
     caption="fc1 of the trained LeNet on 2,000 images. Rank correlation: 1 where both grow together, 0 where one says nothing.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** Neither is the rising line that the sentences promise. Small weights read large inputs as well as small ones. The norm does find the *silent* neurons, which never fire. Among those that fire it tells only roughly how much they matter.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -651,11 +651,11 @@ Table(
 # **What you saw.** The scores throw away different weights, and at half of the layer both are free. Beyond that, another seed may turn the order round.
 # So the usual reason for magnitude is wrong, and as a rule of thumb it still works *here*. A norm is a **heuristic**. Measure it.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Draw the rising line on the board before showing the clouds. Then the honest end: the reason is wrong, the method still works, and silent neurons are a part of why.
 # Ask when it would fail badly: inputs of very different scale, for example without normalisation.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 7. Amounts compound
 #
 # While the mask is there, a second call counts the weights that are *left*. After fractions $a_1, \dots, a_k$ there remain
@@ -686,11 +686,11 @@ def total(amounts):
     return sum(a if isinstance(a, float) else a / 48_000 for a in amounts if a != "remove")
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Fractions multiply, counts add
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "nbval-check-output", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["nbval-check-output", "hide-input"]
 schedules = {
     "0.6": [0.6],
     "0.6, 0.6": [0.6] * 2,
@@ -707,7 +707,7 @@ Table(
     [[name, f"{total(amounts):.2f}", f"{gone[name]:.3f}"] for name, amounts in schedules.items()],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** C. Each fraction counts what is left, so the sum of fractions means nothing, and may exceed 1. Counts are of whole weights: they do add up. After `remove`
 # nothing remembers the first cut: its zeros are the smallest weights, and go again.
 
@@ -739,11 +739,11 @@ print(f"single weights, then filters: sparsity {(mixed.weight_mask == 0).float()
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** 8, then 4 of the 8 left, then 2 of 4. The mixture stays below 0.75: filters of least norm had lost more weights already.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Ask for a schedule that reaches 90 % in five equal steps: 1 - 0.1 ** (1 / 5), about 0.37 each, and not 0.18. Exercise 2 counts it
 # in whole weights.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 8. Six traps
 #
 # | | you do | what you think |
@@ -840,7 +840,7 @@ Table(
 # weight decay needs none: so `weight_orig` drifts under the mask, while `weight` keeps its zeros. That matters to whoever takes the mask off again, or rewinds to
 # old values ([[ticket]]). Solved: keep your own copy of those values.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Trap 3: "permanent"
 #
 # `remove` makes pruning permanent, says its documentation. We cut half of `fc1`, call `remove`, and take *one* step of training.
@@ -872,7 +872,7 @@ start = half_removed()
 revived = one_step(half_removed())
 card.record("revived", 1 - zeros(revived) / zeros(start))
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% slideshow={"slide_type": "fragment"}
 again = half_removed()
 prune.custom_from_mask(again.fc1, name="weight", mask=again.fc1.weight != 0)  # masked again
 again = one_step(again)
@@ -884,7 +884,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** B. The zeros are ordinary weights now. Most that stay belong to silent neurons or inputs. Solved: **call `remove` last**, or mask again.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -914,7 +914,7 @@ Table(["moment", "weight is weight_orig · weight_mask; or the types of both"], 
 # %% [markdown] slideshow={"slide_type": "-"}
 # Who reads `module.weight` directly is affected: a report, a norm penalty, a layer that shares the tensor. Solved: `refresh`, or read `weight_orig * weight_mask`.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Trap 5: a checkpoint of a pruned model
 #
 # The file has `fc1.weight_orig` and `fc1.weight_mask`. A new model has `fc1.weight`.
@@ -922,7 +922,7 @@ Table(["moment", "weight is weight_orig · weight_mask; or the types of both"], 
 # **Predict.** What does `load_state_dict(state)` do? And with `strict=False`, which is often advised?
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 def saved_and_read(model):
     """The state_dict as it comes back from a file."""
     file = io.BytesIO()
@@ -951,7 +951,7 @@ rows += [
 ]
 Table(["model", "accuracy, %", "zeros in fc1", "still pruned"], rows)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** The error is the good case. `strict=False` says nothing and leaves `fc1.weight` at random. Solved: **to go on training**, prepare the same tensors with `prune.identity`,
 # then load. **To ship**, call `remove` before saving: then any model of the class takes the file.
 
@@ -1015,21 +1015,21 @@ Table(COLUMNS, [["3", *look(step_3())], ["remove", *look(twice)], ["first mask p
 # **What you saw.** Both. `remove` knows a tensor, not a method, and the zeros of both stay. A container has no mask for each method. Solved: keep the earlier mask and copy it back *before*
 # `remove`: `conv.weight_mask.copy_(first_mask)`. `weight_orig` still has every value; the container's list is only history. So none of the six thoughts was right.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Of the six thoughts none is right. In a short lecture take 3 and 5: they cost people whole trainings, and raise no error. Ask who uses
 # strict=False.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 9. Bad input
 #
 # **Predict.** `amount=1` and `amount=1.0`: what is the difference? And which of these does PyTorch refuse: an amount of 1.5, a name with a typing error, pruning *all* weights, a
 # weight that is NaN?
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What PyTorch refuses: amounts and names
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "nbval-check-output", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["nbval-check-output", "hide-input"]
 def refused():
     """What the caller did, what PyTorch says, what it means."""
     l1, ln = prune.l1_unstructured, prune.ln_structured
@@ -1059,11 +1059,11 @@ Table(["you give", "PyTorch says", "it means"], refused()[:6])
 # %% slideshow={"slide_type": "-"} tags=["nbval-check-output", "hide-input"]
 Table(["you give", "PyTorch says", "it means"], refused()[6:])
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What PyTorch accepts
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "nbval-check-output", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["nbval-check-output", "hide-input"]
 def accepted():
     """What goes through without a word: zeros, values that are NaN, out of 54."""
 
@@ -1144,7 +1144,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* 1 against 1.0 is the question to vote on. Then NaN: what is 0 times NaN? A mask multiplies, it does not erase.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -1276,7 +1276,7 @@ def load_pruned_solution(make_model, state):
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
 card.show()
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
 # - Pruning in PyTorch is a product: `weight = weight_orig * weight_mask`, computed before each forward pass, in a file that gets larger.
@@ -1285,7 +1285,7 @@ card.show()
 #
 # And your prediction of section 1? Hold it against your own curve.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Read out the numbers on the board and compare them with the curve. Ask what the lesson did *not* show: nothing got faster or smaller. That is for [[prune_model]] and [[structured]].
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -1294,7 +1294,7 @@ card.show()
 # They help, and do not replace the lesson.
 #
 # - Michela Paganini, *Neural Network Pruning for Compression and Understanding*,
-#   [youtube.com/watch?v=f86hkOGOx54](https://www.youtube.com/watch?v=f86hkOGOx54). Why prune, and what it teaches about networks.
+#   [youtube.com/watch?v=f86hkOGoX54](https://www.youtube.com/watch?v=f86hkOGoX54). Why prune, and what it teaches about networks.
 # - Michela Paganini, *PyTorch Pruning: How it's Made*,
 #   [youtube.com/watch?v=TaOwEa3m5dw](https://www.youtube.com/watch?v=TaOwEa3m5dw). The module of this lesson, by its author.
 

@@ -16,7 +16,7 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # [[title]]
 #
 # *If a network must live on a coarse grid, let it learn there.*
@@ -32,7 +32,7 @@
 #
 # [[goals]]
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Ask: "Dynamic, static, quantization-aware: which gives the highest accuracy?" Count the votes. Most will say the third.
 # Section 6 measures it.
 
@@ -66,13 +66,13 @@ engine = torch.backends.quantized.engine = legacy_int8.best()
 print(f"int8 engine: {engine}")
 runtime.describe(device)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 1. Two bits, and nothing left
 #
-# LeNet-300-100 learns MNIST. Then its *weights* are rounded as in [[integers]]: each layer has one scale, and $2^b$ values.
-# Activations stay float.
+# LeNet-300-100 learns MNIST. Then its *weights* are rounded as in [[integers]]: each layer has one scale, and integers of $b$
+# bits ($2^b - 1$ of the $2^b$ can be reached, but for ties). Activations stay float.
 #
-# **Predict.** Accuracy at 2 bits, that is with 4 values for a weight: **A** above 95 %, **B** about 80 %, **C** below 60 %?
+# **Predict.** Accuracy at 2 bits, that is with three or four values for a weight: **A** above 95 %, **B** about 80 %, **C** below 60 %?
 
 # %% slideshow={"slide_type": "skip"}
 digits, digit_labels = data.load("mnist")
@@ -97,13 +97,13 @@ def digits_right(net):
 
 lenet = trained(seed=0)
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
-# ### Down to 4 bits little happens, at 2 bits nothing is left
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### What is left at each number of bits?
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 def on_grid(weight, bits):
-    """The nearest of 2**bits multiples of a scale: the range, -max|w| to max|w|, over 2**bits - 1 ([[integers]])."""
+    """The nearest multiple of a scale, an integer of `bits` bits; the scale: -max|w| to max|w| over 2**bits - 1."""
     scale, half = 2 * weight.abs().max() / (2**bits - 1), 2 ** (bits - 1)
     return torch.round(weight * (1 / scale)).clamp(-half, half - 1) * scale
 
@@ -127,11 +127,12 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
-# **What you saw.** As in [[integers]], 2 bits break it. By the end of section 3 a network with 2 bits a weight works again, after a third of a pass
+# %% [markdown] slideshow={"slide_type": "-"}
+# **What you saw.** As in [[integers]], 2 bits with this step break it. (A smaller step, which clips, would do less harm: the same
+# lesson shows it.) By the end of section 3 a network with 2 bits a weight works again, after a third of a pass
 # over the data.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. A gradient for a staircase
 #
 # The idea: **fake quantization**. In the forward pass round the weights to the grid, and keep them as floats. The loss is
@@ -141,7 +142,7 @@ Table(
 # zero: **A** all, **B** some, **C** none?
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% slideshow={"slide_type": "fragment"}
 def share_with_gradient(rounding):
     """Share of fc1's weights with a gradient when the loss is that of the network with rounded fc1."""
     weight = lenet.fc1.weight.detach().clone().requires_grad_()
@@ -158,7 +159,7 @@ print(f"through torch.round: {share_with_gradient(lambda w: on_grid(w, 8)):.0%} 
 # Strictly, one weight does get one. `on_grid` takes its scale from the largest weight, and that path is differentiable: every rounded value depends
 # on that one weight, and it alone gets a gradient. As a share of all it is nothing.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The straight-through estimator
 #
 # A staircase is flat, except where it jumps. Its derivative is 0 almost everywhere, and nothing learns. But from afar it looks like
@@ -167,11 +168,11 @@ print(f"through torch.round: {share_with_gradient(lambda w: on_grid(w, 8)):.0%} 
 #
 # $$\frac{\partial \hat x}{\partial x} := \begin{cases} 1 & \text{where } x \text{ lies inside the range} \\ 0 & \text{where it is clipped}\end{cases}$$
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The estimator in code
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour"]
+# %% slideshow={"slide_type": "-"}
 class StraightThrough(torch.autograd.Function):
     """Rounds to a grid on the way forward; lets the gradient through inside the range on the way back."""
 
@@ -187,10 +188,10 @@ class StraightThrough(torch.autograd.Function):
         return gradient * inside, None, None, None  # nothing for scale, qmin, qmax
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Inside the range the gradient passes, outside it stops
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
 line = torch.linspace(-3, 3, 1201, requires_grad=True)
 stairs = StraightThrough.apply(line, 0.5, -4, 3)
 (passed,) = torch.autograd.grad(stairs.sum(), line)
@@ -235,7 +236,7 @@ print(
 # The rest of fc1 has none for another reason: many pixels are black in all those digits, and some hidden units are off in all of them. A weight
 # whose input is always zero gets no gradient in float either. Keep that in mind for section 5.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The nearest point of the grid is not the best one
 #
 # Two weights, one loss, and only whole numbers allowed. The best float weights are (0.30, 0.45). Rounding gives (0, 0).
@@ -262,10 +263,10 @@ for step in range(40):
         w -= 0.02 * (1 - step / 40) * gradient
 path = torch.stack(path)
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### It finds the better point, and does not rest
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 fig, (left, right) = plots.figure(columns=2, size=(12, 4.4))
 a, b = torch.meshgrid(torch.linspace(-0.2, 1.1, 80), torch.linspace(-0.2, 1.1, 80), indexing="xy")
 height = torch.stack([a, b], -1) - best
@@ -291,21 +292,21 @@ plots.show(
     caption="Dotted lines on the left: where rounding changes. The path crosses one and finds a better point than the nearest.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** The gradient is not zero at the better point either, so the weights drift over the border and back ([Nagel et al.,
 # 2022](https://arxiv.org/abs/2203.08114)). Smaller steps, as here towards the end, do not stop it. So check the rounded network often.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Ask who would have voted for "rest". Point at the zigzag. The float weights are a memory: small steps add up there until the
 # rounded value flips. Without them, steps smaller than half a scale would be lost.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. Training on the grid, and a fair opponent
 #
 # A **parametrization** puts a function between the weight that learns and the weight that the layer uses. Ours rounds:
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour"]
+# %% slideshow={"slide_type": "-"}
 class OnGrid(nn.Module):
     """What the layer sees is rounded; what the optimizer moves is not."""
 
@@ -326,7 +327,7 @@ def with_grid(net, bits):
     return net
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Whom should it beat?
 #
 # Quantization-aware training (QAT) *trains on*: here a third of a pass more, with a smaller learning rate. That alone makes a network better, rounding or not.
@@ -371,10 +372,10 @@ def gains(bits, arm):
     return [arms[seed, bits, "QAT"] - arms[seed, bits, arm] for seed in SEEDS]
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### The fewer the bits, the more it wins
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
 fig, (left, right) = plots.figure(columns=2, size=(12, 4.2))
 for arm, colour, marker in (("plain", "grey", "s"), ("trained on", "blue", "o"), ("QAT", "orange", "^")):
     for ax in (left, right):
@@ -399,10 +400,10 @@ plots.show(
     caption=f"LeNet-300-100 on MNIST, weights only, one scale a layer. Lines: mean of {len(SEEDS)} seeds; small marks: single seeds.",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Above whom?
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 Table(
     ["bits", "plain, %", "trained on, %", "QAT, %", "above plain, pp", "above trained on, pp", "seeds, pp"],
     [
@@ -417,7 +418,7 @@ Table(
     caption=f"means of {len(SEEDS)} seeds; fp32, trained on: {mean_right(32, 'trained on'):.2f} %",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** At 8 and 4 bits QAT looks about a point better than *plain*, and is hardly better than *trained on*: the extra training did
 # it. At 3 bits a part of the gain is left; whether it is a point depends on the seed. At 2 bits only QAT lives.
 
@@ -513,7 +514,7 @@ ledger.table(written)
 # out, and the energy assumes a kernel that fetches 2 bits a weight and unpacks them on the chip. Somebody must write that kernel. Lesson 15 comes
 # back to that.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4. A CNN: prepare, train, freeze, convert a copy
 #
 # PyTorch's eager route for a CNN. Weights *and* activations pass through fake quantization, and the backward pass through STEs. All arithmetic
@@ -527,13 +528,13 @@ ledger.table(written)
 # | freeze | `disable_observer`, `freeze_bn_stats` | ranges and statistics stand still |
 # | convert | `convert` a *copy*, in eval mode | the int8 model, checked each epoch |
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Fuse and prepare
 #
 # One weight range for a whole layer (**per tensor**) broke DepthwiseCNN in [[static]]. So that is what we take.
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "legacy"]
+# %% slideshow={"slide_type": "-"} tags=["legacy"]
 def qat_config(bits=8, per_channel=False):
     """Fake quantization: this engine's own for activations, `bits` bits for weights."""
     watch = tq.MovingAveragePerChannelMinMaxObserver if per_channel else tq.MovingAverageMinMaxObserver
@@ -566,11 +567,11 @@ print(model.module.features[1][0])
 # The printed layer is convolution, batch norm and ReLU in one, with a `weight_fake_quant` for the folded weights and an
 # `activation_post_process` for the result. Each holds an observer.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Train, freeze, convert a copy each epoch
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "legacy"]
+# %% slideshow={"slide_type": "-"} tags=["legacy"]
 def images_right(net, n=10_000):
     """Right answers in % on the first n test images."""
     return 100 * training.evaluate(net, test_set[0][:n], test_set[1][:n])
@@ -596,7 +597,7 @@ def train_aware(model, *, freeze_bn_at=0, rounding=True, epochs=4):
     return checked
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Three runs of the same loop
 #
 # **Static** int8 without any training is the dashed line. Then:
@@ -628,10 +629,10 @@ for name, how in tqdm(runs.items(), desc="runs", file=sys.stdout, leave=False):
 fp32_right = images_right(depthwise)
 tensor = {"static": images_right(static), **{name: images_right(to_int8(net)) for name, net in networks.items()}}
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The int8 copy, after each epoch
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 fig, ax = plots.figure(size=(12, 4.3))
 for (name, curve), colour in zip(checked.items(), ("orange", "purple", "blue"), strict=True):
     ax.plot(range(1, len(curve) + 1), curve, "o-", label=name, color=plots.COLOURS[colour])
@@ -655,17 +656,17 @@ plots.show(
 # them back after the next. Without a copy converted *every* epoch you would not see that. Frozen from the start is the safe choice for a
 # *trained* network and few images. When you train long or from scratch, let the statistics learn first, and freeze them later.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Ask what would happen with one check at the very end. Ask why batch norm is a trouble at all: its statistics are folded into the
 # weights, so each new batch shifts the grid under them.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Is it int8? And does it keep what training promised?
 #
 # **Predict.** The fake-quantized float model and its converted copy: on what share of the test images do they give the same
 # answer?
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "legacy"]
+# %% slideshow={"slide_type": "fragment"} tags=["legacy"]
 simulated = copy.deepcopy(networks["QAT"]).eval()
 aware_int8 = to_int8(simulated)
 some = test_set[0][:2000]
@@ -716,7 +717,7 @@ Table(["qconfig", "in weight_fake_quant sits a", "output away from float"], rows
 # A histogram observer makes no fake quantization by itself. Inside one it would work: `FakeQuantize.with_args(observer=tq.HistogramObserver)`,
 # slower. Another trap is `convert(model, inplace=True)` inside the loop: exercise 2.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5. Where it matters: one scale for a tensor
 #
 # [[static]] called the size of that collapse luck of the seed. How much luck?
@@ -752,10 +753,10 @@ def right_with(channels):
 alone = {channel: right_with([channel]) for channel in range(len(exact))}
 worst = min(alone, key=alone.get)
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### One channel, and in it one weight
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 in_steps = (exact[worst] / shared_step).flatten()
 nearest = (in_steps.abs() - 0.5).abs().argmin().item()  # the weight that lies closest to where rounding changes
 nudged = on_shared_grid.clone()
@@ -777,11 +778,11 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** All nine weights of that channel are smaller than one step. One of them lies a hair beyond the half, rounds up, and a quarter of the
 # answers goes. That is what "luck of the seed" means.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Why is the step so large?
 #
 # The widest channels set it. Folding divides by the standard deviation of a channel.
@@ -789,7 +790,7 @@ Table(
 # **Predict.** What does a channel give whose running variance is zero? And what does folding make of its weights?
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "legacy", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["legacy", "hide-input"]
 def dead_channels(net):
     """For each block, which channels never varied in the last part of training."""
     return [norm.running_var < 1e-20 for _, norm, _ in net.features]
@@ -814,7 +815,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** A **dead** channel here gets zeros from every image, so its weights do nothing. Folding divides them by $\sqrt{0 + \varepsilon}$:
 # they become huge and spoil the scale of all others. Setting them to zero costs nothing, and no training is needed.
 
@@ -844,11 +845,11 @@ print(
 card.record("dead-channels", fp32_right - repaired_right["static"])
 card.record("four-bits", four["QAT"] - four["static"])
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* This is the moment of the lesson: everybody expects "train more", and the cure was to look. Ask how one would have found it without
 # the figure of errors by layer from [[static]].
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6. Where it does not: eight bits
 #
 # "Quantization-aware training gives the highest accuracy of the three methods." You will often read that.
@@ -867,10 +868,10 @@ for name, rounding in tqdm(
     channel[name] = images_right(to_int8(channel_net))
 card.record("per-channel-gain", channel["QAT"] - channel["static"])
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### With a scale a channel, 8 bits leave nothing to win
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 cases = {"8 bits, per channel": channel, "8 bits, per tensor, as shipped": tensor, "4 bits, per tensor, repaired": four}
 Table(
     ["DepthwiseCNN, right in %", "static", "trained on", "QAT", "above static, pp", "above trained on, pp"],
@@ -885,7 +886,7 @@ Table(
     caption=f"fp32 {fp32_right:.2f} %; one run each: differences of a few tenths are noise",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** Static int8 per channel lies within tenths of fp32. There is hardly room above it, and a few steps on few images may even cost
 # something. In the second row *trained on* is up to luck: see the weight of section 5. With 4 bits QAT gains most, and still does not reach fp32 in so
 # short a training.
@@ -943,7 +944,7 @@ ledger.table(written)
 # The converted model is an ordinary static int8 model: the kernels and the bytes of [[static]], and so its speed. If your two ratios
 # differ much from each other, time them again with more rounds: nothing in QAT sets them apart. Only the values of the weights are other ones.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 7. Quantized transfer learning
 #
 # A quantized network, and a new task with little data ([Takhirov's
@@ -1001,10 +1002,10 @@ runtime.seed_all(0)
 everything = all_of_it(transfer, lr=1e-3)
 scratch = all_of_it(prepared_for_qat(models.DepthwiseCNN(), per_channel), lr=3e-3)
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What clothes teach about digits
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 transfer_audit = int8_audit.audit(to_int8(transfer), new_images[:1])
 print(f"after the transfer {transfer_audit.count('int8')} modules run in int8")
 Table(
@@ -1016,7 +1017,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** The filters for clothes help with digits, but not enough as they stand: the head alone can only combine what the body
 # gives. Thawed, they learn fast.
 
@@ -1029,7 +1030,7 @@ card.record("transfer-is-int8", transfer_audit.count("int8"))
 # is not level, and is not meant to be: the transferred network brings its training on clothes, and the passes that trained its head. From scratch
 # got a learning rate three times as large, and would need more steps or more images.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 8. The current interface: torchao
 #
 # `torch.ao.quantization` will go. In **torchao** QAT is two calls around your own training loop: `quantize_` with
@@ -1073,10 +1074,10 @@ def both_steps(base, model, keep=nn.Linear):
         return f"prepares and converts; outputs differ by {(model(new_images[:8]) - fake).abs().max():g}"
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Few bits yes, the int8 of [[dynamic]] no
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 plain_lenet = copy.deepcopy(lenet).cpu()
 Table(
     ["base config", "QATConfig"],
@@ -1089,16 +1090,16 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** Linear layers (and embeddings); weights of few bits, alone or with dynamic activations; groups must divide the width. By default
 # `quantize_` passes over convolutions in silence. So the old route is still the one for int8 CNNs in eager mode.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The whole of it, at 2 bits
 #
 # **Predict.** One scale for each *row* now. Does plain rounding still break at 2 bits? And is the file a quarter of that with 8 bits?
 
-# %% slideshow={"slide_type": "-"} tags=["tour"]
+# %% slideshow={"slide_type": "-"}
 base = bases["IntxWeightOnly, 2 bits"]
 plain = copy.deepcopy(plain_lenet)
 ao.quantize_(plain, base)  # without training
@@ -1111,10 +1112,10 @@ fake = learned(new_images[:64]).detach()
 ao.quantize_(learned, QATConfig(base, step="convert"))
 drift = (learned(new_images[:64]).detach() - fake).abs().max().item()
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### QAT gains again, and 2 bits take the bytes of 8
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 wide_int8 = copy.deepcopy(plain_lenet)
 ao.quantize_(wide_int8, bases["IntxWeightOnly, 8 bits"])
 trained_on = copy.deepcopy(longer[0]).cpu()  # as many steps, without rounding
@@ -1133,7 +1134,7 @@ Table(
     [[name, f"{torchao_right[name]:.2f}", si(torchao_bytes[name], "B")] for name in torchao_models],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** A scale for each row alone wins back much, and QAT most of the rest; the line "trained on" says how little of that is the extra training. But
 # the file holds a byte for each weight, whatever the bits, and by the audit the layers run in float: packing and kernels are another matter.
 
@@ -1275,14 +1276,14 @@ def gain_of_rounding_solution(runs):
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
 card.show()
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
 # - Round in the forward pass, let the gradient straight through inside the range: then float weights learn to be good *rounded* weights.
 # - It pays where rounding hurts: few bits, or one scale for unequal channels. At 8 bits per channel there is little to win.
 # - Compare with a network that was trained as long, look at the weights before you train, and check a converted copy every epoch.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Repeat the opening vote: which of the three gives the highest accuracy? Ask for the missing half of the question: at how many bits,
 # and compared with what?
 

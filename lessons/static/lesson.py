@@ -4,7 +4,7 @@
 #     promise: You will turn a trained CNN into one that computes in int8 from end to end, and know each step's reason.
 #     minutes: 70
 #     seconds: 90
-#     needs: [measuring, energy, integers]
+#     needs: [measuring, energy, integers, observers]
 #     goals:
 #       - Mend the well-known three-line recipe step by step, reading each error.
 #       - Say what observers, calibration, conversion, stubs and fusion do, and why fusion also helps accuracy.
@@ -15,7 +15,7 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # [[title]]
 #
 # *A trained CNN that computes in int8 from its first layer to its last.*
@@ -31,7 +31,7 @@
 #
 # [[goals]]
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Ask who has copied the three lines from the web, and what happened then. Most will say: an error about a
 # backend. Keep that; section 1 explains it.
 
@@ -86,7 +86,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## 1. Three famous lines, and what they leave out
 #
 # Two CNNs come with the course, trained on Fashion-MNIST. Both are chains of blocks: convolution, **batch norm** (which
@@ -100,7 +100,7 @@ Table(
 #
 # **Predict.** What happens? **A** It works. **B** The first line fails. **C** It runs, and the accuracy is lost.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer.* Vote. In a way B and C are both right: B now, and C two repairs later. Let the room read each error aloud
 # before you go on.
 
@@ -114,18 +114,18 @@ def attempt(what):
         return f"{type(error).__name__}: {str(error).split('. ')[0].split(' (of')[0]}"
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "legacy"]
+# %% slideshow={"slide_type": "fragment"} tags=["legacy", "lecture"]
 steps = {"as copied": attempt(lambda: torch.quantization.get_default_config("fbgemm"))}
 steps["as copied"]
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Repair 1: the function has another name
 #
 # `get_default_config` never existed. It is `get_default_qconfig`, and its argument is an **engine**: the library that
 # runs the int8 kernels. `torch.quantization` is the old name of `torch.ao.quantization`, here `tq`. Now it runs through. Then one image:
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "legacy"]
+# %% slideshow={"slide_type": "-"} tags=["legacy"]
 def recipe(model, calibrate=lambda observed: None):
     """The three lines on a copy of `model`, with room for calibration after the second."""
     model = copy.deepcopy(model)
@@ -138,10 +138,10 @@ def recipe(model, calibrate=lambda observed: None):
 steps["right name"] = attempt(lambda: recipe(cnn)(some[:1]))
 steps["right name"]
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # An int8 convolution was called with a tensor from the `CPU` backend: an ordinary float tensor. Nobody converts the image to int8.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Repair 2: stubs say where int8 begins and ends
 #
 # A `QuantStub` at the entrance becomes "float to int8" when the model is converted, a `DeQuantStub` at the exit "int8 to float". Until then
@@ -149,23 +149,23 @@ steps["right name"]
 #
 # **Predict.** Now it runs. How many test images are right: **A** about 90 %, **B** about 70 %, **C** about 10 %?
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "legacy"]
+# %% slideshow={"slide_type": "fragment"} tags=["legacy"]
 stubbed = recipe(tq.QuantWrapper(cnn))
 steps["with stubs"] = f"{training.evaluate(stubbed, *test_set):.2%} of the test images right"
 print(f"{steps['with stubs']}; the input is quantized with scale {stubbed.quant.scale.item():.3g}")
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** With ten classes, that is little better than guessing. The scale is 1, but pixels lie between 0 and 1: all become 0 or 1.
 # The scale is the default of an observer that has seen no data. PyTorch only warns: "must run observer before calling calculate_qparams".
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Repair 3: fuse, in evaluation mode
 #
 # Convolution, batch norm and ReLU can become one int8 operation. Section 3 says why it matters. Batch norm must be frozen for
 # it. Ask in training mode:
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "legacy"]
+# %% slideshow={"slide_type": "-"} tags=["legacy"]
 def fuse_names(net):
     """Names of convolution, batch norm and ReLU, a list for each block of the wrapped CNN."""
     blocks = range(len(net.features))
@@ -178,13 +178,13 @@ steps["fused in training mode"] = training_mode
 fused = tq.fuse_modules(wrapped.eval(), fuse_names(cnn))
 training_mode
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Repair 4: calibrate on real data, still in evaluation mode
 #
 # Between `prepare` and `convert`, some hundred training images go through the model, so that the observers see real ranges. No labels are needed.
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "legacy"]
+# %% slideshow={"slide_type": "-"} tags=["legacy"]
 def show_data(observed):
     for batch in batches:
         observed(batch)
@@ -194,13 +194,13 @@ mended = recipe(fused, show_data)
 steps["fused, calibrated"] = f"{training.evaluate(mended, *test_set):.2%} of the test images right"
 steps["fused, calibrated"]
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Four omissions, and two of them gave no error
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
 Table(["the recipe", "what came out"], [[step, result] for step, result in steps.items()])
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
 # Left out were the name, the stubs, fusion in evaluation mode, and calibration on real data. Without the last two the recipe runs, and nothing
 # but a measured accuracy tells.
 
@@ -231,7 +231,7 @@ def sqnr_db(exact, approximate):
     return 10 * torch.log10(exact.square().sum() / (exact - approximate).square().sum()).item()
 
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. Observe, calibrate, convert
 #
 # *Dynamic* quantization finds the range of each input while the model runs. *Static* quantization fixes all ranges beforehand:
@@ -242,10 +242,10 @@ def sqnr_db(exact, approximate):
 #
 # The next slide follows one layer on its way.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The second layer, at four stages
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "legacy", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["legacy", "hide-input"]
 observed = copy.deepcopy(fused)
 observed.qconfig = tq.get_default_qconfig(engine)
 tq.prepare(observed, inplace=True)
@@ -268,10 +268,10 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # `qint8` is signed: weights have both signs. Activations are `quint8`, unsigned: after a ReLU there is nothing below zero.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Between the layers: float or int8?
 #
 # The network has three convolutions and one linear layer.
@@ -299,10 +299,10 @@ def dtypes(model, x):
     return seen
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
 Table(["module", "class", "takes", "gives"], dtypes(mended, some[:1]))
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["lecture"]
 # **What you saw.** Twice: at the stubs. Between layers only bytes move, a quarter of the traffic. Dynamic quantization keeps
 # float between its layers.
 
@@ -313,11 +313,11 @@ Table(["module", "class", "takes", "gives"], dtypes(mended, some[:1]))
 audits = {"SmallCNN": int8_audit.audit(mended, some[:1])}
 audits["SmallCNN"]
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer.* Ask: what can go wrong when ranges are fixed beforehand? Values outside are clipped. And what is saved? No search for the
 # range at each call, and no float between the layers.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. Fusion: faster, and more accurate
 #
 # In evaluation mode batch norm is a fixed scale and shift of each channel, so it can be folded into the convolution
@@ -330,10 +330,10 @@ audits["SmallCNN"]
 #
 # **Predict.** Fused and unfused compute the same in float. In int8, which one is more accurate?
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Fused, the output is closer to float
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "legacy", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["legacy", "hide-input"]
 conv, norm = cnn.features[1][0], cnn.features[1][1]
 factor = norm.weight / torch.sqrt(norm.running_var + norm.eps)
 folded = factor.view(-1, 1, 1, 1) * conv.weight
@@ -350,7 +350,7 @@ Table(
     [[name, "yes" if fuse else "no", f"{db:.1f}", f"{right:.2%}"] for (name, fuse), (db, right, _) in fusion.items()],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** More decibels are better. Unfused, the result is rounded three times in a block: after the convolution, after batch norm, after
 # ReLU. Fused, once. And the range of the convolution's output holds negative values that ReLU throws away: the
 # integers for them are wasted.
@@ -372,7 +372,7 @@ speed_of_fusion
 # One operation instead of three also saves two passes over memory, so the ratio should lie above 1. If yours is close to 1,
 # the convolution dominates on your machine.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4. One scale for a tensor, or one for a channel
 #
 # A **depthwise** convolution filters each channel on its own, with nine weights. MobileNet is built from them. After folding, each
@@ -383,10 +383,10 @@ speed_of_fusion
 # **Predict.** Eight bits give 255 levels. What does one scale for all do to DepthwiseCNN: **A** less than one point of accuracy lost,
 # **B** a few points, **C** a quarter or more of the right answers?
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Some channels fit into one step of the shared scale
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "legacy", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["legacy", "hide-input"]
 depthwise_fused = tq.fuse_modules(tq.QuantWrapper(copy.deepcopy(depthwise)), fuse_names(depthwise))
 first_depthwise = depthwise_fused.module.features[1][0][0].weight
 ranges = first_depthwise.abs().flatten(1).amax(1).sort().values
@@ -404,10 +404,10 @@ plots.show(
     "has five levels.",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### One scale for a channel wins the accuracy back
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "legacy"]
+# %% slideshow={"slide_type": "-"} tags=["legacy"]
 per_tensor = tq.QConfig(activation=default.activation, weight=tq.default_weight_observer)
 int8 = {}
 for net in (cnn, depthwise):
@@ -423,7 +423,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** The same bits, the same data: DepthwiseCNN collapses with one scale for a tensor, and one scale for a channel wins it back. The ordinary
 # CNN loses little.
 
@@ -443,11 +443,11 @@ card.record("small-drop", right["SmallCNN", "fp32"] - right["SmallCNN", "per cha
 card.record("depthwise-drop", right["DepthwiseCNN", "fp32"] - right["DepthwiseCNN", "per channel"])
 card.record("per-tensor-loses-more", right["DepthwiseCNN", "per channel"] - right["DepthwiseCNN", "per tensor"])
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Show the figure before the table and let the room predict again. Question: would 16 bits have saved per-tensor? Yes, and
 # they would have cost twice the bytes. [[qat]] trains the network to live with one scale.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5. The engine of this machine
 #
 # `torch.backends.quantized.supported_engines` lists what your PyTorch has: `x86`, `fbgemm`, `onednn` on Intel and AMD; `qnnpack` on
@@ -455,11 +455,11 @@ card.record("per-tensor-loses-more", right["DepthwiseCNN", "per channel"] - righ
 #
 # **Predict.** Does the engine change the accuracy, or the speed alone?
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Accuracy and speed depend on the engine
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "legacy", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["legacy", "hide-input"]
 def on_engine(name, work):
     """Run `work` with another engine; the one of this lesson comes back."""
     with legacy_int8.use(name):
@@ -484,7 +484,7 @@ Table(
     [[*row, f"{engine_speed.ratio(name):.1f}×"] for name, row in rows.items()],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** Both. Engines differ in kernels, in levels and in how weights are scaled.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -509,7 +509,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The remedies: a name from `supported_engines`, and `.float()` before the stub (with pixels scaled as in training).
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6. What it costs and what it brings
 #
 # **Predict.** fp32 has 4 bytes a weight, int8 has 1. Is the file of SmallCNN a quarter? And DepthwiseCNN, with fewer weights in
@@ -527,10 +527,10 @@ files = {key: size_report(model) for key, model in int8.items()}  # saved, loade
 one_image = {name: speedups(name, some[:1]) for name in ("SmallCNN", "DepthwiseCNN")}
 many_images = {name: speedups(name, batch_of_64) for name in ("SmallCNN", "DepthwiseCNN")}
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Smaller, and with enough work faster
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 Table(
     ["network", "weights", "right, %", "file", "smaller", "1 image", "64 images"],
     [
@@ -547,7 +547,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** The weights shrink fourfold, the file less: biases, scales and the names of the entries stay. The smaller the
 # layers, the more they weigh. The speed-up is over *eager* fp32, as everybody runs it. [[choosing]] adds the best fp32 to be had.
 
@@ -594,7 +594,7 @@ for name, how in int8:
     )
 ledger.table(written)
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Where in the network does the error arise?
 #
 # Run the float and the int8 network side by side, and compare after each layer.
@@ -626,10 +626,10 @@ def layer_errors(net, model, x=some):
 
 errors = {(name, how): layer_errors(int8[name, "fp32"], model) for (name, how), model in int8.items() if how != "fp32"}
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The error jumps where per-tensor scales meet depthwise layers
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 fig, axes = plots.figure(columns=2, size=(12, 4.1))
 for ax, name in zip(axes, ("SmallCNN", "DepthwiseCNN"), strict=True):
     for how, colour in (("per channel", "blue"), ("per tensor", "orange")):
@@ -737,10 +737,10 @@ Table(
 # images. One broken image ruins min–max. The histogram is no cure: it wants the least squared error, and one huge value outweighs the rest. The moving
 # average trusts a later batch only a little.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* The hour is short: skip the sweep, show the last table. Ask which row a learner would have bet on.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 7. Shortcuts, and float where it is needed
 #
 # A residual block adds its input to its result: `x + conv(x)`. Adding two int8 tensors needs a scale for the *sum*, and a
@@ -748,11 +748,11 @@ Table(
 #
 # **Predict.** What happens at the `+` after conversion: an error, or a wrong sum?
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The same block, with and without a module for the sum
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "legacy"]
+# %% slideshow={"slide_type": "-"} tags=["legacy"]
 class Shortcut(nn.Module):
     def __init__(self, functional):
         super().__init__()
@@ -764,10 +764,10 @@ class Shortcut(nn.Module):
         return self.sum.add(x, y) if self.sum else x + y
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The plus sign fails, the module adds
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "legacy", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["legacy", "hide-input"]
 blocks = {functional: recipe(tq.QuantWrapper(Shortcut(functional)).eval(), show_data) for functional in (False, True)}
 ran = {functional: attempt(lambda model=model: model(some[:1])) for functional, model in blocks.items()}
 added = blocks[True].module.sum
@@ -782,11 +782,11 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # `FloatFunctional` is a module: an observer can sit in it, and `convert` replaces it. Use one for each operation, or they
 # share a range. `add`, `mul`, `cat` and `add_relu` are there.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Float and int8 in one model
 #
 # A layer without a qconfig stays float. Then somebody must convert in front of it: the exit stub moves forward.
@@ -804,7 +804,7 @@ class MixedCNN(nn.Module):
         return self.fc(self.features(x).mean((2, 3)))  # float again when it leaves the wrapper
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "legacy", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["legacy", "hide-input"]
 mixed = MixedCNN(cnn).eval()
 tq.fuse_modules(
     mixed.features, [[n.replace("features.", "") for n in names] for names in fuse_names(cnn)], inplace=True
@@ -820,21 +820,21 @@ Table(["module", "takes", "gives"], [[name, takes, gives] for name, _, takes, gi
 # The linear layer is a small part of this network, so leaving it float costs little. The figure of errors by layer says where it would
 # pay. Each change between float and int8 is a pass over memory: mix in large pieces.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Draw the block on the board and ask where the scales sit: input, convolution, sum. Three scales, and the `+` has no place
 # for the third.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 8. Models that others have quantized
 #
 # torchvision publishes int8 weights for some networks, with accuracies on ImageNet. The table is read from its own metadata.
 #
 # **Predict.** How many points of accuracy does int8 cost there: less than 1 everywhere, or several for some?
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Large networks lose little, small ones more
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 zoo, published = torchvision.models.quantization, []
 for name in (
     "ResNet18",
@@ -859,11 +859,11 @@ for name in (
     )
 Table(["published, not measured here", "engine", "fp32, %", "int8, %", "change", "fp32, MiB", "int8, MiB"], published)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** Large networks lose little, small efficient ones more. The MobileNets were trained for it ([[qat]]). One int8 file is no
 # smaller.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### ResNet-18, built here without its weights
 #
 # Its int8 class in torchvision has stubs and `FloatFunctional` in place, and `fuse_model()`. With random weights the accuracy means nothing, speed and size are the same.
@@ -883,7 +883,7 @@ resnet_speed = timing.compare(
 )
 resnet_bytes = {name: size_report(net, loads=1).file_bytes for name, net in candidates.items()}
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 resnet_audit = int8_audit.audit(int8_resnet, picture)
 print(f"int8 modules by the audit: {resnet_audit.count('int8')}")
 Table(
@@ -902,11 +902,11 @@ Table(
 
 # %% slideshow={"slide_type": "skip"}
 card.record("resnet-file", resnet_bytes["fp32, eager"] / resnet_bytes["int8"])
-card.record("resnet-speed", resnet_speed.ratio("int8"))
+card.record("resnet-speed", resnet_speed.ratio("int8"), resnet_speed.ratio_quartiles("int8"))
 card.record("resnet-layers", resnet_audit.count("int8", "Conv") + resnet_audit.count("int8", "Linear"))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **What you saw.** Convolutions on large images use each weight many times, so arithmetic is the limit ([[energy]]), and int8 arithmetic is
+# **What you saw.** Convolutions on large images use each weight many times, so arithmetic is the limit ([[roofline]]), and int8 arithmetic is
 # where this pays. If your ratio is near 1 or below, your engine has no fast int8 instructions. `resnet18(quantize=True)` would do the same in one call, but it
 # switches the engine to `fbgemm` for the whole process, and fails where there is none.
 
@@ -945,7 +945,7 @@ Table(
 # **What you saw.** TorchScript takes it and saves some of the time that Python spends between layers. `torch.export` refuses: the packed weights of the eager route are objects that it
 # cannot look into. It wants the graph route.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 9. The graph route
 #
 # **PT2E** (PyTorch 2 export quantization, in `torchao`) first exports the model as a graph of operations. A *quantizer* that knows a
@@ -954,10 +954,10 @@ Table(
 # **Predict.** The eager route asked you for: a copy with stubs, a fuse list, evaluation mode, `FloatFunctional`, a qconfig, data. Which of
 # these can a program read off from the graph?
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The whole graph route
 
-# %% slideshow={"slide_type": "-"} tags=["tour"]
+# %% slideshow={"slide_type": "-"}
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as x86
 
@@ -978,15 +978,15 @@ by_graph = graph_int8(cnn, batches)
 plus = graph_int8(Shortcut(functional=False).eval(), batches)  # the plain + of section 7
 print(f"a plain + in the graph route: runs, result {tuple(plus(some[:1]).shape)}")
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Only data and the choice of quantizer are left to you. Batch norm is folded, `+` gets its scale.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What does it give here?
 #
 # **Predict.** The same accuracy? The same speed? A smaller file?
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 both = {"fp32": cnn, "eager int8": small, "graph int8, not compiled": by_graph}
 graph_speed = timing.compare(
     {name: lambda model=model: model(batch_of_64) for name, model in both.items()}, rounds=7, device=device
@@ -1006,7 +1006,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** The same accuracy within a few images. But it is *slower* than float, and its state is *larger* than before.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -1033,7 +1033,7 @@ Table(
 # | fast without a compiler | yes | no |
 # | future | deprecated | developed further |
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* The table of speed surprises everybody. Let the room explain it from the graph: print `by_graph.graph` if there is time, and
 # find "dequantize" before each convolution.
 
@@ -1181,7 +1181,7 @@ def residual_block_solution(conv):
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
 card.show()
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
 # - Static quantization fixes every range beforehand, so that int8 passes from layer to layer; it needs stubs, fusion, evaluation mode and real data.

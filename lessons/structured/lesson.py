@@ -16,7 +16,7 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # [[title]]
 #
 # *From zeros in a mask to a network that is really smaller and faster.*
@@ -32,7 +32,7 @@
 #
 # [[goals]]
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Ask who has pruned a network, and who has seen it become faster. Keep the two counts. Section 1 explains the
 # difference between them.
 
@@ -66,7 +66,7 @@ one_image, many_images = (test_set[0][:n].to(device) for n in (1, 64))
 dense = checkpoints.load("small_resnet").to(device)
 runtime.describe(device)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 1. A surprise in one minute
 #
 # SmallResNet comes trained on Fashion-MNIST. We *prune* half of the output **channels** of each convolution: PyTorch's
@@ -106,7 +106,7 @@ for conv, with_mask in zip(convolutions(removed), convolutions(masked), strict=T
     prune.custom_from_mask(conv, "weight", with_mask.weight_mask)
     prune.remove(conv, "weight")
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 four = {"dense": dense, "masked": masked, "mask removed": removed, "cut": cut(dense, 0.5)}
 size = {name: size_report(net) for name, net in four.items()}
 with torch.no_grad():
@@ -125,7 +125,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** C. The mask makes the file *larger*: it is stored beside the weights. Removed, it leaves the
 # dense file. A zero takes four bytes, and is multiplied like any number. Only the last row is a smaller network.
 
@@ -137,7 +137,7 @@ Table(
 # third row run the very same operations: how far their ratio is from 1 shows how unsteady your machine is just now. If your ratio of the
 # cut network is near 1, the time goes into calling layers, not into arithmetic. Try more images at a time.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. Weights, channels, heads, layers
 #
 # *Unstructured* pruning sets single weights to zero, wherever they stand. *Structured* pruning removes whole pieces:
@@ -151,7 +151,7 @@ Table(
 #
 # A shape without holes needs no special format and no special kernel. That is the whole point.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### `dim` says along which axis the pieces lie
 #
 # The weight of a convolution has the shape (output channels, input channels, kernel height, kernel width).
@@ -177,10 +177,10 @@ masks = {
     "ln_structured, n=2, dim=3": mask_of(prune.ln_structured, n=2, dim=3),
 }
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Rows for `dim=0`, blocks for `dim=1`, columns of every kernel for `dim=3`
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 fig, axes = plots.figure(columns=2, rows=2, size=(12, 4.8))
 for ax, (name, mask) in zip(axes.flat, masks.items(), strict=True):
     ax.imshow(mask.flatten(1), cmap="Blues", vmin=-0.15, vmax=1.25, aspect="auto")
@@ -230,11 +230,11 @@ Table(
 # The norms mostly agree; a random choice shares about half with any other. All norms look at the weights alone. A channel of small weights can matter if its inputs are large; so
 # can one whose batch norm or next layer multiplies it. [[own_method]] writes scores that look at more.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Cover the titles and let the room name the dim of each panel. Question: which of the four could a smaller
 # dense layer replace? All but the first; the last one becomes a kernel of 3 × 1.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. Surgery by hand
 #
 # LeNet: `conv1` (1 → 6) → ReLU, pool → `conv2` (6 → 16) → ReLU, pool → flatten → `fc1` (400 → 120). After the
@@ -266,10 +266,10 @@ def strongest(weight, n_keep):
     return norms.topk(n_keep).indices.sort().values
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Five tensors change
 
-# %% slideshow={"slide_type": "-"} tags=["tour"]
+# %% slideshow={"slide_type": "-"}
 keep1, keep2 = strongest(lenet.conv1.weight, 3), strongest(lenet.conv2.weight, 8)
 small = copy.deepcopy(lenet)
 small.conv1.weight = nn.Parameter(lenet.conv1.weight[keep1])
@@ -279,7 +279,7 @@ small.conv2.bias = nn.Parameter(lenet.conv2.bias[keep2])
 columns = lenet.fc1.weight.view(120, 16, 25)[:, keep2]  # 25 columns for each channel
 small.fc1.weight = nn.Parameter(columns.flatten(1))
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 Table(
     ["parameter", "before", "after"],
     [
@@ -289,10 +289,10 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # Rows and bias here, columns in the layer that reads them. Flatten lays the 25 pixels of a channel side by side: C.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Is it the same network as the masked one?
 #
 # Mask the same channels instead, and compare the outputs on the test images.
@@ -320,13 +320,13 @@ def largest_difference(a, b):
 weights_only = largest_difference(small, with_zeros(lenet, bias=False))
 exact = largest_difference(small, with_zeros(lenet, bias=True))
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 Table(
     ["compared with the cut network", "largest difference of a logit"],
     [["weights masked", f"{weights_only:.2g}"], ["weights and biases masked", f"{exact:.2g}"]],
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** B. A channel without weights still gives its *bias*: a constant map, which the next layer reads. In a network
 # with batch norm the shift β does the same. Cutting takes the constant away as well.
 
@@ -340,7 +340,7 @@ card.record("surgery-exact", exact)
 # The attributes `in_channels` and `out_channels` still hold the old numbers. PyTorch computes with the tensors and only prints the attributes;
 # set them too, or the printout misleads. torch-pruning, below, does so.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What PyTorch says when you forget one
 #
 # **Predict.** Three mistakes. Which gives an error, and which gives a wrong network in silence?
@@ -373,20 +373,20 @@ def right_or_error(net, images_and_labels):
     return share if isinstance(share, str) else f"{share:.1%} of the test images right"
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 Table(
     ["forgotten", "what happens"],
     [[name, right_or_error(net, test_digits)] for name, net in {"nothing": small, **forgot}.items()],
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** Where sizes clash, PyTorch names both. Where they fit, nobody warns. So compare a cut network with the masked one, as
 # above, before you fine-tune: training can hide the mistake.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Let the room read the two errors aloud and say which layer each means. The third row is the dangerous one.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4. What hangs together
 #
 # In a chain, one channel touches two layers. SmallResNet has batch norm and **shortcuts**: a block adds its input to
@@ -481,10 +481,10 @@ def draw_group(ax, touched, arrows):
     ax.axis("off")
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### One channel of the first layer: seven layers change
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
 fig, ax = plots.figure(size=(12.4, 4.2))
 draw_group(ax, touched, arrows)
 plots.show(
@@ -494,7 +494,7 @@ plots.show(
     caption="Blue: an output channel goes. Yellow: an input channel goes. White: unchanged. Found by torch-pruning.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
 # **What you saw.** C. The sum after block 1 ties `conv` to `block1.conv2`: both must lose the *same* channel, and with them both
 # batch norms and all readers. The channels *inside* a block are tied to nothing else.
 
@@ -502,7 +502,7 @@ plots.show(
 inside = ends_touched(graph.get_pruning_group(dense.block1.conv1, tp.prune_conv_out_channels, idxs=[5]))
 print(f"a channel inside block 1 changes {len(inside)} layers: {', '.join(sorted(inside))}")
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Cutting half of every group takes two calls
 #
 # ```python
@@ -516,21 +516,21 @@ print(f"a channel inside block 1 changes {len(inside)} layers: {', '.join(sorted
 #
 # **Predict.** What happens if you leave `ignored_layers` out?
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% slideshow={"slide_type": "fragment"}
 careless = copy.deepcopy(dense)
 tp.pruner.BasePruner(
     careless, one_image, pruning_ratio=0.5, importance=tp.importance.GroupMagnitudeImportance(p=2)
 ).step()
 print("logits for one image:", *(tuple(net(one_image).shape) for net in (dense, careless)))
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # It cuts half of the *classes*. Nothing warns you: outputs are channels too.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Before the figure, let the room follow the channel with a finger: who reads conv? Who is added to it? The
 # sum is what most people miss.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5. Does it pay?
 #
 # SmallResNet, half of its channels cut, then **fine-tuned**: trained on for one pass over the training images.
@@ -570,11 +570,11 @@ with torch.no_grad():
         for n, x in ((1, one_image), (64, many_images))
     }
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A quarter of the work, a quarter of the bytes
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 def dense_and_cut(what, shown, dense, cut):
     return [what, shown(dense), shown(cut), f"{cut / dense:.3f}"]
 
@@ -600,7 +600,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** B: both sides of nearly every layer were halved. The time falls less, least for one image: calling a layer takes its time,
 # however small the layer is. The bare cut leaves little accuracy; one pass wins nearly all of it back (*pp* are percentage points).
 
@@ -623,11 +623,11 @@ print(" ".join(str(attempt(lambda: models.SmallResNet().load_state_dict(best.sta
 card.record("dense-floor", right["dense"])
 card.record("resnet-flops", macs["cut"] / macs["dense"])
 card.record("resnet-file", weigh["cut"].file_bytes / weigh["dense"].file_bytes)
-card.record("resnet-speed-batch", speed[64].ratio("cut"))
-card.record("resnet-speed-one", speed[1].ratio("cut"))
+card.record("resnet-speed-batch", speed[64].ratio("cut"), speed[64].ratio_quartiles("cut"))
+card.record("resnet-speed-one", speed[1].ratio("cut"), speed[1].ratio_quartiles("cut"))
 card.record("resnet-drop", right["dense"] - right["cut"])
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Was it worth it? Two controls of the same shape
 #
 # - **new weights**: the same shape with random weights, the same single pass. Does the dense network pass on anything?
@@ -647,13 +647,13 @@ passes = {"cut": "6, at full width", "new weights": "none", "never cut": "6, at 
 before = {"cut": bare, "new weights": percent_right(new_weights), "never cut": percent_right(never_cut)}
 after = {"cut": right["cut"], "new weights": percent_right(new_tuned), "never cut": percent_right(never_cut_tuned)}
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 Table(
     ["half the width", "passes beforehand", "right before the pass, %", "after it, %"],
     [[name, passes[name], f"{before[name]:.2f}", f"{after[name]:.2f}"] for name in after],
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** At the same extra pass cutting beats new weights by several points: the dense network passes on a good start. But the network that was
 # never cut is as good as the cut one, or better.
 
@@ -695,11 +695,11 @@ for technique, net, share, faster in (
     )
 ledger.table(written)
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* The two controls are the heart of the lesson. Let the room defend its order before the table. Then ask:
 # when would you still cut a trained network instead of training a small one?
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6. How far can you go?
 #
 # The three LeNets of section 3, which have *no* batch norm. Cut a quarter, a half, three quarters of the channels *and* of the neurons of `fc1`
@@ -731,10 +731,10 @@ for choice, importance in CHOICES.items():
 longer = [percent_right(tuned_lenet(net, seed), test_digits) for seed, net in zip(SEEDS, lenets, strict=True)]
 untouched = [percent_right(net, test_digits) for net in lenets]
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The norm helps most before fine-tuning
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 fig, axes = plots.figure(columns=2, size=(12, 4.6))
 for ax, when in zip(axes, ("before", "after"), strict=True):
     for (choice, marker), colour in zip((("by norm", "o"), ("at random", "s")), ("blue", "orange"), strict=True):
@@ -754,7 +754,7 @@ plots.show(
     caption="Bands: least and largest of three seeds. After: one pass for every point, the uncut network too. The right axis begins at 50.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** A, but not alike. Before fine-tuning the norm is far better than chance, until both break down. One pass wins most of it back and
 # shrinks the lead to a few points.
 
@@ -796,7 +796,7 @@ Table(
 # [[prune_model]] compared one cut with several small ones. torch-pruning does the latter with `iterative_steps=3`: call `step()` and fine-tune, three times.
 # Make a *new* optimizer after each step: the old one holds tensors that are no longer in the network.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Ask where a new importance score would look best: before fine-tuning. Then ask what a report must state so that two scores
 # can be compared: passes, data, seeds.
 
@@ -886,7 +886,7 @@ Table(
 # This attention layer is untrained: the cell shows the algebra and the time, not an accuracy. torch-pruning cuts heads too
 # (`num_heads=`, `prune_num_heads=True`), and the number of heads in your own code must then follow.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 8. 2:4, a pattern that hardware knows
 #
 # Between single weights and whole channels lies a compromise: in every group of four neighbours along a row, two are zero. NVIDIA GPUs from Ampere on (2020)
@@ -932,13 +932,13 @@ packs = {
     for dtype in (torch.float16, torch.bfloat16, torch.int8, torch.float32)
 }
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 Table(
     ["packed by torch, on a CPU", "bytes for each dense byte", "nonzero values that are lost"],
     [[name, f"{share:.2%}", f"{lost:.1%}"] for name, (share, lost) in packs.items()],
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** B: the places cost extra, and weigh more beside smaller values. And a trap: in fp32 the hardware's pattern is **1:2**, one of two. A
 # 2:4 mask does not survive that conversion, and nothing says so.
 
@@ -950,7 +950,7 @@ card.record("fp32-damaged", packs["float32"][1])
 # %% [markdown] slideshow={"slide_type": "skip"}
 # By arithmetic: four fp16 values are 64 bits; two of them and two places are 32 + 4 = 36 bits. Four int8 values are 32 bits; 16 + 4 = 20 are left.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The stricter the pattern, the more it costs
 #
 # Half of the weights of SmallResNet go, each time without fine-tuning: anywhere in a layer, 2 of 4, 1 of 2, whole channels.
@@ -981,7 +981,7 @@ patterns = {
 by_pattern = {name: percent_right(net, thousands) for name, net in patterns.items()}
 counted = {name: f"{sparsity_report(net).weights.sparsity:.0%}" for name, net in patterns.items()}
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 Table(
     ["pattern", "zeros among the weights", "right, no fine-tuning, %"],
     [
@@ -991,7 +991,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** C. Single weights cost least; 2:4 costs a lot more; 1:2 more again; channels cost nearly everything. What a machine can *use* goes the
 # other way round. The makers of 2:4 train on with the mask held, and report that accuracy is kept ([Mishra et al., 2021](https://arxiv.org/abs/2104.08378)).
 
@@ -1038,11 +1038,11 @@ speed_24(device)
 half_precision = torch.eye(64, dtype=torch.float16)
 print(attempt(lambda: torch.sparse.to_sparse_semi_structured(half_precision)))
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Ask for the bits of one group before the table: two values of 16 bits and two places of 2 bits. Then let the room compute int8
 # and int4.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 9. When it goes wrong
 #
 # **Predict.** Which of these requests are refused, and which give you something else in silence?
@@ -1086,13 +1086,13 @@ answers = {
     "6. a NaN": attempt(lambda: with_nan(fresh().block1.conv1)),
 }
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Two are refused, one breaks when it runs, three pass in silence
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 Table(["request", "answer"], [[name, text if len(text) < 140 else text[:137] + " …"] for name, text in answers.items()])
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The remedies
 #
 # | request | what to do |
@@ -1269,7 +1269,7 @@ def mask_2_4_solution(weight):
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
 card.show()
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
 # - A mask saves neither bytes nor time. Cutting half of the channels saves about three quarters of the work and of the file.
@@ -1282,7 +1282,7 @@ card.show()
 # They help, and do not replace the lesson.
 #
 # - Michela Paganini, *Neural Network Pruning for Compression and Understanding*,
-#   [youtube.com/watch?v=f86hkOGOx54](https://www.youtube.com/watch?v=f86hkOGOx54)
+#   [youtube.com/watch?v=f86hkOGoX54](https://www.youtube.com/watch?v=f86hkOGoX54)
 # - Michela Paganini, *PyTorch Pruning: How it's Made*, [youtube.com/watch?v=TaOwEa3m5dw](https://www.youtube.com/watch?v=TaOwEa3m5dw)
 
 # %% [markdown] slideshow={"slide_type": "slide"}

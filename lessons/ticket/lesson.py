@@ -16,7 +16,7 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # [[title]]
 #
 # *A sparse network that learns as well as the dense one it came from: found, tested, and priced.*
@@ -63,7 +63,7 @@ rows = images.flatten(1)
 scratch = tempfile.TemporaryDirectory()  # what section 5 writes; gone when the kernel stops
 runtime.describe(cpu)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 1. A surprise in one minute
 #
 # Take LeNet-300-100 with random initial weights. You may set weights to zero, as many as you like. You may not change any
@@ -75,7 +75,7 @@ runtime.describe(cpu)
 # **Predict.** How many test digits does this untrained network get right? **A** about 10 %, as by guessing. **B** about 30 %.
 # **C** more than 70 %.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Make sure that everybody has understood: no value of the network is ever changed, except to zero. Then vote. Nearly all say A or B.
 
 
@@ -113,22 +113,22 @@ untrained = {
 }
 card.record("untrained-mask", 100 * untrained["the weights that grew large in the copy"])
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Zeros alone make a classifier of random weights
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 Table(
     ["an untrained LeNet-300-100 keeps, at their initial values", "test images right, %"],
     [[name, f"{100 * value:.1f}"] for name, value in untrained.items()],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** C. The same random numbers, and the choice of zeros makes a classifier of them. Random zeros do not.
 #
 # So *which* weights stay carries much of what training found. Does a network that keeps them also *learn* better? That is the
 # question of this lesson.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## 2. The hypothesis
 #
 # J. Frankle and M. Carbin, *The lottery ticket hypothesis: finding sparse, trainable neural networks*, 2018
@@ -142,7 +142,7 @@ Table(
 #
 # Why a lottery? A large network draws very many subnetworks at once. One may have drawn lucky numbers.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Two halves, two controls
 #
 # The claim has two halves: the *places* of the weights, and their *initial values*.
@@ -156,11 +156,11 @@ Table(
 #
 # **Predict.** With 7 % of the weights: order ticket, reinit and random by accuracy. Do the values or the places matter more?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Ask for an experiment before you show the table: "I claim that these initial weights are special. How would you refute me?" The room finds
 # re-initialisation itself, and with luck the random mask. Older slides date the paper to 2008; it is of 2018. Keep their order of the three arms on the board until section 5.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. Five steps in open code
 #
 # **Iterative magnitude pruning** (IMP):
@@ -208,13 +208,13 @@ Table(
     caption=f"0.8 to the power of 12 is {0.8**12:.3f}: twelve rounds to 7 %",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Step 1: initialise, and keep a true copy
 #
 # `net.state_dict()` alone is no copy: its tensors *are* the network's, and change with every step. `clone()` makes the difference.
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour"]
+# %% slideshow={"slide_type": "-"}
 def copied(net):
     """A true copy of all parameters: numbers of its own, in memory of its own."""
     return {name: value.detach().clone() for name, value in net.named_parameters()}
@@ -225,13 +225,13 @@ def all_ones(net):
     return {name: torch.ones_like(value) for name, value in net.named_parameters() if "weight" in name}
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Step 2: train, and let no pruned weight move
 #
 # The optimizer is new in each round: Adam's running means belong to the weights of the round before.
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour"]
+# %% slideshow={"slide_type": "-"}
 def train(net, masks, steps, seed):
     """Adam on batches of 60; the gradient of a pruned weight is 0, so the weight stays 0."""
     optimizer = torch.optim.Adam(net.parameters(), lr=1.2e-3, fused=True)
@@ -245,11 +245,11 @@ def train(net, masks, steps, seed):
         optimizer.step()
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Steps 3 and 4: prune by magnitude, and rewind
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour"]
+# %% slideshow={"slide_type": "-"}
 def prune(net, masks, densities):
     """New masks: in each layer the largest weights of those that are left, so many that `densities` stay."""
     new = {}
@@ -268,11 +268,11 @@ def rewind(net, first, masks):
             value.copy_(first[name] * masks.get(name, 1))
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Step 5: repeat
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour"]
+# %% slideshow={"slide_type": "-"}
 def five_steps(seed, steps, levels, rewind):
     """A list of (accuracy, masks, the parameters that the round began with), the dense network first."""
     net, found = initialise(seed), []
@@ -287,7 +287,7 @@ def five_steps(seed, steps, levels, rewind):
     return found
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Four rounds that cut deeper than 20 %, and few steps: enough to see it work, and to compare.
 quick_plan = lottery.Experiment(task=TASK, densities=(0.5, 0.2, 0.07, 0.036), iterations=300, validate_every=100)
 levels = [quick_plan.layer_densities(level) for level in (1, 2, 3, 4)]
@@ -303,7 +303,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** No step of this is difficult. A fifth of the weights, trained from their *first* numbers, do as well as all of them with the same
 # 300 steps, or better. The next two cuts are larger than the paper's, and cost something.
 
@@ -335,7 +335,7 @@ Table(
     [["masks of all layers", f"{same_masks} of 4 rounds"], ["test accuracy", f"{same_right} of 5 networks"]],
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4. The copy that was none
 #
 # Here is another rewind. It looks right, and a library of good name has it like this:
@@ -349,7 +349,7 @@ Table(
 #
 # **Predict.** In which round does it go wrong? And will the accuracy show it?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Give them a minute with the line. The assignment hands over the tensor, not its numbers. After the first pruning nothing is wrong yet. Then training
 # writes into the memory that `first` shows.
 
@@ -376,10 +376,10 @@ def moved(found):
     return [way(masks, start) for _, masks, start in found]
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### From round 2 on it "rewinds" to trained values, and no score tells
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 names = ["dense", *(f"round {i}" for i in (1, 2, 3, 4))]
 Table(
     ["the round begins", *names],
@@ -391,7 +391,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** The first rewind is right. Then training writes into `first`, and from round 2 on nothing is rewound. The accuracy is no lower. So a test of
 # accuracy passes, and every conclusion about tickets is wrong.
 #
@@ -412,7 +412,7 @@ for how in (rewind, rewind_shared):
 #
 # Training that goes on from trained weights is plain *pruning with fine-tuning*, as in [[prune_model]]: a good method, but another one.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5. The controls that make it an experiment
 #
 # Three seeds, the paper's schedule down to 3.6 %, 800 iterations a network. At four densities both controls: *reinit* and *random*.
@@ -476,10 +476,10 @@ def draw(ax, results, value, factor=1.0):
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Ticket above reinit above random, and above dense
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
 fig, ax = plots.figure(size=(11, 4.4))
 draw(ax, results, "final_test_accuracy", 100)
 ax.set(ylabel="test images right, %")
@@ -505,10 +505,10 @@ to_dense = {
     for level in CONTROL_LEVELS
 }
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### How far apart, in points
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 Table(
     ["weights left, %", "ticket − dense", "ticket − reinit", "ticket − random", "reinit − random"],
     [
@@ -523,13 +523,13 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** Both halves matter. The last column is what the *places* give without the values. The third is what the *values* give at the
 # same places: more. At 51 % the arms lie close together, and this lesson claims nothing there.
 #
 # **Predict.** At 7 %, is the ticket slower than dense at the start, as fast, or faster?
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The ticket learns sooner
 
 # %% slideshow={"slide_type": "skip"}
@@ -555,7 +555,7 @@ def first_reach(arm, level, percent):
     ]
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 fig, ax = plots.figure(size=(11, 4.4))
 for arm, level, style, colour in (
     ("ticket", 12, "o-", "blue"),
@@ -575,7 +575,7 @@ plots.show(
     caption=f"7 % of the weights, and dense beside them. Lines: mean of {len(SEEDS)} seeds; bands: lowest to highest seed.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** Faster, from the first validation on. It starts from weights that already classify (section 1).
 
 # %% slideshow={"slide_type": "skip"}
@@ -603,7 +603,7 @@ Table(
 # its end after as many steps, so the ticket leads it by more. At 21 % random was no worse than reinit: there only the values mattered. Untrained
 # tickets still classify, but less well, and the signs (section 8) win back less.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What holds in a short run, and what needs the full one
 #
 # | statement | does a short run show it? |
@@ -615,11 +615,11 @@ Table(
 #
 # A short run flatters whoever learns fast. *How far above* is a question of the budget, as in [[prune_model]].
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Compare with the order on the board. Most rooms expect the places to matter more than the values. Then ask what a referee would still miss: a tuned learning rate for
 # each arm (section 8).
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6. In full, beside the paper
 #
 # The paper's own setting: 50,000 iterations a network, 18 levels, five seeds, on MNIST; here both controls at five densities. That is hours of computing, so the
@@ -659,10 +659,10 @@ record.table("test_accuracy")
 # Every run uses one thread and its own seed. So each gives the same numbers on one core and on a hundred of the same kind. Another kind of processor
 # sums in another order: its numbers differ a little.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### In full: when would early stopping stop?
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 fig, ax = plots.figure(size=(11, 4.4))
 draw(ax, record, "early_stop", 1e-3)
 ax.set(ylabel="least validation loss after\niterations, thousands")
@@ -674,10 +674,10 @@ plots.show(
     "Bands: lowest to highest seed.",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### In full: how accurate is it there?
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 fig, ax = plots.figure(size=(11, 4.4))
 draw(ax, record, "test_accuracy", 100)
 ax.set(ylabel="test digits right, %")
@@ -737,10 +737,10 @@ beside = [
     for v in [paired(value, *where)]
 ]
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The paper's figures, and ours
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 Table(["the ticket at", "paper", "record: mean (seeds)", "direction"], beside)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -749,7 +749,7 @@ Table(["the ticket at", "paper", "record: mean (seeds)", "direction"], beside)
 # least value the validation loss is flat, so luck moves it far. Hence the wide bands. We have one re-initialisation and one random mask a
 # seed; the paper has three re-initialisations. Initial weights, split and batches are other draws.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 7. What a ticket saves, and what it costs
 #
 # "A sparse network is cheaper to train." With 3.6 % of the weights, a step should need 3.6 % of the work.
@@ -780,14 +780,14 @@ steppers = {
     "12 hidden units, dense": trainer(0, small),
 }
 taken = timing.compare({name: lambda t=t: t.step(x, y) for name, t in steppers.items()}, rounds=9, device=cpu)
-card.record("masked-step", taken.ratio("ticket, 3.6 %"))
-card.record("small-step", taken.ratio("12 hidden units, dense"))
+card.record("masked-step", taken.ratio("ticket, 3.6 %"), taken.ratio_quartiles("ticket, 3.6 %"))
+card.record("small-step", taken.ratio("12 hidden units, dense"), taken.ratio_quartiles("12 hidden units, dense"))
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A masked step is not cheaper
 
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 def weights_of(one):
     return int(sum(mask.sum() for mask in one.masks))
 
@@ -805,7 +805,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** About as long. The matrix products take the zeros with them, as in [[prune_model]]. A *small dense* network with as many
 # weights as the last ticket is several times faster.
 
@@ -840,7 +840,7 @@ Table(
 # With half of the weights the sparse products are slower; with few percent they may gain, on this machine by the factor in the table. Then Adam has to be sparse
 # as well: its running means and its update run over *all* weights, zeros too. And the mask must stand from the start: the dense network that finds it trains at the full price.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### "More than 90 % compression"
 #
 # **Predict.** With 7 % of the weights left, and a mask of one bit a weight, how many times smaller can the file be: 5, 10, 14 times?
@@ -910,10 +910,10 @@ for level, net in nets.items():
     sizes[f"{name}, bits and values"] = size_report(packed, compressed=True)
 whole = sizes["dense"].file_bytes
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### In bytes: as much as the format gives
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 Table(
     ["LeNet-300-100", "file", "times smaller", "under gzip", "times smaller, gzip"],
     [
@@ -928,7 +928,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** More than 90 % of the *weights*, yes. Of the *bytes* only in a format that skips zeros, and there the mask costs one bit of 32: at
 # 7 % about 7 % + 3 %, a tenth. Ordinary pruning with fine-tuning ([[prune_model]]) gives the same bytes: this part is no merit of the ticket.
 
@@ -947,12 +947,12 @@ def rights(arm, level):
 
 card.record("ticket-small", mean(rights("ticket", 15)) - mean(tiny_right))
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The bill
 #
 # **Predict.** One hidden layer of 12 units has as many weights as the ticket at 3.6 %, and needs no search. Is it as good, after as many steps?
 
-# %% slideshow={"slide_type": "fragment"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 few, tiny_one = "ticket, 3.6 %", "12 hidden units, dense"
 in_all = {name: weights_of(steppers[name]) for name in (few, tiny_one)}
 bill = [  # network, weights, accuracies, networks trained, step
@@ -967,7 +967,7 @@ Table(
     [[name, f"{n:,}", mean_and_range(right), trained, step] for name, n, right, trained, step in bill],
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** No: the ticket is far better than a dense network of its size. But to find it we trained the large network, again and again. A
 # ticket saves *weights*. It saves no training, and time or energy only with kernels that skip zeros.
 
@@ -1002,7 +1002,7 @@ written = [
 ]
 ledger.table(written)
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 8. What is contested since
 #
 # **Are the values special, or only their signs?** H. Zhou et al., *Deconstructing lottery tickets*, 2019
@@ -1039,10 +1039,10 @@ learned = {
 card.record("signs", 100 * (signed - unsigned) / (own - unsigned))
 card.record("supermask-7", fresh)
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The signs win back most of it
 
-# %% slideshow={"slide_type": "-"} tags=["tour", "hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 Table(
     [
         "7 % of the weights, the ticket's mask, with",
@@ -1055,10 +1055,10 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** Most of it. Here the lucky draw is mostly one bit a weight: which way it points.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Larger networks
 #
 # - Z. Liu et al., *Rethinking the value of network pruning*, ICLR 2019 ([arXiv:1810.05270](https://arxiv.org/abs/1810.05270)): with a well chosen learning
@@ -1084,7 +1084,7 @@ Table(
 # each arm, we did not test: all arms share Adam at 0.0012, chosen for the dense network by the paper. *Large networks*: a ticket is found at an early iteration of a training that has already
 # begun. Then "initialisation" is no longer the right word, and the mask still comes from a full training. *As a way to ship smaller networks*: prune and fine-tune, or rewind the learning rate.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "tour"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Ask which of the papers contradict each other, and which only speak of other networks, rates and budgets. A good answer names, for each claim, the network, the learning rate
 # and the control.
 
@@ -1207,7 +1207,7 @@ def compare_runs_solution(dense, ticket):
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
 card.show()
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["tour"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
 # - A winning ticket is a mask *with* the initial weights under it; without the two controls you cannot say which of them does the work.
