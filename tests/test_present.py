@@ -7,9 +7,9 @@ import nbformat
 import pytest
 
 from course_utils import syllabus
-from tools import present
+from tools import _arrange, present
 
-LONG = "\n".join(f"x{line} = {line}" for line in range(present.LINES_ABOVE_A_FIGURE + 1))
+LONG = "\n".join(f"x{line} = {line}" for line in range(_arrange.LINES_ABOVE_A_FIGURE + 1))
 
 
 def drawn():

@@ -131,7 +131,7 @@ def test_a_check_without_a_browser_is_said_to_be_not_run(tmp_path, monkeypatch, 
 def test_a_sound_deck_has_no_fault(page, tmp_path, monkeypatch):
     monkeypatch.setattr(slides, "is_first_edition", lambda nb: True)  # it is too short for a lesson
     deck = slides.write(GOOD, tmp_path / "3.7_bits.html")
-    assert _deck.check(page, deck, shots=tmp_path / "shots") == []
+    assert _deck.look(page, deck, shots=tmp_path / "shots").faults == []
     assert len(list((tmp_path / "shots").glob("*.png"))) == 7
 
 
@@ -139,7 +139,7 @@ def test_a_sound_deck_has_no_fault(page, tmp_path, monkeypatch):
 def test_every_slide_of_every_lesson_is_sound(page, tmp_path, lesson):
     nb = _lessons.read_published(lesson.notebook)
     deck = slides.write(nb, tmp_path / f"{lesson.name}.html")
-    assert _deck.check(page, deck) == []
+    assert _deck.look(page, deck).faults == []
 
 
 @pytest.mark.parametrize("lesson", _lessons.select([]), ids=lambda lesson: lesson.name)
@@ -147,7 +147,7 @@ def test_the_first_slide_of_a_lesson_fits(page, tmp_path, lesson):
     """It is made from the front matter, before anything was run."""
     nb = _lessons.read(lesson)
     nb.cells = nb.cells[:1]
-    found = _deck.check(page, slides.write(nb, tmp_path / f"{lesson.name}.html"))
+    found = _deck.look(page, slides.write(nb, tmp_path / f"{lesson.name}.html")).faults
     assert [fault for fault in found if fault.startswith("slide")] == []
 
 

@@ -21,7 +21,7 @@ WIDE_TABLE = "|" + " measured_latency |" * 9 + "\n|" + "---|" * 9 + "\n|" + " 1 
 
 def test_long_lines_of_code_and_output_are_wrapped(page, tmp_path):
     long = notebook(code("x = '" + "y" * 130 + "'", printed("word " * 40 + "\n")))
-    assert _deck.check(page, slides.write(long, tmp_path / "long.html")) == []
+    assert _deck.look(page, slides.write(long, tmp_path / "long.html")).faults == []
 
 
 FAULTS = {
@@ -57,7 +57,7 @@ FAULTS = {
 def test_a_planted_fault_is_found_on_its_slide(page, tmp_path, fault):
     cell, said = FAULTS[fault]
     deck = slides.write(notebook(markdown("# Title"), cell), tmp_path / "3.7_bits.html")
-    found = _deck.check(page, deck)
+    found = _deck.look(page, deck).faults
     assert any(re.search(said, line) for line in found), found
     number = 1 if fault == "tall fragment" else 2
     assert not any(re.match(r"slide (\d+)", line) and f"slide {number}:" not in line for line in found), found

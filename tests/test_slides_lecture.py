@@ -136,9 +136,13 @@ def test_it_takes_an_hour_whatever_the_notes_say(course):
     assert seconds[2] == max(seconds) and min(seconds) > 0
 
 
-def test_a_course_without_the_tag_is_told_so(course):
+def test_a_course_without_the_tag_is_told_so(course, monkeypatch, capsys):
+    lessons = course([markdown("## A")])
     with pytest.raises(ValueError, match="no cell of these notebooks has the tag lecture"):
-        _lecture.slides(course([markdown("## A")]))
+        _lecture.slides(lessons)
+    monkeypatch.setattr(_lessons, "select", lambda names: lessons)
+    assert slides.main(["--lecture"]) == 1
+    assert capsys.readouterr().out == "Not made: no cell of these notebooks has the tag lecture\n"
 
 
 def test_the_task_writes_one_file(course, tmp_path, monkeypatch, capsys):

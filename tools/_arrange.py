@@ -17,7 +17,7 @@ LINK = re.compile(
     r"(?<!!)\[([^\[\]]+)\]\((?!https?://|#)[^()\s]+\)"
 )  # to another file, which does not travel with a deck
 HEADING = re.compile(r"\A\s*(#{1,6} [^\n]+)\n*")
-NOTE_BEGINS = re.compile(r"\A\s*\*For the lecturer(?:, (\d+(?:\.\d+)?) min)?\.\*")
+NOTE_BEGINS = re.compile(r"\A\*For the lecturer(?:, (\d+(?:\.\d+)?) min)?\.\*")
 PICTURES = ("image/svg+xml", "image/png")
 HTML = "deck_html"  # metadata of a raw cell: what the template writes as it is
 
@@ -100,11 +100,15 @@ def presentable(nb):
         if cell.cell_type != "code":
             cell.source = LINK.sub(r"\1", cell.source)
             continue
-        long = len(cell.source.splitlines()) > LINES_ABOVE_A_FIGURE
-        hidden = "hide-input" in cell.metadata.get("tags", []) or cell.metadata.get("jupyter", {}).get("source_hidden")
-        if hidden or (is_picture(cell) and long):
+        if hides_code(cell):
             cell.metadata["transient"] = {"remove_source": True}
     return cells
+
+
+def hides_code(cell):
+    """True for a code cell of which a room sees the output only: asked for, or too long to stand above its figure."""
+    hidden = "hide-input" in cell.metadata.get("tags", []) or cell.metadata.get("jupyter", {}).get("source_hidden")
+    return bool(hidden) or (is_picture(cell) and len(cell.source.splitlines()) > LINES_ABOVE_A_FIGURE)
 
 
 def slide_type(cell):

@@ -74,11 +74,6 @@ def browser():
             program.close()
 
 
-def check(page, deck, *, shots=None):
-    """The faults of a deck: see `look`."""
-    return look(page, deck, shots=shots).faults
-
-
 def look(page, deck, *, shots=None):
     """Open a deck and show every slide with all its fragments.
 

@@ -17,6 +17,7 @@ IDEAS = re.compile(r"^\**Project ideas\b[.:*]*[.:]?\s*(.+?)(?=\n\s*\n|\Z)", re.M
 CREDITS = re.compile(r"^(?:#+ Credits\s*|\*\*Credits\b[.:*]*[.:]?\s*)(.+?)(?=\n#|\n\*\*|\Z)", re.M | re.S)
 LICENCE = "Text CC BY 4.0, code MIT."
 SHORT_IDEA = 25  # letters; a shorter one says too little by itself
+IDEAS_OF_A_PART = 2  # on the slide; the notes have all
 
 
 def slides(lessons):
@@ -107,13 +108,13 @@ def _closing(notebooks):
         (lesson, "\n\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown"))
         for lesson, nb in notebooks
     ]
-    ideas, all_ideas, films, thanks = [], [], {}, []
+    ideas, all_ideas, films, thanks = {}, [], {}, []
     for lesson, text in texts:
         text = _arrange.LINK.sub(r"\1", text)
         for found in IDEAS.findall(text):
             several = [" ".join(idea.split()).rstrip(".") for idea in found.split(";")]
             shortest = min(several, key=lambda idea: (len(idea) < SHORT_IDEA, len(idea)))
-            ideas.append(f"- **{lesson.number}** {shortest[0].upper()}{shortest[1:]}")
+            ideas.setdefault(lesson.part, []).append(f"- **{lesson.number}** {shortest[0].upper()}{shortest[1:]}")
             all_ideas.append(f"**{lesson.number}** {'; '.join(several)}.")
         for who, what, shown, address in VIDEO.findall(text):
             films.setdefault(what, [who.strip(), shown, address, []])[3].append(lesson.number)
@@ -123,9 +124,10 @@ def _closing(notebooks):
         f"- {who}, *{what}*, [{shown}]({address}) (with {', '.join(dict.fromkeys(numbers))})"
         for what, (who, shown, address, numbers) in films.items()
     )
+    few = [idea for part in ideas.values() for idea in sorted(part, key=len)[:IDEAS_OF_A_PART]]
     own = f"The idea of this course, in one lecture, is Tal Daniel's (Technion, EE 046211, tutorial 10).\n\n{LICENCE}"
     slides = [
-        ["## Project ideas", "\n".join(ideas), "More of them, from the lessons:\n\n" + "\n\n".join(all_ideas)],
+        ["## Project ideas", "\n".join(few), "More of them, from the lessons:\n\n" + "\n\n".join(all_ideas)],
         ["## Recommended videos", videos, "They help, and do not replace the lessons."],
         ["## Credits", own, "Whose ideas the lessons follow:\n\n" + "\n\n".join(thanks)],
     ]

@@ -15,13 +15,12 @@ from pathlib import Path
 from tqdm import tqdm
 
 import course
-from tools import _lessons, _workspace
+from tools import _arrange, _lessons, _workspace
 from tools import open as open_task
 
 REQUIRES = ("live",)
 FOLDER = course.ROOT / "build" / "present"
 STYLE = Path(__file__).resolve().parent / "present.css"
-LINES_ABOVE_A_FIGURE = 3
 EMPHASIS = re.compile(r"(\*{1,2})(\S(?:.*?\S)?)\1")
 START_SECONDS, CELL_SECONDS = 60, 600
 RISE = {  # what jupyterlab-rise reads in a notebook
@@ -109,7 +108,7 @@ def for_a_room(nb):
     for cell in shown.cells:
         if cell.metadata.get("slideshow", {}).get("slide_type") == "notes":
             cell.cell_type, cell.source = "raw", EMPHASIS.sub(r"\2", cell.source)  # Markdown would be there twice
-        if cell.cell_type == "code" and _is_folded(cell):
+        if cell.cell_type == "code" and _arrange.hides_code(cell):
             cell.metadata["jupyter"] = {"source_hidden": True}
     # The words of JupyterLab for this kernel: with others the notebook would be unsaved as soon as it is open.
     shown.metadata = type(nb.metadata)(
@@ -119,12 +118,6 @@ def for_a_room(nb):
         rise=RISE,
     )
     return shown
-
-
-def _is_folded(cell):
-    draws = any("image/png" in output.get("data", {}) for output in cell.outputs)
-    long = len(cell.source.splitlines()) > LINES_ABOVE_A_FIGURE
-    return "hide-input" in cell.metadata.get("tags", []) or (draws and long)
 
 
 def start(file, *, port=None):

@@ -33,7 +33,11 @@ def main(argv):
     if missing and not args.lecture:
         print(f"{', '.join(missing)}: no notebook yet. Make it with: {command('build', *missing)}")
         return 1
-    decks = [_lecture_deck(lessons)] if args.lecture else [_deck_of(lesson) for lesson in lessons]
+    try:
+        decks = [_lecture_deck(lessons)] if args.lecture else [_deck_of(lesson) for lesson in lessons]
+    except ValueError as wrong:
+        print(f"Not made: {wrong}")
+        return 1
     for deck in decks:
         print(f"{deck.relative_to(_lessons.ROOT).as_posix()}")
     kinds = [kind for kind in _paper.KINDS if getattr(args, kind)]
@@ -41,8 +45,8 @@ def main(argv):
         if kinds:
             _print(decks, kinds)
         return _report(decks, SLIDES / "shots" if args.shots else None) if args.check or args.shots else 0
-    except _deck.NoBrowser as missing:
-        print(f"Not run: {missing}")
+    except _deck.NoBrowser as reason:
+        print(f"Not run: {reason}")
         return 1
 
 

@@ -6,13 +6,13 @@ import re
 import _names
 
 from rules._cells import code_lines, code_text, numbered, slide_type, tags
+from tools import _arrange
 
 MOST_CELLS = 60  # in the learner's copy, which has no speaker notes
 MOST_MINUTES = 45
 MOST_SECONDS = 45
 MOST_FIRST_LINES = 12
 MOST_EXERCISES = 3
-TIMED = re.compile(r"\*For the lecturer, (\d+(?:\.\d+)?) min\.\*")
 HEADING = re.compile(r"#+ ")
 LAST_WORDS = ("remember", "going further", "credits")
 
@@ -70,5 +70,5 @@ def timed_notes(nb):
     return [
         f"cell {n}: a note begins with its minutes, '*For the lecturer, 2 min.*'"
         for n, c in numbered(nb)
-        if slide_type(c) == "notes" and not TIMED.match(c.source)
+        if slide_type(c) == "notes" and _arrange.minutes(c) is None
     ]
