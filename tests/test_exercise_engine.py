@@ -48,11 +48,25 @@ def test_a_known_mistake_is_named_and_shown_where_it_shows():
 
 
 def test_a_mistake_is_named_when_it_explains_most_of_the_wrong_results():
-    def nearly(values, steps):
-        return (values.abs().max() - values.abs().min()) / steps if values.numel() > 1 else 99.0
+    def of_magnitudes(most_steps, least_values=0):
+        def nearly(values, steps):
+            fits = steps <= most_steps and values.numel() > least_values
+            return (values.abs().max() - values.abs().min()) / steps if fits else 99.0
 
-    verdict = step_of(nearly)
-    assert verdict.hint.startswith("You take magnitudes. (That explains ")
+        return nearly
+
+    assert step_of(of_magnitudes(19)).hint.startswith("You take magnitudes. (That explains ")
+    assert step_of(of_magnitudes(20, 1)).hint.startswith("Perhaps this: You take magnitudes. (That explains ")
+
+
+def test_a_mistake_that_is_made_in_several_ways_has_one_hint():
+    @check("7.16 Half")
+    def half(answer):
+        wrong = {"You round.": (lambda n: n // 2, lambda n: -(-n // 2))}
+        compare(answer, right=lambda n: n / 2, wrong=wrong, edges=[(3,)], inputs=st.tuples(st.integers(0, 99)))
+
+    assert half(lambda n: n / 2).status == "passed"
+    assert half(lambda n: n // 2).hint == half(lambda n: (n + 1) // 2).hint == "You round."
 
 
 def test_a_mistake_that_explains_few_results_is_not_named():
@@ -67,11 +81,14 @@ def test_a_mistake_that_explains_few_results_is_not_named():
         (lambda v, n: print(1), "returned None", "instead of printing"),
         (lambda v, n: "six", "result is wrong", "Return one number"),
         (lambda v, n: right(v.add_(1), n), "changed its input", "Work on a copy"),
-        (lambda v: 1, "TypeError", "Call it yourself"),
+        (lambda v: 1, "TypeError", "with 2 arguments: values, steps. Your function does not take that many."),
+        (lambda v, n: v(n), "TypeError", "Call it yourself on that input"),
         (lambda v, n: 1 / 0, "ZeroDivisionError", "Call it yourself"),
         (lambda v, n: input(), "EOFError", "Call it yourself"),
         (lambda v, n: sys.exit(), "SystemExit", "Call it yourself"),
-        (3, "got 3", "without calling it"),
+        (3, "got 3", "step_of is an int now, not a function: define it again with def"),
+        ({1, 2}, "got {1, 2}", "step_of is a set now"),
+        (None, "got None", "step_of is None now"),
         (lambda v, n: math.nan, "result is wrong", "by hand"),
         (lambda v, n: right(v, n) + random.random(), "result is wrong", "by hand"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import inspect
 from collections.abc import Callable, Sequence
 
 from course_utils.exercises import isolation
@@ -40,7 +41,8 @@ def run(answer: Callable, args: Sequence[object], names: Sequence[str] = ()) -> 
             raise
         raise Mistake(
             f"Your function raised {type(error).__name__}: {show(_said(error), 300)}",
-            "Call it yourself on that input to see the line.",
+            _mismatch(answer, given, names, error)
+            or f"Call it yourself{' on that input' if given else ''} to see the line.",
             facts,
         ) from error
     if got is None:
@@ -69,6 +71,27 @@ def two_numbers(value: object, wanted: str) -> tuple[float, float]:
         if is_number(first) and is_number(second):
             return float(first), float(second)
     raise Mistake("Your function did not return two numbers.", f"Return {wanted}.")
+
+
+def _mismatch(answer: Callable, given: Sequence[object], names: Sequence[str], error: BaseException) -> str:
+    """A hint where the function does not take what it is called with; else "": the exception came from within it."""
+    if not isinstance(error, TypeError):
+        return ""
+    try:
+        signature = inspect.signature(answer)
+    except Exception:  # some callables do not tell
+        return ""
+    try:
+        signature.bind(*given)
+    except TypeError:
+        if not given:
+            return "The check calls it without arguments: it must need none."
+        said = f": {', '.join(names)}" if len(names) == len(given) else ""
+        many = "one argument" if len(given) == 1 else f"{len(given)} arguments"
+        return f"The check calls it with {many}{said}. Your function does not take that many."
+    except Exception:
+        return ""
+    return ""
 
 
 def _said(error: BaseException) -> object:

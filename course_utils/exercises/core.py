@@ -75,7 +75,8 @@ def check(exercise: str) -> Callable[[Callable[[Callable], None]], Callable[[obj
                     exercise,
                     NOT_YET,
                     f"The check needs your function, got {show(answer)}.",
-                    "Pass the function itself, without calling it.",
+                    f"{judge.__name__} is {_of_kind(answer)} now, not a function: define it again with def, and pass "
+                    "it without calling it.",
                 )
             status, fault, remarks = _judged(judge, answer)
             note = _older_version(judge.__name__)
@@ -112,6 +113,12 @@ def _judged(judge: Callable[[Callable], None], answer: Callable) -> tuple[str, M
         hint = "The results are right, but a function must leave that as it found it. The check has put it back."
         return NOT_YET, Mistake(f"Your function changes something for the whole program: {what}.", hint), remarks
     return PASSED, None, remarks
+
+
+def _of_kind(value: object) -> str:
+    """What a value is, with its article: "a set", "an int", "None"."""
+    name = "" if value is None else type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}" if name else "None"
 
 
 def _place(error: BaseException) -> str:

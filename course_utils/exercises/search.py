@@ -6,83 +6,30 @@ import copy
 import difflib
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from course_utils.exercises.calls import described, run
+from course_utils.exercises.calls import described
 from course_utils.exercises.inputs import NONE_FOUND, Clock, Strategy, smallest
 from course_utils.exercises.mistake import Mistake
+from course_utils.exercises.trial import Outcome, Trial
 from course_utils.exercises.values import ARRAYS, difference, is_number, same, show
 
 INPUTS = 100  # generated for one check
 LEAST_INPUTS = 30  # of those, tried however slow the function is
 SEARCH_SECONDS = 1.5  # of processor time; after that no more inputs are tried, nor is a failure shrunk
 AGAIN = 8  # inputs on which the function is called a second time
-EXPLAINS = 0.5  # a mistake is named when it gives more than this share of the wrong results
-
-
-@dataclass
-class _Outcome:
-    """What the learner's function did with one input: the value as it is compared, or what was wrong with it."""
-
-    shown: object = None
-    value: object = None
-    fault: Mistake | None = None
-
-
-def _kind(fault: Mistake) -> str:
-    """Why there is no value: the exception's type, or what is wrong with the value that there was."""
-    return type(fault.__cause__).__name__ if fault.__cause__ else fault.message
-
-
-@dataclass
-class _Trial:
-    """One comparison: calls each function on copies."""
-
-    answer: Callable
-    right: Callable
-    names: Sequence[str]
-    agree: Callable[[object, object], bool]
-    view: Callable
-
-    def of_answer(self, args: tuple) -> _Outcome:
-        try:
-            got = run(self.answer, args, self.names)
-        except Mistake as mistake:
-            return _Outcome(fault=mistake)
-        try:
-            return _Outcome(got, self.view(got, *args))
-        except Mistake as mistake:
-            facts = mistake.facts or (("your call", described(args, self.names)), ("returned", show(got)))
-            return _Outcome(got, fault=Mistake(mistake.message, mistake.hint, facts))
-
-    def of(self, function: Callable, args: tuple) -> _Outcome:
-        """The outcome of a function of ours; whatever it raises is an outcome, too."""
-        try:
-            got = function(*copy.deepcopy(list(args)))
-            return _Outcome(got, self.view(got, *args))
-        except Mistake as refused:
-            return _Outcome(fault=refused)
-        except Exception as error:
-            return _Outcome(fault=Mistake(type(error).__name__))
-
-    def equal(self, one: _Outcome, other: _Outcome) -> bool:
-        """True when two outcomes are the same: values that agree, or no value for the same reason."""
-        if one.fault or other.fault:
-            return bool(one.fault and other.fault) and _kind(one.fault) == _kind(other.fault)
-        return self.agree(one.value, other.value)
-
-    def is_right(self, args: tuple) -> tuple[bool, _Outcome, _Outcome]:
-        """Whether the answer is right on `args`, with its outcome and the expected one."""
-        got, expected = self.of_answer(args), self.of(self.right, args)
-        return not got.fault and self.equal(expected, got), got, expected
+EXPLAINS = 0.85  # a mistake is named when it agrees with the answer on more than this share of where either is wrong
+SUGGESTS = 0.7  # above this share it is named with a "perhaps"; below, it is as a rule another mistake
+BY_HAND = "Work this input out by hand, step by step."
+UNLIKE_THE_RIGHT_ONE = f"{BY_HAND} What is different in the one that was right?"
 
 
 def compare(
     answer: Callable,
     *,
     right: Callable,
-    wrong: Mapping[str, Callable],
+    wrong: Mapping[str, Callable | tuple[Callable, ...]],
     edges: Sequence[tuple],
     inputs: Strategy,
     names: Sequence[str] = (),
@@ -95,7 +42,7 @@ def compare(
     Args:
         answer: the learner's function.
         right: the reference.
-        wrong: hint -> a function that makes that mistake.
+        wrong: hint -> a function that makes that mistake, or several that make it in different ways.
         edges: argument tuples that must be among those tried: what the card names.
         inputs: a Hypothesis strategy of argument tuples: all that the card promises.
         names: names of the arguments, for the message.
@@ -104,10 +51,11 @@ def compare(
             what it computes. It may raise `Mistake` for a value that cannot be meant, and nothing else.
     Raises:
         Mistake: the smallest input that was found on which the answer is wrong. The hint is that of the mistake which
-            gives most of the answer's wrong results, when it gives more than `EXPLAINS` of them.
+            gives most of the answer's wrong results, when it gives more than `EXPLAINS` of them; with a "perhaps" when
+            it gives more than `SUGGESTS`.
     """
     plain = view or (lambda value, *args: value)
-    trial = _Trial(answer, right, names, functools.partial(same, rtol=rtol, atol=atol), plain)
+    trial = Trial(answer, right, names, functools.partial(same, rtol=rtol, atol=atol), plain)
     inputs_tried = [*edges, *generated(inputs, INPUTS)]
     tried, clock = [], Clock(SEARCH_SECONDS)
     for number, args in enumerate(inputs_tried):
@@ -118,10 +66,15 @@ def compare(
     if not failed:
         _call_again(trial, tried)
         return
-    hint, explained, mistake, telling = _nearest(trial, wrong, tried)
+    share, hint, explained, mistake, telling = _nearest(trial, wrong, tried)
     order = _other_order(trial, failed)
     if order:
         hint, mistake = order, None
+    elif hint:
+        if share <= EXPLAINS:
+            hint = f"Perhaps this: {hint}"
+        if explained < len(failed):
+            hint = f"{hint} (That explains {explained} of the {len(failed)} results that are wrong.)"
 
     def shows(args: tuple) -> bool:
         good, got, _ = trial.is_right(args)
@@ -130,8 +83,6 @@ def compare(
     known = [args for args, got, _ in failed if mistake is None or trial.equal(trial.of(mistake, args), got)]
     args = _shrunk(inputs, shows, known)
     _, got, expected = trial.is_right(args)
-    if not order and 0 < explained < len(failed):
-        hint = f"{hint} (That explains {explained} of the {len(failed)} results that are wrong.)"
     raise _explained(trial, args, got, expected, hint, telling)
 
 
@@ -153,22 +104,33 @@ def _shrunk(inputs: Strategy, fails: Callable[[tuple], bool], known: Sequence[tu
     return min(known, key=lambda args: len(described(args))) if found is NONE_FOUND else found
 
 
-def _made(trial: _Trial, hint: str, mistake: Callable, tried: Sequence[tuple]) -> list[_Outcome]:
+def mistakes(wrong: Mapping[str, Callable | tuple[Callable, ...]]) -> Iterator[tuple[str, int, Callable]]:
+    """(hint, number, function) of every way to make one of the mistakes.
+
+    Args:
+        wrong: as in `compare`.
+    """
+    for hint, ways in wrong.items():
+        for number, way in enumerate(ways if isinstance(ways, tuple) else (ways,)):
+            yield hint, number, way
+
+
+def _made(trial: Trial, hint: str, mistake: Callable, tried: Sequence[tuple]) -> list[Outcome]:
     """What a mistake makes of each input that was tried; `hint` says which mistake it is."""
     return [trial.of(mistake, args) for args, *_ in tried]
 
 
 def _nearest(
-    trial: _Trial, wrong: Mapping[str, Callable], tried: Sequence[tuple]
-) -> tuple[str, int, Callable | None, list[tuple]]:
-    """The mistake that agrees best with the answer where either is wrong: its hint, results explained, function.
+    trial: Trial, wrong: Mapping[str, Callable | tuple[Callable, ...]], tried: Sequence[tuple]
+) -> tuple[float, str, int, Callable | None, list[tuple]]:
+    """The mistake that agrees best with the answer where either is wrong: share, hint, results explained, function.
 
     The last item lists inputs where it tells something that the answer is right: some mistake is wrong there, and the
     result is not 0, which a wrong factor leaves alone.
     """
-    best, telling = (EXPLAINS, "", 0, None), set()
-    for hint, mistake in wrong.items():
-        made = _made(trial, hint, mistake, tried)
+    best, telling = (SUGGESTS, "", 0, None), set()
+    for hint, number, mistake in mistakes(wrong):
+        made = _made(trial, f"{hint} {number}", mistake, tried)
         differs = [not trial.equal(expected, own) for own, (*_, expected) in zip(made, tried, strict=True)]
         telling |= {number for number, differ in enumerate(differs) if differ}
         matter = [
@@ -180,10 +142,10 @@ def _nearest(
         if share > best[0]:
             best = (share, hint, sum(equal for good, equal in matter if not good), mistake)
     told = (tried[number] for number in telling) if wrong else tried
-    return *best[1:], [args for args, good, _, expected in told if good and not same(0, expected.value)]
+    return *best, [args for args, good, _, expected in told if good and not same(0, expected.value)]
 
 
-def _call_again(trial: _Trial, tried: Sequence[tuple]) -> None:
+def _call_again(trial: Trial, tried: Sequence[tuple]) -> None:
     """Call a right answer once more on some inputs, in reverse: what it returns must not hang on the calls before."""
     for args, _, first, _ in reversed(tried[:AGAIN]):
         second = trial.of_answer(args)
@@ -196,7 +158,7 @@ def _call_again(trial: _Trial, tried: Sequence[tuple]) -> None:
             )
 
 
-def _other_order(trial: _Trial, failed: Sequence[tuple]) -> str:
+def _other_order(trial: Trial, failed: Sequence[tuple]) -> str:
     """A hint where the function has the card's parameters in another order and is right by their names; else ""."""
     try:
         own = list(inspect.signature(trial.answer).parameters)[: len(trial.names)]
@@ -207,14 +169,14 @@ def _other_order(trial: _Trial, failed: Sequence[tuple]) -> str:
     places = [list(trial.names).index(name) for name in own]
     by_name = replace(trial, answer=lambda *args: trial.answer(*(args[place] for place in places)))
     right = [by_name.is_right(args)[0] for args, *_ in failed[:AGAIN]]
-    if sum(right) <= len(right) * EXPLAINS:
+    if sum(right) <= len(right) * SUGGESTS:
         return ""
     said = f"The parameters of your function are {', '.join(own)}."
     return f"{said} The card has them in the order {', '.join(trial.names)}, and the check calls it in that order."
 
 
 def _explained(
-    trial: _Trial, args: tuple, got: _Outcome, expected: _Outcome, hint: str, telling: Sequence[tuple]
+    trial: Trial, args: tuple, got: Outcome, expected: Outcome, hint: str, telling: Sequence[tuple]
 ) -> Mistake:
     """The `Mistake` for one input, whole; `telling` are inputs on which the answer was right."""
     if got.fault:
@@ -236,13 +198,11 @@ def _explained(
         else:
             near = _nearest_right(trial, args, telling)
             facts += near
-            hint = "Work this input out by hand, step by step." + (
-                " What is different in the one that was right?" if near else ""
-            )
+            hint = UNLIKE_THE_RIGHT_ONE if near else BY_HAND
     return Mistake("On this input the result is wrong.", hint, tuple(facts))
 
 
-def _nearest_right(trial: _Trial, args: tuple, telling: Sequence[tuple]) -> list[tuple[str, str]]:
+def _nearest_right(trial: Trial, args: tuple, telling: Sequence[tuple]) -> list[tuple[str, str]]:
     """The input most like `args` of those on which the answer was right, as a fact; empty when there is none."""
     text = described(args, trial.names)
 

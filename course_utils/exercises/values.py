@@ -145,7 +145,8 @@ def _array_text(value: object) -> str:
     if size > MOST_ELEMENTS:
         plain = _plain(value)
         return (
-            f"a {dtype} {kind} of shape {tuple(value.shape)}, from {plain.min().item():.4g} to {plain.max().item():.4g}"
+            f"{'an' if dtype.startswith('i') else 'a'} {dtype} {kind} of shape {tuple(value.shape)}, "
+            f"from {plain.min().item():.4g} to {plain.max().item():.4g}"
         )
     plain = value.detach() if kind == "tensor" else value
     plain = plain.dequantize() if getattr(plain, "is_quantized", False) else plain

@@ -1,0 +1,68 @@
+"""One comparison of a learner's function with others: what each gives for an input, and when two results agree."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from course_utils.exercises.calls import described, run
+from course_utils.exercises.mistake import Mistake
+from course_utils.exercises.values import show
+
+
+@dataclass
+class Outcome:
+    """What the learner's function did with one input: the value as it is compared, or what was wrong with it."""
+
+    shown: object = None
+    value: object = None
+    fault: Mistake | None = None
+
+
+def _kind(fault: Mistake) -> str:
+    """Why there is no value: the exception's type, or what is wrong with the value that there was."""
+    return type(fault.__cause__).__name__ if fault.__cause__ else fault.message
+
+
+@dataclass
+class Trial:
+    """One comparison: calls each function on copies."""
+
+    answer: Callable
+    right: Callable
+    names: Sequence[str]
+    agree: Callable[[object, object], bool]
+    view: Callable
+
+    def of_answer(self, args: tuple) -> Outcome:
+        try:
+            got = run(self.answer, args, self.names)
+        except Mistake as mistake:
+            return Outcome(fault=mistake)
+        try:
+            return Outcome(got, self.view(got, *args))
+        except Mistake as mistake:
+            facts = mistake.facts or (("your call", described(args, self.names)), ("returned", show(got)))
+            return Outcome(got, fault=Mistake(mistake.message, mistake.hint, facts))
+
+    def of(self, function: Callable, args: tuple) -> Outcome:
+        """The outcome of a function of ours; whatever it raises is an outcome, too."""
+        try:
+            got = function(*copy.deepcopy(list(args)))
+            return Outcome(got, self.view(got, *args))
+        except Mistake as refused:
+            return Outcome(fault=refused)
+        except Exception as error:
+            return Outcome(fault=Mistake(type(error).__name__))
+
+    def equal(self, one: Outcome, other: Outcome) -> bool:
+        """True when two outcomes are the same: values that agree, or no value for the same reason."""
+        if one.fault or other.fault:
+            return bool(one.fault and other.fault) and _kind(one.fault) == _kind(other.fault)
+        return self.agree(one.value, other.value)
+
+    def is_right(self, args: tuple) -> tuple[bool, Outcome, Outcome]:
+        """Whether the answer is right on `args`, with its outcome and the expected one."""
+        got, expected = self.of_answer(args), self.of(self.right, args)
+        return not got.fault and self.equal(expected, got), got, expected
