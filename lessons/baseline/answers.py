@@ -76,7 +76,7 @@ def by_module(model):
         for tensor in [*module._parameters.values(), *module._buffers.values()]:
             if tensor is not None and id(tensor) not in seen:
                 seen.add(id(tensor))
-                total += tensor.detach().numpy().nbytes
+                total += tensor.numel() * tensor.element_size()
     return total
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import itertools
 import sys
 from collections.abc import Callable, Iterable
+from operator import ge, le
 
 import torch
 from hypothesis import strategies as st
@@ -24,6 +26,13 @@ class Model(nn.Module):
         for name, part in parts:
             self.add_module(name, part)
 
+    def __deepcopy__(self, memo: dict) -> Model:  # a parameter is copied without its gradient
+        new = memo[id(self)] = type(self)()
+        new.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        for name, tensor in self._parameters.items():
+            new._parameters[name].grad = copy.deepcopy(tensor.grad)
+        return new
+
     def __repr__(self) -> str:
         first: dict[int, str] = {}
         return f"Model({', '.join(_described(self, first)) or 'without tensors'})"
@@ -38,6 +47,7 @@ def _described(model: nn.Module, first: dict[int, str]) -> Iterable[str]:
                 continue
             first[id(tensor)] = full
             kind = "buffer" if name in part._buffers else "parameter" if tensor.requires_grad else "frozen parameter"
+            kind += " with a gradient" if tensor.grad is not None else ""
             saved = ", persistent=False" if name in part._non_persistent_buffers_set else ""
             yield f"{full}: {kind}, {str(tensor.dtype).removeprefix('torch.')}, shape {tuple(tensor.shape)}{saved}"
 
@@ -46,14 +56,16 @@ def _filled(tensors: list[tuple]) -> Model:
     inner = Model()
     model = Model(("a", Model(("b", inner))))
     parts, made = [model, model.a, inner], {True: [], False: []}
-    for number, (kind, dtype, shape, place, shared) in enumerate(tensors):
-        name, part, of_kind = f"t{number}", parts[place], made["buffer" in kind]
+    for kind, dtype, shape, place, shared in tensors:
+        part, of_kind = parts[place], made["buffer" in kind]
+        name = f"t{len(part._parameters) + len(part._buffers)}"  # two parts have tensors of the same name, as layers do
         others = [tensor for tensor, home in of_kind if home is not part]
         if "buffer" in kind:
             tensor = others[-1] if shared and others else torch.zeros(shape, dtype=dtype)
             part.register_buffer(name, tensor, persistent=kind == "buffer")
         else:
-            new = nn.Parameter(torch.zeros(shape, dtype=dtype), requires_grad=kind == "parameter")
+            new = nn.Parameter(torch.zeros(shape, dtype=dtype), requires_grad=kind.startswith("parameter"))
+            new.grad = torch.zeros_like(new) if "gradient" in kind else None
             tensor = others[-1] if shared and others else new
             part.register_parameter(name, tensor)
         of_kind.append((tensor, part))
@@ -61,8 +73,9 @@ def _filled(tensors: list[tuple]) -> Model:
 
 
 def _models() -> Strategy[Model]:
-    floats, wholes = [torch.float32, torch.float16, torch.float64], [torch.int8, torch.int64, torch.bool]
-    kinds = [("parameter", dtype) for dtype in floats]
+    floats = [torch.float32, torch.float16, torch.float64, torch.bfloat16]
+    wholes = [torch.int8, torch.int64, torch.bool]
+    kinds = [(kind, dtype) for kind in ("parameter", "parameter with a gradient") for dtype in floats]
     kinds += itertools.product(["buffer", "frozen parameter", "unsaved buffer"], floats + wholes)
     tensor = st.tuples(
         st.sampled_from(kinds),
@@ -109,6 +122,16 @@ def model_bytes(answer: Callable) -> None:
         values = {(t.dtype, t.shape, tuple(t.flatten().tolist())): t for t in tensors}
         return sum(t.nbytes for t in values.values())
 
+    def one_of(alike):
+        def total(m):
+            return sum({alike(n, t): t.nbytes for n, t in [*m.named_parameters(), *m.named_buffers()]}.values())
+
+        return total
+
+    def called_weight_or_bias(m):
+        found = [getattr(part, name, None) for part in m.modules() for name in ("weight", "bias")]
+        return sum(t.nbytes for t in found if isinstance(t, torch.Tensor))
+
     def of_pytorch(m):
         return [part for part in m.modules() if not isinstance(part, Model)]
 
@@ -152,6 +175,23 @@ def model_bytes(answer: Callable) -> None:
             lambda m: sum(sys.getsizeof(t) for t in [*m.parameters(), *m.buffers()])
         ),
         "You count tensors with equal numbers once. Only one and the same tensor object is in memory once.": each_value_once,
+        "You count tensors of the same dtype and shape once. Only one and the same tensor object is in memory once.": one_of(
+            lambda name, t: (t.dtype, t.shape)
+        ),
+        "You count tensors of the same dtype and number of elements once. Only one and the same tensor object is in memory "
+        "once.": one_of(lambda name, t: (t.dtype, t.numel())),
+        "You count tensors of as many bytes once. Only one and the same tensor object is in memory once.": one_of(
+            lambda name, t: t.nbytes
+        ),
+        "You keep one tensor for each last name, such as weight. Two layers each have a weight of their own.": one_of(
+            lambda name, t: name.rpartition(".")[2]
+        ),
+        "You count the gradients, too. They are no parameters and no buffers, and a model that answers has none.": lambda m: (
+            size()(m) + sum(p.grad.nbytes for p in m.parameters() if p.grad is not None)
+        ),
+        "You count what is called weight or bias. A tensor may have any name, such as a batch norm's running_mean.": (
+            called_weight_or_bias
+        ),
         "Your result is 0 for every small model: do you divide (MB, MiB), or return a constant?": lambda m: 0,
         "You divide by 2^20: that gives MiB. Return bytes.": lambda m: size()(m) / 2**20,
         "You divide by a million: that gives MB. Return bytes.": lambda m: size()(m) / 1e6,
@@ -181,7 +221,10 @@ def model_bytes(answer: Callable) -> None:
             ("buffer", torch.int8, (4,), 2, True),
         ]
     )
+    untied = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))  # not one tensor twice, though names and shapes are alike
+    after_backward = _filled([("parameter with a gradient", torch.float32, (3,), 0, False)])
     edges = [(every_kind,), (nn.ReLU(),), (nn.BatchNorm1d(3),), (tied,), (nn.Linear(3, 2).half(),)]
+    edges += [(untied,), (after_backward,), (nn.Linear(3, 2).bfloat16(),)]
     compare(
         answer,
         right=size(),
@@ -249,10 +292,36 @@ def fair_baseline(answer: Callable) -> None:
         mine = named(rows, name)
         return fastest(r for r in rows if r["dtype"] == "fp32" and any(r[c] == mine[c] for c in conditions))["name"]
 
-    def up_to_as_many_threads(rows, name):
+    def fitting(rows, mine, same=conditions):
+        return [row for row in rows if row["dtype"] == "fp32" and all(row[c] == mine[c] for c in same)]
+
+    def bounded(one, in_bounds):
+        def chosen(rows, name):
+            mine = named(rows, name)
+            fit = fitting(rows, mine, [c for c in conditions if c != one])
+            return fastest(r for r in fit if in_bounds(r[one], mine[one]))["name"]
+
+        return chosen
+
+    def two_alike(rows, name):
         mine = named(rows, name)
-        fit = [r for r in rows if r["dtype"] == "fp32" and (r["device"], r["batch"]) == (mine["device"], mine["batch"])]
-        return fastest(r for r in fit if r["threads"] <= mine["threads"])["name"]
+        fit = [r for r in rows if r["dtype"] == "fp32" and sum(r[c] == mine[c] for c in conditions) >= 2]
+        return fastest(fit)["name"]
+
+    def product_alike(rows, name):
+        mine = named(rows, name)
+        fit = [
+            r for r in fitting(rows, mine, ["device"]) if r["threads"] * r["batch"] == mine["threads"] * mine["batch"]
+        ]
+        return fastest(fit)["name"]
+
+    def prefers_eager(rows, name):
+        fit = fitting(rows, named(rows, name))
+        return next((row for row in fit if row["name"] == "eager"), fastest(fit))["name"]
+
+    def conditions_of_the_fastest(rows, name):
+        best = fastest(rows)
+        return min(fitting(rows, best), key=lambda row: row["ms"], default=best)["name"]
 
     def from_the_named_row(rows, name):
         return fastest([named(rows, name), named(rows, pick()(rows, name))])["name"]
@@ -289,7 +358,22 @@ def fair_baseline(answer: Callable) -> None:
         "Your baseline can differ in a condition: device, threads and batch must all be the same, not one of them.": (
             any_condition
         ),
-        "Your baseline can have fewer threads than the named row. They must be the same.": up_to_as_many_threads,
+        "Your baseline can have fewer threads than the named row. They must be the same.": bounded("threads", le),
+        "Your baseline can have more threads than the named row. They must be the same.": bounded("threads", ge),
+        "Your baseline can have a smaller batch than the named row. It must be the same.": bounded("batch", le),
+        "Your baseline can have a larger batch than the named row. It must be the same.": bounded("batch", ge),
+        "Your baseline can differ in one condition. Device, threads and batch must all be the same, not two of them.": (
+            two_alike
+        ),
+        "You compare threads times batch. Each of the two must be the same.": product_alike,
+        "You prefer the row called eager. Another fp32 row under the same conditions may be faster: take the best.": (
+            prefers_eager
+        ),
+        "You take the name that comes first in the alphabet. Take the row with the smallest ms: in a tuple the first item "
+        "is compared first.": pick(lambda rows: min(rows, key=lambda row: row["name"])),
+        "You take the conditions of the fastest row. They must be those of the row that is named.": (
+            conditions_of_the_fastest
+        ),
         "You compare the time for each input over all batch sizes. A batch of 16 is other work: the batch must be the "
         "same.": pick(lambda rows: min(rows, key=lambda row: row["ms"] / row["batch"]), same=("device", "threads")),
         "You compare whole milliseconds. Two times may differ by less.": pick(
@@ -339,6 +423,17 @@ def fair_baseline(answer: Callable) -> None:
     alike = [_row("b", "fp32", 3.0), _row("a", "fp32", 2e4), _row("d", "fp32", 3.25), _row("c", "fp32", 3.5)]
     alike = [*alike, _row("e", "fp16", 2.75), _row("f", "fp32", 7.0)]
     longer = [_row("eager, compiled", "fp32", 1.5, 2), _row("eager", "fp32", 2.0)]
+    named_eager = [_row("eager", "fp32", 2.0), _row("compiled", "fp32", 1.5), _row("int8", "int8", 0.9)]
+    as_json = [
+        {**_row("int8", "int8", 0.9), "batch": int("1024")},
+        {**_row("eager", "fp32", 2.0), "batch": int("1024")},
+    ]
+    product = [_row("int8", "int8", 0.9, 2), _row("eager", "fp32", 2.0, 2), {**_row("four", "fp32", 1.5), "batch": 4}]
+    unlike = [  # the fastest fp32 has one condition that is less, or more, than the named row's
+        [_row("int8", "int8", 0.9, mine), _row("eager", "fp32", 2.0, mine), _row("other", "fp32", 1.5, other)]
+        for one in (1, 2, 4)
+        for mine, other in ((0, one), (one, 0))
+    ]
     slow = [_row("int8", "int8", 2e4), _row("eager", "fp32", 3e4), _row("debug", "fp32", 9e4)]
     compare(
         answer,
@@ -351,6 +446,7 @@ def fair_baseline(answer: Callable) -> None:
             *[(alike, name) for name in "ace"],
             (longer, "eager"),
             *[(slow, name) for name in ("int8", "debug")],
+            *[(rows, "int8") for rows in [named_eager, as_json, product, *unlike]],
         ],
         inputs=_reports(),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
 from hypothesis import strategies as st
 
 from course_utils.exercises.core import check
@@ -73,6 +74,12 @@ def linear_energy_pj(answer: Callable) -> None:
         "You count one input only. The energy is that of the whole batch.": lambda n, m, b, mul, add: (
             energy()(n, m, 1, mul, add) if b else 0.0
         ),
+        **{
+            f"You round to {what}. Return the energy as it is.": (
+                lambda n, m, b, mul, add, digits=digits: round(energy()(n, m, b, mul, add), digits)
+            )
+            for digits, what in enumerate(["a whole number", "one digit", "two digits"])
+        },
         "Your result does not depend on the batch. The energy is that of all its inputs together.": (
             lambda n, m, b, mul, add: energy()(n, m, 1, mul, add)
         ),
@@ -83,7 +90,13 @@ def linear_energy_pj(answer: Callable) -> None:
         right=energy(),
         wrong=wrong,
         names=("n_in", "n_out", "batch", "mul_pj", "add_pj"),
-        edges=[(784, 300, 1, 3.7, 0.9), (100, 10, 32, 0.2, 0.03), (3, 7, 5, 1.1, 0.4), (784, 300, 0, 3.7, 0.9)],
+        edges=[
+            (784, 300, 1, 3.7, 0.9),
+            (100, 10, 32, 0.2, 0.03),
+            (3, 7, 5, 1.1, 0.4),
+            (784, 300, 0, 3.7, 0.9),
+            (1, 1, 1, 0.07, 0.0071),  # smaller than what rounding leaves
+        ],
         inputs=st.tuples(st.integers(1, 50), st.integers(1, 50), st.integers(0, 20), price, price),
     )
 
@@ -172,6 +185,12 @@ def conv2d_macs(answer: Callable) -> None:
         "You count operations. A MAC is one multiplication and one addition together.": macs(
             filters=lambda co, g: 2 * co
         ),
+        "You multiply in fp32, which does not have every whole number beyond 2^24. Python's own are exact.": lambda *args: (
+            int(np.float32(macs()(*args)))
+        ),
+        "You multiply in int32, which overflows from 2^31 on. Python's own whole numbers do not.": lambda *args: (
+            (macs()(*args) + 2**31) % 2**32 - 2**31
+        ),
     }
     compare(
         answer,
@@ -188,6 +207,8 @@ def conv2d_macs(answer: Callable) -> None:
             (3, 64, 7, 224, 2, 3, 1),
             (32, 32, 3, 56, 1, 1, 32),
             (8, 12, 5, 17, 3, 2, 4),
+            (3, 5, 7, 223),  # odd, and more than 2^24
+            (512, 512, 5, 23),  # more than 2^31
         ],
         inputs=_convolutions(),
     )

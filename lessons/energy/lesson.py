@@ -3,7 +3,7 @@
 #   course:
 #     promise: You will know where the energy of a neural network goes, and how often a weight must be used to pay for itself.
 #     minutes: 40
-#     seconds: 35
+#     seconds: 20
 #     needs: [measuring]
 #     goals:
 #       - Read the published energy table, and turn picojoules into joules and kilowatt-hours.
@@ -128,7 +128,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Vote; expect B. Let somebody do it in powers of ten: $10^5$ over about $10^{-11}$ is $10^{16}$, C. Then ask how a training run can use millions of cups: it makes very many
-# multiplications, and most of a machine's energy is in neither list of this lesson. The next section has the prices.
+# multiplications, and a machine uses energy for much that neither list of this lesson has. The next section has the prices.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 J_PER_KWH, J_PER_KG_KELVIN = 3.6e6, 4186  # the second is the heat capacity of water
@@ -274,7 +274,7 @@ print(f"100 + 100 in int8: {int8_sum.item()};  4,096 times 1 in fp16: {fp16_sum.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **What you saw: why the sum is wider than the products.** In 8 bits a whole number wraps round. A sum of ones in fp16 stops growing where the next number
-# that fp16 can hold is 2 away. ([[amp]] and [[integers]] look closer.)
+# that fp16 can hold is 2 away. ([[formats]] and [[integers]] look closer.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 4. The bill of a whole model
@@ -284,7 +284,7 @@ print(f"100 + 100 in int8: {int8_sum.item()};  4,096 times 1 in fp16: {fp16_sum.
 # **Predict.** How many MACs does LeNet-300-100, 784 → 300 → 100 → 10, need for one digit? And how many for each weight?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Half a minute in the head: 235,200 + 30,000 + 1,000. Then the output. Ask what the counter leaves out: the 410 additions of the biases.
+# *For the lecturer, 2 min.* Half a minute in the head: 235,200 + 30,000 + 1,000. Then the output. Ask what the counter leaves out: the 410 additions of the biases, for example.
 
 # %% slideshow={"slide_type": "fragment"}
 by_hand = 784 * 300 + 300 * 100 + 100 * 10

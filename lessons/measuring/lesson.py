@@ -3,7 +3,7 @@
 #   course:
 #     promise: You will be able to time code so that others can trust the ratio.
 #     minutes: 45
-#     seconds: 25
+#     seconds: 30
 #     needs: []
 #     goals:
 #       - Find your way through a lesson, and get help when something fails.
@@ -104,7 +104,7 @@ Table(["call", "time, µs"], [[n, f"{us:.0f}"] for n, us in enumerate(calls_us, 
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* "If new weights are the reason, the second network is slow. If the pause is the reason, it
-# is the first one, after its rest." Hands for each; expect a divided room. After the result: "This is what a control
+# is the first one, after its rest." Hands for each; expect a divided room. After the result ask what is left of section 1's factor: what a process pays once. "This is what a control
 # is: change one thing, and look." Transition: "How does this course use that?"
 
 
@@ -130,25 +130,25 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: more the pause than the weights.** After a rest something has cooled down, probably caches and clock
-# rate. (To test it, compute something else during the rest.) And a process pays some prices once: PyTorch's own timer
-# warms up, as "[some elements of PyTorch are lazily
-# initialized](https://docs.pytorch.org/docs/stable/benchmark_utils.html)".
+# **What you saw: new weights cost a little, a second without calls more.** Probably other things have filled the caches
+# meanwhile. (To test it, compute something else for that second: in a trial the next call was as slow.) Where section 1 shows
+# far more than the last row, the rest is what a process pays once: PyTorch's own timer warms up, as "[some elements of PyTorch
+# are lazily initialized](https://docs.pytorch.org/docs/stable/benchmark_utils.html)".
 #
 # Whoever times old code first and new code second can "speed up" anything by doing nothing. So **warm up** first.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 2. How this course works
 #
 # The course makes neural networks smaller, faster and cheaper to run. Each part pulls another lever, and its lessons
 # measure what that gains and what it costs, **on your machine**.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* "This is the map. A box is a part of the course, a number is a lesson, and we are in the
 # black one. Every part pulls another lever; the lessons bring rows to the table in the middle." Ask: "Which of the
 # levers have you used?" Expect 16 bits most often. Transition: "What does a lesson look like?"
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 columns = [name.partition(",")[0] for name in ledger.table([]).columns[3:8]]
 plots.show(
     course_map("measuring", columns=columns, height=400).figure(),
@@ -399,7 +399,7 @@ Table(
 #
 # **Flaw 4** is still there: one call, without a warm-up. No stopwatch repairs that.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Flaw 4: one call
 #
 # First a warm-up, 30 products without a clock; then 300, timed. The **IQR** (interquartile range) holds the middle half
@@ -407,7 +407,7 @@ Table(
 #
 # **Predict.** Sketch the times. Do they scatter evenly around a mean? How far above the typical one is the worst?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* "Now we are warm." Let everybody sketch 300 dots on paper; expect many bells. Show it: "There is a floor,
 # and there is a tail. Where is your bell?" Ask: "Which number would you report, and which would you report to somebody
 # who waits for every single answer?" Wanted: the median and its spread; the tail. Transition: "These disturbances come
@@ -433,7 +433,7 @@ summary = {
 over_median = {name: f"{ms / middle:.2f}" for name, ms in summary.items()}
 Table(["", *summary, "IQR"], [["over the median", *over_median.values(), f"{(high - low) / middle:.2f}"]])
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 fig, (left, right) = plots.figure(columns=2)
 over = [ms / middle for ms in samples_ms]
 ticks = [1, 1.05, 1.1, 1.2, 1.4] if max(over) < 1.5 else [1, 1.5, 2, 3, 5, 10, 20, 50]
@@ -462,7 +462,7 @@ plots.show(
 # that sinks. Little can make it faster than undisturbed.
 #
 # - The **mean** follows the tail: a few bad calls move it. Where mean and median agree, the machine was probably quiet.
-# - The **median** is the middle call: half took longer. A few bad calls do not move it.
+# - The **median** is the middle call: half took longer. A few bad calls hardly move it.
 # - The **interquartile range** (IQR) holds the middle half. It says how far single calls scatter. It does not say how sure the
 #   median is: that grows with the number of calls, and the IQR does not shrink with it.
 #
@@ -472,7 +472,7 @@ plots.show(
 # ### Drift
 #
 # A processor that gets warm may lower its clock rate, for minutes. Warming up once does not help against that. We play
-# it through: a processor gets steadily 30 % slower during 60 calls. A and B are **the same function**.
+# it through: the calls of a processor take steadily longer, up to 30 % during 60 calls. A and B are **the same function**.
 #
 # **Predict.** Which speed-up of B over A comes out if A runs 30 times and then B 30 times? And if they take turns?
 
@@ -578,7 +578,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3.5 min.* "Two workers in place of one. When is the job done, and what does the payroll say?" Ask
 # for four numbers: two jobs, two clocks. Expect half the time for the product, and something in between for the small
-# network. Show the bars. "The small network pays for a second worker who saves about a tenth of the time." Why?
+# network. Show the bars. "The small network pays for a second worker who saves little or nothing." Why?
 # Probably that worker waits most of the time, and a waiting thread stays busy; the notebook says how to test it. Ask
 # what else the second core could have done meanwhile. Transition: "So one thread measures here. Now you."
 
@@ -595,14 +595,14 @@ def wall_and_cpu(n_threads, job, n_calls):
         return time.perf_counter() - wall, time.process_time() - cpu
 
 
-wide, cpu_net, cpu_image = torch.randn(768, 768), models.LeNet300100().eval(), torch.zeros(1, 1, 28, 28)
-jobs = {"product, 768 × 768": (lambda: wide @ wide, 20), "LeNet-300-100, one image": (lambda: cpu_net(cpu_image), 2000)}
+wide, cpu_net, cpu_image = torch.randn(768, 768), models.LeNet().eval(), torch.zeros(1, 1, 28, 28)
+jobs = {"product, 768 × 768": (lambda: wide @ wide, 20), "LeNet, one image": (lambda: cpu_net(cpu_image), 500)}
 two_over_one = {}
 for name, job in jobs.items():
     rounds = [{n: wall_and_cpu(n, *job) for n in order} for order in ((1, 2), (2, 1)) * 3]
     two_over_one[name] = [median(r[2][clock] / max(r[1][clock], 1e-9) for r in rounds) for clock in (0, 1)]
 card.record("shared-product", two_over_one["product, 768 × 768"][0])
-card.record("busy-second-thread", two_over_one["LeNet-300-100, one image"][1])
+card.record("busy-second-thread", two_over_one["LeNet, one image"][1])
 Table(
     ["on the CPU, 2 threads over 1", "wall time", "CPU time"],
     [[name, f"{wall:.2f}×", f"{cpu:.2f}×"] for name, (wall, cpu) in two_over_one.items()],
@@ -632,10 +632,10 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **What you saw: the product is shared; the small network pays for a second thread, and wins little.** Two threads did
-# the work of one on the product: about half the wall time, about the same CPU time. The small network took nearly
-# twice the CPU time, for an answer about a tenth sooner. This is how it looks on two free cores. Where other programs need them, the small network can become far slower: its layers wait for the
-# thread that is held up.
+# **What you saw: the product is shared; the small network pays for a second thread, and wins little or nothing.** Two threads did
+# the work of one on the product: about half the wall time, about the same CPU time. The small network took far
+# more CPU time, for an answer hardly sooner, if at all. This is how it looks on two free cores. Where other programs need them, two threads can be
+# slower than one: the product took up to 1.9 times as long in a trial. Probably a call then waits for the thread that is held up.
 #
 # CPU time does not tell work from waiting. A waiting thread of GNU's OpenMP, which PyTorch's packages for Linux use,
 # first ["waits actively with consuming CPU power"](https://gcc.gnu.org/onlinedocs/libgomp/GOMP_005fSPINCOUNT.html). Probably the second thread
@@ -654,7 +654,7 @@ plots.show(
 # The listing is to tell how many times faster a model with weights in int8 (whole numbers of 8 bits) answers than the
 # fp32 model (floats of 32 bits) it was made from, both on a CPU. It is given both, an input `x` and a number of
 # `rounds`. The caller has set one thread and collected the garbage. **Three lines** are flawed: they make the result
-# wrong or unfair. Return their numbers as a set, like {3, 4}. (`train()` and `eval()` switch a model between learning
+# wrong or unfair. Return their numbers as a set, like {3, 4}; a list will do. (`train()` and `eval()` switch a model between learning
 # and answering; `shuffled` gives the two pairs in a random order.)
 #
 # ```text
@@ -759,7 +759,7 @@ card.show()
 # ## Remember
 #
 # - One timing is no measurement: warm up, take turns, and report median, spread and ratio.
-# - Compare a function with itself first: with that many rounds, a difference within that noise cannot be told from none.
+# - Compare a function with itself first, with as many rounds: a speed-up that this A/A test gives as well shows nothing.
 # - A speed-up needs its threads, and the CPU time that they took.
 #
 # **Going further**

@@ -52,6 +52,12 @@ def roof_seconds(answer: Callable) -> None:
         "You leave out the inputs. They are read from memory, n_in numbers each.": least(
             counted=lambda n, m, b: n * m + b * m
         ),
+        "You count the larger one of an input and its output. Both are moved.": least(
+            counted=lambda n, m, b: n * m + b * max(n, m)
+        ),
+        "You take the larger one of weights and activations. The same memory moves both, one after the other: add them.": least(
+            counted=lambda n, m, b: max(n * m, b * (n + m))
+        ),
         "You move the inputs and outputs, and leave out the weights: n_in · n_out numbers.": least(
             counted=lambda n, m, b: b * (n + m)
         ),
@@ -117,6 +123,7 @@ _BITS = st.sampled_from([32, 16, 8, 4, 64])
 @st.composite
 def _just_above(draw: Callable) -> tuple[int, int, float, int]:
     """A bill whose quotient is a little more than a whole number."""
+    draw(st.tuples(st.booleans(), st.booleans(), st.booleans()))  # unused: fewer choices count as smaller
     macs, batch, bits = draw(st.integers(2000, 100_000)), draw(st.integers(1, 5)), draw(_BITS)
     return macs * batch + 1, macs, READ_32_BIT_PJ["DRAM"] * bits / 32, bits
 
@@ -163,8 +170,15 @@ def break_even_batch(answer: Callable) -> None:
         ),
         "You round up only where the quotient is well above a whole number. Just above it, the arithmetic of the whole "
         "number still costs less than the fetch.": least(whole=lambda quotient: int(quotient + 0.999)),
-        "You count a MAC as two. mac_pj is the price of a whole one.": least(
+        "Your batch is half of what it should be: you count a MAC as two, or take 640 pJ for 64 bits. mac_pj is the price "
+        "of a whole MAC, 640 pJ that of 32 bits.": least(
             lambda weights, macs, mac, bits: ratio(weights, 2 * macs, mac, bits)
+        ),
+        "You add a half and round. Python rounds half-way cases to the even neighbour, so an odd whole quotient becomes one "
+        "more.": least(whole=lambda quotient: round(quotient + 0.5)),
+        "You round the weights for each MAC first. Round once, at the end.": (
+            least(lambda weights, macs, mac, bits: ratio(weights // macs, 1, mac, bits)),
+            least(lambda weights, macs, mac, bits: ratio(math.ceil(weights / macs), 1, mac, bits)),
         ),
         "You take 640 pJ for each byte. It is the price of 32 bits, four bytes.": least(
             lambda weights, macs, mac, bits: ratio(weights, macs, mac, 4 * bits)
@@ -194,6 +208,8 @@ def break_even_batch(answer: Callable) -> None:
             (7, 21, 1.5, 16),
             (100_001, 100_000, 640.0, 32),  # just above one
             (1000, 1000, 4.0, 64),
+            (1, 1, 128.0, 32),  # exactly 5
+            (3, 1, 128.0, 32),
             (0, 10, 4.6, 32),  # a layer without weights: no fetch, and still one input
         ],
         inputs=st.tuples(st.integers(0, 100), st.integers(1, 1000), numbers(0.25, 8, step=0.25), _BITS) | _just_above(),

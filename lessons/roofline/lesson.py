@@ -3,7 +3,7 @@
 #   course:
 #     promise: You will be able to say of a layer whether memory or arithmetic holds it back, and which lever then helps.
 #     minutes: 40
-#     seconds: 35
+#     seconds: 25
 #     needs: [energy]
 #     goals:
 #       - Measure the peak and the bandwidth of your machine, and place a layer under its roof.
@@ -35,6 +35,7 @@
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
 import itertools
+import math
 import time
 
 import torch
@@ -53,18 +54,18 @@ torch.set_num_threads(1)  # one thread for every measurement in this lesson
 device = runtime.best_device()
 runtime.describe(device)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. Sixteen times the work
 #
 # A linear layer of 4,096 by 4,096 weights answers one input. Then it answers 16 inputs at once: 16 times the arithmetic.
 #
 # **Predict.** How many times longer does it take? **A** 16 times, **B** 8 times, **C** 4 times, **D** no longer at all.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Votes for A to D, counts on the board. Expect A and B. Show the result and ask: "What did the processor do in the rest of the time?"
 # Keep the answers, section 3 tests them. On a machine where the ratio is near 16, say so.
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 my_guess = "?"  # A, B, C or D
 width = 4096
 weights = torch.randn(8, width, width, device=device)  # eight layers, 0.5 GB; section 3 needs the other seven
@@ -75,7 +76,7 @@ print(f"16 times the work: {hook.ratio('1 input'):.1f} times the time")
 print(f"your guess: {my_guess}")
 print(f"one call: {hook.median_ms('1 input'):.3g} ms (IQR {hook.iqr_ms('1 input'):.2g})")
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 canvas = diagrams.Canvas(width=620, height=230)
 times = {"1 input": 1.0, "16 inputs": hook.ratio("1 input"), "16 × 1 input": 16.0}
 diagrams.bars(
@@ -94,7 +95,7 @@ plots.show(
     caption="Time of a call, in calls with one input. Grey: 16 times the first, not measured.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw: the time grew less than the work.** With one input the processor did less arithmetic in a second than it
 # can.
 
@@ -190,7 +191,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Vote; expect B. In the figure ask what lies between a high point and a low one: a memory that is farther away. Black is our layer, grey are the caches
 # that the system reports; on a virtual machine others may use them too, so the fall can come earlier. A curve that rises between was disturbed. "Does our layer lie right of the last fall?" If the
-# curve is flat there, yes: its weights come from memory. If it still falls, a cache may keep some of them, and the next slide matters.
+# curve falls no more to the right of our layer: probably its weights come from memory. If it still falls there, a cache keeps at least some of them, and the next slide matters.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 sets = {4 * 2**k: long[: 2**k] for k in range(17, 28)}  # bytes -> that much of the weights
@@ -303,7 +304,7 @@ Table(
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
 points = [(b, intensity(b), speed[b]) for b in inputs]
-first = f"{2 * ridge / (1 - 4 * ridge / width):.0f}" if 4 * ridge < width else "no size"  # I(B) = ridge, solved for B
+first = math.ceil(2 * ridge / (1 - 4 * ridge / width)) if 4 * ridge < width else "no size"  # I(B) = ridge, solved for B
 plots.show(
     [roof(points[:n], label="{}") for n in range(len(points) + 1)],
     alt=["The roof alone, without a point."]
@@ -322,8 +323,8 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Batch 1 lies left of the ridge, far below the peak, and near the slope. At batch 256 memory forbids nothing, and the layer comes nearer to the
 # peak. The batches between lie below the roof. Where the ridge is above 8, 16 inputs would by the roof alone take hardly longer than one, and
-# section 1 saw more. The roof is a bound, not a forecast, and does not say why. Probably it is in part that the library first re-arranges the weights
-# for its fast routine, at every call; [[choosing]] measures layers whose weights were arranged beforehand. A share above 100 % would mean that a
+# section 1 saw more. The roof is a bound, not a forecast, and does not say why. Probably the library re-arranges the weights at every call, and
+# its routine for so few inputs is not its best; [[choosing]] measures another library with the weights arranged beforehand, so both at once. A share above 100 % would mean that a
 # cache kept some weights, or that the peak or the bandwidth was measured too low, as they are while other programs run.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
@@ -367,8 +368,8 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw: fewer bits help twice.** At batch 1 the bytes, at batch 1024 the cheaper MAC as well. (The bill turns at another
-# batch than the roof: in fp32 at 140, by [[energy]], and in int8 at 534.)
+# **What you saw: fewer bits help twice.** At batch 1 the bytes, at batch 1024 the cheaper MAC as well. (The bill of LeNet-300-100 turns at another
+# batch than this roof: in fp32 at 140, by [[energy]], and in int8 at 534.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The same on the roof
@@ -444,7 +445,7 @@ else:
 # which of these smaller: the bits of a number, the number of weights, the MACs?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room fill the empty rows aloud, a tick a row, before the table opens. Say to close: "A batch changes none of the three; it lets more inputs share the
+# *For the lecturer, 2 min.* Let the room fill the empty rows aloud, one or two ticks a row, before the table opens. Say to close: "A batch changes none of the three; it lets more inputs share the
 # weights." Then the exercises, in pairs.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -477,7 +478,7 @@ Table(
 # weights once for the batch, reads every input and writes every output; each number takes `bytes_each` bytes. A MAC is two
 # operations. Arithmetic and memory work at the same time.
 #
-# `roof_seconds(n_in, n_out, batch, bytes_each, peak, bandwidth)` → seconds; `peak` in operations a second, `bandwidth` in bytes a second
+# `roof_seconds(n_in, n_out, batch, bytes_each, peak, bandwidth)` → seconds; `peak` in operations a second, `bandwidth` in bytes a second; `batch` is at least 1
 #
 # <details><summary>Hint</summary>
 # How long would the arithmetic take alone, and the memory alone? Each input has n_in numbers, each output n_out. When both work at the same
