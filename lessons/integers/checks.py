@@ -39,8 +39,14 @@ def qparams(answer: Callable) -> None:
     def by_the_top(values, qmin, qmax):
         return values.abs().max().item() / max(-qmin, qmax) or 1.0, 0
 
-    def small_is_none(values, qmin, qmax):
-        return rule()(values, qmin, qmax) if values.abs().max() > 1e-6 else (1.0, qmin)
+    def small_is_none(least):
+        return lambda values, *q: rule()(values, *q) if values.abs().max() > least else (1.0, q[0])
+
+    def empty_when(seen, **part):
+        return lambda values, *q: (1.0, q[0]) if seen(values) else rule(**part)(values, *q)
+
+    def flat(values):
+        return values.min() == values.max()
 
     def flat_at_0(values, qmin, qmax):
         return rule()(values, qmin, qmax) if values.any() else (1.0, 0)
@@ -52,9 +58,25 @@ def qparams(answer: Callable) -> None:
         return scale, round(exact) if nearest else zero
 
     wrong = {
-        "Where all values have one sign, your range does not hold 0. Widen it.": rule(low=float, high=float),
-        "Where all values are positive, your range does not hold 0. Widen its low end, too.": rule(low=float),
-        "Where all values are negative, your range does not hold 0. Widen its high end, too.": rule(high=float),
+        "Where all values have one sign, your range does not hold 0. Widen it.": (
+            rule(low=float, high=float),
+            empty_when(flat, low=float, high=float),
+        ),
+        "Where all values are positive, your range does not hold 0. Widen its low end, too.": (
+            rule(low=float),
+            empty_when(flat, low=float),
+        ),
+        "Where all values are negative, your range does not hold 0. Widen its high end, too.": (
+            rule(high=float),
+            empty_when(flat, high=float),
+        ),
+        "You take values that are all alike for zeros. Widen the range first: only that of zeros is empty.": empty_when(
+            flat
+        ),
+        "Where the smallest value is 0, you take all for zeros. The others may be larger.": empty_when(
+            lambda v: v.min() == 0
+        ),
+        "Where one value is 0, you take all for zeros.": empty_when(lambda v: (v == 0).any()),
         "Your zero point is no whole number. Round it.": rule(zero=lambda at, q: q - at),
         "Your zero point is always rounded down. Take the nearest integer.": rule(zero=lambda at, q: q - math.ceil(at)),
         "Your zero point is always rounded up. Take the nearest integer.": rule(zero=lambda at, q: q - math.floor(at)),
@@ -64,12 +86,18 @@ def qparams(answer: Callable) -> None:
         ),
         "Your zero point counts from 0. The low end is at qmin.": rule(zero=lambda at, q: -round(at)),
         "Your zero point is always qmin. That is right only where no value is negative.": rule(zero=lambda at, q: q),
-        "You divide by the number of integers. Between 256 integers there are 255 steps: qmax - qmin.": rule(more=1),
+        "You divide by the number of integers. Between them there is one step less: qmax - qmin.": rule(more=1),
         "Your range is symmetric. Here it goes from the smallest to the largest value.": mirrored,
         "Your map is symmetric, with 0 for its zero point. Here the range need not be.": by_the_top,
         "Where all values are 0, your scale is 0: nothing can be divided by it. The card says 1.0.": rule(flat=0.0),
-        "Where all values are 0, your zero point is 0. The range begins at 0 there, and it begins at qmin.": flat_at_0,
-        "Where the scale is merely small, you put 1.0 in its place. The card says so for zeros alone.": small_is_none,
+        "Where all values are 0, your zero point is 0. The range begins at 0 there, and its low end is qmin: 0 stands at qmin.": flat_at_0,
+        "Where the scale is merely small, you put 1.0 in its place. The card says so for zeros alone.": small_is_none(
+            1e-6
+        ),
+        "Where the scale is tiny, you put 1.0 in its place. The card says so for zeros alone, and those are all exactly "
+        "0.": small_is_none(1e-9),
+        "Where the scale is tiny, you take a larger one. It is the width of the range by the number of steps, however "
+        "small.": lambda values, *q: (max(rule()(values, *q)[0], 1e-12), rule()(values, *q)[1]),
         "You divide by 255 whatever qmin and qmax are. There are qmax - qmin steps.": lambda values, qmin, qmax: rule()(
             values, qmin, qmin + 255
         ),
@@ -85,6 +113,9 @@ def qparams(answer: Callable) -> None:
         (torch.tensor([[-4.1, -1.0], [-0.5, -2.0]]), -128, 127),
         (torch.zeros(3), -128, 127),
         (torch.tensor([0.0, 1e-7]), 0, 255),
+        (torch.tensor([0.0, 1e-20]), 0, 255),
+        (torch.tensor([0.0, 2.0]), 0, 255),  # some values are 0, and not all
+        (torch.tensor([-1.0, 0.0, 2.0]), -128, 127),
     ]
     inputs = st.tuples(values, LIMITS).map(lambda drawn: (drawn[0], *drawn[1]))
     names = ("values", "qmin", "qmax")

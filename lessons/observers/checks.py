@@ -116,6 +116,15 @@ def _batches(draw: Callable) -> tuple[list[torch.Tensor]]:
     return (batches,)
 
 
+# Batches after which an end of the range is exactly 0, and one that lies wholly on one side of it.
+AFTER_0 = [
+    ([0.0, 0.0], [0.125, 0.125]),
+    ([0.0, 0.0], [-0.125, -0.125]),
+    ([0.0, 1.0, 2.0], [1.0, 2.0, 3.0]),
+    ([-1.0, 0.0], [-3.0, -2.0]),
+]
+
+
 @check("Exercise 2, An observer of your own")
 def update_range(answer: Callable) -> None:
     """``update_range(state, batch) -> (low, high)``, folded over several batches."""
@@ -151,6 +160,24 @@ def update_range(answer: Callable) -> None:
             state = within(min(low, middle - width), *ends), within(max(high, middle + width), *ends)
         return state
 
+    def with_falsy_0(joined, low, high):
+        def fold(batches):
+            state = None
+            for now in (folded()([b]) for b in batches):
+                if not state or joined(state):
+                    state = now
+                else:
+                    state = min(low(state[0], now[0]), now[0]), max(high(state[1], now[1]), now[1])
+            return state
+
+        return fold
+
+    def always(old, new):
+        return old
+
+    def if_any(old, new):
+        return old or new
+
     def folded(
         *, reach=3.0, low=within, high=within, join=(min, max), of=lambda b: b, centre=1, less=1, power=1, start=None
     ):
@@ -180,6 +207,19 @@ def update_range(answer: Callable) -> None:
         "Your range goes beyond the batch's own minimum or maximum: no value lies there.": folded(low=free, high=free),
         "Your low end goes below the batch's own minimum: no value lies there.": folded(low=free),
         "Your high end goes above the batch's own maximum: no value lies there.": folded(high=free),
+        "Your high end is the batch's maximum, however far out. Limit it like the low end.": folded(
+            high=lambda end, low, high: high
+        ),
+        "Your low end is the batch's minimum, however far out. Limit it like the high end.": folded(
+            low=lambda end, low, high: low
+        ),
+        "A state that holds a 0 counts as none in your function. 0 is a number like others: ask whether state is None.": (
+            with_falsy_0(lambda state: False, if_any, if_any),
+            with_falsy_0(lambda state: False, if_any, always),
+            with_falsy_0(lambda state: False, always, if_any),
+            with_falsy_0(lambda state: not any(state), always, always),
+            with_falsy_0(lambda state: not all(state), always, always),
+        ),
         "You take the wider one of the two ranges. Take the narrower one.": folded(low=min, high=max),
         "You go one standard deviation from the mean. The card says three.": folded(reach=1.0),
         "You go two standard deviations from the mean. The card says three.": folded(reach=2),
@@ -195,6 +235,7 @@ def update_range(answer: Callable) -> None:
     edges.append(
         ([outlier * 5 / 6 + 4, outlier],)
     )  # the first high end lies between the second's own and its largest value
+    edges += [([torch.tensor(values) for values in rows],) for rows in AFTER_0]
     parts = {"names": ("one call for each of these batches",), "edges": edges, "inputs": _batches(), "view": view}
     compare(of_answer, right=folded(), wrong=wrong, rtol=1e-4, atol=1e-4, **parts)
 
@@ -225,6 +266,9 @@ def best_clip(answer: Callable) -> None:
     def top(values):
         return values.abs().max().item()
 
+    def not_beyond(values, candidates, bits):
+        return rule()(values, [c for c in candidates if c <= top(values)] or candidates, bits)
+
     def until_it_rises(values, candidates, bits):
         best, *others = candidates
         for c in others:
@@ -246,6 +290,9 @@ def best_clip(answer: Callable) -> None:
         "You take a fixed share of the largest |value|. Measure each candidate.": nearest(lambda v: 0.9 * top(v)),
         "You take the largest candidate. Measure the error of each.": lambda values, candidates, bits: max(candidates),
         "You take the smallest candidate. Measure the error of each.": lambda values, candidates, bits: min(candidates),
+        "You leave out candidates beyond the largest |value|. Their grids are others, and may fit better: measure all.": (
+            not_beyond
+        ),
         "You take the first candidate. Measure the error of each.": lambda values, candidates, bits: candidates[0],
         "You stop where the error rises for the first time. It may fall again: try all candidates.": until_it_rises,
         "You minimise the mean absolute error. Squared, large errors count more.": rule(power=1),
@@ -272,6 +319,8 @@ def best_clip(answer: Callable) -> None:
     edges = [
         (torch.tensor([-1.0, 0.5, 1.0]), [1.0], 4),
         (torch.tensor([-1.0, 0.25, 0.5, 2.0]), [0.5, 1.5, 1.0, 2.0], 2),
+        (torch.tensor([0.01, -0.008, 0.003]), [0.001, 0.01, 0.005], 4),  # small errors
+        (torch.tensor([50.0, 40.0]), [1.0, 20.0, 2.0], 4),  # large ones
     ]
     parts = {"names": ("values", "candidates", "bits"), "edges": edges, "inputs": inputs, "view": view}
     compare(answer, right=rule(), wrong=wrong, rtol=2e-3, atol=1e-8, **parts)
