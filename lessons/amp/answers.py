@@ -7,88 +7,6 @@ import torch
 from torch.nn import functional as F
 
 
-def one_list_for_both(device_type):
-    half = "float16" if device_type == "cuda" else "bfloat16"
-    types = dict.fromkeys("abefg", half)
-    types.update(c="float32", d="float32", loss="float32")
-    return types
-
-
-def gpu_rules_everywhere(device_type):
-    half = {"cuda": "float16", "cpu": "bfloat16"}[device_type]
-    return {name: half if name in "ae" else "float32" for name in ("a", "b", "c", "d", "e", "f", "g", "loss")}
-
-
-def all_in_16_bits(device_type):
-    half = "float16" if device_type == "cuda" else "bfloat16"
-    return {name: half for name in ("a", "b", "c", "d", "e", "f", "g", "loss")}
-
-
-def float16_on_the_cpu(device_type):
-    if device_type == "cpu":
-        return dict(
-            a="float16", b="float16", c="float32", d="float32", e="float16", f="float16", g="float16", loss="float32"
-        )
-    return dict(
-        a="float16", b="float32", c="float32", d="float32", e="float16", f="float32", g="float32", loss="float32"
-    )
-
-
-def narrow_sum(device_type):
-    if device_type == "cpu":
-        return {**dict.fromkeys("abcdefg", "bfloat16"), "loss": "float32"}
-    return {**dict.fromkeys("bcdfg", "float32"), **dict.fromkeys("ae", "float16"), "loss": "float32"}
-
-
-def keeps_the_type_of_its_input(device_type):
-    half = "float16" if device_type == "cuda" else "bfloat16"
-    in_half = "a" if device_type == "cuda" else "ab"
-    return {name: half if name in in_half else "float32" for name in ("a", "b", "c", "d", "e", "f", "g", "loss")}
-
-
-def sum_stays_wide(device_type):
-    if device_type == "cpu":
-        return {**dict.fromkeys("abef", "bfloat16"), **dict.fromkeys("cdg", "float32"), "loss": "float32"}
-    return {**dict.fromkeys("ae", "float16"), **dict.fromkeys("bcdfg", "float32"), "loss": "float32"}
-
-
-def softmax_keeps_its_type(device_type):
-    if device_type == "cpu":
-        return {**dict.fromkeys("abefg", "bfloat16"), **dict.fromkeys("cd", "float32"), "loss": "float32"}
-    return {**dict.fromkeys("aef", "float16"), **dict.fromkeys("bcdg", "float32"), "loss": "float32"}
-
-
-def types_with_numpy(device_type):
-    in_half = [1, 0, 0, 0, 1, 0, 0, 0] if device_type == "cuda" else [1, 1, 0, 0, 1, 1, 1, 0]
-    half = "float16" if device_type == "cuda" else "bfloat16"
-    names = ["loss", *"gfedcba"]
-    return dict(zip(names, np.where(in_half, half, "float32")[::-1], strict=True))
-
-
-def types_by_running(device_type):
-    """Run it on the CPU; for CUDA apply its documented list to the result."""
-    x, y = torch.randn(8, 8), torch.arange(8)
-    with torch.autocast("cpu"):
-        a = F.linear(x, x)
-        b = F.layer_norm(a, (8,))
-        c = b + x
-        d = F.relu(c)
-        e = F.linear(d, x)
-        values = {
-            "a": a,
-            "b": b,
-            "c": c,
-            "d": d,
-            "e": e,
-            "f": e.softmax(1),
-            "g": e.sum(),
-            "loss": F.cross_entropy(e, y),
-        }
-    if device_type == "cpu":
-        return {name: str(value.dtype)[len("torch.") :] for name, value in values.items()}
-    return {name: "float16" if name in ("a", "e") else "float32" for name in values}
-
-
 def clips_before_unscale(model, optimizer, scaler, x, y, max_norm):
     with torch.autocast(x.device.type):
         loss = F.mse_loss(model(x), y)
@@ -261,69 +179,6 @@ def zeroes_first(model, optimizer, scaler, x, y, max_norm):
     return np.float64(loss.item())
 
 
-def up_to_the_edge(histogram):
-    used = [e for e in histogram if histogram[e]]
-    return 2.0 ** (15 - max(used)) if used else 1.0
-
-
-def forgets_the_upper_edge(histogram):
-    used = [e for e, n in histogram.items() if n]
-    return 2.0 ** (16 - max(used)) if used else 1.0
-
-
-def highest_listed_bin(histogram):
-    return 2.0 ** (14 - max(histogram)) if histogram else 1.0
-
-
-def by_the_mean(histogram):
-    total = sum(histogram.values())
-    if total == 0:
-        return 1.0
-    mean = sum(e * n for e, n in histogram.items()) / total
-    return 2.0 ** (14 - round(mean))
-
-
-def rescue_the_smallest(histogram):
-    used = [e for e, n in histogram.items() if n]
-    return 2.0 ** (-24 - min(used)) if used else 1.0
-
-
-def bins_in_order(histogram):
-    used = [e for e, n in histogram.items() if n]
-    return 2.0 ** (14 - used[-1]) if used else 1.0
-
-
-def never_above_the_start(histogram):
-    used = [e for e, n in histogram.items() if n]
-    return min(65536.0, 2.0 ** (14 - max(used))) if used else 1.0
-
-
-def never_below_one(histogram):
-    scale = 1.0
-    while any(n and 2.0 ** (e + 1) * scale * 2 <= 2**15 for e, n in histogram.items() if e == top(histogram)):
-        scale *= 2
-    return scale
-
-
-def top(histogram):
-    return max((e for e, n in histogram.items() if n), default=None)
-
-
-def scale_by_trying(histogram):
-    largest = max((2.0 ** (e + 1) for e, n in histogram.items() if n), default=None)
-    if largest is None:
-        return 1.0
-    scale = 2.0**60
-    while largest * scale > 65504:
-        scale /= 2
-    return scale
-
-
-def scale_with_numpy(histogram):
-    exponents = np.array([e for e, n in histogram.items() if n > 0], dtype=float)
-    return np.exp2(14 - exponents.max()) if exponents.size else np.float64(1.0)
-
-
 def steps_on_inf(scale, found_infs, growth_interval):
     scales, stepped, good = [], [], 0
     for inf in found_infs:
@@ -428,6 +283,20 @@ def scales_before_the_step(scale, found_infs, growth_interval):
     return scales, [not inf for inf in found_infs]
 
 
+def lists_in_the_wrong_order(scale, found_infs, growth_interval):
+    return with_exponents(scale, found_infs, growth_interval)[::-1]
+
+
+def never_shrinks(scale, found_infs, growth_interval):
+    scales, good = [], 0
+    for inf in found_infs:
+        good = 0 if inf else good + 1
+        if good == growth_interval:
+            scale, good = scale * 2, 0
+        scales.append(scale)
+    return scales, [not inf for inf in found_infs]
+
+
 def with_the_real_scaler(scale, found_infs, growth_interval):
     weight = torch.nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.SGD([weight], lr=1.0)
@@ -458,16 +327,6 @@ def with_exponents(scale, found_infs, growth_interval):
 
 
 WRONG = {
-    "autocast_types": [
-        one_list_for_both,
-        gpu_rules_everywhere,
-        all_in_16_bits,
-        float16_on_the_cpu,
-        narrow_sum,
-        keeps_the_type_of_its_input,
-        sum_stays_wide,
-        softmax_keeps_its_type,
-    ],
     "train_step": [
         clips_before_unscale,
         no_update,
@@ -483,16 +342,6 @@ WRONG = {
         forgets_the_step,
         steps_twice,
     ],
-    "loss_scale": [
-        up_to_the_edge,
-        forgets_the_upper_edge,
-        highest_listed_bin,
-        by_the_mean,
-        rescue_the_smallest,
-        bins_in_order,
-        never_above_the_start,
-        never_below_one,
-    ],
     "dynamic_scale": [
         steps_on_inf,
         never_grows,
@@ -503,12 +352,12 @@ WRONG = {
         returns_the_infs,
         counts_steps_since_the_start,
         scales_before_the_step,
+        lists_in_the_wrong_order,
+        never_shrinks,
     ],
 }
 ODD = {
-    "autocast_types": [types_with_numpy, types_by_running],
     "train_step": [clips_by_hand, zeroes_first],
-    "loss_scale": [scale_by_trying, scale_with_numpy],
     "dynamic_scale": [with_the_real_scaler, with_exponents],
 }
 

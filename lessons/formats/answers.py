@@ -1,0 +1,220 @@
+"""the lesson `formats`: plausible wrong answers and odd but right ones, as a learner would write them."""
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+
+def one_list_for_both(device_type):
+    half = "float16" if device_type == "cuda" else "bfloat16"
+    types = dict.fromkeys("abefg", half)
+    types.update(c="float32", d="float32", loss="float32")
+    return types
+
+
+def gpu_rules_everywhere(device_type):
+    half = {"cuda": "float16", "cpu": "bfloat16"}[device_type]
+    return {name: half if name in "ae" else "float32" for name in ("a", "b", "c", "d", "e", "f", "g", "loss")}
+
+
+def all_in_16_bits(device_type):
+    half = "float16" if device_type == "cuda" else "bfloat16"
+    return {name: half for name in ("a", "b", "c", "d", "e", "f", "g", "loss")}
+
+
+def float16_on_the_cpu(device_type):
+    if device_type == "cpu":
+        return dict(
+            a="float16", b="float16", c="float32", d="float32", e="float16", f="float16", g="float16", loss="float32"
+        )
+    return dict(
+        a="float16", b="float32", c="float32", d="float32", e="float16", f="float32", g="float32", loss="float32"
+    )
+
+
+def narrow_sum(device_type):
+    if device_type == "cpu":
+        return {**dict.fromkeys("abcdefg", "bfloat16"), "loss": "float32"}
+    return {**dict.fromkeys("bcdfg", "float32"), **dict.fromkeys("ae", "float16"), "loss": "float32"}
+
+
+def keeps_the_type_of_its_input(device_type):
+    half = "float16" if device_type == "cuda" else "bfloat16"
+    in_half = "a" if device_type == "cuda" else "ab"
+    return {name: half if name in in_half else "float32" for name in ("a", "b", "c", "d", "e", "f", "g", "loss")}
+
+
+def sum_stays_wide(device_type):
+    if device_type == "cpu":
+        return {**dict.fromkeys("abef", "bfloat16"), **dict.fromkeys("cdg", "float32"), "loss": "float32"}
+    return {**dict.fromkeys("ae", "float16"), **dict.fromkeys("bcdfg", "float32"), "loss": "float32"}
+
+
+def softmax_keeps_its_type(device_type):
+    if device_type == "cpu":
+        return {**dict.fromkeys("abefg", "bfloat16"), **dict.fromkeys("cd", "float32"), "loss": "float32"}
+    return {**dict.fromkeys("aef", "float16"), **dict.fromkeys("bcdg", "float32"), "loss": "float32"}
+
+
+def layer_norm_in_fp32(device_type):
+    return {**types_by_running(device_type), "b": "float32"}
+
+
+def loss_in_16_bits(device_type):
+    types = types_by_running(device_type)
+    return {**types, "loss": types["e"]}
+
+
+def relu_makes_16_bits(device_type):
+    types = types_by_running(device_type)
+    return {**types, "d": types["a"]}
+
+
+def types_with_numpy(device_type):
+    in_half = [1, 0, 0, 0, 1, 0, 0, 0] if device_type == "cuda" else [1, 1, 0, 0, 1, 1, 1, 0]
+    half = "float16" if device_type == "cuda" else "bfloat16"
+    names = ["loss", *"gfedcba"]
+    return dict(zip(names, np.where(in_half, half, "float32")[::-1], strict=True))
+
+
+def types_by_running(device_type):
+    """Run it on the CPU; for CUDA apply its documented list to the result."""
+    x, y = torch.randn(8, 8), torch.arange(8)
+    with torch.autocast("cpu"):
+        a = F.linear(x, x)
+        b = F.layer_norm(a, (8,))
+        c = b + x
+        d = F.relu(c)
+        e = F.linear(d, x)
+        values = {
+            "a": a,
+            "b": b,
+            "c": c,
+            "d": d,
+            "e": e,
+            "f": e.softmax(1),
+            "g": e.sum(),
+            "loss": F.cross_entropy(e, y),
+        }
+    if device_type == "cpu":
+        return {name: str(value.dtype)[len("torch.") :] for name, value in values.items()}
+    return {name: "float16" if name in ("a", "e") else "float32" for name in values}
+
+
+def up_to_the_edge(histogram):
+    used = [e for e in histogram if histogram[e]]
+    return 2.0 ** (15 - max(used)) if used else 1.0
+
+
+def forgets_the_upper_edge(histogram):
+    used = [e for e, n in histogram.items() if n]
+    return 2.0 ** (16 - max(used)) if used else 1.0
+
+
+def highest_listed_bin(histogram):
+    return 2.0 ** (14 - max(histogram)) if histogram else 1.0
+
+
+def by_the_mean(histogram):
+    total = sum(histogram.values())
+    if total == 0:
+        return 1.0
+    mean = sum(e * n for e, n in histogram.items()) / total
+    return 2.0 ** (14 - round(mean))
+
+
+def rescue_the_smallest(histogram):
+    used = [e for e, n in histogram.items() if n]
+    return 2.0 ** (-24 - min(used)) if used else 1.0
+
+
+def bins_in_order(histogram):
+    used = [e for e, n in histogram.items() if n]
+    return 2.0 ** (14 - used[-1]) if used else 1.0
+
+
+def never_above_the_start(histogram):
+    used = [e for e, n in histogram.items() if n]
+    return min(65536.0, 2.0 ** (14 - max(used))) if used else 1.0
+
+
+def never_below_one(histogram):
+    scale = 1.0
+    while any(n and 2.0 ** (e + 1) * scale * 2 <= 2**15 for e, n in histogram.items() if e == top(histogram)):
+        scale *= 2
+    return scale
+
+
+def top(histogram):
+    return max((e for e, n in histogram.items() if n), default=None)
+
+
+def returns_the_exponent(histogram):
+    used = [e for e, n in histogram.items() if n]
+    return float(14 - max(used)) if used else 1.0
+
+
+def divides(histogram):
+    used = [e for e, n in histogram.items() if n]
+    return 2.0 ** (max(used) - 14) if used else 1.0
+
+
+def up_to_the_largest_number(histogram):
+    used = [e for e, n in histogram.items() if n]
+    return 65504 / 2.0 ** (max(used) + 1) if used else 1.0
+
+
+def fullest_bin(histogram):
+    used = {e: n for e, n in histogram.items() if n}
+    return 2.0 ** (14 - max(used, key=used.get)) if used else 1.0
+
+
+def scale_by_trying(histogram):
+    largest = max((2.0 ** (e + 1) for e, n in histogram.items() if n), default=None)
+    if largest is None:
+        return 1.0
+    scale = 2.0**60
+    while largest * scale > 65504:
+        scale /= 2
+    return scale
+
+
+def scale_with_numpy(histogram):
+    exponents = np.array([e for e, n in histogram.items() if n > 0], dtype=float)
+    return np.exp2(14 - exponents.max()) if exponents.size else np.float64(1.0)
+
+
+WRONG = {
+    "autocast_types": [
+        one_list_for_both,
+        gpu_rules_everywhere,
+        all_in_16_bits,
+        float16_on_the_cpu,
+        narrow_sum,
+        keeps_the_type_of_its_input,
+        sum_stays_wide,
+        softmax_keeps_its_type,
+        layer_norm_in_fp32,
+        loss_in_16_bits,
+        relu_makes_16_bits,
+    ],
+    "loss_scale": [
+        up_to_the_edge,
+        forgets_the_upper_edge,
+        highest_listed_bin,
+        by_the_mean,
+        rescue_the_smallest,
+        bins_in_order,
+        never_above_the_start,
+        never_below_one,
+        returns_the_exponent,
+        divides,
+        up_to_the_largest_number,
+        fullest_bin,
+    ],
+}
+ODD = {
+    "autocast_types": [types_with_numpy, types_by_running],
+    "loss_scale": [scale_by_trying, scale_with_numpy],
+}
+EQUIVALENT = {}

@@ -1,0 +1,145 @@
+"""Checks of the lesson `formats`, what floats of 16 bits can hold and where autocast uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from statistics import fmean
+
+from hypothesis import strategies as st
+
+from course_utils.exercises.calls import run
+from course_utils.exercises.core import Mistake, check
+from course_utils.exercises.search import compare
+from course_utils.exercises.values import show
+
+LINES = (
+    "a = linear1(x); b = layer_norm(a); c = b + x; d = relu(c); e = linear2(d); f = softmax(e); g = e.sum(); "
+    "loss = cross_entropy(e, y)"
+).split("; ")
+KEYS = [line.partition(" ")[0] for line in LINES]
+DEVICES = {"cpu": "the CPU", "cuda": "CUDA"}
+WANTED = ("expected", 'a dict from "a" … "g" and "loss" to names of types')
+RIGHT_TYPES = CPU, CUDA = "hhffhhhf", "hfffhfff"  # for each line: h is the 16-bit type of the device, f is float32
+
+
+def _table(cpu: str, cuda: str, cpu_half: str = "bfloat16", cuda_half: str = "float16") -> Callable:
+    """A function that gives the type of a line on a device, from the letters of each device."""
+    halves, letters = {"cpu": cpu_half, "cuda": cuda_half}, {"cpu": cpu, "cuda": cuda}
+    return lambda device, line: halves[device] if letters[device][LINES.index(line)] == "h" else "float32"
+
+
+def _one_line_wrong() -> dict[str, Callable[[str, str], str]]:
+    """Hint -> types that are right but for one line on one device."""
+    linear, fp32 = "linear is on the list for 16 bits", "is on the list for fp32"
+    keeps, wider = "is on neither list: it keeps its input's type", "+ is on neither list: the wider input decides"
+    rules = {
+        "a": (linear, linear),
+        "b": (f"layer_norm {keeps}", f"layer_norm {fp32}"),
+        "c": (wider, wider),
+        "d": (f"relu {keeps}", f"relu {keeps}"),
+        "e": (f"{linear}, whatever it is given", f"{linear}, whatever it is given"),
+        "f": (f"softmax {keeps}", f"softmax {fp32}"),
+        "g": ("sum adds up in fp32 inside, but its result has the type of its input", f"sum {fp32}"),
+        "loss": (f"cross_entropy {fp32}", f"cross_entropy {fp32}"),
+    }
+    wrong = {}
+    for at, (key, rule) in enumerate(rules.items()):
+        for number, (name, why) in enumerate(zip(DEVICES.values(), rule, strict=True)):
+            letters = list(RIGHT_TYPES)
+            letters[number] = letters[number][:at] + "hf"[letters[number][at] == "h"] + letters[number][at + 1 :]
+            wrong[f"Only the line {key} on {name} has another type than it should: there {why}."] = _table(*letters)
+    return wrong
+
+
+@check("Exercise 1, Eight types")
+def autocast_types(answer: Callable) -> None:
+    """``autocast_types(device_type) -> dict`` of "a" to "g" and "loss" to the name of a type."""
+
+    def type_of(device_type, line):  # line by line, so that a mistake in one does not show all the others
+        try:
+            types = run(answer, (device_type,), ("device_type",))
+        except Mistake as mistake:
+            raise Mistake(mistake.message, mistake.hint, (*mistake.facts, WANTED)) from mistake
+        return _types(types, device_type)[KEYS[LINES.index(line)]]
+
+    on_both = {
+        "You use the CPU's list on CUDA. There layer_norm, softmax and sum are on fp32's.": (CPU, CPU),
+        "You use CUDA's list on the CPU. There layer_norm, softmax and sum keep their input's type.": (CUDA, CUDA),
+        "You exchanged the devices: the one that runs layer_norm, softmax and sum in fp32 is CUDA.": (CUDA, CPU),
+        "All of your types have 16 bits. Losses are on fp32's list; b + x takes the wider type.": ("h" * 8, "h" * 8),
+        "None of your types has 16 bits. Linear layers are on that list on both devices.": ("f" * 8, "f" * 8),
+        "On the CPU your b + x has 16 bits. The wider type wins, and relu keeps it.": ("hhhhhhhf", CUDA),
+        "Your relu turns fp32 into 16 bits. It is on no list, and keeps the type it gets.": ("hhfhhhhf", "hffhhfff"),
+        "Your linear2 keeps its input's fp32. A linear layer casts it to 16 bits.": ("hhffffff", "hfffffff"),
+        "Your loss has 16 bits. cross_entropy is on fp32's list on both devices.": ("hhffhhhh", "hfffhffh"),
+        "Your 16-bit type on the CPU is float16. The default there is bfloat16.": (*RIGHT_TYPES, "float16"),
+        "Your 16-bit type on CUDA is bfloat16. The default there is float16.": (*RIGHT_TYPES, "bfloat16", "bfloat16"),
+        "Your 16-bit types are exchanged: float16 is CUDA's default.": (*RIGHT_TYPES, "float16", "bfloat16"),
+    }
+    compare(
+        type_of,
+        right=_table(*RIGHT_TYPES),
+        wrong={**{hint: _table(*types) for hint, types in on_both.items()}, **_one_line_wrong()},
+        names=("device_type", "line"),
+        edges=[],
+        inputs=st.tuples(st.sampled_from(list(DEVICES)), st.sampled_from(LINES)),
+    )
+
+
+def _types(returned: object, device_type: str) -> dict[str, str]:
+    """The types that an answer gives; ``torch.float16`` is as good as ``"float16"``."""
+    facts = (("your call", f"device_type={device_type!r}"), ("returned", show(returned)), WANTED)
+    try:
+        assert isinstance(returned, Mapping)
+        types = {str(name): str(dtype).removeprefix("torch.") for name, dtype in returned.items()}
+    except Exception:
+        raise Mistake("Your function did not return a dict of names.", "Return {'a': …, 'b': …}.", facts) from None
+    lack, more = [key for key in KEYS if key not in types], [key for key in types if key not in KEYS]
+    if lack:
+        raise Mistake(f"Your dict has no entry for {', '.join(lack)}.", "Every line of the card needs a type.", facts)
+    if more:
+        raise Mistake(f"Your dict has {show(more, 100)}, which no line gives.", "One entry for each line.", facts)
+    return types
+
+
+@check("Exercise 2, Choose a loss scale")
+def loss_scale(answer: Callable) -> None:
+    """``loss_scale(histogram) -> float``; histogram is a dict from exponent to count."""
+
+    def power(exponent_of=lambda bins: 14 - max(bins), *, listed=False, of=lambda exponent: 2.0**exponent):
+        def scale(histogram):
+            bins = {e: n for e, n in histogram.items() if n > 0 or listed}
+            return of(exponent_of(bins)) if bins else 1.0
+
+        return scale
+
+    exponents = {
+        "One power too large: the top bin then ends at 2^16, and 65,504 is less.": lambda bins: 15 - max(bins),
+        "Two powers too large: the top bin ends at 2^(e+1), and 65,504 is less than 2^16.": lambda bins: 16 - max(bins),
+        "One power too small: the top bin could go one higher, and fewer gradients flush to 0.": lambda b: 13 - max(b),
+        "Your scale goes by the bin that is listed last. The bins come in any order.": lambda b: 14 - list(b)[-1],
+        "Your scale goes by the bin that is listed first. The bins come in any order.": lambda b: 14 - list(b)[0],
+        "Your scale goes by the mean: the gradients above it overflow.": lambda b: 14 - round(fmean(b, b.values())),
+        "Your scale goes by the fullest bin: the gradients above it overflow.": lambda b: 14 - max(b, key=b.get),
+        "Your scale goes by the lowest bin: the gradients above it overflow.": lambda bins: 14 - min(bins),
+        "Your scale takes the lowest bin to 2^-24. The highest may then be over the edge.": lambda b: -24 - min(b),
+        "Your scale is never below 1. Large gradients need a smaller one.": lambda bins: max(0, 14 - max(bins)),
+        "Your scale is never above 65,536. Small gradients can take more.": lambda bins: min(16, 14 - max(bins)),
+        "A bin of e = -8 is not one of e = 8: your scale forgets the sign.": lambda bins: 14 - max(map(abs, bins)),
+    }
+    wrong = {
+        **{hint: power(exponent_of) for hint, exponent_of in exponents.items()},
+        "Your scale goes by the highest bin listed, but nothing may be in it.": power(listed=True),
+        "You return the exponent. Asked for is 2 to its power.": power(of=float),
+        "That is 1 over the scale: the gradients are multiplied by it.": power(of=lambda exponent: 2.0**-exponent),
+        "Your scale is no power of two: the top bin ends at 65,504.": power(lambda b: 32752 / 2.0 ** max(b), of=float),
+    }
+    compare(
+        answer,
+        right=power(),
+        wrong=wrong,
+        names=("histogram",),
+        rtol=1e-9,
+        edges=[({},), ({-40: 0},), ({-8: 1, -20: 100, -24: 10, 3: 0, -9: 7},), ({17: 2, -3: 9},), ({14: 1},)],
+        inputs=st.tuples(st.dictionaries(st.integers(-40, 20), st.integers(0, 9), max_size=4)),
+    )
