@@ -1,0 +1,351 @@
+"""Checks of the lesson `training_memory`: what training and inference keep in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hypothesis import strategies as st
+
+from course_utils.exercises.core import check
+from course_utils.exercises.search import compare
+
+
+@st.composite
+def _models(draw: Callable) -> tuple[list[tuple[str, int, bool]], int]:
+    """(tensors, n_states): a name that comes twice is the same tensor twice."""
+    names = draw(st.lists(st.sampled_from("abcde"), max_size=6))
+    kinds = {name: (draw(st.integers(1, 20)), draw(st.booleans())) for name in dict.fromkeys(names)}
+    return [(name, *kinds[name]) for name in names], draw(st.integers(0, 3))
+
+
+@check("Exercise 1, Bytes of a training")
+def training_bytes(answer: Callable) -> None:
+    """``training_bytes(tensors, n_states) -> int``."""
+
+    def rule(
+        *,
+        each=4,
+        trained=lambda s: 2 + s,
+        frozen=lambda s: 1,
+        tensors=lambda ts: {t[0]: t for t in ts}.values(),
+    ):
+        return lambda ts, s: each * sum(n * (trained(s) if t else frozen(s)) for _, n, t in tensors(ts))
+
+    def twice_shared(ts):
+        return ts
+
+    def by_size(ts):
+        return {t[1]: t for t in ts}.values()
+
+    def never_shared(ts):
+        return [t for t in ts if [other[0] for other in ts].count(t[0]) == 1]
+
+    def weights_shared_only(ts, s):
+        kept = {t[0]: t for t in ts}.values()
+        return 4 * (sum(n for _, n, _ in kept) + sum(n * (1 + s) for _, n, t in ts if t))
+
+    wrong = {
+        "You count a shared tensor twice. It exists once, and so do its gradient and its states.": rule(
+            tensors=twice_shared
+        ),
+        "You count the weights of a shared tensor once, but its gradient and its states twice.": weights_shared_only,
+        "You leave out the gradients. Each trained number has one.": rule(trained=lambda s: 1 + s),
+        "You leave out the optimizer's states.": rule(trained=lambda s: 2),
+        "You keep one state, however many there are. The optimizer keeps n_states of them.": rule(
+            trained=lambda s: 2 + min(s, 1)
+        ),
+        "You leave out one state.": rule(trained=lambda s: 2 + max(s - 1, 0)),
+        "You always count two states. n_states says how many there are.": rule(trained=lambda s: 4),
+        "You count 2 bytes a number. fp32 takes 4.": rule(each=2),
+        "You count 8 bytes a number. fp32 takes 4.": rule(each=8),
+        "You count numbers, not bytes. An fp32 number takes 4.": rule(each=1),
+        "You count bits. The card asks for bytes.": rule(each=32),
+        "You give gradients and states to tensors that are not trained.": rule(frozen=lambda s: 2 + s),
+        "You give gradients to tensors that are not trained.": rule(frozen=lambda s: 2),
+        "You give states to tensors that are not trained.": rule(frozen=lambda s: 1 + s),
+        "You leave out the tensors that are not trained. Their weights are in memory, too.": rule(frozen=lambda s: 0),
+        "You count gradients and states only. The weights are in memory, too, trained or not.": rule(
+            trained=lambda s: 1 + s, frozen=lambda s: 0
+        ),
+        "You count the weights only.": rule(trained=lambda s: 1),
+        "You have trained and not trained the wrong way round.": rule(trained=lambda s: 1, frozen=lambda s: 2 + s),
+        "You count master weights as well. In fp32 the weights are their own master.": rule(trained=lambda s: 3 + s),
+        "You give each state a gradient. Only the weight has one.": rule(trained=lambda s: 2 + 2 * s),
+        "You multiply by n_states where it should be added.": rule(trained=lambda s: 2 * s),
+        "You take tensors of the same size for one. Only the same name means the same tensor.": rule(tensors=by_size),
+        "You leave shared tensors out altogether. Each exists once.": rule(tensors=never_shared),
+        "You count shared tensors twice, and give tensors that are not trained gradients and states.": rule(
+            tensors=twice_shared, frozen=lambda s: 2 + s
+        ),
+        "You count shared tensors twice, and leave out the gradients.": rule(
+            tensors=twice_shared, trained=lambda s: 1 + s
+        ),
+        "Gradients and states are of 2 bytes with you. All are fp32 here, 4 bytes.": lambda ts, s: sum(
+            n * (4 + 2 * (1 + s) * t) for _, n, t in {t[0]: t for t in ts}.values()
+        ),
+        "Your gradients take 2 bytes. All numbers are fp32 here, 4 bytes.": lambda ts, s: sum(
+            n * (4 + (2 + 4 * s) * t) for _, n, t in {t[0]: t for t in ts}.values()
+        ),
+    }
+    tied = [("embedding", 12, True), ("norm", 2, True), ("embedding", 12, True)]
+    compare(
+        answer,
+        right=rule(),
+        wrong=wrong,
+        rtol=0.0,
+        names=("tensors", "n_states"),
+        edges=[
+            ([("w", 5, True)], 2),
+            ([("w", 5, True), ("b", 5, True)], 1),
+            ([("w", 5, False)], 2),
+            ([("w", 5, True), ("b", 3, False)], 0),
+            (tied, 2),
+            ([("a", 3, False), ("b", 3, True), ("a", 3, False)], 3),
+        ],
+        inputs=_models(),
+    )
+
+
+@st.composite
+def _chains(draw: Callable) -> tuple:
+    """(sizes,) or (sizes, skip): activations of a chain; with a skip, two of them have the same size."""
+    sizes = draw(st.lists(st.integers(1, 20), min_size=2, max_size=6))
+    if not draw(st.booleans()):
+        return (sizes,)
+    start = draw(st.integers(0, len(sizes) - 2))
+    end = draw(st.integers(start + 1, len(sizes) - 1))
+    sizes[start] = sizes[end] = draw(st.integers(1, 20))
+    return sizes, (start, end)
+
+
+@check("Exercise 2, The peak of a chain")
+def peak_bytes(answer: Callable) -> None:
+    """``peak_bytes(sizes, skip=None) -> int``."""
+
+    def rule(*, waits=lambda layer, a, b: a < layer < b, pair=lambda s, i: s[i] + s[i + 1], of=max, layers=None):
+        def peak(sizes, skip=None):
+            steps = (layers or (lambda n: range(n)))(len(sizes) - 1)
+            a, b = skip or (len(sizes), -1)
+            extra = sizes[a] if skip else 0
+            return of([pair(sizes, i) + (extra if skip and waits(i, a, b) else 0) for i in steps] or [0])
+
+        return peak
+
+    def three(s, i):
+        return s[i] + s[i + 1] + (s[i + 2] if i + 2 < len(s) else 0)
+
+    def largest_two(sizes, skip=None):
+        return sum(sorted(sizes)[-2:])
+
+    def largest_of_chain_and_skip(sizes, skip=None):
+        return rule(waits=lambda *_: False)(sizes) + (sizes[skip[0]] if skip else 0)
+
+    def around_largest(sizes, skip=None):
+        at = sizes.index(max(sizes))
+        return sizes[at] + max(sizes[max(at - 1, 0) : at] + sizes[at + 1 : at + 2])
+
+    def added_output(sizes, skip=None):
+        """The sum is written to a new place: three of one size at the addition."""
+        peak = rule()(sizes, skip)
+        return max(peak, 3 * sizes[skip[1]]) if skip else peak
+
+    def added_output_beside_input(sizes, skip=None):
+        peak = rule()(sizes, skip)
+        return max(peak, 2 * sizes[skip[1]] + sizes[skip[1] - 1] + sizes[skip[0]]) if skip else peak
+
+    never = {"waits": lambda layer, a, b: False}
+    wrong = {
+        "You add up all activations. Each is freed after its last use: the peak is the largest sum that is alive at once.": lambda s, k=None: (
+            sum(s)
+        ),
+        "You add up the activations, and the one of the shortcut again.": lambda s, k=None: (
+            sum(s) + (s[k[0]] if k else 0)
+        ),
+        "You add up the pairs of all layers. One layer runs at a time: take the largest.": rule(of=sum),
+        "You take the largest activation alone. While a layer runs, its input and its output are both there.": lambda s, k=None: (
+            max(s)
+        ),
+        "You take the largest activation, and the one that waits. While a layer runs, input and output are both there.": rule(
+            pair=lambda s, i: s[i + 1]
+        ),
+        "You count the inputs only. The output of the layer is alive, too.": rule(pair=lambda s, i: s[i]),
+        "You forget the shortcut: activation start waits until it has been added.": rule(**never),
+        "You forget the shortcut, and take the largest activation alone.": rule(pair=lambda s, i: s[i + 1], **never),
+        "You add sizes[start] in all layers, or to the peak of the chain. It waits only between start and end; the peak may be elsewhere.": largest_of_chain_and_skip,
+        "You count activation start twice where it is the input of its own layer.": rule(
+            waits=lambda layer, a, b: a <= layer < b
+        ),
+        "Your activation start is freed one layer too early. It is still needed while the layer runs that makes activation end.": rule(
+            waits=lambda layer, a, b: a < layer < b - 1
+        ),
+        "Your activation start lives one layer too long. After activation end is made it is added, and freed.": rule(
+            waits=lambda layer, a, b: a < layer <= b
+        ),
+        "Your activation start is never freed. After its addition it is no longer needed.": rule(
+            waits=lambda layer, a, b: layer > a
+        ),
+        "Your activation start is there from the beginning. It exists from its making on.": rule(
+            waits=lambda layer, a, b: layer < b and layer != a
+        ),
+        "Your activation start is counted in its own layer too, and for one layer too long.": rule(
+            waits=lambda layer, a, b: a <= layer <= b
+        ),
+        "You leave out the last layer.": rule(layers=lambda n: range(n - 1)),
+        "You leave out the first layer: its input, too, is in memory.": rule(layers=lambda n: range(1, n)),
+        "You keep three activations of the chain at once. The input of a layer is freed before the next one runs.": rule(
+            pair=three
+        ),
+        "You add the two largest activations. They are alive together only if they are neighbours.": largest_two,
+        "You look beside the largest activation only. The largest pair may be elsewhere, and the shortcut counts.": around_largest,
+        "You take the smallest. The memory must hold the largest.": rule(of=min),
+        "You take the mean over the layers. The memory must hold the largest.": rule(of=lambda v: sum(v) / len(v)),
+        "You look at the first layer only.": rule(layers=lambda n: range(1)),
+        "You look at the last layer only.": rule(layers=lambda n: range(n - 1, n)),
+        "You give the sum a place of its own. By the card it is written over activation end.": added_output,
+        "You give the sum a place of its own, while the layer's input is still there. By the card it is written over activation end.": added_output_beside_input,
+    }
+    compare(
+        answer,
+        right=rule(),
+        wrong=wrong,
+        rtol=0.0,
+        names=("sizes", "skip"),
+        edges=[
+            ([3, 9, 2, 8],),
+            ([9, 1, 7, 1],),
+            ([4, 4, 4], (0, 2)),
+            ([2, 5, 1, 5, 9], (1, 3)),
+            ([1, 6, 2, 6, 6, 1], (1, 4)),
+            ([6, 6], (0, 1)),
+            ([7, 2, 2, 2, 9, 8], (1, 3)),
+        ],
+        inputs=_chains(),
+    )
+
+
+@st.composite
+def _segments(draw: Callable) -> tuple[list[int], list[int], list[int]]:
+    """(inputs, inside, starts) of a chain of layers, cut anywhere."""
+    n = draw(st.integers(1, 6))
+    inputs, inside = (draw(st.lists(st.integers(1, most), min_size=n, max_size=n)) for most in (9, 30))
+    cuts = draw(st.lists(st.booleans(), min_size=n - 1, max_size=n - 1))
+    return inputs, inside, [0] + [at + 1 for at, cut in enumerate(cuts) if cut]
+
+
+@check("Exercise 3, Where to cut")
+def checkpointed_peak(answer: Callable) -> None:
+    """``checkpointed_peak(inputs, inside, starts) -> int``."""
+
+    def rule(
+        *,
+        kept=lambda x, a, j: sum(x[s] for s in a[: j + 1]),
+        again=lambda x, v, s, e: sum(v[s:e]),
+        of=max,
+        pick=lambda turns: turns,
+    ):
+        def peak(x, v, a):
+            ends = [*a[1:], len(x)]
+            turns = [kept(x, a, j) + again(x, v, s, e) for j, (s, e) in enumerate(zip(a, ends, strict=True))]
+            return of(pick(turns))
+
+        return peak
+
+    def sum_of_all(x, v, a):
+        return sum(x[s] for s in a)
+
+    def no_last(x, v, a):
+        return max([0] + [sum(x[s] for s in a[: j + 1]) + sum(v[a[j] : a[j + 1]]) for j in range(len(a) - 1)])
+
+    def equal_parts(x, v, a):
+        return sum_of_all(x, v, a) + sum(v) / len(a)
+
+    def first_layer_of_largest(x, v, a):
+        return max(rule(again=lambda x, v, s, e: v[s])(x, v, a), 0)
+
+    wrong = {
+        "You add the inside of all layers: that is training without checkpoints. Only one segment is computed again at a time.": lambda x, v, a: (
+            sum_of_all(x, v, a) + sum(v)
+        ),
+        "You add everything. With checkpoints only the inputs of segments are kept, and one inside at a time.": lambda x, v, a: (
+            sum(x) + sum(v)
+        ),
+        "You add the insides of all layers, and leave out the inputs.": lambda x, v, a: sum(v),
+        "You keep the inputs alone. In the backward pass the inside of a segment comes back.": sum_of_all,
+        "You keep the inputs of all layers alone. In the backward pass the inside of a segment comes back.": lambda x, v, a: (
+            sum(x)
+        ),
+        "You leave out the inputs of the segments: they are kept for the second forward pass.": rule(
+            kept=lambda x, a, j: 0
+        ),
+        "You keep the inputs of all segments throughout. Those of later segments are freed when their backward pass is done.": rule(
+            kept=lambda x, a, j: sum(x[s] for s in a)
+        ),
+        "You keep the input of the segment whose turn it is, and forget those of the segments before it.": rule(
+            kept=lambda x, a, j: x[a[j]]
+        ),
+        "You forget the input of the segment whose turn it is. It is kept until its backward pass is done.": rule(
+            kept=lambda x, a, j: sum(x[s] for s in a[:j])
+        ),
+        "You keep the inputs of later segments in place of those of earlier ones. The backward pass begins at the end.": rule(
+            kept=lambda x, a, j: sum(x[s] for s in a[j:])
+        ),
+        "You keep the inputs of all layers. A checkpoint keeps the input of its segment only.": rule(
+            kept=lambda x, a, j: sum(x)
+        ),
+        "You keep the inputs of all layers up to the segment. A checkpoint keeps the input of its segment only.": rule(
+            kept=lambda x, a, j: sum(x[: a[j] + 1])
+        ),
+        "You also count the inputs of the layers in the segment. By the card only inputs of segments are kept; the insides are given.": rule(
+            again=lambda x, v, s, e: sum(v[s:e]) + sum(x[s + 1 : e])
+        ),
+        "You take the largest layer of a segment. The insides of all its layers are there until its backward pass.": rule(
+            again=lambda x, v, s, e: max(v[s:e])
+        ),
+        "You take the largest layer of a segment, and keep all inputs throughout.": rule(
+            again=lambda x, v, s, e: max(v[s:e]), kept=lambda x, a, j: sum(x[s] for s in a)
+        ),
+        "You take the first layer of a segment. The insides of all its layers come back.": first_layer_of_largest,
+        "Your segments lack their last layer. A segment goes up to the start of the next one.": rule(
+            again=lambda x, v, s, e: sum(v[s : e - 1])
+        ),
+        "Your segments lack their first layer. Its inside comes back, too.": rule(
+            again=lambda x, v, s, e: sum(v[s + 1 : e])
+        ),
+        "Your segments overlap: the layer at which the next one starts is counted in both.": rule(
+            again=lambda x, v, s, e: sum(v[s : e + 1])
+        ),
+        "You look at the last segment only. An earlier one with a large inside may be the peak.": rule(
+            pick=lambda turns: turns[-1:]
+        ),
+        "You look at the first segment only.": rule(pick=lambda turns: turns[:1]),
+        "You leave out the last segment. By the card it, too, is computed again.": no_last,
+        "You add the turns of all segments. They come one after the other: take the largest.": rule(of=sum),
+        "You take the smallest turn. The memory must hold the largest.": rule(of=min),
+        "You take the mean inside of a segment. The memory must hold the largest.": equal_parts,
+        "You count each inside twice. The second forward pass makes it once more, after the first was freed.": rule(
+            again=lambda x, v, s, e: 2 * sum(v[s:e])
+        ),
+        "You take the inputs as numbered by segment. The input of a segment is that of its first layer, inputs[start].": rule(
+            kept=lambda x, a, j: sum(x[: j + 1])
+        ),
+        "You find the segment with the largest inside alone. Inputs kept beside it decide, too.": lambda x, v, a: max(
+            (sum(v[s:e]), sum(x[b] for b in a[: j + 1]) + sum(v[s:e]))
+            for j, (s, e) in enumerate(zip(a, [*a[1:], len(x)], strict=True))
+        )[1],
+    }
+    compare(
+        answer,
+        right=rule(),
+        wrong=wrong,
+        rtol=0.0,
+        names=("inputs", "inside", "starts"),
+        edges=[
+            ([1, 1, 1, 1], [10, 10, 10, 10], [0, 2]),
+            ([1, 2, 3], [5, 6, 7], [0, 1, 2]),
+            ([4, 3, 2, 1], [2, 30, 4, 5], [0, 1, 3]),
+            ([5], [7], [0]),
+            ([2, 3, 4], [9, 1, 1], [0]),
+            ([9, 9, 9], [10, 9, 8], [0, 1, 2]),
+        ],
+        inputs=_segments(),
+    )
