@@ -1,0 +1,308 @@
+"""Checks of the lesson `audit`: what to quantize, and what a call left as it was."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Callable, Set
+
+import torch
+from hypothesis import strategies as st
+from torch import nn
+
+from course_utils import legacy_int8
+from course_utils.exercises.core import Mistake, Verdict, check
+from course_utils.exercises.search import compare
+from course_utils.exercises.values import same
+from course_utils.measure import int8_audit
+
+QUANTIZED = ("Linear", "LSTM")
+
+
+def _for_size(
+    layers,
+    target,
+    *,
+    kinds=QUANTIZED,
+    saves=lambda w, b: 3 * w,
+    counted=lambda kind, w, b: 4 * (w + b),
+    order=lambda w, b: -w,
+    enough=lambda total, target: total <= target,
+    last=True,
+):
+    """The names; each switch is one of the card's rules, done otherwise."""
+    total = sum(counted(kind, w, b) for _, kind, w, b in layers)
+    able = [layer for layer in layers if kinds is None or layer[1] in kinds]
+    chosen = set()
+    for name, _, w, b in sorted(able, key=lambda layer: order(*layer[2:])):
+        after = total - saves(w, b)
+        if enough(total, target) or (not last and enough(after, target)):
+            break
+        chosen.add(name)
+        total = after
+    return chosen
+
+
+def _able(layers):
+    return {name for name, kind, _, _ in layers if kind in QUANTIZED}
+
+
+@st.composite
+def _sizes(draw: Callable) -> tuple[list[tuple[str, str, int, int]], int]:
+    """(layers, target_bytes), the target often at, or a byte beside, what some of the layers reach."""
+    kinds = st.sampled_from(["Linear", "LSTM", "Embedding", "RNN", "Conv2d"])
+    count = draw(st.integers(0, 5))
+    names = draw(st.permutations(["fc", "up", "down", "in", "out"]))[:count]
+    layers = [(name, draw(kinds), draw(st.integers(1, 40)), draw(st.integers(0, 9))) for name in names]
+    total = sum(4 * (w + b) for _, _, w, b in layers)
+    able = sorted((w for _, kind, w, _ in layers if kind in QUANTIZED), reverse=True)
+    reached = [total - 3 * sum(able[:taken]) for taken in range(len(able) + 1)]
+    near = st.tuples(st.sampled_from(reached), st.sampled_from([0, -1, 1])).map(lambda pair: max(0, sum(pair)))
+    return layers, draw(near | st.integers(0, total + 4))
+
+
+@check("Exercise 1, What to quantize for a size target")
+def quantize_for_size(answer: Callable) -> None:
+    """``quantize_for_size(layers, target_bytes) -> set of names``."""
+
+    def variant(**how):
+        return lambda layers, target: _for_size(layers, target, **how)
+
+    def weights_of_names(value, layers, target):
+        """The chosen layers by kind and size: of two that save the same, either may be taken."""
+        try:
+            names = set(value) if isinstance(value, Set | list | tuple) else None
+            plain = names is not None and all(isinstance(name, str) for name in names)
+        except Exception:
+            plain = False
+        if not plain:
+            raise Mistake(
+                "Your function returned something other than a set of names.",
+                "Return a set of texts, the names of layers. For a single name that is {'fc'}, and for none set().",
+            )
+        known = {name: (kind in QUANTIZED, w) for name, kind, w, _ in layers}
+        return sorted(str(known.get(name, name)) for name in names)
+
+    wrong = {
+        "Your result can hold any kind of layer. Only Linear and LSTM become smaller here.": variant(kinds=None),
+        "Your result can hold embeddings. They are tables that are read, not multiplied: here they stay float.": variant(
+            kinds=(*QUANTIZED, "Embedding")
+        ),
+        "Your result never holds an LSTM. It is quantized, too.": variant(kinds=("Linear",)),
+        "You subtract all 4 bytes of a weight. One byte of it stays: an int8 weight saves 3.": variant(
+            saves=lambda w, b: 4 * w
+        ),
+        "You count one byte saved for each weight. One byte stays, so 3 are saved.": variant(saves=lambda w, b: w),
+        "You count two bytes saved for each weight: that is 16 bits. An int8 weight saves 3.": variant(
+            saves=lambda w, b: 2 * w
+        ),
+        "Your result never holds a linear layer. It is quantized, too.": variant(kinds=("LSTM",)),
+        "Your result can hold convolutions. Here they stay float.": variant(kinds=(*QUANTIZED, "Conv2d")),
+        "Your result can hold an RNN. Of the recurrent layers only the LSTM is quantized here.": variant(
+            kinds=(*QUANTIZED, "RNN")
+        ),
+        "You return the layers that stay float. Asked are those to quantize.": lambda layers, target: (
+            {name for name, *_ in layers} - _for_size(layers, target)
+        ),
+        "You stop after one layer. Go on until the target is met.": lambda layers, target: set(
+            sorted(_for_size(layers, target), key=lambda name: -next(w for n, _, w, _ in layers if n == name))[:1]
+        ),
+        "You let biases shrink with the weights. They stay in fp32, 4 bytes each.": variant(
+            saves=lambda w, b: 3 * (w + b)
+        ),
+        "Your model has only the layers that can be quantized. The others take their bytes, too.": variant(
+            counted=lambda kind, w, b: 4 * (w + b) * (kind in QUANTIZED)
+        ),
+        "You compare numbers with bytes. In fp32 each takes 4.": variant(counted=lambda kind, w, b: w + b),
+        "Your model has no biases. They stay in fp32, 4 bytes each, and count.": variant(
+            counted=lambda kind, w, b: 4 * w
+        ),
+        "You take layers in the order in which they come. The fewest are found with the largest saving first.": variant(
+            order=lambda w, b: 0
+        ),
+        "You begin with the smallest layers. The fewest layers are found with the largest saving first.": variant(
+            order=lambda w, b: w
+        ),
+        "You order by weights and biases together. Biases save nothing: order by the weights.": variant(
+            order=lambda w, b: -(w + b)
+        ),
+        "You take one more layer where the bytes equal the target: 'at most' includes equal.": variant(
+            enough=lambda total, target: total < target
+        ),
+        "You leave out the layer with which the target is reached.": variant(last=False),
+        "You take all that can be quantized. Stop as soon as the target is met.": lambda layers, target: (
+            _able(layers) if _for_size(layers, target) else set()
+        ),
+        "You take all that can be quantized, even where the target is met already.": lambda layers, target: _able(
+            layers
+        ),
+        "You return nothing where the target cannot be reached. Then all that can be quantized is asked.": (
+            lambda layers, target: (
+                _for_size(layers, target)
+                if sum(w * (1 if kind in QUANTIZED else 4) + 4 * b for _, kind, w, b in layers) <= target
+                else set()
+            )
+        ),
+    }
+    net = [("words", "Embedding", 90, 0), ("lstm", "LSTM", 40, 8), ("up", "Linear", 20, 4), ("down", "Linear", 30, 1)]
+    total = sum(4 * (w + b) for _, _, w, b in net)
+    fat = [("small", "Linear", 10, 500), ("large", "Linear", 40, 5), ("norm", "LayerNorm", 6, 6)]
+    compare(
+        answer,
+        right=variant(),
+        wrong=wrong,
+        view=weights_of_names,
+        names=("layers", "target_bytes"),
+        edges=[
+            ([("fc", "Linear", 1000, 0)], 1000),
+            ([], 0),
+            *[(net, total - less) for less in (0, 120, 121, 210, 211, 270)],
+            (net, 0),
+            (fat, sum(4 * (w + b) for _, _, w, b in fat) - 121),
+        ],
+        inputs=_sizes(),
+    )
+
+
+def _old_line(types: set | None) -> Callable:
+    """``quantize_dynamic`` with a set of types or names, without its warnings."""
+
+    def quantize(model):
+        with legacy_int8.quiet():
+            return legacy_int8.tq.quantize_dynamic(model, types)
+
+    listed = ", {" + ", ".join(f"nn.{getattr(kind, '__name__', kind)}" for kind in types) + "}" if types else ""
+    quantize.__name__ = f"quantize_dynamic(model{listed})"
+    return quantize
+
+
+def _torchao(name: str, *, only: str = "") -> Callable:
+    """torchao's ``quantize_`` on a copy, with the configuration of that name; `only`: one module."""
+
+    def quantize(model):
+        from torchao import quantization as ao
+
+        model = copy.deepcopy(model)
+        chosen = (lambda module, at: isinstance(module, nn.Linear) and at == only) if only else None
+        ao.quantize_(model, getattr(ao, name)(), filter_fn=chosen)
+        return model
+
+    quantize.__name__ = f"quantize_(copy of model, {name}(){f', only module {only!r}' if only else ''})"
+    return quantize
+
+
+def _unchanged(model: nn.Module) -> nn.Module:
+    return model
+
+
+_unchanged.__name__ = "lambda model: model"
+
+
+def _with_torchao(checked: Callable) -> Callable:
+    """Import torchao before a check, not at the top: it is slow, and inside it would count as a change of torch."""
+
+    @functools.wraps(checked)
+    def judged(answer: object) -> Verdict:
+        import torchao.quantization  # noqa: F401
+
+        return checked(answer)
+
+    return judged
+
+
+def _models() -> list[nn.Module]:
+    half_done = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    return [
+        nn.Linear(2, 2),
+        nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 2)),
+        nn.Sequential(nn.Sequential(nn.Linear(2, 2)), nn.Conv2d(1, 1, 1)),
+        nn.LSTM(2, 2),
+        nn.Sequential(nn.LSTM(2, 2)),
+        nn.Sequential(nn.RNN(2, 2)),
+        nn.Sequential(nn.MultiheadAttention(2, 1)),
+        nn.Sequential(nn.ReLU()),
+        _old_line({"1"})(half_done),
+    ]
+
+
+@_with_torchao
+@check("Exercise 2, The model that did not change")
+def did_nothing(answer: Callable) -> None:
+    """``did_nothing(model, quantize) -> bool``."""
+
+    def looks(at: Callable[[nn.Module], bool]) -> Callable:
+        return lambda model, quantize: at(quantize(model))
+
+    def bits(model: nn.Module) -> list[int | None]:
+        return [row.weight_bits for row in int8_audit.audit(model).rows]
+
+    wrong = {
+        "You miss what torchao did: it keeps the modules, and the names of their classes, and swaps the weights.": looks(
+            lambda m: "DynamicQuantized" not in str(m)
+        ),
+        "You miss what the old line did: it replaces modules, and their packed weights are no parameters.": looks(
+            lambda m: not any(type(p).__module__.startswith("torchao") for p in m.parameters())
+        ),
+        "You find only modules of the old line that are direct children of the model. Deeper ones count, and so do "
+        "torchao's weights.": looks(lambda m: not any("quantized" in type(child).__module__ for child in m.children())),
+        "You take NonDynamicallyQuantizableLinear for quantized, perhaps for its name. It is float.": looks(
+            lambda m: "quantiz" not in str(m).lower()
+        ),
+        "Nearly every model looks untouched to you. A packed weight is no parameter, torchao's int8 tensors say float32 "
+        "outwards, and the size of a small file tells little.": looks(
+            lambda m: not any(p.dtype in (torch.int8, torch.qint8) for p in m.parameters())
+        ),
+        "No model looks untouched to you. Where no weight takes 8 bits, True is asked.": looks(lambda m: False),
+        "You look at the last module with weights only.": looks(lambda m: 8 not in bits(m)[-1:]),
+        "You look at the model that went in, not at the one that quantize gives back.": lambda model, quantize: (
+            8 not in bits(model)
+        ),
+        "You ask whether quantize gives back the same object. The old line gives a copy, also where it changes "
+        "nothing; and a model that came with 8-bit weights may come back as it was.": lambda model, quantize: (
+            quantize(model) is model
+        ),
+        "16 bits are fewer than 32, but they are not 8.": looks(
+            lambda m: not any(width is not None and width < 32 for width in bits(m))
+        ),
+        "You take every weight that is not in 32 bits for quantized. There are floats of 16 and of 64 bits.": looks(
+            lambda m: all(width == 32 for width in bits(m))
+        ),
+        "Your answer is True exactly where some weight is not stored in 8 bits. Asked is whether none at all "
+        "is.": looks(lambda m: any(width != 8 for width in bits(m))),
+        "You miss weights that are stored in 8 bits and computed in float (weight-only). Asked is what is "
+        "stored.": looks(lambda m: int8_audit.audit(m).count("int8") == 0),
+        "You say True for a model that came with 8-bit weights and was not changed. Asked is what the returned model "
+        "stores, not whether it is another.": lambda model, quantize: str(model) == str(quantize(model)),
+        "You say False for a model without weights. None of them takes 8 bits there: True.": looks(
+            lambda m: bool(bits(m)) and 8 not in bits(m)
+        ),
+        "Your answer is True exactly where an nn.Linear is left. Other modules have weights, too, and torchao keeps the "
+        "class.": looks(lambda m: any(isinstance(part, nn.Linear) for part in m.modules())),
+        "You have it the wrong way round: True means that no weight is stored in 8 bits.": looks(
+            lambda m: 8 in bits(m)
+        ),
+    }
+
+    def true_or_false(value, model, quantize):
+        if not (same(True, value) or same(False, value)):
+            raise Mistake("Your function returned neither True nor False.", "Return the truth value itself.")
+        return value
+
+    quantizers = [
+        _unchanged,
+        _old_line({nn.Linear}),
+        _old_line(None),
+        _old_line({nn.Conv2d}),
+        _torchao("Int8WeightOnlyConfig"),
+        _torchao("Int8DynamicActivationInt8WeightConfig"),
+        _torchao("Int8WeightOnlyConfig", only="0"),
+    ]
+    compare(
+        answer,
+        right=looks(lambda m: 8 not in bits(m)),
+        wrong=wrong,
+        view=true_or_false,
+        names=("model", "quantize"),
+        edges=[(nn.Linear(2, 2).to(dtype), _unchanged) for dtype in (torch.float16, torch.bfloat16, torch.float64)],
+        inputs=st.tuples(st.sampled_from(_models()), st.sampled_from(quantizers)),
+    )
