@@ -1,4 +1,4 @@
-"""Checks of the lesson `static`, static quantization: two of them convert what the learner made, and look at the effect."""
+"""Checks of the lesson `static`: one of them converts what the learner made, and looks at the effect."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Callable
 import torch
 from hypothesis import strategies as st
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from course_utils import legacy_int8
+from course_utils.exercises.calls import run
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, tensors
-from course_utils.exercises.search import compare, examine, run
+from course_utils.exercises.search import compare, examine
 from course_utils.exercises.values import same, show
 from course_utils.legacy_int8 import tq
 
@@ -221,7 +221,7 @@ def static_int8(answer: Callable) -> None:
             got = run(answer, (small_net(training=training), data, qconfig(top)))
         except Mistake as mistake:
             raise Mistake(mistake.message, mistake.hint, facts) from mistake
-        check_it = functools.partial(_calibrated_right, got, expected, data, facts)
+        check_it = functools.partial(_calibrated_right, got, expected, data, qconfig(top), facts)
         _attempt("Looking at the model that you returned", check_it, facts)
 
     some = st.integers(1, 2).flatmap(lambda n: tensors((n, 1, 2, 2), numbers(0.125, 1)))
@@ -233,7 +233,7 @@ def static_int8(answer: Callable) -> None:
     )
 
 
-def _calibrated_right(got: nn.Module, expected: nn.Module, data: list[torch.Tensor], facts: tuple) -> None:
+def _calibrated_right(got: nn.Module, expected: nn.Module, data: list, setting: tq.QConfig, facts: tuple) -> None:
     if not isinstance(got, nn.Module):
         raise Mistake(
             "Your function returned no model.", "Return what tq.convert gives.", (*facts, ("returned", show(got)))
@@ -270,8 +270,13 @@ def _calibrated_right(got: nn.Module, expected: nn.Module, data: list[torch.Tens
     if before < images:
         text = f"Only {before} of the {images} images went through the model before convert."
         hint = "Calibrate with all batches: the others may hold larger values."
+        if len(data) > 1 and same(_scales(_reference(small_net(), data[-1:], setting)), scales, rtol=1e-4):
+            hint = "These are the ranges of the last batch alone: is the call of the model inside your loop?"
     elif _of_other_setting(scales, data):
         text, hint = "The scales are those of another qconfig.", "Use the qconfig that your function is given."
+    elif same(255 * right[0][1], scales[0][1], rtol=1e-2):
+        text = "The scale of the input is 255 times too large."
+        hint = "You multiplied the batches by 255. The model will get its images as they are: calibrate with those."
     elif not same(right[0], scales[0], rtol=1e-4):
         text = "The input is quantized with another scale or zero point."
         hint = "The observers saw other values than those of the batches. Calibrate with the data itself, as it is."
@@ -285,115 +290,3 @@ def _of_other_setting(scales: list, data: list[torch.Tensor]) -> bool:
     """True when a setting that people take instead of the given one makes these scales."""
     others = [qconfig(127), tq.default_qconfig, tq.get_default_qconfig(torch.backends.quantized.engine)]
     return any(same(_scales(_reference(small_net(), data, other)), scales, rtol=1e-4) for other in others)
-
-
-class _Kernels(TorchDispatchMode):
-    """Notes the names of the operators that run."""
-
-    def __init__(self):
-        super().__init__()
-        self.names: list[str] = []
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        self.names.append(str(func))
-        return func(*args, **(kwargs or {}))
-
-
-def _convolution(weight: torch.Tensor, bias: bool) -> nn.Conv2d:
-    channels, _, kernel, _ = weight.shape
-    conv = nn.Conv2d(channels, channels, kernel, padding=kernel // 2, bias=bias).requires_grad_(False)
-    state = {"weight": weight, "bias": torch.full((channels,), 0.5)} if bias else {"weight": weight}
-    conv.load_state_dict(state)
-    return conv
-
-
-@st.composite
-def _blocks(draw: Callable) -> tuple[nn.Conv2d, torch.Tensor]:
-    """A convolution that keeps the shape, and an input for it."""
-    channels, kernel = draw(st.integers(1, 2)), draw(st.sampled_from([1, 3]))
-    weight = draw(tensors((channels, channels, kernel, kernel), numbers(-1, 1)))
-    x = draw(tensors((draw(st.integers(1, 2)), channels, 2, 2), numbers(-2, 2)))
-    return _convolution(weight, draw(st.booleans())), x
-
-
-def _why_int8_failed(said: str) -> str:
-    """What an error of an int8 block says, in words that hold for every block that meets it."""
-    if "from the 'CPU' backend" in said:
-        return "A float tensor met an int8 operation. From a QuantStub made in __init__ to the last of them all must be int8."
-    if "from the 'QuantizedCPU' backend" not in said:
-        return "Up to there it ran. Look at which modules convert replaces, and what they take and give."
-    if "'aten::add" not in said:
-        return "That operation has no int8 version. Convolution, sum and ReLU have one."
-    return "A plain addition met int8 tensors: it has no int8 version. Add with a FloatFunctional made in __init__."
-
-
-@check("Exercise 3, A residual block that survives")
-@legacy_int8.quiet()
-@torch.no_grad()
-def residual_block(answer: Callable) -> None:
-    """``residual_block(conv) -> nn.Module``: relu(x + conv(x)), ready for prepare and convert."""
-
-    def judge(conv: nn.Conv2d, x: torch.Tensor) -> None:
-        weights = f"weight {show(conv.weight)}, bias {show(None if conv.bias is None else conv.bias)}"
-        facts = (("your call", f"conv={show(conv)}"), ("with", weights), ("then called on", show(x)))
-        block = run(answer, (conv,), ("conv",))
-        if not _attempt("Looking at what you returned", lambda: isinstance(block, nn.Module), facts):
-            hint = "Return the block, an instance of a class that is made from nn.Module."
-            raise Mistake("Your function returned no nn.Module.", hint, (facts[0], ("returned", show(block))))
-        after = conv(x)
-        _in_float(block, x, after, facts)
-
-        def prepared() -> nn.Module:
-            block.eval().qconfig = QCONFIG
-            return tq.prepare(block)
-
-        def result() -> object:
-            with kernels:
-                return converted(x.clone())
-
-        observed = _attempt("tq.prepare on your block", prepared, facts)
-        _attempt("Calibrating, your block", lambda: observed(x.clone()), facts)
-        converted, kernels = _attempt("tq.convert on your block", lambda: tq.convert(observed), facts), _Kernels()
-        got = _attempt("After conversion your block", result, facts, _why_int8_failed)
-        rounding = 0.015 * conv.weight[0].numel() * x.abs().max() * conv.weight.abs().max()
-        rounding += 0.025 * max(value.abs().max() for value in (x, after, x + after))
-        _in_int8(got, kernels.names, torch.relu(x + after), float(rounding), facts)
-
-    first = torch.tensor([[[[-2.0, 1.0], [0.5, -1.0]], [[1.5, -0.25], [-1.0, 2.0]]]])
-    weight = (torch.arange(36.0).reshape(2, 2, 3, 3) * 7 % 11 - 6) / 4
-    examine(judge, edges=[(_convolution(weight, True), first)], inputs=_blocks(), count=12)
-
-
-def _in_float(block: nn.Module, x: torch.Tensor, after: torch.Tensor, facts: tuple) -> None:
-    got = _attempt("In float, before any quantization, your block", lambda: block(x.clone()), facts)
-    expected = torch.relu(x + after)
-    if same(expected, got, atol=1e-5):
-        return
-    known = {
-        "The ReLU is missing: it comes after the sum.": x + after,
-        "The ReLU belongs after the sum, not before it.": x + torch.relu(after),
-        "The shortcut is missing: the input itself is added.": torch.relu(after),
-    }
-    hint = next((h for h, value in known.items() if same(value, got, atol=1e-5)), "Asked is relu(x + conv(x)).")
-    shown = (*facts, ("gives", show(got)), ("expected", show(expected)))
-    raise Mistake("In float, before any quantization, your block computes something else.", hint, shown)
-
-
-def _in_int8(got: object, kernels: list[str], expected: torch.Tensor, rounding: float, facts: tuple) -> None:
-    shown = (*facts, ("gives", show(got)), ("in float", show(expected)))
-    if isinstance(got, torch.Tensor) and got.is_quantized:
-        hint = "The last step is missing: a DeQuantStub gives float back."
-        raise Mistake("After conversion your block returns a quantized tensor.", hint, shown)
-    for name, what in (("quantized.conv", "convolution"), ("quantized.add", "sum")):
-        if not any(kernel.startswith(name) for kernel in kernels):
-            hint = f"The {what} belongs between the QuantStub and the DeQuantStub. " + (
-                "Add with a FloatFunctional: convert turns it into an int8 sum." if what == "sum" else ""
-            )
-            raise Mistake(f"After conversion no {what} is computed in int8.", hint.strip(), shown)
-    if not same(expected, got, atol=rounding):
-        raise Mistake(
-            "After conversion the result is farther from float than rounding explains.",
-            "A range does not fit. Calibration must pass through every FloatFunctional, and each operation needs one of "
-            "its own: it has one range only.",
-            shown,
-        )

@@ -1,0 +1,186 @@
+"""the lesson `depthwise`: plausible wrong answers and odd but right ones, as a learner would write them."""
+
+import torch
+import torch.ao.quantization as tq
+from torch import nn
+from torch.ao.nn.quantized import FloatFunctional
+
+
+def plain_plus(conv):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.quant, self.dequant, self.conv = tq.QuantStub(), tq.DeQuantStub(), conv
+
+        def forward(self, x):
+            x = self.quant(x)
+            return self.dequant(torch.relu(x + self.conv(x)))
+
+    return Block()
+
+
+def no_dequant(conv):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.quant, self.conv, self.plus = tq.QuantStub(), conv, FloatFunctional()
+
+        def forward(self, x):
+            x = self.quant(x)
+            return self.plus.add_relu(x, self.conv(x))
+
+    return Block()
+
+
+def no_quant(conv):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.dequant, self.conv, self.plus = tq.DeQuantStub(), conv, FloatFunctional()
+
+        def forward(self, x):
+            return self.dequant(self.plus.add_relu(x, self.conv(x)))
+
+    return Block()
+
+
+def adds_in_float(conv):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.quant, self.dequant, self.conv = tq.QuantStub(), tq.DeQuantStub(), conv
+
+        def forward(self, x):
+            return torch.relu(x + self.dequant(self.conv(self.quant(x))))
+
+    return Block()
+
+
+def relu_forgotten(conv):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.quant, self.dequant, self.conv, self.plus = tq.QuantStub(), tq.DeQuantStub(), conv, FloatFunctional()
+
+        def forward(self, x):
+            x = self.quant(x)
+            return self.dequant(self.plus.add(x, self.conv(x)))
+
+    return Block()
+
+
+def relu_too_early(conv):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.quant, self.dequant, self.conv, self.plus = tq.QuantStub(), tq.DeQuantStub(), conv, FloatFunctional()
+
+        def forward(self, x):
+            x = self.quant(x)
+            return self.dequant(self.plus.add(x, torch.relu(self.conv(x))))
+
+    return Block()
+
+
+def without_the_shortcut(conv):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.quant, self.dequant, self.conv = tq.QuantStub(), tq.DeQuantStub(), conv
+
+        def forward(self, x):
+            return self.dequant(torch.relu(self.conv(self.quant(x))))
+
+    return Block()
+
+
+def wrapped(conv):
+    class Inner(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.plus, self.relu = conv, FloatFunctional(), nn.ReLU()
+
+        def forward(self, x):
+            return self.relu(self.plus.add(self.conv(x), x))
+
+    return tq.QuantWrapper(Inner())
+
+
+def two_stubs(conv):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.left, self.right, self.out = tq.QuantStub(), tq.QuantStub(), tq.DeQuantStub()
+            self.conv, self.plus = conv, FloatFunctional()
+
+        def forward(self, x):
+            return self.out(self.plus.add(self.left(x), self.conv(self.right(x)))).clamp(min=0)
+
+    return Block()
+
+
+def relu_in_float_before(conv):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.quant, self.dequant, self.conv, self.plus = tq.QuantStub(), tq.DeQuantStub(), conv, FloatFunctional()
+
+        def forward(self, x):
+            x = self.quant(torch.relu(x))
+            return self.dequant(self.plus.add_relu(x, self.conv(x)))
+
+    return Block()
+
+
+def multiplies(conv):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.quant, self.dequant, self.conv, self.plus = tq.QuantStub(), tq.DeQuantStub(), conv, FloatFunctional()
+
+        def forward(self, x):
+            x = self.quant(x)
+            return self.dequant(torch.relu(self.plus.mul(x, self.conv(x))))
+
+    return Block()
+
+
+def convolved_twice(conv):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.quant, self.dequant, self.conv, self.plus = tq.QuantStub(), tq.DeQuantStub(), conv, FloatFunctional()
+
+        def forward(self, x):
+            x = self.quant(x)
+            y = self.conv(x)
+            return self.dequant(self.plus.add_relu(y, self.conv(y)))
+
+    return Block()
+
+
+WRONG = {
+    "residual_block": [
+        plain_plus,
+        no_dequant,
+        no_quant,
+        adds_in_float,
+        relu_forgotten,
+        relu_too_early,
+        without_the_shortcut,
+        relu_in_float_before,
+        multiplies,
+        convolved_twice,
+    ],
+}
+ODD = {
+    "residual_block": [wrapped, two_stubs],
+}
+# Mutants of the solutions that are as right as the solution: what was changed -> why.
+EQUIVALENT = {
+    "residual_block": {
+        "return self.dequant(self.sum.add_relu(x, self.conv(x))): self.sum.add_relu(x, self.conv(x)): arguments swapped": (
+            "a sum does not depend on the order of its parts"
+        ),
+    },
+}

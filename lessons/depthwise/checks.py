@@ -1,0 +1,156 @@
+"""Checks of the lesson `depthwise`: what the learner made is prepared, calibrated and converted, and the effect looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from hypothesis import strategies as st
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from course_utils import legacy_int8
+from course_utils.exercises.calls import run
+from course_utils.exercises.core import Mistake, check
+from course_utils.exercises.inputs import numbers, tensors
+from course_utils.exercises.search import examine
+from course_utils.exercises.values import same, show
+from course_utils.legacy_int8 import tq
+
+# Numbers from 0 to 127, with one scale for a tensor: what every engine can run.
+QCONFIG = tq.QConfig(
+    activation=tq.MinMaxObserver.with_args(quant_min=0, quant_max=127), weight=tq.default_weight_observer
+)
+
+
+def _attempt(what: str, work: Callable, facts: tuple, why: Callable = lambda said: "Try that step yourself.") -> object:
+    """Do a step with what a learner made; whatever it raises becomes a `Mistake` that names the step."""
+    try:
+        return work()
+    except Mistake:
+        raise
+    except Exception as error:
+        try:
+            said = str(error)
+        except Exception:
+            said = ""
+        text = said.split(". ")[0][:200]
+        raise Mistake(f"{what} raised {type(error).__name__}: {text}", why(said), facts) from error
+
+
+class _Kernels(TorchDispatchMode):
+    """Notes the names of the operators that run."""
+
+    def __init__(self):
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.names.append(str(func))
+        return func(*args, **(kwargs or {}))
+
+
+def _convolution(weight: torch.Tensor, bias: bool) -> nn.Conv2d:
+    channels, _, kernel, _ = weight.shape
+    conv = nn.Conv2d(channels, channels, kernel, padding=kernel // 2, bias=bias).requires_grad_(False)
+    state = {"weight": weight, "bias": torch.full((channels,), 0.5)} if bias else {"weight": weight}
+    conv.load_state_dict(state)
+    return conv
+
+
+@st.composite
+def _blocks(draw: Callable) -> tuple[nn.Conv2d, torch.Tensor]:
+    """A convolution that keeps the shape, and an input for it."""
+    channels, kernel = draw(st.integers(1, 2)), draw(st.sampled_from([1, 3]))
+    weight = draw(tensors((channels, channels, kernel, kernel), numbers(-1, 1)))
+    x = draw(tensors((draw(st.integers(1, 2)), channels, 2, 2), numbers(-2, 2)))
+    return _convolution(weight, draw(st.booleans())), x
+
+
+def _why_int8_failed(said: str) -> str:
+    """What an error of an int8 block says, in words that hold for every block that meets it."""
+    if "from the 'CPU' backend" in said:
+        return "A float tensor met an int8 operation. From a QuantStub made in __init__ to the last of them all must be int8."
+    if "from the 'QuantizedCPU' backend" not in said:
+        return "Up to there it ran. Look at which modules convert replaces, and what they take and give."
+    if "'aten::add" not in said:
+        return "That operation has no int8 version. Convolution, sum and ReLU have one."
+    return "A plain addition met int8 tensors: it has no int8 version. Add with a FloatFunctional made in __init__."
+
+
+@check("Exercise 1, A residual block that survives")
+@legacy_int8.quiet()
+@torch.no_grad()
+def residual_block(answer: Callable) -> None:
+    """``residual_block(conv) -> nn.Module``: relu(x + conv(x)), ready for prepare and convert."""
+
+    def judge(conv: nn.Conv2d, x: torch.Tensor) -> None:
+        weights = f"weight {show(conv.weight)}, bias {show(None if conv.bias is None else conv.bias)}"
+        facts = (("your call", f"conv={show(conv)}"), ("with", weights), ("then called on", show(x)))
+        block = run(answer, (conv,), ("conv",))
+        if not _attempt("Looking at what you returned", lambda: isinstance(block, nn.Module), facts):
+            hint = "Return the block, an instance of a class that is made from nn.Module."
+            raise Mistake("Your function returned no nn.Module.", hint, (facts[0], ("returned", show(block))))
+        after = conv(x)
+        _in_float(block, x, conv, facts)
+
+        def prepared() -> nn.Module:
+            block.eval().qconfig = QCONFIG
+            return tq.prepare(block)
+
+        def result() -> object:
+            with kernels:
+                return converted(x.clone())
+
+        observed = _attempt("tq.prepare on your block", prepared, facts)
+        _attempt("Calibrating, your block", lambda: observed(x.clone()), facts)
+        converted, kernels = _attempt("tq.convert on your block", lambda: tq.convert(observed), facts), _Kernels()
+        got = _attempt("After conversion your block", result, facts, _why_int8_failed)
+        rounding = 0.015 * conv.weight[0].numel() * x.abs().max() * conv.weight.abs().max()
+        rounding += 0.025 * max(value.abs().max() for value in (x, after, x + after))
+        _in_int8(got, kernels.names, torch.relu(x + after), float(rounding), facts)
+
+    first = torch.tensor([[[[-2.0, 1.0], [0.5, -1.0]], [[1.5, -0.25], [-1.0, 2.0]]]])
+    weight = (torch.arange(36.0).reshape(2, 2, 3, 3) * 7 % 11 - 6) / 4
+    examine(judge, edges=[(_convolution(weight, True), first)], inputs=_blocks(), count=12)
+
+
+def _in_float(block: nn.Module, x: torch.Tensor, conv: nn.Conv2d, facts: tuple) -> None:
+    after, clamped = conv(x), torch.relu(x)
+    got = _attempt("In float, before any quantization, your block", lambda: block(x.clone()), facts)
+    expected = torch.relu(x + after)
+    if same(expected, got, atol=1e-5):
+        return
+    known = {
+        "The ReLU is missing: it comes after the sum.": x + after,
+        "The ReLU belongs after the sum, not before it.": x + torch.relu(after),
+        "The shortcut is missing: the input itself is added.": torch.relu(after),
+        "Add x and conv(x); you multiply them.": torch.relu(x * after),
+        "The shortcut starts at x, before the only convolution; you convolve twice.": torch.relu(after + conv(after)),
+        "The ReLU comes once, after the sum: neither conv nor the sum gets relu(x).": torch.relu(
+            clamped + conv(clamped)
+        ),
+    }
+    hint = next((h for h, value in known.items() if same(value, got, atol=1e-5)), "Asked is relu(x + conv(x)).")
+    shown = (*facts, ("gives", show(got)), ("expected", show(expected)))
+    raise Mistake("In float, before any quantization, your block computes something else.", hint, shown)
+
+
+def _in_int8(got: object, kernels: list[str], expected: torch.Tensor, rounding: float, facts: tuple) -> None:
+    shown = (*facts, ("gives", show(got)), ("in float", show(expected)))
+    if isinstance(got, torch.Tensor) and got.is_quantized:
+        hint = "The last step is missing: a DeQuantStub gives float back."
+        raise Mistake("After conversion your block returns a quantized tensor.", hint, shown)
+    for name, what in (("quantized.conv", "convolution"), ("quantized.add", "sum")):
+        if not any(kernel.startswith(name) for kernel in kernels):
+            hint = f"The {what} belongs between the QuantStub and the DeQuantStub. " + (
+                "Add with a FloatFunctional: convert turns it into an int8 sum." if what == "sum" else ""
+            )
+            raise Mistake(f"After conversion no {what} is computed in int8.", hint.strip(), shown)
+    if not same(expected, got, atol=rounding):
+        raise Mistake(
+            "After conversion the result is farther from float than rounding explains.",
+            "A range does not fit. Calibration must pass through every FloatFunctional, and each operation needs one of "
+            "its own: it has one range only.",
+            shown,
+        )
