@@ -1,4 +1,4 @@
-"""Checks of the lesson `qat`, quantization-aware training: values with their gradients, the order of a loop, a comparison."""
+"""Checks of the lesson `qat`, quantization-aware training: values with their gradients, and a comparison."""
 
 from __future__ import annotations
 
@@ -10,14 +10,11 @@ from statistics import mean, pstdev, stdev, variance
 
 import torch
 from hypothesis import strategies as st
-from torch import nn
 
-from course_utils import legacy_int8
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, shapes, tensors
-from course_utils.exercises.search import compare, examine, run
-from course_utils.exercises.values import same, show
-from course_utils.legacy_int8 import nnq, tq
+from course_utils.exercises.search import compare
+from course_utils.exercises.values import show
 
 ABOVE = (1.5, -0.75, 0.25, 3.0)  # the gradient that comes from above, over and over to the size of x
 
@@ -151,172 +148,6 @@ def straight_through(answer: Callable) -> None:
     )
 
 
-class _Log(nn.Identity):
-    """Notes of how each epoch found the model. A copy takes the notes along."""
-
-    def __init__(self):
-        super().__init__()
-        self.epochs: list[_State] = []
-
-
-def small_net() -> tq.QuantWrapper:
-    """A network for images (batch, 1, 6, 6), fused for training, with stubs and its qconfig."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(6)
-        block = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU())
-        net = nn.Sequential(_Log(), block, nn.Conv2d(2, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(8, 3))
-    fused = [["module.1.0", "module.1.1", "module.1.2"], ["module.2", "module.3"]]
-    model = tq.fuse_modules_qat(tq.QuantWrapper(net).train(), fused)
-    activation = tq.FakeQuantize.with_args(observer=tq.MovingAverageMinMaxObserver, quant_min=0, quant_max=127)
-    model.qconfig = tq.QConfig(activation=activation, weight=tq.default_weight_fake_quant)
-    return model
-
-
-def _log(model: object) -> _Log:
-    try:
-        return next(m for m in model.modules() if type(m) is _Log)
-    except Exception as error:
-        raise TypeError(f"this takes the model, or a copy of it, got {show(model, 60)}") from error
-
-
-@dataclass
-class _State:
-    """A model as an epoch found it. Of what can be switched: whether each one is on."""
-
-    kind: str
-    mode: str
-    rounding: list[bool]
-    observers: list[bool]
-    norms: list[bool]
-
-    def __repr__(self) -> str:
-        counts = [f"{sum(on)} of {len(on)}" for on in (self.rounding, self.observers, self.norms)]
-        text = "{} fake quantizations on, {} observers on, {} batch norms moving".format(*counts)
-        return f"{self.kind}, {self.mode} mode, {text}"
-
-
-def _state(model: nn.Module) -> _State:
-    modules = list(model.modules())
-    prepared = any(hasattr(m, "weight_fake_quant") for m in modules)
-    int8 = any(isinstance(m, nnq.DeQuantize) for m in modules)
-    return _State(
-        kind="int8" if int8 else "prepared for QAT" if prepared else "not prepared for QAT",
-        mode="training" if model.training else "evaluation",
-        rounding=[bool(m.fake_quant_enabled[0]) for m in modules if hasattr(m, "fake_quant_enabled")],
-        observers=[bool(m.observer_enabled[0]) for m in modules if hasattr(m, "observer_enabled")],
-        norms=[m.bn.training for m in modules if isinstance(getattr(m, "bn", None), nn.BatchNorm2d)],
-    )
-
-
-def train_epoch(model: nn.Module) -> None:
-    """Stands for one epoch: notes the state of the model, and shows its observers a batch."""
-    epochs, state = _log(model).epochs, _state(model)
-    epochs.append(state)
-    if state.kind != "int8":
-        with torch.no_grad():
-            model(torch.rand(8, 1, 6, 6, generator=torch.Generator().manual_seed(len(epochs))))
-
-
-def accuracy(model: nn.Module) -> float:
-    """Stands for a measurement: another value after each epoch, 40 less for a model that is not int8."""
-    return _accuracy(len(_log(model).epochs)) - 40.0 * (_state(model).kind != "int8")
-
-
-def _accuracy(behind: int) -> float:
-    return 70.0 + 7 * behind % 11
-
-
-@check("Exercise 2, The loop, in the right order")
-@legacy_int8.quiet()
-def qat_loop(answer: Callable) -> None:
-    """``qat_loop(model, train_epoch, accuracy, epochs) -> (int8 model, list of accuracies)``."""
-
-    def judge(epochs: int) -> None:
-        passed = []
-
-        def watched(model: nn.Module, *rest: object) -> object:
-            passed.append(model)
-            return answer(model, *rest)
-
-        call = ("your call", f"model=small_net(), train_epoch, accuracy, epochs={epochs}")
-        try:
-            got = run(watched, (small_net(), train_epoch, accuracy, epochs))
-            _right_loop(got, epochs)
-        except Mistake as mistake:
-            facts = [fact for fact in mistake.facts if fact[0] != call[0]]  # without the model written out
-            raise Mistake(mistake.message, mistake.hint, (call, *facts)) from mistake
-        if not passed[0].training:
-            raise Mistake("Your function leaves its model in evaluation mode.", "Call eval() on a copy.", (call,))
-
-    examine(judge, edges=[(epochs,) for epochs in (2, 3, 4, 5)])
-
-
-def _right_loop(got: object, epochs: int) -> None:
-    right = "Return (the int8 model after the last epoch, the list of accuracies)."
-    try:
-        model, noted = got if isinstance(got, (tuple, list)) else ()
-        state, found = _state(model), _log(model).epochs
-    except Exception as error:
-        raise Mistake("A model and its accuracies are wanted.", right, (("returned", show(got, 200)),)) from error
-    _trained(found)
-    _noted(noted, epochs)
-    if state.kind != "int8":
-        raise Mistake("The model that you return is not converted.", "Return what convert gave after the last epoch.")
-    if len(found) != epochs:
-        text = f"The model that you return has {len(found)} of {epochs} epochs behind it."
-        raise Mistake(text, "Train once an epoch, and return the int8 model of the last, whatever the accuracies.")
-    _frozen(found, "the observers", [state.observers for state in found])
-    _frozen(found, "the batch norm statistics", [state.norms for state in found])
-
-
-def _trained(found: list[_State]) -> None:
-    for i, it in enumerate(found):
-        plain = it.kind == "not prepared for QAT"
-        faults = (
-            (it.kind == "int8", "an int8 model", "It has no gradients. Convert a copy, train the model itself."),
-            (plain, "a model without fake quantization", "prepare_qat puts it in; prepare only puts in observers."),
-            (it.mode != "training", "a model in evaluation mode", "Call eval() on the copy that you convert."),
-            (not all(it.rounding), "a model that does not round", "Leave the fake quantization on to the end."),
-        )
-        for true, what, hint in faults:
-            if true:
-                raise Mistake(f"Epoch {i} trains {what}.", hint, ((f"epoch {i} trains", repr(it)),))
-
-
-def _noted(noted: object, epochs: int) -> None:
-    expected = [_accuracy(n + 1) for n in range(epochs)]
-    hint = "Note one an epoch, in order: that of the copy converted after it."
-    if same([value - 40 for value in expected], noted):
-        hint = "You measure the fake-quantized model. What will run is the converted one."
-    elif same([_accuracy(n) for n in range(epochs)], noted):
-        hint = "They are late by an epoch: measure after each, not before it."
-    elif same([_accuracy(1)] * epochs, noted):
-        hint = "Each is that of a model trained for one epoch. Prepare once, before the loop."
-    if not same(expected, noted):
-        raise Mistake("The accuracies are wrong.", hint, (("yours", show(noted)), ("expected", show(expected))))
-
-
-def _frozen(found: list[_State], what: str, on: list[list[bool]]) -> None:
-    """Raise when `what` is not frozen in the right epochs; `on` tells for each epoch which ones are not."""
-    due, still = len(found) // 2, [not any(each) for each in on]
-    whole = all(any(each) == all(each) for each in on)
-    if whole and still == [i >= due for i in range(len(found))]:
-        return
-    first = still.index(True) if any(still) else None
-    if all(map(all, on)):
-        hint = f"You never freeze {what}: they go on moving under the weights that settle on them."
-    elif first == 0:
-        hint = f"You freeze {what} before the first epoch, when nothing was seen yet."
-    elif not whole:
-        hint = f"You freeze only a part of {what}: take all, those deeper inside too."
-    elif not all(still[first:]):
-        hint = f"You freeze {what}, and they move again later. Once frozen they stay so."
-    else:
-        hint = f"You freeze {what} before epoch {first}: too {'early' if first < due else 'late'}."
-    facts = tuple((f"epoch {i} trains", repr(state)) for i, state in enumerate(found))
-    raise Mistake(f"With {len(found)} epochs, freeze {what} before epoch {due}, neither sooner nor later.", hint, facts)
-
-
 ARMS = ("float", "int8", "trained on, int8", "qat, int8")
 
 
@@ -356,7 +187,7 @@ def _seeds(draw: Callable) -> tuple[list[dict[str, float]]]:
     return _runs(*rows)
 
 
-@check("Exercise 3, Where did the gain at 8 bits go?")
+@check("Exercise 2, Where did the gain at 8 bits go?")
 def gain_of_rounding(answer: Callable) -> None:
     """``gain_of_rounding(runs) -> (float, bool)``."""
 
@@ -379,7 +210,11 @@ def gain_of_rounding(answer: Callable) -> None:
         "You compare with a variance. Take its root.": mistake(spread=lambda d, *_: variance(d), per=float),
         "A loss can be more than noise too: compare the size of the gain, without its sign.": mistake(size=float),
         "You call every gain real that is not 0. Compare with twice its standard error.": mistake(times=0),
-        "You compare with one standard error. Take two: chance exceeds one a third of the time.": mistake(times=1),
+        "You compare with one standard error. Take two: chance exceeds one a third of the time or more.": mistake(
+            times=1
+        ),
+        "You compare with three standard errors. Take two.": mistake(times=3),
+        "You divide by half of n. The standard error falls with the root of n: n ** 0.5.": mistake(per=lambda n: n / 2),
         "A gain of 0 is not more than noise, even where all seeds agree.": mistake(exceeds=operator.ge),
     }
     compare(
@@ -393,6 +228,8 @@ def gain_of_rounding(answer: Callable) -> None:
             _runs((90.0, 89.0, 90.0, 90.5), (90.0, 89.0, 90.0, 92.0)),
             _runs(*((90.0, 89.0, 90.0, 90.0 + gain) for gain in (0.1, 0.5, 0.0))),
             _runs((90.0,) * 4, (90.0,) * 4),
+            _runs(*((90.0, 89.0, 90.0, 90.0 + gain) for gain in (0.5, 1.5, 3.0))),
+            _runs(*((90.0, 89.0, 90.0, 90.0 + gain) for gain in (0.0, 0.0, 0.5, 1.5, 2.0))),
         ],
         inputs=_seeds().filter(_is_clear),
         atol=1e-9,
