@@ -1,0 +1,266 @@
+"""Checks of the lesson `torchao`, today's interface for quantization."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hypothesis import strategies as st
+from torch import nn
+
+from course_utils.exercises.core import check
+from course_utils.exercises.inputs import Strategy
+from course_utils.exercises.mistake import Mistake
+from course_utils.exercises.search import compare
+from course_utils.exercises.values import same
+
+
+class Projection(nn.Linear):
+    """A linear layer under another name."""
+
+
+def _true_or_false(value: object, *_: object) -> object:
+    if not (same(True, value) or same(False, value)):
+        raise Mistake("Your function returned neither True nor False.", "Return the truth value itself.")
+    return value
+
+
+def _inside(name: str, kept: list[str]) -> bool:
+    return any(name == k or name.startswith(k + ".") for k in kept)
+
+
+def _paths() -> Strategy[str]:
+    parts = st.sampled_from(["fc1", "fc10", "body", "bod", "head", "0", "1"])
+    return st.lists(parts, min_size=1, max_size=3).map(".".join)
+
+
+@st.composite
+def _modules(draw: Callable) -> nn.Module:
+    """A layer, most often a linear one, of few inputs and outputs."""
+    n_in, n_out = draw(st.sampled_from([4, 6, 8, 12, 3, 1])), draw(st.sampled_from([4, 5, 8, 6, 2]))
+    kinds = (nn.Linear, nn.Linear, nn.Linear, Projection, nn.Conv2d, nn.Bilinear, nn.Embedding, nn.ReLU, nn.Sequential)
+    kind = draw(st.sampled_from(kinds))
+    if kind is nn.Conv2d:
+        return nn.Conv2d(n_in, n_out, 1)
+    if kind is nn.Bilinear:
+        return nn.Bilinear(n_in, n_in, n_out)
+    if kind is nn.Embedding:
+        return nn.Embedding(n_out, n_in)
+    if kind is nn.ReLU:
+        return nn.ReLU()
+    return nn.Sequential(nn.Linear(n_in, n_out)) if kind is nn.Sequential else kind(n_in, n_out)
+
+
+@st.composite
+def _asked(draw: Callable) -> tuple[nn.Module, str, int, list[str]]:
+    """(module, name, group, kept), with names that are often near each other."""
+    module, name, group = draw(_modules()), draw(_paths()), draw(st.sampled_from([4, 2, 3, 8, 1]))
+    parts = name.split(".")
+    near = [name, name[:-1] or name, parts[0], parts[-1], name + "0", name + ".fc1", ".".join(parts[:-1]) or parts[0]]
+    kept = draw(st.lists(st.one_of(_paths(), st.sampled_from(near)), max_size=2))
+    return module, name, group, kept
+
+
+@check("Exercise 1, A filter")
+def wanted(answer: Callable) -> None:
+    """``wanted(module, name, group, kept) -> bool``."""
+
+    def rule(
+        *,
+        kind: Callable = lambda m: isinstance(m, nn.Linear),
+        fits: Callable = lambda m, g: m.in_features % g == 0,
+        left_out: Callable = _inside,
+    ) -> Callable:
+        return lambda m, name, g, kept: bool(kind(m) and fits(m, g) and not left_out(name, kept))
+
+    wrong = {
+        "You compare names by their beginning. 'fc10' begins with 'fc1' and does not lie in it: ask for a dot.": rule(
+            left_out=lambda name, kept: any(name.startswith(k) for k in kept)
+        ),
+        "You look whether a kept name occurs anywhere in the path. It must be the layer's own path, or the beginning "
+        "of it up to a dot.": rule(left_out=lambda name, kept: any(k in name for k in kept)),
+        "You look only for the layer's own name. A layer inside a kept module stays as it is, too.": rule(
+            left_out=lambda name, kept: name in kept
+        ),
+        "You leave out what lies in a kept module, and take the layer that is itself named.": rule(
+            left_out=lambda name, kept: any(name.startswith(k + ".") for k in kept)
+        ),
+        "You compare single parts of the path with kept names. A kept name is a path from the start, and may have "
+        "dots itself.": rule(left_out=lambda name, kept: any(part in kept for part in name.split("."))),
+        "You compare the first part of the path only. A kept name may have dots itself.": rule(
+            left_out=lambda name, kept: name in kept or name.split(".")[0] in kept
+        ),
+        "You compare the last part of the path only. Names are paths from the start.": rule(
+            left_out=lambda name, kept: name.split(".")[-1] in kept
+        ),
+        "You turned the relation round: a kept module does not have to lie in this one.": rule(
+            left_out=lambda name, kept: any(k == name or k.startswith(name + ".") for k in kept)
+        ),
+        "You look only at the first kept name. There may be several.": rule(
+            left_out=lambda name, kept: _inside(name, kept[:1])
+        ),
+        "You leave a module out only when all kept names hold it. One is enough.": rule(
+            left_out=lambda name, kept: all(_inside(name, [k]) for k in kept) and bool(kept)
+        ),
+        "You pay no attention to `kept`.": rule(left_out=lambda name, kept: False),
+        "You take only what is kept. These are the modules to leave alone.": rule(
+            left_out=lambda name, kept: not _inside(name, kept)
+        ),
+        "Your answer is True exactly where it must be False.": lambda m, name, g, kept: not rule()(m, name, g, kept),
+        "You look at the outputs. Groups lie along the inputs of a row.": rule(
+            fits=lambda m, g: m.out_features % g == 0
+        ),
+        "You ask that the outputs fit, too. Groups lie along the inputs only.": rule(
+            fits=lambda m, g: m.in_features % g == 0 and m.out_features % g == 0
+        ),
+        "You take a layer whose inputs *or* outputs fit. Groups lie along the inputs.": rule(
+            fits=lambda m, g: m.in_features % g == 0 or m.out_features % g == 0
+        ),
+        "You look at the number of weights. Groups lie within a row: the inputs must fit.": rule(
+            fits=lambda m, g: m.weight.numel() % g == 0
+        ),
+        "You do not ask whether the groups fit: inputs must be a multiple of `group`.": rule(fits=lambda m, g: True),
+        "You ask for more inputs than one group has. They must be a multiple of it.": rule(
+            fits=lambda m, g: m.in_features >= g
+        ),
+        "You take what does not fit. The inputs must be a multiple of `group`.": rule(
+            fits=lambda m, g: m.in_features % g != 0
+        ),
+        "You turned the division round: the inputs are a multiple of the group.": rule(
+            fits=lambda m, g: g % m.in_features == 0
+        ),
+        "You leave out layers of exactly one group. One group is a multiple, too.": rule(
+            fits=lambda m, g: m.in_features % g == 0 and m.in_features > g
+        ),
+        "You compare the exact class. A subclass of nn.Linear is a linear layer, too.": rule(
+            kind=lambda m: type(m) is nn.Linear
+        ),
+        "You take every module that has in_features... also some that are no nn.Linear, such as nn.Bilinear or a "
+        "module that only looks like one.": rule(
+            kind=lambda m: hasattr(m, "in_features") or hasattr(m, "in1_features"),
+            fits=lambda m, g: getattr(m, "in_features", getattr(m, "in1_features", 0)) % g == 0,
+        ),
+        "You take convolutions, too. The card asks for linear layers.": rule(
+            kind=lambda m: isinstance(m, nn.Linear | nn.Conv2d),
+            fits=lambda m, g: (m.in_features if isinstance(m, nn.Linear) else m.in_channels) % g == 0,
+        ),
+        "You take every module that has a weight. The card asks for linear layers.": rule(
+            kind=lambda m: hasattr(m, "weight"), fits=lambda m, g: m.weight.shape[-1] % g == 0
+        ),
+        "Your answer is always False. Some layers are wanted.": lambda *_: False,
+        "Your answer is always True. Only some linear layers are wanted.": lambda *_: True,
+    }
+    linear = nn.Linear
+    compare(
+        answer,
+        right=rule(),
+        wrong=wrong,
+        view=_true_or_false,
+        names=("module", "name", "group", "kept"),
+        edges=[
+            (linear(8, 5), "fc1", 4, []),
+            (linear(8, 4), "body.fc1", 4, ["body"]),
+            (linear(8, 4), "body.fc1", 4, ["bod"]),
+            (linear(8, 4), "fc10", 4, ["fc1"]),
+            (linear(8, 4), "fc1", 4, ["head", "fc1"]),
+            (linear(8, 4), "body.fc1", 4, ["fc1"]),
+            (linear(8, 4), "head.body.fc1", 4, ["head.body"]),
+            (linear(8, 4), "body.fc1", 4, ["body.fc1.0"]),
+            (linear(6, 8), "fc1", 4, []),
+            (linear(4, 8), "fc1", 8, []),
+            (Projection(8, 4), "fc1", 8, []),
+            (nn.Conv2d(8, 4, 1), "conv1", 4, []),
+            (nn.ReLU(), "relu", 4, []),
+        ],
+        inputs=_asked(),
+    )
+
+
+@check("Exercise 2, The bytes of a packed format")
+def packed_bytes(answer: Callable) -> None:
+    """``packed_bytes(rows, cols, bits, group, scale_bytes) -> int``."""
+
+    def up(a: int, b: int) -> int:
+        return -(-a // b)
+
+    def size(
+        *,
+        weights: Callable = lambda r, c, b: r * up(c * b, 8),
+        scales: Callable = lambda r, c, g: r * up(c, g),
+        each: Callable = lambda s: s,
+    ) -> Callable:
+        return lambda r, c, b, g, s: weights(r, c, b) + scales(r, c, g) * each(s)
+
+    wrong = {
+        "You left out the scales.": size(scales=lambda *_: 0),
+        "You count the scales only. The weights need bytes, too.": size(weights=lambda *_: 0),
+        "You store each weight in whole bytes of its own. Packed, several of them share a byte.": size(
+            weights=lambda r, c, b: r * c * up(b, 8)
+        ),
+        "You round the bytes of a row down. A row is filled up to whole bytes.": size(
+            weights=lambda r, c, b: r * (c * b // 8)
+        ),
+        "You fill up the whole weight once. Each row is filled up to whole bytes for itself.": size(
+            weights=lambda r, c, b: up(r * c * b, 8)
+        ),
+        "You do not fill up rows: the bytes of the weights are no whole number, or are rounded down at the end.": size(
+            weights=lambda r, c, b: r * c * b // 8
+        ),
+        "You divide by 8 and do not round. A row is filled up to whole bytes.": size(
+            weights=lambda r, c, b: r * c * b / 8
+        ),
+        "You round the bytes of a row to the nearest whole number. Fill it up.": size(
+            weights=lambda r, c, b: r * round(c * b / 8)
+        ),
+        "You add a byte to each row, also where it is full.": size(weights=lambda r, c, b: r * (c * b // 8 + 1)),
+        "You count the weights in bits. A byte has eight.": size(weights=lambda r, c, b: r * c * b),
+        "You count a byte for each weight, whatever the bits.": size(weights=lambda r, c, b: r * c),
+        "You pack whole weights into bytes, and let none cross from one byte to the next. Here they may: only the end "
+        "of a row is filled up.": size(weights=lambda r, c, b: r * (up(c, 8 // b) if b <= 8 else c * up(b, 8))),
+        "You leave out the shorter group at the end of a row. It has a scale, too.": size(
+            scales=lambda r, c, g: r * (c // g)
+        ),
+        "You add a group to each row, also where the last one is full.": size(scales=lambda r, c, g: r * (c // g + 1)),
+        "You let groups run on across rows. They lie within a row.": size(scales=lambda r, c, g: up(r * c, g)),
+        "You let groups run on across rows, and leave out the last, shorter one.": size(
+            scales=lambda r, c, g: r * c // g
+        ),
+        "You count parts of a group. The shorter one has a whole scale.": size(scales=lambda r, c, g: r * c / g),
+        "You count one scale a row. Each group has one.": size(scales=lambda r, c, g: r),
+        "You count the groups of one row. Each row has its own.": size(scales=lambda r, c, g: up(c, g)),
+        "You count one scale for the whole weight.": size(scales=lambda *_: 1),
+        "You group the rows. Groups are neighbours within a row.": size(scales=lambda r, c, g: up(r, g) * c),
+        "You count a byte for each scale. It has scale_bytes.": size(each=lambda s: 1),
+        "You take scale_bytes for bits.": size(each=lambda s: s / 8),
+        "You multiply the scale's bytes by 8. They are bytes already.": size(each=lambda s: 8 * s),
+        "You count a zero point for each group, as large as the scale. This format has scales only.": size(
+            each=lambda s: 2 * s
+        ),
+        "You count a zero point of a byte for each group. This format has scales only.": size(each=lambda s: s + 1),
+        "You fill up each group to whole bytes. Only a row is filled up.": lambda r, c, b, g, s: (
+            r * ((c // g) * up(g * b, 8) + up(c % g * b, 8) + up(c, g) * s)
+        ),
+        "You store the last group in full length. It is shorter.": lambda r, c, b, g, s: (
+            r * (up(up(c, g) * g * b, 8) + up(c, g) * s)
+        ),
+        "You count one row only.": lambda r, c, b, g, s: up(c * b, 8) + up(c, g) * s,
+        "You took rows for columns: a row has `cols` weights.": lambda r, c, b, g, s: c * (up(r * b, 8) + up(r, g) * s),
+    }
+    compare(
+        answer,
+        right=size(),
+        wrong=wrong,
+        rtol=0.0,
+        names=("rows", "cols", "bits", "group", "scale_bytes"),
+        edges=[
+            (128, 1568, 4, 32, 1),
+            (0, 5, 4, 2, 1),
+            (1, 1, 8, 1, 1),
+            (2, 5, 3, 2, 2),
+            (3, 7, 4, 32, 2),
+            (4, 33, 4, 32, 4),
+            (5, 48, 6, 16, 1),
+            (3, 3, 2, 3, 3),
+            (2, 3, 12, 2, 1),
+        ],
+        inputs=st.tuples(st.integers(0, 6), *(st.integers(1, most) for most in (40, 16, 20, 5))),
+    )
