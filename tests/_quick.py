@@ -1,6 +1,7 @@
 """Runs a lesson in ways that nobody plans for: killed half-way, without solutions, cells twice, shuffled."""
 
 import copy
+import os
 import random
 
 import nbformat
@@ -24,7 +25,7 @@ def environment(folder):
         "MKL_NUM_THREADS": "1",
         "COURSE_LEDGER": str(folder / "ledger"),
         "MPLBACKEND": None,
-        "PYTHONPATH": str(OFFLINE),
+        "PYTHONPATH": os.pathsep.join([str(_lessons.ROOT), str(OFFLINE)]),  # the lessons of this very folder
     }
 
 

@@ -37,7 +37,8 @@ ABOUT_IT = {
     "course_utils.callbacks._qat_arguments",
     "course_utils.callbacks._quantized_forward",
     "course_utils.callbacks.quantization",
-    "lessons.qat.checks",
+    "lessons.qat_cnn.checks",
+    "lessons.depthwise.checks",
     "lessons.static.checks",
 }
 

@@ -12,6 +12,7 @@ from course_utils.show.diagrams import HEIGHT, WIDTH, Box, Canvas
 
 SIDE, MIDDLE, GAP, EDGE = 450, 200, 12, 10  # pixels: of a part's box, of the ledger, between boxes, to the frame
 TOKEN, TOKEN_HIGH = 46, 32  # of a lesson's number
+MOST_WHOLE = 8  # numbers with that of their part ("3.8") that fit side by side
 
 
 def course_map(here: str, *, columns: Sequence[str], root: Path = ROOT, height: float = HEIGHT) -> Canvas:
@@ -62,12 +63,12 @@ def _fill(canvas: Canvas, box: Box, part: dict, lessons: Sequence[syllabus.Lesso
     if lines == 3:
         canvas.text(left, ys[1], part["lever"], align="left", inside=box)
     step = min(TOKEN + 8, (box.width - 28) / len(lessons))
+    short = len(lessons) > MOST_WHOLE  # the part's own number stands above them
     for nth, lesson in enumerate(lessons):
         x, y, there = left + nth * step, ys[-1] - TOKEN_HIGH / 2, lesson.name == here
         patch = Rectangle(
             (x, y), step - 8, TOKEN_HIGH, facecolor="black" if there else "white", edgecolor="#555555", zorder=3
         )
         canvas.axes.add_patch(patch)
-        canvas.text(
-            x + (step - 8) / 2, ys[-1], lesson.number, size=22, colour="white" if there else "black", inside=box
-        )
+        number = lesson.number.rpartition(".")[2] if short else lesson.number
+        canvas.text(x + (step - 8) / 2, ys[-1], number, size=22, colour="white" if there else "black", inside=box)

@@ -3,8 +3,8 @@
 #   course:
 #     promise: You will choose a way to int8 from measured bytes and times, and ship a model whose outputs you have checked.
 #     minutes: 70
-#     seconds: 110
-#     needs: [energy, dynamic, static, qat]
+#     seconds: 65
+#     needs: [energy, dynamic, audit, static, depthwise, qat_cnn]
 #     goals:
 #       - Count what a network moves, and derive from it which method fits.
 #       - Report a speed-up against two baselines, and say what a "5×" becomes.
@@ -56,7 +56,7 @@ from course_utils.show import plots
 from course_utils.show.tables import Table, si
 from lessons.choosing import checks as check
 
-legacy_int8.ignore_deprecations()  # [[dynamic]] shows them, and says what follows
+legacy_int8.ignore_deprecations()  # [[dynamic]] says what follows
 card = claims.Scorecard("choosing")
 runtime.seed_all(0)
 torch.set_num_threads(1)  # one thread for every measurement in this lesson
@@ -303,7 +303,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A test: MobileNet-v2 with conversions around each layer
 #
-# PyTorch has no dynamic convolution. But we can put a wrapper around *each* convolution: float in, int8 inside, float out. The
+# PyTorch's dynamic convolution is off its default list, and warns of poor accuracy ([[audit]]). But we can put a wrapper around *each* convolution: float in, int8 inside, float out. The
 # kernels are those of static quantization. Ranges are fixed, so the search is left out.
 #
 # **Predict.** Is it faster than fp32? And how many times slower than int8 throughout?
@@ -374,7 +374,7 @@ card.record(
 # | LSTM, RNN | weights, read again at each step | dynamic | [[dynamic]] |
 # | Transformer | weights; conversions are a small part | dynamic | [[dynamic]] |
 # | CNN | activations; conversions eat the gain | static | [[static]] |
-# | CNN that loses accuracy that way | the same | quantization-aware training | [[qat]] |
+# | CNN that loses accuracy that way | the same | quantization-aware training | [[qat_cnn]] |
 #
 # What it leaves out: no data for calibration (dynamic, or weights only), no int8 kernels on the device (keep float), a
 # large batch (every network moves towards activations).
@@ -382,7 +382,7 @@ card.record(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Is the table true of *every* CNN? Look at the row of ResNet-50 again. Its layers have more arithmetic for each number moved, so conversions are a smaller
 # part than in MobileNet-v2, and dynamic would keep a good share of the gain. That all CNNs are quantized statically has a second reason, which no roofline
-# shows: PyTorch has no dynamic int8 convolution at all (section 6).
+# shows: PyTorch's dynamic int8 convolution is off the default list, and warns of poor accuracy ([[audit]]).
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer.* Let two students derive a row each from the measured table, aloud. Then show the words.
@@ -652,7 +652,7 @@ profile.Profile(**record["profile"][mobile.name]).table()
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6. What exists where
 #
-# A method is worth nothing where its operators do not exist. The audit ([[dynamic]]) says what ran. PyTorch's older engines:
+# A method is worth nothing where its operators do not exist. The audit ([[audit]]) says what ran. PyTorch's older engines:
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 WHERE = {"x86": "Intel, AMD", "onednn": "Intel, AMD", "fbgemm": "Intel, AMD", "qnnpack": "ARM, and anywhere slowly"}

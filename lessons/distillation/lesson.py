@@ -3,7 +3,7 @@
 #   course:
 #     promise: You will let a large network teach a small one, say what the small one learned from it, and ship it in int8.
 #     minutes: 75
-#     seconds: 120
+#     seconds: 75
 #     needs: [measuring, static, qat, prune_model]
 #     goals:
 #       - Read a teacher's answers, and say what temperature does to them.

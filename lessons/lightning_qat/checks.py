@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from course_utils import legacy_int8
+from course_utils.exercises.calls import run
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, tensors
-from course_utils.exercises.search import compare, examine, run
+from course_utils.exercises.search import compare, examine
 from course_utils.exercises.values import same, show
 
 

@@ -3,8 +3,8 @@
 #   course:
 #     promise: You will prune and quantize inside a Trainer, resume and ship the result, and know which of the two helps where.
 #     minutes: 70
-#     seconds: 70
-#     needs: [measuring, baseline, energy, amp, integers, dynamic, static, qat, choosing, prune_module, prune_model,
+#     seconds: 30
+#     needs: [measuring, baseline, energy, amp, integers, dynamic, audit, static, depthwise, qat, qat_cnn, choosing, prune_module, prune_model,
 #       structured, own_method, ticket, distillation]
 #     goals:
 #       - Choose between pruning and quantization from what hurts, with measured rows.
@@ -324,7 +324,7 @@ print(
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** Four: a fused ReLU is part of its layer's kernel. Without `modules_to_fuse` the three ReLUs are int8 modules of their own, and round
-# once more. The model gives float: `dequant` comes last. The audit ([[dynamic]]) watched the kernels run.
+# once more. The model gives float: `dequant` comes last. The audit ([[audit]]) watched the kernels run.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Two ways to call it
@@ -493,7 +493,7 @@ card.record("torchscript-equal", gap)
 print(f"largest difference, scripted, loaded, and with quant(x): {gap}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw.** A: the same kernels run. But TorchScript is on its way out ([[static]]).
+# **What you saw.** A: the same kernels run. But TorchScript is on its way out ([[depthwise]]).
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Stop, go home, resume
@@ -536,7 +536,7 @@ print(
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6. A quarter of the file, or twice the file?
 #
-# An int8 weight takes one byte, a float four. So the file shrinks to a quarter. This is so for LeNet-300-100 ([[qat]] and below).
+# An int8 weight takes one byte, a float four. So the file shrinks to a quarter. This is so for LeNet-300-100 (below).
 #
 # **Predict.** Our regression model is 64 units wide, about 9,000 weights. Its int8 file, times the float one: **A** 0.25, **B** 0.5, **C** 1?
 # And with 16 units?

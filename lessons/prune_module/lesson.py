@@ -761,7 +761,7 @@ print(f"single weights, then filters: sparsity {(mixed.weight_mask == 0).float()
 # ### Trap 1: `deepcopy`
 #
 # Right after pruning, `weight` is the result of a product that autograd remembers. Such a tensor cannot be copied. Whatever copies a model inside fails, too: `quantize_dynamic` and
-# `prepare_qat` of [[dynamic]] and [[qat]], averaging of weights, early stopping that keeps the best model.
+# `prepare_qat` of [[dynamic]] and [[qat_cnn]], averaging of weights, early stopping that keeps the best model.
 
 
 # %% slideshow={"slide_type": "-"} tags=["nbval-check-output"]
