@@ -22,7 +22,6 @@ from course_utils.exercises import core, isolation, search, values
 
 EXAMPLE_FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 LEAST_WRONG, LEAST_ODD = 3, 2
-MOST_BY_HAND = 1
 EXERCISES = [
     pytest.param(lesson, exercise.name, id=f"{lesson.name}-{exercise.name}")
     for lesson in _course.LESSONS
@@ -113,7 +112,6 @@ def accepts(exercise, odd):
 def rejects(exercise, wrong):
     """Wrong answers run, look right, pass the shown example, and are told their own mistake."""
     faults = [] if len(wrong) >= LEAST_WRONG else [f"{len(wrong)} wrong answers, expected {LEAST_WRONG} or more"]
-    by_hand = 0
     with quickly():
         hints = dict.fromkeys(_common_hints(exercise), "an answer that is nonsense")
         for label, answer in _labelled(wrong):
@@ -124,8 +122,6 @@ def rejects(exercise, wrong):
                 faults.append(f"{label} is wrong, but the check says: {verdict}")
             elif not verdict.hint:
                 faults.append(f"{label} gets no hint")
-            elif verdict.hint == search.UNLIKE_THE_RIGHT_ONE and by_hand < MOST_BY_HAND:
-                by_hand += 1
             elif verdict.hint in hints:
                 faults.append(f"{label} gets the hint of {hints[verdict.hint]}: {verdict.hint}")
             hints.setdefault(verdict.hint, label)

@@ -73,6 +73,28 @@ def two_numbers(value: object, wanted: str) -> tuple[float, float]:
     raise Mistake("Your function did not return two numbers.", f"Return {wanted}.")
 
 
+def attempt(
+    what: str, work: Callable, facts: tuple, why: Callable[[str], str] = lambda said: "Try that step yourself."
+) -> object:
+    """Do a step with what a learner made, a model say, and give its result.
+
+    Args:
+        what: names the step, as the start of a sentence: "tq.convert on your block".
+        work: the step, without arguments.
+        facts: (label, text) pairs for the message.
+        why: gives the hint for what the exception said.
+    Raises:
+        Mistake: the step raised, whatever it was; or it is a `Mistake` of the step itself.
+    """
+    try:
+        return work()
+    except Mistake:
+        raise
+    except Exception as error:
+        said = str(_said(error)).split(". ")[0][:200]
+        raise Mistake(f"{what} raised {type(error).__name__}: {said}", why(said), facts) from error
+
+
 def _mismatch(answer: Callable, given: Sequence[object], names: Sequence[str], error: BaseException) -> str:
     """A hint where the function does not take what it is called with; else "": the exception came from within it."""
     if not isinstance(error, TypeError):

@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from course_utils import legacy_int8
-from course_utils.exercises.calls import run
+from course_utils.exercises.calls import attempt, run
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, tensors
 from course_utils.exercises.search import examine
@@ -21,21 +21,6 @@ from course_utils.legacy_int8 import tq
 QCONFIG = tq.QConfig(
     activation=tq.MinMaxObserver.with_args(quant_min=0, quant_max=127), weight=tq.default_weight_observer
 )
-
-
-def _attempt(what: str, work: Callable, facts: tuple, why: Callable = lambda said: "Try that step yourself.") -> object:
-    """Do a step with what a learner made; whatever it raises becomes a `Mistake` that names the step."""
-    try:
-        return work()
-    except Mistake:
-        raise
-    except Exception as error:
-        try:
-            said = str(error)
-        except Exception:
-            said = ""
-        text = said.split(". ")[0][:200]
-        raise Mistake(f"{what} raised {type(error).__name__}: {text}", why(said), facts) from error
 
 
 class _Kernels(TorchDispatchMode):
@@ -88,7 +73,7 @@ def residual_block(answer: Callable) -> None:
         weights = f"weight {show(conv.weight)}, bias {show(None if conv.bias is None else conv.bias)}"
         facts = (("your call", f"conv={show(conv)}"), ("with", weights), ("then called on", show(x)))
         block = run(answer, (conv,), ("conv",))
-        if not _attempt("Looking at what you returned", lambda: isinstance(block, nn.Module), facts):
+        if not attempt("Looking at what you returned", lambda: isinstance(block, nn.Module), facts):
             hint = "Return the block, an instance of a class that is made from nn.Module."
             raise Mistake("Your function returned no nn.Module.", hint, (facts[0], ("returned", show(block))))
         after = conv(x)
@@ -102,10 +87,10 @@ def residual_block(answer: Callable) -> None:
             with kernels:
                 return converted(x.clone())
 
-        observed = _attempt("tq.prepare on your block", prepared, facts)
-        _attempt("Calibrating, your block", lambda: observed(x.clone()), facts)
-        converted, kernels = _attempt("tq.convert on your block", lambda: tq.convert(observed), facts), _Kernels()
-        got = _attempt("After conversion your block", result, facts, _why_int8_failed)
+        observed = attempt("tq.prepare on your block", prepared, facts)
+        attempt("Calibrating, your block", lambda: observed(x.clone()), facts)
+        converted, kernels = attempt("tq.convert on your block", lambda: tq.convert(observed), facts), _Kernels()
+        got = attempt("After conversion your block", result, facts, _why_int8_failed)
         rounding = 0.015 * conv.weight[0].numel() * x.abs().max() * conv.weight.abs().max()
         rounding += 0.025 * max(value.abs().max() for value in (x, after, x + after))
         _in_int8(got, kernels.names, torch.relu(x + after), float(rounding), facts)
@@ -117,7 +102,7 @@ def residual_block(answer: Callable) -> None:
 
 def _in_float(block: nn.Module, x: torch.Tensor, conv: nn.Conv2d, facts: tuple) -> None:
     after, clamped = conv(x), torch.relu(x)
-    got = _attempt("In float, before any quantization, your block", lambda: block(x.clone()), facts)
+    got = attempt("In float, before any quantization, your block", lambda: block(x.clone()), facts)
     expected = torch.relu(x + after)
     if same(expected, got, atol=1e-5):
         return

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from course_utils import legacy_int8
-from course_utils.exercises.calls import run
+from course_utils.exercises.calls import attempt, run
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, tensors
 from course_utils.exercises.search import compare, examine
@@ -176,21 +176,6 @@ def batches() -> list[torch.Tensor]:
     return [top * images for top in (0.5, 0.75, 1.0)]
 
 
-def _attempt(what: str, work: Callable, facts: tuple, why: Callable = lambda said: "Try that step yourself.") -> object:
-    """Do a step with what a learner made; whatever it raises becomes a `Mistake` that names the step."""
-    try:
-        return work()
-    except Mistake:
-        raise
-    except Exception as error:
-        try:
-            said = str(error)
-        except Exception:
-            said = ""
-        text = said.split(". ")[0][:200]
-        raise Mistake(f"{what} raised {type(error).__name__}: {text}", why(said), facts) from error
-
-
 def _scales(model: nn.Module) -> list[tuple[str, float, int]]:
     """(module, scale, zero point) of each module that has them."""
     return [
@@ -222,7 +207,7 @@ def static_int8(answer: Callable) -> None:
         except Mistake as mistake:
             raise Mistake(mistake.message, mistake.hint, facts) from mistake
         check_it = functools.partial(_calibrated_right, got, expected, data, qconfig(top), facts)
-        _attempt("Looking at the model that you returned", check_it, facts)
+        attempt("Looking at the model that you returned", check_it, facts)
 
     some = st.integers(1, 2).flatmap(lambda n: tensors((n, 1, 2, 2), numbers(0.125, 1)))
     examine(
