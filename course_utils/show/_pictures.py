@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
+from course_utils.runtime import quick
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.text import Text
 
+COARSE_DPI = 20  # in a smoke run
 MOST_SVG = 25_000  # bytes; a scatter of many points, or images inside, say more as PNG
 PIXELS = 70  # an inch, on a page: 840 for 12 inches. JupyterLab does not shrink an SVG that is wider than its window
 LEAST_ALT = 20  # characters
@@ -46,10 +49,22 @@ def png(fig: Figure, *, dpi: float | None = None) -> bytes:
     """The figure in 256 colours: a third of the bytes, which a notebook carries as text."""
     from PIL import Image
 
+    if quick():
+        return _coarse(fig)
     drawn, small = io.BytesIO(), io.BytesIO()
     fig.savefig(drawn, format="png", dpi=dpi or "figure")
     Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, "png", optimize=True)
     return small.getvalue()
+
+
+def _coarse(fig: Figure) -> bytes:
+    """A PNG for nobody's eyes, in a smoke run: it shows that the figure can be drawn, and that once."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    drawn = io.BytesIO()
+    fig.set_dpi(COARSE_DPI)
+    FigureCanvasAgg(fig).print_png(drawn)
+    return drawn.getvalue()
 
 
 def base64_text(content: bytes | str) -> str:
@@ -58,7 +73,7 @@ def base64_text(content: bytes | str) -> str:
 
 
 def svg(fig: Figure, *, name: str, label: str | None = None) -> str | None:
-    """The figure as SVG in ASCII, or None where it has more than `MOST_SVG` bytes.
+    """The figure as SVG in ASCII, or None where it has more than `MOST_SVG` bytes, and in a smoke run.
 
     Args:
         fig: the figure, drawn once before: its ticks are there.
@@ -66,8 +81,11 @@ def svg(fig: Figure, *, name: str, label: str | None = None) -> str | None:
         label: what it shows, for somebody who cannot see it; None leaves that to what is around it.
     """
     import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.text import Text
 
+    if quick():
+        return None
     texts = {f"course-text-{number}": text for number, text in enumerate(fig.findobj(Text))}
     before = [text.get_gid() for text in texts.values()]
     drawn = io.StringIO()
@@ -75,7 +93,7 @@ def svg(fig: Figure, *, name: str, label: str | None = None) -> str | None:
         for gid, text in texts.items():
             text.set_gid(gid)
         with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "course"}):
-            fig.savefig(drawn, format="svg", metadata={"Date": None})
+            FigureCanvasSVG(fig).print_svg(drawn, metadata={"Date": None})  # `savefig` draws everything twice
     finally:
         for text, gid in zip(texts.values(), before, strict=True):
             text.set_gid(gid)

@@ -34,7 +34,6 @@ _STYLE = {
     "figure.figsize": (12, 4.8),
     "figure.dpi": 100,
     "savefig.dpi": 100,
-    "figure.constrained_layout.use": True,
     "font.size": 17,
     "axes.titlesize": 17,
     "axes.labelsize": 17,
@@ -52,12 +51,15 @@ _STYLE = {
 }
 
 
-def figure(*, columns: int = 1, rows: int = 1, size: tuple[float, float] | None = None) -> tuple[Figure, Axes]:
+def figure(
+    *, columns: int = 1, rows: int = 1, size: tuple[float, float] | None = None, layout: str = "constrained"
+) -> tuple[Figure, Axes]:
     """A figure in the course's style and its axes.
 
     Args:
         columns, rows: panels.
         size: inches; None = 12 by 4.8, which fits a slide under its title.
+        layout: who places the axes: matplotlib's "constrained", or "none" where the caller does.
     Returns:
         (figure, axes): one Axes for a single panel, else an array of them.
     """
@@ -69,7 +71,7 @@ def figure(*, columns: int = 1, rows: int = 1, size: tuple[float, float] | None 
     order = ["blue", "orange", "green", "purple", "sky", "yellow", "black"]
     mpl.rcParams["axes.prop_cycle"] = mpl.cycler(color=[COLOURS[name] for name in order])
     # No pyplot: its registry would keep every figure alive and show each one twice.
-    fig = Figure(figsize=size)
+    fig = Figure(figsize=size, layout=layout)
     return fig, fig.subplots(rows, columns)
 
 
@@ -85,7 +87,7 @@ def show(
 
     A figure is one output: image/png, and image/svg+xml where that is small. Its alt text is in the metadata of both,
     where the templates of the slides and the site find it, and in its plain-text form. `course_utils.show.frames` says
-    what frames are.
+    what frames are. In a smoke run, at which nobody looks, the PNG is coarse and there is no SVG.
 
     Args:
         figures: from `figure`, or two or more of them, of one size.

@@ -75,8 +75,7 @@ class Canvas:
 
     def __init__(self, width: float = WIDTH, height: float = HEIGHT):
         self.width, self.height = width, height
-        self._figure, self.axes = plots.figure(size=(width / DPI, height / DPI))
-        self._figure.set_layout_engine("none")
+        self._figure, self.axes = plots.figure(size=(width / DPI, height / DPI), layout="none")
         self.axes.set(position=(0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
         self.axes.set_axis_off()
         self._texts: list[tuple[Text, Box | None]] = []
@@ -208,9 +207,7 @@ class Canvas:
         """What a room could not read: text too small, outside its box or the frame, on other text, boxes that cross."""
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-        sheet = FigureCanvasAgg(self._figure)
-        sheet.draw()
-        renderer, found, spans = sheet.get_renderer(), [], []
+        renderer, found, spans = FigureCanvasAgg(self._figure).get_renderer(), [], []
         for drawn, inside in self._texts:
             words = " ".join(drawn.get_text().split())
             extent = drawn.get_window_extent(renderer)
