@@ -80,6 +80,14 @@ def test_legacy_dynamic(example):
     assert ("quantized.linear_dynamic" in row.why) == bool(example)
 
 
+@pytest.mark.parametrize("example", [(), (IDS,)])
+def test_an_embedding_in_8_bits_stores_integers_and_gives_floats(example):
+    quantized = tq.quantize_dynamic(encoder(), {nn.Embedding}, dtype=torch.quint8)
+    tables = [row for row in audit(quantized, *example).rows if "Embedding" in row.kind]
+    assert [(row.runs_in, row.weight_bits, row.round_trip) for row in tables] == 2 * [("float32", 8, False)]
+    assert all("looks up is float32" in row.why for row in tables)
+
+
 def test_legacy_dynamic_lstm_by_its_kernel():
     quantized = tq.quantize_dynamic(models.LSTMClassifier(28, 16).eval())
     report = audit(quantized, IMAGES)
@@ -96,7 +104,7 @@ def test_what_legacy_dynamic_leaves_is_explained():
         nn.Sequential(nn.Conv2d(1, 2, 3), nn.MultiheadAttention(8, 2), nn.GRU(4, 4)), {nn.LSTM}
     )
     rows = by_name(audit(quantized))
-    assert "no int8 convolution" in rows["0"].why
+    assert "list of quantize_dynamic has no convolution" in rows["0"].why
     assert "parameters of its own" in rows["1"].why
     assert "outside the set" in rows["2"].why
     bare = tq.quantize_dynamic(nn.Linear(4, 4))

@@ -167,6 +167,8 @@ def _classify(name: str, module: nn.Module) -> Row | None:
         if half:
             return Row(name, kind, "float32", 16, "", True, "weights packed as float16 in memory, computed in float32")
         return Row(name, kind, INT8, 8, engine, True, "dynamic: inputs quantized at each call, results float")
+    if family == "static" and kind in ("Embedding", "EmbeddingBag"):
+        return Row(name, kind, "float32", 8, "", False, "its table is stored in 8 bits; what it looks up is float32")
     if family == "static":
         never = getattr(module, "scale", None) == 1.0 and getattr(module, "zero_point", None) == 0
         return Row(
@@ -210,7 +212,7 @@ def _why_float(module: nn.Module) -> str:
     if isinstance(module, nn.MultiheadAttention):
         return "its projections are parameters of its own, which no replacement sees"
     if isinstance(module, nn.modules.conv._ConvNd):
-        return "not converted; dynamic quantization has no int8 convolution"
+        return "not converted: without a qconfig, and the list of quantize_dynamic has no convolution"
     if isinstance(module, nn.Linear | nn.RNNBase):
         return "not replaced: outside the set of types, without a qconfig, or itself the model"
     return "no int8 version was asked for"

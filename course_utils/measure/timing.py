@@ -6,9 +6,9 @@ claim about speed must rest on. Both synchronise the device. The lesson `measuri
 How the peak is measured. It is the peak of *tensor memory*, counted above what was allocated when the
 measurement began: on CUDA by the counters of PyTorch's caching allocator, on a CPU by summing the
 allocations and releases that PyTorch's profiler reports. Python objects and the code of libraries are
-in neither. The profiler does not see the release of a block that is older than the measurement, so on a
-CPU such a release never lowers the peak. Tracing a CPU costs a few microseconds an operation, so it is
-off unless asked for.
+in neither. Of blocks that are older than the measurement, the profiler sees the release only where an
+earlier measurement saw the block made: on a CPU no other such release lowers the peak. Tracing a CPU costs
+a few microseconds an operation, so it is off unless asked for.
 """
 
 from __future__ import annotations
