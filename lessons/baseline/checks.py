@@ -16,6 +16,7 @@ from torch import nn
 from course_utils.exercises.core import check
 from course_utils.exercises.inputs import Strategy, shapes
 from course_utils.exercises.search import compare
+from course_utils.measure.sizes import size_report
 
 
 class Model(nn.Module):
@@ -132,6 +133,9 @@ def model_bytes(answer: Callable) -> None:
         found = [getattr(part, name, None) for part in m.modules() for name in ("weight", "bias")]
         return sum(t.nbytes for t in found if isinstance(t, torch.Tensor))
 
+    def called(named):
+        return [t for name, t in named if name.endswith(("weight", "bias"))]
+
     def of_pytorch(m):
         return [part for part in m.modules() if not isinstance(part, Model)]
 
@@ -157,7 +161,13 @@ def model_bytes(answer: Callable) -> None:
         "You leave out the buffers that are not saved (persistent=False). They are in memory, too.": size(none, saved),
         "You count the parameters' elements only: neither bytes nor buffers.": size(buffers=none, each=lambda t: 1),
         "You take 4 bytes for every element, and leave out the buffers.": size(buffers=none, each=lambda t: 4),
-        "You leave out the parameters.": size(none),
+        "You leave out parameters: all of them, or those that are not called weight or bias. A tensor may have any name.": (
+            size(none),
+            lambda m: size(lambda m: called(m.named_parameters()))(m),
+        ),
+        "You take 4 bytes for every element of a buffer. Buffers have dtypes of their own: ask for element_size().": (
+            lambda m: size(buffers=none)(m) + size(none, each=lambda t: 4)(m)
+        ),
         "You add up the size of one element for each tensor. Multiply it by the number of elements.": lambda m: sum(
             t.element_size() for t in [*m.parameters(), *m.buffers()]
         ),
@@ -170,7 +180,10 @@ def model_bytes(answer: Callable) -> None:
         "You go through all modules, and each gives the tensors of its parts as well. So some count again.": lambda m: (
             sum(size()(part) for part in m.modules())
         ),
-        "Your result is the size of a file. It holds names and a frame, too, and leaves out what is not saved.": file_bytes,
+        "Your result is the size of a file. It holds names and a frame, too, and leaves out what is not saved.": (
+            file_bytes,
+            lambda m: size_report(m, loads=1).file_bytes,
+        ),
         "Your result comes from sys.getsizeof: that is the Python object, without the numbers that it points at.": (
             lambda m: sum(sys.getsizeof(t) for t in [*m.parameters(), *m.buffers()])
         ),
@@ -326,6 +339,12 @@ def fair_baseline(answer: Callable) -> None:
     def from_the_named_row(rows, name):
         return fastest([named(rows, name), named(rows, pick()(rows, name))])["name"]
 
+    def from_the_first_row(rows, name):
+        return fastest([rows[0], named(rows, pick()(rows, name))])["name"]
+
+    def of_its_dtype(rows, name):
+        return pick(dtypes=(named(rows, name)["dtype"],))(rows, name)
+
     def fp32_is_its_own(rows, name):
         return name if named(rows, name)["dtype"] == "fp32" else pick()(rows, name)
 
@@ -400,11 +419,17 @@ def fair_baseline(answer: Callable) -> None:
         "Your baseline is the named row itself, where another row is the fastest fp32.": lambda rows, name: name,
         "Your search starts with the named row, whatever its dtype. So an int8 row that is fastest stays. Start with fp32 "
         "rows only.": from_the_named_row,
+        "Your search starts with the first row, whatever it is. So it stays where no fp32 row is faster. Start with rows that "
+        "fit only.": from_the_first_row,
+        "Your baseline has the dtype of the named row. It must be fp32, whatever the named row is.": of_its_dtype,
         "You let an fp32 row be its own baseline even where another fp32 is faster.": fp32_is_its_own,
         "You find the named row by a part of its name. Another name may contain it: compare with ==.": pick(
             own=containing
         ),
-        "You return a list. Return one name, a string.": lambda rows, name: [pick()(rows, name)],
+        "You return a list. Return one name, a string.": (
+            lambda rows, name: [pick()(rows, name)],
+            pick(lambda rows: {"name": [row["name"] for row in sorted(rows, key=lambda row: row["ms"])]}),
+        ),
         "You return the place of the row in the list. Return one name, a string.": lambda rows, name: rows.index(
             named(rows, pick()(rows, name))
         ),

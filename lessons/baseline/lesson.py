@@ -386,7 +386,7 @@ print(f"of a difference of two:      {2**0.5 * 100 * error:.2f} points")
 # change?" Take guesses for 8 bits; expect them far too high. Then for the sibling. Show the picture and read one row
 # aloud: lost, won, difference. "Which of the three is worse than the baseline?" The line below the picture tells of 3
 # bits. Then back to the vote: "A tenth of a point: to a sibling, with two errors of about 0.2, that is luck. To the
-# 8-bit copy, with about 0.06 to 0.09, it would be a finding."
+# 8-bit copy, it would be a finding: ten images ahead, two errors would be about 0.06 to 0.09."
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -543,7 +543,7 @@ plots.show(
 #
 # Write `model_bytes`: the bytes of all parameters and buffers of a model in memory. A tensor object that is used in two
 # places is there once, so it counts once. The dtypes may differ from tensor to tensor. Buffers that a file leaves out
-# (`persistent=False`) are in memory, too. Leave the model as it is.
+# (`persistent=False`) are in memory, too. Leave the numbers in the model as they are.
 #
 # <details><summary>Hint</summary>
 # A tensor knows its numel() and its element_size(). Iterate over what gives each tensor once.

@@ -34,6 +34,18 @@ def one_bias_for_the_layer(n_in, n_out, batch, mul_pj, add_pj):
     return batch * (n_in * n_out * (mul_pj + add_pj) + add_pj)
 
 
+def in_nanojoules(n_in, n_out, batch, mul_pj, add_pj):
+    return batch * (n_in * n_out * (mul_pj + add_pj) + n_out * add_pj) / 1e3
+
+
+def shared_over_the_batch(n_in, n_out, batch, mul_pj, add_pj):
+    return (n_in * n_out * (mul_pj + add_pj) + n_out * add_pj) / batch if batch else 0.0
+
+
+def at_the_prices_of_the_list(n_in, n_out, batch, mul_pj, add_pj):
+    return 4.6 * batch * n_in * n_out + 0.9 * batch * n_out
+
+
 def one_by_one(n_in, n_out, batch, mul_pj, add_pj):
     total = 0.0
     for _ in range(batch):
@@ -71,6 +83,27 @@ def no_stride(c_in, c_out, kernel, side, stride=1, padding=0, groups=1):
     return (c_in // groups) * c_out * kernel**2 * side_out**2
 
 
+def without_brackets(c_in, c_out, kernel, side, stride=1, padding=0, groups=1):
+    side_out = side + 2 * padding - kernel // stride + 1
+    return (c_in // groups) * c_out * kernel**2 * side_out**2
+
+
+def stride_in_one_direction(c_in, c_out, kernel, side, stride=1, padding=0, groups=1):
+    height = (side + 2 * padding - kernel) // stride + 1
+    width = side + 2 * padding - kernel + 1
+    return (c_in // groups) * c_out * kernel**2 * height * width
+
+
+def one_map_for_each_group(c_in, c_out, kernel, side, stride=1, padding=0, groups=1):
+    side_out = (side + 2 * padding - kernel) // stride + 1
+    return (c_in if groups == 1 else 1) * c_out * kernel**2 * side_out**2
+
+
+def cut_at_the_end(c_in, c_out, kernel, side, stride=1, padding=0, groups=1):
+    side_out = (side + 2 * padding - kernel) / stride + 1
+    return int((c_in // groups) * c_out * kernel**2 * side_out**2)
+
+
 def by_running_it(c_in, c_out, kernel, side, stride=1, padding=0, groups=1):
     conv = torch.nn.Conv2d(c_in, c_out, kernel, stride, padding, groups=groups)
     with torch.no_grad():
@@ -91,8 +124,21 @@ WRONG = {
         biases_once,
         bias_as_a_mac,
         one_bias_for_the_layer,
+        in_nanojoules,
+        shared_over_the_batch,
+        at_the_prices_of_the_list,
     ],
-    "conv2d_macs": [area_only, input_size, no_groups, groups_twice, no_stride],
+    "conv2d_macs": [
+        area_only,
+        input_size,
+        no_groups,
+        groups_twice,
+        no_stride,
+        without_brackets,
+        stride_in_one_direction,
+        one_map_for_each_group,
+        cut_at_the_end,
+    ],
 }
 ODD = {
     "linear_energy_pj": [one_by_one, linear_as_numpy],

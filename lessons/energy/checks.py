@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from course_utils.exercises.core import check
 from course_utils.exercises.inputs import numbers
 from course_utils.exercises.search import compare
-from course_utils.measure.energy import READ_32_BIT_PJ
+from course_utils.measure.energy import ADD_PJ, MUL_PJ, READ_32_BIT_PJ
 
 
 @check("Exercise 1, Energy of a linear layer")
@@ -80,6 +80,15 @@ def linear_energy_pj(answer: Callable) -> None:
             )
             for digits, what in enumerate(["a whole number", "one digit", "two digits"])
         },
+        "Your result is in joules. Return picojoules.": lambda *args: 1e-12 * energy()(*args),
+        "Your result is in nanojoules. Return picojoules.": lambda *args: energy()(*args) / 1000,
+        "You share the energy over the batch. A batch shares the fetch of the weights; its arithmetic is done for every "
+        "input.": lambda n, m, b, mul, add: energy()(n, m, 1, mul, add) / b if b else 0.0,
+        "You take prices of the lesson's list. Take those that your function is given.": lambda n, m, b, *_: energy()(
+            n, m, b, MUL_PJ["fp32"], ADD_PJ["fp32"]
+        ),
+        "You count operations. Each has a price in pJ: mul_pj or add_pj.": lambda n, m, b, *_: energy()(n, m, b, 1, 1),
+        "You cut off what is behind the point. Return the energy as it is.": lambda *args: int(energy()(*args)),
         "Your result does not depend on the batch. The energy is that of all its inputs together.": (
             lambda n, m, b, mul, add: energy()(n, m, 1, mul, add)
         ),
@@ -162,8 +171,35 @@ def conv2d_macs(answer: Callable) -> None:
         "The output's side lacks its + 1: a kernel as large as the image still fits once.": macs(
             outputs=lambda side, k, s, p: ((side + 2 * p - k) // s) ** 2
         ),
-        "You divide by the stride without rounding down. A kernel that does not fit whole makes no output.": macs(
-            outputs=lambda side, k, s, p: ((side + 2 * p - k) / s + 1) ** 2
+        "You divide by the stride without rounding down. A kernel that does not fit whole makes no output.": (
+            macs(outputs=lambda side, k, s, p: ((side + 2 * p - k) / s + 1) ** 2),
+            lambda *args: int(macs(outputs=lambda side, k, s, p: ((side + 2 * p - k) / s + 1) ** 2)(*args)),
+        ),
+        "You divide only the kernel by the stride: // comes before + and −. Put brackets around side + 2 · padding − kernel.": macs(
+            outputs=lambda side, k, s, p: (side + 2 * p - k // s + 1) ** 2
+        ),
+        "You add the 1 before you divide by the stride. Divide first: the first place of the kernel counts at any stride.": macs(
+            outputs=lambda side, k, s, p: ((side + 2 * p - k + 1) // s) ** 2
+        ),
+        "You use the stride in one direction. The kernel takes larger steps in both.": macs(
+            outputs=lambda side, k, s, p: _outputs(side, k, s, p) * _outputs(side, k, 1, p)
+        ),
+        "You divide the MACs of stride 1 by the stride, or by its square. First count the side of the output with the "
+        "stride, rounded down; then square it.": (
+            lambda ci, co, k, side, s=1, p=0, g=1: macs()(ci, co, k, side, 1, p, g) // s,
+            lambda ci, co, k, side, s=1, p=0, g=1: macs()(ci, co, k, side, 1, p, g) // s**2,
+        ),
+        "You leave the kernel out of the output's side. It makes an output only where it fits into the padded image.": macs(
+            outputs=lambda side, k, s, p: ((side + 2 * p) // s) ** 2
+        ),
+        "You multiply by groups. Groups make the work less: each output map sees only c_in / groups maps.": macs(
+            products=lambda ci, k, g: ci * k * k * g
+        ),
+        "With groups you let each output map see one input map. It sees c_in / groups of them.": macs(
+            products=lambda ci, k, g: (1 if g > 1 else ci) * k * k
+        ),
+        "You take one addition off each dot product. A MAC is a product and its addition together: as many as products.": macs(
+            products=lambda ci, k, g: ci // g * k * k - 1
         ),
         "You round the number of outputs up. A kernel that does not fit whole makes no output.": macs(
             outputs=lambda side, k, s, p: (math.ceil((side + 2 * p - k) / s) + 1) ** 2

@@ -466,8 +466,8 @@ plots.show(
 # **Predict.** Which term of section 5's formula do these make smaller: training in fp16, int8, a larger batch, fewer weights?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask row by row, before the table opens. fp16: both terms. int8: both. Batch: the second term only. Pruning: both, where file and code can skip. Then the
-# exercises, in pairs.
+# *For the lecturer, 2 min.* Ask row by row, before the table opens. fp16: the first; the second as well where the weights themselves are stored in 16 bits. int8: both.
+# Batch: the second term only. Pruning: both, where file and code can skip. Then the exercises, in pairs.
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # | when you… | it saves | because |
@@ -604,7 +604,7 @@ card.show()
 #
 # - Fetching an fp32 weight from DRAM costs as much energy as a hundred multiply-accumulates and more, at the prices of this list.
 # - How often a fetched weight is used decides which part of the bill is larger. A convolution and a batch both use it more.
-# - Fewer bits make a fetch cheaper in proportion, a multiplication more than that; the sum needs its own width.
+# - Fewer bits make a fetch cheaper, in this estimate in proportion, and a multiplication more than that; the sum needs its own width.
 #
 # **Going further**
 #

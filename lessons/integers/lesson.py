@@ -123,7 +123,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw. 8 bits cost this network almost nothing; on this grid 2 bits break it.** Below 6 bits the loss grows; at 3 bits it may be a few points or twenty,
+# **What you saw. 8 bits cost this network almost nothing; on this grid 2 bits break it.** At 4 bits it loses some points; at 3 bits it may be one or twenty,
 # from one training to the next. A tenth of a point is ten images.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -423,8 +423,8 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. Three levels, not four, and one of them takes nearly all of `fc1`.** $|w| / s$ is at most 1.5, so −2 is reached only by a *tie*,
-# a weight half-way between −1 and −2. But for ties $2^b - 1$ of the $2^b$ integers can be reached: 255 of 256 at 8 bits. And the largest weight alone sets the step: for
-# most others 0 is the nearest level.
+# a weight half-way between −1 and −2. But for ties $2^b - 1$ of the $2^b$ integers can be reached: 255 of 256 at 8 bits. And the largest weight alone sets the step: in
+# the large layers 0 is the nearest level for most others.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Other grids of 2 bits
@@ -472,7 +472,7 @@ ax.set(xlabel="weight", yticks=[], xlim=(-1.42 * fc1.abs().max(), 1.75 * fc1.abs
 plots.show(
     fig,
     alt="Histogram of the weights of fc1, a narrow hill around 0 with a few weights far out. Below it, a row of marks for each grid, at the levels that "
-    "it uses. With the step two thirds of the largest weight the marks lie outside of the hill, but for one at 0 without the offset. With a third they "
+    "it uses. With the step two thirds of the largest weight the marks lie outside of the steep part of the hill, but for one at 0 without the offset. With a third they "
     "come nearer, and with the step of one standard deviation all marks lie under the hill.",
     caption="Blue: the levels that are used, the far left one of the first row by a tie only; m is the largest |weight|, σ the standard deviation.",
 )
@@ -514,8 +514,8 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw. Not the bits alone: where the levels lie.** The step ⅔ m clips nothing and is too coarse. With ⅓ m or σ most of the accuracy is back, and
-# here three levels did about as well as four; in 17 other trainings they cost up to 14 points, or won 4. `fc1` is an example: every layer is rounded here.
+# **What you saw. Not the bits alone: where the levels lie.** Whole steps of ⅔ m clip nothing and are too coarse. With ⅓ m or σ most of the accuracy is back, and
+# most of it stays with three levels in place of four: over 18 trainings they cost up to 14 points, or won up to 4. `fc1` is an example: every layer is rounded here.
 # The network was not trained after the rounding; [[observers]] comes back to the choice of a range.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
@@ -689,7 +689,7 @@ card.show()
 # ## Remember
 #
 # - A scale and a zero point turn floats into integers; inside the range the error is at most about half a scale.
-# - At 2 bits a step that clips nothing was too coarse for these weights: a smaller one, from σ or from a third of the largest weight, won most of the accuracy back.
+# - At 2 bits whole steps that clip nothing were too coarse for these weights: a smaller one, from σ or from a third of the largest weight, won most of the accuracy back.
 # - `quantize_per_tensor` multiplies by the fp32 reciprocal of the scale, rounds half-way cases to even, and adds a whole zero point last. Other functions may
 #   differ in half-way cases.
 #

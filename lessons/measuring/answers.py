@@ -98,6 +98,29 @@ def median_over_best(base_seconds, own_seconds):
     return statistics.median(base_seconds) / min(own_seconds)
 
 
+def never_a_loss(base_seconds, own_seconds):
+    return max(1.0, float(with_numpy(base_seconds, own_seconds)))
+
+
+def rounded_down(base_seconds, own_seconds):
+    return statistics.median(b // o for b, o in zip(base_seconds, own_seconds, strict=True))
+
+
+def each_with_each(base_seconds, own_seconds):
+    return float(np.median(np.divide.outer(base_seconds, own_seconds)))
+
+
+def middle_unsorted(base_seconds, own_seconds):
+    ratios = [b / o for b, o in zip(base_seconds, own_seconds, strict=True)]
+    half = len(ratios) // 2
+    return ratios[half] if len(ratios) % 2 else (ratios[half - 1] + ratios[half]) / 2
+
+
+def root_of_the_middle(base_seconds, own_seconds):
+    ratios = sorted(b / o for b, o in zip(base_seconds, own_seconds, strict=True))
+    return (ratios[len(ratios) // 2] * ratios[~(len(ratios) // 2)]) ** 0.5
+
+
 def with_numpy(base_seconds, own_seconds):
     return np.median(np.array(base_seconds) / np.array(own_seconds))
 
@@ -135,6 +158,11 @@ WRONG = {
         without_the_first,
         rounded,
         median_over_best,
+        never_a_loss,
+        rounded_down,
+        each_with_each,
+        middle_unsorted,
+        root_of_the_middle,
     ],
 }
 ODD = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Set
-from statistics import fmean, geometric_mean, median, mode
+from statistics import fmean, geometric_mean, median, median_high, median_low, mode
 
 import numpy as np
 import torch
@@ -105,7 +105,9 @@ def typical_speedup(answer: Callable) -> None:
         "You have it upside down, and you divide two medians. Divide within each round first.": turned(
             of_lists(median)
         ),
-        "You divide two medians. They come from different rounds: divide within each round first.": of_lists(median),
+        "You divide two medians. They may come from different rounds: divide within each round first.": of_lists(
+            median
+        ),
         "Your pairs are of different rounds, as after sorting both lists. Divide within each round.": (
             lambda base, own: of_rounds()(sorted(base), sorted(own))
         ),
@@ -119,13 +121,25 @@ def typical_speedup(answer: Callable) -> None:
         "You take the upper of the two middle ratios. The median lies half-way.": of_rounds(
             lambda ratios: sorted(ratios)[len(ratios) // 2]
         ),
-        "You take the middle round without sorting. The median is the middle of the sorted ratios.": of_rounds(
-            lambda ratios: ratios[len(ratios) // 2]
+        "You take the middle round without sorting. The median is the middle of the sorted ratios.": (
+            of_rounds(lambda ratios: ratios[len(ratios) // 2]),
+            of_rounds(lambda ratios: (ratios[len(ratios) // 2] + ratios[-(len(ratios) // 2) - 1]) / 2),
         ),
         "You look at the first round only. It may be a disturbed one.": of_rounds(lambda ratios: ratios[0]),
         "You take the most frequent ratio. Times hardly ever repeat: the median is the middle of the sorted ratios.": of_rounds(
             mode
         ),
+        "Your result is never below 1. A candidate that is slower has a speed-up below 1: return it as it is.": of_rounds(
+            lambda ratios: max(1.0, median(ratios))
+        ),
+        "You divide with //, which rounds down. A speed-up is seldom a whole number: divide with /.": of_rounds(
+            each=lambda b, o: b // o
+        ),
+        "You divide every base_seconds by every own_seconds. Only times of the same round belong together.": (
+            lambda base, own: median(b / o for b in base for o in own)
+        ),
+        "Of an even number of rounds you take the geometric mean of the two middle ratios. By the card it is half-way: their "
+        "sum over 2.": of_rounds(lambda ratios: geometric_mean([median_low(ratios), median_high(ratios)])),
         "Your result is 1 whatever the times are. Compute it from them.": lambda base, own: 1.0,
         "You leave out the first round. Every round counts: one that is disturbed hardly moves a median.": of_rounds(
             lambda ratios: median(ratios[1:] or ratios)

@@ -130,10 +130,10 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: new weights cost a little, a second without calls more.** Probably other things have filled the caches
-# meanwhile. (To test it, compute something else for that second: in a trial the next call was as slow.) Where section 1 shows
-# far more than the last row, the rest is what a process pays once: PyTorch's own timer warms up, as "[some elements of PyTorch
-# are lazily initialized](https://docs.pytorch.org/docs/stable/benchmark_utils.html)".
+# **What you saw: new weights cost a little, a second without calls more.** Rest alone is not the reason: in trials the next call was
+# as slow after a while of other computing, and even of reading the same weights. After calls of *another* network it was
+# faster. So probably the code of a call had left the caches, more than its weights. Where section 1 shows far more than the last row, the rest is what
+# a process pays once: PyTorch's own timer warms up, as "[some elements of PyTorch are lazily initialized](https://docs.pytorch.org/docs/stable/benchmark_utils.html)".
 #
 # Whoever times old code first and new code second can "speed up" anything by doing nothing. So **warm up** first.
 
@@ -408,8 +408,8 @@ Table(
 # **Predict.** Sketch the times. Do they scatter evenly around a mean? How far above the typical one is the worst?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* "Now we are warm." Let everybody sketch 300 dots on paper; expect many bells. Show it: "There is a floor,
-# and there is a tail. Where is your bell?" Ask: "Which number would you report, and which would you report to somebody
+# *For the lecturer, 2.5 min.* "Now we are warm." Let everybody sketch 300 dots on paper; expect many bells. Show it: "How far do the
+# slow calls lie from the median, and how far the fast ones?" Ask: "Which number would you report, and which would you report to somebody
 # who waits for every single answer?" Wanted: the median and its spread; the tail. Transition: "These disturbances come
 # and go. What about one that stays?"
 
@@ -452,14 +452,14 @@ right.legend(loc="upper left")
 plots.show(
     fig,
     alt=f"Left: times of 300 calls of one function, in order, over their median, on a logarithmic axis. The fastest lies at {min(over):.2f}, "
-    f"three quarters of them below {high / middle:.2f}, the worst at {max(over):.1f}. Right: the same times sorted; their mean lies at "
+    f"three quarters of them below {high / middle:.2f}, the worst at {max(over):.2f}. Right: the same times sorted; their mean lies at "
     f"{summary['mean'] / middle:.2f}.",
-    caption="One function, 300 calls, in their order and sorted: there is a floor, and a tail above it.",
+    caption="One function, 300 calls, in their order and sorted.",
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **What you saw: a floor, and a tail above it.** A lot can make a call slower: other programs, interrupts, a clock rate
-# that sinks. Little can make it faster than undisturbed.
+# **What you saw: the slowest calls lie farther from the median than the fastest.** On a quiet machine by little; on a busy one they
+# are a long **tail**. A lot can make a call slower: other programs, interrupts, a clock rate that sinks. Little can make it faster than undisturbed.
 #
 # - The **mean** follows the tail: a few bad calls move it. Where mean and median agree, the machine was probably quiet.
 # - The **median** is the middle call: half took longer. A few bad calls hardly move it.
@@ -713,7 +713,7 @@ def flawed_lines_solution():
 # Two candidates took turns. Round $i$ gave `base_seconds[i]` for the baseline and `own_seconds[i]` for the candidate.
 # Write `typical_speedup`: how many times faster than the baseline the candidate is in a typical round, so that neither
 # drift nor one disturbed round changes the answer much. Typical is what a median says: of an even number of values it is half-way
-# between the two in the middle.
+# between the two in the middle. Leave both lists as they are.
 #
 # <details><summary>Hint</summary>
 # Drift cancels within a round. A disturbed round is an outlier among the rounds' ratios. The function median is
