@@ -129,6 +129,30 @@ def clips_each_parameter(model, optimizer, scaler, x, y, max_norm):
     return _recipe(clip, model, optimizer, scaler, x, y)
 
 
+def clips_the_first_group(model, optimizer, scaler, x, y, max_norm):
+    with torch.autocast(x.device.type):
+        loss = F.mse_loss(model(x), y)
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    torch.nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], max_norm)
+    scaler.step(optimizer)
+    scaler.update()
+    optimizer.zero_grad()
+    return loss.item()
+
+
+def adds_the_squares(model, optimizer, scaler, x, y, max_norm):
+    with torch.autocast(x.device.type):
+        loss = F.mse_loss(model(x), y, reduction="sum")
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+    scaler.step(optimizer)
+    scaler.update()
+    optimizer.zero_grad()
+    return loss.item()
+
+
 def forgets_the_step(model, optimizer, scaler, x, y, max_norm):
     with torch.autocast(x.device.type):
         loss = F.mse_loss(model(x), y)
@@ -339,6 +363,8 @@ WRONG = {
         no_clipping,
         clips_numbers,
         clips_each_parameter,
+        clips_the_first_group,
+        adds_the_squares,
         forgets_the_step,
         steps_twice,
     ],

@@ -57,7 +57,7 @@ class _Effect:
 def _effects(step: Callable, weight, bias, scale, max_norm, batches: Sequence[tuple]) -> Iterator[_Effect]:
     """Call `step` on a new model with one batch after the other."""
     model = _Model(weight, bias)
-    optimizer = torch.optim.SGD(model.parameters(), lr=LR)
+    optimizer = torch.optim.SGD([{"params": [p]} for p in model.parameters()], lr=LR)
     scaler = torch.amp.GradScaler("cpu", init_scale=scale, growth_interval=1)
     scaler.scale(torch.ones(()))  # makes its tensors, so that a forgotten scale() is a mistake and no crash
     for x, y in batches:
@@ -105,16 +105,22 @@ def _step(*, clip=_clip, early=False, scaled=True, by="scaler", update=True, zer
 
 STEPS_WRONG = {
     "A step with the old gradients added to its own ends there: zero_grad() comes once a step.": {"zero": False},
-    "A step that clips before unscale_ ends there: it limits the scaled norm.": {"early": True},
+    "A step whose gradients are divided by the scale after clipping ends there. unscale_ comes first; then step does not "
+    "divide again.": {"early": True},
     "A step without clipping ends there.": {"clip": lambda *_: None},
     "A step that limits each number of the gradients ends there.": {"clip": nn.utils.clip_grad_value_},
     "A step that clips each parameter by itself ends there.": {"clip": lambda ps, most: [_clip([p], most) for p in ps]},
+    "A step that clips the first group of the optimizer only ends there.": {
+        "clip": lambda ps, most: _clip(ps[:1], most)
+    },
     "A step that gives its gradients the norm max_norm ends there. Smaller ones stay as they are.": {"clip": _stretch},
     "A step whose gradients are divided by the scale, but never were multiplied, ends there.": {"scaled": False},
     "The batch holds an infinite number: scaler.step(optimizer) would have skipped this step.": {"by": "optimizer"},
     "The weights are where they were. Which call makes the step, and with which gradients?": {"by": None},
     "Two steps with the same gradients end there. scaler.step calls optimizer.step itself.": {"by": "both"},
-    "The scale is as before. With growth_interval=1 every update() changes it.": {"update": False},
+    "The scale of the scaler that you were given is as before. With growth_interval=1 every update() of it changes it.": {
+        "update": False
+    },
 }
 LOSSES_WRONG = {
     "That is the scaled loss. Return the one before scaler.scale.": {"returned": lambda loss, scale, y: loss * scale},
@@ -155,7 +161,10 @@ def train_step(answer: Callable) -> None:
     def judge(*setting):
         weight, bias, scale, max_norm, batches = setting
         facts = [
-            ("model", f"a linear layer, weight={show(weight)}, bias={show(bias)}, trained with SGD, lr={LR}"),
+            (
+                "model",
+                f"a linear layer, weight={show(weight)}, bias={show(bias)}, trained with SGD, lr={LR}, each in a group of its own",
+            ),
             ("scaler", f"scale {scale:g}, growth_interval=1"),
         ]
 
@@ -175,7 +184,7 @@ def train_step(answer: Callable) -> None:
     x, y = torch.tensor([[1.0, 2.0], [-1.5, 0.5]]), torch.tensor([[0.5, -2.0], [1.0, 1.5]])
     layer = (torch.tensor([[1.0, -0.5], [0.5, 2.0]]), torch.tensor([0.25, -1.0]))
     bad = x * math.inf
-    edges = [(*layer, 4.0, 1.0, [(x, y), (y, x)]), (*layer, 1.0, 100.0, [(x, y)] * 2), (*layer, 4.0, 1.0, [(bad, y)])]
+    edges = [(*layer, 8.0, 1.0, [(x, y), (y, x)]), (*layer, 1.0, 100.0, [(x, y)] * 2), (*layer, 8.0, 1.0, [(bad, y)])]
     examine(judge, edges=edges, inputs=_settings(), count=25)
 
 
@@ -184,7 +193,11 @@ def _judge_passes(model: _Model) -> None:
     named = ", ".join(sorted({str(dtype).removeprefix("torch.") for dtype in model.forward_in}))
     for fault, message, hint in (
         (not model.forward_in, "Your function did not call the model.", "Begin with the forward pass: model(x)."),
-        (None in model.forward_in, "A forward pass ran outside autocast.", "Put it under `with torch.autocast(...)`."),
+        (
+            None in model.forward_in,
+            "In a forward pass autocast was off for the CPU, where x is.",
+            "Put it under `with torch.autocast(x.device.type):`.",
+        ),
         (named != "bfloat16", f"Autocast ran in {named}; a CPU's default is bfloat16.", "Leave out the dtype."),
         (not model.backward_in, "No backward pass reached the model.", "Call scaler.scale(loss).backward()."),
         (any(model.backward_in), "The backward pass ran inside autocast.", "End the `with` block after the loss."),
@@ -198,7 +211,10 @@ def _judge_effect(expected: _Effect, got: _Effect, setting: tuple, calls: int) -
     if not _close(_end(expected), _end(got)):
         what = "scale" if _close(expected.weights, got.weights) else "weights"
         facts = (("afterwards", show(getattr(got, what))), ("expected", show(getattr(expected, what))))
-        order = "Compare your order with the card's hint: forward, backward, unscale, clip, step, update, zero."
+        order = (
+            "Follow the call by hand. The loss is mse_loss, max_norm limits the norm of all gradients together (the root of the "
+            "sum of their squares), and the order is that of the card's hint."
+        )
         raise Mistake(
             f"Your call leaves the {what} wrong.", _hint(STEPS_WRONG, _end, got, setting, calls) or order, facts
         )
@@ -207,7 +223,8 @@ def _judge_effect(expected: _Effect, got: _Effect, setting: tuple, calls: int) -
         raise Mistake("Your function returned a tensor, expected a float.", "loss.item() is a float.", facts)
     if not _close(expected.loss, got.loss):
         hint = (
-            _hint(LOSSES_WRONG, _loss, got, setting, calls) or "Return what mse_loss gave in this call, as one number."
+            _hint(LOSSES_WRONG, _loss, got, setting, calls)
+            or "Return what mse_loss gave in the forward pass of this call: not divided, not computed again."
         )
         raise Mistake("The step is right, but the loss that you return is not.", hint, facts)
 

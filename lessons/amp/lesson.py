@@ -238,7 +238,7 @@ for use_amp, gap in gaps.items():
 # **Predict.** Somebody clips *before* `unscale_`. How long is the step of SGD then: **A** as it should be, **B** too long, **C** far too short?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. After the table: the scaled norm is above any sensible limit, so it is clipped to 0.01, and then divided by 65,536. With SGD training stands still, without a message; Adam divides by the size of the gradients, so it goes on, and worse. Exercise
+# *For the lecturer, 2 min.* Vote. After the table: the scaled norm is above any sensible limit, so it is clipped to 0.01, and then divided by 65,536. With SGD training stands still, without a message. Adam divides by the size of the gradients plus its eps; here eps is the larger of the two, so it hardly moves either. Exercise
 # 1 asks for the right order.
 
 
@@ -399,7 +399,7 @@ for make in (product, addition):
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw: this chip's two ratios.** The second has its limit at 2, unless the half fits a cache; the first depends on the units *and on how good the fp32 product is*. oneDNN
-# is another library, in fp32 as well: what it gains is no gain of 16 bits.
+# is another library, in fp32 as well: what it gains, if anything, is no gain of 16 bits.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### A whole training step
@@ -412,7 +412,7 @@ for make in (product, addition):
 # **Predict.** Which of the four gains least? Can mixed precision be *slower*?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Two votes. Read the last row first. Autocast adds a cast for each weight and input; a small product does not earn it back. Small means width *and* batch: compare the last two rows. The scaler costs one pass over the gradients; where its column is the higher one, that is noise. If the odd size gains *more*, look at fp32: it may be slow
+# *For the lecturer, 2 min.* Two votes. Did the 16-bit product win on the slide before? Then read the last row first: autocast adds a cast for each weight and input, and a small product does not earn it back; small in width *and* batch, compare the last two rows. Did it lose? Then any row may. The scaler costs one pass over the gradients; a column that says otherwise is noise, see the quartiles. If the odd size gains *more*, look at fp32: it may be slow
 # at odd sizes, and then the ratio flatters.
 
 
@@ -468,7 +468,8 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: it depends on size and chip.** Below 1 is slower: there the calls for casts probably cost more than they save. Small means width *and* batch: compare the narrow rows.
+# **What you saw: it depends on size and chip.** Below 1 is slower. Where the 16-bit product lost on the slide before, so may a step made of products. Where it won, the calls for casts
+# probably cost a small product more than they save; small in width *and* batch: compare the narrow rows.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. When does it save memory?
@@ -478,8 +479,8 @@ Table(
 # **Predict.** Batch 32 and batch 1,024: for which does autocast need more than fp32? What is it that lives in 32 bits all the same?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let the room say which tensors stay in 32 bits; expect "the weights", which are not counted here. Read the columns of batch 32: the peak lies at the end of backward, all gradients of weights are there in fp32, and one more in
-# 16 bits beside its cast. The copies are gone by then. At 1,024 it lies where most activations live: in fp32 in the first steps of backward (one gradient of a weight is there already), under autocast in the loss.
+# *For the lecturer, 3 min.* Let the room say which tensors stay in 32 bits; expect "the weights", which are not counted here. Read the columns of batch 32: the peak lies at the end of backward, where the gradients of weights are there in fp32; under autocast the last of them is just being
+# made in 16 bits, or cast: that depends on the processor. The copies are gone by then. At 1,024 it lies where most activations live: in fp32 in the first steps of backward (one gradient of a weight is there already), under autocast in the loss.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -758,7 +759,7 @@ ledger.table(ledger.rows(["amp"]))
 # ★★ · 12 minutes
 #
 # Write `train_step`: one step of the recipe with clipping. The norm of the *true* gradients, all together, may be at most `max_norm`. The loss is `mse_loss`. Return it as a float,
-# unscaled. The next call must find no old gradients. Use `x.device.type`, and leave autocast's dtype at its default.
+# unscaled. No call may add to the gradients of an earlier one. Use `x.device.type`, and leave autocast's dtype at its default.
 #
 # `train_step(model, optimizer, scaler, x, y, max_norm)` → a float
 #
@@ -854,7 +855,7 @@ card.show()
 # ## Remember
 #
 # - Scale, backward, unscale, clip, step, update: the scaler skips a step with inf and halves its scale.
-# - It saves time where the products are large (batch times width) and the chip has 16-bit units; small products lose.
+# - It saves time where the chip has 16-bit units and the products are large (batch times width); elsewhere it may cost time.
 # - It saves memory where the activations kept for the backward pass outweigh gradients, copies of the weights and what the loss needs in fp32.
 #
 # **Recommended video** (it helps, and does not replace the lesson): NVIDIA, *Automatic Mixed Precision Training in PyTorch*,

@@ -169,6 +169,13 @@ def fullest_bin(histogram):
     return 2.0 ** (14 - max(used, key=used.get)) if used else 1.0
 
 
+def zero_taken_for_none(histogram):
+    highest = max((e for e, n in histogram.items() if n), default=None)
+    if not highest:  # true of None, and of 0
+        return 1.0
+    return 2.0 ** (14 - highest)
+
+
 def scale_by_trying(histogram):
     largest = max((2.0 ** (e + 1) for e, n in histogram.items() if n), default=None)
     if largest is None:
@@ -211,6 +218,7 @@ WRONG = {
         divides,
         up_to_the_largest_number,
         fullest_bin,
+        zero_taken_for_none,
     ],
 }
 ODD = {

@@ -125,6 +125,7 @@ def loss_scale(answer: Callable) -> None:
         "Your scale takes the lowest bin to 2^-24. The highest may then be over the edge.": lambda b: -24 - min(b),
         "Your scale is never below 1. Large gradients need a smaller one.": lambda bins: max(0, 14 - max(bins)),
         "Your scale is never above 65,536. Small gradients can take more.": lambda bins: min(16, 14 - max(bins)),
+        "A bin of e = 0 is a bin like any other: your scale takes it for none.": lambda b: 14 - max(b) if max(b) else 0,
         "A bin of e = -8 is not one of e = 8: your scale forgets the sign.": lambda bins: 14 - max(map(abs, bins)),
     }
     wrong = {
@@ -140,6 +141,13 @@ def loss_scale(answer: Callable) -> None:
         wrong=wrong,
         names=("histogram",),
         rtol=1e-9,
-        edges=[({},), ({-40: 0},), ({-8: 1, -20: 100, -24: 10, 3: 0, -9: 7},), ({17: 2, -3: 9},), ({14: 1},)],
+        edges=[
+            ({},),
+            ({-40: 0},),
+            ({0: 3, -4: 9},),
+            ({-8: 1, -20: 100, -24: 10, 3: 0, -9: 7},),
+            ({17: 2, -3: 9},),
+            ({14: 1},),
+        ],
         inputs=st.tuples(st.dictionaries(st.integers(-40, 20), st.integers(0, 9), max_size=4)),
     )

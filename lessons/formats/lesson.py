@@ -348,7 +348,7 @@ plots.show(
     alt=told,
     slider="loss scale",
     values=[f"{2**s:,}" for s in shifts],
-    caption="Scaling the loss moves the whole histogram to the right, into the normal range of fp16.",
+    caption="Scaling the loss moves the whole histogram to the right, towards the normal range of fp16.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -552,7 +552,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Which operation runs in which type?
 #
-# Autocast has a list for 16 bits, one for fp32, and a short one whose inputs are all cast to the widest (`cat`). What is on none runs as it would without autocast: `+`
+# Autocast has a list for 16 bits, one for fp32, and a short one whose inputs are all cast to the widest (on a CPU `cat`). What is on none runs as it would without autocast: `+`
 # takes the wider of two types.
 #
 # `layer_norm` shifts and scales each row to mean 0 and variance 1; `softmax` makes probabilities.

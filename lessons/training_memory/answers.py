@@ -244,6 +244,17 @@ def cumulated(inputs, inside, starts):
     return (kept + np.add.reduceat(np.array(inside), starts)).max()
 
 
+def last_part_of_the_name(tensors, n_states):
+    own = {name.split(".")[-1]: (n, trained) for name, n, trained in tensors}
+    return sum(4 * n * (2 + n_states if trained else 1) for n, trained in own.values())
+
+
+def one_frozen_freezes_all(tensors, n_states):
+    own = {name: n for name, n, _ in tensors}
+    times = 2 + n_states if all(trained for *_, trained in tensors) else 1
+    return 4 * times * sum(own.values())
+
+
 WRONG = {
     "training_bytes": [
         shared_twice,
@@ -257,6 +268,8 @@ WRONG = {
         frozen_with_gradient,
         numbers_not_bytes,
         states_of_shared_twice,
+        last_part_of_the_name,
+        one_frozen_freezes_all,
     ],
     "peak_bytes": [
         all_of_them,

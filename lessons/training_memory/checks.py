@@ -13,7 +13,7 @@ from course_utils.exercises.search import compare
 @st.composite
 def _models(draw: Callable) -> tuple[list[tuple[str, int, bool]], int]:
     """(tensors, n_states): a name that comes twice is the same tensor twice."""
-    names = draw(st.lists(st.sampled_from("abcde"), max_size=6))
+    names = draw(st.lists(st.sampled_from(["a.weight", "b.weight", "a.bias", "b.bias", "weight"]), max_size=6))
     kinds = {name: (draw(st.integers(1, 20)), draw(st.booleans())) for name in dict.fromkeys(names)}
     return [(name, *kinds[name]) for name in names], draw(st.integers(0, 3))
 
@@ -39,6 +39,15 @@ def training_bytes(answer: Callable) -> None:
 
     def never_shared(ts):
         return [t for t in ts if [other[0] for other in ts].count(t[0]) == 1]
+
+    def by_last_part(ts):
+        return {t[0].rpartition(".")[2]: t for t in ts}.values()
+
+    def by_neighbour(ts):
+        return [t for at, t in enumerate(ts) if at == 0 or t[0] != ts[at - 1][0]]
+
+    def all_or_none(ts, s):
+        return rule()([(name, n, all(t for *_, t in ts)) for name, n, _ in ts], s)
 
     def weights_shared_only(ts, s):
         kept = {t[0]: t for t in ts}.values()
@@ -74,6 +83,15 @@ def training_bytes(answer: Callable) -> None:
         "You multiply by n_states where it should be added.": rule(trained=lambda s: 2 * s),
         "You take tensors of the same size for one. Only the same name means the same tensor.": rule(tensors=by_size),
         "You leave shared tensors out altogether. Each exists once.": rule(tensors=never_shared),
+        "You take tensors for one when their names end alike. Only the whole name means the same tensor.": rule(
+            tensors=by_last_part
+        ),
+        "You compare a name with the one before it. The two places of a shared tensor may lie apart.": rule(
+            tensors=by_neighbour
+        ),
+        "As soon as one tensor is not trained, you leave out gradients and states of all. Each tensor has a flag of its own.": (
+            all_or_none
+        ),
         "You count shared tensors twice, and give tensors that are not trained gradients and states.": rule(
             tensors=twice_shared, frozen=lambda s: 2 + s
         ),
@@ -87,7 +105,7 @@ def training_bytes(answer: Callable) -> None:
             n * (4 + (2 + 4 * s) * t) for _, n, t in {t[0]: t for t in ts}.values()
         ),
     }
-    tied = [("embedding", 12, True), ("norm", 2, True), ("embedding", 12, True)]
+    tied = [("embedding.weight", 12, True), ("norm.weight", 2, True), ("embedding.weight", 12, True)]
     compare(
         answer,
         right=rule(),

@@ -307,7 +307,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Let them compute from the shapes: 28 × 28 × 1, 28 × 28 × 32, 14 × 14 × 64, 7 × 7 × 64. Expect "the first layer": it has the largest output, but a small input. The second
-# has the largest input and a large output. Without fusion batch norm and ReLU of the first block would run alone, with the largest output as input and as output: the peak would be there. Microcontrollers have two to three orders of magnitude less memory than phones (Lin et al., 2020, abstract).
+# has the largest input and a large output. Without fusion batch norm and ReLU of the first block would run alone, with the largest output as input and, unless in place, as output: the peak would be there. Microcontrollers have two to three orders of magnitude less memory than phones (Lin et al., 2020, abstract).
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -796,7 +796,7 @@ card.show()
 #
 # - Four tenants: weights, gradients, states, activations. Count first which is the largest.
 # - With Adam 16 bytes a parameter, in fp32 and in mixed precision. Activations grow with the batch.
-# - Checkpoints give memory for one more forward pass, and here the same gradients bit for bit. Accumulation gives it for smaller passes, one step. Batch norm notices both.
+# - Checkpoints save memory at the price of one more forward pass; here the gradients were the same bit for bit. Accumulation saves it at the price of smaller passes. Batch norm notices both.
 # - Inference needs the largest pair of a chain; a shortcut keeps one more alive.
 #
 # **Going further**
