@@ -11,7 +11,7 @@ from statistics import mean
 
 from course_utils.files import write_whole
 from course_utils.lottery.store import whole_lines
-from course_utils.show.tables import Table
+from course_utils.show.tables import Table, mean_and_range
 
 CURVE_POINTS = 40
 
@@ -61,14 +61,14 @@ class Results:
         return mean(chosen), min(chosen), max(chosen)
 
     def table(self, value: str = "test_accuracy", text: str = "{:.2%}") -> Table:
-        """A line a level: the mean of each arm, least and largest seed in brackets."""
+        """A line a level: of each arm the mean and, of two runs or more, least and largest; n counts the runs."""
         arms = [arm for arm in ("ticket", "reinit", "random") if any(r["arm"] == arm for r in self.records)]
         lines = []
         for level in sorted({r["level"] for r in self.records}):
             line = [f"{self.density(level):.1%}"]
             for arm in arms:
-                here = self.summary(value, arm, level) if self.of(arm, level) else None
-                line.append("{} ({} to {})".format(*(text.format(v) for v in here)) if here else "–")
+                here = [record[value] for record in self.of(arm, level)]
+                line.append(f"{mean_and_range(here, text)}, n={len(here)}" if here else "–")
             lines.append(line)
         return Table(["weights left", *arms], lines)
 
