@@ -215,7 +215,7 @@ plots.show(
 # **Predict.** The shape of BERT has 12 such layers. How many int8 products does the audit count?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Twelve times four. BERT as published has six linear layers in each, 72 in all: query, key and value are three there. Then show that the graph says the same of the float model. The int8 model cannot be exported: its packed weights are refused.
+# *For the lecturer, 2 min.* Twelve times four. BERT as published has six linear layers in each, 72 in the twelve: query, key and value are three there. Then show that the graph says the same of the float model. The int8 model cannot be exported: its packed weights are refused.
 
 # %% slideshow={"slide_type": "fragment"} tags=["legacy", "hide-input"]
 network = networks.bert()
@@ -289,7 +289,8 @@ Table(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Looked up, then run
 #
-# The default is a [dictionary](https://github.com/pytorch/pytorch/blob/main/torch/ao/quantization/quantization_mappings.py), and it can be extended:
+# The line has two lists: the set of types, and a
+# [dictionary](https://github.com/pytorch/pytorch/blob/main/torch/ao/quantization/quantization_mappings.py) from a type to its int8 class. You can give both:
 # `quantize_dynamic(model, types, mapping=...)`. A table wants `dtype=torch.quint8`.
 #
 # **Predict.** Which of the six requests run with 8-bit weights?
@@ -367,7 +368,7 @@ print(f"with the switch: cosine with float {agree:.4f}")
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Let them guess the factor. The course's encoder writes each projection as an `nn.Linear`. Point at the orange parts: `MultiheadAttention` keeps the weights of query, key and value in one parameter of its own, and its output layer is
-# of a class of its own, NonDynamicallyQuantizableLinear, which is not on the list.
+# of a class of its own, NonDynamicallyQuantizableLinear, which is not in the set.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -493,13 +494,13 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: beside the same loop in fp32 int8 is faster at both widths.** At 128 units it loses to the fused fp32, where PyTorch has it. Much narrower ones may lose to the loop, too.
+# **What you saw: at 1,024 units int8 is far faster than the same loop in fp32; at 128 it is no slower, within the noise, and loses to the *fused* fp32, where PyTorch has it.** Narrower ones may lose to the loop, too.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. The rival: 16 bits in the file
 #
-# Store the weights in 16 bits, convert them back while loading: the same computation, no new kernel. A small Transformer, two layers of 64, reads an image as 16 patches
-# ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)).
+# Store the weights in 16 bits, convert them back while loading: the same computation, no new kernel. A small Transformer
+# ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)), two layers of 64, reads an image as 16 patches.
 #
 # **Predict.** Which file is smallest? And what does `quantize_dynamic(model, dtype=torch.float16)` save?
 
@@ -587,7 +588,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: the smallest file is not the fastest to load here.** The line's weights are *packed* anew at each load. The packing alone takes about as long as *into the model*: it is most of it, within the noise.
+# **What you saw: the smallest file is not the fastest to load here.** The line's weights are *packed* anew at each load. The caption times the packing alone: enough to explain most of *into the model*.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 6. When does it not pay?
@@ -597,7 +598,7 @@ Table(
 # **Predict.** Sketch the curves for batches of 1, 16 and 256. You may have read that dynamic quantization is for batch 1: which curve crosses the line first?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let two students draw on the board. The fixed price of a call from Python ([[dynamic]], section 6) explains the left end; ask what a larger batch does to its share, and which parts of the call grow with the rows. At width 32 the curves are close: noise may cross them.
+# *For the lecturer, 3 min.* Let two students draw on the board. The fixed price of a call from Python ([[dynamic]], section 6) explains the left end; ask what a larger batch does to its share, and which parts of the call grow with the rows. At the left end the curves are close: noise may cross them.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 widths, batches = [32, 64, 128, 256, 512, 1024], [1, 16, 256]
@@ -730,7 +731,7 @@ def quantize_for_size_solution(layers, target_bytes):
 # ★★★ · 15 minutes
 #
 # Write `did_nothing`. `quantize` is a function that takes a model and returns "the quantized one": by the line of this lesson with some set of types, or
-# by torchao, PyTorch's current package, to int8. Return `True` when *no weight* of the returned model is stored in 8 bits, `False` as soon as one is, also one that
+# by torchao, PyTorch's current package, to int8; or it changes nothing. Return `True` when *no weight* of the returned model is stored in 8 bits, `False` as soon as one is, also one that
 # was so before.
 #
 # `did_nothing(model, quantize)` → True or False

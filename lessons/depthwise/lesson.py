@@ -18,7 +18,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # [[title]]
 #
-# *The same recipe, another network: a quarter of the accuracy is gone. Where did it go?*
+# *The same recipe, another network: more than 20 points of accuracy are gone. Where did it go?*
 #
 # **Agenda**
 #
@@ -263,7 +263,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. B suffices.** Given such ranges, layers 1 and 2 fall as well, though they sum over hundreds of inputs. With a scale for each channel they do not. Whether A has a share, and where the ranges come from, the
-# test does not say: the two networks were also trained differently. How bad it gets is partly luck of the seed: [[qat]] trains several.
+# test does not say: the two networks were also trained differently. How bad it gets is partly luck: [[qat_cnn]] looks at single channels.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. Where is the signal lost?
@@ -410,7 +410,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** One block in float wins nothing: its output is still stored in int8, for block 1. The *second* brings nearly all of the gain in decibels; each takes from the speed-up. Scales by channel had lost only a quarter of a point (section 1), so
+# **What you saw.** One block in float wins nothing: its output is still stored in int8, for block 1. The *second* brings nearly all of the gain in decibels; each takes from the speed-up. Scales by channel had lost little (section 1), so
 # there is little accuracy to win back: decibels tell where, not whether it pays.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -538,7 +538,7 @@ print(f"FloatFunctional: {type(attempt(lambda: blocks[True](some[:1]))).__name__
 #
 # torchvision publishes int8 weights, with accuracies on ImageNet. The table is read from its own metadata.
 #
-# **Predict.** How many points does int8 cost there: **A** less than 1 everywhere, **B** several for some? For which?
+# **Predict.** How many points does int8 cost there: **A** less than 1 everywhere, **B** more for some? For which?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Vote. Then point at the row whose file did not shrink, and ask what may be in that file.
@@ -614,8 +614,8 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** Convolutions on large images use each weight many times, so arithmetic probably is the limit ([[roofline]]). The second row shows what fusion alone brings: the fairer baseline. A ratio below 1 is what `qnnpack` gave on our PC. (`resnet18(quantize=True)`
-# would do the same in one call, but switches the engine of the whole process to `fbgemm`.)
+# **What you saw.** Convolutions on large images use each weight many times, so arithmetic probably is the limit ([[roofline]]). The second row shows what fusion alone brings: the faster of the two
+# fp32 rows is the fairer baseline. (`resnet18(quantize=True)` would do much the same in one call, calibrated on noise, but switches the engine of the whole process to `fbgemm`.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 7. To ship it: traced, scripted, exported
@@ -745,7 +745,7 @@ card.show()
 #
 # **Going further**: R. Krishnamoorthi, *Quantizing deep convolutional networks for efficient inference*, 2018,
 # [arXiv:1806.08342](https://arxiv.org/abs/1806.08342), per tensor and per channel, on MobileNets; M. Nagel et al., *Data-free quantization through weight equalization and bias
-# correction*, 2019, [arXiv:1906.04721](https://arxiv.org/abs/1906.04721), how to save per-tensor weights without training. [[qat]] trains the network to live with one scale.
+# correction*, 2019, [arXiv:1906.04721](https://arxiv.org/abs/1906.04721), how to save per-tensor weights without training. [[qat_cnn]] trains the network to live with one scale.
 #
 # **Recommended video** (it helps, and does not replace the lesson): Chris Gottbrath, *Deep Dive on PyTorch Quantization*,
 # [youtube.com/watch?v=c3MT2qV5f9w](https://www.youtube.com/watch?v=c3MT2qV5f9w).

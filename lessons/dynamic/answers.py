@@ -115,6 +115,30 @@ def in_numpy(x, w_q, w_scale, bias):
     return (q @ w.T - correction) * scale * w_scale + bias
 
 
+def ends_below_zero(x, w_q, w_scale, bias):
+    low, high = x.min().clamp(max=0), x.max()
+    scale = (high - low) / 255
+    zero = torch.round(-low / scale)
+    q = (torch.round(x / scale) + zero).clamp(0, 255)
+    return (q - zero).int() @ w_q.int().T * (scale * w_scale) + bias
+
+
+def begins_above_zero(x, w_q, w_scale, bias):
+    low, high = x.min(), x.max().clamp(min=0)
+    scale = (high - low) / 255
+    zero = torch.round(-low / scale)
+    q = (torch.round(x / scale) + zero).clamp(0, 255)
+    return (q - zero).int() @ w_q.int().T * (scale * w_scale) + bias
+
+
+def sums_in_int16(x, w_q, w_scale, bias):
+    low, high = x.min().clamp(max=0), x.max().clamp(min=0)
+    scale = (high - low) / 255
+    zero = torch.round(-low / scale)
+    q = (torch.round(x / scale) + zero).clamp(0, 255)
+    return (q - zero).to(torch.int16) @ w_q.to(torch.int16).T * (scale * w_scale) + bias
+
+
 WRONG = {
     "dynamic_linear": [
         fixed_range,
@@ -129,6 +153,9 @@ WRONG = {
         counted_from_the_lowest,
         halves_up,
         not_clamped,
+        ends_below_zero,
+        begins_above_zero,
+        sums_in_int16,
     ],
 }
 ODD = {

@@ -42,6 +42,30 @@ def _layer(
     return layer
 
 
+def _of_range(span: Callable) -> tuple[Callable, Callable]:
+    """The layer with a range of its own; in int32 a scale of 0 gives other numbers than in floats."""
+
+    def in_int32(x, w_q, w_scale, bias):
+        low, high = span(x)
+        scale = (high - low) / 255
+        zero = torch.round(-low / scale)
+        q = (torch.round(x / scale) + zero).clamp(0, 255)
+        return (q - zero).int() @ w_q.int().T * (scale * w_scale) + bias
+
+    return _layer(span=span), in_int32
+
+
+def _wrapping(bits: int) -> Callable:
+    """The layer with sums that wrap round at so many bits."""
+
+    def layer(x, w_q, w_scale, bias):
+        scale = _scales(x, w_scale)
+        sums = torch.round(_layer()(x, w_q, w_scale, 0 * bias) / scale).long()
+        return ((sums + 2 ** (bits - 1)) % 2**bits - 2 ** (bits - 1)) * scale + bias
+
+    return layer
+
+
 def _symmetric(x, w_q, w_scale, bias):
     scale = x.abs().max() / 127
     return torch.round(x / scale) @ w_q.float().T * (scale * w_scale) + bias
@@ -100,9 +124,19 @@ def dynamic_linear(answer: Callable) -> None:
         "Every row has a scale of its own in your result. torchao does that; here one scale serves the whole "
         "call.": _layer(span=lambda x: _span(x.amin(1, keepdim=True), x.amax(1, keepdim=True))),
         "Your map is symmetric, with the largest |x| at 127. Asked is 0 to 255 from lowest to highest.": _symmetric,
-        "Your range does not always contain 0. Where all inputs are positive (or negative), begin (or end) at 0.": _layer(
-            span=lambda x: (x.min(), x.max())
+        "Your range does not always contain 0. Where all inputs are positive (or negative), begin (or end) at 0.": _of_range(
+            lambda x: (x.min(), x.max())
         ),
+        "Your range may end below 0. Where all inputs are negative, it ends at 0.": _of_range(
+            lambda x: (x.min().clamp(max=0), x.max())
+        ),
+        "Your range may begin above 0. Where all inputs are positive, it begins at 0.": _of_range(
+            lambda x: (x.min(), x.max().clamp(min=0))
+        ),
+        "Your sums wrap round at 256: they are added up in 8 bits. Convert both factors to int32 before the product.": (
+            _wrapping(8)
+        ),
+        "Your sums wrap round at 65,536: they are added up in 16 bits. Convert both factors to int32.": _wrapping(16),
         "Your input has 7 bits, 0 to 127, as PyTorch's has on x86. Here it has 8: 0 to 255.": _layer(
             steps=127, top=127
         ),

@@ -88,7 +88,7 @@ first = timing.compare(jobs, rounds=3, device=cpu)
 print(f"{first.ratio('int8'):.1f} times as fast as eager fp32")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw: one line, no training, no data.** The factor is that of this processor. The blog post that made the line known
+# **What you saw: one line, no training, no data.** The factor is that of this processor. PyTorch's blog post about the line
 # calls its own 1.8 ([PyTorch, 2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -290,7 +290,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: the second column is what is left, and the honest one.** From *oneDNN* to *packed* is what packing adds; the rest of the gain is the library's. (*bfloat16*, [[formats]], needs no quantization at all.)
+# **What you saw: the second column is what is left, and the honest one.** From *oneDNN* to *packed* is what packing adds, if anything; the rest of the gain is the library's. (Where there is a row *bfloat16*, [[formats]]: that needs no quantization at all.)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Recorded, and published
@@ -521,7 +521,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: the narrowest loses, the widest wins clearly.** A wide LSTM also reads more weights in each step, and int8 weights are a quarter of the bytes ([[energy]]). Why the
+# **What you saw: the wide LSTM gains most.** The caption says where int8 first won. A wide LSTM also reads more weights in each step, and int8 weights are a quarter of the bytes ([[energy]]). Why the
 # narrow one is where it is, this table cannot say; [[audit]] counts what runs.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -577,7 +577,7 @@ plots.show(
 # **Predict.** Beside the dynamic operator it takes **A** a tenth of the time, **B** a half, **C** more than that?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Two controls. The static operator makes the same product without the search: if the search were the price, A would be right. Vote; expect A or B. The last two rows call the layer 100 times in one *trace*, a recorded program that runs without Python between the calls: ask where nine tenths of int8's price went.
+# *For the lecturer, 2 min.* Two controls. The static operator makes the same product without the search: if the search were the price, A would be right. Vote; expect A or B. The last two rows call the layer 100 times in one *trace*, a recorded program that runs without Python between the calls: ask where the rest of int8's price went.
 
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
@@ -729,7 +729,7 @@ card.show()
 # [youtube.com/watch?v=c3MT2qV5f9w](https://www.youtube.com/watch?v=c3MT2qV5f9w).
 #
 # **Going further**: O. Zafrir et al., *Q8BERT*, 2019, [arXiv:1910.06188](https://arxiv.org/abs/1910.06188), BERT in int8 with its accuracy on many tasks;
-# D. Khudia et al., *FBGEMM*, 2021, [arXiv:2101.05615](https://arxiv.org/abs/2101.05615), the library under the x86 engine.
+# D. Khudia et al., *FBGEMM*, 2021, [arXiv:2101.05615](https://arxiv.org/abs/2101.05615), a library under the x86 engine.
 #
 # **Project ideas**: a word-level language model with an LSTM, quantized (it needs a text to train on); a *pre-trained* BERT, its embeddings in 8 bits, on a task of GLUE (it needs a download);
 # the figure of section 6 on a phone or a small ARM board.

@@ -74,6 +74,20 @@ def small_scale_is_one(values, qmin, qmax):
     return scale, qmin - round(low / scale)
 
 
+def least_scale_of_the_observers(values, qmin, qmax):
+    low, high = min(0.0, values.min().item()), max(0.0, values.max().item())
+    if low == high:
+        return 1.0, qmin
+    scale = max((high - low) / (qmax - qmin), torch.finfo(torch.float32).eps)
+    return scale, qmin - round(low / scale)
+
+
+def always_int8_limits(values, qmin, qmax):
+    low, high = min(0.0, values.min().item()), max(0.0, values.max().item())
+    scale = (high - low) / 255 or 1.0
+    return scale, -128 - round(low / scale)
+
+
 def qparams_with_tensors(values, qmin, qmax):
     low, high = torch.cat([values.flatten(), torch.zeros(1)]).aminmax()
     if low == high:
@@ -138,6 +152,11 @@ def always_int8_ends(x, scale, zero_point, qmin, qmax):
     return q.clamp(-128, 127).int()
 
 
+def back_to_floats(x, scale, zero_point, qmin, qmax):
+    q = (torch.round(x * (1 / scale)[:, None]) + zero_point[:, None]).clamp(qmin, qmax)
+    return (q - zero_point[:, None]) * scale[:, None]
+
+
 def quantize_in_a_loop(x, scale, zero_point, qmin, qmax):
     rows = []
     for row, s, z in zip(x, scale, zero_point, strict=True):
@@ -163,6 +182,8 @@ WRONG = {
         widens_only_downwards,
         rounds_towards_zero,
         small_scale_is_one,
+        least_scale_of_the_observers,
+        always_int8_limits,
     ],
     "quantize": [
         truncates,
@@ -175,6 +196,7 @@ WRONG = {
         divides_and_forgets_the_zero_point,
         half_up,
         always_int8_ends,
+        back_to_floats,
     ],
 }
 ODD = {

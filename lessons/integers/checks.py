@@ -48,6 +48,23 @@ def qparams(answer: Callable) -> None:
     def flat(values):
         return values.min() == values.max()
 
+    def without_width(error):
+        """Values that are all alike, and not 0, leave a range without width: to divide by its scale raises."""
+
+        def parameters(values, qmin, qmax):
+            if flat(values) and values.any():
+                raise error
+            return rule(low=float, high=float)(values, qmin, qmax)
+
+        return parameters
+
+    def evened_out(values, qmin, qmax):
+        scale, _ = mirrored(values, qmin, qmax)
+        return scale, qmin - round(-values.abs().max().item() / scale)
+
+    def at_least(least):
+        return lambda values, *q: (max(rule()(values, *q)[0], least), rule()(values, *q)[1])
+
     def flat_at_0(values, qmin, qmax):
         return rule()(values, qmin, qmax) if values.any() else (1.0, 0)
 
@@ -61,6 +78,8 @@ def qparams(answer: Callable) -> None:
         "Where all values have one sign, your range does not hold 0. Widen it.": (
             rule(low=float, high=float),
             empty_when(flat, low=float, high=float),
+            without_width(ZeroDivisionError()),  # a Python float by 0
+            without_width(OverflowError()),  # a tensor by 0 is inf, and that is no int
         ),
         "Where all values are positive, your range does not hold 0. Widen its low end, too.": (
             rule(low=float),
@@ -87,7 +106,10 @@ def qparams(answer: Callable) -> None:
         "Your zero point counts from 0. The low end is at qmin.": rule(zero=lambda at, q: -round(at)),
         "Your zero point is always qmin. That is right only where no value is negative.": rule(zero=lambda at, q: q),
         "You divide by the number of integers. Between them there is one step less: qmax - qmin.": rule(more=1),
-        "Your range is symmetric. Here it goes from the smallest to the largest value.": mirrored,
+        "Your range is symmetric. Here it goes from the smallest to the largest value.": (
+            mirrored,
+            evened_out,
+        ),
         "Your map is symmetric, with 0 for its zero point. Here the range need not be.": by_the_top,
         "Where all values are 0, your scale is 0: nothing can be divided by it. The card says 1.0.": rule(flat=0.0),
         "Where all values are 0, your zero point is 0. The range begins at 0 there, and its low end is qmin: 0 stands at qmin.": flat_at_0,
@@ -96,10 +118,13 @@ def qparams(answer: Callable) -> None:
         ),
         "Where the scale is tiny, you put 1.0 in its place. The card says so for zeros alone, and those are all exactly "
         "0.": small_is_none(1e-9),
-        "Where the scale is tiny, you take a larger one. It is the width of the range by the number of steps, however "
-        "small.": lambda values, *q: (max(rule()(values, *q)[0], 1e-12), rule()(values, *q)[1]),
+        "Where the scale is tiny, you take a larger one, as PyTorch's observers do. Here it is the width of the range by the number of steps, however "
+        "small.": (at_least(1e-12), at_least(torch.finfo(torch.float32).eps)),  # the latter in PyTorch's observers
         "You divide by 255 whatever qmin and qmax are. There are qmax - qmin steps.": lambda values, qmin, qmax: rule()(
             values, qmin, qmin + 255
+        ),
+        "You take the integers from -128 to 127 whatever qmin and qmax are.": lambda values, *_: rule()(
+            values, -128, 127
         ),
         "You count the zero point from -128. The low end is at qmin.": rule(zero=lambda at, q: -128 - round(at)),
         "You return the zero point first. The scale comes first.": lambda *args: rule()(*args)[::-1],
@@ -185,6 +210,9 @@ def quantize(answer: Callable) -> None:
         "You compute in float64. PyTorch takes the reciprocal in fp32, which shows half-way.": rule(real=torch.float64),
         **{hint: rule(**mistake) for hint, mistake in mistakes.items()},
     }
+    wrong["You return floats on the grid. Return the integers that stand for them."] = (
+        lambda x, scale, zero_point, *ends: (rule()(x, scale, zero_point, *ends) - zero_point[:, None]) * scale[:, None]
+    )
     for hint, mistake in mistakes.items():  # the same mistakes, made while dividing
         wrong[f"{hint} And multiply by 1 / scale in place of dividing."] = rule(divide=True, **mistake)
     edges = [

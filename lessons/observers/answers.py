@@ -42,8 +42,10 @@ def in_float32(xq, x_zero, wq, w_zero):
     return (xq.float() - x_zero) @ (wq.float() - w_zero).T
 
 
-def in_float32_then_int(xq, x_zero, wq, w_zero):
-    return torch.nn.functional.linear(xq.float() - x_zero, wq.float() - w_zero).int()
+def products_in_float32(xq, x_zero, wq, w_zero):
+    products = (xq.float() @ wq.float().T).int()
+    x, w = xq.int(), wq.int()
+    return products - x_zero * w.sum(1) - w_zero * x.sum(1, keepdim=True) + x.shape[1] * x_zero * w_zero
 
 
 def subtracts_first(xq, x_zero, wq, w_zero):
@@ -106,6 +108,12 @@ def three_variances(state, batch):
     mean, reach = batch.mean().item(), 3 * batch.var().item()
     low, high = max(mean - reach, batch.min().item()), min(mean + reach, batch.max().item())
     return (low, high) if state is None else (min(state[0], low), max(state[1], high))
+
+
+def least_and_largest_of_the_others(state, batch):
+    kept = batch[(batch - batch.mean()).abs() <= 3 * batch.std()]
+    low, high = kept.aminmax()
+    return (low, high) if state is None else (torch.minimum(state[0], low), torch.maximum(state[1], high))
 
 
 def range_by_clamping(state, batch):
@@ -212,7 +220,7 @@ WRONG = {
         subtracts_in_int8,
         forgets_n,
         in_float32,
-        in_float32_then_int,
+        products_in_float32,
     ],
     "update_range": [
         last_batch_only,
@@ -224,6 +232,7 @@ WRONG = {
         keeps_the_last_high,
         limits_the_joined_range,
         three_variances,
+        least_and_largest_of_the_others,
     ],
     "best_clip": [
         largest_value,

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import torch
 from hypothesis import strategies as st
 
-from course_utils.exercises.calls import run, two_numbers
+from course_utils.exercises.calls import described, run, two_numbers
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, shapes, tensors
 from course_utils.exercises.search import compare
-from course_utils.exercises.values import ARRAYS, is_number, same
+from course_utils.exercises.values import ARRAYS, is_number, same, show
 
 FLOATS = st.sampled_from([torch.float32, torch.float64])
 
@@ -59,6 +59,10 @@ def int_matmul(answer: Callable) -> None:
     def in_fp32(xq, zx, wq, zw):
         return ((xq.float() - zx) @ (wq.float() - zw).T).int()
 
+    def sums_in_a_row(xq, zx, wq, zw):
+        x, w = xq.long(), wq.long()
+        return x @ w.T - zx * w.sum(1) - zw * x.sum(1) + x.shape[1] * zx * zw
+
     def swapped(xq, zx, wq, zw):
         return rule()(xq, zw, wq, zx)
 
@@ -67,7 +71,8 @@ def int_matmul(answer: Callable) -> None:
         if "float" in kind and value.shape == (len(xq), len(wq)):
             raise Mistake(
                 f"Your function returned {kind}. The card asks for int32.",
-                "Convert to int32 before you subtract or multiply. fp32 is not exact where sums are large.",
+                "Convert to int32 before you subtract or multiply, or turn a result that is exact into integers. fp32 is not exact "
+                "where sums are large.",
             )
         return value
 
@@ -84,18 +89,26 @@ def int_matmul(answer: Callable) -> None:
         "In the last term you count the rows of xq. n is the number of its columns.": rule(n=lambda x, w: len(x)),
         "You add up all weights. Each output has the sum of its own row of wq.": rule(w_sums=torch.sum),
         "You add up the inputs of the whole batch. Each row of xq has a sum of its own.": rule(x_sums=torch.sum),
-        "You have the zero points the wrong way round: x_zero belongs to xq, w_zero to wq.": swapped,
+        "You have the zero points the wrong way round: x_zero is subtracted from xq, so it multiplies the sums of wq; and "
+        "w_zero those of xq.": swapped,
         "Your result has the shape (outputs, batch). It must be (batch, outputs).": lambda *args: rule()(*args).T,
         "Your result overflowed in int8. It needs int32.": narrow(torch.int8),
         "Your products are added in int8, where they overflow. Take int32.": narrow_products(torch.int8),
         "Your result overflowed in int16. It needs int32.": narrow(torch.int16),
         "Your products are added in int16, where they overflow. Take int32.": narrow_products(torch.int16),
         "You subtract in int8, where -128 - 5 wraps round to 123. Convert to int32 first.": narrow_differences,
-        "You add in fp32, which is not exact beyond 2^24. Take int32.": in_fp32,
+        "You add in fp32, which is not exact beyond 2^24. Take int32.": (
+            in_fp32,
+            rule(products=lambda x, w: (x.float() @ w.float()).long()),
+        ),
+        "Your sums of xq lie in a row, one for each output. There is one for each input: a column, sum(1, keepdim=True).": (
+            sums_in_a_row
+        ),
     }
     zero, low = torch.zeros(1, 3, dtype=torch.int8), torch.full((1, 2), -128, dtype=torch.int8)
-    long = torch.full((1, 259), -128, dtype=torch.int8)  # 259 · 255² is odd and more than 2^24: fp32 does not have it
-    edges = [(low, 127, low, 127), (low, 5, -(low // 2), 0), (zero, 0, zero, 0), (long, 127, long, 127)]
+    # 1101 · 127² is odd and more than 2^24: fp32 does not have it, whether the zero points are subtracted before or after
+    long = torch.full((1, 1101), 127, dtype=torch.int8)
+    edges = [(low, 127, low, 127), (low, 5, -(low // 2), 0), (zero, 0, zero, 0), (long, 0, long, 0)]
     names = ("xq", "x_zero", "wq", "w_zero")
     compare(answer, right=rule(), wrong=wrong, names=names, edges=edges, inputs=_products(), rtol=0.0, view=view)
 
@@ -132,7 +145,29 @@ def update_range(answer: Callable) -> None:
     def view(state, *args):
         return two_numbers(state, "two numbers, (low, high): they come back to you as the next state")
 
+    probe, first = torch.tensor([1.0, 2.0]), []
+
+    def remembers_nothing():
+        """One and the same first call, before each series: what came before must not show in it."""
+        try:
+            now = view(run(answer, (None, probe.clone()), ("state", "batch")))
+        except Mistake:  # it is told with the batches
+            return
+        first.append(now)
+        if repr(now) != repr(first[0]):  # of floats, and nan is itself
+            raise Mistake(
+                "Your function does not always return the same for the same input.",
+                "It hangs on chance, or keeps something from earlier calls. Of earlier batches it knows `state` alone; None is a "
+                "new beginning.",
+                (
+                    ("your call", described((None, probe), ("state", "batch"))),
+                    ("first", show(first[0])),
+                    ("later", show(now)),
+                ),
+            )
+
     def of_answer(batches):
+        remembers_nothing()
         state = None
         for batch in batches:
             state = run(answer, (state, batch), ("state", "batch"))
@@ -172,6 +207,10 @@ def update_range(answer: Callable) -> None:
 
         return fold
 
+    def trimmed(b):
+        kept = b[(b - b.mean()).abs() <= 3 * b.std()]
+        return kept if len(kept) > 1 else b
+
     def always(old, new):
         return old
 
@@ -204,6 +243,8 @@ def update_range(answer: Callable) -> None:
         ),
         "You take |x|: then the low end is never below 0, and negative values are clipped.": folded(of=torch.abs),
         "Your range is the minimum and maximum, however far out. Take the mean ± 3 deviations.": folded(reach=1e6),
+        "You leave out the values beyond 3 deviations and take the least and the largest of the others. The ends are the mean "
+        "± 3 deviations themselves.": folded(of=trimmed, reach=1e6),
         "Your range goes beyond the batch's own minimum or maximum: no value lies there.": folded(low=free, high=free),
         "Your low end goes below the batch's own minimum: no value lies there.": folded(low=free),
         "Your high end goes above the batch's own maximum: no value lies there.": folded(high=free),
@@ -308,7 +349,7 @@ def best_clip(answer: Callable) -> None:
         "You divide 2c by 2^b. Between 2^b integers there are 2^b - 1 steps.": rule(steps=lambda bits: 2**bits),
         "You divide c by 2^(b-1) - 1. The card's scale is 2c / (2^b - 1).": rule(steps=lambda bits: 2**bits - 2),
         "You divide c by 2^b - 1. From -c to c it is 2c.": rule(steps=lambda bits: 2 * (2**bits - 1)),
-        "You use 8 bits always. With fewer bits a smaller clip is better.": rule(width=8),
+        "You use 8 bits always. With fewer bits a smaller clip is often better.": rule(width=8),
         "You take the candidate with the largest error.": rule(choose=max),
         "You return the best one's position. Return the candidate.": lambda v, cs, b: cs.index(rule()(v, cs, b)),
         "You return the least error. Return its candidate.": lambda v, cs, b: min(loss(v, c, b) for c in cs),

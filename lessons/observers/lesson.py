@@ -251,7 +251,7 @@ drawn, told = zip(*map(grids_of_the_first, (1, 2, 3, 4)), strict=True)
 plots.show(drawn, alt=told, caption="Eight marks in place of 256. Errors: int8, over that without a broken pixel.")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw. The range decides the error.** The percentile is as good as the clean range or better, though it clips: its scale is smaller. A tenth or two more
+# **What you saw. The range decides the error.** The percentile is about as good as the clean range, though it clips: its scale is smaller. A tenth or two more
 # or less may be chance, by where the marks fall on the background.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
@@ -303,7 +303,7 @@ print(
 # ## 3. One scale for each channel
 #
 # One scale for all weights of a layer is **per-tensor**. A convolution has one filter for each map that it gives out, a *channel*; a scale for each is
-# **per-channel**, four more bytes a channel in a file. Here the filter of `conv2` with the smallest weights, at 3 bits.
+# **per-channel**, four more bytes a channel where it is fp32. Here the filter of `conv2` with the smallest weights, at 3 bits.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 conv = lenet.conv2.weight
@@ -409,8 +409,8 @@ card.record("channel-integers-as-torch", int((weight_integers(conv, 8, True) != 
 Table(["LeNet", *(f"{bits} bits" for bits in FEW)], [[how, *shares] for how, shares in right.items()])
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. At 8 bits there was nothing to win here; at few bits there was, most at 2.** How much depends on the training: over 17 others, at 2 bits, the
-# channels won 18 to 55 points, and the step σ with one scale a layer 17 to 61: either may win more. MobileNet-v1 needs channels at
+# **What you saw. At 8 bits there was nothing to win here; at 2 bits there was most.** How much depends on the training, at 3 bits even whether: over 18 others, at 2 bits,
+# the channels won 9 to 55 points, and the step σ with one scale a layer 17 to 61: either may win more. MobileNet-v1 needs channels at
 # 8 bits: 70.9&nbsp;% in fp32, 0.1&nbsp;% with one scale a layer, 70.4&nbsp;% with one a channel, asymmetric
 # ([Krishnamoorthi, 2018](https://arxiv.org/abs/1806.08342), table 2).
 

@@ -152,9 +152,8 @@ def break_even_batch(answer: Callable) -> None:
         "You have weights and MACs the wrong way round: the fetch is paid for the weights.": least(
             lambda weights, macs, mac, bits: ratio(macs, weights, mac, bits)
         ),
-        "You ignore the width: 8-bit weights are a quarter of the bytes of 32-bit ones.": least(
-            lambda weights, macs, mac, bits: ratio(weights, macs, mac, 32)
-        ),
+        "Your batch is that of 32 bits, whatever the width is. 8-bit weights are a quarter of the bytes of 32-bit ones, and "
+        "mac_pj stays the price of a MAC.": least(lambda weights, macs, mac, bits: ratio(weights, macs, mac, 32)),
         "You divide by the width instead of multiplying: fewer bits are fewer bytes, so the fetch gets cheaper.": least(
             lambda weights, macs, mac, bits: ratio(weights, macs, mac, 32 * 32 / bits)
         ),

@@ -121,7 +121,8 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* A kitchen helps: the peak is the cook, the bandwidth is the door, the intensity is how much is cooked from one delivery. Vote; expect A.
-# Read the answer from the line under the figure: peak over bandwidth; take the nearest letter. Then point at the slope ("the door") and at the flat part ("the cook"). "Where does our layer
+# Read the answer from the line under the figure: peak over bandwidth; take the letter that is nearest by ratio (4 is nearer to 10 than to 1).
+# Then point at the slope ("the door") and at the flat part ("the cook"). "Where does our layer
 # with one input stand?" Each weight, 4 bytes, gives 2 operations: at 0.5, far on the left.
 
 # %% slideshow={"slide_type": "skip"}
@@ -265,7 +266,7 @@ plots.show(
 # it is bound by memory, as section 1 suspected. Far above 1, measure again: the dot product was disturbed. And section 1 used one layer again and
 # again: where the ratio is clearly above 1, it timed a cache.
 #
-# With a ratio near 1 there are two explanations. Either both fetch from memory: no cache of this machine holds 67 MB, or other programs use
+# With the second bar and the ratio both near 1 there are two explanations. Either both fetch from memory: no cache of this machine holds 67 MB, or other programs use
 # it. Or both fetch from a cache, which holds all 537 MB. The roofline cannot tell these apart, because its slope was measured with the same 537 MB. The
 # caches that your system reports give a hint; a larger working set decides.
 
@@ -478,7 +479,8 @@ Table(
 # weights once for the batch, reads every input and writes every output; each number takes `bytes_each` bytes. A MAC is two
 # operations. Arithmetic and memory work at the same time.
 #
-# `roof_seconds(n_in, n_out, batch, bytes_each, peak, bandwidth)` → seconds; `peak` in operations a second, `bandwidth` in bytes a second; `batch` is at least 1
+# `roof_seconds(n_in, n_out, batch, bytes_each, peak, bandwidth)` → seconds; `peak` in operations a second, `bandwidth` in bytes a second; `batch`
+# is at least 1, and so are `n_in` and `n_out`, or both are 0: no layer
 #
 # <details><summary>Hint</summary>
 # How long would the arithmetic take alone, and the memory alone? Each input has n_in numbers, each output n_out. When both work at the same

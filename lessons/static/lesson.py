@@ -399,7 +399,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Which part of the fusion makes it more exact?
 #
-# In float, fused and unfused compute the same. In int8 each stored result has a scale of its own.
+# In float, fused and unfused compute the same but for rounding. In int8 each stored result has a scale of its own.
 #
 # We fuse nothing, one pair, the other pair, or all three. SmallCNN is ordinary; DepthwiseCNN filters each channel on its own ([[depthwise]]).
 #
@@ -447,7 +447,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. A.** There the raw convolution of a depthwise layer, whose channels probably have very unequal ranges, is not stored any more. In SmallCNN the shares of the two pairs change with the images of
-# calibration; fused together they win.
+# calibration; the span of all three lies highest.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. How many images, and which observer?
@@ -457,7 +457,7 @@ Table(
 # **Predict.** Which step brings most: **A** from 1 image to 4, **B** from 4 to 16, **C** from 16 to 64? Does one observer win clearly?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. After the figure: is 64 enough? In decibels the histogram still gains; whether that matters depends on the accuracy you need. Rare large values are not tried.
+# *For the lecturer, 2 min.* Vote. After the figure: is 64 enough? In decibels the histogram still gains; whether that matters depends on the accuracy you need. The next slide tries rare large values.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 narrow = default.activation.p.keywords  # the levels of this engine, as its own default has them
@@ -503,7 +503,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. A.** But the histogram still gains at 64: is that worth it? Spans overlap: no observer wins clearly.
+# **What you saw. A, on average.** But the histogram still gains at 64: is that worth it? Spans overlap: no observer wins clearly.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Which data, then?
@@ -533,7 +533,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. A broken image ruins the ranges, and its place matters to one observer.** The moving average nearly forgives it at the end: by default it moves a hundredth of the way to each batch (in [[observers]] we set a tenth). At the start, the first batch *is* its range.
-# One class costs a few decibels, noise in the range of the pixels up to eight here.
+# One class, or noise in the range of the pixels, costs far less here than a broken first image.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. What it costs and what it brings
@@ -751,7 +751,7 @@ card.show()
 # ## Remember
 #
 # - Static quantization fixes every range beforehand, so that int8 passes from layer to layer; it needs stubs, evaluation mode and real data, and is better with fusion.
-# - Fusion helps int8 by what it does *not* store: the raw convolution between its parts.
+# - Fusion helps int8 by what it does *not* store: in DepthwiseCNN mostly the raw convolution.
 # - Read the warnings, and measure accuracy: an uncalibrated model runs.
 #
 # **Recommended video** (it helps, and does not replace the lesson): Chris Gottbrath, *Deep Dive on PyTorch Quantization*,
