@@ -3,6 +3,8 @@
 import json
 import sys
 from dataclasses import asdict, replace
+from datetime import timedelta
+from types import SimpleNamespace
 from unittest import mock
 
 import pytest
@@ -196,6 +198,28 @@ def compiled_pair(first, second, x):
     fast = [torch_compiled.compiled(model, x) for model in (first, second)]
     assert torch.allclose(fast[1](x), second(x), atol=1e-5)
     return lambda: fast[0](x)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [{}, {"ahead": True}, {"static": True}])
+def test_the_graph_route_computes_in_int8(mobile, tmp_path, how):
+    """A compiler that finds no pattern leaves the products in float, and the output still agrees."""
+    network = networks.bert(tiny=True) if how.get("static") else mobile
+    pytest.importorskip("torchao")
+    with torch.no_grad():
+        try:
+            candidate = torch_compiled.pt2e(network, tmp_path, **how)
+        except Exception as error:
+            if "C++ compiler" in compare.explain(error):
+                pytest.skip("no C++ compiler here")
+            raise
+        assert compare.cosine(candidate.run(), network.model(network.example)) > 0.99
+        assert candidate.file_bytes == sum(file.stat().st_size for file in tmp_path.glob("*.pt2"))
+        names = {name for name, *_ in spent.torch_operators(candidate.run, 1)[1]}
+    if how.get("ahead"):
+        assert not any("slow_conv2d" in name for name in names)
+    else:
+        assert any(spent.kind("torch", name) == "int8" for name in names), names
 
 
 @pytest.mark.slow
@@ -507,6 +531,29 @@ def test_the_other_runtimes_profile_themselves(tmp_path):
     assert seconds > 0 and {"Conv"} <= {name for name, *_ in operators}
     assert sum(count for name, _, count, _ in operators if name == "Conv") == pytest.approx(n_convolutions(network))
     assert 0 < sum(took for *_, took in operators) <= seconds
+
+
+def test_openvinos_means_are_turned_into_sums_of_the_calls_asked_for(mobile, monkeypatch, tmp_path):
+    """Its counters are means over every call so far, the slow first one included."""
+    took = iter([9.0, 1.0, 1.0, 2.0, 2.0])  # seconds a call: the first prepares
+
+    class Request:
+        def __init__(self):
+            self.calls = []
+
+        def infer(self, inputs):
+            self.calls.append(next(took))
+
+        def get_profiling_info(self):
+            mean = timedelta(seconds=sum(self.calls) / len(self.calls))
+            never = SimpleNamespace(node_name="b", node_type="Result", exec_type="", real_time=timedelta(0))
+            node = SimpleNamespace(node_name="a", node_type="Convolution", exec_type="x_I8", real_time=mean)
+            return [node, never]
+
+    monkeypatch.setattr(other_runtimes, "_openvino_request", lambda path, profiled: Request())
+    operators = other_runtimes.OpenVinoProfile(tmp_path, mobile)
+    assert operators(2)[1] == [("Convolution", "x_I8", 1.0, pytest.approx(1.0, abs=1e-5))]
+    assert operators(2)[1] == [("Convolution", "x_I8", 1.0, pytest.approx(2.0, abs=1e-5))]
 
 
 def n_convolutions(network):

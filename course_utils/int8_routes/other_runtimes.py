@@ -171,7 +171,7 @@ def openvino(network: Network, folder: Path, *, int8: bool = False) -> Candidate
     return Candidate(
         lambda: torch.from_numpy(next(iter(request.infer({0: x}).values())).copy()),
         size,
-        partial(openvino_operators, path, network),
+        OpenVinoProfile(path, network),
     )
 
 
@@ -184,21 +184,35 @@ def _openvino_request(path: Path, *, profiled: bool = False) -> object:
     return core.compile_model(core.read_model(str(path)), "CPU", options).create_infer_request()
 
 
-def openvino_operators(path: Path, network: Network, calls: int) -> tuple[float, list[tuple[str, str, float, float]]]:
-    """One profile by OpenVINO, of a request of its own; gives what `spent.torch_operators` gives.
+class OpenVinoProfile:
+    """Profiles calls of a model file in OpenVINO, in a request of its own; called, gives what `torch_operators` gives.
 
-    Its counters are of the last call, so they are read after each, outside the clock.
+    OpenVINO's counters are means over every call since the request was made, the slow first one included. So the sums
+    before and after are compared.
     """
-    request, x = _openvino_request(path, profiled=True), network.example.numpy()
-    request.infer({0: x})
-    seconds, found = 0.0, []
-    for _ in range(calls):
-        seconds += spent.clocked(lambda: request.infer({0: x}), 1) / calls
-        for node in request.get_profiling_info():
-            if node.real_time.total_seconds() and "NOT_RUN" not in str(node.status):
-                took = node.real_time.total_seconds() / calls
-                found.append((node.node_type, node.exec_type, 1 / calls, took))
-    return seconds, found
+
+    def __init__(self, path: Path, network: Network):
+        self._path, self._x, self._request, self._n, self._before = path, network.example.numpy(), None, 0, {}
+
+    def __call__(self, calls: int) -> tuple[float, list[tuple[str, str, float, float]]]:
+        if self._request is None:
+            self._request = _openvino_request(self._path, profiled=True)
+            self._call(), self._read()
+        seconds = spent.clocked(self._call, calls)
+        before, after = self._before, self._read()
+        return seconds, [
+            (*node[1:], 1.0, max(0.0, took - before.get(node, 0.0)) / calls) for node, took in after.items() if took
+        ]
+
+    def _call(self) -> None:
+        self._request.infer({0: self._x})
+        self._n += 1
+
+    def _read(self) -> dict[tuple[str, str, str], float]:
+        """Seconds of all calls so far, by (name, type, kernel) of a node."""
+        nodes = self._request.get_profiling_info()
+        self._before = {(n.node_name, n.node_type, n.exec_type): self._n * n.real_time.total_seconds() for n in nodes}
+        return self._before
 
 
 def _nncf(model: object, network: Network) -> object:

@@ -65,6 +65,8 @@ def _torch_kind(name: str) -> str | None:
     space, _, own = name.rpartition("::")
     if own.startswith(("qconv", "qlinear", "qbatch", "quantized_")) or (space == "quantized" and "quantize" not in own):
         return INT8
+    if name.startswith("aoti_torch_") and ("qconv" in name or "qlinear" in name):
+        return INT8  # how AOTInductor calls the same operators
     if not space:
         return None  # a mark of the compiler or of the profiler, whose own time is what no operator took
     return CONVERT if own.startswith(_TORCH_CONVERTS) else FLOAT

@@ -166,8 +166,10 @@ def routes(network: Network, *, live: bool = False) -> list[Route]:
             found.append((f"int8 {kind}, {FUSING}, sums fused, traced and frozen", int8_fused))
     if not live:
         found.append(("int8 PT2E, compiled and frozen", torch_compiled.pt2e))
+        found.append(("int8 PT2E, AOTInductor", partial(torch_compiled.pt2e, ahead=True)))
     if dynamic and not live:
         found += [
+            ("int8 PT2E static, compiled and frozen", partial(torch_compiled.pt2e, static=True)),
             ("int8 torchao", torch_compiled.torchao_int8),
             ("int8 torchao, compiled", partial(torch_compiled.torchao_int8, compile=True)),
         ]
