@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
 import torch
 
 from course_utils import runtime
@@ -107,9 +108,9 @@ def measure(names, rounds, *, peers=False, quick=False):
         peers: also in ONNX Runtime and OpenVINO.
         quick: tiny networks and few routes.
     Returns:
-        dict: the record, plain values only.
+        dict: the record, plain values only; "load" is the system's load before and after.
     """
-    start, rows, spent, control, profiles = time.time(), [], [], {}, {}
+    start, before, rows, spent, control, profiles = time.time(), load(), [], [], {}, {}
     for name in names:
         print(f"{name}: building every route", file=sys.stderr)
         network = networks.NETWORKS[name](tiny=quick)
@@ -126,11 +127,17 @@ def measure(names, rounds, *, peers=False, quick=False):
         "rounds": rounds,
         "tiny": quick,
         "seconds": round(time.time() - start),
+        "load": [before, load()],
         "control_cosine": control,
         "rows": [asdict(row) for row in rows],
         "profile": profiles,
         "spent": [asdict(one) for one in spent],
     }
+
+
+def load():
+    """How many processes wanted a processor in the last minute: what tells a quiet run from a disturbed one."""
+    return round(psutil.getloadavg()[0], 2)
 
 
 def judge(rows, *, fast_int8):
