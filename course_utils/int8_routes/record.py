@@ -101,7 +101,6 @@ class Gap:
     """Torch's fastest int8 of one network beside the fastest int8 of another runtime.
 
     Attributes:
-        torch, peer: their rows.
         ratio: torch's time over the peer's: above 1, torch is behind. The median over rounds, or, in a record that
             lacks it, the quotient of the two speed-ups over eager fp32.
     """
@@ -117,7 +116,7 @@ class Recorded:
 
     Attributes:
         path: the file.
-        head: all but the rows: "date", "versions", "cpu", "flags", "threads", "command", "rounds", "profile", …
+        head: the rest: "date", "versions", "cpu", "flags", "threads", "command", "rounds", "profile", …
         rows: of the headline table.
         spent: where the time lies, empty in a record that is older than this part.
     """
@@ -129,31 +128,22 @@ class Recorded:
 
     @property
     def processor(self) -> str:
-        """Name and strongest int8 instructions, for example "AMD EPYC, AVX-512 VNNI"."""
+        """Name and strongest instructions for int8."""
         return processor(self.head)
 
     @property
     def at(self) -> str:
         """One line of provenance: when, where, with what."""
         versions = ", ".join(f"{name} {version}" for name, version in self.head["versions"].items() if version)
-        threads = self.head["threads"]
-        return (
-            f"Recorded {self.head['date']} on {self.head['cpu']} ({', '.join(self.head['flags'])}), {threads} "
-            f"thread{'s' * (threads > 1)}, {versions}"
-        )
+        where = f"{self.head['cpu']} ({', '.join(self.head['flags'])})"
+        return f"Recorded {self.head['date']} on {where}, threads: {self.head['threads']}, {versions}"
 
     def best(self, model: str, runtime: str | tuple[str, ...], start: str | tuple[str, ...] = "int8") -> Row | None:
-        """The row with the highest speed-up over eager fp32 of some group, or None.
-
-        Args:
-            model: a key of `networks.NETWORKS`.
-            runtime: "torch", "ONNX Runtime", "OpenVINO", or a tuple of these.
-            start: how the name of the variant begins; or a tuple.
-        """
+        """The fastest row of a group, as the function `best` says."""
         return best(self.rows, model, runtime, start)
 
     def gaps(self) -> dict[str, Gap]:
-        """Network -> torch's best int8 beside the best peer's; a network that lacks one of them is left out."""
+        """Network -> its `Gap`."""
         return gaps(self.rows)
 
 
@@ -163,7 +153,14 @@ PEERS = ("ONNX Runtime", "OpenVINO")
 def best(
     rows: Iterable[Row], model: str, runtime: str | tuple[str, ...], start: str | tuple[str, ...] = "int8"
 ) -> Row | None:
-    """`Recorded.best`, of any rows."""
+    """The row with the highest speed-up over eager fp32 of some group, or None.
+
+    Args:
+        rows: of a record.
+        model: a key of `networks.NETWORKS`.
+        runtime: "torch", "ONNX Runtime", "OpenVINO", or a tuple of these.
+        start: how the name of the variant begins; or a tuple.
+    """
     runtimes = (runtime,) if isinstance(runtime, str) else runtime
     mine = [
         row
@@ -174,7 +171,7 @@ def best(
 
 
 def gaps(rows: Iterable[Row]) -> dict[str, Gap]:
-    """`Recorded.gaps`, of any rows."""
+    """Network -> torch's best int8 beside the best peer's; a network that lacks one of them is left out."""
     rows, found = list(rows), {}
     for model in dict.fromkeys(row.model for row in rows):
         own, peer = best(rows, model, "torch"), best(rows, model, PEERS)
@@ -207,18 +204,13 @@ def gap_table(known: dict[str, Recorded]) -> Table:
 
 def spent_table(spent: Iterable[Spent]) -> Table:
     """Where the time lies, one line a route, milliseconds a call."""
-    return Table(
-        ["network", "route", "total, ms", "int8", "float", "conversions", "between", "operators"],
-        [
-            [
-                one.model,
-                f"{one.runtime}, {one.variant}",
-                *(f"{ms:.3g}" for ms in (one.total_ms, one.int8_ms, one.float_ms, one.convert_ms, one.between_ms)),
-                one.n_kernels,
-            ]
-            for one in spent
-        ],
-    )
+
+    def line(one: Spent) -> list[object]:
+        times = (one.total_ms, one.int8_ms, one.float_ms, one.convert_ms, one.between_ms)
+        return [one.model, f"{one.runtime}, {one.variant}", *(f"{ms:.3g}" for ms in times), one.n_kernels]
+
+    titles = ["network", "route", "total, ms", "int8", "float", "conversions", "between", "operators"]
+    return Table(titles, [line(one) for one in spent])
 
 
 def table(rows: Iterable[Row]) -> Table:
@@ -258,11 +250,7 @@ def table(rows: Iterable[Row]) -> Table:
 
 
 def processor(head: dict) -> str:
-    """The name of a processor in tables: what it is called, and its strongest instructions for int8.
-
-    Args:
-        head: with "cpu" and "flags", as `runtime.provenance` gives them.
-    """
+    """A processor's name and strongest instructions for int8; `head` is a record's, or `runtime.provenance()`."""
     strongest = next((name for flag, name in INSTRUCTIONS.items() if flag in head["flags"]), "no int8 instructions")
     return f"{head['cpu']}, {strongest}"
 
