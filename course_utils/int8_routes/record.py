@@ -1,18 +1,41 @@
-"""The rows of the headline table: what one is, how they are shown, and those that came with the course."""
+"""The rows of the headline table: what one is, how they are shown, and the records that came with the course.
+
+Which route is fast depends on the instructions of the processor, so there is one record for each processor, in
+`records/quantization/`, named after it:
+
+- `records()` gives all of them, by processor ("AMD EPYC, AVX-512 VNNI"), each a `Recorded`: `.head` (date, versions,
+  cpu, flags, …), `.rows`, `.spent`, `.at` (one line of provenance), `.best(network, runtime, start)`, `.gaps()`.
+- `gap_table(records())` compares, by network and processor, torch's best int8 with the best peer, in the same run.
+- `spent_table(record.spent)` says where the time of torch's best route and of the best peer lies.
+- `recorded()` gives (head, rows) of this machine's record if there is one, else of the first.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from course_utils import runtime
 from course_utils.door import command
 from course_utils.files import ROOT
 from course_utils.show.tables import Table, si
 
 EAGER = "fp32, eager"
-RECORD = ROOT / "records" / "quantization" / "headline.json"
+FOLDER = ROOT / "records" / "quantization"
+# The instructions that decide how fast int8 is, the strongest first: torch's name, and what people call it.
+INSTRUCTIONS = {
+    "amx_int8": "AMX",
+    "avx512_vnni": "AVX-512 VNNI",
+    "avx_vnni": "AVX VNNI",
+    "i8mm": "I8MM",
+    "dotprod": "dot product",
+    "avx512_f": "AVX-512",
+    "avx2": "AVX2",
+    "neon": "NEON",
+}
 
 
 @dataclass(frozen=True)
@@ -25,6 +48,8 @@ class Row:
         speedup_over_best_fp32: over the fastest fp32 of the same runtime, which `best_fp32` names.
         file_bytes: of the file that was saved and loaded again.
         cosine: of its output with that of eager fp32, on the same input.
+        behind: its time over that of the fastest int8 of another runtime, the median over rounds; None where it is not
+            int8 of torch, no other runtime was measured, or the record is older than this column.
         why: one sentence, where it could not be built; then all numbers are None.
     """
 
@@ -39,6 +64,153 @@ class Row:
     file_bytes: int | None = None
     cosine: float | None = None
     why: str | None = None
+    behind: float | None = None
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Where the time of one call lies, by the runtime's own profile: milliseconds, of the shortest of several profiles.
+
+    Attributes:
+        model, runtime, variant: of the row in the headline table.
+        total_ms: one call, by the clock, while the profiler runs.
+        int8_ms: in operators that compute with int8 inputs: convolutions, products, sums.
+        float_ms: in operators that compute in floating point.
+        convert_ms: in operators that compute nothing: conversions between float and int8, other layouts, copies.
+        between_ms: the rest of the total: calls between operators, and the profiler itself.
+        n_kernels: operators a call that took time.
+        plain_ms: one call without a profiler, the shortest of the same rounds.
+        longest: (operator, milliseconds a call), the longest first, a few of them.
+    """
+
+    model: str
+    runtime: str
+    variant: str
+    total_ms: float
+    int8_ms: float
+    float_ms: float
+    convert_ms: float
+    between_ms: float
+    n_kernels: int
+    plain_ms: float
+    longest: list[list]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Torch's fastest int8 of one network beside the fastest int8 of another runtime.
+
+    Attributes:
+        ratio: torch's time over the peer's: above 1, torch is behind. The median over rounds, or, in a record that
+            lacks it, the quotient of the two speed-ups over eager fp32.
+    """
+
+    torch: Row
+    peer: Row
+    ratio: float
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What the bench wrote on one processor.
+
+    Attributes:
+        path: the file.
+        head: the rest: "date", "versions", "cpu", "flags", "threads", "command", "rounds", "profile", …
+        rows: of the headline table.
+        spent: where the time lies, empty in a record that is older than this part.
+    """
+
+    path: Path
+    head: dict
+    rows: list[Row]
+    spent: list[Spent]
+
+    @property
+    def processor(self) -> str:
+        """Name and strongest instructions for int8."""
+        return processor(self.head)
+
+    @property
+    def at(self) -> str:
+        """One line of provenance: when, where, with what."""
+        versions = ", ".join(f"{name} {version}" for name, version in self.head["versions"].items() if version)
+        where = f"{self.head['cpu']} ({', '.join(self.head['flags'])})"
+        return f"Recorded {self.head['date']} on {where}, threads: {self.head['threads']}, {versions}"
+
+    def best(self, model: str, runtime: str | tuple[str, ...], start: str | tuple[str, ...] = "int8") -> Row | None:
+        """The fastest row of a group, as the function `best` says."""
+        return best(self.rows, model, runtime, start)
+
+    def gaps(self) -> dict[str, Gap]:
+        """Network -> its `Gap`."""
+        return gaps(self.rows)
+
+
+PEERS = ("ONNX Runtime", "OpenVINO")
+
+
+def best(
+    rows: Iterable[Row], model: str, runtime: str | tuple[str, ...], start: str | tuple[str, ...] = "int8"
+) -> Row | None:
+    """The row with the highest speed-up over eager fp32 of some group, or None.
+
+    Args:
+        rows: of a record.
+        model: a key of `networks.NETWORKS`.
+        runtime: "torch", "ONNX Runtime", "OpenVINO", or a tuple of these.
+        start: how the name of the variant begins; or a tuple.
+    """
+    runtimes = (runtime,) if isinstance(runtime, str) else runtime
+    mine = [
+        row
+        for row in rows
+        if row.model == model and row.why is None and row.runtime in runtimes and row.variant.startswith(start)
+    ]
+    return max(mine, key=lambda row: row.speedup_over_eager, default=None)
+
+
+def gaps(rows: Iterable[Row]) -> dict[str, Gap]:
+    """Network -> torch's best int8 beside the best peer's; a network that lacks one of them is left out."""
+    rows, found = list(rows), {}
+    for model in dict.fromkeys(row.model for row in rows):
+        own, peer = best(rows, model, "torch"), best(rows, model, PEERS)
+        if own and peer:
+            found[model] = Gap(own, peer, own.behind or peer.speedup_over_eager / own.speedup_over_eager)
+    return found
+
+
+def gap_table(known: dict[str, Recorded]) -> Table:
+    """Torch's best int8 beside the best peer, one line a network and processor."""
+    return Table(
+        ["network", "processor", "torch's best int8", "× eager", "best peer", "× eager", "torch's time / the peer's"],
+        [
+            [
+                model,
+                name,
+                gap.torch.variant,
+                f"{gap.torch.speedup_over_eager:.1f}",
+                f"{gap.peer.runtime}, {gap.peer.variant}",
+                f"{gap.peer.speedup_over_eager:.1f}",
+                f"{gap.ratio:.2f}",
+            ]
+            for model in dict.fromkeys(row.model for one in known.values() for row in one.rows)
+            for name, one in known.items()
+            for gap in [one.gaps().get(model)]
+            if gap
+        ],
+    )
+
+
+def spent_table(spent: Iterable[Spent]) -> Table:
+    """Where the time lies, one line a route, milliseconds a call."""
+
+    def line(one: Spent) -> list[object]:
+        times = (one.total_ms, one.int8_ms, one.float_ms, one.convert_ms, one.between_ms)
+        return [one.model, f"{one.runtime}, {one.variant}", *(f"{ms:.3g}" for ms in times), one.n_kernels]
+
+    titles = ["network", "route", "total, ms", "int8", "float", "conversions", "between", "operators"]
+    return Table(titles, [line(one) for one in spent])
 
 
 def table(rows: Iterable[Row]) -> Table:
@@ -77,16 +249,49 @@ def table(rows: Iterable[Row]) -> Table:
     )
 
 
-def recorded(path: Path = RECORD) -> tuple[dict, list[Row]]:
-    """What `course.py bench quantization --json` wrote: everything but the rows, and the rows.
+def processor(head: dict) -> str:
+    """A processor's name and strongest instructions for int8; `head` is a record's, or `runtime.provenance()`."""
+    strongest = next((name for flag, name in INSTRUCTIONS.items() if flag in head["flags"]), "no int8 instructions")
+    return f"{head['cpu']}, {strongest}"
+
+
+def own_path(head: dict | None = None, folder: Path = FOLDER) -> Path:
+    """The file of a processor's record, "intel-xeon-avx-512-vnni.json"; None = this machine's."""
+    name = processor(head or runtime.provenance())
+    return folder / ("-".join(re.findall("[a-z0-9]+", name.lower())) + ".json")
+
+
+def load(path: Path) -> Recorded:
+    """One record.
 
     Raises:
         FileNotFoundError: nobody has measured yet; the message says how.
     """
     if not path.exists():
         raise FileNotFoundError(
-            f"no record at {path.name}: make one with "
-            + command("bench", "quantization", "--json", "records/quantization/headline.json")
+            f"no record at {path.name}: make one with " + command("bench", "quantization", "--peers")
         )
-    record = json.loads(path.read_text(encoding="utf-8"))
-    return record, [Row(**row) for row in record.pop("rows")]
+    head = json.loads(path.read_text(encoding="utf-8"))
+    rows = [Row(**row) for row in head.pop("rows")]
+    return Recorded(path, head, rows, [Spent(**one) for one in head.pop("spent", [])])
+
+
+def records(folder: Path = FOLDER) -> dict[str, Recorded]:
+    """Every record that came with the course: processor -> record, in the order of the files' names."""
+    found = [load(path) for path in sorted(folder.glob("*.json"))]
+    return {one.processor: one for one in found}
+
+
+def recorded(path: Path | None = None) -> tuple[dict, list[Row]]:
+    """What `course.py bench quantization` wrote: everything but the rows, and the rows.
+
+    Args:
+        path: of a record; None = this processor's, where it has one, else the first of `records`.
+    Raises:
+        FileNotFoundError: nobody has measured yet; the message says how.
+    """
+    if path is None:
+        path = own_path()
+        path = path if path.exists() else min(FOLDER.glob("*.json"), default=path)
+    one = load(path)
+    return one.head, one.rows
