@@ -107,7 +107,7 @@ print(f"int8 over the better fp32: {best.speedup_over_best_fp32:.1f} times")
 # %% slideshow={"slide_type": "skip"}
 def traffic(model, x):
     """(MACs, weights, inputs, outputs) of each linear layer and convolution, in numbers, for the input `x`."""
-    rows, hooks = [], []
+    rows = []
 
     def note(layer, given, out):
         uses = out[0, 0].numel() if isinstance(layer, nn.Conv2d) else out.numel() // layer.out_features
@@ -115,18 +115,16 @@ def traffic(model, x):
 
     for layer in model.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
-            hooks.append(layer.register_forward_hook(note))
-    model.eval()(x)
-    for hook in hooks:
-        hook.remove()
+            layer.register_forward_hook(note)
+    model.eval()(x)  # and the model is thrown away
     return rows
 
 
 step = (4 * 1024 * (28 + 1024), 4 * 1024 * (28 + 1024), 28 + 1024, 4 * 1024)  # of an LSTM that reads 28 rows
 layers = {"LSTM": [step] * 28}  # its weights are read again at each step
 with torch.device("meta"):  # shapes without numbers: counting needs no memory
-    image, text = torch.zeros(1, 3, 224, 224), torch.zeros(1, 128, dtype=torch.long)
-    layers["BERT shape"] = traffic(models.Encoder(), text)
+    image = torch.zeros(1, 3, 224, 224)
+    layers["BERT shape"] = traffic(models.Encoder(), torch.zeros(1, 128, dtype=torch.long))
     layers["ResNet-50"] = traffic(torchvision.models.resnet50(), image)
     layers["MobileNet-v2"] = traffic(torchvision.models.mobilenet_v2(), image)
 
@@ -222,16 +220,15 @@ Table(
         ["dynamic less static layer, a number", si(price_layers, "s")],
         ["convert one number, in int8 MACs", f"{in_macs:.0f}"],
     ],
+    caption="A peak found is the fastest layer tried here, no limit of the chip.",
 )
-
-# %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. C, tens to hundreds of MACs.** So the count of section 2 decides: a number that is used a thousand times can be converted at each call, and for one that is used forty times it takes longer than the MACs themselves.
-# (A *peak found* is the fastest layer tried here, no limit of the chip.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"} tags=["lecture"]
 # ### Arithmetic, bytes, conversions
 #
-# By the roofline ([[roofline]]) a layer takes the longer of its arithmetic and its bytes. Beside it, the conversions that dynamic int8 adds: inputs × price.
+# A conversion takes as long as tens to hundreds of MACs. So the counts of section 2 decide: beside a thousand uses it is little, beside forty it is more than the uses themselves.
+#
+# By the roofline ([[roofline]]) a layer takes the longer of its arithmetic and its bytes. To it dynamic int8 adds inputs × price.
 #
 # **Predict.** In how many of the four does *arithmetic* take longer than bytes? And in which do conversions take longer than the layers themselves?
 
@@ -472,18 +469,25 @@ LEFT_OUT = {("BERT-base shape", "int8 dynamic, traced and frozen")}  # it takes 
 SHORT = {"BERT-base shape": "BERT shape", "ResNet-50": "ResNet-50", "MobileNet-v2": "MobileNet-v2"}
 by_network = {name: measured(name) for name in ("BERT-base shape", "ResNet-50")}
 by_network["MobileNet-v2"] = first, other_image, int8_audit.audit(nets["int8 throughout"], mobile.example)
+quickest = {name: int8_record.best(rows, name, "torch") for name, (rows, *_) in by_network.items()}
+smaller = {
+    name: rows[0].file_bytes / next(row.file_bytes for row in rows if row.variant.startswith("int8"))
+    for name, (rows, *_) in by_network.items()
+}
+card.record("bert-over-eager", quickest["BERT-base shape"].speedup_over_eager)
+card.record("resnet-over-eager", quickest["ResNet-50"].speedup_over_eager)
+card.record("mobilenet-over-eager", quickest["MobileNet-v2"].speedup_over_eager)
+card.record("bert-file", smaller["BERT-base shape"])
+card.record("resnet-file", smaller["ResNet-50"])
+card.record("mobilenet-file", smaller["MobileNet-v2"])
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
 lines, worst = [], {name: min(row.cosine for row in rows) for name, (rows, *_) in by_network.items()}
-quickest = {name: int8_record.best(rows, name, "torch") for name, (rows, *_) in by_network.items()}
-for claim, (name, row) in zip(("bert", "resnet", "mobilenet"), quickest.items(), strict=True):
-    rows, _, audit = by_network[name]
-    smaller = rows[0].file_bytes / next(one.file_bytes for one in rows if one.variant.startswith("int8"))
-    card.record(f"{claim}-over-eager", row.speedup_over_eager)
-    card.record(f"{claim}-file", smaller)
+for name, row in quickest.items():
+    audit = by_network[name][2]
     ratios = (row.speedup_over_eager, row.speedup_over_best_fp32, estimate[SHORT[name]])
     counts = f"{audit.count('int8', 'Linear')} linear, {audit.count('int8', 'Conv')} conv"
-    lines.append([SHORT[name], *(f"{x:.1f}" for x in ratios), f"{smaller:.1f}", f"{worst[name]:.3f}", counts])
+    lines.append([SHORT[name], *(f"{x:.1f}" for x in ratios), f"{smaller[name]:.1f}", f"{worst[name]:.3f}", counts])
 card.record("least-over-best", min(row.speedup_over_best_fp32 for row in quickest.values()))
 card.record("live-cosine", min(worst.values()))
 card.record("control-cosine", max(control for _, control, _ in by_network.values()))
