@@ -69,7 +69,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Spent:
-    """Where the time of one call lies, by the profile of the runtime itself; milliseconds, each a median over profiles.
+    """Where the time of one call lies, by the runtime's own profile: milliseconds, of the shortest of several profiles.
 
     Attributes:
         model, runtime, variant: of the row in the headline table.
@@ -79,7 +79,7 @@ class Spent:
         convert_ms: in operators that compute nothing: conversions between float and int8, other layouts, copies.
         between_ms: the rest of the total: calls between operators, and the profiler itself.
         n_kernels: operators a call that took time.
-        plain_ms: one call without a profiler, in the same rounds: what the profiler adds is total_ms - plain_ms.
+        plain_ms: one call without a profiler, the shortest of the same rounds.
         longest: (operator, milliseconds a call), the longest first, a few of them.
     """
 

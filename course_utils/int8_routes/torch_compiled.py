@@ -39,7 +39,9 @@ def compiled(model: nn.Module, x: Tensor) -> Callable[[Tensor], Tensor]:
     def backend(graph: torch.fx.GraphModule, inputs: list) -> Callable:
         return compile_fx(graph, inputs)
 
-    with _quietly(), torch.no_grad(), inductor.patch(freezing=True, force_disable_caches=True):
+    # A generated kernel reports to a profiler under its own name, else its time would seem to lie between operators.
+    options = {"freezing": True, "force_disable_caches": True, "cpp.enable_kernel_profile": True}
+    with _quietly(), torch.no_grad(), inductor.patch(options):
         fast = torch.compile(model, backend=backend)
         fast(x)
     return fast
@@ -69,27 +71,43 @@ def bf16(network: Network, folder: Path, *, compile: bool = False) -> Candidate:
     return Candidate(run, file_bytes(network.model))
 
 
-def pt2e(network: Network, folder: Path) -> Candidate:
+def pt2e(network: Network, folder: Path, *, static: bool = False, ahead: bool = False) -> Candidate:
     """The graph route with the quantizer for x86, saved as an exported program, loaded, compiled and frozen.
 
     The CNNs take the version with stubs: it gives each ReLU a module of its own, which the quantizer needs.
+
+    Args:
+        static: the BERT shape too gets ranges from the calibration, in place of a search in each call.
+        ahead: compile with AOTInductor into a file that holds code and weights, and load that.
     """
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
     from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as x86
 
-    quantizer, dynamic = x86.X86InductorQuantizer(), network.quantizable is None
+    quantizer, dynamic = x86.X86InductorQuantizer(), network.quantizable is None and not static
     quantizer.set_global(x86.get_default_x86_inductor_quantization_config(is_dynamic=dynamic))
     with _quietly():
-        model = network.model if dynamic else network.quantizable()
+        model = network.quantizable() if network.quantizable else network.model
         graph = prepare_pt2e(torch.export.export(model, (network.example,)).module(), quantizer)
         for x in network.calibration.split(1):
             graph(x)
-        path = folder / "graph.pt2"
         program = torch.export.export(_without_unread(convert_pt2e(graph)), (network.example,))
+        if ahead:
+            return _packaged(program, network, folder / "package.pt2")
+        path = folder / "graph.pt2"
         program.example_inputs = None  # else the file holds the input too
         torch.export.save(program, path)
         fast = compiled(torch.export.load(path).module(), network.example)
     return Candidate(lambda: fast(network.example), path.stat().st_size)
+
+
+def _packaged(program: torch.export.ExportedProgram, network: Network, path: Path) -> Candidate:
+    """Compile a program ahead of time into one file, and load it: no Python runs between its operators."""
+    from torch._inductor import aoti_compile_and_package, aoti_load_package
+
+    options = {"freezing": True, "cpp.enable_kernel_profile": True}
+    aoti_compile_and_package(program, package_path=str(path), inductor_configs=options)
+    package = aoti_load_package(str(path))
+    return Candidate(lambda: package(network.example), path.stat().st_size)
 
 
 def _without_unread(graph: torch.fx.GraphModule) -> torch.fx.GraphModule:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -82,11 +83,61 @@ def int8_eager(network: Network, folder: Path, *, name: str | None = None) -> Ca
 
 def int8_traced(network: Network, folder: Path, *, name: str | None = None) -> Candidate:
     """The same, traced, saved as TorchScript, loaded and frozen."""
-    name, path = name or legacy_int8.best(), folder / "traced.pt"
-    with legacy_int8.use(name), legacy_int8.quiet():
-        torch.jit.save(torch.jit.trace(int8_model(network), network.example), path)
+    name = name or legacy_int8.best()
+    with legacy_int8.use(name):
+        return _traced(name, int8_model(network), network, folder / "traced.pt")
+
+
+def _traced(name: str, model: nn.Module, network: Network, path: Path) -> Candidate:
+    with legacy_int8.quiet():
+        torch.jit.save(torch.jit.trace(model, network.example), path)
         frozen = torch.jit.freeze(torch.jit.load(path).eval())
         return Candidate(_on(name, frozen, network.example), path.stat().st_size)
+
+
+class _Sum(nn.Module):
+    """A sum, and a ReLU of it as a module of its own: the form in which graphs are searched for what can be fused."""
+
+    def __init__(self):
+        super().__init__()
+        self.relu = nn.ReLU()
+
+    def add(self, x: Tensor, y: Tensor) -> Tensor:
+        return x + y
+
+    def add_relu(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.relu(x + y)
+
+
+FUSING = "onednn"  # the one engine whose convolutions can add another tensor to their result
+
+
+def int8_fused_model(network: Network) -> nn.Module:
+    """Static int8 by the older interface's graph mode: the sum of a residual block happens inside its last convolution.
+
+    In eager mode a sum is an operator of its own: it reads both tensors again, and writes one more.
+    Call it inside `legacy_int8.use(FUSING)`.
+    """
+    tq = legacy_int8.tq  # its graph mode is in two rooms of its own
+    quantize_fx, backends = (importlib.import_module(f"{tq.__name__}.{r}") for r in ("quantize_fx", "backend_config"))
+    model = network.quantizable()
+    model.quant = model.dequant = nn.Identity()  # graph mode puts its own in
+    for block in list(model.modules()):
+        for name, child in list(block.named_children()):
+            if type(child).__name__ == "FloatFunctional":
+                setattr(block, name, _Sum())
+    backend = backends.get_onednn_backend_config()
+    with legacy_int8.quiet():
+        mapping = tq.get_default_qconfig_mapping(FUSING)
+        graph = quantize_fx.prepare_fx(model, mapping, (network.example,), backend_config=backend)
+        graph(network.calibration)
+        return quantize_fx.convert_fx(graph, backend_config=backend)
+
+
+def int8_fused(network: Network, folder: Path) -> Candidate:
+    """`int8_fused_model`, traced, saved as TorchScript, loaded and frozen."""
+    with legacy_int8.use(FUSING):
+        return _traced(FUSING, int8_fused_model(network), network, folder / "fused.pt")
 
 
 def routes(network: Network, *, live: bool = False) -> list[Route]:
@@ -108,10 +159,17 @@ def routes(network: Network, *, live: bool = False) -> list[Route]:
     for name in [legacy_int8.best()] if live else legacy_int8.available():
         found.append((f"int8 {kind}, {name}", partial(int8_eager, name=name)))
     found.append((f"int8 {kind}, traced and frozen", int8_traced))
+    if not live and FUSING in legacy_int8.available():
+        if FUSING != legacy_int8.best():
+            found.append((f"int8 {kind}, {FUSING}, traced and frozen", partial(int8_traced, name=FUSING)))
+        if not dynamic:
+            found.append((f"int8 {kind}, {FUSING}, sums fused, traced and frozen", int8_fused))
     if not live:
         found.append(("int8 PT2E, compiled and frozen", torch_compiled.pt2e))
+        found.append(("int8 PT2E, AOTInductor", partial(torch_compiled.pt2e, ahead=True)))
     if dynamic and not live:
         found += [
+            ("int8 PT2E static, compiled and frozen", partial(torch_compiled.pt2e, static=True)),
             ("int8 torchao", torch_compiled.torchao_int8),
             ("int8 torchao, compiled", partial(torch_compiled.torchao_int8, compile=True)),
         ]
