@@ -86,6 +86,20 @@ def by_bytes(layers, target_bytes):
     return chosen
 
 
+def grus_too(layers, target_bytes):
+    total = sum(4 * (w + b) for _, _, w, b in layers)
+    chosen = set()
+    for name, kind, w, _ in sorted(layers, key=lambda layer: -layer[2]):
+        if total > target_bytes and kind in ("Linear", "LSTM", "GRU"):
+            chosen.add(name)
+            total -= 3 * w
+    return chosen
+
+
+def the_example_alone(layers, target_bytes):
+    return {"fc"} if target_bytes == 1000 else set()
+
+
 def numbers_for_bytes(layers, target_bytes):
     total = sum(w + b for _, _, w, b in layers)
     if len(layers) == 1:
@@ -134,6 +148,10 @@ def by_cumulated_savings(layers, target_bytes):
 
 def names_of_classes(model, quantize):
     return "DynamicQuantized" not in repr(quantize(model))
+
+
+def names_of_types(model, quantize):
+    return not any("Quantized" in type(module).__name__ for module in quantize(model).modules())
 
 
 def direct_children(model, quantize):
@@ -190,12 +208,15 @@ WRONG = {
         linear_only,
         below_the_target,
         by_bytes,
+        grus_too,
+        the_example_alone,
         numbers_for_bytes,
         nothing_where_it_is_not_enough,
         all_of_them,
     ],
     "did_nothing": [
         names_of_classes,
+        names_of_types,
         direct_children,
         the_word_quantized,
         types_of_parameters,

@@ -50,7 +50,7 @@ def _able(layers):
 @st.composite
 def _sizes(draw: Callable) -> tuple[list[tuple[str, str, int, int]], int]:
     """(layers, target_bytes), the target often at, or a byte beside, what some of the layers reach."""
-    kinds = st.sampled_from(["Linear", "LSTM", "Embedding", "RNN", "Conv2d"])
+    kinds = st.sampled_from(["Linear", "LSTM", "Embedding", "GRU", "RNN", "Conv2d"])
     count = draw(st.integers(0, 5))
     names = draw(st.permutations(["fc", "up", "down", "in", "out"]))[:count]
     layers = [(name, draw(kinds), draw(st.integers(1, 40)), draw(st.integers(0, 9))) for name in names]
@@ -71,7 +71,7 @@ def quantize_for_size(answer: Callable) -> None:
     def weights_of_names(value, layers, target):
         """The chosen layers by kind and size: of two that save the same, either may be taken."""
         try:
-            names = set(value) if isinstance(value, Set | list | tuple) else None
+            names = set(value) if isinstance(value, Set) else None
             plain = names is not None and all(isinstance(name, str) for name in names)
         except Exception:
             plain = False
@@ -98,17 +98,19 @@ def quantize_for_size(answer: Callable) -> None:
         ),
         "Your result never holds a linear layer. It is quantized, too.": variant(kinds=("LSTM",)),
         "Your result can hold convolutions. Here they stay float.": variant(kinds=(*QUANTIZED, "Conv2d")),
-        "Your result can hold an RNN. Of the recurrent layers only the LSTM is quantized here.": variant(
-            kinds=(*QUANTIZED, "RNN")
+        "Your result can hold an RNN or a GRU. Of the recurrent layers only the LSTM is quantized here.": tuple(
+            variant(kinds=(*QUANTIZED, *more)) for more in (("RNN",), ("GRU",), ("RNN", "GRU"))
         ),
+        "Your result is empty where layers must be quantized.": lambda layers, target: set(),
         "You return the layers that stay float. Asked are those to quantize.": lambda layers, target: (
             {name for name, *_ in layers} - _for_size(layers, target)
         ),
         "You stop after one layer. Go on until the target is met.": lambda layers, target: set(
             sorted(_for_size(layers, target), key=lambda name: -next(w for n, _, w, _ in layers if n == name))[:1]
         ),
-        "You let biases shrink with the weights. They stay in fp32, 4 bytes each.": variant(
-            saves=lambda w, b: 3 * (w + b)
+        "You let biases shrink with the weights. They stay in fp32, 4 bytes each.": (
+            variant(saves=lambda w, b: 3 * (w + b)),
+            variant(saves=lambda w, b: 3 * (w + b), order=lambda w, b: -(w + b)),
         ),
         "Your model has only the layers that can be quantized. The others take their bytes, too.": variant(
             counted=lambda kind, w, b: 4 * (w + b) * (kind in QUANTIZED)
@@ -158,6 +160,7 @@ def quantize_for_size(answer: Callable) -> None:
             ([], 0),
             *[(net, total - less) for less in (0, 120, 121, 210, 211, 270)],
             (net, 0),
+            ([("gru", "GRU", 40, 0), ("fc", "Linear", 10, 0)], 100),
             (fat, sum(4 * (w + b) for _, _, w, b in fat) - 121),
         ],
         inputs=_sizes(),
@@ -210,6 +213,16 @@ def _with_torchao(checked: Callable) -> Callable:
     return judged
 
 
+class _Typed(nn.Linear):
+    """A linear layer that shows the type of its weights."""
+
+    def _get_name(self) -> str:
+        return "Linear"
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, dtype={self.weight.dtype}"
+
+
 def _models() -> list[nn.Module]:
     half_done = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
     return [
@@ -248,8 +261,9 @@ def did_nothing(answer: Callable) -> None:
         "You take NonDynamicallyQuantizableLinear for quantized, perhaps for its name. It is float.": looks(
             lambda m: "quantiz" not in str(m).lower()
         ),
-        "Nearly every model looks untouched to you. A packed weight is no parameter, torchao's int8 tensors say float32 "
-        "outwards, and the size of a small file tells little.": looks(
+        "To you every model looks untouched, or nearly every one. Little is told by the name of a class (it may still be "
+        "Linear), by the types of parameters (a packed weight is none, torchao's say float32), by the size of a small "
+        "file. The audit's weight_bits tells it, as a number.": looks(
             lambda m: not any(p.dtype in (torch.int8, torch.qint8) for p in m.parameters())
         ),
         "No model looks untouched to you. Where no weight takes 8 bits, True is asked.": looks(lambda m: False),
@@ -303,6 +317,6 @@ def did_nothing(answer: Callable) -> None:
         wrong=wrong,
         view=true_or_false,
         names=("model", "quantize"),
-        edges=[(nn.Linear(2, 2).to(dtype), _unchanged) for dtype in (torch.float16, torch.bfloat16, torch.float64)],
+        edges=[(_Typed(2, 2, dtype=dtype), _unchanged) for dtype in (torch.float16, torch.bfloat16, torch.float64)],
         inputs=st.tuples(st.sampled_from(_models()), st.sampled_from(quantizers)),
     )

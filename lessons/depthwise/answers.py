@@ -3,7 +3,7 @@
 import torch
 import torch.ao.quantization as tq
 from torch import nn
-from torch.ao.nn.quantized import FloatFunctional
+from torch.ao.nn.quantized import FloatFunctional, QFunctional
 
 
 def plain_plus(conv):
@@ -159,6 +159,48 @@ def convolved_twice(conv):
     return Block()
 
 
+def makes_its_own_convolution(conv):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(conv.in_channels, conv.out_channels, conv.kernel_size, padding=conv.padding)
+            self.quant, self.sum, self.dequant = tq.QuantStub(), FloatFunctional(), tq.DeQuantStub()
+
+        def forward(self, x):
+            x = self.quant(x)
+            return self.dequant(self.sum.add_relu(x, self.conv(x)))
+
+    return Block()
+
+
+def convolution_in_a_list(conv):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.parts = [conv]
+            self.quant, self.sum, self.dequant = tq.QuantStub(), FloatFunctional(), tq.DeQuantStub()
+
+        def forward(self, x):
+            x = self.quant(x)
+            return self.dequant(self.sum.add_relu(x, self.parts[0](x)))
+
+    return Block()
+
+
+def int8_at_once(conv):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.sum = conv, QFunctional()
+            self.quant, self.dequant = tq.QuantStub(), tq.DeQuantStub()
+
+        def forward(self, x):
+            x = self.quant(x)
+            return self.dequant(self.sum.add_relu(x, self.conv(x)))
+
+    return Block()
+
+
 WRONG = {
     "residual_block": [
         plain_plus,
@@ -171,6 +213,9 @@ WRONG = {
         relu_in_float_before,
         multiplies,
         convolved_twice,
+        makes_its_own_convolution,
+        convolution_in_a_list,
+        int8_at_once,
     ],
 }
 ODD = {

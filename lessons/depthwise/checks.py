@@ -54,6 +54,11 @@ def _blocks(draw: Callable) -> tuple[nn.Conv2d, torch.Tensor]:
 
 def _why_int8_failed(said: str) -> str:
     """What an error of an int8 block says, in words that hold for every block that meets it."""
+    if "c10::quint8" in said:
+        return (
+            "A convolution that is still float met int8 tensors. convert replaces the modules that it finds: attributes "
+            "of the block, set in __init__, which have its qconfig."
+        )
     if "from the 'CPU' backend" in said:
         return "A float tensor met an int8 operation. From a QuantStub made in __init__ to the last of them all must be int8."
     if "from the 'QuantizedCPU' backend" not in said:
@@ -61,6 +66,15 @@ def _why_int8_failed(said: str) -> str:
     if "'aten::add" not in said:
         return "That operation has no int8 version. Convolution, sum and ReLU have one."
     return "A plain addition met int8 tensors: it has no int8 version. Add with a FloatFunctional made in __init__."
+
+
+def _why_float_failed(said: str) -> str:
+    """What an error of a block says that was not quantized yet."""
+    if "quantized::" in said:
+        return (
+            "An int8 operation met float tensors. Write the float modules: convert puts the int8 ones in their place."
+        )
+    return "Try that step yourself."
 
 
 @check("Exercise 1, A residual block that survives")
@@ -102,7 +116,7 @@ def residual_block(answer: Callable) -> None:
 
 def _in_float(block: nn.Module, x: torch.Tensor, conv: nn.Conv2d, facts: tuple) -> None:
     after, clamped = conv(x), torch.relu(x)
-    got = attempt("In float, before any quantization, your block", lambda: block(x.clone()), facts)
+    got = attempt("In float, before any quantization, your block", lambda: block(x.clone()), facts, _why_float_failed)
     expected = torch.relu(x + after)
     if same(expected, got, atol=1e-5):
         return
@@ -117,6 +131,9 @@ def _in_float(block: nn.Module, x: torch.Tensor, conv: nn.Conv2d, facts: tuple) 
         ),
     }
     hint = next((h for h, value in known.items() if same(value, got, atol=1e-5)), "Asked is relu(x + conv(x)).")
+    owned = [module.weight for module in block.modules() if isinstance(module, nn.Conv2d)]
+    if owned and not any(same(conv.weight, weight) for weight in owned):
+        hint = "Your block has a convolution with other weights. Use the one that you are given."
     shown = (*facts, ("gives", show(got)), ("expected", show(expected)))
     raise Mistake("In float, before any quantization, your block computes something else.", hint, shown)
 

@@ -119,6 +119,7 @@ def fuse_list(answer: Callable) -> None:
         "Your chains can begin at a batch norm or a fully connected layer. Here they begin at a convolution.": fused(
             lambda found, kinds, reads: found + [c for c in later(kinds, reads) if c[0] not in sum(found, [])]
         ),
+        "Your result is empty where there are chains.": lambda kinds, reads, training: [],
         "Your result has single convolutions. A chain has two names or three.": fused(keep=lambda chain: True),
     }
     chain = {"c1": ["x"], "b1": ["c1"], "r1": ["b1"], "c2": ["r1"], "b2": ["c2"], "add": ["b2", "x"], "r2": ["add"]}
@@ -224,6 +225,9 @@ def _calibrated_right(got: nn.Module, expected: nn.Module, data: list, setting: 
             "Your function returned no model.", "Return what tq.convert gives.", (*facts, ("returned", show(got)))
         )
     classes, wanted = ([type(module).__name__ for module in model.modules()] for model in (got, expected))
+    if any(".quantized.dynamic" in type(module).__module__ for module in got.modules()):
+        hint = "Dynamic quantization finds ranges while the model runs. Here: prepare, calibrate, convert."
+        raise Mistake("The model that you returned is quantized dynamically.", hint, facts)
     if "Quantize" not in classes:
         hint = "prepare needs a qconfig and gives a new model; convert needs that one, and gives another: return this."
         observed = any(hasattr(module, "activation_post_process") for module in got.modules())
@@ -256,7 +260,10 @@ def _calibrated_right(got: nn.Module, expected: nn.Module, data: list, setting: 
         text = f"Only {before} of the {images} images went through the model before convert."
         hint = "Calibrate with all batches: the others may hold larger values."
         if len(data) > 1 and same(_scales(_reference(small_net(), data[-1:], setting)), scales, rtol=1e-4):
-            hint = "These are the ranges of the last batch alone: is the call of the model inside your loop?"
+            hint = (
+                "These are the ranges of the last batch alone. Prepare once, before a loop over all batches; call the "
+            )
+            hint += "prepared model inside it."
     elif _of_other_setting(scales, data):
         text, hint = "The scales are those of another qconfig.", "Use the qconfig that your function is given."
     elif same(255 * right[0][1], scales[0][1], rtol=1e-2):
