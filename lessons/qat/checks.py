@@ -10,6 +10,7 @@ from statistics import mean, pstdev, stdev, variance
 
 import torch
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, shapes, tensors
@@ -26,9 +27,22 @@ class _Graded:
     values: torch.Tensor
     back: torch.Tensor | str | None
     above: torch.Tensor
+    borrowed: bool = False  # whether torch's own fake quantization made the values
 
     def __repr__(self) -> str:
         return f"{show(self.values)}; the gradient {show(self.above)} from above comes back as {show(self.back)}"
+
+
+class _Watch(TorchDispatchMode):
+    """Notes whether an operator of torch's own fake quantization runs."""
+
+    def __init__(self):
+        super().__init__()
+        self.borrowed = False
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.borrowed = self.borrowed or "fake_quant" in str(func)
+        return func(*args, **(kwargs or {}))
 
 
 def _above(x: torch.Tensor) -> torch.Tensor:
@@ -39,19 +53,20 @@ def _graded(function: Callable) -> Callable:
     """`function`, made to give its values together with the gradient that comes back to x."""
 
     def graded(x: torch.Tensor, *rest: object) -> object:
-        got, above = function(x.requires_grad_(), *rest), _above(x)
+        with _Watch() as watch:
+            got, above = function(x.requires_grad_(), *rest), _above(x)
         try:
             if any(getattr(got, part) != getattr(x, part) for part in ("shape", "dtype", "layout", "device")):
                 return got
         except Exception:  # no tensor, or an object that raises whatever it is asked
             return got
-        if not got.requires_grad:
-            return _Graded(got, None, above)
+        if watch.borrowed or not got.requires_grad:
+            return _Graded(got.detach(), None, above, watch.borrowed)
         try:
             got.backward(above)
         except Exception as error:
             return _Graded(got.detach(), f"{type(error).__name__}: {error}", above)
-        return _Graded(got.detach(), torch.zeros_like(x) if x.grad is None else x.grad, above)
+        return _Graded(got.detach(), x.grad, above)
 
     return graded
 
@@ -60,8 +75,13 @@ def _clear(got: object, x: torch.Tensor, scale: float, zero_point: int, qmin: in
     """Values and gradient; where x is on an end of the range or up to half a step beyond it, any gradient is fine."""
     if type(got) is not _Graded:
         raise Mistake(f"Your result must be a tensor of {x.dtype} and of shape {tuple(x.shape)}, as x is.")
+    if got.borrowed:
+        raise Mistake("Your values come from a fake quantization of torch.", "The card asks to write one yourself.")
     if not isinstance(got.back, torch.Tensor):
-        hint = "A .detach(), a .data or a new tensor cuts the path. Or look at your own backward, if you have one."
+        hint = (
+            "A .detach(), a .data, a cast to integers or a new tensor cuts the path. Or look at your own backward, if "
+        )
+        hint += "you have one."
         raise Mistake("Autograd cannot go back from your result to x.", hint)
     q = x.double() / scale + zero_point
     free = ((q > qmin - 0.51) & (q < qmin + 0.01)) | ((q > qmax - 0.01) & (q < qmax + 0.51))
@@ -207,7 +227,15 @@ def gain_of_rounding(answer: Callable) -> None:
         "Your deviation divides by n. Divide by n - 1: statistics.stdev.": mistake(spread=lambda d, *_: pstdev(d)),
         "You compare with the spread of single seeds. Divide by the root of n.": mistake(per=lambda n: 1),
         "You divide by n. The standard error falls with the root of n.": mistake(per=float),
-        "You compare with a variance. Take its root.": mistake(spread=lambda d, *_: variance(d), per=float),
+        "You compare with a variance. Take its root.": (
+            mistake(spread=lambda d, *_: variance(d), per=float),
+            mistake(spread=lambda d, *_: variance(d)),
+        ),
+        "You ask whether every seed gained. Asked is whether the mean exceeds twice its standard error, in either "
+        "direction.": (
+            mistake(spread=lambda d, *_: 0 if min(d) > 0 else math.inf),
+            mistake(spread=lambda d, *_: 0 if min(d) * max(d) > 0 else math.inf),
+        ),
         "A loss can be more than noise too: compare the size of the gain, without its sign.": mistake(size=float),
         "You call every gain real that is not 0. Compare with twice its standard error.": mistake(times=0),
         "You compare with one standard error. Take two: chance exceeds one a third of the time or more.": mistake(

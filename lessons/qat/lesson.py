@@ -9,7 +9,7 @@
 #       - Write a straight-through estimator, and say what it does inside and outside the range.
 #       - Train a network whose weights are rounded, with a parametrization.
 #       - Separate what the rounding in the loop won from what the extra training won.
-#       - Pack weights of 2 bits into a file that is as small as they promise.
+#       - Pack weights of 2 bits into a file that is nearly as small as they promise.
 #     terms: [parametrization, "quantization-aware training, QAT", "straight-through estimator, STE"]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
@@ -227,7 +227,7 @@ plots.show(drawn, alt=told, caption="Forward orange and blue, backward green; th
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The same, for all $x$
 #
-# **Predict.** Autograd's own derivative of the left figure is 0 wherever it exists. Where is the estimator's 1?
+# **Predict.** The true derivative of the left figure is 0 wherever it exists. Where is the estimator's 1?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Let somebody point at the two places on the left where the orange line must drop. They lie half a step beyond the ends, for those values still
@@ -250,7 +250,7 @@ right.legend(loc="upper left", ncols=2)
 plots.show(
     fig,
     alt="Left: a staircase of eight steps follows the line y = x from -2 to 1.5 and is flat outside. Right: the true derivative is "
-    "zero everywhere; the straight-through gradient is one from -2.25 to 1.75 and zero outside.",
+    "zero wherever it exists; the straight-through gradient is one from -2.25 to 1.75 and zero outside.",
     caption="Three bits, step 0.5.",
 )
 
@@ -339,10 +339,10 @@ frames = (1, 8, 16, 40)
 plots.show(
     [walk(shown) for shown in frames],
     alt=[
-        f"Left: four cells, each with its loss. Right, enlarged: the float weights after {shown} steps; {sum(flips[: shown - 1])} crossings."
+        f"Left: four cells, each with its loss. Right, enlarged: the float weights after {shown - 1} steps; {sum(flips[: shown - 1])} crossings."
         for shown in frames
     ],
-    caption=f"Orange: the float weights. A cell rounds to its middle. In 40 steps {crossings}.",
+    caption=f"Orange: the float weights. A cell rounds to its middle. In {len(flips)} steps {crossings}.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -484,13 +484,13 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. What the rounding won is the gain above *trained on*.** At 8 bits nothing, at 4 bits some tenths and at 3 bits more of them, seed by seed in the last
-# column. At 2 bits tens of points.
+# **What you saw. What the rounding won is the gain above *trained on*.** At 8 bits nothing, at 4 bits too little for three seeds
+# to show (see the last column), at 3 bits about half a point. At 2 bits tens of points.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What did it change?
 #
-# **Predict.** QAT at 2 bits moved the float weights of `fc1` by about a third of their size. What share of the *rounded* weights of `fc1` changed: **A** one or two in a hundred at most, **B** about a
+# **Predict.** QAT at 2 bits moved the float weights of `fc1` by more than a quarter of their size. What share of the *rounded* weights of `fc1` changed: **A** one or two in a hundred at most, **B** about a
 # fifth, **C** most?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -570,7 +570,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw. B: nearly all of the tens of points were the bad step.** With a step chosen for the opponent the rounding in the loop won about two.
+# **What you saw. B: nearly all of the tens of points were the bad step.** With a step chosen for the opponent the rounding in the loop won one or two.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Four weights in a byte
@@ -646,14 +646,15 @@ print(f"read back and unpacked: {written[1].accuracy:.2%} right, before {arms[0,
 # ★★ · 10 minutes
 #
 # Write `straight_through`: fake quantization with a zero point. Forward: $s\,(q - z)$ with $q$ rounded, the zero point added, and clamped to `qmin` … `qmax`. Backward: the
-# gradient passes where `x` is not clipped, and is 0 where it is. From an end of the range up to half a step beyond, both are fine. Do not call a fake quantization of torch.
+# gradient passes where `x` is not clipped, and is 0 where it is. From an end of the range up to half a step beyond, both are fine. `x` has any shape, also none.
+# Do not call a fake quantization of torch.
 #
 # `straight_through(x, scale, zero_point, qmin, qmax)` → a tensor of the shape and dtype of `x` that autograd can go back through
 #
 # <details><summary>Hint</summary>
 # It also goes without a class of its own. The range in floats runs from (qmin − zero_point) · scale to (qmax − zero_point) · scale.
-# <code>clamp</code> to it has a gradient that will do: it differs from section 2's in the last half step only, where both are fine. Then add what rounding changes as a
-# constant: <code>.detach()</code>.
+# <code>clamp</code> to it has a gradient that will do: it differs from section 2's in the last half step only, where both are fine. (Clamp <code>x</code>, not what was rounded:
+# at an end itself <code>clamp</code> has the gradient 0.) Then add what rounding changes as a constant: <code>.detach()</code>.
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -735,7 +736,7 @@ card.show()
 #
 # - Round in the forward pass, let the gradient straight through inside the range: then float weights learn to be good *rounded* weights.
 # - Compare with a network that was trained as long, in several seeds, and with a step chosen for it.
-# - Here it paid a little at 4 and 3 bits; at 2 bits about two points with a step chosen for the opponent, tens with a bad one. At 8 bits nothing.
+# - Here it paid about half a point at 3 bits; at 2 bits one or two with a step chosen for the opponent, tens with a bad one. At 8 bits nothing, at 4 nothing clear.
 #
 # [[qat_cnn]] goes on with activations, batch norm and real integer kernels. [[torchao]] has this technique for linear layers.
 #

@@ -176,7 +176,7 @@ def _frozen(found: list[_State], what: str, on: list[list[bool]]) -> None:
         return
     first = still.index(True) if any(still) else None
     if all(map(all, on)):
-        hint = f"You never freeze {what}: they go on moving under the weights that settle on them."
+        hint = f"No epoch finds {what} frozen: you freeze too late, or in another model than the one that trains, or never."
     elif first == 0:
         hint = f"You freeze {what} before the first epoch. Here the task asks for epoch {due}."
     elif not whole:

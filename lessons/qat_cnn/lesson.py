@@ -299,8 +299,8 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["lecture"]
-# **What you saw. Free, two of three copies were useless, and their weights were good.** Their running statistics were stale: they lag behind rounded weights that flip
-# ([Nagel et al., 2022](https://arxiv.org/abs/2203.08114)). Frozen, or moved, the copies are near fp32. So check a copy every epoch.
+# **What you saw. Free, a copy may be useless though its weights are good.** Its running statistics are wrong: moving them alone repairs it. (A cause that
+# [Nagel et al., 2022](https://arxiv.org/abs/2203.08114), name: rounded weights that flip.) Frozen, or moved, the copies are near fp32. So check a copy every epoch.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The fair opponent, and is it int8?
@@ -453,7 +453,7 @@ for ours, theirs in zip(trained_model.module.features, aware_int8.module.feature
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. Look before you train
 #
-# [[depthwise]] called the size of the collapse luck. How much luck? Quantize *one channel alone* in the first depthwise layer, with the step of the whole layer; all other weights
+# [[depthwise]] called the size of the collapse partly luck. How much luck? Quantize *one channel alone* in the first depthwise layer, with the step of the whole layer; all other weights
 # stay float.
 #
 # **Predict.** Of 32 channels with nine weights each: how many are to blame? **A** all a little, **B** about ten, **C** one or two?
@@ -630,7 +630,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. B: where static int8 loses nothing, there is nothing to win.** So: look at the ranges, take a scale a channel, and train if that is not enough.
+# **What you saw. B: static int8 loses next to nothing here, so there is next to nothing to win.** So: look at the ranges, take a scale a channel, and train if that is not enough.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Published: with 8 bits per channel CNNs stay within 2 % of fp32 without training, and QAT brings the gap to 1 %; with 4-bit weights the loss is 2 to 10 %, more for smaller
@@ -745,8 +745,8 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. The recipe decided more than the clothes.** In float, then static, they lead by a few points. QAT at once is behind in both rows: train in float first; QAT
-# wants a trained network. Moving its statistics and ranges helps from clothes, not from random.
+# **What you saw. In float, then static, clothes lead by a few points.** With QAT at once their lead depends on the run, and both rows are behind. Moving its statistics
+# and ranges makes up for much of that from clothes, for little from random. So train in float first.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercise

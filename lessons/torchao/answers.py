@@ -1,6 +1,7 @@
 """the lesson `torchao`: plausible wrong answers and odd but right ones, as a learner would write them."""
 
 import math
+import re
 
 import numpy as np
 from torch import nn
@@ -87,6 +88,36 @@ def any_weight(module, name, group, kept):
     if not hasattr(module, "weight") or module.weight.shape[-1] % group:
         return False
     return not any((name + ".").startswith(k + ".") for k in kept)
+
+
+def whatever_has_inputs(module, name, group, kept):
+    if not hasattr(module, "in_features") or module.in_features % group:
+        return False
+    return not any((name + ".").startswith(k + ".") for k in kept)
+
+
+def pattern(module, name, group, kept):
+    if any(re.match(k + r"(\.|$)", name) for k in kept):
+        return False
+    return isinstance(module, nn.Linear) and module.in_features % group == 0
+
+
+def name_of_the_class(module, name, group, kept):
+    if "Linear" not in type(module).__name__ or module.in_features % group:
+        return False
+    return not any((name + ".").startswith(k + ".") for k in kept)
+
+
+def at_the_end(module, name, group, kept):
+    if any(name.endswith(k) for k in kept):
+        return False
+    return isinstance(module, nn.Linear) and module.in_features % group == 0
+
+
+def one_level_up(module, name, group, kept):
+    if name in kept or name.rpartition(".")[0] in kept:
+        return False
+    return isinstance(module, nn.Linear) and module.in_features % group == 0
 
 
 def chosen_are_kept(module, name, group, kept):
@@ -194,6 +225,11 @@ WRONG = {
         wide_enough,
         exact_class,
         any_weight,
+        whatever_has_inputs,
+        pattern,
+        name_of_the_class,
+        at_the_end,
+        one_level_up,
         chosen_are_kept,
     ],
     "packed_bytes": [

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
+import torch
 from hypothesis import strategies as st
 from torch import nn
 
@@ -18,6 +20,18 @@ class Projection(nn.Linear):
     """A linear layer under another name."""
 
 
+class Gate(nn.Module):
+    """No linear layer, though it has the attributes of one."""
+
+    def __init__(self, in_features: int, out_features: int) -> None:
+        super().__init__()
+        self.in_features, self.out_features = in_features, out_features
+        self.weight = nn.Parameter(torch.zeros(out_features, in_features))
+
+    def extra_repr(self) -> str:
+        return f"in_features={self.in_features}, out_features={self.out_features}"
+
+
 def _true_or_false(value: object, *_: object) -> object:
     if not (same(True, value) or same(False, value)):
         raise Mistake("Your function returned neither True nor False.", "Return the truth value itself.")
@@ -29,7 +43,7 @@ def _inside(name: str, kept: list[str]) -> bool:
 
 
 def _paths() -> Strategy[str]:
-    parts = st.sampled_from(["fc1", "fc10", "body", "bod", "head", "0", "1"])
+    parts = st.sampled_from(["fc1", "fc10", "body", "bod", "head", "0", "1", "body_fc1"])
     return st.lists(parts, min_size=1, max_size=3).map(".".join)
 
 
@@ -37,7 +51,8 @@ def _paths() -> Strategy[str]:
 def _modules(draw: Callable) -> nn.Module:
     """A layer, most often a linear one, of few inputs and outputs."""
     n_in, n_out = draw(st.sampled_from([4, 6, 8, 12, 3, 1])), draw(st.sampled_from([4, 5, 8, 6, 2]))
-    kinds = (nn.Linear, nn.Linear, nn.Linear, Projection, nn.Conv2d, nn.Bilinear, nn.Embedding, nn.ReLU, nn.Sequential)
+    others = (nn.Conv2d, nn.Bilinear, nn.Embedding, nn.ReLU, nn.Sequential)
+    kinds = (nn.Linear, nn.Linear, nn.Linear, Projection, Gate, *others)
     kind = draw(st.sampled_from(kinds))
     if kind is nn.Conv2d:
         return nn.Conv2d(n_in, n_out, 1)
@@ -56,6 +71,7 @@ def _asked(draw: Callable) -> tuple[nn.Module, str, int, list[str]]:
     module, name, group = draw(_modules()), draw(_paths()), draw(st.sampled_from([4, 2, 3, 8, 1]))
     parts = name.split(".")
     near = [name, name[:-1] or name, parts[0], parts[-1], name + "0", name + ".fc1", ".".join(parts[:-1]) or parts[0]]
+    near.append(name.replace("_", "."))
     kept = draw(st.lists(st.one_of(_paths(), st.sampled_from(near)), max_size=2))
     return module, name, group, kept
 
@@ -89,9 +105,15 @@ def wanted(answer: Callable) -> None:
         "You compare the first part of the path only. A kept name may have dots itself.": rule(
             left_out=lambda name, kept: name in kept or name.split(".")[0] in kept
         ),
-        "You compare the last part of the path only. Names are paths from the start.": rule(
-            left_out=lambda name, kept: name.split(".")[-1] in kept
+        "You compare the end of the path only. Names are paths from the start.": (
+            rule(left_out=lambda name, kept: name.split(".")[-1] in kept),
+            rule(left_out=lambda name, kept: any(name.endswith(k) for k in kept)),
         ),
+        "You look at the layer and the module right above it. What lies deeper in a kept module stays, too.": rule(
+            left_out=lambda name, kept: name in kept or name.rpartition(".")[0] in kept
+        ),
+        "You take a kept name for a pattern, where a dot stands for any character. Compare texts, or use "
+        "re.escape.": rule(left_out=lambda name, kept: any(re.match(rf"{k}(\.|$)", name) for k in kept)),
         "You turned the relation round: a kept module does not have to lie in this one.": rule(
             left_out=lambda name, kept: any(k == name or k.startswith(name + ".") for k in kept)
         ),
@@ -131,13 +153,16 @@ def wanted(answer: Callable) -> None:
         "You leave out layers of exactly one group. One group is a multiple, too.": rule(
             fits=lambda m, g: m.in_features % g == 0 and m.in_features > g
         ),
-        "You compare the exact class. A subclass of nn.Linear is a linear layer, too.": rule(
-            kind=lambda m: type(m) is nn.Linear
+        "You go by the exact class, or by its name. A subclass of nn.Linear is a linear layer, too.": (
+            rule(kind=lambda m: type(m) is nn.Linear),
+            rule(kind=lambda m: "Linear" in type(m).__name__),
         ),
-        "You take every module that has in_features... also some that are no nn.Linear, such as nn.Bilinear or a "
-        "module that only looks like one.": rule(
-            kind=lambda m: hasattr(m, "in_features") or hasattr(m, "in1_features"),
-            fits=lambda m, g: getattr(m, "in_features", getattr(m, "in1_features", 0)) % g == 0,
+        "You go by the attributes: other modules have inputs, too, and are no nn.Linear.": (
+            rule(kind=lambda m: hasattr(m, "in_features")),
+            rule(
+                kind=lambda m: hasattr(m, "in_features") or hasattr(m, "in1_features"),
+                fits=lambda m, g: getattr(m, "in_features", getattr(m, "in1_features", 0)) % g == 0,
+            ),
         ),
         "You take convolutions, too. The card asks for linear layers.": rule(
             kind=lambda m: isinstance(m, nn.Linear | nn.Conv2d),
@@ -165,9 +190,12 @@ def wanted(answer: Callable) -> None:
             (linear(8, 4), "body.fc1", 4, ["fc1"]),
             (linear(8, 4), "head.body.fc1", 4, ["head.body"]),
             (linear(8, 4), "body.fc1", 4, ["body.fc1.0"]),
+            (linear(8, 4), "head.body.fc1", 4, ["head"]),
+            (linear(8, 4), "body_fc1", 4, ["body.fc1"]),
             (linear(6, 8), "fc1", 4, []),
             (linear(4, 8), "fc1", 8, []),
             (Projection(8, 4), "fc1", 8, []),
+            (Gate(8, 4), "gate", 4, []),
             (nn.Conv2d(8, 4, 1), "conv1", 4, []),
             (nn.ReLU(), "relu", 4, []),
         ],
@@ -215,7 +243,10 @@ def packed_bytes(answer: Callable) -> None:
         "You count the weights in bits. A byte has eight.": size(weights=lambda r, c, b: r * c * b),
         "You count a byte for each weight, whatever the bits.": size(weights=lambda r, c, b: r * c),
         "You pack whole weights into bytes, and let none cross from one byte to the next. Here they may: only the end "
-        "of a row is filled up.": size(weights=lambda r, c, b: r * (up(c, 8 // b) if b <= 8 else c * up(b, 8))),
+        "of a row is filled up.": (
+            size(weights=lambda r, c, b: r * (up(c, 8 // b) if b <= 8 else c * up(b, 8))),
+            size(weights=lambda r, c, b: r * up(c, max(1, 8 // b))),
+        ),
         "You leave out the shorter group at the end of a row. It has a scale, too.": size(
             scales=lambda r, c, g: r * (c // g)
         ),

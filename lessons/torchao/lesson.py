@@ -273,8 +273,8 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: two kinds of files**, a byte for each weight or half of one. By the audit only int8 × int8 computes in int8. The packed int4 has a zero point
-# for each group, the unpacked one 0: probably why it errs less. Around MXFP4 the other layers are in bf16, too.
+# **What you saw: two kinds of files**, a byte for each weight or half of one. By the audit only int8 × int8 computes in int8. The packed int4 errs
+# less than the unpacked one; its grid is another one, with a zero point for each group. Around MXFP4 the other layers are in bf16, too.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. The formats of 2026
@@ -355,7 +355,7 @@ def symmetric(x):  # 8 bits, a scale a row, no zero point
     return in_blocks(x, x.shape[1], torch.arange(-128.0, 128), lambda top: top / 127.5)
 
 
-def power_of_two(top):  # MX: the largest exponent of e2m1 is 2, so that 6 · 2^0 is its largest value
+def power_of_two(top):  # MX: the largest e2m1, 6, is 1.5 · 2^2; hence the 2
     return 2 ** (top.log2().floor() - 2)
 
 
@@ -385,7 +385,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** Of the three, int4 and NVFP4 are equal within a quarter of a dB, at equal bits; MXFP4 is last, and the smallest. The finer scale
-# gains 1 dB and costs no bits. Smaller blocks alone gain nothing with this power of two, and half a dB with the finer scale; the quarter of a bit is their price.
+# gains about 1 dB and costs no bits. Smaller blocks alone gain nothing with this power of two, and about half a dB with the finer scale; the quarter of a bit is their price.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Where they run
@@ -473,7 +473,7 @@ faked.fc1.activation_fake_quantizer.forward = symmetric  # the control
 print(f"largest difference {as_trained}; control {apart(faked, learning)}")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: near, not equal.** It trained with a zero point for its inputs; the int8 config has none. In the control the inputs' grid is symmetric, put in by hand, and the difference is gone.
+# **What you saw: near, not equal.** It trained with a zero point for its inputs; the int8 config has none. In the control the inputs' grid is symmetric, put in by hand, and only the rounding of floats is left.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Back to the short form: did the training help?
@@ -670,7 +670,7 @@ print(f"right: {right_of(graph_qat):.2%}, operations: {len(operations(graph_qat)
 # **Predict.** How many int8 layers are in each of the three packages? Would its size tell you?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote for the two of the graph: 4 and 4, 4 and 0, 0 and 0. After the table: "Both load, both give the right classes, both are about as large. How would you find out?" By the
+# *For the lecturer, 3 min.* Vote for the two of the graph: 4 and 4, 4 and 0, 0 and 0. After the table: "Both are about as large. How would you find out?" By the
 # names of the kernels in the generated code. Say that nothing here was timed.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -701,7 +701,7 @@ Table(
 #
 # In its generated `wrapper.cpp` (a package is a zip file) count `aoti_torch_cpu__qconv_pointwise_tensor` and `…qlinear…`.
 #
-# Most of a package of so small a network is machine code, made for the processor that compiled it. `aoti_load_package(path)` loads it. The underscore in the name says that the
+# Most of a package of so small a network is not its weights; its code is made for the processor that compiled it. `aoti_load_package(path)` loads it. The underscore in the name says that the
 # interface may change.
 #
 # ### Which route
@@ -759,7 +759,8 @@ def wanted_solution(module, name, group, kept):
 # ### Exercise 2 · The bytes of a packed format
 # ★★ · 10 minutes
 #
-# Write `packed_bytes`: the bytes of a weight of `rows` × `cols`, packed. Each row is packed for itself, `bits` for each weight, and filled up to whole bytes. Groups of `group` neighbours lie
+# Write `packed_bytes`: the bytes of a weight of `rows` × `cols`, packed. Each row is packed for itself, `bits` for each weight, across the borders of bytes,
+# and filled up to whole bytes. Groups of `group` neighbours lie
 # within a row; the last one of a row may be shorter. Each group has one scale of `scale_bytes` bytes, the shorter one too.
 #
 # `packed_bytes(rows, cols, bits, group, scale_bytes)` → a whole number; `rows` may be 0, the others are whole numbers from 1 on
