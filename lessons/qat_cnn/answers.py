@@ -105,29 +105,6 @@ def frozen_too_late(model, train_epoch, accuracy, epochs):
     return _loop(model, train_epoch, accuracy, epochs, epochs // 2 + 1 if epochs > 2 else 1, _freeze)
 
 
-def frozen_after_that_epoch(model, train_epoch, accuracy, epochs):
-    prepared, accuracies = tq.prepare_qat(model), []
-    for epoch in range(epochs):
-        train_epoch(prepared)
-        if epoch == epochs // 2:
-            _freeze(prepared)
-        int8_model = tq.convert(copy.deepcopy(prepared).eval())
-        accuracies.append(accuracy(int8_model))
-    return int8_model, accuracies
-
-
-def freezes_the_copies(model, train_epoch, accuracy, epochs):
-    prepared, accuracies = tq.prepare_qat(model), []
-    for epoch in range(epochs):
-        train_epoch(prepared)
-        shipped = copy.deepcopy(prepared).eval()
-        if epoch >= epochs // 2:
-            _freeze(shipped)
-        int8_model = tq.convert(shipped)
-        accuracies.append(accuracy(int8_model))
-    return int8_model, accuracies
-
-
 def frozen_too_early(model, train_epoch, accuracy, epochs):
     return _loop(model, train_epoch, accuracy, epochs, max(1, epochs // 2 - 1), _freeze)
 
@@ -239,8 +216,6 @@ WRONG = {
         returns_the_first,
         frozen_too_late,
         frozen_too_early,
-        frozen_after_that_epoch,
-        freezes_the_copies,
         fake_quantization_off,
         top_level_only,
         prepared_every_epoch,

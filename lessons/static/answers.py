@@ -249,28 +249,6 @@ def only_while_training(kinds, reads, training):
     return by_following(kinds, reads) if training else []
 
 
-def without_the_first_batch(model, batches, qconfig):
-    model.eval()
-    model.qconfig = qconfig
-    observed = tq.prepare(model)
-    for batch in batches[1:]:
-        observed(batch)
-    return tq.convert(observed)
-
-
-def prepared_for_each_batch(model, batches, qconfig):
-    model.eval()
-    model.qconfig = qconfig
-    for batch in batches:
-        observed = tq.prepare(model)
-        observed(batch)
-    return tq.convert(observed)
-
-
-def dynamically(model, batches, qconfig):
-    return tq.quantize_dynamic(model.eval(), {torch.nn.Linear})
-
-
 def with_the_last_batch(model, batches, qconfig):
     model.eval()
     model.qconfig = qconfig
@@ -316,9 +294,6 @@ WRONG = {
         never_converted,
         with_the_last_batch,
         with_pixels_to_255,
-        without_the_first_batch,
-        prepared_for_each_batch,
-        dynamically,
     ],
 }
 ODD = {

@@ -102,12 +102,6 @@ def pattern(module, name, group, kept):
     return isinstance(module, nn.Linear) and module.in_features % group == 0
 
 
-def name_of_the_class(module, name, group, kept):
-    if "Linear" not in type(module).__name__ or module.in_features % group:
-        return False
-    return not any((name + ".").startswith(k + ".") for k in kept)
-
-
 def at_the_end(module, name, group, kept):
     if any(name.endswith(k) for k in kept):
         return False
@@ -227,7 +221,6 @@ WRONG = {
         any_weight,
         whatever_has_inputs,
         pattern,
-        name_of_the_class,
         at_the_end,
         one_level_up,
         chosen_are_kept,
