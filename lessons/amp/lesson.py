@@ -162,7 +162,7 @@ Table(
 # The same six steps, from the log.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 3 min.* Click through the six frames; let the room say before each click whether the scale doubles, halves or stays. It starts at 65,536, which may be too high: skips among the
+# *For the lecturer, 3 min.* Click through the six frames; let the room say before each click whether the scale doubles, halves or stays, and why: how many good steps in a row? It starts at 65,536, which may be too high: skips among the
 # first steps are how the scaler finds the limit. Exercise 2 is this ring in a few lines.
 
 
@@ -188,13 +188,21 @@ plots.show(drawn, alt=told, caption="One turn a training step. Here the scale do
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. The whole recipe
 #
-# `autocast` and `GradScaler` take `enabled=`. With `False`, `scale`, `unscale_` and `update` do nothing, and `step(opt)` just calls `opt.step()`. So one loop serves
-# both precisions.
+# ```python
+# with autocast("cpu", enabled=on):
+#     loss = loss_fn(net(x), y)
+# scaler.scale(loss).backward()
+# scaler.step(opt)
+# scaler.update()
+# opt.zero_grad()
+# ```
+#
+# With `enabled=False` a `GradScaler`'s `scale`, `unscale_` and `update` do nothing, and `step(opt)` just calls `opt.step()`. So one loop serves both precisions.
 #
 # **Predict.** How far are the weights from those of a plain loop after three steps: with `enabled=False`, and with `True`?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Open the notebook at `train`: six lines inside the loop, the whole recipe. Vote: the same to the last bit, or nearly? The use of the switch: when a run goes wrong, one
+# *For the lecturer, 2 min.* Six lines inside the loop are the whole recipe: read them aloud, and let the room name the line of each box of the ring. Vote: the same to the last bit, or nearly? The use of the switch: when a run goes wrong, one
 # argument helps to tell whether precision is the cause.
 
 
@@ -297,7 +305,7 @@ for words, dtype, divide_by in (("/ 4", low, 4), ("/ 4, fp32", torch.float32, 4)
     print(f"{words:10} off by {(whole - parts).norm() / whole.norm():.2g} of the norm")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: rounding, and a factor of 4.** In fp32 the parts agree far better: each part is rounded to 16 bits.
+# **What you saw: rounding, and a factor of 4** (off by 4 − 1 = 3 norms). In fp32 the parts agree far better: what is left in 16 bits is the rounding of each part.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Save and resume
@@ -367,7 +375,7 @@ Table(["left out", "weights off by", "same scaler"], rows)
 # | arithmetic | more operations a second | the chip has units for it |
 # | bandwidth | half the bytes | tensors are large |
 #
-# These are the flat part and the slope of [[roofline]].
+# In [[roofline]] these are the flat part and the slope.
 #
 # **Predict.** How many times faster is this device in 16 bits, at a matrix product and at adding two long vectors: below 1, 1 to 2, more than 2?
 
@@ -398,8 +406,8 @@ for make in (product, addition):
         print(f"{make.__name__:8} {times.ratio(name):.2f}×, {name}")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: this chip's two ratios.** The second has its limit at 2, unless the half fits a cache; the first depends on the units *and on how good the fp32 product is*. oneDNN
-# is another library, in fp32 as well: what it gains, if anything, is no gain of 16 bits.
+# **What you saw: this chip's two ratios.** The addition's limit is 2, unless the half fits a cache; the product's depends on the units *and on how good the fp32 product
+# is*. What oneDNN, another library, gains in fp32, if anything, is no gain of 16 bits.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### A whole training step
@@ -468,10 +476,10 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: it depends on size and chip.** Below 1 is slower. Where the 16-bit product lost on the slide before, so may a step made of products. Where it won, the calls for casts
-# probably cost a small product more than they save; small in width *and* batch: compare the narrow rows.
+# **What you saw: it depends on size and chip.** Below 1 is slower. Where the 16-bit product lost one slide ago, any row may. Where it won, the casts
+# probably cost a small product more than they save: small in width *and* batch, compare the narrow rows.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. When does it save memory?
 #
 # At the peak of a training step we list what is alive: arrays of the shape of a **weight**, and of an **activation**. Twelve layers, 256 wide.
@@ -524,7 +532,9 @@ for batch, name in ((32, "fp32"), (32, "autocast"), (1024, "fp32"), (1024, "auto
         for dtype, bits in ((torch.float32, 32), (low, 16)):
             n_alive = mode.at_peak[((rows, NARROW), dtype)]
             found[f"{shape}, {bits}\u00a0bit"] = n_alive * rows * NARROW * bits // 8
-    listed[batch, name], stacks[batch, name] = mode.peak, found | {"inside the call": mode.inside}
+    found["inside the call"] = mode.inside
+    found["other shapes"] = mode.peak - sum(found.values())  # mostly the loss: its number keeps the room of its squares
+    listed[batch, name], stacks[batch, name] = mode.peak, found
 Table(
     ["shape, type", *(f"{batch:,}: {name}" for batch, name in listed)],
     [[kind, *(f"{found[kind] / 1e6:.2f}" for found in stacks.values())] for kind in stacks[32, "fp32"]]
@@ -541,11 +551,11 @@ Table(
 # The same bytes, one scale for each batch.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Left: almost all orange, in both (the last gradient is in the grey part). Right: blue becomes sky, half as high. Ask for the price: yellow, the copies of the weights; and above it what the loss needs in fp32, one blue and two grey. Grey is what the operation at the peak uses itself.
+# *For the lecturer, 2 min.* Left: almost all orange, in both (the last gradient is in the grey part). Right: blue becomes sky, half as high. Ask for the price: yellow, the copies of the weights; and above it what the loss needs in fp32, one blue and two grey. Grey is what the operation at the peak uses itself. Green: mostly the loss, one number in room for all its squares.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 fig, axes = plots.figure(columns=2, size=(11, 4.4))
-tones = dict(zip(stacks[32, "fp32"], ("orange", "yellow", "blue", "sky", "grey"), strict=True))
+tones = dict(zip(stacks[32, "fp32"], ("orange", "yellow", "blue", "sky", "grey", "green"), strict=True))
 for ax, size in zip(axes, (32, 1024), strict=True):
     for x, name in enumerate(("fp32", "autocast")):
         foot = 0
@@ -554,7 +564,7 @@ for ax, size in zip(axes, (32, 1024), strict=True):
             foot += n_bytes / 1e6
     ax.set(xticks=(0, 1), xticklabels=("fp32", "autocast"), title=f"batch {size:,}", ylabel="MB at the peak")
 handles, names = axes[0].get_legend_handles_labels()
-fig.legend(handles[:5], names[:5], loc="outside right center")
+fig.legend(handles[:6], names[:6], loc="outside right center")
 plots.show(
     fig,
     alt="Stacks of bytes at the peak, fp32 beside autocast. "
@@ -616,7 +626,7 @@ plots.show(
 # The recipe's network, 3 layers, 4,096 wide, batch 512, on an older GPU ([Technion EE 046211](https://github.com/taldatech/ee046211-deep-learning), tutorial 10):
 # fp32 13.958 s and 1,493,322,752 bytes, AMP 14.081 s and 1,585,620,992. The age of the GPU was given as the reason.
 #
-# **Predict.** Age may explain the time. What explains 92 MB?
+# **Predict.** Age may explain the time. What explains the 92 MB more?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Let the room compute: three weights of 4,096² in 2 bytes. This peak is at the first loss, where all copies live; that of our small batch was in the backward pass. So the two rises have different causes. The bytes fit a PyTorch
@@ -636,12 +646,12 @@ rest = PUBLISHED_FP32 - 100 * one - 3 * weights  # less 50 batches and targets; 
 Table(
     ["", "bytes"],
     [
-        ["activations in fp32's peak, counted", f"{rest / one:.3f}"],
         ["16-bit copies of the weights", f"{copies:,}"],
         ["activations: 5 in place of 6", f"{activations:,}"],
         ["together", f"{account:,}"],
         ["published rise", f"{PUBLISHED_AMP - PUBLISHED_FP32:,}"],
     ],
+    caption=f"in fp32's peak there is room for {rest / one:.3f} activations",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}

@@ -125,7 +125,7 @@ for name, model in four.items():
 # An **audit** lists the modules of a model with what each one runs in. The evidence is what it *calls*: PyTorch lets us watch the operators that a module calls.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Two tools: hooks say which module is at work, the dispatch mode says which operator runs. Let the room find where the two meet: the dictionary. With the function below the class it has under thirty lines.
+# *For the lecturer, 3 min.* Two tools. Hooks, in the function below the class in the notebook, write a module's name on the stack `inside` when it begins, and take it off when it ends; `__torch_dispatch__` is called for each operator. Draw the stack on the board: model, layer, linear. Let the room find where the two meet: the dictionary `called`.
 
 
 # %% slideshow={"slide_type": "-"}
@@ -252,7 +252,7 @@ Table(["BERT shape", *kinds], rows, caption="operators and how often they ran, o
 #
 # The line has a list of types.
 #
-# **Predict.** Which of these eight does the default replace? And when you list `nn.Conv2d`: **A** int8, **B** an error, **C** nothing?
+# **Predict.** Which of these eight does the default replace: `Linear`, `LSTM`, `GRU`, `RNN`, `LSTMCell`, `Conv2d`, `Embedding`, `MultiheadAttention`? And when you list `nn.Conv2d`: **A** int8, **B** an error, **C** nothing?
 
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -293,7 +293,7 @@ Table(
 # [dictionary](https://github.com/pytorch/pytorch/blob/main/torch/ao/quantization/quantization_mappings.py) from a type to its int8 class. You can give both:
 # `quantize_dynamic(model, types, mapping=...)`. A table wants `dtype=torch.quint8`.
 #
-# **Predict.** Which of the six requests run with 8-bit weights?
+# **Predict.** Which of these six requests run with 8-bit weights: `{Conv2d}`, the same with a longer list, `{Embedding}`, the same with `quint8`, `{RNN}`, `{GRU}`?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Go through the six with hands. The point: "It has no int8 convolution" is wrong, "its list has none" is right. So look up the list, then run and audit.
@@ -364,7 +364,9 @@ print(f"with the switch: cosine with float {agree:.4f}")
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Two encoder layers as they lie in memory
 #
-# As many weights in both, and both went through the line. **Predict.** Which one is larger now, by which factor?
+# As many weights in both, and both went through the line.
+#
+# **Predict.** Which one is larger now, by which factor?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Let them guess the factor. The course's encoder writes each projection as an `nn.Linear`. Point at the orange parts: `MultiheadAttention` keeps the weights of query, key and value in one parameter of its own, and its output layer is
@@ -465,7 +467,9 @@ Table(["LSTM, 128 units, 28 steps", "operators"], [[name, f"{ops.total():,}"] fo
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The control
 #
-# Three bars: fp32 fused, fp32 as a loop, int8 as a loop. **Predict.** With 128 units, is int8 slower than the *loop* in fp32? And with 1,024?
+# Three bars: fp32 fused, fp32 as a loop, int8 as a loop.
+#
+# **Predict.** With 128 units, is int8 slower than the *loop* in fp32? And with 1,024?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* First frame: 128 units. Ask which two bars may be compared if only the product shall differ. Second frame: 1,024 units. Then the caption: "What do 28 searches cost? So what was the reason?" Mostly the
@@ -493,7 +497,7 @@ plots.show(
     caption=f"Orange fp32, blue int8. 28 searches for a range alone: {share:.0%} of the int8 call of 128 units.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw: at 1,024 units int8 is far faster than the same loop in fp32; at 128 it is no slower, within the noise, and loses to the *fused* fp32, where PyTorch has it.** Narrower ones may lose to the loop, too.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}

@@ -88,7 +88,7 @@ first = timing.compare(jobs, rounds=3, device=cpu)
 print(f"{first.ratio('int8'):.1f} times as fast as eager fp32")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw: one line, no training, no data.** The factor is that of this processor. PyTorch's blog post about the line
+# **What you saw: the factor of this processor**, for one line, without training or data. PyTorch's blog post about the line
 # calls its own 1.8 ([PyTorch, 2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -104,11 +104,19 @@ print(f"{first.ratio('int8'):.1f} times as fast as eager fp32")
 # | result | at every call | converted back, *stored in float* for the next module |
 #
 # > **Marked box.** `torch.ao.quantization` is *deprecated*: it still works here, and it will go. Its successor is the package torchao ([[torchao]]).
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Say the line of the first slide again, and read the table from top to bottom. Ask which rows cost time at every call: three. "The range of *this* call": that is the word dynamic.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# ### The scale of one call
+#
+# The range of a call gives scale and zero point. It always contains 0.
 #
 # **Predict.** A layer gets an input, then ten times that input. Which changes, the scale or the zero point? And when 2 is added?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Ask which rows of the table cost time at every call: three. Let the room answer the question in pairs.
+# *For the lecturer, 1.5 min.* Let the room answer in pairs. After the table ask for the last row: all inputs are positive, so the range begins at 0, and so does the grid.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -177,7 +185,9 @@ Table(["steps for the input", "largest difference"], [[n, f"{gap:.1e}"] for n, g
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
 # ### Where does the time of a call go?
 #
-# One layer of BERT: 128 rows, 768 → 3,072. **Predict.** What takes longest: the search for the range, the rounding, the rest?
+# One layer of BERT: 128 rows, 768 → 3,072.
+#
+# **Predict.** What takes longest: the search for the range, the rounding, the rest?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer, 3 min.* Walk along the wires: wide, thin, wide again. Then hands for the three parts. The parts were timed alone; inside the kernel they may share
@@ -237,8 +247,8 @@ def one_call(steps):
 drawn, told = zip(*map(one_call, (1, 2)), strict=True)
 plots.show(drawn, alt=told, caption="Wires as thick as their bytes. Parts timed alone, over the whole call.")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw: in this wide layer the search and the rounding are a small part.**
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["lecture"]
+# **What you saw: the rest. In this wide layer search and rounding are a small part.**
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. Faster than what?
@@ -379,7 +389,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### The embeddings too
 #
-# A table is read, not multiplied: each row is stored in 8 bits with a scale of its own, and comes back as floats. One more line:
+# A table is read, not multiplied: each row is stored in 8 bits with a scale of its own, and comes back as floats. One more line does it.
 #
 # **Predict.** The file of fp32, over this one: **A** 2.7, **B** 3.3, **C** nearly 4? And does the output get much worse?
 
@@ -404,6 +414,7 @@ for row, (name, size) in enumerate(sizes.items()):
     ax.barh(row, tables[name] / 1e6, left=in_linear / 1e6, color=colours[1], edgecolor="white", hatch="//")
     words = f"{si(size, 'B')}, {sizes['fp32'] / size:.2f}× smaller, cosine {cosines[name]:.4f}"
     ax.text((size + 0.01 * sizes["fp32"]) / 1e6, row, words, va="center")
+ax.grid(visible=False)  # no line behind the words
 ax.set(xticks=[], yticks=range(3), yticklabels=list(sizes), xlim=(0, 1.75e-6 * sizes["fp32"]))
 ax.invert_yaxis()
 plots.show(
@@ -577,7 +588,7 @@ plots.show(
 # **Predict.** Beside the dynamic operator it takes **A** a tenth of the time, **B** a half, **C** more than that?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Two controls. The static operator makes the same product without the search: if the search were the price, A would be right. Vote; expect A or B. The last two rows call the layer 100 times in one *trace*, a recorded program that runs without Python between the calls: ask where the rest of int8's price went.
+# *For the lecturer, 2 min.* Vote; expect A or B. After the table compare the static operator with the row above it: the same product without the search; if the search were the price, A would be right. The last two rows are a second control: they call the layer 100 times in one *trace*, a recorded program that runs without Python between the calls: ask where the rest of int8's price went.
 
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]

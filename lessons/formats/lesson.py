@@ -63,8 +63,8 @@ runtime.describe(device)
 # **Predict.** What do you get in fp16, a float of 16 bits that can hold 10,000 exactly? And in bf16, another float of 16 bits?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 2 min.* Let everybody write down two numbers. Expect "about 10,000, with some error". After the table ask why the last column is better: `sum` adds up in
-# fp32 inside and rounds once.
+# *For the lecturer, 2 min.* Let everybody write down two numbers. Expect "about 10,000, with some error". After the table: "Why does bf16's last column say
+# 9,984?" It was rounded once: up there bf16 has only every 64th number.
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["lecture", "hide-input"]
@@ -87,10 +87,12 @@ Table(["type", "one by one", "sum()"], rows)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The neighbours of a float
 #
-# What lies between two numbers of the format is rounded to the nearer one. **Predict.** Start the same count at 2,050 in place of 0. Does it stop there, too?
+# What lies between two numbers of the format is rounded to the nearer one.
+#
+# **Predict.** Start the same count at 2,050 in place of 0. Does it stop there, too?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Click frame by frame. After the second: "2,049 lies midway. Who decides?" Take the vote on 2,050 before the third frame. The rule is
+# *For the lecturer, 3 min.* Click frame by frame; the answer comes after the last. After the second frame: "2,049 lies midway. Who decides?" Take the vote on 2,050 before the third frame. The rule is
 # "a tie goes to the neighbour whose last bit is 0": 2,048 has one, 2,050 has not, 2,052 has one. Transition: "So what do the 16 bits buy?"
 
 
@@ -115,8 +117,8 @@ steps = [("float16", 2048.0, s) for s in (2047.0, 2048.0, 2050.0, 2052.0)] + [("
 drawn, told = zip(*(one_more(*step) for step in steps), strict=True)
 plots.show(drawn, alt=told, caption="Blue: what the format can hold. Orange: the exact sum, and where it goes.")
 
-# %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: one step later.** A tie goes to the neighbour whose last bit is 0.
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# **What you saw: one step later, at 2,052.** A tie goes to the neighbour whose last bit is 0.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. What a format can hold
@@ -199,7 +201,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Four numbers, five formats
 #
-# **Predict.** Store 70,000, 2,049, 1.001 and 0.00000002. Which of them does fp16 give back to *four* digits, and which bf16? Which become infinite, which 0?
+# **Predict.** Store 70,000, 2,049, 1.001 and 0.00000002, or 2e-08. Which of them does fp16 give back to *four* digits, and which bf16? Which become infinite, which 0?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Two columns on the board, fp16 and bf16; the room fills them. After the table name the three accidents: overflow, underflow, rounding. e4m3 has no
@@ -375,7 +377,7 @@ for name in ("fp16", "bf16"):
     rows.append([name, *zero, f"{changed[name]:.0%}"])
 card.record("fp16-scale-changes-digits", 100 * changed["fp16"])
 card.record("bf16-scale-changes-digits", 100 * changed["bf16"])
-Table(["backward in", "lost, × 1", "lost, × 65,536", "others changed"], rows)
+Table(["backward in", "lost, × 1", "lost, × 65,536", "survivors changed"], rows)
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw: not in fp16.** The scale rescues gradients there, too, and gives the subnormal ones their digits back. In bf16 it did neither.
@@ -422,6 +424,7 @@ steps = [last_update(lambda p: torch.optim.SGD(p, lr=0.01)), last_update(lambda 
 Table(
     ["updates that change nothing", "SGD, 0.01", "Adam, 0.001"],
     [[name, *(f"{unmoved(FORMATS[name], *step):.0%}" for step in steps)] for name in ("fp32", "fp16", "bf16")],
+    caption="the last of 50 steps; beside the name the learning rate",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -430,7 +433,9 @@ Table(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Autocast alone
 #
-# Wrap the forward pass and the loss, nothing else. **Predict.** Which type has each now: output, loss, weight, gradient of the weight?
+# Wrap the forward pass and the loss, nothing else.
+#
+# **Predict.** Which type has each now: output, loss, weight, gradient of the weight?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Four votes, 16 or 32. Point at what is *not* there: nobody converted the inputs, the targets or the network. backward() stands outside the block: PyTorch
@@ -528,7 +533,9 @@ def cast_map(backward):
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
 # ### The map of casts
 #
-# Types that hooks saw. **Predict.** Which type have the gradients between the layers?
+# Types that hooks saw.
+#
+# **Predict.** Which type have the gradients between the layers?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer, 3 min.* First frame: follow the colours from left to right; the input arrives in fp32, and the first layer casts it. Dashed: the copies of the weights. Vote, then the second
@@ -546,7 +553,7 @@ plots.show(
     caption="Dashed: the copies of the weights, one a layer; their casts were counted. Thickness: bytes of a number.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["lecture"]
 # **What you saw: 16 bits, both ways.** The gradient of a weight is rounded to 16 bits, then stored in fp32.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -557,7 +564,8 @@ plots.show(
 #
 # `layer_norm` shifts and scales each row to mean 0 and variance 1; `softmax` makes probabilities.
 #
-# **Predict.** `h` has 16 bits, `x` and `image` 32. Which results come out in fp32 on this device?
+# **Predict.** `h` has 16 bits, `x` and `image` 32. Which of these ten come out in fp32 here: `x @ x`, `conv2d(image)`, `tanh(h)`, `h + x`, `exp(h)`, `softmax(h)`, `layer_norm(h)`,
+# `h.sum()`, `h.prod()`, `mse_loss(h, h)`?
 
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -589,7 +597,7 @@ def types_under_autocast():
 Table(["operation", f"on {device.type}"], list(types_under_autocast().items()))
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: this device's lists.** Another device has others.
+# **What you saw: on a CPU three**, `h + x`, `prod` and `mse_loss`. A GPU has other lists: next slide.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The lists differ by device

@@ -157,8 +157,8 @@ def update_range(answer: Callable) -> None:
         if repr(now) != repr(first[0]):  # of floats, and nan is itself
             raise Mistake(
                 "Your function does not always return the same for the same input.",
-                "It hangs on chance, or keeps something from earlier calls. Of earlier batches it knows `state` alone; None is a "
-                "new beginning.",
+                "It hangs on chance, or keeps something from earlier calls. What it knows of earlier batches must come in `state`; "
+                "None is a new beginning.",
                 (
                     ("your call", described((None, probe), ("state", "batch"))),
                     ("first", show(first[0])),

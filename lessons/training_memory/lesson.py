@@ -191,7 +191,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw: the batch moves one tenant, the optimizer another.**
+# **What you saw: the batch moves the activations, the optimizer its states.**
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What does a layer save?
@@ -202,7 +202,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Ask for the derivative of each: what does it need? Addition: nothing, its derivative is a constant. ReLU needs the sign of its output. Max pooling needs to know where each
-# maximum was. A bonus question: two layers that keep the same tensor (a ReLU's output is the next layer's input) pay once; the hooks count storages, not references.
+# maximum was. A bonus: two layers that keep the same tensor (a ReLU's output is the next layer's input) pay once; the hooks count storages, not references.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 sample = torch.randn(16, 8, 28, 28)
@@ -221,7 +221,7 @@ for name, layer in layers.items():
 Table(["layer", "bytes kept / bytes of the input"], rows, caption="fp32, on the CPU")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: addition; max pooling.** The derivative of a sum is a constant. Max pooling also keeps a place, 64 bits, for each output; layer norm a mean and a deviation for each row. ReLU keeps its output, whose sign is enough; a linear layer behind it keeps the same tensor, at no more cost.
+# **What you saw: addition; max pooling.** The derivative of a sum is a constant. Max pooling also keeps a place, 64 bits, for each output; layer norm a mean and a deviation for each row.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### And in 16 bits?
@@ -234,7 +234,7 @@ Table(["layer", "bytes kept / bytes of the input"], rows, caption="fp32, on the 
 # **Predict.** Bytes a parameter, without activations: fp32 has 16. The two others?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* On paper: 2 + 2 + 4 + 4 + 4. Expect "8" from the room. After the bars: "So who gains?" The activations, left of each bar. The number 16 is the one of the ZeRO paper, section 3.1; it
+# *For the lecturer, 2.5 min.* On paper: 2 + 2 + 4 + 4 + 4. Expect "8" from the room. After the bars: "So who gains?" The activations, right of each bar. The number 16 is the one of the ZeRO paper, section 3.1; it
 # explains why a model of 1.5 billion parameters, 3 GB of fp16 weights, needs 24 GB before the first activation.
 
 
@@ -271,19 +271,20 @@ each = {kind: {name: n / n_weights for name, n in found[0].items()} for kind, fo
 card.record("bytes-a-parameter", sum(each["bf16"].values()))
 fig, ax = plots.figure(size=(6.2, 4.1))
 left = [0.0] * 3
-names = [f"{kind}\nsaved:\n{found[2] / MIB:.1f} MiB" for kind, found in counts.items()]
 for name, colour in zip(each["fp32"], ("orange", "green", "yellow", "grey"), strict=True):
     widths = [each[kind][name] for kind in each]
-    ax.barh(names, widths, left=left, color=plots.COLOURS[colour], edgecolor="white", label=name)
+    ax.barh(list(each), widths, left=left, color=plots.COLOURS[colour], edgecolor="white", label=name)
     left = [a + b for a, b in zip(left, widths, strict=True)]
+for row, found_in in enumerate(counts.values()):
+    ax.text(16.4, row, f"and {found_in[2] / MIB:.1f} MiB\nof activations", va="center")
 ax.invert_yaxis()
-ax.set(xlabel="bytes a parameter", xlim=(0, 17), xticks=range(0, 17, 4))
+ax.set(xlabel="bytes a parameter", xlim=(0, 24), xticks=range(0, 17, 4))
 fig.legend(loc="outside upper center", ncols=2)
 plots.show(
     fig,
     alt="Stacked bars of bytes a parameter. "
     + " ".join(f"{k}: {', '.join(f'{n} {v:.0f}' for n, v in e.items())}." for k, e in each.items()),
-    caption=f"Of what autocast saves, {counts['autocast'][3] / MIB:.1f} MiB are fp32. Not drawn: "
+    caption=f"Of autocast's activations {counts['autocast'][3] / MIB:.1f} MiB are fp32. Not drawn: "
     f"PyTorch's AdamW wants the gradients in fp32 too, {counts['bf16'][1] / n_weights:.0f} bytes more while it steps.",
 )
 
@@ -291,6 +292,8 @@ plots.show(
 # **What you saw: 16, 16 and 16.** Half the bits, and what shrinks is the activations.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
+# ReLU keeps its output, whose sign is enough; a linear layer behind it keeps the same tensor, at no more cost.
+#
 # Adam keeps two running means for each weight ([Kingma and Ba, 2015](https://arxiv.org/abs/1412.6980), algorithm 1). The last bar is the account of [Rajbhandari et al., 2019](https://arxiv.org/abs/1910.02054), section 3.1: 2 + 2 bytes, and 12 for the
 # optimizer; GPT-2 with 1.5 billion parameters needs at least 24 GB of it, where its fp16 weights take 3. It keeps no fp32 copy of the gradients.
 #
@@ -374,7 +377,7 @@ plots.show(
     caption="Who is alive while each step runs, without the shortcut and with it; int8, one image.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw: two without it, three with it.** The shortcut keeps one more alive: half as much again.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -462,11 +465,11 @@ plots.show(
     caption="F: forward, B: backward. Blue: what is saved inside a block. Grey: its input.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["lecture"]
 # **What you saw: three without, one with it.**
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### One line
+# ### One call for each block
 #
 # ```python
 # for block in blocks:
@@ -648,7 +651,7 @@ rows = [
     ],
     ["8 bits, 4 bits", "states", f"{states[0]} → {states[1]}, {states[2]}", "rounding; some tensors are left out"],
     ["autocast", "activations", f"{was}{counts['autocast'][2] / MIB:.1f}", "rounding; fp16: small numbers are lost"],
-    ["first half frozen", "all but weights", f"{was}{left / MIB:.1f}", "it does not learn"],
+    ["first half frozen", "all but weights", f"{was}{left / MIB:.1f}", "that half does not learn"],
 ]
 Table(["method", "makes smaller", "here, MiB", "price"], rows, caption="the row reader; last row: MiB of activations")
 
