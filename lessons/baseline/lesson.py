@@ -447,7 +447,7 @@ plots.show(
 # **What you saw: the fewer images they disagree on, the smaller a difference that counts.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Here 0.1 points would be luck for the sibling, and a finding for 8 bits. A difference below two standard errors does not show that the two are equal. And the paired error is about the luck of the *test images* only. Another seed moves the result as well, as the sibling shows;
+# Here 0.1 points would be luck for the sibling, and a finding for 8 bits. A difference below two standard errors does not show that the two are equal. And the paired error is about the luck of the *test images* only. Another seed changes the answers as well, as the sibling shows;
 # a claim about a *method*, and not about two files, needs several seeds. Lessons that claim small differences train
 # several.
 

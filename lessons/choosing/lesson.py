@@ -88,13 +88,13 @@ print(f"int8 over the better fp32: {best.speedup_over_best_fp32:.1f} times")
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
 # **What you saw. Two factors, and both are true.** The first mixes two things: what int8 brings, and what eager fp32 wastes. The second part was to be had without quantizing anything.
 #
-# If your two are close, eager fp32 is good on your machine. If both are near 1 or below, look at the engine under the setup cell: `qnnpack` is made for ARM. (The networks with large
+# If your two are close, eager fp32 is good on your machine. If both are near 1 or below, look at the engine under the setup cell: `qnnpack`, made for ARM, is slow on x86. (The networks with large
 # images or texts here have random weights: bytes do not depend on them, and time hardly.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
 # ## 2. How often is a number used?
 #
-# A layer fetches a weight or an input once, and multiplies with it some number of times. If that is seldom, fetching decides. If it is often, arithmetic does.
+# A layer fetches a weight or an input at least once, and multiplies with it some number of times. If that is seldom, fetching decides. If it is often, arithmetic does.
 # In *dynamic* int8 each input of a layer is also converted, at each call.
 #
 # **Predict.** An LSTM with 1,024 units, the BERT shape with 128 tokens, ResNet-50, MobileNet-v2, one input at a time. Which uses each *weight* least? Which each *input*?
@@ -200,7 +200,7 @@ if packed.can_pack():
     jobs["fp32, packed"] = lambda: wide_packed(square)
 else:
     print(packed.NOT_HERE)
-probes = timing.compare(jobs, rounds=7, device="cpu")
+probes = timing.compare(jobs, rounds=11, device="cpu")
 seconds = {name: probes.median_ms(name) / 1e3 for name in probes.samples}
 peak = {"fp32": 2 * side**3 / min(s for name, s in seconds.items() if name.startswith("fp32"))}
 peak["int8"] = max(2 * side**3 / seconds["int8, product"], 2 * 9 * 256**2 * 28**2 / seconds["int8, convolution"])
@@ -222,7 +222,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. C, tens to hundreds of MACs.** So the counts of section 2 decide: beside a thousand uses a conversion is little, beside forty it is more than the uses themselves.
+# **What you saw. Nearest to C: tens of MACs, hundreds, or more where int8 is very fast.** So the counts of section 2 matter: what is little beside a thousand uses is much beside forty.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"} tags=["lecture"]
 # ### Arithmetic, bytes, conversions
@@ -232,7 +232,7 @@ Table(
 # **Predict.** In how many of the four does *arithmetic* take longer than bytes? And in which do conversions take longer than the layers themselves?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 3 min.* The published table says "weights" for Transformers and "activations" for CNNs. Let the room bet on that first. Then read the fourth column. Say that
+# *For the lecturer, 3 min.* The published guideline says "compute/memory bandwidth for weights" for Transformers, "memory bandwidth for activations" for CNNs. Let the room bet on that first. Then read the fourth column. Say that
 # it is an estimate: bytes at the speed of memory, though a cache may hold them.
 
 
@@ -265,19 +265,19 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw.** Bytes are the longer part of the LSTM; of the others arithmetic is, or both weigh alike. What parts the networks is the last column: small for the LSTM and BERT, larger
-# for ResNet-50, and largest for MobileNet-v2. The published reason for CNNs, "limited by memory bandwidth for activations" (section 5), is not what the estimate shows for ResNet-50.
+# **What you saw.** Bytes weigh most in the LSTM, which has least arithmetic for them, then in MobileNet-v2. What parts the networks is the last column: it grows from the LSTM over BERT and ResNet-50 to
+# MobileNet-v2. Above 100 % conversions take longer than the layers. [Published](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/) for CNNs: "limited by memory bandwidth for activations"; not in the estimate, where arithmetic is longer.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
 # ### The decision
 #
 # Three questions, in this order. A conversion is cheap here when all of them take at most a quarter of the time of the int8 layers.
 #
-# **Predict.** Where does each of the four networks go? For SmallCNN and DepthwiseCNN the accuracy is known ([[static]], [[depthwise]]): where do they go?
+# **Predict.** Where does each of the four networks go? For SmallCNN and DepthwiseCNN the accuracy is known ([[static]], [[depthwise]]): where does the last question send them?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 2 min.* First frame: let two students derive a row each, aloud. Second frame: the names. The two CNNs with random weights wait at the last question: nobody knows
-# their accuracy. ResNet-50 lies near the line, and another machine may put it on the other side: ask what moves it to the left. Cheap conversions, or slow int8.
+# *For the lecturer, 2 min.* First frame: let two students derive a row each, aloud. Second frame: the names. A CNN with random weights that gets past the second question waits at the last: nobody knows
+# its accuracy. ResNet-50 may fall on either side of the line, by machine: ask what moves it to the left. Cheap conversions, or slow int8. And what to try before QAT? A scale a channel.
 
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
@@ -297,7 +297,7 @@ plots.show(
         "layers, does static int8 lose more than a point. The ways out lead to float, dynamic, static and QAT.",
         f"The same with names. {told}. At the last question: {', '.join(waiting) or 'nobody'}.".replace("\n", " "),
     ],
-    caption="Placed by the shares above and by the ledger. *Unknown*: the weights are random, so there is no accuracy.",
+    caption="By the shares; SmallCNN, DepthwiseCNN: last question alone, by the ledger. *Unknown*: random weights.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -305,24 +305,24 @@ plots.show(
 #
 # | network | what speaks for it | method | lesson |
 # |---|---|---|---|
-# | LSTM, GRU and other RNNs that have int8 kernels | each weight is used once a step, an input thousands of times | dynamic | [[dynamic]] |
-# | Transformer | an input of a linear layer is used about a thousand times | dynamic | [[dynamic]] |
+# | LSTM, GRU and other RNNs that have int8 kernels | each weight is used once a step; a wide one uses an input thousands of times | dynamic | [[dynamic]] |
+# | Transformer | an input of a linear layer is used about a thousand times, in one as wide as BERT | dynamic | [[dynamic]] |
 # | CNN | an input is used tens to hundreds of times; conversions weigh; section 4 | static | [[static]] |
 # | CNN that loses accuracy that way | the same | quantization-aware training | [[qat_cnn]] |
 #
 # Others publish the same table; ONNX Runtime's [guide](https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html) recommends dynamic for RNNs and Transformers, static
-# for CNNs. It is a rule of thumb: ResNet-50 lies near the line, and
-# its wide layers on BERT's side. `nn.RNN` is not on PyTorch's default list ([[audit]]).
+# for CNNs. It is a rule of thumb: wide layers of ResNet-50 use an input as often as BERT's.
+# Nor need dynamic be the fastest: OpenVINO's int8 BERT (section 5) is static; it needs calibration. `nn.RNN` is not on PyTorch's default list ([[audit]]).
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Ask what the table leaves out: no data for calibration (dynamic, or weights only), no int8 kernels (float), a larger batch (weights are used more often, inputs as
-# often as before).
+# often as before), and outliers: activations of trained Transformers have them, our random BERT has not, so its recorded cosine says nothing about them.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
 # ## 4. The way through MobileNet-v2
 #
-# A test of the rule. MobileNet-v2 in static int8 once as usual, and once with a wrapper around *each* layer: float in, int8 inside, float out. Such a **round trip** is what a dynamic layer
-# does, but here the ranges are fixed: nobody searches.
+# A test of the rule. MobileNet-v2 in static int8 once as usual, and once with a wrapper around *each* layer: float in, int8 inside, float out. Such a **round trip** is like a dynamic
+# layer, but its ranges are fixed, so nobody searches, and its result is rounded to int8 on the way.
 #
 # **Predict.** How many conversions between float and int8 are on each way?
 
@@ -385,13 +385,13 @@ Table(
         ]
         for name in nets
     ],
-    caption=f"Control: fp32 outputs of two different images have a cosine of {other_image:.3f}. "
+    caption=f"Medians over rounds. Control: fp32 outputs of two different images have a cosine of {other_image:.3f}. "
     f"The roofline's estimate for int8 throughout is {estimate['MobileNet-v2']:.1f} times.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw. Round trips cost much of the gain; the dynamic convolution costs more than all of it**, and its output is farther from fp32 than that of *another image*. The round trips have the same kernels
-# and weights as *throughout*, so conversions (and the sums, which are float there) make the difference. The dynamic convolution has another kernel.
+# **What you saw. Round trips cost part of the gain, the dynamic convolution more than that**, and its output is farther from fp32 than that of *another image*. The round trips have the same kernels
+# and weights as *throughout*: what lies between the layers, conversions and float sums, makes the difference. By its [source](https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/quantized/cpu/qconv_dynamic.cpp) the dynamic convolution calls the engine's static kernel, after a search and between two conversions.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Why is the dynamic convolution so far off?
@@ -426,22 +426,22 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. The linear layer follows; the convolution's outputs stay on the grid of its *inputs*.** Negative ones become 0, and large ones stop where that grid ends. (On
-# x86 it has 256 levels, 1/127 of the largest input apart, so it ends near 2.) So PyTorch has a dynamic convolution and it cannot be recommended, for a reason that no roofline shows.
+# **What you saw. The linear layer follows; the convolution's outputs stay on the grid of its *inputs*.** Negative ones become 0, and large ones stop where that grid ends. (With
+# the engines for x86 it has 256 levels, 1/127 of the largest input apart, so it ends near 2.) So PyTorch has a dynamic convolution and it cannot be recommended, for a reason that no roofline shows.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5. The headline table
 #
-# What was published ([PyTorch, 2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)), all of it cited, none of it measured here:
+# What was published ([PyTorch, 2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)), none of it measured here. The quotients are ours; the post says 1.8×, 2× and 5.7×:
 #
 # | published | fp32, ms | int8, ms | quotient | accuracy | measured on |
 # |---|---|---|---|---|---|
-# | BERT, dynamic | 581 | 313 | 1.86 | F1 .902 → .895 | Xeon-D2191, 1.6 GHz |
+# | BERT, dynamic | 581 | 313 | 1.86 | F1 .902 → .895 | Xeon-D2191, 1.6 GHz, one thread |
 # | ResNet-50, static | 214 | 103 | 2.08 | top-1 76.1 → 75.9 | the same |
 # | MobileNet-v2, static; accuracy by QAT | 97 | 17 | 5.7 | top-1 71.9 → 71.6 | Samsung S9, a phone |
 #
-# Why does the *smallest* network gain most? The source names its baseline: "Floating point numbers are based on Caffe2 run-time and are not optimized". Nobody has taken apart what the phone and
-# what int8 itself add.
+# Why does the *smallest* network gain most? The source names its baseline: "Floating point numbers are based on Caffe2 run-time and are not optimized". What the phone and
+# what int8 itself add, it does not say.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Before you read the last lines aloud: "Why does the smallest gain most?" Say that this Xeon, a Skylake-D, has AVX-512 without VNNI, and int8 gained there. F1 is of MRPC: are
@@ -451,12 +451,12 @@ Table(
 # ### The same three, by the bench
 #
 # Compiled routes take minutes and a C++ compiler, other runtimes take packages. So these rows were *recorded*, by `python course.py bench quantization --peers`: all routes of a network in one run,
-# one input, one thread. In a processor's name stand its instructions for int8. Yours is missing? The same command makes its record.
+# one input, one thread. A processor's name ends with the strongest of its instructions that matter for int8 (a cloud may hide the model). Yours is missing? The same command makes its record.
 #
 # **Predict.** Does MobileNet-v2 gain most here, too? What is left over the best fp32?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 2 min.* One vote for each question. After the table: "Which of these numbers would you put into a headline, and which words with it?" Then the last column: the best fp32 is not the
+# *For the lecturer, 2 min.* One vote for each question. After the table: "Which of these numbers would you put into a headline, and which words with it?" Then the last column: the best fp32 need not be the
 # same route everywhere.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
@@ -477,18 +477,18 @@ for known in [records[here].rows] if here in records else []:  # what section 1 
     }
     ranking.reversed_pairs({row.variant: row.speedup_over_eager for row in first}, of_record)
 lines = [
-    [SHORT[net], f"{PUBLISHED[net]:.2f}", name, f"{row.speedup_over_eager:.1f}"]
-    + [f"{row.speedup_over_best_fp32:.1f}", row.best_fp32.removeprefix("fp32, ")]
+    [f"{SHORT[net]}, {row.variant.removeprefix('int8 ')}", f"{PUBLISHED[net]:.2f}", name]
+    + [f"{row.speedup_over_eager:.1f}", f"{row.speedup_over_best_fp32:.1f}", row.best_fp32.removeprefix("fp32, ")]
     for (net, name), row in fastest.items()
 ]
 Table(
     ["PyTorch's fastest int8", "published", "recorded on", "× eager fp32", "× best fp32", "best fp32"],
     lines,
-    caption="Published: over one baseline, on the machines above.",
+    caption="Published: each over its own baseline, on the machines above. Best fp32: PyTorch's. Medians over rounds.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw.** Other machines and other baselines give other factors; over the best fp32 each is smaller. Neither column is wrong. A number without its column and its processor is.
+# **What you saw.** Other machines and other baselines give other factors; over the best fp32 none is larger. Compare the networks within a column. Neither column is wrong; a number without its column and its processor says little.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
 # ### The answer by processor and by runtime
@@ -528,7 +528,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw.** A speed-up has a baseline, a runtime and a processor; without them it is no measurement. Compare a dark mark with the grey one of its own runtime.
+# **What you saw.** A grey mark right of 1 is speed that int8 did not bring: compare a dark mark with the grey one of its own runtime. A speed-up has a baseline, a runtime, a processor and a number of threads.
 
 # %% slideshow={"slide_type": "skip"}
 every = [row for one in records.values() for row in one.rows if row.why is None]
@@ -543,7 +543,8 @@ controls = [one.head["control_cosine"] for one in records.values()]
 card.record("control-cosine", max(other_image, *(value for one in controls for value in one.values())))
 # Into the ledger, where this processor has a record: no accuracy, as the weights are random; energy by [[energy]].
 for net, short in SHORT.items() if here in records else ():
-    (macs, weights), technique = total[short][:2], "dynamic int8" if short == "BERT shape" else "static int8"
+    dynamic = short == "BERT shape" and "static" not in fastest[net, here].variant
+    (macs, weights), technique = total[short][:2], "dynamic int8" if dynamic else "static int8"
     eager = next(row for row in records[here].rows if (row.model, row.variant) == (net, int8_record.EAGER))
     cases = ((eager, "fp32", "fp32", 32), (fastest[net, here], technique, "int8, int32 sum", 8))
     for row, name, mac, bits in cases:
@@ -555,7 +556,7 @@ int8_record.gap_table(records)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
 # ## 6. Ship it
 #
-# A phone, and many a service, runs without PyTorch. **ONNX** is a file format for networks ([onnx.ai](https://onnx.ai)); a **runtime** such as ONNX Runtime or OpenVINO runs it. To ship means: export, *check the outputs*,
+# Many a phone and many a service runs without PyTorch. **ONNX** is a file format for networks ([onnx.ai](https://onnx.ai)); a **runtime** such as ONNX Runtime or OpenVINO runs it. To ship means: export, *check the outputs*,
 # quantize there, *check the accuracy*, and time it. (The packages are the extra `deploy`. Without them, recorded rows stand in.)
 #
 # **Predict.** The trained SmallCNN goes that way. How large is the difference after the export? How many points are lost at the end?
@@ -632,13 +633,13 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw. The export gives the same numbers up to rounding, the int8 file loses a fraction of a point.** The first is the check of the *export*, the second that of the *quantization*. How much of the
-# speed is the runtime's own, the middle box says.
+# **What you saw. The export gives the same numbers up to rounding, the int8 file gets about as many images right.** The first is the check of the *export*, the second that of the *quantization*. How much of the
+# speed is the runtime's own, the caption says: its first factor.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"} tags=["lecture"]
 # ### Activations with a sign
 #
-# After ReLU an activation needs no sign (**U8**). With a sign (**S8**) is ONNX Runtime's default: "S8S8 with QDQ is the default setting and balances performance and accuracy. It should be the first choice."
+# An activation is stored without a sign (**U8**, its zero point makes room for negative values) or with one (**S8**), ONNX Runtime's static default: "S8S8 with QDQ is the default setting and balances performance and accuracy. It should be the first choice."
 # ([guide](https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html)) Weights are signed in both.
 #
 # MobileNet-v2 once as U8S8, once as S8S8, and S8S8 with its ten sums cut out, as a control.
@@ -647,7 +648,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer, 4 min.* Vote: all, most, none? After the table, the chain of reasons: (1) the kernels for x86 want U8, so the runtime rewrites S8 to U8; (2) it does so only where a tensor
-# has one reader; (3) at a sum, two read. The control cuts the second reader, and all are int8 again. Closing question: "Who of you has an S8S8 model in production?" It passes every test of accuracy.
+# has one reader; (3) at a sum, two read. The control cuts the second reader, and all are int8 again. Closing question: "Who of you has an S8S8 model in production?" It may pass every test of accuracy.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -684,30 +685,30 @@ heads = ("conv int8", "conv float", "sums float", "conversions", "× its fp32 (q
 Table(
     ["MobileNet-v2", *heads],
     lines,
-    caption="ONNX Runtime: the graph as run, here; recorded rows below. Over its own fp32.",
+    caption="ONNX Runtime: the graph as run, here; recorded rows below. Over fp32 with all sums, the control too.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw. All, most, all.** On x86 the runtime rewrites S8 to U8, but, by its [source](https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/core/optimizer/qdq_transformer/qdq_s8_to_u8.cc), only where a quantized tensor has *one* reader. At a shortcut there are two; those
-# layers, and the sums, run in float. Without the sums all are int8 again. The accuracy does not tell; the count does.
+# **What you saw, on x86. All, most, all.** The runtime rewrites S8 to U8, but, by its [source](https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/core/optimizer/qdq_transformer/qdq_s8_to_u8.cc), only where a quantized tensor has *one* reader. At a shortcut there are two; convolutions that read
+# or write such a tensor, and the sums, run in float. Without the sums all are int8 again. Outputs cannot tell, as float computes them too; the count does.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 7. Routes and devices
 #
-# A method is worth nothing where its operators do not exist. Of the BERT shape the older interface runs the linear layers in int8 and nothing else of it ([[dynamic]]), of MobileNet-v2 all layers. You may read that quantized
+# A method is worth nothing where its operators do not exist. By default the older interface runs of the BERT shape the linear layers in int8 and nothing else ([[dynamic]]), of MobileNet-v2 all layers with weights. You may read that quantized
 # models "only run on CPU": it is so for what `torch.ao.quantization` converts.
 #
 # | route | runs on | quantizes | try it |
 # |---|---|---|---|
 # | `torch.ao`, eager | x86; ARM by `qnnpack` | linear, LSTM, GRU; static: convolution | where it works already: it is deprecated |
-# | torchao `quantize_` | x86; NVIDIA, by format ([[torchao]]) | linear by default, more by a filter | for Transformers and GPUs |
-# | PT2E, compiled | x86, Intel's GPUs | linear, convolution | on a server with Python, or packaged |
+# | torchao `quantize_` | x86, ARM and GPUs, by format ([[torchao]]) | linear by default, more by a filter | for Transformers and GPUs |
+# | PT2E, compiled | x86, ARM, Intel's GPUs | linear, convolution | on a server with Python, or packaged |
 # | PT2E, ExecuTorch | phones, ARM: XNNPACK | linear, convolution | on a phone |
 # | ONNX Runtime | x86, ARM; NVIDIA by TensorRT, S8S8 | linear, convolution, LSTM, Gather | without PyTorch; on x86 U8S8 |
 # | OpenVINO | x86, ARM, Intel's GPUs | linear, convolution, embedding | without PyTorch |
-# | fp32 or bf16 there | all of these | – | first: no calibration, part of the gain |
+# | fp32 there; bf16 where it has kernels | all of these | – | first: no calibration, part of the gain |
 #
-# From the projects' documentation; measured here: x86 only. A processor without VNNI is no reason against int8: the published 1.86 and 2.08 come from one.
+# From the projects' documentation; we measured x86 only. A processor without VNNI is no reason against int8: the published 1.86 and 2.08 come from one.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Ask for the row of the room's own device; nothing in this table was measured for ARM or a GPU. Then: "Is fp32 in a better runtime enough?" Look at the grey marks of
@@ -850,7 +851,7 @@ card.show()
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - Count how often a number is used. Where an input is used a thousand times, its conversion is cheap: dynamic. Where it is used some forty times: static, and where that loses accuracy, train for it.
+# - Count how often a number is used, and price a conversion: the more uses, the less it weighs. Where it weighs little: dynamic. Else static, with a scale a channel; where that loses accuracy, train for it.
 # - A speed-up has two baselines, eager and the best fp32, and belongs to one processor, one runtime and one number of threads.
 # - Ship a file that you have checked: the outputs after the export, the accuracy after the quantization, the graph as it runs, the time on the device.
 #

@@ -104,7 +104,7 @@ Table(["call", "time, µs"], [[n, f"{us:.0f}"] for n, us in enumerate(calls_us, 
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* "If new weights are the reason, the second network is slow. If the pause is the reason, it
-# is the first one, after its rest." Hands for each; expect a divided room. After the result ask what is left of section 1's factor: what a process pays once. "This is what a control
+# is the first one, after its rest." Hands for each; expect a divided room. Where section 1's factor is far above the last row, ask what the rest may be: probably what a process pays once. "This is what a control
 # is: change one thing, and look." Transition: "How does this course use that?"
 
 
@@ -132,7 +132,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw: new weights cost a little, a second without calls more.** Rest alone is not the reason: in trials the next call was
 # as slow after a while of other computing, and even of reading the same weights. After calls of *another* network it was
-# faster. So probably the code of a call had left the caches, more than its weights. Where section 1 shows far more than the last row, the rest is what
+# faster. So probably the code of a call had left the caches, more than its weights. Where section 1 shows far more than the last row, most of the rest is probably what
 # a process pays once: PyTorch's own timer warms up, as "[some elements of PyTorch are lazily initialized](https://docs.pytorch.org/docs/stable/benchmark_utils.html)".
 #
 # Whoever times old code first and new code second can "speed up" anything by doing nothing. So **warm up** first.

@@ -409,7 +409,7 @@ card.record("channel-integers-as-torch", int((weight_integers(conv, 8, True) != 
 Table(["LeNet", *(f"{bits} bits" for bits in FEW)], [[how, *shares] for how, shares in right.items()])
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. At 8 bits there was nothing to win here; at 2 bits there was most.** How much depends on the training, at 3 bits even whether: over 18 others, at 2 bits,
+# **What you saw. At 8 bits there was nothing to win here; at 2 bits there was most.** How much depends on the training, at 3 bits even whether: over 18 trainings, at 2 bits,
 # the channels won 9 to 55 points, and the step σ with one scale a layer 17 to 61: either may win more. MobileNet-v1 needs channels at
 # 8 bits: 70.9&nbsp;% in fp32, 0.1&nbsp;% with one scale a layer, 70.4&nbsp;% with one a channel, asymmetric
 # ([Krishnamoorthi, 2018](https://arxiv.org/abs/1806.08342), table 2).

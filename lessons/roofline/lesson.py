@@ -191,7 +191,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Vote; expect B. In the figure ask what lies between a high point and a low one: a memory that is farther away. Black is our layer, grey are the caches
-# that the system reports; on a virtual machine others may use them too, so the fall can come earlier. A curve that rises between was disturbed. "Does our layer lie right of the last fall?" If the
+# that the system reports; on a virtual machine others may use them too, so the fall can come earlier. A curve that rises much between was probably disturbed. "Does our layer lie right of the last fall?" If the
 # curve falls no more to the right of our layer: probably its weights come from memory. If it still falls there, a cache keeps at least some of them, and the next slide matters.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -221,7 +221,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Where the working set outgrows a cache, the next one, or the memory, has to deliver: farther away, and slower.
-# Compare the falls with the grey lines, where your system reports its caches. A curve that rises between was disturbed. A virtual machine may share a cache with others; then the
+# Compare the falls with the grey lines, where your system reports its caches. A curve that rises much between was probably disturbed. A virtual machine may share a cache with others; then the
 # curve can fall long before that line.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -263,7 +263,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The two differ only in what the machine could keep from call to call, so the ratio is the work of its caches (the one that keeps addresses of
 # pages among them). Where the second bar is near 1, the layer in turn reads its weights about as fast as the dot product reads. So there, with one input,
-# it is bound by memory, as section 1 suspected. Far above 1, measure again: the dot product was disturbed. And section 1 used one layer again and
+# it is bound by memory, as section 1 suspected. Far above 1, measure again: the dot product was probably disturbed. And section 1 used one layer again and
 # again: where the ratio is clearly above 1, it timed a cache.
 #
 # With the second bar and the ratio both near 1 there are two explanations. Either both fetch from memory: no cache of this machine holds 67 MB, or other programs use
@@ -325,8 +325,9 @@ plots.show(
 # Batch 1 lies left of the ridge, far below the peak, and near the slope. At batch 256 memory forbids nothing, and the layer comes nearer to the
 # peak. The batches between lie below the roof. Where the ridge is above 8, 16 inputs would by the roof alone take hardly longer than one, and
 # section 1 saw more. The roof is a bound, not a forecast, and does not say why. Probably the library re-arranges the weights at every call, and
-# its routine for so few inputs is not its best; [[choosing]] measures another library with the weights arranged beforehand, so both at once. A share above 100 % would mean that a
-# cache kept some weights, or that the peak or the bandwidth was measured too low, as they are while other programs run.
+# its routine for so few inputs is not its best; [[choosing]] measures another library with the weights arranged beforehand, so both at once. A share above 100 % means that a
+# cache kept some weights, or that the peak or the bandwidth was measured too low: another program ran, or the dot product reads less in a second than the
+# memory can give.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
 # ## 5. Fewer bits
