@@ -541,15 +541,17 @@ card.record("recorded-rows", len(every))
 card.record("recorded-cosine", min(row.cosine for row in every))
 controls = [one.head["control_cosine"] for one in records.values()]
 card.record("control-cosine", max(other_image, *(value for one in controls for value in one.values())))
-# Into the ledger, where this processor has a record: no accuracy, as the weights are random; energy by [[energy]].
-for net, short in SHORT.items() if here in records else ():
-    dynamic = short == "BERT shape" and "static" not in fastest[net, here].variant
+# Into the ledger: no accuracy, as the weights are random; energy by [[energy]]; speed where this processor has a record.
+source = here if here in records else next(iter(records))
+for net, short in SHORT.items():
+    dynamic = short == "BERT shape" and "static" not in fastest[net, source].variant
     (macs, weights), technique = total[short][:2], "dynamic int8" if dynamic else "static int8"
-    eager = next(row for row in records[here].rows if (row.model, row.variant) == (net, int8_record.EAGER))
-    cases = ((eager, "fp32", "fp32", 32), (fastest[net, here], technique, "int8, int32 sum", 8))
+    eager = next(row for row in records[source].rows if (row.model, row.variant) == (net, int8_record.EAGER))
+    cases = ((eager, "fp32", "fp32", 32), (fastest[net, source], technique, "int8, int32 sum", 8))
     for row, name, mac, bits in cases:
         nj = (macs * energy.MAC_PJ[mac] + weights * energy.READ_32_BIT_PJ["DRAM"] * bits / 32) / 1e3
-        values = {"file_bytes": row.file_bytes, "speedup": row.speedup_over_eager, "energy_nj": nj}
+        speedup = row.speedup_over_eager if source == here else None
+        values = {"file_bytes": row.file_bytes, "speedup": speedup, "energy_nj": nj}
         ledger.record(lesson="choosing", task="none, random weights", model=short, technique=name, **values)
 int8_record.gap_table(records)
 
