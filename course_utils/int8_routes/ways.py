@@ -45,7 +45,7 @@ def round_trips(network: Network) -> nn.Module:
 
 def dynamic(model: nn.Module) -> nn.Module:
     """A copy with dynamic linear layers and dynamic convolutions; the latter are off PyTorch's default list."""
-    from torch.ao.nn.quantized import dynamic as nnqd
+    nnqd = legacy_int8.nnq.dynamic
 
     kinds = {nn.Linear: nnqd.Linear, nn.Conv2d: nnqd.Conv2d}
     with legacy_int8.quiet():

@@ -65,7 +65,7 @@ here = int8_record.processor(runtime.provenance())
 print(f"int8 engine: {engine}; this processor: {here}; records: {'; '.join(records)}")
 runtime.describe("cpu")
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. One speed-up, two answers
 #
 # MobileNet-v2, one image, static int8 as in [[static]]. It is compared with fp32 twice: as everybody runs it (*eager*), and with the **best fp32** at hand, the *same* network
@@ -75,23 +75,23 @@ runtime.describe("cpu")
 #
 # **A** all of it **B** more than half **C** less than half
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Vote, run, then ask who would have noticed. The factor over eager is the one that is easy to report. Ask: "Which of the two is wrong?" None.
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 mobile = networks.mobilenet_v2()
 first = compare.measure(mobile, torch_eager.routes(mobile, live=True), rounds=5)
 best = max((row for row in first if row.variant.startswith("int8")), key=lambda row: row.speedup_over_eager)
 print(f"int8 over eager fp32:      {best.speedup_over_eager:.1f} times")
 print(f"int8 over the better fp32: {best.speedup_over_best_fp32:.1f} times")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. Two factors, and both are true.** The first mixes two things: what int8 brings, and what eager fp32 wastes. The second part was to be had without quantizing anything.
 #
 # If your two are close, eager fp32 is good on your machine. If both are near 1 or below, look at the engine under the setup cell: `qnnpack`, made for ARM, is slow on x86. (The networks with large
 # images or texts here have random weights: bytes do not depend on them, and time hardly.)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 2. How often is a number used?
 #
 # A layer fetches a weight or an input at least once, and multiplies with it some number of times. If that is seldom, fetching decides. If it is often, arithmetic does.
@@ -99,7 +99,7 @@ print(f"int8 over the better fp32: {best.speedup_over_best_fp32:.1f} times")
 #
 # **Predict.** An LSTM with 1,024 units, the BERT shape with 128 tokens, ResNet-50, MobileNet-v2, one input at a time. Which uses each *weight* least? Which each *input*?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Two votes, left panel and right panel. Help: a depthwise convolution with 3 by 3 uses an input at most nine times. After the figure ask for the row of a
 # Transformer that writes one token at a time: its weights are used once, like the LSTM's; its inputs as often as before.
 
@@ -128,7 +128,7 @@ with torch.device("meta"):  # shapes without numbers: counting needs no memory
     layers["ResNet-50"] = traffic(torchvision.models.resnet50(), image)
     layers["MobileNet-v2"] = traffic(torchvision.models.mobilenet_v2(), image)
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 total = {name: [sum(column) for column in zip(*rows, strict=True)] for name, rows in layers.items()}
 uses = {name: (macs / weights, macs / inputs) for name, (macs, weights, inputs, _) in total.items()}
 fig, axes = plots.figure(columns=2, size=(12, 3.7))
@@ -150,7 +150,7 @@ plots.show(
     caption=f"A dot a layer, a diamond the whole network. For each weight and for each input: {told}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. The LSTM uses each weight once a step; MobileNet-v2 uses an input some forty times.** BERT's and the LSTM's inputs are used a thousand times and more.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -224,19 +224,19 @@ Table(
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. Nearest to C: tens of MACs, hundreds, or more where int8 is very fast.** So the counts of section 2 matter: what is little beside a thousand uses is much beside forty.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Arithmetic, bytes, conversions
 #
 # By the roofline ([[roofline]]) a layer takes the longer of its arithmetic and its bytes. To it dynamic int8 adds inputs × price.
 #
 # **Predict.** In how many of the four does *arithmetic* take longer than bytes? And in which do conversions take longer than the layers themselves?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* The published guideline says "compute/memory bandwidth for weights" for Transformers, "memory bandwidth for activations" for CNNs. Let the room bet on that first. Then read the fourth column. Say that
 # it is an estimate: bytes at the speed of memory, though a cache may hold them.
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 def arithmetic_s(rows, kind):
     return [2 * macs / peak[kind] for macs, *_ in rows]
 
@@ -264,7 +264,7 @@ Table(
     caption="Estimates from counts and the prices above; last column: conversions over layers, each layer the longer of its two.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** Bytes weigh most in the LSTM, which has least arithmetic for them, then in MobileNet-v2. What parts the networks is the last column: it grows from the LSTM over BERT and ResNet-50 to
 # MobileNet-v2. Above 100 % conversions take longer than the layers. [Published](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/) for CNNs: "limited by memory bandwidth for activations"; not in the estimate, where arithmetic is longer.
 
@@ -318,7 +318,7 @@ plots.show(
 # *For the lecturer, 1 min.* Ask what the table leaves out: no data for calibration (dynamic, or weights only), no int8 kernels (float), a larger batch (weights are used more often, inputs as
 # often as before), and outliers: activations of trained Transformers have them, our random BERT has not, so its recorded cosine says nothing about them.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. The way through MobileNet-v2
 #
 # A test of the rule. MobileNet-v2 in static int8 once as usual, and once with a wrapper around *each* layer: float in, int8 inside, float out. Such a **round trip** is like a dynamic
@@ -326,12 +326,12 @@ plots.show(
 #
 # **Predict.** How many conversions between float and int8 are on each way?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* 52 convolutions and one linear layer: let the room compute. Then show the picture: a tunnel and a saw. Ask which of the two a Transformer's
 # dynamic int8 looks like: the saw; only its teeth are cheap.
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 nets = {
     "fp32": mobile.model,
     "int8 throughout": torch_eager.int8_model(mobile),
@@ -348,7 +348,7 @@ plots.show(
     caption="Upper level, orange: float. Lower level, blue: int8. Grey: a conversion. Read from the operators that ran.",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What does the way cost?
 #
 # Three ways to int8: throughout; round trips; and PyTorch's own *dynamic convolution*, which is off its default list and warns of "poor numerical accuracy" ([[audit]]).
@@ -357,11 +357,11 @@ plots.show(
 #
 # **Predict.** Is int8 with round trips still faster than fp32? And the dynamic convolution?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Two votes. Then let them read the cosine and its control: "Which row would you not ship?" The next slide asks why. The estimate in the caption knows nothing of sums, of caches and of
 # the calls between kernels.
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "legacy", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "legacy"]
 runs = {}
 for name, net in nets.items():
     traced = torch.jit.trace(net, mobile.example, check_trace=False)
@@ -389,7 +389,7 @@ Table(
     f"The roofline's estimate for int8 throughout is {estimate['MobileNet-v2']:.1f} times.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. Round trips cost part of the gain, the dynamic convolution more than that**, and its output is farther from fp32 than that of *another image*. The round trips have the same kernels
 # and weights as *throughout*: what lies between the layers, conversions and float sums, makes the difference. By its [source](https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/quantized/cpu/qconv_dynamic.cpp) the dynamic convolution calls the engine's static kernel, after a search and between two conversions.
 
@@ -447,7 +447,7 @@ Table(
 # *For the lecturer, 2 min.* Before you read the last lines aloud: "Why does the smallest gain most?" Say that this Xeon, a Skylake-D, has AVX-512 without VNNI, and int8 gained there. F1 is of MRPC: are
 # two sentences paraphrases?
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The same three, by the bench
 #
 # Compiled routes take minutes and a C++ compiler, other runtimes take packages. So these rows were *recorded*, by `python course.py bench quantization --peers`: all routes of a network in one run,
@@ -455,15 +455,14 @@ Table(
 #
 # **Predict.** Does MobileNet-v2 gain most here, too? What is left over the best fp32?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* One vote for each question. After the table: "Which of these numbers would you put into a headline, and which words with it?" Then the last column: the best fp32 need not be the
 # same route everywhere.
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 PUBLISHED = {"BERT-base shape": 581 / 313, "ResNet-50": 214 / 103, "MobileNet-v2": 97 / 17}
 SHORT = {"BERT-base shape": "BERT shape", "ResNet-50": "ResNet-50", "MobileNet-v2": "MobileNet-v2"}
-fastest = {(net, name): one.best(net, "torch") for net in PUBLISHED for name, one in records.items()}
-fastest = {key: row for key, row in fastest.items() if row}
+fastest = {(net, at): row for net in PUBLISHED for at, one in records.items() if (row := one.best(net, "torch"))}
 gains = {net: [row.speedup_over_eager for (of, _), row in fastest.items() if of == net] for net in PUBLISHED}
 card.record("bert-over-eager", min(gains["BERT-base shape"]))
 card.record("resnet-over-eager", min(gains["ResNet-50"]))
@@ -487,7 +486,7 @@ Table(
     caption="Published: each over its own baseline, on the machines above. Best fp32: PyTorch's. Medians over rounds.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** Other machines and other baselines give other factors; over the best fp32 none is larger. Compare the networks within a column. Neither column is wrong; a number without its column and its processor says little.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
@@ -555,7 +554,7 @@ for net, short in SHORT.items():
         ledger.record(lesson="choosing", task="none, random weights", model=short, technique=name, **values)
 int8_record.gap_table(records)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 6. Ship it
 #
 # Many a phone and many a service runs without PyTorch. **ONNX** is a file format for networks ([onnx.ai](https://onnx.ai)); a **runtime** such as ONNX Runtime or OpenVINO runs it. To ship means: export, *check the outputs*,
@@ -563,7 +562,7 @@ int8_record.gap_table(records)
 #
 # **Predict.** The trained SmallCNN goes that way. How large is the difference after the export? How many points are lost at the end?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Ask why there are two checks. If the exported file is wrong already, no accuracy of int8 tells where. And check on more than one batch size, with real inputs: an
 # export records one path through the code.
 
@@ -618,7 +617,7 @@ if shipped:
         values |= {"file_bytes": (folder / f"{kind}.onnx").stat().st_size, "speedup": pace_cnn.ratio(kind)}
         stations[technique] = ledger.record(lesson="choosing", task="fashion_mnist", model="SmallCNN", **values)
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 rows = [stations[name] for name in ("fp32", "fp32, ONNX Runtime", "static int8, ONNX Runtime")]
 speeds = ("the baseline", *(f"{row.speedup:.1f}× eager fp32" for row in rows[1:]))
 under = [(f"{row.accuracy:.2%} right", f"{si(row.file_bytes, 'B')}") for row in rows]
@@ -634,11 +633,11 @@ plots.show(
     caption=f"SmallCNN, 10,000 test images. One image at a time: {'; '.join(speeds)}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. The export gives the same numbers up to rounding, the int8 file gets about as many images right.** The first is the check of the *export*, the second that of the *quantization*. How much of the
 # speed is the runtime's own, the caption says: its first factor.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Activations with a sign
 #
 # An activation is stored without a sign (**U8**, its zero point makes room for negative values) or with one (**S8**), ONNX Runtime's static default: "S8S8 with QDQ is the default setting and balances performance and accuracy. It should be the first choice."
@@ -648,7 +647,7 @@ plots.show(
 #
 # **Predict.** How many of the 52 convolutions compute in int8, on x86? In each of the three.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* Vote: all, most, none? After the table, the chain of reasons: (1) the kernels for x86 want U8, so the runtime rewrites S8 to U8; (2) it does so only where a tensor
 # has one reader; (3) at a sum, two read. The control cuts the second reader, and all are int8 again. Closing question: "Who of you has an S8S8 model in production?" It may pass every test of accuracy.
 
@@ -667,7 +666,7 @@ if shipped:
     calls = {name: lambda run=run: run(mobile.example) for name, run in sessions.items()}
     peers = timing.compare(calls, rounds=7, device="cpu")
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 COLUMNS = ("convolutions in int8", "convolutions in float", "sums in float", "conversions")
 lines, live = [], {name: peers.ratio(name) for name in graphs}
 for name, graph in graphs.items():
@@ -690,7 +689,7 @@ Table(
     caption="ONNX Runtime: the graph as run, here; recorded rows below. Over fp32 with all sums, the control too.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw, on x86. All, most, all.** The runtime rewrites S8 to U8, but, by its [source](https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/core/optimizer/qdq_transformer/qdq_s8_to_u8.cc), only where a quantized tensor has *one* reader. At a shortcut there are two; convolutions that read
 # or write such a tensor, and the sums, run in float. Without the sums all are int8 again. Outputs cannot tell, as float computes them too; the count does.
 

@@ -423,8 +423,7 @@ plots.show(
     + "; ".join(
         f"{name} {si(size, 'B')}, of it {si(tables[name], 'B')} embeddings, cosine {cosines[name]:.4f}"
         for name, size in sizes.items()
-    )
-    + ".",
+    ),
     caption="Orange fp32, blue 8 bits; hatched: embeddings and norms.",
 )
 

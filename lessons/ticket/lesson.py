@@ -56,7 +56,7 @@ test_set = data.load(TASK, "test")
 rows = images.flatten(1)
 runtime.describe(cpu)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. Zeros, and nothing else
 #
 # Take LeNet-300-100 with random initial weights. You may set weights to zero, as many as you like. You may not change any
@@ -68,7 +68,7 @@ runtime.describe(cpu)
 # **Predict.** How many test digits does this untrained network get right? **A** about 10 %, as by guessing. **B** about 30 %.
 # **C** more than 70 %.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Make sure that everybody has understood: no value of the network is ever changed, except to zero. Vote; expect A and B. Then show the table, and ask what its middle row
 # is for: as many zeros, at random places.
 
@@ -116,14 +116,14 @@ for seed in SEEDS:
         untrained[way].append(right(initialise(seed), masks))
 card.record("untrained-mask", mean(untrained[WAYS[2]]))
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 Table(
     ["an untrained network keeps", "test images right, %"],
     [[way, mean_and_range(values)] for way, values in untrained.items()],
     caption=f"Weights at their initial values. Mean of {len(SEEDS)} seeds (lowest to highest).",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. C.** The same random numbers, and the choice of zeros makes a classifier of them. As many zeros at random places do not. Zhou et al. ([arXiv:1905.01067](https://arxiv.org/abs/1905.01067)) call such a mask a **supermask**.
 #
 # So *which* weights stay carries much of what training found. Does a network that keeps them also *learn* better?
@@ -181,12 +181,12 @@ plots.show(
     caption="The stronger the colour, the larger the magnitude; orange: own values, blue: new ones; crossed out: zero. Masks of section 1, 20 % of the layer.",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Five steps in open code
 #
 # **Iterative magnitude pruning** (IMP): *initialise* and keep a true copy $\theta_0$; *train*; *prune* the smallest of the weights that are left in each layer; *rewind* the others to $\theta_0$; *repeat*.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Click through the frames. Ask at each: "Which numbers stand in the cells now?" At the last one compare with the first frame: the same numbers, and fewer of them. One crossed-out cell
 # must stay crossed out in every later round.
 
@@ -210,7 +210,7 @@ corner = slice(0, 4), slice(0, 5)  # four classes, five hidden units of fc3
 before, after = (net.fc3.weight.detach()[corner] for net in (initialise(SEEDS[-1]), copy))
 stays = large[2][corner]
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 plots.show(
     [
         way_round(None, "θ₀: as they were drawn", before, None),

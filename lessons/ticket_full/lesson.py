@@ -308,14 +308,14 @@ Table(
 # One difference that could matter: in a later [re-implementation](https://github.com/google-research/lottery-ticket-hypothesis) each image is scaled to length 1. The table tries that on dense
 # networks, same seeds and batches. All three stop later, by factors below two: it may explain a part of the difference, and the rest is open. (These runs were made on another kind of processor than the record's.)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. What a ticket saves, and what it costs
 #
 # "A sparse network is cheaper to train." With 3.6 % of the weights, a step should need 3.6 % of the work.
 #
 # **Predict.** A training step of the ticket at 3.6 % takes, compared with dense: **A** about as long, **B** half as long, **C** a tenth?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Vote; expect B and C. After the table: the zeros are multiplied like any number. And the network of 12 hidden units, with as many weights? It is what a smaller *shape* brings.
 
 # %% slideshow={"slide_type": "skip"}
@@ -343,7 +343,7 @@ in_all = {name: int(sum(mask.sum() for mask in one.masks)) for name, one in step
 card.record("masked-step", taken.ratio(FEW), taken.ratio_quartiles(FEW))
 card.record("small-step", taken.ratio(TINY), taken.ratio_quartiles(TINY))
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 Table(
     ["a training step", "weights", "times as fast as dense"],
     [
@@ -353,7 +353,7 @@ Table(
     caption="Batch of 60, one thread; in brackets the quartiles. 7.0 and 3.6 %: of the hidden layers.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. A.** The matrix products take the zeros with them, as in [[prune_model]]. A *small dense* network with about as many weights is faster.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -482,14 +482,14 @@ Table(
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. B.** More than 90 % of the *weights*, yes. Of the *bytes*, in a format that skips zeros, about 7 % + 3 % for the mask are *left*: a little less than 90 % is saved. Plain pruning ([[prune_model]]) gives the same bytes: this is no merit of the ticket.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The bill
 #
 # One hidden layer of 12 units has about as many weights as the ticket at 3.6 %.
 #
 # **Predict.** Is it as good, after as many steps? And how many networks does the *paper's* schedule train to get that ticket?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* 15 rounds of 20 % need 16 trainings, the last of them the ticket's own. Ask who would pay that for one network of 9,500 weights; then: who would pay it once for many trainings under one mask?
 
 # %% slideshow={"slide_type": "skip"}
@@ -512,7 +512,7 @@ bill = [  # network, accuracies, networks trained here, by the paper's schedule
     (TINY, tiny, 1, 1),
 ]
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 canvas = diagrams.Canvas(width=760, height=400)
 canvas.text(385, 22, "% right", bold=True, size=26)
 canvas.text(450, 22, "networks trained", bold=True, align="left", size=26)
@@ -532,7 +532,7 @@ plots.show(
     caption=f"{plan.iterations} iterations, mean of {len(SEEDS)} seeds. Blue: here. Grey: by the paper's schedule.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. No; 16.** After as many steps the ticket is better than this small dense network. It saves *weights*, bytes of a packed file, and the energy of fetching them: no training, and no time with dense kernels.
 
 # %% slideshow={"slide_type": "skip"}
