@@ -377,8 +377,13 @@ card.record("live-cosine", min(cosines["int8 throughout"], cosines["int8, round 
 Table(
     ["MobileNet-v2, traced", "times fp32, traced", "quartiles", "cosine with fp32"],
     [
-        [n, f"{pace.ratio(n):.2f}", "{:.2f} to {:.2f}".format(*pace.ratio_quartiles(n)), f"{cosines[n]:.3f}"]
-        for n in nets
+        [
+            name,
+            f"{pace.ratio(name):.2f}",
+            "{:.2f} to {:.2f}".format(*pace.ratio_quartiles(name)),
+            f"{cosines[name]:.3f}",
+        ]
+        for name in nets
     ],
     caption=f"Medians over rounds. Control: fp32 outputs of two different images have a cosine of {other_image:.3f}. "
     f"The roofline's estimate for int8 throughout is {estimate['MobileNet-v2']:.1f} times.",
