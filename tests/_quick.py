@@ -1,8 +1,7 @@
-"""Runs a lesson in ways that nobody plans for: killed half-way, without solutions, cells twice, shuffled."""
+"""Runs a lesson in ways that nobody plans for: killed half-way, without solutions, every cell again, backwards."""
 
 import copy
 import os
-import random
 
 import nbformat
 import rules
@@ -45,25 +44,26 @@ def run(nb, cells, folder, *, title):
     return [cell.outputs for cell in done.cells]
 
 
-def in_unplanned_ways(nb, folder, *, title, seed=0):
-    """Kill a kernel after half of the cells; then, in a fresh one, every cell twice in a row, first all but the
-    solutions; then all cells in one shuffled order; then the checks. List the faults.
+def in_unplanned_ways(nb, folder, *, title):
+    """Kill a kernel after half of the cells; then, in a fresh one, run all but the solutions, the solutions, and every
+    cell again from the last to the first; then the checks. List the faults.
 
-    No cell may need a solution or what a killed kernel left. At the end the untouched stubs must still be "not
-    done yet", and nothing may write to stderr.
+    No cell may need a solution or what a killed kernel left. Backwards, a cell runs again before anything above it has
+    been made anew, and after all below it that may have changed what it needs: a cell that used up its own input fails,
+    and so does one whose input another cell has replaced. At the end the untouched stubs must still be "not done yet",
+    and nothing may write to stderr.
     """
     code = [(f"cell {n}", cell.source, "solution" in rules.tags(cell)) for n, cell in rules.numbered(nb, kind="code")]
     checks = [(f"cell {n}", cell.source) for n, cell in rules.numbered(nb, kind="code", tag="check")]
     half = [(what, source) for what, source, _ in code[: len(code) // 2]]
     _run_and_kill(nb, half, folder, title=title)
     cells = [
-        (f"{what}, run {again}", source)
+        (f"{what}, run once", source)
         for solutions in (False, True)
         for what, source, is_solution in code
         if is_solution is solutions
-        for again in ("once", "twice")
     ]
-    cells += [(f"{what}, in shuffled order", source) for what, source, _ in random.Random(seed).sample(code, len(code))]
+    cells += [(f"{what}, run again", source) for what, source, _ in reversed(code)]
     cells += [(f"{what}, the check at the end", source) for what, source in checks]
     results = run(nb, cells, folder, title=title)
     noisy = {source for _, source, _ in code} - {c.source for _, c in rules.numbered(nb, kind="code", tag="legacy")}

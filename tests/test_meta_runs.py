@@ -32,9 +32,9 @@ def test_a_lesson_that_runs_in_every_way_has_no_faults(tmp_path):
 @pytest.mark.parametrize(
     ("cells", "words"),
     [
-        (["x = [1]", "del x"], "cell 2, run twice: NameError"),
-        (["1", ("x = 1", "solution"), ("del x", "solution")], "cell 3, run twice: NameError"),
-        (["x = 1", "assert x == 1", "x = 2"], "in shuffled order: AssertionError"),
+        (["x = [1]", "del x"], "cell 2, run again: NameError"),
+        (["1", ("x = 1", "solution"), ("del x", "solution")], "cell 3, run again: NameError"),
+        (["x = 1", "assert x == 1", "x = 2"], "cell 2, run again: AssertionError"),
         (["import urllib.request as u; u.urlopen('http://example.org')"], "network off"),
         (["import socket; socket.create_connection(('192.0.2.1', 80), 1)"], "network off"),
         (

@@ -178,6 +178,14 @@ def test_a_quick_run_takes_one_round(monkeypatch):
     assert comparison.iqr_ms("a") == 0
 
 
+@pytest.mark.parametrize(("judged", "rounds"), [("", 3), ("1", 9)])
+def test_a_test_takes_few_rounds_unless_it_judges_speed(monkeypatch, judged, rounds):
+    monkeypatch.setenv("COURSE_STRICT", "1")
+    monkeypatch.setenv("COURSE_JUDGE_SPEED", judged)
+    monkeypatch.setattr(timing, "STEADY", float("inf"))
+    assert len(timing.compare({"a": lambda: None}, rounds=9, device="cpu").samples["a"]) == rounds
+
+
 def test_threads_refuses_none():
     with pytest.raises(ValueError, match="1 or more"), runtime.threads(0):
         pass

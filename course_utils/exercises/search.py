@@ -115,9 +115,10 @@ def mistakes(wrong: Mapping[str, Callable | tuple[Callable, ...]]) -> Iterator[t
             yield hint, number, way
 
 
-def _made(trial: Trial, hint: str, mistake: Callable, tried: Sequence[tuple]) -> list[Outcome]:
-    """What a mistake makes of each input that was tried; `hint` says which mistake it is."""
-    return [trial.of(mistake, args) for args, *_ in tried]
+def _made(trial: Trial, hint: str, mistake: Callable, tried: Sequence[tuple]) -> list[tuple[Outcome, bool]]:
+    """What a mistake makes of each input that was tried, and whether that is wrong; `hint` says which mistake it is."""
+    made = ((trial.of(mistake, args), expected) for args, *_, expected in tried)
+    return [(own, not trial.equal(expected, own)) for own, expected in made]
 
 
 def _nearest(
@@ -131,12 +132,11 @@ def _nearest(
     best, telling = (SUGGESTS, "", 0, None), set()
     for hint, number, mistake in mistakes(wrong):
         made = _made(trial, f"{hint} {number}", mistake, tried)
-        differs = [not trial.equal(expected, own) for own, (*_, expected) in zip(made, tried, strict=True)]
-        telling |= {number for number, differ in enumerate(differs) if differ}
+        telling |= {number for number, (_, differs) in enumerate(made) if differs}
         matter = [
             (good, trial.equal(own, got))
-            for own, differ, (_, good, got, _) in zip(made, differs, tried, strict=True)
-            if not good or differ
+            for (own, differs), (_, good, got, _) in zip(made, tried, strict=True)
+            if not good or differs
         ]
         share = sum(equal for _, equal in matter) / max(1, len(matter))
         if share > best[0]:

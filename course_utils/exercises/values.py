@@ -103,6 +103,9 @@ def _plain(value: object) -> torch.Tensor:
 
 
 def _same_arrays(expected: object, got: object, rtol: float, atol: float) -> bool:
+    plain = type(expected) is type(got) is torch.Tensor and expected.layout == got.layout == torch.strided
+    if plain and expected.dtype == got.dtype and torch.equal(expected, got):
+        return True  # most comparisons end here, at a tenth of the price of the rest
     a, b = _plain(expected), _plain(got)
     if a.numel() == b.numel() == 1:
         a, b = a.reshape(()), b.reshape(())

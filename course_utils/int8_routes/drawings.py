@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 QUESTIONS = (
     "int8 kernels\non the device?",
-    "conversions at most\n¼ of the layers?",
+    "conversions at\nmost ¼ of layers?",
     "static loses more\nthan 1 point?",
 )
 
@@ -35,12 +35,15 @@ def decision(leaves: Mapping[str, Sequence[str]], waiting: Sequence[str] = ()) -
     for one, other, says in zip(boxes, boxes[1:], ("yes", "no"), strict=False):
         canvas.wire(one.right, other.left)
         canvas.text((one.right[0] + other.left[0]) / 2, 30, says)
-    canvas.wire(boxes[2].right, ends[3].top)
-    canvas.text(1000, 136, "yes")
+    corner = (ends[3].top[0] - 95, boxes[2].right[1])
+    canvas.wire(boxes[2].right, corner, arrow=False)
+    canvas.wire(corner, (corner[0], ends[3].top[1]))
+    canvas.text(boxes[2].right[0] + 35, 30, "yes")
     for end, names in zip(ends, leaves.values(), strict=True):
-        canvas.text(end.bottom[0], 316, "\n".join(names), size=24)
+        lines = "\n".join(names)
+        canvas.text(end.bottom[0], 244 + 16 * (1 + lines.count("\n")), lines, size=26)
     if waiting:
-        canvas.text(1190, 50, "\n".join(("unknown:", *waiting)), size=24, align="right")
+        canvas.text(1190, 4 + 16 * (1 + len(waiting)), "\n".join(("unknown:", *waiting)), size=26, align="right")
     return canvas.figure()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -118,20 +117,18 @@ def int8_fused_model(network: Network) -> nn.Module:
     In eager mode a sum is an operator of its own: it reads both tensors again, and writes one more.
     Call it inside `legacy_int8.use(FUSING)`.
     """
-    tq = legacy_int8.tq  # its graph mode is in two rooms of its own
-    quantize_fx, backends = (importlib.import_module(f"{tq.__name__}.{r}") for r in ("quantize_fx", "backend_config"))
     model = network.quantizable()
     model.quant = model.dequant = nn.Identity()  # graph mode puts its own in
     for block in list(model.modules()):
         for name, child in list(block.named_children()):
             if type(child).__name__ == "FloatFunctional":
                 setattr(block, name, _Sum())
-    backend = backends.get_onednn_backend_config()
+    backend = legacy_int8.backends.get_onednn_backend_config()
     with legacy_int8.quiet():
-        mapping = tq.get_default_qconfig_mapping(FUSING)
-        graph = quantize_fx.prepare_fx(model, mapping, (network.example,), backend_config=backend)
+        mapping = legacy_int8.tq.get_default_qconfig_mapping(FUSING)
+        graph = legacy_int8.fx.prepare_fx(model, mapping, (network.example,), backend_config=backend)
         graph(network.calibration)
-        return quantize_fx.convert_fx(graph, backend_config=backend)
+        return legacy_int8.fx.convert_fx(graph, backend_config=backend)
 
 
 def int8_fused(network: Network, folder: Path) -> Candidate:

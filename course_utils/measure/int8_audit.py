@@ -163,7 +163,8 @@ def _classify(name: str, module: nn.Module) -> Row | None:
     if kind in ("Quantize", "DeQuantize"):
         return Row(name, kind, "float32", None, "", True, "converts between float and int8")
     if family == "dynamic":
-        half = getattr(module, "dtype", None) == torch.float16 or "dtype=torch.float16" in repr(module)
+        types = (getattr(module, name, None) for name in ("dtype", "weight_dtype"))  # a layer's, a cell's
+        half = torch.float16 in types or "dtype=torch.float16" in repr(module)
         if half:
             return Row(name, kind, "float32", 16, "", True, "weights packed as float16 in memory, computed in float32")
         return Row(name, kind, INT8, 8, engine, True, "dynamic: inputs quantized at each call, results float")

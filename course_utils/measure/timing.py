@@ -25,7 +25,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 from torch.utils import benchmark
 
-from course_utils.runtime import best_device, judge_speed, quick, threads
+from course_utils.runtime import best_device, judge_speed, quick, strict, threads
 from course_utils.show.tables import Table, si
 
 STEADY = 1.3  # third quartile over first, from which on a timing is too noisy to judge by
@@ -217,7 +217,8 @@ def compare(
     Each candidate is called until it is warm and a sample of it is long enough to time. Then every round
     takes one sample of each, in a new random order, so that a clock that drifts and a neighbour that
     leaves its data in the cache hit all candidates alike. Torch's timer calls a function twice or more, untimed,
-    before each sample, so caches are warm. A quick run (`runtime.quick`) takes one short round.
+    before each sample, so caches are warm. A quick run (`runtime.quick`) takes one short round, and a test that judges
+    claims but not speed (`runtime.strict`) three at most: nobody reads its times.
 
     Where speed is judged (`runtime.judge_speed`), the whole comparison is repeated while the quartiles of a candidate's
     times are a factor of 1.3 or more apart, up to three times in all.
@@ -237,7 +238,8 @@ def compare(
     if rounds < 1:
         raise ValueError(f"rounds must be 1 or more, got {rounds}")
     device = torch.device(device) if device else best_device()
-    rounds, sample_seconds = (1, 0.0) if quick() else (rounds, sample_seconds)
+    if quick() or (strict() and not judge_speed()):
+        rounds, sample_seconds = 1 if quick() else min(rounds, 3), 0.0
     names = list(candidates)
     timers = {
         name: benchmark.Timer("fn()", globals={"fn": fn}, num_threads=n_threads) for name, fn in candidates.items()

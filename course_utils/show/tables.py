@@ -58,7 +58,7 @@ class Table:
 
 
 def _reads_as_number(cell: str) -> bool:
-    return cell in ("", "–") or cell.lstrip("≥≤±~-−+ ")[:1].isdigit()
+    return cell in ("", "–", "inf", "-inf", "−inf", "∞", "nan") or cell.lstrip("≥≤±~-−+ ")[:1].isdigit()
 
 
 PREFIXES = {1e12: "T", 1e9: "G", 1e6: "M", 1e3: "k", 1.0: "", 1e-3: "m", 1e-6: "µ", 1e-9: "n", 1e-12: "p"}

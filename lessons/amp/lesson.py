@@ -109,7 +109,7 @@ peaks = [timing.peak_bytes(lambda on=on: forward_and_back(on), device=device) fo
 print(f"peak of autocast over fp32: {peaks[1] / peaks[0]:.2f}")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw: C, more.** Why, and when it turns round, is section 5.
+# **What you saw: C, more.** Why, and where it turns round, is section 5.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. The gradient scaler
@@ -284,7 +284,7 @@ Table(
 # **Predict.** How far is the gradient from that of the whole batch, if each part's loss is divided by 4? And if not?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Ask why the scale must stay the same for all parts of one step. After the output: the small difference is rounding to 16 bits, each part before the sum; the line in fp32 is the control.
+# *For the lecturer, 1.5 min.* Ask why the scale must stay the same for all parts of one step. After the output: the small difference is rounding to 16 bits, of each part and of the whole; the line in fp32 is the control.
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -305,7 +305,7 @@ for words, dtype, divide_by in (("/ 4", low, 4), ("/ 4, fp32", torch.float32, 4)
     print(f"{words:10} off by {(whole - parts).norm() / whole.norm():.2g} of the norm")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: rounding, and a factor of 4** (off by 4 − 1 = 3 norms). In fp32 the parts agree far better: what is left in 16 bits is the rounding of each part.
+# **What you saw: rounding, and a factor of 4** (off by 4 − 1 = 3 norms). In fp32 they agree far better: in 16 bits the parts are rounded, and so is the whole.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Save and resume
@@ -420,7 +420,7 @@ for make in (product, addition):
 # **Predict.** Which of the four gains least? Can mixed precision be *slower*?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Two votes. Did the 16-bit product win on the slide before? Then read the last row first: autocast adds a cast for each weight and input, and a small product does not earn it back; small in width *and* batch, compare the last two rows. Did it lose? Then any row may. The scaler costs one pass over the gradients; a column that says otherwise is noise, see the quartiles. If the odd size gains *more*, look at fp32: it may be slow
+# *For the lecturer, 2 min.* Two votes. Did the 16-bit product win on the slide before? Then read the last row first: autocast adds a cast for each weight and input, and a small product does not earn it back; small in width *and* batch, compare the last two rows. Did it lose? Then any row may. The scaler costs a pass over the gradients and some small calls, felt in a short step; a gain by it is noise. If the odd size gains *more*, look at fp32: it may be slow
 # at odd sizes, and then the ratio flatters.
 
 
@@ -482,7 +482,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. When does it save memory?
 #
-# At the peak of a training step we list what is alive: arrays of the shape of a **weight**, and of an **activation**. Twelve layers, 256 wide.
+# We list what a step's peak adds to the weights: arrays of the shape of a **weight**, and of an **activation**. Twelve layers, 256 wide.
 #
 # **Predict.** Batch 32 and batch 1,024: for which does autocast need more than fp32? What is it that lives in 32 bits all the same?
 

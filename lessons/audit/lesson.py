@@ -472,7 +472,7 @@ Table(["LSTM, 128 units, 28 steps", "operators"], [[name, f"{ops.total():,}"] fo
 # **Predict.** With 128 units, is int8 slower than the *loop* in fp32? And with 1,024?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* First frame: 128 units. Ask which two bars may be compared if only the product shall differ. Second frame: 1,024 units. Then the caption: "What do 28 searches cost? So what was the reason?" Mostly the
+# *For the lecturer, 3 min.* First frame: 128 units. Ask which two bars may be compared if only the product shall differ. Second frame: 1,024 units. If the loop beats the fused call here, say that the two are near each other and that this run does not tell why. Then the caption: "What do 28 searches cost? So what was the reason?" Mostly the
 # better fp32.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -494,7 +494,7 @@ for width, times in lstm_times.items():
 plots.show(
     frames,
     alt=told,
-    caption=f"Orange fp32, blue int8. 28 searches for a range alone: {share:.0%} of the int8 call of 128 units.",
+    caption=f"Orange fp32, the upper bar fused; blue int8. 28 searches for a range alone: {share:.0%} of the int8 call of 128 units.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -643,7 +643,7 @@ plots.show(
 #
 # | your model | dynamic int8 |
 # |---|---|
-# | wide linear layers, a Transformer, on a CPU | smaller, and faster here; audit the attention |
+# | wide linear layers, a wide Transformer | smaller, and faster here; audit the attention |
 # | a wide LSTM or GRU | smaller; the LSTM was faster here |
 # | narrow layers, a small LSTM | for the file; a 16-bit file may do |
 # | mostly convolutions | not in the default list: static quantization ([[static]]) |

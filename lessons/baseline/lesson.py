@@ -148,7 +148,7 @@ plots.show(
     caption="The level after each allocation and each release, as the timer saw them.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw: a peak is the highest level on the way**, not always the sum, nor what is left.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -184,7 +184,7 @@ with timing.Timer(device="cpu", memory=True) as learning:
     cross_entropy(twin(images[:128]), labels[:128]).backward()
 begins = len(learning.levels) - 1  # a twin tells how many changes come before Adam's step
 ax.axvline(begins, color="black")
-for at, align, words in ((begins - 0.7, "right", "forward, backward"), (begins + 0.7, "left", "Adam's step")):
+for at, align, words in ((begins - 2, "right", "forward, backward"), (begins + 2, "left", "Adam's step")):
     ax.text(at, 1.3 * max(water), words, ha=align, va="center", fontsize=18)
 ax.tick_params(labelsize=18)
 ax.set(xlabel="changes, in their order", ylabel="bytes / network", ylim=(0, 1.5 * max(water)), xticks=[])
@@ -323,7 +323,8 @@ size_report(net)
 fig, axes = plots.figure(columns=10, rows=2, size=(9.6, 2.6))
 for ax, picture, label in zip(axes.flat, images, labels.tolist(), strict=False):
     ax.imshow(picture[0], cmap="gray_r")
-    ax.set(xticks=[], yticks=[], title=label)
+    ax.set(title=label)
+    ax.set_axis_off()
 plots.show(
     fig,
     alt="The first twenty training images of MNIST, handwritten digits in black on white, each under its label.",
@@ -385,7 +386,7 @@ print(f"of a difference of two:      {2**0.5 * 100 * error:.2f} points")
 # *For the lecturer, 3 min.* "The same network with rounded weights: on how many of ten thousand images does the verdict
 # change?" Take guesses for 8 bits; expect them far too high. Then for the sibling. Show the picture and read one row
 # aloud: lost, won, difference. "Which of the three is worse than the baseline?" The line below the picture tells of 3
-# bits. Then back to the vote: "A tenth of a point: to a sibling, with two errors of about 0.2, that is luck. To the
+# bits. Then back to the vote: "A tenth of a point: to a sibling, with two errors of about 0.2, that may be luck. To the
 # 8-bit copy, it would be a finding: ten images ahead, two errors would be about 0.06 to 0.09."
 
 
@@ -447,9 +448,9 @@ plots.show(
 # **What you saw: the fewer images they disagree on, the smaller a difference that counts.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Here 0.1 points would be luck for the sibling, and a finding for 8 bits. A difference below two standard errors does not show that the two are equal. And the paired error is about the luck of the *test images* only. Another seed changes the answers as well, as the sibling shows;
-# a claim about a *method*, and not about two files, needs several seeds. Lessons that claim small differences train
-# several.
+# Here 0.1 points could be luck for the sibling, and would be a finding for 8 bits. A difference below two standard errors does not show that the two are equal. And the paired error is about the luck of the *test images* only. Another seed changes the answers as well, as the sibling shows;
+# a claim about a *method*, and not about two files, needs several seeds. Where a lesson claims a small difference,
+# look for them.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 6. The ledger, and a fair baseline
@@ -459,8 +460,8 @@ plots.show(
 # modules one after the other. Whether that recorded gradients, look up in the lesson of the row.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Read the row aloud. "Each later row says how many times faster it is than its own model
-# in eager fp32, the way everybody runs it." Ask: "Is that fair?" Let it stand for a moment, then: "Let us try to be
+# *For the lecturer, 1.5 min.* Read the row aloud. "A speed-up in a later row is over its own model
+# in eager fp32, the way many run it." Ask: "Is that fair?" Let it stand for a moment, then: "Let us try to be
 # unfair."
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
@@ -550,8 +551,8 @@ plots.show(
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs, 5 of the card's 8 minutes. "Two lines of code, four traps: bytes and not elements, every dtype, the buffers,
-# and a tensor that is used twice." Name no more than the first. Let the check name the others. Afterwards ask who met
+# *For the lecturer, 5 min.* In pairs, 5 of the card's 8 minutes. "Two lines of code, four traps. The first: bytes, and not elements." Let the check
+# name the others: every dtype, the buffers, a tensor that is used twice. Afterwards ask who met
 # which trap.
 
 
@@ -650,5 +651,5 @@ card.show()
 # **Credits.** MNIST: Y. LeCun, C. Cortes, C. Burges. Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Read the three sentences. "Each later row has a baseline like this one, of its own model."
+# *For the lecturer, 1 min.* Read the three sentences. "Each later speed-up has a baseline like this one, of its own model."
 # Ask for one published gain whose baseline somebody would like to know.

@@ -68,7 +68,7 @@ runtime.describe("cpu")
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. One speed-up, two answers
 #
-# MobileNet-v2, one image, static int8 as in [[static]]. It is compared with fp32 twice: as everybody runs it (*eager*), and with the **best fp32** at hand, the *same* network
+# MobileNet-v2, one image, static int8 as in [[static]] or traced, the faster. Compared with fp32 twice: as usual (*eager*), and with the **best fp32**, the *same* network
 # with batch norms folded and weights arranged beforehand.
 #
 # **Predict.** int8 makes the network faster by a factor. What is left of the factor over the better fp32?
@@ -83,13 +83,14 @@ mobile = networks.mobilenet_v2()
 first = compare.measure(mobile, torch_eager.routes(mobile, live=True), rounds=5)
 best = max((row for row in first if row.variant.startswith("int8")), key=lambda row: row.speedup_over_eager)
 print(f"int8 over eager fp32:      {best.speedup_over_eager:.1f} times")
-print(f"int8 over the better fp32: {best.speedup_over_best_fp32:.1f} times")
+left = best.speedup_over_best_fp32 / best.speedup_over_eager
+print(f"int8 over the better fp32: {best.speedup_over_best_fp32:.1f} times, {left:.0%} of that")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw. Two factors, and both are true.** The first mixes two things: what int8 brings, and what eager fp32 wastes. The second part was to be had without quantizing anything.
 #
-# If your two are close, eager fp32 is good on your machine. If both are near 1 or below, look at the engine under the setup cell: `qnnpack`, made for ARM, is slow on x86. (The networks with large
-# images or texts here have random weights: bytes do not depend on them, and time hardly.)
+# If your two are close, eager fp32 is good on your machine. If both are near 1 or below, look at the engine: `qnnpack`, made for ARM, is slow on x86. (The large networks
+# have random weights here: bytes do not depend on them, time hardly.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 2. How often is a number used?
@@ -151,7 +152,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. The LSTM uses each weight once a step; MobileNet-v2 uses an input some forty times.** BERT's and the LSTM's inputs are used a thousand times and more.
+# **What you saw. The LSTM uses each weight once a step; MobileNet-v2 uses an input some forty times.** BERT's and the LSTM's: a thousand times and more, on average.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. What is a conversion worth?
@@ -232,7 +233,7 @@ Table(
 # **Predict.** In how many of the four does *arithmetic* take longer than bytes? And in which do conversions take longer than the layers themselves?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* The published guideline says "compute/memory bandwidth for weights" for Transformers, "memory bandwidth for activations" for CNNs. Let the room bet on that first. Then read the fourth column. Say that
+# *For the lecturer, 3 min.* The published guideline says "compute/memory bandwidth for weights" for Transformers, "memory bandwidth for activations" for CNNs. Let the room bet on that first. Then compare *arithmetic* and *bytes* row by row: that counts the first vote; the last column answers the second. Say that
 # it is an estimate: bytes at the speed of memory, though a cache may hold them.
 
 
@@ -266,14 +267,14 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** Bytes weigh most in the LSTM, which has least arithmetic for them, then in MobileNet-v2. What parts the networks is the last column: it grows from the LSTM over BERT and ResNet-50 to
-# MobileNet-v2. Above 100 % conversions take longer than the layers. [Published](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/) for CNNs: "limited by memory bandwidth for activations"; not in the estimate, where arithmetic is longer.
+# MobileNet-v2. Above 100 % conversions take longer than the layers. [Published](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/) for CNNs: "limited by memory bandwidth for activations"; in the estimate, only where bytes take longer.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
 # ### The decision
 #
-# Three questions, in this order. A conversion is cheap here when all of them take at most a quarter of the time of the int8 layers.
+# Three questions, in this order. The second is of times: conversions, int8 layers.
 #
-# **Predict.** Where does each of the four networks go? For SmallCNN and DepthwiseCNN the accuracy is known ([[static]], [[depthwise]]): where does the last question send them?
+# **Predict.** Where does each network go? SmallCNN and DepthwiseCNN ([[static]], [[depthwise]]): the last question alone.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer, 2 min.* First frame: let two students derive a row each, aloud. Second frame: the names. A CNN with random weights that gets past the second question waits at the last: nobody knows
@@ -283,10 +284,11 @@ Table(
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
 right = {(row.model, row.technique): 100 * row.accuracy for row in ledger.rows(["static", "depthwise"])}
 drops = {"SmallCNN": right["SmallCNN", "fp32"] - right["SmallCNN", "static int8, per channel"]}
-tensor = right["DepthwiseCNN", "fp32"] - right["DepthwiseCNN", "static int8, per tensor"]
-drops["DepthwiseCNN,\na scale a tensor"] = tensor
+for scale in ("channel", "tensor"):
+    drop = right["DepthwiseCNN", "fp32"] - right["DepthwiseCNN", f"static int8, per {scale}"]
+    drops[f"DepthwiseCNN,\na scale a {scale}"] = drop
 leaves = {"float": [], "dynamic": [name for name, share in converts.items() if share <= 0.25]}
-leaves["static"] = [f"{name}:\n−{drop:.1f} points" for name, drop in drops.items() if drop <= 1]
+leaves["static"] = [f"{name}:\n{-drop:+.1f} points".replace("-", "−") for name, drop in drops.items() if drop <= 1]
 leaves["QAT"] = [f"{name}:\n−{drop:.1f} points" for name, drop in drops.items() if drop > 1]
 waiting = [name for name in converts if name not in leaves["dynamic"]]
 told = "; ".join(f"{method}: {', '.join(names) or 'nobody'}" for method, names in leaves.items())
@@ -311,7 +313,7 @@ plots.show(
 # | CNN that loses accuracy that way | the same | quantization-aware training | [[qat_cnn]] |
 #
 # Others publish the same table; ONNX Runtime's [guide](https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html) recommends dynamic for RNNs and Transformers, static
-# for CNNs. It is a rule of thumb: wide layers of ResNet-50 use an input as often as BERT's.
+# for CNNs. A rule of thumb: the estimate may send ResNet-50 to dynamic. But see section 4.
 # Nor need dynamic be the fastest: OpenVINO's int8 BERT (section 5) is static; it needs calibration. `nn.RNN` is not on PyTorch's default list ([[audit]]).
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -376,20 +378,12 @@ card.record("dynamic-conv-cosine", cosines["dynamic convolutions"])
 card.record("live-cosine", min(cosines["int8 throughout"], cosines["int8, round trips"]))
 Table(
     ["MobileNet-v2, traced", "times fp32, traced", "quartiles", "cosine with fp32"],
-    [
-        [
-            name,
-            f"{pace.ratio(name):.2f}",
-            "{:.2f} to {:.2f}".format(*pace.ratio_quartiles(name)),
-            f"{cosines[name]:.3f}",
-        ]
-        for name in nets
-    ],
+    [[n, f"{pace.ratio(n):.2f}", "{:.2f}–{:.2f}".format(*pace.ratio_quartiles(n)), f"{cosines[n]:.3f}"] for n in nets],
     caption=f"Medians over rounds. Control: fp32 outputs of two different images have a cosine of {other_image:.3f}. "
     f"The roofline's estimate for int8 throughout is {estimate['MobileNet-v2']:.1f} times.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw. Round trips cost part of the gain, the dynamic convolution more than that**, and its output is farther from fp32 than that of *another image*. The round trips have the same kernels
 # and weights as *throughout*: what lies between the layers, conversions and float sums, makes the difference. By its [source](https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/quantized/cpu/qconv_dynamic.cpp) the dynamic convolution calls the engine's static kernel, after a search and between two conversions.
 
@@ -425,7 +419,7 @@ Table(
     ["", "float", "dynamic linear", "dynamic convolution"], found, caption=f"Inputs: {span(pixels)}. Engine: {engine}."
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw. The linear layer follows; the convolution's outputs stay on the grid of its *inputs*.** Negative ones become 0, and large ones stop where that grid ends. (With
 # the engines for x86 it has 256 levels, 1/127 of the largest input apart, so it ends near 2.) So PyTorch has a dynamic convolution and it cannot be recommended, for a reason that no roofline shows.
 
@@ -444,7 +438,7 @@ Table(
 # what int8 itself add, it does not say.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Before you read the last lines aloud: "Why does the smallest gain most?" Say that this Xeon, a Skylake-D, has AVX-512 without VNNI, and int8 gained there. F1 is of MRPC: are
+# *For the lecturer, 2 min.* Read the last lines aloud, then ask: "How much of the 5.7 is int8?" Nobody can say. Say that this Xeon, a Skylake-D, has AVX-512 without VNNI, and int8 gained there. F1 is of MRPC: are
 # two sentences paraphrases?
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -456,7 +450,7 @@ Table(
 # **Predict.** Does MobileNet-v2 gain most here, too? What is left over the best fp32?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* One vote for each question. After the table: "Which of these numbers would you put into a headline, and which words with it?" Then the last column: the best fp32 need not be the
+# *For the lecturer, 2 min.* One vote for each question. After the table read the answer off the fifth and sixth columns, for one processor at a time. Then: "Which of these numbers would you put into a headline, and which words with it?" Then the last column: the best fp32 need not be the
 # same route everywhere.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -492,12 +486,12 @@ Table(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
 # ### The answer by processor and by runtime
 #
-# From the same records: the fastest route of each kind, over PyTorch's eager fp32 on the same processor.
+# The fastest route of each kind in the records, over PyTorch's eager fp32 there.
 #
-# **Predict.** Is the fp32 of ONNX Runtime and OpenVINO nearer to PyTorch's *eager* fp32 (1), or to its int8? Whose int8 is fastest?
+# **Predict.** Is the fp32 of the other runtimes nearer to eager fp32 (1), or to int8? Whose int8 is fastest?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 3 min.* One vote for each question. Then: compare a dark mark with the grey one of its own runtime, never with a grey one of another. If only one processor is recorded, ask
+# *For the lecturer, 3 min.* One vote for each question. Read out the answer panel by panel: is the grey mark nearer to the line at 1 than to the dark one, and which dark mark is farthest right? Then: compare a dark mark with the grey one of its own runtime, never with a grey one of another. If only one processor is recorded, ask
 # who will record the second one tonight.
 
 
@@ -671,7 +665,7 @@ COLUMNS = ("convolutions in int8", "convolutions in float", "sums in float", "co
 lines, live = [], {name: peers.ratio(name) for name in graphs}
 for name, graph in graphs.items():
     low, high = peers.ratio_quartiles(name)
-    lines.append([f"{name}, here", *(graph[kind] for kind in COLUMNS), f"{live[name]:.2f} ({low:.2f} to {high:.2f})"])
+    lines.append([f"{name}, here", *(graph[kind] for kind in COLUMNS), f"{live[name]:.2f} ({low:.2f}–{high:.2f})"])
 for processor, one in records.items():
     found = {name: one.best("MobileNet-v2", "ONNX Runtime", f"int8 static, {name}") for name in ("U8S8", "S8S8")}
     known = {name: row.speedup_over_best_fp32 for name, row in found.items() if row}
@@ -696,12 +690,12 @@ Table(
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 7. Routes and devices
 #
-# A method is worth nothing where its operators do not exist. By default the older interface runs of the BERT shape the linear layers in int8 and nothing else ([[dynamic]]), of MobileNet-v2 all layers with weights. You may read that quantized
+# A method is worth nothing where its operators do not exist. You may read that quantized
 # models "only run on CPU": it is so for what `torch.ao.quantization` converts.
 #
 # | route | runs on | quantizes | try it |
 # |---|---|---|---|
-# | `torch.ao`, eager | x86; ARM by `qnnpack` | linear, LSTM, GRU; static: convolution | where it works already: it is deprecated |
+# | `torch.ao`, eager | x86; ARM by `qnnpack` | linear, LSTM, GRU, embedding, convolution | where it works already: deprecated |
 # | torchao `quantize_` | x86, ARM and GPUs, by format ([[torchao]]) | linear by default, more by a filter | for Transformers and GPUs |
 # | PT2E, compiled | x86, ARM, Intel's GPUs | linear, convolution | on a server with Python, or packaged |
 # | PT2E, ExecuTorch | phones, ARM: XNNPACK | linear, convolution | on a phone |

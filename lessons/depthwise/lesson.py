@@ -18,7 +18,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # [[title]]
 #
-# *The same recipe, another network: more than 20 points of accuracy are gone. Where did it go?*
+# *Another network, one scale a layer: over 20 points of accuracy are gone. Where did it go?*
 #
 # **Agenda**
 #
@@ -150,7 +150,7 @@ Table(
 # A channel n steps high has about 2n + 1 of the 256 levels to choose from.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 2 min.* Cover the axis and let the room guess. The dashed line is half a step: what stays below it becomes all zeros. Folding multiplied each channel by its own factor.
+# *For the lecturer, 2 min.* Ask how many levels a bar at 1 has: three. The dashed line is half a step: what stays below it becomes all zeros. Folding multiplied each channel by its own factor.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
 weight = fused["DepthwiseCNN"].module.features[1][0][0].weight
@@ -209,7 +209,7 @@ written = [
 ledger.table(written)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 2. Why is the ordinary CNN safe?
+# ## 2. Why is the ordinary CNN safer?
 #
 # Two guesses. **A** Its filters sum over many inputs, so errors average out. **B** Its channels have alike ranges.
 #
@@ -262,7 +262,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. B suffices.** Given such ranges, layers 1 and 2 fall as well, though they sum over hundreds of inputs. With a scale for each channel they do not. Whether A has a share, and where the ranges come from, the
+# **What you saw. A is not enough.** Given such ranges, layers 1 and 2 fall, though they sum over hundreds of inputs. With a scale for each channel they do not. Whether A has a share, and where the ranges come from, the
 # test does not say: the two networks were also trained differently. How bad it gets is partly luck: [[qat_cnn]] looks at single channels.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -410,7 +410,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** One block in float wins nothing: its output is still stored in int8, for block 1. The *second* brings nearly all of the gain in decibels; each takes from the speed-up. Scales by channel had lost little (section 1), so
+# **What you saw.** One block in float wins nothing: its output is still stored in int8, for block 1. The *second* brings nearly all of the gain in decibels; each takes speed here. Scales by channel had lost little (section 1), so
 # there is little accuracy to win back: decibels tell where, not whether it pays.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -421,7 +421,7 @@ Table(
 # **Predict.** Does the engine change **A** the speed alone, **B** the accuracy as well?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands. Let the room explain the accuracies from the columns before them: weights per tensor or channel; the levels do not show. Who has Windows should read the cell below the table.
+# *For the lecturer, 2 min.* Show of hands. Let the room explain the accuracies from the columns before them: weights per tensor or channel; the levels do not show. Who has Windows should read on in the notebook.
 
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
@@ -452,8 +452,8 @@ Table(
     caption="DepthwiseCNN, each engine with its own defaults; eager fp32 is 1×.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. B, probably through the settings.** The low row has one scale a tensor for its weights, as in section 1. 128 or 256 levels: too little to see here. The engine itself is in the speed.
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# **What you saw. B here, probably through the settings.** `qnnpack` (not on Windows) has one scale a tensor, as in section 1. 128 or 256 levels: too little to see. The engine itself is in the speed.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # `x86` and `fbgemm` use 128 of the 256 levels by default (`reduce_range`): the instruction that older processors have adds two products in 16 bits, where two of full range could overflow. `onednn` uses all levels.
@@ -461,7 +461,7 @@ Table(
 # `x86` does not measure which is faster. It follows a fixed rule ([source](https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/quantized/cpu/OnednnUtils.h)): `fbgemm` for linear layers; `onednn` for convolutions, on
 # **Linux** with an AVX-512 VNNI processor, at most 100 groups and symmetric weights. **On Windows and macOS `x86` is `fbgemm`**: try `onednn` by name there, if your list has it. With `qnnpack` alone int8 may be slower than float.
 #
-# A name that does not exist is refused at once, and so is a tensor of another type than float. The remedies: a name from `supported_engines`, and `.float()` before the stub.
+# A name that does not exist is refused at once, and so is a tensor of another type than float. The remedies: a name from `supported_engines`; `.float()` before the stub, for bytes `/ 255` too.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 small = int8["SmallCNN", "per channel"]
@@ -480,7 +480,7 @@ Table(
 # A residual block adds its input to its result. A sum of two int8 tensors needs a scale of its own.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Point at the three places where a scale sits, and at the one where none can: `+` is no module, so nothing can observe it.
+# *For the lecturer, 2 min.* Point at the two places where a scale sits, and at the one where none can: `+` is no module, so nothing can observe it.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 canvas = diagrams.Canvas(height=230)
@@ -566,7 +566,7 @@ Table(
     caption="Published by torchvision, not measured here.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw. B: two of the small efficient networks lose most.** The two MobileNets were trained for it ([[qat]]). MobileNet-v3's file is no smaller because it is no int8 file: torchvision ships the float state of that training and
 # converts after loading.
 
@@ -610,12 +610,12 @@ Table(
         ]
         for name in candidates
     ],
-    caption=f"One picture of 224×224, one thread. Int8 layers, by the audit: {resnet_audit.count('int8')} modules.",
+    caption=f"One picture of 224×224, one thread. Run in int8, by the audit: {resnet_audit.count('int8')} modules.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** Convolutions on large images use each weight many times, so arithmetic probably is the limit ([[roofline]]). The second row shows what fusion alone brings: the faster of the two
-# fp32 rows is the fairer baseline. (`resnet18(quantize=True)` would do much the same in one call, calibrated on noise, but switches the engine of the whole process to `fbgemm`.)
+# fp32 rows is the fairer baseline. (`resnet18(quantize=True)` does much the same, but sets the engine of the whole process to `fbgemm`.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 7. To ship it: traced, scripted, exported

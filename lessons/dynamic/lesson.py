@@ -306,7 +306,7 @@ Table(
 # ### Recorded, and published
 #
 # Compiled fp32 is a third baseline. It takes a C++ compiler, so the course shows a record, with oneDNN's packed weights in the first row. Which fp32 is
-# the best one depends on the processor: compare its rows.
+# the best one there? Compare its rows.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Read the date and the processor first. Ask which fp32 of the record is the best one, and what int8 is over that. The published F1 is cited: a model with random weights has no

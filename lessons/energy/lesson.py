@@ -148,8 +148,8 @@ print(f"training GPT-3: {GPT3_MWH * 1000 * J_PER_KWH / cup_j / 1e6:.0f} million 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
 # ## 3. The price list
 #
-# Mark Horowitz published what one operation costs on a chip ([ISSCC 2014](https://doi.org/10.1109/ISSCC.2014.6757323)), one made
-# in a process called 45 nm and run at 0.9 V.
+# Mark Horowitz published what one operation roughly costs ([ISSCC 2014](https://doi.org/10.1109/ISSCC.2014.6757323)) on a chip
+# of a process called 45 nm, at 0.9 V.
 #
 # *int8* and *int32* are whole numbers of 8 and 32 bits, *fp16* a floating-point number of 16. A *cache* is a small memory on
 # the chip. *DRAM* is the large main memory beside it.
@@ -170,7 +170,7 @@ labels, pj, colours = zip(*sorted(rows, key=lambda row: row[1]), strict=True)
 fig, ax = plots.figure(size=(6.4, 4.2))
 ax.barh(labels, pj, color=[plots.COLOURS[c] for c in colours])
 ax.set(xscale="log", xlabel="energy, pJ", xlim=(0.015, 30000))
-decades = [0.1, 1, 10, 100, 1000, 10000]
+decades = [0.1, 1, 10, 100, 1000]
 ax.set_xticks(decades, [f"{decade:g}" for decade in decades])
 ax.minorticks_off()
 for y, value in enumerate(pj):
@@ -195,7 +195,7 @@ plots.show(
 # 3. **A whole number is not cheap as such.** An int32 multiplication costs more than one in fp16; an int32 addition costs less, 0.1
 #    against 0.4 pJ.
 #
-# The prices are of 2014. We use their *ratios*, and those have moved as well. By
+# The prices are of 2014. What counts are their *ratios*, and those have moved as well. By
 # [Jouppi et al., 2021, table 2](https://doi.org/10.1109/ISCA52012.2021.00010), a chip of 7 nm multiplies in fp32 for 1.31 pJ
 # and reads 64 bits from an 8 KB cache for 7.5 pJ and from one of 1 MB for 14. A read from DDR memory still takes 1,300 pJ, one from HBM2,
 # memory stacked beside the chip, 250 to 450. So with DDR the gap between memory and arithmetic grew.
@@ -251,7 +251,8 @@ plots.show(
 # **Predict.** How many times cheaper is an int8 MAC whose sum is kept in int32? **A** 30, **B** 20, **C** 15, **D** 10.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* One minute on paper with the figure of the price list: 3.7 + 0.9 over 0.2 + 0.1. Expect B. One number to keep: 15. And fp16: with its sum
+# *For the lecturer, 3 min.* Write the four prices on the board: fp32 multiply 3.7, add 0.9; int8 multiply 0.2; int32 add 0.1. One minute on paper, then a vote; expect B. It is
+# 4.6 over 0.3, C. One number to keep: 15. And fp16: with its sum
 # in fp32 a MAC is 2.3 times cheaper, not 3.1.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -376,7 +377,7 @@ Table(
 # **What you saw: *MACs for each weight* decides.** Up to 139 the weights cost more than the arithmetic, from 140 on less.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# `energy.estimate` does for any model what the cells above did for LeNet-300-100. It leaves out the *activations*, the values that one
+# `energy.estimate` does for a float model what the cells above did for LeNet-300-100. It leaves out the *activations*, the values that one
 # layer passes to the next. ResNet-50 has many of them, so its bill of memory is a lower bound. Its 160 is close
 # to the line as well: at the high end of Horowitz's span for DRAM the line is at 283, and the answer is the other one. And a word of warning: torchvision's
 # documentation lists ResNet-50 with 4.09 "GFLOPS". These are MACs; PyTorch's counter says twice as many.
@@ -426,11 +427,11 @@ plots.show(
 #
 # $N$ are counts, $e$ the energy of one.
 #
-# **Predict.** From which batch on is the arithmetic the larger part for LeNet, with 3.3 MACs for each weight? And for LeNet-300-100 in
+# **Predict.** From which batch on is the arithmetic the larger part for LeNet, with 3.34 MACs a weight? And for LeNet-300-100 in
 # int8, where a weight costs 160 pJ and a MAC 0.3?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Two minutes in pairs, on paper. LeNet: 640 / 4.6 = 139.1, divided by 3.3 it is 41.6, so from 42 on. LeNet-300-100 in int8: 160 / 0.3 = 533.3, so from 534 on:
+# *For the lecturer, 3 min.* Two minutes in pairs, on paper. LeNet: 640 / 4.6 = 139.1, divided by 3.34 it is 41.6, so from 42 on. LeNet-300-100 in int8: 160 / 0.3 = 533.3, so from 534 on:
 # later than in fp32, because arithmetic gets cheaper by more than the fetch. A server can wait for a full batch. Ask who cannot: whoever has one input, now. Activations are not in this figure: each input brings its own.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]

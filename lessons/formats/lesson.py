@@ -93,7 +93,7 @@ Table(["type", "one by one", "sum()"], rows)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Click frame by frame; the answer comes after the last. After the second frame: "2,049 lies midway. Who decides?" Take the vote on 2,050 before the third frame. The rule is
-# "a tie goes to the neighbour whose last bit is 0": 2,048 has one, 2,050 has not, 2,052 has one. Transition: "So what do the 16 bits buy?"
+# "a tie goes to the neighbour whose last bit is 0": 2,048 has one, 2,050 has not, 2,052 has one. Fifth frame: bfloat16 stops at 256 already; the sentence below is about the frame before. Transition: "So what do the 16 bits buy?"
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -118,7 +118,7 @@ drawn, told = zip(*(one_more(*step) for step in steps), strict=True)
 plots.show(drawn, alt=told, caption="Blue: what the format can hold. Orange: the exact sum, and where it goes.")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw: one step later, at 2,052.** A tie goes to the neighbour whose last bit is 0.
+# **What you saw: one step later, at 2,052.** Ties go to the neighbour whose last bit is 0.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. What a format can hold
@@ -380,7 +380,7 @@ card.record("bf16-scale-changes-digits", 100 * changed["bf16"])
 Table(["backward in", "lost, × 1", "lost, × 65,536", "survivors changed"], rows)
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: not in fp16.** The scale rescues gradients there, too, and gives the subnormal ones their digits back. In bf16 it did neither.
+# **What you saw: not in fp16.** The scale rescues gradients there, too, and changes most of the others. In bf16 it did neither.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. Autocast: a type for each operation

@@ -358,7 +358,7 @@ print(f"largest error of a million values in the range: {largest:.5f} scales")
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Draw a histogram of what comes out of ReLU. Show of hands; expect B, because the scale doubles. Say: "The scale doubles,
-# and the error counts squared. About four: where it is a little less, values below half a small step go to 0 on both grids." Transition: "Half of the integers are never used here. Are weights better off?"
+# and the error counts squared: about four." Transition: "Half of the integers are never used here. Are weights better off?"
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 features = torch.relu(lenet.conv1(images[:500]))
@@ -399,7 +399,7 @@ plots.show(
 # **Predict.** Sketch four bars: how many of the 48,000 weights of `fc1` take each integer?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Give the room a minute to draw. Most draw a hill over all four. Ask somebody who has drawn a bar at -2: "Which weight gets
+# *For the lecturer, 2.5 min.* Give the room a minute to draw. Expect a hill over all four. Ask somebody who has drawn a bar at -2: "Which weight gets
 # there?" |w|/s is at most 1.5, and 1.5 is a tie. After the bars ask: "What would you change: the number of levels, or where they lie?"
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -423,8 +423,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. Three levels, not four, and one of them takes nearly all of `fc1`.** $|w| / s$ is at most 1.5, so −2 is reached only by a *tie*,
-# a weight half-way between −1 and −2. But for ties $2^b - 1$ of the $2^b$ integers can be reached: 255 of 256 at 8 bits. And the largest weight alone sets the step: in
-# the large layers 0 is the nearest level for most others.
+# a weight half-way between −1 and −2. But for ties $2^b - 1$ of the $2^b$ integers can be reached: 255 of 256 at 8 bits. The largest weight alone sets the step.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Other grids of 2 bits
@@ -463,11 +462,11 @@ heights, *_ = ax.hist(fc1.flatten().numpy(), bins=120, color=plots.COLOURS["grey
 tallest = max(heights)
 for row, (name, on_grid) in enumerate(TWO_BITS.items()):
     places, at = on_grid(fc1).unique(), -tallest * (0.13 + 0.16 * row)
-    ax.plot(places, [at] * len(places), "|", color=plots.COLOURS["blue"], markersize=22, markeredgewidth=4)
+    ax.plot(places, [at] * len(places), "|", color=plots.COLOURS["blue"], markersize=14, markeredgewidth=4)
     ax.text(1.1 * fc1.abs().max(), at, name, va="center", fontsize=17)
 for name, place in {"m": fc1.abs().max().item(), "σ": fc1.std().item()}.items():
     ax.axvline(place, color=plots.COLOURS["orange"], linestyle=":")
-    ax.text(place, 0.8 * tallest, f" {name}", fontsize=17, color=plots.COLOURS["orange"])
+    ax.text(place + 0.02 * fc1.abs().max(), 0.8 * tallest, name, fontsize=17, color=plots.COLOURS["orange"])
 ax.set(xlabel="weight", yticks=[], xlim=(-1.42 * fc1.abs().max(), 1.75 * fc1.abs().max()))
 plots.show(
     fig,
@@ -550,9 +549,9 @@ print("our integers      ", q.tolist())
 # **Predict.** Which give PyTorch's integers for 100,000 random numbers? And for 100,000 as near to half-way between two neighbours as fp32 allows?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands for each way; most trust the second, the formula of the textbook. Then the third on the board, with z = 3: "0.5 goes to
+# *For the lecturer, 2 min.* Show of hands for each way; expect the second, the formula of the textbook. Then the third on the board, with z = 3: "0.5 goes to
 # the even 0, and 0 + 3 is 3. But 0.5 + 3 is 3.5, and goes to the even 4." Say after the table: "Training with
-# rounding simulates the integers in floats. If simulation and kernel round differently, nobody notices until the accuracy is gone."
+# rounding simulates the integers in floats. If simulation and kernel round differently, no error message says so."
 
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
@@ -589,7 +588,7 @@ Table(
 # **What you saw. Only the first way gave PyTorch's integers in all four rows.** Half-way cases decide: `round` goes to the *even* neighbour. Inside the bracket an odd zero
 # point turns ties round, and a sum may be rounded onto a tie. A division may differ from the product in the last bit.
 #
-# **Fake quantization** ([[qat]] trains with it) rounds floats to the levels and leaves them floats. The function `three_ways` of the notebook asserts that both agree.
+# **Fake quantization** ([[qat]] trains with it) rounds floats to the levels and leaves them floats. Both agree here.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises
@@ -612,7 +611,7 @@ Table(
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs; alone it takes 8. Two mistakes come most often: 256 steps in place of 255, and a range without 0. Ask: "All values lie
+# *For the lecturer, 5 min.* In pairs; alone it takes 8. Two mistakes to expect: 256 steps in place of 255, and a range without 0. Ask: "All values lie
 # between 1 and 3. Which integer would stand for 0?" None: the zero point would lie below qmin.
 
 

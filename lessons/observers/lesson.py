@@ -159,7 +159,7 @@ Table(
 # | moving average | a tenth of the way from the old one to that of the batch |
 # | percentile | of all values but 0.01 % at either end |
 #
-# **Predict.** The pixel is in the tenth of twenty batches. In the end one range is more than ten times too wide, one a little, one not at all. Which?
+# **Predict.** The pixel is in the tenth of twenty batches. In the end one range is many times too wide, one a little, one not at all. Which?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Ask for the three answers one after the other; the room gets min-max right and argues about the other two. After the figure ask
@@ -199,11 +199,11 @@ for (name, ends), style in zip(ranges.items(), ("-o", "-s", "-^"), strict=True):
     ax.plot(range(1, len(ends) + 1), [high.item() for _, high in ends], style, label=name)
 ax.axhline(clean.max().item(), color="black", linestyle=":", label="clean images")
 ax.set(xlabel="batches seen", ylabel="upper end of the range")
-ax.legend(loc="center left", bbox_to_anchor=(0.0, 0.6))
+ax.legend(loc="center right", bbox_to_anchor=(1.0, 0.58))
 plots.show(
     fig,
     alt="Upper end of three ranges over the batches. All lie together until the broken pixel. Then min-max jumps to "
-    f"{ranges['min–max'][-1][1]:.0f} and stays; the moving average rises for a while and comes back to {ranges['moving average'][-1][1]:.1f}; the "
+    f"{ranges['min–max'][-1][1]:.0f} and stays; the moving average jumps less, and sinks to {ranges['moving average'][-1][1]:.1f}; the "
     f"percentile stays at {ranges['percentile'][-1][1]:.1f}.",
     caption="One broken pixel, three memories.",
 )
@@ -217,7 +217,7 @@ plots.show(
 # **Predict.** The percentile clips some clean values. Is its error on clean images larger or smaller than that of min–max without the broken pixel (1×)?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Say: "Count the marks under the hill." Ask who would leave out 0.01 % of the values, and who 1 %. Ask for a case in which the
+# *For the lecturer, 2 min.* Four frames. Say at each: "Count the marks under the hill." Before the fourth, hands for larger or smaller than 1×. Ask who would leave out 0.01 % of the values, and who 1 %. Ask for a case in which the
 # outlier is the signal. Then only accuracy can tell.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
@@ -329,7 +329,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Let the room count the marks under the points on both lines. Say: "The upper line wastes its bits on weights that this filter does
+# *For the lecturer, 1.5 min.* Let somebody point at the used marks on both lines. Say: "The upper line wastes its bits on weights that this filter does
 # not have. The eighth mark can be reached by a tie only." Transition: "What is that worth in error?"
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"} tags=["lecture"]
@@ -362,7 +362,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw. C, about: the square of the height.** Each point is a mean over 54 weights only: they scatter, some by a third or more.
+# **What you saw. C, about: the square of the height.** Each point is a mean over 54 weights only: they scatter, here some by a third.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Does the network notice?
@@ -374,7 +374,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Show of hands for 8 or 2 bits, then for the second question. After the table read the line on MobileNet aloud: there one
-# scale a layer destroys the network at 8 bits. The lesson on static quantization meets that case.
+# scale a layer destroys the network at 8 bits. [[depthwise]] meets such a case.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "legacy"]
 layers = {name.removesuffix(".weight"): w for name, w in lenet.named_parameters() if w.dim() > 1}
@@ -409,8 +409,8 @@ card.record("channel-integers-as-torch", int((weight_integers(conv, 8, True) != 
 Table(["LeNet", *(f"{bits} bits" for bits in FEW)], [[how, *shares] for how, shares in right.items()])
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. At 8 bits there was nothing to win here; at 2 bits there was most.** How much depends on the training, at 3 bits even whether: over 18 trainings, at 2 bits,
-# the channels won 9 to 55 points, and the step σ with one scale a layer 17 to 61: either may win more. MobileNet-v1 needs channels at
+# **What you saw. At 8 bits there was nothing to win here; at 2 bits there was most.** How much depends on the training: over 18 trainings, at 2 bits,
+# the channels won 9 to 55 points, and the step σ with one scale a layer 17 to 61: either may win more. MobileNet-v1 won nearly all at
 # 8 bits: 70.9&nbsp;% in fp32, 0.1&nbsp;% with one scale a layer, 70.4&nbsp;% with one a channel, asymmetric
 # ([Krishnamoorthi, 2018](https://arxiv.org/abs/1806.08342), table 2).
 
@@ -523,7 +523,7 @@ drawn, told = zip(*map(flow, (1, 2, 3)), strict=True)
 plots.show(drawn, alt=told, caption=f"8 bits blue, 32 bits grey, by thickness. M = {s_w * s_x / grids[1][0]:.6f}.")
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Follow one number with the finger: 8 bits in, 32 in the middle, 8 out. Let the room do the last box by hand: the number on the
+# *For the lecturer, 2 min.* Three frames, follow one number with the finger: 8 bits in and 32 out of the product; 32 after the subtraction; 8 at the end. Let the room do the last box by hand: the number on the
 # wire times M, but for the bias b. Ask which box needs a float: only the last one, which also adds the bias. Transition: "Can that be done without a float?"
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -592,7 +592,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. B: torch's own engines do not agree with each other.** Where they are in the list, `x86`, `fbgemm` and `onednn` keep the bias in float by these
-# counts, and `qnnpack` rounds it. What differs, differs by one.
+# counts, and `qnnpack` rounds it. What differs here, differs by one.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### A whole network in integers
@@ -642,7 +642,7 @@ print(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Remind the room: 3 dB are a factor of 2, 10 dB one of 10. Show of hands; expect B. Derive the rule if there is time: signal (2^b - 1)² s² / 12, error s² / 12.
-# After the figure ask why the lowest line starts so flat: at 2 bits 98 % of the weights of fc1 fall on 0 (lesson before).
+# After the figure ask why the lowest line starts so flat: at 2 bits nearly all weights of fc1 fall on 0 (lesson before).
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 BITS = range(2, 9)
@@ -683,7 +683,7 @@ plots.show(
 # **Predict.** int8 weights per channel, their scales, biases in fp32. How many times smaller is the file: **A** less than 4, **B** 4, **C** more?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Ask what else is in a file: scales, biases, names. Read the last line of the answer aloud: a smaller file, not a faster layer.
+# *For the lecturer, 1.5 min.* Show of hands; expect B. Show the answer, then ask what else is in a file: scales, biases, names. Read its last line aloud: a smaller file, not a faster layer.
 
 # %% slideshow={"slide_type": "skip"}
 stored = {}
@@ -739,7 +739,7 @@ Table(
 # Write `int_matmul`: for int8 inputs `xq` (batch, n) and int8 weights `wq` (outputs, n), *both* with a zero point, the sums
 # $\sum (q_w - z_w)(q_x - z_x)$ as int32 of shape (batch, outputs).
 #
-# `int_matmul(xq, x_zero, wq, w_zero)` → an int32 tensor (int64 will do, floats will not), exact for any n: sums may pass $2^{24}$, where fp32 is not; the zero
+# `int_matmul(xq, x_zero, wq, w_zero)` → an int32 tensor (int64 will do, floats will not), exact: sums may pass $2^{24}$, where fp32 is not; the zero
 # points are ints from -128 to 127
 #
 # <details><summary>Hint</summary>
@@ -820,7 +820,7 @@ def update_range_solution(state, batch):
 # ### Exercise 3 · The best clip
 # ★★★ · 12 minutes
 #
-# With few bits it pays to clip. Write `best_clip`: among some candidates, the $c$ whose symmetric grid has the least mean *squared* error over all values,
+# With few bits it may pay to clip. Write `best_clip`: among some candidates, the $c$ whose symmetric grid has the least mean *squared* error over all values,
 # the clipped ones included.
 #
 # The grid is that of section 3 with $c$ in place of the largest $|w|$: the step is $s = 2c / (2^b - 1)$, the integers go from $-2^{b-1}$ to $2^{b-1} - 1$. So its levels

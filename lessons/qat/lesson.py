@@ -155,7 +155,7 @@ def step_with_gradient(weight):
 through_round = with_gradient(lambda w: on_grid(w, 8, step_with_gradient(w)))
 print(f"{int(through_round.sum())} of {through_round.numel():,} weights get a gradient")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw. C: a staircase is flat, except where it jumps.** Only the weight that sets the step gets a gradient: all levels move with it.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
@@ -219,7 +219,7 @@ def node(value, backward):
 
 
 drawn, told = zip(node(0.9, False), node(0.9, True), node(2.7, True), strict=True)
-plots.show(drawn, alt=told, caption="Forward orange and blue, backward green; the loss is (y − 2)².")
+plots.show(drawn, alt=told, caption="Orange float, blue on the grid, green backward; loss (y − 2)².")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw. Inside the range the gradient passes as it came; where the value is clipped it stops.**
@@ -230,31 +230,37 @@ plots.show(drawn, alt=told, caption="Forward orange and blue, backward green; th
 # **Predict.** The true derivative of the left figure is 0 wherever it exists. Where is the estimator's 1?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let somebody point at the two places on the left where the orange line must drop. They lie half a step beyond the ends, for those values still
+# *For the lecturer, 2 min.* Let somebody point at the two places on the left where the estimator must drop from 1 to 0, then click. They lie half a step beyond the ends, for those values still
 # round to the ends.
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 line = torch.linspace(-3, 3, 1201, requires_grad=True)
-stairs = StraightThrough.apply(line, 0.5, -4, 3)
+x, stairs = line.detach(), StraightThrough.apply(line, 0.5, -4, 3)
 (passed,) = torch.autograd.grad(stairs.sum(), line)
-fig, (left, right) = plots.figure(columns=2, size=(12, 3.9))
-x = line.detach()
-left.plot(x, x, color=plots.COLOURS["grey"], linestyle=":", label="y = x")
-left.plot(x, stairs.detach(), label="rounded and clipped")
-left.set(xlabel="x", ylabel="value")
-left.legend(loc="upper left")
-right.plot(x, torch.zeros_like(x), color=plots.COLOURS["black"], linestyle="--", label="true derivative")
-right.plot(x, passed, color=plots.COLOURS["orange"], label="straight-through")
-right.set(xlabel="x", ylabel="gradient", ylim=(-0.1, 1.6))
-right.legend(loc="upper left", ncols=2)
+
+
+def derivatives(answered):
+    fig, (left, right) = plots.figure(columns=2, size=(12, 3.9))
+    left.plot(x, x, color=plots.COLOURS["grey"], linestyle=":", label="y = x")
+    left.plot(x, stairs.detach(), label="rounded and clipped")
+    left.set(xlabel="x", ylabel="value")
+    left.legend(loc="upper left")
+    right.plot(x, torch.zeros_like(x), color=plots.COLOURS["black"], linestyle="--", label="true derivative")
+    if answered:
+        right.plot(x, passed, color=plots.COLOURS["orange"], label="straight-through")
+    right.set(xlabel="x", xlim=left.get_xlim(), ylabel="gradient", ylim=(-0.1, 1.6))
+    right.legend(loc="upper left", ncols=2)
+    return fig
+
+
+told = "Left: a staircase of eight steps follows the line y = x from -2 to 1.5 and is flat outside. Right: the true derivative is zero wherever it exists"
 plots.show(
-    fig,
-    alt="Left: a staircase of eight steps follows the line y = x from -2 to 1.5 and is flat outside. Right: the true derivative is "
-    "zero wherever it exists; the straight-through gradient is one from -2.25 to 1.75 and zero outside.",
+    [derivatives(False), derivatives(True)],
+    alt=[f"{told}.", f"{told}; the straight-through gradient is one from -2.25 to 1.75 and zero outside."],
     caption="Three bits, step 0.5.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw. 1 from −2 to 1.5, and half a step beyond either end.**
 
 # %% slideshow={"slide_type": "skip"}
@@ -315,7 +321,7 @@ path = torch.stack(path)
 flips = [bool(a) for a in (path[1:].round() != path[:-1].round()).any(1)]
 all_points = torch.cartesian_prod(torch.arange(-4, 4), torch.arange(-4, 4)).float()
 lowest = min(all_points, key=lambda point: toy_loss(point).item())
-crossings = f"{sum(flips)} times over a border, {sum(flips[20:])} of them in the second half"
+titles = {n: f"enlarged: {sum(flips[: n - 1])} crossings, {n - 1} steps" for n in (1, 8, 16, 40)}
 
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
@@ -331,18 +337,17 @@ def walk(shown):
     left.set(xlabel="first weight", ylabel="second weight", xlim=(-0.5, 1.5), ylim=(-0.5, 1.5))
     left.grid(visible=False)
     right.axhline(0.5, color=plots.COLOURS["blue"], linestyle=":")
-    right.set(xlabel="first weight", xlim=(0.24, 0.42), ylim=(0.44, 0.53), title="the path, enlarged")
+    right.set(xlabel="first weight", xlim=(0.24, 0.42), ylim=(0.44, 0.53), title=titles[shown])
     return fig
 
 
-frames = (1, 8, 16, 40)
 plots.show(
-    [walk(shown) for shown in frames],
+    [walk(shown) for shown in titles],
     alt=[
         f"Left: four cells, each with its loss. Right, enlarged: the float weights after {shown - 1} steps; {sum(flips[: shown - 1])} crossings."
-        for shown in frames
+        for shown in titles
     ],
-    caption=f"Orange: the float weights. A cell rounds to its middle. In {len(flips)} steps {crossings}.",
+    caption="Orange: the float weights. Green: the best cell. A cell rounds to its middle.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -356,7 +361,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Ask which of the two weights is in the optimizer and which one the layer multiplies with. The training loop does not change; say so before
-# somebody asks for it.
+# somebody asks for it. Last: "What would be a fair opponent for it?" The next slide has ours.
 
 
 # %% slideshow={"slide_type": "-"}
@@ -383,7 +388,7 @@ class OnGrid(nn.Module):
 # **Predict.** At 8, 4, 3 and 2 bits: where is QAT more than a point above *trained on*?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Ask the room to design the opponent before you show the list. Then a vote for each number of bits. After the figure ask which pairs of marks tell
+# *For the lecturer, 3 min.* Compare the list with the opponents that the room designed. Then a vote for each number of bits. After the figure ask which pairs of marks tell
 # about rounding, and which about training. Small marks are single seeds.
 
 # %% slideshow={"slide_type": "skip"}
@@ -458,7 +463,7 @@ plots.show(
 # **Predict.** At 3 bits: does each of the three seeds gain from the rounding in the loop?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Cover the last column first. Ask which of the two gains a paper would print, and what a reader would think. Then show the seeds: a mean of three says
+# *For the lecturer, 2.5 min.* Ask before the table: of the gains above *plain* and above *trained on*, which would a paper print? Then read out the last column: a mean of three says
 # little when they are far apart. Exercise 2 makes the rule.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -518,7 +523,7 @@ Table(
     caption=f"share of each integer at 2 bits, seed 0; {share:.1%} of them changed",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw. A: nearly all are 0, before and after.** The largest weight sets the step, and few others reach half of it. Yet the few that changed matter.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"} tags=["lecture"]
@@ -531,7 +536,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer, 2.5 min.* Show of hands. After the table ask for the sentence that a report should print, and which of the gains a careless report would pick. Say: "The
-# opponent gets its best step, chosen on images that no arm trained on."
+# opponent gets the best of five steps, on images that no arm trained on."
 
 
 # %% slideshow={"slide_type": "skip"}

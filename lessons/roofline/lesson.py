@@ -62,7 +62,7 @@ runtime.describe(device)
 # **Predict.** How many times longer does it take? **A** 16 times, **B** 8 times, **C** 4 times, **D** no longer at all.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Votes for A to D, counts on the board. Expect A and B. Show the result and ask: "What did the processor do in the rest of the time?"
+# *For the lecturer, 3 min.* Votes for A to D, counts on the board. Expect A and B. Show the result, take the nearest letter, and ask: "What did the processor do in the rest of the time?"
 # Keep the answers, section 3 tests them. On a machine where the ratio is near 16, say so.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -177,8 +177,8 @@ plots.show(
 # **What you saw: a slope and a ceiling.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# *Peak* is what one product of two matrices of 2,048 reaches in PyTorch, *bandwidth* what a dot product reads of 537 MB.
-# Neither is the chip's own limit; another library may come closer ([[choosing]] tries). Williams et al. count the bytes between the caches and
+# *Peak* is what one product of two matrices of 2,048 reaches in PyTorch, *bandwidth* what a dot product reads of 537 MB, on a processor with
+# one thread. Neither is the chip's own limit; another library may come closer ([[choosing]] tries). Williams et al. count the bytes between the caches and
 # the main memory and call this the *operational* intensity; we count what the layer must move at least.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -217,7 +217,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: it falls, and not evenly.** How many bytes a second depends on how much is read.
+# **What you saw: on a processor it falls, and not evenly.** The speed depends on how much is read.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Where the working set outgrows a cache, the next one, or the memory, has to deliver: farther away, and slower.
@@ -233,8 +233,9 @@ plots.show(
 # **Predict.** Which layer answers sooner: the one that is used again and again, one of eight in turn, or neither?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* "Same size, same arithmetic; only what can be kept from call to call differs. That isolates the cause." Vote. If the ratio is near 1 on your machine,
-# go through the two explanations in the notebook's text. Ask what a ratio above 1 means for a benchmark that calls one layer in a loop: it times a cache, and promises too much.
+# *For the lecturer, 3 min.* "Same size, same arithmetic; only what can be kept from call to call differs. That isolates the cause." Vote. If the ratio is near 1:
+# "Either both come from memory, or both from a cache that holds all 537 MB; only a larger working set can tell." A bar a little above the dot product says that
+# this reads less than the memory can give, or that a cache kept a part. Ask what a ratio above 1 means for a benchmark that calls one layer in a loop: it times a cache, and promises too much.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 read = {
@@ -258,7 +259,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: whether a cache helps.** If the ratio is clearly above 1, something was kept between two calls.
+# **What you saw: whether a cache helps.** Ratio clearly above 1: some of it was kept. Near 1: nothing, or all.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The two differ only in what the machine could keep from call to call, so the ratio is the work of its caches (the one that keeps addresses of
@@ -283,7 +284,8 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer, 4 min.* Half a minute: about twice the ridge; the exact number stands under the figure. The figure opens with the roof alone: let somebody draw the point of each batch
-# before its click. Batch 1 lies near the slope; say its share of the roof, from the notebook's table. Ask why batch 16 may lie well below: the roof is a bound, not a forecast.
+# before its click. Batch 1 lies near the slope. Where a point is above the roof: "The slope is what a dot product reads; the memory can give a little more, or a cache helped." Ask why
+# batch 16 may lie well below: the roof is a bound, not a forecast.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -293,8 +295,8 @@ def intensity(batch, n=width, bytes_each=4):
 
 
 speed = {batch: 2 * batch * width**2 / seconds[batch] for batch in inputs}
-work = {b: b * width**2 / 2048**3 for b in inputs}  # in matrix products, those of the peak
-quartiles = {b: tuple(work[b] * ratio for ratio in taken.ratio_quartiles(b)) for b in inputs}
+spans = {b: torch.tensor(taken.samples[b]).quantile(torch.tensor([0.75, 0.25])) for b in inputs}  # slow, fast
+quartiles = {b: tuple((speed[b] / peak * seconds[b] / spans[b]).tolist()) for b in inputs}
 card.record("batch-1-below-peak", speed[1] / peak, quartiles[1])
 card.record("batch-256-near-peak", speed[256] / peak, quartiles[256])
 share = {batch: s / min(peak, intensity(batch) * bandwidth) for batch, s in speed.items()}
@@ -324,7 +326,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Batch 1 lies left of the ridge, far below the peak, and near the slope. At batch 256 memory forbids nothing, and the layer comes nearer to the
 # peak. The batches between lie below the roof. Where the ridge is above 8, 16 inputs would by the roof alone take hardly longer than one, and
-# section 1 saw more. The roof is a bound, not a forecast, and does not say why. Probably the library re-arranges the weights at every call, and
+# section 1 saw more here. The roof is a bound, not a forecast, and does not say why. Probably the library re-arranges the weights at every call, and
 # its routine for so few inputs is not its best; [[choosing]] measures another library with the weights arranged beforehand, so both at once. A share above 100 % means that a
 # cache kept some weights, or that the peak or the bandwidth was measured too low: another program ran, or the dot product reads less in a second than the
 # memory can give.
@@ -431,7 +433,7 @@ else:
     print("No energy counter can be read here.")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: on a processor, the arithmetic alone is a small part.** (A fast GPU does more a second, and may pass a watt.)
+# **What you saw: on a processor, milliwatts, by the estimate: C.** (A fast GPU does more a second, and may pass a watt.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # So a counter should show far more than the estimate of the arithmetic. On a processor its zone `package` is the whole processor: it also fetches and decodes
@@ -447,7 +449,7 @@ else:
 # which of these smaller: the bits of a number, the number of weights, the MACs?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room fill the empty rows aloud, one or two ticks a row, before the table opens. Say to close: "A batch changes none of the three; it lets more inputs share the
+# *For the lecturer, 2 min.* Read out the five parts; the room says for each: bits, weights or MACs? Then open the table. Say to close: "A batch changes none of the three; it lets more inputs share the
 # weights." Then the exercises, in pairs.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]

@@ -114,7 +114,7 @@ print(steps["as copied"])
 # `torch.quantization` is the old name of `torch.ao.quantization`, here `tq`.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Run it and read both lines. Ask what "from the 'CPU' backend" may mean. Do not explain the warning yet: ask who would have
+# *For the lecturer, 2 min.* Read both lines of the output aloud. Ask what "from the 'CPU' backend" may mean. Do not explain the warning yet: ask who would have
 # read on after it.
 
 
@@ -148,7 +148,7 @@ print(steps["right name"].replace(" with arguments", "\n  with arguments"))
 #
 # There was a warning, to which we come back, and an error: an int8 convolution met a tensor of the `CPU` backend, an ordinary float tensor. Nobody converts the image.
 #
-# A **stub** marks a place. When the model is converted, `QuantStub` becomes "float to int8" and `DeQuantStub` "int8 to float". Until then both do nothing.
+# A **stub** marks a place. When the model is converted, `QuantStub` becomes "float to int8", `DeQuantStub` "int8 to float". Until then both change nothing.
 # `QuantWrapper` puts one at each end.
 #
 # **Predict.** Now it runs. How many test images are right: **A** about 90 %, **B** about 70 %, **C** fewer than 50 %?
@@ -163,8 +163,8 @@ print(f"{steps['with stubs']}; the input's scale is {stubbed.quant.scale.item():
 print(f"control, float network on pixels rounded to 0 or 1: {percent_right(cnn, some.round()):.1f} % of 1,000")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. C, and a warning had said so.** The scale is 1, the default of an observer that has seen no data: all pixels become 0 or 1. That alone would cost far less (last line):
-# every layer inside has scale 1, too. The warning means: run data through the observers first.
+# **What you saw. C, and a warning had said so.** The scale is 1, the default of an observer that has seen no data: all pixels become 0 or 1. That alone costs far less (last line):
+# inside, too, scales are 1, zero points 0. The warning means: run data through the observers first.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Repair 3: fuse, in evaluation mode
@@ -172,10 +172,10 @@ print(f"control, float network on pixels rounded to 0 or 1: {percent_right(cnn, 
 # Convolution, batch norm and ReLU can become one int8 operation (section 3). Batch norm must be frozen for it. What if it is not?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask what batch norm does in training mode (statistics of the batch): there is no fixed factor to fold. The error says it in two words.
+# *For the lecturer, 2 min.* Ask what batch norm does in training mode (statistics of the batch): there is no fixed factor to fold. The error says it in four words.
 
 
-# %% slideshow={"slide_type": "-"} tags=["legacy"]
+# %% slideshow={"slide_type": "fragment"} tags=["legacy"]
 def fuse_names(net, parts=(0, 1, 2)):
     """Of convolution (0), batch norm (1), ReLU (2): a list for each block."""
     blocks = range(len(net.features))
@@ -214,9 +214,9 @@ print(steps["fused, calibrated"])
 # The name, the stubs, evaluation mode with fusion, and calibration on real data. Without the name or the stubs there is an error.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room fill the last column from memory. Then: which test of yours would have caught the third row?
+# *For the lecturer, 2 min.* Let the room name the repairs and their errors from memory, then click. Which test of yours would have caught the third row?
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 Table(
     ["the recipe", "what came out"],
     [[step, result] for step, result in steps.items()],
@@ -258,7 +258,7 @@ def sqnr_db(exact, approximate):
 # `quint8`, unsigned, logits too: kernels for x86 multiply unsigned by signed bytes. What can be negative gets a zero point above 0.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 3 min.* Step through the four pictures. At the third ask what each eye writes down (two numbers), at the fourth what became of them. Then:
+# *For the lecturer, 3 min.* Step through the four pictures. At the third ask what the two numbers under each eye are, at the fourth what became of them. Then:
 # what can go wrong when ranges are fixed beforehand? Values outside are clipped.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
@@ -513,7 +513,7 @@ plots.show(
 # **Predict.** Which rows do harm? And does the place of the broken image matter?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Ask which row the room would bet on. For the moving average: by default a hundredth of the way to each batch, not the tenth of [[observers]]; the first batch *is* its range.
+# *For the lecturer, 3 min.* Ask which row the room would bet on. After the table ask why only the moving average cares where the broken image stands: the first batch *is* its range, later ones move it by a hundredth.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "legacy"]
 good, noise = images[:64], torch.Generator().manual_seed(0)
@@ -532,7 +532,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. A broken image ruins the ranges, and its place matters to one observer.** The moving average nearly forgives it at the end: by default it moves a hundredth of the way to each batch (in [[observers]] we set a tenth). At the start, the first batch *is* its range.
+# **What you saw. A broken image ruins the ranges, and its place matters to one observer.** The moving average mostly forgives it at the end: by default it moves a hundredth of the way to each batch (in [[observers]] we set a tenth). At the start, the first batch *is* its range.
 # One class, or noise in the range of the pixels, costs far less here than a broken first image.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -565,16 +565,16 @@ rows = [["right, %", *(f"{value:.2f}" for value in right.values())]]
 rows += [["file", *(si(report.file_bytes, "B") for report in files.values())]]
 rows += [[f"{n} image{'s' * (n > 1)}, ms", *(f"{speed[n].median_ms(name):.3g}" for name in both)] for n in speed]
 ratios = {n: (speed[n].ratio("int8"), speed[n].ratio_quartiles("int8")) for n in speed}
-said = "; ".join(f"{n}: {ratio:.2f}× ({low:.2f} to {high:.2f})" for n, (ratio, (low, high)) in ratios.items())
+said = "; ".join(f"{n} at once {ratio:.2f}× ({low:.2f} to {high:.2f})" for n, (ratio, (low, high)) in ratios.items())
 Table(
     ["SmallCNN", *both],
     rows,
-    caption=f"File {smaller:.2f}× smaller. Times faster than eager fp32, with quartiles, by images at once: {said}.",
+    caption=f"File {smaller:.2f}× smaller. Over eager fp32, with quartiles: {said}.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. C, and less than a point.** The weights shrink fourfold, the file less: biases and the names of the entries stay, scales and zero points come on top. If a speed ratio is
-# near 1 or below, look at the engine first: `qnnpack` may be slower than float ([[depthwise]] compares them). [[choosing]] adds the best fp32 to be had.
+# **What you saw. C, and less than a point.** The weights shrink fourfold, the file less: biases and the names of the entries stay, scales and zero points come on top. If the ratio for 64
+# images is near 1 or less, see the engine: `qnnpack` may be slower than float ([[depthwise]] compares them). [[choosing]] adds the best fp32 to be had.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 # To use the file later: prepare and convert the model without calibration, then load the state.

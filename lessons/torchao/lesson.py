@@ -226,7 +226,8 @@ def tried(make, model):
         outputs = model(pictures).float()
         ran = next(row for row in int8_audit.audit(model, pictures[:32]).rows if row.name == "fc1").runs_in
     except (ImportError, AttributeError, AssertionError, RuntimeError, ValueError, NotImplementedError) as error:
-        return f"{type(error).__name__}: {str(error).splitlines()[0][:75]}"
+        words = str(error).splitlines()[0]
+        return f"{type(error).__name__}: {words[:75]}{' …' * (len(words) > 75)}"
     return saved(model), ((outputs - expected).norm() / expected.norm()).item(), ran
 
 
@@ -274,7 +275,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw: two kinds of files**, a byte for each weight or half of one. By the audit only int8 × int8 computes in int8. The packed int4 errs
-# less than the unpacked one; its grid is another one, with a zero point for each group. Around MXFP4 the other layers are in bf16, too.
+# less than the unpacked one, whose zero points are all 0. Around MXFP4 the other layers are in bf16, too.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. The formats of 2026
@@ -392,8 +393,8 @@ Table(
 #
 # | format, weights × inputs | torchao names (cited) | this lesson, on a CPU |
 # |---|---|---|
-# | int8 × int8 | A100, stable | ran in int8 |
-# | int4 × bf16 | A100, stable | stable config refused, prototype stored |
+# | int8 × int8 | A100, Intel BMG, stable | ran in int8 |
+# | int4 × bf16 | A100, Intel BMG, stable | stable config refused, prototype stored |
 # | fp8 × fp8, rows | H100, B200, Intel BMG, stable | refused; weights alone stored |
 # | MXFP8, MXFP4 | B200, MI350X, prototype | MXFP8 refused; MXFP4 emulated by torchao, and simulated |
 # | NVFP4 × NVFP4 | B200, prototype | refused; weights alone stored, and simulated |
@@ -447,7 +448,7 @@ bases = {
 Table(["base", "prepare"], [[name, prepared_for(base)] for name, base in bases.items()])
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: the short form takes some configs, and not these two.** It asks for the config's class, not for its bits: the Intx config with `torch.int8` is taken.
+# **What you saw: the short form takes some configs, and not these two.** It goes by the config's class: the Intx config with `torch.int8` is taken.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### The long form: say what to fake
@@ -484,7 +485,7 @@ print(f"largest difference {as_trained}; control {apart(faked, learning)}")
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Hands for the best. After the table: "Do 2 bits beat fp32?" The second row answers: the same training without rounding gains
-# too. Compare the last row with the two above it.
+# too. The rest, half a point here, is one run.
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -500,9 +501,9 @@ floats = {"fp32": net, "trained on, fp32": arms["trained on, then rounded"]}
 arms |= {name: quantized(model, by_row) for name, model in arms.items() if name != "QATConfig"}
 right = {name: training.evaluate(model, test_images, test_labels) for name, model in {**floats, **arms}.items()}
 Table(
-    ["fc1 with 2 bits, a scale a row", "right, %"],
+    ["fc1", "right, %"],
     [[name, f"{100 * share:.1f}"] for name, share in right.items()],
-    caption="One grid in both steps. Second row: the same training, no rounding. Compare the last row with it, and with the one above it.",
+    caption="One run each, one grid in both steps. Second row: the same training, no rounding. Compare the last row with its two controls.",
 )
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -513,7 +514,7 @@ Table(
 # **Predict.** Which operation of the exported graph will be gone? How often does the converted graph quantize, and in which type are its convolutions?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* First frame: the graph as exported; vote. Second frame: count the blue boxes, `q`, aloud; orange ones lead back to float. Then ask: "In which type is conv2d?" It reads from dq, so float. The
+# *For the lecturer, 3 min.* First frame: the graph as exported; vote. Second frame: count the dark blue boxes, `q`, aloud; orange ones lead back to float. Then ask: "In which type is conv2d?" It reads from dq, so float. The
 # converted graph describes int8; it does not run it.
 
 
@@ -557,7 +558,7 @@ def draw(graph):
     return canvas.figure()
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 counts = collections.Counter(operations(graph_int8))
 card.record("graph-quantizes", counts["q"])
 plots.show(
@@ -571,7 +572,7 @@ plots.show(
     caption="The graph as exported, then as converted; row by row. Blue, q: float to int8. Orange, dq: back to float.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw: batch norm was folded, and each layer reads from `dq`, in float.** Five `q`: one for each layer, and one for `flatten`, which could pass int8 on. The four `dq` in
 # front are those of the weights.
 
