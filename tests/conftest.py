@@ -19,7 +19,8 @@ if "sitecustomize" not in sys.modules or not hasattr(sys.modules["sitecustomize"
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "slow: starts kernels or browsers; runs after the fast tests")
+    slow = "starts kernels or browsers, trains, converts networks, plays wrong answers; runs after the fast tests"
+    config.addinivalue_line("markers", f"slow: {slow}")
     config.addinivalue_line("markers", "gpu: needs a CUDA device")
 
 

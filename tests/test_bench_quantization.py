@@ -48,6 +48,7 @@ def by_variant(rows):
 # ---- networks and rows ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_live_route_of_a_cnn_is_measured(live_rows):
     engine = legacy_int8.best()
     assert [row.variant for row in live_rows] == [
@@ -70,6 +71,7 @@ def test_the_best_fp32_has_the_ratio_one(live_rows):
     assert best.speedup_over_best_fp32 == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_bert_is_dynamic_and_the_cnns_static(mobile):
     bert = networks.bert(tiny=True)
     assert any(route.variant.startswith("int8 dynamic") for route in torch_eager.routes(bert))
@@ -98,6 +100,7 @@ def test_a_network_is_the_same_each_time():
 # ---- what cannot be built --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "part"),
     [
@@ -115,6 +118,7 @@ def test_a_route_that_fails_becomes_a_row_that_says_why(mobile, error, part):
     assert "–" in repr(int8_record.table(rows))
 
 
+@pytest.mark.slow
 def test_an_unknown_engine_names_those_there_are(mobile):
     def build(network, folder):
         return torch_eager.int8_eager(network, folder, name="avx")
@@ -307,6 +311,7 @@ def quick(tmp_path, *more):
     return ["quantization", "--quick", "--network", "MobileNet-v2", "--rounds", "1", *more]
 
 
+@pytest.mark.slow
 def test_the_task_prints_the_table_and_writes_a_record(tmp_path, capsys, monkeypatch):
     for name in ("COURSE_JUDGE_SPEED", "OMP_NUM_THREADS", "COURSE_THREADS"):
         monkeypatch.setenv(name, "1")
@@ -320,6 +325,7 @@ def test_the_task_prints_the_table_and_writes_a_record(tmp_path, capsys, monkeyp
     assert [path.name for path in path.parent.iterdir()] == ["rows.json"], "a temporary file was left"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("missing", "asked", "part"),
     [([], False, "--peers measures them"), (["onnx", "nncf"], True, "Not installed: onnx, nncf")],

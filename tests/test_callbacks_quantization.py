@@ -238,6 +238,7 @@ def test_the_quantized_file_of_lenet_is_less_than_three_tenths(tmp_path):
 BOUND = {"average": 0.08, "histogram": 0.04}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("groups", [None, PAIRS], ids=["plain", "fused"])
 @pytest.mark.parametrize("observer", ["average", "histogram"])
 def test_the_quantized_regression_model_is_near_the_float_one(tmp_path, observer, groups):

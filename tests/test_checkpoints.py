@@ -141,6 +141,7 @@ def test_what_is_written_is_read_back(tmp_path):
     assert "50.00%" in (tmp_path / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_training_from_the_same_seed_gives_the_same_weights(monkeypatch):
     monkeypatch.setenv("COURSE_QUICK", "1")
     (first, _), (second, _) = (tool.train(tool.RECIPES["small_cnn"]) for _ in range(2))

@@ -27,6 +27,7 @@ def test_solution_and_odd_answers_pass(exercise, lesson, name):
     expect_none(_check_rules.accepts(exercise, _course.answers(lesson).ODD.get(name, [])))
 
 
+@pytest.mark.slow
 @each_exercise
 def test_each_wrong_answer_gets_its_own_hint(exercise, lesson, name):
     expect_none(_check_rules.rejects(exercise, _course.answers(lesson).WRONG.get(name, [])))

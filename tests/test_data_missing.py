@@ -198,6 +198,7 @@ print(images.double().sum().item(), labels.sum().item())
 """
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_on_an_empty_folder_both_get_good_data(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(data.FOLDER.parent), "OMP_NUM_THREADS": "1"}
     pair = [

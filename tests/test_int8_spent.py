@@ -67,6 +67,7 @@ OPERATORS = [
 ]
 
 
+@pytest.mark.slow
 def test_torchs_fastest_int8_is_profiled(mobile):
     found = []
     rows = compare.measure(mobile, torch_eager.routes(mobile, live=True), rounds=1, spent=found, profiles=1)
@@ -76,6 +77,7 @@ def test_torchs_fastest_int8_is_profiled(mobile):
     assert any(name.startswith("quantized::conv2d") for name, _ in one.longest)
 
 
+@pytest.mark.slow
 def test_in_graph_mode_every_sum_is_inside_a_convolution(tmp_path):
     """The route exists for this: no operator of its own is left for the sum of a residual block."""
     if torch_eager.FUSING not in legacy_int8.available():
@@ -95,6 +97,7 @@ def test_in_graph_mode_every_sum_is_inside_a_convolution(tmp_path):
         assert not any(name.startswith("quantized::add") for name, *_ in events)
 
 
+@pytest.mark.slow
 def test_the_other_runtimes_profile_themselves(tmp_path):
     pytest.importorskip("onnxruntime"), pytest.importorskip("onnxscript")
     network = networks.mobilenet_v2(tiny=True)

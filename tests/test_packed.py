@@ -41,6 +41,7 @@ def test_where_torch_cannot_pack_the_error_says_so(without):
         packed.pack(model(), 5)
 
 
+@pytest.mark.slow
 def test_where_torch_cannot_pack_the_row_says_so(without):
     bert = networks.bert(tiny=True)
     routes = torch_eager.routes(bert, live=True)

@@ -75,7 +75,7 @@ runtime.describe(cpu)
 
 # %% slideshow={"slide_type": "skip"}
 def initialise(seed):
-    """LeNet-300-100 as in the paper: Glorot normal weights (mean 0, spread by the layer's width), biases zero."""
+    """LeNet-300-100: Glorot normal weights as in the paper (mean 0, spread by the layer's width), biases zero."""
     net, generator = models.LeNet300100(), torch.Generator().manual_seed(seed)
     for layer in net.children():
         nn.init.xavier_normal_(layer.weight, generator=generator)
@@ -103,7 +103,7 @@ def right(net, masks):
 
 # %% slideshow={"slide_type": "skip"}
 SHARE = (0.2, 0.2, 0.6)
-WAYS = ("all of its weights", "as many, at random places", "those that grew large in the copy")
+WAYS = ("all of its weights", "as many, at random places", "those largest in the copy")
 untrained = {way: [] for way in WAYS}
 for seed in SEEDS:
     copy = initialise(seed)
@@ -166,10 +166,10 @@ canvas.text(695, 20, "new initial values", bold=True)
 for y, words in ((155, "mask found\nby pruning"), (355, "random mask,\nas many ones")):
     canvas.text(130, y, words, bold=True)
 for x, y, name, values, mask, meaning in (
-    (290, 80, "ticket", own, found, "fp32"),
-    (590, 80, "reinit", new, found, "int8"),
-    (290, 280, "random", own, shuffled, "fp32"),
-    (930, 180, "dense: the whole network", own, torch.ones_like(found), "fp32"),
+    (290, 80, "ticket", own, found, "int8"),
+    (590, 80, "reinit", new, found, "fp32"),
+    (290, 280, "random", own, shuffled, "int8"),
+    (930, 180, "dense: the whole network", own, torch.ones_like(found), "int8"),
 ):
     canvas.text(x + 105, y - 20, name)
     diagrams.grid(canvas, values[crop], x, y, cell=30, mask=mask, text="", meaning=meaning)
@@ -178,7 +178,7 @@ plots.show(
     canvas.figure(),
     alt="Crops of the first layer's weights in two rows and two columns. Ticket: the found mask on the network's own values. Reinit: the same places, "
     "other values. Random: the own values at other places. Aside the dense network with all of its own values.",
-    caption="The stronger the colour, the larger the magnitude; orange: own values, blue: new ones; crossed out: zero. Masks of section 1, 20 % of the layer.",
+    caption="The stronger the colour, the larger the magnitude; blue: own values, orange: new ones; crossed out: zero. Masks of section 1, 20 % of the layer.",
 )
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -595,7 +595,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. Each change costs points, at each of these densities.** At 20 % the two controls are alike: the places alone bring little there. With fewer weights left they count: *reinit* leads *random*.
+# **What you saw. Both controls lose points at each of these densities.** At 20 % the two controls are alike: the places alone bring little there. With fewer weights left they count: *reinit* leads *random*.
 # Against dense the ticket is level at 20 %, and behind below, after as many steps.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}

@@ -137,9 +137,9 @@ Table(
 # Accuracy is that of the test set at the iteration of least validation loss, as in the paper; validated every 100 iterations, after iteration 20,000 every 500 (the paper: every 100 throughout).
 #
 # Anyone can make the record, stop it, and go on: `python course.py lottery --paper` (`--resume` begins with the runs that came with the course). Every run uses one thread and the seed of its trial. On another kind of
-# processor sums are taken in another order, so numbers differ a little: a seed that was begun on one processor and went on on another has the same initial weights and the same batches, and each run says where it was trained.
+# processor sums are taken in another order, so numbers differ: a seed that was begun on one processor and went on on another has the same initial weights and the same batches, and each run says where it was trained.
 #
-# On a cluster it is the same call with another executor, here Dask's (the extra `cluster`):
+# On a cluster it is one call with Dask's executor (the extra `cluster`); this has both controls at all 18 densities:
 #
 # ```python
 # from dask.distributed import Client
@@ -286,7 +286,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** Look first for rows in which a seed disagrees: stops vary more than accuracies. And read sizes, too: a direction that agrees with a size that does not is a disagreement. "About": within a third of the iterations, 0.3 points.
+# **What you saw.** Look first for rows in which a seed disagrees: so far only in a time. And read sizes, too: a direction that agrees with a size that does not is a disagreement. "About": within a third of the iterations, 0.3 points.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -304,8 +304,8 @@ Table(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **What the table leaves out.** In the paper the accuracy of reinit falls below that of dense from 21.1 % on (section 2). In the first two seeds of the record it is level there.
 #
-# **The absolute numbers.** The paper's text gives no iterations of an early stop: they stand in its figures alone (1 and 4), and we could not read them well enough to set numbers beside ours. They may well be larger.
-# One difference that could matter: in a later [re-implementation](https://github.com/google-research/lottery-ticket-hypothesis) each image is scaled to length 1. The table tries that on dense
+# **The absolute numbers.** The paper's text gives no iterations of an early stop: they stand in its figures alone (as 1 and 4), and we could not read them well enough to set numbers beside ours. They may well be larger.
+# One difference that could matter: in a [re-implementation](https://github.com/google-research/lottery-ticket-hypothesis) each image is scaled to length 1. The table tries that on dense
 # networks, same seeds and batches. All three stop later, by factors below two: it may explain a part of the difference, and the rest is open. (These runs were made on another kind of processor than the record's.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -480,7 +480,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. B.** More than 90 % of the *weights*, yes. Of the *bytes*, in a format that skips zeros, about 7 % + 3 % for the mask are *left*: a little less than 90 % is saved. Plain pruning ([[prune_model]]) gives the same bytes: this is no merit of the ticket.
+# **What you saw. B.** More than 90 % of the *weights*, yes. Of the *bytes*, in a format that skips zeros, about 7 % + 3 % for the mask are *left*, before gzip: a bit over 10 %. Plain pruning ([[prune_model]]) gives the same bytes: this is no merit of the ticket.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The bill
@@ -640,10 +640,10 @@ Table(
 # ### So what stands?
 #
 # - *Small networks*: tickets from initialisation were found here, with controls. All arms share Adam at 0.0012, the paper's rate; a rate for each arm was not tested.
-# - *Large networks*: tickets are found at an early iteration of a training that has already begun, and the mask still comes from a full training.
+# - *Large networks*: tickets are found at an early iteration of a training already begun, in these papers with the mask of a full training.
 # - *As a way to ship smaller networks*: prune and fine-tune, or rewind the learning rate.
 #
-# A ticket is evidence about *learning*: a small network can learn this task, if it starts right.
+# A ticket is evidence about *learning*: a sparse network learns this sooner, if it starts right.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Let each row be attacked: "What would change your mind?" The first needs a learning rate for each arm, the second larger networks than we can train here.
@@ -658,7 +658,7 @@ Table(
 #
 # `dense` and `ticket` are lists of rows (iteration, validation loss, validation accuracy, test accuracy), one for each validation, in order; accuracies from 0 to 1. Both
 # runs are validated at the same iterations. Write `compare_runs`, as the paper compares: stop each run early, where its own validation *loss* is least. Return by how many
-# *percent* of dense's iterations the ticket stops sooner (negative if later), and how many *points* better the test accuracy of the stopped ticket is than that of the stopped
+# *percent* of dense's stop the ticket stops sooner (negative if later), and how many *points* better the test accuracy of the stopped ticket is than that of the stopped
 # dense network.
 #
 # `compare_runs(dense, ticket)` → (percent sooner, points better)
@@ -673,7 +673,7 @@ Table(
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
 def compare_runs(dense, ticket):
-    """(percent of dense's iterations that the ticket stops sooner, points that its test accuracy is better there).
+    """(percent of dense's stop that the ticket stops sooner, points that its test accuracy is better there).
 
     >>> compare_runs([(100, 0.3, 0.9, 0.9)], [(100, 0.3, 0.9, 0.9)])
     (0.0, 0.0)
