@@ -241,7 +241,7 @@ plots.show(
 #
 # Batch norm trains with the statistics of the *batch*. The int8 copy has its *running* statistics, folded into the weights.
 #
-# **Predict.** One epoch, three orders: is the int8 copy better with **frozen** or **free** statistics? Does a pass help that moves statistics, no weight?
+# **Predict.** One epoch, three orders: is the int8 copy better with **frozen** or **free** statistics? Does moving the statistics alone help?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer, 3.5 min.* The first vote on the empty axes, the second before the last frame. Then ask what one would have concluded without the last two columns: that the

@@ -2,6 +2,7 @@
 window.fit = (() => {
   const STEP = 0.025, MOST = 1.6, LEAST = 22 / 28, FIRST_EDITION_CODE = [21, 20, 19, 18];
   const SHARES = ['1fr', '1.35fr', '1.7fr', '0.75fr'];  // of the right column, the left one being 1
+  const SMALLEST_DRAWN = 21.5;  // px; beside larger text a drawing must not become smaller than that
   const GROWS = 1.6;  // a picture, over its own size; a drawing made of lines as far as it likes
 
   const PICTURES = 'img, svg:not(mjx-container svg, svg svg)';
@@ -42,6 +43,15 @@ window.fit = (() => {
     return sum + Math.round(e.getBoundingClientRect().height / parseFloat(style.lineHeight) - 0.2);
   }, 0);
 
+  // No text in a drawing is smaller than what form.js asks for.
+  const legible = page => [...page.querySelectorAll('.body svg text')].every(text => {
+    if (!text.getClientRects().length || text.closest('mjx-container')) return true;
+    const own = [text, ...text.querySelectorAll('*')].filter(e => e.textContent.trim())
+      .map(e => parseFloat(getComputedStyle(e).fontSize));
+    const {a, b, c, d} = text.getScreenCTM();
+    return Math.max(...own) * Math.sqrt(Math.abs(a * d - b * c)) >= SMALLEST_DRAWN;
+  });
+
   function set(page, k) {
     page.style.setProperty('--k', k);
     page.classList.toggle('tight', k < 1);
@@ -56,7 +66,7 @@ window.fit = (() => {
     const wide = seen.map(e => Math.min(1, e.parentElement.getBoundingClientRect().width / ownSize(e)[0]));
     const good = k => {
       set(page, k);
-      if (overflows(page)) return false;
+      if (overflows(page) || !legible(page)) return false;
       const now = seen.map(scaleOf);
       if (k > 1) return lines(page) <= broken && now.every((scale, n) => scale >= 0.97 * before[n]);
       return now.every((scale, n) => scale >= 0.97 * wide[n]);
