@@ -88,6 +88,7 @@ def quickly(*, hints=True, most=search.INPUTS):
 
     with (
         mock.patch.object(search, "INPUTS", min(search.INPUTS, most)),
+        mock.patch.object(search, "SEARCH_SECONDS", 60.0),  # a slow moment must not change what is tried
         mock.patch.object(search, "smallest", smallest),
         mock.patch.object(search, "generated", generated),
         mock.patch.object(search, "_made", made),

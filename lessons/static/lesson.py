@@ -623,10 +623,10 @@ def outputs(net, x):
     return seen | {"linear": net.fc(x.mean((2, 3)))}
 
 
-exact, errors = outputs(cnn, fewer), {}
+of_float, errors = outputs(cnn, fewer), {}
 for how, model in {"all three fused": int8_net, "nothing fused": to_int8(cnn, per_channel, parts=())}.items():
     found = outputs(model.module, model.quant(fewer))
-    errors[how] = {n: sqnr_db(exact[n], y.dequantize()) for n, y in found.items()}
+    errors[how] = {n: sqnr_db(of_float[n], y.dequantize()) for n, y in found.items()}
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 fig, ax = plots.figure(size=(6.2, 3.8))
