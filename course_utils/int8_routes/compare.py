@@ -93,17 +93,23 @@ def measure(
             nothing is profiled.
         profiles: of each of the two.
     Returns:
-        One row a route, in the order given. A route that raises gives a row with `why`; the first must not.
+        One row a route, in the order given. A route that raises gives a row with `why`; the first must not. So does a
+        route too noisy to judge whose best time is behind another of its runtime and kind: no comparison rests on it.
     Raises:
         ValueError: the first route is another one.
+        timing.Unsteady: speed is judged, and the times of a route that may be the fastest of its kind are too noisy.
     """
     routes = list(routes)
     if not routes or (routes[0].runtime, routes[0].variant) != ("torch", EAGER):
         raise ValueError(f"the first route must be torch's {EAGER!r}: the others are compared with it")
     with tempfile.TemporaryDirectory() as folder, torch.no_grad():
         built, faults = _build(network, routes, Path(folder))
-        runs = {f"{runtime}: {variant}": candidate.run for (runtime, variant), candidate in built.items()}
-        times = timing.compare(runs, rounds=rounds, device="cpu")
+        runs = {_name(*key): candidate.run for key, candidate in built.items()}
+        times, unsteady = _timed(runs, rounds)
+        for route in routes:
+            if (own := _name(route.runtime, route.variant)) in unsteady:
+                del built[route.runtime, route.variant]
+                faults[route.runtime, route.variant] = unsteady[own]
         expected = network.model(network.example)
         rows = [
             _row(network.name, route, built, times, expected)
@@ -150,6 +156,32 @@ def _build(network: Network, routes: list[Route], folder: Path) -> tuple[dict, d
     return built, faults
 
 
+def _timed(runs: dict[str, Callable[[], Tensor]], rounds: int) -> tuple[timing.Comparison, dict[str, str]]:
+    """The times, and why a route is left out of them: too noisy, and the fastest of its kind by no sample."""
+    try:
+        return timing.compare(runs, rounds=rounds, device="cpu"), {}
+    except timing.Unsteady as unsteady:
+        times, noisy = unsteady.comparison, unsteady.noisy
+        behind = {own: _is_behind(own, times, noisy) for own in noisy}
+        if noisy[0] == next(iter(runs)) or not all(behind.values()):
+            raise
+        why = "Its times were too far apart to judge: the fastest {:.3g} ms, the median {:.3g} ms."
+        return times, {own: why.format(1e3 * min(times.samples[own]), times.median_ms(own)) for own in noisy}
+
+
+def _is_behind(own: str, times: timing.Comparison, noisy: list[str]) -> bool:
+    """True if even the best sample is slower than the median of a steady route of the same runtime and kind."""
+    runtime, variant = own.split(": ", 1)
+    if not variant.startswith(("fp32", "int8")):
+        return True  # nothing is compared with another kind
+    rivals = [name for name in times.samples if name.startswith(f"{runtime}: {variant[:4]}") and name not in noisy]
+    return any(1e3 * min(times.samples[own]) > times.median_ms(rival) for rival in rivals)
+
+
+def _name(runtime: str, variant: str) -> str:
+    return f"{runtime}: {variant}"
+
+
 def explain(error: BaseException) -> str:
     """One sentence that says why a route could not be built here, and what would help."""
     text = " ".join(str(error).split())
@@ -166,13 +198,13 @@ def explain(error: BaseException) -> str:
 
 
 def _row(name: str, route: Route, built: dict, times: timing.Comparison, expected: Tensor) -> Row:
-    candidate, own = built[route.runtime, route.variant], f"{route.runtime}: {route.variant}"
+    candidate, own = built[route.runtime, route.variant], _name(route.runtime, route.variant)
     floats = [variant for runtime, variant in built if runtime == route.runtime and variant.startswith("fp32")]
-    best = max(floats, key=lambda variant: times.ratio(f"{route.runtime}: {variant}"), default=None)
+    best = max(floats, key=lambda variant: times.ratio(_name(route.runtime, variant)), default=None)
     peers = [key for key in built if key[0] in record.PEERS and key[1].startswith("int8")]
-    peer = max((f"{runtime}: {variant}" for runtime, variant in peers), key=times.ratio, default=None)
+    peer = max((_name(*key) for key in peers), key=times.ratio, default=None)
     compared = peer and route.runtime == "torch" and route.variant.startswith("int8")
-    over_best = None if best is None else times.ratio(own, over=f"{route.runtime}: {best}")
+    over_best = None if best is None else times.ratio(own, over=_name(route.runtime, best))
     return Row(
         name,
         route.runtime,

@@ -33,7 +33,16 @@ ATTEMPTS = 3
 
 
 class Unsteady(RuntimeError):
-    """A timing that is to be judged was too noisy, however often it was repeated; says which one, and what to do."""
+    """A timing that is to be judged was too noisy, however often it was repeated; says which one, and what to do.
+
+    Attributes:
+        comparison: the last attempt, whole.
+        noisy: names of the candidates whose times were too far apart in it.
+    """
+
+    def __init__(self, comparison: Comparison, noisy: list[str]):
+        super().__init__(_too_noisy(comparison, noisy[0]))
+        self.comparison, self.noisy = comparison, noisy
 
 
 def synchronise(device: torch.device | str | None = None) -> None:
@@ -258,7 +267,7 @@ def compare(
             if not noisy:
                 break
     if noisy and judge_speed():
-        raise Unsteady(_too_noisy(comparison, noisy[0]))
+        raise Unsteady(comparison, noisy)
     return comparison
 
 

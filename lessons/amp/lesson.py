@@ -90,7 +90,7 @@ runtime.describe(device)
 # **Predict.** The peak of memory above the weights, autocast over fp32: **A** a half, **B** three quarters, **C** more than 1?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 2 min.* Show of hands; most say A or B. Do not explain yet: "In section 5 we print every tensor that is alive at that moment." First the recipe.
+# *For the lecturer, 2 min.* Show of hands; most say A or B. Do not explain yet: "In section 5 we list what is alive at such a peak." First the recipe.
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
@@ -377,7 +377,7 @@ Table(["left out", "weights off by", "same scaler"], rows)
 #
 # In [[roofline]] these are the flat part and the slope.
 #
-# **Predict.** How many times faster is this device in 16 bits, at a matrix product and at adding two long vectors: below 1, 1 to 2, more than 2?
+# **Predict.** How many times faster is this device in 16 bits, at a matrix product and at a + a of a long vector: below 1, 1 to 2, more than 2?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Two votes. The addition is a matter of bytes: 2 is the limit, unless the half fits a cache. The product depends on the chip. A ratio below 1 probably means that there are no 16-bit
@@ -399,7 +399,7 @@ def addition(dtype):
 for make in (product, addition):
     trial = {"fp32": make(torch.float32), low_name: make(low)}
     if make is product and device.type == "cpu" and torch.backends.mkldnn.is_available():
-        m = torch.randn(1024, 1024).to_mkldnn()  # a control: the same product, in fp32, by another library
+        m = torch.randn(1024, 1024).to_mkldnn()  # a control: that size, in fp32, by another library
         trial["fp32, oneDNN"] = lambda m=m: F.linear(m, m)
     times = timing.compare(trial, rounds=7, device=device)
     for name in list(trial)[1:]:
@@ -476,7 +476,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: it depends on size and chip.** Below 1 is slower. Where the 16-bit product lost one slide ago, any row may. Where it won, the casts
+# **What you saw: this chip's ratios, by size.** Below 1 is slower. Where the 16-bit product lost one slide ago, any row may. Where it won, the casts
 # probably cost a small product more than they save: small in width *and* batch, compare the narrow rows.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -856,7 +856,7 @@ def dynamic_scale_solution(scale, found_infs, growth_interval):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
 #
-# The figures that this run can check, beside their source. Speed depends on the machine, so a claim about speed may fail on yours; the table then says why.
+# The figures that this run can check, beside their source. Speed depends on the machine, so a claim about speed may fail on yours; the table then names what may be the cause.
 
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
 card.show()

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will audit any model, and prove which of its parts run in int8, which stayed float, and what that costs.
+#     promise: You will audit a model, and prove which of its parts run in int8, which stayed float, and what that costs.
 #     minutes: 45
 #     seconds: 35
 #     needs: [measuring, energy, integers, dynamic]
@@ -167,7 +167,7 @@ PRODUCTS = (*INT8, *(f"aten.{name}" for name in FLOAT.split()))
 
 
 def products(operators):
-    """The operators that multiply or look up, without their overload: "quantized.linear_dynamic"."""
+    """Those on these lists (they multiply or look up), without their overload: "quantized.linear_dynamic"."""
     return [".".join(op.split(".")[:2]) for op in operators if op.startswith(PRODUCTS)]
 
 
@@ -179,7 +179,7 @@ def products(operators):
 # **Predict.** All four are int8 after the line. Which product of the layer is still float?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Draw queries times keys, then weights times values. Neither has a weight, so a line that replaces linear layers does not meet them. Point at the orange box.
+# *For the lecturer, 2 min.* Draw queries times keys, then shares times values. Neither has a weight, so a line that replaces linear layers does not meet them. Point at the orange box.
 
 # %% slideshow={"slide_type": "fragment"} tags=["legacy", "hide-input"]
 block = nn.Sequential(models.EncoderLayer(768, 12, 3072).eval().requires_grad_(False))
@@ -344,7 +344,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Vote. Expect A. In evaluation mode the layer takes a fast path, one fused operation that wants the float weights as tensors; a quantized layer has a method in their place. The
-# switch turns that path off.
+# switch turns that path off; so would the hooks of our audit.
 
 # %% slideshow={"slide_type": "fragment"} tags=["legacy"]
 theirs = nn.TransformerEncoderLayer(768, 12, 3072, batch_first=True).eval()
@@ -415,7 +415,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. Why was the narrow LSTM slower?
 #
-# In [[dynamic]] int8 did not make an LSTM of 128 units faster. A guess: the search for the range in each of 28 steps. Before we believe it, we count what runs.
+# In [[dynamic]], as published, int8 did not make an LSTM of 128 units faster. A guess: the search for the range in each of 28 steps. First we count what runs.
 #
 # **Predict.** For one image, how many operators does fp32 start, and how many int8: **A** about as many, **B** a few more, **C** ten times as many, or more?
 
@@ -477,8 +477,8 @@ Table(["LSTM, 128 units, 28 steps", "operators"], [[name, f"{ops.total():,}"] fo
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 lstm_times = {width: timing.compare(lstm_jobs(width), rounds=9, device=cpu) for width in (128, 1024)}
-quartiles = tuple(sorted(lstm_times[128].ratio("int8") / q for q in lstm_times[128].ratio_quartiles("fp32, a loop")))
-card.record("lstm-over-loop", lstm_times[128].ratio("int8", over="fp32, a loop"), quartiles)
+paired = timing.Comparison({job: lstm_times[128].samples[job] for job in ("fp32, a loop", "int8")}, 1, "cpu")
+card.record("lstm-over-loop", paired.ratio("int8"), paired.ratio_quartiles("int8"))
 state, int8_call = torch.randn(1, 128), lstm_jobs(128)["int8"]
 jobs = {"int8": int8_call, "searches": lambda: [torch.aminmax(state) for _ in range(28)]}
 share = 1 / timing.compare(jobs, rounds=9, device=cpu).ratio("searches")
@@ -494,11 +494,11 @@ for width, times in lstm_times.items():
 plots.show(
     frames,
     alt=told,
-    caption=f"Orange fp32, the upper bar fused; blue int8. 28 searches for a range alone: {share:.0%} of the int8 call of 128 units.",
+    caption=f"Orange fp32{', the upper bar fused' if fused else ''}; blue int8. 28 searches for a range alone: {share:.0%} of the int8 call of 128 units.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw: at 1,024 units int8 is far faster than the same loop in fp32; at 128 it is no slower, within the noise, and loses to the *fused* fp32, where PyTorch has it.** Narrower ones may lose to the loop, too.
+# **What you saw here: at 1,024 units int8 is far faster than the same loop in fp32; at 128 no slower, within noise, and it loses to the *fused* fp32, where PyTorch has it.** Narrower ones may lose to the loop, too.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. The rival: 16 bits in the file
@@ -592,7 +592,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: the smallest file is not the fastest to load here.** The line's weights are *packed* anew at each load. The caption times the packing alone: enough to explain most of *into the model*.
+# **What you saw: the smallest file is not the fastest to load here.** The line's weights are *packed* anew at each load. The caption times the packing alone: here most of *into the model*.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 6. When does it not pay?
@@ -634,7 +634,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: narrow layers lose, wide ones win; batch 1 crosses last.** More rows enlarge product, search and rounding, not the fixed price of a call.
+# **What you saw here: narrow layers lose, wide ones win; batch 1 crosses last.** More rows enlarge product, search and rounding, not a call's fixed price.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A rule of thumb
@@ -768,7 +768,7 @@ def did_nothing_solution(model, quantize):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
 #
-# The figures that this run can check, beside their source. Speed depends on the machine: a claim about speed may fail on yours, and the table says why.
+# The figures that this run can check, beside their source. Speed depends on the machine: a claim about speed may fail on yours; the table then names what may be the cause.
 
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
 card.show()

@@ -199,7 +199,7 @@ def model_bytes(answer: Callable) -> None:
         "You keep one tensor for each last name, such as weight. Two layers each have a weight of their own.": one_of(
             lambda name, t: name.rpartition(".")[2]
         ),
-        "You count the gradients, too. They are no parameters and no buffers, and a model that answers has none.": lambda m: (
+        "You count the gradients, too. They are no parameters and no buffers, and a model that answers needs none.": lambda m: (
             size()(m) + sum(p.grad.nbytes for p in m.parameters() if p.grad is not None)
         ),
         "You count what is called weight or bias. A tensor may have any name, such as a batch norm's running_mean.": (
@@ -401,7 +401,7 @@ def fair_baseline(answer: Callable) -> None:
         "You take the second fastest fp32. Take the best.": pick(place(lambda count: 1)),
         "You take a middle one of the fp32 rows. Take the best.": pick(place(lambda count: count // 2)),
         "You take the last fp32 that fits. Which one is the best?": pick(lambda rows: rows[-1]),
-        "You take the slowest fp32: against that one every technique wins.": pick(slowest),
+        "You take the slowest fp32: that flatters every technique.": pick(slowest),
         "You take the slowest fp32 of all, under whatever conditions: the most handicapped one.": pick(
             slowest, same=()
         ),

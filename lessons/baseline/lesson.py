@@ -152,7 +152,7 @@ plots.show(
 # **What you saw: a peak is the highest level on the way**, not always the sum, nor what is left.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# It decides whether a model fits into a device. How the timer knows it:
+# It is the least that a device must have free. How the timer knows it:
 #
 # - On a **CPU** it adds up what PyTorch's profiler reports, each allocation and each release. That slows the block down: take the
 #   seconds from a second run without `memory=True`. It misses the release of a tensor that is older than the measurement, unless an earlier
@@ -299,7 +299,7 @@ print(f"in the file: {file_bytes:,} bytes, {file_bytes / n_parameters:.3f} a par
 # In a small model that share is larger. `weights_only=True` reads tensors and refuses to run code, which a file from a
 # stranger may hold (in an up-to-date PyTorch).
 #
-# `size_report` does these steps for any model, and times the loading (of a file that the system has just written, and
+# `size_report` does these steps for a model, and times the loading (of a file that the system has just written, and
 # probably still holds in memory). A *parameter* that two layers share counts once, as in the file.
 
 # %% slideshow={"slide_type": "skip"}
@@ -484,13 +484,13 @@ ledger.table([row])
 # ### Faster than what?
 #
 # Three ways to run the *same* fp32 network on one digit: as a training leaves it, which records gradients; without
-# recording; and without its modules, as bare calls of functions. No bit is saved and no weight is cut.
+# recording; and without modules either, as bare calls of functions. No bit is saved and no weight is cut.
 #
 # **Predict.** How many times faster is the last than the first?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* "The same weights, the same arithmetic. Can one way be faster than another?" Vote: equal, a
-# tenth, half as fast again, twice. Show it. "Somebody's new technique is 1.3 times faster than the first row. What do
+# tenth, half as fast again, twice. Show it. "Somebody's new technique is 1.3 times faster than the first bar. What do
 # you say?" Ask for more ways to make a baseline look bad: a debug build, another batch, fewer threads, a slow library.
 # Exercise 2 takes it up.
 
@@ -532,7 +532,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A **baseline is fair** when it is the best that fp32 can do under the same conditions: device, threads, batch. A slow
-# fp32 makes every technique shine. The ledger keeps eager fp32, because everybody can repeat it: one of the first two
+# fp32 flatters every technique. The ledger keeps eager fp32, because everybody can repeat it: one of the first two
 # bars, and not the third. So read its speed-ups as "faster than PyTorch as it comes". For larger networks and other runtimes, [[choosing]] puts both baselines side by
 # side. When you read "5 times faster", ask: faster than *what*?
 

@@ -186,11 +186,11 @@ narrow = nn.Sequential(nn.Linear(side, 16))
 narrow_dynamic, long = tq.quantize_dynamic(narrow), torch.rand(2**26)  # 256 MiB: no cache holds it
 jobs = {
     "fp32, eager": lambda: wide(square),
-    "int8, product": static(wide, square),
+    "int8, product": static(nn.Linear(side, side), square),
     "int8, convolution": static(nn.Conv2d(256, 256, 3, padding=1), picture),
     "narrow, static": static(narrow[0], some),
     "narrow, dynamic": lambda: narrow_dynamic(some),
-    "range": lambda: torch.aminmax(some),  # 1 MB that was just written, so it lies in a cache
+    "range": lambda: torch.aminmax(some),  # 1 MB that was just read, so it lies in a cache
     "to int8": lambda: torch.quantize_per_tensor(some, 0.05, 64, torch.quint8),
     "read": lambda: torch.dot(long, long),
 }
@@ -223,7 +223,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. Nearest to C: tens of MACs, hundreds, or more where int8 is very fast.** So the counts of section 2 matter: what is little beside a thousand uses is much beside forty.
+# **What you saw, here C. Tens of MACs, hundreds, or more where int8 is very fast.** So the counts of section 2 matter: what is little beside a thousand uses is much beside forty.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Arithmetic, bytes, conversions
@@ -385,7 +385,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw. Round trips cost part of the gain, the dynamic convolution more than that**, and its output is farther from fp32 than that of *another image*. The round trips have the same kernels
-# and weights as *throughout*: what lies between the layers, conversions and float sums, makes the difference. By its [source](https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/quantized/cpu/qconv_dynamic.cpp) the dynamic convolution calls the engine's static kernel, after a search and between two conversions.
+# and weights as *throughout*: what lies between the layers, conversions and float sums, makes the difference. The dynamic one, by its [source](https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/quantized/cpu/qconv_dynamic.cpp), calls the engine's static kernel after a search, between two conversions; ReLU apart.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Why is the dynamic convolution so far off?
@@ -444,14 +444,14 @@ Table(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The same three, by the bench
 #
-# Compiled routes take minutes and a C++ compiler, other runtimes take packages. So these rows were *recorded*, by `python course.py bench quantization --peers`: all routes of a network in one run,
+# Compiled routes take minutes and a C++ compiler, other runtimes take packages. So these rows were *recorded*, by `python course.py bench quantization --peers`: the routes of a network in one run,
 # one input, one thread. A processor's name ends with the strongest of its instructions that matter for int8 (a cloud may hide the model). Yours is missing? The same command makes its record.
 #
 # **Predict.** Does MobileNet-v2 gain most here, too? What is left over the best fp32?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* One vote for each question. After the table read the answer off the fifth and sixth columns, for one processor at a time. Then: "Which of these numbers would you put into a headline, and which words with it?" Then the last column: the best fp32 need not be the
-# same route everywhere.
+# *For the lecturer, 2 min.* One vote for each question. After the table read the answer off the fourth and fifth columns, for one processor at a time. Then: "Which of these numbers would you put into a headline, and which words with it?" Then the last column: the best fp32 need not be the
+# same route everywhere. An older record knows fewer routes of int8.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 PUBLISHED = {"BERT-base shape": 581 / 313, "ResNet-50": 214 / 103, "MobileNet-v2": 97 / 17}
@@ -481,7 +481,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** Other machines and other baselines give other factors; over the best fp32 none is larger. Compare the networks within a column. Neither column is wrong; a number without its column and its processor says little.
+# **What you saw.** Other machines and baselines, other factors; over the best fp32 no larger than over eager. Compare the networks within a column. Neither column is wrong; a number without its column and its processor says little.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
 # ### The answer by processor and by runtime
@@ -491,7 +491,7 @@ Table(
 # **Predict.** Is the fp32 of the other runtimes nearer to eager fp32 (1), or to int8? Whose int8 is fastest?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 3 min.* One vote for each question. Read out the answer panel by panel: is the grey mark nearer to the line at 1 than to the dark one, and which dark mark is farthest right? Then: compare a dark mark with the grey one of its own runtime, never with a grey one of another. If only one processor is recorded, ask
+# *For the lecturer, 3 min.* One vote for each question. Read out the answer panel by panel: is the grey mark nearer to the line at 1 than to the dark one, and which dark mark is farthest right? Then: compare a dark mark with the grey one of its own runtime, never with a grey one of another, or of another processor. If only one processor is recorded, ask
 # who will record the second one tonight.
 
 
@@ -521,7 +521,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw.** A grey mark right of 1 is speed that int8 did not bring: compare a dark mark with the grey one of its own runtime. A speed-up has a baseline, a runtime, a processor and a number of threads.
+# **What you saw.** A grey mark right of 1 is speed that int8 did not bring: compare dark with grey of one runtime and one processor. A speed-up has a baseline, a runtime, a processor and a number of threads.
 
 # %% slideshow={"slide_type": "skip"}
 every = [row for one in records.values() for row in one.rows if row.why is None]
@@ -691,7 +691,7 @@ Table(
 # ## 7. Routes and devices
 #
 # A method is worth nothing where its operators do not exist. You may read that quantized
-# models "only run on CPU": it is so for what `torch.ao.quantization` converts.
+# models "only run on CPU": most that `torch.ao.quantization` converts do.
 #
 # | route | runs on | quantizes | try it |
 # |---|---|---|---|

@@ -64,7 +64,7 @@ def _why_int8_failed(said: str) -> str:
     if "from the 'QuantizedCPU' backend" not in said:
         return "Up to there it ran. Look at which modules convert replaces, and what they take and give."
     if "'aten::add" not in said:
-        return "That operation has no int8 version. Convolution, sum and ReLU have one."
+        return "That call takes no int8 tensors. Convolution, sum and ReLU do as modules, made in __init__."
     return "A plain addition met int8 tensors: it has no int8 version. Add with a FloatFunctional made in __init__."
 
 

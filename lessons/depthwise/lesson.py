@@ -31,7 +31,7 @@
 # [[goals]]
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Remind the room of [[static]]: an ordinary CNN lost less than a point. Ask which networks run on phones: those with depthwise convolutions.
+# *For the lecturer, 1 min.* Remind the room of [[static]]: an ordinary CNN lost less than a point. Ask which networks run on phones: many with depthwise convolutions.
 
 # %% tags=["setup", "legacy"] slideshow={"slide_type": "skip"}
 import copy
@@ -181,7 +181,7 @@ card.record("per-tensor-loses-more", right["DepthwiseCNN", "per channel"] - righ
 Table(
     ["DepthwiseCNN", "file", "smaller"],
     [[how, si(f.file_bytes, "B"), f"{files['fp32'].file_bytes / f.file_bytes:.2f}×"] for how, f in files.items()],
-    caption=f"{more / channels:.0f} bytes more for each of {channels} channels.",
+    caption=f"{more / channels:.0f} bytes more a channel, mean of {channels}.",
 )
 
 # %% slideshow={"slide_type": "skip"}
@@ -410,13 +410,13 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** One block in float wins nothing: its output is still stored in int8, for block 1. The *second* brings nearly all of the gain in decibels; each takes speed here. Scales by channel had lost little (section 1), so
+# **What you saw.** One block in float wins nothing: its output is still stored in int8, for block 1. The *second* brings nearly all of the decibels gained; each takes speed here. Scales by channel had lost little (section 1), so
 # there is little accuracy to win back: decibels tell where, not whether it pays.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. Engines choose, too
 #
-# `x86`, `fbgemm` and `onednn` are for Intel and AMD, `qnnpack` for phones and ARM. `get_default_qconfig` has a setting for each; `x86` and `fbgemm` share theirs.
+# `x86`, `fbgemm` and `onednn` are mainly for Intel and AMD, `qnnpack` for ARM. `get_default_qconfig` has a setting for each; `x86` and `fbgemm` share theirs.
 #
 # **Predict.** Does the engine change **A** the speed alone, **B** the accuracy as well?
 
@@ -453,12 +453,12 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw. B here, probably through the settings.** `qnnpack` (not on Windows) has one scale a tensor, as in section 1. 128 or 256 levels: too little to see. The engine itself is in the speed.
+# **What you saw. B here, probably through the settings.** `qnnpack` (not on Windows) defaults to one scale a tensor, like section 1. 128 or 256 levels do not show. The engine itself is in the speed.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # `x86` and `fbgemm` use 128 of the 256 levels by default (`reduce_range`): the instruction that older processors have adds two products in 16 bits, where two of full range could overflow. `onednn` uses all levels.
 #
-# `x86` does not measure which is faster. It follows a fixed rule ([source](https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/quantized/cpu/OnednnUtils.h)): `fbgemm` for linear layers; `onednn` for convolutions, on
+# `x86` does not measure which is faster. It follows a fixed rule: `fbgemm` for linear layers; `onednn` for convolutions ([source](https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/quantized/cpu/OnednnUtils.h)), on
 # **Linux** with an AVX-512 VNNI processor, at most 100 groups and symmetric weights. **On Windows and macOS `x86` is `fbgemm`**: try `onednn` by name there, if your list has it. With `qnnpack` alone int8 may be slower than float.
 #
 # A name that does not exist is refused at once, and so is a tensor of another type than float. The remedies: a name from `supported_engines`; `.float()` before the stub, for bytes `/ 255` too.
@@ -480,7 +480,7 @@ Table(
 # A residual block adds its input to its result. A sum of two int8 tensors needs a scale of its own.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Point at the two places where a scale sits, and at the one where none can: `+` is no module, so nothing can observe it.
+# *For the lecturer, 2 min.* Point at the two places where a scale sits, and at the one where none can: `+` is no module, so no observer can sit in it.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 canvas = diagrams.Canvas(height=230)
@@ -639,7 +639,7 @@ running = {"eager int8": small, **{name: model for name, model in routes.items()
 single_calls = {name: lambda model=model: model(some[:1]) for name, model in running.items()}
 taken = timing.compare(single_calls, rounds=25, device=device)
 Table(
-    ["route", "same numbers", "times eager int8"],
+    ["route", "same numbers", "speed over eager"],
     [
         [
             name,

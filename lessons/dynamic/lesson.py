@@ -151,7 +151,7 @@ Table(
 # **Predict.** The input has 8 bits. Does the result equal PyTorch's when its range is cut into 255 steps?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Nearly all say yes. After the table work out on the board why: two products of 255 and 127 do not fit into 16 bits, two of 127 and 127 do.
+# *For the lecturer, 2 min.* Expect "yes". After the table work out on the board why: two products of 255 and 127 do not fit into 16 bits, two of 127 and 127 do.
 
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
@@ -190,7 +190,7 @@ Table(["steps for the input", "largest difference"], [[n, f"{gap:.1e}"] for n, g
 # **Predict.** What takes longest: the search for the range, the rounding, the rest?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 3 min.* Walk along the wires: wide, thin, wide again. Then hands for the three parts. The parts were timed alone; inside the kernel they may share
+# *For the lecturer, 3 min.* Walk along the wires: 4 bytes a number, 1, and 4 again. Then hands for the three parts. The parts were timed alone; inside the kernel they may share
 # work, so take the bar as a rough one. Ask: "What if the layer were 64 wide?" Section 6 answers.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
@@ -232,7 +232,7 @@ def one_call(steps):
         canvas.wire(start, end, meaning=kind, thick=wires[width])
     for x_at, words in ((90, "fp32"), (612, "uint8"), (857, "int32"), (1120, "fp32")):
         canvas.text(x_at, 132, words)
-    told = "Boxes in a row: search the range, round, multiply with packed int8 weights, to float. Wires as wide as their bytes: fp32, uint8, int32, fp32."
+    told = "Boxes in a row: search the range, round, multiply with packed int8 weights, to float. Thicker wires, more bytes: fp32, uint8, int32, fp32."
     if steps > 1:
         share = {name: min(1.0, wide_call[name] / wide_call["whole"]) for name in ("range", "rounding")}
         ends = (60, 60 + 1080 * share["range"], 60 + 1080 * min(1.0, sum(share.values())), 1140)
@@ -245,7 +245,7 @@ def one_call(steps):
 
 
 drawn, told = zip(*map(one_call, (1, 2)), strict=True)
-plots.show(drawn, alt=told, caption="Wires as thick as their bytes. Parts timed alone, over the whole call.")
+plots.show(drawn, alt=told, caption="Thicker wires: more bytes. Parts timed alone, over the whole call.")
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["lecture"]
 # **What you saw: the rest. In this wide layer search and rounding are a small part.**
@@ -394,7 +394,7 @@ Table(
 # **Predict.** The file of fp32, over this one: **A** 2.7, **B** 3.3, **C** nearly 4? And does the output get much worse?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote for the size, then for the output. The **cosine** is the usual measure of agreement: 1 means the same direction. Say that another dtype is needed, `quint8`, for the older
+# *For the lecturer, 3 min.* Vote for the size, then for the output. The **cosine** is a usual measure of agreement: 1 means the same direction. Say that another dtype is needed, `quint8`, for the older
 # interface stores tables unsigned. Random weights again: what a trained table loses has to be measured on its task.
 
 # %% slideshow={"slide_type": "-"} tags=["legacy"]
@@ -439,7 +439,7 @@ plots.show(
 # **Predict.** What do the two do to its accuracy, its file, and its speed for one image?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let them predict three numbers, then show the table. Few expect the last column. Ask for a reason, and write down what comes; the next lesson tests it.
+# *For the lecturer, 3 min.* Let them predict three numbers, then show the table. Stop at the last column. Ask for a reason, and write down what comes; the next lesson tests a guess.
 
 # %% slideshow={"slide_type": "skip"}
 MEAN, STD = 0.286, 0.353  # of the training images' pixels
@@ -531,7 +531,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: the wide LSTM gains most.** The caption says where int8 first won. A wide LSTM also reads more weights in each step, and int8 weights are a quarter of the bytes ([[energy]]). Why the
+# **What you saw: width decides.** The caption says where int8 first won. A wide LSTM reads more weights in each step, and int8 weights are a quarter of the bytes ([[energy]]). Why the
 # narrow one is where it is, this table cannot say; [[audit]] counts what runs.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -587,7 +587,7 @@ plots.show(
 # **Predict.** Beside the dynamic operator it takes **A** a tenth of the time, **B** a half, **C** more than that?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote; expect A or B. After the table compare the static operator with the row above it: the same product without the search; if the search were the price, A would be right. The last two rows are a second control: they call the layer 100 times in one *trace*, a recorded program that runs without Python between the calls: ask where the rest of int8's price went.
+# *For the lecturer, 2 min.* Vote; expect A or B. After the table compare the static operator with the row above it: the same product without the search, but it rounds its result. *Range alone* shows that the search is small. The last two rows are a second control: they call the layer 100 times in one *trace*, a recorded program that runs without Python between the calls: ask where the rest of int8's price went.
 
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
@@ -723,7 +723,7 @@ def dynamic_linear_solution(x, w_q, w_scale, bias):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
 #
-# The figures that this run can check, beside their source. Speed depends on the machine: a claim about speed may fail on yours, and the table says why.
+# The figures that this run can check, beside their source. Speed depends on the machine: a claim about speed may fail on yours; the table then names what may be the cause.
 
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
 card.show()

@@ -213,7 +213,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Before the picture: "How many pairs in int8? In int32?" 64 and 1,024: sixteen times. Compare within one colour: the prices, 0.2 and 3.1, are fifteen
-# and a half times apart. Ask why fp32 costs more than int32 although its square is smaller: a floating-point multiplication also adds the exponents, normalises and rounds.
+# and a half times apart. Ask what fp32 has to do besides its square: add the exponents, normalise and round. What that costs the list does not say.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 SIGNIFICAND_BITS = {"int8": 8, "fp16": 11, "fp32": 24, "int32": 32}
@@ -235,8 +235,8 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **What you saw: the price follows the pairs, roughly.** From int8 to int32 the pairs grow 16 times and the price 15.5 times; from
-# fp16 to fp32 4.8 and 3.4 times. Across the two kinds the square does not hold: a floating-point multiplication also adds the
-# exponents, normalises and rounds. And the prices are of these circuits alone. A processor also fetches and decodes each instruction: the same
+# fp16 to fp32 4.8 and 3.4 times. Across the two kinds the square does not hold, and the list does not say why: a floating-point multiplication
+# has other work as well. And the prices are of these circuits alone. A processor also fetches and decodes each instruction: the same
 # figure gives about 70 pJ for one, 25 of it for the instruction cache. Vector and matrix units share one instruction among many operations.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -473,7 +473,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # | when you… | it saves | because |
 # |---|---|---|
-# | train in fp16 or bf16, another format of 16 bits ([[amp]]) | arithmetic, memory | half the bits in the large matrix products, where the hardware has them |
+# | train in fp16 or bf16, another format of 16 bits ([[amp]]) | arithmetic | half the bits in the large matrix products, where the hardware has them |
 # | infer in int8 ([[integers]] and after) | arithmetic, memory | a quarter of the bits, and a cheap multiplier |
 # | enlarge the batch | memory | one read of a weight serves many inputs |
 # | prune, that is remove weights ([[prune_module]] and after) | memory, arithmetic | a weight that is gone is neither read nor multiplied, *if* the file and the code can skip it |
@@ -483,8 +483,8 @@ plots.show(
 # forward pass, the gradient of its inputs, and the gradient of its weights. But the first layer, in LeNet-300-100 by far the
 # largest, needs no gradient of its inputs. The optimizer's own arithmetic comes on top.
 #
-# Most lessons write what they have measured into one **ledger**: of accuracy, bytes of the reloaded file, load time,
-# speed-up and estimated energy for one input, what it has. LeNet-300-100 got its row in [[baseline]]. Here is LeNet's, trained for two
+# Most lessons write into one **ledger** what they have of these: accuracy, bytes of the reloaded file, load time,
+# speed-up, estimated energy for one input. LeNet-300-100 got its row in [[baseline]]. Here is LeNet's, trained for two
 # passes over Fashion-MNIST.
 
 # %% slideshow={"slide_type": "skip"}

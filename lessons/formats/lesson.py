@@ -613,7 +613,7 @@ Table(["operation", f"on {device.type}"], list(types_under_autocast().items()))
 # | `+`, `cat` | the wider input | the wider input |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Only the bold row differs. The list goes by device, not by type: on a CPU softmax stays in fp16, too. With bf16 an exp overflows hardly sooner than in fp32.
+# *For the lecturer, 2 min.* Beside the 16-bit type only the bold row differs. The list goes by device, not by type: on a CPU softmax stays in fp16, too. With bf16 an exp overflows hardly sooner than in fp32.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # So "softmax runs in fp32 under autocast" holds for a GPU. On a CPU `sum` adds up in fp32 inside and rounds its result to the input's type. `h += x` keeps `h`'s type. `dot` of two types is an error on a CPU.

@@ -31,7 +31,7 @@
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Say: "A float has 32 bits, so it can take more than four thousand million values." Ask before anything runs: "How many
-# different values does a weight of a trained network need, to do its work?" Collect orders of magnitude on the board; most say thousands. Then: "Let us
+# different values does a weight of a trained network need, to do its work?" Collect orders of magnitude on the board; expect thousands. Then: "Let us
 # take bits away until it breaks."
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
@@ -238,7 +238,7 @@ def to_floats(q, scale, zero_point):
 
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let somebody say which integer stands for 1.0: it is the integer 0. Most expect 0.01 to be lost: it is more than half a step,
+# *For the lecturer, 2 min.* Let somebody say which integer stands for 1.0: it is the integer 0. Expect "0.01 is lost": it is more than half a step,
 # so it becomes a whole one. Ask what an error in the zero would do to an image with a black border. Transition: "Now as a picture."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -300,7 +300,7 @@ def falling(low, high):
     diagrams.number_line(canvas, *axis, y=350, ticks={v: f"{v:g}" for v in floats}, meaning="fp32")
     return canvas.figure(), (
         f"Nine weights from {nine.min():.2f} to {nine.max():.2f} above a number line with eight marks, {grid[0]:.3f} apart, from {levels[0]:.2f} to "
-        f"{levels[-1]:.2f}; each weight has an arrow to a mark, several share one; {sum(clipped)} of the arrows are clipped. Mark {grid[1]} is the zero point."
+        f"{levels[-1]:.2f}; each weight has an arrow to a mark, several share one; clipped arrows: {sum(clipped)}. Mark {grid[1]} is the zero point."
     )
 
 
@@ -473,7 +473,7 @@ plots.show(
     alt="Histogram of the weights of fc1, a narrow hill around 0 with a few weights far out. Below it, a row of marks for each grid, at the levels that "
     "it uses. With the step two thirds of the largest weight the marks lie outside of the steep part of the hill, but for one at 0 without the offset. With a third they "
     "come nearer, and with the step of one standard deviation all marks lie under the hill.",
-    caption="Blue: the levels that are used, the far left one of the first row by a tie only; m is the largest |weight|, σ the standard deviation.",
+    caption="Blue: the levels that are used, −2 in the first row by a tie at most; m is the largest |weight|, σ the standard deviation.",
 )
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -489,7 +489,7 @@ plots.show(
 # **Predict.** Which grid answers best? And how much does it cost to give one of four levels away?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 2.5 min.* Show of hands for the largest weight or σ as the step; many say that clipping so many weights must hurt. After the table say:
+# *For the lecturer, 2.5 min.* Show of hands for ⅔ of the largest weight or σ as the step; expect that clipping so many weights hurts. After the table say:
 # "Count the weights on each level before you blame the bits." By the counts *halves* with the large step keep little more than the sign of a weight; that was still
 # better than 0 for nearly all. Add that this is one network: over 26 trainings *halves* won 4 to 53 points over the whole steps, and σ 17 to 63. Transition: "The
 # grid is ours. Does PyTorch get the same integers from it?"
@@ -513,7 +513,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw. Not the bits alone: where the levels lie.** Whole steps of ⅔ m clip nothing and are too coarse. With ⅓ m or σ most of the accuracy is back, and
+# **What you saw. Not the bits alone: where the levels lie.** Whole steps of ⅔ m clip nothing and are too coarse. With ⅓ m or σ most accuracy is back here, and
 # most of it stays with three levels in place of four: over 18 trainings they cost up to 14 points, or won up to 4. `fc1` is an example: every layer is rounded here.
 # The network was not trained after the rounding; [[observers]] comes back to the choice of a range.
 

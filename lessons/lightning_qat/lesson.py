@@ -1160,7 +1160,7 @@ def export_solution(model, path, make, rebuild, x):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
 #
-# What this lesson claims, beside what your run measured. Claims of speed depend on the machine; the table says why one may fail on yours.
+# What this lesson claims, beside what your run measured. Claims of speed depend on the machine; the table names what may be the cause where one fails on yours.
 
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
 card.show()

@@ -71,8 +71,8 @@ runtime.describe(device)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer, 2.5 min.* "Same network, same image, eight calls. Who says that the slowest takes less than twice
-# the typical time?" Hands; expect most of them. "And which of the eight is it?" Show the table. Let the room say it: it
-# was the first. Ask why, and take the reasons without judging them: "We test two reasons now."
+# the typical time?" Hands; expect most of them. "And which of the eight is it?" Show the table. Let the room say it: the
+# slow ones come first. Ask why, and take the reasons without judging them: "We test two reasons now."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
 my_guess = "?"  # your number: the slowest call over a typical one
@@ -85,11 +85,12 @@ for _ in range(8):
     timing.synchronise(device)  # on a GPU: wait for the result; section 3 says why
     calls_us.append(1e6 * (time.perf_counter() - start))
 card.record("first-call", calls_us[0] / median(calls_us[1:]))
-print(f"first call / median: {calls_us[0] / median(calls_us[1:]):.1f}, your guess: {my_guess}")
+slowest = max(calls_us) / median(calls_us)
+print(f"slowest call / median: {slowest:.1f}, your guess: {my_guess}")
 Table(["call", "time, µs"], [[n, f"{us:.0f}"] for n, us in enumerate(calls_us, start=1)])
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw: the first call is in a class of its own.** Run the cell once more, some seconds later. Is it so again?
+# **What you saw: here the slow calls came first.** Run the cell once more, some seconds later. Is it so again?
 # The next cells ask why.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -104,7 +105,7 @@ Table(["call", "time, µs"], [[n, f"{us:.0f}"] for n, us in enumerate(calls_us, 
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* "If new weights are the reason, the second network is slow. If the pause is the reason, it
-# is the first one, after its rest." Hands for each; expect a divided room. Where section 1's factor is far above the last row, ask what the rest may be: probably what a process pays once. "Each control
+# is the first one, after its rest." Hands for each; expect a divided room. Where the first row is far above the last, ask what the difference may be: probably what a process pays once. "Each control
 # takes one reason away; both take away the start of the process." Transition: "How does this course use that?"
 
 
@@ -130,9 +131,9 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: here the rest cost more than the new weights.** In trials the next call was as slow after other
+# **What you saw: here the call after the rest was the slower one.** In trials the next call was as slow after other
 # computing, and faster after calls of *another* network: so probably the code of a call had left the caches, more than its
-# weights. What section 1 shows beyond the last row is probably paid once a process: PyTorch's own timer warms up, as "[some elements of PyTorch are lazily initialized](https://docs.pytorch.org/docs/stable/benchmark_utils.html)".
+# weights. What the first row has beyond the last is probably paid once a process: PyTorch's own timer warms up, as "[some elements of PyTorch are lazily initialized](https://docs.pytorch.org/docs/stable/benchmark_utils.html)".
 #
 # Whoever times old code first and new code second can "speed up" a call by doing nothing. So **warm up** first.
 
@@ -205,7 +206,7 @@ Table(["examined", "status", "found", "remedy"], report, caption=f"{len(report)}
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* "Old code, new code, one timing each: that is how most speed-ups are found. Here old and
 # new are the same line." Ask for the largest speed-up that people would believe to be noise; expect a few per cent.
-# Show it. "By this stopwatch we have made some progress, by doing nothing." If the first ratio is far off: probably the
+# Show it. "By this stopwatch we have made some progress, by doing nothing." If the first ratio is far above 1: probably the
 # first call again. Ask what is wrong with this timer: at least four things. Write them down and keep them.
 
 
@@ -242,7 +243,7 @@ print("A over B:", *(f"{a / b:.2f}" if b else "B took no time" for a, b in pairs
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* "Two clocks. Which one would you trust with a microsecond, and why?" Expect the right one,
 # and few reasons. Show the table: the second and third column are the reason. Ask what the last column means: a number
-# of seconds since 1970 is so large that the digits of a float run out. "The step that you get is the larger one of the last two columns." Transition: "The clock is mended. Who else is in
+# of seconds since 1970 is so large that the digits of a float run out. "The step that you get is no smaller than either of the last two columns." Transition: "The clock is mended. Who else is in
 # the room?"
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -294,8 +295,8 @@ print("still in memory after gc.collect():", tensor_there() is not None)
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* "I order a pizza by telephone. The call takes a minute. Is a pizza made in a minute?" Let
 # somebody point where the clock must stop. First frame: "Whoever stops at this line has timed the telephone
-# call." Second frame: the right stop. Ask: "On a CPU, is there such a queue?" In PyTorch the call comes back with its result there, and the printed
-# line below the drawing shows it. Say that the drawing is a scheme, not to scale.
+# call." Second frame: the right stop. Ask: "On a CPU, is there such a queue?" In PyTorch the call comes back with its result there: in the printed
+# line below the drawing the call itself took the time. Say that the drawing is a scheme, not to scale.
 
 # %% slideshow={"slide_type": "skip"}
 side = 8192 if device.type == "cuda" else 1024
@@ -344,7 +345,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **What you saw: whoever stops when the call comes back has timed the handing over.** So wait for the device
 # (`torch.cuda.synchronize`, here `timing.synchronise`), before the clock starts and before it stops. Where the cell
-# above says cpu, its two times agree: there the product comes back with its result. The course's `Timer` and `compare`
+# above says cpu, the call itself took the time: there the product comes back with its result. The course's `Timer` and `compare`
 # wait, too. The published copy of this lesson ran on a CPU, so the drawing is a scheme; with a GPU, the two times
 # above say what you would be wrong by.
 
@@ -416,6 +417,7 @@ Table(
 # %% slideshow={"slide_type": "skip"}
 for _ in range(30):
     work()
+timing.synchronise(device)
 samples_ms = []
 for _ in range(300):
     start = time.perf_counter()
@@ -458,10 +460,10 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **What you saw.** On a quiet machine the calls scatter about as far to both sides, as in the published run; on a busy one the slow
+# **What you saw.** On a quiet machine the calls scatter little, and to both sides; on a busy one the slow
 # ones are a long **tail**. A lot can make a call slower: other programs, interrupts, a clock rate that sinks. Less can make it faster.
 #
-# - The **mean** follows the tail: a few bad calls move it. Where mean and median agree, the machine was probably quiet.
+# - The **mean** follows the tail: a few bad calls move it.
 # - The **median** is the middle call: half took longer. A few bad calls hardly move it.
 # - The **interquartile range** (IQR) holds the middle half. It says how far single calls scatter. It does not say how sure the
 #   median is: that grows with the number of calls, and the IQR does not shrink with it.
@@ -509,8 +511,8 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **What you saw: in blocks, doing nothing looks like a loss.** In the other order it would look like a gain. Measuring
-# in turn is called **interleaved**: the drift hits both alike, and the **ratio within each round** takes it out. What
-# is left comes from the order: A always came just before B. It goes, on average, when they change places from round to
+# in turn is called **interleaved**: the drift hits both nearly alike; the **ratio within each round** compares
+# neighbours in time. What is left comes from the order: A always came just before B. It goes, on average, when they change places from round to
 # round.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
@@ -578,7 +580,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3.5 min.* "Two workers in place of one. When is the job done, and what does the payroll say?" Ask
 # for four numbers: two jobs, two clocks. Expect half the time for the product, and something in between for the small
-# network. Show the bars. "The small network pays for a second worker who saves little or nothing." Why?
+# network. Show the bars. "The small network pays for a second worker who saves little, or costs time." Why?
 # Probably that worker waits most of the time, and a waiting thread stays busy; the notebook says how to test it. Ask
 # what else the second core could have done meanwhile. Transition: "So one thread measures here. Now you."
 
@@ -632,10 +634,10 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **What you saw: the product is shared; the small network pays for a second thread, and wins little or nothing.** Two threads
+# **What you saw: the product is shared; the small network pays for a second thread, and wins little, or loses.** In runs for this lesson two threads
 # took half to two thirds of the wall time of one on the product, for as much CPU time or somewhat more. The small network took far
-# more CPU time, for an answer hardly sooner, if at all. This is how it looks on two free cores. Where other programs need them, two threads can be
-# slower than one: the product took up to 1.9 times as long in a trial. Probably a call then waits for the thread that is held up.
+# more CPU time, for an answer hardly sooner, or later. Where other programs need the cores, two threads can be
+# slower on the product too: it took up to 1.9 times as long in a trial. Probably a call then waits for the thread that is held up.
 #
 # CPU time does not tell work from waiting. A waiting thread of GNU's OpenMP, which PyTorch's packages for Linux use,
 # first ["waits actively with consuming CPU power"](https://gcc.gnu.org/onlinedocs/libgomp/GOMP_005fSPINCOUNT.html). Probably the second thread

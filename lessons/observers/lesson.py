@@ -255,7 +255,7 @@ plots.show(drawn, alt=told, caption="Eight marks in place of 256. Errors: int8, 
 # or less may be chance, by where the marks fall on the background.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
-# PyTorch's observers. The histogram one does not cut at a percentile: it looks for the range with the least squared error, as exercise 3 does.
+# PyTorch's observers. The histogram one has no fixed percentile: it narrows the range until its estimate of the squared error rises.
 from torch.ao.quantization import HistogramObserver, MinMaxObserver, MovingAverageMinMaxObserver
 
 rows = []
@@ -362,7 +362,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw. C, about: the square of the height.** Each point is a mean over 54 weights only: they scatter, here some by a third.
+# **What you saw. C, about: the square of the height.** Each point is a mean over 54 weights only: they scatter, here by up to a half.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Does the network notice?
@@ -484,8 +484,8 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. 32 bits, and the cross term.** int16 and int8 wrap round silently, and the result is noise. Without the cross term the error is more than half
-# as large as the result.
+# **What you saw. 32 bits, and the cross term.** int16 and int8 wrap round silently: here the error is larger than the result. Without the cross term it is more than
+# half as large.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The layer as a flow of integers

@@ -1271,7 +1271,7 @@ def break_even_density_solution(rows, columns, value_bytes, index_bytes):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
 #
-# What this lesson claims, beside what your run measured. Claims of speed depend on the machine; the table says why one may fail on yours.
+# What this lesson claims, beside what your run measured. Claims of speed depend on the machine; the table names what may be the cause where one fails on yours.
 
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
 card.show()

@@ -351,7 +351,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw. It visits the better cell, and does not rest there.** The gradient is not zero there either, so the weights drift over borders and back
+# **What you saw. It visits the better cell, and leaves it again.** The gradient is not zero there either, so the weights drift over borders and back
 # ([Nagel et al., 2022](https://arxiv.org/abs/2203.08114)), also while the steps shrink. So check the rounded network often, and keep the best.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
@@ -499,7 +499,7 @@ Table(
 # fifth, **C** most?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands. After the table ask what the column of zeros says about the step. Transition: "Then perhaps plain rounding is a straw man."
+# *For the lecturer, 2 min.* Show of hands. After the table ask what the column 0 says about the step. Transition: "Then perhaps plain rounding is a straw man."
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -518,7 +518,7 @@ floats = aware[0, 2].fc1.parametrizations.weight.original - lenet.fc1.weight
 print(f"float weights of fc1 moved by {floats.norm() / lenet.fc1.weight.norm():.0%} of their norm")
 print(f"QAT {arms[0, 2, 'QAT']:.1f} % right; with the integers of fc1 put back {digits_right(back):.1f} %")
 Table(
-    ["fc1", *(f"{value:+d}" for value in (-2, -1, 0, 1))],
+    ["fc1", *(f"{value}" for value in (-2, -1, 0, 1))],
     [[name, *(f"{(code == value).float().mean():.1%}" for value in (-2, -1, 0, 1))] for name, code in codes.items()],
     caption=f"share of each integer at 2 bits, seed 0; {share:.1%} of them changed",
 )

@@ -144,7 +144,7 @@ def _trained(found: list[_State]) -> None:
         plain = it.kind == "not prepared for QAT"
         faults = (
             (it.kind == "int8", "an int8 model", "It has no gradients. Convert a copy, train the model itself."),
-            (plain, "a model without fake quantization", "prepare_qat puts it in; prepare only puts in observers."),
+            (plain, "a model whose weights are not rounded", "prepare_qat puts that rounding in; prepare does not."),
             (it.mode != "training", "a model in evaluation mode", "Call eval() on the copy that you convert."),
             (not all(it.rounding), "a model that does not round", "Leave the fake quantization on to the end."),
         )

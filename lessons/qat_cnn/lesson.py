@@ -69,7 +69,7 @@ runtime.describe(cpu)
 # **Predict.** fp32 gets about 90 % right. What is left: **A** 89 % or more, **B** about 80 %, **C** below 70 %?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands; those who did the lesson on static quantization know it. After the table: "We shall mend this twice: once by training, once by
+# *For the lecturer, 2 min.* Show of hands; those who did the lesson on depthwise convolutions know it. After the table: "We shall mend this twice: once by training, once by
 # looking." Ask which they would try first.
 
 # %% slideshow={"slide_type": "skip"}
@@ -133,7 +133,7 @@ Table(["DepthwiseCNN", "right, %"], [["fp32", f"{fp32_right:.1f}"], ["static int
 # **Predict.** Seven blocks, a mean over the picture, a linear layer. Which results are *not* rounded?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room find the one arrow without a blue mark. Say that it comes back in section 3. Ask why the weights are rounded after batch norm is folded
+# *For the lecturer, 2 min.* Let the room find the one arrow without a blue mark. Say that section 3 compares the blocks only. Ask why the weights are rounded after batch norm is folded
 # in: because the kernel will see folded weights.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "legacy"]
@@ -172,7 +172,7 @@ plots.show(
 # ## 2. A run, from prepare to convert
 #
 # Ranges and statistics are frozen while the weights still learn, and a *copy* is converted after each epoch, in evaluation mode. `prepare_qat` wants
-# *training* mode: batch norm is still there.
+# *training* mode.
 
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
@@ -206,7 +206,7 @@ def move_statistics(model, batches):
 
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Read the lanes from the top to the bottom. Ask what goes wrong if convert takes the model itself. Say that batch norm may be frozen at the start or
+# *For the lecturer, 2.5 min.* Read the lanes from the top to the bottom. Ask what goes wrong if convert works in place. Say that batch norm may be frozen at the start or
 # later: the next vote is about that.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
@@ -232,7 +232,7 @@ diagrams.time_line(
 plots.show(
     canvas.figure(),
     alt=f"A time line with five lanes: fuse and prepare; then {EPOCHS} epochs of training; observers learn until epoch {OBSERVERS_FROZEN_AT}; batch norm is frozen at the "
-    "start or in the middle; after each epoch a copy is converted.",
+    "start or with the observers; after each epoch a copy is converted.",
     caption="fuse_modules_qat, prepare_qat, your loop with freeze_bn_stats and disable_observer, convert.",
 )
 
@@ -299,7 +299,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["lecture"]
 # **What you saw. Free, a copy may be useless though its weights are good.** Its running statistics are wrong: moving them alone repairs it. (A cause that
-# [Nagel et al., 2022](https://arxiv.org/abs/2203.08114), name: rounded weights that flip.) Frozen, or moved, the copies are near fp32. So check a copy every epoch.
+# [Nagel et al., 2022](https://arxiv.org/abs/2203.08114) name: rounded weights that flip.) Frozen, or moved, the copies are near fp32. So check a copy every epoch.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The fair opponent, and is it int8?
@@ -309,7 +309,7 @@ plots.show(
 # **Predict.** Does training on without rounding mend it: **A** yes, as well as QAT, **B** by half, **C** hardly?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands. Warn before the table: one run of the opponent. With other images, steps or versions it may jump by tens of points; section 4 shows on what it hangs.
+# *For the lecturer, 2 min.* Show of hands. Warn before the table: one run of the opponent. With other images, steps or versions it may jump by tens of points; section 4 shows what one weight may decide.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "legacy"]
 off = prepared_for_qat(depthwise, per_tensor)
@@ -330,13 +330,13 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. C: in this run it was the rounding in the loop**, not the extra training. It is one run; section 4 shows on what the opponent hangs. Seven
+# **What you saw. C: in this run it was the rounding in the loop**, not the extra training. It is one run; section 4 shows what one weight may decide. Seven
 # convolutions and a linear layer run in int8.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### A trap
 #
-# **Predict.** `prepare_qat` with `get_default_qconfig` in place of `get_default_qat_qconfig`: **A** an error, **B** a slower training, **C** no rounding and no word?
+# **Predict.** `prepare_qat` with `get_default_qconfig` in place of `get_default_qat_qconfig`: **A** an error, **B** rounded weights only, **C** no rounding and no word?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Show of hands. After the table: "Print the model and look for FakeQuantize. Nobody else will tell you."
@@ -536,7 +536,7 @@ def nine(name):
 plots.show(
     [nine(name) for name in falls],
     alt=[
-        f"Nine points over a number line from -1 to 1, with arrows to the integers they fall to: {', '.join(f'{v:+.3f}' for v in in_steps.tolist())}. {name}: "
+        f"Nine points over a number line from -1 to 1: {', '.join(f'{v:+.3f}' for v in in_steps.tolist())}. Arrows go to the integers they fall to. {name}: "
         f"{outcome[name]:.1f} percent right."
         for name in falls
     ],
@@ -744,7 +744,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. In float, then static, clothes lead by a few points.** With QAT at once their lead depends on the run, and both rows are behind. Moving its statistics
+# **What you saw. In float, then static, clothes lead here by a few points.** With QAT at once both rows are behind; one run says little of a lead. Moving its statistics
 # and ranges makes up for that from clothes, for little from random. There train in float first.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}

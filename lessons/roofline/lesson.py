@@ -135,7 +135,7 @@ jobs |= {"again": lambda: linear(inputs[1], weights[0])}  # for section 3: one l
 jobs |= {batch: lambda x=x: linear(x, next(turn)) for batch, x in inputs.items()}  # for sections 3 and 4: eight in turn
 # In turn, round by round: a slow spell hits all alike only if it lasts for whole rounds, so the medians are compared.
 taken = timing.compare(jobs, rounds=9, device=device)
-seconds = {job: taken.median_ms(job) / 1e3 for job in jobs}  # all figures below are computed from these
+seconds = {job: taken.median_ms(job) / 1e3 for job in jobs}  # the roof and its points are computed from these
 
 peak = 2 * 2048**3 / seconds["product"]  # operations a second
 bandwidth = long.numel() * 4 / seconds["read"]  # bytes a second
@@ -191,8 +191,8 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Vote; expect B. In the figure ask what lies between a high point and a low one: a memory that is farther away. Black is our layer, grey are the caches
-# that the system reports; on a virtual machine others may use them too, so the fall can come earlier. A curve that rises much between was probably disturbed. "Does our layer lie right of the last fall?" If the
-# curve falls no more to the right of our layer: probably its weights come from memory. If it still falls there, a cache keeps at least some of them, and the next slide matters.
+# that the system reports; on a virtual machine others may use them too, so the fall can come earlier. On a processor, one that rises much was probably disturbed. "Does our layer lie right of the last fall?" If the
+# curve falls no more to the right of our layer: probably its weights come from memory. If it still falls there, a cache may keep some of them, and the next slide matters.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 sets = {4 * 2**k: long[: 2**k] for k in range(17, 28)}  # bytes -> that much of the weights
@@ -201,7 +201,7 @@ gb_s = [n / reads.median_ms(n) / 1e6 for n in sets]
 fig, ax = plots.figure(size=(6.4, 3.8))
 ax.plot([n / 1e6 for n in sets], gb_s, "o-", color=plots.COLOURS["orange"])
 known = {"our layer": 4 * width**2} | {
-    f"{name}, reported": n for name, n in hardware.cache_bytes().items() if n >= min(sets)
+    f"{name}, reported": n for name, n in hardware.cache_bytes().items() if device.type == "cpu" and n >= min(sets)
 }
 for name, n in known.items():
     ax.axvline(n / 1e6, color="black" if name == "our layer" else plots.COLOURS["grey"], linestyle="--")
@@ -221,7 +221,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Where the working set outgrows a cache, the next one, or the memory, has to deliver: farther away, and slower.
-# Compare the falls with the grey lines, where your system reports its caches. A curve that rises much between was probably disturbed. A virtual machine may share a cache with others; then the
+# Compare the falls with the grey lines, where your system reports its caches. On a processor, a curve that rises much between was probably disturbed. A virtual machine may share a cache with others; then the
 # curve can fall long before that line.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -234,8 +234,8 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* "Same size, same arithmetic; only what can be kept from call to call differs. That isolates the cause." Vote. If the ratio is near 1:
-# "Either both come from memory, or both from a cache that holds all 537 MB; only a larger working set can tell." A bar a little above the dot product says that
-# this reads less than the memory can give, or that a cache kept a part. Ask what a ratio above 1 means for a benchmark that calls one layer in a loop: it times a cache, and promises too much.
+# "Either both come from memory, or both from a cache that holds all 537 MB; only a larger working set can tell." A bar a little above 1 says that the
+# dot product reads less than the memory can give, or that a cache kept a part. Ask what a ratio above 1 means for a benchmark that calls one layer in a loop: it times a cache, and promises too much.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 read = {
@@ -259,12 +259,12 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: whether a cache helps.** Ratio clearly above 1: some of it was kept. Near 1: nothing, or all.
+# **What you saw: whether a cache helps.** Ratio clearly above 1: weights were kept. Near 1: none, or all.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The two differ only in what the machine could keep from call to call, so the ratio is the work of its caches (the one that keeps addresses of
 # pages among them). Where the second bar is near 1, the layer in turn reads its weights about as fast as the dot product reads. So there, with one input,
-# it is bound by memory, as section 1 suspected. Far above 1, measure again: the dot product was probably disturbed. And section 1 used one layer again and
+# it waits for its weights, as section 1 suspected. Far above 1, measure again: the dot product was probably disturbed. And section 1 used one layer again and
 # again: where the ratio is clearly above 1, it timed a cache.
 #
 # With the second bar and the ratio both near 1 there are two explanations. Either both fetch from memory: no cache of this machine holds 67 MB, or other programs use
@@ -327,7 +327,7 @@ plots.show(
 # Batch 1 lies left of the ridge, far below the peak, and near the slope. At batch 256 memory forbids nothing, and the layer comes nearer to the
 # peak. The batches between lie below the roof. Where the ridge is above 8, 16 inputs would by the roof alone take hardly longer than one, and
 # section 1 saw more here. The roof is a bound, not a forecast, and does not say why. Probably the library re-arranges the weights at every call, and
-# its routine for so few inputs is not its best; [[choosing]] measures another library with the weights arranged beforehand, so both at once. A share above 100 % means that a
+# its routine for so few inputs is not its best; [[dynamic]] gives fp32 another library, first alone, then with arranged weights, at 128 inputs. A share above 100 % means that a
 # cache kept some weights, or that the peak or the bandwidth was measured too low: another program ran, or the dot product reads less in a second than the
 # memory can give.
 
@@ -457,8 +457,8 @@ LEVERS = {
     "training": ("✓ while training", "", ""),
     "quantization": ("✓", "", ""),
     "pruning": ("", "✓ where the file can leave them out", "✓ where the code can skip them"),
-    "tickets": ("", "✓", "✓ with a smaller network"),
-    "trainer": ("✓", "✓", ""),
+    "tickets": ("", "✓ the same", "✓ with a smaller network"),
+    "trainer": ("✓", "✓ the same", ""),
 }
 parts = {lesson.part: lesson for lesson in syllabus.lessons().values()}
 Table(
@@ -560,7 +560,7 @@ def break_even_batch_solution(n_weights, n_macs, mac_pj, bits):
 # ## Scorecard
 #
 # What your run measured against the roofline. Speed depends on the machine, so a claim may fail on yours. The table then
-# says why.
+# says what may be the cause.
 
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
 card.show()

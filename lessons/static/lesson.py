@@ -211,7 +211,7 @@ print(steps["fused, calibrated"])
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### What was left out
 #
-# The name, the stubs, evaluation mode with fusion, and calibration on real data. Without the name or the stubs there is an error.
+# The name, the stubs, evaluation mode with fusion, and calibration on real data. Some of them, left out, raise an error.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Let the room name the repairs and their errors from memory, then click. Which test of yours would have caught the third row?
@@ -258,7 +258,7 @@ def sqnr_db(exact, approximate):
 # `quint8`, unsigned, logits too: kernels for x86 multiply unsigned by signed bytes. What can be negative gets a zero point above 0.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 3 min.* Step through the four pictures. At the third ask what the two numbers under each eye are, at the fourth what became of them. Then:
+# *For the lecturer, 3 min.* Step through the four pictures. At the third ask what the two numbers above each eye are, at the fourth what became of them. Then:
 # what can go wrong when ranges are fixed beforehand? Values outside are clipped.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]

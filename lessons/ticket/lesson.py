@@ -153,7 +153,7 @@ Table(
 # **Predict.** All three are trained with 7 % of the weights. Order them by accuracy. Which change costs more: new values, or new places?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 3 min.* The crops are live: five units of fc1, seven pixels each, from the copy of section 1. Go through them: what did *reinit* keep (the places), what did *random* keep (neither: at new places stand other values)? Write the room's
+# *For the lecturer, 3 min.* The crops are live: five units of fc1, seven pixels each, the places from section 1's copy. Go through them: what did *reinit* keep (the places), what did *random* keep (neither: at new places stand other values)? Write the room's
 # order of the three on the board, and keep it until section 5.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
@@ -178,7 +178,7 @@ plots.show(
     canvas.figure(),
     alt="Crops of the first layer's weights in two rows and two columns. Ticket: the found mask on the network's own values. Reinit: the same places, "
     "other values. Random: the own values at other places. Aside the dense network with all of its own values.",
-    caption="The stronger the colour, the larger the magnitude; blue: own values, orange: new ones; crossed out: zero. Masks of section 1, 20 % of the layer.",
+    caption="The stronger the colour, the larger the magnitude; blue: own values, orange: new ones; crossed out: zero. Found mask of section 1: 20 % of fc1.",
 )
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -374,7 +374,7 @@ Table(
 #
 # For many seeds and controls we use `course_utils.lottery`. It computes these five steps with fewer detours: gradients into memory that stays, no
 # autograd graph. If it is the same algorithm, masks and accuracies must be *equal*, not similar: thousands of trained weights have to fall on the same
-# side of every cut. If yours are not all equal, your PyTorch sums in another order in one of the two; then look by how many images they differ.
+# side of every cut. If yours are not all equal, your PyTorch probably sums in another order in one of them: look by how many images they differ.
 
 # %% slideshow={"slide_type": "skip"}
 CONTROL_ROUNDS = (2, 3, 4)
@@ -466,7 +466,7 @@ Table(
 # Test the rewind itself: equal numbers, *and* memory of its own.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* First frame: a true copy, after five more steps of training. Second frame: the assignment, after the same five steps: one row under both names. Ask which test would have caught it: one on the accuracy, or one on the memory?
+# *For the lecturer, 2 min.* First frame: a true copy, after five steps of training. Second frame: the assignment, after the same five steps: one row under both names. Ask which test would have caught it: one on the accuracy, or one on the memory?
 
 
 # %% slideshow={"slide_type": "skip"}

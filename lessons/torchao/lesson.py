@@ -180,7 +180,7 @@ Table(
 #
 # Twelve configs, on `fc1`: int8, few bits, two of int4, fp8, MX, NVFP4. To run means: to convert, and to compute an output.
 #
-# **Predict.** How many of the twelve do *not* run on a CPU? And a config that does not fit the layer: does it always say so?
+# **Predict.** How many of the twelve do *not* run here? And a config that does not fit the layer: does it always say so?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Hands for the number. Read the messages aloud: what does each want? The stable int4 is the config of the README's example, with other
@@ -275,7 +275,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw: two kinds of files**, a byte for each weight or half of one. By the audit only int8 × int8 computes in int8. The packed int4 errs
-# less than the unpacked one, whose zero points are all 0. Around MXFP4 the other layers are in bf16, too.
+# less than the unpacked one. Around MXFP4 the other layers are in bf16, too.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. The formats of 2026
@@ -394,7 +394,7 @@ Table(
 # | format, weights × inputs | torchao names (cited) | this lesson, on a CPU |
 # |---|---|---|
 # | int8 × int8 | A100, Intel BMG, stable | ran in int8 |
-# | int4 × bf16 | A100, Intel BMG, stable | stable config refused, prototype stored |
+# | int4 × bf16 | A100, Intel BMG, stable | stable: package missing, prototype stored |
 # | fp8 × fp8, rows | H100, B200, Intel BMG, stable | refused; weights alone stored |
 # | MXFP8, MXFP4 | B200, MI350X, prototype | MXFP8 refused; MXFP4 emulated by torchao, and simulated |
 # | NVFP4 × NVFP4 | B200, prototype | refused; weights alone stored, and simulated |
@@ -805,7 +805,7 @@ card.show()
 #
 # - A config names a format. What is stored, and what runs, you read from the weight, the file and the kernels.
 # - A format is its elements, its block and its scale: count the bits of all three.
-# - A converted graph describes int8. A compiler makes it, if it is told to freeze.
+# - A converted graph describes int8. Inductor makes it, if told to freeze.
 #
 # **Going further**: B. D. Rouhani et al., *Microscaling data formats for deep learning*, 2023, [arXiv:2310.10537](https://arxiv.org/abs/2310.10537), MX on
 # trained networks; torchao's [documentation](https://docs.pytorch.org/ao/stable/index.html), workflows and QAT; the OCP

@@ -31,7 +31,7 @@
 # [[goals]]
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* "Who has seen *out of memory*? What did you change first?" Collect three answers on the board: the batch, the model, the number format. At the end each of them has its row in a table.
+# *For the lecturer, 1 min.* "Who has seen *out of memory*? What did you change first?" Collect three answers on the board: the batch, the model, the number format. At the end look for them in a table.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
 import contextlib
@@ -162,7 +162,7 @@ print(f"in all: {sum(found.values()) / found['weights']:.1f} times that")
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer, 3 min.* Two votes by name: "Whoever thinks that the gradients shrink with the batch, hand up." A frequent slip: gradients have the size of the weights, whatever
-# the batch. Then show the stacks. Say that each number was read from the live network, by hooks that see each saved tensor. Ask: "For which network would the picture be the other way round?" (Many weights, each used once or few times, and a small batch: LeNet-300-100 with one image.)
+# the batch. Then show the stacks. Say that each number was read from the live network, the activations by hooks that see each saved tensor. Ask: "For which network would the picture be the other way round?" (Many weights, each used once or few times, and a small batch: LeNet-300-100 with one image.)
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
 settings = {}
@@ -283,7 +283,10 @@ fig.legend(loc="outside upper center", ncols=2)
 plots.show(
     fig,
     alt="Stacked bars of bytes a parameter. "
-    + " ".join(f"{k}: {', '.join(f'{n} {v:.0f}' for n, v in e.items())}." for k, e in each.items()),
+    + " ".join(
+        f"{k}: {', '.join(f'{n} {v:.0f}' for n, v in e.items())}, and {counts[k][2] / MIB:.1f} MiB of activations."
+        for k, e in each.items()
+    ),
     caption=f"Of autocast's activations {counts['autocast'][3] / MIB:.1f} MiB are fp32. Not drawn: "
     f"PyTorch's AdamW wants the gradients in fp32 too, {counts['bf16'][1] / n_weights:.0f} bytes more while it steps.",
 )
@@ -299,7 +302,7 @@ plots.show(
 #
 # With autocast the activations do not halve. Each of the twelve layer norms saves its input in fp32, 64 · 28 · 64 numbers: nearly all of the fp32 in the caption. The bf16 copies of the weights are kept as well.
 #
-# Not in these sums: what an operation needs while it runs (section 5 measures a peak with it), the batch itself, and what the allocator keeps in reserve ([[baseline]]).
+# The sums are no peak: gradients come as activations go. Not in them: what an operation needs while it runs (section 5 measures it), the batch itself, the allocator's reserve ([[baseline]]).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. Inference keeps less
@@ -629,7 +632,7 @@ Table(["", *KINDS], rows, caption="MiB of optimizer state")
 # Count first who is the largest tenant.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Go back to the answers of the first minute on the board, and find each of them in the table: which tenant, at which price? A smaller model shrinks all four. Frozen *first* layers need no backward pass, and keep nothing for it. Then the exercises.
+# *For the lecturer, 2.5 min.* Go back to the answers of the first minute on the board, and look for each of them in the table: which tenant, at which price? A smaller model has no row; it shrinks all four. Frozen *first* layers need no backward pass, and keep nothing for it. Then the exercises.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 frozen = copy.deepcopy(reader)
@@ -658,7 +661,7 @@ Table(["method", "makes smaller", "here, MiB", "price"], rows, caption="the row 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Frozen *first* layers need no backward pass, and keep nothing for it: in the last row embedding and first three blocks, half of the activations. Frozen last layers must still pass the gradient on.
 #
-# Where several machines train together, each can hold a part of states, gradients and weights: that is what ZeRO does ([Rajbhandari et al., 2019](https://arxiv.org/abs/1910.02054)). It is not shown here.
+# Where several GPUs train together, each can hold a part of states, gradients and weights: that is what ZeRO does ([Rajbhandari et al., 2019](https://arxiv.org/abs/1910.02054)). It is not shown here.
 #
 # Parts of a batch that are not of one size are weighted by their share: each mean loss times `len(x) / len(batch)` in place of one over the number of parts.
 #
