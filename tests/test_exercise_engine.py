@@ -41,6 +41,20 @@ def test_the_smallest_input_that_fails_is_shown_whole():
     assert fact(verdict, "right on") is None, "it was right on ranges of 0 only, which tells nothing"
 
 
+def test_a_stated_edge_is_shown_where_what_was_generated_is_far_longer():
+    @check("Total")
+    def total(answer):
+        long = st.tuples(st.lists(st.integers(0, 9), min_size=12, max_size=15))
+        compare(answer, right=sum, wrong={}, edges=[([3, 4],)], inputs=long, names=("values",))
+
+    assert fact(total(max), "your call") == "values=[3, 4]"
+
+
+def test_a_title_that_asks_keeps_its_question_mark():
+    verdict = Verdict("Where did it go?", "not yet")
+    assert repr(verdict).endswith("Where did it go?") and "Where did it go?</b>" in verdict._repr_html_()
+
+
 def test_a_known_mistake_is_named_and_shown_where_it_shows():
     verdict = step_of(lambda values, steps: values.max() - values.min())
     assert verdict.hint == "You do not divide by the steps."

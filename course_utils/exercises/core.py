@@ -37,14 +37,17 @@ class Verdict:
     facts: tuple[tuple[str, str], ...] = ()
     remarks: tuple[str, ...] = ()
 
+    def _title(self) -> str:
+        return f"{MARKS[self.status]}: {self.exercise}" + ("" if self.exercise.endswith("?") else ".")
+
     def __repr__(self) -> str:
-        head = " ".join(part for part in (f"{MARKS[self.status]}: {self.exercise}.", self.message) if part)
+        head = " ".join(part for part in (self._title(), self.message) if part)
         width = max((len(label) for label, _ in self.facts), default=0)
         facts = [f"  {label + ':':<{width + 1}} {text}" for label, text in self.facts]
         return "\n".join([head, *facts, *filter(None, (self.hint, *self.remarks))])
 
     def _repr_html_(self) -> str:
-        head = f"<b>{escape(MARKS[self.status])}: {escape(self.exercise)}.</b> {escape(self.message)}"
+        head = f"<b>{escape(self._title())}</b> {escape(self.message)}"
         rows = "".join(
             f'<tr><td style="padding:0 1em 0 0;text-align:left;vertical-align:top">{escape(label)}</td>'
             f'<td style="text-align:left"><code style="white-space:pre-wrap">{escape(text)}</code></td></tr>'

@@ -99,9 +99,10 @@ def generated(inputs: Strategy, count: int) -> list[tuple]:
 
 
 def _shrunk(inputs: Strategy, fails: Callable[[tuple], bool], known: Sequence[tuple]) -> tuple:
-    """The smallest input that fails: generated and shrunk, or else the shortest of those that were tried."""
+    """The smallest input that fails: generated and shrunk, or one that was tried, if it is less than half as long."""
     found = smallest(inputs, fails, count=INPUTS, seconds=SEARCH_SECONDS)
-    return min(known, key=lambda args: len(described(args))) if found is NONE_FOUND else found
+    tried = min(known, key=lambda args: len(described(args)), default=found)
+    return tried if found is NONE_FOUND or 2 * len(described(tried)) < len(described(found)) else found
 
 
 def mistakes(wrong: Mapping[str, Callable | tuple[Callable, ...]]) -> Iterator[tuple[str, int, Callable]]:

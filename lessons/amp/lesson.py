@@ -119,7 +119,7 @@ print(f"peak of autocast over fp32: {peaks[1] / peaks[0]:.2f}")
 # | call | what it does |
 # |---|---|
 # | `scaler.scale(loss)` | scale · loss |
-# | `scaler.step(opt)` | divides the gradients; takes the step, or not |
+# | `scaler.step(opt)` | divides and checks the gradients for the step |
 # | `scaler.update()` | changes the scale |
 #
 # Six steps; the third batch holds one infinite number.
@@ -162,7 +162,7 @@ Table(
 # The same six steps, from the log.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 3 min.* Click through the six frames; let the room say before each click whether the scale doubles, halves or stays, and why: how many good steps in a row? It starts at 65,536, which may be too high: skips among the
+# *For the lecturer, 3 min.* The first of six frames is open: "Why does the scale stay?" Before each other click let the room say whether it doubles, halves or stays, and why: how many good steps in a row? It starts at 65,536, which may be too high: skips among the
 # first steps are how the scaler finds the limit. Exercise 2 is this ring in a few lines.
 
 
@@ -284,7 +284,7 @@ Table(
 # **Predict.** How far is the gradient from that of the whole batch, if each part's loss is divided by 4? And if not?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Ask why the scale must stay the same for all parts of one step. After the output: the small difference is rounding to 16 bits, of each part and of the whole; the line in fp32 is the control.
+# *For the lecturer, 1.5 min.* Ask why the scale must stay the same for all parts of one step. (Their gradients are added up, and the sum is divided once.) After the output: the small difference is rounding to 16 bits, of each part and of the whole; the line in fp32 is the control.
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -420,7 +420,7 @@ for make in (product, addition):
 # **Predict.** Which of the four gains least? Can mixed precision be *slower*?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Two votes. Did the 16-bit product win on the slide before? Then read the last row first: autocast adds a cast for each weight and input, and a small product does not earn it back; small in width *and* batch, compare the last two rows. Did it lose? Then any row may. The scaler costs a pass over the gradients and some small calls, felt in a short step; a gain by it is noise. If the odd size gains *more*, look at fp32: it may be slow
+# *For the lecturer, 3 min.* Two votes. Did the 16-bit product win on the slide before? Then read the last row first: autocast adds a cast for each weight and input, and a small product does not earn it back; small in width *and* batch, compare the last two rows. Did it lose? Then any row may. The scaler costs a pass over the gradients and some small calls, felt in a short step; a gain by it is noise. If the odd size gains *more*, look at fp32: it may be slow
 # at odd sizes, and then the ratio flatters.
 
 
@@ -463,7 +463,7 @@ times = {
 
 def ratio_of(size, name):
     low_end, high_end = times[size].ratio_quartiles(name)
-    return f"{times[size].ratio(name):.1f} ({low_end:.1f}–{high_end:.1f})"
+    return f"{times[size].ratio(name):.2f} ({low_end:.2f}–{high_end:.2f})"
 
 
 card.record(
@@ -487,7 +487,7 @@ Table(
 # **Predict.** Batch 32 and batch 1,024: for which does autocast need more than fp32? What is it that lives in 32 bits all the same?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let the room say which tensors stay in 32 bits; expect "the weights", which are not counted here. Read the columns of batch 32: the peak lies at the end of backward, where the gradients of weights are there in fp32; under autocast the last of them is just being
+# *For the lecturer, 3 min.* Let the room say which tensors stay in 32 bits; expect "the weights", which are not counted here. *Inside the call* is what the operation at the peak takes itself; *other shapes* is mostly the loss. Read the columns of batch 32: the peak lies at the end of backward, where the gradients of weights are there in fp32; under autocast the last of them is just being
 # made in 16 bits, or cast: that depends on the processor. The copies are gone by then. At 1,024 it lies where most activations live: in fp32 in the first steps of backward (one gradient of a weight is there already), under autocast in the loss.
 
 
@@ -585,7 +585,7 @@ plots.show(
 # **Predict.** For each: does autocast need less than fp32 where the batch is an eighth of the width? Where it is four times the width?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Two votes a curve. Three layers with a wide output: it is there in 16 bits and in 32, for the loss, and the loss needs room of its own. With 10 outputs this is small: the control. Ask about a convolutional network: few weights, many activations; it should save early, but that
+# *For the lecturer, 3 min.* Two quick votes a curve. Three layers with a wide output: it is there in 16 bits and in 32, for the loss, and the loss needs room of its own. With 10 outputs this is small: the control. Ask about a convolutional network: few weights, many activations; it should save early, but that
 # is not measured here.
 
 
@@ -629,7 +629,7 @@ plots.show(
 # **Predict.** Age may explain the time. What explains the 92 MB more?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room compute: three weights of 4,096² in 2 bytes. This peak is at the first loss, where all copies live; that of our small batch was in the backward pass. So the two rises have different causes. The bytes fit a PyTorch
+# *For the lecturer, 2 min.* Let the room compute: three weights of 4,096² in 2 bytes. Then the row below: six activations in fp32 became six halves and two whole ones for the loss, five in all. This peak is at the first loss, where all copies live; that of our small batch was in the backward pass. So the two rises have different causes. The bytes fit a PyTorch
 # that kept both sides of each ReLU; today's keeps one.
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output", "hide-input"]
@@ -655,7 +655,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: the copies**, less a smaller set of activations, but for 1,024 bytes.
+# **What you saw: the copies**, less one activation, but for 1,024 bytes.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Six activations in fp32 became six halves (a copy of the input, five others) and two in fp32 (the output cast for the loss, its squared difference to the target): 5 in all. The bytes fit a PyTorch that kept both sides of each ReLU, today's keeps one; so the lesson's own curve has other
@@ -778,7 +778,7 @@ ledger.table(ledger.rows(["amp"]))
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs; alone it takes 12. The mistakes to wait for: clipping before unscale_, optimizer.step() in place of scaler.step(optimizer), a forgotten update. The other card is homework in a
+# *For the lecturer, 5 min.* In pairs, on paper: the calls in their order. To write and run it takes 12. The mistakes to wait for: clipping before unscale_, optimizer.step() in place of scaler.step(optimizer), a forgotten update. The other card is homework in a
 # lecture.
 
 

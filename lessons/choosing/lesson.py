@@ -76,7 +76,7 @@ runtime.describe("cpu")
 # **A** all of it **B** more than half **C** less than half
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote, run, then ask who would have noticed. The factor over eager is the one that is easy to report. Ask: "Which of the two is wrong?" None.
+# *For the lecturer, 2 min.* Vote, run. The percentage in the last line answers: above 50 it is B, near 100 A. Ask who would have noticed. The factor over eager is the one that is easy to report. Ask: "Which of the two is wrong?" None.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 mobile = networks.mobilenet_v2()
@@ -233,7 +233,7 @@ Table(
 # **Predict.** In how many of the four does *arithmetic* take longer than bytes? And in which do conversions take longer than the layers themselves?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* The published guideline says "compute/memory bandwidth for weights" for Transformers, "memory bandwidth for activations" for CNNs. Let the room bet on that first. Then compare *arithmetic* and *bytes* row by row: that counts the first vote; the last column answers the second. Say that
+# *For the lecturer, 3 min.* The published guideline says "compute/memory bandwidth for weights" for Transformers, "memory bandwidth for activations" for CNNs. Let the room bet on that first. Then compare *arithmetic* and *bytes* row by row: that counts the first vote; the last column answers the second. Write its four shares on the board: the next slide needs them. Say that
 # it is an estimate: bytes at the speed of memory, though a cache may hold them.
 
 
@@ -360,7 +360,7 @@ plots.show(
 # **Predict.** Is int8 with round trips still faster than fp32? And the dynamic convolution?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Two votes. Then let them read the cosine and its control: "Which row would you not ship?" The next slide asks why. The estimate in the caption knows nothing of sums, of caches and of
+# *For the lecturer, 3 min.* Two votes. Then let them read the cosine and its control: "Which row would you not ship?" The next slide asks why. If asked: "ReLU apart" means that the dynamic convolution has none in it, so there ReLU is a layer of its own. The estimate in the caption knows nothing of sums, of caches and of
 # the calls between kernels.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "legacy"]

@@ -151,7 +151,7 @@ Table(
 # **Predict.** The input has 8 bits. Does the result equal PyTorch's when its range is cut into 255 steps?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Expect "yes". After the table work out on the board why: two products of 255 and 127 do not fit into 16 bits, two of 127 and 127 do.
+# *For the lecturer, 2 min.* Expect "yes". After the table, on the board: older x86 processors add two neighbouring products in 16 bits, up to 32,767. Two of 255 · 127 are 64,770 and do not fit; two of 127 · 127 are 32,258 and do.
 
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
@@ -542,7 +542,7 @@ Table(
 # **Predict.** From width 8 to 128 the int8 call takes **A** about the same time, **B** 16 times, **C** 256 times as long?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Say: "The search for the range grows with the width, the product with its square." Then vote; expect B. Ask where the lines cross, and what that means for a model of many narrow layers.
+# *For the lecturer, 3 min.* Say: "The search for the range grows with the width, the product with its square." Then vote; expect B. Ask where the lines cross, and what that means for a model of many narrow layers. (Left of the crossing each of them is slower in int8.)
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 widths = [8, 16, 32, 64, 128, 256, 512, 1024]
@@ -587,7 +587,7 @@ plots.show(
 # **Predict.** Beside the dynamic operator it takes **A** a tenth of the time, **B** a half, **C** more than that?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote; expect A or B. After the table compare the static operator with the row above it: the same product without the search, but it rounds its result. *Range alone* shows that the search is small. The last two rows are a second control: they call the layer 100 times in one *trace*, a recorded program that runs without Python between the calls: ask where the rest of int8's price went.
+# *For the lecturer, 3 min.* Vote; expect A or B. After the table compare the static operator with the row above it: the same product without the search, but it rounds its result. *Range alone* shows that the search is small. The last two rows are a second control: they call the layer 100 times in one *trace*, a recorded program that runs without Python between the calls: ask where the rest of int8's price went.
 
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
@@ -692,7 +692,7 @@ ledger.table(
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 6 min.* In pairs; alone it takes 15. The mistakes to wait for: a range without 0, the zero point not taken off again, a difference of uint8 numbers that wraps round.
+# *For the lecturer, 6 min.* In pairs, on paper: scale, zero point, q, sums, result. To write and run it takes 15. The mistakes to wait for: a range without 0, the zero point not taken off again, a difference of uint8 numbers that wraps round.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}

@@ -105,7 +105,8 @@ Table(["call", "time, µs"], [[n, f"{us:.0f}"] for n, us in enumerate(calls_us, 
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* "If new weights are the reason, the second network is slow. If the pause is the reason, it
-# is the first one, after its rest." Hands for each; expect a divided room. Where the first row is far above the last, ask what the difference may be: probably what a process pays once. "Each control
+# is the first one, after its rest." Hands for each; expect a divided room. Show the table: "Which is higher, the second
+# row or the third?" Where the first row is far above the last, ask what the difference may be: probably what a process pays once. "Each control
 # takes one reason away; both take away the start of the process." Transition: "How does this course use that?"
 
 
@@ -410,7 +411,8 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* "Now we are warm." Let everybody sketch 300 dots on paper; expect many bells. Show it: "How far do the
-# slow calls lie from the median, and how far the fast ones?" Where the band is narrow and even, say: "A quiet machine. A busy one draws a tail upwards." Ask: "Which number would you report, and which would you report to somebody
+# slow calls lie from the median, and how far the fast ones?" Where the band is narrow and even, say: "A quiet machine. A busy one draws a tail upwards." Where whole blocks of calls lie lower or higher, say: "Something
+# changed for a while, perhaps the clock rate, perhaps a neighbour on the machine." Ask: "Which number would you report, and which would you report to somebody
 # who waits for every single answer?" Wanted: the median and its spread; the tail. Transition: "These disturbances come
 # and go. What about one that stays?"
 
@@ -575,7 +577,7 @@ plots.show(
 # PyTorch can share the work of one call among threads. The **wall time** says when the answer is there, the **CPU
 # time** how long each thread was busy, added up.
 #
-# **Predict.** From one thread to two: what becomes of both, for a product of 768 by 768, and for the small network?
+# **Predict.** From one thread to two: what becomes of both, for a product of 768 by 768, and for a small LeNet?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3.5 min.* "Two workers in place of one. When is the job done, and what does the payroll say?" Ask
@@ -726,7 +728,8 @@ def flawed_lines_solution():
 # *For the lecturer, 5 min.* In pairs, 5 of the card's 8 minutes. "One line of code. The question is in which order:
 # divide and then take the median, or take two medians and then divide?" Let the pairs write it, then ask for two rounds
 # where the two orders differ. One such: baseline 1 and 1, candidate 1 and 3. The median of the ratios is 0.67, the
-# ratio of the medians 0.5. The check finds one by itself.
+# ratio of the medians 0.5. Wanted: "Divide first, within each round, because neighbours in time share the drift; then take
+# the median." The check finds such rounds by itself.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}

@@ -163,7 +163,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Ask for the three answers one after the other; the room gets min-max right and argues about the other two. After the figure ask
-# what would happen had the pixel been in the last batch.
+# what would happen had the pixel been in the last batch. Wanted: the moving average would end at its peak, without time to forget; the other two end where they do now.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -217,7 +217,7 @@ plots.show(
 # **Predict.** The percentile clips some clean values. Is its error on clean images larger or smaller than that of min–max without the broken pixel (1×)?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Four frames. Say at each: "Count the marks under the hill." Before the fourth, hands for larger or smaller than 1×. Ask who would leave out 0.01 % of the values, and who 1 %. Ask for a case in which the
+# *For the lecturer, 3 min.* Four frames. Say at each: "Count the marks under the hill." Before the fourth, hands for larger or smaller than 1×. Ask who would leave out 0.01 % of the values, and who 1 %. Ask for a case in which the
 # outlier is the signal. Then only accuracy can tell.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
@@ -353,7 +353,7 @@ for words, style, curve in (("A", ":", at**0), ("B", "--", at), ("C", "-", at**2
     ax.plot(at, curve, style, color=plots.COLOURS["grey"], label=words)
 ax.plot(heights, own_scale / one_scale, "o", color=plots.COLOURS["blue"], label="a filter")
 ax.set(xlabel="largest |w| over that of the layer, h", ylabel="error, own / common", xlim=(0, 1.03), ylim=(0, 1.35))
-ax.legend(loc="upper left")
+ax.legend(loc="upper left", ncols=4, columnspacing=1, borderaxespad=0)
 plots.show(
     fig,
     alt=f"Sixteen points, the filters of conv2, at heights from {heights.min():.2f} to 1, around a parabola: the lowest filter has "
@@ -428,7 +428,8 @@ Table(["LeNet", *(f"{bits} bits" for bits in FEW)], [[how, *shares] for how, sha
 # $$\sum w x \approx s_w s_x \Big( \sum q_w q_x - z_x \sum q_w \Big)$$
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room say which terms $z_w = 0$ strikes out. Ask what is left to compute for each input: one product, one subtraction of something known.
+# *For the lecturer, 3 min.* Point at the upper bracket, term by term: "Is it known before the input comes?" Then let the room check the lower formula: two terms are gone,
+# because both have the factor $z_w = 0$. Ask what is left to compute for each input: one product, one subtraction of something known.
 # Transition: "First the widths."
 
 # %% slideshow={"slide_type": "skip"}
@@ -537,8 +538,8 @@ plots.show(drawn, alt=told, caption=f"8 bits blue, 32 bits grey, by thickness. M
 # **Predict.** How many of 300,000 outputs depend on that: **A** none, **B** one in a thousand or less, **C** one in ten?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands; expect A. The shift on the board: "M = 2^-n · M0, with M0 between a half and one, as a whole number of 31 bits." Say: "We
-# compare with all engines that this PyTorch has." After the table: "If you must reproduce a chip bit by bit, you need its rounding, too."
+# *For the lecturer, 3.5 min.* Show of hands; expect A. The shift on the board: "M = 2^-n · M0, with M0 between a half and one, as a whole number of 31 bits." Say: "We
+# compare with all engines that this PyTorch has." Show the table: "A row is an engine, a column a way of ours. A 0 says: the same integers, all of them." Then: "If you must reproduce a chip bit by bit, you need its rounding, too."
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -641,7 +642,7 @@ print(
 # **Predict.** One bit more halves the scale. How many dB is that: **A** 2, **B** 3, **C** 6? Do trained weights lie above or below?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Remind the room: 3 dB are a factor of 2, 10 dB one of 10. Show of hands; expect B. Derive the rule if there is time: signal (2^b - 1)² s² / 12, error s² / 12.
+# *For the lecturer, 3 min.* Remind the room: 3 dB are a factor of 2, 10 dB one of 10. Show of hands; expect B. Derive the rule if there is time: signal (2^b - 1)² s² / 12, error s² / 12.
 # After the figure ask why the lowest line starts so flat: at 2 bits nearly all weights of fc1 fall on 0 (lesson before).
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -683,7 +684,7 @@ plots.show(
 # **Predict.** int8 weights per channel, their scales, biases in fp32. How many times smaller is the file: **A** less than 4, **B** 4, **C** more?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Show of hands; expect B. Show the answer, then ask what else is in a file: scales, biases, names. Read its last line aloud: a smaller file, not a faster layer.
+# *For the lecturer, 1.5 min.* Show of hands; expect B. Ask what else is in a file: scales, biases, names. Then show the answer, and read its last line aloud: a smaller file, not a faster layer.
 
 # %% slideshow={"slide_type": "skip"}
 stored = {}
@@ -887,4 +888,5 @@ card.show()
 # Krishnamoorthi, James Reed, Min Ni, Chris Gottbrath and Seth Weidman. Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Ask what the lesson did *not* show: no speed, no convolution in integers, no training with the rounding. Name the lessons that have them.
+# *For the lecturer, 1 min.* Ask what the lesson did *not* show: no speed, no convolution in integers, no training with the rounding. "Speed comes in
+# [[dynamic]] and [[static]], the convolution in [[static]], training with the rounding in [[qat]]."

@@ -283,7 +283,8 @@ plots.show(
 # **Predict.** From which batch on is our layer right of the ridge? Where under the roof are batch 1, 16, 64 and 256?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 4 min.* Half a minute: about twice the ridge; the exact number stands under the figure. The figure opens with the roof alone: let somebody draw the point of each batch
+# *For the lecturer, 4 min.* "From which batch on are we right of the ridge?" Half a minute; wanted: at about twice the ridge. Only then
+# open the figure: the exact number stands under it. It opens with the roof alone: let somebody draw the point of each batch
 # before its click. Batch 1 lies near the slope. Where a point is above the roof: "The slope is what a dot product reads; the memory can give a little more, or a cache helped." Ask why
 # batch 16 may lie well below: the roof is a bound, not a forecast.
 
@@ -491,7 +492,8 @@ Table(
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs; at home it takes 10 minutes. A slip to expect is the sum of both times. Ask for the words on the card that decide it ("at the same time").
+# *For the lecturer, 5 min.* In pairs; at home it takes 10 minutes. A slip to expect is the sum of both times. Ask for the words on the card that decide it ("at the same time"):
+# "So the layer takes the longer one of two times: operations over the peak, bytes over the bandwidth."
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}

@@ -312,7 +312,7 @@ plots.show(
 # **Predict.** SmallCNN in int8, batch norm and ReLU fused into the convolutions, one image: at which layer is the peak?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let them compute from the shapes: 28 × 28 × 1, 28 × 28 × 32, 14 × 14 × 64, 7 × 7 × 64. Expect "the first layer": it has the largest output, but a small input. The second
+# *For the lecturer, 3 min.* Write the shapes on the board: 28 × 28 × 1, 28 × 28 × 32, 14 × 14 × 64, 7 × 7 × 64. Let them add neighbours. Expect "the first layer": it has the largest output, but a small input. The second
 # has the largest input and a large output. Without fusion batch norm and ReLU of the first block would run alone, with the largest output as input and, unless in place, as output: the peak would be there. Microcontrollers have two to three orders of magnitude less memory than phones (Lin et al., 2020, abstract).
 
 
@@ -427,7 +427,7 @@ rows = [[n, f"{whole[n][1] / MIB:.1f}", f"{in_parts[n][1] / MIB:.1f}", f"{apart[
 Table(["", "1 part", "8 parts", "apart"], rows, caption="saved, MiB; gradients apart, relative")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: an eighth of the activations.** The reader's gradient is the same within rounding. SmallCNN's is not: batch norm takes mean and variance of the part. In eval mode it uses fixed ones, and the difference is gone.
+# **What you saw: the row reader**, within rounding. Not SmallCNN: batch norm takes mean and variance of the part. In eval mode it uses fixed ones, and the difference is gone. Kept at once: an eighth of the activations.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
 # ## 5. Forget, and compute again
@@ -595,7 +595,7 @@ plots.show(
 # **Predict.** What is left of AdamW's states, for the row reader? For LeNet-300-100, with 784 · 300, 300 · 100 and 100 · 10 weights? With hidden layers of 256 and 128?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* First on paper: 1 byte and a scale of 4 bytes for 256 numbers, a bit more than a quarter. Then the trap: 235,200 is not a multiple of 256, nor of 128. Let somebody divide. "What did the optimizer say?" Nothing. Always count.
+# *For the lecturer, 3 min.* First on paper: 1 byte and a scale of 4 bytes for 256 numbers, a bit more than a quarter. Then the trap: 235,200 is not a multiple of 256, nor of 128. Let somebody divide. "What did the optimizer say?" Nothing. The last row is the control: 256 and 128 give sizes that blocks divide, and in 8 bits about a quarter is left. Always count.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 KINDS = {"AdamW": torch.optim.AdamW, "8 bits": low_bit.AdamW8bit, "4 bits": low_bit.AdamW4bit}
