@@ -17,6 +17,7 @@ from course_utils.exercises.values import same
 from course_utils.measure import int8_audit
 
 QUANTIZED = ("Linear", "LSTM")
+NAMED_ALIKE = ("LSTMCell", "NonDynamicallyQuantizableLinear")  # kinds that hold one of those words, and stay float
 
 
 def _for_size(
@@ -50,7 +51,7 @@ def _able(layers):
 @st.composite
 def _sizes(draw: Callable) -> tuple[list[tuple[str, str, int, int]], int]:
     """(layers, target_bytes), the target often at, or a byte beside, what some of the layers reach."""
-    kinds = st.sampled_from(["Linear", "LSTM", "Embedding", "GRU", "RNN", "Conv2d"])
+    kinds = st.sampled_from([*QUANTIZED, "Embedding", "GRU", "RNN", "Conv2d", *QUANTIZED, *NAMED_ALIKE])
     count = draw(st.integers(0, 5))
     names = draw(st.permutations(["fc", "up", "down", "in", "out"]))[:count]
     layers = [(name, draw(kinds), draw(st.integers(1, 40)), draw(st.integers(0, 9))) for name in names]
@@ -101,6 +102,8 @@ def quantize_for_size(answer: Callable) -> None:
         "Your result can hold an RNN or a GRU. Of the recurrent layers only the LSTM is quantized here.": tuple(
             variant(kinds=(*QUANTIZED, *more)) for more in (("RNN",), ("GRU",), ("RNN", "GRU"))
         ),
+        "You look for a part of the kind. An LSTMCell, or a NonDynamicallyQuantizableLinear, is another kind: it stays "
+        "float.": tuple(variant(kinds=(*QUANTIZED, *more)) for more in (NAMED_ALIKE, NAMED_ALIKE[:1], NAMED_ALIKE[1:])),
         "Your result is empty where layers must be quantized.": lambda layers, target: set(),
         "You return the layers that stay float. Asked are those to quantize.": lambda layers, target: (
             {name for name, *_ in layers} - _for_size(layers, target)
@@ -161,6 +164,7 @@ def quantize_for_size(answer: Callable) -> None:
             *[(net, total - less) for less in (0, 120, 121, 210, 211, 270)],
             (net, 0),
             ([("gru", "GRU", 40, 0), ("fc", "Linear", 10, 0)], 100),
+            *[([("other", kind, 40, 8), ("fc", "Linear", 10, 0)], 100) for kind in NAMED_ALIKE],
             *[(fat, sum(4 * (w + b) for _, _, w, b in fat) - less) for less in (120, 121)],
         ],
         inputs=_sizes(),

@@ -90,6 +90,26 @@ def size_of_the_drop(case):
     return "static", "conversions are expensive"
 
 
+def rounded_drop(case):
+    if not case["int8_kernels"]:
+        return "float", "no kernels"
+    if case["convert_ms"] <= case["int8_ms"] / 4:
+        return "dynamic", "conversions are cheap"
+    if round(case["drop_pp"]) > 1:
+        return "qat", "static loses accuracy"
+    return "static", "conversions are expensive"
+
+
+def a_quarter_turned_round(case):
+    if not case["int8_kernels"]:
+        return "float", "no kernels"
+    if case["int8_ms"] <= case["convert_ms"] / 4:
+        return "dynamic", "conversions are cheap"
+    if case["drop_pp"] > 1:
+        return "qat", "static loses accuracy"
+    return "static", "conversions are expensive"
+
+
 def method_and_another_reason(case):
     method, reason = as_a_list_of_rules(case)
     return method, "conversions are expensive" if method == "qat" else reason
@@ -286,6 +306,8 @@ WRONG = {
         below_a_quarter,
         the_device_in_the_end,
         size_of_the_drop,
+        rounded_drop,
+        a_quarter_turned_round,
         method_and_another_reason,
     ],
     "predicted_gain": [

@@ -201,6 +201,47 @@ def int8_at_once(conv):
     return Block()
 
 
+def all_parts_in_a_list(conv):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.parts = [tq.QuantStub(), conv, FloatFunctional(), tq.DeQuantStub()]
+
+        def forward(self, x):
+            quant, conv, plus, dequant = self.parts
+            x = quant(x)
+            return dequant(plus.add_relu(x, conv(x)))
+
+    return Block()
+
+
+def quantized_at_both_ends(conv):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.enter, self.leave, self.conv, self.plus = tq.QuantStub(), tq.QuantStub(), conv, FloatFunctional()
+
+        def forward(self, x):
+            x = self.enter(x)
+            return self.leave(self.plus.add_relu(x, self.conv(x)))
+
+    return Block()
+
+
+def clamped_at_6(conv):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.quant, self.dequant, self.conv, self.plus = tq.QuantStub(), tq.DeQuantStub(), conv, FloatFunctional()
+            self.relu = nn.ReLU6()
+
+        def forward(self, x):
+            x = self.quant(x)
+            return self.dequant(self.relu(self.plus.add(x, self.conv(x))))
+
+    return Block()
+
+
 WRONG = {
     "residual_block": [
         plain_plus,
@@ -216,6 +257,9 @@ WRONG = {
         makes_its_own_convolution,
         convolution_in_a_list,
         int8_at_once,
+        all_parts_in_a_list,
+        quantized_at_both_ends,
+        clamped_at_6,
     ],
 }
 ODD = {

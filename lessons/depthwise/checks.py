@@ -48,7 +48,8 @@ def _blocks(draw: Callable) -> tuple[nn.Conv2d, torch.Tensor]:
     """A convolution that keeps the shape, and an input for it."""
     channels, kernel = draw(st.integers(1, 2)), draw(st.sampled_from([1, 3]))
     weight = draw(tensors((channels, channels, kernel, kernel), numbers(-1, 1)))
-    x = draw(tensors((draw(st.integers(1, 2)), channels, 2, 2), numbers(-2, 2)))
+    values = st.one_of(numbers(-2, 2), st.sampled_from([8.0, -8.0]))
+    x = draw(tensors((draw(st.integers(1, 2)), channels, 2, 2), values))
     return _convolution(weight, draw(st.booleans())), x
 
 
@@ -58,6 +59,11 @@ def _why_int8_failed(said: str) -> str:
         return (
             "A convolution that is still float met int8 tensors. convert replaces the modules that it finds: attributes "
             "of the block, set in __init__, which have its qconfig."
+        )
+    if "quantize_per_tensor" in said:
+        return (
+            "An int8 tensor was quantized once more. A QuantStub takes float: it stands at the entrance. At the exit stands a "
+            "DeQuantStub."
         )
     if "from the 'CPU' backend" in said:
         return "A float tensor met an int8 operation. From a QuantStub made in __init__ to the last of them all must be int8."
@@ -111,7 +117,8 @@ def residual_block(answer: Callable) -> None:
 
     first = torch.tensor([[[[-2.0, 1.0], [0.5, -1.0]], [[1.5, -0.25], [-1.0, 2.0]]]])
     weight = (torch.arange(36.0).reshape(2, 2, 3, 3) * 7 % 11 - 6) / 4
-    examine(judge, edges=[(_convolution(weight, True), first)], inputs=_blocks(), count=12)
+    given = _convolution(weight, True)
+    examine(judge, edges=[(given, first), (given, 4 * first)], inputs=_blocks(), count=12)
 
 
 def _in_float(block: nn.Module, x: torch.Tensor, conv: nn.Conv2d, facts: tuple) -> None:
@@ -124,8 +131,12 @@ def _in_float(block: nn.Module, x: torch.Tensor, conv: nn.Conv2d, facts: tuple) 
         "The ReLU is missing: it comes after the sum.": x + after,
         "The ReLU belongs after the sum, not before it.": x + torch.relu(after),
         "The shortcut is missing: the input itself is added.": torch.relu(after),
+        "Nothing is added to conv(x), and the ReLU is missing.": after,
+        "You add conv(x) to itself. The shortcut is x.": torch.relu(after + after),
         "Add x and conv(x); you multiply them.": torch.relu(x * after),
         "The shortcut starts at x, before the only convolution; you convolve twice.": torch.relu(after + conv(after)),
+        "There is one convolution; you convolve twice.": torch.relu(x + conv(after)),
+        "The values are clamped at 6: that is ReLU6, not ReLU.": torch.relu(x + after).clamp(max=6),
         "The ReLU comes once, after the sum: neither conv nor the sum gets relu(x).": torch.relu(
             clamped + conv(clamped)
         ),
@@ -148,6 +159,9 @@ def _in_int8(got: object, kernels: list[str], expected: torch.Tensor, rounding: 
             hint = f"The {what} belongs between the QuantStub and the DeQuantStub. " + (
                 "Add with a FloatFunctional: convert turns it into an int8 sum." if what == "sum" else ""
             )
+            if not any("quantize_per_tensor" in kernel for kernel in kernels):
+                hint = "convert replaced nothing that ran. It finds attributes of the block, set in __init__ (an nn.ModuleList "
+                hint += "too): not what a plain list holds, nor what forward makes or takes from outside."
             raise Mistake(f"After conversion no {what} is computed in int8.", hint.strip(), shown)
     if not same(expected, got, atol=rounding):
         raise Mistake(

@@ -123,6 +123,24 @@ def zero_point_left_in(x, scale, zero_point, qmin, qmax):
     return clipped + (q * scale - clipped).detach()
 
 
+def clamped_before_the_zero_point(x, scale, zero_point, qmin, qmax):
+    clipped = x.clamp((qmin - zero_point) * scale, (qmax - zero_point) * scale)
+    q = torch.round(x / scale).clamp(qmin, qmax) + zero_point
+    return clipped + ((q - zero_point) * scale - clipped).detach()
+
+
+class AsIfIntegers(Masked):
+    @staticmethod
+    def forward(ctx, x, scale, zero_point, qmin, qmax):
+        ctx.inside = (x >= qmin) & (x <= qmax)
+        q = torch.round(x / scale) + zero_point
+        return (q.clamp(qmin, qmax) - zero_point) * scale
+
+
+def compares_x_itself(x, scale, zero_point, qmin, qmax):
+    return AsIfIntegers.apply(x, scale, zero_point, qmin, qmax)
+
+
 def above_the_untrained(runs):
     gains = [run["qat, int8"] - run["int8"] for run in runs]
     gain = statistics.mean(gains)
@@ -224,6 +242,8 @@ WRONG = {
         without_a_zero_point,
         zero_point_left_in,
         borrowed_from_torch,
+        clamped_before_the_zero_point,
+        compares_x_itself,
     ],
     "gain_of_rounding": [
         above_the_untrained,

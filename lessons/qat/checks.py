@@ -28,9 +28,11 @@ class _Graded:
     back: torch.Tensor | str | None
     above: torch.Tensor
     borrowed: bool = False  # whether torch's own fake quantization made the values
+    free: bool = False  # whether x has values for which any gradient is fine
 
     def __repr__(self) -> str:
-        return f"{show(self.values)}; the gradient {show(self.above)} from above comes back as {show(self.back)}"
+        text = f"{show(self.values)}; the gradient {show(self.above)} from above comes back as {show(self.back)}"
+        return text + " (any will do where x is at an end, or up to half a step beyond)" * self.free
 
 
 class _Watch(TorchDispatchMode):
@@ -71,8 +73,14 @@ def _graded(function: Callable) -> Callable:
     return graded
 
 
+def _free(x: torch.Tensor, scale: float, zero_point: int, qmin: int, qmax: int) -> torch.Tensor:
+    """True where any gradient is fine: on an end of the range and up to half a step beyond it."""
+    q = x.detach().double() / scale + zero_point
+    return ((q > qmin - 0.51) & (q < qmin + 0.01)) | ((q > qmax - 0.01) & (q < qmax + 0.51))
+
+
 def _clear(got: object, x: torch.Tensor, scale: float, zero_point: int, qmin: int, qmax: int) -> torch.Tensor:
-    """Values and gradient; where x is on an end of the range or up to half a step beyond it, any gradient is fine."""
+    """Values and gradient, without the gradient where any is fine."""
     if type(got) is not _Graded:
         raise Mistake(f"Your result must be a tensor of {x.dtype} and of shape {tuple(x.shape)}, as x is.")
     if got.borrowed:
@@ -83,8 +91,7 @@ def _clear(got: object, x: torch.Tensor, scale: float, zero_point: int, qmin: in
         )
         hint += "you have one."
         raise Mistake("Autograd cannot go back from your result to x.", hint)
-    q = x.double() / scale + zero_point
-    free = ((q > qmin - 0.51) & (q < qmin + 0.01)) | ((q > qmax - 0.01) & (q < qmax + 0.51))
+    free = _free(x, scale, zero_point, qmin, qmax)
     return torch.stack([got.values.double(), torch.where(free, 0.0, got.back.double())])
 
 
@@ -123,6 +130,16 @@ def _on_grids(draw: Callable) -> tuple:
 def straight_through(answer: Callable) -> None:
     """``straight_through(x, scale, zero_point, qmin, qmax) -> Tensor``; values and gradient are compared."""
 
+    def right(x: torch.Tensor, *grid: float) -> _Graded:
+        graded = _fake()(x, *grid)
+        graded.free = bool(_free(x, *grid).any())
+        return graded
+
+    def compares_x(x: torch.Tensor, scale: float, zero_point: int, qmin: int, qmax: int) -> _Graded:
+        graded = _fake()(x, scale, zero_point, qmin, qmax)
+        graded.back = graded.above * ((x >= qmin) & (x <= qmax))
+        return graded
+
     def around_0(q: torch.Tensor, z: int, a: int, b: int) -> torch.Tensor:
         return (q - z >= a) & (q - z <= b)
 
@@ -142,6 +159,10 @@ def straight_through(answer: Callable) -> None:
         "All is as if the zero point were 0. Add it before you clamp.": _fake(
             values=lambda q, s, z, a, b: (q - z).clamp(a, b) * s, passes=around_0
         ),
+        "Your values are clamped as if the zero point were 0. Add it before you clamp.": _fake(
+            values=lambda q, s, z, a, b: (q - z).clamp(a, b) * s
+        ),
+        "You compare x itself with qmin and qmax. Those are integers: the range in floats has other ends.": compares_x,
         "Your values are not clamped: use qmin and qmax.": _fake(values=lambda q, s, z, *_: (q - z) * s),
         "Your values are the integers q. Go back to floats.": _fake(values=lambda q, s, z, a, b: q.clamp(a, b)),
         "The zero point is still in your values. Take it off before you multiply by the scale.": _fake(
@@ -153,7 +174,7 @@ def straight_through(answer: Callable) -> None:
     }
     compare(
         _graded(answer),
-        right=_fake(),
+        right=right,
         wrong=wrong,
         names=("x", "scale", "zero_point", "qmin", "qmax"),
         edges=[

@@ -205,6 +205,30 @@ def last_one_in_training_mode(model, train_epoch, accuracy, epochs):
     return tq.convert(copy.deepcopy(prepared)), accuracies
 
 
+def prepared_as_for_calibration(model, train_epoch, accuracy, epochs):
+    prepared, accuracies = tq.prepare(model), []
+    for epoch in range(epochs):
+        if epoch == epochs // 2:
+            _freeze(prepared)
+        train_epoch(prepared)
+        int8_model = tq.convert(copy.deepcopy(prepared).eval())
+        accuracies.append(accuracy(int8_model))
+    return int8_model, accuracies
+
+
+def copies_by_the_state_dict(model, train_epoch, accuracy, epochs):
+    prepared, accuracies = tq.prepare_qat(model), []
+    for epoch in range(epochs):
+        if epoch == epochs // 2:
+            _freeze(prepared)
+        train_epoch(prepared)
+        other = tq.prepare_qat(model)
+        other.load_state_dict(prepared.state_dict())
+        int8_model = tq.convert(other.eval())
+        accuracies.append(accuracy(int8_model))
+    return int8_model, accuracies
+
+
 WRONG = {
     "qat_loop": [
         converts_in_place,
@@ -223,9 +247,10 @@ WRONG = {
         puts_the_model_into_evaluation,
         never_in_evaluation_mode,
         last_one_in_training_mode,
+        prepared_as_for_calibration,
     ],
 }
 ODD = {
-    "qat_loop": [freezes_every_time, by_modules],
+    "qat_loop": [freezes_every_time, by_modules, copies_by_the_state_dict],
 }
 EQUIVALENT = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,13 +16,32 @@ from course_utils.exercises.search import examine
 from course_utils.exercises.values import same, show
 from course_utils.legacy_int8 import nnq, tq
 
+# What epochs found, by number: the number of the epoch before, 0 for none, and the state. A model holds its last number.
+_NOTED: dict[int, tuple[int, _State]] = {}
+_NUMBERS = itertools.count(1)
+
 
 class _Log(nn.Identity):
-    """Notes of how each epoch found the model. A copy takes the notes along."""
+    """Knows how each epoch found the model. A copy takes that along, also one that is made with load_state_dict."""
 
     def __init__(self):
         super().__init__()
-        self.epochs: list[_State] = []
+        self.register_buffer("behind", torch.zeros((), dtype=torch.int64))
+
+    @property
+    def epochs(self) -> list[_State]:
+        """How each epoch found the model."""
+        found, number = [], int(self.behind)
+        while number:
+            number, state = _NOTED[number]
+            found.append(state)
+        return found[::-1]
+
+    def note(self, state: _State) -> None:
+        """Put one more epoch behind the model."""
+        number = next(_NUMBERS)
+        _NOTED[number] = int(self.behind), state
+        self.behind.fill_(number)
 
 
 def small_net() -> tq.QuantWrapper:
@@ -75,11 +95,11 @@ def _state(model: nn.Module) -> _State:
 
 def train_epoch(model: nn.Module) -> None:
     """Stands for one epoch: notes the state of the model, and shows its observers a batch."""
-    epochs, state = _log(model).epochs, _state(model)
-    epochs.append(state)
+    log, state = _log(model), _state(model)
+    log.note(state)
     if state.kind != "int8":
         with torch.no_grad():
-            model(torch.rand(8, 1, 6, 6, generator=torch.Generator().manual_seed(len(epochs))))
+            model(torch.rand(8, 1, 6, 6, generator=torch.Generator().manual_seed(len(log.epochs))))
 
 
 def accuracy(model: nn.Module) -> float:
@@ -176,7 +196,8 @@ def _frozen(found: list[_State], what: str, on: list[list[bool]]) -> None:
         return
     first = still.index(True) if any(still) else None
     if all(map(all, on)):
-        hint = f"No epoch finds {what} frozen: you freeze too late, or in another model than the one that trains, or never."
+        hint = f"No epoch finds {what} frozen: you freeze too late, or in another model than the one that trains, or "
+        hint += "never. (disable_observer and freeze_bn_stats act on one module: hand them to apply.)"
     elif first == 0:
         hint = f"You freeze {what} before the first epoch. Here the task asks for epoch {due}."
     elif not whole:

@@ -158,13 +158,12 @@ def without_data(model, batches, qconfig):
     return tq.convert(tq.prepare(model))
 
 
-def with_noise(model, batches, qconfig):
+def with_clamped_pixels(model, batches, qconfig):
     model.eval()
     model.qconfig = qconfig
     observed = tq.prepare(model)
-    generator = torch.Generator().manual_seed(0)
     for batch in batches:
-        observed(torch.randn(batch.shape, generator=generator))
+        observed(batch.clamp(0, 1))
     return tq.convert(observed)
 
 
@@ -266,6 +265,10 @@ def with_pixels_to_255(model, batches, qconfig):
     return tq.convert(observed)
 
 
+def of_the_first_source(kinds, reads, training):
+    return [] if training else by_following(kinds, {name: sources[:1] for name, sources in reads.items()})
+
+
 WRONG = {
     "fuse_list": [
         also_while_training,
@@ -281,12 +284,13 @@ WRONG = {
         fuses_relu_to_any,
         only_while_training,
         nothing,
+        of_the_first_source,
     ],
     "static_int8": [
         calibrated_after_convert,
         in_training_mode,
         without_data,
-        with_noise,
+        with_clamped_pixels,
         with_shuffled_pixels,
         with_the_first_batch,
         with_a_setting_of_its_own,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import operator
 from collections.abc import Callable
 
 import torch
@@ -49,21 +50,22 @@ def _in_listed_order(kinds: dict) -> list[list[str]]:
     return _chains(kinds, {after: [before] for before, after in itertools.pairwise(kinds)})
 
 
-PARTS = ["conv bn relu", "conv bn", "conv relu", "conv", "bn", "relu", "add", "fc", "bn relu", "fc relu"]
+PARTS = ["conv", "relu", "bn", "fc", "add", "conv relu", "conv bn", "bn relu", "fc relu", "conv bn relu", "conv bn add"]
 
 
 @st.composite
 def _networks(draw: Callable) -> tuple[dict, dict, bool]:
     """(kinds, reads, training): parts of a network one after the other, some of them read from farther back."""
-    kinds = " ".join(draw(st.lists(st.sampled_from(PARTS), min_size=1, max_size=4))).split()
-    names = draw(st.permutations("abcdefghijkl"[: len(kinds)]))
+    kinds = " ".join(draw(st.lists(st.sampled_from(PARTS), min_size=1, max_size=3))).split()
+    letters = list("abcdefghijkl"[: len(kinds)])
+    names = draw(st.just(letters) | st.permutations(letters))
     sources = {}
     for at, name in enumerate(names):
         before = ["x", *names[:at]]
         both = st.lists(st.sampled_from(before), min_size=2, max_size=2, unique=True)
         one = st.just(before[-1:]) | st.sampled_from(before).map(lambda source: [source])
         sources[name] = draw(both if kinds[at] == "add" and at else one)
-    listed = draw(st.permutations(names))
+    listed = draw(st.just(names) | st.permutations(names))
     reads = {name: sources[name] for name in listed}
     return {name: kinds[names.index(name)] for name in listed}, reads, draw(st.sampled_from([False, False, True]))
 
@@ -91,6 +93,15 @@ def fuse_list(answer: Callable) -> None:
     def only(condition: Callable) -> Callable:
         return fused(lambda found, kinds, reads: [chain for chain in found if condition(chain, kinds, reads)])
 
+    def reading(among: tuple = ("conv", "bn", "relu", "add", "fc"), first: int | None = None) -> Callable:
+        def chains(kinds: dict, reads: dict, training: bool) -> list[list[str]]:
+            kept = {name: sources for name, sources in reads.items() if kinds[name] in among}
+            if first is not None:
+                kept = {name: sources[first : first + 1] or sources for name, sources in kept.items()}
+            return [] if training else _chains(kinds, kept)
+
+        return chains
+
     def later(kinds: dict, reads: dict) -> list[list[str]]:
         return _chains(kinds, reads, starts=("bn", "fc"), wanted=("relu",))
 
@@ -99,7 +110,11 @@ def fuse_list(answer: Callable) -> None:
         "fixed weights: fuse_modules refuses.": lambda kinds, reads, training: _chains(kinds, reads),
         "You fuse in training mode only. Turn it round.": lambda k, r, training: _chains(k, r) if training else [],
         "You fuse across a branch. Where two modules read a result, the fused module would no longer compute it, and "
-        "one of them would read something else.": fused(alone=lambda chain: False),
+        "one of them would read something else.": (fused(alone=lambda chain: False), reading(among=("bn", "relu"))),
+        "You look at one source of each module. A sum has several, and reads them all.": (
+            reading(first=0),
+            reading(first=1),
+        ),
         "You fuse across a branch behind the batch norm. Its result, too, needs one reader when the ReLU is to "
         "follow.": fused(alone=lambda chain: len(chain) == 1),
         "You ask for one reader at the end of a chain, too. What it gives is still computed: any number may read it.": only(
@@ -211,9 +226,10 @@ def static_int8(answer: Callable) -> None:
         attempt("Looking at the model that you returned", check_it, facts)
 
     some = st.integers(1, 2).flatmap(lambda n: tensors((n, 1, 2, 2), numbers(0.125, 1)))
+    some = st.builds(operator.mul, some, st.sampled_from([1.0, -1.5, 2.5]))
     examine(
         judge,
-        edges=[(True, batches(), 127), (False, batches(), 63)],
+        edges=[(True, batches(), 127), (False, batches(), 63), (True, [3 * batch - 1 for batch in batches()], 127)],
         inputs=st.tuples(st.booleans(), st.lists(some, min_size=1, max_size=3), st.sampled_from([127, 63])),
         count=12,
     )
@@ -260,10 +276,8 @@ def _calibrated_right(got: nn.Module, expected: nn.Module, data: list, setting: 
         text = f"Only {before} of the {images} images went through the model before convert."
         hint = "Calibrate with all batches: the others may hold larger values."
         if len(data) > 1 and same(_scales(_reference(small_net(), data[-1:], setting)), scales, rtol=1e-4):
-            hint = (
-                "These are the ranges of the last batch alone. Prepare once, before a loop over all batches; call the "
-            )
-            hint += "prepared model inside it."
+            hint = "These are the ranges of the last batch alone. Either the others never went through the prepared model, or "
+            hint += "prepare stands inside the loop: each call of it makes new observers."
     elif _of_other_setting(scales, data):
         text, hint = "The scales are those of another qconfig.", "Use the qconfig that your function is given."
     elif same(255 * right[0][1], scales[0][1], rtol=1e-2):

@@ -141,7 +141,7 @@ def wanted(answer: Callable) -> None:
             fits=lambda m, g: m.weight.numel() % g == 0
         ),
         "You do not ask whether the groups fit: inputs must be a multiple of `group`.": rule(fits=lambda m, g: True),
-        "You ask for more inputs than one group has. They must be a multiple of it.": rule(
+        "You ask only that there are as many inputs as one group has, or more. They must be a multiple of it.": rule(
             fits=lambda m, g: m.in_features >= g
         ),
         "You take what does not fit. The inputs must be a multiple of `group`.": rule(
