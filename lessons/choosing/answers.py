@@ -100,6 +100,16 @@ def rounded_drop(case):
     return "static", "conversions are expensive"
 
 
+def drop_below_0(case):
+    if not case["int8_kernels"]:
+        return "float", "no kernels"
+    if case["convert_ms"] <= case["int8_ms"] / 4:
+        return "dynamic", "conversions are cheap"
+    if case["drop_pp"] < -1:
+        return "qat", "static loses accuracy"
+    return "static", "conversions are expensive"
+
+
 def a_quarter_turned_round(case):
     if not case["int8_kernels"]:
         return "float", "no kernels"
@@ -307,6 +317,7 @@ WRONG = {
         the_device_in_the_end,
         size_of_the_drop,
         rounded_drop,
+        drop_below_0,
         a_quarter_turned_round,
         method_and_another_reason,
     ],

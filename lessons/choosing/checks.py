@@ -127,6 +127,9 @@ def choose(answer: Callable) -> None:
         "You train where static wins more than 1 point, too. A negative drop is a gain.": _choose(
             loses=lambda case: abs(case["drop_pp"]) > 1
         ),
+        "You train where static wins more than 1 point, and not where it loses that. A drop above 0 is a loss.": _choose(
+            loses=lambda case: case["drop_pp"] < -1
+        ),
         "You round the drop. 1.25 points are more than 1.": (
             _choose(loses=lambda case: round(case["drop_pp"]) > 1),
             _choose(loses=lambda case: int(case["drop_pp"]) > 1),

@@ -577,7 +577,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: A. From Python, a call has a fixed price.** int8's is higher; wide products outgrow it.
+# **What you saw: near A. Python calls have a fixed price.** int8's is higher; wide products outgrow it.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What is the fixed price made of?

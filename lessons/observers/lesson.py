@@ -629,7 +629,7 @@ print(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. A: this small network lost less than a point.** A harder task may lose more (Jacob et al., table 4.1). Speed is not measured here: [[dynamic]] and
+# **What you saw. A: this small network did not lose a point.** A harder task may lose more (Jacob et al., table 4.1). Speed is not measured here: [[dynamic]] and
 # [[static]] time the integer layers of PyTorch, conversions included.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}

@@ -265,6 +265,10 @@ def with_pixels_to_255(model, batches, qconfig):
     return tq.convert(observed)
 
 
+def no_relu_no_chain(kinds, reads, training):
+    return [] if training else [chain for chain in by_following(kinds, reads) if kinds[chain[-1]] == "relu"]
+
+
 def of_the_first_source(kinds, reads, training):
     return [] if training else by_following(kinds, {name: sources[:1] for name, sources in reads.items()})
 
@@ -285,6 +289,7 @@ WRONG = {
         only_while_training,
         nothing,
         of_the_first_source,
+        no_relu_no_chain,
     ],
     "static_int8": [
         calibrated_after_convert,

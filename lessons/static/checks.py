@@ -131,6 +131,9 @@ def fuse_list(answer: Callable) -> None:
         "Your chains always hold a batch norm. A convolution followed by its ReLU fuses as well.": only(
             lambda chain, kinds, reads: kinds[chain[1]] == "bn"
         ),
+        "Your chains always end in a ReLU. A convolution followed by its batch norm fuses as well.": only(
+            lambda chain, kinds, reads: kinds[chain[-1]] == "relu"
+        ),
         "Your chains can begin at a batch norm or a fully connected layer. Here they begin at a convolution.": fused(
             lambda found, kinds, reads: found + [c for c in later(kinds, reads) if c[0] not in sum(found, [])]
         ),
