@@ -85,8 +85,7 @@ for _ in range(8):
     timing.synchronise(device)  # on a GPU: wait for the result; section 3 says why
     calls_us.append(1e6 * (time.perf_counter() - start))
 card.record("first-call", calls_us[0] / median(calls_us[1:]))
-slowest = max(calls_us) / median(calls_us)
-print(f"slowest call / median: {slowest:.1f}, your guess: {my_guess}")
+print(f"slowest call / median: {max(calls_us) / median(calls_us):.1f}, your guess: {my_guess}")
 Table(["call", "time, µs"], [[n, f"{us:.0f}"] for n, us in enumerate(calls_us, start=1)])
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
