@@ -3,14 +3,20 @@
 import numpy as np
 
 
-def by_the_name(case):
+def _in_order(
+    case, *, cheap=lambda case: case["convert_ms"] <= case["int8_ms"] / 4, loses=lambda case: case["drop_pp"] > 1
+):
     if not case["int8_kernels"]:
-        return ("float", "no kernels")
-    if case["kind"] in ("LSTM", "Transformer"):
-        return ("dynamic", "conversions are cheap")
-    if case["drop_pp"] > 1:
-        return ("qat", "static loses accuracy")
-    return ("static", "conversions are expensive")
+        return "float", "no kernels"
+    if cheap(case):
+        return "dynamic", "conversions are cheap"
+    if loses(case):
+        return "qat", "static loses accuracy"
+    return "static", "conversions are expensive"
+
+
+def by_the_name(case):
+    return _in_order(case, cheap=lambda case: case["kind"] in ("LSTM", "Transformer"))
 
 
 def no_look_at_the_device(case):
@@ -22,13 +28,7 @@ def no_look_at_the_device(case):
 
 
 def trains_for_everything(case):
-    if not case["int8_kernels"]:
-        return "float", "no kernels"
-    if 4 * case["convert_ms"] <= case["int8_ms"]:
-        return "dynamic", "conversions are cheap"
-    if case["drop_pp"]:
-        return "qat", "static loses accuracy"
-    return "static", "conversions are expensive"
+    return _in_order(case, loses=lambda case: case["drop_pp"])
 
 
 def accuracy_first(case):
@@ -51,23 +51,11 @@ def a_quarter_of_everything(case):
 
 
 def loses_one_point(case):
-    if not case["int8_kernels"]:
-        return "float", "no kernels"
-    if case["convert_ms"] <= case["int8_ms"] / 4:
-        return "dynamic", "conversions are cheap"
-    if case["drop_pp"] >= 1:
-        return "qat", "static loses accuracy"
-    return "static", "conversions are expensive"
+    return _in_order(case, loses=lambda case: case["drop_pp"] >= 1)
 
 
 def below_a_quarter(case):
-    if not case["int8_kernels"]:
-        return "float", "no kernels"
-    if case["convert_ms"] < case["int8_ms"] / 4:
-        return "dynamic", "conversions are cheap"
-    if case["drop_pp"] > 1:
-        return "qat", "static loses accuracy"
-    return "static", "conversions are expensive"
+    return _in_order(case, cheap=lambda case: case["convert_ms"] < case["int8_ms"] / 4)
 
 
 def the_device_in_the_end(case):
@@ -81,43 +69,19 @@ def the_device_in_the_end(case):
 
 
 def size_of_the_drop(case):
-    if not case["int8_kernels"]:
-        return "float", "no kernels"
-    if case["convert_ms"] <= case["int8_ms"] / 4:
-        return "dynamic", "conversions are cheap"
-    if abs(case["drop_pp"]) > 1:
-        return "qat", "static loses accuracy"
-    return "static", "conversions are expensive"
+    return _in_order(case, loses=lambda case: abs(case["drop_pp"]) > 1)
 
 
 def rounded_drop(case):
-    if not case["int8_kernels"]:
-        return "float", "no kernels"
-    if case["convert_ms"] <= case["int8_ms"] / 4:
-        return "dynamic", "conversions are cheap"
-    if round(case["drop_pp"]) > 1:
-        return "qat", "static loses accuracy"
-    return "static", "conversions are expensive"
+    return _in_order(case, loses=lambda case: round(case["drop_pp"]) > 1)
 
 
 def drop_below_0(case):
-    if not case["int8_kernels"]:
-        return "float", "no kernels"
-    if case["convert_ms"] <= case["int8_ms"] / 4:
-        return "dynamic", "conversions are cheap"
-    if case["drop_pp"] < -1:
-        return "qat", "static loses accuracy"
-    return "static", "conversions are expensive"
+    return _in_order(case, loses=lambda case: case["drop_pp"] < -1)
 
 
 def a_quarter_turned_round(case):
-    if not case["int8_kernels"]:
-        return "float", "no kernels"
-    if case["int8_ms"] <= case["convert_ms"] / 4:
-        return "dynamic", "conversions are cheap"
-    if case["drop_pp"] > 1:
-        return "qat", "static loses accuracy"
-    return "static", "conversions are expensive"
+    return _in_order(case, cheap=lambda case: case["int8_ms"] <= case["convert_ms"] / 4)
 
 
 def method_and_another_reason(case):

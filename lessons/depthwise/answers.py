@@ -6,6 +6,12 @@ from torch import nn
 from torch.ao.nn.quantized import FloatFunctional, QFunctional
 
 
+class _WithParts(nn.Module):
+    def __init__(self, conv):
+        super().__init__()
+        self.quant, self.dequant, self.conv, self.plus = tq.QuantStub(), tq.DeQuantStub(), conv, FloatFunctional()
+
+
 def plain_plus(conv):
     class Block(nn.Module):
         def __init__(self):
@@ -57,29 +63,21 @@ def adds_in_float(conv):
 
 
 def relu_forgotten(conv):
-    class Block(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.quant, self.dequant, self.conv, self.plus = tq.QuantStub(), tq.DeQuantStub(), conv, FloatFunctional()
-
+    class Block(_WithParts):
         def forward(self, x):
             x = self.quant(x)
             return self.dequant(self.plus.add(x, self.conv(x)))
 
-    return Block()
+    return Block(conv)
 
 
 def relu_too_early(conv):
-    class Block(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.quant, self.dequant, self.conv, self.plus = tq.QuantStub(), tq.DeQuantStub(), conv, FloatFunctional()
-
+    class Block(_WithParts):
         def forward(self, x):
             x = self.quant(x)
             return self.dequant(self.plus.add(x, torch.relu(self.conv(x))))
 
-    return Block()
+    return Block(conv)
 
 
 def without_the_shortcut(conv):
@@ -120,43 +118,31 @@ def two_stubs(conv):
 
 
 def relu_in_float_before(conv):
-    class Block(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.quant, self.dequant, self.conv, self.plus = tq.QuantStub(), tq.DeQuantStub(), conv, FloatFunctional()
-
+    class Block(_WithParts):
         def forward(self, x):
             x = self.quant(torch.relu(x))
             return self.dequant(self.plus.add_relu(x, self.conv(x)))
 
-    return Block()
+    return Block(conv)
 
 
 def multiplies(conv):
-    class Block(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.quant, self.dequant, self.conv, self.plus = tq.QuantStub(), tq.DeQuantStub(), conv, FloatFunctional()
-
+    class Block(_WithParts):
         def forward(self, x):
             x = self.quant(x)
             return self.dequant(torch.relu(self.plus.mul(x, self.conv(x))))
 
-    return Block()
+    return Block(conv)
 
 
 def convolved_twice(conv):
-    class Block(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.quant, self.dequant, self.conv, self.plus = tq.QuantStub(), tq.DeQuantStub(), conv, FloatFunctional()
-
+    class Block(_WithParts):
         def forward(self, x):
             x = self.quant(x)
             y = self.conv(x)
             return self.dequant(self.plus.add_relu(y, self.conv(y)))
 
-    return Block()
+    return Block(conv)
 
 
 def makes_its_own_convolution(conv):
@@ -229,10 +215,9 @@ def quantized_at_both_ends(conv):
 
 
 def clamped_at_6(conv):
-    class Block(nn.Module):
+    class Block(_WithParts):
         def __init__(self):
-            super().__init__()
-            self.quant, self.dequant, self.conv, self.plus = tq.QuantStub(), tq.DeQuantStub(), conv, FloatFunctional()
+            super().__init__(conv)
             self.relu = nn.ReLU6()
 
         def forward(self, x):

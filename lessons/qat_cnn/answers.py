@@ -6,6 +6,25 @@ import torch.ao.quantization as tq
 from torch.ao.nn.intrinsic.qat import freeze_bn_stats
 
 
+def _freeze(prepared):
+    prepared.apply(tq.disable_observer).apply(freeze_bn_stats)
+
+
+def _copy(prepared):
+    return copy.deepcopy(prepared).eval()
+
+
+def _loop(model, train_epoch, accuracy, epochs, freeze_at, freeze=_freeze, *, prepare=tq.prepare_qat, copied=_copy):
+    prepared, accuracies = prepare(model), []
+    for epoch in range(epochs):
+        if epoch == freeze_at:
+            freeze(prepared)
+        train_epoch(prepared)
+        int8_model = tq.convert(copied(prepared))
+        accuracies.append(accuracy(int8_model))
+    return int8_model, accuracies
+
+
 def converts_in_place(model, train_epoch, accuracy, epochs):
     prepared, accuracies = tq.prepare_qat(model), []
     for epoch in range(epochs):
@@ -19,48 +38,21 @@ def converts_in_place(model, train_epoch, accuracy, epochs):
 
 
 def observers_never_frozen(model, train_epoch, accuracy, epochs):
-    prepared, accuracies = tq.prepare_qat(model), []
-    for epoch in range(epochs):
-        if epoch == epochs // 2:
-            prepared.apply(freeze_bn_stats)
-        train_epoch(prepared)
-        int8_model = tq.convert(copy.deepcopy(prepared).eval())
-        accuracies.append(accuracy(int8_model))
-    return int8_model, accuracies
+    return _loop(model, train_epoch, accuracy, epochs, epochs // 2, lambda prepared: prepared.apply(freeze_bn_stats))
 
 
 def batch_norm_never_frozen(model, train_epoch, accuracy, epochs):
-    prepared, accuracies = tq.prepare_qat(model), []
-    for epoch in range(epochs):
-        if epoch >= epochs // 2:
-            prepared.apply(tq.disable_observer)
-        train_epoch(prepared)
-        int8_model = tq.convert(copy.deepcopy(prepared).eval())
-        accuracies.append(accuracy(int8_model))
-    return int8_model, accuracies
+    return _loop(
+        model, train_epoch, accuracy, epochs, epochs // 2, lambda prepared: prepared.apply(tq.disable_observer)
+    )
 
 
 def frozen_at_once(model, train_epoch, accuracy, epochs):
-    prepared, accuracies = tq.prepare_qat(model), []
-    prepared.apply(tq.disable_observer)
-    prepared.apply(freeze_bn_stats)
-    for _ in range(epochs):
-        train_epoch(prepared)
-        int8_model = tq.convert(copy.deepcopy(prepared).eval())
-        accuracies.append(accuracy(int8_model))
-    return int8_model, accuracies
+    return _loop(model, train_epoch, accuracy, epochs, 0)
 
 
 def stays_in_evaluation_mode(model, train_epoch, accuracy, epochs):
-    prepared, accuracies = tq.prepare_qat(model), []
-    for epoch in range(epochs):
-        if epoch == epochs // 2:
-            prepared.apply(tq.disable_observer)
-            prepared.apply(freeze_bn_stats)
-        train_epoch(prepared)
-        int8_model = tq.convert(prepared.eval())
-        accuracies.append(accuracy(int8_model))
-    return int8_model, accuracies
+    return _loop(model, train_epoch, accuracy, epochs, epochs // 2, copied=lambda prepared: prepared.eval())
 
 
 def measures_the_simulation(model, train_epoch, accuracy, epochs):
@@ -86,27 +78,12 @@ def returns_the_first(model, train_epoch, accuracy, epochs):
     return models[0], accuracies
 
 
-def _loop(model, train_epoch, accuracy, epochs, freeze_at, freeze):
-    prepared, accuracies = tq.prepare_qat(model), []
-    for epoch in range(epochs):
-        if epoch == freeze_at:
-            freeze(prepared)
-        train_epoch(prepared)
-        int8_model = tq.convert(copy.deepcopy(prepared).eval())
-        accuracies.append(accuracy(int8_model))
-    return int8_model, accuracies
-
-
-def _freeze(prepared):
-    prepared.apply(tq.disable_observer).apply(freeze_bn_stats)
-
-
 def frozen_too_late(model, train_epoch, accuracy, epochs):
-    return _loop(model, train_epoch, accuracy, epochs, epochs // 2 + 1 if epochs > 2 else 1, _freeze)
+    return _loop(model, train_epoch, accuracy, epochs, epochs // 2 + 1 if epochs > 2 else 1)
 
 
 def frozen_too_early(model, train_epoch, accuracy, epochs):
-    return _loop(model, train_epoch, accuracy, epochs, max(1, epochs // 2 - 1), _freeze)
+    return _loop(model, train_epoch, accuracy, epochs, max(1, epochs // 2 - 1))
 
 
 def fake_quantization_off(model, train_epoch, accuracy, epochs):
@@ -185,14 +162,7 @@ def by_modules(model, train_epoch, accuracy, epochs):
 
 
 def never_in_evaluation_mode(model, train_epoch, accuracy, epochs):
-    prepared, accuracies = tq.prepare_qat(model), []
-    for epoch in range(epochs):
-        if epoch == epochs // 2:
-            _freeze(prepared)
-        train_epoch(prepared)
-        int8_model = tq.convert(copy.deepcopy(prepared))
-        accuracies.append(accuracy(int8_model))
-    return int8_model, accuracies
+    return _loop(model, train_epoch, accuracy, epochs, epochs // 2, copied=copy.deepcopy)
 
 
 def last_one_in_training_mode(model, train_epoch, accuracy, epochs):
@@ -206,27 +176,16 @@ def last_one_in_training_mode(model, train_epoch, accuracy, epochs):
 
 
 def prepared_as_for_calibration(model, train_epoch, accuracy, epochs):
-    prepared, accuracies = tq.prepare(model), []
-    for epoch in range(epochs):
-        if epoch == epochs // 2:
-            _freeze(prepared)
-        train_epoch(prepared)
-        int8_model = tq.convert(copy.deepcopy(prepared).eval())
-        accuracies.append(accuracy(int8_model))
-    return int8_model, accuracies
+    return _loop(model, train_epoch, accuracy, epochs, epochs // 2, prepare=tq.prepare)
 
 
 def copies_by_the_state_dict(model, train_epoch, accuracy, epochs):
-    prepared, accuracies = tq.prepare_qat(model), []
-    for epoch in range(epochs):
-        if epoch == epochs // 2:
-            _freeze(prepared)
-        train_epoch(prepared)
+    def by_the_state(prepared):
         other = tq.prepare_qat(model)
         other.load_state_dict(prepared.state_dict())
-        int8_model = tq.convert(other.eval())
-        accuracies.append(accuracy(int8_model))
-    return int8_model, accuracies
+        return other.eval()
+
+    return _loop(model, train_epoch, accuracy, epochs, epochs // 2, copied=by_the_state)
 
 
 WRONG = {
