@@ -13,7 +13,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch.nn.utils import prune
 
 from course_utils import prune_request
-from course_utils.callbacks import _amounts, _masks, _methods, _one_device
+from course_utils.callbacks import _amounts, _masks, _methods, _trainer
 
 METRIC = "pruning_sparsity"
 
@@ -53,8 +53,11 @@ class PruningSchedule(Callback):
     Attributes:
         history: (epoch, density) of each pruning, density being what is left of the parameters that are pruned.
     Raises:
-        ValueError: an argument out of range; in `fit`, one that does not suit the model. Nothing is changed then.
+        ValueError: an argument out of range; in `fit`, one that does not suit the model, or a callback of the kind
+            `WeightAveraging`. Nothing is changed then.
         NotImplementedError: in `fit`, more than one device or process.
+    Warns:
+        UserWarning: in `fit`, when nothing is due in any of its epochs.
     """
 
     def __init__(
@@ -104,7 +107,9 @@ class PruningSchedule(Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Be ready for a checkpoint with masks: Lightning reads it after this hook, other callbacks may swap layers."""
         if stage == "fit":
-            _one_device.refuse_more(self, trainer)
+            _trainer.refuse_more(self, trainer)
+            _trainer.refuse_second_model(self, trainer, "which gets no masks, so that checkpoints hold dense weights")
+            _trainer.refuse_averages_behind(self, trainer)
         self._stage, self._resumed = stage, False
         self._unhook()
         self._hook = pl_module.register_load_state_dict_pre_hook(lambda module, state, *_: _masks.match(module, state))
