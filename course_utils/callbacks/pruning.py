@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,10 @@ class PruningSchedule(Callback):
     amounts compound: see `densities`. All amounts are looked up at the start of the fit, so that a bad one is found
     before anything is cut. Each pruning writes one line to Lightning's log and logs the metric "pruning_sparsity",
     zeros over elements of the parameters that are pruned.
+
+    Several schedules can stand in one trainer when they differ in more than the amounts, for example in targets; then
+    the metrics are "pruning_sparsity_0", "pruning_sparsity_1", … in the order of the list. Lightning's
+    `StochasticWeightAveraging` goes before the schedule in the list, for it would copy averages over the zeros.
 
     Checkpoints written in a fit hold "…_orig" and "…_mask": a trainer that reads them needs the callback too; without a
     trainer there is `load_masked`. A fit resumes as if it had not stopped. An interrupted fit leaves its masks on.
@@ -93,6 +98,17 @@ class PruningSchedule(Callback):
         self._asked = epoch - 1  # the last epoch that is settled
         self._seed = torch.initial_seed()
 
+    @property
+    def state_key(self) -> str:
+        """The name of this schedule in a checkpoint: what to prune, and how."""
+        return self._generate_state_key(
+            method=self._kind.__name__, scope=self.scope, norm=self.norm, dim=self.dim, targets=self.targets
+        )
+
+    def __getstate__(self) -> dict:
+        """What to pickle: without the model of the last fit, to which Lightning's `log` leads too."""
+        return {key: value for key, value in vars(self).items() if key not in ("log", "log_dict")} | {"_fitted": None}
+
     def densities(self, epochs: int, weights: int | None = None) -> list[float]:
         """What the amounts compound to: the density after each of `epochs` epochs, 1.0 = nothing pruned.
 
@@ -144,6 +160,8 @@ class PruningSchedule(Callback):
             self._forget(trainer.current_epoch)
         last = trainer.max_epochs if trainer.max_epochs not in (None, -1) else None
         due = self._amounts.due(self._asked + 1, last)
+        if not due and not self.history and (last is not None or self._amounts.ends):
+            self._warn_of_nothing(last)
         if self.rewind_to is not None and self._values is None:
             self._refuse_rewind(trainer.current_epoch, due)
         if self._masks:
@@ -183,6 +201,14 @@ class PruningSchedule(Callback):
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Leave nothing on the model."""
         self._unhook()
+
+    def _warn_of_nothing(self, last: int | None) -> None:
+        until = "" if last is None else f", and {last - 1} is its last"
+        warnings.warn(
+            f"this fit prunes nothing: it begins at epoch {self._asked + 1}{until}, and amount={self._amounts.given!r} "
+            "gives nothing for an epoch from there on; epochs count from 0",
+            stacklevel=3,
+        )
 
     def _refuse_rewind(self, epoch: int, due: Mapping[int, _amounts.Amount]) -> None:
         """A rewind that has no weights to go to."""
@@ -250,7 +276,8 @@ class PruningSchedule(Callback):
             f"{after / total:.2%}{back}"
         )
         if not trainer.barebones:
-            model.log(METRIC, 1 - after / total)
+            schedules = [callback for callback in trainer.callbacks if isinstance(callback, PruningSchedule)]
+            model.log(METRIC if len(schedules) == 1 else f"{METRIC}_{schedules.index(self)}", 1 - after / total)
 
 
 @contextmanager
