@@ -13,6 +13,7 @@ from _pruned_fits import (
     Columns,
     Regression,
     Smallest,
+    every_checkpoint,
     fit,
     kept,
     same,
@@ -115,8 +116,44 @@ def test_a_schedule_prunes_at_its_epochs_and_none_prunes_nothing(tmp_path, amoun
 
 
 def test_an_idle_callback_changes_nothing(tmp_path):
-    idle = fit(tmp_path, PruningSchedule("l1_unstructured", lambda epoch: None))
+    with pytest.warns(
+        UserWarning, match="prunes nothing: it begins at epoch 0, and 3 is its last, and amount=<function"
+    ):
+        idle = fit(tmp_path, PruningSchedule("l1_unstructured", lambda epoch: None))
     assert same(values(idle), values(fit(tmp_path))) and not _masks.hooks(idle.net[0])
+
+
+@pytest.mark.parametrize(
+    ("amount", "resumed", "length", "says"),
+    [
+        ({10: 0.5}, False, {"epochs": 4}, "it begins at epoch 0, and 3 is its last, and amount={10: 0.5} gives"),
+        ({1: 0.5}, True, {"epochs": 5}, "it begins at epoch 3, and 4 is its last, and amount={1: 0.5} gives nothing"),
+        ({1: 0.5}, True, {"epochs": -1, "max_steps": 8}, "it begins at epoch 2, and amount={1: 0.5} gives nothing for"),
+    ],
+)
+def test_a_schedule_that_never_comes_is_warned_of(tmp_path, amount, resumed, length, says):
+    if resumed:
+        every_checkpoint(tmp_path, epochs=3)  # without the callback
+    with pytest.warns(UserWarning, match=f"this fit prunes nothing: {says}"):
+        model = fit(
+            tmp_path,
+            PruningSchedule("l1_unstructured", amount),
+            ckpt=tmp_path / "epoch=2.ckpt" if resumed else None,
+            **length,
+        )
+    assert not any(zeros(model)[name] for name in WEIGHTS)
+
+
+def test_a_schedule_that_has_come_or_may_come_is_not_warned_of(tmp_path):
+    def late(epoch):
+        return 0.5 if epoch == 2 else None
+
+    open_end = PruningSchedule("l1_unstructured", late)  # how far the fit goes cannot be known
+    every_checkpoint(tmp_path, open_end, epochs=-1, max_steps=8)
+    assert open_end.history == [(2, 0.5)]
+    again = PruningSchedule("l1_unstructured", late)
+    fit(tmp_path, again, epochs=5, ckpt=tmp_path / "epoch=2.ckpt")
+    assert again.history == [(2, 0.5)]
 
 
 def test_what_a_schedule_compounds_to():

@@ -1,6 +1,7 @@
 """The pruning callback: a fit that resumes prunes as one that did not stop, also with swapped layers."""
 
 import copy
+import pickle
 
 import pytest
 import torch
@@ -132,6 +133,34 @@ def test_a_trainer_tests_with_a_masked_and_with_a_plain_file(tmp_path):
         assert prune.is_pruned(model) == (file != "plain.ckpt")
     assert errors["epoch=1.ckpt"] == errors["plain.ckpt"] != errors["epoch=0.ckpt"]
     assert callback.history == [(0, 0.5), (1, 0.25)]  # a test reads no history
+
+
+@pytest.mark.parametrize("rewind_to", [None, 0])
+def test_two_schedules_in_one_trainer_resume_too(tmp_path, rewind_to):
+    def pair():
+        first = PruningSchedule("l1_unstructured", {0: 0.5, 2: 0.5}, targets=WEIGHTS[:1], rewind_to=rewind_to)
+        return first, PruningSchedule("l1_unstructured", {1: 0.75, 2: 3}, targets=WEIGHTS[1:], rewind_to=rewind_to)
+
+    whole, metrics = pair(), Ask(lambda model: dict(model.trainer.callback_metrics))
+    model = every_checkpoint(tmp_path, *whole, metrics, epochs=4)
+    assert [schedule.history for schedule in whole] == [[(0, 0.5), (2, 0.25)], [(1, 0.25), (2, 6 / 36)]]
+    assert [zeros(model)[name] for name in WEIGHTS] == [72, 30]
+    assert metrics.answers[3]["pruning_sparsity_0"] == 0.75 and metrics.answers[3]["pruning_sparsity_1"] == 1 - 6 / 36
+    for epoch in range(3):
+        again = pair()
+        resumed = fit(tmp_path, *again, model=Regression(seed=1), ckpt=tmp_path / f"epoch={epoch}.ckpt")
+        assert same(values(resumed), values(model)), epoch
+        assert [schedule.history for schedule in again] == [schedule.history for schedule in whole]
+
+
+def test_a_callback_can_be_stored_and_copied_after_a_fit(tmp_path):
+    callback = PruningSchedule("l1_unstructured", {0: 0.5}, rewind_to=0)
+    model = fit(tmp_path, callback, epochs=2)
+    for other in (pickle.loads(pickle.dumps(callback)), copy.deepcopy(callback)):
+        assert other.history == callback.history == [(0, 0.5)]
+        assert not any(getattr(value, "__self__", value) is model for value in vars(other).values())
+        assert same(values(fit(tmp_path, other, epochs=2)), values(model))
+    assert len(pickle.dumps(callback)) < len(pickle.dumps(callback._values)) + 10_000, "without the model"
 
 
 class Swapped(nn.Linear):

@@ -23,6 +23,7 @@ from _quantized_fits import (
 from torch import nn
 
 from course_utils import data, legacy_int8, models
+from course_utils.callbacks import QuantizationAwareTraining
 from course_utils.legacy_int8 import tq
 from course_utils.measure.int8_audit import audit
 
@@ -177,6 +178,30 @@ def test_every_engine_of_this_machine(tmp_path, name):
     model = fit(tmp_path, qat(qconfig=name))
     assert audit(model, rows()[0]).count("int8", "Linear") == 4
     assert torch.backends.quantized.engine == ENGINE, "the engine outside is left as it was"
+
+
+@pytest.mark.parametrize(("has", "engine"), [(["qnnpack"], "qnnpack"), (["onednn", "fbgemm"], "onednn")])
+def test_the_default_engine_is_one_that_the_machine_has(monkeypatch, has, engine):
+    monkeypatch.setattr(legacy_int8, "available", lambda: has)  # ["qnnpack"]: an ARM processor under macOS
+    assert QuantizationAwareTraining()._engine == engine
+
+
+def test_without_an_engine_the_default_says_so(monkeypatch):
+    monkeypatch.setattr(legacy_int8, "available", list)
+    with pytest.raises(LookupError, match="this PyTorch was built without any int8 engine"):
+        QuantizationAwareTraining()
+
+
+@pytest.mark.parametrize("observer", ["average", "histogram"])
+def test_mixed_precision(tmp_path, observer):
+    class Mixed(Regression):
+        def forward(self, x):
+            if self.training:
+                assert self.layer_0(x).dtype == torch.bfloat16 and self.layer_0.weight.dtype == torch.float32
+            return super().forward(x)
+
+    model = fit(tmp_path, qat(observer_type=observer), Mixed(), precision="bf16-mixed")
+    assert audit(model, rows()[0]).count("int8", "Linear") == 4
 
 
 def test_a_qconfig_of_ones_own(tmp_path):

@@ -28,6 +28,8 @@ from _quantized_fits import (
 )
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from course_utils.legacy_int8 import tq
+
 pytestmark = KNOWN
 
 
@@ -174,6 +176,36 @@ def test_a_checkpoint_of_another_kind_is_refused(tmp_path):
         run.test(model, loader(), ckpt_path=tmp_path / "training.ckpt", weights_only=True)
     with pytest.raises(ValueError, match="holds a model that is int8, and this Regression is fake-quantized"):
         fit(tmp_path, callback, Regression(), ckpt_path=tmp_path / "finished.ckpt")
+
+
+@pytest.mark.parametrize("stage", ["fit", "test"])
+@pytest.mark.parametrize("kinds", [("average", "histogram"), ("histogram", "average")])
+def test_a_checkpoint_of_other_observers_is_refused(tmp_path, kinds, stage):
+    saver = ModelCheckpoint(tmp_path, filename="training")
+    fit(tmp_path, qat(observer_type=kinds[0]), others=[saver], enable_checkpointing=True)
+    sentence = f"was trained with observer_type='{kinds[0]}', and this model observes with observer_type='{kinds[1]}'"
+    run = trainer(tmp_path, qat(observer_type=kinds[1]), epochs=3)
+    with pytest.raises(ValueError, match=sentence):
+        getattr(run, stage)(Regression(), loader(), ckpt_path=tmp_path / "training.ckpt", weights_only=True)
+    own = tq.FixedQParamsFakeQuantize.with_args(
+        observer=tq.FixedQParamsObserver.with_args(scale=8 / 255, zero_point=128, dtype=torch.quint8)
+    )
+    other = qat(qconfig=tq.QConfig(activation=own, weight=tq.default_weight_fake_quant)).prepare(Regression())
+    with pytest.raises(ValueError, match="and this model observes with a QConfig of its own: make the callback with"):
+        trainer(tmp_path, qat(), epochs=3).fit(other, loader(), ckpt_path=tmp_path / "training.ckpt", weights_only=True)
+
+
+def test_the_best_model_of_a_fit_is_tested_as_the_docstring_says(tmp_path):
+    callback, model, (x, y) = qat(), Regression(), rows()
+    run = trainer(tmp_path, callback, ModelCheckpoint(tmp_path, monitor="val_loss"))
+    run.fit(model, loader(), loader())
+    with pytest.raises(ValueError, match="this Regression is int8: take a new float model"):
+        run.test(dataloaders=loader(), ckpt_path="best", weights_only=True)
+    best = Regression(seed=3)
+    (fake,) = run.test(best, loader(), ckpt_path="best", weights_only=True, verbose=False)
+    assert fakes(best) and fake["test_loss"] == pytest.approx(run.checkpoint_callback.best_model_score.item(), rel=1e-3)
+    (int8,) = run.test(callback.quantize(best), loader(), verbose=False)
+    assert not fakes(best) and int8["test_loss"] == pytest.approx((best(x) - y).square().mean().item(), rel=1e-3)
 
 
 RELOAD = """

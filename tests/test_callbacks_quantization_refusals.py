@@ -101,7 +101,6 @@ def test_an_interrupted_fit_can_be_taken_up_again(tmp_path):
             rf"qconfig='tensorrt'; give an engine of this machine \(.*{ENGINE}.*\), or a QConfig",
         ),
         ({"qconfig": ["x86"]}, "give an engine of this machine"),
-        ({"qconfig": None}, "qconfig=None; give an engine"),
         ({"qconfig": tq.default_qconfig}, "this QConfig only observes, so the model would train in float"),
         ({"observer_type": "minmax"}, "observer_type='minmax'; give 'average' or 'histogram'"),
         ({"observer_type": None}, "observer_type=None"),
@@ -118,6 +117,7 @@ def test_an_interrupted_fit_can_be_taken_up_again(tmp_path):
         ),
         ({"observer_enabled_stages": ("fit",)}, r"observer_enabled_stages=\('fit',\)"),
         ({"observer_enabled_stages": None}, "observer_enabled_stages=None"),
+        ({"observer_enabled_stages": ()}, r"observer_enabled_stages=\(\); give .*, at least one: without a batch"),
     ],
 )
 def test_bad_arguments_are_refused_at_construction(options, sentence):
@@ -272,6 +272,25 @@ def test_distributed_training_is_refused_in_one_sentence(tmp_path):
     with pytest.raises(NotImplementedError, match=r"works on one device, and this trainer has 2 \(DDPStrategy\): each"):
         qat().setup(several, model, "fit")
     assert portrait(model) == before
+
+
+@pytest.mark.parametrize("precision", ["bf16-true", "64-true"])
+def test_weights_of_another_dtype_are_refused(tmp_path, precision):
+    model = Regression()
+    before = portrait(model)
+    with pytest.raises(NotImplementedError, match=f"weights in float32, and precision='{precision}' keeps them in"):
+        fit(tmp_path, qat(), model, precision=precision)
+    assert portrait(model) == before and model.layer_0.weight.dtype == torch.float32
+
+
+@pytest.mark.parametrize("stages", [("validate",), ("test", "predict")])
+def test_observers_that_would_see_no_batch_of_the_fit_are_refused_at_its_start(tmp_path, stages):
+    model = Regression()
+    before = portrait(model)
+    with pytest.raises(ValueError, match=r"stages=\(.*\), but this fit runs train: no observer would see a batch"):
+        fit(tmp_path, qat(observer_enabled_stages=stages), model)
+    assert portrait(model) == before
+    assert fakes(fit(tmp_path, qat(observer_enabled_stages=stages, quantize_on_fit_end=False), model))
 
 
 class Moves(Regression):

@@ -18,6 +18,7 @@ from _quantized_fits import (
 )
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import nn
 from torch.nn.utils import prune
 
 from course_utils.callbacks import PruningSchedule, QuantizationAwareTraining, _masks
@@ -157,3 +158,44 @@ def test_what_a_mask_hides_comes_through_the_preparation(tmp_path):
     callback.prepare(model)
     assert torch.equal(model.layer_0.weight_orig, hidden) and torch.equal(model.layer_0.weight_mask, mask)
     assert [n.removesuffix("_orig") for n, _ in model.named_parameters()] == order, "optimizers number parameters"
+
+
+class Twice(Regression):
+    """One layer under two names, the second one in the same module or in another."""
+
+    def __init__(self, inside=False):
+        super().__init__()
+        self.again = nn.Sequential(self.layer_1) if inside else self.layer_1
+
+    def forward(self, x):
+        x = self.layer_1a(self.layer_1(self.layer_0a(self.layer_0(x))))
+        return self.layer_end(self.layer_2a(self.layer_2(self.again(x))))
+
+
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_layer_under_two_names_stays_one_layer(tmp_path, order, inside):
+    watch, model = Masks(), Twice(inside)
+    first, second = both(order, qat(), PruningSchedule("l1_unstructured", {0: 0.5}))
+    fit(tmp_path, first, model, others=[second, watch])
+    assert (model.again[0] if inside else model.again) is model.layer_1
+    assert watch.seen[-1].keys() == {f"{name}.weight" for name in LAYERS}
+    assert not model.layer_1.weight().int_repr()[~watch.seen[-1]["layer_1.weight"]].any()
+    new = qat().rebuild(Twice(inside))
+    new.load_state_dict(model.state_dict())
+    assert torch.equal(new(rows()[0]), model(rows()[0]))
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_layer_under_two_names_rounds_under_both(tmp_path, inside):
+    model = qat().prepare(Twice(inside))
+    assert (model.again[0] if inside else model.again) is model.layer_1
+    assert isinstance(model.layer_1.weight_fake_quant, tq.FakeQuantizeBase)
+
+
+def test_a_layer_that_is_fused_under_one_of_its_names_is_not_under_the_other(tmp_path):
+    plain = Twice()
+    expected = plain(rows()[0])
+    model = qat(modules_to_fuse=PAIRS).prepare(plain)
+    assert torch.equal(model(rows()[0]), expected), "the second name computes without the activation"
+    fit(tmp_path, qat(modules_to_fuse=PAIRS), Twice())

@@ -29,6 +29,11 @@ class Amounts:
         elif not callable(amount) and self._checked(amount, "amount") is None:
             raise ValueError(f"amount={amount!r} would never prune anything: leave the callback away")
 
+    @property
+    def ends(self) -> bool:
+        """Is it known after which epoch nothing comes any more?"""
+        return isinstance(self.given, Mapping)
+
     def at(self, epoch: int) -> Amount | None:
         """The amount that is due after `epoch`; None = nothing."""
         if isinstance(self.given, Mapping):
@@ -38,7 +43,7 @@ class Amounts:
     def due(self, first: int, last: int | None) -> dict[int, Amount]:
         """Epoch to amount for all prunings from `first` to before `last`; None = as far as it can be known."""
         if last is None:
-            last = 1 + max(self.given, default=-1) if isinstance(self.given, Mapping) else first + 1
+            last = 1 + max(self.given, default=-1) if self.ends else first + 1
         amounts = {epoch: self.at(epoch) for epoch in range(first, last)}
         return {epoch: amount for epoch, amount in amounts.items() if amount is not None}
 

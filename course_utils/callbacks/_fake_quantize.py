@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,27 +14,27 @@ from course_utils.legacy_int8 import nnq, tq
 
 STUBS = {"quant": tq.QuantStub, "dequant": tq.DeQuantStub}
 FLOAT_HELPERS = (nnq.FloatFunctional, nnq.FXFloatFunctional)  # they stand in float models, under a quantized path
+RANGE = "quant.activation_post_process."  # in the state_dict of a fake-quantized model
 
 
 def engine_qconfig(engine: str, observer_type: str) -> tq.QConfig:
     """QAT settings for an engine: torch's numbers of bits and kinds of scales, and other observers.
 
     torch's moving averages remember some hundred batches. A short fit from new weights then clips what grows, and what
-    is clipped gets no gradient. So: three batches for activations, and for weights what they are now. For weights torch
-    takes a fused module whose scale is not the one of `convert` (by 0.4 %), so that int8 is not what was trained; here
-    stands the plain one. And torch's settings with a histogram only observe; here it is in a module that rounds.
+    is clipped gets no gradient. So: three batches for activations, and for weights what they are now. torch takes fused
+    modules. They read float32 only, so not in mixed precision, and their scale of weights is not the one of `convert`
+    (by 0.4 %), so that int8 is not what was trained; here stands the plain one. And torch's settings with a histogram
+    only observe; here it is in a module that rounds.
     """
     default = tq.get_default_qat_qconfig(engine)
     activation, weight = default.activation(), default.weight()
     averages = type(weight.activation_post_process)
-    rounds = {
-        "average": partial(
-            tq.FusedMovingAvgObsFakeQuantize.with_args, observer=tq.MovingAverageMinMaxObserver, averaging_constant=0.3
-        ),
-        "histogram": partial(tq.FakeQuantize.with_args, observer=tq.HistogramObserver),
+    observer = {
+        "average": {"observer": tq.MovingAverageMinMaxObserver, "averaging_constant": 0.3},
+        "histogram": {"observer": tq.HistogramObserver},
     }[observer_type]
     return tq.QConfig(
-        activation=rounds(**_grid(activation)),
+        activation=tq.FakeQuantize.with_args(**observer, **_grid(activation)),
         weight=tq.FakeQuantize.with_args(observer=averages, averaging_constant=1.0, **_grid(weight)),
     )
 
@@ -69,6 +67,30 @@ def calibrated(model: nn.Module) -> bool:
     return any(has_seen(fake) for fake in fakes(model))
 
 
+def refuse_other_observers(own: tq.FakeQuantizeBase, state_dict: Mapping[str, object]) -> None:
+    """Refuse a checkpoint of the training whose observers are of another kind: torch would list unexpected keys.
+
+    Args:
+        own: one that observes activations of the model.
+        state_dict: of a fake-quantized model.
+    Raises:
+        ValueError: they differ.
+    """
+    held = {key.removeprefix(RANGE) for key in state_dict if key.startswith(RANGE)}
+    if held != set(own.state_dict()):
+        raise ValueError(
+            f"the checkpoint was trained with {_observer_type(held)}, and this model observes with "
+            f"{_observer_type(own.state_dict())}: make the callback with what the checkpoint was trained with"
+        )
+
+
+def _observer_type(keys: Iterable[str]) -> str:
+    """The argument of the callback that gives an observer with these entries."""
+    if "activation_post_process.histogram" in keys:
+        return "observer_type='histogram'"
+    return "observer_type='average'" if "activation_post_process.min_val" in keys else "a QConfig of its own"
+
+
 def switch(model: nn.Module, *, observe: bool, fake: bool) -> None:
     """Switch all observers, and all rounding."""
     for module in fakes(model):
@@ -84,7 +106,8 @@ def prepare(model: nn.Module, qconfig: tq.QConfig, groups: Iterable[Sequence[str
     Raises:
         ValueError: a name in `groups` that the model does not have, or modules that cannot be fused.
     """
-    with _undone_on_error(model):
+    undo = remember(model)
+    try:
         modes = {name: module.training for name, module in model.named_modules()}
         masks = _lift_masks(model)
         model.train()  # torch fuses batch norm for training only so
@@ -92,11 +115,16 @@ def prepare(model: nn.Module, qconfig: tq.QConfig, groups: Iterable[Sequence[str
         for name, stub in STUBS.items():
             setattr(model, name, stub())
         model.qconfig = qconfig
+        before = _names(model)
         tq.prepare_qat(model, inplace=True)
+        _join(model, before)
         for name, module in model.named_modules():
             module.training = modes.get(name, True)
         _put_back_masks(model, masks)
         switch(model, observe=False, fake=False)
+    except BaseException:
+        undo()
+        raise
 
 
 def unprepared(model: nn.Module) -> list[str]:
@@ -117,7 +145,9 @@ def convert(model: nn.Module) -> None:
         )
     for fake in fakes(model):
         fake.enable_observer(not has_seen(fake))  # a layer that never ran takes the range of its weights
+    before = _names(model)
     tq.convert(model, inplace=True)
+    _join(model, before)
 
 
 def invent_ranges(model: nn.Module) -> list[str]:
@@ -149,23 +179,54 @@ def _fuse(model: nn.Module, groups: Iterable[Sequence[str]]) -> None:
             raise ValueError(f"modules_to_fuse: {', '.join(group)} ({kinds}) cannot be fused: {error}") from error
 
 
-@contextmanager
-def _undone_on_error(model: nn.Module) -> Iterator[None]:
-    """When the block raises, every module has its parts, hooks, mode and parameters again."""
-    before = [
-        (module, {key: value.copy() if isinstance(value, dict | set) else value for key, value in vars(module).items()})
-        for module in model.modules()
-    ]
-    values = [(parameter, parameter.data) for parameter in model.parameters()]  # prune.remove puts another tensor there
-    try:
-        yield
-    except BaseException:
-        for module, state in before:
+def remember(model: nn.Module) -> Callable[[], None]:
+    """Look at a model before it is changed.
+
+    Returns:
+        A function that undoes what was done to it since: every module has its parts, hooks and mode again, parameters
+        and gradients have their values and their device, fake-quantizers their ranges and switches.
+    """
+    modules = []
+    for module in model.modules():
+        copies = {key: held.copy() for key, held in vars(module).items() if isinstance(held, dict | set)}
+        modules.append((module, dict(vars(module)), copies))
+    tensors = [*model.parameters(), *(p.grad for p in model.parameters() if p.grad is not None)]
+    values = [(tensor, tensor.data) for tensor in tensors]  # prune.remove and cpu() put another tensor there
+    written = [(buffer, buffer.clone()) for fake in fakes(model) for buffer in fake.buffers()]
+
+    def undo() -> None:
+        for module, state, copies in modules:
+            for key, copied in copies.items():  # the objects stay: handles of hooks point at them
+                state[key].clear()
+                state[key].update(copied)
             vars(module).clear()
             vars(module).update(state)
-        for parameter, data in values:
-            parameter.data = data
-        raise
+        for tensor, data in values:
+            tensor.data = data
+        for buffer, copied in written:
+            buffer.resize_(copied.shape).copy_(copied)
+
+    return undo
+
+
+def _names(model: nn.Module) -> dict[str, nn.Module]:
+    """Every name to its module; one that is shared stands under each of its names."""
+    return dict(model.named_modules(remove_duplicate=False))
+
+
+def _join(model: nn.Module, before: Mapping[str, nn.Module]) -> None:
+    """After torch has swapped modules: what was one module under several names is one again.
+
+    torch swaps it once in each parent, and in one parent under its first name only.
+
+    Args:
+        before: `_names` of the model before the swap.
+    """
+    now, swapped = _names(model), {}
+    for name, module in before.items():
+        if name and name in now:  # "": the model; not there: a part of a module that is fused now
+            path, _, leaf = name.rpartition(".")
+            now[path]._modules[leaf] = swapped.setdefault(module, now[name])
 
 
 def _lift_masks(model: nn.Module) -> dict[nn.Parameter, tuple[Tensor, Tensor]]:

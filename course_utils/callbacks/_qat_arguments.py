@@ -60,7 +60,14 @@ def groups(given: object) -> list[tuple[str, ...]]:
 
 
 def stages(given: object) -> tuple[str, ...]:
-    """Some of STAGES."""
-    if not isinstance(given, list | tuple | set | frozenset) or not all(stage in STAGES for stage in given):
-        raise ValueError(f"observer_enabled_stages={given!r}; give a tuple of some of {', '.join(map(repr, STAGES))}")
+    """Some of STAGES, at least one."""
+    if (
+        not isinstance(given, list | tuple | set | frozenset)
+        or not given
+        or not all(stage in STAGES for stage in given)
+    ):
+        raise ValueError(
+            f"observer_enabled_stages={given!r}; give a tuple of some of {', '.join(map(repr, STAGES))}, at least one: "
+            "without a batch observers know no range"
+        )
     return tuple(given)

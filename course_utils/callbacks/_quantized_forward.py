@@ -42,7 +42,15 @@ def quantize_inputs(model: nn.Module, inputs: Sequence) -> tuple:
 
     Before conversion all of them are observed at once: they share one range. One after the other, a moving average
     would settle between their ranges and clip the wider one.
+
+    Raises:
+        TypeError: no input by position, so that none would be quantized.
     """
+    if not inputs:
+        raise TypeError(
+            f"{type(model).__name__} was called without an input by position, and only those are quantized: "
+            "call model(x), not model(x=x)"
+        )
     which = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.is_floating_point()]
     if isinstance(model.quant, nnq.Quantize) or len(which) == 1:
         quantized = [model.quant(inputs[i]) for i in which]

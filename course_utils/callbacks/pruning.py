@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch.nn.utils import prune
 
 from course_utils import prune_request
-from course_utils.callbacks import _amounts, _masks, _methods, _one_device
+from course_utils.callbacks import _amounts, _masks, _methods, _trainer
 
 METRIC = "pruning_sparsity"
 
@@ -27,6 +28,10 @@ class PruningSchedule(Callback):
     amounts compound: see `densities`. All amounts are looked up at the start of the fit, so that a bad one is found
     before anything is cut. Each pruning writes one line to Lightning's log and logs the metric "pruning_sparsity",
     zeros over elements of the parameters that are pruned.
+
+    Several schedules can stand in one trainer when they differ in more than the amounts, for example in targets; then
+    the metrics are "pruning_sparsity_0", "pruning_sparsity_1", … in the order of the list. Lightning's
+    `StochasticWeightAveraging` goes before the schedule in the list, for it would copy averages over the zeros.
 
     Checkpoints written in a fit hold "…_orig" and "…_mask": a trainer that reads them needs the callback too; without a
     trainer there is `load_masked`. A fit resumes as if it had not stopped. An interrupted fit leaves its masks on.
@@ -53,8 +58,11 @@ class PruningSchedule(Callback):
     Attributes:
         history: (epoch, density) of each pruning, density being what is left of the parameters that are pruned.
     Raises:
-        ValueError: an argument out of range; in `fit`, one that does not suit the model. Nothing is changed then.
+        ValueError: an argument out of range; in `fit`, one that does not suit the model, or a callback of the kind
+            `WeightAveraging`. Nothing is changed then.
         NotImplementedError: in `fit`, more than one device or process.
+    Warns:
+        UserWarning: in `fit`, when nothing is due in any of its epochs.
     """
 
     def __init__(
@@ -90,6 +98,17 @@ class PruningSchedule(Callback):
         self._asked = epoch - 1  # the last epoch that is settled
         self._seed = torch.initial_seed()
 
+    @property
+    def state_key(self) -> str:
+        """The name of this schedule in a checkpoint: what to prune, and how."""
+        return self._generate_state_key(
+            method=self._kind.__name__, scope=self.scope, norm=self.norm, dim=self.dim, targets=self.targets
+        )
+
+    def __getstate__(self) -> dict:
+        """What to pickle: without the model of the last fit, to which Lightning's `log` leads too."""
+        return {key: value for key, value in vars(self).items() if key not in ("log", "log_dict")} | {"_fitted": None}
+
     def densities(self, epochs: int, weights: int | None = None) -> list[float]:
         """What the amounts compound to: the density after each of `epochs` epochs, 1.0 = nothing pruned.
 
@@ -104,7 +123,9 @@ class PruningSchedule(Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Be ready for a checkpoint with masks: Lightning reads it after this hook, other callbacks may swap layers."""
         if stage == "fit":
-            _one_device.refuse_more(self, trainer)
+            _trainer.refuse_more(self, trainer)
+            _trainer.refuse_second_model(self, trainer, "which gets no masks, so that checkpoints hold dense weights")
+            _trainer.refuse_averages_behind(self, trainer)
         self._stage, self._resumed = stage, False
         self._unhook()
         self._hook = pl_module.register_load_state_dict_pre_hook(lambda module, state, *_: _masks.match(module, state))
@@ -139,6 +160,8 @@ class PruningSchedule(Callback):
             self._forget(trainer.current_epoch)
         last = trainer.max_epochs if trainer.max_epochs not in (None, -1) else None
         due = self._amounts.due(self._asked + 1, last)
+        if not due and not self.history and (last is not None or self._amounts.ends):
+            self._warn_of_nothing(last)
         if self.rewind_to is not None and self._values is None:
             self._refuse_rewind(trainer.current_epoch, due)
         if self._masks:
@@ -178,6 +201,14 @@ class PruningSchedule(Callback):
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Leave nothing on the model."""
         self._unhook()
+
+    def _warn_of_nothing(self, last: int | None) -> None:
+        until = "" if last is None else f", and {last - 1} is its last"
+        warnings.warn(
+            f"this fit prunes nothing: it begins at epoch {self._asked + 1}{until}, and amount={self._amounts.given!r} "
+            "gives nothing for an epoch from there on; epochs count from 0",
+            stacklevel=3,
+        )
 
     def _refuse_rewind(self, epoch: int, due: Mapping[int, _amounts.Amount]) -> None:
         """A rewind that has no weights to go to."""
@@ -245,7 +276,8 @@ class PruningSchedule(Callback):
             f"{after / total:.2%}{back}"
         )
         if not trainer.barebones:
-            model.log(METRIC, 1 - after / total)
+            schedules = [callback for callback in trainer.callbacks if isinstance(callback, PruningSchedule)]
+            model.log(METRIC if len(schedules) == 1 else f"{METRIC}_{schedules.index(self)}", 1 - after / total)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import Callback
 from torch.utils.hooks import RemovableHandle
 
 from course_utils import legacy_int8
-from course_utils.callbacks import _fake_quantize, _one_device, _qat_arguments, _quantized_forward
+from course_utils.callbacks import _fake_quantize, _qat_arguments, _quantized_forward, _trainer, _trial
 from course_utils.legacy_int8 import tq
 
 FAKE, INT8 = "fake-quantized", "int8"  # what a model of this callback can be, kept on it under MARK
@@ -23,20 +23,26 @@ class QuantizationAwareTraining(Callback):
     When the fit starts, the model gets two parts, ``model.quant`` and ``model.dequant``, and its layers are replaced by
     fake-quantized ones. The same parameters go on learning. Inputs are quantized where the model is *called*, so
     ``training_step`` must call ``self(x)``; every floating-point tensor given by position is quantized, all with one
-    range. `forward` itself is never replaced. At the end of the fit the model moves to the CPU, where torch's int8
-    kernels are, and is converted in place. In a fit that an exception stops it stays fake-quantized, and a further fit
-    goes on from there.
+    range. `forward` itself is never replaced. After its first batch the model is converted for a trial, called with
+    that batch, and put back: what has no int8 kernel is named then, with nothing lost. At the end of the fit it moves
+    to the CPU, where torch's int8 kernels are, and is converted in place. In a fit that an exception stops it stays
+    fake-quantized, and a further fit goes on from there.
 
     A checkpoint of the training holds the fake-quantized state, not the int8 model: ``fit(ckpt_path=...)`` with this
     callback resumes from it, and without a trainer `prepare` makes a new model fit it. The finished model: save its
     ``state_dict()``, and load that into a new model after `rebuild`. Test and predict with this callback and a
-    ``ckpt_path`` of either do that by themselves. All of them load with ``weights_only=True``.
+    ``ckpt_path`` of either do that by themselves. All of them load with ``weights_only=True``. The model of the fit is
+    int8 by then and takes no checkpoint of the training, so that ``trainer.test(ckpt_path="best")`` needs a new one:
+
+        best = Net()
+        trainer.test(best, loader, ckpt_path="best")  # fake-quantized, as validation saw it
+        trainer.test(callback.quantize(best), loader)  # int8, where the trainer is on the CPU
 
     TorchScript takes a finished model with one input; one with several runs in Python only.
 
     Args:
         qconfig: an engine of this machine ("x86", "onednn", "fbgemm", "qnnpack"; `legacy_int8.available`), or a QConfig
-            whose two parts fake-quantize.
+            whose two parts fake-quantize. None = the engine that is best here, `legacy_int8.best`.
         observer_type: how the engine's activations are observed: "average" (moving average of least and greatest
             value) or "histogram" (least error, slower). A QConfig brings its own observers.
         collect_quantization: which training batches the observers see. None = all; a count = the first so many of a
@@ -46,19 +52,22 @@ class QuantizationAwareTraining(Callback):
             ``fuse_modules_qat`` takes them.
         input_compatible: True = the quantized model is called as before, ``model(x)``. False = with
             ``model(model.quant(x))``; in a trainer's loops with this callback, also ``model(x)``. The output is float.
-        quantize_on_fit_end: False = leave the model fake-quantized; `quantize` converts it later.
-        observer_enabled_stages: in which of "train", "validate", "test", "predict" observers may change. The sanity
-            check changes none.
+        quantize_on_fit_end: False = leave the model fake-quantized; `quantize` converts it later, without a trial.
+        observer_enabled_stages: in which of "train", "validate", "test", "predict" observers may change, at least one.
+            The sanity check changes none.
     Raises:
-        ValueError: an argument that is none of these; in `fit`, one that does not suit the model. The model is then
-            as it was.
-        NotImplementedError: in `fit`, more than one device or process.
-        RuntimeError: in `fit`, training_step does not call the model, or the fit ends before an observer saw a batch.
+        ValueError: an argument that is none of these; in `fit`, one that does not suit the model, or a callback of the
+            kind `WeightAveraging`. The model is then as it was.
+        LookupError: qconfig is None, and this machine has no engine.
+        NotImplementedError: in `fit`, more than one device or process, or weights in another dtype than float32.
+        TypeError: in `fit`, the model is called without an input by position.
+        RuntimeError: in `fit`, training_step does not call the model, the model cannot compute in int8, or the fit ends
+            before an observer saw a batch.
     """
 
     def __init__(
         self,
-        qconfig: str | tq.QConfig = "fbgemm",
+        qconfig: str | tq.QConfig | None = None,
         observer_type: str = "average",
         collect_quantization: int | Callable[[Trainer], bool] | None = None,
         modules_to_fuse: Sequence[Sequence[str]] | None = None,
@@ -66,6 +75,7 @@ class QuantizationAwareTraining(Callback):
         quantize_on_fit_end: bool = True,
         observer_enabled_stages: Sequence[str] = ("train",),
     ):
+        qconfig = legacy_int8.best() if qconfig is None else qconfig
         self.observer_type = _qat_arguments.observer(observer_type)
         self.qconfig = _qat_arguments.qconfig(qconfig, observer_type)
         self.collect_quantization = _qat_arguments.trigger(collect_quantization)
@@ -73,7 +83,8 @@ class QuantizationAwareTraining(Callback):
         self.observer_enabled_stages = _qat_arguments.stages(observer_enabled_stages)
         self.input_compatible, self.quantize_on_fit_end = input_compatible, quantize_on_fit_end
         self._engine = qconfig if isinstance(qconfig, str) else None
-        self._collected, self._switched, self._hooks = 0, None, []
+        self._collected, self._switched = 0, None
+        self._hooks, self._first_call = [], None
 
     def prepare(self, model: LightningModule) -> LightningModule:
         """Make a float model fake-quantized, in place, as the start of a fit does; gives it back.
@@ -155,7 +166,11 @@ class QuantizationAwareTraining(Callback):
         self._detach()
         self._switched = None
         if stage == "fit":
-            _one_device.refuse_more(self, trainer, "each process would observe ranges of its own; ")
+            _trainer.refuse_more(self, trainer, "each process would observe ranges of its own; ")
+            _trainer.refuse_other_weights(self, trainer)
+            _trainer.refuse_second_model(self, trainer, "so that checkpoints hold a float model, or averaged ranges")
+            if self.quantize_on_fit_end:
+                _trainer.refuse_unseen(trainer, self.observer_enabled_stages)
             self._collected = 0
             if _state(pl_module) != FAKE:
                 self.prepare(pl_module)
@@ -164,13 +179,11 @@ class QuantizationAwareTraining(Callback):
 
     def _suit(self, model: LightningModule, state_dict: dict) -> None:
         """Before a checkpoint is read: a float model becomes what the checkpoint holds."""
-        held = (
-            FAKE
-            if any(key.startswith("quant.activation_post_process.") for key in state_dict)
-            else INT8
-            if "quant.scale" in state_dict
-            else None
-        )
+        fake = any(key.startswith(_fake_quantize.RANGE) for key in state_dict)
+        held = FAKE if fake else INT8 if "quant.scale" in state_dict else None
+        if held == FAKE and _state(model) != INT8:
+            own = model.quant.activation_post_process if _state(model) == FAKE else self.qconfig.activation()
+            _fake_quantize.refuse_other_observers(own, state_dict)
         if held is None or held == _state(model):
             return
         if _state(model) is not None:
@@ -202,6 +215,14 @@ class QuantizationAwareTraining(Callback):
                 "configure_model: make layers in __init__"
             )
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Wait for the first call of the model: a trial in int8 repeats it."""
+        if self.quantize_on_fit_end:
+            self._hooks.append(pl_module.register_forward_pre_hook(self._keep, prepend=True, with_kwargs=True))
+
+    def _keep(self, model: LightningModule, args: tuple, kwargs: dict) -> None:
+        self._first_call = self._first_call or (args, kwargs)
+
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch, batch_idx: int) -> None:
         """Switch the observers on or off for this batch."""
         collect = "train" in self.observer_enabled_stages and self._wanted(trainer)
@@ -209,12 +230,16 @@ class QuantizationAwareTraining(Callback):
         self._switch(pl_module, "train", collect)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs, batch, batch_idx: int) -> None:
-        """Refuse a training step that goes past the model's call."""
+        """Refuse a training step that goes past the model's call, and a model that int8 cannot compute."""
         if self._collected == 1 and not _fake_quantize.has_seen(pl_module.quant.activation_post_process):
             raise RuntimeError(
                 f"training_step of {type(pl_module).__name__} gave the model itself no floating-point "
                 "tensor, so its input is not quantized: call self(x), not self.forward(x) or a layer"
             )
+        if self._first_call:
+            self._hooks.pop().remove()  # that of on_train_start
+            call, self._first_call = self._first_call, None
+            _trial.run(pl_module, self.quantize, *call)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Observers change in validation when asked for, and never in the sanity check."""
@@ -268,7 +293,7 @@ class QuantizationAwareTraining(Callback):
     def _detach(self) -> None:
         for hook in self._hooks:
             hook.remove()
-        self._hooks = []
+        self._hooks, self._first_call = [], None
 
 
 def _state(model: LightningModule) -> str | None:

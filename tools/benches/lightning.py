@@ -4,6 +4,7 @@ import argparse
 import functools
 import json
 import threading
+import warnings
 from pathlib import Path
 
 from course_utils import data, legacy_int8, runtime
@@ -24,6 +25,7 @@ def main(argv):
     args = parser.parse_args(argv)
     legacy_int8.ignore_deprecations()
     ignore_advice()
+    warnings.filterwarnings("ignore", "this fit prunes nothing")  # it is measured idle
     rows = quantization_rows(args.rounds)
     idle = _lightning_pruning.idle_epoch(args.rounds)
     _lightning_pruning.show(idle)

@@ -1,0 +1,70 @@
+"""A dry run in int8 early in a fit: what cannot compute so is named while no time and no weights are lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from lightning.fabric.utilities import move_data_to_device
+from torch import nn
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+
+from course_utils.callbacks import _fake_quantize
+
+
+def run(model: nn.Module, quantize: Callable[[nn.Module], object], args: tuple, kwargs: dict) -> None:
+    """Convert the model, call it once, and put it back as it was.
+
+    Args:
+        model: fake-quantized; where a range is not known yet, 0 to 1 stands in for it.
+        quantize: converts it in place.
+        args, kwargs: of one call of the model, on any device; tensors of any shape.
+    Raises:
+        RuntimeError: it cannot be converted, or int8 has no kernel for a part of it, which the message names.
+    """
+    args, kwargs = move_data_to_device((args, kwargs), torch.device("cpu"))
+    undo, running = _fake_quantize.remember(model), []
+    try:
+        _fake_quantize.invent_ranges(model.cpu())
+        quantize(model)
+        with torch.no_grad(), torch.random.fork_rng(devices=[]), _followed(running):
+            model(*args, **kwargs)
+    except Exception as error:  # whatever torch, or the model's own forward, raises for what is quantized
+        said = str(error).partition(". ")[0]
+        raise RuntimeError(
+            f"{type(model).__name__} cannot compute in int8. A trial on its first batch failed in "
+            f"{_place(model, running)}: {type(error).__name__}: {said}. Add with nn.quantized.FloatFunctional, fuse "
+            "batch norm (modules_to_fuse), take other operations out of the model; or leave it fake-quantized, as it "
+            "is now, by quantize_on_fit_end=False: `quantize` converts it later, without a trial"
+        ) from error
+    finally:
+        undo()
+
+
+@contextmanager
+def _followed(running: list[nn.Module]) -> Iterator[None]:
+    """Keep in `running` the modules whose forward runs, the innermost last; after an exception: where it came from."""
+
+    def enter(module: nn.Module, _: tuple) -> None:
+        running.append(module)
+
+    def leave(module: nn.Module, *_: object) -> None:
+        while running.pop() is not module:  # above it: what raised, and the module caught it
+            pass
+
+    handles = [register_module_forward_pre_hook(enter), register_module_forward_hook(leave)]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _place(model: nn.Module, running: list[nn.Module]) -> str:
+    if not running:
+        return "the conversion"
+    if running[-1] is model:
+        return "its own forward"
+    name = next((name for name, module in model.named_modules() if module is running[-1]), "a module outside of it")
+    return f"{name} ({type(running[-1]).__name__})"
