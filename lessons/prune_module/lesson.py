@@ -69,8 +69,8 @@ runtime.describe(device)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer, 2.5 min.* Two shows of hands, first for the smallest, then for random ones; write both on the board. Most say A or B for both. The answer is D for
-# the smallest in the trainings we have seen, and B or C for random ones: read it off the line under the figure. Say: "So one layer can lose more than half of what it has
-# learned. And it matters *which* half." Transition: "Why would anybody want that?"
+# the smallest in the trainings we have seen, and B or C for random ones: read it off the line under the figure. Say: "So this layer can lose half of its weights.
+# And it matters *which* half." Transition: "Why would anybody want that?"
 
 # %% slideshow={"slide_type": "skip"}
 images, labels = data.load("mnist", n=12_000)
