@@ -182,7 +182,11 @@ def right_of_xor(asked):
 
 Table(
     ["the tree asks for", "points right, of 4"],
-    [["nothing", right_of_xor(())], ["one input", max(right_of_xor((i,)) for i in (0, 1))], ["both", right_of_xor((0, 1))]],
+    [
+        ["nothing", right_of_xor(())],
+        ["one input", max(right_of_xor((i,)) for i in (0, 1))],
+        ["both", right_of_xor((0, 1))],
+    ],
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -208,6 +212,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Say: "Which one did section 1 use?" (The second and the first.) Explain *unstructured* and *structured* with a hand: single fingers, or the whole
 # hand. Ask what `amount=1` and `amount=1.0` might mean; leave it open: one weight, and all of them.
+
 
 # %% slideshow={"slide_type": "skip"}
 def new_conv1():
@@ -303,7 +308,11 @@ def reparametrized(conv, readers):
     canvas = three_grids(parts, height=430)
     if readers:
         canvas.text(793, 236, "hook", size=22)
-        boxes = {"optimizer": (60, ((140, 292),)), "file": (390, ((280, 292), (560, 292))), "forward": (893, ((993, 292),))}
+        boxes = {
+            "optimizer": (60, ((140, 292),)),
+            "file": (390, ((280, 292), (560, 292))),
+            "forward": (893, ((993, 292),)),
+        }
         for words, (left, sources) in boxes.items():
             box = canvas.box(left, 360, words, width=200 if words != "optimizer" else 160, height=56)
             for source in sources:
@@ -321,7 +330,8 @@ plots.show(
     [reparametrized(shown, readers) for readers in (False, True)],
     alt=[
         told,
-        told + " Arrows below: the optimizer reads weight_orig, the file weight_orig and weight_mask, the forward pass weight; the hook computes the product.",
+        told
+        + " Arrows below: the optimizer reads weight_orig, the file weight_orig and weight_mask, the forward pass weight; the hook computes the product.",
     ],
     caption="conv1 after the cut, a row for each filter; darker is larger in magnitude, and in the mask dark is 1. The optimizer also writes `weight_orig`.",
 )
@@ -605,8 +615,12 @@ card.record("small-weights-small-inputs", abs(by_input))
 card.record("norm-and-loss", by_neuron)
 card.record("loud-but-thrown", loud_but_thrown)
 print(f"of the half that magnitude throws away, above the median in |w| · rms(x): {loud_but_thrown:.0%}")
-print(f"inputs: the largest rms is {rms.max() / rms.median():.1f} times the median; {int((rms == 0).sum())} of 400 are 0 on all images")
-print(f"neurons: {int((~fires).sum())} of {len(weight)} are silent, and cutting one changes the loss by at most {rise[~fires].abs().max() if (~fires).any() else 0:g}")
+print(
+    f"inputs: the largest rms is {rms.max() / rms.median():.1f} times the median; {int((rms == 0).sum())} of 400 are 0 on all images"
+)
+print(
+    f"neurons: {int((~fires).sum())} of {len(weight)} are silent, and cutting one changes the loss by at most {rise[~fires].abs().max() if (~fires).any() else 0:g}"
+)
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 fig, (left, right) = plots.figure(columns=2, size=(12, 3.9))
@@ -667,7 +681,9 @@ moved = lenet.fc1.weight.grad.abs().amax(1)
 lenet.zero_grad()
 print(f"largest gradient of a silent neuron's weight: {moved[~fires].max() if (~fires).any() else 0:g}")
 new_norm = models.LeNet().fc1.weight.norm(dim=1).mean()
-print(f"mean norm of a neuron: silent {norm[~fires].mean():.2f}, firing {norm[fires].mean():.2f}, in a new layer {new_norm:.2f}")
+print(
+    f"mean norm of a neuron: silent {norm[~fires].mean():.2f}, firing {norm[fires].mean():.2f}, in a new layer {new_norm:.2f}"
+)
 
 
 def show_weights(axes):

@@ -171,7 +171,9 @@ single = mixed.weight_mask.clone()
 prune.ln_structured(mixed, "weight", amount=0.5, n=2, dim=0)
 went = mixed.weight_mask.sum((1, 2, 3)) == 0
 print(f"half of the single weights, then half of the filters: sparsity {(mixed.weight_mask == 0).float().mean():.3f}")
-print(f"by the first cut the filters that went had lost {(single[went] == 0).float().mean():.0%}, the others {(single[~went] == 0).float().mean():.0%}")
+print(
+    f"by the first cut the filters that went had lost {(single[went] == 0).float().mean():.0%}, the others {(single[~went] == 0).float().mean():.0%}"
+)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. A copy, and a stale weight
@@ -250,7 +252,9 @@ layer, x = step_1(), test_images[:64]
 with torch.no_grad():
     layer(x)  # a validation without gradients
 twin = copy.deepcopy(layer)
-shared = sum(getattr(twin, n).data_ptr() == getattr(layer, n).data_ptr() for n in ("weight", "weight_orig", "weight_mask"))
+shared = sum(
+    getattr(twin, n).data_ptr() == getattr(layer, n).data_ptr() for n in ("weight", "weight_orig", "weight_mask")
+)
 same = torch.equal(twin(x), layer(x))
 Table(
     ["moment", "deepcopy", "AveragedModel", "deepcopy of state_dict"],
@@ -309,7 +313,11 @@ for n, (event, _) in enumerate(events):
     canvas.text(130 + 175 * (n + 0.5), 62, event)
 plots.show(
     canvas.figure(),
-    alt="A time line of six events: " + "; ".join(f"after {e.replace(chr(10), ' ')} weight is {span[2]}" for (e, _), span in zip(events, spans, strict=True)) + ".",
+    alt="A time line of six events: "
+    + "; ".join(
+        f"after {e.replace(chr(10), ' ')} weight is {span[2]}" for (e, _), span in zip(events, spans, strict=True)
+    )
+    + ".",
     caption="Is `weight` equal to `weight_orig * weight_mask`, values and type? Asked after each event.",
 )
 
@@ -404,6 +412,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. B, and no error.** **To go on training**, prepare the same tensors with `prune.identity`, then load. **To ship**, `remove` before saving: then any model of the class takes the file.
 
+
 # %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
 # The optimizer's own state is stored by position, and pruning moves weight_orig behind bias. So build the resumed run in
 # the order of the first one (model, pruning, optimizer), then load both states. Another order may raise nothing:
@@ -476,7 +485,9 @@ after_remove = says(lambda: prune.remove(ordered, "weight")(torch.ones(1, 5)))
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output", "hide-input"]
 canvas = diagrams.Canvas(width=620, height=390)
-for column, (words, mask, sees) in enumerate((("its own", triangle, sees_before), ("after pruning", replaced, sees_after))):
+for column, (words, mask, sees) in enumerate(
+    (("its own", triangle, sees_before), ("after pruning", replaced, sees_after))
+):
     left = 20 + 310 * column
     diagrams.grid(canvas, mask, left, 60, cell=52, meaning="mask", text="")
     canvas.text(left + 130, 28, words, bold=True)
@@ -551,7 +562,11 @@ def drawn(net, words, left_link, right_link):
     """The one parameter, and what either layer multiplies with."""
     canvas = diagrams.Canvas(height=330)
     orig = getattr(net["tokens"], "weight_orig", net["tokens"].weight)
-    for left, name, values in ((120, "tokens.weight", net["tokens"].weight), (520, "the parameter", orig), (920, "readout.weight", net["readout"].weight)):
+    for left, name, values in (
+        (120, "tokens.weight", net["tokens"].weight),
+        (520, "the parameter", orig),
+        (920, "readout.weight", net["readout"].weight),
+    ):
         diagrams.grid(canvas, values.detach(), left, 60, cell=30, mask=values.detach() != 0, text="")
         canvas.text(left + 60, 28, name, bold=True)
     canvas.wire((515, 180), (248, 180), meaning="fp32")
@@ -744,7 +759,11 @@ def state_of(conv):
     conv.weight_orig.data.mul_(2)  # what training does
     conv(test_images[:1])
     kind = [type(hook).__name__ for hook in conv._forward_pre_hooks.values()]
-    return ["yes" if "weight_mask" in conv.state_dict() else "no", ", ".join(kind) or "–", "yes" if fresh(conv) else "no"]
+    return [
+        "yes" if "weight_mask" in conv.state_dict() else "no",
+        ", ".join(kind) or "–",
+        "yes" if fresh(conv) else "no",
+    ]
 
 
 spoiled = step_1()
@@ -755,7 +774,10 @@ says(lambda: prune.l1_unstructured(bare, name="bias", amount=1))
 print("a layer without a bias, after a refused call:", says(lambda: bare(torch.ones(1, 3))))
 Table(
     ["", "before", "after"],
-    [[what, *values] for what, *values in zip(("mask in the file", "hook", "weight follows weight_orig"), *rows, strict=True)],
+    [
+        [what, *values]
+        for what, *values in zip(("mask in the file", "hook", "weight follows weight_orig"), *rows, strict=True)
+    ],
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
