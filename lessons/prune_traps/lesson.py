@@ -84,7 +84,7 @@ def half_cut():
     return net
 
 
-# %% slideshow={"slide_type": "skip"}
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 def zeros(net):
     return int((net.fc1.weight == 0).sum())
 
@@ -106,8 +106,6 @@ prune.custom_from_mask(again.fc1, name="weight", mask=again.fc1.weight != 0)  # 
 was_zero = removed.fc1.weight.detach() == 0
 steps = {"masked": one_step(masked), "removed": one_step(removed), "removed, masked again": one_step(again)}
 card.record("revived", 1 - steps["removed"][1] / steps["removed"][0])
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 stayed = was_zero & (removed.fc1.weight == 0)
 without = (removed.fc1.weight.grad[stayed] == 0).sum() / max(1, stayed.sum())
 Table(
@@ -159,7 +157,7 @@ card.record("schedule", gone["0.5, 0.25, 23 × 0.01"])
 Table(["amounts", "sparsity"], [[name, f"{share:.3f}"] for name, share in gone.items()])
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. C: fractions multiply, counts add.** Neither 1.2 nor 1.8 is an error, and 0.5 + 0.25 + 0.23 is not 0.98. After `remove` the first cut is forgotten.
+# **What you saw. C: fractions multiply, counts add.** Neither 1.2 nor 1.8 is an error, and 0.5, 0.25 and 23 × 0.01 do not make 0.98. After `remove` the first cut is forgotten.
 
 # %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
 # With slices it is the same: ln_structured counts the filters that are not empty yet.
@@ -612,11 +610,9 @@ plots.show(
 def masks_held(net):
     """Bytes of the masks in buffers and hooks, each memory once, over the bytes of the weights that are pruned."""
     held = [b for name, b in net.named_buffers() if name.endswith("weight_mask")]
-    for module in net.modules():
-        for hook in module._forward_pre_hooks.values():
-            held += [
-                m.mask for m in (hook if isinstance(hook, prune.PruningContainer) else [hook]) if hasattr(m, "mask")
-            ]
+    for hook in (h for module in net.modules() for h in module._forward_pre_hooks.values()):
+        methods = hook if isinstance(hook, prune.PruningContainer) else [hook]
+        held += [method.mask for method in methods if hasattr(method, "mask")]
     memory = {m.untyped_storage().data_ptr(): m.untyped_storage().nbytes() for m in held}
     return sum(memory.values()) / sum(m.weight.nbytes for m in net.children())
 
