@@ -121,16 +121,6 @@ def left_as_fraction(n, amounts):
     return left
 
 
-def every_mask(make_model, state):
-    model = make_model()
-    for k in state:
-        if k.endswith("_mask"):
-            path, _, name = k.removesuffix("_mask").rpartition(".")
-            prune.identity(model.get_submodule(path), name)
-    model.load_state_dict(state)
-    return model
-
-
 def pruned_in(state):
     """Not an answer: what is pruned, "features.0.weight" and the like."""
     return [k[:-5] for k in state if k.endswith("_orig") and k[:-5] + "_mask" in state]
@@ -283,7 +273,6 @@ WRONG = {
         only_fractions,
     ],
     "load_pruned": [
-        every_mask,
         not_strict,
         orig_as_weight,
         product_without_masks,
