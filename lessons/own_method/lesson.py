@@ -1001,7 +1001,7 @@ Table(["method", "verdict"], list(sound.items()))
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 9. Bad input
 #
-# [[prune_module]] showed what PyTorch's *functions* say to bad input. Their checks stand in their own classes. Yours starts with none.
+# [[prune_traps]] showed what PyTorch's *functions* say to bad input. Their checks stand in their own classes. Yours starts with none.
 #
 # **Predict.** 12 weights. What does our `Smallest` do with an `amount` of 1.5, of −0.5, and of the whole number 1?
 
@@ -1075,7 +1075,7 @@ for name, scores_for in GIVEN.items():
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A second pruning fails: what is left of the first?
 #
-# [[prune_module]] saw a refused `amount` take the hook away. Here the scores have a wrong shape; the program catches the error and trains on.
+# [[prune_traps]] saw a refused `amount` take the hook away. Here the scores have a wrong shape; the program catches the error and trains on.
 #
 # **Predict.** What happens in the first training step after it, and in the second?
 

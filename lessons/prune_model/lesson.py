@@ -461,7 +461,7 @@ def local_random(net, density):
 
 # %% slideshow={"slide_type": "skip"}
 def copy_of(net):
-    """An unpruned LeNet-300-100 with the same weights (deepcopy fails on masked networks, see [[prune_module]])."""
+    """An unpruned LeNet-300-100 with the same weights (deepcopy fails right after a step, see [[prune_traps]])."""
     fresh = models.LeNet300100().to(device)
     fresh.load_state_dict(net.state_dict())
     return fresh
@@ -711,7 +711,7 @@ def iterative(base, density, seed, rounds=5):
     parts = zip(tune_set[0].chunk(rounds), tune_set[1].chunk(rounds), strict=True)
     for i, (x, y) in enumerate(parts):
         with torch.no_grad():
-            net(x[:1])  # brings `weight` up to date, which the last step left stale ([[prune_module]])
+            net(x[:1])  # brings `weight` up to date, which the last step left stale ([[prune_traps]])
         global_magnitude(net, density ** (1 / rounds))
         train(net, x, y, seed=100 + seed + 1000 * i)
     return accuracy_percent(net), 1 - sparsity_report(net).weights.sparsity
@@ -828,7 +828,7 @@ def in_csr(net, index=torch.int32):
 
 # %% slideshow={"slide_type": "skip"}
 def masked_on_cpu(net):
-    """A copy of a masked network on the CPU: masks of ones first, then the stored state ([[prune_module]])."""
+    """A copy of a masked network on the CPU: masks of ones first, then the stored state ([[prune_traps]])."""
     copy = models.LeNet300100()
     for module, name in layers_of(copy):
         prune.identity(module, name)

@@ -1,0 +1,291 @@
+"""the lesson `prune_traps`: plausible wrong answers and odd but right ones, as a learner would write them."""
+
+import copy
+import math
+from fractions import Fraction
+
+import torch
+from torch.nn.utils import prune
+
+
+def adds_the_fractions(n, amounts):
+    left = n
+    for a in amounts:
+        left -= a if isinstance(a, int) else round(a * n)
+    return max(0, left)
+
+
+def density_of_the_sum(n, amounts):
+    return max(0, round(n * (1 - sum(amounts))))
+
+
+def ints_as_fractions(n, amounts):
+    for a in amounts:
+        n -= round(a * n)
+    return n
+
+
+def what_is_gone(n, amounts):
+    left = n
+    for a in amounts:
+        left -= a if type(a) is int else round(a * left)
+    return n - left
+
+
+def rounds_down(n, amounts):
+    for a in amounts:
+        n -= a if isinstance(a, int) else math.floor(a * n)
+    return n
+
+
+def rounds_at_the_end(n, amounts):
+    left = float(n)
+    for a in amounts:
+        left = left - a if isinstance(a, int) else left * (1 - a)
+    return round(left)
+
+
+def adds_and_goes_below(n, amounts):
+    return n - sum(a if isinstance(a, int) else round(a * n) for a in amounts)
+
+
+def rounds_up(n, amounts):
+    for a in amounts:
+        n = n - a if isinstance(a, int) else math.floor(n * (1 - a))
+    return n
+
+
+def rounds_halves_up(n, amounts):
+    for a in amounts:
+        n -= a if isinstance(a, int) else int(a * n + 0.5)
+    return n
+
+
+def rounds_what_stays(n, amounts):
+    for a in amounts:
+        n = n - a if isinstance(a, int) else round(n * (1 - a))
+    return n
+
+
+def one_by_its_value(n, amounts):
+    for a in amounts:
+        n -= int(a) if a >= 1 else round(a * n)
+    return n
+
+
+def returns_in_the_loop(n, amounts):
+    for a in amounts:
+        n -= a if isinstance(a, int) else round(a * n)
+        return n
+    return n
+
+
+def what_stays(n, amounts):
+    for a in amounts:
+        n = n - a if isinstance(a, int) else round(a * n)
+    return n
+
+
+def only_fractions(n, amounts):
+    for a in amounts:
+        if isinstance(a, float):
+            n -= round(a * n)
+    return n
+
+
+def last_amount_only(n, amounts):
+    if not amounts:
+        return n
+    return n - (amounts[-1] if isinstance(amounts[-1], int) else round(amounts[-1] * n))
+
+
+def left_by_recursion(n, amounts):
+    if len(amounts) == 0:
+        return n
+    first = amounts[0]
+    return left_by_recursion(n - (round(first * n) if isinstance(first, float) else first), amounts[1:])
+
+
+def left_by_pruning(n, amounts):
+    layer = torch.nn.Linear(n, 1, bias=False)
+    prune.identity(layer, "weight")
+    for a in amounts:
+        prune.random_unstructured(layer, "weight", amount=a)
+    return layer.weight_mask.sum()
+
+
+def left_as_fraction(n, amounts):
+    left = Fraction(n)
+    for a in amounts:
+        left -= a if isinstance(a, int) else round(Fraction(a * float(left)))
+    return left
+
+
+def pruned_in(state):
+    """Not an answer: what is pruned, "features.0.weight" and the like."""
+    return [k[:-5] for k in state if k.endswith("_orig") and k[:-5] + "_mask" in state]
+
+
+def place(model, k):
+    """Not an answer: the module and the name of the parameter."""
+    path, _, name = k.rpartition(".")
+    return model.get_submodule(path), name
+
+
+def dense_of(state):
+    """Not an answer: the state without masks, what is under them kept."""
+    pruned = pruned_in(state)
+    return {
+        k[:-5] if k[:-5] in pruned and k.endswith("_orig") else k: v
+        for k, v in state.items()
+        if not (k[:-5] in pruned and k.endswith("_mask"))
+    }
+
+
+def not_strict(make_model, state):
+    model = make_model()
+    model.load_state_dict(state, strict=False)
+    return model
+
+
+def orig_as_weight(make_model, state):
+    model = make_model()
+    model.load_state_dict(dense_of(state))
+    return model
+
+
+def product_without_masks(make_model, state):
+    dense = dense_of(state)
+    for k in pruned_in(state):
+        dense[k] = dense[k] * state[k + "_mask"]
+    model = make_model()
+    model.load_state_dict(dense)
+    return model
+
+
+def weights_only(make_model, state):
+    model = make_model()
+    given = dict(state)
+    for k in pruned_in(state):
+        if k.endswith("weight"):
+            prune.identity(*place(model, k))
+        else:
+            given[k] = given.pop(k + "_orig") * given.pop(k + "_mask")
+    model.load_state_dict(given)
+    return model
+
+
+def masks_of_ones(make_model, state):
+    model = make_model()
+    for k in pruned_in(state):
+        prune.identity(*place(model, k))
+    masks = [k + "_mask" for k in pruned_in(state)]
+    model.load_state_dict({k: v for k, v in state.items() if k not in masks}, strict=False)
+    return model
+
+
+def masks_on_random_weights(make_model, state):
+    model = make_model()
+    model.load_state_dict(state, strict=False)
+    for k in pruned_in(state):
+        prune.custom_from_mask(*place(model, k), state[k + "_mask"])
+    return model
+
+
+def loses_what_was_cut(make_model, state):
+    model = make_model()
+    dense = dense_of(state)
+    for k in pruned_in(state):
+        dense[k] = dense[k] * state[k + "_mask"]
+    model.load_state_dict(dense)
+    for k in pruned_in(state):
+        prune.custom_from_mask(*place(model, k), state[k + "_mask"])
+    return model
+
+
+def buffers_without_a_hook(make_model, state):
+    model = make_model()
+    for k in pruned_in(state):
+        module, name = place(model, k)
+        delattr(module, name)
+        module.register_parameter(name + "_orig", torch.nn.Parameter(state[k + "_orig"].clone()))
+        module.register_buffer(name + "_mask", state[k + "_mask"].clone())
+        setattr(module, name, getattr(module, name + "_orig").detach() * state[k + "_mask"])
+    model.load_state_dict(state)
+    return model
+
+
+def prunes_again_by_magnitude(make_model, state):
+    model = make_model()
+    model.load_state_dict(dense_of(state))
+    for k in pruned_in(state):
+        prune.l1_unstructured(*place(model, k), int((state[k + "_mask"] == 0).sum()))
+    return model
+
+
+def masks_by_custom_from_mask(make_model, state):
+    model = make_model()
+    model.load_state_dict(dense_of(state))
+    for k in pruned_in(state):
+        *path, name = k.split(".")
+        module = model
+        for part in path:
+            module = getattr(module, part)
+        prune.custom_from_mask(module, name=name, mask=state[k + "_mask"])
+    return model
+
+
+def pruned_at_random_then_loaded(make_model, state):
+    model = make_model()
+    modules = dict(model.named_modules())
+    for k in list(state):
+        path, _, name = k.removesuffix("_orig").rpartition(".")
+        if k.endswith("_orig") and k not in model.state_dict():
+            prune.random_unstructured(modules[path], name, amount=0.5)
+    model.load_state_dict(copy.deepcopy(state))
+    return model
+
+
+def parameters_that_lack_a_name(make_model, state):
+    model = make_model()
+    for k in [k for k, _ in model.named_parameters() if k not in state]:
+        prune.identity(*place(model, k))
+    model.load_state_dict(state)
+    return model
+
+
+WRONG = {
+    "weights_left": [
+        adds_the_fractions,
+        density_of_the_sum,
+        ints_as_fractions,
+        what_is_gone,
+        rounds_down,
+        rounds_at_the_end,
+        last_amount_only,
+        adds_and_goes_below,
+        rounds_up,
+        rounds_halves_up,
+        rounds_what_stays,
+        one_by_its_value,
+        returns_in_the_loop,
+        what_stays,
+        only_fractions,
+    ],
+    "load_pruned": [
+        not_strict,
+        orig_as_weight,
+        product_without_masks,
+        weights_only,
+        masks_of_ones,
+        masks_on_random_weights,
+        loses_what_was_cut,
+        buffers_without_a_hook,
+        prunes_again_by_magnitude,
+    ],
+}
+ODD = {
+    "weights_left": [left_by_recursion, left_by_pruning, left_as_fraction],
+    "load_pruned": [masks_by_custom_from_mask, pruned_at_random_then_loaded, parameters_that_lack_a_name],
+}
+EQUIVALENT = {}  # no mutant of a solution here is as right as the solution

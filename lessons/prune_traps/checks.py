@@ -1,0 +1,310 @@
+"""Checks of the lesson `prune_traps`: what is left after several rounds, and loading a pruned checkpoint."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.nn.utils import prune
+
+from course_utils.exercises.core import Mistake, check
+from course_utils.exercises.inputs import numbers, tensors
+from course_utils.exercises.search import compare
+from course_utils.exercises.values import show
+
+VALUES = st.one_of(numbers(1, 4, step=0.5), numbers(-2, 2, step=1))  # the simplest is 1: a 0 hides what a mask does
+
+
+@st.composite
+def _prunings(draw: Callable) -> tuple[int, list[float]]:
+    """(n, amounts): fractions that leave halves exactly, and counts of at most what is left."""
+    n = left = draw(st.integers(1, 60))
+    amounts = draw(st.lists(st.one_of(numbers(0, 1), st.integers(0, 9)), max_size=5))
+    for at, amount in enumerate(amounts):
+        amounts[at] = min(amount, left) if isinstance(amount, int) else amount
+        left -= amounts[at] if isinstance(amount, int) else round(amount * left)
+    return n, amounts
+
+
+@check("Exercise 1, What is left after k rounds")
+def weights_left(answer: Callable) -> None:
+    """``weights_left(n, amounts) -> int``."""
+
+    def rule(
+        *,
+        goes=lambda amount, left, n: round(amount * left),
+        counted=lambda amount, left, n: amount,
+        is_count=lambda amount: isinstance(amount, int),
+    ):
+        def left_of(n: int, amounts: Sequence[float]) -> float:
+            left = n
+            for amount in amounts:
+                left -= (counted if is_count(amount) else goes)(amount, left, n)
+            return left
+
+        return left_of
+
+    of_n = rule(goes=lambda amount, left, n: round(amount * n))
+    unrounded = rule(goes=lambda amount, left, n: amount * left)
+    wrong = {
+        "You add the fractions: each one counts what is left, not the whole tensor.": of_n,
+        "You add the fractions and stop at 0. Each one counts what is left, not the whole tensor.": lambda n, amounts: (
+            max(0, of_n(n, amounts))
+        ),
+        "You add all amounts as if each were a fraction of n. A fraction counts what is left; an int is a count.": (
+            lambda n, amounts: max(0, round(n * (1 - sum(amounts))))
+        ),
+        "You treat a whole number as a fraction: amount=1 is one weight, amount=1.0 is all of them.": rule(
+            is_count=lambda amount: False
+        ),
+        "Counts change nothing in your result. An int is a number of weights that go.": rule(
+            counted=lambda amount, left, n: 0
+        ),
+        "You return what is gone. Asked is what is left.": lambda n, amounts: n - rule()(n, amounts),
+        "You take a fraction as the part that stays. It is the part that goes.": rule(
+            goes=lambda amount, left, n: left - round(amount * left)
+        ),
+        "You look at the last amount only.": lambda n, amounts: rule()(n, amounts[-1:]),
+        "You look at the first amount only.": lambda n, amounts: rule()(n, amounts[:1]),
+        "You cut off the count of a fraction. It is rounded to the nearest whole number.": rule(
+            goes=lambda amount, left, n: int(amount * left)
+        ),
+        "You round the count of a fraction up, or what stays down. The count is rounded to the nearest whole number.": (
+            rule(goes=lambda amount, left, n: math.ceil(amount * left))
+        ),
+        "You round an exact half up. Python's round takes the even neighbour, and so does PyTorch.": rule(
+            goes=lambda amount, left, n: math.floor(amount * left + 0.5)
+        ),
+        "You round what stays. PyTorch rounds what goes, which is another number where both end in one half.": rule(
+            goes=lambda amount, left, n: left - round(left * (1 - amount))
+        ),
+        "You never round: a tensor loses whole weights, in each round.": unrounded,
+        "You round once, at the end. Every call of prune cuts a whole number of weights.": lambda n, amounts: round(
+            unrounded(n, amounts)
+        ),
+        "You take an amount of 1.0 for a count of one. A float is a fraction: 1.0 is all that is left.": rule(
+            is_count=lambda amount: amount >= 1
+        ),
+    }
+    compare(
+        answer,
+        right=rule(),
+        wrong=wrong,
+        rtol=0.0,
+        names=("n", "amounts"),
+        edges=[(48_000, [0.6, 0.6]), (100, [0.5, 0.25] + [0.01] * 23), (54, [0.3, 3, 0.5]), (10, [0.2, 1.0])],
+        inputs=_prunings(),
+    )
+
+
+class Gate(nn.Module):
+    """A layer with a weight, and with two buffers of its own that are called as if pruning had made them."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1, 2))
+        self.register_buffer("keep_mask", torch.ones(1, 2))
+        self.register_buffer("start_orig", torch.zeros(1, 2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.start_orig + x * self.weight * self.keep_mask
+
+
+# Shown to the learner as they stand here. The tensors of an RNNCell are not called weight and bias.
+MODELS = {
+    "nn.Linear(2, 1)": lambda: nn.Linear(2, 1),
+    "nn.BatchNorm1d(2)": lambda: nn.BatchNorm1d(2),
+    "nn.RNNCell(2, 1)": lambda: nn.RNNCell(2, 1),
+    "check.Gate()": Gate,
+    "nn.Sequential(check.Gate(), nn.Linear(2, 1))": lambda: nn.Sequential(Gate(), nn.Linear(2, 1)),
+    "nn.Sequential(nn.Sequential(nn.Linear(2, 1), nn.BatchNorm1d(1)), nn.Tanh())": lambda: nn.Sequential(
+        nn.Sequential(nn.Linear(2, 1), nn.BatchNorm1d(1)), nn.Tanh()
+    ),
+}
+
+
+def _maker(text: str) -> Callable[[], nn.Module]:
+    """A function that is shown as `text` and always makes the same new model, so that mistakes can be told apart."""
+
+    def make_model() -> nn.Module:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(8)
+            return MODELS[text]()
+
+    make_model.__name__ = f"lambda: {text}"
+    return make_model
+
+
+MAKERS = [_maker(text) for text in MODELS]
+
+
+@st.composite
+def _checkpoints(draw: Callable) -> tuple[Callable, dict[str, Tensor]]:
+    """(make_model, state): some of the tensors pruned, or none, or all; masks that cut all, or nothing."""
+    make_model = draw(st.sampled_from(MAKERS))
+    model = make_model()
+    with torch.no_grad():
+        for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+            if tensor.dim():  # not the number of batches that batch norm has seen
+                tensor.copy_(draw(tensors(tensor.shape, numbers(1, 4) if name.endswith("running_var") else VALUES)))
+    for key, tensor in list(model.named_parameters()):
+        if draw(st.booleans()):
+            prune.custom_from_mask(*_place(model, key), draw(tensors(tensor.shape, st.sampled_from([0.0, 1.0]))))
+    return make_model, {key: value.clone() for key, value in model.state_dict().items()}
+
+
+def _place(model: nn.Module, key: str) -> tuple[nn.Module, str]:
+    path, _, name = key.rpartition(".")
+    return model.get_submodule(path), name
+
+
+def _pruned(state: Mapping[str, Tensor]) -> list[str]:
+    """The names of which the state has both an _orig and a _mask."""
+    names = [key.removesuffix("_orig") for key in state if key.endswith("_orig")]
+    return [name for name in names if f"{name}_mask" in state]
+
+
+@check("Exercise 2, Load a pruned checkpoint")
+def load_pruned(answer: Callable) -> None:
+    """``load_pruned(make_model, state) -> model``, its masks active."""
+
+    def values_alone(values, mask):
+        return values
+
+    def loader(*, active=lambda key: True, dense=torch.mul, orig=values_alone, with_mask=True):
+        """Masks for the keys that are `active`; the rest is loaded as one tensor, or not at all where there is none."""
+
+        def load(make_model, state):
+            model, given = make_model(), dict(state)
+            for key in _pruned(state):
+                values, mask = given.pop(f"{key}_orig"), given.pop(f"{key}_mask")
+                if active(key):
+                    prune.identity(*_place(model, key))
+                    given |= {f"{key}_orig": orig(values, mask)} if orig else {}
+                    given |= {f"{key}_mask": mask} if with_mask else {}
+                elif dense:
+                    given[key] = dense(values, mask)
+            model.load_state_dict(given, strict=False)
+            return model
+
+        return load
+
+    def without_hooks(make_model, state):
+        model = loader()(make_model, state)
+        for key in _pruned(state):
+            module, name = _place(model, key)
+            module._forward_pre_hooks.clear()
+            setattr(module, name, state[f"{key}_orig"] * state[f"{key}_mask"])
+        return model
+
+    def pruned_again(make_model, state):
+        model = loader(active=lambda key: False, dense=values_alone)(make_model, state)
+        for key in _pruned(state):
+            prune.l1_unstructured(*_place(model, key), amount=int((state[f"{key}_mask"] == 0).sum()))
+        return model
+
+    def every(ending):
+        def load(make_model, state):
+            model = make_model()
+            for key in state:
+                if key.endswith(ending):
+                    prune.identity(*_place(model, key.removesuffix(ending)))
+            model.load_state_dict(state)
+            return model
+
+        return load
+
+    wrong = {
+        "Not every key that ends in _mask or in _orig belongs to pruning: a model may have such buffers of its own. Those "
+        "of pruning come in pairs.": (every("_mask"), every("_orig")),
+        "What is pruned in the state did not arrive: your model has values of a new model there, and no masks. With "
+        "strict=False what does not fit is left out without a word.": loader(active=lambda key: False, dense=None),
+        "Your model is the dense network: what ends in _orig is there as it is, without zeros and without masks.": (
+            loader(active=lambda key: False, dense=values_alone)
+        ),
+        "Its zeros are right, but nothing holds them: the next step revives them. Keep the masks active.": loader(
+            active=lambda key: False
+        ),
+        "Only tensors called weight have masks in your model. Any tensor may be pruned: look at every name that "
+        "has an _orig and a _mask.": loader(active=lambda key: key.rpartition(".")[2] == "weight"),
+        "Your masks are all ones: load them from the state, too.": loader(with_mask=False),
+        "The masks are right and the values that they multiply are those of a new model: what ends in _orig has to "
+        "come from the state as well.": loader(orig=None),
+        "Where the mask is 0, what ends in _orig is 0 in your model. The state still has the values there, for a mask "
+        "that is taken off.": loader(orig=torch.mul),
+        "You pruned the new model again, by magnitude. The masks are in the state.": pruned_again,
+        "Tensors with the right names are not enough: a hook must multiply before each forward pass. prune.identity "
+        "makes it.": without_hooks,
+    }
+    weight, bias = torch.tensor([[1.0, -2.0]]), torch.tensor([3.0])
+    pruned = {"weight_mask": torch.tensor([[1.0, 0.0]]), "bias_orig": bias, "bias_mask": torch.tensor([0.0])}
+    gate = {"weight_orig": weight, "weight_mask": pruned["weight_mask"], "start_orig": torch.tensor([[2.0, 0.0]])}
+    compare(
+        _looked_at(answer),
+        right=_looked_at(loader()),
+        wrong={
+            hint: tuple(map(_looked_at, ways if isinstance(ways, tuple) else (ways,))) for hint, ways in wrong.items()
+        },
+        names=("make_model", "state"),
+        edges=[
+            (MAKERS[0], {"weight_orig": weight, **pruned}),
+            (MAKERS[0], {"weight": weight, "bias": bias}),
+            (MAKERS[3], {"keep_mask": torch.tensor([[1.0, 3.0]]), **gate}),
+        ],
+        inputs=_checkpoints(),
+        view=_what_it_does,
+    )
+
+
+class _Model:
+    """What `load_pruned` returned, shown by what was seen of it: two models that differ may look alike."""
+
+    def __init__(self, value: object):
+        self.value, self.seen = value, None
+
+    def __repr__(self) -> str:
+        return show(self.value if self.seen is None else self.seen)
+
+
+def _looked_at(load: Callable) -> Callable:
+    def call(make_model: Callable, state: Mapping[str, Tensor]) -> _Model | None:
+        got = load(make_model, state)
+        return None if got is None else _Model(got)
+
+    return call
+
+
+def _what_it_does(model: _Model, make_model: Callable, state: Mapping[str, Tensor]) -> dict[str, object]:
+    """Its state, its output, and its pruned tensors after a training step, which revives zeros that nothing holds."""
+    if not issubclass(type(model.value), nn.Module):
+        raise Mistake("Your function returned no model.", "Return the model: a torch.nn.Module.")
+    net, x = model.value, torch.tensor([[1.0, 2.0], [3.0, -1.0], [0.5, 1.0]])
+
+    def output() -> Tensor:
+        with torch.no_grad():
+            return net.eval()(x)
+
+    def after_a_step() -> dict[str, Tensor]:
+        net.train()(x).square().sum().backward()
+        with torch.no_grad():
+            for p in net.parameters():  # the step of SGD with weight decay; importing torch.optim replaces functions
+                p -= 0 if p.grad is None else 0.125 * (p.grad + p)
+        net(x)
+        return {key: getattr(*_place(net, key)).detach() for key in _pruned(state)}
+
+    model.seen = {
+        "state_dict()": _or_error(lambda: {key: value.clone() for key, value in net.state_dict().items()}),
+        "output": _or_error(output),
+        "after a training step": _or_error(after_a_step),
+    }
+    return model.seen
+
+
+def _or_error(look: Callable[[], object]) -> object:
+    try:
+        return look()
+    except Exception as error:  # whatever an unknown model raises
+        return f"raised {show(error, 120)}"
