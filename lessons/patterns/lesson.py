@@ -138,7 +138,7 @@ zeros = {name: f"{sparsity_report(net).weights.sparsity:.0%}" for name, net in p
 zeros["half of the channels"] = "cut out"
 Table(
     ["what goes", "zero weights", "right, %"],
-    [[name, zeros[name], f"{share:.1f}"] for name, share in just_cut.items()],
+    [[name, zeros[name], f"{just_cut[name]:.1f}"] for name in patterns],
     caption="4,000 test images, nothing trained.",
 )
 
@@ -580,15 +580,16 @@ Table(
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 shallow = copy.deepcopy(dense)
 shallow.block1 = nn.Identity()
-just_cut["block 1"], anew["block 1"] = percent_right(shallow), percent_right(estimated_anew(shallow))
-nets = patterns | {"block 1": shallow}
+compared = {name: (patterns[name], just_cut[name], anew[name]) for name in ("nothing", "half of the channels")}
+compared["block 1"] = shallow, percent_right(shallow), percent_right(estimated_anew(shallow))
 all_macs = energy.count_macs(dense, one_image)
 Table(
     ["what goes", "FLOPs left", "right, %", "right, anew, %"],
     [
-        [name, f"{energy.count_macs(nets[name], one_image) / all_macs:.2f}", f"{just_cut[name]:.1f}", f"{anew[name]:.1f}"]
-        for name in ("nothing", "half of the channels", "block 1")
+        [name, f"{energy.count_macs(net, one_image) / all_macs:.2f}", f"{stored:.1f}", f"{fresh:.1f}"]
+        for name, (net, stored, fresh) in compared.items()
     ],
+    caption="4,000 test images, nothing trained.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
