@@ -210,9 +210,7 @@ def fresh_statistics(answer: Callable) -> None:
         "Your variance is the mean of the squares. Take the distances from the channel's mean.": by(
             spread=lambda batch: batch.square().mean((0, 2, 3))
         ),
-        "You return the standard deviation. The variance is its square.": by(
-            spread=lambda batch: batch.std((0, 2, 3))
-        ),
+        "You return the standard deviation. The variance is its square.": by(spread=lambda batch: batch.std((0, 2, 3))),
         "You average over the images only. A channel is a whole map: average over its pixels, too.": by(
             mean=lambda batch: batch.mean(0), spread=lambda batch: batch.var(0)
         ),
@@ -244,4 +242,3 @@ def fresh_statistics(answer: Callable) -> None:
         atol=1e-5,
         view=_two_results,
     )
-

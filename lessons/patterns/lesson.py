@@ -463,8 +463,16 @@ shares = (0, *RATIOS)
 for ax, when in zip(axes, ("before", "after"), strict=True):
     for (choice, marker), colour in zip((("by norm", "o"), ("at random", "s")), ("blue", "orange"), strict=True):
         found = [curves[choice, share, when] for share in shares]
-        ax.plot(shares, [mean[choice, share, when] for share in shares], f"{marker}-", color=plots.COLOURS[colour], label=choice)
-        ax.fill_between(shares, *([f(values) for values in found] for f in (min, max)), alpha=0.2, color=plots.COLOURS[colour])
+        ax.plot(
+            shares,
+            [mean[choice, share, when] for share in shares],
+            f"{marker}-",
+            color=plots.COLOURS[colour],
+            label=choice,
+        )
+        ax.fill_between(
+            shares, *([f(values) for values in found] for f in (min, max)), alpha=0.2, color=plots.COLOURS[colour]
+        )
     ax.set(title=f"{when} the pass", xlabel="share of channels and neurons cut", xticks=shares, ylim=(0, 100))
 axes[0].set(ylabel="test images right, %")
 axes[0].legend(loc="lower left")

@@ -268,5 +268,3 @@ def cut_pair(answer: Callable) -> None:
         inputs=_pairs(),
         view=_made_of(*names),
     )
-
-

@@ -75,9 +75,7 @@ def convolutions(net):
 def cut(net, ratio):
     """A copy of `net` in which a share `ratio` of the channels is gone; section 4 explains it."""
     small, by_norm = copy.deepcopy(net).to(device), tp.importance.GroupMagnitudeImportance(p=2)
-    tp.pruner.BasePruner(
-        small, one_image, importance=by_norm, pruning_ratio=ratio, ignored_layers=[small.fc]
-    ).step()
+    tp.pruner.BasePruner(small, one_image, importance=by_norm, pruning_ratio=ratio, ignored_layers=[small.fc]).step()
     return small.eval()
 
 
@@ -312,6 +310,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Show of hands, expect A. After the table: "What does a channel without weights still give?" Its bias, a constant map. So B. Ask
 # what plays that part with batch norm: the shift β.
+
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 def with_zeros(net, *, bias):
