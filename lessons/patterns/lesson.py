@@ -111,7 +111,7 @@ def attempt(what):
         return f"{type(error).__name__}: {'. '.join(' '.join(str(error).split()).split('. ')[:2])}"
 
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. Half of the weights, in four patterns
 #
 # In each convolution of SmallResNet but the first, half of the weights go: **anywhere** in the layer; **2:4**, two of every four neighbouring inputs;
@@ -119,9 +119,9 @@ def attempt(what):
 #
 # **Predict.** How many points does 2:4 lose against "anywhere": **A** less than one, **B** a few, **C** more than ten?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Show of hands for A, B, C; most say B, for the three masks have the same number of zeros. Show the table: C. Say: "Keep the
-# number for 2:4 in mind. In three minutes it is a tenth of that."
+# number for 2:4 in mind. In three minutes we ask what it is made of."
 
 # %% slideshow={"slide_type": "skip"}
 patterns = {
@@ -133,7 +133,7 @@ patterns = {
 }
 just_cut = {name: percent_right(net) for name, net in patterns.items()}
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 zeros = {name: f"{sparsity_report(net).weights.sparsity:.0%}" for name, net in patterns.items()}
 zeros["half of the channels"] = "cut out"
 Table(
@@ -142,21 +142,22 @@ Table(
     caption="4,000 test images, nothing trained.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw. C.** With the same number of zeros, the stricter the pattern, the more is lost. So it seems.
+# %% [markdown] slideshow={"slide_type": "-"}
+# **What you saw. C.** The same number of zeros, and the stricter the pattern, the more is lost. So it seems.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
 # ## 2. Is that the price of the pattern?
 #
-# SmallResNet has batch norm, which still uses the statistics of the dense network ([[structured]]). Estimate them anew for each network: 2,000 images, no
-# label, no gradient, no weight changed.
+# Half of SmallResNet's weights went, and 2:4 seemed to cost more than ten points against "anywhere". But batch norm still uses the statistics of the dense
+# network ([[structured]]). We estimate them anew for each network: 2,000 images, no label, no gradient, no weight changed.
 #
-# **Predict.** How many points does 2:4 cost against "anywhere" *now*? Does the order of the four change?
+# **Predict.** How many points does 2:4 cost *now*? Does the order of the four change?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer, 4 min.* Let the room write a number for 2:4. Then the figure: hollow is before, filled after. 2:4 now costs one or two points against
-# "anywhere", not more than ten. Say: "Most of what we blamed on the pattern was a mean and a variance that nobody had measured again." The order stays. The
-# top row is the control: the dense network hardly moves. Ask what that means for papers that report a "one-shot" loss.
+# "anywhere". Say: "Most of what we blamed on the pattern was a mean and a variance that nobody had measured again." The order stays. The top row is the
+# control: the dense network hardly moves. The bottom row is the other end: of the channels most of the loss stays. Ask what that means for papers that report
+# a "one-shot" loss.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -188,7 +189,7 @@ for row, name in enumerate(patterns):
     ax.plot(ends[1], row, "o", color=plots.COLOURS["blue"], label="anew" if not row else None)
 ax.set(xlabel="test images right, %", yticks=range(len(patterns)), yticklabels=list(patterns), xlim=(0, 100))
 ax.invert_yaxis()
-ax.legend(loc="lower left", title="statistics")
+ax.legend(loc="upper left", title="statistics")
 plots.show(
     fig,
     alt="A row for each pattern with two points, images right with stored statistics and with those estimated anew: "
@@ -199,8 +200,8 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw.** Most of the "price" of 2:4 was old statistics; the order stays. (A network *without* batch norm needs no such step: [[own_method]]
-# measures 2:4 on one.)
+# **What you saw.** Most of the "price" of 2:4 was old statistics; the order stays. Of the channels' price most is real. (A network *without* batch norm
+# needs no such step: [[own_method]] measures 2:4 on one.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The makers of 2:4 do not stop at the mask: they prune once, hold the pattern and *repeat the training* with the same hyper-parameters, and report that
@@ -227,16 +228,16 @@ kept = row_mask[0].nonzero().flatten()
 def packing(stage):
     """Eight weights (0), the mask on them (1), what is stored (2)."""
     canvas = diagrams.Canvas(height=330)
-    canvas.text(130, 75, "eight weights", align="right")
+    canvas.text(180, 75, "eight weights", align="right")
     for group in range(2):
         part = slice(4 * group, 4 * group + 4)
         mask = row_mask[:, part] if stage else None
-        diagrams.grid(canvas, eight[:, part], 160 + 500 * group, 25, cell=110, mask=mask, text="{:.2f}", size=26)
+        diagrams.grid(canvas, eight[:, part], 200 + 500 * group, 25, cell=110, mask=mask, text="{:.2f}", size=26)
     if stage == 2:
-        canvas.text(130, 245, "stored", align="right")
+        canvas.text(180, 235, "stored", align="right")
         for name, left, values, text, meaning in (
-            ("four values", 160, eight[0, kept], "{:.2f}", "fp32"),
-            ("four places of 2 bits", 660, kept % 4, "{:.0f}", "int8"),
+            ("four values", 200, eight[0, kept], "{:.2f}", "fp32"),
+            ("four places of 2 bits", 700, kept % 4, "{:.0f}", "int8"),
         ):
             diagrams.grid(canvas, values, left, 190, cell=90, text=text, meaning=meaning, size=26)
             canvas.text(left + 180, 305, name)
@@ -270,8 +271,8 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Draw the six ways to keep two of four: in two of the six both stand in one pair, and one of the two has no room. So a third of
-# the groups lose one of two: a sixth. After the table: "A format is not a share of zeros. It is a promise about places." For int4 the pattern is again
-# another one: pairs, two of four pairs (PTX documentation, sparse mma).
+# the groups lose one of two: a sixth. After the table: "A format is not a share of zeros. It is a promise about places." If asked: "fp32" is computed as TF32
+# there (cuSPARSELt's notes); and for int4 the pattern is again another one: pairs, two of four pairs (PTX documentation, sparse mma).
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -332,8 +333,9 @@ Table(
 # **Predict.** You hand it a 64 × 64 matrix in 2:4, *here*. **A** It works everywhere. **B** It works, slowly, on a CPU. **C** It refuses on a CPU.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote; on a machine without an NVIDIA GPU the answer is C, and the sentence says so. On a GPU of compute capability 8.0 or more
-# the table of speeds appears in its place. Say: "There is no emulation. Without the kernel a 2:4 mask is a mask."
+# *For the lecturer, 2 min.* Vote; expect A and B. On a machine without an NVIDIA GPU the answer is C, and PyTorch's own sentence says so. On a GPU of
+# compute capability 8.0 or more two times should appear in its place; that was not tried for this course. Say: "There is no emulation. Without the kernel a
+# 2:4 mask is a mask."
 
 
 # %% slideshow={"slide_type": "fragment"}
@@ -352,7 +354,7 @@ said = attempt(lambda: speed_24(64 if device.type == "cpu" else 4096))
 print(str(said).replace("! ", "!\n"))
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **Answer.** C, and in plain words. Where there is no kernel, a 2:4 mask saves no time. No speed of 2:4 was measured for this course; "twice the math
+# **Answer.** On a CPU C, and in plain words. Where there is no kernel, a 2:4 mask saves no time. No speed of 2:4 was measured for this course; "twice the math
 # throughput" ([Mishra et al.](https://arxiv.org/abs/2104.08378), abstract) is the bound, for the products alone.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -410,8 +412,8 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* Show of hands; expect A and B. Then the figure, left panel first: "By norm is far ahead at a half; at three quarters both are
-# near chance." Right panel: a pass shrinks the lead to a few points; so A. Ask: "Where would a new score look best in a paper?" Before fine-tuning. "And what
-# must a report say so that two scores can be compared?" Passes, data, seeds.
+# near chance." Right panel: at a half a pass shrinks the lead to a few points; so A. At three quarters look at the bands: "Who would name a winner here?" Ask:
+# "Where would a new score look best in a paper?" Before fine-tuning. "And what must a report say so that two scores can be compared?" Passes, data, seeds.
 
 # %% slideshow={"slide_type": "skip"}
 SEEDS, RATIOS = (0, 1, 2), (0.5, 0.75)
@@ -488,8 +490,8 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. A, but not alike.** Before the pass the norm is far ahead at a half, and at three quarters both break down. The pass shrinks the lead to a
-# few points.
+# **What you saw. A, at a half.** Before the pass the norm is far ahead, after it by a few points. At three quarters both break down, and after the pass the
+# seeds differ too much to name a winner.
 
 # %% slideshow={"slide_type": "skip"}
 Table(
@@ -582,8 +584,8 @@ Table(
 # **Predict.** Without training: harmless or fatal? And with the statistics estimated anew?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands: harmless or fatal. Then read both columns. Say: "Again two numbers for one network. Which one would you report?"
-# The second, and say that you did.
+# *For the lecturer, 2 min.* Show of hands: harmless or fatal. Fatal. Then cover the last column: "Which of the two cuts is the better start?" By the stored
+# statistics block 1. Uncover it: the order turns round. Say: "Whoever ranks cuts by the wrong column keeps the wrong network." The right column, and say so.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 shallow = copy.deepcopy(dense)
@@ -601,7 +603,8 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** Without training both cuts cost much; how much, depends on the step. What is left is the start for fine-tuning.
+# **What you saw.** Fatal, without training. And the two cuts change places: with stored statistics block 1 is the milder cut, anew it is the channels, with
+# fewer FLOPs besides. So estimate anew before you *rank*.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ## Exercises
@@ -703,8 +706,9 @@ card.show()
 # ## Remember
 #
 # - Before you name the price of a pattern, estimate the batch norm's statistics anew: here most of the price of 2:4 was not the pattern's.
-# - 2:4 stores 56.25 % of the bytes in fp16 and 62.5 % in int8, and is fast only where a kernel exists; PyTorch's public call refuses all else.
-# - A lead before fine-tuning shrinks with fine-tuning: say the budget and the seeds.
+# - 2:4 stores 56.25 % of the bytes in fp16 and 62.5 % in int8, and can save time only where a kernel exists. PyTorch's public call
+#   refuses other devices, dtypes and shapes.
+# - At half cut most of the lead that a choice of channels had went in one pass of fine-tuning: say the budget and the seeds.
 #
 # **Recommended video** (it helps, and does not replace the lesson): Michela Paganini, *Neural Network Pruning for Compression and Understanding*,
 # [youtube.com/watch?v=f86hkOGoX54](https://www.youtube.com/watch?v=f86hkOGoX54).

@@ -197,7 +197,7 @@ for ax, (name, mask) in zip(axes.flat, masks.items(), strict=True):
         ax.axvline(9 * edge - 0.5, color="black", linewidth=1)
     ax.grid(False)
     ax.set(
-        title=f"{name}: {(mask == 0).sum():,} of {mask.numel()} zero",
+        title=f"{name}: {(mask == 0).sum():,} zero",
         xticks=[4 + 9 * i for i in range(6)],
         yticks=[0, 15],
         xticklabels=[f"in {i}" for i in range(6)],
@@ -207,7 +207,7 @@ plots.show(
     fig,
     alt="Four panels of 16 rows and 54 columns, in six blocks of nine. Unstructured: holes everywhere. dim 0: eight whole "
     "rows are empty. dim 1: three whole blocks are empty. dim 3: two of three columns of each kernel are empty in all blocks.",
-    caption="conv2 of LeNet: a row is an output channel, a block an input channel. Pale is zero.",
+    caption="conv2 of LeNet, 864 weights: a row is an output channel, a block an input channel. Pale is zero.",
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -297,7 +297,7 @@ more = " Rows of conv2 with their bias, each with 25 columns of fc1, that are go
 plots.show(
     [cut_map(stage) for stage in range(3)],
     alt=[(told + more).format(gone1 if stage else "none", gone2 if stage > 1 else "none") for stage in range(3)],
-    caption="A row is an output, a column an input. Orange: goes with a channel of conv1; blue: with one of conv2.",
+    caption="A row is an output, a column an input; behind a gap the bias. Orange: goes with a channel of conv1; blue: with one of conv2.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -408,6 +408,7 @@ LINES = (  # for the picture: names, and where the first of them stands
     ("+2", 760, 329),
     ("fc", 880, 329),
 )
+IN_WORDS = {"+1": "+", "+2": "+", "block2.shortcut.0": "shortcut\nconv", "block2.shortcut.1": "shortcut\nbn"}
 
 # %% slideshow={"slide_type": "skip"}
 sums = [node for node in graph.module2node.values() if "AddBackward" in node.name]
@@ -448,7 +449,7 @@ def spread(number):
     """The network, with the ends that the waves up to `number` reach."""
     canvas, boxes = diagrams.Canvas(), {}
     for name, (x, y) in PLACES.items():
-        words = name[0] if "+" in name else name.replace("block", "block ").replace(".", "\n", 1)
+        words = IN_WORDS.get(name, name.replace("block", "block ").replace(".", "\n", 1))
         boxes[name] = canvas.box(x, y, words, width=60 if "+" in name else 140, height=72, size=22)
     for start, end in arrows:
         canvas.wire((30, boxes[end].left[1]) if start == "+1" else boxes[start].right, boxes[end].left)
@@ -503,20 +504,20 @@ for name, net in {"dense": dense, "careless": careless}.items():
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Answer.** It cuts half of the *classes*, and nothing warns you.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. A step between cutting and training
 #
 # In evaluation mode batch norm subtracts a *stored* mean and divides by a *stored* deviation of each channel. Both were measured on the dense network. After
-# a cut every sum has fewer terms.
+# a cut the sums behind it have fewer terms.
 #
 # **Statistics estimated anew**: run 2,000 images through in training mode. No label, no gradient; the weights stay.
 #
 # **Predict.** How many test images does the cut network get right before, how many after? And what does the step do for the *dense* one?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 3 min.* Let the room write two numbers for the cut network. Show the table: far more are right after the step than before, and the dense
-# network hardly moves. Say: "Not one weight changed. Whoever judges a cut before this step judges old statistics." The dense row is the control: the step is
-# no training in disguise.
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 3 min.* Let the room write two numbers for the cut network. Show the table: about twice as many are right after the step, and most of
+# the loss stays. Say: "Not one weight changed. Whoever judges a cut before this step judges old statistics, too." Then the dense row, the control: where
+# nothing was cut, the step wins next to nothing. Ask: "So what is left to mend?" The weights; section 6.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -543,33 +544,34 @@ card.record("dense-floor", stored["dense"])
 card.record("anew-gain", fresh["cut"] - stored["cut"])
 card.record("anew-dense", abs(fresh["dense"] - stored["dense"]))
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 Table(
     ["right, %", "stored statistics", "estimated anew"],
     [[name, f"{stored[name]:.2f}", f"{fresh[name]:.2f}"] for name in stored],
     caption=f"SmallResNet, half of the channels cut, nothing trained; all weights unchanged: {weights_stay}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw.** Much of what the cut seems to destroy is only measured on old statistics. The dense network hardly changes: the step is no training. So
-# judge a cut *after* it. [B. Li et al., 2020](https://arxiv.org/abs/2007.02491), choose among cut networks by it.
+# %% [markdown] slideshow={"slide_type": "-"}
+# **What you saw.** With the same weights about twice as many are right; most of the loss stays. The dense network hardly changes: it had its own
+# statistics. So judge a cut *after* this step; [B. Li et al., 2020](https://arxiv.org/abs/2007.02491), choose among cut networks by it. What it does for
+# milder cuts: [[patterns]].
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
-# ### What the norm believes, and what arrives
+# ### What the step changes in a norm
 #
-# The last batch norm before the linear layer, in the cut network: for twelve of its channels the mean and the standard deviation that are stored, and those
-# that arrive.
+# The last batch norm before the linear layer, in the cut network: the mean and the standard deviation of twelve of its channels, as stored from the dense
+# network and as estimated anew.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Say: "Orange is what the layer subtracts and divides by. Blue is what really comes in." Pick a channel where they differ most and
-# ask what comes out of the norm there: a map that is shifted, or far too flat. Then: "Training on repairs this too, as it goes. But then you cannot tell what
-# the weights had lost."
+# *For the lecturer, 2 min.* Say: "Orange is what the layer subtracts and divides by before the step, blue after it." Pick a channel where the two points lie
+# far apart and ask what came out of the norm there: a map that is shifted. Where the bars differ, one that is too flat or too steep. Then: "Training on
+# repairs this too, as it goes. But then you cannot tell what the weights had lost."
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 fig, ax = plots.figure(size=(12, 4.2))
 spans = {}
 for (what, net), colour, shift in zip(
-    {"stored": half_cut, "arriving": anew["cut"]}.items(), ("orange", "blue"), (-0.13, 0.13), strict=True
+    {"stored": half_cut, "anew": anew["cut"]}.items(), ("orange", "blue"), (-0.13, 0.13), strict=True
 ):
     norm = net.block2.bn2
     mean, deviation = norm.running_mean[:12].cpu(), norm.running_var[:12].sqrt().cpu()
@@ -580,8 +582,8 @@ ax.set(xlabel="channel of block2.bn2", ylabel="mean ± deviation", xticks=range(
 ax.legend(loc="best")
 plots.show(
     fig,
-    alt="For twelve channels two points with bars, mean and standard deviation, stored and arriving. The mean length of a bar, "
-    f"to one side: stored {spans['stored']:.2f}, arriving {spans['arriving']:.2f}.",
+    alt="For twelve channels two points with bars, mean and standard deviation, stored and anew. The mean length of a bar, "
+    f"to one side: stored {spans['stored']:.2f}, anew {spans['anew']:.2f}.",
     caption="Points: means; bars: one standard deviation to each side.",
 )
 
@@ -595,8 +597,8 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* Show of hands for A, B, C; then one number for the second question. B: half times half; the first and the last layer can only be
-# halved. Ask why the time falls less than the work, least for one image: a call costs time, however small the layer. Then the last rows: "The dense network
-# trained on, too. Compare with its better value, or you count the training as a gain of the cut."
+# halved. Ask why the time falls less than the work, least for one image. Probably because a call costs time, however small the layer; a profile would show
+# it. Then the last rows: "The dense network trained on, too. Compare with its better value, or you count the training as a gain of the cut."
 
 # %% slideshow={"slide_type": "skip"}
 STEPS = 150
