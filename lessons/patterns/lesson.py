@@ -69,7 +69,7 @@ BY_NORM, AT_RANDOM = tp.importance.GroupMagnitudeImportance(p=2), tp.importance.
 
 
 def percent_right(net, images_and_labels=test_set):
-    return 100 * training.evaluate(net, *images_and_labels)
+    return 100 * training.evaluate(net, *images_and_labels, batch_size=250)
 
 
 def cut(net, ratio, importance=BY_NORM):
@@ -463,18 +463,11 @@ for when in ("before", "after"):
 fig, axes = plots.figure(columns=2, size=(12, 4.3))
 shares = (0, *RATIOS)
 for ax, when in zip(axes, ("before", "after"), strict=True):
-    for (choice, marker), colour in zip((("by norm", "o"), ("at random", "s")), ("blue", "orange"), strict=True):
-        found = [curves[choice, share, when] for share in shares]
-        ax.plot(
-            shares,
-            [mean[choice, share, when] for share in shares],
-            f"{marker}-",
-            color=plots.COLOURS[colour],
-            label=choice,
-        )
-        ax.fill_between(
-            shares, *([f(values) for values in found] for f in (min, max)), alpha=0.2, color=plots.COLOURS[colour]
-        )
+    for choice, style, name in (("by norm", "o-", "blue"), ("at random", "s-", "orange")):
+        found, colour = [curves[choice, share, when] for share in shares], plots.COLOURS[name]
+        means = [mean[choice, share, when] for share in shares]
+        ax.plot(shares, means, style, color=colour, label=choice)
+        ax.fill_between(shares, [min(v) for v in found], [max(v) for v in found], alpha=0.2, color=colour)
     ax.set(title=f"{when} the pass", xlabel="share of channels and neurons cut", xticks=shares, ylim=(0, 100))
 axes[0].set(ylabel="test images right, %")
 axes[0].legend(loc="lower left")

@@ -80,7 +80,7 @@ def cut(net, ratio):
 
 
 def percent_right(net, images_and_labels=test_set):
-    return 100 * training.evaluate(net, *images_and_labels)
+    return 100 * training.evaluate(net, *images_and_labels, batch_size=250)
 
 
 def attempt(what):
