@@ -5,7 +5,7 @@
 #     minutes: 70
 #     seconds: 30
 #     needs: [measuring, baseline, energy, amp, integers, dynamic, audit, static, depthwise, qat, qat_cnn, choosing, prune_module, prune_model,
-#       structured, own_method, ticket, ticket_full, distillation]
+#       structured, patterns, own_method, ticket, ticket_full, distillation]
 #     goals:
 #       - Choose between pruning and quantization from what hurts, with measured rows.
 #       - Get an int8 model from one fit, call it, export it, and resume its training to the same bits.
@@ -156,7 +156,7 @@ Table(
 # | what hurts | first | then | measured in |
 # |---|---|---|---|
 # | time of a request, server CPU | static int8 (CNN), dynamic int8 (Transformer) | whole channels, by surgery | [[static]], [[dynamic]], [[structured]] |
-# | time of a request, GPU | 16 bits (AMP) | 2:4 sparsity where the kernel has it | [[amp]], [[structured]] |
+# | time of a request, GPU | 16 bits (AMP) | 2:4 sparsity where the kernel has it | [[amp]], [[patterns]] |
 # | energy, battery | int8 | whole channels | [[energy]], [[static]], [[structured]] |
 # | bytes to download | int8 | magnitude pruning *and* compression (gzip, Huffman) | 09, 16, section 9 here |
 # | memory for a large model | weight-only few bits | – | 06, 15 |

@@ -4,7 +4,7 @@
 #     promise: You will write pruning methods of your own, race them fairly, and test them.
 #     minutes: 75
 #     seconds: 60
-#     needs: [measuring, prune_module, prune_model, structured]
+#     needs: [measuring, prune_module, prune_model, structured, patterns]
 #     goals:
 #       - Write a subclass of BasePruningMethod and say what each PRUNING_TYPE makes of an existing mask.
 #       - Prune by a threshold, by a Taylor score and by a pattern, alone, together and in a training loop.
@@ -344,7 +344,7 @@ class TaylorUnits(prune.BasePruningMethod):
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A pattern: two of every four
 #
-# In **2:4** sparsity ([[structured]]) each group of four neighbours in a row keeps its two largest. Which type? The groups need the whole tensor: `"global"`.
+# In **2:4** sparsity ([[patterns]]) each group of four neighbours in a row keeps its two largest. Which type? The groups need the whole tensor: `"global"`.
 
 
 # %% slideshow={"slide_type": "-"}
@@ -1322,7 +1322,7 @@ card.show()
 # They help, and do not replace the lesson.
 #
 # - Michela Paganini, *Neural Network Pruning for Compression and Understanding*,
-#   [youtube.com/watch?v=f86hkOGoX54](https://www.youtube.com/watch?v=f86hkOGoX54). The ideas of [[prune_module]], [[prune_model]], [[structured]], [[own_method]] and [[ticket]].
+#   [youtube.com/watch?v=f86hkOGoX54](https://www.youtube.com/watch?v=f86hkOGoX54). The ideas of [[prune_module]], [[prune_model]], [[structured]], [[patterns]], [[own_method]] and [[ticket]].
 # - Michela Paganini, *PyTorch Pruning: How it's Made*,
 #   [youtube.com/watch?v=TaOwEa3m5dw](https://www.youtube.com/watch?v=TaOwEa3m5dw). `BasePruningMethod`, by its author.
 

@@ -993,8 +993,8 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # One image through LeNet-300-100 gains little even at 1 %: the layers are so small that the call takes the time. Where your curves cross the line depends on
 # the processor and on the library. If CSR never pays on yours, its sparse kernel is slow, or its dense one very good. Compare with the accuracy
-# of section 4: at the density where CSR pays, is the network still good? [[structured]] has two remedies: a pattern that a GPU's hardware knows (2:4), and, with
-# no sparse kernel at all, removing whole neurons and channels.
+# of section 4: at the density where CSR pays, is the network still good? Two remedies follow: [[structured]] removes whole
+# neurons and channels, with no sparse kernel at all; [[patterns]] has one that a GPU's hardware knows (2:4).
 
 # %% slideshow={"slide_type": "skip"}
 card.record("csr-half-slower", max(large[1][0.5], large[64][0.5]))

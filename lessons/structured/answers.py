@@ -140,109 +140,6 @@ def pair_in_numpy(conv_weight, conv_bias, linear_weight, keep):
     return w[keep], b[keep], m[:, stays]
 
 
-def over_columns(weight):
-    mask = torch.zeros_like(weight)
-    for column in range(weight.shape[1]):
-        for start in range(0, weight.shape[0], 4):
-            group = weight[start : start + 4, column].abs()
-            mask[start + group.topk(min(2, len(group))).indices, column] = 1
-    return mask
-
-
-def ties_give_three(weight):
-    mask = torch.zeros_like(weight)
-    for start in range(0, weight.shape[1], 4):
-        group = weight[:, start : start + 4].abs()
-        second = group.sort(dim=1, descending=True).values[:, min(2, group.shape[1]) - 1 :][:, :1]
-        mask[:, start : start + 4] = (group >= second).float()
-    return mask
-
-
-def across_rows(weight):
-    flat = weight.abs().flatten()
-    mask = torch.zeros_like(flat)
-    for start in range(0, len(flat), 4):
-        group = flat[start : start + 4]
-        mask[start + group.topk(min(2, len(group))).indices] = 1
-    return mask.view_as(weight)
-
-
-def signed(weight):
-    mask = torch.zeros_like(weight)
-    for row in range(len(weight)):
-        for start in range(0, weight.shape[1], 4):
-            group = weight[row, start : start + 4]
-            mask[row, start + group.topk(min(2, len(group))).indices] = 1
-    return mask
-
-
-def half_of_all(weight):
-    mask = torch.zeros_like(weight).flatten()
-    mask[weight.abs().flatten().argsort(descending=True)[: weight.numel() // 2]] = 1
-    return mask.view_as(weight)
-
-
-def all_of_the_rest(weight):
-    mask = torch.ones_like(weight)
-    for row in range(len(weight)):
-        for start in range(0, weight.shape[1] - 3, 4):
-            mask[row, start : start + 4] = 0
-            mask[row, start + weight[row, start : start + 4].abs().topk(2).indices] = 1
-    return mask
-
-
-def drops_the_rest(weight):
-    mask = torch.zeros_like(weight)
-    whole = weight.shape[1] // 4 * 4
-    groups = weight[:, :whole].reshape(len(weight), whole // 4, 4).abs()
-    mask[:, :whole] = torch.zeros_like(groups).scatter(2, groups.topk(2, dim=2).indices, 1).flatten(1)
-    return mask
-
-
-def one_of_two_in_the_rest(weight):
-    mask = torch.zeros_like(weight)
-    for group, part in zip(weight.abs().split(4, dim=1), mask.split(4, dim=1), strict=True):
-        part.scatter_(1, group.topk(group.shape[1] // 2, dim=1).indices, 1)
-    return mask
-
-
-def above_the_third(weight):
-    mask = torch.ones_like(weight)
-    for group, part in zip(weight.abs().split(4, dim=1), mask.split(4, dim=1), strict=True):
-        if group.shape[1] > 2:
-            part.copy_(group > group.sort(dim=1, descending=True).values[:, 2:3])
-    return mask
-
-
-def where_something_is_left(weight):
-    left = torch.zeros_like(weight)
-    for group, part in zip(weight.split(4, dim=1), left.split(4, dim=1), strict=True):
-        places = group.abs().topk(min(2, group.shape[1]), dim=1).indices
-        part.scatter_(1, places, group.gather(1, places))
-    return (left != 0).float()
-
-
-def half_of_each_row(weight):
-    mask = torch.zeros_like(weight)
-    return mask.scatter(1, weight.abs().topk(weight.shape[1] // 2, dim=1).indices, 1)
-
-
-def by_padding(weight):
-    rows, columns = weight.shape
-    padded = torch.nn.functional.pad(weight.abs(), (0, -columns % 4), value=-1.0).view(rows, -1, 4)
-    mask = torch.zeros_like(padded).scatter_(2, padded.argsort(dim=2, descending=True)[..., :2], 1)
-    return mask.view(rows, -1)[:, :columns]
-
-
-def mask_in_numpy(weight):
-    w = np.abs(weight.numpy())
-    mask = np.zeros(w.shape, dtype=bool)
-    for start in range(0, w.shape[1], 4):
-        best = np.argsort(-w[:, start : start + 4], axis=1)[:, :2]
-        np.put_along_axis(mask[:, start : start + 4], best, True, axis=1)
-    return mask
-
-
 WRONG = {
     "cut_block": [
         keeps_the_smallest,
@@ -267,30 +164,9 @@ WRONG = {
         from_column_k_on,
         pixels_in_another_order,
     ],
-    "mask_2_4": [
-        over_columns,
-        ties_give_three,
-        across_rows,
-        signed,
-        half_of_all,
-        all_of_the_rest,
-        drops_the_rest,
-        one_of_two_in_the_rest,
-        above_the_third,
-        where_something_is_left,
-        half_of_each_row,
-    ],
 }
 ODD = {
     "cut_block": [with_a_loop, in_numpy, with_a_boolean],
     "cut_pair": [column_by_column, concatenated, pair_in_numpy],
-    "mask_2_4": [by_padding, mask_in_numpy],
 }
-# Mutants of the solutions that are as right as the solution: what was changed -> why.
-EQUIVALENT = {
-    "mask_2_4": {
-        "mask[row, start + group.topk(min(2, len(group))).indices] = 1: min(2, len(group)): arguments swapped": (
-            "min takes its arguments in any order"
-        ),
-    },
-}
+EQUIVALENT = {}

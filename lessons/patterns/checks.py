@@ -1,0 +1,244 @@
+"""Checks of the lesson `patterns`: 2:4 masks, and what batch norm stores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from hypothesis import strategies as st
+
+from course_utils.exercises.core import Mistake, check
+from course_utils.exercises.inputs import tensors
+from course_utils.exercises.search import compare
+
+# ---- exercise 1 --------------------------------------------------------------------------------------
+
+
+def _groups(weight: torch.Tensor, *, rest_first: bool = False) -> list[tuple[int, slice]]:
+    columns = weight.shape[1]
+    starts = range(columns % 4 - 4 if rest_first and columns % 4 else 0, columns, 4)
+    return [(row, slice(max(0, start), start + 4)) for row in range(len(weight)) for start in starts]
+
+
+def _mask(weight: torch.Tensor, pick: Callable, *, rest_first: bool = False) -> torch.Tensor:
+    """A mask made group by group; `pick` gives the places to keep in a group."""
+    mask = torch.zeros_like(weight)
+    for row, group in _groups(weight, rest_first=rest_first):
+        mask[row, group][pick(weight[row, group])] = 1
+    return mask
+
+
+def _picked(*, size: Callable = torch.abs, count: Callable = lambda n: min(2, n), largest: bool = True) -> Callable:
+    """A `pick` that takes the `count(n)` largest of a group of n."""
+    return lambda group: size(group).topk(count(len(group)), largest=largest).indices
+
+
+def _beyond(compared: Callable, rank: int) -> Callable:
+    """A `pick` by a threshold, the `rank` largest magnitude; a group of two or less stays whole."""
+
+    def pick(group: torch.Tensor) -> torch.Tensor:
+        sizes = group.abs()
+        ranked = sizes.sort(descending=True).values
+        return torch.ones_like(sizes, dtype=torch.bool) if len(ranked) <= 2 else compared(sizes, ranked[rank - 1])
+
+    return pick
+
+
+def _larger_half(weight: torch.Tensor) -> torch.Tensor:
+    mask = torch.zeros(weight.numel())
+    mask[weight.abs().flatten().topk(weight.numel() // 2).indices] = 1
+    return mask.reshape(weight.shape)
+
+
+def _kept_sizes(value: object, weight: torch.Tensor) -> list[list[float]]:
+    """The magnitudes that a mask keeps in each group, sorted: among equal ones any choice is right."""
+    try:
+        mask = torch.as_tensor(value).detach().cpu().to_dense().to(weight.dtype)
+        shape, binary = mask.shape, bool(((mask == 0) | (mask == 1)).all())
+        is_weight = shape == weight.shape and bool(((mask == 0) | (mask == weight)).all())
+    except Exception:  # whatever torch says to it, it is no mask
+        raise Mistake("Your function did not return a tensor.", "Return a tensor of zeros and ones.") from None
+    if shape != weight.shape:
+        raise Mistake("Your mask has another shape than the weight.", "A mask has the shape of its weight.")
+    if not binary:
+        more = (
+            "Return the mask, not the masked weight." if is_weight else "1 means that a weight stays, 0 that it goes."
+        )
+        raise Mistake("Your mask has other values than 0 and 1.", more)
+    return [sorted(weight[row, group][mask[row, group] == 1].abs().tolist()) for row, group in _groups(weight)]
+
+
+@st.composite
+def _matrices(draw: Callable) -> tuple[torch.Tensor]:
+    """Matrices of 1 to 9 columns; in half of them no two magnitudes are equal, so that the order is clear."""
+    rows, columns = draw(st.integers(1, 3)), draw(st.integers(1, 9))
+    if draw(st.booleans()):
+        return (draw(tensors((rows, columns), st.integers(-2, 2))),)
+    sizes = torch.tensor(draw(st.permutations(range(1, rows * columns + 1))), dtype=torch.float32)
+    return (sizes.reshape(rows, columns) * draw(tensors((rows, columns), st.sampled_from([1.0, -1.0]))),)
+
+
+@check("Exercise 1, A 2:4 mask")
+def mask_2_4(answer: Callable) -> None:
+    """``mask_2_4(weight) -> mask``, (rows, columns); where magnitudes are equal any choice is right."""
+
+    def by(pick, **more):
+        return lambda weight: _mask(weight, pick, **more)
+
+    right = by(_picked())
+    wrong = {
+        "Your groups run down the columns. A group is four neighbours in one row.": lambda w: right(w.T).T,
+        "Your groups run on from one row into the next. Each row starts a group of its own: in a matrix product a row "
+        "is one dot product.": lambda w: right(w.reshape(1, -1)).reshape(w.shape),
+        "Your shorter group stands at the start of a row. It is what is left at the row's end.": by(
+            _picked(), rest_first=True
+        ),
+        "You compare signed values: a large negative weight is dropped. Take absolute values.": by(
+            _picked(size=lambda group: group)
+        ),
+        "You keep the two smallest of each group.": by(_picked(largest=False)),
+        "Your mask has ones where weights go. One means that a weight stays.": lambda w: 1 - right(w),
+        "You keep the first two of each group, whatever their size. The two largest magnitudes stay.": by(
+            lambda group: torch.arange(min(2, len(group)))
+        ),
+        "You keep one weight of each group. Two of four stay.": by(_picked(count=lambda n: 1)),
+        "You keep the larger half of the whole matrix. 2:4 asks for two in every group.": _larger_half,
+        "You keep the larger half of each row. 2:4 asks for two in every group of four.": lambda w: torch.cat(
+            [_larger_half(row) for row in w.split(1)]
+        ),
+        "You keep one of each pair of neighbours: that is 1:2. In 2:4 the two may stand side by side.": lambda w: (
+            torch.cat([by(_picked(count=lambda n: 1))(pair) for pair in w.split(2, dim=1)], dim=1)
+        ),
+        "You keep all of the shorter group at a row's end, also where it has three. It keeps its two largest, like the "
+        "others.": by(_picked(count=lambda n: 2 if n == 4 else n)),
+        "You keep nothing of the shorter group at a row's end. It keeps its two largest, or the only one that it "
+        "has.": by(_picked(count=lambda n: 2 if n == 4 else 0)),
+        "You keep half of the shorter group at a row's end, rounded down. It keeps two where it has two, one where it "
+        "has one.": by(_picked(count=lambda n: n // 2)),
+        "You keep half of the shorter group at a row's end, rounded up. Where it has two, both stay.": by(
+            _picked(count=lambda n: (n + 1) // 2)
+        ),
+        "Where magnitudes are equal you keep three or four: a threshold lets all of them pass. The hardware has room "
+        "for two.": by(_beyond(torch.ge, 2)),
+        "Where magnitudes are equal you keep fewer than two: none of the equal ones passes. Two stay, whichever.": by(
+            _beyond(torch.gt, 3)
+        ),
+        "Of a group with fewer than two weights that differ from 0 your mask keeps fewer than two of its weights.": lambda w: (
+            right(w) * (w != 0)
+        ),
+    }
+    compare(
+        answer,
+        right=right,
+        wrong=wrong,
+        names=("weight",),
+        edges=[
+            (torch.tensor([[4.0, -3, 2, 1, -8, 7, 6]]),),
+            (torch.tensor([[1.0, -1, 1, 0.5], [2, 2, 2, 2], [0, 0, 0, 3]]),),
+            (torch.tensor([[5.0]]),),
+        ],
+        inputs=_matrices(),
+        view=_kept_sizes,
+    )
+
+
+# ---- exercise 2 --------------------------------------------------------------------------------------
+
+
+def _two_results(value: object, *_: object) -> object:
+    """Two results are wanted, whatever they are."""
+    if not issubclass(type(value), (list, tuple)) or len(value) != 2:
+        raise Mistake("Your function did not return two things.", "Return the mean and the variance, in that order.")
+    return value
+
+
+def _mean(batch: torch.Tensor) -> torch.Tensor:
+    return batch.mean((0, 2, 3))
+
+
+def _variance(batch: torch.Tensor) -> torch.Tensor:
+    return batch.var((0, 2, 3))
+
+
+@st.composite
+def _batches(draw: Callable) -> tuple[list[torch.Tensor]]:
+    """One to three batches of two images or more, of different sizes."""
+    channels, (height, width) = draw(st.integers(1, 3)), draw(st.sampled_from([(1, 1), (1, 2), (2, 2)]))
+    sizes = draw(st.lists(st.integers(2, 4), min_size=1, max_size=3))
+    return ([draw(tensors((n, channels, height, width), st.integers(-4, 4))) for n in sizes],)
+
+
+def _exponential(values: list[torch.Tensor], start: float) -> torch.Tensor:
+    """What PyTorch stores with momentum 0.1."""
+    kept = torch.full_like(values[0], start)
+    for value in values:
+        kept = 0.9 * kept + 0.1 * value
+    return kept
+
+
+@check("Exercise 2, What batch norm stores")
+def fresh_statistics(answer: Callable) -> None:
+    """``fresh_statistics(batches) -> (mean, variance)``, each (channels,)."""
+
+    def by(
+        *,
+        mean=_mean,
+        spread=_variance,
+        over=lambda values, batches: sum(values) / len(values),
+        seen=lambda batches: batches,
+    ):
+        """The right rule with parts replaced."""
+
+        def statistics(batches):
+            batches = seen(batches)
+            return over([mean(b) for b in batches], batches), over([spread(b) for b in batches], batches)
+
+        return statistics
+
+    def moving(batches):
+        means, variances = ([f(batch) for batch in batches] for f in (_mean, _variance))
+        return _exponential(means, 0.0), _exponential(variances, 1.0)
+
+    def weighted(values, batches):
+        return sum(v * len(b) for v, b in zip(values, batches, strict=True)) / sum(map(len, batches))
+
+    right = by()
+    wrong = {
+        "Your variance divides by the number of values. What is stored divides by one less.": by(
+            spread=lambda batch: batch.var((0, 2, 3), correction=0)
+        ),
+        "Your variance is the mean of the squares. Take the distances from the channel's mean.": by(
+            spread=lambda batch: batch.square().mean((0, 2, 3))
+        ),
+        "You return the standard deviation. The variance is its square.": by(spread=lambda batch: batch.std((0, 2, 3))),
+        "You average over the images only. A channel is a whole map: average over its pixels, too.": by(
+            mean=lambda batch: batch.mean(0), spread=lambda batch: batch.var(0)
+        ),
+        "You have one number for all channels. Each channel has its own mean and variance.": by(
+            mean=lambda batch: batch.mean(), spread=lambda batch: batch.var()
+        ),
+        "You keep the last batch only. Average over all batches.": by(seen=lambda batches: batches[-1:]),
+        "You keep the first batch only. Average over all batches.": by(seen=lambda batches: batches[:1]),
+        "You put all batches into one. Each has its own mean and variance; then comes the mean over the batches.": by(
+            seen=lambda batches: [torch.cat(batches)]
+        ),
+        "You weigh each batch by its images. The mean over the batches is a plain one.": by(over=weighted),
+        "You add up over the batches. Divide by their number.": by(over=lambda values, batches: sum(values)),
+        "Yours is the moving average that training keeps: it remembers 0 and 1, with which it began. Here every batch "
+        "counts alike.": moving,
+        "Your two results are swapped. The mean comes first.": lambda batches: right(batches)[::-1],
+    }
+    compare(
+        answer,
+        right=right,
+        wrong=wrong,
+        names=("batches",),
+        edges=[
+            ([torch.tensor([[[[1.0, 3]], [[2, 2]]], [[[5, 7]], [[4, 8]]]])],),
+            ([torch.tensor([1.0, 3]).reshape(2, 1, 1, 1), torch.tensor([2.0, 4, 9]).reshape(3, 1, 1, 1)],),
+        ],
+        inputs=_batches(),
+        rtol=1e-4,
+        atol=1e-5,
+        view=_two_results,
+    )
