@@ -24,8 +24,8 @@ Weights = dict[str, Tensor]
 class Arm:
     """What one student is taught.
 
-    Its loss for an image: `alpha` times T² times the cross-entropy of its answer at temperature `T` with `targets`, plus
-    1 - `alpha` times the cross-entropy of its answer at temperature 1 with the label.
+    Its loss for an image: `alpha` times T² times the cross-entropy of its answer at temperature `T` with `targets`,
+    plus 1 - `alpha` times the cross-entropy of its answer at temperature 1 with the label.
 
     Attributes:
         targets: probabilities (n, classes), one row an image.

@@ -645,9 +645,7 @@ Table(
     ["teacher trained with", "its errors", "only it gets wrong", "students at T = 8", "at their best T"],
     [
         [name, errors(net), only, shown(swept[name, 8]), f"{best[name]:.0f}"]
-        for (name, net), only in zip(
-            {"labels": teacher, "smoothed labels": other_teacher}.items(), alone, strict=True
-        )
+        for (name, net), only in zip({"labels": teacher, "smoothed labels": other_teacher}.items(), alone, strict=True)
     ],
     caption=f"One pair of teachers; sign test on the images that one of them gets wrong: p = {p_tie:.2f}. Students: mean of {len(SOME)} seeds.",
 )
