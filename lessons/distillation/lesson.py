@@ -36,20 +36,18 @@
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
 import statistics
-import sys
 from functools import partial
 from math import comb
 
 import torch
 import torch.nn.functional as F
 from torch import nn
-from tqdm import tqdm
 
 from course_utils import data, models, runtime
 from course_utils.scorecard import claims
 from course_utils.show import diagrams, plots
 from course_utils.show.tables import Table, mean_and_range
-from course_utils.teaching import Arm, teach  # a copy of one network for each arm: same first weights, batches, steps
+from course_utils.teaching import Arm, teach, teach_all  # a copy of one network an arm: same weights, batches, steps
 from lessons.distillation import checks as check
 
 TASK = "mnist"  # or "fashion_mnist": the text above the scorecard says what changes
@@ -87,11 +85,8 @@ def errors(net, x=test_x, y=test_y):
 
 def errors_of(arms, seeds, x=taught_x, own=own, desc="students"):
     """Test errors of a 2×30 student for every arm, a number a seed."""
-    found = {name: [] for name in arms}
-    for seed in tqdm(seeds, desc=desc, file=sys.stdout, leave=False):
-        for name, net in zip(arms, teach(mlp(30, seed), list(arms.values()), x, own, seed=seed), strict=True):
-            found[name].append(errors(net))
-    return found
+    nets = teach_all([mlp(30, seed) for seed in seeds], list(arms.values()), x, own, seeds=seeds, desc=desc)
+    return {name: [errors(of_seed[i]) for of_seed in nets] for i, name in enumerate(arms)}
 
 
 def smoothed(targets, eps):
@@ -342,26 +337,24 @@ plots.show(
 
 # %% slideshow={"slide_type": "skip"}
 SEEDS, STOPS = range(5), (50, 100, 200, 400, 1000)
-curves = {name: [] for name in arms}  # for each seed, (steps, held-out errors, test errors)
+seen = []  # (step, held-out errors, test errors), both by seed and arm
 
 
-def race(seed):
-    """Train all arms with one seed; note errors at the stops."""
-    seen = []
-
-    @torch.no_grad()
-    def look(step, steps, logits):
-        if step in STOPS or step == steps:
-            wrong = [(logits(a).argmax(2) != b).sum(1).tolist() for a, b in ((held_x, held_y), (test_x, test_y))]
-            seen.append((step, *wrong))
-
-    nets = teach(mlp(30, seed), list(arms.values()), taught_x, own, seed=seed, watch=look)
-    for i, name in enumerate(arms):
-        curves[name].append([(step, held[i], test[i]) for step, held, test in seen])
-    return nets
+@torch.no_grad()
+def look(step, steps, logits):
+    """Count errors at the stops."""
+    if step in STOPS or step == steps:
+        sets = (held_x, held_y), (test_x, test_y)
+        seen.append((step, *((logits(a).argmax(3) != b).sum(2).tolist() for a, b in sets)))
 
 
-of_labels = [race(seed)[0] for seed in tqdm(SEEDS, desc="students", file=sys.stdout, leave=False)]
+students = teach_all(
+    [mlp(30, seed) for seed in SEEDS], list(arms.values()), taught_x, own, seeds=SEEDS, watch=look, desc="students"
+)
+curves = {  # arm -> for each seed its (step, held-out errors, test errors)
+    name: [[(step, held[seed][i], test[seed][i]) for step, held, test in seen] for seed in SEEDS]
+    for i, name in enumerate(arms)
+}
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -379,7 +372,7 @@ of_held = {name: statistics.mean(at_end(name, of=1)) for name in arms}  # the te
 smoothing = min((name for name in arms if name.startswith("smoothed")), key=of_held.get)
 SIX[1] = smoothing
 means = {name: statistics.mean(at_end(name)) for name in arms}
-known = [few - errors(net, taught_x, y[:few]) for net in of_labels]
+known = [few - errors(nets[0], taught_x, y[:few]) for nets in students]  # taught with labels
 others = [at_end(name) for name in SIX[:-1]]
 card.record("distilled-over-hard", means["soft"] / means["labels"])
 card.record("smoothing-over-hard", means[smoothing] / means["labels"])
@@ -396,7 +389,7 @@ card.record("best-stops", statistics.mean(at_end("soft")) / min(statistics.mean(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Collect two orders on the board; expect the class mean near the top, "because a three is like a five". After the table: "None comes near. The class mean, which knows that threes are like fives, is about where the labels are. And the answer for
-# another picture of the same class is worse than the label." Read the last column as the reply to a sceptic: each arm may stop where held-out images say.
+# another picture of the same class is worse than the label." Read the last column as the reply to a sceptic: each arm may stop where held-out images say. Stopped early some controls gain a little, none comes near.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 Table(
@@ -406,8 +399,8 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. It is what the teacher says of *this* image.** Softness without knowledge wins little at 1,000 steps, and neither does what is true of the class. The answer for another
-# image does harm. The worst seed of *soft* beats the best of every other arm here.
+# **What you saw. None: it is what the teacher says of *this* image.** Softness alone wins little at 1,000 steps, and so does what is true of the class. The answer for another
+# image does harm. Stopped at their best the controls gain a little. The worst seed of *soft* still beats the best of theirs (one teacher, five seeds).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How long does it take?
@@ -417,8 +410,8 @@ Table(
 # **Predict.** After 50 steps, two and a half passes over the images: which arm is ahead? And which one learns longest?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room draw two curves in the air: labels and soft. After the figure: "At the start soft wins nothing; a very short run would have shown that distillation does not work." Ask what the labels' curve does after 400 steps, and why: the caption
-# says how many of its own images that student knows by then. Lesson: state the budget.
+# *For the lecturer, 2 min.* Let the room draw two curves in the air: labels and soft. After the figure: "At the start soft wins nothing; a very short run would have shown that distillation does not work." Ask what the labels' curve does after 400 steps: it is nearly flat. The caption
+# says how many of its own images that student has right at the end; probably little is left for it to learn. Lesson: state the budget.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 fig, ax = plots.figure(size=(6.8, 4.9))
@@ -442,7 +435,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. *Soft* is not ahead at first, and goes on falling longest.** The labels are soon known by heart. A very short run would have shown that distillation does not work: state the budget.
+# **What you saw. *Soft* is not ahead at first, and falls to the end.** The student of labels ends with nearly all its images right. A run of 50 steps would have said that distillation does not work: state the budget.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. The loss: T² and α
@@ -540,7 +533,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. B**, as [the paper](https://arxiv.org/abs/1503.02531) derives: $1/T^2$. At high $T$ the soft part times T² is the squared distance of the centred logits, over twice
+# **What you saw. B**, as [the paper](https://arxiv.org/abs/1503.02531) derives: $1/T^2$. As $T$ grows, the soft part times T² comes near the squared distance of the centred logits, over twice
 # the number of classes.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -574,8 +567,8 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. The mixture without T².** Adam is invariant to the scale of its gradients ([Kingma and Ba, 2014](https://arxiv.org/abs/1412.6980), section 2.1), so at $\alpha = 1$ a constant factor does
-# nothing. In a mixture it decides who is heard. A bug that hides at $\alpha = 1$ and bites at 0.5.
+# **What you saw. The mixture without T².** Adam's steps do not depend on the scale of the gradients ([Kingma and Ba, 2014](https://arxiv.org/abs/1412.6980), section 2.1), so at $\alpha = 1$ a constant factor does
+# next to nothing. In a mixture it decides who is heard. A bug that hides at $\alpha = 1$ and bites at 0.5.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. Two rules put to the test
@@ -584,10 +577,10 @@ Table(
 #
 # Six temperatures, $\alpha = 1$, three seeds each.
 #
-# **Predict.** From $T = 1$ to 8, and from 8 to 50: do the student's errors fall, rise, or stay?
+# **Predict.** From $T = 1$ to 8, and from 8 to 50: do the student's errors fall, rise, or hardly change?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Two votes: first 1 to 8, then 8 to 50. After the figure: "They fall, then they stay. So the rule holds up to a point." Go back to the cosines under the last figure: at T = 8 the gradient is not yet that of copying logits, so the plateau begins before the copy does. Add that with fewer steps the best temperature
+# *For the lecturer, 2 min.* Two votes: first 1 to 8, then 8 to 50. After the figure: "They fall, then they change little. So the rule holds up to a point." Go back to the cosines under the last figure: at T = 8 the gradient is not yet that of copying logits, so the plateau begins before the copy does. Add that with fewer steps the best temperature
 # was lower.
 
 # %% slideshow={"slide_type": "skip"}
@@ -621,7 +614,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. They fall up to about 8, then they stay.** The budget matters: with 100 or 300 steps $T = 1$ was best when we tried. The paper found everything above 8 alike for large students, and 2.5 to 4 best for one of 2×30 units, on all images.
+# **What you saw. They fall up to about 8, then change little.** The budget matters: with 100 or 300 steps $T = 1$ was best when we tried. The paper found everything above 8 alike for large students, and 2.5 to 4 best for one of 2×30 units, on all images.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The better the teacher, the better the student?
@@ -685,7 +678,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. Little, and a little more.** The third teacher makes fewer errors than its students, and has little to give. What crossed over in section 2 is mostly what the teacher learned from the *other* 49,000 labels. If you have 1,000 labels and many images
+# **What you saw. Little, and a little more.** The third teacher makes fewer errors than its students, and has little to give. So what crossed over in section 2 is mostly what the teacher learned from the *other* 49,000 labels. If you have 1,000 labels and many images
 # without, the third row is your case.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
