@@ -410,7 +410,7 @@ Table(
 # **Predict.** After 50 steps, two and a half passes over the images: which arm is ahead? And which one learns longest?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room draw two curves in the air: labels and soft. After the figure: "At the start soft wins nothing; a very short run would have shown that distillation does not work." Ask what the labels' curve does after 400 steps: it is nearly flat. The caption
+# *For the lecturer, 2 min.* Let the room draw two curves in the air: labels and soft. After the figure: "At the start labels and smoothed are ahead of soft, and soft learns longest. A very short run would have said that distillation does not work." Ask what the labels' curve does after 400 steps: it is nearly flat. The caption
 # says how many of its own images that student has right at the end; probably little is left for it to learn. Lesson: state the budget.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]

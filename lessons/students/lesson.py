@@ -30,7 +30,7 @@
 # [[goals]]
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Say: "Last time a student with a thousand images lost a third of its errors to a teacher. Today the students change: one never sees a class, one has all images, one has two bits." Ask: "Who do you think
+# *For the lecturer, 1.5 min.* Say: "Last time a student with a thousand images lost more than a third of its errors to a teacher. Today the students change: one never sees a class, one has all images, one has two bits." Ask: "Who do you think
 # gains most?" Write two guesses down.
 
 # %% tags=["setup", "legacy"] slideshow={"slide_type": "skip"}
@@ -194,14 +194,14 @@ plots.show(
 #
 # The *margin*: the student's logit of 3 less the highest of the others. Right of 0 it says "3".
 #
-# **Predict.** The threes that it misses: far to the left, mixed with the other digits, or just left of 0?
+# **Predict.** The threes that it misses: far to the left, where most other digits lie, or just left of 0?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Ask for the mean of a three's margin: below or above 0? First frame: most threes lie right of the line, and of those that do not most lie near it. The axis is logarithmic: the overlap is a small part of each hill. Say: "Its logit of 3 is a little low for them. Perhaps because no image had 3 as its first answer; we did not test why." Second frame: the line moves by b. Ask how one would find b without cheating; that is the next
 # slide.
 
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 BIASES = [i / 10 for i in range(-10, 201)]
 
 
@@ -709,7 +709,7 @@ card.show()
 #
 # **Going further**: J. H. Cho, B. Hariharan, *On the efficacy of knowledge distillation*, 2019, [arXiv:1910.01348](https://arxiv.org/abs/1910.01348), on teachers that are too large; L. Beyer et al., *Knowledge distillation: a good
 # teacher is patient and consistent*, 2022, [arXiv:2106.05237](https://arxiv.org/abs/2106.05237), on the budget; A. Polino, R. Pascanu, D. Alistarh, *Model compression via distillation and quantization*, 2018,
-# [arXiv:1802.05668](https://arxiv.org/abs/1802.05668), for section 3.
+# [arXiv:1802.05668](https://arxiv.org/abs/1802.05668), for section 3. Next here: [[lightning_qat]].
 #
 # **Project ideas**: a teacher trained on shifted images, with all 50,000 images for the student: is that the reason for the paper's gain? A student without two classes.
 #
