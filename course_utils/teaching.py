@@ -44,8 +44,10 @@ class Arm:
     squared: bool = True
 
 
-def teach(start: nn.Module, arms: Sequence[Arm], x: Tensor, own: Tensor, *, seed: int = 0, **options) -> list[nn.Module]:
-    """Teach a copy of `start` for each arm; `teach_all` says what the options are. The result: a network for each arm."""
+def teach(
+    start: nn.Module, arms: Sequence[Arm], x: Tensor, own: Tensor, *, seed: int = 0, **options
+) -> list[nn.Module]:
+    """Teach a copy of `start` for each arm; `teach_all` says what the options are. Returns a network for each arm."""
     return teach_all([start], arms, x, own, seeds=[seed], **options)[0]
 
 

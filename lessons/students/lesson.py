@@ -228,7 +228,9 @@ def hills(b):
 b = best_bias(z_held["teacher, T = 8", 0], held_y)
 plots.show(
     [hills(0.0), hills(b)],
-    alt=[f"Two hills of margins; the line stands at {0 - place:.1f}; most threes lie right of it." for place in (0.0, b)],
+    alt=[
+        f"Two hills of margins; the line stands at {0 - place:.1f}; most threes lie right of it." for place in (0.0, b)
+    ],
     caption=f"One student (T = 8, seed 0), logarithmic counts. Of the threes that it misses {(lost > -2).float().mean():.0%} lie within 2 of 0. "
     f"Second frame: b = {b:.1f}, found on held-out images.",
 )
