@@ -156,73 +156,6 @@ def plain_halves(logits, bits):
     return T
 
 
-def reads_the_column(confusion, missing):
-    column = confusion[:, missing].clone()
-    right, total = column[missing].item(), column.sum().item()
-    column[missing] = 0
-    return right / max(total, 1), column.argmax().item(), (total - right) / (confusion.sum() - confusion.trace()).item()
-
-
-def names_itself(confusion, missing):
-    row = confusion[missing]
-    all_errors = confusion.sum() - confusion.trace()
-    return (row[missing] / row.sum()).item(), row.argmax().item(), ((row.sum() - row[missing]) / all_errors).item()
-
-
-def share_of_the_class(confusion, missing):
-    row = confusion[missing].clone()
-    share = row[missing].item() / row.sum().item()
-    row[missing] = -1
-    return share, row.argmax().item(), 1 - share
-
-
-def share_of_all_images(confusion, missing):
-    row = confusion[missing].clone()
-    right, total = row[missing].item(), row.sum().item()
-    row[missing] = 0
-    return right / total, row.argmax().item(), (total - right) / confusion.sum().item()
-
-
-def false_alarms(confusion, missing):
-    off = confusion - torch.diag(confusion.diagonal())
-    share = confusion[missing, missing] / confusion[missing].sum()
-    return share.item(), off[missing].argmax().item(), (off[:, missing].sum() / off.sum()).item()
-
-
-def share_missed(confusion, missing):
-    off = confusion - torch.diag(confusion.diagonal())
-    return (
-        (off[missing].sum() / confusion[missing].sum()).item(),
-        off[missing].argmax().item(),
-        (off[missing].sum() / off.sum()).item(),
-    )
-
-
-def both_kinds_of_errors(confusion, missing):
-    off = confusion - torch.diag(confusion.diagonal())
-    recognised = (confusion[missing, missing] / confusion[missing].sum()).item()
-    return recognised, off[missing].argmax().item(), ((off[missing].sum() + off[:, missing].sum()) / off.sum()).item()
-
-
-def largest_error_only(confusion, missing):
-    off = confusion - torch.diag(confusion.diagonal())
-    recognised = (confusion[missing, missing] / confusion[missing].sum()).item()
-    return recognised, off[missing].argmax().item(), (off[missing].max() / off.sum()).item()
-
-
-def with_fill_diagonal(confusion, missing):
-    off = confusion.clone().fill_diagonal_(0)
-    missed = off[missing].sum()
-    return [1 - missed / confusion[missing].sum(), off[missing].argmax(), missed / off.sum()]
-
-
-def with_numpy(confusion, missing):
-    table = confusion.numpy()
-    others = {j: n for j, n in enumerate(table[missing]) if j != missing}
-    errors = table.sum() - np.trace(table)
-    return (table[missing, missing] / table[missing].sum(), max(others, key=others.get), sum(others.values()) / errors)
-
-
 WRONG = {
     "distillation_loss": [
         without_square,
@@ -246,22 +179,8 @@ WRONG = {
         mean_over_classes,
         whole_temperatures,
     ],
-    "missing_class": [
-        reads_the_column,
-        names_itself,
-        share_of_the_class,
-        share_of_all_images,
-        false_alarms,
-        share_missed,
-        both_kinds_of_errors,
-        largest_error_only,
-    ],
 }
-ODD = {
-    "distillation_loss": [by_hand, with_log_target],
-    "temperature_for": [on_a_grid, plain_halves],
-    "missing_class": [with_fill_diagonal, with_numpy],
-}
+ODD = {"distillation_loss": [by_hand, with_log_target], "temperature_for": [on_a_grid, plain_halves]}
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 EQUIVALENT = {
     "temperature_for": {
@@ -272,8 +191,5 @@ EQUIVALENT = {
         "low, high = (middle, high) if mean_bits < bits else (low, middle): mean_bits < bits: Lt -> LtE": (
             "where both are equal, the middle is the temperature, and either half has it at its end"
         ),
-    },
-    "missing_class": {
-        "row[missing] = 0: 0 -> -1": "no count is below 0, and the row is used for its largest number alone",
     },
 }

@@ -5,7 +5,7 @@
 #     minutes: 70
 #     seconds: 30
 #     needs: [measuring, baseline, energy, amp, integers, dynamic, audit, static, depthwise, qat, qat_cnn, choosing, prune_module, prune_model,
-#       structured, patterns, own_method, ticket, ticket_full, distillation]
+#       structured, patterns, own_method, ticket, ticket_full, distillation, students]
 #     goals:
 #       - Choose between pruning and quantization from what hurts, with measured rows.
 #       - Get an int8 model from one fit, call it, export it, and resume its training to the same bits.

@@ -1,0 +1,131 @@
+"""Copies of one network, taught side by side: same first weights, same batches, same steps, other targets.
+
+Each copy is an arm of an experiment. `torch.func.vmap` runs all arms as one stack, so that they differ in what they
+are taught and in nothing else. Several seeds, each with its own first weights and order of the inputs, go into the same
+stack.
+"""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+from tqdm import tqdm
+
+from course_utils.training import batches
+
+Weights = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What one student is taught.
+
+    Its loss for an image: `alpha` times T² times the cross-entropy of its answer at temperature `T` with `targets`,
+    plus 1 - `alpha` times the cross-entropy of its answer at temperature 1 with the label.
+
+    Attributes:
+        targets: probabilities (n, classes), one row an image.
+        T: the temperature of the student's answer; that of the targets is the caller's matter.
+        alpha: the weight of the targets; the labels weigh 1 - alpha.
+        squared: with the factor T².
+    """
+
+    targets: Tensor
+    T: float = 1.0
+    alpha: float = 1.0
+    squared: bool = True
+
+
+def teach(
+    start: nn.Module, arms: Sequence[Arm], x: Tensor, own: Tensor, *, seed: int = 0, **options
+) -> list[nn.Module]:
+    """Teach a copy of `start` for each arm; `teach_all` says what the options are. Returns a network for each arm."""
+    return teach_all([start], arms, x, own, seeds=[seed], **options)[0]
+
+
+def teach_all(
+    starts: Sequence[nn.Module],
+    arms: Sequence[Arm],
+    x: Tensor,
+    own: Tensor,
+    *,
+    seeds: Sequence[int],
+    steps: int = 1000,
+    lr: float = 1e-2,
+    batch: int = 50,
+    used: Callable[[Weights], Weights] = lambda weights: weights,
+    watch: Callable[[int, int, Callable[[Tensor], Tensor]], object] | None = None,
+    desc: str | None = None,
+) -> list[list[nn.Module]]:
+    """Train a copy of each start for each arm with Adam; the learning rate fades to zero in a straight line.
+
+    A quick run (`runtime.quick`) takes at most 5 steps.
+
+    Args:
+        starts: networks of one shape and without buffers; they stay as they are.
+        arms: what each copy is taught.
+        x: inputs (n, ...), on the device of the starts; targets beyond the first n are not used.
+        own: the labels as probabilities (n, classes).
+        seeds: of the order of the inputs, one a start, and the same for all its arms.
+        steps, lr, batch: number of steps, first learning rate, inputs a step.
+        used: from the trained weights, stacked start by start and arm by arm, to those that the network computes with.
+        watch: called after each step with its number, the number of steps, and a function from inputs to the logits of
+            all networks (starts, arms, inputs, classes).
+        desc: name of a progress bar; None = no bar.
+    Returns:
+        A network for each start and arm, with the weights that it computes with and without gradients.
+    """
+    shape = len(starts), len(arms)
+    stack = {
+        name: torch.stack([net.get_parameter(name).detach() for net in starts])
+        .repeat_interleave(len(arms), 0)
+        .requires_grad_()
+        for name, _ in starts[0].named_parameters()
+    }
+    targets = torch.stack([arm.targets[: len(x)] for arm in arms])
+    T, alpha, factor = (
+        torch.tensor(values, dtype=x.dtype, device=x.device)[:, None]
+        for values in zip(*((a.T, a.alpha, a.T**2 if a.squared else 1.0) for a in arms), strict=True)
+    )
+    one = partial(functional_call, starts[0])
+    of_a_start = vmap(lambda weights, x: one(weights, (x,)), in_dims=(0, None))
+
+    def forward(x: Tensor, shared: bool) -> Tensor:
+        """Logits (starts, arms, inputs, classes); x is the same for all starts, or one batch a start."""
+        weights = {name: w.unflatten(0, shape) for name, w in used(stack).items()}
+        return vmap(of_a_start, in_dims=(0, None if shared else 0))(weights, x)
+
+    optimizer = torch.optim.Adam(stack.values(), lr=lr, fused=True)
+    orders = [list(batches(len(x), batch, steps=steps, seed=seed)) for seed in seeds]
+    bar = tqdm(zip(*orders, strict=True), desc, len(orders[0]), file=sys.stdout, leave=False, disable=desc is None)
+    for step, picked in enumerate(map(torch.stack, bar), start=1):
+        z = forward(x[picked], shared=False)
+        wanted = targets[:, picked].transpose(0, 1)  # (starts, arms, batch, classes), like z
+        from_targets = -(wanted * F.log_softmax(z / T[..., None], -1)).sum(-1)
+        from_labels = -(own[picked][:, None] * F.log_softmax(z, -1)).sum(-1)
+        optimizer.param_groups[0]["lr"] = lr * (1 - (step - 1) / steps)
+        optimizer.zero_grad()
+        (alpha * factor * from_targets + (1 - alpha) * from_labels).mean(-1).sum().backward()
+        optimizer.step()
+        if watch:
+            watch(step, len(orders[0]), partial(forward, shared=True))
+    trained = {name: w.detach().unflatten(0, shape) for name, w in used(stack).items()}
+    return [
+        [_alone(start, {name: w[i, j] for name, w in trained.items()}) for j in range(len(arms))]
+        for i, start in enumerate(starts)
+    ]
+
+
+def _alone(start: nn.Module, weights: Weights) -> nn.Module:
+    """An ordinary network with these weights."""
+    net = copy.deepcopy(start)
+    net.load_state_dict(weights)
+    return net.requires_grad_(False)

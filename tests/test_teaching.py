@@ -1,0 +1,95 @@
+"""Arms that are taught side by side: each as if alone, from one start, and with the loss that they say."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from course_utils.teaching import Arm, teach, teach_all
+from course_utils.training import batches
+
+STEPS, BATCH, LR = 7, 5, 0.02
+
+
+@pytest.fixture
+def problem():
+    """(inputs, labels as probabilities, soft targets)."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(20, 6, generator=generator)
+    y = torch.randint(0, 3, (20,), generator=generator)
+    return x, F.one_hot(y, 3).float(), torch.randn(20, 3, generator=generator).softmax(1)
+
+
+def network():
+    torch.manual_seed(1)
+    return torch.nn.Sequential(torch.nn.Linear(6, 4), torch.nn.ReLU(), torch.nn.Linear(4, 3))
+
+
+def by_hand(loss, x):
+    """The weights after a plain loop over the same batches; `loss` takes logits and the positions of the batch."""
+    net = network()
+    optimizer = torch.optim.Adam(net.parameters(), lr=LR)
+    for step, picked in enumerate(batches(len(x), BATCH, steps=STEPS, seed=3)):
+        optimizer.param_groups[0]["lr"] = LR * (1 - step / STEPS)
+        optimizer.zero_grad()
+        loss(net(x[picked]), picked).backward()
+        optimizer.step()
+    return net.state_dict()
+
+
+def taught(arms, x, own, **options):
+    return teach(network(), arms, x, own, steps=STEPS, batch=BATCH, lr=LR, seed=3, **options)
+
+
+def assert_equal(net, weights):
+    for name, value in net.state_dict().items():
+        torch.testing.assert_close(value, weights[name], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("T", "alpha", "squared"), [(1.0, 1.0, True), (4.0, 0.3, True), (4.0, 0.3, False)])
+def test_an_arm_learns_what_a_plain_loop_with_its_loss_learns(problem, T, alpha, squared):
+    x, own, soft = problem
+
+    def loss(z, picked):
+        from_teacher = F.kl_div(F.log_softmax(z / T, 1), soft[picked], reduction="batchmean")
+        from_labels = F.cross_entropy(z, own[picked].argmax(1))
+        return alpha * (T**2 if squared else 1) * from_teacher + (1 - alpha) * from_labels
+
+    arms = [Arm(own), Arm(soft, T, alpha, squared), Arm(soft.flip(0))]
+    assert_equal(taught(arms, x, own)[1], by_hand(loss, x))
+
+
+def test_labels_alone_are_plain_cross_entropy_and_the_start_stays(problem):
+    x, own, _ = problem
+    start = network()
+    (net,) = teach(start, [Arm(own)], x, own, steps=STEPS, batch=BATCH, lr=LR, seed=3)
+    assert_equal(net, by_hand(lambda z, picked: F.cross_entropy(z, own[picked].argmax(1)), x))
+    assert_equal(start, network().state_dict())
+    assert not any(p.requires_grad for p in net.parameters())
+
+
+def test_a_network_computes_with_the_weights_that_used_gives(problem):
+    x, own, soft = problem
+    nets = taught([Arm(own), Arm(soft)], x, own, used=lambda weights: {n: w * (w > 0) for n, w in weights.items()})
+    assert all((p >= 0).all() for net in nets for p in net.parameters())
+
+
+def test_several_seeds_in_one_stack_are_each_as_if_alone(problem):
+    x, own, soft = problem
+    arms, options = [Arm(own), Arm(soft, 4.0, 0.3)], {"steps": STEPS, "batch": BATCH, "lr": LR}
+    other = network()
+    torch.nn.init.normal_(other[0].weight, generator=torch.Generator().manual_seed(5))
+    together = teach_all([network(), other], arms, x, own, seeds=[3, 4], **options)
+    for start, seed, nets in zip((network(), other), (3, 4), together, strict=True):
+        for net, alone in zip(nets, teach(start, arms, x, own, seed=seed, **options), strict=True):
+            assert_equal(net, alone.state_dict())
+
+
+def test_watch_sees_every_step_and_all_arms(problem, monkeypatch):
+    x, own, soft = problem
+    seen = []
+    taught([Arm(own), Arm(soft)], x, own, watch=lambda step, steps, f: seen.append((step, steps, tuple(f(x).shape))))
+    assert seen == [(step, STEPS, (1, 2, 20, 3)) for step in range(1, STEPS + 1)]
+    monkeypatch.setenv("COURSE_QUICK", "1")
+    seen.clear()
+    taught([Arm(own)], x, own, watch=lambda step, steps, f: seen.append(steps))
+    assert seen == [5] * 5
