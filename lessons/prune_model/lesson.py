@@ -47,7 +47,7 @@ from tqdm import tqdm
 from course_utils import data, models, runtime, training
 from course_utils.measure.sparsity import sparsity_report
 from course_utils.scorecard import claims
-from course_utils.show import diagrams, plots
+from course_utils.show import plots
 from course_utils.show.tables import Table, mean_and_range
 from lessons.prune_model import checks as check
 
@@ -294,7 +294,6 @@ draws = {kernel: hundred(kernel) for kernel in (3, 5)}
 centre, sd = draws[3].mean(0), draws[3].std(0)
 fan_in, expected = derived(untrained)
 rows = {
-    "fan-in": [f"{f}" for f in fan_in.values()],
     "derived, %": [f"{v:.1f}" for v in expected.values()],
     "mean of 100 draws": [f"{v:.1f}" for v in centre],
     "their st. dev.": [f"{v:.1f}" for v in sd],
@@ -308,7 +307,7 @@ card.record("conv1-as-published", 100 * as_much)
 card.record("table-fits", away[3].max().item())
 card.record("table-5x5-does-not-fit", away[5].max().item())
 Table(
-    ["", *LAYERS],
+    ["fan-in:", *(f"{name} {f}" for name, f in fan_in.items())],
     [[name, *row] for name, row in rows.items()],
     caption=f"Zeros after global pruning by 20 %. conv1 at 7.41 % or more: in {100 * as_much:.0f} of 100 draws. Farthest of the copied row "
     f"from these draws: {away[3].max():.1f} standard deviations; from draws with 5 × 5 kernels: {away[5].max():.1f}.",

@@ -371,7 +371,7 @@ told = ", ".join(f"{form} {si(n, 'B')}" for form, n in of_tenth.items())
 plots.show(fig, alt=f"File size over weights left, six lines. With 10 % left: {told}.", caption=f"LeNet-300-100. With 10 % left: {told}.")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw. C.** With few weights left CSR overtakes it. Masks removed but nothing skipped: no byte is saved at any density.
+# **What you saw. C.** With few weights left CSR overtakes it. The plain file has the same size at all six densities.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### And gzip on top?
@@ -474,7 +474,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Show of hands, then the table: no, it is slower than dense here or about as fast. Ask what the estimate leaves out: fetching and decoding instructions, about 70 pJ each in [[energy]]; the detour over the index; and that
-# a megabyte of weights may lie in a cache, where a fetch is cheaper than from DRAM. Say: "An estimate of counted work is a bound for good hardware, no stopwatch."
+# a megabyte of weights may lie in a cache, where a fetch is cheaper than from DRAM. Say: "An estimate of counted work is no stopwatch."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 bill = energy.estimate(weighed[1.0, "masks removed"][0], digit)
@@ -538,7 +538,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. TO MEASURE: C.** These zeros save bytes and work with *any* kernel. Choosing whole rows and columns is [[structured]] pruning.
+# **What you saw. TO MEASURE: C.** These zeros save bytes with a dense kernel, too. Choosing whole rows and columns is [[structured]] pruning.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Which network has zeros to spare?
@@ -735,9 +735,9 @@ card.show()
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - A mask makes a model larger and slower; plain zeros save nothing. A format that stores places saves bytes from a share of zeros on that you can compute.
+# - A mask made the model larger and slower; plain zeros saved nothing. A format that stores places saves bytes from a share of zeros on that you can compute.
 # - A CSR kernel saved time only with few weights left and in a large layer. What an estimate of energy promises is no measured time.
-# - Empty rows and columns are worth most: without them the dense tensor itself is smaller.
+# - Empty columns are worth more: without them the dense tensor itself is smaller.
 # - Say *percent* or *weights* when you compare networks, and count what is left in each layer.
 #
 # **Recommended video** (it helps, and does not replace the lesson): Michela Paganini, *Neural Network Pruning for Compression and Understanding*,
