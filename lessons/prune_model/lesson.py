@@ -317,6 +317,7 @@ Table(
 # **What you saw. A: √400 / √9 = 20/3.** The formula gives the means. The copied row fits one more draw of this network, and not of one with 5 × 5 kernels, which [the
 # tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) has today ([earlier: 3 ×
 # 3](https://github.com/pytorch/tutorials/blob/0a7e68666de5faceafa90276ad2b7874cd32c5e0/intermediate_source/pruning_tutorial.py)). It sets no seed, so you will find other figures there.
+
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### And a trained network?
 #
