@@ -130,7 +130,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw. B, then D.** **Fine-tuning**, training on after a change to a trained network, gives most of it back. Section 3 adds what is missing: more
+# **What you saw. B, then D.** (TO MEASURE with this training.) **Fine-tuning**, training on after a change to a trained network, gives most of it back. Section 3 adds what is missing: more
 # seeds, a control, and a fair baseline.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -362,7 +362,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. B.** A cut of 20 % still follows the ranges of the start. At 90 % `fc2` loses far more than it would untrained, and `fc1` less.
+# **What you saw. B.** (TO MEASURE with this training.) A cut of 20 % still follows the ranges of the start. At 90 % `fc2` loses far more than it would untrained, and `fc1` less.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How far do weights move?
@@ -404,7 +404,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. B, and hardly more than chance.** What is kept lies outside the range in which all weights were started, ±1/28: it must have moved. A small weight on a large input can still matter
+# **What you saw. B, and hardly more than chance.** (TO MEASURE with this training.) What is kept lies outside the range in which all weights were started, ±1/28: it must have moved. A small weight on a large input can still matter
 # more than a large one on a small input: [[own_method]] builds a score that knows the gradient.
 
 
@@ -529,7 +529,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw. C; and local falls behind.** Which weights go matters a lot, and so does training afterwards.
+# **What you saw. C; and local falls behind.** (TO MEASURE with this training.) Which weights go matters a lot, and so does training afterwards.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Has pruning improved the network?
@@ -557,7 +557,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. B.** At a constant rate the dense networks *lose* by training on, and 20 % looks better than dense. With a falling rate it does not. So do not read the first as "pruning improves".
+# **What you saw. B.** (TO MEASURE with this training.) At a constant rate the dense networks *lose* by training on, and 20 % looks better than dense. With a falling rate it does not. So do not read the first as "pruning improves".
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Why does local fall behind?
@@ -640,7 +640,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. C.** Random goes on climbing. "So many points better" means little without the budget: ask for it when you read a paper, and state yours.
+# **What you saw. C.** (TO MEASURE: at 40 and 200 steps.) Random goes on climbing. "So many points better" means little without the budget: ask for it when you read a paper, and state yours.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. One cut or several?
