@@ -4,7 +4,7 @@
 #     promise: You will set a full run beside the paper, and say what a ticket saves, what it costs, and what is contested.
 #     minutes: 40
 #     seconds: 30
-#     needs: [measuring, baseline, energy, prune_module, prune_model, ticket]
+#     needs: [measuring, baseline, energy, prune_module, prune_model, zero_worth, ticket]
 #     goals:
 #       - Read a record run by run, and set agreement and disagreement with a paper side by side.
 #       - Say what a ticket saves, in weights, bytes, energy and time, and what it costs to find.
@@ -354,7 +354,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. A.** The matrix products take the zeros with them, as in [[prune_model]]. A *small dense* network with about as many weights is faster.
+# **What you saw. A.** The matrix products take the zeros with them, as in [[zero_worth]]. A *small dense* network with about as many weights is faster.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What else is in a step?
@@ -480,7 +480,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. B.** More than 90 % of the *weights*, yes. Of the *bytes*, in a format that skips zeros, about 7 % + 3 % for the mask are *left*, before gzip: a bit over 10 %. Plain pruning ([[prune_model]]) gives the same bytes: this is no merit of the ticket.
+# **What you saw. B.** More than 90 % of the *weights*, yes. Of the *bytes*, in a format that skips zeros, about 7 % + 3 % for the mask are *left*, before gzip: a bit over 10 %. Plain pruning ([[zero_worth]]) gives the same bytes: this is no merit of the ticket.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The bill

@@ -1,0 +1,206 @@
+"""the lesson `zero_worth`: plausible wrong answers and odd but right ones, as a learner would write them."""
+
+from fractions import Fraction
+
+import numpy as np
+import torch
+
+
+def effective(state):
+    for name, value in state.items():
+        if name.endswith("weight"):
+            yield value
+        elif name.endswith("weight_orig"):
+            yield value * state[name[: -len("_orig")] + "_mask"]
+
+
+def counts_masks(state):
+    zeros = elements = 0
+    for name, value in state.items():
+        if "weight" in name:
+            zeros += (value == 0).sum().item()
+            elements += value.numel()
+    return zeros / elements
+
+
+def counts_masks_beside(state):
+    zeros = elements = 0
+    for tensors in (effective(state), (v for n, v in state.items() if n.endswith("mask"))):
+        for value in tensors:
+            zeros += (value == 0).sum().item()
+            elements += value.numel()
+    return zeros / elements
+
+
+def averages_layers(state):
+    shares = [(w == 0).float().mean().item() for w in effective(state)]
+    return sum(shares) / len(shares)
+
+
+def misses_negative_zero(state):
+    zeros = elements = 0
+    for w in effective(state):
+        positive, negative = (w > 0).sum().item(), torch.signbit(w).sum().item()
+        zeros += w.numel() - positive - negative
+        elements += w.numel()
+    return zeros / elements
+
+
+def ignores_masks(state):
+    weights = [v for n, v in state.items() if n.endswith(("weight", "weight_orig"))]
+    return sum((w == 0).sum().item() for w in weights) / sum(w.numel() for w in weights)
+
+
+def counts_biases(state):
+    tensors = [*effective(state), *(v for n, v in state.items() if n.endswith("bias"))]
+    return sum((t == 0).sum().item() for t in tensors) / sum(t.numel() for t in tensors)
+
+
+def small_is_zero(state):
+    row = torch.cat([w.flatten() for w in effective(state)])
+    return (row.abs() < 1e-6).float().mean().item()
+
+
+def density(state):
+    row = torch.cat([w.flatten() for w in effective(state)])
+    return torch.count_nonzero(row).item() / row.numel()
+
+
+def zeros_of_masks_only(state):
+    zeros = elements = 0
+    for name, value in state.items():
+        if name.endswith((".weight", "weight_mask")):
+            zeros += (value == 0).sum().item()
+            elements += value.numel()
+    return zeros / elements
+
+
+def masked_zeros_twice(state):
+    zeros = elements = 0
+    for name, value in state.items():
+        if "weight" in name:
+            zeros += (value == 0).sum().item()
+            elements += 0 if name.endswith("mask") else value.numel()
+    return zeros / elements
+
+
+def every_masked_tensor(state):
+    zeros = elements = 0
+    for name, value in state.items():
+        if name.endswith("_orig"):
+            value = value * state[name.replace("_orig", "_mask")]
+        elif not name.endswith(".weight"):
+            continue
+        zeros += (value == 0).sum().item()
+        elements += value.numel()
+    return zeros / elements
+
+
+def with_count_nonzero(state):
+    row = torch.cat([w.flatten() for w in effective(state)])
+    return 1 - torch.count_nonzero(row).item() / row.numel()
+
+
+def with_numpy(state):
+    row = np.concatenate([w.numpy().ravel() for w in effective(state)])
+    return np.mean(row == 0)
+
+
+def without_rows(rows, columns, value_bytes, index_bytes):
+    return value_bytes / (value_bytes + index_bytes)
+
+
+def without_columns(rows, columns, value_bytes, index_bytes):
+    left = (rows * columns * value_bytes - (rows + 1) * index_bytes) / value_bytes
+    return max(0.0, left / (rows * columns))
+
+
+def zeros_instead(rows, columns, value_bytes, index_bytes):
+    return 1 - by_formula(rows, columns, value_bytes, index_bytes)
+
+
+def as_coo(rows, columns, value_bytes, index_bytes):
+    return value_bytes / (value_bytes + 2 * index_bytes)
+
+
+def one_position_too_few(rows, columns, value_bytes, index_bytes):
+    left = (rows * columns * value_bytes - rows * index_bytes) / (value_bytes + index_bytes)
+    return max(0.0, left / (rows * columns))
+
+
+def always_int32(rows, columns, value_bytes, index_bytes):
+    return by_formula(rows, columns, value_bytes, 4)
+
+
+def below_zero(rows, columns, value_bytes, index_bytes):
+    left = (rows * columns * value_bytes - (rows + 1) * index_bytes) / (value_bytes + index_bytes)
+    return left / (rows * columns)
+
+
+def positions_as_values(rows, columns, value_bytes, index_bytes):
+    left = (rows * columns - (rows + 1)) * value_bytes / (value_bytes + index_bytes)
+    return max(0.0, left / (rows * columns))
+
+
+def whole_weights(rows, columns, value_bytes, index_bytes):
+    left = (rows * columns * value_bytes - (rows + 1) * index_bytes) // (value_bytes + index_bytes)
+    return max(0, left) / (rows * columns)
+
+
+def by_formula(rows, columns, value_bytes, index_bytes):
+    spare = value_bytes - (rows + 1) * index_bytes / (rows * columns)
+    return max(spare, 0) / (value_bytes + index_bytes)
+
+
+def as_fraction(rows, columns, value_bytes, index_bytes):
+    spare = Fraction(value_bytes) - Fraction((rows + 1) * index_bytes, rows * columns)
+    return max(spare, Fraction(0)) / (value_bytes + index_bytes)
+
+
+def by_bisection(rows, columns, value_bytes, index_bytes):
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        csr = middle * rows * columns * (value_bytes + index_bytes) + (rows + 1) * index_bytes
+        low, high = (low, middle) if csr > rows * columns * value_bytes else (middle, high)
+    return low
+
+
+WRONG = {
+    "weight_sparsity": [
+        counts_masks,
+        counts_masks_beside,
+        averages_layers,
+        misses_negative_zero,
+        ignores_masks,
+        counts_biases,
+        zeros_of_masks_only,
+        masked_zeros_twice,
+        every_masked_tensor,
+        small_is_zero,
+        density,
+    ],
+    "break_even_density": [
+        without_rows,
+        without_columns,
+        zeros_instead,
+        as_coo,
+        one_position_too_few,
+        always_int32,
+        positions_as_values,
+        whole_weights,
+        below_zero,
+    ],
+}
+ODD = {
+    "weight_sparsity": [with_count_nonzero, with_numpy],
+    "break_even_density": [by_formula, by_bisection, as_fraction],
+}
+# Mutants of the solutions that are as right as the solution: what was changed -> why.
+EQUIVALENT = {
+    "break_even_density": {
+        "return max(0.0, left / (rows * columns)): max(0.0, left / (rows * columns)): arguments swapped": (
+            "max takes its arguments in any order"
+        ),
+    },
+}

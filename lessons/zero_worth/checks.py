@@ -1,0 +1,212 @@
+"""Checks of the lesson `zero_worth`, what a zero is worth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from hypothesis import strategies as st
+
+from course_utils.exercises.core import check
+from course_utils.exercises.inputs import Strategy, masks, tensors
+from course_utils.exercises.search import compare
+
+NUMBERS = st.sampled_from([1.0, 0.0, -0.0, -2.5, 0.5, 1e-9])
+SHAPES = st.sampled_from([(1, 1), (1, 2), (2, 1), (2, 2), (1, 3), (1, 2, 1, 2)])
+
+
+@st.composite
+def _layer(draw: Callable) -> dict[str, torch.Tensor]:
+    """Entries of one layer in a state_dict: plain or masked, its bias too, or without a bias."""
+    shape = draw(SHAPES)
+    weight, masked, bias = (
+        draw(tensors(shape, NUMBERS)),
+        draw(st.booleans()),
+        draw(st.sampled_from([None, "", "_orig"])),
+    )
+    entries = {}
+    if bias is not None:
+        entries[f"bias{bias}"] = draw(tensors((shape[0],), NUMBERS))
+    entries["weight_orig" if masked else "weight"] = weight
+    if bias == "_orig":
+        entries["bias_mask"] = draw(masks((shape[0],)))
+    if masked:
+        entries["weight_mask"] = draw(masks(shape))
+    return entries
+
+
+def _states() -> Strategy[dict[str, torch.Tensor]]:
+    return st.lists(_layer(), min_size=1, max_size=3).map(
+        lambda layers: {f"fc{n}.{name}": value for n, layer in enumerate(layers, 1) for name, value in layer.items()}
+    )
+
+
+@check("Exercise 1, How sparse is this model?")
+def weight_sparsity(answer: Callable) -> None:
+    """``weight_sparsity(state) -> float``, from the state_dict of a plain or masked model."""
+
+    def of(state, ending):
+        return [value for name, value in state.items() if name.endswith(ending)]
+
+    def masked(state):
+        return list(zip(of(state, "weight_orig"), of(state, "weight_mask"), strict=True))
+
+    def weights(state):
+        """The weights that the layers compute with."""
+        return of(state, ".weight") + [weight * mask for weight, mask in masked(state)]
+
+    def share(tensors, is_zero=lambda t: t == 0):
+        return sum(is_zero(t).sum().item() for t in tensors) / max(1, sum(t.numel() for t in tensors))
+
+    def twice(state):
+        zeros = sum((t == 0).sum().item() for t in of(state, ".weight") + of(state, "weight_orig"))
+        zeros += sum((mask == 0).sum().item() for mask in of(state, "weight_mask"))
+        return zeros / sum(w.numel() for w in weights(state))
+
+    wrong = {
+        "You count masks as parameters. A mask says which weights stay: multiply, and leave it out of the sum.": lambda s: (
+            share(of(s, ".weight") + of(s, "weight_orig") + of(s, "weight_mask"))
+        ),
+        "You count masks beside the masked weights. A mask is no weight: it adds no zeros and no elements.": lambda s: (
+            share(weights(s) + of(s, "weight_mask"))
+        ),
+        "You count all masks beside the weights, those of biases as well. A mask adds no zeros and no elements.": (
+            lambda s: share(weights(s) + of(s, "_mask"))
+        ),
+        "You count a weight that is 0 and masked as well twice. It is one zero.": twice,
+        "You count the zeros of the masks only. A weight that its mask keeps can be 0, too.": lambda s: share(
+            of(s, ".weight") + of(s, "weight_mask")
+        ),
+        "You average the shares of layers, so a small layer counts as much as a large one. Add up first.": lambda s: (
+            sum(share([t]) for t in weights(s)) / len(weights(s))
+        ),
+        "You do not count −0.0. It is a zero, and pruning makes many: a negative number times 0.": lambda s: share(
+            weights(s), lambda t: (t == 0) & ~torch.signbit(t)
+        ),
+        "You leave out the masks: weight_orig still holds the numbers that were pruned.": lambda s: share(
+            of(s, ".weight") + of(s, "weight_orig")
+        ),
+        "You leave out masked layers: their weight is stored as weight_orig and weight_mask.": lambda s: share(
+            of(s, ".weight")
+        ),
+        "You leave out plain layers: their weight is stored as weight.": lambda s: share(
+            [weight * mask for weight, mask in masked(s)]
+        ),
+        "You look at one layer only, the first. The question is about the whole model.": lambda s: share(
+            [
+                value * s[name.replace("_orig", "_mask")] if name.endswith("_orig") else value
+                for name, value in s.items()
+                if name.endswith((".weight", "weight_orig"))
+            ][:1]
+        ),
+        "You count plain biases too. The question is about weights.": lambda s: share(weights(s) + of(s, ".bias")),
+        "You count biases too, those that are masked among them. The question is about weights.": lambda s: share(
+            weights(s) + of(s, ".bias") + [b * m for b, m in zip(of(s, "bias_orig"), of(s, "bias_mask"), strict=True)]
+        ),
+        "You count masked biases. The question is about weights.": lambda s: share(
+            weights(s) + [b * m for b, m in zip(of(s, "bias_orig"), of(s, "bias_mask"), strict=True)]
+        ),
+        "You count very small numbers as zeros. A small weight is stored and multiplied like any other.": lambda s: (
+            share(weights(s), lambda t: t.abs() < 1e-6)
+        ),
+        "You return the density, the share that is left. Sparsity is the share of zeros.": lambda s: (
+            1 - share(weights(s))
+        ),
+        "You return percent. Return a share from 0 to 1.": lambda s: 100 * share(weights(s)),
+        "You return the number of zeros. Return their share of all weights.": lambda s: sum(
+            (w == 0).sum().item() for w in weights(s)
+        ),
+    }
+    edges = [
+        ({"fc.weight": torch.tensor([[0.0, 2.0]])},),
+        ({"fc.weight": torch.tensor([[0.0, 2.0, 1e-9, -0.0]]), "fc.bias": torch.ones(1)},),
+        ({"fc.weight": torch.tensor([[0.0, 2.0, 1.0]], dtype=torch.float16)},),
+        (
+            {
+                "fc1.bias_orig": torch.tensor([1.0, 1.0]),
+                "fc1.weight_orig": torch.tensor([[0.0, 3.0, 0.0], [-1.0, 2.0, 1.0]]),
+                "fc1.bias_mask": torch.tensor([0.0, 1.0]),
+                "fc1.weight_mask": torch.tensor([[1.0, 1.0, 0.0], [0.0, 1.0, 1.0]]),
+                "fc2.weight": torch.tensor([[2.0, 5.0]]),
+                "fc2.bias": torch.tensor([0.0]),
+            },
+        ),
+    ]
+    compare(
+        answer,
+        right=lambda state: share(weights(state)),
+        wrong=wrong,
+        names=("state",),
+        edges=edges,
+        inputs=st.tuples(_states()),
+    )
+
+
+@check("Exercise 2, When does a sparse file pay?")
+def break_even_density(answer: Callable) -> None:
+    """``break_even_density(rows, columns, value_bytes, index_bytes) -> float``."""
+
+    def density(
+        *,
+        positions=lambda r, c, v, i: (r + 1) * i,
+        each=lambda v, i: v + i,
+        dense=lambda r, c, v: r * c * v,
+        whole=lambda left: left,
+    ):
+        """The right answer, and what it becomes with other bytes for a part of the matrix."""
+        return lambda r, c, v, i: max(0.0, whole((dense(r, c, v) - positions(r, c, v, i)) / each(v, i)) / (r * c))
+
+    def below_zero(r, c, v, i):
+        return (r * c * v - (r + 1) * i) / ((v + i) * r * c)
+
+    wrong = {
+        "You leave out the row positions: rows + 1 indices. In a matrix of few columns they weigh much.": density(
+            positions=lambda *_: 0
+        ),
+        "You leave out the column index that comes with each value.": density(each=lambda v, i: v),
+        "You return the share of zeros at break-even. Density is the share that is left.": lambda *args: (
+            1 - density()(*args)
+        ),
+        "You store a row and a column index for each value (COO). CSR stores rows + 1 positions instead.": density(
+            positions=lambda *_: 0, each=lambda v, i: v + 2 * i
+        ),
+        "You count two indices for each value, and the row positions as well. CSR stores one index for each value.": (
+            density(each=lambda v, i: v + 2 * i)
+        ),
+        "You count one position for each column. There is one for each row, and one more.": density(
+            positions=lambda r, c, v, i: (c + 1) * i
+        ),
+        "You count one position for each row. There is one more: where the last row ends.": density(
+            positions=lambda r, c, v, i: r * i
+        ),
+        "You count rows + 1 positions of one byte. Each takes index_bytes.": density(
+            positions=lambda r, c, v, i: r + 1
+        ),
+        "You price the row positions like values. They take index_bytes each.": density(
+            positions=lambda r, c, v, i: (r + 1) * v
+        ),
+        "You take 4 bytes for each index. Their width is an argument.": lambda r, c, v, i: density()(r, c, v, 4),
+        "You take 4 bytes for each value. Their width is an argument.": lambda r, c, v, i: density()(r, c, 4, i),
+        "Your answer can be negative. Where CSR is larger even when empty, it is 0.": below_zero,
+        "Your answer is the distance from 0 where it would be negative. Where CSR is larger even when empty, it is 0.": (
+            lambda *args: abs(below_zero(*args))
+        ),
+        "You return the number of weights that are left. The question is about their share.": lambda r, c, v, i: (
+            density()(r, c, v, i) * r * c
+        ),
+        "You round the number of weights down to a whole one. The sizes are equal at a density that need not be whole.": (
+            density(whole=math.floor)
+        ),
+        "You return percent. Return a share from 0 to 1.": lambda *args: 100 * density()(*args),
+    }
+    width = st.sampled_from([4, 8, 2, 1])
+    compare(
+        answer,
+        right=density(),
+        wrong=wrong,
+        names=("rows", "columns", "value_bytes", "index_bytes"),
+        atol=1e-12,
+        edges=[(300, 784, 4, 8), (300, 784, 4, 4), (2048, 64, 2, 2), (100, 1, 1, 8), (1, 1, 8, 4)],
+        inputs=st.tuples(st.integers(1, 30), st.integers(1, 30), width, width),
+    )
