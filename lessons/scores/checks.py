@@ -27,7 +27,9 @@ def _as_mask(value: object, weight: torch.Tensor, *_: object) -> torch.Tensor:
         raise Mistake("Your mask has another shape than the weight.", "A mask has one entry for each weight.")
     if not binary:
         hint = "You return weights. Wanted is the mask: 1 where a weight stays." if are_weights else ""
-        raise Mistake("Your mask has other values than 0 and 1.", hint or "1 means that a weight stays, 0 that it goes.")
+        raise Mistake(
+            "Your mask has other values than 0 and 1.", hint or "1 means that a weight stays, 0 that it goes."
+        )
     return mask
 
 
@@ -85,7 +87,9 @@ def wanda_mask(answer: Callable) -> None:
         ),
         "You take the largest input of a column. The norm counts all samples.": rule(norm=lambda x: x.abs().amax(0)),
         "You look at the first sample alone. The norm counts all samples.": rule(norm=lambda x: x[0].abs()),
-        "You rank by the norm of the input alone. The weight is the other half of the product.": rule(size=torch.ones_like),
+        "You rank by the norm of the input alone. The weight is the other half of the product.": rule(
+            size=torch.ones_like
+        ),
         "You rank the weights with their sign: large negative ones go first. Take the absolute value.": rule(
             size=lambda w: w
         ),
@@ -151,7 +155,9 @@ def repaired(answer: Callable) -> None:
         "You divide each entry by its own entry of the diagonal. All are divided by entry [i, i].": rule(
             lambda w, h, i: w[i] * h[:, i] / h.diagonal()
         ),
-        "You divide by the square of entry [i, i]: once is enough.": rule(lambda w, h, i: w[i] * h[:, i] / h[i, i] ** 2),
+        "You divide by the square of entry [i, i]: once is enough.": rule(
+            lambda w, h, i: w[i] * h[:, i] / h[i, i] ** 2
+        ),
         "You multiply each entry by its own weight. It is weight i that has to be made up for.": rule(
             lambda w, h, i: w * h[:, i] / h[i, i]
         ),
@@ -200,6 +206,7 @@ def repaired(answer: Callable) -> None:
 
 
 # ---- exercise 3 --------------------------------------------------------------------------------------
+
 
 @st.composite
 def _steps(draw: Callable) -> tuple[list, list]:
@@ -279,5 +286,3 @@ def movement_scores(answer: Callable) -> None:
         inputs=_steps(),
         view=as_tensor,
     )
-
-
