@@ -435,7 +435,7 @@ Table(["rule", "weights of fc1 that torchao treats otherwise, %"], [[name, f"{d:
 # **Predict.** What should the 0.5 become when the two inputs are *always equal*? When they have nothing to do with each other? When they are neighbouring pixels?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 2.5 min.* Take the three cases one by one. Equal inputs: 0.8, and nothing is lost. Independent ones with mean 0: it stays 0.5. Neighbouring pixels lie between, nearer to 0.8. Say: "How much the others can take over stands in the inputs alone. It is the matrix of their
+# *For the lecturer, 2.5 min.* Take the three cases one by one. Equal inputs: 0.8, and nothing is lost. Independent ones with mean 0: it stays 0.5. Neighbouring pixels: about 0.8 as well, and a part of the error is left. Say: "How much the others can take over stands in the inputs alone. It is the matrix of their
 # products, and in this problem it is also the Hessian." Transition: "Optimal brain surgeon, 1993, did this for one weight at a time."
 
 
@@ -472,7 +472,7 @@ Table(
 #
 # $$\delta w = -\frac{w_j}{[H^{-1}]_{jj}}\,H^{-1}_{:,j} \qquad\qquad \frac{w_j^2}{[H^{-1}]_{jj}}$$
 #
-# (optimal brain surgeon, Hassibi and Stork, 1993). So three scores are one: $w_j^2$ with $H = 1$, Wanda's $w_j^2 H_{jj}$ where nothing is repaired, this one where the rest is.
+# (optimal brain surgeon, Hassibi and Stork, 1993). So three scores are one: Wanda's, squared, is $w_j^2 H_{jj}$, the error where nothing is repaired; magnitude is that with equal inputs; this one is the error where the rest is repaired.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### A whole layer, from left to right
@@ -583,15 +583,15 @@ def output_error(weight, new):
 
 errors = {}
 for net in nets[:2]:
-    w, x = net.fc1.weight.detach(), seen.flatten(1)
+    w, inputs = net.fc1.weight.detach(), seen.flatten(1)
     choices = {
         "magnitude, by row": masks_of({"fc1": w.abs()}, 0.1, "each row")["fc1"],
-        "Wanda, by row": masks_of({"fc1": wanda(w, x)}, 0.1, "each row")["fc1"],
-        "SparseGPT, by 128 columns": (prune_and_repair(w, x, 0.1) != 0).float(),
-        "SparseGPT, all at once": (prune_and_repair(w, x, 0.1, block=784) != 0).float(),
+        "Wanda, by row": masks_of({"fc1": wanda(w, inputs)}, 0.1, "each row")["fc1"],
+        "SparseGPT, by 128 columns": (prune_and_repair(w, inputs, 0.1) != 0).float(),
+        "SparseGPT, all at once": (prune_and_repair(w, inputs, 0.1, block=784) != 0).float(),
     }
     for name, mask in choices.items():
-        found = [w * mask, prune_and_repair(w, x, 0.1, mask=mask), least_squares(w, x, mask)]
+        found = [w * mask, prune_and_repair(w, inputs, 0.1, mask=mask), least_squares(w, inputs, mask)]
         errors.setdefault(name, []).append([output_error(w, new) for new in found])
 by_way = {name: list(zip(*rows, strict=True)) for name, rows in errors.items()}
 card.record("repair-helps", mean(by_way["Wanda, by row"][0]) / mean(by_way["Wanda, by row"][1]))
@@ -604,7 +604,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. Both, and here the repair more.** Column by column it halves the error or nearly so, whoever has chosen, and least squares does better: what a column gives up only those behind it can take. Wanda's choice beats magnitude's; SparseGPT's own is no better than Wanda's. TO MEASURE: 128 columns.
+# **What you saw. Both, and here the repair more.** Column by column it halves the error or nearly so, whoever has chosen, and least squares does better: column by column only what lies behind can take over, and $H$ is damped. Wanda's choice beats magnitude's; SparseGPT's own is no better than Wanda's. TO MEASURE: 128 columns.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
 # ## 5. The race
@@ -783,7 +783,7 @@ ledger.table(rows)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* In pairs; alone it takes 8. Two mistakes to expect: one ranking for the whole matrix, as in the library, and the norm over the wrong dimension. Ask: "Which of them would you see on a matrix with one row?" Neither the first, nor its consequences. The other cards are homework in a lecture.
+# *For the lecturer, 4 min.* In pairs; alone it takes 8. Two mistakes to expect: one ranking for the whole matrix, as in the library, and the norm over the wrong dimension. Ask: "Which of them would you see on a matrix with one row?" The second; the first is invisible there. The other cards are homework in a lecture.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -883,7 +883,7 @@ card.show()
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - Magnitude sees the weight. Wanda sees the input, too, and the Taylor score the loss: the first needs a forward pass, the second a backward pass.
+# - Magnitude sees the weight. Wanda, which needs a forward pass, sees the input too; the Taylor score, which needs a backward pass, the loss.
 # - Which weights go and what becomes of the rest are two decisions. Error compensation is the second.
 # - A score is best at a density, in a group, with a budget, on a network. Race them, beside chance, with everything else equal.
 #
@@ -896,7 +896,7 @@ card.show()
 #
 # **Project ideas**: repeat the race with units in place of weights, ten at a time, with training between; give SparseGPT a 2:4 pattern; let the columns be processed in another order.
 #
-# **Credits**: the idea of a course on efficient networks from Tal Daniel (Technion, EE 046211, tutorial 10). The repair follows the published code of SparseGPT (Apache 2.0), written anew. Text CC BY 4.0, code MIT.
+# **Credits**: the idea of a course on efficient networks from Tal Daniel (Technion, EE 046211, tutorial 10). The repair follows the published code of SparseGPT ([github.com/IST-DASLab/sparsegpt](https://github.com/IST-DASLab/sparsegpt)), written anew. Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Go back to the list on the board: size, input, gradient, what the others can take over. For each let somebody name the score. Transition: "Next part: is there a small network inside that could have learned alone?"
