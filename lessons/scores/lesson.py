@@ -302,7 +302,7 @@ plots.show(
 # Transition: "Per row, says the paper. Does that matter?"
 
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "skip"}
 def wanda(weight, inputs):
     """|w| · ‖x‖: what an output row loses with one weight."""
     return weight.detach().abs() * inputs.norm(dim=0)
@@ -491,9 +491,8 @@ def prune_and_repair(weight, inputs, density, *, mask=None, block=128, damp=0.01
 
     Args:
         weight: (rows, columns); inputs: (n, columns), what the layer saw on some data, no labels.
-        density: share that stays in each block of columns, where the least error decides; or give a
-            mask: ones where a weight stays.
-        block: columns that are decided at a time.
+        density: share that stays in each `block` of columns, where the least error decides;
+        mask: or, in its place, ones where a weight stays.
         damp: added to H's diagonal, as a share of its mean, so that H can be inverted.
     """
     new, hessian = weight.clone(), inputs.T @ inputs / len(inputs)
@@ -537,14 +536,7 @@ def after_columns(count):
 
 plots.show(
     [after_columns(count) for count in (0, 1, 2, 4, 6)],
-    alt=[
-        "A grid of 3 rows and 6 columns of weights, before anything is cut.",
-        *(
-            f"The same after {count} columns: half of the weights left of a line are crossed out, those right of it have changed."
-            for count in (1, 2, 4)
-        ),
-        "All six columns are done: half of all weights are crossed out, and the others differ from the start.",
-    ],
+    alt="A grid of 3 rows and 6 columns of weights and a line behind the columns that are done: left of it half of the weights are crossed out, right of it all have changed since the frame before.",
     caption="A small layer whose inputs are alike, cut and repaired by the function above; to the left of the line nothing changes any more.",
 )
 
@@ -568,10 +560,9 @@ plots.show(
 def least_squares(weight, inputs, mask):
     """For a mask, the rows that come nearest to the old outputs."""
     new, hessian = torch.zeros_like(weight), (inputs.T @ inputs).double()
-    tiny = 1e-6 * hessian.diagonal().mean()
+    damped = hessian + 1e-6 * hessian.diagonal().mean() * torch.eye(len(hessian), device=device)
     for row, (w, kept) in enumerate(zip(weight, mask > 0, strict=True)):
-        h = hessian[kept][:, kept] + tiny * torch.eye(int(kept.sum()), device=device)
-        new[row, kept] = torch.linalg.solve(h, (hessian @ w.double())[kept]).float()
+        new[row, kept] = torch.linalg.solve(damped[kept][:, kept], (hessian @ w.double())[kept]).float()
     return new
 
 
