@@ -194,7 +194,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # **Answer.** For a threshold, `__init__` and the lines of `compute_mask` that choose. `apply`, mask and hook are inherited.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. What an existing mask leaves to see
 #
 # When a parameter is pruned again, its methods move into a `PruningContainer`. The new method's `PRUNING_TYPE` decides what `compute_mask` is given: `"unstructured"`, `"structured"`
@@ -202,7 +202,7 @@ plots.show(
 #
 # **Predict.** 12 weights, 3 by 4; row 0 is pruned as a whole, and one weight of row 1. What shape does each type get?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* First frame: the layer with its holes. Let somebody circle on it what each type could mean before you click. Then the three frames: unstructured gets a flat list of the seven that are left;
 # structured the two rows that are not gone as a whole, with the hole; global all twelve. Ask what a method can do wrong with what it does not see: nothing. Transition: "And with what it does see?"
 
@@ -233,7 +233,7 @@ for pruning_type in TYPES:
 print("without an earlier mask:", dict(zip(TYPES, alone, strict=True)))
 
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 def what_it_gets(pruning_type=None):
     canvas = diagrams.Canvas(height=330)
     canvas.text(190, 30, "the layer, masked", size=26)
@@ -260,7 +260,7 @@ plots.show(
     caption="Crossed out: pruned before. What `compute_mask` gets as `t`, and as `default_mask` (crossed out is 0), by type.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** *Unstructured*: a flat list of what is left. *Structured*: the slices that are not gone as a whole. *Global*: everything. What comes back is written into the same
 # places. Without an earlier mask all three get the whole tensor, so the type matters from the second pruning on.
 
@@ -403,7 +403,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. A.** Without an earlier mask the flat list is the tensor. With one the holes are left out, the list shifts, and the groups are others. Nothing warns.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. In a training loop
 #
 # A **callback** is a function that a training loop calls at each step (`on_step` of `training.fit`). Ours adds up a score from the gradients that are still there, and
@@ -413,7 +413,7 @@ Table(
 #
 # **Predict.** 60 % is pruned, 80 % is wanted. Which `amount`: **A** 0.2, **B** 0.5, **C** 0.8?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Vote. It is B: of the 40 % that are left half goes, (0.8 − 0.6) / (1 − 0.6). Then the figure: ask why the curve flattens. Zhu and Gupta's reason is that redundant weights
 # are plenty at first and fewer later. Point at the callback in the notebook: it reads `weight_orig.grad`, which is 0 where the mask is 0. The optimizer was made before: `weight_orig` is the old Parameter under a new name.
 
@@ -439,7 +439,7 @@ class PruneGradually:
             self.pruned, self.amounts[step] = goal, amount
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 watched = copy.deepcopy(nets[0])
 gradually = PruneGradually(watched, lambda old, w, g: w.abs(), final=0.9, last=100)
 share = []
@@ -470,7 +470,7 @@ plots.show(
     caption=f"By magnitude, to 90 % in 100 steps; at each cut its `amount`. The container of fc1 holds {held} masks afterwards.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. B: $(0.8 - 0.6)/(1 - 0.6)$.** The first three amounts are nearly alike while the steps of the curve shrink from 44 to 14 points: an amount counts what is left. `global_unstructured` hands over ready masks, and the container keeps each.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -513,7 +513,7 @@ Table(
 # **What you saw. Movement with its sign is last, and without it first.** The misreading of section 1 is the better score here: without the sign it is a Taylor score ([[scores]]). That does not refute the paper, which pruned BERT over many thousand steps and let pruned weights come back; which difference
 # matters was not tested.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6. How to test a pruning method
 #
 # Sections 1, 3 and 4 had faults that raise nothing. So write down what *every* right method does, and let a library look for a counter-example: a **property test**. A pruning method, whatever its rule,
@@ -525,7 +525,7 @@ Table(
 #
 # [Hypothesis](https://hypothesis.readthedocs.io) draws situations: scores with ties, zeros and both signs, and any earlier mask. When one fails, it looks for the smallest that fails.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Ask for a fifth rule before you go on. Good ones: the same mask when all scores are multiplied by 2; the arguments stay as they are; rows that are exchanged give exchanged masks. Ask, too, which
 # rule would have caught the sign of section 1: the fourth, if "right amount" also says *which*.
 

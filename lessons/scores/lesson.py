@@ -94,7 +94,7 @@ seen = images[:2000]  # what every score that looks at data may look at
 nets, moves = zip(*map(trained, tqdm(SEEDS, desc="one pass each", file=sys.stdout, leave=False)), strict=True)
 runtime.describe(device)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. Weights that no image ever uses
 #
 # LeNet-300-100 reads the 784 pixels of a digit. Some, in the corners, are black in *every* training image. A weight behind such a pixel is always multiplied by 0: it is useless.
@@ -103,7 +103,7 @@ runtime.describe(device)
 #
 # **Predict.** How many of the useless ones does it *keep*: **A** none, **B** about one in five, **C** more than half?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Vote; most say A, for "useless must be small". The answer is C. Ask why they are not 0 after training: no gradient has ever moved them, so they still have their random initial values. Ask what weight decay would do: it
 # shrinks every weight, and nothing pulls these back; not measured here. Transition: "A rule that looks at the data finds them all."
 
@@ -121,7 +121,7 @@ def useless_kept(net):
 spared = [useless_kept(net) for net in nets]
 card.record("useless-kept", min(spared))
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 useless = 300 * int(never_lit.sum())
 Table(
     ["", "of fc1 and fc2"],
@@ -136,10 +136,10 @@ Table(
     caption="Magnitude, a fifth cut; mean (least to most) of three networks.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. C.** Their gradient is 0 in every step, so they still have their random initial values, and magnitude sees the value alone. A cut of the same size that took all of them would spare as many others.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. A score from the gradient
 #
 # What does the loss $L$ do when weights $w_i$ become 0? A first-order Taylor expansion needs the gradients $g_i = \partial L / \partial w_i$:
@@ -150,7 +150,7 @@ Table(
 #
 # **Predict.** The row of one unit shrinks from 1 to 0 times itself. Does the true loss end above or below the tangent? And which score does a useless weight get?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Draw the axis on the board first: on the right the whole unit, on the left none of it. The truth ends above the tangent for this unit, and for about four units in five: the straight line does not know the bend. A useless weight has gradient 0, so its score is exactly 0. Say:
 # "Two steps are hidden in the formula: a straight line where there is a curve, and one unit where we shall cut many."
 
@@ -201,7 +201,7 @@ for net in tqdm(nets, desc="300 units each", file=sys.stdout, leave=False):
     promises.append(-weight_times_gradient(net, x, y)["fc1"].sum(1).cpu())
 above = [100 * (true > promise).float().mean().item() for true, promise in zip(oracles, promises, strict=True)]
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 unit = int(oracles[0].argmax())  # the one whose loss would hurt most
 with torch.no_grad():
     before = nets[0].fc1(x.flatten(1))
@@ -222,7 +222,7 @@ plots.show(
     f"Largest score of a useless weight: {of_useless:g}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. Above, for this unit and for most of the 300.** The tangent knows the slope and not the bend. A useless weight has gradient 0, and so the score 0.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -288,7 +288,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** For *one* unit the Taylor score is close to the truth; the norm of the row is a weaker guide here. (With the norm over weight × gradient, where signs are lost, it lies between the two.)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. What a layer sees: Wanda
 #
 # Large models are hard to train again, so practice asks for less: keep the *outputs of each layer*. Without $w_j$ an output row loses $w_j x_j$; squared and summed over some data that is $w_j^2\,\lVert x_j \rVert^2$.
@@ -297,7 +297,7 @@ plots.show(
 #
 # **Predict.** One unit of `fc1`, a fifth of its weights stays. Where in the image do magnitude and Wanda differ?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Let somebody point on the empty frame of an image. They differ at the border: magnitude keeps weights that look at dark pixels, Wanda hardly any. Say: "The input is half of a product, and magnitude looks at the other half." Point out that Wanda needs forward passes alone.
 # Transition: "Per row, says the paper. Does that matter?"
 
@@ -316,7 +316,7 @@ def largest(scores, share):
     return mask
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 row = nets[0].fc1.weight.detach()[unit]
 product = wanda(row[None], seen.flatten(1))[0]
 kept = {"kept by magnitude": largest(row.abs(), 0.2), "kept by Wanda": largest(product, 0.2)}
@@ -338,7 +338,7 @@ plots.show(
 )
 card.record("wanda-keeps-dark", on_dark["kept by Wanda"])
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. At the border.** Magnitude keeps weights that look at dark pixels. Wanda keeps none of those whose pixel is dark in all 2,000 images: their product is 0.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -425,7 +425,7 @@ differ = {name: 100 * (mask != theirs).float().mean().item() for name, mask in O
 card.record("torchao-squares", differ["|w| · ‖x‖², the whole layer"])
 Table(["rule", "weights of fc1 that torchao treats otherwise, %"], [[name, f"{d:.2f}"] for name, d in differ.items()])
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. Let the others make up for it
 #
 # A weight goes. Nobody says that the others must stay as they are.
@@ -434,7 +434,7 @@ Table(["rule", "weights of fc1 that torchao treats otherwise, %"], [[name, f"{d:
 #
 # **Predict.** What should the 0.5 become when the two inputs are *always equal*? When they have nothing to do with each other? When they are neighbouring pixels?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Take the three cases one by one. Equal inputs: 0.8, and nothing is lost. Independent ones with mean 0: it stays 0.5. Neighbouring pixels: about 0.8 as well, and a part of the error is left. Say: "How much the others can take over stands in the inputs alone. It is the matrix of their
 # products, and in this problem it is also the Hessian." Transition: "Optimal brain surgeon, 1993, did this for one weight at a time."
 
@@ -460,14 +460,14 @@ for name, pair in PAIRS.items():
     changed = (pair.double() @ two.double() - pair[:, 0].double() * new).square().sum()
     took_over[name] = new.item(), 100 * (changed / (0.3 * pair[:, 1]).square().sum()).item()
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 Table(
     ["the two inputs", "0.5 becomes", "error left, %"],
     [[name, f"{new:.2f}", f"{left:.0f}"] for name, (new, left) in took_over.items()],
     caption="Error left: of what the output would lose if the 0.5 stayed.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** The more alike the inputs, the more the rest can take over. With $H = X^\top X$ (inputs $X$, a column for each weight) the best change of all others, and the error that remains, are
 #
 # $$\delta w = -\frac{w_j}{[H^{-1}]_{jj}}\,H^{-1}_{:,j} \qquad\qquad \frac{w_j^2}{[H^{-1}]_{jj}}$$
@@ -479,7 +479,7 @@ Table(
 #
 # **SparseGPT** ([Frantar and Alistarh, 2023](https://arxiv.org/abs/2301.00774)) goes through the columns once. What goes in a column is made up for by the columns *behind* it, in all rows with one matrix: that makes it fast enough for large models.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Step through the frames: crossed out is gone, what lies left of the line does not change any more, what lies right of it has taken over. Ask what the price of the order is: a weight far left can be repaired by many, one in the last column by none. Ask why not
 # the exact solution: it needs another matrix for each row, because each row keeps other columns.
 
@@ -513,7 +513,7 @@ def prune_and_repair(weight, inputs, density, *, mask=None, block=128, damp=0.01
     return new
 
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 small = torch.Generator().manual_seed(3)
 mixed = torch.randn(200, 6, generator=small) + 1.5 * torch.randn(200, 1, generator=small)
 before_cut = torch.randn(3, 6, generator=small)
@@ -729,10 +729,10 @@ Table(
 #
 # **Predict.** "Which score is best?" What is missing in the question?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Let the room complete the question: which network, which density, which group, which budget, how many seeds. That is the answer. Say: "Where two ranges overlap, do not name a winner."
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **Answer.** Density, group, budget, network, and the number of seeds. With them the question takes the cells above.
 
 # %% slideshow={"slide_type": "skip"}
