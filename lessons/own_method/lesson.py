@@ -106,7 +106,7 @@ for seed in tqdm(SEEDS, desc="one pass over the digits each", file=sys.stdout, l
 
 runtime.describe(device)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. A score with a sign
 #
 # The **movement score** of a weight $w$ with gradients $g_t$ is $-\sum_t w_t\,g_t$ over training steps $t$ ([Sanh et al., 2020](https://arxiv.org/abs/2005.07683)). A step goes against the
@@ -116,17 +116,17 @@ runtime.describe(device)
 #
 # **Predict.** Four scores: −5, 0.1, 0.2, 3. `l1_unstructured` prunes half. Which two weights stay: **A** those with 0.2 and 3, **B** those with −5 and 3, **C** an error?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Ask first: "Which of the four is training about to remove by itself?" The one with −5: it moves fast towards 0. Then vote; most say A. It is B: the L1 of the name is an absolute
 # value, and it is taken of the scores, too. Say: "No error, no warning, and the result looks plausible. Who would have noticed?"
 
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
 movement = torch.tensor([[-5.0, 0.1, 0.2, 3.0]])
 by_size = nn.Linear(4, 1, bias=False)
 prune.l1_unstructured(by_size, "weight", amount=0.5, importance_scores=movement)
 by_size.weight_mask.tolist()
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. B.** `l1_unstructured` takes absolute values, of scores too. It *keeps* the weight that moves fastest towards 0.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
