@@ -597,7 +597,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. Both, and here the repair more.** Column by column it halves the error or nearly so, whoever has chosen, and least squares does better: column by column only what lies behind can take over, and $H$ is damped. Wanda's choice beats magnitude's; SparseGPT's own is no better than Wanda's. TO MEASURE: 128 columns.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. The race
 #
 # Three networks, `fc1` and `fc2` cut to 5 %, then 100 training steps, on the same batches for all.
@@ -607,7 +607,7 @@ Table(
 #
 # **Predict.** Who is first just pruned (hollow), and who after the steps (filled)?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* Two votes, one for hollow and one for filled. Just pruned, movement and SparseGPT are far ahead; after the steps all but chance and Wanda's rows lie within about a point, movement still first. Ask for reasons before you go on, and say which are guesses. Note that movement has seen all 60,000 images with labels, the others 2,000. Then ask which dots they would believe if they had to ship a model: the filled ones if there is a budget to train, the hollow ones if there is none. For a large language model there is often none.
 
 # %% slideshow={"slide_type": "skip"}
@@ -670,7 +670,7 @@ for name, density, rule in tqdm(CASES, desc="prune and fine-tune", file=sys.stdo
         finished.setdefault((name, density), net)
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 def after(name, density):
     return mean(outcome[1] for outcome in race[name, density])
 
@@ -716,7 +716,7 @@ Table(
     caption="Mean (least to most) of three networks.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** Just pruned, movement and SparseGPT are far ahead. The steps bring all but chance and Wanda's rows to within about a point of each other, movement first. It had seen 60,000 images with labels, the others 2,000; in [[own_method]], on a new task, it came last.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
