@@ -717,13 +717,13 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw.** Just pruned, movement and SparseGPT are far ahead. The steps bring all but chance and Wanda's rows to within about a point of each other, movement first. It had seen 60,000 images with labels, the others 2,000; in [[own_method]], on a new task, it came last.
+# **What you saw.** Just pruned, movement and SparseGPT are far ahead. The steps bring all but chance and Wanda's rows to within about a point of each other, movement first. It had seen 60,000 images with labels, the others 2,000; in [[own_method]], on a new task, it came last. TO MEASURE: the row of Wanda's score over both layers.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What does the race not show?
 #
 # - **Another budget.** No step at all is the case of a large language model: look at the hollow dots.
-# - **Another density, another size.** The authors of Wanda and SparseGPT report on models of billions of weights, at about half density. At half density magnitude and even the pattern 2:4 cost next to nothing here (table in the notebook).
+# - **Another density, another size.** The authors of Wanda and SparseGPT report on models of billions of weights, at about half density. At half density the pattern 2:4 costs about a point here just pruned, and next to nothing after the steps (table in the notebook).
 # - **Another way to cut.** The authors of the Taylor score prune *filters*, a few at a time, and train in between; those of movement while a network learns a new task.
 # - **Causes.** Probably what counts after the steps is how well the rest can learn; a race between masks with the *same* loss just pruned would test that.
 #
