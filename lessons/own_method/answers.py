@@ -149,63 +149,6 @@ def combined_with_numpy(scores, default_mask, amount):
     return mask.reshape(default_mask.shape)
 
 
-def wrong_sign(weights, gradients):
-    return sum(w * g for w, g in zip(weights, gradients, strict=True))
-
-
-def last_step_only(weights, gradients):
-    return -weights[-1] * gradients[-1]
-
-
-def last_weights_for_all(weights, gradients):
-    total = torch.zeros_like(gradients[0])
-    for g in gradients:
-        total += g
-    return -weights[-1] * total
-
-
-def without_the_weights(weights, gradients):
-    return -torch.stack(gradients).sum(0)
-
-
-def without_the_sign(weights, gradients):
-    return torch.stack([w * g for w, g in zip(weights, gradients, strict=True)]).sum(0).abs()
-
-
-def taylor_in_place_of_movement(weights, gradients):
-    return sum((w * g) ** 2 for w, g in zip(weights, gradients, strict=True))
-
-
-def averaged(weights, gradients):
-    return -(torch.stack(weights) * torch.stack(gradients)).mean(0)
-
-
-def absolute_weights(weights, gradients):
-    return -sum(w.abs() * g for w, g in zip(weights, gradients, strict=True))
-
-
-def from_the_second_step(weights, gradients):
-    score = torch.zeros_like(weights[0])
-    for t in range(1, len(weights)):
-        score -= weights[t] * gradients[t]
-    return score
-
-
-def of_absolute_steps(weights, gradients):
-    return torch.stack([(w * g).abs() for w, g in zip(weights, gradients, strict=True)]).sum(0)
-
-
-def movement_in_a_loop(weights, gradients):
-    score = torch.zeros_like(weights[0], dtype=torch.float64)
-    for t in range(len(weights)):
-        score -= weights[t].double() * gradients[t].double()
-    return score
-
-
-def movement_with_einsum(weights, gradients):
-    return -torch.einsum("t...,t...->...", torch.stack(list(weights)), torch.stack(list(gradients)))
-
-
 def _drawn(seed=0):
     torch_generator = torch.Generator().manual_seed(seed)
     scores = torch.rand(8, 8, generator=torch_generator) * 6 - 3
@@ -295,18 +238,6 @@ WRONG = {
         rounded_up,
         by_a_quantile,
     ],
-    "movement_scores": [
-        wrong_sign,
-        last_step_only,
-        last_weights_for_all,
-        without_the_weights,
-        without_the_sign,
-        taylor_in_place_of_movement,
-        averaged,
-        absolute_weights,
-        from_the_second_step,
-        of_absolute_steps,
-    ],
     "never_revives": [
         on_a_mask_of_ones,
         counts_the_ones,
@@ -320,20 +251,12 @@ WRONG = {
 ODD = {
     "threshold_mask": [threshold_in_place_on_a_copy, threshold_in_a_loop, threshold_with_numpy],
     "combined_mask": [through_the_list_of_what_is_left, combined_with_numpy],
-    "movement_scores": [movement_in_a_loop, movement_with_einsum],
     "never_revives": [looks_at_the_pruned_places, with_numpy_and_checkerboards],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 DRAWN = "scores = 6 * torch.rand(8, 8, generator=generator) - 3: "
 SITUATIONS = "the card leaves the situations free, and these tempt the faulty methods as well"
 EQUIVALENT = {
-    "movement_scores": {
-        "return -sum((w * g for w, g in zip(weights, gradients, strict=True))): True -> False": (
-            "there are as many weights as gradients"
-        ),
-        "return -sum((w * g for w, g in zip(weights, gradients, strict=True))): "
-        "zip(weights, gradients, strict=True): arguments swapped": "w * g is g * w",
-    },
     "never_revives": {
         "before = (torch.rand(8, 8, generator=generator) > 0.5).float(): "
         "torch.rand(8, 8, generator=generator) > 0.5: Gt -> GtE": SITUATIONS,

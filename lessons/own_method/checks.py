@@ -218,89 +218,6 @@ def combined_mask(answer: Callable) -> None:
 # ---- exercise 3 --------------------------------------------------------------------------------------
 
 
-@st.composite
-def _steps(draw: Callable) -> tuple[list, list]:
-    """Weights and gradients of one to four steps, whose products and sums are exact."""
-    shape, count = draw(shapes(dims=(1, 2, 3), most=2)), draw(st.integers(1, 4))
-    steps = st.lists(tensors(shape, numbers(-2, 2, step=0.5)), min_size=count, max_size=count)
-    return draw(steps), draw(steps)
-
-
-@check("Exercise 3, The movement score")
-def movement_scores(answer: Callable) -> None:
-    """``movement_scores(weights, gradients) -> scores``, two lists with a tensor a step."""
-
-    def rule(join):
-        def scores(weights, gradients):
-            w, g = torch.stack(weights), torch.stack(gradients)
-            return join(w, g, w * g)
-
-        return scores
-
-    wrong = {
-        "The sign is wrong: a step goes against the gradient, so moving away from 0 means w · g below 0.": rule(
-            lambda w, g, wg: wg.sum(0)
-        ),
-        "You take the absolute value of the sum. The sign tells away from 0 and towards it apart: keep it.": rule(
-            lambda w, g, wg: wg.sum(0).abs()
-        ),
-        "You add up absolute values. Steps to and fro must cancel.": rule(lambda w, g, wg: wg.abs().sum(0)),
-        "You subtract absolute values. Steps to and fro must cancel.": rule(lambda w, g, wg: -wg.abs().sum(0)),
-        "You square the products: that is the Taylor score, which has no sign.": rule(
-            lambda w, g, wg: wg.square().sum(0)
-        ),
-        "You use the last step only. Add up all of them.": rule(lambda w, g, wg: -wg[-1]),
-        "You use the first step only. Add up all of them.": rule(lambda w, g, wg: -wg[0]),
-        "Your sum lacks the first step. Add up all of them.": rule(lambda w, g, wg: -wg[1:].sum(0)),
-        "Your sum lacks the last step. Add up all of them.": rule(lambda w, g, wg: -wg[:-1].sum(0)),
-        "You multiply the summed gradients by the last weights. Each step has weights of its own.": rule(
-            lambda w, g, wg: -w[-1] * g.sum(0)
-        ),
-        "You multiply the summed gradients by the first weights. Each step has weights of its own.": rule(
-            lambda w, g, wg: -w[0] * g.sum(0)
-        ),
-        "You add up first and multiply then. Multiply step by step.": rule(lambda w, g, wg: -w.sum(0) * g.sum(0)),
-        "You left out the weights: a negative weight moves away from 0 when its gradient is positive.": rule(
-            lambda w, g, wg: -g.sum(0)
-        ),
-        "You take only the signs of the weights. Multiply by the weights themselves.": rule(
-            lambda w, g, wg: -(w.sign() * g).sum(0)
-        ),
-        "You take absolute values of the weights. Their signs count: away from 0 is down for a negative weight.": rule(
-            lambda w, g, wg: -(w.abs() * g).sum(0)
-        ),
-        "You take the mean over the steps. The score is the sum.": rule(lambda w, g, wg: -wg.mean(0)),
-        "You add up over the weights too. Each weight has a score of its own.": rule(lambda w, g, wg: -wg.sum()),
-        "You return the products of all steps. Add them up: each weight has one score.": rule(lambda w, g, wg: -wg),
-    }
-
-    def as_tensor(value, *_):
-        try:
-            several = issubclass(type(value), (list, tuple))
-            return torch.stack([torch.as_tensor(one) for one in value]) if several else torch.as_tensor(value) * 1.0
-        except Exception:  # whatever torch says to it, it is no tensor of numbers
-            text = "Your function did not return a tensor of numbers."
-            raise Mistake(text, "Return one tensor, in the shape of the weights of a step.") from None
-
-    compare(
-        answer,
-        right=rule(lambda w, g, wg: -wg.sum(0)),
-        wrong=wrong,
-        names=("weights", "gradients"),
-        edges=[
-            (
-                [torch.tensor([1.0, -2.0, 0.5]), torch.tensor([0.75, -2.5, 0.25])],
-                [torch.tensor([0.25, 0.5, -1.0]), torch.tensor([-0.5, 0.25, 2.5])],
-            ),
-        ],
-        inputs=_steps(),
-        view=as_tensor,
-    )
-
-
-# ---- exercise 4 --------------------------------------------------------------------------------------
-
-
 def _method(text: str, *, revives: bool) -> Callable:
     """A method from its expression, which is also what a learner sees of it and can type."""
     source = f"lambda scores, default_mask: {text}"
@@ -340,7 +257,7 @@ EVERY = [
 ]
 
 
-@check("Exercise 4, A test that catches")
+@check("Exercise 3, A test that catches")
 def never_revives(answer: Callable) -> None:
     """``never_revives(method) -> bool``, tried on right methods and faulty ones."""
     generator = torch.Generator().manual_seed(3)

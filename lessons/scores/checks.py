@@ -1,0 +1,288 @@
+"""Checks of the lesson `scores`, which weights can go."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from hypothesis import strategies as st
+
+from course_utils.exercises.core import Mistake, check
+from course_utils.exercises.inputs import numbers, shapes, tensors
+from course_utils.exercises.search import compare
+
+# ---- exercise 1 --------------------------------------------------------------------------------------
+
+
+def _as_mask(value: object, weight: torch.Tensor, *_: object) -> torch.Tensor:
+    """The returned mask as numbers; a `Mistake` for what is no mask in the shape of the weight."""
+    try:
+        mask = torch.as_tensor(value).detach().cpu().to_dense().double()
+        shape, binary = mask.shape, bool(((mask == 0) | (mask == 1)).all())
+        are_weights = shape == weight.shape and bool(((mask == 0) | (mask == weight)).all())
+    except Exception:  # whatever torch says to it, it is no mask
+        raise Mistake("Your function did not return a tensor.", "Return a tensor of zeros and ones.") from None
+    if shape != weight.shape:
+        raise Mistake("Your mask has another shape than the weight.", "A mask has one entry for each weight.")
+    if not binary:
+        hint = "You return weights. Wanted is the mask: 1 where a weight stays." if are_weights else ""
+        raise Mistake(
+            "Your mask has other values than 0 and 1.", hint or "1 means that a weight stays, 0 that it goes."
+        )
+    return mask
+
+
+def _apart(weight: torch.Tensor, inputs: torch.Tensor) -> bool:
+    """True when no two products of a row are nearly equal."""
+    products = (weight.abs() * inputs.norm(dim=0)).sort(dim=1).values
+    return bool((products.diff(dim=1) > 1e-3).all())
+
+
+@st.composite
+def _layers(draw: Callable) -> tuple:
+    """(weight, inputs, amount): products of a row are distinct; amounts are exact, with halves."""
+    rows, columns, samples = draw(st.integers(1, 3)), draw(st.integers(2, 4)), draw(st.integers(1, 3))
+    sizes = draw(tensors((rows, columns), st.integers(1, 8).map(float)))
+    weight = sizes * draw(tensors((rows, columns), st.sampled_from([1.0, -1.0])))
+    inputs = draw(tensors((samples, columns), st.integers(-3, 3).map(float)))
+    return weight, inputs, draw(numbers(0, 1))
+
+
+@check("Exercise 1, Wanda")
+def wanda_mask(answer: Callable) -> None:
+    """``wanda_mask(weight, inputs, amount) -> mask``; each row loses the same number of weights."""
+
+    def rule(*, size=torch.abs, norm=lambda x: x.norm(dim=0), count=round, group="row", largest=False):
+        def mask(weight, inputs, amount):
+            products = size(weight) * norm(inputs)
+            products = -products if largest else products
+            if group == "column":
+                products = products.T
+            if group == "layer":
+                products = products.reshape(1, -1)
+            k = max(0, min(count(amount * products.shape[1]), products.shape[1]))
+            new = torch.ones_like(products).scatter(1, products.argsort(dim=1, stable=True)[:, :k], 0)
+            return new.T if group == "column" else new.reshape(weight.shape)
+
+        return mask
+
+    right = rule()
+    wrong = {
+        "You do not look at the inputs: that is the magnitude of each row. Multiply it by the norm of the input.": rule(
+            norm=lambda x: torch.ones(x.shape[1])
+        ),
+        "You rank all weights of the matrix together. Each row ranks its own.": rule(group="layer"),
+        "You rank within the columns. Each row, an output, ranks its own weights.": rule(group="column"),
+        "You rank all magnitudes of the matrix together, and do not look at the inputs.": rule(
+            norm=lambda x: torch.ones(x.shape[1]), group="layer"
+        ),
+        "You take the sum of absolute values as norm, or their mean. The L2 norm squares: the root of the sum of "
+        "squares.": rule(norm=lambda x: x.abs().sum(0)),
+        "You multiply by the square of the norm. Take the root, or square the weight, too.": rule(
+            norm=lambda x: x.square().sum(0)
+        ),
+        "You multiply by the mean of the input, where both signs cancel. Take the norm.": rule(
+            norm=lambda x: x.mean(0).abs()
+        ),
+        "You take the largest input of a column. The norm counts all samples.": rule(norm=lambda x: x.abs().amax(0)),
+        "You look at the first sample alone. The norm counts all samples.": rule(norm=lambda x: x[0].abs()),
+        "You rank by the norm of the input alone. The weight is the other half of the product.": rule(
+            size=torch.ones_like
+        ),
+        "You rank the weights with their sign: large negative ones go first. Take the absolute value.": rule(
+            size=lambda w: w
+        ),
+        "You prune the largest products. The smallest go.": rule(largest=True),
+        "Your mask marks what to prune. A 1 stays, a 0 goes.": lambda *args: 1 - right(*args),
+        "You cut the number off. round() gives the nearest whole number.": rule(count=int),
+        "You round the number up. round() gives the nearest whole number.": rule(count=math.ceil),
+        "You round exact halves up. Python's round() goes to the even neighbour: round(2.5) is 2.": rule(
+            count=lambda k: int(k + 0.5)
+        ),
+        "You prune one weight a row too few.": rule(count=lambda k: round(k) - 1),
+        "You prune one weight a row too many.": rule(count=lambda k: round(k) + 1),
+        "You prune nothing.": lambda weight, inputs, amount: torch.ones_like(weight),
+        "You keep the fraction `amount`. It is the fraction to prune.": lambda weight, inputs, amount: right(
+            weight, inputs, 1 - amount
+        ),
+    }
+    compare(
+        answer,
+        right=right,
+        wrong=wrong,
+        names=("weight", "inputs", "amount"),
+        edges=[
+            (torch.tensor([[1.0, -4, 2, 3], [8, -7, 6, 5]]), torch.tensor([[3.0, 1, 1, 1], [0, 1, -1, 1]]), 0.5),
+            (torch.tensor([[2.0, -3], [5, 4]]), torch.tensor([[1.0, -2]]), 0.0),
+            (torch.tensor([[2.0, -3, 1]]), torch.tensor([[1.0, 0, 2], [-1, 1, 0]]), 1.0),
+            (torch.tensor([[1.0, 2, 3, 4]]), torch.ones(2, 4), 0.625),
+        ],
+        inputs=_layers().filter(lambda args: _apart(args[0], args[1])),
+        view=_as_mask,
+    )
+
+
+# ---- exercise 2 --------------------------------------------------------------------------------------
+
+
+@st.composite
+def _rows(draw: Callable) -> tuple:
+    """(w, h_inverse, i): the matrix is symmetric and positive definite, of whole numbers."""
+    n = draw(st.integers(1, 4))
+    factor = draw(tensors((n, n), st.integers(-2, 2).map(float)))
+    return draw(tensors((n,), numbers(-2, 2, step=0.5))), factor @ factor.T + torch.eye(n), draw(st.integers(0, n - 1))
+
+
+@check("Exercise 2, One weight goes, the others make up for it")
+def repaired(answer: Callable) -> None:
+    """``repaired(w, h_inverse, i) -> row``, by the formula of the optimal brain surgeon."""
+
+    def rule(change):
+        return lambda w, h, i: w - change(w, h, i)
+
+    def only(value, w, i):
+        return torch.where(torch.arange(len(w)) == i, value, w)
+
+    wrong = {
+        "You set the weight to 0 and leave the others as they are. They are to make up for it.": lambda w, h, i: only(
+            torch.tensor(0.0), w, i
+        ),
+        "The sign is wrong: weight i doubles in place of going.": rule(lambda w, h, i: -w[i] / h[i, i] * h[:, i]),
+        "You do not divide by the entry [i, i] of the inverse, so weight i does not become 0.": rule(
+            lambda w, h, i: w[i] * h[:, i]
+        ),
+        "You divide each entry by its own entry of the diagonal. All are divided by entry [i, i].": rule(
+            lambda w, h, i: w[i] * h[:, i] / h.diagonal()
+        ),
+        "You divide by the square of entry [i, i]: once is enough.": rule(
+            lambda w, h, i: w[i] * h[:, i] / h[i, i] ** 2
+        ),
+        "You multiply each entry by its own weight. It is weight i that has to be made up for.": rule(
+            lambda w, h, i: w * h[:, i] / h[i, i]
+        ),
+        "You square weight i: that is the error that remains, and not the change.": rule(
+            lambda w, h, i: w[i] ** 2 / h[i, i] * h[:, i]
+        ),
+        "You invert the matrix again. What you are given is the inverse.": rule(
+            lambda w, h, i: w[i] / torch.linalg.inv(h)[i, i] * torch.linalg.inv(h)[:, i]
+        ),
+        "You repair the others and leave weight i where it was. It must become 0.": lambda w, h, i: only(
+            w[i], w - w[i] / h[i, i] * h[:, i], i
+        ),
+        "You return the change alone. Add it to the row.": lambda w, h, i: -w[i] / h[i, i] * h[:, i],
+        "You repair the weights behind i alone, as SparseGPT does. Here all others may change.": lambda w, h, i: (
+            torch.where(torch.arange(len(w)) < i, w, w - w[i] / h[i, i] * h[:, i])
+        ),
+        "You return the row as it was.": lambda w, h, i: w.clone(),
+    }
+
+    def as_row(value, w, *_):
+        try:
+            row = torch.as_tensor(value).detach().double() * 1.0
+            shape = row.shape
+        except Exception:  # whatever torch says to it, it is no tensor of numbers
+            text = "Your function did not return a tensor of numbers."
+            raise Mistake(text, "Return the new row, in the shape of w.") from None
+        if shape != w.shape:
+            raise Mistake("Your row has another shape than w.", "Return one number for each weight of w.")
+        return row
+
+    compare(
+        answer,
+        right=rule(lambda w, h, i: w[i] / h[i, i] * h[:, i]),
+        wrong=wrong,
+        names=("w", "h_inverse", "i"),
+        edges=[
+            (torch.tensor([0.5, -1.5, 2.0]), torch.tensor([[2.0, 1, 0], [1, 3, -1], [0, -1, 5]]), 1),
+            (torch.tensor([1.0, 2.0]), torch.eye(2), 0),  # independent inputs: nothing to repair
+            (torch.tensor([-2.0]), torch.tensor([[4.0]]), 0),
+        ],
+        inputs=_rows(),
+        rtol=1e-4,
+        atol=1e-5,
+        view=as_row,
+    )
+
+
+# ---- exercise 3 --------------------------------------------------------------------------------------
+
+
+@st.composite
+def _steps(draw: Callable) -> tuple[list, list]:
+    """Weights and gradients of one to four steps, whose products and sums are exact."""
+    shape, count = draw(shapes(dims=(1, 2, 3), most=2)), draw(st.integers(1, 4))
+    steps = st.lists(tensors(shape, numbers(-2, 2, step=0.5)), min_size=count, max_size=count)
+    return draw(steps), draw(steps)
+
+
+@check("Exercise 3, The movement score")
+def movement_scores(answer: Callable) -> None:
+    """``movement_scores(weights, gradients) -> scores``, two lists with a tensor a step."""
+
+    def rule(join):
+        def scores(weights, gradients):
+            w, g = torch.stack(weights), torch.stack(gradients)
+            return join(w, g, w * g)
+
+        return scores
+
+    wrong = {
+        "The sign is wrong: a step goes against the gradient, so moving away from 0 means w · g below 0.": rule(
+            lambda w, g, wg: wg.sum(0)
+        ),
+        "You take the absolute value of the sum. The sign tells away from 0 and towards it apart: keep it.": rule(
+            lambda w, g, wg: wg.sum(0).abs()
+        ),
+        "You add up absolute values. Steps to and fro must cancel.": rule(lambda w, g, wg: wg.abs().sum(0)),
+        "You subtract absolute values. Steps to and fro must cancel.": rule(lambda w, g, wg: -wg.abs().sum(0)),
+        "You square the products: that is the Taylor score, which has no sign.": rule(
+            lambda w, g, wg: wg.square().sum(0)
+        ),
+        "You use the last step only. Add up all of them.": rule(lambda w, g, wg: -wg[-1]),
+        "You use the first step only. Add up all of them.": rule(lambda w, g, wg: -wg[0]),
+        "Your sum lacks the first step. Add up all of them.": rule(lambda w, g, wg: -wg[1:].sum(0)),
+        "Your sum lacks the last step. Add up all of them.": rule(lambda w, g, wg: -wg[:-1].sum(0)),
+        "You multiply the summed gradients by the last weights. Each step has weights of its own.": rule(
+            lambda w, g, wg: -w[-1] * g.sum(0)
+        ),
+        "You multiply the summed gradients by the first weights. Each step has weights of its own.": rule(
+            lambda w, g, wg: -w[0] * g.sum(0)
+        ),
+        "You add up first and multiply then. Multiply step by step.": rule(lambda w, g, wg: -w.sum(0) * g.sum(0)),
+        "You left out the weights: a negative weight moves away from 0 when its gradient is positive.": rule(
+            lambda w, g, wg: -g.sum(0)
+        ),
+        "You take only the signs of the weights. Multiply by the weights themselves.": rule(
+            lambda w, g, wg: -(w.sign() * g).sum(0)
+        ),
+        "You take absolute values of the weights. Their signs count: away from 0 is down for a negative weight.": rule(
+            lambda w, g, wg: -(w.abs() * g).sum(0)
+        ),
+        "You take the mean over the steps. The score is the sum.": rule(lambda w, g, wg: -wg.mean(0)),
+        "You add up over the weights too. Each weight has a score of its own.": rule(lambda w, g, wg: -wg.sum()),
+        "You return the products of all steps. Add them up: each weight has one score.": rule(lambda w, g, wg: -wg),
+    }
+
+    def as_tensor(value, *_):
+        try:
+            several = issubclass(type(value), (list, tuple))
+            return torch.stack([torch.as_tensor(one) for one in value]) if several else torch.as_tensor(value) * 1.0
+        except Exception:  # whatever torch says to it, it is no tensor of numbers
+            text = "Your function did not return a tensor of numbers."
+            raise Mistake(text, "Return one tensor, in the shape of the weights of a step.") from None
+
+    compare(
+        answer,
+        right=rule(lambda w, g, wg: -wg.sum(0)),
+        wrong=wrong,
+        names=("weights", "gradients"),
+        edges=[
+            (
+                [torch.tensor([1.0, -2.0, 0.5]), torch.tensor([0.75, -2.5, 0.25])],
+                [torch.tensor([0.25, 0.5, -1.0]), torch.tensor([-0.5, 0.25, 2.5])],
+            ),
+        ],
+        inputs=_steps(),
+        view=as_tensor,
+    )
