@@ -69,7 +69,7 @@ BY_NORM, AT_RANDOM = tp.importance.GroupMagnitudeImportance(p=2), tp.importance.
 
 
 def percent_right(net, images_and_labels=test_set):
-    return 100 * training.evaluate(net, *images_and_labels, batch_size=250)
+    return 100 * training.evaluate(net, *images_and_labels, batch_size=64)
 
 
 def cut(net, ratio, importance=BY_NORM):
@@ -112,10 +112,11 @@ def attempt(what):
 
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 1. Half of the weights, in four patterns
+# ## 1. Four ways to cut a half
 #
 # In each convolution of SmallResNet but the first, half of the weights go: **anywhere** in the layer; **2:4**, two of every four neighbouring inputs;
-# **1:2**, one of every two; or half of the **channels**. The largest magnitudes stay. Nothing is trained.
+# **1:2**, one of every two. Or half of the **channels** are cut out, and with them about three quarters of the weights. What is largest stays. Nothing is
+# trained.
 #
 # **Predict.** How many points does 2:4 lose against "anywhere": **A** less than one, **B** a few, **C** more than ten?
 
@@ -143,13 +144,13 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. C.** The same number of zeros, and the stricter the pattern, the more is lost. So it seems.
+# **What you saw. C.** The three masks have the same number of zeros, and the stricter the pattern, the more is lost. So it seems.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
 # ## 2. Is that the price of the pattern?
 #
-# Half of SmallResNet's weights went, and 2:4 seemed to cost more than ten points against "anywhere". But batch norm still uses the statistics of the dense
-# network ([[structured]]). We estimate them anew for each network: 2,000 images, no label, no gradient, no weight changed.
+# In the masks half of SmallResNet's weights went, and 2:4 seemed to cost more than ten points against "anywhere". But batch norm still uses the statistics of
+# the dense network ([[structured]]). We estimate them anew for each network: 2,000 images, no label, no gradient, no weight changed.
 #
 # **Predict.** How many points does 2:4 cost *now*? Does the order of the four change?
 
@@ -200,8 +201,8 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw.** Most of the "price" of 2:4 was old statistics; the order stays. Of the channels' price most is real. (A network *without* batch norm
-# needs no such step: [[own_method]] measures 2:4 on one.)
+# **What you saw.** Most of the "price" of 2:4 was old statistics; the order stays. Of what the channels cost most is left. (A network *without* batch
+# norm needs no such step: [[scores]] measures 2:4 on one.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The makers of 2:4 do not stop at the mask: they prune once, hold the pattern and *repeat the training* with the same hyper-parameters, and report that
@@ -366,8 +367,8 @@ print(str(said).replace("! ", "!\n"))
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Let the room say yes or no to the four. Then the table, which is the call's own: fp32 is not in it, 100 is no multiple of 16,
-# bf16 with 64 by 64 passes, a convolution's weight must be made a matrix first. Say: "It refuses. Older text says that fp32 loses values in silence: not by
-# this path."
+# bf16 with 64 by 64 passes, a convolution's weight must be made a matrix first. Say: "It refuses. So no value of an fp32 weight is lost
+# in silence on this path."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # The table that the call looks into, with a name that may change.
@@ -388,8 +389,8 @@ Table(
 # | who | what | source |
 # |---|---|---|
 # | PyTorch 2.14 | the call is there, and warns that it is a prototype | its source, `torch/sparse/semi_structured.py` |
-# | torchao 0.18 | `sparsify_(model, SemiSparseWeightConfig())` does it for all linear layers | its source, `torchao/sparsity/sparse_api.py` |
-# | torchao, August 2026 | the package `torchao.sparsity` deleted, "due to lack of widespread usage of this feature" | [pytorch/ao #4728](https://github.com/pytorch/ao/pull/4728) |
+# | torchao 0.18 | `sparsify_(model, SemiSparseWeightConfig())` does it for the linear layers | its source, `torchao/sparsity/sparse_api.py` |
+# | torchao, August 2026 | main branch: `torchao.sparsity` deleted, "due to lack of widespread usage of this feature" | [pytorch/ao #4728](https://github.com/pytorch/ao/pull/4728) |
 # | vLLM, March 2026 | kernels and loading removed: such models "are not widely used" | [vllm #36799](https://github.com/vllm-project/vllm/pull/36799) |
 #
 # **Predict.** The hardware is there, the kernel is there. Why is it little used?
@@ -577,8 +578,8 @@ Table(
 # **Predict.** Without training: harmless or fatal? And with the statistics estimated anew?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands: harmless or fatal. Fatal. Then cover the last column: "Which of the two cuts is the better start?" By the stored
-# statistics block 1. Uncover it: the order turns round. Say: "Whoever ranks cuts by the wrong column keeps the wrong network." The right column, and say so.
+# *For the lecturer, 2 min.* Show of hands: harmless or fatal. Fatal. Then cover the last column: "Which of the two cuts is the milder one?" By the stored
+# statistics block 1. Uncover it: the order turns round. Say: "Which network you keep depends on the column. A report must say which it was."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 shallow = copy.deepcopy(dense)

@@ -80,7 +80,7 @@ def cut(net, ratio):
 
 
 def percent_right(net, images_and_labels=test_set):
-    return 100 * training.evaluate(net, *images_and_labels, batch_size=250)
+    return 100 * training.evaluate(net, *images_and_labels, batch_size=64)
 
 
 def attempt(what):
@@ -99,7 +99,7 @@ def attempt(what):
 # channel's weights, and a **mask** sets the weaker half to zero. Then `remove` makes the zeros permanent. A fourth copy is *cut*.
 #
 # **Predict.** How much smaller is the file of the *masked* network, and how much faster is it? **A** half the bytes, half the time. **B** the same bytes and
-# time. **C** *more* bytes, the same time.
+# time. **C** *more* bytes, and no less time.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Show of hands for A, B, C; expect A and B. Show the table. Say: "It is C: the mask is one more tensor in the file. And a zero is
@@ -151,8 +151,7 @@ Table(
 # | heads of an attention layer | yes |
 # | whole layers or blocks | yes, fewer of them |
 #
-# So two sentences that you may read are wrong: "pruning makes a model smaller and faster" (a mask does neither), and "to save memory, prune a whole layer at
-# least" (one channel will do).
+# So "pruned" alone does not mean smaller or faster: a mask does neither. And to save memory no whole layer has to go: one channel will do.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Say: "A shape without holes needs no special format and no special kernel. That is the whole point of structure." Ask for each
@@ -216,8 +215,8 @@ plots.show(
 # `dim=1` its inputs.
 #
 # `random_structured` draws the channels. `ln_structured` ranks them by their Lₙ norm: `n=1` adds absolute values, `n=2` is the usual length, `n=inf` looks at
-# the largest weight only. All look at the weights alone. A channel of small weights can matter where its inputs are large, or where the batch norm behind it
-# multiplies it; [[own_method]] writes scores that see more.
+# the largest weight only. A norm sees the layer's weights alone. A channel of small weights can matter where its inputs are large, or where the batch norm
+# behind it multiplies it; [[scores]] compares scores that see more.
 
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
@@ -229,8 +228,9 @@ plots.show(
 # **Predict.** Which tensors must change? How many columns of `fc1` go with *one* channel of `conv2`: **A** 1, **B** 5, **C** 25?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Two minutes in pairs, on paper: a list of tensors and a letter. Most forget a bias; A and C get most votes. The answer is C, and
-# five tensors: two weights, two biases, and the columns of fc1. Read the code line by line: "rows and bias here, columns in the layer that reads them."
+# *For the lecturer, 3 min.* Two minutes in pairs, on paper: a list of tensors and a letter. Expect lists without a bias, and votes for A and C. The answer is
+# C, and five tensors: two weights, two biases, and the columns of fc1. Read the code line by line: "rows and bias here, columns in the layer that reads
+# them."
 
 # %% slideshow={"slide_type": "skip"}
 digits = data.load("mnist", n=10_000)  # LeNet was made for digits
@@ -367,8 +367,8 @@ def right_or_error(net):
 Table(["forgotten", "what happens"], [[name, right_or_error(net)] for name, net in forgot.items()])
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** Where sizes clash, PyTorch names both. Where they fit, nobody warns. So compare a cut network with the masked one before you train on:
-# training can hide the mistake. (The attributes `in_channels` and `out_features` keep their old numbers; `Conv2d` and `Linear` compute with the tensors all
+# **What you saw.** Where sizes clash, PyTorch names both. Where they fit, nobody warns. So compare a cut network with the masked one *before* you train
+# on. (The attributes `in_channels` and `out_features` keep their old numbers; `Conv2d` and `Linear` compute with the tensors all
 # the same, `LayerNorm` would refuse. torch-pruning sets them.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
@@ -508,7 +508,7 @@ for name, net in {"dense": dense, "careless": careless}.items():
 # ## 5. A step between cutting and training
 #
 # In evaluation mode batch norm subtracts a *stored* mean and divides by a *stored* deviation of each channel. Both were measured on the dense network. After
-# a cut the sums behind it have fewer terms.
+# a cut the sums that it gets have fewer terms.
 #
 # **Statistics estimated anew**: run 2,000 images through in training mode. No label, no gradient; the weights stay.
 #
@@ -552,8 +552,8 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** With the same weights about twice as many are right; most of the loss stays. The dense network hardly changes: it had its own
-# statistics. So judge a cut *after* this step; [B. Li et al., 2020](https://arxiv.org/abs/2007.02491), choose among cut networks by it. What it does for
+# **What you saw.** With the same weights about twice as many are right; most of the loss stays. The dense network, whose statistics were its own, hardly
+# changes. So judge a cut *after* this step; [B. Li et al., 2020](https://arxiv.org/abs/2007.02491), choose among cut networks by it. What it does for
 # milder cuts: [[patterns]].
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -564,8 +564,8 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Say: "Orange is what the layer subtracts and divides by before the step, blue after it." Pick a channel where the two points lie
-# far apart and ask what came out of the norm there: a map that is shifted. Where the bars differ, one that is too flat or too steep. Then: "Training on
-# repairs this too, as it goes. But then you cannot tell what the weights had lost."
+# far apart and ask what came out of the norm there: a map that is shifted. Where the bars differ, one that is too flat or too steep. Then: "Training
+# on measures them anew too, as it goes. But then you cannot tell what the weights had lost."
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 fig, ax = plots.figure(size=(12, 4.2))
