@@ -32,9 +32,9 @@ class Arm:
     plus 1 - `alpha` times the cross-entropy of its answer at temperature 1 with the label.
 
     Attributes:
-        targets: probabilities (n, classes), one row an image.
-        T: the temperature of the student's answer; that of the targets is the caller's matter.
-        alpha: the weight of the targets; the labels weigh 1 - alpha.
+        targets: probabilities (n, classes), float32, one row an image.
+        T: the temperature of the student's answer, above 0; that of the targets is the caller's matter.
+        alpha: the weight of the targets, 0 to 1; the labels weigh 1 - alpha.
         squared: with the factor T².
     """
 
@@ -47,7 +47,18 @@ class Arm:
 def teach(
     start: nn.Module, arms: Sequence[Arm], x: Tensor, own: Tensor, *, seed: int = 0, **options
 ) -> list[nn.Module]:
-    """Teach a copy of `start` for each arm; `teach_all` says what the options are. Returns a network for each arm."""
+    """Teach a copy of `start` for each arm: `teach_all` with one start.
+
+    Args:
+        start: a network without buffers; it stays as it is.
+        arms, x, own: as in `teach_all`.
+        seed: of the order of the inputs, the same for all arms.
+        options: `steps`, `lr`, `batch`, `used`, `watch` and `desc` of `teach_all`.
+    Returns:
+        A network for each arm, with the weights that it computes with and without gradients.
+    Raises:
+        ValueError: as `teach_all`.
+    """
     return teach_all([start], arms, x, own, seeds=[seed], **options)[0]
 
 
@@ -70,19 +81,25 @@ def teach_all(
     A quick run (`runtime.quick`) takes at most 5 steps.
 
     Args:
-        starts: networks of one shape and without buffers; they stay as they are.
-        arms: what each copy is taught.
-        x: inputs (n, ...), on the device of the starts; targets beyond the first n are not used.
-        own: the labels as probabilities (n, classes).
+        starts: float32 networks of one shape and without buffers, at least one; they stay as they are.
+        arms: what each copy is taught, at least one.
+        x: inputs (n, ...), float32, on the device of the starts.
+        own: the labels as probabilities (n, classes), float32, there too; so are the arms' targets, whose rows beyond
+            the first n are not used.
         seeds: of the order of the inputs, one a start, and the same for all its arms.
         steps, lr, batch: number of steps, first learning rate, inputs a step.
-        used: from the trained weights, stacked start by start and arm by arm, to those that the network computes with.
-        watch: called after each step with its number, the number of steps, and a function from inputs to the logits of
-            all networks (starts, arms, inputs, classes).
+        used: from the trained weights by name, each (starts times arms, ...) with the arms of the first start first, to
+            those that the network computes with, shaped alike.
+        watch: called after each step with its number from 1 on, the number of steps, and a function from inputs
+            (m, ...) to the logits (starts, arms, m, classes) of all networks, with the weights that `used` gives.
         desc: name of a progress bar; None = no bar.
     Returns:
-        A network for each start and arm, with the weights that it computes with and without gradients.
+        For each start a list with a network for each arm, with the weights that it computes with and without gradients.
+    Raises:
+        ValueError: no start or no arm, a start with buffers, another number of seeds than of starts, fewer rows of
+            labels or targets than inputs.
     """
+    _look_over(starts, arms, x, own, seeds)
     shape = len(starts), len(arms)
     stack = {
         name: torch.stack([net.get_parameter(name).detach() for net in starts])
@@ -122,6 +139,20 @@ def teach_all(
         [_alone(start, {name: w[i, j] for name, w in trained.items()}) for j in range(len(arms))]
         for i, start in enumerate(starts)
     ]
+
+
+def _look_over(starts: Sequence[nn.Module], arms: Sequence[Arm], x: Tensor, own: Tensor, seeds: Sequence[int]) -> None:
+    """Raise a ValueError for what `teach_all` cannot stack."""
+    if not len(starts) or not len(arms):
+        raise ValueError(f"{len(starts)} starts and {len(arms)} arms: at least one of each is needed")
+    if len(seeds) != len(starts):
+        raise ValueError(f"{len(seeds)} seeds for {len(starts)} starts: each start needs one")
+    held = [name for start in starts for name, _ in start.named_buffers()]
+    if held:
+        raise ValueError(f"the start holds the buffer {held[0]}: copies in one stack would share it")
+    rows = min(len(targets) for targets in (own, *(arm.targets for arm in arms)))
+    if rows < len(x):
+        raise ValueError(f"{rows} rows of targets or labels for {len(x)} inputs: each input needs one")
 
 
 def _alone(start: nn.Module, weights: Weights) -> nn.Module:

@@ -93,3 +93,27 @@ def test_watch_sees_every_step_and_all_arms(problem, monkeypatch):
     seen.clear()
     taught([Arm(own)], x, own, watch=lambda step, steps, f: seen.append(steps))
     assert seen == [5] * 5
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"starts": []}, "0 starts"),
+        ({"arms": []}, "0 arms"),
+        ({"seeds": [3, 4]}, "2 seeds for 1 starts"),
+        ({"starts": [torch.nn.Sequential(torch.nn.Linear(6, 3), torch.nn.BatchNorm1d(3))]}, "buffer 1.running_mean"),
+        ({"own": torch.ones(19, 3)}, "19 rows"),
+        ({"arms": [Arm(torch.ones(18, 3))]}, "18 rows"),
+    ],
+)
+def test_what_cannot_be_stacked_is_refused(problem, change, message):
+    x, own, _ = problem
+    given = {"starts": [network()], "arms": [Arm(own)], "x": x, "own": own, "seeds": [3]} | change
+    with pytest.raises(ValueError, match=message):
+        teach_all(**given, steps=STEPS)
+
+
+def test_targets_beyond_the_inputs_are_not_used(problem):
+    x, own, soft = problem
+    first = taught([Arm(soft[:12], 4.0, 0.3)], x[:12], own[:12])[0].state_dict()
+    assert_equal(taught([Arm(soft, 4.0, 0.3)], x[:12], own)[0], first)

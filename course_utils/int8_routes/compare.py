@@ -105,7 +105,7 @@ def measure(
     with tempfile.TemporaryDirectory() as folder, torch.no_grad():
         built, faults = _build(network, routes, Path(folder))
         runs = {_name(*key): candidate.run for key, candidate in built.items()}
-        times, unsteady = _timed(runs, rounds)
+        times, unsteady = _timed(runs, {_name(*key): key for key in built}, rounds)
         for route in routes:
             if (own := _name(route.runtime, route.variant)) in unsteady:
                 del built[route.runtime, route.variant]
@@ -156,25 +156,27 @@ def _build(network: Network, routes: list[Route], folder: Path) -> tuple[dict, d
     return built, faults
 
 
-def _timed(runs: dict[str, Callable[[], Tensor]], rounds: int) -> tuple[timing.Comparison, dict[str, str]]:
+def _timed(
+    runs: dict[str, Callable[[], Tensor]], keys: dict[str, tuple[str, str]], rounds: int
+) -> tuple[timing.Comparison, dict[str, str]]:
     """The times, and why a route is left out of them: too noisy, and the fastest of its kind by no sample."""
     try:
         return timing.compare(runs, rounds=rounds, device="cpu"), {}
     except timing.Unsteady as unsteady:
         times, noisy = unsteady.comparison, unsteady.noisy
-        behind = {own: _is_behind(own, times, noisy) for own in noisy}
+        behind = {own: _is_behind(own, keys, times, noisy) for own in noisy}
         if noisy[0] == next(iter(runs)) or not all(behind.values()):
             raise
         why = "Its times were too far apart to judge: the fastest {:.3g} ms, the median {:.3g} ms."
         return times, {own: why.format(1e3 * min(times.samples[own]), times.median_ms(own)) for own in noisy}
 
 
-def _is_behind(own: str, times: timing.Comparison, noisy: list[str]) -> bool:
+def _is_behind(own: str, keys: dict[str, tuple[str, str]], times: timing.Comparison, noisy: list[str]) -> bool:
     """True if even the best sample is slower than the median of a steady route of the same runtime and kind."""
-    runtime, variant = own.split(": ", 1)
-    if not variant.startswith(("fp32", "int8")):
+    runtime, kind = keys[own][0], keys[own][1][:4]
+    if kind not in ("fp32", "int8"):
         return True  # nothing is compared with another kind
-    rivals = [name for name in times.samples if name.startswith(f"{runtime}: {variant[:4]}") and name not in noisy]
+    rivals = [name for name, key in keys.items() if (key[0], key[1][:4]) == (runtime, kind) and name not in noisy]
     return any(1e3 * min(times.samples[own]) > times.median_ms(rival) for rival in rivals)
 
 

@@ -399,8 +399,8 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. None: it is what the teacher says of *this* image.** Softness alone wins little at 1,000 steps, and so does what is true of the class. The answer for another
-# image does harm. Stopped at their best the controls gain a little. The worst seed of *soft* still beats the best of theirs (one teacher, five seeds).
+# **What you saw. None: it is what the teacher says of *this* image.** At 1,000 steps softness alone wins little or nothing, and so does what is true of the class. The answer for another
+# image does harm. Some controls gain from an early stop, and none comes near. At the end the worst seed of *soft* beats the best of theirs (one teacher, five seeds).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How long does it take?

@@ -1,17 +1,15 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will prune and quantize inside a Trainer, resume and ship the result, and know which of the two helps where.
-#     minutes: 70
+#     promise: You will let a Trainer quantize while it trains, ship what comes out, and know what the callback did to the weights.
+#     minutes: 45
 #     seconds: 30
-#     needs: [measuring, baseline, energy, amp, integers, dynamic, audit, static, depthwise, qat, qat_cnn, choosing, prune_module, prune_model,
-#       structured, patterns, own_method, ticket, ticket_full, distillation, students]
+#     needs: [measuring, integers, observers, static, qat]
 #     goals:
-#       - Choose between pruning and quantization from what hurts, with measured rows.
-#       - Get an int8 model from one fit, call it, export it, and resume its training to the same bits.
+#       - Get an int8 model from one fit, call it in both ways, and say what fusing a ReLU saves.
+#       - Test with a control who moves the observed ranges, and who must not.
+#       - Resume the training to the same bits, and ship a file that was really loaded again.
 #       - Say when the file of an int8 model is a quarter of the float one, and when it is larger.
-#       - Write a pruning schedule that ends at the density you meant, with or without rewind.
-#       - Find four faults of a well-known pruning callback by looking at weights instead of settings.
 #     terms: [checkpoint, MAPE, Trainer]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
@@ -27,38 +25,36 @@
 # [[agenda]]
 #
 # [[promise]]
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+#
 # **Goals**
 #
 # [[goals]]
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer.* Ask who uses a Trainer (Lightning, Hugging Face, Keras), and who has looked at what its callbacks do to the weights. Keep
-# the second number for section 8. There, ask how one would have noticed the fault of the rewind: the tickets are no better than pruning without
-# it, and nobody knows why. The lesson is not "do not use Lightning". It is "measure what a setting did".
+# *For the lecturer, 1 min.* Ask who uses a Trainer (Lightning, Hugging Face, Keras), and who has looked at what its callbacks do to the weights. Keep the second number
+# for section 3.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
 import statistics
 import sys
 import tempfile
 import time
+from itertools import groupby
 from pathlib import Path
 
 import torch
-from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint, ModelPruning
+from lightning.pytorch import LightningModule
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from torch import nn
-from torch.nn.utils import prune
-from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from course_utils import data, legacy_int8, models, runtime, training
-from course_utils.callbacks import PruningSchedule, QuantizationAwareTraining, ignore_advice
+from course_utils import data, legacy_int8, runtime
+from course_utils.callbacks import QuantizationAwareTraining, garments, ignore_advice
+from course_utils.callbacks.garments import fit, mape
 from course_utils.measure import int8_audit
 from course_utils.measure.sizes import size_report
 from course_utils.scorecard import claims, ledger
-from course_utils.show import plots
+from course_utils.show import diagrams, plots
 from course_utils.show.tables import Table, si
 from lessons.lightning_qat import checks as check
 
@@ -70,168 +66,14 @@ engine = torch.backends.quantized.engine = legacy_int8.best()
 print(f"int8 engine: {engine}")
 runtime.describe("cpu")
 
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ## 1. Where does it hurt?
-#
-# Nobody needs a small network as such. Something hurts:
-#
-# - a **cloud endpoint** pays for the time of every request,
-# - an **edge device** runs on a battery, a **mobile app** has to be downloaded,
-# - a **large model** does not fit a **small memory**,
-# - a service that **switches between models** waits until the next one is loaded.
-#
-# The ledger of this course has measured both cures. Take the best row for each pain, at most one point of accuracy below its float model.
-#
-# **Predict.** How many of the five go to quantization, how many to pruning?
-
-# %% slideshow={"slide_type": "skip"}
-measured = [row for row in ledger.rows() if row.lesson != "lightning_qat"]
+# %% tags=["setup"] slideshow={"slide_type": "skip"}
+rows, share = garments.load("train", 6000)
+test_rows, test_share = garments.load("test", 2000)
+train = garments.batches(rows, share)
+few = garments.batches(rows[:1024], share[:1024])  # for short fits
 
 
-def float_of(row):  # of the same lesson where there is one
-    same = [r for r in measured if (r.task, r.model) == (row.task, row.model)]
-    found = [r for r in same if r.technique.startswith("fp32") and "Runtime" not in r.technique]
-    return min(found, key=lambda r: (r.lesson != row.lesson, len(r.technique)), default=None)
-
-
-def times_less(row, field):  # than in fp32; 0 where it was not measured
-    before, after = getattr(float_of(row), field, None), getattr(row, field)
-    return before / after if before and after else 0.0
-
-
-def drop(row):  # points of accuracy lost to fp32
-    known = float_of(row) and float_of(row).accuracy and row.accuracy
-    return 100 * (float_of(row).accuracy - row.accuracy) if known else None
-
-
-# %% slideshow={"slide_type": "skip"}
-PAINS = {
-    "cloud endpoint": ("time, batch 1", lambda row: row.speedup or 0.0),
-    "edge device": ("energy, estimated", lambda row: times_less(row, "energy_nj")),
-    "mobile app": ("bytes of the file", lambda row: times_less(row, "file_bytes")),
-    "large model, small memory": ("bytes of the file", lambda row: times_less(row, "file_bytes")),
-    "switching between models": ("time to read the file", lambda row: times_less(row, "load_ms")),
-}
-
-
-def best_for(pain):
-    # the ledger has no accuracy of the large models: their weights are random
-    cures = [row for row in measured if float_of(row) and not row.technique.startswith("fp32")]
-    if pain.startswith("large"):
-        cures = [row for row in cures if (float_of(row).file_bytes or 0) > 2e8]
-    else:
-        cures = [row for row in cures if drop(row) is not None and drop(row) <= 1]
-    if pain.startswith("switching"):  # of files of equal size only noise is faster
-        cures = [row for row in cures if times_less(row, "file_bytes") > 1.5]
-    return max(cures, key=PAINS[pain][1])
-
-
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# ### The best row of the ledger for each pain
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
-chosen = {pain: best_for(pain) for pain in PAINS}
-Table(
-    ["where", "what hurts", "model", "cure", "times less", "points lost"],
-    [
-        [
-            pain,
-            PAINS[pain][0],
-            row.model,
-            row.technique,
-            f"{PAINS[pain][1](row):.2f}",
-            "not measured" if drop(row) is None else f"{drop(row):.1f}",
-        ]
-        for pain, row in chosen.items()
-    ],
-)
-
-# %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** In the shipped ledger time, energy and bytes go to int8: it needs no kernel that skips zeros. Reading a *small* file gets little faster,
-# whatever you do: opening it takes the time. Section 6 tries a large one.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# A speed-up by another runtime is partly the runtime's own ([[choosing]]). Pruning comes in where int8 is not enough, or on top of it:
-#
-# | what hurts | first | then | measured in |
-# |---|---|---|---|
-# | time of a request, server CPU | static int8 (CNN), dynamic int8 (Transformer) | whole channels, by surgery | [[static]], [[dynamic]], [[structured]] |
-# | time of a request, GPU | 16 bits (AMP) | 2:4 sparsity where the kernel has it | [[amp]], [[patterns]] |
-# | energy, battery | int8 | whole channels | [[energy]], [[static]], [[structured]] |
-# | bytes to download | int8 | magnitude pruning *and* compression (gzip, Huffman) | 09, 16, section 9 here |
-# | memory for a large model | weight-only few bits | – | 06, 15 |
-# | switching between models | keep both in memory as int8 | a smaller file, if storage is slow | section 6 here |
-#
-# A mask alone is in no row of this table: [[prune_model]] measured a larger file and a slower model.
-
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ## 2. The Trainer does the loop
-#
-# [Lightning](https://lightning.ai/docs/pytorch/stable/) takes the training loop off your hands. You write a `LightningModule`: forward, the
-# loss of one batch, the optimizer. A `Trainer` runs it, saves **checkpoints** (weights, optimizer, position), and calls **callbacks** at fixed
-# moments.
-#
-# Our task: a camera on a clothes rail sends only 4 × 4 pixels. *How large is the garment?* More exactly: which share of the full 784 pixels
-# is not black? A number to predict, a **regression**, from 16 inputs.
-
-
-# %% slideshow={"slide_type": "skip"}
-def thumbnails(split, n):
-    """(N, 16) mean brightness of blocks of 7 × 7 pixels; (N, 1) share of the 784 pixels brighter than a tenth."""
-    images, _ = data.load("fashion_mnist", split, n=n)
-    return nn.functional.avg_pool2d(images, 7).flatten(1), (images > 0.1).float().mean((1, 2, 3))[:, None]
-
-
-rows, share = thumbnails("train", 6000)
-test_rows, test_share = thumbnails("test", 2000)
-
-
-def mape(predicted, expected):
-    """Mean absolute percentage error, in %."""
-    return 100 * ((predicted - expected) / expected).abs().mean().item()
-
-
-ones = [torch.cat([x, torch.ones(len(x), 1)], 1) for x in (rows, test_rows)]
-linear = ones[1] @ torch.linalg.lstsq(ones[0], share).solution
-print(
-    f"shares from {test_share.min():.2f} to {test_share.max():.2f}; a guess of the mean is "
-    f"{mape(share.mean(), test_share):.0f} % off (mean absolute percentage error, MAPE), the best linear model "
-    f"{mape(linear, test_share):.1f} %"
-)
-
-
-# %% slideshow={"slide_type": "skip"}
-def batches(n=6000, size=128, order=None):
-    """The first n rows in batches, in the same order every epoch: a resumed fit must see what it would have seen."""
-    picked = torch.randperm(len(rows[:n]), generator=torch.Generator().manual_seed(order)) if order else slice(n)
-    return DataLoader(list(zip(rows[picked].split(size), share[picked].split(size), strict=True)), batch_size=None)
-
-
-def trainer(*callbacks, epochs=6, **options):
-    """A Trainer that prints and writes nothing; on the CPU, where the same fit gives the same bits."""
-    quiet = dict(
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=False,
-        default_root_dir=tempfile.gettempdir(),
-        accelerator="cpu",
-        devices=1,
-    )
-    return Trainer(max_epochs=epochs, callbacks=list(callbacks), **(quiet | options))
-
-
-def fit(model, *callbacks, epochs=6, on=None, validate=None, **options):  # by default on all rows
-    trainer(*callbacks, epochs=epochs, **options).fit(model, on or batches(), validate)
-    return model.eval().requires_grad_(False)
-
-
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# ### The whole model, in plain sight
-
-
-# %% slideshow={"slide_type": "-"}
-class Regression(LightningModule):
+class Layers(LightningModule):
     """layer_0 … layer_end: 16 inputs, three hidden layers, one output."""
 
     def __init__(self, width=64, seed=0):
@@ -246,6 +88,24 @@ class Regression(LightningModule):
         x = self.layer_1a(self.layer_1(self.layer_0a(self.layer_0(x))))
         return self.layer_end(self.layer_2a(self.layer_2(x)))
 
+
+PAIRS = [("layer_0", "layer_0a"), ("layer_1", "layer_1a"), ("layer_2", "layer_2a")]
+
+
+def aware(**options):
+    """The callback of this lesson, with each ReLU fused to its layer."""
+    return QuantizationAwareTraining(**({"modules_to_fuse": PAIRS} | options))
+
+
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# ## 1. The Trainer does the loop
+#
+# [Lightning](https://lightning.ai/docs/pytorch/stable/) takes the training loop off your hands. You write a `LightningModule`: forward, the loss of a batch, the optimizer. A
+# **Trainer** runs it, saves **checkpoints** (weights, optimizer, position), and calls **callbacks** at fixed moments.
+
+
+# %% slideshow={"slide_type": "-"}
+class Regression(Layers):  # Layers has four linear layers, and forward
     def training_step(self, batch, index):
         return nn.functional.mse_loss(self(batch[0]), batch[1])
 
@@ -253,120 +113,179 @@ class Regression(LightningModule):
         return torch.optim.Adam(self.parameters(), lr=1e-3)
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# ### The task: sixteen pixels
+#
+# A camera on a clothes rail sends 4 × 4 pixels. Which share of the full 784 is not black? A number to predict, from 16 inputs: a **regression**.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Hold a hand before the left picture: "What would you guess?" Then read the three errors of the caption: a guess, the best linear model, and what a network is for.
+
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+ones = [torch.cat([x, torch.ones(len(x), 1)], 1) for x in (rows, test_rows)]
+linear = ones[1] @ torch.linalg.lstsq(ones[0], share).solution
+pictures, _ = data.load("fashion_mnist", "test", n=8)
+fig, axes = plots.figure(columns=4, size=(12, 3.4))
+for ax, number in zip(axes, (0, 0, 1, 1), strict=True):
+    whole = ax in (axes[0], axes[2])
+    ax.imshow(pictures[number, 0] if whole else test_rows[number].reshape(4, 4), cmap="gray", vmin=0, vmax=1)
+    ax.set(title=f"{test_share[number].item():.2f} not black" if whole else "what is sent", xticks=[], yticks=[])
+plots.show(
+    fig,
+    alt="Two garments of 28 × 28 pixels, each beside its 4 × 4 mean brightnesses; above each the share of pixels that is not black.",
+    caption=f"Mean absolute percentage error (MAPE): guess the mean, {mape(share.mean(), test_share):.0f} %; best linear model, "
+    f"{mape(linear, test_share):.0f} %.",
+)
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Does the Trainer train differently?
 #
-# **Predict.** The same model, once in a loop of five lines, once by the Trainer. The weights at the end: **A** equal to the last bit,
-# **B** nearly equal, **C** different, for it shuffles, clips or scales something?
+# **Predict.** The same model, once in a loop of five lines, once by the Trainer. The weights at the end: **A** equal to the last bit, **B** nearly equal, **C** different, for
+# it shuffles, clips or scales something?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Show of hands; expect B. The answer is A here. Say: "So whatever differs in the rest of the lesson is the callback's doing, and not the loop's."
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 def by_hand(model, epochs=6):
     optimizer = model.configure_optimizers()
     for _ in range(epochs):
-        for index, batch in enumerate(batches()):
+        for index, batch in enumerate(train):
             optimizer.zero_grad()
             model.training_step(batch, index).backward()
             optimizer.step()
     return model
 
 
-start = time.perf_counter()
+clock = [time.perf_counter()]
 own = by_hand(Regression())
-middle = time.perf_counter()
-lightning_time, own_time = -middle, middle - start
-floats = {0: fit(Regression())}
-lightning_time += time.perf_counter()
+clock.append(time.perf_counter())
+floats = {0: fit(Regression(), train)}
+clock.append(time.perf_counter())
 differ = sum(int((a != b).sum()) for a, b in zip(own.parameters(), floats[0].parameters(), strict=True))
 card.record("trainer-is-the-loop", differ)
-print(
-    f"{differ} weights differ; the Trainer took {lightning_time / own_time:.1f} times as long; "
-    f"{mape(floats[0](test_rows), test_share):.1f} % off"
-)
+print(f"{differ} of {sum(p.numel() for p in own.parameters()):,} weights differ")
+print(f"the Trainer took {(clock[2] - clock[1]) / (clock[1] - clock[0]):.1f} times as long")
+print(f"MAPE {mape(floats[0](test_rows), test_share):.1f} %")
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw.** A. It is the same loop. It costs a fixed time a step, for hooks and progress: much beside this tiny network, little
-# beside a large one. And the network beats the best linear model by far.
+# %% [markdown] slideshow={"slide_type": "-"}
+# **What you saw. A: it is the same loop.** What it takes longer goes into hooks and bookkeeping, the more a step, the less the step itself has to do. And the
+# network is well below the best linear model.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ## 3. One callback, and the fit ends in int8
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# ## 2. One callback, and the fit ends in int8
 #
-# Lightning had a callback for quantization-aware training (QAT, [[qat]]). Version 2.0 removed it. `course_utils.callbacks` has one again:
+# Lightning had a callback for quantization-aware training (QAT, [[qat]]). Version 2.0 removed it. `course_utils.callbacks` has one again. As the fit starts, it adds
+# `model.quant` and `model.dequant` and puts fake-quantized layers in. At its end, it converts.
 #
 # ```python
-# QuantizationAwareTraining(qconfig="fbgemm", observer_type="average", collect_quantization=None,
-#     modules_to_fuse=None, input_compatible=True, quantize_on_fit_end=True, observer_enabled_stages=("train",))
+# fit(Regression(), train,
+#     QuantizationAwareTraining())
 # ```
 #
-# When the fit starts, it fuses, adds `model.quant` and `model.dequant`, and puts fake-quantized layers in. When the fit ends, it converts.
+# **Predict.** Four linear layers, three ReLUs. How many modules compute in int8 after the fit: **A** 4, **B** 7, **C** 8?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Show of hands; expect B. The audit says 4. Ask what a ReLU has to compute on integers (nothing new: it clips codes at the zero point). The next slide asks what it
+# costs all the same.
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+unfused = fit(Regression(), train, QuantizationAwareTraining(), epochs=2)
+audit = int8_audit.audit(unfused, test_rows)
+print(f"{audit.count('int8')} modules in int8, {audit.count('float32', 'Linear')} linear layers in float")
+print(f"weights {unfused.layer_1.weight().dtype}\noutput {unfused(test_rows).dtype}")
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# **What you saw. A.** Only layers with weights become int8 modules: a ReLU works on the integers as they are. The output is float, since `dequant` comes last. The audit
+# ([[audit]]) watched the kernels run.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# ### What does fusing save, then?
 #
-# **Predict.** Our model has four linear layers and three ReLUs. After the fit, how many modules run in int8, with each
-# `(layer_i, layer_ia)` fused: 4, 7, 8?
+# `modules_to_fuse` joins each layer with its ReLU. Then its range is observed *behind* the ReLU.
+#
+# **Predict.** Without it, what is lost: **A** a second rounding in the ReLU, **B** half of the integers, more or less, **C** nothing?
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# ### Nothing in the model changes, one argument of the Trainer does
-
-# %% slideshow={"slide_type": "-"}
-PAIRS = [("layer_0", "layer_0a"), ("layer_1", "layer_1a"), ("layer_2", "layer_2a")]
-
-
-def aware(**options):
-    """The callback for this machine's engine, ReLUs fused."""
-    return QuantizationAwareTraining(**({"qconfig": engine, "modules_to_fuse": PAIRS} | options))
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Draw a range from −1 to 1 and cut it at 0. B: the codes below the zero point are spent on what the ReLU throws away, so the step is coarser. The last line tests A: no code
+# changed but those that the ReLU clips.
 
 
-model = fit(Regression(), aware(observer_type="histogram"), epochs=2)
-audit = int8_audit.audit(model, test_rows)
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+def below_zero(net, name):
+    """Share of the codes in use that lie below the zero point, and the step."""
+    layer, low, high = getattr(net, name), 0, 255 if engine == "qnnpack" else 127
+    return (layer.zero_point - low) / (high - low), layer.scale
+
+
+model = fit(Regression(), train, aware(), epochs=2)
+found = [(name, *below_zero(unfused, name), *below_zero(model, name)) for name, _ in PAIRS]
+before = unfused.layer_0(unfused.quant(test_rows))
+after = unfused.layer_0a(before)
+clipped = before.int_repr().clamp(min=unfused.layer_0.zero_point)
+card.record("fusing-saves-codes", statistics.mean(wide / narrow for _, _, wide, _, narrow in found))
 print(
-    f"{audit.count('int8')} modules in int8, {audit.count('float32', 'Linear')} linear layers in float; "
-    f"weights are {model.layer_1.weight().dtype}, outputs {model(test_rows).dtype}"
+    f"codes that the unfused ReLU changes in another way than by clipping: {int((after.int_repr() != clipped).sum())}"
+)
+Table(
+    ["", "codes below 0", "step", "fused: codes below 0", "step"],
+    [[name, f"{lost:.0%}", f"{wide:.3g}", f"{now:.0%}", f"{narrow:.3g}"] for name, lost, wide, now, narrow in found],
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** Four: a fused ReLU is part of its layer's kernel. Without `modules_to_fuse` the three ReLUs are int8 modules of their own, and round
-# once more. The model gives float: `dequant` comes last. The audit ([[audit]]) watched the kernels run.
+# **What you saw. B.** The unfused layer keeps codes for negative values, and the ReLU throws them away: a coarser step for the rest.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Two ways to call it
 #
-# `input_compatible=True`: call it as before, `model(x)`. `False`: quantize first, `model(model.quant(x))`. The second is for
-# programs that hold int8 already, a camera for example.
+# `input_compatible=True`: as before, `model(x)`. `False`: quantize first, `model(model.quant(x))`, for programs that hold int8 already, such as a camera's.
 #
-# **Predict.** Give the second model plain floats: does it **A** quantize them anyway, **B** compute in float, **C** raise an error?
+# **Predict.** Give the second kind plain floats: does it **A** quantize them anyway, **B** compute in float, **C** raise an error?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Show of hands; C. Read the error aloud: "from the 'CPU' backend" means a float tensor ([[static]]). Then point at `rebuild`: a state needs a model whose entries have the same
+# names.
 
 # %% slideshow={"slide_type": "fragment"}
-strict = aware(input_compatible=False).rebuild(Regression(seed=9))  # int8 parts, no useful values yet
+strict = aware(input_compatible=False).rebuild(Regression(seed=9))  # int8 parts, no values yet
 strict.load_state_dict(model.state_dict())
-same = torch.equal(strict(strict.quant(test_rows)), model(test_rows))
+print(torch.equal(strict(strict.quant(test_rows)), model(test_rows)), "equal to the compatible one")
 try:
-    said = strict(test_rows)
+    print(strict(test_rows))
 except NotImplementedError as error:
-    said = f"{type(error).__name__}: {str(error)[:70]} …"
-print(f"model(model.quant(x)) equals the compatible model: {same}\nmodel(x): {said}")
+    print(f"{type(error).__name__}: {str(error)[:66]} …")
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw.** C: the int8 kernel does not exist for floats. `rebuild` gives a *new* model the int8 parts, so that the state of the
-# finished one fits in. Without it the names of the entries would not even agree.
+# %% [markdown] slideshow={"slide_type": "-"}
+# **What you saw. C.** `rebuild` gives a *new* model the int8 parts, so that the state of the finished one fits in.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# `quantize_on_fit_end=False` leaves the model fake-quantized, and `callback.quantize(model)` converts it later. `qconfig` takes an engine's name or a
-# `QConfig` that fake-quantizes. A wrong name of an engine, observer, stage or module is refused, and the model stays as it was.
+# All arguments of the callback, with their defaults:
 #
-# The callback runs on a GPU too: it trains there, and converts on the CPU, where torch's int8 kernels are. It refuses several devices, because each would
-# watch its own ranges.
+# ```python
+# QuantizationAwareTraining(qconfig=None, observer_type="average", collect_quantization=None,
+#     modules_to_fuse=None, input_compatible=True, quantize_on_fit_end=True, observer_enabled_stages=("train",))
+# ```
 #
-# `collect_quantization` says in the same way which *training* batches are looked at: all (`None`), the first so many (a count), or those for which a
-# function of the trainer is true. Until the first one the model trains in float. A small count is a trap: the ranges stand still after it,
-# while the activations go on growing.
+# - `qconfig`: the name of an engine (`None`: the one that is best here), or a `QConfig` that fake-quantizes. What this machine does not have is refused, and the model stays as it was.
+# - `collect_quantization`: which *training* batches the observers see: all (`None`), the first so many (a count), or those for which a function of the trainer is true. Until the first one
+#   the model trains in float. A small count is a trap: ranges stand still after it, while activations may go on growing.
+# - `quantize_on_fit_end=False` leaves the model fake-quantized; `callback.quantize(model)` converts it later.
+#
+# After its first batch the callback converts the model for a trial, runs it, and puts it back: what has no int8 kernel is named then, and not after the fit. It trains on a GPU too, and converts on
+# the CPU, where torch's int8 kernels are (not measured here). Several devices it refuses, because each would watch its own ranges.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How far from float?
 #
-# Train three seeds, each four ways from the same first weights: float; float with the batches in another order; int8 with the `average` observer;
-# int8 with the `histogram` observer, which looks at every tenth batch only (`collect_quantization`, a function of the trainer).
+# Three seeds, each four ways from the same first weights: float; float with the batches in another order; int8 with the `average` observer; int8 with the `histogram` observer, at
+# every tenth batch.
 #
-# **Predict.** The outputs of the int8 model are a few percent away from its float twin. How far is the second *float* model: **A** not at all,
-# **B** a tenth of that, **C** about as far?
+# **Predict.** The int8 outputs are a few percent away from their float twin. How far is the second *float* model: **A** not at all, **B** a tenth of that, **C** about as far?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 3 min.* Show of hands; expect B. After the table: "So what does 'int8 is a few percent away from float' tell you?" Little: a float model that saw the batches in another order is about as far. The right
+# columns compare with the truth.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -375,61 +294,75 @@ def every_tenth(trainer):
 
 
 ARMS = {
-    "float, other order": lambda seed: fit(Regression(seed=seed), on=batches(order=1)),
-    "int8, average": lambda seed: fit(Regression(seed=seed), aware()),
+    "float, other order": lambda seed: fit(Regression(seed=seed), garments.batches(rows, share, order=1)),
+    "int8, average": lambda seed: fit(Regression(seed=seed), train, aware()),
     "int8, histogram": lambda seed: fit(
-        Regression(seed=seed), aware(observer_type="histogram", collect_quantization=every_tenth)
+        Regression(seed=seed), train, aware(observer_type="histogram", collect_quantization=every_tenth)
     ),
 }
 SEEDS = (0, 1, 2)
 away, error = {}, {}
 for seed in tqdm(SEEDS, desc="seeds", file=sys.stdout, leave=False):
-    floats[seed] = fit(Regression(seed=seed))
+    if seed not in floats:
+        floats[seed] = fit(Regression(seed=seed), train)
     error[seed, "float"] = mape(floats[seed](test_rows), test_share)
-    for arm, train in ARMS.items():
-        net = train(seed)
+    for arm, way in ARMS.items():
+        net = way(seed)
         away[seed, arm] = mape(net(test_rows), floats[seed](test_rows))
         error[seed, arm] = mape(net(test_rows), test_share)
 
 
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 def mean(table, arm):
     return statistics.mean(table[seed, arm] for seed in SEEDS)
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+def cells(table, arm):
+    single = ", ".join(f"{table[seed, arm]:.1f}" for seed in SEEDS)
+    return f"{mean(table, arm):.1f} ({single})"
+
+
 card.record("int8-near-float", max(mean(away, arm) for arm in ("int8, average", "int8, histogram")))
 card.record("other-order", mean(away, "float, other order"))
 card.record("int8-as-good", mean(error, "int8, histogram") - mean(error, "float"))
 Table(
-    ["mean of three seeds", "away from the float model, %", "seeds", "MAPE, %", "seeds"],
-    [
-        [
-            arm,
-            f"{mean(away, arm):.1f}" if arm in ARMS else "–",
-            ", ".join(f"{away[s, arm]:.1f}" for s in SEEDS) if arm in ARMS else "–",
-            f"{mean(error, arm):.1f}",
-            ", ".join(f"{error[s, arm]:.1f}" for s in SEEDS),
-        ]
-        for arm in ("float", *ARMS)
-    ],
+    ["", "from the float model, %", "from the truth, %"],
+    [[arm, cells(away, arm) if arm in ARMS else "–", cells(error, arm)] for arm in ("float", *ARMS)],
+    caption="MAPE: mean of three seeds (single seeds)",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw.** C, or near it. Two fits that differ in anything go different ways. So "int8 is a few percent away from float" says little
-# about rounding. Compare both with the truth: there the arms are within a fraction of a point.
+# %% [markdown] slideshow={"slide_type": "-"}
+# **What you saw. C, or near it.** Two fits that differ in the order of the batches end apart as well. So the distance from one float twin says little about rounding. Compare
+# both with the truth: there the means differ by less than a point here.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ## 4. Who may move the ranges?
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# ## 3. Who may move the ranges?
 #
-# Observers move when data pass. A Trainer passes data for other reasons too: the **sanity check** before training, validation after
-# every epoch, `trainer.test`, `trainer.predict`. If those moved the ranges, the test data would change the model.
+# A Trainer passes data for more than training: a **sanity check** first, validation after every epoch.
 #
-# Below, validation gets inputs a hundred times too large, which no observer would forget.
-#
-# **Predict.** Two fits, one with that validation, one without. The int8 models: **A** equal, **B** different?
+# **Predict.** Below is a real fit of two epochs, batch by batch. In which spans should the observers look, and when does the model become int8?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 3 min.* The first picture has the Trainer's spans only: let somebody point. Then click. The observers look while it trains; sanity check and validation use what they found. int8 comes once, at the end.
+# Ask why the sanity check runs in float: no batch has been seen, so there are no ranges yet.
+
 
 # %% slideshow={"slide_type": "skip"}
-absurd = DataLoader([(100 * test_rows[:256], test_share[:256])], batch_size=None)
+class Trace(Callback):
+    """Writes down, batch by batch, what the Trainer does and what the model's first fake quantization does."""
+
+    def __init__(self):
+        self.seen = []
+
+    def note(self, stage, model):
+        fake = model.quant.activation_post_process
+        self.seen.append((stage, bool(fake.observer_enabled), bool(fake.fake_quant_enabled)))
+
+    def on_train_batch_end(self, trainer, pl_module, *_):
+        self.note("train", pl_module)
+
+    def on_validation_batch_end(self, trainer, pl_module, *_):
+        self.note("check" if trainer.sanity_checking else "validate", pl_module)
 
 
 class Evaluated(Regression):
@@ -438,111 +371,247 @@ class Evaluated(Regression):
     def validation_step(self, batch, index):
         return self(batch[0])
 
-    test_step = predict_step = validation_step
+    test_step = validation_step
 
 
-def ranges(model):
-    return {
-        name: value.clone() for name, value in model.state_dict().items() if name.endswith((".min_val", ".max_val"))
-    }
+trace, ordinary = Trace(), garments.batches(test_rows[:256], test_share[:256])
+four = garments.batches(rows[:512], share[:512])
+traced = fit(Evaluated(), four, aware(), trace, epochs=2, validate=ordinary)
+trace.seen += [("after the fit", False, None)] * 3
 
 
-def moved_by(stage, enabled):
-    """How many observed ranges a stage of the Trainer moves in a fake-quantized model."""
-    model = fit(Evaluated(), aware(quantize_on_fit_end=False), epochs=1, on=batches(1024))
-    before = ranges(model)
-    run = trainer(aware(observer_enabled_stages=("train", stage) if enabled else ("train",)))
-    getattr(run, stage)(model, absurd, **({} if stage == "predict" else {"verbose": False}))
-    return sum(not torch.equal(before[name], value) for name, value in ranges(model).items())
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+def spans(word):
+    """Runs of batches with the same word and colour; a batch with none is left out."""
+    found, at = [], 0
+    for look, group in groupby(map(word, trace.seen)):
+        end = at + len(list(group))
+        found += [(at, end, *look)] if look else []
+        at = end
+    return found
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-alone = fit(Evaluated(), aware(), epochs=2, on=batches(1024))
-watched = fit(Evaluated(), aware(), epochs=2, on=batches(1024), validate=absurd)
-validation_changed = int((alone(test_rows) != watched(test_rows)).sum())
-stages = {stage: (moved_by(stage, False), moved_by(stage, True)) for stage in ("validate", "test", "predict")}
-card.record("stages-move-nothing", validation_changed + sum(default for default, _ in stages.values()))
-print(f"a fit with absurd validation data: {validation_changed} of {len(test_rows):,} int8 outputs differ")
-Table(
-    ["stage", "ranges moved", "ranges moved, with the stage in observer_enabled_stages"],
-    [[stage, default, asked] for stage, (default, asked) in stages.items()],
+STAGE = {"check": "plain", "train": "activations", "validate": "plain", "after the fit": "plain"}
+lanes = {
+    "Trainer": spans(lambda batch: (batch[0], STAGE[batch[0]])),
+    "observers": spans(lambda batch: ("look", "gradient") if batch[1] else None),
+    "model": spans(
+        lambda batch: {None: ("int8", "int8"), True: ("rounded", "fp32"), False: ("float", "fp32")}[batch[2]]
+    ),
+}
+
+
+def time_of(shown):
+    canvas = diagrams.Canvas(height=300)
+    kept = {name: lane if name in shown else [] for name, lane in lanes.items()}
+    diagrams.time_line(canvas, kept, x=150, y=25, width=1030, height=64, gap=28, size=22)
+    return canvas.figure()
+
+
+told = "A time line of a fit: sanity check, training, validation, training, validation, after the fit"
+plots.show(
+    [time_of(["Trainer"]), time_of(list(lanes))],
+    alt=[
+        f"{told}; the lanes of observers and model are empty.",
+        f"{told}. "
+        + " ".join(
+            f"{name}: {', '.join(f'{words} in batches {start + 1} to {end}' for start, end, words, _ in lane)}."
+            for name, lane in lanes.items()
+            if name != "Trainer"
+        ),
+    ],
+    caption="One unit is a batch. Written down by a callback behind ours.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw.** A. The right column shows that the test could fail: when asked, observers do look.
+# **What you saw.** Observers look while the Trainer trains, and nowhere else. The check before the first batch runs in float, all else rounded, and int8 comes at the end.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ## 5. Export and resume
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# ### A test that could fail
 #
-# | file | for | made by |
-# |---|---|---|
-# | TorchScript | a program without your Python code | `model.to_torchscript()` |
-# | `state_dict` of the finished model | your code: `rebuild`, then `load_state_dict` | `torch.save` |
-# | checkpoint of the training | the Trainer: `fit(ckpt_path=…)` | `ModelCheckpoint` |
+# If a test moved the ranges, the test data would change the model. So: inputs 100 times too large, and for comparison ordinary ones. Once as set by default, once with the stage in
+# `observer_enabled_stages`.
 #
-# **Predict.** TorchScript compiles the model. Its outputs and those of the model in Python: **A** equal, **B** within a step?
+# **Predict.** The range of the input ends at 1 after training. Where does it end after each test?
 
-# %% slideshow={"slide_type": "fragment"} tags=["legacy"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Let the room fill in four cells before the click. Default: 1 in both columns. With the stage enabled: about 1 for ordinary inputs, tens for the absurd ones. Say: "The lower right cell is the control: it shows
+# that this test can fail."
+
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+def input_range_ends(factor, *enabled):
+    """Where the range of the model's input ends after a test with inputs this many times too large."""
+    net = fit(Evaluated(), few, aware(quantize_on_fit_end=False), epochs=1)
+    run = garments.trainer(aware(observer_enabled_stages=("train", *enabled)))
+    run.test(net, garments.batches(factor * test_rows[:256], test_share[:256]), verbose=False)
+    return net.quant.activation_post_process.activation_post_process.max_val.item()
+
+
+absurd = garments.batches(100 * test_rows[:256], test_share[:256])
+alone = fit(Evaluated(), few, aware(), epochs=2)
+watched = fit(Evaluated(), few, aware(), epochs=2, validate=absurd)
+changed = int((alone(test_rows) != watched(test_rows)).sum())
+ends = {kind: [input_range_ends(factor, *kind) for factor in (1, 100)] for kind in ((), ("test",))}
+card.record("stages-move-nothing", changed + (ends[()][0] != ends[()][1]))
+print(f"a fit validated on absurd inputs: {changed} of {len(test_rows):,} outputs differ")
+Table(
+    ["observers look in", "ordinary inputs", "100 × too large"],
+    [[" and ".join(("train", *kind)), *(f"{end:.2f}" for end in found)] for kind, found in ends.items()],
+    caption="where the range of the input ends after a test",
+)
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# **What you saw.** By default neither test moved it, and absurd validation data left the finished model as it was. When asked, the observer looks, and one absurd test ruins the range. (`average` would
+# forget it again within some batches of training; `histogram` keeps its extremes.)
+
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# ## 4. Export and resume
+#
+# TorchScript compiles the model, for a program without your Python code: `model.to_torchscript()`.
+#
+# **Predict.** Its outputs and those of the model in Python: **A** equal, **B** within a step?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Show of hands; A here. Say that TorchScript is on its way out ([[depthwise]]) and that [[torchao]] shows what comes instead.
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "legacy"]
 scripted, strict_scripted = model.to_torchscript(), strict.to_torchscript()
 with tempfile.TemporaryDirectory() as folder:
-    torch.jit.save(scripted, Path(folder) / "model.pt")
-    loaded = torch.jit.load(Path(folder) / "model.pt")
-outs = scripted(test_rows), loaded(test_rows), strict_scripted(strict_scripted.quant(test_rows))
-gap = max((out - model(test_rows)).abs().max().item() for out in outs)
-card.record("torchscript-equal", gap)
-print(f"largest difference, scripted, loaded, and with quant(x): {gap}")
+    script_path, state_path = Path(folder) / "model.pt", Path(folder) / "state.pt"
+    torch.jit.save(scripted, script_path)
+    loaded = torch.jit.load(script_path)
+    torch.save(model.state_dict(), state_path)
+    finished = torch.load(state_path, weights_only=True)
+outs = {
+    "scripted": scripted(test_rows),
+    "loaded from its file": loaded(test_rows),
+    "called with quant(x)": strict_scripted(strict_scripted.quant(test_rows)),
+}
+gaps = {name: (out - model(test_rows)).abs().max().item() for name, out in outs.items()}
+card.record("torchscript-equal", max(gaps.values()))
+Table(["TorchScript", "largest difference"], [[name, f"{gap:g}"] for name, gap in gaps.items()])
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw.** A: the same kernels run. But TorchScript is on its way out ([[depthwise]]).
+# %% [markdown] slideshow={"slide_type": "-"}
+# **What you saw. A here: the same integers.** TorchScript is on its way out ([[depthwise]]).
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Stop, go home, resume
 #
-# Four epochs with *both* callbacks of this lesson: QAT, and pruning by half after epochs 0 and 2. Then a new process would
-# take the checkpoint of epoch 1 and go on. Here a new model with other first weights stands for it.
+# A fit of four epochs writes a checkpoint after each. Then a new process takes that of epoch 1 and goes on; here a new model with *other* first weights stands for it.
 #
-# **Predict.** After the resumed fit, how many of the int8 outputs differ from those of the uninterrupted fit?
+# **Predict.** After the resumed fit, how many int8 outputs differ from those of the uninterrupted one?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Let the room list what must be in the file for "none": weights, Adam's moments, ranges, switches, position. The next picture opens the file. Name the two conditions of the text.
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-def four_epochs(model, *more, **options):
-    """Prune and quantize in one fit on 1,024 rows; gives the model and what was pruned."""
-    pruning = PruningSchedule("l1_unstructured", {0: 0.5, 2: 0.5})
-    run = trainer(pruning, aware(observer_type="histogram"), *more, epochs=4, enable_checkpointing=bool(more))
-    run.fit(model, batches(1024), weights_only=True, **options)
-    return model, pruning.history
+def four_epochs(net, *more, **options):
+    run = garments.trainer(aware(observer_type="histogram"), *more, epochs=4, enable_checkpointing=bool(more))
+    run.fit(net, few, weights_only=True, **options)
+    return net
 
 
 with tempfile.TemporaryDirectory() as folder:
-    every_epoch = ModelCheckpoint(folder, filename="{epoch}", save_top_k=-1)
-    whole, cuts = four_epochs(Regression(), every_epoch)
+    whole = four_epochs(Regression(), ModelCheckpoint(folder, filename="{epoch}", save_top_k=-1))
     path = Path(folder) / "epoch=1.ckpt"
-    inside = torch.load(path, weights_only=True)
-    resumed, cuts_again = four_epochs(Regression(seed=9), ckpt_path=path)
-differ = int((whole(test_rows) != resumed(test_rows)).sum()) + (cuts != cuts_again)
+    halfway = torch.load(path, weights_only=True)
+    resumed = four_epochs(Regression(seed=9), ckpt_path=path)
+differ = int((whole(test_rows) != resumed(test_rows)).sum())
 card.record("resume-exact", differ)
-print(f"{differ} of {len(test_rows):,} int8 outputs differ; (epoch, density) of each pruning: {cuts_again}")
-print(
-    "of layer_1 in the file:",
-    ", ".join(name.partition(".")[2] for name in list(inside["state_dict"]) if "layer_1.weight" in name)[:70],
-    "…",
+print(f"{differ} of {len(test_rows):,} int8 outputs differ")
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# **What you saw. None.** Two conditions: the batches come in the order in which they would have come, and on a GPU "equal" may become "nearly equal" (not measured here).
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# torch's own `DataLoader` does not say where its shuffler was, so Lightning cannot save it; a loader that has a `state_dict` it does save. Both files hold tensors and numbers only: they load with
+# `weights_only=True`, which runs no code from the file.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# ### What is in the two files
+#
+# **Predict.** One is for the Trainer, `fit(ckpt_path=…)`; one for your program, `rebuild` and then `load_state_dict`. Which is larger, and what has only one of them?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* First frame: the two users. Collect guesses, then click. The checkpoint is the larger by far: floats, and two moments of Adam for each. Ask which of the two you would put on a device, and which one you can train on.
+
+
+# %% slideshow={"slide_type": "skip"}
+def tensors(thing, name=""):
+    """All tensors in a nested state, with the names that lead to them."""
+    if isinstance(thing, torch.Tensor):
+        return [(name, thing)]
+    inner = thing.items() if isinstance(thing, dict) else enumerate(thing) if isinstance(thing, list | tuple) else ()
+    return [found for key, value in inner for found in tensors(value, f"{name}.{key}")]
+
+
+def n_bytes(found):
+    return sum(t.numel() * t.element_size() for _, t in found)
+
+
+learned = [(n, t) for n, t in tensors(halfway["state_dict"]) if n.endswith((".weight", ".bias"))]
+seen = [(n, t) for n, t in tensors(halfway["state_dict"]) if not n.endswith((".weight", ".bias"))]
+moments = tensors(halfway["optimizer_states"])
+packed = tensors(finished)
+codes = [(n, t) for n, t in packed if t.dtype == torch.qint8]
+rest = [(n, t) for n, t in packed if t.dtype != torch.qint8]
+per_row = sum(t.q_per_channel_scales().numel() if t.qscheme() == torch.per_channel_affine else 1 for _, t in codes)
+FILES = {
+    "checkpoint of the training": [
+        ("weights, biases", n_bytes(learned), "fp32"),
+        ("ranges, switches", n_bytes(seen), "plain"),
+        ("Adam's moments", n_bytes(moments), "gradient"),
+    ],
+    "state after the fit": [
+        ("int8 weights", n_bytes(codes), "int8"),
+        ("scales, zero points", 16 * per_row, "plain"),
+        ("biases and the rest", n_bytes(rest), "fp32"),
+    ],
+}
+
+
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+def opened(answered):
+    canvas = diagrams.Canvas(height=300)
+    for place, (name, parts) in enumerate(FILES.items()):
+        x = 60 + 590 * place
+        canvas.text(x, 30, name, align="left", bold=True)
+        canvas.text(x, 275, ("fit(ckpt_path=…)", "rebuild, load_state_dict")[place], align="left", size=22)
+        most = max(size for listed in FILES.values() for _, size, _ in listed)
+        for row, (words, size, meaning) in enumerate(parts if answered else []):
+            y = 62 + 64 * row
+            canvas.box(x, y, width=max(4, 150 * size / most), height=50, colour=meaning, fill=meaning)
+            canvas.text(x + 165, y + 25, f"{words}: {si(size, 'B')}", align="left", size=22)
+    return canvas.figure()
+
+
+told = "Two files side by side, the checkpoint of the training and the state after the fit"
+plots.show(
+    [opened(False), opened(True)],
+    alt=[
+        f"{told}, not opened yet.",
+        f"{told}: "
+        + "; ".join(", ".join(f"{words} {si(size, 'B')}" for words, size, _ in parts) for parts in FILES.values())
+        + ".",
+    ],
+    caption="Bytes of the tensors, counted in the two files of the cells above; bars to one scale.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw.** None. The file holds masks, ranges and switches beside the weights, and tensors and numbers only: it loads with
-# `weights_only=True`, which runs no code from the file. Two conditions: the batches come in the order in which they would have come (Lightning does not save
-# where a shuffler was), and on a GPU "equal" becomes "nearly equal".
+# **What you saw.** The checkpoint holds everything to train on: weights in float, ranges, two moments a weight. The finished state has the integers and their scales.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ## 6. A quarter of the file, or twice the file?
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# ## 5. A quarter of the file?
 #
-# An int8 weight takes one byte, a float four. So the file shrinks to a quarter. This is so for LeNet-300-100 (below).
+# An int8 weight takes one byte, a float four.
 #
-# **Predict.** Our regression model is 64 units wide, about 9,000 weights. Its int8 file, times the float one: **A** 0.25, **B** 0.5, **C** 1?
-# And with 16 units?
+# **Predict.** Our model is 64 units wide, about 9,000 weights. Its int8 file, times the float one: **A** 0.25, **B** 0.5, **C** 1? And with 16 units?
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# ### Small models do not shrink, they may grow
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 3 min.* Vote, and let somebody draw the curve into the empty frame before the click. B for 64 units. Narrow models grow: at the left the int8 file is the larger one. Ask what does not shrink (names, one scale and one zero point a
+# row), and where the curve must end.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 WIDTHS = (8, 16, 32, 64, 128, 256, 512, 1024)
@@ -555,36 +624,50 @@ tensor_ratio = {w: quantized.memory_bytes / plain.memory_bytes for w, (plain, qu
 card.record("small-file", file_ratio[64])
 float_64, int8_64 = sizes[64]
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-fig, ax = plots.figure(size=(11, 4.0))
-ax.plot(WIDTHS, list(file_ratio.values()), "o-", label="file")
-ax.plot(WIDTHS, list(tensor_ratio.values()), "s--", color=plots.COLOURS["grey"], label="weights and biases alone")
-ax.axhline(0.25, color=plots.COLOURS["black"], linestyle=":", label="a quarter")
-ax.plot(
-    [64], [file_ratio[64]], "o", markersize=14, markerfacecolor="none", color=plots.COLOURS["orange"], label="our model"
-)
-ax.set(xscale="log", xlabel="width of the regression model", ylabel="int8, times float", ylim=(0, 2.1))
-ax.set_xticks(WIDTHS, [str(w) for w in WIDTHS])
-ax.set_xticks([], minor=True)
-ax.legend()
+
+def against_width(answered):
+    fig, ax = plots.figure(size=(11, 3.7))
+    if answered:
+        ax.plot(WIDTHS, list(file_ratio.values()), "o-", label="file")
+        ax.plot(WIDTHS, list(tensor_ratio.values()), "s--", color=plots.COLOURS["grey"], label="weights, biases alone")
+        ax.plot([64], [file_ratio[64]], "o", ms=14, mfc="none", color=plots.COLOURS["orange"], label="our model")
+    ax.axhline(0.25, color=plots.COLOURS["black"], linestyle=":", label="a quarter")
+    ax.set(
+        xscale="log", xlabel="width of the regression model", ylabel="int8, times float", ylim=(0, 2.1), xlim=(7, 1200)
+    )
+    ax.set_xticks(WIDTHS, [str(w) for w in WIDTHS])
+    ax.set_xticks([], minor=True)
+    ax.legend(loc="upper right")
+    return fig
+
+
+told = "Size of int8 over float against width from 8 to 1024, with a line at a quarter"
+points = ", ".join(f"{ratio:.2f} at {w}" for w, ratio in file_ratio.items())
 plots.show(
-    fig,
-    alt="Size of int8 over float against width from 8 to 1024. The file falls from about 2 at width 8 to near one quarter at 1024; "
-    "our model, 64 wide, lies near one half. Weights and biases alone lie much lower, below 0.4 throughout.",
-    caption=f"Our model: float {float_64.memory_bytes:,} bytes of weights and biases + {float_64.file_bytes - float_64.memory_bytes:,} of the rest; "
-    f"int8 {int8_64.memory_bytes:,} + {int8_64.file_bytes - int8_64.memory_bytes:,}.",
+    [against_width(False), against_width(True)],
+    alt=[f"{told}; no curve yet.", f"{told}. The file: {points}. Weights and biases alone lie lower."],
+    caption="Our model, bytes: "
+    + ", ".join(
+        f"{kind} {report.memory_bytes:,} of weights and biases + {report.file_bytes - report.memory_bytes:,} of the rest"
+        for kind, report in (("float", float_64), ("int8", int8_64))
+    )
+    + ".",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** B. The rest does not shrink, it grows: for each row a scale and a zero point (16 bytes together), for each tensor a name and a place in
-# the file. Narrow layers cannot pay for that.
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# **What you saw. B.** Beside the weights the file has things that do not shrink: for each row a scale and a zero point, for each tensor a name and a place.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Switching between models
 #
-# A service has ten models and keeps one in memory. A request for another: read the file, `load_state_dict`, answer. Take four layers of 2048 × 2048.
+# A service has ten models and keeps one in memory. For another it reads a file and calls `load_state_dict`. Four layers of 2048 × 2048; the file comes from the disk cache, so
+# reading is as fast as it gets.
 #
-# **Predict.** Files come from the disk cache here, so reading is as fast as it gets. Which switch is faster, float or int8?
+# **Predict.** Which part is faster in int8: reading, loading, both?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 3 min.* Expect "both". Reading is faster, a quarter of the bytes; loading is slower: the weights are packed again for the kernel, each time. Which sum is smaller depends on the storage. Ask what else a service could do with the
+# quarter: keep four models in memory where one was.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -614,476 +697,50 @@ def switch_times(model, fresh, rounds=7):
 
 
 def rebuilt():
-    return QuantizationAwareTraining(engine).rebuild(Wide())
+    return QuantizationAwareTraining().rebuild(Wide())
 
 
 wide = {"float": (Wide(), Wide()), "int8": (rebuilt(), rebuilt())}
 switch = {name: switch_times(*pair) for name, pair in wide.items()}
+large = {"lesson": "lightning_qat", "task": "none, random weights", "model": "4 × 2048 linear"}
+for name, technique in (("float", "fp32"), ("int8", "static int8")):
+    ledger.record(**large, technique=technique, file_bytes=switch[name][0], load_ms=1e3 * switch[name][1])
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 (big, read_f, put_f), (small, read_q, put_q) = switch["float"], switch["int8"]
-extra = put_q - put_f
-even = f"slower than {si((big - small) / extra, 'B')} a second" if extra > 0 else "of any speed"
+late = (read_q + put_q) - (read_f + put_f)
 card.record("reading-is-shorter", read_f / read_q)
 card.record("packing-is-longer", put_q / put_f)
-print(f"int8 switches sooner from storage {even}")
 Table(
-    ["", "file", "read, ms", "load_state_dict, ms", "together, ms"],
+    ["", "file", "read, ms", "load, ms", "together"],
     [
         [name, si(size, "B"), *(f"{1e3 * t:.1f}" for t in (read, put, read + put))]
         for name, (size, read, put) in switch.items()
     ],
-)
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw.** A quarter of the bytes is read in less time. But the kernel wants its weights **packed**, and `load_state_dict` packs them again, each
-# time. What wins depends on how slow your storage is: the printed line says where they are even. The better use of
-# the quarter: keep four models in memory where one was.
-
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ## 7. A schedule for pruning
-#
-# A schedule as examples for Lightning show it: half after epoch 10, a quarter after epoch 50, one percent after each of the epochs 76 to 98, else nothing.
-#
-# ```python
-# def schedule(epoch):
-#     return (0.5 if epoch == 10 else 0.25 if epoch == 50
-#             else 0.01 if 76 <= epoch <= 98 else None)
-# ```
-#
-# Beside it often stands: "the amounts must add up to less than 1". They add up to 0.98.
-#
-# **Predict.** So after 100 epochs this share of the weights is gone: **A** 98 %, **B** 90 %, **C** 70 %?
-
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-def schedule(epoch):
-    return 0.5 if epoch == 10 else 0.25 if epoch == 50 else 0.01 if 76 <= epoch <= 98 else None
-
-
-callback = PruningSchedule("l1_unstructured", schedule)
-left = callback.densities(100)  # on paper: no training
-print(
-    f"sum of the amounts {sum(schedule(e) or 0 for e in range(100)):.2f}; gone {1 - left[-1]:.3f}, left {left[-1]:.3f}"
-)
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw.** C. An amount counts the weights that are *left*: $0.5 \cdot 0.75 \cdot 0.99^{23}$ stay. So no sum matters, and 0.6 twice is no error
-# either: 16 % stay.
-
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# ### What it takes: names, classes, fractions, counts
-#
-# Every method of `torch.nn.utils.prune` by name, and classes of your own ([[own_method]]). Below each cuts once, after epoch 2 of 6. `targets` names the parameters; by default it is all weights,
-# without biases and norm layers. A `float` is a share, an `int` a count (of weights, or of rows for structured methods), `True` means "now" for a method
-# that takes no amount.
-
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
-class BelowThreshold(prune.BasePruningMethod):
-    """Takes no amount: everything smaller than 0.05 goes."""
-
-    PRUNING_TYPE = "unstructured"
-
-    def compute_mask(self, t, default_mask):
-        return default_mask * (t.abs() >= 0.05)
-
-
-HIDDEN = [f"layer_{i}.weight" for i in range(3)]
-REQUESTS = [
-    ("l1_unstructured", 0.5, {}),
-    ("l1_unstructured", 4000, {}),
-    ("l1_unstructured", 0.5, {"scope": "local"}),
-    ("random_unstructured", 0.5, {}),
-    ("ln_structured", 0.5, {"norm": 2, "dim": 0}),
-    ("random_structured", 32, {"dim": 0}),
-    ("identity", True, {}),
-    (BelowThreshold, True, {}),
-]
-
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
-def cut_once(method, amount, options):
-    """A line of the table: density, whole rows gone, error after the fit."""
-    pruning = PruningSchedule(method, {2: amount}, targets=HIDDEN, **options)
-    net = fit(Regression(), pruning, epochs=6, on=batches(3000))
-    gone = sum(int((getattr(net, f"layer_{i}").weight == 0).all(1).sum()) for i in range(3))
-    named = ", ".join(f"{key}={value!r}" for key, value in options.items())
-    return [
-        getattr(method, "__name__", method),
-        amount,
-        named or "–",
-        f"{pruning.history[0][1]:.1%}",
-        gone,
-        f"{mape(net(test_rows), test_share):.1f}",
-    ]
-
-
-Table(
-    ["method", "amount", "options", "left", "neurons gone, of 192", "MAPE, %"],
-    [cut_once(*request) for request in REQUESTS],
-)
-
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# ### 100 epochs, with and without rewind
-#
-# A **lottery ticket** ([[ticket]]) goes back to its first weights after each pruning, and keeps the mask: `rewind_to=0`.
-#
-# **Predict.** This schedule prunes 25 times. With rewind, how good is the network at the end: **A** better than without, for tickets win, **B** alike,
-# **C** hardly trained?
-
-
-# %% slideshow={"slide_type": "skip"}
-class AfterEpoch(Callback):
-    """Keeps what a function says of the model after every epoch; list it behind the callback that prunes."""
-
-    def __init__(self, ask):
-        self.ask, self.answers = ask, []
-
-    @torch.no_grad()
-    def on_train_epoch_end(self, trainer, pl_module):
-        self.answers.append(self.ask(pl_module))
-
-
-def hundred_epochs(*callbacks):
-    watch = AfterEpoch(lambda net: mape(net(test_rows), test_share))
-    fit(Regression(), *callbacks, watch, epochs=100, on=batches(1024))
-    return watch.answers
-
-
-plain_schedule = PruningSchedule("l1_unstructured", schedule)
-kinds = {
-    "not pruned": (),
-    "schedule": (plain_schedule,),
-    "with rewind": (PruningSchedule("l1_unstructured", schedule, rewind_to=0),),
-}
-curves = {
-    name: hundred_epochs(*callbacks)
-    for name, callbacks in tqdm(kinds.items(), desc="100 epochs", file=sys.stdout, leave=False)
-}
-card.record("schedule-compounds", plain_schedule.history[-1][1])
-card.record("schedule-costs", curves["schedule"][-1] - curves["not pruned"][-1])
-card.record("rewind-needs-time", curves["with rewind"][-1] - curves["schedule"][-1])
-
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# ### The rewind needs time after it
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
-fig, (left_ax, right_ax) = plots.figure(columns=2, size=(12, 4.4))
-summed = [1 - sum(schedule(i) or 0 for i in range(e + 1)) for e in range(100)]
-left_ax.plot(summed, ":", color=plots.COLOURS["grey"], label="if amounts added up")
-left_ax.plot(left, color=plots.COLOURS["blue"], label="computed")
-epochs_cut, found = zip(*plain_schedule.history, strict=True)
-left_ax.plot(epochs_cut, found, "o", color=plots.COLOURS["orange"], markersize=5, label="in the fit")
-left_ax.set(xlabel="epoch", ylabel="weights left", ylim=(0, 1.05))
-for (name, curve), colour in zip(curves.items(), ("grey", "blue", "orange"), strict=True):
-    right_ax.plot(curve, label=name, color=plots.COLOURS[colour], linewidth=2)
-right_ax.set(xlabel="epoch", ylabel="MAPE, %", yscale="log")
-right_ax.set_yticks([5, 10, 20, 50, 100], ["5", "10", "20", "50", "100"])
-left_ax.legend(loc="upper right", fontsize=14)
-right_ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=14)
-plots.show(
-    fig,
-    alt="Left: the density falls in steps to 0.5, 0.375 and slowly to 0.3; the dotted line of added amounts ends at 0.02. Right: the error of the schedule jumps "
-    "at each large cut and recovers to that of the dense network; with rewind it jumps back to the start, recovers twice, and stays high from epoch 76 on.",
-    caption="Regression model, 100 epochs on 1,024 rows. Dots: what was counted in the fit.",
+    caption=f"even where storage adds its own time at {si((big - small) / late, 'B')} a second"
+    if late > 0
+    else "int8 is sooner",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** C. A rewind throws the training away; the 23 small cuts leave one epoch each. Rewind with few, widely spaced cuts. Without
-# rewind the network ends near the dense one, at 30 % of the weights.
+# **What you saw.** A quarter of the bytes is read sooner, and loaded later: the kernel wants its weights **packed**, and `load_state_dict` packs them each time. The caption says for which storage the two are even, if its time is added to that measured here.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ## 8. What goes wrong in Lightning's own callback
-#
-# Lightning still has a callback for pruning, `ModelPruning`. Ours lets it do the cut itself, and does the rest on its own. Why? Four
-# observations, with Lightning as installed here.
-#
-# **Predict.** `use_lottery_ticket_hypothesis=True` (its default) keeps a copy of the first weights and goes back to them after each
-# pruning. After the *second* pruning, how far are the weights from the first ones?
-
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-def distances(pruning):
-    """Largest distance of layer_1's weights, under the mask, from the first ones, after each of four prunings."""
-    net = Regression()
-    first = net.layer_1.weight.detach().clone()
-    watch = AfterEpoch(lambda net: (net.layer_1.weight_orig - first).abs().max().item())
-    fit(net, pruning, watch, epochs=4, on=batches(1024))
-    return watch.answers
-
-
-away_from_first = {
-    "ModelPruning": distances(ModelPruning("l1_unstructured", parameter_names=["weight"], amount=0.3)),
-    "PruningSchedule": distances(PruningSchedule("l1_unstructured", 0.3, rewind_to=0)),
-}
-card.record("upstream-rewind", away_from_first["ModelPruning"][1])
-card.record("our-rewind", max(away_from_first["PruningSchedule"]))
-Table(
-    ["distance from the first weights, after pruning", "1", "2", "3", "4"],
-    [[name, *(f"{d:.3f}" for d in found)] for name, found in away_from_first.items()],
-)
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw.** The first rewind is right. It hands out the tensor of its copy itself, so training goes on *in the copy*
-# (`dst.data = src.data.to(device)`, the same storage on a CPU). From the second round on it "rewinds" to trained weights. A copy of the *values*
-# (`dst.data.copy_(src.data)`) mends it.
-
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# ### Three more
-#
-# **Predict.** (1) Resume from a checkpoint while masks are on. (2) Prune half of a network with batch norm, all else by default. (3) `amount=0.5`, five
-# epochs, no rewind. What happens?
-
-
-# %% slideshow={"slide_type": "skip"}
-class Normed(Regression):
-    """With batch norm before the second ReLU."""
-
-    def __init__(self):
-        super().__init__()
-        self.norm = nn.BatchNorm1d(64)
-
-    def forward(self, x):
-        x = self.layer_1a(self.norm(self.layer_1(self.layer_0a(self.layer_0(x)))))
-        return self.layer_end(self.layer_2a(self.layer_2(x)))
-
-
-def resume(make):
-    """Save after two epochs, resume to four; what happens."""
-    with tempfile.TemporaryDirectory() as folder:
-        saver = ModelCheckpoint(folder, filename="{epoch}")
-        fit(Regression(), make(), saver, epochs=2, on=batches(1024), enable_checkpointing=True)
-        try:
-            trainer(make(), epochs=4).fit(
-                Regression(), batches(1024), ckpt_path=Path(folder) / "epoch=1.ckpt", weights_only=True
-            )
-        except RuntimeError as error:
-            return str(error).split("\n")[1].strip()[:52] + " …"
-        return "goes on"
-
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-def touched(pruning):
-    """Kinds of parameters with zeros after one epoch, of a network with batch norm."""
-    net = fit(Normed(), pruning, epochs=1, on=batches(1024))
-    cut = {name: p.dim() > 1 for name, p in net.named_parameters() if (p == 0).any()}
-    kinds = {"weights" if wide else "batch norm" if "norm" in name else "biases" for name, wide in cut.items()}
-    return ", ".join(sorted(kinds))
-
-
-def share_left(pruning):
-    net = fit(Regression(), pruning, epochs=5, on=batches(1024))
-    weights = [p for p in net.parameters() if p.dim() > 1]
-    return sum(int((p != 0).sum()) for p in weights) / sum(p.numel() for p in weights)
-
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-off_switch = {"parameter_names": ["weight"], "use_lottery_ticket_hypothesis": False}
-observed = {
-    "ModelPruning": (
-        resume(lambda: ModelPruning("l1_unstructured", amount=0.3, make_pruning_permanent=False, **off_switch)),
-        touched(ModelPruning("l1_unstructured", amount=0.5)),
-        share_left(ModelPruning("l1_unstructured", amount=0.5, **off_switch)),
-    ),
-    "PruningSchedule": (
-        resume(lambda: PruningSchedule("l1_unstructured", 0.3)),
-        touched(PruningSchedule("l1_unstructured", 0.5)),
-        share_left(PruningSchedule("l1_unstructured", {0: 0.5})),
-    ),
-}
-card.record("half-every-epoch", observed["ModelPruning"][2])
-Table(
-    ["", "(1) resume", "(2) what has zeros", "(3) weights left"],
-    [[name, *found[:2], f"{found[2]:.1%}"] for name, found in observed.items()],
-    caption="(3): amount=0.5 and amount={0: 0.5}",
-)
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw.** (1) The new model has no masks, so the names in the file do not fit. (2) Biases, and the shifts of batch norm, which begin at 0, count as
-# small weights. (3) Half of what is left, *every* epoch: $0.5^5$. Ours means the same by `amount=0.5`, but also takes `{0: 0.5}`: once.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# The rewind is on by default too, which throws away every epoch of (3) unless you look. None of this is an error message. You find it by counting zeros and
-# comparing weights, as here. With `make_pruning_permanent=True`, its default, (1) goes on, but the file has no masks: the zeros learn again. If your table shows other things, your Lightning is newer and something was mended: good.
-#
-# Ours makes masks before a checkpoint is read, copies values for the rewind and lets the optimizer forget its moments, and prunes weights of two or more dimensions unless
-# told otherwise. It writes one line to the log and the metric `pruning_sparsity` for each pruning.
-
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ## 9. Both in one fit
-#
-# LeNet-300-100 on MNIST, trained in float. Then three epochs more, on 20,000 digits, four ways: float, int8, 90 % pruned in two cuts, and both at once:
-#
-# ```python
-# Trainer(callbacks=[PruningSchedule("l1_unstructured", {0: 0.684, 1: 0.684}),
-#                    QuantizationAwareTraining("x86")])
-# ```
-#
-# **Predict.** Pruning alone does not shrink the file; int8 makes it a quarter. What do both give, and what under gzip?
-
-# %% slideshow={"slide_type": "skip"}
-digits, digit_labels = data.load("mnist")
-digit_test = data.load("mnist", "test")
-
-
-class Digits(LightningModule):
-    """LeNet-300-100 for a Trainer."""
-
-    def __init__(self, lr, state=None):
-        super().__init__()
-        torch.manual_seed(0)
-        self.net, self.lr = models.LeNet300100(), lr
-        if state:
-            self.load_state_dict(state)
-
-    def forward(self, x):
-        return self.net(x)
-
-    def training_step(self, batch, index):
-        return nn.functional.cross_entropy(self(batch[0]), batch[1])
-
-    def configure_optimizers(self):
-        return torch.optim.Adam(self.parameters(), lr=self.lr)
-
-
-def digit_batches(n):
-    return DataLoader(list(zip(digits[:n].split(200), digit_labels[:n].split(200), strict=True)), batch_size=None)
-
-
-with tqdm(total=3, desc="LeNet-300-100 in float", file=sys.stdout, leave=False) as bar:
-    started = fit(Digits(2e-3), AfterEpoch(lambda net: bar.update()), epochs=3, on=digit_batches(60_000)).state_dict()
-
-
-# %% slideshow={"slide_type": "skip"}
-twice = {epoch: 1 - 0.1**0.5 for epoch in (0, 1)}  # two equal cuts that leave a tenth
-FITS = {"float": (), "int8": ("quantize",), "10 % left": ("prune",), "10 % left, int8": ("prune", "quantize")}
-made = {
-    "prune": lambda: PruningSchedule("l1_unstructured", twice),
-    "quantize": lambda: QuantizationAwareTraining(engine),
-}
-nets = {}
-for name, wanted in tqdm(FITS.items(), desc="four ways on", file=sys.stdout, leave=False):
-    nets[name] = fit(Digits(1e-3, started), *(made[what]() for what in wanted), epochs=3, on=digit_batches(20_000))
-right = {name: training.evaluate(net, *digit_test) for name, net in nets.items()}
-weighed = {name: size_report(net, compressed=True) for name, net in nets.items()}
-
-
-def zeros(net):
-    """Share of zeros among the weights, int8 or float."""
-    found = [w().int_repr() if callable(w) else w for w in (getattr(net.net, f"fc{i}").weight for i in (1, 2, 3))]
-    return sum(int((w == 0).sum()) for w in found) / sum(w.numel() for w in found)
-
-
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# ### A quarter by int8, a twentieth with pruning and gzip
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
-float_file = weighed["float"].file_bytes
-card.record("lenet-floor", 100 * right["float"])
-card.record("lenet-file", weighed["int8"].file_bytes / float_file)
-card.record("lenet-int8-drop", 100 * (right["float"] - right["int8"]))
-card.record("both-zeros", zeros(nets["10 % left, int8"]))
-card.record("both-drop", 100 * (right["float"] - right["10 % left, int8"]))
-card.record("both-gzip", float_file / weighed["10 % left, int8"].compressed_bytes)
-for name in nets:
-    ledger.record(
-        lesson="lightning_qat",
-        task="mnist",
-        model="LeNet-300-100",
-        technique=f"{name}, Lightning" if name != "float" else "fp32, Lightning",
-        accuracy=right[name],
-        file_bytes=weighed[name].file_bytes,
-        load_ms=weighed[name].load_ms,
-    )
-ledger.record(
-    lesson="lightning_qat",
-    task="mnist",
-    model="LeNet-300-100",
-    technique="10 % left, int8, gzip, Lightning",
-    accuracy=right["10 % left, int8"],
-    file_bytes=weighed["10 % left, int8"].compressed_bytes,
-)
-
-# %% slideshow={"slide_type": "skip"}
-large = {"lesson": "lightning_qat", "task": "none, random weights", "model": "4 × 2048 linear"}
-for name, technique in (("float", "fp32"), ("int8", "static int8")):
-    file_bytes, read_s, _ = switch[name]
-    ledger.record(**large, technique=technique, file_bytes=file_bytes, load_ms=1e3 * read_s)
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
-Table(
-    ["three epochs more", "right, %", "zeros", "file", "times float", "gzip", "times float"],
-    [
-        [
-            name,
-            f"{100 * right[name]:.2f}",
-            f"{zeros(net):.1%}",
-            si(weighed[name].file_bytes, "B"),
-            f"{weighed[name].file_bytes / float_file:.3f}",
-            si(weighed[name].compressed_bytes, "B"),
-            f"{weighed[name].compressed_bytes / float_file:.3f}",
-        ]
-        for name, net in nets.items()
-    ],
-)
-
-# %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** The cures multiply, once something writes the zeros in fewer bits. The masked weights are zeros of the int8 model too: the map of
-# weights is symmetric, so 0 stays exactly 0 ([[integers]]).
-
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises
 #
-# Three cards. Write your answer into the cell with the stub, run it, then run the check below it.
+# Write your answer into the stub, run it, then the check below it.
 #
-# ### Exercise 1 · Ninety percent in five prunings
-# ★★ · 10 minutes
-#
-# Write `even_schedule`: what to give `PruningSchedule` as `amount`, so that it prunes after each of the `epochs` with the *same* share, and at the
-# end the share `sparsity` of all weights is gone.
-#
-# `even_schedule(epochs, sparsity)` → a dictionary, epoch → amount. `epochs` are different whole numbers in ascending order, `sparsity` is more than 0 and less than 1.
-#
-# <details><summary>Hint</summary>
-# Each pruning leaves the same share q of what was left. After n prunings q multiplied n times is left: that must be 1 − sparsity.
-# What is the amount for a given q?
-# </details>
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "skip"}
-def even_schedule(epochs, sparsity):
-    """Amounts for PruningSchedule: equal shares after each epoch of `epochs`, in all `sparsity`.
-
-    >>> even_schedule([7], 0.5)
-    {7: 0.5}
-    """
-    raise NotImplementedError
-
-
-# %% tags=["check"] slideshow={"slide_type": "skip"}
-check.even_schedule(even_schedule)
-
-
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
-def even_schedule_solution(epochs, sparsity):
-    left_each_time = (1 - sparsity) ** (1 / len(epochs))
-    return {epoch: 1 - left_each_time for epoch in epochs}
-
-
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# ### Exercise 2 · The fuse list of a model
+# ### Exercise 1 · The fuse list of a model
 # ★★ · 10 minutes
 #
 # ```python
 # self.stem = nn.Sequential(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU())
 # self.conv, self.bn, self.act = nn.Conv2d(8, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU()
-# self.side = nn.Linear(8, 8)
-# self.neck, self.neck_act, self.head = nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 10)
-#
+# self.side, self.neck, self.neck_act = nn.Linear(8, 8), nn.Linear(8, 16), nn.ReLU()
+# self.head, self.plus = nn.Linear(16, 10), FloatFunctional()
 # def forward(self, x):
 #     x = self.stem(x)
-#     x = self.act(self.plus.add(x, self.bn(self.conv(x))))  # plus: FloatFunctional
+#     x = self.act(self.plus.add(x, self.bn(self.conv(x))))
 #     x = torch.relu(self.side(x.mean((2, 3))))
 #     return self.head(self.neck_act(self.neck(x)))
 # ```
@@ -1096,6 +753,9 @@ def even_schedule_solution(epochs, sparsity):
 # A group is a list of the names that model.named_modules() shows, in the order in which the modules run. Between two members no other
 # operation may stand. A function such as torch.relu has no name.
 # </details>
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 6 min.* In pairs, on paper. The mistakes to wait for: `act` fused with `conv` and `bn` across the sum, names inside of the Sequential without `stem.`, and `side` with the function behind it. The second card is homework.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
@@ -1117,8 +777,8 @@ def fuse_list_solution():
     return [("stem.0", "stem.1", "stem.2"), ("conv", "bn"), ("neck", "neck_act")]
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# ### Exercise 3 · Export and reload
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Exercise 2 · Export and reload
 # ★★★ · 15 minutes
 #
 # A file that was never loaded is no export. Write `export`: save the state of the finished int8 `model` to `path`, load it with `weights_only=True` into a
@@ -1130,7 +790,7 @@ def fuse_list_solution():
 # `export(model, path, make, rebuild, x)` → the loaded model, True or False
 #
 # <details><summary>Hint</summary>
-# Section 3 loads a state into a rebuilt model. A call that works for both kinds is m(m.quant(x)): a compatible model leaves what is quantized
+# Section 2 loads a state into a rebuilt model. A call that works for both kinds is m(m.quant(x)): a compatible model leaves what is quantized
 # already as it is. Compare with torch.equal.
 # </details>
 
@@ -1168,25 +828,21 @@ card.show()
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - Ask what hurts first. int8 helps with time, energy and bytes at once; zeros help with bytes, and only when something writes them in fewer bits.
-# - A callback is code that changes your weights: count zeros, compare with the first weights, resume once and compare bits, before you trust it.
-# - Amounts compound on what is left, and a float twin is no ruler finer than its own spread: compute the density, and compare with the truth.
+# - One callback, and a fit ends in int8. Fuse each ReLU with its layer: else codes go to values that it throws away.
+# - A callback is code that changes your weights. Test it so that the test could fail: absurd data, a resumed fit compared bit by bit.
+# - A float twin is no ruler finer than its own spread: compare with the truth.
+# - The checkpoint is for training on, the finished state is for shipping. A narrow model's int8 file may be the larger one.
+#
+# Next here: [[lightning_pruning]].
+#
+# **Going further**: B. Jacob et al., *Quantization and training of neural networks for efficient integer-arithmetic-only inference*, 2018,
+# [arXiv:1712.05877](https://arxiv.org/abs/1712.05877), what the callback simulates; Lightning's documentation on
+# [callbacks](https://lightning.ai/docs/pytorch/stable/extensions/callbacks.html).
+#
+# **Project ideas**: find the largest width at which the int8 file is still above 0.3; let `collect_quantization` look only in the last epoch, and compare.
+#
+# **Credits**: the regression model and the calls of the callback follow the documentation of Lightning 1.9, whose team wrote the first version. The callback here was written anew from the behaviour described
+# there. The lecture that this course grew from is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ## Going further
-#
-# - J. Frankle and M. Carbin, *The lottery ticket hypothesis*, 2018, [arXiv:1803.03635](https://arxiv.org/abs/1803.03635). What the rewind is for.
-# - M. Zhu and S. Gupta, *To prune, or not to prune*, 2017, [arXiv:1710.01878](https://arxiv.org/abs/1710.01878). A schedule that prunes much at first and little later.
-# - B. Jacob et al., *Quantization and training of neural networks for efficient integer-arithmetic-only inference*, 2018,
-#   [arXiv:1712.05877](https://arxiv.org/abs/1712.05877). What the quantization callback simulates.
-# - Lightning's documentation on [pruning and quantization](https://lightning.ai/docs/pytorch/stable/advanced/pruning_quantization.html) and on
-#   [callbacks](https://lightning.ai/docs/pytorch/stable/extensions/callbacks.html).
-#
-# **Project ideas**: write a callback that stops pruning when validation error rises; find the largest width at which the int8 file is still above
-# 0.3; let `collect_quantization` look only in the last epoch, and compare.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# ## Credits
-#
-# The regression model, the schedule and the calls of both callbacks follow the documentation of Lightning, whose team wrote the first versions of both. The callbacks here were
-# written anew from the behaviour described there. The lecture that this course grew from is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1 min.* Ask the opening question again: who would now look, and at what? Ranges, a resumed fit, the file loaded again.

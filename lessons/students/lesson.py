@@ -4,7 +4,7 @@
 #     promise: You will say which students gain from a teacher, by measured grids and controls, and ship taught networks in few bits and few weights.
 #     minutes: 45
 #     seconds: 45
-#     needs: [measuring, energy, static, qat, prune_model, distillation]
+#     needs: [measuring, energy, static, qat, prune_model, zero_worth, distillation]
 #     goals:
 #       - Read the confusion of a class that a student never saw, and mend its threshold without fooling yourself.
 #       - Say for how many images, passes and weights a teacher helped, and where it did not.
@@ -493,7 +493,7 @@ repaired = {
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Zeros and 2-bit values save nothing by themselves ([[qat]] and [[prune_model]]). So both are written in a form that does: the values left with their columns, in CSR, and four
+# Zeros and 2-bit values save nothing by themselves ([[qat]] and [[zero_worth]]). So both are written in a form that does: the values left with their columns, in CSR, and four
 # weights to a byte. Each file is read back, and the network that comes out is measured. They become ordinary networks when they are read: smaller files, not faster layers.
 
 

@@ -213,7 +213,7 @@ forms = {
         ("weight_mask: 128 bytes", block_mask, 880, 62, 34, "", "mask"),
     ],
     f"bit mask: {4 + 4 * n_left} bytes": [
-        ("bits: 4 bytes", block_mask.view(2, 16), 560, 62, 34, "{:g}", "plain"),
+        ("bits: 4 bytes", block_mask.reshape(2, 16), 560, 62, 34, "{:g}", "plain"),
         values,
     ],
     f"CSR: {8 * n_left + 20} bytes": [
@@ -317,7 +317,11 @@ def break_even(make):
 
 zeros_needed = {name: break_even(make) for name, make in FORMS.items()}
 rows = [[name, f"{PAYS[name]:.3f}", f"{zeros:.3f}"] for name, zeros in zeros_needed.items()]
-Table(["form", "zeros needed, formula", "by trying"], rows, caption="formula without the row list; whole files of LeNet-300-100")
+Table(
+    ["form", "zeros needed, formula", "by trying"],
+    rows,
+    caption="formula without the row list; whole files of LeNet-300-100",
+)
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. C, then B; the bit mask pays from 1/32 on.** These are counts: they hold for any values. (The last column is exact to 0.002.)
@@ -368,7 +372,11 @@ card.record("gzip-at-10", sizes["dense"] / weighed[0.1, "masks removed"][1].comp
 of_tenth = {form: weighed[0.1, form][1].file_bytes for form in FORMS}
 of_tenth["removed, gzip"] = weighed[0.1, "masks removed"][1].compressed_bytes
 told = ", ".join(f"{form} {si(n, 'B')}" for form, n in of_tenth.items())
-plots.show(fig, alt=f"File size over weights left, six lines. With 10 % left: {told}.", caption=f"LeNet-300-100. With 10 % left: {told}.")
+plots.show(
+    fig,
+    alt=f"File size over weights left, six lines. With 10 % left: {told}.",
+    caption=f"LeNet-300-100. With 10 % left: {told}.",
+)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
 # **What you saw. C.** With few weights left CSR overtakes it. The plain file has the same size at all six densities.
@@ -415,7 +423,11 @@ def times_dense(density, batch):
     """Speed-up over dense of LeNet-300-100 on `batch` images, in its forms."""
     x = torch.rand(batch, 1, 28, 28)
     nets = {"dense": weighed[1.0, "masks removed"][0]}
-    nets |= {form: weighed[density, form][0] for form in ("masks removed", "CSR, int32", "masked") if (density, form) in weighed}
+    nets |= {
+        form: weighed[density, form][0]
+        for form in ("masks removed", "CSR, int32", "masked")
+        if (density, form) in weighed
+    }
     calls = {name: lambda net=net: net(x) for name, net in nets.items()}
     return timing.compare(calls, rounds=5, sample_seconds=0.01, device=cpu)
 
@@ -499,7 +511,9 @@ written = {
     for technique, (form, which, nj) in rows.items()
 }
 named = [[form, si(row.energy_nj * 1e-9, "J"), f"{row.speedup:.2f}×"] for form, row in written.items()]
-Table(["a tenth left", "energy, estimated", "speed-up, measured"], named, caption="one image, LeNet-300-100; over dense")
+Table(
+    ["a tenth left", "energy, estimated", "speed-up, measured"], named, caption="one image, LeNet-300-100; over dense"
+)
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. No.** The estimate leaves out instructions (about 70 pJ each, [[energy]]) and the detour over the index, and it counts every fetch as one from DRAM.
@@ -539,6 +553,79 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. TO MEASURE: C.** These zeros save bytes with a dense kernel, too. Choosing whole rows and columns is [[structured]] pruning.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# ### And whole neurons?
+#
+# A neuron that no later weight reads can go: its row here, its column in the next layer. So can a *silent* one, which answers 0 to each of 60,000 training digits; nobody promises that it stays silent for a new one.
+#
+# What is left is a smaller *dense* network.
+#
+# **Predict.** Cut out so, is the network with a tenth of the weights faster than dense for one image? Does a test digit get another answer?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2.5 min.* Two shows of hands. TO MEASURE.
+
+
+# %% slideshow={"slide_type": "skip"}
+class Chosen(nn.Module):
+    """Of each image the pixels that are read."""
+
+    def __init__(self, read):
+        super().__init__()
+        self.register_buffer("places", read.nonzero().flatten())
+
+    def forward(self, x):
+        return x.flatten(1).index_select(1, self.places)
+
+
+def part_of(layer, rows, columns):
+    """A dense layer with these rows and columns of another one."""
+    small = nn.Linear(int(columns.sum()), int(rows.sum())).requires_grad_(False)
+    small.weight.copy_(layer.weight[rows][:, columns])
+    small.bias.copy_(layer.bias[rows])
+    return small
+
+
+def shrunk(net, digits):
+    """A smaller dense network: without neurons that are silent for `digits`, and without neurons and pixels that nobody reads."""
+    fc1, fc2, fc3 = net.children()
+    hidden = fc1(digits).relu()
+    second = (fc2(hidden) > 0).any(0) & (fc3.weight != 0).any(0)
+    first = (hidden > 0).any(0) & (fc2.weight[second] != 0).any(0)
+    pixels, answers = (fc1.weight[first] != 0).any(0), torch.ones(10, dtype=torch.bool)
+    layers = part_of(fc1, first, pixels), part_of(fc2, second, first), part_of(fc3, answers, second)
+    return nn.Sequential(Chosen(pixels), layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2])
+
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+digits, unseen = images.flatten(1).cpu(), test_set[0].cpu()
+smaller = {d: shrunk(weighed[d, "masks removed"][0], digits) for d in (1.0, 0.1, 0.05, 0.01)}
+timed = {
+    n: timing.compare(
+        {d: lambda net=net, x=unseen[:n]: net(x) for d, net in {"dense": dense, **smaller}.items()}, device=cpu
+    )
+    for n in (1, 64)
+}
+rows, changed = [], {}
+for d, net in smaller.items():
+    plain = weighed[d, "masks removed"][0]
+    changed[d] = int((net(unseen).argmax(1) != plain(unseen).argmax(1)).sum())
+    shapes = " → ".join(str(m.in_features) for m in net if isinstance(m, nn.Linear))
+    size = size_report(net, loads=1).file_bytes / sizes["dense"]
+    rows.append(
+        [f"{d:.0%}", shapes, f"{size:.2f}×", f"{timed[1].ratio(d):.2f}×", f"{timed[64].ratio(d):.2f}×", changed[d]]
+    )
+card.record("shrunk-answers", changed[0.1])
+card.record("shrunk-speed", timed[64].ratio(0.1), timed[64].ratio_quartiles(0.1))
+Table(
+    ["weights left", "pixels → neurons", "file", "speed-up, 1 image", "64 images", "other answers"],
+    rows,
+    caption="smaller dense networks; file and speed over LeNet-300-100; other answers of 10,000 test digits",
+)
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# **What you saw. TO MEASURE.**
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Which network has zeros to spare?
@@ -600,7 +687,11 @@ card.record("wide-wins-at-30000", over_seeds(200, 1, "30,000") - over_seeds(50, 
 Table(
     ["hidden", "weights", "5 % left: lost", "30,000: right", "4,000: right"],
     [
-        [f"{d} × {w}", f"{of[0]['weights']:,}", *(mean_and_range([row[key] for row in of], "{:.0f}") for key in ("lost", "30,000", "4,000"))]
+        [
+            f"{d} × {w}",
+            f"{of[0]['weights']:,}",
+            *(mean_and_range([row[key] for row in of], "{:.0f}") for key in ("lost", "30,000", "4,000")),
+        ]
         for (w, d), of in grid.items()
     ],
     caption="points lost, and % right; mean of two seeds (lower to higher)",
