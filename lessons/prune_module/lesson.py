@@ -161,7 +161,7 @@ plots.show(
 # **Pruning** removes weights, or whole neurons, from a trained network. By [[energy]] a weight that is gone need neither be read nor multiplied, *if* the
 # format and the code can skip it.
 #
-# The word comes from **decision trees**: *cost-complexity pruning* (Breiman et al., 1984) grows a tree too large, then cuts back the branches that pay least.
+# **Decision trees** are pruned, too: *cost-complexity pruning* (Breiman et al., 1984) grows a tree too large, then cuts back the branches that pay least.
 #
 # **Predict.** Why not stop early? Think of XOR: two inputs, and the class is 1 where they differ. How many of the four points can a tree with *one* question get right?
 
@@ -647,8 +647,8 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Then why does magnitude work here?
 #
-# A **silent neuron** gave 0 for each of the 2,000 images. Its weights get no gradient from them, are smaller on average, and went at no cost. Is that the whole lead over random
-# cuts? A **control** cuts *the same* weights of the silent neurons as magnitude does, and *as many, by chance*, of the firing ones.
+# A **silent neuron** gave 0 for each of the 2,000 images. Its weights get no gradient from them and are smaller on average, so magnitude takes many of them. Is that the whole lead
+# over random cuts? A **control** cuts *the same* weights of the silent neurons as magnitude does, and *as many, by chance*, of the firing ones.
 #
 # **Predict.** At 50 %: does the control lose **A** as little as magnitude, **B** as much as random, **C** something between? And at 90 %?
 
