@@ -586,11 +586,11 @@ plots.show(
         f"Three grids of 8 by 4 cells: tokens.weight, the parameter that both layers share, readout.weight; {words}, {counts[words]}."
         for words in stages
     ],
-    caption=f"8 tokens, 4 features; empty cells are 0. At `remove` the output changes by up to {change:.2f}.",
+    caption="8 tokens, 4 features; crossed cells are 0.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw. C, then A.** The readout holds the old parameter, without a mask. **Cure**: prune both names with one mask; or tie by a function: `F.linear(x, tokens.weight)`.
+# **What you saw. C, then A.** The readout holds the old parameter, without a mask, and at `remove` its output changes. **Cure**: prune both names with one mask; or tie by a function: `F.linear(x, tokens.weight)`.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What a container remembers
