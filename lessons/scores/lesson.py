@@ -286,7 +286,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** For *one* unit the Taylor score is close to the truth; the norm of the row is a weaker guide here. (With the norm over weight × gradient, where signs are lost, it lies between the two.)
+# **What you saw.** For *one* unit at a time the Taylor score ranks nearly as the truth does; the norm of the row is a weaker guide here. (With the norm over weight × gradient, where signs are lost, it lies between the two.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. What a layer sees: Wanda
@@ -295,10 +295,10 @@ plots.show(
 #
 # **Wanda** ([Sun et al., 2023](https://arxiv.org/abs/2306.11695)) ranks by its root, $|w_j| \cdot \lVert x_j \rVert$, *in each output row by itself*: no gradient, no label, no training.
 #
-# **Predict.** One unit of `fc1`, a fifth of its weights stays. Where in the image do magnitude and Wanda differ?
+# **Predict.** One unit of `fc1`, a fifth of its row stays. Where in the image do magnitude and Wanda differ?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let somebody point on the empty frame of an image. They differ at the border: magnitude keeps weights that look at dark pixels, Wanda hardly any. Say: "The input is half of a product, and magnitude looks at the other half." Point out that Wanda needs forward passes alone.
+# *For the lecturer, 3 min.* Let somebody point on the empty frame of an image. They differ far out: magnitude keeps weights whose pixels are hardly ever lit, Wanda fewer. Say: "The input is half of a product, and magnitude looks at the other half." Point out that Wanda needs forward passes alone.
 # Transition: "Per row, says the paper. Does that matter?"
 
 
@@ -316,30 +316,34 @@ def largest(scores, share):
     return mask
 
 
+def by_row(scores, share=0.2):
+    return torch.stack([largest(row, share) for row in scores])
+
+
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-row = nets[0].fc1.weight.detach()[unit]
-product = wanda(row[None], seen.flatten(1))[0]
-kept = {"kept by magnitude": largest(row.abs(), 0.2), "kept by Wanda": largest(product, 0.2)}
-panels = {"|w|": row.abs(), "‖x‖": seen.flatten(1).norm(dim=0), **kept}
+every = nets[0].fc1.weight.detach()
+stay = {"magnitude": by_row(every.abs()), "Wanda": by_row(wanda(every, seen.flatten(1)))}
+kept = {f"kept by {name}": mask[unit] for name, mask in stay.items()}
+panels = {"|w|": every[unit].abs(), "‖x‖": seen.flatten(1).norm(dim=0), **kept}
 fig, axes = plots.figure(columns=4, size=(12, 3.5))
 for ax, (name, values) in zip(axes, panels.items(), strict=True):
     ax.imshow(values.view(28, 28).cpu(), cmap="Blues" if name in kept else "viridis")
     ax.set(title=name, xticks=[], yticks=[])
     ax.grid(False)
-dark = (panels["‖x‖"] == 0).cpu()
-on_dark = {name: int(mask.cpu()[dark].sum()) for name, mask in kept.items()}
+faint = panels["‖x‖"] < panels["‖x‖"].max() / 10
+on_faint = {name: f"{100 * mask[:, faint].mean().item():.1f} %" for name, mask in stay.items()}
+card.record("wanda-keeps-dark", int(stay["Wanda"][:, panels["‖x‖"] == 0].sum()))
 plots.show(
     fig,
     alt="Four images of 28 by 28 for one unit: the size of its weights, spread over the whole image; the norm of the inputs, large in the middle and 0 at the border; the weights that "
-    "magnitude keeps, some of them at the border; those that Wanda keeps, in the middle.",
-    caption=f"Unit {unit}; {int(dark.sum())} of its pixels are dark in all 2,000 images. Of the weights behind these "
-    + ", ".join(f"{n} are {name}" for name, n in on_dark.items())
+    "magnitude keeps, some of them far out; those that Wanda keeps, nearer to the middle.",
+    caption=f"Unit {unit}. In {int(faint.sum())} pixels the norm is less than a tenth of the largest. Of the weights behind these, in all 300 rows, stay: "
+    + ", ".join(f"{share} by {name}" for name, share in on_faint.items())
     + ".",
 )
-card.record("wanda-keeps-dark", on_dark["kept by Wanda"])
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. At the border.** Magnitude keeps weights that look at dark pixels. Wanda keeps none of those whose pixel is dark in all 2,000 images: their product is 0.
+# **What you saw. Far out, where pixels are hardly ever lit.** Magnitude keeps more weights there than Wanda, and Wanda none behind a pixel that is dark in all 2,000 images: its product is 0.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Which group competes?
@@ -349,7 +353,7 @@ card.record("wanda-keeps-dark", on_dark["kept by Wanda"])
 # **Predict.** Which group is best here, just pruned? The same one for magnitude and for Wanda's score?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote for a column. Both layers together is best here and each row last, for all three scores; so for this network the authors' group is not the one to take. And Wanda's score is ahead of magnitude in every column. Say: "A score and a group are two decisions. Whoever changes both at once shows neither." A cell in the
+# *For the lecturer, 3 min.* Vote for a column. On the mean, both layers together is best here and each row last, for all three scores; so for this network the authors' group is not the one to take. And the mean of Wanda's score is ahead of magnitude's in each column, though ranges meet. Say: "A score and a group are two decisions. Whoever changes both at once shows neither." A cell in the
 # notebook looks into a library: torchao 0.18 has a class of that name, which ranks the whole layer by the *square* of the norm.
 
 
@@ -364,7 +368,7 @@ def inputs_of(net, name, x=seen):
 def masks_of(scores, density, group):
     """{layer: mask} that keeps the largest scores of both layers, of each layer, or of each row."""
     if group == "each row":
-        return {name: torch.stack([largest(row, density) for row in s]) for name, s in scores.items()}
+        return {name: by_row(s, density) for name, s in scores.items()}
     if group == "each layer":
         return {name: largest(s, density) for name, s in scores.items()}
     joined = largest(torch.cat([s.flatten() for s in scores.values()]), density)
@@ -401,11 +405,11 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** Here both layers together is the best group and each row the last, for all three scores; the authors take rows, for language models. In each column Wanda's score is ahead of magnitude. Score and group are two decisions.
+# **What you saw.** By the means, both layers together is the best group here and each row the last, for all three scores; the authors take rows, for language models. In each column Wanda's score is ahead of magnitude. Score and group are two decisions.
 
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
-# A class of that name in torchao 0.18 (its package torchao.sparsity is deleted since: github.com/pytorch/ao/pull/4728).
+# A class of that name in torchao 0.18 (the main branch has since deleted torchao.sparsity: github.com/pytorch/ao/pull/4728).
 def by_torchao(net, density):
     net, sparsifier = copy.deepcopy(net), WandaSparsifier(sparsity_level=1 - density)
     sparsifier.prepare(net, [{"tensor_fqn": "fc1.weight"}])
@@ -436,7 +440,7 @@ Table(["rule", "weights of fc1 that torchao treats otherwise, %"], [[name, f"{d:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Take the three cases one by one. Equal inputs: 0.8, and nothing is lost. Independent ones with mean 0: it stays 0.5. Neighbouring pixels: about 0.8 as well, and a part of the error is left. Say: "How much the others can take over stands in the inputs alone. It is the matrix of their
-# products, and in this problem it is also the Hessian." Transition: "Optimal brain surgeon, 1993, did this for one weight at a time."
+# products, and in this problem, up to a factor 2, it is the Hessian." Transition: "Optimal brain surgeon, 1993, did this for one weight at a time."
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -472,7 +476,7 @@ Table(
 #
 # $$\delta w = -\frac{w_j}{[H^{-1}]_{jj}}\,H^{-1}_{:,j} \qquad\qquad \frac{w_j^2}{[H^{-1}]_{jj}}$$
 #
-# (optimal brain surgeon, Hassibi and Stork, 1993). So three scores are one: Wanda's, squared, is $w_j^2 H_{jj}$, the error where nothing is repaired; magnitude is that with equal inputs; this one is the error where the rest is repaired.
+# (optimal brain surgeon, Hassibi and Stork, 1993). So three scores are related: Wanda's, squared, is $w_j^2 H_{jj}$, the error where nothing is repaired; magnitude ranks like it where all inputs have one norm; this one is the error where the rest is repaired.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### A whole layer, from left to right
@@ -490,9 +494,9 @@ def prune_and_repair(weight, inputs, density, *, mask=None, block=128, damp=0.01
     """The weight of a linear layer, pruned in one go; what stays makes up for what goes (SparseGPT).
 
     Args:
-        weight: (rows, columns); inputs: (n, columns), what the layer saw on some data, no labels.
-        density: share that stays in each `block` of columns, where the least error decides;
-        mask: or, in its place, ones where a weight stays.
+        weight: (rows, columns). inputs: (n, columns), what the layer saw on some data; no labels.
+        density: share that stays in each `block` of columns; what costs least goes.
+        mask: ones where a weight stays; then `density` is not used.
         damp: added to H's diagonal, as a share of its mean, so that H can be inverted.
     """
     new, hessian = weight.clone(), inputs.T @ inputs / len(inputs)
@@ -552,8 +556,8 @@ plots.show(
 # **Predict.** Which matters more here, the choice or the repair?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote: choice or repair. Read the table along a row first: the same weights go, the repair differs, and the error halves, or falls to a third by least squares. Then down a column: the same repair, other weights; from magnitude to Wanda the error falls by a good third, and SparseGPT's own choice is no better than Wanda's.
-# So the answer is: both, and here the repair more. Say: "The error is on test images, which no method has seen."
+# *For the lecturer, 3 min.* Vote: choice or repair. Read the table along a row first: the same weights go, the repair differs; column by column about half of the error goes, or more, and least squares does better still. Then down the columns, slowly.
+# As it is left, SparseGPT's choice by blocks looks nearly as bad as magnitude's; repaired, it is the best of the four. So the answer is: neither alone, they belong together. Say: "Whoever judges a choice before the repair throws away the best one. And the error is on test images, which no method has seen."
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -595,36 +599,38 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. Both, and here the repair more.** Column by column it halves the error or nearly so, whoever has chosen, and least squares does better: column by column only what lies behind can take over, and $H$ is damped. Wanda's choice beats magnitude's; SparseGPT's own is no better than Wanda's. TO MEASURE: 128 columns.
+# **What you saw. They belong together.** In each row the repair takes away about half of the error or more; least squares, which may change all that stays, does better still. SparseGPT's choice by 128 columns is poor as it is *left*, and the best *repaired*: each block is chosen on weights that have taken over already.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. The race
 #
 # Three networks, `fc1` and `fc2` cut to 5 %, then 100 training steps, on the same batches for all.
 #
-# - chance, magnitude, Taylor, Wanda's score, and **movement**, added up over the training pass: both layers together
-# - **Wanda** as published, by rows, and **SparseGPT**: layer by layer, on what the *cut* layer before gives
+# - *Both layers together*: chance, magnitude, Taylor (2,000 images, or all), **movement** (added up over the training pass; with its sign and without), Wanda's score.
+# - *Layer by layer*, on what the cut layer before gives: **Wanda** by rows; **SparseGPT** by 128 columns and in one block; and movement's masks, **repaired**.
 #
 # **Predict.** Who is first just pruned (hollow), and who after the steps (filled)?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Two votes, one for hollow and one for filled. Just pruned, movement and SparseGPT are far ahead; after the steps all but chance and Wanda's rows lie within about a point, movement still first. Ask for reasons before you go on, and say which are guesses. Note that movement has seen all 60,000 images with labels, the others 2,000. Then ask which dots they would believe if they had to ship a model: the filled ones if there is a budget to train, the hollow ones if there is none. For a large language model there is often none.
+# *For the lecturer, 4 min.* Two votes, one for hollow and one for filled. The answer to both: movement's choice with SparseGPT's repair, which nobody has proposed so far in this lesson; then movement alone. Read it as controls. Movement has seen all images with labels: Taylor with all images does not catch up.
+# Its sign: without it, hardly another result here. After the steps all but chance and Wanda's rows lie within about two points. Then ask: "Which dots do you believe if you have to ship a model?" The filled ones if there is a budget to train, the hollow ones if there is none; for a large language model there is often none.
 
 # %% slideshow={"slide_type": "skip"}
 BUDGET = 100  # training steps after pruning
 
 
 @torch.no_grad()
-def layer_by_layer(net, density, repair):
-    """Wanda (no repair) or SparseGPT: each layer on what the layers before it give, already cut."""
+def layer_by_layer(net, density, by_rows=False, masks=None, block=128):
+    """Wanda by rows, or SparseGPT, whose masks may be given: each layer on what the cut ones before it give."""
     net = copy.deepcopy(net)
     for name, layer in cut_layers(net).items():
         inputs = inputs_of(net, name)
-        if repair:
-            layer.weight.copy_(prune_and_repair(layer.weight, inputs, density, block=784))
-            mask = (layer.weight != 0).float()
-        else:
+        if by_rows:
             mask = masks_of({name: wanda(layer.weight, inputs)}, density, "each row")[name]
+        else:
+            given = masks and masks[name]
+            layer.weight.copy_(prune_and_repair(layer.weight, inputs, density, mask=given, block=block))
+            mask = (layer.weight != 0).float()
         prune.custom_from_mask(layer, "weight", mask)
     return net
 
@@ -640,6 +646,8 @@ def in_pattern(seed, _):
 
 torch.manual_seed(0)
 by_chance = [{name: torch.rand_like(s) for name, s in scores.items()} for scores in by_size]
+no_sign = [{name: s.abs() for name, s in scores.items()} for scores in moves]
+by_all_images = [taylor(net, len(images)) for net in tqdm(nets, desc="all images", file=sys.stdout, leave=False)]
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -647,15 +655,30 @@ def together(scores):
     return lambda seed, density: masked(nets[seed], masks_of(scores[seed], density, "both layers"))
 
 
+def in_turn(**options):
+    return lambda seed, density: layer_by_layer(nets[seed], density, **options)
+
+
+def movement_repaired(seed, density):
+    return layer_by_layer(nets[seed], density, masks=masks_of(moves[seed], density, "both layers"))
+
+
 RULES = {
     "random": together(by_chance),
     "magnitude": together(by_size),
     "Taylor": together(by_gradient),
+    "Taylor, all images": together(by_all_images),
     "movement": together(moves),
+    "movement, no sign": together(no_sign),
     "Wanda's score": together(by_input),
-    "Wanda, rows": lambda seed, density: layer_by_layer(nets[seed], density, repair=False),
-    "SparseGPT": lambda seed, density: layer_by_layer(nets[seed], density, repair=True),
+    "Wanda, rows": in_turn(by_rows=True),
+    "SparseGPT, 128": in_turn(),
+    "SparseGPT, one block": in_turn(block=784),
+    "movement, repaired": movement_repaired,
 }
+
+
+# %% slideshow={"slide_type": "skip"}
 CASES = [("dense", 1.0, lambda seed, _: copy.deepcopy(nets[seed]))]
 CASES += [(name, 0.05, rule) for name, rule in RULES.items()]
 CASES += [("magnitude", 0.5, RULES["magnitude"]), ("2:4", 0.5, in_pattern)]
@@ -677,7 +700,7 @@ def after(name, density):
 
 just_cut = {name: mean(outcome[0] for outcome in race[name, 0.05]) for name in RULES}
 card.record("magnitude-over-random", after("magnitude", 0.05) - after("random", 0.05))
-card.record("repair-just-pruned", just_cut["SparseGPT"] - just_cut["Taylor"])
+card.record("repair-just-pruned", just_cut["movement, repaired"] - just_cut["movement"])
 fig, ax = plots.figure(size=(7, 5))
 dense = [outcome[1] for outcome in race["dense", 1.0]]
 ax.axvspan(min(dense), max(dense), color=plots.COLOURS["grey"], alpha=0.4)
@@ -717,13 +740,13 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw.** Just pruned, movement and SparseGPT are far ahead. The steps bring all but chance and Wanda's rows to within about a point of each other, movement first. It had seen 60,000 images with labels, the others 2,000; in [[own_method]], on a new task, it came last. TO MEASURE: the row of Wanda's score over both layers.
+# **What you saw.** First in both, movement's choice *with a repair*; then movement. More images do not bring Taylor level with it, and its sign matters little here (in [[own_method]], on a new task, it hurt). The steps bring all but chance and Wanda's rows to within about two points.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What does the race not show?
 #
 # - **Another budget.** No step at all is the case of a large language model: look at the hollow dots.
-# - **Another density, another size.** The authors of Wanda and SparseGPT report on models of billions of weights, at about half density. At half density the pattern 2:4 costs about a point here just pruned, and next to nothing after the steps (table in the notebook).
+# - **Another density, another size.** The authors of Wanda and SparseGPT report on models of billions of weights, at about half density. At half density the pattern 2:4 costs about a point here just pruned, and hardly anything after the steps (table in the notebook).
 # - **Another way to cut.** The authors of the Taylor score prune *filters*, a few at a time, and train in between; those of movement while a network learns a new task.
 # - **Causes.** Probably what counts after the steps is how well the rest can learn; a race between masks with the *same* loss just pruned would test that.
 #
@@ -875,7 +898,7 @@ card.show()
 # ## Remember
 #
 # - Magnitude sees the weight. Wanda, which needs a forward pass, sees the input too; the Taylor score, which needs a backward pass, the loss.
-# - Which weights go and what becomes of the rest are two decisions. Error compensation is the second.
+# - Which weights go and what becomes of the rest are two decisions; error compensation is the second. Judge a choice with its repair.
 # - A score is best at a density, in a group, with a budget, on a network. Race them, beside chance, with everything else equal.
 #
 # **Recommended video** (it helps, and does not replace the lesson): Michela Paganini, *Neural Network Pruning for Compression and Understanding*,
