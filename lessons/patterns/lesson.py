@@ -457,8 +457,9 @@ work, file = (
 card.record("lenet-flops", work[1] / work[0])
 card.record("lenet-file", file[1] / file[0])
 card.record("lenet-drop", mean["by norm", 0, "after"] - mean["by norm", 0.5, "after"])
-for when in ("before", "after"):
-    card.record(f"norm-lead-{when}", mean["by norm", 0.5, when] - mean["at random", 0.5, when])
+lead = {when: mean["by norm", 0.5, when] - mean["at random", 0.5, when] for when in ("before", "after")}
+card.record("norm-lead-before", lead["before"])
+card.record("norm-lead-after", lead["after"])
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 fig, axes = plots.figure(columns=2, size=(12, 4.3))
