@@ -55,6 +55,7 @@ from course_utils.show.tables import Table, mean_and_range
 from lessons.patterns import checks as check
 
 card = claims.Scorecard("patterns")
+warnings.filterwarnings("ignore", "The PyTorch API of SparseSemiStructuredTensor")  # a prototype: section 4
 runtime.seed_all(0)
 torch.set_num_threads(1)  # one thread for every measurement in this lesson
 device = runtime.best_device()
@@ -341,16 +342,14 @@ Table(
 
 # %% slideshow={"slide_type": "fragment"}
 def speed_24(side):
-    """Dense fp16 against 2:4 on this device, if PyTorch packs the weight there."""
     x, weight = torch.randn(2, side, side, device=device)
     weight = (weight * keep_n_of_m(weight, 2, 4)).half()
-    packed = torch.sparse.to_sparse_semi_structured(weight)
-    x, linear = x.half(), nn.functional.linear
+    x, packed = x.half(), torch.sparse.to_sparse_semi_structured(weight)
+    linear = nn.functional.linear
     jobs = {"dense": lambda: linear(x, weight), "2:4": lambda: linear(x, packed)}
     return timing.compare(jobs, device=device)
 
 
-warnings.filterwarnings("ignore", "The PyTorch API of SparseSemiStructuredTensor")
 said = attempt(lambda: speed_24(64 if device.type == "cpu" else 4096))
 print(str(said).replace("! ", "!\n"))
 
@@ -462,7 +461,7 @@ card.record("norm-lead-before", lead["before"])
 card.record("norm-lead-after", lead["after"])
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-fig, axes = plots.figure(columns=2, size=(12, 4.3))
+fig, axes = plots.figure(columns=2, size=(12, 3.9))
 shares = (0, *RATIOS)
 for ax, when in zip(axes, ("before", "after"), strict=True):
     for choice, style, name in (("by norm", "o-", "blue"), ("at random", "s-", "orange")):
@@ -470,7 +469,8 @@ for ax, when in zip(axes, ("before", "after"), strict=True):
         means = [mean[choice, share, when] for share in shares]
         ax.plot(shares, means, style, color=colour, label=choice)
         ax.fill_between(shares, [min(v) for v in found], [max(v) for v in found], alpha=0.2, color=colour)
-    ax.set(title=f"{when} the pass", xlabel="share of channels and neurons cut", xticks=shares, ylim=(0, 100))
+    ax.set(title=f"{when} the pass", xlabel="share of channels and neurons cut", ylim=(0, 100))
+    ax.set_xticks(shares, shares)
 axes[0].set(ylabel="test images right, %")
 axes[0].legend(loc="lower left")
 plots.show(
