@@ -69,6 +69,7 @@ def teach_all(
     own: Tensor,
     *,
     seeds: Sequence[int],
+    images: Sequence[int] | None = None,
     steps: int = 1000,
     lr: float = 1e-2,
     batch: int = 50,
@@ -87,6 +88,7 @@ def teach_all(
         own: the labels as probabilities (n, classes), float32, there too; so are the arms' targets, whose rows beyond
             the first n are not used.
         seeds: of the order of the inputs, one a start, and the same for all its arms.
+        images: how many inputs each start learns from, the first ones of `x`; None = all of them.
         steps, lr, batch: number of steps, first learning rate, inputs a step.
         used: from the trained weights by name, each (starts times arms, ...) with the arms of the first start first, to
             those that the network computes with, shaped alike.
@@ -96,10 +98,12 @@ def teach_all(
     Returns:
         For each start a list with a network for each arm, with the weights that it computes with and without gradients.
     Raises:
-        ValueError: no start or no arm, a start with buffers, another number of seeds than of starts, fewer rows of
-            labels or targets than inputs.
+        ValueError: no start or no arm, a start with buffers, another number of seeds or of `images` than of starts,
+            more `images` than inputs, passes that end with batches of different size, fewer rows of labels or targets
+            than inputs.
     """
-    _look_over(starts, arms, x, own, seeds)
+    images = [len(x)] * len(starts) if images is None else images
+    _look_over(starts, arms, x, own, seeds, images)
     shape = len(starts), len(arms)
     stack = {
         name: torch.stack([net.get_parameter(name).detach() for net in starts])
@@ -121,7 +125,9 @@ def teach_all(
         return vmap(of_a_start, in_dims=(0, None if shared else 0))(weights, x)
 
     optimizer = torch.optim.Adam(stack.values(), lr=lr, fused=True)
-    orders = [list(batches(len(x), batch, steps=steps, seed=seed)) for seed in seeds]
+    orders = [list(batches(n, batch, steps=steps, seed=seed)) for n, seed in zip(images, seeds, strict=True)]
+    if any(len(set(map(len, picked))) > 1 for picked in zip(*orders, strict=True)):
+        raise ValueError(f"images={list(images)}: passes end with batches of different size; take multiples of {batch}")
     bar = tqdm(zip(*orders, strict=True), desc, len(orders[0]), file=sys.stdout, leave=False, disable=desc is None)
     for step, picked in enumerate(map(torch.stack, bar), start=1):
         z = forward(x[picked], shared=False)
@@ -141,12 +147,21 @@ def teach_all(
     ]
 
 
-def _look_over(starts: Sequence[nn.Module], arms: Sequence[Arm], x: Tensor, own: Tensor, seeds: Sequence[int]) -> None:
+def _look_over(
+    starts: Sequence[nn.Module],
+    arms: Sequence[Arm],
+    x: Tensor,
+    own: Tensor,
+    seeds: Sequence[int],
+    images: Sequence[int],
+) -> None:
     """Raise a ValueError for what `teach_all` cannot stack."""
     if not len(starts) or not len(arms):
         raise ValueError(f"{len(starts)} starts and {len(arms)} arms: at least one of each is needed")
     if len(seeds) != len(starts):
         raise ValueError(f"{len(seeds)} seeds for {len(starts)} starts: each start needs one")
+    if len(images) != len(starts) or not all(0 < n <= len(x) for n in images):
+        raise ValueError(f"images={list(images)} for {len(starts)} starts and {len(x)} inputs: a number for each start")
     held = [name for start in starts for name, _ in start.named_buffers()]
     if held:
         raise ValueError(f"the start holds the buffer {held[0]}: copies in one stack would share it")

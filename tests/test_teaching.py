@@ -101,6 +101,9 @@ def test_watch_sees_every_step_and_all_arms(problem, monkeypatch):
         ({"starts": []}, "0 starts"),
         ({"arms": []}, "0 arms"),
         ({"seeds": [3, 4]}, "2 seeds for 1 starts"),
+        ({"images": [20, 20]}, "for 1 starts"),
+        ({"images": [21]}, "20 inputs"),
+        ({"starts": [network()] * 2, "seeds": [3, 4], "images": [15, 20], "batch": 10}, "multiples of 10"),
         ({"starts": [torch.nn.Sequential(torch.nn.Linear(6, 3), torch.nn.BatchNorm1d(3))]}, "buffer 1.running_mean"),
         ({"own": torch.ones(19, 3)}, "19 rows"),
         ({"arms": [Arm(torch.ones(18, 3))]}, "18 rows"),
@@ -117,3 +120,12 @@ def test_targets_beyond_the_inputs_are_not_used(problem):
     x, own, soft = problem
     first = taught([Arm(soft[:12], 4.0, 0.3)], x[:12], own[:12])[0].state_dict()
     assert_equal(taught([Arm(soft, 4.0, 0.3)], x[:12], own)[0], first)
+
+
+def test_starts_in_one_stack_may_learn_from_fewer_inputs(problem):
+    x, own, soft = problem
+    arms, options = [Arm(own), Arm(soft, 4.0, 0.3)], {"steps": STEPS, "batch": BATCH, "lr": LR}
+    together = teach_all([network()] * 2, arms, x, own, seeds=[3, 4], images=[10, 20], **options)
+    for n, seed, nets in zip((10, 20), (3, 4), together, strict=True):
+        for net, alone in zip(nets, teach(network(), arms, x[:n], own, seed=seed, **options), strict=True):
+            assert_equal(net, alone.state_dict())
