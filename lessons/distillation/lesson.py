@@ -94,6 +94,24 @@ def smoothed(targets, eps):
     return (1 - eps) * targets + eps / 10
 
 
+@torch.no_grad()
+def look(step, steps, logits):
+    """For section 2: count errors at its stops."""
+    if step in STOPS or step == steps:
+        sets = (held_x, held_y), (test_x, test_y)
+        seen.append((step, *((logits(a).argmax(3) != b).sum(2).tolist() for a, b in sets)))
+
+
+def at_end(name, of=2):
+    """Errors after the last step, a number a seed; of: 1 held-out, 2 test."""
+    return [curve[-1][of] for curve in curves[name]]
+
+
+def at_best_stop(name):
+    """Test errors where this arm makes fewest errors on the held-out images, a number a seed."""
+    return [min(curve, key=lambda point: point[1])[2] for curve in curves[name]]
+
+
 shown = partial(mean_and_range, text="{:.0f}")
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -217,7 +235,7 @@ plots.show(
 # example of the paper of 2015.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
-fig, axes = plots.figure(rows=2, columns=3, size=(12, 4.8))
+fig, axes = plots.figure(rows=2, columns=3, size=(11.4, 4.6))
 for row, i in zip(axes, pictures, strict=True):
     row[0].imshow(x[i].view(28, 28).cpu().numpy(), cmap="gray_r")
     row[0].set(xticks=[], yticks=[], ylabel=f"label: {CLASSES[SHOWN]}")
@@ -338,16 +356,6 @@ plots.show(
 # %% slideshow={"slide_type": "skip"}
 SEEDS, STOPS = range(5), (50, 100, 200, 400, 1000)
 seen = []  # (step, held-out errors, test errors), both by seed and arm
-
-
-@torch.no_grad()
-def look(step, steps, logits):
-    """Count errors at the stops."""
-    if step in STOPS or step == steps:
-        sets = (held_x, held_y), (test_x, test_y)
-        seen.append((step, *((logits(a).argmax(3) != b).sum(2).tolist() for a, b in sets)))
-
-
 students = teach_all(
     [mlp(30, seed) for seed in SEEDS], list(arms.values()), taught_x, own, seeds=SEEDS, watch=look, desc="students"
 )
@@ -355,19 +363,6 @@ curves = {  # arm -> for each seed its (step, held-out errors, test errors)
     name: [[(step, held[seed][i], test[seed][i]) for step, held, test in seen] for seed in SEEDS]
     for i, name in enumerate(arms)
 }
-
-
-# %% slideshow={"slide_type": "skip"}
-def at_end(name, of=2):
-    """Errors after the last step, a number a seed; of: 1 held-out, 2 test."""
-    return [curve[-1][of] for curve in curves[name]]
-
-
-def at_best_stop(name):
-    """Test errors where this arm makes fewest errors on the held-out images, a number a seed."""
-    return [min(curve, key=lambda point: point[1])[2] for curve in curves[name]]
-
-
 of_held = {name: statistics.mean(at_end(name, of=1)) for name in arms}  # the test images choose nothing
 smoothing = min((name for name in arms if name.startswith("smoothed")), key=of_held.get)
 SIX[1] = smoothing
@@ -414,7 +409,7 @@ Table(
 # says how many of its own images that student has right at the end; probably little is left for it to learn. Lesson: state the budget.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-fig, ax = plots.figure(size=(6.8, 4.9))
+fig, ax = plots.figure(size=(6.2, 4.6))
 colours = dict(zip(SIX, ("black", "blue", "purple", "green", "sky", "orange"), strict=True))
 for name, colour in colours.items():
     steps = [step for step, *_ in curves[name][0]]
@@ -515,7 +510,7 @@ card.record("gradient-falls", norms[10] / norms[100])
 card.record("logit-matching", alike[100])
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-fig, ax = plots.figure(size=(6.6, 4.8))
+fig, ax = plots.figure(size=(5.8, 4.2))
 ax.plot(span, list(norms.values()), "o-", color=plots.COLOURS["blue"], label="soft part, without T²")
 ax.plot(span, [norms[T] * T**2 for T in span], "s-", color=plots.COLOURS["orange"], label="soft part, times T²")
 ax.axhline(label_norm, color=plots.COLOURS["black"], linestyle="--", label="label part")
@@ -600,7 +595,7 @@ card.record("temperature-1-over-8", swept_mean["labels", 1] / swept_mean["labels
 card.record("temperature-50-over-8", swept_mean["labels", 50] / swept_mean["labels", 8])
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-fig, ax = plots.figure(size=(6.6, 4.6))
+fig, ax = plots.figure(size=(6.3, 4.3))
 runs = [swept["labels", T] for T in TEMPERATURES]
 ax.fill_between(TEMPERATURES, list(map(min, runs)), list(map(max, runs)), color=plots.COLOURS["orange"], alpha=0.2)
 ax.plot(TEMPERATURES, list(map(statistics.mean, runs)), "o-", color=plots.COLOURS["orange"], label="taught at T")
@@ -708,7 +703,7 @@ Table(
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
 def distillation_loss(student, teacher, labels, T, alpha):
-    """alpha · T² · KL(teacher ‖ student) at temperature T, plus (1 - alpha) · cross-entropy.
+    """alpha · T² · KL(teacher ‖ student) at T, plus (1 - alpha) · cross-entropy.
 
     >>> z = torch.zeros(1, 2)
     >>> distillation_loss(z, z, torch.tensor([0]), 1.0, 1.0).dim()

@@ -197,7 +197,7 @@ plots.show(
 # **Predict.** The threes that it misses: far to the left, where most other digits lie, or just left of 0?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Ask for the mean of a three's margin: below or above 0? First frame: most threes lie right of the line, and of those that do not most lie near it. The axis is logarithmic: the overlap is a small part of each hill. Say: "Its logit of 3 is a little low for them. Perhaps because next to no image had 3 as its first answer; we did not test why." Second frame: the line moves by b. Ask how one would find b without cheating; that is the next
+# *For the lecturer, 2.5 min.* Ask for the mean of a three's margin: below or above 0? First frame: most threes lie right of the line, and of those that do not more than half lie within 2 of it. The axis is logarithmic: the overlap is a small part of each hill. Say: "Its logit of 3 is a little low for them. Perhaps because next to no image had 3 as its first answer; we did not test why." Second frame: the line moves by b. Ask how one would find b without cheating; that is the next
 # slide.
 
 
@@ -283,7 +283,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. Little, and no.** Moved on held-out images, with or without labels, the threshold of the distilled student wins back about half of the lost threes or more. The student of labels keeps almost all its errors: its $b$ buys threes with false alarms.
+# **What you saw. Little, and no.** Moved on held-out images, with or without labels, the threshold of the distilled student wins back half of the lost threes or more. The student of labels keeps nearly all its errors: its $b$ buys threes with false alarms.
 
 # %% slideshow={"slide_type": "skip"}
 said = answers(z_test["teacher, T = 8", 0]).cpu()
