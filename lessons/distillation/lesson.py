@@ -94,9 +94,14 @@ def smoothed(targets, eps):
     return (1 - eps) * targets + eps / 10
 
 
+SEEDS, STOPS = range(5), (50, 100, 200, 400, 1000)  # of section 2
+seen = []  # (step, held-out errors, test errors), both by seed and arm
+curves = {}  # arm -> for each seed its (step, held-out errors, test errors)
+
+
 @torch.no_grad()
 def look(step, steps, logits):
-    """For section 2: count errors at its stops."""
+    """Count errors at the stops."""
     if step in STOPS or step == steps:
         sets = (held_x, held_y), (test_x, test_y)
         seen.append((step, *((logits(a).argmax(3) != b).sum(2).tolist() for a, b in sets)))
@@ -354,15 +359,12 @@ plots.show(
 )
 
 # %% slideshow={"slide_type": "skip"}
-SEEDS, STOPS = range(5), (50, 100, 200, 400, 1000)
-seen = []  # (step, held-out errors, test errors), both by seed and arm
+seen.clear()
 students = teach_all(
     [mlp(30, seed) for seed in SEEDS], list(arms.values()), taught_x, own, seeds=SEEDS, watch=look, desc="students"
 )
-curves = {  # arm -> for each seed its (step, held-out errors, test errors)
-    name: [[(step, held[seed][i], test[seed][i]) for step, held, test in seen] for seed in SEEDS]
-    for i, name in enumerate(arms)
-}
+for i, name in enumerate(arms):
+    curves[name] = [[(step, held[seed][i], test[seed][i]) for step, held, test in seen] for seed in SEEDS]
 of_held = {name: statistics.mean(at_end(name, of=1)) for name in arms}  # the test images choose nothing
 smoothing = min((name for name in arms if name.startswith("smoothed")), key=of_held.get)
 SIX[1] = smoothing
@@ -409,7 +411,7 @@ Table(
 # says how many of its own images that student has right at the end; probably little is left for it to learn. Lesson: state the budget.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-fig, ax = plots.figure(size=(6.2, 4.6))
+fig, ax = plots.figure(size=(5.8, 4.3))
 colours = dict(zip(SIX, ("black", "blue", "purple", "green", "sky", "orange"), strict=True))
 for name, colour in colours.items():
     steps = [step for step, *_ in curves[name][0]]
@@ -419,7 +421,8 @@ for name, colour in colours.items():
 ax.set(xlabel="steps", ylabel="test errors", xscale="log")
 ax.set_xticks(steps, [str(step) for step in steps])
 ax.set_xticks([], minor=True)
-ax.legend(ncols=2, loc="upper center", bbox_to_anchor=(0.5, 1.32))
+ax.set_ylim(top=1.3 * ax.get_ylim()[1])
+ax.legend(ncols=2, loc="upper right", columnspacing=1)
 at_50 = {name: statistics.mean(curve[0][2] for curve in curves[name]) for name in SIX}
 plots.show(
     fig,
