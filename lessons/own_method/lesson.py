@@ -550,8 +550,8 @@ Table(
 # one fails, it looks for a small one that fails.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Ask for a fifth rule before you go on. Good ones: the same mask when all scores are multiplied by 2; the arguments stay as
-# they are; rows that are exchanged give exchanged masks. Ask, too, which rule would have caught the sign of section 1: the fourth, if "right amount" also
+# *For the lecturer, 2.5 min.* Ask for a fifth rule before you go on. Good ones: the arguments stay as they are; and where a
+# share goes by rank, the same mask when all scores are doubled. Ask, too, which rule would have caught the sign of section 1: the fourth, if "right amount" also
 # says *which*. Say: "We do not write examples. We write what must hold, and let the machine look for the example."
 
 
