@@ -141,14 +141,13 @@ by_size.weight_mask.tolist()
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Read the class line by line. Ask where `t` comes from: the weights, or the importance scores where they are given. Ask where
-# `amount` comes from: `apply` is inherited and hands its arguments to `__init__`. Point at `clone`: `default_mask` is handed over to be read. Say: "Seven
+# `amount` comes from: `apply` is inherited and hands its arguments to `__init__`. Point at `clone`: `default_mask` is handed over to be read. Say: "Four
 # lines decide which weights go. The rest of the machinery is inherited."
 
 
 # %% slideshow={"slide_type": "-"}
 class Smallest(prune.BasePruningMethod):
-    """Prune the fraction `amount` with the smallest scores, sign and all."""
-
+    # prunes the fraction `amount` with the smallest scores, sign and all
     PRUNING_TYPE = "unstructured"
 
     def __init__(self, amount):
@@ -226,7 +225,7 @@ class Probe(prune.BasePruningMethod):
 
 
 TYPES = ("unstructured", "structured", "global")
-given_to = {}
+given_to, revived = {}, {}
 for pruning_type in TYPES:
     Probe.apply(prune.custom_from_mask(small_layer(), "weight", EARLIER), "weight", pruning_type)
     given_to[pruning_type] = Probe.seen
@@ -286,7 +285,6 @@ class Careless(Probe):
         return torch.ones_like(t)
 
 
-revived = {}
 for pruning_type in TYPES:
     layer = prune.custom_from_mask(small_layer(), "weight", EARLIER)
     Careless.apply(layer, "weight", pruning_type)
@@ -302,7 +300,7 @@ revived
 #
 # In **2:4** sparsity ([[patterns]]) each group of four neighbours in a row keeps its two largest.
 #
-# **Predict.** Why is its type not `"unstructured"`? And will `global_unstructured`, which ranks several layers as one list, take it?
+# **Predict.** Why not `"unstructured"`? And will `global_unstructured`, which ranks layers as one list, take it?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Ask what "two of four neighbours" would mean in a flat list of what is left: the neighbours are others. So the type is "global",
@@ -312,8 +310,7 @@ revived
 
 # %% slideshow={"slide_type": "-"}
 class TwoOfFour(prune.BasePruningMethod):
-    """Keep the two largest of each four neighbours."""
-
+    # keeps the two largest of each four neighbours
     PRUNING_TYPE = "global"
 
     def compute_mask(self, t, default_mask):
@@ -364,12 +361,11 @@ results = {
 Table(
     ["method", "type", *WAYS],
     [[m.__name__, m.PRUNING_TYPE, *(results[m.__name__, way].split(":")[0] for way in WAYS)] for m in METHODS],
-    caption="Weights that are left, of 24. " + results["TwoOfFour", "global_unstructured"].split(" for the")[0],
+    caption="Weights that are left, of 24.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** A flat list of what is left has lost its rows, so the pattern asks for the whole tensor. `global_unstructured` takes unstructured
-# methods only, and names the reason: its list has no rows either.
+# **What you saw.** A flat list of what is left has lost its rows, so the pattern asks for the whole tensor. `global_unstructured` refuses it.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Somebody talks it out of refusing
@@ -419,9 +415,9 @@ Table(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. In a training loop
 #
-# A **callback** is a function that a training loop calls at each step (`on_step` of `training.fit`). Ours adds up a score from the gradients that are still
-# there, and prunes a bit more every 20 steps, along a cubic curve ([Zhu and Gupta, 2017](https://arxiv.org/abs/1710.01878)): from share 0 to $f$ in $n$
-# steps, $f\,(1 - (1 - s/n)^3)$ after step $s$.
+# A **callback** is a function that a training loop calls at each step (`on_step` of `training.fit`). Ours adds up a score, and prunes a bit more every
+# 20 steps, along a cubic curve ([Zhu and Gupta, 2017](https://arxiv.org/abs/1710.01878)): where the share $f$ is to go in $n$ steps, $f\,(1 - (1 - s/n)^3)$ is
+# gone after step $s$.
 #
 # The `amount` is a share of what is *left*.
 #
@@ -472,7 +468,7 @@ container = next(iter(watched.fc1._forward_pre_hooks.values()), [])
 held = len(container) if isinstance(container, prune.PruningContainer) else 0
 card.record("schedule-reached", share[-1])
 
-fig, ax = plots.figure(size=(7, 4.6))
+fig, ax = plots.figure(size=(6.4, 4.3))
 curve = torch.arange(0, 101)
 ax.plot(curve, 90 * (1 - (1 - curve / 100) ** 3), "--", color=plots.COLOURS["grey"], label="the curve")
 ax.plot(range(1, len(share) + 1), share, color=plots.COLOURS["blue"], label="zeros, counted")
@@ -484,13 +480,12 @@ plots.show(
     fig,
     alt=f"Share of zeros over {len(share)} training steps: a staircase with a step every 20 training steps that meets a curve which rises ever more slowly; the amounts are "
     f"{', '.join(f'{a:.2f}' for a in gradually.amounts.values())}, and {share[-1]:.0f} % is reached.",
-    caption=f"By magnitude, to 90 % in 100 steps; at each cut its `amount`. The container of fc1 holds {held} masks afterwards.",
+    caption=f"At each cut its `amount`. The container of fc1 holds {held} masks in the end.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. B: $(0.8 - 0.6)/(1 - 0.6)$.** The first three amounts are nearly alike while the steps of the curve shrink from 44 to 14 points: an amount
-# is a share of what is left. `global_unstructured` hands over ready masks, and the container keeps each: a pickled layer grows by a mask with every cut, its
-# `state_dict` does not.
+# **What you saw. B: $(0.8 - 0.6)/(1 - 0.6)$.** The first three amounts are nearly alike, while the steps of the curve shrink from 44 to 14 points. The
+# container keeps a mask of each cut: a pickled layer grows with it, its `state_dict` does not.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The sign, raced
@@ -512,7 +507,7 @@ plots.show(
 RULES = {
     "magnitude": (lambda old, w, g: w.abs(), Smallest),
     "movement": (lambda old, w, g: old - w * g, Smallest),
-    "movement without sign": (lambda old, w, g: old - w * g, prune.L1Unstructured),
+    "movement, unsigned": (lambda old, w, g: old - w * g, prune.L1Unstructured),
 }
 transfer = {(name, density): [] for name in RULES for density in (0.1, 0.03)}
 for name, density in tqdm(transfer, desc="prune while learning clothes", file=sys.stdout, leave=False):
@@ -523,11 +518,11 @@ for name, density in tqdm(transfer, desc="prune while learning clothes", file=sy
         )
         transfer[name, density].append(100 * training.evaluate(net, *clothes_test))
 card.record("movement-behind", mean(transfer["magnitude", 0.1]) - mean(transfer["movement", 0.1]))
-card.record("sign-costs", mean(transfer["movement without sign", 0.03]) - mean(transfer["movement", 0.03]))
+card.record("sign-costs", mean(transfer["movement, unsigned", 0.03]) - mean(transfer["movement", 0.03]))
 Table(
-    ["score", "10 % dense: right, %", "3 % dense: right, %"],
+    ["score", "10 % dense", "3 % dense"],
     [[name, *(mean_and_range(transfer[name, density]) for density in (0.1, 0.03))] for name in RULES],
-    caption="From digits to clothes; mean (least to most) of three networks.",
+    caption="Clothes that are right, %: mean (least to most) of three.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -616,35 +611,36 @@ def properties(prune_it, amount_ok=None):
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Three faulty methods
 #
-# Each runs on a fresh layer of random weights. **Predict.** Which of the four rules does each one break?
+# Each is a type and a rule for `compute_mask`; `old` is `default_mask`, and `k` how many are to go. On a fresh layer of random weights each runs.
+#
+# **Predict.** Which of the four rules does each one break?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Two minutes for the three classes before the table. One revives: it is global and does not look at `default_mask`. Two is not
+# *For the lecturer, 3 min.* Two minutes for the three lines before the table. One revives: it is global and does not look at `default_mask`. Two is not
 # binary: it scales. Three prunes the wrong amount where scores are equal, for it compares with the k-th smallest. Read the smallest examples aloud. Say:
 # "Each of these is a test to keep."
 
 
 # %% slideshow={"slide_type": "-"}
-class FaultyOne(Smallest):
-    PRUNING_TYPE = "global"
-
-    def compute_mask(self, t, default_mask):
-        return (t > t.median()).to(t.dtype)
-
-
-class FaultyTwo(Smallest):
-    def compute_mask(self, t, default_mask):
-        return default_mask * t.abs().clamp(max=1)
-
-
-class FaultyThree(Smallest):
-    def compute_mask(self, t, default_mask):
-        k = round(self.amount * t.numel())
-        keep = t > t.flatten().kthvalue(k).values if k else 1
-        return default_mask * keep
+RULES_WITH_A_FAULT = {
+    "one": ("global", lambda t, old, k: (t > t.median()).float()),
+    "two": ("unstructured", lambda t, old, k: old * t.abs().clamp(max=1)),
+    "three": ("unstructured", lambda t, old, k: old * (t > kth_smallest(t, k))),
+}
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+def kth_smallest(t, k):
+    return t.flatten().kthvalue(k).values if k else -torch.inf
+
+
+def method_of(pruning_type, rule):
+    def compute_mask(self, t, default_mask):
+        return rule(t, default_mask, round(self.amount * t.numel()))
+
+    return type("Faulty", (Smallest,), {"PRUNING_TYPE": pruning_type, "compute_mask": compute_mask})
+
+
 class WithoutDim(prune.BasePruningMethod):
     PRUNING_TYPE = "structured"  # and no attribute dim
     __init__, compute_mask = SmallestRows.__init__, SmallestRows.compute_mask
@@ -666,10 +662,12 @@ def two_in_four(scores, old, new):
     return torch.equal(new.reshape(-1, 4).sum(1), old.reshape(-1, 4).sum(1).clamp(max=2))
 
 
-FAULTY = {"FaultyOne": (FaultyOne, None), "FaultyTwo": (FaultyTwo, None), "FaultyThree": (FaultyThree, half)}
-faulty = {name: properties(partial(kind.apply, amount=0.5), judge) for name, (kind, judge) in FAULTY.items()}
+faulty = {
+    name: properties(partial(method_of(*parts).apply, amount=0.5), half if name == "three" else None)
+    for name, parts in RULES_WITH_A_FAULT.items()
+}
 card.record("faults-caught", sum(verdict != "all hold" for verdict in faulty.values()))
-Table(["method", "broken rule, and the smallest example"], list(faulty.items()))
+Table(["method", "broken rule, and the smallest example found"], list(faulty.items()))
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** One revives, two is not binary, three prunes *all* weights that equal the k-th smallest: too many where scores tie.
@@ -692,7 +690,7 @@ Table(["method", "a hundred situations"], list(sound.items()))
 # %% [markdown] slideshow={"slide_type": "skip"}
 # `Smallest`, `SmallestRows`, `TwoOfFour` and PyTorch's `l1_unstructured` pass. The wrong type of section 4 is caught: where what is left does not split into
 # fours, it even raises. So is a structured method without `dim`: PyTorch takes it once, and its container refuses it. Passing is no proof: a hundred
-# situations brought nothing up, and the situations decide. With whole numbers as scores `FaultyTwo` would pass. Now yours:
+# situations brought nothing up, and the situations decide. With whole numbers as scores the second faulty one would pass. Now yours:
 # `properties(partial(YourMethod.apply, amount=0.5))`.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -735,11 +733,11 @@ def prune_or_restore(prune_it, module, name, **arguments):
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "nbval-check-output"]
 def outcome(method, guard, amount):
-    """How many of the 6 weights that an earlier cut left are pruned, or the error; and whether the mask still works."""
+    """How many of the 6 weights that an earlier cut left are pruned, or the error; and whether the hook is still there."""
     layer = prune.l1_unstructured(small_layer(), "weight", amount=0.5)
     error = attempt(lambda: guard(method.apply, layer, "weight", amount=amount))
-    said = f"prunes {int(6 - layer.weight_mask.sum())} of 6" if not isinstance(error, str) else error.split(":")[0]
-    return said + ("" if prune.is_pruned(layer) else ", and the mask is off")
+    said = f"{int(6 - layer.weight_mask.sum())} of 6 go" if not isinstance(error, str) else error.split(":")[0]
+    return said + ("" if prune.is_pruned(layer) else "; hook off")
 
 
 def unguarded(prune_it, module, name, **arguments):
@@ -747,7 +745,7 @@ def unguarded(prune_it, module, name, **arguments):
 
 
 Table(
-    ["amount", "Smallest", "L1Unstructured", "Careful, guarded"],
+    ["amount", "Smallest", "L1Unstructured", "Careful"],
     [
         [
             amount,
@@ -757,7 +755,7 @@ Table(
         ]
         for amount in (1.5, -0.5, 1)
     ],
-    caption="A layer of 12 weights, 6 of them pruned before.",
+    caption="Of the 6 weights that are left. Careful is called through the guard.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
