@@ -285,6 +285,7 @@ def cut_map(stage):
         second[gone2], reader[:, gone2] = 2, 2
     first[:, 9], second[:, 54:56] = float("nan"), float("nan")  # a gap; behind it the bias
     fig, axes = plots.figure(columns=3, size=(12, 4))
+    fig.get_layout_engine().set(wspace=0.08)
     for ax, title, values in zip(axes, MAPS, (first, second, reader.flatten(1)), strict=True):
         ax.imshow(values, cmap=COLOURS, vmin=0, vmax=2, aspect="auto", interpolation="none")
         ax.set_title(title)
