@@ -129,7 +129,7 @@ def by_least_squares(w, h_inverse, i):
 
 def entry_by_entry(w, h_inverse, i):
     share = float(w[i]) / float(h_inverse[i, i])
-    return [0.0 if j == i else float(w[j]) - share * float(h_inverse[j, i]) for j in range(len(w))]
+    return torch.tensor([0.0 if j == i else float(w[j]) - share * float(h_inverse[j, i]) for j in range(len(w))])
 
 
 def wrong_sign(weights, gradients):

@@ -42,8 +42,8 @@ def _apart(weight: torch.Tensor, inputs: torch.Tensor) -> bool:
 @st.composite
 def _layers(draw: Callable) -> tuple:
     """(weight, inputs, amount): products of a row are distinct; amounts are exact, with halves."""
-    rows, columns, samples = draw(st.integers(1, 3)), draw(st.integers(1, 4)), draw(st.integers(1, 3))
-    sizes = draw(tensors((rows, columns), st.integers(0, 8).map(float)))
+    rows, columns, samples = draw(st.integers(1, 3)), draw(st.integers(2, 4)), draw(st.integers(1, 3))
+    sizes = draw(tensors((rows, columns), st.integers(1, 8).map(float)))
     weight = sizes * draw(tensors((rows, columns), st.sampled_from([1.0, -1.0])))
     inputs = draw(tensors((samples, columns), st.integers(-3, 3).map(float)))
     return weight, inputs, draw(numbers(0, 1))
@@ -114,9 +114,10 @@ def wanda_mask(answer: Callable) -> None:
         names=("weight", "inputs", "amount"),
         edges=[
             (torch.tensor([[1.0, -4, 2, 3], [8, -7, 6, 5]]), torch.tensor([[3.0, 1, 1, 1], [0, 1, -1, 1]]), 0.5),
-            (torch.tensor([[2.0, -3], [5, 4]]), torch.tensor([[1.0, -2]]), 0.0),
+            (torch.tensor([[0.0, -3], [5, 4]]), torch.tensor([[1.0, -2]]), 0.0),  # a weight of 0 stays, too
             (torch.tensor([[2.0, -3, 1]]), torch.tensor([[1.0, 0, 2], [-1, 1, 0]]), 1.0),
             (torch.tensor([[1.0, 2, 3, 4]]), torch.ones(2, 4), 0.625),
+            (torch.tensor([[1.0, 1]]), torch.tensor([[3.0, 2], [0, 2], [0, -2]]), 0.5),  # the largest misleads
         ],
         inputs=_layers().filter(lambda args: _apart(args[0], args[1])),
         view=_as_mask,

@@ -42,7 +42,6 @@ from statistics import mean
 import torch
 from torch.nn import functional as F
 from torch.nn.utils import prune
-from torchao.sparsity import WandaSparsifier
 from tqdm import tqdm
 
 from course_utils import data, legacy_int8, models, runtime, training
@@ -107,7 +106,7 @@ runtime.describe(device)
 # *For the lecturer, 2.5 min.* Vote; most say A, for "useless must be small". The answer is C. Ask why they are not 0 after training: no gradient has ever moved them, so they still have their random initial values. Ask what weight decay would do: it
 # shrinks every weight, and nothing pulls these back; not measured here. Transition: "A rule that looks at the data finds them all."
 
-# %% slideshow={"slide_type": "skip"}
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 never_lit = (images.amax(0) == 0).flatten()
 
 
@@ -120,8 +119,6 @@ def useless_kept(net):
 
 spared = [useless_kept(net) for net in nets]
 card.record("useless-kept", min(spared))
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 useless = 300 * int(never_lit.sum())
 Table(
     ["", "of fc1 and fc2"],
@@ -208,7 +205,7 @@ with torch.no_grad():
 shares = torch.linspace(0, 1.3, 14)
 curve = [loss_with(nets[0], before, unit, share.item(), y) for share in shares]
 whole = loss_with(nets[0], before, unit, 1.0, y)
-fig, ax = plots.figure(size=(7, 4.6))
+fig, ax = plots.figure(size=(7, 4))
 ax.plot(shares, curve, "o-", color=plots.COLOURS["blue"], label="true loss")
 line = whole + promises[0][unit].item() * (1 - shares)
 ax.plot(shares, line, "--", color=plots.COLOURS["green"], label="tangent, from the gradient")
@@ -218,8 +215,7 @@ ax.legend(loc="upper right")
 plots.show(
     fig,
     alt=f"The loss when the row of one unit is multiplied by 0 to 1.3, and its tangent at 1. At 0 the loss is {curve[0]:.3f}, the tangent {line[0]:.3f}; at 1 both are {whole:.3f}.",
-    caption=f"Unit {unit}, 1,000 images. At 0 the truth lies above the tangent for {mean_and_range(above, '{:.0f}')} % of the 300 units (three networks). "
-    f"Largest score of a useless weight: {of_useless:g}.",
+    caption=f"Unit {unit}. At 0 the truth lies above for {mean_and_range(above, '{:.0f}')} % of the 300 units (three networks). Largest score of a useless weight: {of_useless:g}.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -409,6 +405,9 @@ Table(
 
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
+from torchao.sparsity import WandaSparsifier
+
+
 # A class of that name in torchao 0.18 (the main branch has since deleted torchao.sparsity: github.com/pytorch/ao/pull/4728).
 def by_torchao(net, density):
     net, sparsifier = copy.deepcopy(net), WandaSparsifier(sparsity_level=1 - density)
@@ -443,7 +442,7 @@ Table(["rule", "weights of fc1 that torchao treats otherwise, %"], [[name, f"{d:
 # products, and in this problem, up to a factor 2, it is the Hessian." Transition: "Optimal brain surgeon, 1993, did this for one weight at a time."
 
 
-# %% slideshow={"slide_type": "skip"}
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 def best_rest(inputs, w, kept):
     """The weights at `kept` for which the output of the row changes least, by least squares."""
     return torch.linalg.lstsq(inputs[:, kept].double(), inputs.double() @ w.double()).solution
@@ -463,8 +462,6 @@ for name, pair in PAIRS.items():
     new = best_rest(pair, two, [0])
     changed = (pair.double() @ two.double() - pair[:, 0].double() * new).square().sum()
     took_over[name] = new.item(), 100 * (changed / (0.3 * pair[:, 1]).square().sum()).item()
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 Table(
     ["the two inputs", "0.5 becomes", "error left, %"],
     [[name, f"{new:.2f}", f"{left:.0f}"] for name, (new, left) in took_over.items()],
@@ -532,7 +529,7 @@ def after_columns(count):
     canvas.text(600, 25, f"{count} of 6 columns done" if count else "before", size=26)
     diagrams.grid(canvas, now, 270, 60, cell=84, mask=mask, text="{:.2f}", size=26)
     canvas.axes.plot([270 + 84 * count] * 2, [52, 320], color=plots.COLOURS["black"], linewidth=6, zorder=6)
-    if 0 < count < 6:
+    if count in range(1, 6):
         canvas.wire((810, 186), (900, 186), meaning="gradient", thick=6)
         canvas.text(910, 186, "these took over", align="left", colour="gradient", size=26)
     return canvas.figure()
@@ -556,7 +553,7 @@ plots.show(
 # **Predict.** Which matters more here, the choice or the repair?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote: choice or repair. Read the table along a row first: the same weights go, the repair differs; column by column about half of the error goes, or more, and least squares does better still. Then down the columns, slowly.
+# *For the lecturer, 3 min.* Vote: choice or repair. Read the table along a row first: the same weights go, the repair differs; column by column a third of the error goes, or far more, and least squares does better still. Then down the columns, slowly.
 # As it is left, SparseGPT's choice by blocks looks nearly as bad as magnitude's; repaired, it is the best of the four. So the answer is: neither alone, they belong together. Say: "Whoever judges a choice before the repair throws away the best one. And the error is on test images, which no method has seen."
 
 
@@ -599,7 +596,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. They belong together.** In each row the repair takes away about half of the error or more; least squares, which may change all that stays, does better still. SparseGPT's choice by 128 columns is poor as it is *left*, and the best *repaired*: each block is chosen on weights that have taken over already.
+# **What you saw. They belong together.** In each row the repair takes away more than a third of the error, here up to three quarters; least squares, which may change all that stays, does better still. SparseGPT's choice by 128 columns is poor as it is *left*, and the best *repaired*: each block is chosen on weights that have taken over already.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. The race
@@ -607,7 +604,7 @@ Table(
 # Three networks, `fc1` and `fc2` cut to 5 %, then 100 training steps, on the same batches for all.
 #
 # - *Both layers together*: chance, magnitude, Taylor (2,000 images, or all), **movement** (added up over the training pass; with its sign and without), Wanda's score.
-# - *Layer by layer*, on what the cut layer before gives: **Wanda** by rows; **SparseGPT** by 128 columns and in one block; and movement's masks, **repaired**.
+# - *Layer by layer*, on what the cut layer before gives: **Wanda** by rows; **SparseGPT**, by 128 columns; and movement's masks, **repaired**.
 #
 # **Predict.** Who is first just pruned (hollow), and who after the steps (filled)?
 
@@ -620,7 +617,7 @@ BUDGET = 100  # training steps after pruning
 
 
 @torch.no_grad()
-def layer_by_layer(net, density, by_rows=False, masks=None, block=128):
+def layer_by_layer(net, density, by_rows=False, masks=None):
     """Wanda by rows, or SparseGPT, whose masks may be given: each layer on what the cut ones before it give."""
     net = copy.deepcopy(net)
     for name, layer in cut_layers(net).items():
@@ -629,7 +626,7 @@ def layer_by_layer(net, density, by_rows=False, masks=None, block=128):
             mask = masks_of({name: wanda(layer.weight, inputs)}, density, "each row")[name]
         else:
             given = masks and masks[name]
-            layer.weight.copy_(prune_and_repair(layer.weight, inputs, density, mask=given, block=block))
+            layer.weight.copy_(prune_and_repair(layer.weight, inputs, density, mask=given))
             mask = (layer.weight != 0).float()
         prune.custom_from_mask(layer, "weight", mask)
     return net
@@ -670,8 +667,7 @@ RULES = {
     "movement, no sign": together(no_sign),
     "Wanda's score": together(by_input),
     "Wanda, rows": in_turn(by_rows=True),
-    "SparseGPT, 128": in_turn(),
-    "SparseGPT, one block": in_turn(block=784),
+    "SparseGPT": in_turn(),
     "movement, repaired": movement_repaired,
 }
 
@@ -699,7 +695,7 @@ def after(name, density):
 just_cut = {name: mean(outcome[0] for outcome in race[name, 0.05]) for name in RULES}
 card.record("magnitude-over-random", after("magnitude", 0.05) - after("random", 0.05))
 card.record("repair-just-pruned", just_cut["movement, repaired"] - just_cut["movement"])
-fig, ax = plots.figure(size=(7, 5))
+fig, ax = plots.figure(size=(7, 4.3))
 dense = [outcome[1] for outcome in race["dense", 1.0]]
 ax.axvspan(min(dense), max(dense), color=plots.COLOURS["grey"], alpha=0.4)
 for row, name in enumerate(RULES):
@@ -714,7 +710,7 @@ plots.show(
     alt="A row of dots for each rule, just pruned and after the steps. "
     + "; ".join(f"{name} {just_cut[name]:.0f} and {after(name, 0.05):.0f} %" for name in RULES)
     + ".",
-    caption="Hollow: just pruned; filled: after 100 steps; a dot for each of three networks. Grey: dense, after the same steps.",
+    caption="Hollow: just pruned; filled: after 100 steps; three networks. Grey: dense, after the same steps.",
 )
 
 
@@ -738,15 +734,15 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw.** First in both, movement's choice *with a repair*; then movement, whose sign matters little here (in [[own_method]], on a new task, it hurt). More images do not bring Taylor level with it. The steps bring all but chance and Wanda's rows to within about two points.
+# **What you saw.** First in both, movement's choice *with a repair*; then movement, whose sign matters little here (in [[own_method]], on a new task, it hurt). More images do not bring Taylor level. After the steps all but chance and Wanda's rows lie within about two points.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What does the race not show?
 #
-# - **Another budget.** No step at all is the case of a large language model: look at the hollow dots.
-# - **Another density, another size.** The authors of Wanda and SparseGPT report on models of billions of weights, at about half density. At half density the pattern 2:4 costs about a point here just pruned, and hardly anything after the steps (table in the notebook).
-# - **Another way to cut.** The authors of the Taylor score prune *filters*, a few at a time, and train in between; those of movement while a network learns a new task.
-# - **Causes.** Probably what counts after the steps is how well the rest can learn; a race between masks with the *same* loss just pruned would test that.
+# - **Another budget.** Large language models often get no step at all: the hollow dots.
+# - **Another density and size.** The authors of Wanda and SparseGPT report on billions of weights, at about half density. There the pattern 2:4 costs about a point here just pruned, and hardly anything after the steps (table in the notebook).
+# - **Another way to cut.** The authors of the Taylor score prune *filters*, a few at a time; those of movement while a network learns a new task.
+# - **Causes.** Probably what counts after the steps is how well the rest can learn; masks with the *same* loss just pruned would test that.
 #
 # **Predict.** "Which score is best?" What is missing in the question?
 
