@@ -386,7 +386,7 @@ card.record("best-stops", statistics.mean(at_end("soft")) / min(statistics.mean(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Collect two orders on the board; expect the class mean near the top, "because a three is like a five". After the table: "None comes near. The class mean, which knows that threes are like fives, is about where the labels are. And the answer for
-# another picture of the same class is worse than the label." Read the last column as the reply to a sceptic: each arm may stop where held-out images say. Stopped early some controls gain a little, none comes near.
+# another picture of the same class is worse than the label." Read the last column as the reply to a sceptic: each arm may stop where held-out images say. Stopped early some controls gain, none comes near.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 Table(
