@@ -106,7 +106,7 @@ runtime.describe(device)
 # *For the lecturer, 2.5 min.* Vote; most say A, for "useless must be small". The answer is C. Ask why they are not 0 after training: no gradient has ever moved them, so they still have their random initial values. Ask what weight decay would do: it
 # shrinks every weight, and nothing pulls these back; not measured here. Transition: "A rule that looks at the data finds them all."
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% slideshow={"slide_type": "skip"}
 never_lit = (images.amax(0) == 0).flatten()
 
 
@@ -119,6 +119,8 @@ def useless_kept(net):
 
 spared = [useless_kept(net) for net in nets]
 card.record("useless-kept", min(spared))
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 useless = 300 * int(never_lit.sum())
 Table(
     ["", "of fc1 and fc2"],
