@@ -622,6 +622,10 @@ def properties(prune_it, amount_ok=None):
 
 
 # %% slideshow={"slide_type": "-"}
+def kth_smallest(t, k):
+    return t.flatten().kthvalue(k).values if k else -torch.inf
+
+
 RULES_WITH_A_FAULT = {
     "one": ("global", lambda t, old, k: (t > t.median()).float()),
     "two": ("unstructured", lambda t, old, k: old * t.abs().clamp(max=1)),
@@ -630,10 +634,6 @@ RULES_WITH_A_FAULT = {
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-def kth_smallest(t, k):
-    return t.flatten().kthvalue(k).values if k else -torch.inf
-
-
 def method_of(pruning_type, rule):
     def compute_mask(self, t, default_mask):
         return rule(t, default_mask, round(self.amount * t.numel()))
