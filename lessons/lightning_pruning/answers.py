@@ -93,3 +93,4 @@ WRONG = {
 ODD = {
     "even_schedule": [with_logarithms, with_numpy, by_trying],
 }
+EQUIVALENT = {}

@@ -93,6 +93,62 @@ class Regression(LightningModule):
         return torch.optim.Adam(self.parameters(), lr=1e-3)
 
 
+# %% tags=["setup"] slideshow={"slide_type": "skip"}
+digits, digit_labels = data.load("mnist")
+digit_test = data.load("mnist", "test")
+
+
+class Digits(LightningModule):
+    """LeNet-300-100 for a Trainer."""
+
+    def __init__(self, lr, state=None):
+        super().__init__()
+        torch.manual_seed(0)
+        self.net, self.lr = models.LeNet300100(), lr
+        if state:
+            self.load_state_dict(state)
+
+    def forward(self, x):
+        return self.net(x)
+
+    def training_step(self, batch, index):
+        return nn.functional.cross_entropy(self(batch[0]), batch[1])
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), lr=self.lr)
+
+
+def digit_batches(n):
+    return DataLoader(list(zip(digits[:n].split(200), digit_labels[:n].split(200), strict=True)), batch_size=None)
+
+
+def weights(net):
+    """The three weights, int8 or float."""
+    found = [getattr(net.net, f"fc{i}").weight for i in (1, 2, 3)]
+    return [w().int_repr() if callable(w) else w for w in found]
+
+
+def zeros(net):
+    return sum(int((w == 0).sum()) for w in weights(net)) / sum(w.numel() for w in weights(net))
+
+
+class Epochs(Callback):
+    """Writes down at the start of each epoch, and as training ends: weights left, masks on, does the model round?"""
+
+    def __init__(self):
+        self.seen = []
+
+    def look(self, net):
+        fake = getattr(net, "quant", None) is not None
+        self.seen.append((1 - zeros(net), prune.is_pruned(net), fake))
+
+    def on_train_epoch_start(self, trainer, pl_module):
+        self.look(pl_module)
+
+    def on_train_end(self, trainer, pl_module):
+        self.look(pl_module)
+
+
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 1. A schedule for pruning
 #
@@ -429,20 +485,20 @@ plots.show(
 
 
 # %% slideshow={"slide_type": "skip"}
-def resumed(*make, **options):
-    """What a resumed fit does: stops, or how many outputs differ from an uninterrupted fit, and weights left."""
+def resumed(make, *more):
+    """What a resumed fit does: it stops, or how many outputs differ from an uninterrupted fit; weights left in both."""
     with tempfile.TemporaryDirectory() as folder:
         saver = ModelCheckpoint(folder, filename="{epoch}", save_top_k=-1)
-        made = [one() for one in make]
-        whole = fit(Regression(), few, *made, saver, epochs=4, enable_checkpointing=True)
+        whole = fit(Regression(), few, make(), *(one() for one in more), saver, epochs=4, enable_checkpointing=True)
         again = Regression(seed=9)
         try:
-            run = garments.trainer(*(one() for one in make), epochs=4)
+            run = garments.trainer(make(), *(one() for one in more), epochs=4)
             run.fit(again, few, ckpt_path=Path(folder) / "epoch=1.ckpt", weights_only=True)
         except RuntimeError as error:
-            return f"stops: {str(error).split(chr(10))[1].strip()[:20]} …"
+            return f"stops: {str(error).split(chr(10))[1].strip()[:19]} …", "–"
         differ = int((whole(test_rows) != again.eval()(test_rows)).sum())
-        return f"{differ:,} of {len(test_rows):,} outputs differ"
+        shares = [] if more else [f"{weights_left(net):.0%}" for net in (whole, again)]
+        return f"{differ:,} of {len(test_rows):,} outputs differ", " / ".join(shares) or "–"
 
 
 def upstream(permanent):
@@ -452,19 +508,20 @@ def upstream(permanent):
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 ours = resumed(lambda: PruningSchedule("l1_unstructured", {0: 0.5, 2: 0.5}))
 both = resumed(lambda: PruningSchedule("l1_unstructured", {0: 0.5, 2: 0.5}), QuantizationAwareTraining)
-card.record("resume-exact", int(ours.startswith("0 ")) + int(both.startswith("0 ")))
+card.record("resume-exact", int(ours[0].startswith("0 ")) + int(both[0].startswith("0 ")))
 Table(
-    ["", "resumed at epoch 2"],
+    ["", "resumed at epoch 2", "left"],
     [
-        ["ModelPruning, masks kept", resumed(lambda: upstream(False))],
-        ["ModelPruning, default", resumed(lambda: upstream(True))],
-        ["PruningSchedule", ours],
-        ["PruningSchedule and int8", both],
+        ["ModelPruning, masks kept", *resumed(lambda: upstream(False))],
+        ["ModelPruning, default", *resumed(lambda: upstream(True))],
+        ["PruningSchedule", *ours],
+        ["PruningSchedule and int8", *both],
     ],
+    caption="left: weights that are not zero, uninterrupted / resumed",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. A second fault: `ModelPruning` does not resume to where it was.** With masks in the file it stops, without them it goes another way. Ours makes the masks before the file is read.
+# **What you saw. A second fault: `ModelPruning` does not resume to where it was.** With masks in the file it stops; without them it goes another way, and the weights that were zero count as weights again. Ours makes the masks before the file is read.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Two defaults that surprise
@@ -535,62 +592,6 @@ Table(
 # map of weights is symmetric. (In an asymmetric one it would be the zero point: just as exact.)
 
 # %% slideshow={"slide_type": "skip"}
-digits, digit_labels = data.load("mnist")
-digit_test = data.load("mnist", "test")
-
-
-class Digits(LightningModule):
-    """LeNet-300-100 for a Trainer."""
-
-    def __init__(self, lr, state=None):
-        super().__init__()
-        torch.manual_seed(0)
-        self.net, self.lr = models.LeNet300100(), lr
-        if state:
-            self.load_state_dict(state)
-
-    def forward(self, x):
-        return self.net(x)
-
-    def training_step(self, batch, index):
-        return nn.functional.cross_entropy(self(batch[0]), batch[1])
-
-    def configure_optimizers(self):
-        return torch.optim.Adam(self.parameters(), lr=self.lr)
-
-
-def digit_batches(n):
-    return DataLoader(list(zip(digits[:n].split(200), digit_labels[:n].split(200), strict=True)), batch_size=None)
-
-
-def weights(net):
-    """The three weights, int8 or float."""
-    found = [getattr(net.net, f"fc{i}").weight for i in (1, 2, 3)]
-    return [w().int_repr() if callable(w) else w for w in found]
-
-
-def zeros(net):
-    return sum(int((w == 0).sum()) for w in weights(net)) / sum(w.numel() for w in weights(net))
-
-
-class Epochs(Callback):
-    """Writes down at the start of each epoch, and as training ends: weights left, masks on, does the model round?"""
-
-    def __init__(self):
-        self.seen = []
-
-    def look(self, net):
-        fake = getattr(net, "quant", None) is not None
-        self.seen.append((1 - zeros(net), prune.is_pruned(net), fake))
-
-    def on_train_epoch_start(self, trainer, pl_module):
-        self.look(pl_module)
-
-    def on_train_end(self, trainer, pl_module):
-        self.look(pl_module)
-
-
-# %% slideshow={"slide_type": "skip"}
 started = fit(Digits(2e-3), digit_batches(60_000), epochs=3).state_dict()
 twice = {epoch: 1 - 0.1**0.5 for epoch in (0, 1)}  # two equal cuts that leave a tenth
 WAYS = {"float": (), "int8": ("int8",), "10 % left": ("prune",), "10 % left, int8": ("prune", "int8")}
@@ -635,7 +636,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** The cures multiply, once something writes the zeros in fewer bits. The masked weights are zeros of the int8 model, too. Nearly all of the accuracy lost goes with the pruning here.
+# **What you saw.** The cures multiply, once something writes the zeros in fewer bits. The masked weights are zeros of the int8 model, too. Most of the accuracy lost goes with the pruning here. (gzip alone does little for the float file.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### What the fit hands over
@@ -714,6 +715,7 @@ def twin(row):
     return max(floats, key=lambda r: (len(words(r) & words(row)), -len(words(r))), default=None)
 
 
+# %% slideshow={"slide_type": "skip"}
 def lost(row, ruler):
     known = ruler and ruler.accuracy and row.accuracy
     return 100 * (ruler.accuracy - row.accuracy) if known else None
@@ -750,7 +752,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Four votes, then the table. Read the empty cells aloud: an empty cell says that this course has measured no such row, not that there is none. Ask for the reason in the column of fewer weights: time and energy of a zero are saved where a kernel skips it or a whole channel is gone.
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% slideshow={"slide_type": "skip"}
 FIELDS = {
     "cloud endpoint: time of one input": ("speedup", False),
     "edge device: energy, estimated": ("energy_nj", False),
@@ -778,6 +780,7 @@ def best(kind, field, large):
     return f"{times_less(row, field):.1f} ×: {row.model}, {row.technique.removesuffix(', Lightning')}"
 
 
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 CURES = ("fewer bits", "fewer weights", "both")
 chosen = {pain: [best(kind, *field) for kind in CURES] for pain, field in FIELDS.items()}
 card.record("bits-help", sum(line[0] != "–" for line in chosen.values()))
