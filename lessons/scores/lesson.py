@@ -612,7 +612,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* Two votes, one for hollow and one for filled. The answer to both: movement's choice with SparseGPT's repair; then movement alone. Then the controls. Movement has seen all images with labels: Taylor with all images does not catch up.
-# Its sign: without it, hardly another result here. SparseGPT by 128 columns had the least error of fc1's output in section 4, and is not first here: a layer's error and the accuracy are two things. After the steps all but chance and Wanda's rows lie within about two points. Then ask: "Which dots do you believe if you have to ship a model?" The filled ones if there is a budget to train, the hollow ones if there is none; for a large language model there is often none.
+# Its sign: without it, hardly another result here. SparseGPT had the least error of fc1's output in section 4, and is not first here: a layer's error and the accuracy are two things. After the steps all but chance and Wanda's rows lie within about two points. Then ask: "Which dots do you believe if you have to ship a model?" The filled ones if there is a budget to train, the hollow ones if there is none; for a large language model there is often none.
 
 # %% slideshow={"slide_type": "skip"}
 BUDGET = 100  # training steps after pruning
@@ -697,7 +697,7 @@ def after(name, density):
 just_cut = {name: mean(outcome[0] for outcome in race[name, 0.05]) for name in RULES}
 card.record("magnitude-over-random", after("magnitude", 0.05) - after("random", 0.05))
 card.record("repair-just-pruned", just_cut["movement, repaired"] - just_cut["movement"])
-fig, ax = plots.figure(size=(7, 4.3))
+fig, ax = plots.figure(size=(7, 3.9))
 dense = [outcome[1] for outcome in race["dense", 1.0]]
 ax.axvspan(min(dense), max(dense), color=plots.COLOURS["grey"], alpha=0.4)
 for row, name in enumerate(RULES):
@@ -712,7 +712,7 @@ plots.show(
     alt="A row of dots for each rule, just pruned and after the steps. "
     + "; ".join(f"{name} {just_cut[name]:.0f} and {after(name, 0.05):.0f} %" for name in RULES)
     + ".",
-    caption="Hollow: just pruned; filled: after 100 steps; three networks. Grey: dense, after the same steps.",
+    caption="Hollow: just pruned; filled: after the steps; grey: dense. Three networks.",
 )
 
 
