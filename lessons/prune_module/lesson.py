@@ -3,7 +3,7 @@
 #   course:
 #     promise: You will prune one layer with PyTorch, know every tensor that this adds, and measure what a cut costs.
 #     minutes: 45
-#     seconds: 15
+#     seconds: 20
 #     needs: [measuring, energy]
 #     goals:
 #       - Choose a method, a tensor and an amount, and predict what the module holds before and after.
@@ -702,7 +702,7 @@ def show_weights(axes):
         label=list(parts),
     )
     axes.axvspan(-median, median, color=plots.COLOURS["sky"], alpha=0.3, zorder=0, label="the smaller half")
-    axes.set(xlabel="weight of fc1", ylabel="how many", xlim=(-edge, edge))
+    axes.set(xlabel="weight of fc1", ylabel="how many", xlim=(-edge, edge), ylim=(0, 1.8 * axes.get_ylim()[1]))
     axes.legend(loc="upper left")
 
 
