@@ -293,7 +293,7 @@ def in_form(net, make):
     return nn.Sequential(nn.Flatten(), fc1, nn.ReLU(), fc2, nn.ReLU(), fc3)
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% slideshow={"slide_type": "skip"}
 FORMS = {
     "CSR, int64": lambda w, b: CSRLinear(w, b, torch.int64),
     "CSR, int32": CSRLinear,
@@ -315,6 +315,7 @@ def break_even(make):
     return 1 - (low + high) / 2
 
 
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 zeros_needed = {name: break_even(make) for name, make in FORMS.items()}
 for claim, name in zip(("csr-int64", "csr-int32", "bit-mask"), FORMS, strict=True):
     card.record(claim, zeros_needed[name])
@@ -445,6 +446,7 @@ def layer_speed(batch, side=2048):
     return timing.compare(calls, rounds=9, sample_seconds=0.01, device=cpu)
 
 
+# %% slideshow={"slide_type": "skip"}
 taken = {(d, batch): times_dense(d, batch) for d in DENSITIES for batch in (1, 64)}
 large = {batch: layer_speed(batch) for batch in (1, 64)}
 card.record("csr-half-slower", large[1].ratio(0.5), large[1].ratio_quartiles(0.5))
@@ -595,6 +597,7 @@ def part_of(layer, rows, columns):
     return small
 
 
+# %% slideshow={"slide_type": "skip"}
 def shrunk(net, digits):
     """A smaller dense network: without neurons that are silent for `digits`, and without neurons and pixels that nobody reads."""
     fc1, fc2, fc3 = net.children()
