@@ -24,7 +24,7 @@ def upstream(**options):
 
 
 def test_upstream_rewinds_to_trained_weights_from_the_second_round_on(tmp_path):
-    """Lightning 2.6.6. If this fails, the fault is gone: say so in `lightning_qat` and `PruningSchedule`."""
+    """Lightning 2.6.6. If this fails, the fault is gone: say so in `lightning_pruning` and `PruningSchedule`."""
     start, rounds = Regression().net[0].weight, Ask(lambda model: model.net[0].weight_orig.detach().clone())
     fit(tmp_path, upstream(use_lottery_ticket_hypothesis=True), rounds, epochs=3)
     assert torch.equal(rounds.answers[0], start)
@@ -32,7 +32,7 @@ def test_upstream_rewinds_to_trained_weights_from_the_second_round_on(tmp_path):
 
 
 def test_upstream_cannot_resume_or_loses_its_masks(tmp_path):
-    """Lightning 2.6.6. If this fails, the fault is gone: say so in `lightning_qat` and `PruningSchedule`."""
+    """Lightning 2.6.6. If this fails, the fault is gone: say so in `lightning_pruning` and `PruningSchedule`."""
     options = {"use_lottery_ticket_hypothesis": False}
     every_checkpoint(tmp_path / "a", upstream(make_pruning_permanent=False, **options), epochs=2)
     with pytest.raises(RuntimeError, match="net.0.weight_mask"):
@@ -64,7 +64,10 @@ def test_only_the_callbacks_and_their_lesson_import_lightning():
         for path in files
         if any(name.startswith(("lightning", "course_utils.callbacks")) for name in imported(path))
     }
-    assert found and all(name.startswith(("course_utils/callbacks/", "lessons/lightning_qat/")) for name in found)
+    assert found and all(
+        name.startswith(("course_utils/callbacks/", "lessons/lightning_qat/", "lessons/lightning_pruning/"))
+        for name in found
+    )
     code = "import sys, course_utils; print('lightning' in sys.modules, 'torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.split() == ["False", "False"]

@@ -168,7 +168,8 @@ def schedule(epoch):
     return {10: 0.5, 50: 0.25}.get(epoch)  # None: prune nothing
 
 
-left = PruningSchedule("l1_unstructured", schedule).densities(100)  # on paper: no training
+# on paper, without training:
+left = PruningSchedule("l1_unstructured", schedule).densities(100)
 total = sum(schedule(epoch) or 0 for epoch in range(100))
 print(f"sum of the amounts {total:.2f}; gone {1 - left[-1]:.3f}, left {left[-1]:.3f}")
 
@@ -225,8 +226,8 @@ def densities(answered):
     ax.plot(added, ":", color=plots.COLOURS["grey"], lw=3, label="if amounts added up")
     ax.plot(left, color=plots.COLOURS["blue"], lw=2, label="if each counts from what is left")
     if answered:
-        for (name, found), mark in zip(counted.items(), ("o", "x"), strict=True):
-            ax.plot(range(0, 100, 6), found[::6], mark, color=plots.COLOURS["orange"], ms=9, label=name)
+        for (name, found), look in zip(counted.items(), (("o", "orange"), ("x", "black")), strict=True):
+            ax.plot(range(0, 100, 6), found[::6], look[0], color=plots.COLOURS[look[1]], ms=9, label=name)
     ax.set(xlabel="epoch", ylabel="weights left", ylim=(0, 1.05), xlim=(-1, 101))
     ax.legend(loc="upper right", ncols=2)
     return fig
@@ -335,7 +336,7 @@ card.record("schedule-costs", at_end["schedule"] - at_end["not pruned"])
 card.record("rewind-needs-time", at_end["with rewind"] - at_end["schedule"])
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-fig, ax = plots.figure(size=(7, 4.8))
+fig, ax = plots.figure(size=(7, 4.2))
 for (name, curve), colour in zip(curves.items(), ("grey", "blue", "orange"), strict=True):
     ax.plot(curve, label=f"{name}: {at_end[name]:.1f}", color=plots.COLOURS[colour], linewidth=2)
 ax.set(xlabel="epoch", ylabel="MAPE, %", yscale="log", ylim=(5, 300))
@@ -495,10 +496,10 @@ def resumed(make, *more):
             run = garments.trainer(make(), *(one() for one in more), epochs=4)
             run.fit(again, few, ckpt_path=Path(folder) / "epoch=1.ckpt", weights_only=True)
         except RuntimeError as error:
-            return f"stops: {str(error).split(chr(10))[1].strip()[:19]} …", "–"
+            return f"error: {str(error).split(chr(10))[1].strip()[:14]}", "–"
         differ = int((whole(test_rows) != again.eval()(test_rows)).sum())
         shares = [] if more else [f"{weights_left(net):.0%}" for net in (whole, again)]
-        return f"{differ:,} of {len(test_rows):,} outputs differ", " / ".join(shares) or "–"
+        return f"{differ:,} differ", " / ".join(shares) or "–"
 
 
 def upstream(permanent):
@@ -510,14 +511,14 @@ ours = resumed(lambda: PruningSchedule("l1_unstructured", {0: 0.5, 2: 0.5}))
 both = resumed(lambda: PruningSchedule("l1_unstructured", {0: 0.5, 2: 0.5}), QuantizationAwareTraining)
 card.record("resume-exact", int(ours[0].startswith("0 ")) + int(both[0].startswith("0 ")))
 Table(
-    ["", "resumed at epoch 2", "left"],
+    ["", "outputs", "weights left"],
     [
-        ["ModelPruning, masks kept", *resumed(lambda: upstream(False))],
+        ["ModelPruning, masks in the file", *resumed(lambda: upstream(False))],
         ["ModelPruning, default", *resumed(lambda: upstream(True))],
         ["PruningSchedule", *ours],
         ["PruningSchedule and int8", *both],
     ],
-    caption="left: weights that are not zero, uninterrupted / resumed",
+    caption=f"of {len(test_rows):,} outputs; weights left: uninterrupted / resumed",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -526,7 +527,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Two defaults that surprise
 #
-# No faults: both are documented. (1) Prune half of a network with batch norm, all else by default. (2) `amount=0.5`, five epochs, no rewind.
+# No faults: neither is hidden. (1) Prune half of a network with batch norm, all else by default. (2) `amount=0.5`, five epochs, no rewind.
 #
 # **Predict.** (1) Which kinds of parameters have zeros? (2) How many weights are left?
 
@@ -830,7 +831,7 @@ Table(
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
 def even_schedule(epochs, sparsity):
-    """Amounts for PruningSchedule: equal shares after each epoch of `epochs`, in all `sparsity`.
+    """Amounts for PruningSchedule: equal shares after `epochs`, in all `sparsity`.
 
     >>> even_schedule([7], 0.5)
     {7: 0.5}
