@@ -512,7 +512,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The library is Lightning: from 2.6.0 on, `ModelPruning` with `use_lottery_ticket_hypothesis=True` hands the kept tensors back by such an assignment on a CPU (`dst.data = src.data.to(dst.device)`; our
 # `rewind_shared` masks them, too). Before 2.6.0 its rewind wrote into a tensor that the next forward pass overwrote, so that nothing was rewound
-# ([issue 13643](https://github.com/Lightning-AI/pytorch-lightning/issues/13643), repaired by pull request 21191). [[lightning_qat]] measures the library's own, and has a callback without the fault.
+# ([issue 13643](https://github.com/Lightning-AI/pytorch-lightning/issues/13643), repaired by pull request 21191). [[lightning_pruning]] measures the library's own, and has a callback without the fault.
 #
 # Training that goes on from trained weights is plain *pruning with fine-tuning*, as in [[prune_model]]: a good method, but another one.
 
