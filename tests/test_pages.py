@@ -160,6 +160,16 @@ def test_a_lesson_that_has_no_promise_yet_can_be_built(tmp_path):
     assert "| 1.1 | [The lesson bare](1_first/1_bare.ipynb) |" in overview(tmp_path)
 
 
+def test_the_last_entry_of_the_glossary_gets_its_link_once(root):
+    glossary = root / "docs" / "glossary.md"
+    glossary.write_text(glossary.read_text(encoding="utf-8").rstrip() + "\n", encoding="utf-8")
+    _pages.refresh(root)
+    once = glossary.read_text(encoding="utf-8")
+    _pages.refresh(root)
+    assert glossary.read_text(encoding="utf-8") == once and once.count("**zero point**") == 1
+    assert once.rpartition("**zero point**")[2].count("](") == 1
+
+
 def test_a_term_that_no_lesson_or_two_explain_is_a_fault(root):
     edit(root / "docs" / "glossary.md", "**mask**", "**orphan**: a word.\n\n**mask**")
     edit(root / "lessons" / "ticket" / "lesson.py", "terms: [", "terms: [mask, ")

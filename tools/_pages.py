@@ -11,7 +11,7 @@ from course_utils.files import write_whole
 from tools import _course, _lessons
 
 BLOCK = re.compile(r"(<!-- (\w+): made by course\.py build -->\n).*?(\n<!-- end -->)", re.S)
-TERM = re.compile(r"^\*\*(?P<term>[^*\n]+)\*\*(?P<text>(?:.|\n(?!\n))*)", re.M)
+TERM = re.compile(r"^\*\*(?P<term>[^*\n]+)\*\*(?P<text>(?:.|\n(?!\n|\Z))*)", re.M)
 INTRODUCED = re.compile(r" \((?:\[[^\]]*\]\([^)]*\)|\w*)\)\Z")
 BLOCKS = {"README.md": ("lessons", "ways"), "docs/instructors.md": ("timetable",)}
 GLOSSARY = "docs/glossary.md"
