@@ -223,12 +223,10 @@ def cut_at(lines):
         parts = [sizes[gone].numpy(), sizes[~gone].numpy()]
         ax.hist(parts, edges, stacked=True, color=[plots.COLOURS["orange"], plots.COLOURS["sky"]])
         ax.axvline(line, color="black", linewidth=2)
-        ax.set(xlim=(0, 0.42), yticks=[])
+        ax.set(xlim=(0, 0.42), xticks=[0, 0.1, 0.2, 0.3, 0.4] if name == "fc3" else [], yticks=[])
         ax.set_ylabel(name, rotation=0, ha="right", va="center")
         ax.text(0.36, 0.3, f"{100 * gone.float().mean():.1f} %", transform=ax.get_xaxis_transform())
         ax.grid(False)
-        if name != "fc3":
-            ax.set_xticks([])
     axes[-1].set_xlabel("|weight|")
     return fig
 
