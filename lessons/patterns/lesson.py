@@ -43,6 +43,7 @@ import warnings
 import torch
 import torch_pruning as tp
 from torch import nn
+from torch.nn.functional import linear
 
 from course_utils import data, models, runtime, training
 from course_utils.data import checkpoints
@@ -345,7 +346,6 @@ def speed_24(side):
     x, weight = torch.randn(2, side, side, device=device)
     weight = (weight * keep_n_of_m(weight, 2, 4)).half()
     x, packed = x.half(), torch.sparse.to_sparse_semi_structured(weight)
-    linear = nn.functional.linear
     jobs = {"dense": lambda: linear(x, weight), "2:4": lambda: linear(x, packed)}
     return timing.compare(jobs, device=device)
 

@@ -443,7 +443,7 @@ while front:  # wave by wave, until nothing new is reached
     known |= front
     front = {more for name, end in front if end == "outputs" for more in next_to(name)} - known
 PLACES = {name: (x + 165 * i, y) for names, x, y in LINES for i, name in enumerate(names.split())}
-BEND = [(1095, 156), (1145, 156), (1145, 228), (30, 228), (30, 432)]  # from the first sum to the second line
+BEND = [(1095, 162), (1145, 162), (1145, 233), (30, 233), (30, 438)]  # from the first sum to the second line
 
 
 def spread(number):
@@ -451,7 +451,7 @@ def spread(number):
     canvas, boxes = diagrams.Canvas(), {}
     for name, (x, y) in PLACES.items():
         words = IN_WORDS.get(name, name.replace("block", "block ").replace(".", "\n", 1))
-        boxes[name] = canvas.box(x, y, words, width=60 if "+" in name else 140, height=72, size=22)
+        boxes[name] = canvas.box(x, y, words, width=60 if "+" in name else 140, height=84, size=31)
     for start, end in arrows:
         canvas.wire((30, boxes[end].left[1]) if start == "+1" else boxes[start].right, boxes[end].left)
     for start, end in zip(BEND, BEND[1:], strict=False):
@@ -466,7 +466,7 @@ def spread(number):
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
 by_walk = {(name, end) for name, end in known if "+" not in name}
-same, inside = by_walk == ends_touched(dense.conv), ends_touched(dense.block1.conv1)
+same = by_walk == ends_touched(dense.conv)
 card.record("group-of-conv", len(ends_touched(dense.conv)))
 plots.show(
     [spread(number) for number in range(len(waves))],
@@ -475,8 +475,7 @@ plots.show(
         + ", ".join(f"{end} of {name}" for name, end in sorted(wave))
         for number, wave in enumerate(waves)
     ],
-    caption="Stripe on the right edge: an output channel goes; on the left: an input channel. Purple: new. "
-    f"torch-pruning finds the same: {same}. A channel *inside* block 1 (`conv1`) touches {len(inside)} layers.",
+    caption=f"Stripe on the right: an output channel goes; on the left: an input channel. torch-pruning finds the same: {same}.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["lecture"]
