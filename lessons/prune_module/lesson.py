@@ -531,7 +531,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw. C, and after `remove` B.** A zero takes 4 bytes, like any number. A smaller file needs a format that skips zeros ([[prune_model]]) or tensors that are really
+# **What you saw. C, and after `remove` B.** A zero takes 4 bytes, like any number. A smaller file needs a format that skips zeros ([[zero_worth]]) or tensors that are really
 # cut ([[structured]]).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}

@@ -317,8 +317,9 @@ def break_even(make):
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 zeros_needed = {name: break_even(make) for name, make in FORMS.items()}
-for claim, name in zip(("csr-int64", "csr-int32", "bit-mask"), FORMS, strict=True):
-    card.record(claim, zeros_needed[name])
+card.record("csr-int64", zeros_needed["CSR, int64"])
+card.record("csr-int32", zeros_needed["CSR, int32"])
+card.record("bit-mask", zeros_needed["bit mask"])
 rows = [[name, f"{PAYS[name]:.3f}", f"{zeros:.3f}"] for name, zeros in zeros_needed.items()]
 Table(
     ["form", "zeros needed, formula", "by trying"],
@@ -591,13 +592,12 @@ class Chosen(nn.Module):
 
 def part_of(layer, rows, columns):
     """A dense layer with these rows and columns of another one."""
-    small = nn.Linear(int(columns.sum()), int(rows.sum())).requires_grad_(False)
+    small = nn.utils.skip_init(nn.Linear, int(columns.sum()), int(rows.sum())).requires_grad_(False)
     small.weight.copy_(layer.weight[rows][:, columns])
     small.bias.copy_(layer.bias[rows])
     return small
 
 
-# %% slideshow={"slide_type": "skip"}
 def shrunk(net, digits):
     """A smaller dense network: without neurons that are silent for `digits`, and without neurons and pixels that nobody reads."""
     fc1, fc2, fc3 = net.children()
