@@ -149,6 +149,8 @@ class Epochs(Callback):
         self.look(pl_module)
 
 
+started = fit(Digits(2e-3), digit_batches(60_000), epochs=3).state_dict()  # LeNet-300-100 in float, for section 3
+
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 1. A schedule for pruning
 #
@@ -593,7 +595,6 @@ Table(
 # map of weights is symmetric. (In an asymmetric one it would be the zero point: just as exact.)
 
 # %% slideshow={"slide_type": "skip"}
-started = fit(Digits(2e-3), digit_batches(60_000), epochs=3).state_dict()
 twice = {epoch: 1 - 0.1**0.5 for epoch in (0, 1)}  # two equal cuts that leave a tenth
 WAYS = {"float": (), "int8": ("int8",), "10 % left": ("prune",), "10 % left, int8": ("prune", "int8")}
 made = {"prune": lambda: PruningSchedule("l1_unstructured", twice), "int8": QuantizationAwareTraining}

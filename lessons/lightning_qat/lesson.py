@@ -296,7 +296,8 @@ Table(
 # %% slideshow={"slide_type": "fragment"}
 strict = aware(input_compatible=False).rebuild(Regression(seed=9))  # no values yet
 strict.load_state_dict(model.state_dict())
-print(torch.equal(strict(strict.quant(test_rows)), model(test_rows)), "equal to the compatible one")
+same = torch.equal(strict(strict.quant(test_rows)), model(test_rows))
+print(f"equal to the compatible one: {same}")
 try:
     print(strict(test_rows))
 except NotImplementedError as error:
@@ -378,7 +379,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. C, or near it.** Two fits that differ in the order of the batches end apart as well. So the distance from one float twin says little about rounding. Compare
-# both with the truth: there the means differ by less than a point here.
+# both with the truth: there the means lie within about a point of each other here.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Who may move the ranges?
