@@ -657,7 +657,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw. B.** Beside the weights the file has things that do not shrink: for each row a scale and a zero point, for each tensor a name and a place.
+# **What you saw. B.** Beside its weights the int8 file has a scale and a zero point for each row, and a name and a place for each tensor: more than the float file has (caption). Narrow layers cannot pay for that.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Switching between models
