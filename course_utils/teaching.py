@@ -55,7 +55,7 @@ def teach(
         seed: of the order of the inputs, the same for all arms.
         options: `steps`, `lr`, `batch`, `used`, `watch` and `desc` of `teach_all`.
     Returns:
-        A network for each arm, with the weights that it computes with and without gradients.
+        A network for each arm, with the weights that it computes with, and without gradients.
     Raises:
         ValueError: as `teach_all`.
     """
@@ -96,7 +96,7 @@ def teach_all(
             (m, ...) to the logits (starts, arms, m, classes) of all networks, with the weights that `used` gives.
         desc: name of a progress bar; None = no bar.
     Returns:
-        For each start a list with a network for each arm, with the weights that it computes with and without gradients.
+        For each start a list with a network for each arm, with the weights that it computes with; no gradients.
     Raises:
         ValueError: no start or no arm, a start with buffers, another number of seeds or of `images` than of starts,
             more `images` than inputs, passes that end with batches of different size, fewer rows of labels or targets

@@ -354,7 +354,7 @@ for ax, name in zip(axes.flat, SIX, strict=True):
 plots.show(
     fig,
     alt=f"Targets of one image of class {SHOWN} in six arms. Labels: one bar of 1. Smoothed: one high bar, nine low ones alike. Shuffled and soft: bars of "
-    "the same heights, all but the highest in other places. Class mean and another image: other heights of the lower bars.",
+    "the same heights, the lower ones dealt out by lot. Class mean and another image: other heights.",
     caption="The first image of the last figure. Blue: without a teacher; orange: from its answers at T = 8, on another scale.",
 )
 
@@ -407,7 +407,7 @@ Table(
 # **Predict.** After 50 steps, two and a half passes over the images: which arm is ahead? And which one learns longest?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room draw two curves in the air: labels and soft. After the figure: "At the start labels and smoothed are ahead of soft, and soft learns longest. A very short run would have said that distillation does not work." Ask what the labels' curve does after 400 steps: it is nearly flat. The caption
+# *For the lecturer, 2 min.* Let the room draw two curves in the air: labels and soft. After the figure: "At the start labels and smoothed are ahead of soft, and soft learns longest. Stopped there we would have said that distillation does not work." Ask what the labels' curve does after 400 steps: it is nearly flat. The caption
 # says how many of its own images that student has right at the end; probably little is left for it to learn. Lesson: state the budget.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -433,7 +433,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. *Soft* is not ahead at first, and falls to the end.** The student of labels ends with all or nearly all its images right. A run of 50 steps would have said that distillation does not work: state the budget.
+# **What you saw. *Soft* is not ahead at first, and falls to the end.** The student of labels ends with all or nearly all its images right. Stopped at 50 steps we would say that distillation does not work: state the budget.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. The loss: T² and α
@@ -483,7 +483,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Vote; expect A. After the figure: "B. One factor 1/T comes from z over T. The other comes in because all probabilities draw together, so that their differences shrink as well: section 2 of the paper has the derivation." Point at the dashed line: without T² the teacher's part
-# soon lies far below the labels' part. Times T² it ends level.
+# soon lies far below the labels' part. Times T² it ends flat, above it.
 
 # %% slideshow={"slide_type": "skip"}
 start = mlp(30, seed=0)
@@ -578,7 +578,7 @@ Table(
 # **Predict.** From $T = 1$ to 8, and from 8 to 50: do the student's errors fall, rise, or hardly change?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Two votes: first 1 to 8, then 8 to 50. After the figure: "They fall, then they change little. So the rule holds up to a point." Go back to the cosines under the last figure: at T = 8 the gradient is not yet that of copying logits, so the plateau begins before the copy does. Add that with fewer steps the best temperature
+# *For the lecturer, 2 min.* Two votes: first 1 to 8, then 8 to 50. After the figure: "They fall, then they change little. So the rule holds up to a point." Go back to the cosines in section 3: at T = 8 an untrained student's gradient is not yet that of copying logits (0.85), though the plateau has begun. Add that with fewer steps the best temperature
 # was lower.
 
 # %% slideshow={"slide_type": "skip"}
@@ -626,8 +626,8 @@ plots.show(
 # **Predict.** It makes about as many test errors as ours. Will its students do as well?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Show of hands, yes or no. After the table: "As teachers of themselves they are a tie: look at how many images only the one or only the other gets wrong. As teachers of others they are not: no." Müller, Kornblith and Hinton found it in 2019; their reason is that smoothing erases what the logits say
-# about resemblances between classes. We measured the effect, not the reason.
+# *For the lecturer, 2.5 min.* Show of hands, yes or no. After the table: "By their own errors they are a tie: look at how many images only the one or only the other gets wrong. As teachers they are not: no." Müller, Kornblith and Hinton found it in 2019; their reason is that smoothing erases what the logits say
+# about resemblances between instances of different classes. We measured the effect, not the reason.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 miss = [net(test_x).argmax(1) != test_y for net in (teacher, other_teacher)]
@@ -646,8 +646,8 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. No.** Two teachers whose errors are a tie, and one has clearly worse students, also at their best temperature (chosen on the test images, for both). In four pairs of teachers that we tried it was so.
-# The reason that [Müller, Kornblith and Hinton, 2019](https://arxiv.org/abs/1906.02629) give: smoothing loses what the logits say about resemblances between classes.
+# **What you saw. No.** Two teachers whose errors are a tie, and one has clearly worse students, also at their best temperature (chosen on the test images, for both). Its students were worse in all four pairs tried.
+# The reason that [Müller, Kornblith and Hinton, 2019](https://arxiv.org/abs/1906.02629) give: the logits lose resemblances between *instances* of different classes.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Whose knowledge crosses over?
@@ -657,7 +657,7 @@ Table(
 # **Predict.** How much does it help? And if it answers for all 50,000 images, without a label for the others?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* First question: nearly as much, half as much, or hardly? Then the second. After the table: "Hardly. A larger network alone has little to give. What crosses over is mostly what the teacher learned from the other 49,000 labels." The last row is the honest case of few labels and many images: ask who has
+# *For the lecturer, 2.5 min.* First question: nearly as much, half as much, or hardly? Then the second. After the table: "Hardly. A larger network alone had little to give. What crossed over is probably what the teacher learned from the other 49,000." The third row is the honest case of few labels and many images: ask who has
 # that at work. It helps some; it is not the first row.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -677,7 +677,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. Little, and a little more.** The third teacher makes fewer errors than its students, and has little to give. So what crossed over in section 2 is mostly what the teacher learned from the *other* 49,000 labels. If you have 1,000 labels and many images
+# **What you saw. Little, and a little more.** The third teacher makes fewer errors than its students, with little to give. So what crossed over in section 2 is probably mostly what the teacher learned from the *other* 49,000. If you have 1,000 labels and many images
 # without, the third row is your case.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
@@ -688,7 +688,7 @@ Table(
 # ### Exercise 1 · The loss
 # ★★ · 12 minutes
 #
-# Write `distillation_loss`: α times T² times the KL divergence of the student's soft answers *from the teacher's*, plus 1 − α times the cross-entropy with
+# Write `distillation_loss`: α times T² times KL(teacher ‖ student) of the soft answers, plus 1 − α times the cross-entropy with
 # the labels. Both are means over the batch. No gradient may reach the teacher's logits.
 #
 # `distillation_loss(student, teacher, labels, T, alpha)` → a tensor of one number, from which `backward()` reaches the student. `student` and
@@ -776,7 +776,7 @@ def temperature_for_solution(logits, bits):
 #
 # **Beside the paper** ([arXiv:1503.02531](https://arxiv.org/abs/1503.02531), section 3): there the teacher (two layers of 1,200 units, with dropout, on images shifted by up to two pixels)
 # makes 67 test errors. A student of two layers of 800 units makes 146 with labels, and 74 when it also matches the teacher's soft targets at $T = 20$.
-# Both saw all 60,000 images. Other networks, other data; the direction is the same. [[students]] comes back to what differs.
+# Both saw all 60,000 images. Other networks, and more images: [[students]] comes back to what differs.
 #
 # **Is it only MNIST?** Set `TASK = "fashion_mnist"` and run again. When we did, without the arms *class mean* and *another image*: *soft* beat labels, smoothed and shuffled, by less; T² mattered in the mixture; but $T = 1$ taught as well
 # as 8, and the smoothed teacher as well as the plain one. That teacher is less sure of its answers. So no figure of this lesson is a law. The controls are what you take along.
@@ -787,8 +787,8 @@ card.show()
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - A student gains what the teacher says of *each image* beyond its label. Softness alone, or what is true of the class, did not do it.
-# - It needs a temperature that lets the small numbers count, T² as soon as labels are in the mixture, and more steps than labels need.
+# - The student gained what the teacher says of *each image* beyond its label. Softness alone, or the class alone, did not do it.
+# - Here it needed a temperature that lets small numbers count, T² once labels are in the mixture, and more steps than labels.
 # - A teacher with as few errors need not be as good a teacher; one that saw no more data had little to give.
 #
 # **Going further**: G. Hinton, O. Vinyals, J. Dean, *Distilling the knowledge in a neural network*, 2015, [arXiv:1503.02531](https://arxiv.org/abs/1503.02531); R. Müller, S. Kornblith, G. Hinton, *When does
