@@ -283,7 +283,7 @@ def never_revives(answer: Callable) -> None:
         ),
         "You let methods pass that bring weights back and prune as many or more for it. Compare weight by weight, not "
         "the numbers of ones.": rule(fine=lambda new, old: new.sum() <= old.sum()),
-        "You want as many ones as before. A method may prune more, and may swap weights: compare weight by weight.": (
+        "You want as many ones as before. Pruning more is right, a swap is a fault: compare weight by weight.": (
             rule(fine=lambda new, old: new.sum() == old.sum())
         ),
         "You let methods pass that bring a weight back only where others are left. Try masks that prune some weights, "

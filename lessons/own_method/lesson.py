@@ -110,7 +110,7 @@ runtime.describe(device)
 # ## 1. A score with a sign
 #
 # The **movement score** of a weight $w$ with gradients $g_t$ is $-\sum_t w_t\,g_t$ over training steps $t$ ([Sanh et al.,
-# 2020](https://arxiv.org/abs/2005.07683)). A step goes against the gradient: the score is *negative* where training moves the weight towards 0, *positive*
+# 2020](https://arxiv.org/abs/2005.07683)). Plain SGD goes against the gradient: the score is *negative* where it moves the weight towards 0, *positive*
 # where it moves it away. The smallest are to go, sign and all.
 #
 # `l1_unstructured` takes such numbers as `importance_scores`.
@@ -119,7 +119,7 @@ runtime.describe(device)
 # 3, **C** an error?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Ask first: "Which of the four is training about to remove by itself?" The one with −5: it moves fast towards 0. Then vote;
+# *For the lecturer, 2.5 min.* Ask first: "Which of the four is training about to remove by itself?" The one with −5: it moves towards 0. Then vote;
 # expect A. It is B: the L1 of the name is an absolute value, and it is taken of the scores, too. Say: "No error, no warning, and the result looks plausible.
 # Who would have noticed?"
 
@@ -130,7 +130,7 @@ prune.l1_unstructured(by_size, "weight", amount=0.5, importance_scores=movement)
 by_size.weight_mask.tolist()
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. B.** `l1_unstructured` takes absolute values, of scores too. It *keeps* the weight that moves fastest towards 0.
+# **What you saw. B.** `l1_unstructured` takes absolute values, of scores too. It *keeps* the weight whose score is lowest.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 2. A method is one function
@@ -378,7 +378,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Vote; expect C, for the code is the same. It is A. With an earlier mask the holes are left out of the list, so the list
 # shifts and the groups are others. Whole rows do no harm: they have whole groups. Say: "A kernel for 2:4 has room for
-# two of each four. And nothing warns." Ask what would have caught it: a test on a layer that is pruned already. That is section 6.
+# two of each four. And nothing warns here." Ask what would have caught it: a test on a layer that is pruned already. That is section 6.
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -409,8 +409,8 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. A.** Without an earlier mask the flat list has every weight in its place. With one the holes are left out, the list shifts, and the
-# groups are others. Nothing warns. Whole rows have whole groups.
+# **What you saw. A.** Without an earlier mask the flat list has every weight in its place. With one the list shifts, the groups
+# are others. Nothing warns: 211,680 splits into fours. Whole rows have whole groups.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. In a training loop
@@ -425,7 +425,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Vote. It is B: of the 40 % that are left half goes, (0.8 − 0.6) / (1 − 0.6). Then the figure: ask why the curve flattens. Zhu
-# and Gupta's reason is that redundant weights are plenty at first and fewer later. Point at the callback in the notebook: it reads `weight_orig.grad`, which
+# and Gupta's reason: redundant weights are plenty at first, and fewer weights are left later. Point at the callback in the notebook: it reads `weight_orig.grad`, which
 # is 0 where the mask is 0. The optimizer was made before: `weight_orig` is the old Parameter under a new name. Say: "The amount is a share of the
 # survivors."
 
@@ -501,7 +501,7 @@ plots.show(
 # *For the lecturer, 3 min.* Vote for one of the three at each density; after section 1 few take the third. The answer: movement with its sign comes last at
 # both, and *without* its sign it is first at 3 %; at 10 % magnitude is close to it. So what section 1 called a misreading is the better score here. Say:
 # "This refutes nobody: the paper pruned BERT over thousands of steps and let pruned weights come back. But nobody would have known without the race."
-# Without its sign the sum is a Taylor score, which the next lesson takes up.
+# Without its sign the sum is akin to a Taylor score, which the next lesson takes up.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 RULES = {
@@ -526,15 +526,15 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. In the mean of three, movement with its sign is last at both densities; without it, it is first at 3 %.** What section 1 called a
-# misreading is the better score here: the size of the sum is a Taylor score ([[scores]]). That does not
+# **What you saw. In the mean of three, movement with its sign is last at both densities; without it, it is first at 3 %.** What looked like a
+# misreading in section 1 is the better score here, and akin to a Taylor score ([[scores]]). That does not
 # refute the paper, which pruned BERT over many thousand steps and let pruned weights come back; which difference matters was not tested.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6. How to test a pruning method
 #
 # Sections 1, 3 and 4 had faults that raise nothing. So write down what *every* right method does, and let a library look for a counter-example: a
-# **property test**. A pruning method, whatever its rule,
+# **property test**. A `BasePruningMethod`, of any rule,
 #
 # 1. gives a mask of zeros and ones, of the same shape and dtype,
 # 2. does not revive a pruned weight,
@@ -613,7 +613,7 @@ def properties(prune_it, amount_ok=None):
 #
 # Each is a type and a rule for `compute_mask`; `old` is `default_mask`, and `k` how many are to go. On a fresh layer of random weights each runs.
 #
-# **Predict.** Which of the four rules does each one break?
+# **Predict.** Which rule does each one break first?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Two minutes for the three lines before the table. One revives: it is global and does not look at `default_mask`. Two is not
@@ -690,7 +690,7 @@ Table(["method", "a hundred situations"], list(sound.items()))
 # %% [markdown] slideshow={"slide_type": "skip"}
 # `Smallest`, `SmallestRows`, `TwoOfFour` and PyTorch's `l1_unstructured` pass. The wrong type of section 4 is caught: where what is left does not split into
 # fours, it even raises. So is a structured method without `dim`: PyTorch takes it once, and its container refuses it. Passing is no proof: a hundred
-# situations brought nothing up, and the situations decide. With whole numbers as scores the second faulty one would pass. Now yours:
+# situations brought nothing up, and the situations decide. With whole numbers as scores the second faulty one would pass, for its amount is not tested. Now yours:
 # `properties(partial(YourMethod.apply, amount=0.5))`.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -703,7 +703,7 @@ Table(["method", "a hundred situations"], list(sound.items()))
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Ask for all three. 1.5 prunes all six that are left; −0.5 prunes three, because `[:-3]` is a legal slice; the whole number
 # 1 is one weight for PyTorch and everything for `Smallest`. Then show `Careful` in the notebook: it
-# names the parameter, what was wrong, and what to do. Say: "PyTorch's class refuses, and takes the old mask off all the same." The guard puts the hook back.
+# names the parameter, what was wrong, and what to do. Say: "PyTorch's class refuses, and takes the old hook off all the same." The guard puts the hook back.
 
 
 # %% slideshow={"slide_type": "skip"}

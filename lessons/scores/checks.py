@@ -229,7 +229,7 @@ def movement_scores(answer: Callable) -> None:
         return scores
 
     wrong = {
-        "The sign is wrong: a step goes against the gradient, so moving away from 0 means w · g below 0.": rule(
+        "The sign is wrong: plain SGD goes against the gradient, so moving away from 0 means w · g below 0.": rule(
             lambda w, g, wg: wg.sum(0)
         ),
         "You take the absolute value of the sum. The sign tells away from 0 and towards it apart: keep it.": rule(

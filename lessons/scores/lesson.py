@@ -9,7 +9,7 @@
 #       - Compute what a score promises, and test the promise against the truth.
 #       - Prune a layer by what it sees, per output row (Wanda).
 #       - Let the weights that stay make up for each that goes (OBS, SparseGPT).
-#       - Race scores with the same density, data and steps, and say what the race does not show.
+#       - Race scores with the same density and steps, and say what the race does not show.
 #     terms: [error compensation, Taylor score, Wanda]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
@@ -89,14 +89,14 @@ def trained(seed):
 SEEDS = range(3)
 images, labels = on_device(data.load("mnist"))
 test_set = on_device(data.load("mnist", "test"))
-seen = images[:2000]  # what every score that looks at data may look at
+seen = images[:2000]  # for Taylor, Wanda and SparseGPT; movement and "all images" see more
 nets, moves = zip(*map(trained, tqdm(SEEDS, desc="one pass each", file=sys.stdout, leave=False)), strict=True)
 runtime.describe(device)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 1. Weights that no image ever uses
+# ## 1. Weights training never uses
 #
-# LeNet-300-100 reads the 784 pixels of a digit. Some, in the corners, are black in *every* training image. A weight behind such a pixel is always multiplied by 0: it is useless.
+# LeNet-300-100 reads the 784 pixels of a digit. Some, at the border, are black in *every* training image. In training a weight behind such a pixel only meets 0: it is useless.
 #
 # Magnitude pruning takes the smallest *fifth* of the weights of `fc1` and `fc2`. There is room in it for all useless ones.
 #
@@ -226,7 +226,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Does the score predict what it promises?
 #
-# 300 units of `fc1`, each removed alone: 300 true changes of the loss, the **oracle** of Molchanov et al. (2017).
+# 300 rows of `fc1`, each zeroed alone: 300 true changes of the loss, an **oracle** after Molchanov et al. (2017).
 #
 # **Predict.** Which ranks the units better, the Taylor score or the norm of the row? By how much?
 
@@ -403,7 +403,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** By the means, both layers together is the best group here and each row the last, for all three scores; the authors take rows, for language models. In each column Wanda's score is ahead of magnitude. Score and group are two decisions.
+# **What you saw.** By the means, both layers together is the best group here and each row the last, for all three scores; the authors take rows, for language models. In each group Wanda's mean leads magnitude's. Score and group are two decisions.
 
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
@@ -475,7 +475,7 @@ Table(
 #
 # $$\delta w = -\frac{w_j}{[H^{-1}]_{jj}}\,H^{-1}_{:,j} \qquad\qquad \frac{w_j^2}{[H^{-1}]_{jj}}$$
 #
-# (optimal brain surgeon, Hassibi and Stork, 1993). So three scores are related: Wanda's, squared, is $w_j^2 H_{jj}$, the error where nothing is repaired; magnitude ranks like it where all inputs have one norm; this one is the error where the rest is repaired.
+# (optimal brain surgeon, Hassibi and Stork, 1993, for the loss). Three scores are related: Wanda's, squared, is $w_j^2 H_{jj}$, the error where nothing is repaired; magnitude ranks like it where all inputs have one norm; this one is the error after repair.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### A whole layer, from left to right
@@ -483,7 +483,7 @@ Table(
 # **SparseGPT** ([Frantar and Alistarh, 2023](https://arxiv.org/abs/2301.00774)) goes through the columns once. What goes in a column is made up for by the columns *behind* it, in all rows with one matrix: that makes it fast enough for large models.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Step through the frames: crossed out is gone, what lies left of the line does not change any more, what lies right of it has taken over. Ask what the price of the order is: a weight far left can be repaired by many, one in the last column by none. Ask why not
+# *For the lecturer, 2.5 min.* Step through the frames: crossed out is gone, what lies left of the line does not change any more, right of it each row that lost a weight takes over. Ask what the price of the order is: a weight far left can be repaired by many, one in the last column by none. Ask why not
 # the exact solution: it needs another matrix for each row, because each row keeps other columns.
 
 
@@ -539,7 +539,7 @@ def after_columns(count):
 
 plots.show(
     [after_columns(count) for count in (0, 1, 2, 4, 6)],
-    alt="A grid of 3 rows and 6 columns of weights and a line behind the columns that are done: left of it half of the weights are crossed out, right of it all have changed since the frame before.",
+    alt="A grid of 3 rows and 6 columns of weights and a line behind the columns that are done: left of it the pruned weights are crossed out, right of it the rows that lost one have changed.",
     caption="A small layer whose inputs are alike, cut and repaired by the function above; to the left of the line nothing changes any more.",
 )
 
@@ -550,13 +550,13 @@ plots.show(
 #
 # - **left** as it is,
 # - **repaired** column by column,
-# - repaired by **least squares**, row by row: the best that any repair can do on this data.
+# - repaired by **least squares**, row by row: the best of all repairs on the 2,000 images.
 #
 # **Predict.** Which matters more here, the choice or the repair?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Vote: choice or repair. Read the table along a row first: the same weights go, the repair differs; column by column a third of the error goes, or far more, and least squares does better still. Then down the columns, slowly.
-# As it is left, SparseGPT's choice by blocks looks nearly as bad as magnitude's; repaired, it is the best of the four. So the answer is: neither alone, they belong together. Say: "Whoever judges a choice before the repair throws away the best one. And the error is on test images, which no method has seen."
+# As it is left, SparseGPT's choice by blocks looks nearly as bad as magnitude's; repaired, it is the best of the four. So the answer is: neither alone, they belong together. Say: "Whoever judged before the repair would throw away the best choice here. And the error is on test images, which no method has seen."
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -598,7 +598,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. They belong together.** In each row the repair takes away more than a third of the error, here up to three quarters; least squares, which may change all that stays, does better still. SparseGPT's choice by 128 columns is poor as it is *left*, and the best *repaired*: each block is chosen on weights that have taken over already.
+# **What you saw. They belong together.** In each row the repair takes away more than a third of the error, once three quarters; least squares, which may change all that stays, does better still. SparseGPT's choice by 128 columns is poor as it is *left*, and the best *repaired*: its blocks are chosen on weights that took over, each with a quota.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. The race
@@ -612,7 +612,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* Two votes, one for hollow and one for filled. The answer to both: movement's choice with SparseGPT's repair; then movement alone. Then the controls. Movement has seen all images with labels: Taylor with all images does not catch up.
-# Its sign: without it, hardly another result here. SparseGPT had the least error of fc1's output in section 4, and is not first here: a layer's error and the accuracy are two things. After the steps all but chance and Wanda's rows lie within about two points. Then ask: "Which dots do you believe if you have to ship a model?" The filled ones if there is a budget to train, the hollow ones if there is none; for a large language model there is often none.
+# Its sign: without it, hardly another result here. SparseGPT had the least error of fc1's output of four choices in section 4; movement's was not measured, so no cause is shown. After the steps all but chance and Wanda's rows lie within about two points. Then ask: "Which dots do you believe if you have to ship a model?" The filled ones if there is a budget to train, the hollow ones if there is none; for a large language model there is often none.
 
 # %% slideshow={"slide_type": "skip"}
 BUDGET = 100  # training steps after pruning
@@ -736,14 +736,14 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw.** First in both, movement's choice *with a repair*; then movement, whose sign matters little here (in [[own_method]], on a new task, it hurt). More images do not bring Taylor level. After the steps all but chance and Wanda's rows lie within about two points.
+# **What you saw.** By means, first in both: movement's choice *repaired*; then movement, whose sign matters little here (on the task of [[own_method]] it hurt). More images do not bring Taylor level. After the steps all but chance and Wanda's rows lie within about two points.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What does the race not show?
 #
 # - **Another budget.** Large language models often get no step at all: the hollow dots.
-# - **Another density and size.** The authors of Wanda and SparseGPT report on billions of weights, at about half density. There the pattern 2:4 costs about a point here just pruned, and hardly anything after the steps (table in the notebook).
-# - **Another way to cut.** The authors of the Taylor score prune *filters*, a few at a time; those of movement while a network learns a new task.
+# - **Another density and size.** The authors of Wanda and SparseGPT report on billions of weights, at about half density. At half density 2:4 costs about a point here just pruned, and hardly anything after the steps (table in the notebook).
+# - **Another way to cut.** The authors of the Taylor score prune *filters*, in many steps; those of movement while a network learns a new task.
 # - **Causes.** Probably what counts after the steps is how well the rest can learn; masks with the *same* loss just pruned would test that.
 #
 # **Predict.** "Which score is best?" What is missing in the question?
@@ -752,7 +752,7 @@ Table(
 # *For the lecturer, 2 min.* Let the room complete the question: which network, which density, which group, which budget, how many seeds. That is the answer. Say: "Where two ranges overlap, do not name a winner."
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **Answer.** Density, group, budget, network, and the number of seeds. With them the question takes the cells above.
+# **Answer.** Density, group, budget, network, and the number of seeds. With them a race can answer it.
 
 # %% slideshow={"slide_type": "skip"}
 # Into the ledger: the first network of each kind, its masks removed. A zero takes as many bytes as any other number.
