@@ -151,14 +151,14 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw. Half of this layer goes for next to nothing, and *which* weights go matters.** Past a point it breaks. Han et al. ([2015, section
+# **What you saw. The smaller half goes for next to nothing, and *which* weights go matters.** Past a point it breaks. Han et al. ([2015, section
 # 5](https://arxiv.org/abs/1506.02626)) call such a half a "free lunch". With rounds of cutting and training they kept a ninth of AlexNet; [[prune_model]]
 # trains after the cut.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. Why prune?
 #
-# **Pruning** removes weights, or whole neurons, from a trained network. By [[energy]] a weight that is gone need neither be read nor multiplied, *if* the
+# **Pruning** removes weights, or whole neurons, from a network. By [[energy]] a weight that is gone need neither be read nor multiplied, *if* the
 # format and the code can skip it.
 #
 # **Decision trees** are pruned, too: *cost-complexity pruning* (Breiman et al., 1984) grows a tree too large, then cuts back the branches that pay least.
@@ -440,7 +440,7 @@ print("shape of weight:", tuple(step_4("weight").weight.shape))
 compared({"step 3": step_3(), "weight removed": step_4("weight"), "both removed": step_4("weight", "bias")})
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. B.** Mask, hook and `weight_orig` are gone, the zeros stay, and the old values under them are lost. `remove` undoes nothing and shrinks nothing.
+# **What you saw. B.** Mask, hook and `weight_orig` are gone, the zeros stay, and the old values under them are lost. The cut is not undone, and the shape stays.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. The algebra of a mask
@@ -472,27 +472,27 @@ card.record("mask-gradient", gradient_gap)
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 grids = {
-    "∂L/∂W": ("as if nothing were cut", effective.grad, None, "gradient"),
+    "∂L/∂W": ("before the mask", effective.grad, None, "gradient"),
     "M": ("the mask", layer.weight_mask, None, "mask"),
     "∂L/∂W_orig": ("what PyTorch computed", layer.weight_orig.grad, layer.weight_mask, "gradient"),
 }
 plots.show(
     three_grids(grids).figure(),
-    alt=f"Three grids of 6 by 9 cells: the gradient of W, all of it coloured, times the mask is the gradient of W_orig, in which the {int(masked.sum())} "
+    alt=f"Three grids of 6 by 9 cells: the gradient of W times the mask is the gradient of W_orig, in which the {int(masked.sum())} "
     "masked cells are crossed out and empty.",
     caption=f"conv1 on 64 images. Largest difference between hand and PyTorch: output {forward_gap:g}, gradient {gradient_gap:g}. Of {int(masked.sum())} masked "
-    f"entries {int((layer.weight_orig.grad[masked] == 0).sum())} get 0; without the mask {wanted} would not.",
+    f"entries {int((layer.weight_orig.grad[masked] == 0).sum())} get 0; in ∂L/∂W {wanted} are not 0.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. C: exactly 0.** Both formulas hold here to the last digit. By the left one `weight` keeps its zeros whatever a step does to `weight_orig`; [[prune_traps]] tries it.
+# **What you saw. C: exactly 0.** Both formulas hold here to the last digit. By the left one `weight` keeps its zeros while `weight_orig` is finite; [[prune_traps]] tries it.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"} tags=["lecture"]
 # ### What a file holds
 #
 # `fc1` has four fifths of LeNet's weights. 90 % of them are masked, then the model is saved.
 #
-# **Predict.** The file is: **A** about a fifth of its size, **B** as large as before, **C** larger? And after `remove`?
+# **Predict.** The file is: **A** about 0.3 of its size, **B** as large as before, **C** larger? And after `remove`?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer, 2.5 min.* Vote; most say A. The answer is C for the masked network: the mask is a second tensor of the same size, in fp32. After `remove` it is B. Ask what it takes
@@ -527,11 +527,11 @@ Table(
         [name, f"{100 * r.accuracy:.1f}", f"{r.file_bytes / base:.2f}", f"{r.energy_nj / 1000:.1f}"]
         for name, r in zip(("dense", "fc1 masked", "fc1 removed"), rows, strict=True)
     ],
-    caption="90 % of fc1 cut. Energy: an estimate for one image, which counts a zero as any number.",
+    caption="90 % of fc1 cut. Energy for one image, estimated: zeros count, the mask does not.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw. C, and after `remove` B.** A zero takes 4 bytes, like any number. A smaller file needs a format that skips zeros ([[zero_worth]]) or tensors that are really
+# **What you saw. C, and after `remove` B.** A zero takes 4 bytes, like any number. It shrinks in a format that skips zeros ([[zero_worth]]), or with tensors really
 # cut ([[structured]]).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -575,9 +575,9 @@ Table(
 # ### What a norm does not look at
 #
 # A weight adds $w \cdot x$ to its neuron. Where $y = 0.1 \cdot x_1 + 1 \cdot x_2$ with $x_1 = 100$ and $x_2 = 0.1$, the weight of least magnitude makes 99 % of $y$. And in
-# `fc1`, on 2,000 images? Left, each of its 400 inputs; right, each of its 120 neurons, cut alone.
+# `fc1`, on 2,000 images? Left, its 400 inputs; right, its 120 neurons, each cut alone.
 #
-# **Predict.** A norm that told all would give rising lines. Which cloud is near one: **A** the left, **B** the right, **C** neither?
+# **Predict.** A rising line: the norm grows with input or loss. Which cloud is near one: **A** the left, **B** the right, **C** neither?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Draw a rising line on the board, then vote; most expect B. It is C: on the left weights of about the same norm read inputs of very different size; on the right the neurons that
@@ -595,7 +595,7 @@ def loss_without(neuron, inputs):
 
 
 def rank_correlation(a, b):
-    """Spearman's: 1 where both grow together, 0 where one says nothing about the other."""
+    """Spearman's: 1 where both grow together, 0 where there is no trend."""
     ranks = torch.stack([v.argsort().argsort().float() for v in (a, b)])
     return torch.corrcoef(ranks)[0, 1].item()
 
@@ -637,7 +637,7 @@ plots.show(
     fig,
     alt=f"Left: norm of the weights over the size of their input for 400 inputs, rank correlation {by_input:.2f}. Right: rise of the loss, in thousandths, over the norm of a "
     f"neuron's weights: {int((~fires).sum())} silent neurons lie at zero rise, those that fire scatter, rank correlation {by_neuron:.2f}.",
-    caption="fc1 of the trained LeNet. Rank correlation: 1 where both grow together, 0 where one says nothing about the other.",
+    caption="fc1 of the trained LeNet. Rank correlation: 1 where both grow together, 0 where there is no trend.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -798,7 +798,7 @@ card.show()
 #
 # **Project ideas**: repeat section 6 for every layer; find a network where magnitude fails badly; rewrite the masks with `torch.nn.utils.parametrize`.
 #
-# **Credits**: the walk of sections 3 and 4 follows Michela Paganini's [pruning tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html); the idea of this lesson
+# **Credits**: the walk of sections 3 and 4 follows Michela Paganini's [pruning tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html); the idea of this course
 # in one lecture is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]

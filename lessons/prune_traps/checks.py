@@ -225,7 +225,7 @@ def load_pruned(answer: Callable) -> None:
         "Your model is the dense network: what ends in _orig is there as it is, without zeros and without masks.": (
             loader(active=lambda key: False, dense=values_alone)
         ),
-        "Its zeros are right, but nothing holds them: the next step revives them. Keep the masks active.": loader(
+        "Its zeros are right, but nothing holds them: a step can revive them. Keep the masks active.": loader(
             active=lambda key: False
         ),
         "Only tensors called weight have masks in your model. Any tensor may be pruned: look at every name that "

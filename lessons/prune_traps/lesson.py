@@ -9,7 +9,7 @@
 #       - Count what is left after several rounds of pruning.
 #       - Say at which moments a pruned module can be copied, and which tensors of it are out of date.
 #       - Load a checkpoint of a pruned model with its masks active, also where the model has masks of its own.
-#       - Find the zeros that a shared tensor, a container or a refused call loses.
+#       - Find what a shared tensor, a container or a refused call keeps or loses.
 #     terms: ["density, sparsity", tied weights]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
@@ -120,11 +120,11 @@ Table(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. Amounts compound
 #
-# While the mask is there, a second call counts the weights that are *left*. After fractions $a_1, \dots, a_k$ the **density**, the share that is not zero, is
+# While the mask is there, a second call counts the weights that are *left*. After fractions $a_1, \dots, a_k$ the **density**, the share not zero, is, up to rounding,
 #
 # $$\prod_{i=1}^{k} (1 - a_i)$$
 #
-# **Sparsity**, the share that is zero, is 1 − density.
+# **Sparsity** is 1 − density.
 #
 # **Predict.** Prune 0.6, then 0.6 again. **A** an error, **B** everything is gone, **C** 84 % is gone, **D** 60 % is gone?
 
@@ -331,7 +331,7 @@ plots.show(
 # **Predict.** Does it train a tensor now that nobody reads? And do the masked entries of `weight_orig`, whose gradient is 0, stay where they are?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Two votes. The optimizer goes on working: `weight_orig` *is* the old parameter under a new name. The masked entries stay with plain SGD alone; with momentum, weight decay
+# *For the lecturer, 2.5 min.* Two votes. The optimizer goes on working: `weight_orig` *is* the old parameter under a new name. Here the masked entries stay with plain SGD alone; with momentum, weight decay
 # or Adam they move. Ask why: momentum remembers older gradients, and weight decay needs none. `weight` keeps its zeros all the same. Ask who would care: whoever takes the mask off again.
 
 
@@ -360,7 +360,7 @@ rows = [[name, *second_step(make)] for name, make in makers.items()]
 Table(["optimizer", "holds weight_orig", "masked entries moved", "zeros in weight"], rows)
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. It goes on working, and three of four move masked entries.** `weight_orig` *is* the old parameter. Under the mask it drifts; `weight` keeps its zeros. That matters to
+# **What you saw. It goes on working, and three of four move masked entries.** `weight_orig` *is* the old parameter. Masked, it may drift; `weight` keeps its zeros. That matters to
 # whoever takes the mask off, or rewinds to old values ([[ticket]]): keep your own copy of them.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -741,12 +741,12 @@ Table(["you give", "PyTorch", "validate_request"], [[what, *answers(*call)] for 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### After a refused call
 #
-# A pruned layer gets a second call with `amount=1.5`, which raises. The program catches the error and trains on.
+# A pruned layer gets a second call with `amount=1.5`, which raises. The program catches the error and goes on.
 #
 # **Predict.** What state is the layer in: **A** as before the call, **B** not pruned any more, with its old weights, **C** something else?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote; most trust in A. It is C: only the hook is gone. Parameter and mask are there, and `weight` stands still whatever the optimizer does. PyTorch takes the hook off *before* it looks at the
+# *For the lecturer, 2 min.* Vote; most trust in A. It is C: only the hook is gone. Parameter and mask are there, `weight` stands still, and a later backward pass may raise. PyTorch takes the hook off *before* it looks at the
 # amount. So ask first, or repair: the `state_dict` still has everything. [[own_method]] comes back to it.
 
 
@@ -878,9 +878,9 @@ card.show()
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - Amounts compound on what is left, masks keep zeros through training, and `remove` comes last.
+# - Fractions compound on what is left, masks keep zeros in training, and `remove` comes last.
 # - `weight` is a plain tensor that the hook computes: read, copy and save what lies under it, `weight_orig` and `weight_mask`.
-# - A shared parameter, a buffer of the same name, a refused call that somebody caught: then masks are lost in silence. Count the zeros.
+# - A shared parameter, a buffer of the same name, a refused call that somebody caught: a mask or its hook no longer acts. Test that.
 #
 # **Recommended video** (it helps, and does not replace the lesson): Michela Paganini, *PyTorch Pruning: How it's Made*,
 # [youtube.com/watch?v=TaOwEa3m5dw](https://www.youtube.com/watch?v=TaOwEa3m5dw), by the author of the module.
@@ -893,5 +893,5 @@ card.show()
 # lecture is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Ask which of the traps raised an error at the moment it was made: the copy, the strict load and the refused call. All others were silent. Transition: "Next: a whole model, and what it costs
+# *For the lecturer, 1 min.* Ask which of the traps raised an error at the moment it was made: the copy, the strict load and the refused call. Most others were silent. Transition: "Next: a whole model, and what it costs
 # when it may train again."
