@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 from hypothesis import strategies as st
+from torch.nn import functional as F
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import tensors
@@ -48,6 +49,13 @@ def _larger_half(weight: torch.Tensor) -> torch.Tensor:
     mask = torch.zeros(weight.numel())
     mask[weight.abs().flatten().topk(weight.numel() // 2).indices] = 1
     return mask.reshape(weight.shape)
+
+
+def _padded(weight: torch.Tensor) -> torch.Tensor:
+    """Rows filled up with zeros to whole groups; torch decides which of equal ones are taken."""
+    groups = F.pad(weight.abs(), (0, -weight.shape[1] % 4)).reshape(-1, 4)
+    mask = torch.zeros_like(groups).scatter_(1, groups.topk(2).indices, 1)
+    return mask.reshape(len(weight), -1)[:, : weight.shape[1]]
 
 
 def _kept_sizes(value: object, weight: torch.Tensor) -> list[list[float]]:
@@ -113,6 +121,9 @@ def mask_2_4(answer: Callable) -> None:
         "others.": by(_picked(count=lambda n: 2 if n == 4 else n)),
         "You keep nothing of the shorter group at a row's end. It keeps its two largest, or the only one that it "
         "has.": by(_picked(count=lambda n: 2 if n == 4 else 0)),
+        "You keep nothing of a row's last group, be it whole or shorter. Does your loop reach it?": lambda w: (
+            right(w) * (torch.arange(w.shape[1]) < (w.shape[1] - 1) // 4 * 4)
+        ),
         "You keep half of the shorter group at a row's end, rounded down. It keeps two where it has two, one where it "
         "has one.": by(_picked(count=lambda n: n // 2)),
         "You keep half of the shorter group at a row's end, rounded up. Where it has two, both stay.": by(
@@ -123,7 +134,9 @@ def mask_2_4(answer: Callable) -> None:
         "Where magnitudes are equal you keep fewer than two: none of the equal ones passes. Two stay, whichever.": by(
             _beyond(torch.gt, 3)
         ),
-        "Of a group with fewer than two weights that differ from 0 your mask keeps fewer than two of its weights.": lambda w: (
+        "You fill the shorter group up with zeros, and where it has zeros of its own these can lose their place to "
+        "them. Fill up with a negative number, after the absolute value.": _padded,
+        "Where weights are 0 your mask keeps too few. A weight of 0 stays too, where a group has no larger ones.": lambda w: (
             right(w) * (w != 0)
         ),
     }
@@ -136,6 +149,8 @@ def mask_2_4(answer: Callable) -> None:
             (torch.tensor([[4.0, -3, 2, 1, -8, 7, 6]]),),
             (torch.tensor([[1.0, -1, 1, 0.5], [2, 2, 2, 2], [0, 0, 0, 3]]),),
             (torch.tensor([[5.0]]),),
+            (torch.zeros(2, 8),),  # whole groups of zeros
+            (torch.zeros(1, 5),),  # and a shorter one
         ],
         inputs=_matrices(),
         view=_kept_sizes,
@@ -217,6 +232,9 @@ def fresh_statistics(answer: Callable) -> None:
         "You have one number for all channels. Each channel has its own mean and variance.": by(
             mean=lambda batch: batch.mean(), spread=lambda batch: batch.var()
         ),
+        "You have one number for each image. Each channel has its own: average over images, rows and columns.": by(
+            mean=lambda batch: batch.mean((1, 2, 3)), spread=lambda batch: batch.var((1, 2, 3))
+        ),
         "You keep the last batch only. Average over all batches.": by(seen=lambda batches: batches[-1:]),
         "You keep the first batch only. Average over all batches.": by(seen=lambda batches: batches[:1]),
         "You put all batches into one. Each has its own mean and variance; then comes the mean over the batches.": by(
@@ -226,6 +244,9 @@ def fresh_statistics(answer: Callable) -> None:
         "You add up over the batches. Divide by their number.": by(over=lambda values, batches: sum(values)),
         "Yours is the moving average that training keeps: it remembers 0 and 1, with which it began. Here every batch "
         "counts alike.": moving,
+        "You return 0 and 1, with which a batch norm begins. In evaluation mode it stores nothing of what it sees.": by(
+            mean=lambda batch: torch.zeros(batch.shape[1]), spread=lambda batch: torch.ones(batch.shape[1])
+        ),
         "Your two results are swapped. The mean comes first.": lambda batches: right(batches)[::-1],
     }
     compare(

@@ -32,7 +32,7 @@
 # [[goals]]
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Say: "[[structured]] cut whole channels. Single weights are gentler, but no machine likes their holes. Is there something in
+# *For the lecturer, 1 min.* Say: "[[structured]] cut whole channels. Single weights are gentler, but few machines gain by their holes. Is there something in
 # between?" Ask who has heard of two out of four.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
@@ -333,7 +333,7 @@ Table(
 # `torch.sparse.to_sparse_semi_structured(weight)` packs a weight, and `nn.functional.linear` with it calls the kernel. By default that is cuSPARSELt, which
 # keeps values and places in one tensor (`torch/sparse/semi_structured.py`).
 #
-# **Predict.** You hand it a 64 × 64 matrix in 2:4, *here*. **A** It works everywhere. **B** It works, slowly, on a CPU. **C** It refuses on a CPU.
+# **Predict.** You hand it a matrix in 2:4, *here*. **A** It works everywhere. **B** It works, slowly, on a CPU. **C** It refuses on a CPU.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Vote; expect A and B. On a machine without an NVIDIA GPU the answer is C, and PyTorch's own sentence says so. On a GPU of
@@ -379,7 +379,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** It refuses fp32, 100 × 64 and four dimensions, and takes bf16. None of these checks looks at the pattern: that the weight *is* 2:4 is up
+# **What you saw.** It refuses fp32, 100 × 64 and four dimensions; bf16 passes. None of these checks looks at the pattern: that the weight *is* 2:4 is up
 # to you.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -399,7 +399,7 @@ Table(
 # "Nobody has proved the reason. What we can give is the arithmetic." Then the fragment.
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **Answer.** Probably by arithmetic: 2:4 in fp16 leaves 56 % of the bytes, 4-bit weights about 25 %, without a second training; and where decoding waits for
+# **Answer.** Probably by arithmetic: 2:4 in fp16 leaves 56 % of the bytes, 4-bit weights about 25 %; and where decoding waits for
 # weights ([[roofline]]), bytes decide. A survey of users would test that; we have none.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -485,7 +485,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. A, at a half.** Before the pass the norm is far ahead, after it by a few points. At three quarters both break down, and after the pass the
+# **What you saw. A, at a half.** Before the pass the norm is far ahead, after it by a few points. At three quarters both break down before it; after it the
 # seeds differ too much to name a winner.
 
 # %% slideshow={"slide_type": "skip"}
@@ -507,7 +507,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 6. Heads and blocks
 #
-# **Heads.** Each **head** of attention has its own rows in the projections to queries, keys and values, and its own columns in the output projection ([Michel
+# **Heads.** Each **head** here has its own rows in the projections to queries, keys and values, and its own columns in the output projection ([Michel
 # et al., 2019](https://arxiv.org/abs/1905.10650), removed many with little loss).
 #
 # **Predict.** Six of twelve heads go. What share of the layer's weights is left? Is the result the same as with these six heads silenced?
@@ -703,7 +703,7 @@ card.show()
 # - Before you name the price of a pattern, estimate the batch norm's statistics anew: here most of the price of 2:4 was not the pattern's.
 # - 2:4 stores 56.25 % of the bytes in fp16 and 62.5 % in int8, and can save time only where a kernel exists. PyTorch's public call
 #   refuses other devices, dtypes and shapes.
-# - At half cut most of the lead that a choice of channels had went in one pass of fine-tuning: say the budget and the seeds.
+# - Here most of the norm's lead at half cut went in one pass of fine-tuning: say the budget and the seeds.
 #
 # **Recommended video** (it helps, and does not replace the lesson): Michela Paganini, *Neural Network Pruning for Compression and Understanding*,
 # [youtube.com/watch?v=f86hkOGoX54](https://www.youtube.com/watch?v=f86hkOGoX54).

@@ -199,6 +199,12 @@ def cut_pair(answer: Callable) -> None:
 
         return cut
 
+    def of_kernel(keep, area, n_out, kernel):
+        return [k * kernel + i for k in keep for i in range(kernel)]
+
+    def as_zeros(linear, n_out, keep, kernel):
+        return _zeroed(by_channel(linear, n_out).transpose(0, 1), keep).transpose(0, 1).flatten(1)
+
     def within(tensor, dim, keep):
         return tensor.index_select(dim, torch.tensor([k for k in keep if k < tensor.shape[dim]], dtype=torch.int64))
 
@@ -225,8 +231,9 @@ def cut_pair(answer: Callable) -> None:
         "Your columns of linear_weight are the right ones in another order: the pixels of one channel stand side by "
         "side.": pair(columns=places(lambda keep, area, *_: [k * area + i for i in range(area) for k in keep])),
         "You take as many columns for a channel as a kernel has weights. The map's area is another number: find it "
-        "from the shape of linear_weight.": pair(
-            columns=places(lambda keep, area, n_out, kernel: [k * kernel + i for k in keep for i in range(kernel)])
+        "from the shape of linear_weight.": (
+            pair(columns=places(of_kernel)),
+            pair(columns=lambda linear, n_out, keep, kernel: linear[:, of_kernel(keep, 0, n_out, kernel)]),
         ),
         "Your linear_weight has three axes. Flatten the last two again: it is a matrix.": pair(
             columns=lambda linear, n_out, keep, _: by_channel(linear, n_out)[:, keep]
@@ -234,10 +241,9 @@ def cut_pair(answer: Callable) -> None:
         "You cut the rows of linear_weight, its outputs. What reads the channels are its columns.": pair(
             columns=lambda linear, n_out, keep, _: within(linear, 0, keep)
         ),
-        "The columns that should be gone are still there, as zeros. Cut them out.": pair(
-            columns=lambda linear, n_out, keep, _: (
-                _zeroed(by_channel(linear, n_out).transpose(0, 1), keep).transpose(0, 1).flatten(1)
-            )
+        "The columns that should be gone are still there, as zeros. Cut them out.": (
+            pair(columns=as_zeros),
+            pair(weight=_zeroed, bias=_zeroed, columns=as_zeros),
         ),
         "The bias of the convolution is whole. It has one entry for each output channel: it must be cut too.": pair(
             bias=lambda b, keep: b
