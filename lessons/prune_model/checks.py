@@ -75,7 +75,7 @@ def global_masks(answer: Callable) -> None:
             1 - m for m in mask()(ws, amount)
         ],
         "You prune the largest weights. Those with the smallest absolute value go.": mask(score=lambda w: -w.abs()),
-        "You average a threshold of each layer. Then the total is not the amount: put all weights into one row.": (
+        "You average a threshold of each layer. The total need not be the amount: put all weights into one row.": (
             averaged
         ),
         "You divide each layer by its largest weight first. Here the plain absolute value decides.": mask(

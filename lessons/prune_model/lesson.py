@@ -129,13 +129,13 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw. B, then D.** **Fine-tuning**, training on after a change to a trained network, gives back most of what the cut took. Section 3 adds what is missing: more
+# **What you saw. B, then D.** **Fine-tuning**, training on after a change to a trained network, gave back most of what this cut took. Section 3 adds what is missing: more
 # seeds, a control, and a fair baseline.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. One amount, many layers
 #
-# Not all layers should lose the same share. A simple rule goes by *type*: 20 % of each convolution, 40 % of each linear layer of LeNet, the smallest $|w|$ (L1).
+# Layers need not all lose the same share. A simple rule goes by *type*: 20 % of each convolution, 40 % of each linear layer of LeNet, the smallest $|w|$ (L1).
 #
 # ```python
 # cut = prune.l1_unstructured
@@ -177,7 +177,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. C, 39.69 %.** `fc1` has 80 % of the weights. 11 of 54 are 20.37 %, because amounts are rounded to whole weights. Five masks are the proof: one a weight, none for a bias.
+# **What you saw. C, 39.69 %.** `fc1` has 80 % of the weights. 11 of 54 are 20.37 %, because amounts are rounded to whole weights. Five masks are the proof: one a layer, none for a bias.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### One share for each layer, or one for the model
@@ -401,7 +401,7 @@ black = (images.amax((0, 1)) == 0).flatten().cpu()
 plots.show(
     fig,
     alt=f"Weights of fc1, after training against before: {stayed:.0%} lie on the diagonal; those kept lie above and below two dotted lines at {line:.3f}.",
-    caption=f"One network, 4,000 of its weights. Not moved: {stayed:.1%}; {black.float().mean():.1%} are at pixels that are black in every digit, of which {(kept[:, black]).sum():.0f} are kept. "
+    caption=f"One network, 4,000 of its weights. Not moved: {stayed:.1%}; {black.float().mean():.1%} are at pixels black in all training digits, of which {(kept[:, black]).sum():.0f} are kept. "
     f"Of the tenth that is kept, {same:.0%} were in the largest tenth before.",
 )
 
@@ -413,13 +413,13 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
 # ## 3. Train, cut, measure, train again
 #
-# Three trainings; each copy is cut once, and fine-tuned for *200 steps of 50 digits*. The **control** cuts at random.
+# Three trainings; copies are cut once, then fine-tuned *200 steps of 50 digits*. The **control** is local, at random.
 #
 # **Predict.** At 5 % left and fine-tuned, how far is random behind global magnitude: **A** under 5 points, **B** 5 to 20, **C** over 20? And is local as good as global?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer, 3 min.* Two votes. Then cover the right panel, and let the room say what fine-tuning will do to each curve. The first answer is C, about 30 points; and at 5 % local is clearly behind
-# global. Say: "A control tells how much is due to *which* weights go. Without it we would praise fine-tuning, or magnitude, and not know which." Transition: "Why should
+# global. Say: "The control cuts each layer alike, at random: against *local* it tells how much is due to *which* weights go. Without it we would praise fine-tuning, or magnitude, and not know which." Transition: "Why should
 # local be worse?"
 
 
@@ -531,19 +531,19 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw. C, and at 5 % local falls behind.** Which weights go matters a lot, and so does training afterwards.
+# **What you saw. C, and at 5 % local falls behind.** What goes, and where, matters much, and so does training after.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Has pruning improved the network?
 #
-# The dense networks get the same 200 steps: one pass with Adam, at a constant rate. That is the fair baseline.
+# The dense networks get the same 200 steps: one pass with Adam, at a constant rate. They are the baseline.
 #
 # After it, and after the same steps with 20 % of the weights left, which one gets more digits right?
 #
 # **Predict.** And if the learning rate *falls to zero* over the 200 steps, for both: is the sparse network **A** better by half a point or more, **B** about as good, **C** worse by half a point or more?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Ask for the fair baseline before you name it: why should a dense network get 200 steps? Because the pruned ones had them. At the constant rate the sparse ones are ahead on average here; with three other seeds it was by a tenth of a point.
+# *For the lecturer, 2.5 min.* Ask for the fair baseline before you name it: why should a dense network get 200 steps? Because the pruned ones had them. At the constant rate the sparse ones are ahead on average here; three seeds are few to say more.
 # With a falling rate the answer is B: a fraction of a point behind. Say: "Which baseline you name decides whether pruning *improves* anything."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -611,7 +611,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. C.** With `fc3` whole, local is about as good as global here. So the lead of global at 5 % comes down to this one small layer.
+# **What you saw. C.** With `fc3` whole, local is about as good as global here. Sparing this one small layer makes up for global's lead at 5 %.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. How much training?
@@ -648,7 +648,7 @@ Table(
 #
 # **One-shot**: cut to the density at once. **Iterative**: cut a part, train, cut again. Four arms, the same 200 steps, the same digits in the same order.
 #
-# `amount` counts what is *left*: five cuts to density $d$ keep $d^{1/5}$ each.
+# `amount` is of what is *left*: five cuts to density $d$ keep $d^{1/5}$ each.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Han et al., 2015, section 3.4, raised the pruning rate of AlexNet from 5 to 9 times by rounds, "compared with single-step aggressive pruning". Ask: "What is unfair if each round gets as many steps as the one
@@ -742,7 +742,7 @@ Table(
 # **Predict.** With `fc3` whole, is the lead of three cuts over one **A** as large as before, **B** smaller, **C** gone?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Draw the two-by-two table on the board before you show it, and let the room fill in the column that they know. The answer is B, about half as large. Say: "Two remedies, in part for one illness: their gains do not
+# *For the lecturer, 2 min.* Draw the two-by-two table on the board before you show it, and let the room fill in the column that they know. The answer is B, about half as large. Say: "Two remedies, perhaps in part for one illness: their gains do not
 # add up." Point at the line over the table: three cuts leave more of fc3 without being told to.
 
 
@@ -767,8 +767,8 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. B, about half.** A whole `fc3` helps one cut much, and three cuts not: they leave more of `fc3` by themselves. So a part of what rounds save here is probably again the last layer. What makes
-# the rest of their lead, we did not test.
+# **What you saw. B, about half.** A whole `fc3` helps one cut much, and three cuts not: they leave more of `fc3` by themselves. So a part of what rounds save here is probably again the last layer; one cut
+# that keeps 15 % of it would test that.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ## Exercise
@@ -829,8 +829,8 @@ card.show()
 #
 # - One threshold cuts different shares from different layers: in a new network by how they were started, after training by how far their weights have moved as well.
 # - Which weights go matters, and fine-tuning gives back much: state the budget, keep a control, and give the dense network the same steps.
-# - Several cuts pay where one cut breaks the network. Compare with one optimizer, equal steps, and enough of them at the final density.
-# - Here the lead of global over local, and a part of what several cuts save at 1 %, was one thin layer: find yours, and spare it.
+# - Three early cuts paid where one cut broke the network; five even ones, less. Compare with one optimizer and equal steps.
+# - Here sparing one thin layer made up for the lead of global over local at 5 %, and for part of what three cuts save at 1 %.
 #
 # **Recommended videos** (they help, and do not replace the lesson): Michela Paganini, *Neural Network Pruning for Compression and Understanding*,
 # [youtube.com/watch?v=f86hkOGoX54](https://www.youtube.com/watch?v=f86hkOGoX54), and *PyTorch Pruning: How it's Made*,

@@ -644,6 +644,17 @@ written = [
     for name, (wrong, size) in lines.items()
     for arm, text in (("labels", "labels"), ("teacher", "distilled"))
 ]
+written.append(  # what the two LeNets began as
+    ledger.record(
+        lesson="students",
+        task=TASK,
+        model="LeNet-300-100",
+        technique=f"fp32, {whole:,} images, labels",
+        accuracy=1 - errors(teacher) / len(test_x),
+        file_bytes=size_report(on_cpu(teacher)).file_bytes,
+        energy_nj=energy.estimate(on_cpu(teacher), one).total_nj,
+    )
+)
 ledger.table(written)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}

@@ -75,8 +75,8 @@ def weight_sparsity(answer: Callable) -> None:
             lambda s: share(weights(s) + of(s, "_mask"))
         ),
         "You count a weight that is 0 and masked as well twice. It is one zero.": twice,
-        "You count the zeros of the masks only. A weight that its mask keeps can be 0, too.": lambda s: share(
-            of(s, ".weight") + of(s, "weight_mask")
+        "In a masked layer you count the zeros of the mask only. A weight that its mask keeps can be 0, too.": lambda s: (
+            share(of(s, ".weight") + of(s, "weight_mask"))
         ),
         "You average the shares of layers, so a small layer counts as much as a large one. Add up first.": lambda s: (
             sum(share([t]) for t in weights(s)) / len(weights(s))
