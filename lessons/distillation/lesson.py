@@ -32,7 +32,7 @@
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Say: "Until now we made one network smaller. Today a small network starts from nothing, and a large one teaches it. The large one is thrown away in the
-# end." Ask: "What can a teacher tell a student that the label does not?" Take two answers, and keep them for section 2.
+# end." Ask: "What can a teacher tell a student that the label does not?" Take two answers, and keep them for the last slide.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
 import statistics
@@ -174,8 +174,8 @@ Table(
 # **Predict.** The teacher sees an image on which it was trained. How sure is it of its first choice, on average: **A** about 60 %, **B** about 80 %, **C** above 95 %?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. After the number ask: "Then how can its answer say more than the label?" Let them work out that the other nine classes share the small rest. "Small numbers can be
-# made large. That is the next slide." The vote's answer is C.
+# *For the lecturer, 2 min.* Vote. After the number: "C. Then how can its answer say more than the label?" Let them work out that the other nine classes share the small rest. "Small numbers can be
+# made large. That is the next slide."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 SHOWN, ONE, OTHER = {"mnist": (2, 3, 7), "fashion_mnist": (6, 0, 4)}[TASK]
@@ -200,8 +200,8 @@ print(f"(means over the student's {few:,} images)")
 # **Predict.** As $T$ grows, what changes in these bars, and what does not?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Stand at T = 1 and let the room predict the bars at 8 and at 50. Click through. Say: "Temperature adds no knowledge. It is a magnifying glass for the small numbers." Ask whether two bars can change places: dividing all logits by one number
-# cannot do that. Then: "Is this only a blurred two, or does it say something about this picture?"
+# *For the lecturer, 2 min.* Stand at T = 1 and let the room predict the bars at 8 and at 50, and whether two of them can change places. Click through. Say: "Dividing all logits by one number cannot change their order. Temperature adds no knowledge. It is a magnifying glass
+# for the small numbers." Then: "Is this only a blurred two, or does it say something about this picture?"
 
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
@@ -235,7 +235,7 @@ plots.show(
 # **Predict.** Two images of one class. Does the teacher put the *other* classes in the same order for both?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 2.5 min.* Say: "A large network was trained; we divide its last outputs by a temperature before the softmax, so that small probabilities show." Show of hands, yes or no. After the figure: "No. One two is a little like a three,
+# *For the lecturer, 2.5 min.* If you show this slide alone, first say: "A large network was trained; we divide its last outputs by a temperature before the softmax, so that small probabilities show." Show of hands, yes or no. After the figure: "No. One two is a little like a three,
 # the other a little like a seven. A label cannot say that." Say how the pictures were picked: by rule, the two extremes among the surer half. This is the
 # example of the paper of 2015.
 
@@ -270,7 +270,7 @@ plots.show(
 # **Predict.** The mean entropy of the teacher's answers at $T = 1$, at 8, at 50: how far on the way from 0 to 3.32?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Let somebody place three marks on a line from 0 to 3.32 at the board. After the table: at T = 1 a small part of one bit, at 8 most of the way. Then the doubt: "Perhaps any
+# *For the lecturer, 1.5 min.* Let somebody place three marks on a line from 0 to 3.32 at the board. After the table: "At T = 1 a small part of one bit, at 8 most of the way, at 50 nearly all of it. The caption says how often the order of the classes is still there at 50." Then the doubt: "Perhaps any
 # undecided target would do as well. That is what a control is for."
 
 
@@ -303,7 +303,7 @@ Table(
 # - **another image**: the soft targets of another image with the same label, drawn by lot.
 # - **soft**: the teacher's soft targets at $T = 8$.
 #
-# The student, 784 → 30 → 30 → 10, gets the same **1,000** images, batches and 1,000 steps in each arm.
+# The sixth is **labels**. The *2×30* student, 784 → 30 → 30 → 10, gets the same batches in each.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Say: "A good control is one that could destroy the claim." Go through the arms and ask each time: what is kept, what is lost? Shuffled keeps the softness and loses which classes. The class mean keeps which
@@ -339,8 +339,8 @@ arms = {
 # A digit of section 1, as each arm teaches it. (In *smoothed* ε is 0.1.)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Let the room compare *soft* with each of the others and say what is gone. Point at the scale: the upper row's first two reach 1. Then ask for a guess on paper: which of these comes nearest to *soft* in
-# what it teaches?
+# *For the lecturer, 1.5 min.* Let the room compare *soft* with each of the others and say what is gone. Point at the scale: the upper row's first two reach 1. Do not ask yet which one teaches best:
+# that is the vote of the next slide.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 SIX = ["labels", "smoothed, ε = 0.1", "shuffled", "class mean", "another image", "soft"]
@@ -385,7 +385,7 @@ card.record("best-stops", statistics.mean(at_end("soft")) / min(statistics.mean(
 # **Predict.** Order the five others by their test errors after 1,000 steps. Which one is nearest to *soft*?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Collect two orders on the board; expect the class mean near the top, "because a three is like a five". After the table: "None comes near. The class mean, which knows that threes are like fives, is about where the labels are. And the answer for
+# *For the lecturer, 3 min.* Collect two orders on the board; expect the class mean near the top, "because a three is like a five". After the table: "An order of the first four nobody can win: their ranges overlap. Only *another image* is apart, at the end. None comes near *soft*. The class mean, which knows that threes are like fives, is about where the labels are. And the answer for
 # another picture of the same class is worse than the label." Read the last column as the reply to a sceptic: each arm may stop where held-out images say. Stopped early some controls gain, none comes near.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -433,7 +433,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. *Soft* is not ahead at first, and falls to the end.** The student of labels ends with all or nearly all its images right. Stopped at 50 steps we would say that distillation does not work: state the budget.
+# **What you saw. At 50 labels and smoothed lead; *soft* learns longest.** The student of labels ends with all or nearly all its images right. Stopped there we would say that distillation does not work: state the budget.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. The loss: T² and α
@@ -483,7 +483,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Vote; expect A. After the figure: "B. One factor 1/T comes from z over T. The other comes in because all probabilities draw together, so that their differences shrink as well: section 2 of the paper has the derivation." Point at the dashed line: without T² the teacher's part
-# soon lies far below the labels' part. Times T² it ends flat, above it.
+# soon lies far below the labels' part. Times T² it ends flat, above it. Then the caption: "A cosine of 1 means the same direction: at T = 100 distilling is copying the logits; at T = 1 it is not."
 
 # %% slideshow={"slide_type": "skip"}
 start = mlp(30, seed=0)
@@ -519,6 +519,7 @@ ax.plot(span, [norms[T] * T**2 for T in span], "s-", color=plots.COLOURS["orange
 ax.axhline(label_norm, color=plots.COLOURS["black"], linestyle="--", label="label part")
 ax.set(xscale="log", yscale="log", xlabel="temperature", ylabel="norm of the gradient")
 ax.set_xticks([1, 2, 4, 10, 20, 50, 100], ["1", "2", "4", "10", "20", "50", "100"])
+ax.yaxis.set_major_formatter("{x:g}")
 ax.set_xticks([], minor=True)
 ax.legend(loc="lower left")
 plots.show(
@@ -542,7 +543,7 @@ plots.show(
 # **Predict.** Which of the four suffers?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let each person name one or two of the four. After the table: "With alpha 1 nothing happens: Adam does not care about the scale of its gradient. With labels in the mixture they take over." Ask who would have found this bug with alpha 1. With plain SGD the steps at alpha 1 would
+# *For the lecturer, 2.5 min.* Let each person name one or two of the four. After the table: "With alpha 1 nothing happens: Adam does not care about the scale of its gradient. With labels in the mixture they take over." "A bug that hides at alpha 1 and bites at 0.5." If somebody asks whether 0.5 is the better alpha: here, perhaps; three seeds and one temperature, and we did not tune it. With plain SGD the steps at alpha 1 would
 # be 400 times smaller.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -566,7 +567,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. The mixture without T².** Adam's steps do not depend on the scale of the gradients ([Kingma and Ba, 2014](https://arxiv.org/abs/1412.6980), section 2.1), so at $\alpha = 1$ a constant factor does
-# next to nothing. In a mixture it decides who is heard. A bug that hides at $\alpha = 1$ and bites at 0.5.
+# next to nothing. In a mixture it decides who is heard.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. Two rules put to the test
@@ -578,8 +579,8 @@ Table(
 # **Predict.** From $T = 1$ to 8, and from 8 to 50: do the student's errors fall, rise, or hardly change?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Two votes: first 1 to 8, then 8 to 50. After the figure: "They fall, then they change little. So the rule holds up to a point." Go back to the cosines in section 3: at T = 8 an untrained student's gradient is not yet that of copying logits (0.85), though the plateau has begun. Add that with fewer steps the best temperature
-# was lower.
+# *For the lecturer, 2 min.* Two votes: first 1 to 8, then 8 to 50. After the figure: "They fall, then they change little. So the rule holds up to a point." Say: "Remember the cosines of section 3: at T = 8 an untrained student's gradient is not yet that of copying logits, and the plateau has begun all the same. And with fewer steps the best temperature
+# was lower."
 
 # %% slideshow={"slide_type": "skip"}
 with torch.no_grad():
@@ -657,7 +658,7 @@ Table(
 # **Predict.** How much does it help? And if it answers for all 50,000 images, without a label for the others?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* First question: nearly as much, half as much, or hardly? Then the second. After the table: "Hardly. A larger network alone had little to give. What crossed over is probably what the teacher learned from the other 49,000." The third row is the honest case of few labels and many images: ask who has
+# *For the lecturer, 2.5 min.* First question: beside what the first teacher won, nearly as much, half as much, or hardly? Then the second. After the table: "Hardly; and a little more with all images. A larger network alone had little to give. What crossed over is probably what the teacher learned from the other 49,000." The third row is the honest case of few labels and many images: ask who has
 # that at work. It helps some; it is not the first row.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]

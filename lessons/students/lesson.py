@@ -100,7 +100,7 @@ runtime.describe(device)
 # **Predict.** How many of the test threes does the student recognise: **A** none, **B** one in ten, **C** most?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote; expect A. Let somebody argue for C: where could a three come from? From fives and eights that are a little like one, and the teacher says how much. After the table: "C, at a high temperature. At T = 1 most of it is lost, and with labels there is next to none: nobody told that student what a three is like." The experiment is that of the paper of 2015:
+# *For the lecturer, 3 min.* Vote; expect A. Let somebody argue for C: where could a three come from? From other digits that are a little like one, and the teacher says how much; do not say which, that is the next vote. After the table: "C, at a high temperature. At T = 1 most of it is lost, and with labels there is next to none: nobody told that student what a three is like." The experiment is that of the paper of 2015:
 # there 877 of 1,010.
 
 # %% slideshow={"slide_type": "skip"}
@@ -197,7 +197,7 @@ plots.show(
 # **Predict.** The threes that it misses: far to the left, where most other digits lie, or just left of 0?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Ask for the mean of a three's margin: below or above 0? First frame: most threes lie right of the line, and of those that do not more than half lie within 2 of it. The axis is logarithmic: the overlap is a small part of each hill. Say: "Its logit of 3 is a little low for them. Perhaps because next to no image had 3 as its first answer; we did not test why." Second frame: the line moves by b. Ask how one would find b without cheating; that is the next
+# *For the lecturer, 2.5 min.* Vote: far to the left, or just left? First frame: "Just left, mostly." Most threes lie right of the line, and of those that do not more than half lie within 2 of it. The axis is logarithmic: the overlap is a small part of each hill. Say: "Its logit of 3 is a little low for them. Perhaps because next to no image had 3 as its first answer; we did not test why." Second frame: "We add b to the student's logit of 3; so the line moves left by b." Ask how one would find b without cheating; that is the next
 # slide.
 
 
@@ -221,6 +221,7 @@ def hills(b):
         ax.hist(margin[which].numpy(), bins=60, range=(-25, 12), color=plots.COLOURS[colour], alpha=0.7, label=name)
     ax.axvline(0 - b, color="black", linewidth=3)
     ax.set(xlabel="margin", ylabel="test images", yscale="log", title=f"b = {b:.1f}: right of the line it says 3")
+    ax.yaxis.set_major_formatter("{x:g}")
     ax.legend(loc="upper left")
     return fig
 
@@ -231,7 +232,7 @@ plots.show(
     alt=[
         f"Two hills of margins; the line stands at {0 - place:.1f}; most threes lie right of it." for place in (0.0, b)
     ],
-    caption=f"One student (T = 8, seed 0), logarithmic counts. Of the threes that it misses {(lost > -2).float().mean():.0%} lie within 2 of 0. "
+    caption=f"One student (T = 8, seed 0). Of the threes that it misses {(lost > -2).float().mean():.0%} lie within 2 of 0. "
     f"Second frame: b = {b:.1f}, found on held-out images.",
 )
 
@@ -278,8 +279,11 @@ card.record("test-set-flatters", taught["held-out, labels"][1] - taught["test se
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 Table(
     ["taught by · b found on", "b", "errors", "on threes", "false alarms"],
-    [[f"{name} · {way}", f"{b:.1f}", *(f"{n:.0f}" for n in rest)] for (name, way), (b, *rest) in after.items()],
-    caption="Test errors, mean of two seeds. False alarms: other digits taken for a three.",
+    [
+        [f"{name.split(',')[0]} · {way.split(', as')[0]}", f"{b:.1f}", *(f"{n:.0f}" for n in rest)]
+        for (name, way), (b, *rest) in after.items()
+    ],
+    caption="Test errors (teacher: T = 8), mean of two seeds. False alarms: others taken for a three.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -297,9 +301,9 @@ Table(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. How many images, how many passes?
 #
-# The 2×30 student of [[distillation]], always 1,000 steps: batches of 50, in the last row of 150. With few images it sees each one often.
+# The 2×30 student of [[distillation]], always 1,000 steps: batches of 50, once of 150. With few images it sees each one often.
 #
-# **Predict.** Where is nothing left of the gain: **A** at 1,000 images, **B** at 5,000, **C** at all 50,000? And if it is C: do three passes in place of one bring it back?
+# **Predict.** Where is nothing left of the gain: **A** at 1,000 images, **B** at 5,000, **C** at all 50,000? And do three passes over all, not one, change that?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3.5 min.* Vote A to C, then the second question. Remind them: soft targets needed more steps than labels. The last row has more passes, not more steps: its batches are larger. After the table: "C. With all the teacher's own images nothing is gained, in one pass or in three." Ask whether
@@ -356,7 +360,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. C, and no.** The gain is large at 300 and at 1,000 images (by ratio not larger at 300), smaller at 5,000. On all the images that the teacher had, nothing is gained, in one pass or in three (where labels are ahead, if anything).
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### A student as large as its teacher
 #
 # "Distillation is for small students." LeNet-300-100 again, from other first weights than the teacher's; 500 steps each: 1,000 images, or all of them in three passes (batches of 300).
@@ -364,8 +368,8 @@ Table(
 # **Predict.** With 1,000 images: does the large student gain less than the small one, as much, or more? And in three passes over all images?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote on both. After the table: "More by ratio, with few images: so it is not for small students alone. And nothing with all of them, in three passes." The two sizes had steps and learning rates of their own; labels and teacher in a row had the same. Ask for the paper's case: 146 to 74 with all 60,000 images. A likely reason: its teacher had been trained on shifted images, so it knew what the student's images did not say. We did not test
-# it; it is a project.
+# *For the lecturer, 3 min.* Vote on both. After the table: "More by ratio, with few images: so it is not for small students alone. And nothing with all of them, in three passes." The two sizes had steps and learning rates of their own; labels and teacher in a row had the same. Say: "In the paper a student went from 146 errors to 74 with all 60,000 images. A likely reason: its teacher had been trained on shifted images, so it knew what the student's images did not say. We did not test
+# it; it is a project."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 options = {"steps": 500, "lr": 3e-3}
@@ -403,7 +407,7 @@ Table(
 # A student need not be a *smaller* network. It can be the same one in fewer bits ([[qat]]) or with fewer weights ([[prune_model]]): its teacher is then what it was before.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Go from left to right: all weights, the 5 % of largest magnitude over the whole network, four levels a layer. Ask what each weight costs in a file: 32 bits; 32 bits and its place, for the few; 2 bits. The caption says how many errors
+# *For the lecturer, 2.5 min.* Go from left to right: all weights, the 5 % of largest magnitude over the whole network, four levels a layer. The stronger the colour the larger the magnitude; a white cell is near 0, in the third grid exactly 0: in this piece two of the four levels occur. Ask what each weight costs in a file: 32 bits; 32 bits and its place, for the few; 2 bits. The caption says how many errors
 # each makes before anything is repaired. "Now they get 1,000 images to recover, with labels or with what they used to be as teacher."
 
 # %% slideshow={"slide_type": "skip"}
@@ -595,11 +599,11 @@ Table(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### What would you ship?
 #
-# **Predict.** Which of the four files is smallest, and which makes the fewest errors?
+# **Predict.** Which do you ship with 50 kB to spend, and which with 100 kB?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Ask for a choice before the click, with a reason: 50 kB to spend, or 100 kB? Each arrow goes from labels to teacher: it points down, not left, because a teacher costs no byte. The smallest file is the int8 student. The fewest errors are made by one of the two that
-# began as the teacher; read off which one, and how close they are: with two seeds that order is not settled.
+# *For the lecturer, 2.5 min.* Ask for a choice before the click, with a reason: 50 kB to spend, or 100 kB? After the click: "Each arrow goes from labels to teacher: it points down, not left, because a teacher costs no byte. With 50 kB only the int8 student fits. With 100 kB one of the two that
+# began as the teacher: they make the fewest errors, and which of the two is ahead is not settled with two seeds."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 fig, ax = plots.figure(size=(11.5, 4.3))
@@ -608,8 +612,8 @@ for (name, (made, size)), (colour, side) in zip(lines.items(), looks, strict=Tru
     kb, (before, now) = size.file_bytes / 1e3, (statistics.mean(made[arm]) for arm in ("labels", "teacher"))
     ax.annotate("", (kb, now), (kb, before), arrowprops={"arrowstyle": "-|>", "lw": 3, "color": plots.COLOURS[colour]})
     ax.plot(kb, before, "o", color=plots.COLOURS[colour])
-    place = (kb + (1.5 if side == "left" else -1.5), (before + now) / 2)
-    ax.text(*place, name.replace(", ", "\n"), color=plots.COLOURS[colour], va="center", ha=side)
+    place = (kb + (2.5 if side == "left" else -2.5), (before + now) / 2)
+    ax.text(*place, name.replace(", ", "\n"), va="center", ha=side)
 top = max(statistics.mean(made["labels"]) for made, _ in lines.values())
 ax.set(xlabel="file, kB", ylabel="test errors", xlim=(0, 140), ylim=(0, 1.1 * top))
 plots.show(
@@ -617,11 +621,11 @@ plots.show(
     alt="Test errors over the size of the file for four networks, an arrow from labels down to teacher for each: "
     + "; ".join(f"{name} {size.file_bytes / 1e3:.0f} kB" for name, (_, size) in lines.items())
     + ".",
-    caption="From labels (dot) to teacher (head of the arrow); means of the table above.",
+    caption="From labels (dot) to teacher (head of the arrow); means of the last table.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** The int8 student is the smallest file, and one that began as the teacher makes the fewest errors. The teacher costs training time, and no byte.
+# **What you saw. With 50 kB the int8 student**, the only one that fits; **with 100 kB one that began as the teacher**. The teacher costs training time, no byte.
 
 # %% slideshow={"slide_type": "skip"}
 one, little = x[:1].cpu(), on_cpu(students["teacher", 0])
@@ -678,7 +682,7 @@ ledger.table(written)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs, first on paper with the rows 8 0 2, 1 9 0 and 6 4 0, and class 2 missing: none recognised; most often taken for class 0; 10 of 13 errors. The mistake to wait for is reading the column. Another one: the class itself as the answer to the
+# *For the lecturer, 5 min.* Write on the board the rows 8 0 2, 1 9 0 and 6 4 0: a row is the true class, a column the answer; class 2 is missing. In pairs, first on paper: none recognised; most often taken for class 0; 10 of 13 errors. The mistake to wait for is reading the column. Another one: the class itself as the answer to the
 # second question.
 
 
@@ -732,4 +736,4 @@ card.show()
 # **Credits**: the experiment of the missing class and its bias are Geoffrey Hinton's, Oriol Vinyals' and Jeff Dean's ([arXiv:1503.02531](https://arxiv.org/abs/1503.02531), section 3). Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Take up the two guesses from the first slide: who gained most? Then ask what one would have to know before using distillation at work: how many images, and what does the teacher know that they do not say?
+# *For the lecturer, 1.5 min.* Take up the two guesses from the first slide: who gained most? "By errors left over errors with labels: the one that never saw a three, then the large student with 1,000 images. With all images, and all classes, nobody." Then ask what one would have to know before using distillation at work: how many images, and what does the teacher know that they do not say?
