@@ -93,7 +93,6 @@ class Regression(LightningModule):
         return torch.optim.Adam(self.parameters(), lr=1e-3)
 
 
-# %% tags=["setup"] slideshow={"slide_type": "skip"}
 digits, digit_labels = data.load("mnist")
 digit_test = data.load("mnist", "test")
 

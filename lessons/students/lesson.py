@@ -648,6 +648,8 @@ written = [
     for name, (wrong, size) in lines.items()
     for arm, text in (("labels", "labels"), ("teacher", "distilled"))
 ]
+
+# %% slideshow={"slide_type": "skip"}
 written.append(  # what the two LeNets began as
     ledger.record(
         lesson="students",
