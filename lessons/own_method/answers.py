@@ -32,6 +32,11 @@ def at_least_the_threshold(scores, default_mask, threshold):
     return mask
 
 
+def scores_to_the_masks_dtype(scores, default_mask, threshold):
+    scores = scores.to(default_mask.dtype)
+    return (scores.abs() > threshold).to(default_mask.dtype) * default_mask
+
+
 def always_float32(scores, default_mask, threshold):
     return (default_mask.bool() & (scores.abs() > threshold)).float()
 
@@ -177,6 +182,11 @@ def scores_of_masked_weights(method):
     return True
 
 
+def only_when_all_come_back(method):
+    scores, before = _drawn()
+    return not bool((method(scores, before.clone())[before == 0] == 1).all())
+
+
 def wants_the_same_mask(method):
     scores, before = _drawn()
     return torch.equal(method(scores, before.clone()), before)
@@ -225,6 +235,7 @@ WRONG = {
         signed_threshold,
         at_least_the_threshold,
         always_float32,
+        scores_to_the_masks_dtype,
     ],
     "combined_mask": [
         counts_all_weights,
@@ -242,6 +253,7 @@ WRONG = {
         on_a_mask_of_ones,
         counts_the_ones,
         scores_of_masked_weights,
+        only_when_all_come_back,
         wants_the_same_mask,
         everything_pruned,
         whole_rows_only,

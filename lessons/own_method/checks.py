@@ -84,13 +84,17 @@ def threshold_mask(answer: Callable) -> None:
         "You compare the score with its sign: large negative ones are pruned. Take the absolute value.": rule(
             size=lambda scores: scores
         ),
+        "You round the scores to the dtype of default_mask before you compare. Compare first, then bring True and False "
+        "to that dtype.": lambda scores, default_mask, threshold: right(
+            scores.to(default_mask.dtype), default_mask, threshold
+        ),
         "A score equal to the threshold is not above it: use >.": rule(above=torch.ge),
         "Your mask marks what to prune. In PyTorch a 1 stays and a 0 is pruned.": lambda *args: 1 - right(*args),
         "You keep the small scores and prune the large ones. Turn the comparison round.": rule(above=torch.lt),
         "Your mask has the numbers that are wanted, but holds True and False. Bring it to the dtype of "
         "default_mask.": rule(dtype=lambda scores: torch.bool),
-        "Your mask has the numbers that are wanted, but the dtype of the scores. Bring it to that of default_mask, "
-        "which may be another.": rule(dtype=lambda scores: scores.dtype),
+        "Your mask has the numbers that are wanted, but is float32, as the scores are. Bring it to the dtype of "
+        "default_mask, which may be another.": rule(dtype=lambda scores: scores.dtype),
         "Your mask has the numbers that are wanted, but holds whole numbers. Bring it to the dtype of "
         "default_mask.": rule(dtype=lambda scores: torch.int64),
         "Your mask has the numbers that are wanted, but is float64, also where default_mask is not.": rule(
@@ -107,6 +111,7 @@ def threshold_mask(answer: Callable) -> None:
             (torch.tensor([0.5, -0.5, 0.75, 0.25]), half, 0.5),
             (torch.tensor([1.0, -1, 2, 0]), half.half(), 0.0),
             (torch.tensor([[[[-2.0, 1], [2, 0]]]]), half.reshape(1, 1, 2, 2), 1.0),
+            (torch.tensor([1.0001, -1.0001, 2, -2]), half.half(), 1.0),  # the first two are 1 in float16
         ],
         inputs=_with_threshold(),
         view=_typed_mask,
@@ -283,6 +288,9 @@ def never_revives(answer: Callable) -> None:
         ),
         "You let methods pass that bring weights back and prune as many or more for it. Compare weight by weight, not "
         "the numbers of ones.": rule(fine=lambda new, old: new.sum() <= old.sum()),
+        "You see a fault only where every pruned weight comes back. One is enough: any(), not all().": rule(
+            fine=lambda new, old: not (new[old == 0] == 1).all()
+        ),
         "You want as many ones as before. Pruning more is right, a swap is a fault: compare weight by weight.": (
             rule(fine=lambda new, old: new.sum() == old.sum())
         ),

@@ -106,7 +106,7 @@ for seed in tqdm(SEEDS, desc="one pass over the digits each", file=sys.stdout, l
 
 runtime.describe(device)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 1. A score with a sign
 #
 # The **movement score** of a weight $w$ with gradients $g_t$ is $-\sum_t w_t\,g_t$ over training steps $t$ ([Sanh et al.,
@@ -245,7 +245,7 @@ def what_it_gets(pruning_type=None):
         t, mask = given_to[pruning_type]
         cell = 72 if t.dim() > 1 else 80
         canvas.wire((355, 178), (480, 178), thick=5)
-        canvas.text(800, 30, f'"{pruning_type}": shape {tuple(t.shape)}', size=26)
+        canvas.text(520 + cell * t.shape[-1] / 2, 30, f'"{pruning_type}": shape {tuple(t.shape)}', size=26)
         diagrams.grid(canvas, t, 520, 178 - cell * (len(t) if t.dim() > 1 else 1) / 2, cell=cell, mask=mask, size=24)
     return canvas.figure()
 
@@ -275,7 +275,7 @@ plots.show(
 # **Predict.** How many of the 5 come back, as *unstructured*, as *structured*, as *global*?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room count on the picture before the click: 0, 1 and 5. An unstructured method is not given what is gone; a structured
+# *For the lecturer, 2 min.* Draw the grid and its holes on the board and let the room count before the click: 0, 1 and 5. (`Probe`, in the notebook, is a method that prunes nothing.) An unstructured method is not given what is gone; a structured
 # one sees the hole in its slice; a global one sees all. So the last two multiply by `default_mask`, or start from a copy of it as `Smallest` does.
 
 
@@ -289,7 +289,6 @@ for pruning_type in TYPES:
     layer = prune.custom_from_mask(small_layer(), "weight", EARLIER)
     Careless.apply(layer, "weight", pruning_type)
     revived[pruning_type] = int((layer.weight_mask > EARLIER).sum())
-card.record("careless-revives", revived["global"])
 revived
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -304,7 +303,8 @@ revived
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Ask what "two of four neighbours" would mean in a flat list of what is left: the neighbours are others. So the type is "global",
-# which is given the whole tensor. And `global_unstructured` refuses it, and whole rows too: it joins all layers to one list. Say: "The type and the function
+# which is given the whole tensor. Click, and read the last column alone: two TypeErrors. `SmallestRows`, in the notebook, takes a third of the rows;
+# `global_unstructured` refuses that as well, for it joins all layers to one list. Say: "The type and the function
 # share a word, and that is all."
 
 
@@ -351,6 +351,7 @@ def left(method, way, **arguments):
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "nbval-check-output"]
+card.record("careless-revives", revived["global"])
 WAYS = ("alone", "on a mask", "global_unstructured")
 METHODS = {Smallest: {"amount": 0.5}, SmallestRows: {"amount": 1 / 3}, TwoOfFour: {}}
 results = {
@@ -378,7 +379,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Vote; expect C, for the code is the same. It is A. With an earlier mask the holes are left out of the list, so the list
 # shifts and the groups are others. Whole rows do no harm: they have whole groups. Say: "A kernel for 2:4 has room for
-# two of each four. And nothing warns here." Ask what would have caught it: a test on a layer that is pruned already. That is section 6.
+# two of each four. And nothing warns here: 211,680 is nine tenths of 784 times 300, and four divides it." Ask what would have caught it: a test on a layer that is pruned already. That is section 6.
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -425,7 +426,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Vote. It is B: of the 40 % that are left half goes, (0.8 − 0.6) / (1 − 0.6). Then the figure: ask why the curve flattens. Zhu
-# and Gupta's reason: redundant weights are plenty at first, and fewer weights are left later. Point at the callback in the notebook: it reads `weight_orig.grad`, which
+# and Gupta's reason: redundant weights are plenty at first, and fewer weights are left later. Say what the callback, which stands in the notebook, does at a step: it reads `weight_orig.grad`, which
 # is 0 where the mask is 0. The optimizer was made before: `weight_orig` is the old Parameter under a new name. Say: "The amount is a share of the
 # survivors."
 
@@ -526,8 +527,8 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. In the mean of three, movement with its sign is last at both densities; without it, it is first at 3 %.** What looked like a
-# misreading in section 1 is the better score here, and akin to a Taylor score ([[scores]]). That does not
+# **What you saw. In the mean of three, movement with its sign is last at both densities; without it, it is first at 3 %; at 10 %
+# magnitude is close to it.** What looked like a misreading in section 1 is the better score here. That does not
 # refute the paper, which pruned BERT over many thousand steps and let pruned weights come back; which difference matters was not tested.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -702,7 +703,7 @@ Table(["method", "a hundred situations"], list(sound.items()))
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Ask for all three. 1.5 prunes all six that are left; −0.5 prunes three, because `[:-3]` is a legal slice; the whole number
-# 1 is one weight for PyTorch and everything for `Smallest`. Then show `Careful` in the notebook: it
+# 1 is one weight for PyTorch and everything for `Smallest`. Then the last column: `Careful`, a class in the notebook,
 # names the parameter, what was wrong, and what to do. Say: "PyTorch's class refuses, and takes the old hook off all the same." The guard puts the hook back.
 
 
@@ -771,8 +772,8 @@ Table(
 # ### Exercise 1 · Prune by threshold
 # ★ · 5 minutes
 #
-# Write `threshold_mask`, the heart of a *global* method: keep a weight that was there before and whose score is above `threshold` in absolute
-# value. Return a mask in the shape and dtype of `default_mask`: zeros and ones of some float type, which need not be that of the scores.
+# Write `threshold_mask`, the heart of a *global* method: keep a weight that was there before and whose score is above `threshold`, which is 0 or more, in
+# absolute value. Return a mask in the shape and dtype of `default_mask`: zeros and ones of some float type, which need not be that of the scores.
 #
 # `threshold_mask(scores, default_mask, threshold)` → a tensor of zeros and ones
 #
@@ -915,4 +916,4 @@ card.show()
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Go back to the rules on the board. For each ask: which `PRUNING_TYPE`, and what is `t`? Small ones and unused ones are
-# unstructured, with the weights or with a score as `t`. Transition: "We can write any score now. Which one is worth it?"
+# unstructured, with the weights or with a score as `t`; those that training takes away too, with the movement score. Transition: "We can write any score now. Which one is worth it?"

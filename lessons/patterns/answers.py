@@ -63,14 +63,6 @@ def drops_the_rest(weight):
     return mask
 
 
-def stops_before_the_last_group(weight):
-    mask = torch.zeros_like(weight)
-    for row in range(len(weight)):
-        for start in range(0, weight.shape[1] - 4, 4):
-            mask[row, start + weight[row, start : start + 4].abs().topk(2).indices] = 1
-    return mask
-
-
 def padded_with_zeros(weight):
     rows, columns = weight.shape
     groups = torch.nn.functional.pad(weight.abs(), (0, -columns % 4)).reshape(-1, 4)
@@ -145,10 +137,6 @@ def one_for_all(batches):
     return averaged([b.mean() for b in batches]), averaged([b.var() for b in batches])
 
 
-def for_each_image(batches):
-    return averaged([b.mean((1, 2, 3)) for b in batches]), averaged([b.var((1, 2, 3)) for b in batches])
-
-
 def in_evaluation_mode(batches):
     norm = torch.nn.BatchNorm2d(batches[0].shape[1], momentum=None).eval()
     for batch in batches:
@@ -212,7 +200,6 @@ WRONG = {
         half_of_all,
         all_of_the_rest,
         drops_the_rest,
-        stops_before_the_last_group,
         padded_with_zeros,
         one_of_two_in_the_rest,
         above_the_third,
@@ -225,7 +212,6 @@ WRONG = {
         deviation,
         for_each_pixel,
         one_for_all,
-        for_each_image,
         in_evaluation_mode,
         last_batch,
         all_in_one,

@@ -192,7 +192,7 @@ for row, name in enumerate(patterns):
     ax.plot(ends[1], row, "o", color=plots.COLOURS["blue"], label="anew" if not row else None)
 ax.set(xlabel="test images right, %", yticks=range(len(patterns)), yticklabels=list(patterns), xlim=(0, 100))
 ax.invert_yaxis()
-ax.legend(loc="upper left", title="statistics")
+ax.legend(loc="lower center", bbox_to_anchor=(0.4, 1), ncols=2)
 plots.show(
     fig,
     alt="A row for each pattern with two points, images right with stored statistics and with those estimated anew: "
@@ -219,7 +219,7 @@ plots.show(
 # **Predict.** Bytes for each dense byte in fp16: **A** 50 %, **B** more, **C** less? And is the share in int8 larger or smaller?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* First frame: "Which two of each four stay?" Second frame: check. Third frame: count the bits of one group with the room: two
+# *For the lecturer, 3 min.* First frame: "Which two of each four stay?" Second frame: check. Third frame: vote, then count the bits of one group with the room: two
 # values of 16 bits and two places of 2 bits are 36 of 64. So B. Then int8: 16 + 4 of 32, a larger share. The table after it counts the bytes of real tensors.
 
 # %% slideshow={"slide_type": "skip"}
@@ -315,7 +315,7 @@ card.record("bytes-fp16", 100 * packs[0][1])
 card.record("bytes-int8", 100 * packs[2][1])
 card.record("fp32-misfit", misfit)
 Table(
-    ["dtype", "pattern", "bytes for a dense byte", "back"],
+    ["dtype", "pattern", "bytes left", "values back"],
     [
         *[[name, "2:4", f"{share:.2%}", "all" if back else "not all"] for name, share, back in packs],
         ["float32", "1:2", "–", f"no room for {misfit:.1%}"],
@@ -395,7 +395,7 @@ Table(
 # **Predict.** The hardware is there, the kernel is there. Why is it little used?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let the room collect reasons before you show ours: accuracy, a second training, 4-bit weights that save more bytes. Say plainly:
+# *For the lecturer, 3 min.* Read the last two rows aloud: two projects took it out. Let the room collect reasons before you show ours: accuracy, a second training, 4-bit weights that save more bytes. Say plainly:
 # "Nobody has proved the reason. What we can give is the arithmetic." Then the fragment.
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -513,7 +513,7 @@ Table(
 # **Predict.** Six of twelve heads go. What share of the layer's weights is left? Is the result the same as with these six heads silenced?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Two columns on the board: q, k, v lose rows, the output projection loses columns. Each loses one side only, so a half is left,
+# *For the lecturer, 3 min.* First a number from the room, and a yes or no. Then two columns on the board: q, k, v lose rows, the output projection loses columns. Each loses one side only, so a half is left,
 # not a quarter as with channels of a chain. The last column says that the cut is exact: the difference is rounding.
 
 
@@ -579,8 +579,8 @@ Table(
 # **Predict.** Without training: harmless or fatal? And with the statistics estimated anew?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands: harmless or fatal. Fatal. Then cover the last column: "Which of the two cuts is the milder one?" By the stored
-# statistics block 1. Uncover it: the order turns round. Say: "Which network you keep depends on the column. A report must say which it was."
+# *For the lecturer, 2 min.* Show of hands: harmless or fatal. Click: the table. Fatal. Ask: "Which of the two cuts is the milder one?" Wait for two
+# answers: by the third column block 1, by the last one the channels. Click. Say: "Which network you keep depends on the column. A report must say which it was."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 shallow = copy.deepcopy(dense)
@@ -597,7 +597,7 @@ Table(
     caption="4,000 test images, nothing trained.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** Fatal, without training. And the two cuts change places: with stored statistics block 1 is the milder cut, anew it is the channels, with
 # fewer FLOPs besides. So estimate anew before you *rank*.
 
@@ -621,7 +621,7 @@ Table(
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs, on paper: the mask of the row 2, 2, 2, 2, and of the row 0, 0, 0, 3. Wait for "three" and for "one": two stay in both.
+# *For the lecturer, 5 min.* In pairs, on paper: the mask of the row 2, 2, 2, 2, and of the row 0, 0, 0, 3. Expect "four", from a threshold, and "one", from leaving out zeros: two stay in both.
 # The second card is homework in a lecture.
 
 

@@ -69,12 +69,11 @@ def wanda_mask(answer: Callable) -> None:
 
     right = rule()
     wrong = {
-        "You do not look at the inputs: that is the magnitude of each row. Multiply it by the norm of the input.": rule(
-            norm=lambda x: torch.ones(x.shape[1])
-        ),
+        "No input changes your mask: it is that of the magnitudes in each row. Multiply each column of weights by the norm "
+        "of its own input.": rule(norm=lambda x: torch.ones(x.shape[1])),
         "You rank all weights of the matrix together. Each row ranks its own.": rule(group="layer"),
         "You rank within the columns. Each row, an output, ranks its own weights.": rule(group="column"),
-        "You rank all magnitudes of the matrix together, and do not look at the inputs.": rule(
+        "You rank all magnitudes of the matrix together, and no input changes that.": rule(
             norm=lambda x: torch.ones(x.shape[1]), group="layer"
         ),
         "You take the sum of absolute values as norm, or their mean. The L2 norm squares: the root of the sum of "
@@ -146,8 +145,8 @@ def repaired(answer: Callable) -> None:
         return torch.where(torch.arange(len(w)) == i, value, w)
 
     wrong = {
-        "You set the weight to 0 and leave the others as they are. They are to make up for it.": lambda w, h, i: only(
-            torch.tensor(0.0), w, i
+        "Weight i becomes 0, and the others stay as they are. They are to make up for the value that it had before.": (
+            lambda w, h, i: only(torch.tensor(0.0), w, i)
         ),
         "The sign is wrong: weight i doubles in place of going.": rule(lambda w, h, i: -w[i] / h[i, i] * h[:, i]),
         "You do not divide by the entry [i, i] of the inverse, so weight i does not become 0.": rule(

@@ -150,7 +150,7 @@ Table(
 # **Predict.** The row of one unit shrinks from 1 to 0 times itself. Does the true loss end above or below the tangent? And which score does a useless weight get?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Draw the axis on the board first: on the right the whole unit, on the left none of it. The truth ends above the tangent for this unit, and for about four units in five: the straight line does not know the bend. A useless weight has gradient 0, so its score is exactly 0. Say:
+# *For the lecturer, 3 min.* Draw the axis on the board first: on the right the whole unit, on the left none of it. Vote: above or below? And one call for the useless weight. Then click. The truth ends above the tangent for this unit, and for about four units in five: the straight line does not know the bend. A useless weight has gradient 0, so its score is exactly 0. Say:
 # "Two steps are hidden in the formula: a straight line where there is a curve, and one unit where we shall cut many."
 
 
@@ -275,7 +275,7 @@ for ax, name in zip(axes, (first, last), strict=True):
         yscale="log",
         ylim=(1e-6, None),
     )
-axes[0].set(ylabel="|true change of the loss|", xscale="log", xlim=(1e-6, None))
+axes[0].set(ylabel="|true change of the loss|", xscale="log", xlim=(2e-6, None))
 plots.show(
     fig,
     alt=f"Two clouds of 300 points. Left, the Taylor score against the true change of the loss, rank correlation {mean(by_rank[first]):.2f}; right, the norm "
@@ -296,7 +296,7 @@ plots.show(
 # **Predict.** One unit of `fc1`, a fifth of its row stays. Where in the image do magnitude and Wanda differ?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let somebody point on the empty frame of an image. They differ far out: magnitude keeps weights whose pixels are hardly ever lit, Wanda fewer. Say: "The input is half of a product, and magnitude looks at the other half." Point out that Wanda needs forward passes alone.
+# *For the lecturer, 3 min.* Draw an empty square on the board, the image, and let somebody mark where. Then click. They differ far out: magnitude keeps weights whose pixels are hardly ever lit, Wanda fewer. Say: "The input is half of a product, and magnitude looks at the other half." Point out that Wanda needs forward passes alone.
 # Transition: "Per row, says the paper. Does that matter?"
 
 
@@ -343,7 +343,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. Far out, where pixels are hardly ever lit.** Magnitude keeps more weights there than Wanda, and Wanda none behind a pixel that is dark in all 2,000 images: its product is 0.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Which group competes?
 #
 # To keep a tenth of the weights of `fc1` and `fc2` one may take the largest scores of *both layers* together, of *each layer*, or of *each row*. Wanda's authors take rows.
@@ -440,8 +440,8 @@ Table(["rule", "weights of fc1 that torchao treats otherwise, %"], [[name, f"{d:
 # **Predict.** What should the 0.5 become when the two inputs are *always equal*? When they have nothing to do with each other? When they are neighbouring pixels?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Take the three cases one by one. Equal inputs: 0.8, and nothing is lost. Independent ones with mean 0: it stays 0.5. Neighbouring pixels: about 0.8 as well, and a part of the error is left. Say: "How much the others can take over stands in the inputs alone. It is the matrix of their
-# products, and in this problem, up to a factor 2, it is the Hessian." Transition: "Optimal brain surgeon, 1993, did this for one weight at a time."
+# *For the lecturer, 3.5 min.* Take the three cases one by one. Equal inputs: 0.8, and nothing is lost. Independent ones with mean 0: it stays 0.5. Neighbouring pixels: about 0.8 as well, and a part of the error is left. Say: "How much the others can take over stands in the inputs alone. It is the matrix of their
+# products, and in this problem, up to a factor 2, it is the Hessian." Next click, the formulas: "Left: column j of the inverse, scaled so that weight j becomes exactly 0; that is the new row. Right: what it costs after this repair." Transition: "Optimal brain surgeon, 1993, did this for one weight at a time."
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -470,7 +470,7 @@ Table(
     caption="Error left: of what the output would lose if the 0.5 stayed.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** The more alike the inputs, the more the rest can take over. With $H = X^\top X$ (inputs $X$, a column for each weight) the best change of all others, and the error that remains, are
 #
 # $$\delta w = -\frac{w_j}{[H^{-1}]_{jj}}\,H^{-1}_{:,j} \qquad\qquad \frac{w_j^2}{[H^{-1}]_{jj}}$$
@@ -483,7 +483,7 @@ Table(
 # **SparseGPT** ([Frantar and Alistarh, 2023](https://arxiv.org/abs/2301.00774)) goes through the columns once. What goes in a column is made up for by the columns *behind* it, in all rows with one matrix: that makes it fast enough for large models.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Step through the frames: crossed out is gone, what lies left of the line does not change any more, right of it each row that lost a weight takes over. Ask what the price of the order is: a weight far left can be repaired by many, one in the last column by none. Ask why not
+# *For the lecturer, 2.5 min.* Before each click ask: "Which numbers change now?" Crossed out is gone, what lies left of the line does not change any more, right of it each row that lost a weight takes over. Ask what the price of the order is: a weight far left can be repaired by many, one in the last column by none. Ask why not
 # the exact solution: it needs another matrix for each row, because each row keeps other columns.
 
 
@@ -532,7 +532,7 @@ def after_columns(count):
     diagrams.grid(canvas, now, 270, 60, cell=84, mask=mask, text="{:.2f}", size=26)
     canvas.axes.plot([270 + 84 * count] * 2, [52, 320], color=plots.COLOURS["black"], linewidth=6, zorder=6)
     if count in range(1, 6):
-        canvas.wire((810, 186), (900, 186), meaning="gradient", thick=6)
+        canvas.wire((900, 186), (790, 186), meaning="gradient", thick=6)
         canvas.text(910, 186, "these took over", align="left", colour="gradient", size=26)
     return canvas.figure()
 
@@ -540,10 +540,10 @@ def after_columns(count):
 plots.show(
     [after_columns(count) for count in (0, 1, 2, 4, 6)],
     alt="A grid of 3 rows and 6 columns of weights and a line behind the columns that are done: left of it the pruned weights are crossed out, right of it the rows that lost one have changed.",
-    caption="A small layer whose inputs are alike, cut and repaired by the function above; to the left of the line nothing changes any more.",
+    caption="A small layer whose inputs are alike, cut by size and repaired as above; left of the line nothing changes any more.",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Which weights go, or how the rest is repaired?
 #
 # SparseGPT differs from Wanda twice: it *chooses* otherwise, and it *repairs*. `fc1` alone, a tenth of its weights left, four ways to choose, each
@@ -701,10 +701,10 @@ fig, ax = plots.figure(size=(7, 3.9))
 dense = [outcome[1] for outcome in race["dense", 1.0]]
 ax.axvspan(min(dense), max(dense), color=plots.COLOURS["grey"], alpha=0.4)
 for row, name in enumerate(RULES):
-    for when, colour in ((0, "orange"), (1, "blue")):
-        spread = [outcome[when] for outcome in race[name, 0.05]]
-        fill = "none" if when == 0 else plots.COLOURS[colour]
-        ax.plot(spread, [row] * len(spread), "o", color=plots.COLOURS[colour], mfc=fill)
+    just, then = zip(*race[name, 0.05], strict=True)
+    ax.plot(just, [row] * len(just), "o", color=plots.COLOURS["orange"], mfc="none")
+    ax.plot(then, [row] * len(then), "o", color=plots.COLOURS["blue"])
+    ax.text(102, row, f"{after(name, 0.05):.1f}", va="center", fontsize=17, color=plots.COLOURS["blue"])
 ax.set(xlabel="test images right, %", yticks=range(len(RULES)), yticklabels=list(RULES), xlim=(0, 100))
 ax.invert_yaxis()
 plots.show(
@@ -712,7 +712,7 @@ plots.show(
     alt="A row of dots for each rule, just pruned and after the steps. "
     + "; ".join(f"{name} {just_cut[name]:.0f} and {after(name, 0.05):.0f} %" for name in RULES)
     + ".",
-    caption="Hollow: just pruned; filled: after the steps; grey: dense. Three networks.",
+    caption="Hollow: just pruned; filled, with the mean: after the steps; grey: dense.",
 )
 
 

@@ -109,12 +109,6 @@ def kernel_for_area(conv_weight, conv_bias, linear_weight, keep):
     return conv_weight[keep], conv_bias[keep], linear_weight[:, columns]
 
 
-def kernel_for_area_without_a_limit(conv_weight, conv_bias, linear_weight, keep):
-    area = conv_weight.shape[2] * conv_weight.shape[3]
-    columns = [k * area + i for k in keep for i in range(area)]
-    return conv_weight[keep], conv_bias[keep], linear_weight[:, columns]
-
-
 def masked_in_place_of_cut(conv_weight, conv_bias, linear_weight, keep):
     mask = torch.zeros(len(conv_weight))
     mask[keep] = 1
@@ -174,7 +168,6 @@ WRONG = {
         channel_fastest,
         bias_left,
         kernel_for_area,
-        kernel_for_area_without_a_limit,
         masked_in_place_of_cut,
         from_column_k_on,
         pixels_in_another_order,

@@ -241,9 +241,9 @@ def cut_pair(answer: Callable) -> None:
         "You cut the rows of linear_weight, its outputs. What reads the channels are its columns.": pair(
             columns=lambda linear, n_out, keep, _: within(linear, 0, keep)
         ),
-        "The columns that should be gone are still there, as zeros. Cut them out.": (
-            pair(columns=as_zeros),
-            pair(weight=_zeroed, bias=_zeroed, columns=as_zeros),
+        "The columns that should be gone are still there, as zeros. Cut them out.": pair(columns=as_zeros),
+        "All three tensors still have what should be gone, as zeros: that is a mask. Cut it out.": pair(
+            weight=_zeroed, bias=_zeroed, columns=as_zeros
         ),
         "The bias of the convolution is whole. It has one entry for each output channel: it must be cut too.": pair(
             bias=lambda b, keep: b

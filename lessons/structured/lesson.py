@@ -103,7 +103,7 @@ def attempt(what):
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Show of hands for A, B, C; expect A and B. Show the table. Say: "It is C: the mask is one more tensor in the file. And a zero is
-# multiplied like any number." Then point at the last row: "Only this one is a smaller network. How it is made is the rest of the lesson."
+# multiplied like any number. A few hundredths above or below 1 are the clock, not the mask." Then point at the last row: "Only this one is a smaller network. How it is made is the rest of the lesson."
 
 # %% slideshow={"slide_type": "skip"}
 masked, removed = copy.deepcopy(dense), copy.deepcopy(dense)
@@ -165,8 +165,8 @@ Table(
 # **Predict.** `ln_structured(conv2, "weight", amount=0.5, n=2, dim=…)`: how many of the 864 weights are zero with `dim=0`, with `dim=1`, with `dim=3`?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let the room write three numbers. Half of 3 must be a whole number: 2, so 576 with dim 3, and 432 with the other two. Then cover
-# the titles and let them name the dim of each panel. Ask: "Which could a smaller dense layer replace?" All but the first. The last one becomes a kernel of 3
+# *For the lecturer, 3 min.* Let the room write three numbers. Then let three people draw what each dim leaves: rows, blocks or stripes. Click. Half
+# of 3 must be a whole number: 2, so 576 with dim 3, and 432 with the other two. Ask: "Which could a smaller dense layer replace?" All but the first. The last one becomes a kernel of 3
 # × 1; which column is kept decides how the input must be cropped.
 
 # %% slideshow={"slide_type": "skip"}
@@ -475,7 +475,7 @@ plots.show(
         + ", ".join(f"{end} of {name}" for name, end in sorted(wave))
         for number, wave in enumerate(waves)
     ],
-    caption=f"Stripe on the right: an output channel goes; on the left: an input channel. torch-pruning finds the same: {same}.",
+    caption=f"Stripe right: an output channel goes; left: an input channel; purple: new. torch-pruning finds the same: {same}.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["lecture"]
@@ -563,8 +563,8 @@ Table(
 # network and as estimated anew.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Say: "Orange is what the layer subtracts and divides by before the step, blue after it." Pick a channel where the two points lie
-# far apart and ask what came out of the norm there: a map that is shifted. Where the bars differ, one that is too flat or too steep. Then: "Training
+# *For the lecturer, 2 min.* Say: "Orange is what the layer subtracts and divides by before the step, blue after it. Which channel was hurt most?" Take the one they name, with
+# points far apart, and ask what came out of the norm there: a map that is shifted. Where the bars differ, one that is too flat or too steep. Then: "Training
 # on measures them anew too, as it goes. But then you cannot tell what the weights had lost."
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
@@ -587,7 +587,7 @@ plots.show(
     caption="Points: means; bars: one standard deviation to each side.",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 6. Does it pay?
 #
 # The cut network is **fine-tuned**: trained on, for some steps of 64 images. The dense one gets the *same* steps.
@@ -598,7 +598,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* Show of hands for A, B, C; then one number for the second question. B: half times half; the first and the last layer can only be
 # halved. Ask why the time falls less than the work, least for one image. Probably because a call costs time, however small the layer; a profile would show
-# it. Then the last rows: "The dense network trained on, too. Compare with its better value, or you count the training as a gain of the cut."
+# it. Then the last row, the answer in points, and say: "The dense network trained on, too. Compare with its better value, or you count the training as a gain of the cut."
 
 # %% slideshow={"slide_type": "skip"}
 STEPS = 150
