@@ -36,6 +36,7 @@ ABOUT_IT = {
     "course_utils.callbacks._fake_quantize",
     "course_utils.callbacks._qat_arguments",
     "course_utils.callbacks._quantized_forward",
+    "course_utils.callbacks._trial",
     "course_utils.callbacks.quantization",
     "lessons.qat_cnn.checks",
     "lessons.depthwise.checks",

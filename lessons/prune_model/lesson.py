@@ -91,7 +91,7 @@ def copy_of(net):
     return fresh
 
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. A twentieth of the weights
 #
 # LeNet-300-100 (784 → 300 → 100 → 10) has read 60,000 digits, once. Now 19 of 20 weights become zero, the smallest of the whole network.
@@ -101,7 +101,7 @@ def copy_of(net):
 # **Predict.** How many test digits are right just after the cut, and how many after the 200 steps: **A** below 25 %, **B** 25 to 75 %, **C** 75 to 90 %, **D** above 90 %?
 # Guessing gives 10 %.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Two shows of hands, first for the moment after the cut, then for the end. Right after the cut it is about 40 %, so B; after the 200 steps more than 90 %, D. Say: "The 200 steps saw a sixth of the digits that the first training had seen." Transition: "Which weights were those?"
 
 
@@ -115,7 +115,7 @@ SEEDS = range(3)
 bases = [dense_network(seed) for seed in tqdm(SEEDS, desc="dense networks", file=sys.stdout, leave=False)]
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 net = copy_of(bases[0])
 right = {"dense": accuracy_percent(net)}
 prune.global_unstructured(layers_of(net), pruning_method=prune.L1Unstructured, amount=0.95)
@@ -128,7 +128,7 @@ Table(
     caption="one network",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. B, then D.** **Fine-tuning**, training on after a change to a trained network, gave back most of what this cut took. Section 3 adds what is missing: more
 # seeds, a control, and a fair baseline.
 
@@ -214,7 +214,7 @@ def threshold(weights, amount):
 
 def cut_at(lines):
     """The weights of an untrained LeNet by size; what lies left of the line of its layer goes."""
-    fig, axes = plots.figure(rows=5, size=(6.4, 4.4))
+    fig, axes = plots.figure(rows=5, size=(6.4, 3.8))
     for ax, (name, line) in zip(axes, lines.items(), strict=True):
         width = 1.00001 * line / max(1, round(100 * line))  # bars about 0.01 wide, one of which ends at the line
         edges = [i * width for i in range(math.ceil(0.36 / width))]
@@ -263,7 +263,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Give them a minute: √400 / √9 is 20/3, about 7, so A. Then go through the rows: derived, seen in 100 draws, how far draws scatter, and one published table. Ask: "Is
-# 7.41 % for conv1 an error?" No: 4 of 54 weights, and as many or more came in 10 of 100 draws. Say that the page of today has other kernels, so it prints other figures.
+# 7.41 % for conv1 an error?" No: 4 of 54 weights, and as many or more came in 10 of 100 draws. Say that the page of today has other kernels and sets no seed, so it prints other figures.
 
 # %% slideshow={"slide_type": "skip"}
 # The output of PyTorch's pruning tutorial while its LeNet had 3 × 3 kernels, as a reader copied it into public notes; in all 20.00 %.
@@ -316,7 +316,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. A: √400 / √9 = 20/3.** The formula comes close to the means. The copied row, 20.00 % in all, fits one more draw of this network, and not of one with 5 × 5 kernels, which [the
 # tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) has today ([earlier: 3 ×
-# 3](https://github.com/pytorch/tutorials/blob/0a7e68666de5faceafa90276ad2b7874cd32c5e0/intermediate_source/pruning_tutorial.py)). It sets no seed, so you will find other figures there.
+# 3](https://github.com/pytorch/tutorials/blob/0a7e68666de5faceafa90276ad2b7874cd32c5e0/intermediate_source/pruning_tutorial.py)).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### And a trained network?
@@ -374,7 +374,7 @@ Table(
 # before training: **D** nearly all, **E** half, **F** hardly more than chance?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let somebody draw the axes: a weight that has not moved lies on the diagonal. Two votes. The answers: B, about 15 %; and F, where chance would give a tenth. Between the dotted lines lies what
+# *For the lecturer, 2.5 min.* Let somebody draw the axes: a weight that has not moved lies on the diagonal, the black line, which looks flat because the axes differ. Two votes. The answers: B, about 15 %; and F, where chance would give a tenth. Between the dotted lines lies what
 # magnitude cuts at 10 % left. Ask which weights *cannot* move: the gradient of a weight is its input times what comes back, and 67 pixels are black in all training digits. Say: "To be kept, a weight of this layer had to
 # move. That says where training worked, and not yet what the network needs."
 
@@ -384,7 +384,7 @@ line, bound = threshold([m.weight.cpu() for m, _ in layers_of(bases[0])], 0.9), 
 kept, moved = end.abs() > line, (end - start).abs()
 largest_before = start.abs() > threshold([start], 1 - kept.float().mean().item())
 some = torch.randperm(start.numel(), generator=torch.Generator().manual_seed(0))[:4000]
-fig, ax = plots.figure(size=(6.2, 4.2))
+fig, ax = plots.figure(size=(6.2, 3.5))
 for which, colour, label in ((~kept, "grey", "cut"), (kept, "blue", "kept")):
     shown = some[which.flatten()[some]]
     ax.plot(start.flatten()[shown], end.flatten()[shown], ".", color=plots.COLOURS[colour], markersize=4, label=label)
@@ -418,7 +418,7 @@ plots.show(
 # **Predict.** At 5 % left and fine-tuned, how far is random behind global magnitude: **A** under 5 points, **B** 5 to 20, **C** over 20? And is local as good as global?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 3 min.* Two votes. Then cover the right panel, and let the room say what fine-tuning will do to each curve. The first answer is C, about 30 points; and at 5 % local is clearly behind
+# *For the lecturer, 3 min.* Two votes. Still before the click: "What will fine-tuning do to the curve of random cuts?" Let somebody draw both on the board. Click. The first answer is C, about 30 points; and at 5 % local is clearly behind
 # global. Say: "The control cuts each layer alike, at random: against *local* it tells how much is due to *which* weights go. Without it we would praise fine-tuning, or magnitude, and not know which." Transition: "Why should
 # local be worse?"
 
@@ -543,7 +543,7 @@ plots.show(
 # **Predict.** And if the learning rate *falls to zero* over the 200 steps, for both: is the sparse network **A** better by half a point or more, **B** about as good, **C** worse by half a point or more?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Ask for the fair baseline before you name it: why should a dense network get 200 steps? Because the pruned ones had them. At the constant rate the sparse ones are ahead on average here; three seeds are few to say more.
+# *For the lecturer, 2.5 min.* Ask: "Why should a dense network get 200 steps, too?" Because the pruned ones had them. Then vote twice, for the constant and for the falling rate. At the constant rate the sparse ones are ahead on average here; three seeds are few to say more.
 # With a falling rate the answer is B: a fraction of a point behind. Say: "Which baseline you name decides whether pruning *improves* anything."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -631,13 +631,19 @@ recovered = {name: [right for right, _ in one_cut[name, 0.1]] for name in ("magn
 means = {name: [mean(right[n] for right in of) for n in range(len(STEPS))] for name, of in recovered.items()}
 leads = [m - r for m, r in zip(*means.values(), strict=True)]
 card.record("lead-shrinks", leads[1] - leads[2])
-Table(
-    ["steps", "magnitude, %", "random, %", "lead, points"],
-    [
-        [steps, *(mean_and_range([right[n] for right in of]) for of in recovered.values()), f"{leads[n]:.1f}"]
-        for n, steps in enumerate(STEPS)
-    ],
-    caption="10 % left; mean of three seeds (lowest to highest)",
+fig, ax = plots.figure(size=(6.4, 3.6))
+for (name, of), colour in zip(recovered.items(), ("blue", "orange"), strict=True):
+    band(ax, STEPS, [[right[n] for right in of] for n in range(len(STEPS))], name, colour)
+ax.vlines(STEPS, means["random"], means["magnitude, global"], color="black", linestyle=":")
+for steps, low, lead in zip(STEPS, means["random"], leads, strict=True):
+    ax.text(steps + 4, low + lead / 2, f"{lead:.0f}", va="center")
+ax.set(xlabel="steps of fine-tuning", ylabel="test digits right, %", xlim=(-8, 225), ylim=(0, 103))
+ax.legend(loc="lower right")
+told = [f"{name} {', '.join(f'{v:.1f}' for v in of)} %" for name, of in means.items()]
+plots.show(
+    fig,
+    alt=f"Accuracy after 0, 40 and 200 steps: {'; '.join(told)}; the lead is {', '.join(f'{lead:.1f}' for lead in leads)} points.",
+    caption="10 % left; mean of three seeds, bands from the lowest to the highest; beside the dotted lines the lead in points.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -652,7 +658,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Han et al., 2015, section 3.4, raised the pruning rate of AlexNet from 5 to 9 times by rounds, "compared with single-step aggressive pruning". Ask: "What is unfair if each round gets as many steps as the one
-# cut?" The rounds are trained longer. Step through the picture: how much of the 200 steps does each arm train at its final density? All, 40, 40, 120. Ask which two arms differ in one thing alone: the second and the third, in the optimizer. The third and the fourth differ in two: the number of cuts, and the steps at the end.
+# cut?" The rounds are trained longer. Go through the panels from left to right: how much of the 200 steps does each arm train at its final density? All, 40, 40, 120. Ask which two arms differ in one thing alone: the second and the third, in the optimizer. The third and the fourth differ in two: the number of cuts, and the steps at the end.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -832,9 +838,8 @@ card.show()
 # - Three early cuts paid where one cut broke the network; five even ones, less. Compare with one optimizer and equal steps.
 # - Here sparing one thin layer made up for the lead of global over local at 5 %, and for part of what three cuts save at 1 %.
 #
-# **Recommended videos** (they help, and do not replace the lesson): Michela Paganini, *Neural Network Pruning for Compression and Understanding*,
-# [youtube.com/watch?v=f86hkOGoX54](https://www.youtube.com/watch?v=f86hkOGoX54), and *PyTorch Pruning: How it's Made*,
-# [youtube.com/watch?v=TaOwEa3m5dw](https://www.youtube.com/watch?v=TaOwEa3m5dw).
+# **Recommended video** (it helps, and does not replace the lesson): Michela Paganini, *Neural Network Pruning for Compression and Understanding*,
+# [youtube.com/watch?v=f86hkOGoX54](https://www.youtube.com/watch?v=f86hkOGoX54).
 #
 # **Going further**: S. Han et al., *Learning both weights and connections for efficient neural networks*, 2015, [arXiv:1506.02626](https://arxiv.org/abs/1506.02626): train,
 # prune, train again; A. Renda et al., *Comparing rewinding and fine-tuning in neural network pruning*, 2020, [arXiv:2003.02389](https://arxiv.org/abs/2003.02389), on what to

@@ -168,7 +168,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Let somebody draw XOR on the board, and try a first question. It gets two of four right, as many as no question at all, so whoever stops
 # when a question brings nothing never asks the second one. Then ask whether a network can be stopped early in the same sense: nobody knows beforehand which weights it will
-# need. The ticket paper is of 2018 (arXiv) and 2019 (ICLR); slides that say 2008 are wrong.
+# need. Say: "Whether a small part could have learned alone was asked in 2018: the ticket paper."
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "nbval-check-output"]
@@ -190,7 +190,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. A question that brings nothing may be needed for the next one.** So: grow first, cut afterwards.
+# **What you saw. Two, as with none: a first question may pay only with the next.** So: grow first, cut afterwards.
 #
 # A network with more weights than it needs is *over-parametrised*. LeCun et al. trained such ones and cut them in 1990 (*Optimal brain damage*). Could a small part of
 # it have learned as well on its own? So asks the **lottery ticket hypothesis** ([Frankle and Carbin, 2018](https://arxiv.org/abs/1803.03635)), and [[ticket]].
@@ -211,7 +211,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Say: "Which one did section 1 use?" (The second and the first.) Explain *unstructured* and *structured* with a hand: single fingers, or the whole
-# hand. Ask what `amount=1` and `amount=1.0` might mean; leave it open: one weight, and all of them.
+# hand. Ask what `amount=1` and `amount=1.0` might mean, and leave it open until the last section of the next lesson. (For you: one weight, and all of them.)
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -487,15 +487,15 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. C: exactly 0.** Both formulas hold here to the last digit. By the left one `weight` keeps its zeros while `weight_orig` is finite; [[prune_traps]] tries it.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What a file holds
 #
 # `fc1` has four fifths of LeNet's weights. 90 % of them are masked, then the model is saved.
 #
 # **Predict.** The file is: **A** about 0.3 of its size, **B** as large as before, **C** larger? And after `remove`?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 2.5 min.* Vote; most say A. The answer is C for the masked network: the mask is a second tensor of the same size, in fp32. After `remove` it is B. Ask what it takes
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2.5 min.* Vote; most say A. The answer is C for the masked network: the mask is a second tensor of the same size, in fp32. After `remove` it is B. Point at the energy: a zero is fetched and multiplied like any number. Ask what it takes
 # before pruning makes a file smaller: a format that leaves zeros out, or tensors that are really cut.
 
 # %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
@@ -504,7 +504,7 @@ prune.l1_unstructured(masked_lenet.fc1, name="weight", amount=0.9)
 prune.remove(prune.l1_unstructured(removed.fc1, name="weight", amount=0.9), "weight")
 print([key for key in masked_lenet.state_dict() if "fc1" in key])
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 stages = {"fp32, 12,000 images": lenet, "fc1 cut by 90 %, masked": masked_lenet, "fc1 cut by 90 %, removed": removed}
 sizes = {name: size_report(model) for name, model in stages.items()}
 rows = [
@@ -530,7 +530,7 @@ Table(
     caption="90 % of fc1 cut. Energy for one image, estimated: zeros count, the mask does not.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. C, and after `remove` B.** A zero takes 4 bytes, like any number. It shrinks in a format that skips zeros ([[zero_worth]]), or with tensors really
 # cut ([[structured]]).
 
@@ -569,7 +569,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. The order depends on the norm.** By L1 one large weight is less than four small ones; by L2 and L∞ it is more.
+# **What you saw. By L1 the first, by L2 and L∞ the second.** One large weight is less than four small ones by L1, and more by the others.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### What a norm does not look at

@@ -185,7 +185,8 @@ print(
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Ask for each moment in turn. Right after pruning and in the middle of a training step it fails; after a validation without gradients it works, and the copy is
 # whole. So early stopping that copies the best model after such a validation works by luck, and breaks when somebody moves the line. A copy of the `state_dict` works at every moment
-# in the table. Then show `refresh`.
+# in the table. Then say what `refresh` of the notebook does: it calls
+# every hook once without gradients, so `weight` is a plain tensor again.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -262,8 +263,8 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. It depends on how `weight` was computed last.** Without gradients it is a plain tensor, and the copy is whole. What copies a model inside, as the averaging of
-# weights does, has the same moments. `refresh`, or copy the `state_dict`.
+# **What you saw. Of the three, after the validation alone.** Computed without gradients, `weight` is a plain tensor. Averaging of weights copies, too. Cure: `refresh` (calls the
+# hooks without gradients), or copy the `state_dict`.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Who reads `module.weight`?
@@ -443,7 +444,8 @@ Table(["layer", "saved with; resumed with:", *ORDER], rows)
 # the triangle is a buffer, and its name is `weight_mask`.
 #
 # ```python
-# w = self.weight * self.weight_mask
+# m = self.weight_mask
+# w = self.weight * m
 # return F.linear(x, w)
 # ```
 #
@@ -513,7 +515,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Vote; most say A, since there is one tensor. The answer is C, then A: the readout holds the old parameter, which is now `weight_orig`, and knows of no mask. It even trains the masked entries. At
 # `remove` the zeros are written into the parameter, and the readout changes under your hands. So the accuracy that you measured before `remove` was that of another network. Ask for the
-# cure: prune both names with one mask, or let the second layer compute from the first, right after that one ran. The cell above counts masked entries with a gradient: none in either.
+# cure: prune both names with one mask, or let the second layer compute from the first, right after that one ran. The notebook counts masked entries that get a gradient: 16 now, none with either cure.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -747,7 +749,7 @@ Table(["you give", "PyTorch", "validate_request"], [[what, *answers(*call)] for 
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Vote; most trust in A. It is C: only the hook is gone. Parameter and mask are there, `weight` stands still, and a later backward pass may raise. PyTorch takes the hook off *before* it looks at the
-# amount. So ask first, or repair: the `state_dict` still has everything. [[own_method]] comes back to it.
+# amount. The line over the table: a layer whose bias is `None` has lost the name, and cannot run. So ask first, or repair: the `state_dict` still has everything. [[own_method]] comes back to it.
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output", "hide-input"]
@@ -767,13 +769,14 @@ answer = says(lambda: prune.l1_unstructured(spoiled, name="weight", amount=1.5))
 rows = [state_of(step_1()), state_of(spoiled)]
 bare = nn.Linear(3, 2, bias=False)
 says(lambda: prune.l1_unstructured(bare, name="bias", amount=1))
-print("a layer without a bias, after a refused call:", says(lambda: bare(torch.ones(1, 3))))
+bias_lost = says(lambda: bare(torch.ones(1, 3))).partition(":")[0]
 Table(
     ["", "before", "after"],
     [
         [what, *values]
         for what, *values in zip(("mask in the file", "hook", "weight follows weight_orig"), *rows, strict=True)
     ],
+    caption=f"A layer without a bias, after a refused call: {bias_lost}",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -789,7 +792,7 @@ Table(
 # ★ · 10 minutes
 #
 # Write `weights_left`: how many of `n` weights are left after one call of `prune` for each of `amounts`. A float is a fraction of what is left, its count rounded with `round`; an int is a
-# count, never more than what is left.
+# count. No count here is larger than what is left: PyTorch refuses such a call.
 #
 # `weights_left(n, amounts)` → a whole number
 #

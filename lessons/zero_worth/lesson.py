@@ -102,7 +102,7 @@ def train(net, x, y, *, lr=1.2e-3, batch=50, **options):
     return net
 
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. Two promises
 #
 # "Sparse models are easier to compress, and we can skip the zeroes during inference for latency improvements." ([TensorFlow's
@@ -112,7 +112,7 @@ def train(net, x, y, *, lr=1.2e-3, batch=50, **options):
 #
 # **Predict.** The file becomes **A** a tenth, **B** a fifth, **C** as large as before, **D** twice as large? And one image takes less time, the same, or more?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Two votes, counts on the board. Those who did [[prune_module]] can work out the first one: D, twice as large, for the weights *and* a mask are saved, each 4 bytes a weight. The masked network is slower as well:
 # two tensors are multiplied before each call. Removing the masks brings the file back to where it was, no further, and the time near it.
 
@@ -125,7 +125,7 @@ digit = torch.rand(1, 1, 28, 28)
 hook = timing.compare({name: lambda net=net: net(digit) for name, net in first.items()}, device=cpu)
 sizes = {name: size_report(net).file_bytes for name, net in first.items()}
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 card.record("masked-file", sizes["90 % masked"] / sizes["dense"])
 card.record("removed-file", sizes["masks removed"] / sizes["dense"])
 card.record("masked-speed", hook.ratio("90 % masked"), hook.ratio_quartiles("90 % masked"))
@@ -145,7 +145,7 @@ Table(
     caption="files loaded again and compared; one image, one thread",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. D, and slower.** With masks, two tensors are saved, and multiplied before each call. Without them a zero takes four bytes, and here about the time of any number.
 #
 # So both promises need something more: a format, or a kernel, that skips zeros.
@@ -239,7 +239,9 @@ plots.show(
 #
 # A matrix of $r \times c$ at density $d$, with 4 bytes a value and $i$ bytes an index:
 #
-# $$\text{CSR: } d\,r\,c\,(4 + i) + (r + 1)\,i \qquad \text{bits: } 4\,d\,r\,c + r\,c/8$$
+# $$\text{CSR: } d\,r\,c\,(4 + i) + (r + 1)\,i$$
+#
+# $$\text{bits: } 4\,d\,r\,c + r\,c/8$$
 #
 # Dense it is $4\,r\,c$ bytes.
 #
@@ -393,7 +395,8 @@ plots.show(
 # **Predict.** The *masked* file has nine tenths of zeros in its mask. Under gzip, does it become **A** as small as the one without masks, **B** about half of the dense file, **C** about as large as the dense file?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. The answer is C: `weight_orig` still holds the numbers that were pruned, and those do not repeat. Say: "Compress after remove, never before." Then let them find the smallest cell of the right column, the bit mask, and compare the two
+# *For the lecturer, 2 min.* Vote. The answer is C: `weight_orig` still holds the numbers that were pruned, and those do not repeat. Say: "Compress after remove, never before." Fill in *memory* on the board: gzip saves none of it; CSR computes in its own form, so it
+# needs about as many bytes as its file. Then let them find the smallest cell of the right column, the bit mask, and compare the two
 # rows of CSR: nearly the same under gzip, for an index below 784 in 8 bytes is mostly zeros.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -455,7 +458,7 @@ worse = min(large.values(), key=lambda measured: measured.ratio(0.01))
 card.record("csr-hundredth-faster", worse.ratio(0.01), worse.ratio_quartiles(0.01))
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-fig, ax = plots.figure(size=(6.6, 4.4))
+fig, ax = plots.figure(size=(6.6, 3.7))
 x = [100 * d for d in DENSITIES]
 lines = {}
 for batch, style in ((1, "o-"), (64, "s--")):
@@ -519,7 +522,10 @@ written = {
     )
     for technique, (density, form, which, nj) in rows.items()
 }
-named = [[name, si(row.energy_nj * 1e-9, "J"), f"{row.speedup:.2f}×"] for name, row in written.items()]
+named = [
+    [name.removeprefix("magnitude, "), si(row.energy_nj * 1e-9, "J"), f"{row.speedup:.2f}×"]
+    for name, row in written.items()
+]
 Table(["LeNet-300-100", "energy, estimated", "speed-up, measured"], named, caption="one image; over dense")
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -562,7 +568,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. B, and none of them chosen.** Many are pixels 0 in each training digit: no gradient, so their weights stay as small as they began, and are cut. Choosing whole rows and columns is [[structured]] pruning.
+# **What you saw. B, and none of them chosen.** Many are pixels 0 in each training digit: no gradient, so their weights stay as small as they began, and are cut. To choose whole rows and columns: [[structured]].
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### And whole neurons?
