@@ -498,7 +498,7 @@ plots.show(
 # *For the lecturer, 2.5 min.* Show of hands, then the table: no, it is slower than dense here or about as fast. Ask what the estimate leaves out: fetching and decoding instructions, about 70 pJ each in [[energy]]; the detour over the index; and that
 # a megabyte of weights may lie in a cache, where a fetch is cheaper than from DRAM. Say: "An estimate of counted work is no stopwatch."
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% slideshow={"slide_type": "skip"}
 bill = energy.estimate(weighed[1.0, "masks removed"][0], digit)
 share = 1 - sparsity_report(tuned[0.1]).weights.sparsity
 rows = {  # technique -> density, form, which bytes, nanojoules: masked fetches two tensors, CSR a value and an index each
@@ -508,6 +508,8 @@ rows = {  # technique -> density, form, which bytes, nanojoules: masked fetches 
     "magnitude, 10 % left, CSR int32": (0.1, "CSR, int32", "file_bytes", share * (bill.compute_nj + 2 * bill.fetch_nj)),
 }
 rights = {0.1: right, 1.0: accuracy_percent(tuned[1.0], every=1)}
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 written = {
     technique: ledger.record(
         lesson="zero_worth",
