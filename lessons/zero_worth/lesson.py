@@ -450,7 +450,6 @@ def layer_speed(batch, side=2048):
     return timing.compare(calls, rounds=9, sample_seconds=0.01, device=cpu)
 
 
-# %% slideshow={"slide_type": "skip"}
 taken = {(d, batch): times_dense(d, batch) for d in DENSITIES for batch in (1, 64)}
 large = {batch: layer_speed(batch) for batch in (1, 64)}
 card.record("csr-half-slower", large[1].ratio(0.5), large[1].ratio_quartiles(0.5))
