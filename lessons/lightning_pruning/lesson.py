@@ -32,7 +32,7 @@
 # [[goals]]
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Ask: "How would you notice that a callback prunes in another way than you think?" Collect two or three answers for section 2.
+# *For the lecturer, 1 min.* Ask: "How would you notice that a callback prunes in another way than you think?" Keep two or three answers for the last slide.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
 import statistics
@@ -159,7 +159,7 @@ started = fit(Digits(2e-3), digit_batches(60_000), epochs=3).state_dict()  # LeN
 # **Predict.** After 100 epochs this share of the weights is gone: **A** 98 %, **B** 90 %, **C** 70 %?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote; expect A. After the number let somebody say it in words: each amount is taken from what is *left*. $0.5 \cdot 0.75 \cdot 0.99^{23}$ stay. So 0.6 twice is no error either: 16 % stay.
+# *For the lecturer, 2 min.* Vote; expect A. After the number let somebody say it in words: each amount is taken from what is *left*. Click, and read: a half, times three quarters, times 0.99 twenty-three times. So 0.6 twice is no error either: 16 % stay.
 
 
 # %% slideshow={"slide_type": "fragment"}
@@ -174,11 +174,11 @@ left = PruningSchedule("l1_unstructured", schedule).densities(100)
 total = sum(schedule(epoch) or 0 for epoch in range(100))
 print(f"sum of the amounts {total:.2f}; gone {1 - left[-1]:.3f}, left {left[-1]:.3f}")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw. C.** An amount counts from the weights that are *left*: $0.5 \cdot 0.75 \cdot 0.99^{23}$ stay.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
-# ### Does a fit do what the paper says?
+# ### Does a fit do what was computed?
 #
 # **Predict.** Two fits of 100 epochs count the weights that are not zero: with `PruningSchedule`, and with Lightning's own `ModelPruning(amount=schedule)`. On which line do they lie?
 
@@ -250,12 +250,12 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Half of the weights, how many neurons?
 #
-# `PruningSchedule` takes the methods of `torch.nn.utils.prune` by name, and classes of your own ([[own_method]]). Four of them cut half of 192 neurons' incoming weights, after epoch 2 of 6.
+# `PruningSchedule` takes methods of `torch.nn.utils.prune`, or your own ([[own_method]]). Of 192 neurons' incoming weights half goes: the smallest or random ones, singly or by rows.
 #
 # **Predict.** How many neurons lose *all* their incoming weights?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room guess a number for each row. Single weights: none here. The structured methods cut rows, and half of 192 is 96. Ask which of the two a dense kernel can use: only whole rows
+# *For the lecturer, 2 min.* Name the four: smallest single weights, random ones, smallest rows, random rows. Let the room guess a number for each. Single weights: none here. The structured methods cut rows, and half of 192 is 96. Ask which of the two a dense kernel can use: only whole rows
 # ([[structured]]).
 
 # %% slideshow={"slide_type": "skip"}
@@ -482,8 +482,9 @@ plots.show(
 # **Predict.** What does each callback do: **A** go on to the same bits, **B** go on, differently, **C** stop with an error?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands for each row. The error of the first row names missing keys: the new model has no masks yet when the file is read, so the names do not fit. With its default, permanent masks, the file holds none:
-# it goes on, and zeros learn again. The third row holds both callbacks of this part.
+# *For the lecturer, 2 min.* One show of hands for `ModelPruning`, one for `PruningSchedule`. The error of the first row names missing keys: the new model has no masks yet when the file is read, so the names
+# do not fit. Second row, its default: the file holds no masks, so it goes on, and zeros learn again. 49 % is 0.7 times 0.7: only the cuts after the checkpoint are left. The fourth row has the callback of
+# [[lightning_qat]] beside ours.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -533,7 +534,7 @@ Table(
 # **Predict.** (1) Which kinds of parameters have zeros? (2) How many weights are left?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* (1) Biases and the shifts of batch norm, which begin at 0, count as small weights. (2) Half of what is left, every epoch: $0.5^5$. `PruningSchedule(amount=0.5)` means the same; `{0: 0.5}` cuts once.
+# *For the lecturer, 2 min.* Collect one guess for each; expect "weights" and "half". Then click. (1) Biases and the shifts of batch norm, which begin at 0, count as small weights. (2) Half of what is left, every epoch: $0.5^5$. `PruningSchedule(amount=0.5)` means the same; `{0: 0.5}` cuts once.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -590,7 +591,7 @@ Table(
 # **Predict.** Pruning alone does not shrink the file, int8 makes it a quarter. What do both give, and what under gzip?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let the room fill in the last row first. The file of both is that of int8; gzip then writes the zeros in fewer bits, and the cures multiply. Ask which stored integer a zero weight becomes: 0, since the
+# *For the lecturer, 3 min.* Ask for two numbers before the click: the file of both, and that file under gzip. The file of both is that of int8; gzip then writes the zeros in fewer bits. Multiply on the board: gzip of "10 % left" times file of "int8" is near the last cell. Ask which stored integer a zero weight becomes: 0, since the
 # map of weights is symmetric. (In an asymmetric one it would be the zero point: just as exact.)
 
 # %% slideshow={"slide_type": "skip"}
@@ -637,7 +638,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** The cures multiply, once something writes the zeros in fewer bits. The masked weights are zeros of the int8 model, too. Most of the accuracy lost goes with the pruning here. (gzip alone does little for the float file.)
+# **What you saw.** The cures nearly multiply, once something writes zeros in fewer bits. Masked weights are zeros of the int8 model, too. Most of the accuracy lost goes with the pruning here. (gzip alone does little for the float file.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### What the fit hands over
@@ -683,7 +684,7 @@ plots.show(
 #
 # The **ledger** has rows of both cures. A row alone says little: each needs its fair **twin**, the float model with the same training.
 #
-# **Predict.** The ticket of [[ticket_full]] with 20 % of its weights, trained for a few hundred steps: does it lose accuracy, beside the float model of [[baseline]], and beside its twin?
+# **Predict.** A ticket ([[ticket_full]]) has 20 % of its weights, and a few hundred steps of training. Does it lose accuracy beside the float model of [[baseline]]? And beside its twin?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Show of hands, once for each ruler. The same row loses points by one, and next to nothing by the other. Ask what differs: the float model of the baseline was trained far longer. Say: "Short training is not the price of pruning."
@@ -740,7 +741,7 @@ Table(
     caption="below 0: the ticket is better",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** By the first ruler the short training is charged to the pruning. By the second it is not.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -826,7 +827,7 @@ Table(
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 6 min.* Alone, on paper, for 75 % in two prunings (a half each), then in general. The mistake to wait for: amounts that add up to the sparsity.
+# *For the lecturer, 6 min.* At home it takes 10. Here alone, on paper, for 75 % in two prunings (a half each), then in general. The mistake to wait for: amounts that add up to the sparsity.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}

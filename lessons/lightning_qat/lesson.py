@@ -31,8 +31,8 @@
 # [[goals]]
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Ask who uses a Trainer (Lightning, Hugging Face, Keras), and who has looked at what its callbacks do to the weights. Keep the second number
-# for section 3.
+# *For the lecturer, 2 min.* Ask who uses a Trainer (Lightning, Hugging Face, Keras), and who has looked at what its callbacks do to the weights. Keep the second number
+# for the last slide. On the next slide: "Which lines of your own loop are missing in this class?" (Both `for`, `zero_grad`, `backward`, `step`: the Trainer has them.)
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
 import statistics
@@ -173,7 +173,8 @@ class Regression(Layers):  # Layers has four linear layers, and forward
 # A camera on a clothes rail sends 4 × 4 pixels. Which share of the full 784 is not black? A number to predict, from 16 inputs: a **regression**.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Hold a hand before the left picture: "What would you guess?" Then read the three errors of the caption: a guess, the best linear model, and what a network is for.
+# *For the lecturer, 2 min.* Point at the second picture: "From these 16 numbers the network has to say the number above the first." Then read the two errors of the caption: a guess,
+# and the best linear model. Say: "The second one is to be beaten, that is what the network is for."
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 ones = [torch.cat([x, torch.ones(len(x), 1)], 1) for x in (rows, test_rows)]
@@ -232,7 +233,7 @@ print(f"MAPE {mape(by_trainer(test_rows), test_share):.1f} %")
 #     QuantizationAwareTraining())
 # ```
 #
-# **Predict.** Four linear layers, three ReLUs. How many modules compute in int8 after the fit: **A** 4, **B** 7, **C** 8?
+# **Predict.** Four linear layers, three ReLUs. How many int8 modules does the fit make: **A** 4, **B** 7, **C** 8?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Show of hands; expect B. The audit says 4. Ask what a ReLU has to compute on integers (nothing new: it clips codes at the zero point). The next slide asks what it
@@ -244,7 +245,7 @@ audit = int8_audit.audit(unfused, test_rows)
 print(f"{audit.count('int8')} modules in int8, {audit.count('float32', 'Linear')} linear layers in float")
 print(f"weights {unfused.layer_1.weight().dtype}\noutput {unfused(test_rows).dtype}")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw. A.** Only layers with weights become int8 modules: a ReLU works on the integers as they are. The output is float, since `dequant` comes last. The audit
 # ([[audit]]) watched the kernels run.
 
@@ -256,7 +257,7 @@ print(f"weights {unfused.layer_1.weight().dtype}\noutput {unfused(test_rows).dty
 # **Predict.** Without it, what is lost: **A** a second rounding in the ReLU, **B** half of the integers, more or less, **C** nothing?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Draw a range from −1 to 1 and cut it at 0. B: the codes below the zero point are spent on what the ReLU throws away, so the step is coarser. The last line tests A: no code
+# *For the lecturer, 2 min.* Draw a range from −1 to 1 and cut it at 0. B: the codes below the zero point are spent on what the ReLU throws away, so the step is coarser. The line above the table tests A: no code
 # changed but those that the ReLU clips.
 
 
@@ -273,7 +274,7 @@ before = unfused.layer_0(unfused.quant(test_rows))
 after = unfused.layer_0a(before)
 clipped = before.int_repr().clamp(min=unfused.layer_0.zero_point)
 card.record("fusing-saves-codes", statistics.mean(wide / narrow for _, _, wide, _, narrow in found))
-print(f"codes that the unfused ReLU does more to than clip: {int((after.int_repr() != clipped).sum())}")
+print(f"codes that the unfused ReLU changes beyond clipping: {int((after.int_repr() != clipped).sum())}")
 Table(
     ["", "codes below 0", "step", "fused: codes below 0", "step"],
     [[name, f"{lost:.0%}", f"{wide:.3g}", f"{now:.0%}", f"{narrow:.3g}"] for name, lost, wide, now, narrow in found],
@@ -301,7 +302,7 @@ print(f"equal to the compatible one: {same}")
 try:
     print(strict(test_rows))
 except NotImplementedError as error:
-    print(f"{type(error).__name__}: {str(error)[:66]} …")
+    print(f"error: {str(error)[:76]} …")
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. C.** `rebuild` gives a *new* model the int8 parts, so that the state of the finished one fits in.
@@ -333,8 +334,8 @@ except NotImplementedError as error:
 # **Predict.** The int8 outputs are a few percent away from their float twin. How far is the second *float* model: **A** not at all, **B** a tenth of that, **C** about as far?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Show of hands; expect B. After the table: "So what does 'int8 is a few percent away from float' tell you?" Little: a float model that saw the batches in another order is about as far. The right
-# columns compare with the truth.
+# *For the lecturer, 3 min.* Show of hands; expect B. After the table: "So what does 'int8 is a few percent away from float' tell you?" Little: a float model that saw the batches in another order is about as far. Click. The right
+# column compares with the truth. If somebody asks why int8 is ahead there: four epochs are a short fit, and with six the sign changes from seed to seed. Read no gain from it.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -377,7 +378,7 @@ Table(
     caption="MAPE: mean of three seeds (single seeds)",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw. C, or near it.** Two fits that differ in the order of the batches end apart as well. So the distance from one float twin says little about rounding. Compare
 # both with the truth: there the means lie within about a point of each other here.
 
@@ -464,7 +465,8 @@ plots.show(
 # **Predict.** The range of the input ends near 1 after training. Where does it end after each test?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room fill in four cells before the click. Default: the same in both columns. With the stage enabled: near 1 for ordinary inputs, tens for the absurd ones. Say: "The lower right cell is the control: it shows
+# *For the lecturer, 2 min.* Draw two rows (default, stage enabled) and two columns (ordinary, 100 × too large) on the board; the room fills in the four cells before the click. Default: the same in both
+# columns. With the stage enabled: near 1 for ordinary inputs, tens for the absurd ones; the range is a moving average, about half of the way after two batches. Say: "The lower right cell is the control: it shows
 # that this test can fail."
 
 
@@ -526,7 +528,7 @@ Table(["TorchScript", "largest difference"], [[name, f"{gap:g}"] for name, gap i
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Stop, go home, resume
 #
-# A fit of four epochs writes a checkpoint after each. Then a new process takes that of epoch 1 and goes on; here a new model with *other* first weights stands for it.
+# A fit of four epochs writes a checkpoint after each. Then a new process takes the second one and goes on; here a new model with *other* first weights stands for it.
 #
 # **Predict.** After the resumed fit, how many int8 outputs differ from those of the uninterrupted one?
 
@@ -557,7 +559,7 @@ print(f"{differ} of {len(test_rows):,} int8 outputs differ")
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### What is in the two files
 #
-# **Predict.** One is for the Trainer, `fit(ckpt_path=…)`; one for your program, `rebuild` and then `load_state_dict`. Which is larger, and what has only one of them?
+# **Predict.** One is for the Trainer, `fit(ckpt_path=…)`; one for your program, `rebuild` and then `load_state_dict`. Which is larger, and what does each one lack?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* First frame: the two users. Collect guesses, then click. The checkpoint is the larger by far: floats, and two moments of Adam for each. Ask which of the two you would put on a device, and which one you can train on.
@@ -640,6 +642,7 @@ def against_width(answered):
     fig, ax = plots.figure(size=(11, 3.7))
     if answered:
         ax.plot(WIDTHS, list(ratio.values()), "o-", label="file")
+        ax.text(58, 0.8, f"64: beside weights and biases\nfloat {beside[0]:,} bytes, int8 {beside[1]:,}")
     ax.axhline(0.25, color=plots.COLOURS["black"], linestyle=":", label="a quarter")
     ax.set(xscale="log", xlabel="width", ylabel="int8, times float", ylim=(0, 2.1), xlim=(7, 600))
     ax.set_xticks(WIDTHS, [str(w) for w in WIDTHS])
@@ -653,11 +656,11 @@ beside = [r.file_bytes - r.memory_bytes for r in sizes[64]]
 plots.show(
     [against_width(False), against_width(True)],
     alt=[f"{told}; no curve yet.", f"{told}: {', '.join(f'{times:.2f} at {w}' for w, times in ratio.items())}."],
-    caption=f"64 units: beside weights and biases the float file has {beside[0]:,} bytes, the int8 file {beside[1]:,}.",
+    caption="Bytes of the files, as `torch.save` writes them.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw. B.** Beside its weights the int8 file has a scale and a zero point for each row, and a name and a place for each tensor: more than the float file has (caption). Narrow layers cannot pay for that.
+# **What you saw. B; with 16 units int8 is larger.** Beside its weights that file has a scale and a zero point for each row, and a name and a place for each tensor: more than the float file has (figure).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Switching between models
@@ -668,7 +671,8 @@ plots.show(
 # **Predict.** Which part is faster in int8: reading, loading, both?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Expect "both". Reading is faster, a quarter of the bytes; loading is slower: the weights are packed again for the kernel, each time. Which sum is smaller depends on the storage. Ask what else a service could do with the
+# *For the lecturer, 3 min.* Expect "both". Reading is faster, a quarter of the bytes; loading is slower: the weights are packed again for the kernel, each time. Which sum is smaller depends on the storage.
+# Explain the caption: "Here the file came from memory. A disk adds its own time, and float has four times the bytes to bring. Below this rate that costs more than packing." Ask what else a service could do with the
 # quarter: keep four models in memory where one was.
 
 
@@ -704,7 +708,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** A quarter of the bytes is read sooner, and loaded later: the kernel wants its weights **packed**, and `load_state_dict` packs them each time (the caption has the time of that alone). It also says for which storage the two are even, if its time comes on top of that measured here.
+# **What you saw. Only reading.** A quarter of the bytes is read faster. Loading is slower: the kernel wants its weights **packed**, and `load_state_dict` packs them each time (time in the caption). From storage slower than the caption names, int8 is faster together.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises
@@ -737,7 +741,7 @@ Table(
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 6 min.* In pairs, on paper. The mistakes to wait for: `act` fused with `conv` and `bn` across the sum, names inside of the Sequential without `stem.`, and `side` with the function behind it. The second card is homework.
+# *For the lecturer, 6 min.* In pairs, on paper; alone it takes 10 minutes. The mistakes to wait for: `act` fused with `conv` and `bn` across the sum, names inside of the Sequential without `stem.`, and `side` with the function behind it. The second card is homework.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
