@@ -32,8 +32,8 @@ def even_schedule(answer: Callable) -> None:
     wrong = {
         "Your amounts add up to the sparsity. But each counts the weights that are left by then, so they compound: "
         "too many stay.": each(lambda n, sparsity: sparsity / n),
-        "You prune the whole share each time. The second pruning takes it from what is left, and so on: hardly "
-        "anything stays.": each(lambda n, sparsity: sparsity),
+        "You prune the whole share each time. The second pruning takes it from what is left, and so on: too "
+        "little stays.": each(lambda n, sparsity: sparsity),
         "You give what each pruning leaves. The amount is what it takes: one minus that.": each(
             lambda n, sparsity: (1 - sparsity) ** (1 / n)
         ),
@@ -55,8 +55,9 @@ def even_schedule(answer: Callable) -> None:
         "You count the prunings, 0, 1, 2, … The keys are the epochs that were given.": each(
             share, keys=lambda epochs: range(len(epochs))
         ),
-        "You prune after every epoch up to the last one. Only those that were given prune.": each(
-            share, n=lambda epochs: epochs[-1] + 1, keys=lambda epochs: range(epochs[-1] + 1)
+        "You prune after every epoch up to the last one. Only those that were given prune.": (
+            each(share, n=lambda epochs: epochs[-1] + 1, keys=lambda epochs: range(epochs[-1] + 1)),
+            each(share, keys=lambda epochs: range(epochs[-1] + 1)),
         ),
     }
     compare(
