@@ -90,6 +90,11 @@ def with_argsort(weights, amount):
     return one_row(weights, [w.square() for w in weights], round(amount * total(weights)))
 
 
+def share_of_the_largest(weights, amount):
+    line = amount * max(w.abs().max() for w in weights)
+    return [(w.abs() > line).float() for w in weights]
+
+
 WRONG = {
     "global_masks": [
         quantile_of_each_layer,
@@ -102,6 +107,7 @@ WRONG = {
         last_of_none,
         with_quantile,
         at_least_one,
+        share_of_the_largest,
     ],
 }
 ODD = {"global_masks": [with_kthvalue, with_argsort, as_numpy]}

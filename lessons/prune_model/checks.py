@@ -15,11 +15,12 @@ from course_utils.exercises.search import compare
 
 @st.composite
 def _weights(draw: Callable) -> list[torch.Tensor]:
-    """Layers of any shapes; no two weights have the same size."""
+    """Layers of any shapes; no two weights have the same size, and sizes lie closer near 0, so that a share of the
+    largest is no quantile."""
     sizes = draw(st.lists(shapes(dims=(1, 2, 4), most=2) | shapes(most=4), min_size=1, max_size=3))
     counts = [math.prod(shape) for shape in sizes]
     order, signs = draw(st.permutations(range(sum(counts)))), draw(st.integers(0, 2 ** sum(counts) - 1))
-    drawn = torch.tensor([-n if signs >> at & 1 else n for at, n in enumerate(order)])
+    drawn = torch.tensor([-n * n if signs >> at & 1 else n * n for at, n in enumerate(order)])
     return [part.reshape(shape) / 4 for part, shape in zip(drawn.split(counts), sizes, strict=True)]
 
 
@@ -78,6 +79,9 @@ def global_masks(answer: Callable) -> None:
         "You average a threshold of each layer. The total need not be the amount: put all weights into one row.": (
             averaged
         ),
+        "Your threshold is a share of the largest weight. The amount is a share of their number.": lambda ws, amount: [
+            (w.abs() > amount * max(x.abs().max().item() for x in ws)).float() for w in ws
+        ],
         "You divide each layer by its largest weight first. Here the plain absolute value decides.": mask(
             score=lambda w: w.abs() / w.abs().max()
         ),

@@ -66,6 +66,7 @@ def magnitude_mask(answer: Callable) -> None:
         "You take the amount as the part that is kept. It is the part that goes.": cut(
             count=lambda w, m, a: int(m.sum()) - round(a * int(m.sum()))
         ),
+        "Your mask marks what goes. A 1 stays, a 0 goes.": lambda w, m, a: 1 - right(w, m, a),
         "You compare the numbers with their sign: then -4 is smaller than 0.5. Magnitude is the absolute value.": cut(
             size=lambda w, m: w
         ),

@@ -206,6 +206,18 @@ def load_pruned(answer: Callable) -> None:
             prune.l1_unstructured(*_place(model, key), amount=int((state[f"{key}_mask"] == 0).sum()))
         return model
 
+    def prepared_only(make_model, state):
+        model = make_model()
+        for key in _pruned(state):
+            prune.identity(*_place(model, key))
+        return model
+
+    def masked_only(make_model, state):
+        model = make_model()
+        for key in _pruned(state):
+            prune.custom_from_mask(*_place(model, key), state[f"{key}_mask"])
+        return model
+
     def every(ending):
         def load(make_model, state):
             model = make_model()
@@ -235,6 +247,8 @@ def load_pruned(answer: Callable) -> None:
         "come from the state as well.": loader(orig=None),
         "Where the mask is 0, what ends in _orig is 0 in your model. The state still has the values there, for a mask "
         "that is taken off.": loader(orig=torch.mul),
+        "The model that you return has the values of a new one, even where nothing is pruned: nothing was loaded into it. "
+        "Prepare it, then load the state.": (prepared_only, masked_only, lambda make_model, state: make_model()),
         "You pruned the new model again, by magnitude. The masks are in the state.": pruned_again,
         "Tensors with the right names are not enough: a hook must multiply before each forward pass. prune.identity "
         "makes it.": without_hooks,

@@ -15,10 +15,6 @@ def magnitude_of_each_row(weight, inputs, amount):
     return _mask(weight.abs(), amount)
 
 
-def one_norm_for_all_inputs(weight, inputs, amount):
-    return _mask(weight.abs() * inputs.norm(), amount)
-
-
 def one_ranking_for_the_layer(weight, inputs, amount):
     products = weight.abs() * inputs.norm(dim=0)
     mask = torch.ones(weight.numel())
@@ -196,7 +192,6 @@ def movement_with_einsum(weights, gradients):
 WRONG = {
     "wanda_mask": [
         magnitude_of_each_row,
-        one_norm_for_all_inputs,
         one_ranking_for_the_layer,
         by_the_sum_of_absolute_inputs,
         by_the_squared_norm,

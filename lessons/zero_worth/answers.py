@@ -37,6 +37,17 @@ def averages_layers(state):
     return sum(shares) / len(shares)
 
 
+def names_of_two_parts(state):
+    zeros = elements = 0
+    for name, value in state.items():
+        parts = name.split(".")
+        if len(parts) == 2 and parts[1] in ("weight", "weight_orig"):
+            value = value * state[parts[0] + ".weight_mask"] if parts[1] == "weight_orig" else value
+            zeros += (value == 0).sum().item()
+            elements += value.numel()
+    return zeros / max(1, elements)
+
+
 def misses_negative_zero(state):
     zeros = elements = 0
     for w in effective(state):
@@ -175,6 +186,7 @@ WRONG = {
         ignores_masks,
         counts_biases,
         zeros_of_masks_only,
+        names_of_two_parts,
         masked_zeros_twice,
         every_masked_tensor,
         small_is_zero,

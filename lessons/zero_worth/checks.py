@@ -37,8 +37,10 @@ def _layer(draw: Callable) -> dict[str, torch.Tensor]:
 
 
 def _states() -> Strategy[dict[str, torch.Tensor]]:
-    return st.lists(_layer(), min_size=1, max_size=3).map(
-        lambda layers: {f"fc{n}.{name}": value for n, layer in enumerate(layers, 1) for name, value in layer.items()}
+    """Entries of one to three layers, of which some lie inside of others: their names have more than one dot."""
+    layers = st.lists(st.tuples(st.sampled_from(["fc{}", "parts.{}.fc"]), _layer()), min_size=1, max_size=3)
+    return layers.map(
+        lambda of: {f"{path.format(n)}.{k}": v for n, (path, layer) in enumerate(of, 1) for k, v in layer.items()}
     )
 
 
@@ -93,6 +95,9 @@ def weight_sparsity(answer: Callable) -> None:
         "You leave out plain layers: their weight is stored as weight.": lambda s: share(
             [weight * mask for weight, mask in masked(s)]
         ),
+        "You leave out layers that lie inside of others: a name may have more than one dot.": lambda s: share(
+            weights({name: value for name, value in s.items() if name.count(".") == 1})
+        ),
         "You look at one layer only, the first. The question is about the whole model.": lambda s: share(
             [
                 value * s[name.replace("_orig", "_mask")] if name.endswith("_orig") else value
@@ -132,6 +137,7 @@ def weight_sparsity(answer: Callable) -> None:
                 "fc2.bias": torch.tensor([0.0]),
             },
         ),
+        ({"features.0.weight": torch.tensor([[0.0, 2.0]]), "head.weight": torch.tensor([[1.0, 3.0]])},),
     ]
     compare(
         answer,
