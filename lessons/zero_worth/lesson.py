@@ -213,7 +213,7 @@ forms = {
         ("weight_mask: 128 bytes", block_mask, 880, 62, 34, "", "mask"),
     ],
     f"bit mask: {4 + 4 * n_left} bytes": [
-        ("bits: 4 bytes", block_mask.reshape(2, 16), 550, 62, 40, "{:g}", "plain"),
+        ("bits: 4 bytes", block_mask.reshape(2, 16), 550, 48, 40, "{:g}", "plain"),
         values,
     ],
     f"CSR: {8 * n_left + 20} bytes": [
