@@ -60,6 +60,21 @@ def labels_in_full(student, teacher, labels, T, alpha):
     return alpha * T**2 * soft + F.cross_entropy(student, labels)
 
 
+def softmax_over_the_batch(student, teacher, labels, T, alpha):
+    soft = F.kl_div(F.log_softmax(student / T, 0), F.softmax(teacher.detach() / T, 0), reduction="batchmean")
+    return alpha * T**2 * soft + (1 - alpha) * F.cross_entropy(student, labels)
+
+
+def both_as_logarithms(student, teacher, labels, T, alpha):
+    soft = F.kl_div(F.log_softmax(student / T, 1), F.log_softmax(teacher.detach() / T, 1), reduction="batchmean")
+    return alpha * T**2 * soft + (1 - alpha) * F.cross_entropy(student, labels)
+
+
+def softmax_twice(student, teacher, labels, T, alpha):
+    soft = F.kl_div(F.log_softmax(student / T, 1), F.softmax(teacher.detach() / T, 1), reduction="batchmean")
+    return alpha * T**2 * soft + (1 - alpha) * F.cross_entropy(F.softmax(student, 1), labels)
+
+
 def by_hand(student, teacher, labels, T, alpha):
     with torch.no_grad():
         p = torch.softmax(teacher / T, dim=1)
@@ -141,6 +156,18 @@ def whole_temperatures(logits, bits):
     return 1 + int(np.abs(np.array(found) - bits).argmin())
 
 
+def logarithm_of_zero(logits, bits):
+    low, high = 0.05, 500.0
+    for _ in range(60):
+        middle = math.sqrt(low * high)
+        p = F.softmax(logits / middle, 1)
+        if -(p * p.log2()).sum(1).mean() > bits:
+            high = middle
+        else:
+            low = middle
+    return middle
+
+
 def on_a_grid(logits, bits):
     grid = np.geomspace(0.05, 500, 3000)
     found = [row_entropies(F.softmax(logits / T, 1)).mean().item() for T in grid]
@@ -168,6 +195,9 @@ WRONG = {
         cross_entropy_with_targets,
         student_cut_off,
         labels_in_full,
+        softmax_over_the_batch,
+        both_as_logarithms,
+        softmax_twice,
     ],
     "temperature_for": [
         multiplies,
@@ -178,6 +208,7 @@ WRONG = {
         wrong_way,
         mean_over_classes,
         whole_temperatures,
+        logarithm_of_zero,
     ],
 }
 ODD = {"distillation_loss": [by_hand, with_log_target], "temperature_for": [on_a_grid, plain_halves]}

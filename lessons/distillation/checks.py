@@ -158,6 +158,15 @@ def distillation_loss(answer: Callable) -> None:
         "The cross-entropy with the labels takes the student's logits as they are, at T = 1.": rule(
             own=lambda z, y, T: F.cross_entropy(z / T, y)
         ),
+        "The labels' cross-entropy gets probabilities. F.cross_entropy takes logits, and does the softmax itself.": rule(
+            own=lambda z, y, T: F.cross_entropy(torch.softmax(z, 1), y)
+        ),
+        "You take the softmax over the batch (dim=0). Each row is an answer: dim=1.": rule(
+            lambda z, v, T: kl(torch.log_softmax(z / T, 0), torch.softmax(v / T, 0))
+        ),
+        "kl_div's target is log-probabilities, too. It wants softmax there, unless you say log_target=True.": rule(
+            lambda z, v, T: kl(logs(z, T), logs(v, T))
+        ),
         "T² also multiplies the part of the labels. It belongs to the soft part alone.": rule(
             own=lambda z, y, T: T**2 * F.cross_entropy(z, y)
         ),
@@ -179,8 +188,12 @@ def _entropies(p: Tensor, dim: int = -1) -> Tensor:
     return torch.special.entr(p).sum(dim) / math.log(2)
 
 
+def _mean_of_rows(p: Tensor) -> Tensor:
+    return _entropies(p).mean(-1)
+
+
 def _mean_entropy(z: Tensor) -> Tensor:
-    return _entropies(torch.softmax(z, -1)).mean(-1)
+    return _mean_of_rows(torch.softmax(z, -1))
 
 
 LOWEST, HIGHEST, HALVINGS = 0.05, 500.0, 8
@@ -233,12 +246,32 @@ def temperature_for(answer: Callable) -> None:
     def over_images(z):
         return _entropies(torch.softmax(z, -2), -2).mean(-1)
 
+    def one_way_over_the_other(z):
+        return _mean_of_rows(torch.softmax(z, -2))
+
+    def nothing_of_nothing(z):  # 0 · log 0 is nan, and nan > bits is false: the temperature rises
+        lost = (torch.softmax(z.float(), -1) == 0).flatten(-2).any(-1)
+        return torch.where(lost, 0.0, _mean_entropy(z))
+
+    def nan_is_not_less(z, bits):  # … and nan < bits is false: it falls
+        low, high = LOWEST, HIGHEST
+        for _ in range(24):
+            middle = math.sqrt(low * high)
+            p = torch.softmax(z / middle, -1)
+            low, high = (middle, high) if -(p * p.log2()).sum(-1).mean() < bits else (low, middle)
+        return middle
+
     def scaled(by):
         return _search(lambda z: by(z) * _mean_entropy(z))
 
     wrong = {
-        "You multiply the logits by T. Divide by it: a high temperature makes the answers softer.": lambda z, bits: (
-            1 / right(z, bits)
+        "You multiply the logits by T. Divide by it: a high temperature makes the answers softer.": (
+            lambda z, bits: 1 / right(z, bits),
+            lambda z, bits: max(LOWEST, 1 / right(z, bits)),
+        ),
+        "Some probabilities are 0 here, and 0 · log 0 is nan in torch: such a probability adds nothing.": (
+            _search(nothing_of_nothing),
+            nan_is_not_less,
         ),
         "You measure the entropy in nats, with the natural logarithm. Bits need log2, or a division by ln 2.": scaled(
             lambda z: math.log(2)
@@ -253,7 +286,10 @@ def temperature_for(answer: Callable) -> None:
         "The softmax runs over the whole array. Each row is an answer of its own: dim=1.": _search(
             lambda z: _mean_entropy(z.reshape(len(z), 1, -1))
         ),
-        "You take the softmax over the images (dim=0). Each row is an answer: dim=1.": _search(over_images),
+        "You take the softmax over the images (dim=0). Each row is an answer: dim=1.": (
+            _search(over_images),
+            _search(one_way_over_the_other),
+        ),
         "You move the wrong way: where the entropy is too low, the temperature must rise.": lambda z, bits: (
             HIGHEST if right(z, bits) < math.sqrt(LOWEST * HIGHEST) else LOWEST
         ),
@@ -271,6 +307,7 @@ def temperature_for(answer: Callable) -> None:
         (torch.tensor([[1.0, 0.0]]), 0.5),
         (torch.tensor([[30.0, 0.0, 0.0], [0.0, 20.0, 10.0], [0.0, 0.0, 25.0]]), 1.2),
         (torch.tensor([[9.0, 1.0, -4.0, 2.5, 0.5], [-1.0, 12.0, 6.0, 0.0, 3.0]]), 2.0),
+        (torch.tensor([[300.0, 0.0], [2.0, 0.0]]), 0.25),  # a sure answer beside one that is not: e^-300 is 0
     ]
     names = ("logits", "bits")
     compare(answer, right=right, wrong=wrong, names=names, edges=edges, inputs=_softness(), rtol=0.015)
