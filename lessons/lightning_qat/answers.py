@@ -148,6 +148,21 @@ def compares_sums(model, path, make, rebuild, x):
     return loaded, bool((outs[0] - outs[1]).abs().max() < 1e-9)
 
 
+def compares_the_first_row(model, path, make, rebuild, x):
+    torch.save(model.state_dict(), path)
+    loaded = rebuild(make())
+    loaded.load_state_dict(torch.load(path, weights_only=True))
+    return loaded, torch.equal(loaded(loaded.quant(x[:1])), model(model.quant(x[:1])))
+
+
+def quantizes_once(model, path, make, rebuild, x):
+    torch.save(model.state_dict(), path)
+    loaded = rebuild(make())
+    loaded.load_state_dict(torch.load(path, weights_only=True))
+    quantized = model.quant(x)
+    return loaded, torch.equal(loaded(quantized), model(quantized))
+
+
 def row_by_row(model, path, make, rebuild, x):
     with open(path, "wb") as file:
         torch.save({"state": model.state_dict()}, file)
@@ -196,6 +211,8 @@ WRONG = {
         saves_the_whole_model,
         never_loads,
         compares_sums,
+        compares_the_first_row,
+        quantizes_once,
     ],
 }
 ODD = {

@@ -114,7 +114,9 @@ def _fault(group: tuple[str, ...]) -> str:
     if group == (whole[0], whole[-1]) != whole:
         return "You leave out the batch norm between them. Convolution and ReLU alone are no neighbours here."
     if group[0] != whole[0]:
-        return "A group begins with its layer, here a convolution: batch norm and ReLU alone do not fuse."
+        return (
+            "A group begins with its layer, here a convolution. Leave it out, and the batch norm is not folded into it."
+        )
     return "" if group == whole else "This group could be longer: the ReLU behind it fuses, too."
 
 
@@ -145,31 +147,49 @@ def _int8(seed: int, compatible: bool) -> nn.Module:
 FAULTS = {
     "all goes well": (None, ""),
     "the outputs of the loaded model are 1 too large": (
-        lambda out: out + 1,
+        lambda out, taken: out + 1,
         "Every output differs, and nothing in your function notices. Compare the outputs of the two models on x.",
     ),
     "the last output of the loaded model is 1e-6 too large": (
-        lambda out: out + 1e-6 * (torch.arange(out.numel()).reshape(out.shape) == out.numel() - 1),
+        lambda out, taken: out + 1e-6 * (torch.arange(out.numel()).reshape(out.shape) == out.numel() - 1),
         "You compare roughly, or not all outputs. torch.equal compares all of them, exactly.",
     ),
+    "the loaded model gives 1 too much where the first input is below 0.5": (
+        lambda out, taken: out + (taken.dequantize()[:, :1] < 0.5),
+        "You compare some of the rows. Compare the outputs on all of x.",
+    ),
     "the loaded model gives its outputs in reverse order": (
-        lambda out: out.flip(1),
+        lambda out, taken: out.flip(1),
         "You compare something in which the order is lost, such as a sum. Compare output by output.",
     ),
     "the biases of layer_end get 1 larger while the file is written": (
         None,
         "The file is not what the model was, and nothing in your function notices.",
     ),
+    "the scale of quant is doubled while the file is written": (
+        None,
+        "quant belongs to the model, too: let each model quantize x itself, m(m.quant(x)).",
+    ),
 }
-WELL, *_, DAMAGED = FAULTS
+WELL = "all goes well"
+DAMAGES = {  # what is written in place of an entry of the state
+    "the biases of layer_end get 1 larger while the file is written": (
+        "layer_end._packed_params._packed_params",
+        lambda value: (value[0], value[1] + 1),
+    ),
+    "the scale of quant is doubled while the file is written": ("quant.scale", lambda value: 2 * value),
+}
 FLOAT = "A float model has no places for int8 weights. Let rebuild(make()) make them, then load."
 INPUT = "You call it with floats, but this model is not input compatible. m(m.quant(x)) works for both kinds."
-WHOLE = "You save the whole model, with its code. Save model.state_dict()."
+WHOLE = "You save more than its state. Save model.state_dict()."
 REASONS = {  # hint -> parts of what torch or the callback says
     FLOAT: ("size mismatch", " key", "has no attribute 'quant'"),
     INPUT: ("'quantized::", "QuantizedCPU"),
     WHOLE: ("Unpickl",),
     "rebuild wants a new float model, from make().": ("quantized already",),
+    "A plain dict loses the versions that state_dict() keeps: save model.state_dict() as it is.": (
+        "KeyError: 'layer_",
+    ),
 }
 
 
@@ -182,7 +202,7 @@ def _rebuild(compatible: bool, fault: str) -> Callable[[nn.Module], nn.Module]:
         net.__dict__.update(copy.deepcopy(_int8(2, compatible)).__dict__)
         spoil = FAULTS[fault][0]
         if spoil:
-            net.register_forward_hook(lambda module, inputs, out: spoil(out))
+            net.register_forward_hook(lambda module, inputs, out: spoil(out, inputs[0]))
         return net
 
     return rebuild
@@ -192,7 +212,7 @@ def _rebuild(compatible: bool, fault: str) -> Callable[[nn.Module], nn.Module]:
 @legacy_int8.quiet()
 def export(answer: Callable) -> None:
     """``export(model, path, make, rebuild, x) -> (nn.Module, bool)``; on models and files that are good or spoilt."""
-    x = torch.tensor([[1.0, 2.0], [-1.0, 0.5], [0.0, 3.0]])
+    x = torch.tensor([[1.0, 2.0], [-1.0, 0.5], [2.0, 3.0]])
     rows = st.integers(1, 3).flatmap(lambda n: tensors((n, 2), numbers(-2, 2, step=0.5)))
     examine(
         lambda *args: _export_once(answer, *args),
@@ -265,8 +285,8 @@ def _watched(fault: str, seen: dict[str, object]) -> Iterator[Path]:
         return load(*args, **options)
 
     def damaging_save(state, *args, **options):
-        if fault == DAMAGED and isinstance(state, dict):
-            seen["damaged"], state = True, _damaged(state)
+        if fault in DAMAGES and isinstance(state, dict):
+            seen["damaged"], state = True, _damaged(state, *DAMAGES[fault])
         return save(state, *args, **options)
 
     with (
@@ -277,13 +297,13 @@ def _watched(fault: str, seen: dict[str, object]) -> Iterator[Path]:
         yield Path(folder) / "model.pt"
 
 
-def _damaged(state: dict) -> dict:
+def _damaged(state: dict, entry: str, change: Callable) -> dict:
     state = copy.copy(state)  # a plain dict would lose the versions that load_state_dict asks for
     for name, value in state.items():
         if isinstance(value, dict):
-            state[name] = _damaged(value)
-        elif name == "layer_end._packed_params._packed_params":
-            state[name] = value[0], value[1] + 1
+            state[name] = _damaged(value, entry, change)
+        elif name == entry:
+            state[name] = change(value)
     return state
 
 
