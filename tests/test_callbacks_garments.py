@@ -4,7 +4,7 @@ import torch
 from _quantized_fits import quiet  # noqa: F401 - a fixture for every test
 from lightning.pytorch import LightningModule
 
-from course_utils.callbacks import garments
+from course_utils.callbacks import garments, ignore_advice
 
 
 class Line(LightningModule):
@@ -44,6 +44,7 @@ def test_batches_have_one_order_and_every_row_once():
 
 def test_a_fit_trains_prints_nothing_and_writes_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    ignore_advice()
     start = Line()
     loader = garments.batches(torch.rand(8, 16), torch.rand(8, 1))
     model = garments.fit(Line(), loader, epochs=2)

@@ -794,7 +794,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** Fewer bits help with each of the four. For bytes both together go farthest here.
+# **What you saw.** Fewer bits help each of the four. For the app's bytes both together go farthest.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # What this course would try, in this order (rows without a twin stand in no cell above):

@@ -514,7 +514,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* First a number from the room, and a yes or no. Then two columns on the board: q, k, v lose rows, the output projection loses columns. Each loses one side only, so a half is left,
-# not a quarter as with channels of a chain. The last column says that the cut is exact: the difference is rounding.
+# not a quarter as with channels of a chain. The last row says that the cut is exact: the difference is rounding.
 
 
 # %% slideshow={"slide_type": "skip"}

@@ -351,7 +351,7 @@ plots.show(
 # **Predict.** Which group is best here, just pruned? The same one for magnitude and for Wanda's score?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote for a column. On the mean, both layers together is best here and each row last, for all three scores; so for this network the authors' group is not the one to take. And the mean of Wanda's score is ahead of magnitude's in each column, though ranges meet. Say: "A score and a group are two decisions. Whoever changes both at once shows neither." A cell in the
+# *For the lecturer, 3 min.* Vote for a column. On the mean, both layers together is best here and each row last, for all three scores; so for this network the authors' group is not the one to take. And the mean of Wanda's score is ahead of magnitude's in each column; ranges may meet. Say: "A score and a group are two decisions. Whoever changes both at once shows neither." A cell in the
 # notebook looks into a library: torchao 0.18 has a class of that name, which ranks the whole layer by the *square* of the norm.
 
 

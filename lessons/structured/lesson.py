@@ -479,8 +479,8 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["lecture"]
-# **What you saw. C.** The sum after block 1 ties `conv` to `block1.conv2`: both lose the *same* channel, and with them their norms and all readers. Such
-# layers are a **group**; torch-pruning finds it in the traced graph ([G. Fang et al., 2023](https://arxiv.org/abs/2301.12900)).
+# **What you saw. C.** The sum after block 1 ties `conv` to `block1.conv2`: both lose the *same* channel, and with them norms and readers: a
+# **group** ([G. Fang et al., 2023](https://arxiv.org/abs/2301.12900)).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Cutting half of every group takes two calls
@@ -598,7 +598,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* Show of hands for A, B, C; then one number for the second question. B: half times half; the first and the last layer can only be
 # halved. Ask why the time falls less than the work, least for one image. Probably because a call costs time, however small the layer; a profile would show
-# it. Then the last row, the answer in points, and say: "The dense network trained on, too. Compare with its better value, or you count the training as a gain of the cut."
+# it. Then the last row, the answer in points, and say: "The dense network trained on, too. It may gain or lose: take its better value, or the cut may look too good."
 
 # %% slideshow={"slide_type": "skip"}
 STEPS = 150

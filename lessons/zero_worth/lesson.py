@@ -156,7 +156,7 @@ Table(
 # A file shrinks when it stores *where* the weights are that are left, in place of the zeros. A **bit mask** takes one bit a weight. **CSR** (compressed sparse row)
 # lists the column of each value, and for every row where it begins.
 #
-# **Predict.** A block of 4 × 8 weights, 6 of them left: dense it takes 128 bytes. Which is smallest: PyTorch's mask, a bit mask, or CSR with indices of 4 bytes?
+# **Predict.** A block of 4 × 8 weights, 6 left; dense 128 bytes. Which is smallest: PyTorch's mask, a bit mask, CSR with 4-byte indices?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Let them count before each click. Dense 128 bytes; masked 256; a bit mask 4 bytes for 32 bits, and 24 for six values: 28, the smallest; CSR 24 + 24 + 20 = 68. At the last frame read the row list aloud with the room: row 0 begins at value 0,
@@ -194,7 +194,7 @@ n_left = int(block_mask.sum())
 
 def frame(title, grids):
     """The block on the left; on the right the grids of one form: (words, values, x, y, side of a cell, text, colour)."""
-    canvas = diagrams.Canvas(height=400)
+    canvas = diagrams.Canvas(height=376)
     canvas.text(236, 30, "4 × 8 weights of fc1")
     diagrams.grid(canvas, block, 60, 62, cell=44, mask=block_mask, text="")
     canvas.text(560, 30, title, align="left", bold=True)
@@ -232,7 +232,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw. The bit mask**: places are cheapest there as long as not too few weights are left. CSR is what PyTorch can also *multiply* with.
+# **What you saw. The bit mask**, as long as not too few weights are left. With CSR PyTorch can also *multiply*.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### From how many zeros on?
@@ -501,7 +501,7 @@ plots.show(
 bill = energy.estimate(weighed[1.0, "masks removed"][0], digit)
 share = 1 - sparsity_report(tuned[0.1]).weights.sparsity
 rows = {  # technique -> density, form, which bytes, nanojoules: masked fetches two tensors, CSR a value and an index each
-    "fp32": (1.0, "masks removed", "file_bytes", bill.total_nj),
+    "fp32, fine-tuned": (1.0, "masks removed", "file_bytes", bill.total_nj),
     "magnitude, 10 % left, masked": (0.1, "masked", "file_bytes", bill.compute_nj + 2 * bill.fetch_nj),
     "magnitude, 10 % left, gzip": (0.1, "masks removed", "compressed_bytes", bill.total_nj),
     "magnitude, 10 % left, CSR int32": (0.1, "CSR, int32", "file_bytes", share * (bill.compute_nj + 2 * bill.fetch_nj)),
