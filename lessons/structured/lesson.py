@@ -375,8 +375,7 @@ Table(["forgotten", "what happens"], [[name, right_or_error(net)] for name, net 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
 # ## 4. What hangs together
 #
-# In a chain, one channel touches two layers. SmallResNet has batch norm and **shortcuts**: a block adds its input to its result, and terms of a sum must have
-# the same channels.
+# A channel of a chain touches two layers. SmallResNet has batch norm and **shortcuts**: terms of a sum need the same channels.
 #
 # **Predict.** One output channel of the *first* convolution goes. How many layers change, that one included: **A** 2, **B** 4, **C** 7?
 
@@ -443,7 +442,7 @@ while front:  # wave by wave, until nothing new is reached
     known |= front
     front = {more for name, end in front if end == "outputs" for more in next_to(name)} - known
 PLACES = {name: (x + 165 * i, y) for names, x, y in LINES for i, name in enumerate(names.split())}
-BEND = [(1095, 162), (1145, 162), (1145, 233), (30, 233), (30, 438)]  # from the first sum to the second line
+BEND = [(1095, 159), (1145, 159), (1145, 230), (30, 230), (30, 435)]  # from the first sum to the second line
 
 
 def spread(number):
@@ -451,7 +450,7 @@ def spread(number):
     canvas, boxes = diagrams.Canvas(), {}
     for name, (x, y) in PLACES.items():
         words = IN_WORDS.get(name, name.replace("block", "block ").replace(".", "\n", 1))
-        boxes[name] = canvas.box(x, y, words, width=60 if "+" in name else 140, height=84, size=31)
+        boxes[name] = canvas.box(x, y, words, width=60 if "+" in name else 140, height=78, size=31)
     for start, end in arrows:
         canvas.wire((30, boxes[end].left[1]) if start == "+1" else boxes[start].right, boxes[end].left)
     for start, end in zip(BEND, BEND[1:], strict=False):
@@ -479,8 +478,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["lecture"]
-# **What you saw. C.** The sum after block 1 ties `conv` to `block1.conv2`: both lose the *same* channel, and with them norms and readers: a
-# **group** ([G. Fang et al., 2023](https://arxiv.org/abs/2301.12900)).
+# **What you saw. C.** The sum ties `conv` to `block1.conv2`: both lose the *same* channel: a **group** ([Fang et al., 2023](https://arxiv.org/abs/2301.12900)).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Cutting half of every group takes two calls
