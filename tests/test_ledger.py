@@ -174,3 +174,11 @@ def test_rows_of_some_lessons_are_read_from_no_other_file(tmp_path, monkeypatch)
     monkeypatch.setattr(ledger, "_read", lambda path: read.append(path.stem) or real(path))
     assert [row.model for row in ledger.rows(["amp"])] == ["B"] and read == ["amp"]
     assert [row.model for row in ledger.rows()] == ["A", "B"]
+
+
+def test_no_two_lessons_ship_a_row_of_one_key():
+    lessons = {}
+    for path in (runtime.ROOT / "records" / "ledger").glob("*.json"):
+        for row in ledger._read(path)[1]:
+            lessons.setdefault(row.key, []).append(path.stem)
+    assert lessons and {key: names for key, names in lessons.items() if len(names) > 1} == {}
