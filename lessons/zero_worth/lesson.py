@@ -500,7 +500,7 @@ plots.show(
 # %% slideshow={"slide_type": "skip"}
 bill = energy.estimate(weighed[1.0, "masks removed"][0], digit)
 share = 1 - sparsity_report(tuned[0.1]).weights.sparsity
-rows = {  # technique -> density, form, which bytes, nanojoules: masked fetches two tensors, CSR a value and an index each
+entries = {  # technique -> density, form, which bytes, nanojoules: masked fetches two tensors, CSR a value and an index each
     "fp32, fine-tuned": (1.0, "masks removed", "file_bytes", bill.total_nj),
     "magnitude, 10 % left, masked": (0.1, "masked", "file_bytes", bill.compute_nj + 2 * bill.fetch_nj),
     "magnitude, 10 % left, gzip": (0.1, "masks removed", "compressed_bytes", bill.total_nj),
@@ -521,7 +521,7 @@ written = {
         speedup=taken[0.1, 1].ratio(form) if density < 1 else 1.0,
         energy_nj=nj,
     )
-    for technique, (density, form, which, nj) in rows.items()
+    for technique, (density, form, which, nj) in entries.items()
 }
 named = [
     [name.removeprefix("magnitude, "), si(row.energy_nj * 1e-9, "J"), f"{row.speedup:.2f}×"]
