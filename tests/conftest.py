@@ -22,6 +22,11 @@ def pytest_configure(config):
     slow = "starts kernels or browsers, trains, converts networks, plays wrong answers; runs after the fast tests"
     config.addinivalue_line("markers", f"slow: {slow}")
     config.addinivalue_line("markers", "gpu: needs a CUDA device")
+    from nbval import kernel
+
+    from tools._execute import again_if_it_dies_at_start
+
+    kernel.start_new_kernel = again_if_it_dies_at_start(kernel.start_new_kernel)
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest applies -k and -m

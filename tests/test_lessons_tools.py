@@ -276,3 +276,33 @@ def test_a_kernel_that_dies_and_a_cell_without_end_are_failures_of_their_cell(tm
     with pytest.raises(_lessons.CellFailed, match="(?i)time") as caught:
         _lessons.execute(code("1", "import time; time.sleep(60)"), folder=tmp_path, timeout=1)
     assert caught.value.number == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("deaths", "runs"), [(1, True), (2, False)])
+def test_a_kernel_that_dies_at_its_start_is_started_once_more(tmp_path, deaths, runs):
+    """As when another process took one of its ports."""
+    dies = f"""
+        import os, pathlib, sys
+        starts = pathlib.Path(__file__).with_name("starts")
+        if "ipykernel_launcher" in " ".join(sys.orig_argv):
+            with starts.open("a") as file:
+                file.write(".")
+            if len(starts.read_text()) <= {deaths}:
+                os._exit(1)
+    """
+    (tmp_path / "sitecustomize.py").write_text(textwrap.dedent(dies), encoding="utf-8")
+    env = {"PYTHONPATH": str(tmp_path)}
+    if runs:
+        done = _lessons.execute(code("6 * 7"), folder=tmp_path, env=env)
+        assert done.cells[0].outputs[0].data["text/plain"] == "42"
+    else:
+        with pytest.raises(RuntimeError, match="died before replying"):
+            _lessons.execute(code("6 * 7"), folder=tmp_path, env=env)
+    assert (tmp_path / "starts").read_text() == ".."
+
+
+def test_a_kernel_of_nbval_too_is_started_once_more():
+    from nbval import kernel
+
+    assert kernel.start_new_kernel.__wrapped__

@@ -2,7 +2,9 @@
 
 import ast
 import asyncio
+import atexit
 import copy
+import functools
 import os
 import re
 import signal
@@ -19,6 +21,7 @@ from nbformat import NotebookNode
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 CELL_TIMEOUT_S = 600
 QUIET = ["--IPKernelApp.log_level=ERROR"]  # the kernel warns of its own transport at every start
+DIED_AT_START = "Kernel died before replying to kernel_info"
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,29 @@ def execute(nb, *, folder, env=None, on_cell=None, timeout=CELL_TIMEOUT_S, lesso
     """
     nb = copy.deepcopy(nb)
     lesson = lesson or nb.metadata.get("course", {}).get("title", "the notebook")
+    again_if_it_dies_at_start(_in_a_kernel)(nb, folder, timeout, env, lesson, on_cell, before, ask)
+    return nb
+
+
+def again_if_it_dies_at_start(start):
+    """Call `start` once more when its kernel died before it answered.
+
+    Free ports are looked up before the kernel takes them; another process may take one meanwhile.
+    """
+
+    @functools.wraps(start)
+    def started(*args, **options):
+        try:
+            return start(*args, **options)
+        except RuntimeError as error:
+            if DIED_AT_START not in str(error):
+                raise
+            return start(*args, **options)
+
+    return started
+
+
+def _in_a_kernel(nb, folder, timeout, *rest):
     client = NotebookClient(
         nb,
         timeout=timeout,
@@ -79,10 +105,12 @@ def execute(nb, *, folder, env=None, on_cell=None, timeout=CELL_TIMEOUT_S, lesso
     # A loop of its own, closed at the end: works in any thread. Windows' default loop does not suit zmq.
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
         try:
-            runner.run(_run_all(client, env, lesson, on_cell, before, ask))
+            runner.run(_run_all(client, *rest))
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
-    return nb
+        except RuntimeError:
+            atexit.unregister(client._cleanup_kernel)  # nbclient 0.11 leaves it when a kernel does not start
+            raise
 
 
 async def _run_all(client, env, lesson, on_cell, before, ask):

@@ -599,9 +599,10 @@ class Chosen(nn.Module):
 
 def part_of(layer, rows, columns):
     """A dense layer with these rows and columns of another one."""
-    small = nn.utils.skip_init(nn.Linear, int(columns.sum()), int(rows.sum())).requires_grad_(False)
-    small.weight.copy_(layer.weight[rows][:, columns])
-    small.bias.copy_(layer.bias[rows])
+    small = nn.Linear(1, 1)
+    small.weight = nn.Parameter(layer.weight[rows][:, columns].clone(), requires_grad=False)
+    small.bias = nn.Parameter(layer.bias[rows], requires_grad=False)
+    small.out_features, small.in_features = small.weight.shape
     return small
 
 
