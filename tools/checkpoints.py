@@ -7,16 +7,15 @@ import os
 import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import ModuleType
 
 import torch
 
 from course import say
-from course_utils import data, models, runtime, training
+from course_utils import data, language, models, runtime, training
 from course_utils.data import checkpoints
 from course_utils.files import write_whole
 from course_utils.show.tables import si
-
-TASK = "fashion_mnist"
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,8 @@ class Recipe:
     options: dict = field(default_factory=dict)
     channels_last: bool = False  # a layout in memory that makes the steps of a wide CNN shorter
     seed: int = 0
+    task: str = "fashion_mnist"
+    networks: ModuleType = models
 
     def describe(self):
         """Say it in words, for the catalogue."""
@@ -38,8 +39,59 @@ class Recipe:
         options = "".join(f", {name}={value!r}" for name, value in self.options.items())
         return f"{self.optimizer}{options}, 64 images a step, {stages}"
 
+    def fit(self, model):
+        """Train a network of random weights."""
+        if self.channels_last:
+            model.to(memory_format=torch.channels_last)
+        images, labels = data.load(self.task)
+        for number, (epochs, rate) in enumerate(self.stages):
+            optimizer = getattr(torch.optim, self.optimizer)(model.parameters(), lr=rate, **self.options)
+            training.fit(
+                model, images, labels, epochs=epochs, optimizer=optimizer, seed=self.seed + number, device="cpu"
+            )
+        model.to(memory_format=torch.contiguous_format)
+
+    def accuracy(self, model):
+        """Share of the test images that it gets right."""
+        return training.evaluate(model, *data.load(self.task, "test"))
+
+
+@dataclass(frozen=True)
+class TextRecipe:
+    """How the language model is trained; its accuracy is the share of characters foretold, in modules it never saw."""
+
+    model: str
+    arguments: dict
+    steps: int
+    batch_size: int
+    length: int
+    lr: float
+    least_accuracy: float
+    seed: int = 0
+    task: str = "source of Python's standard library"
+    networks: ModuleType = language
+
+    def describe(self):
+        """Say it in words, for the catalogue."""
+        return f"AdamW, {self.steps:,} steps of {self.batch_size} × {self.length} characters at {self.lr:g}"
+
+    def fit(self, model):
+        """Train a network of random weights."""
+        ids = language.encode(language.source()[0])
+        batch = {"batch_size": self.batch_size, "length": self.length}
+        language.fit(model, ids, steps=self.steps, lr=self.lr, seed=self.seed, **batch)
+
+    @torch.no_grad()
+    def accuracy(self, model, pieces=200):
+        """Share of the next characters that are the likeliest ones."""
+        ids = language.encode(language.source(language.HELD_OUT)[0])
+        pieces = ids[: len(ids) // (self.length + 1) * (self.length + 1)].view(-1, self.length + 1)[:pieces]
+        right = [(model(piece[:, :-1]).argmax(-1) == piece[:, 1:]).float().mean() for piece in pieces.split(8)]
+        return torch.stack(right).mean().item()
+
 
 RECIPES = {
+    "char_transformer": TextRecipe("CharTransformer", {}, 2400, 4, 512, 3e-3, 0.55),
     "small_cnn": Recipe("SmallCNN", {"width": 40}, ((4, 3e-3), (2, 5e-4), (1, 5e-5)), 0.90, "Adam", channels_last=True),
     # As MobileNet was trained, with weight decay: it makes channels of very unequal range, the subject of `static`.
     "depthwise_cnn": Recipe(
@@ -78,25 +130,19 @@ def make(name, folder=checkpoints.FOLDER):
     recipe = RECIPES[name]
     model, accuracy = train(recipe)
     if accuracy < recipe.least_accuracy:
-        say(f"{name}: {accuracy:.2%} of the test images right, {recipe.least_accuracy:.0%} wanted. Not written.")
+        say(f"{name}: {accuracy:.2%} of the test set right, {recipe.least_accuracy:.0%} wanted. Not written.")
         return 1
     size = write(name, model, accuracy, folder)
-    say(f"{name}: {accuracy:.2%} of the test images right, {si(size, 'B')}.")
+    say(f"{name}: {accuracy:.2%} of the test set right, {si(size, 'B')}.")
     return 0
 
 
 def train(recipe):
     """Train one network; returns (model, test accuracy)."""
     runtime.seed_all(recipe.seed)
-    model = getattr(models, recipe.model)(**recipe.arguments)
-    if recipe.channels_last:
-        model.to(memory_format=torch.channels_last)
-    images, labels = data.load(TASK)
-    for number, (epochs, rate) in enumerate(recipe.stages):
-        optimizer = getattr(torch.optim, recipe.optimizer)(model.parameters(), lr=rate, **recipe.options)
-        training.fit(model, images, labels, epochs=epochs, optimizer=optimizer, seed=recipe.seed + number, device="cpu")
-    model.to(memory_format=torch.contiguous_format).eval()
-    return model, training.evaluate(model, *data.load(TASK, "test"))
+    model = getattr(recipe.networks, recipe.model)(**recipe.arguments)
+    recipe.fit(model)
+    return model.eval(), recipe.accuracy(model)
 
 
 def write(name, model, accuracy, folder=checkpoints.FOLDER):
@@ -110,7 +156,7 @@ def write(name, model, accuracy, folder=checkpoints.FOLDER):
         os.replace(path, folder / path.name)
     entry = checkpoints.Entry(
         recipe.model,
-        TASK,
+        recipe.task,
         f"python course.py checkpoints {name}",
         recipe.describe(),
         recipe.seed,
@@ -142,7 +188,8 @@ def readme(entries, folder):
 README = """\
 # Checkpoints
 
-Small networks, trained here on the data sets of the course, so that no lesson has to train them first. Written by
+Small networks, trained here on the data sets of the course, so that no lesson has to train them first, and a language
+model of the source of Python's standard library; its test accuracy is the share of characters foretold. Written by
 `python course.py checkpoints`; do not edit. `course_utils.data.checkpoints.load(name)` reads them: the sha256 first,
 then the tensors alone (`weights_only=True`).
 
@@ -157,5 +204,5 @@ sha256 of the files:
 ```
 {sums}```
 
-Licence: MIT, as the code. The weights were trained from random numbers and hold no images.
+Licence: MIT, as the code. The weights were trained from random numbers and hold no images and no text.
 """

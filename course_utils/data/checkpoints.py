@@ -13,6 +13,7 @@ import os
 import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 
 import torch
 from torch import nn
@@ -34,7 +35,7 @@ class Entry:
     """What the catalogue says about one checkpoint.
 
     Attributes:
-        model: class in `course_utils.models`.
+        model: class in `course_utils.models`, or in the module that `load` is given.
         arguments: its keyword arguments.
         task: data set that it was trained on.
         command: what made the file.
@@ -69,11 +70,12 @@ def catalogue(folder: str | os.PathLike | None = None) -> dict[str, Entry]:
         raise CheckpointError(f"{path} is missing or cannot be read ({error}). {_restore(CATALOGUE)}") from error
 
 
-def load(name: str, *, folder: str | os.PathLike | None = None) -> nn.Module:
+def load(name: str, *, networks: ModuleType = models, folder: str | os.PathLike | None = None) -> nn.Module:
     """A trained network, on the CPU, in evaluation mode; every call returns a new one.
 
     Args:
         name: in `catalogue`, for example "small_cnn".
+        networks: the module that has the entry's class.
         folder: holds ``NAME.pt`` and the catalogue; None = ``data/checkpoints`` of the course.
     Raises:
         ValueError: no such checkpoint; the message lists those there are.
@@ -91,13 +93,13 @@ def load(name: str, *, folder: str | os.PathLike | None = None) -> nn.Module:
         raise CheckpointError(
             f"{path} is damaged or was replaced: its sha256 is not the one in {CATALOGUE}. {_remedy(name)}"
         )
-    model = getattr(models, entry.model)(**entry.arguments)
+    model = getattr(networks, entry.model)(**entry.arguments)
     try:
         model.load_state_dict(torch.load(io.BytesIO(content), weights_only=True, map_location="cpu"))
     except (RuntimeError, TypeError, pickle.UnpicklingError) as error:
         raise CheckpointError(
             f"{path} does not hold the tensors of {entry.model}({entry.arguments}): the network in "
-            f"models.py has changed since it was trained. {_remedy(name)}"
+            f"{networks.__name__} has changed since it was trained. {_remedy(name)}"
         ) from error
     return model.eval()
 
