@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from tqdm import tqdm
 
+from course_utils.models import LeNet300100
+from course_utils.runtime import best_device
 from course_utils.training import batches
 
 Weights = dict[str, Tensor]
@@ -42,6 +44,25 @@ class Arm:
     T: float = 1.0
     alpha: float = 1.0
     squared: bool = True
+
+
+def mlp(width: int, seed: int, device: torch.device | str | None = None) -> nn.Module:
+    """An untrained network with two hidden layers of `width` units, from rows of 784 pixels to logits of 10 classes.
+
+    Args:
+        width: units of each hidden layer.
+        seed: of the first weights; torch's global generator is set to it.
+        device: where it stands; None = the best device.
+    """
+    torch.manual_seed(seed)
+    layers = [nn.Linear(784, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 10)]
+    return nn.Sequential(*layers).to(device or best_device())
+
+
+def lenet(seed: int, device: torch.device | str | None = None) -> nn.Module:
+    """An untrained LeNet-300-100; `seed` and `device` as in `mlp`."""
+    torch.manual_seed(seed)
+    return LeNet300100().to(device or best_device())
 
 
 def teach(
@@ -117,12 +138,11 @@ def teach_all(
         for values in zip(*((a.T, a.alpha, a.T**2 if a.squared else 1.0) for a in arms), strict=True)
     )
     one = partial(functional_call, starts[0])
-    of_a_start = vmap(lambda weights, x: one(weights, (x,)), in_dims=(0, None))
 
     def forward(x: Tensor, shared: bool) -> Tensor:
         """Logits (starts, arms, inputs, classes); x is the same for all starts, or one batch a start."""
-        weights = {name: w.unflatten(0, shape) for name, w in used(stack).items()}
-        return vmap(of_a_start, in_dims=(0, None if shared else 0))(weights, x)
+        each = vmap(lambda weights, x: one(weights, (x,)), in_dims=(0, None if shared else 0))
+        return each(used(stack), x if shared else x.repeat_interleave(len(arms), 0)).unflatten(0, shape)
 
     optimizer = torch.optim.Adam(stack.values(), lr=lr, fused=True)
     orders = [list(batches(n, batch, steps=steps, seed=seed)) for n, seed in zip(images, seeds, strict=True)]
@@ -132,11 +152,12 @@ def teach_all(
     for step, picked in enumerate(map(torch.stack, bar), start=1):
         z = forward(x[picked], shared=False)
         wanted = targets[:, picked].transpose(0, 1)  # (starts, arms, batch, classes), like z
-        from_targets = -(wanted * F.log_softmax(z / T[..., None], -1)).sum(-1)
-        from_labels = -(own[picked][:, None] * F.log_softmax(z, -1)).sum(-1)
+        loss = alpha * factor * -(wanted * F.log_softmax(z / T[..., None], -1)).sum(-1)
+        if any(arm.alpha != 1 for arm in arms):
+            loss = loss + (1 - alpha) * -(own[picked][:, None] * F.log_softmax(z, -1)).sum(-1)
         optimizer.param_groups[0]["lr"] = lr * (1 - (step - 1) / steps)
         optimizer.zero_grad()
-        (alpha * factor * from_targets + (1 - alpha) * from_labels).mean(-1).sum().backward()
+        loss.mean(-1).sum().backward()
         optimizer.step()
         if watch:
             watch(step, len(orders[0]), partial(forward, shared=True))

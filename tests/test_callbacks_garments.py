@@ -29,6 +29,13 @@ def test_rows_are_means_and_shares():
     assert ((x >= 0) & (x <= 1)).all() and ((y > 0) & (y < 1)).all()
 
 
+def test_layers_take_rows_have_their_width_and_come_from_a_seed():
+    first, again, other = garments.Layers(width=5), garments.Layers(width=5), garments.Layers(width=5, seed=1)
+    rows = torch.rand(3, 16)
+    assert first(rows).shape == (3, 1) and first.layer_2.weight.shape == (5, 5)
+    assert torch.equal(first(rows), again(rows)) and not torch.equal(first(rows), other(rows))
+
+
 def test_mape_is_of_the_expected_value():
     assert garments.mape(torch.tensor([1.0, 3.0]), torch.tensor([2.0, 2.0])) == 50
 

@@ -67,6 +67,17 @@ def test_a_part_without_lessons_and_a_file_without_a_last_line_end(root, ends):
     assert text.count("\n") == text.count(ends) and text.endswith(f'two = "Two"{ends}three = "Three"{ends}')
 
 
+@pytest.mark.parametrize("there", ["", 'one = "One"\n'], ids=["empty", "one lesson"])
+def test_the_line_comes_before_a_comment_at_the_end_of_its_part(root, there):
+    parts = [f'[[part]]\nname = "{part}"\ntitle = "A part"\n[part.lessons]\n' for part in ("first", "second")]
+    before, behind = parts[0] + there, "\n# the second part\n" + parts[1]
+    (root / "lessons" / "course.toml").write_text(before + behind, encoding="utf-8")
+    syllabus.lessons.cache_clear()
+    new.make("two", "Two", part="first", root=root)
+    made = (root / "lessons" / "course.toml").read_text(encoding="utf-8")
+    assert made == before + 'two = "Two"\n' + behind
+
+
 def test_a_list_that_is_laid_out_otherwise_is_left_alone(root):
     course = '[[part]]\nname = "first"\ntitle = "First"\nlessons = { one = "One" }\n'
     (root / "lessons" / "course.toml").write_text(course, encoding="utf-8")

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from course_utils.teaching import Arm, teach, teach_all
+from course_utils.teaching import Arm, lenet, mlp, teach, teach_all
 from course_utils.training import batches
 
 STEPS, BATCH, LR = 7, 5, 0.02
@@ -58,6 +58,16 @@ def test_an_arm_learns_what_a_plain_loop_with_its_loss_learns(problem, T, alpha,
     assert_equal(taught(arms, x, own)[1], by_hand(loss, x))
 
 
+def test_the_networks_have_their_widths_and_a_seed_of_their_own():
+    rows = torch.zeros(2, 784)
+    assert mlp(30, seed=0, device="cpu")(rows).shape == lenet(seed=0, device="cpu")(rows).shape == (2, 10)
+    assert [w.shape[0] for w in mlp(30, seed=0, device="cpu").parameters()] == [30, 30, 30, 30, 10, 10]
+    for make in (lenet, lambda **given: mlp(5, **given)):
+        first, again, other = (make(seed=seed, device="cpu").state_dict() for seed in (1, 1, 2))
+        assert all(torch.equal(w, again[name]) for name, w in first.items())
+        assert not any(torch.equal(w, other[name]) for name, w in first.items())
+
+
 def test_labels_alone_are_plain_cross_entropy_and_the_start_stays(problem):
     x, own, _ = problem
     start = network()
@@ -93,6 +103,14 @@ def test_watch_sees_every_step_and_all_arms(problem, monkeypatch):
     seen.clear()
     taught([Arm(own)], x, own, watch=lambda step, steps, f: seen.append(steps))
     assert seen == [5] * 5
+
+
+def test_watch_gives_the_logits_of_each_start_and_arm(problem):
+    x, own, soft = problem
+    found, arms = [], [Arm(own), Arm(soft, 4.0, 0.3), Arm(soft)]
+    starts, options = [network(), network()], {"steps": STEPS, "batch": BATCH, "lr": LR}
+    nets = teach_all(starts, arms, x, own, seeds=[3, 4], watch=lambda *now: found.append(now[2](x).detach()), **options)
+    torch.testing.assert_close(found[-1], torch.stack([torch.stack([net(x) for net in of_one]) for of_one in nets]))
 
 
 @pytest.mark.parametrize(

@@ -121,8 +121,8 @@ def _with_line(text, part, name, title):
             table, inside = found, None if found == "[[part]]" else inside
         elif table == "[[part]]" and (named := re.match(r'name\s*=\s*"(\w+)"', found)):
             inside = named[1]
-        if table == "[part.lessons]" and inside == part and found:
-            at = number
+        if table == "[part.lessons]" and inside == part and found and not found.startswith("#"):
+            at = number  # a comment at the end may speak of what follows
     if at:
         end = "\r\n" if "\r\n" in text else "\n"
         lines[at - 1] = lines[at - 1].rstrip("\r\n") + end

@@ -41,13 +41,12 @@ from math import comb
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 
-from course_utils import data, models, runtime
+from course_utils import data, runtime
 from course_utils.scorecard import claims
 from course_utils.show import diagrams, plots
 from course_utils.show.tables import Table, mean_and_range
-from course_utils.teaching import Arm, teach, teach_all  # a copy of one network an arm: same weights, batches, steps
+from course_utils.teaching import Arm, lenet, mlp, teach, teach_all  # a copy an arm: same weights, batches, steps
 from lessons.distillation import checks as check
 
 TASK = "mnist"  # or "fashion_mnist": the text above the scorecard says what changes
@@ -63,18 +62,6 @@ hard = F.one_hot(y, 10).float()  # the labels as probabilities
 few = min(1_000, whole)  # what a student gets
 taught_x, own = x[:few], hard[:few]
 runtime.describe(device)
-
-
-def mlp(width, seed):
-    """An untrained network with two hidden layers, for rows of 784 pixels."""
-    torch.manual_seed(seed)
-    layers = [nn.Linear(784, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 10)]
-    return nn.Sequential(*layers).to(device)
-
-
-def lenet(seed):
-    torch.manual_seed(seed)
-    return models.LeNet300100().to(device)
 
 
 @torch.no_grad()

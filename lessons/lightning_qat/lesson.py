@@ -50,7 +50,7 @@ from tqdm import tqdm
 
 from course_utils import data, legacy_int8, runtime
 from course_utils.callbacks import QuantizationAwareTraining, garments, ignore_advice
-from course_utils.callbacks.garments import fit, mape
+from course_utils.callbacks.garments import Layers, fit, mape
 from course_utils.measure import int8_audit
 from course_utils.measure.sizes import size_report
 from course_utils.scorecard import claims, ledger
@@ -71,22 +71,6 @@ rows, share = garments.load("train", 6000)
 test_rows, test_share = garments.load("test", 2000)
 train = garments.batches(rows, share)
 few = garments.batches(rows[:1024], share[:1024])  # for short fits
-
-
-class Layers(LightningModule):
-    """layer_0 … layer_end: 16 inputs, three hidden layers, one output."""
-
-    def __init__(self, width=64, seed=0):
-        super().__init__()
-        torch.manual_seed(seed)
-        self.layer_0, self.layer_0a = nn.Linear(16, width), nn.ReLU()
-        self.layer_1, self.layer_1a = nn.Linear(width, width), nn.ReLU()
-        self.layer_2, self.layer_2a = nn.Linear(width, width), nn.ReLU()
-        self.layer_end = nn.Linear(width, 1)
-
-    def forward(self, x):
-        x = self.layer_1a(self.layer_1(self.layer_0a(self.layer_0(x))))
-        return self.layer_end(self.layer_2a(self.layer_2(x)))
 
 
 class Trace(Callback):

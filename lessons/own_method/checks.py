@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import masks, numbers, shapes, tensors
+from course_utils.exercises.masks import as_mask
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import same
 
@@ -18,20 +19,8 @@ def _as_mask(value: object, scores: torch.Tensor, *_: object) -> torch.Tensor:
 
     Twos are let through: they are what adding two masks gives, which is told by comparing.
     """
-    try:
-        mask = torch.as_tensor(value).detach().cpu().to_dense().double()
-        shape, binary = mask.shape, bool(((mask == 0) | (mask == 1) | (mask == 2)).all())
-        are_scores = shape == scores.shape and bool(((mask == 0) | (mask == scores)).all())
-    except Exception:  # whatever torch says to it, it is no mask
-        raise Mistake("Your function did not return a tensor.", "Return a tensor of zeros and ones.") from None
-    if shape != scores.shape:
-        raise Mistake("Your mask has another shape than the scores.", "A mask has one entry for each weight.")
-    if not binary:
-        hint = "You return scores. Wanted is the mask; PyTorch does the multiplication." if are_scores else ""
-        raise Mistake(
-            "Your mask has other values than 0 and 1.", hint or "1 means that a weight stays, 0 that it goes."
-        )
-    return mask
+    hint = "You return scores. Wanted is the mask; PyTorch does the multiplication."
+    return as_mask(value, scores, "scores", hint, passing=(0, 1, 2))
 
 
 # ---- exercise 1 --------------------------------------------------------------------------------------

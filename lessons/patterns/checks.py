@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import tensors
+from course_utils.exercises.masks import as_mask
 from course_utils.exercises.search import compare
 
 # ---- exercise 1 --------------------------------------------------------------------------------------
@@ -60,19 +61,7 @@ def _padded(weight: torch.Tensor) -> torch.Tensor:
 
 def _kept_sizes(value: object, weight: torch.Tensor) -> list[list[float]]:
     """The magnitudes that a mask keeps in each group, sorted: among equal ones any choice is right."""
-    try:
-        mask = torch.as_tensor(value).detach().cpu().to_dense().to(weight.dtype)
-        shape, binary = mask.shape, bool(((mask == 0) | (mask == 1)).all())
-        is_weight = shape == weight.shape and bool(((mask == 0) | (mask == weight)).all())
-    except Exception:  # whatever torch says to it, it is no mask
-        raise Mistake("Your function did not return a tensor.", "Return a tensor of zeros and ones.") from None
-    if shape != weight.shape:
-        raise Mistake("Your mask has another shape than the weight.", "A mask has the shape of its weight.")
-    if not binary:
-        more = (
-            "Return the mask, not the masked weight." if is_weight else "1 means that a weight stays, 0 that it goes."
-        )
-        raise Mistake("Your mask has other values than 0 and 1.", more)
+    mask = as_mask(value, weight)
     return [sorted(weight[row, group][mask[row, group] == 1].abs().tolist()) for row, group in _groups(weight)]
 
 

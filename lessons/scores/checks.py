@@ -10,27 +10,10 @@ from hypothesis import strategies as st
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, shapes, tensors
+from course_utils.exercises.masks import as_mask
 from course_utils.exercises.search import compare
 
 # ---- exercise 1 --------------------------------------------------------------------------------------
-
-
-def _as_mask(value: object, weight: torch.Tensor, *_: object) -> torch.Tensor:
-    """The returned mask as numbers; a `Mistake` for what is no mask in the shape of the weight."""
-    try:
-        mask = torch.as_tensor(value).detach().cpu().to_dense().double()
-        shape, binary = mask.shape, bool(((mask == 0) | (mask == 1)).all())
-        are_weights = shape == weight.shape and bool(((mask == 0) | (mask == weight)).all())
-    except Exception:  # whatever torch says to it, it is no mask
-        raise Mistake("Your function did not return a tensor.", "Return a tensor of zeros and ones.") from None
-    if shape != weight.shape:
-        raise Mistake("Your mask has another shape than the weight.", "A mask has one entry for each weight.")
-    if not binary:
-        hint = "You return weights. Wanted is the mask: 1 where a weight stays." if are_weights else ""
-        raise Mistake(
-            "Your mask has other values than 0 and 1.", hint or "1 means that a weight stays, 0 that it goes."
-        )
-    return mask
 
 
 def _apart(weight: torch.Tensor, inputs: torch.Tensor) -> bool:
@@ -119,7 +102,7 @@ def wanda_mask(answer: Callable) -> None:
             (torch.tensor([[1.0, 1]]), torch.tensor([[3.0, 2], [0, 2], [0, -2]]), 0.5),  # the largest misleads
         ],
         inputs=_layers().filter(lambda args: _apart(args[0], args[1])),
-        view=_as_mask,
+        view=lambda value, weight, *_: as_mask(value, weight),
     )
 
 
