@@ -83,6 +83,8 @@ def page(nb, lesson, targets):
             cell.source = boxed(relinked(cell.source, file, own, targets))
         else:
             cell.outputs = [shown(output) for output in cell.outputs]
+            if "setup" in cell.metadata.get("tags", []):
+                cell.metadata["tags"] = [*cell.metadata["tags"], "hide-input"]
     name = f"{lesson.number}_{lesson.name}"
     ways = (
         f'<p class="course-ways"><a href="../slides/{name}.html">Slides</a> · '
@@ -97,7 +99,9 @@ def boxed(text):
 
     def box(match):
         said = f"**{match['said'].strip(' :')}** " if match["said"].strip() else ""
-        return f":::{{admonition}} {match['kind']}\n:class: {KINDS[match['kind']]}\n{said}{match['text'].strip()}\n:::\n\n"
+        return (
+            f":::{{admonition}} {match['kind']}\n:class: {KINDS[match['kind']]}\n{said}{match['text'].strip()}\n:::\n\n"
+        )
 
     text = DETAILS.sub(r":::{admonition} \1\n:class: dropdown\n\2\n:::", text)
     return BOX.sub(box, text)
@@ -105,8 +109,7 @@ def boxed(text):
 
 def shown(output):
     """An output whose picture is HTML with its alt text."""
-    data = output.get("data", {})
-    alt = next((about["alt"] for about in output.get("metadata", {}).values() if "alt" in about), None)
+    data, alt = output.get("data", {}), alt_of(output)
     if alt is None or "text/html" in data:
         return output
     if "image/svg+xml" in data:
@@ -114,3 +117,8 @@ def shown(output):
     else:
         picture = f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{data["image/png"].strip()}">'
     return nbformat.v4.new_output("display_data", data={"text/html": f'<div class="course-figure">{picture}</div>'})
+
+
+def alt_of(output):
+    """The alt text of an output's picture; None where it has none."""
+    return next((about["alt"] for about in output.get("metadata", {}).values() if "alt" in about), None)

@@ -1,12 +1,13 @@
-"""Make the site: every lesson as a page, with search, glossary, references and the library's interface; works offline."""
+"""Make the site: every lesson as a page, with search, glossary, references and the interface of the library."""
 
 import argparse
 import os
 import shutil
+import subprocess
 import sys
 
 from course import command
-from tools import _lessons, _site_lessons, _site_pages, slides
+from tools import _lessons, _site_check, _site_lessons, _site_pages, slides
 
 REQUIRES = ("dev", "site")
 BUILD = _lessons.ROOT / "build"
@@ -24,21 +25,24 @@ def main(argv):
     if missing:
         print(f"{', '.join(missing)}: no notebook yet. Make it with: {command('build', *missing)}")
         return 1
-    for folder in (SOURCE, SITE):
-        shutil.rmtree(folder, ignore_errors=True)
-    write_source(lessons, SOURCE)
-    if status := build(SOURCE, SITE):
+    if status := make(lessons, SOURCE, SITE):
         return status
-    for lesson in lessons:
-        slides.write(_lessons.read_published(lesson.notebook), SITE / "slides" / f"{lesson.number}_{lesson.name}.html")
-        copy = SITE / "notebooks" / f"{lesson.number}_{lesson.name}.ipynb"
-        copy.parent.mkdir(exist_ok=True)
-        shutil.copyfile(lesson.notebook, copy)
     print(f"{SITE.relative_to(_lessons.ROOT).as_posix()}/index.html")
-    if args.check:
-        from tools import _site_check
+    return _site_check.report(SITE) if args.check else 0
 
-        return _site_check.report(SITE)
+
+def make(lessons, source, folder):
+    """Make the site in `folder`, from what is written to `source`; both are emptied. Returns Sphinx's exit status."""
+    for old in (source, folder):
+        shutil.rmtree(old, ignore_errors=True)
+    write_source(lessons, source)
+    if status := build(source, folder):
+        return status
+    (folder / "notebooks").mkdir()
+    for lesson in lessons:
+        name = f"{lesson.number}_{lesson.name}"
+        slides.write(_lessons.read_published(lesson.notebook), folder / "slides" / f"{name}.html")
+        shutil.copyfile(lesson.notebook, folder / "notebooks" / f"{name}.ipynb")
     return 0
 
 
@@ -54,11 +58,10 @@ def write_source(lessons, folder):
 
 
 def build(source, site):
-    """Run Sphinx; a warning is an error. Returns its exit status."""
-    from sphinx.cmd.build import main as sphinx
-
-    os.environ["COURSE_SITE_ROOT"] = str(_lessons.ROOT)  # for conf.py, which Sphinx reads by itself
-    return sphinx(["-b", "html", "-W", "--keep-going", "-q", "-j", "1", str(source), str(site)])
+    """Run Sphinx in a process of its own, which keeps nothing here; a warning is an error. Returns its exit status."""
+    words = ["-b", "html", "-W", "--keep-going", "-q", str(source), str(site)]
+    environment = {**os.environ, "COURSE_SITE_ROOT": str(_lessons.ROOT)}  # for conf.py
+    return subprocess.run([sys.executable, "-m", "sphinx", *words], env=environment).returncode
 
 
 if __name__ == "__main__":

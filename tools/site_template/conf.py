@@ -15,6 +15,7 @@ html_theme = "sphinx_book_theme"
 html_title = "Resource-efficient deep learning in PyTorch"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 html_show_search_summary = False  # so that search works from the file system
 html_copy_source = False
 html_show_sourcelink = False
@@ -49,5 +50,6 @@ def setup(app):
 
 
 def _as_rst(app, what, name, obj, options, lines):
-    text = re.sub(r"(?<!`)`([^`]+)`(?!`)(\w?)", lambda m: f"``{m[1]}``" + (rf"\ {m[2]}" if m[2] else ""), "\n".join(lines))
+    literal = re.compile(r"(?<!`)`([^`]+)`(?!`)(\w?)")
+    text = literal.sub(lambda m: f"``{m[1]}``" + (rf"\ {m[2]}" if m[2] else ""), "\n".join(lines))
     lines[:] = re.sub(r":(\n\n {4,})", r"::\1", text).splitlines()
