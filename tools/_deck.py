@@ -85,7 +85,7 @@ def look(page, deck, *, shots=None):
         Look.
     """
     found = Look()
-    with _watch(page) as seen:
+    with watch(page) as seen:
         page.goto(Path(deck).resolve().as_uri())
         try:
             page.wait_for_function("window.deckReady === true", timeout=60_000)
@@ -131,7 +131,7 @@ def _of_the_whole(found):
 
 
 @contextmanager
-def _watch(page):
+def watch(page):
     """Collect what a deck asks for and complains of; a request that fails here is a fault too."""
     seen = []
 

@@ -83,10 +83,10 @@ def _filled(name, root):
 
 
 def _table(root, folder):
-    return _parts(root, lambda lesson: _link(lesson, folder), level="###")
+    return parts_table(root, lambda lesson: _link(lesson, folder), level="###")
 
 
-def _parts(root, link, *, level, needs=False):
+def parts_table(root, link, *, level, needs=False):
     """A heading and a table for each part of the course; `needs` adds what a lesson builds on."""
     head = ["", "lesson", "what it brings you", "time", *["builds on"] * needs]
     texts, part = [], None
@@ -128,7 +128,7 @@ def _timetable(root, folder):
 
 def _overview(root):
     """The page that lists all lessons, as a notebook: JupyterLab shows that as text to read, and Markdown as source."""
-    parts = _parts(root, lambda lesson: f"[{lesson.title}]({lesson.place})", level="##", needs=True)
+    parts = parts_table(root, lambda lesson: f"[{lesson.title}]({lesson.place})", level="##", needs=True)
     texts = [INTRODUCTION, parts, "## Ways through the course", _course.ways_table(root), HELP]
     cell = nbformat.v4.new_markdown_cell("\n\n".join(texts), id="overview")
     metadata = {"kernelspec": dict(_lessons.KERNELSPEC), "language_info": {"name": "python"}}

@@ -1,0 +1,68 @@
+"""Make the site: every lesson as a page, with search, glossary, references and the interface of the library."""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+
+from course import command
+from tools import _lessons, _site_check, _site_lessons, _site_pages, slides
+
+REQUIRES = ("dev", "site")
+BUILD = _lessons.ROOT / "build"
+SITE, SOURCE = BUILD / "site", BUILD / "site-source"
+TEMPLATE = _lessons.ROOT / "tools" / "site_template"
+
+
+def main(argv):
+    """Write build/site from the published notebooks; nothing is executed. Returns 0, or 1 when something is wrong."""
+    parser = argparse.ArgumentParser(prog="course.py site", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="open every page in a browser, list its faults")
+    args = parser.parse_args(argv)
+    lessons = _lessons.select([])
+    missing = [lesson.name for lesson in lessons if not lesson.notebook.exists()]
+    if missing:
+        print(f"{', '.join(missing)}: no notebook yet. Make it with: {command('build', *missing)}")
+        return 1
+    if status := make(lessons, SOURCE, SITE):
+        return status
+    print(f"{SITE.relative_to(_lessons.ROOT).as_posix()}/index.html")
+    return _site_check.report(SITE) if args.check else 0
+
+
+def make(lessons, source, folder):
+    """Make the site in `folder`, from what is written to `source`; both are emptied. Returns Sphinx's exit status."""
+    for old in (source, folder):
+        shutil.rmtree(old, ignore_errors=True)
+    write_source(lessons, source)
+    if status := build(source, folder):
+        return status
+    (folder / "notebooks").mkdir()
+    for lesson in lessons:
+        name = f"{lesson.number}_{lesson.name}"
+        slides.write(_lessons.read_published(lesson.notebook), folder / "slides" / f"{name}.html")
+        shutil.copyfile(lesson.notebook, folder / "notebooks" / f"{name}.ipynb")
+    return 0
+
+
+def write_source(lessons, folder):
+    """Write what Sphinx reads: a notebook a lesson, and the other pages."""
+    folder.mkdir(parents=True)
+    shutil.copytree(TEMPLATE, folder, dirs_exist_ok=True)
+    shutil.copyfile(
+        next((_lessons.ROOT / "tools" / "assets" / "mathjax").glob("*.js")), folder / "static" / "mathjax.js"
+    )
+    _site_lessons.write(lessons, folder / "lessons")
+    _site_pages.write(lessons, folder)
+
+
+def build(source, site):
+    """Run Sphinx in a process of its own, which keeps nothing here; a warning is an error. Returns its exit status."""
+    words = ["-b", "html", "-W", "--keep-going", "-q", str(source), str(site)]
+    environment = {**os.environ, "COURSE_SITE_ROOT": str(_lessons.ROOT)}  # for conf.py
+    return subprocess.run([sys.executable, "-m", "sphinx", *words], env=environment).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
