@@ -1,6 +1,7 @@
 """The structure of the house: imports point one way, private modules stay at home, one room knows torch.ao."""
 
 import ast
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -29,10 +30,16 @@ def modules(root):
     return found
 
 
+@cache
+def import_statements(tree):
+    """The import statements of a module, wherever in it they stand."""
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
 def imports(tree, known=()):
-    """Dotted names that a module imports, wherever in it the import stands; submodules where they are known."""
+    """Dotted names that a module imports; submodules where they are known."""
     found = set()
-    for node in ast.walk(tree):
+    for node in import_statements(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
