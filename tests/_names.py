@@ -20,12 +20,8 @@ class Names:
     bound: set
 
 
-@cache
 def parse(source):
-    """Parse a cell's text; magics such as %pip become plain calls first. Raises SyntaxError.
-
-    Do not change the tree: it is shared by all rules.
-    """
+    """Parse a cell's text; magics such as %pip become plain calls first. Raises SyntaxError."""
     return ast.parse(TransformerManager().transform_cell(source))
 
 

@@ -1,7 +1,6 @@
 """The structure of the house: imports point one way, private modules stay at home, one room knows torch.ao."""
 
 import ast
-from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -30,10 +29,11 @@ def modules(root):
     return found
 
 
-@cache
 def import_statements(tree):
-    """The import statements of a module, wherever in it they stand."""
-    return [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    """The import statements of a module, wherever in it they stand; kept with its tree, and gone with it."""
+    if not hasattr(tree, "found"):
+        tree.found = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    return tree.found
 
 
 def imports(tree, known=()):
