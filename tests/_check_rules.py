@@ -1,7 +1,6 @@
 """What a check must do with right, wrong and broken answers: each rule lists the faults that it sees."""
 
 import ast
-import contextlib
 import copy
 import doctest
 import functools
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 import rules
 import torch
+from _sooner import quickly, same_inputs, until_one_fails
 
 from course_utils.exercises import core, isolation, search, values
 
@@ -60,47 +60,10 @@ def load(nb, name):
     return Exercise(name, getattr(space["check"], name), space[name], space[f"{name}_solution"], source, space)
 
 
-@contextlib.contextmanager
-def quickly(*, hints=True, most=search.INPUTS):
-    """Checks that make inputs and known mistakes once, and take the first input that fails, not the smallest.
-
-    Args:
-        hints: False leaves out which mistake it is, too.
-        most: how many inputs are generated.
-    """
-    inputs_made, mistakes_made = {}, {}
-    real_generated, real_made, real_smallest = search.generated, search._made, search.smallest
-
-    def generated(inputs, count):
-        key = repr(inputs), count
-        if key not in inputs_made:
-            inputs_made[key] = real_generated(inputs, count)
-        return inputs_made[key]
-
-    def made(trial, hint, mistake, tried):
-        key = hint, len(tried), tuple(trial.names)
-        if key not in mistakes_made:
-            mistakes_made[key] = real_made(trial, hint, mistake, tried)
-        return mistakes_made[key]
-
-    def smallest(inputs, fails, *, count, seconds=None):
-        return real_smallest(inputs, fails, count=count) if seconds is None else search.NONE_FOUND  # no shrinking
-
-    with (
-        mock.patch.object(search, "INPUTS", min(search.INPUTS, most)),
-        mock.patch.object(search, "SEARCH_SECONDS", 60.0),  # a slow moment must not change what is tried
-        mock.patch.object(search, "smallest", smallest),
-        mock.patch.object(search, "generated", generated),
-        mock.patch.object(search, "_made", made),
-        mock.patch.object(search, "_shrunk", lambda inputs, fails, known: known[0]),
-        contextlib.nullcontext() if hints else mock.patch.object(search, "_nearest", lambda *_: (0.0, "", 0, None, [])),
-    ):
-        yield
-
-
 def stub_is_not_done(exercise):
     """The untouched stub is neither passed nor blamed."""
-    status = exercise.check(exercise.stub).status
+    with same_inputs(exercise):
+        status = exercise.check(exercise.stub).status
     return [] if status == "not done yet" else [f"the untouched stub is {status!r}, expected 'not done yet'"]
 
 
@@ -108,7 +71,8 @@ def accepts(exercise, odd):
     """The lesson's solution passes, and so do unusual answers that are right."""
     faults = [] if len(odd) >= LEAST_ODD else [f"{len(odd)} odd but right answers, expected {LEAST_ODD} or more"]
     for label, answer in [("the solution", exercise.solution), *_labelled(odd)]:
-        verdict = exercise.check(answer)
+        with same_inputs(exercise):
+            verdict = exercise.check(answer)
         if verdict.status != "passed":
             faults.append(f"{label} is right, but the check says: {verdict}")
         faults += [
@@ -121,7 +85,7 @@ def accepts(exercise, odd):
 def rejects(exercise, wrong):
     """Wrong answers run, look right, pass the shown example, and are told their own mistake."""
     faults = [] if len(wrong) >= LEAST_WRONG else [f"{len(wrong)} wrong answers, expected {LEAST_WRONG} or more"]
-    with quickly(most=FEWER_INPUTS):  # what shows on these shows on all
+    with quickly(exercise, most=FEWER_INPUTS):  # what shows on these shows on all
         hints = dict.fromkeys(_common_hints(exercise), "an answer that is nonsense")
         for label, answer in _labelled(wrong):
             watched = _Watched(answer, exercise.solution)
@@ -138,7 +102,9 @@ def rejects(exercise, wrong):
                 f"{label} does not pass the stub's example, so the learner would see it: {text}"
                 for text in example_failures(exercise, answer)
             ]
-    if wrong and exercise.check(wrong[-1]).status != "not yet":  # the whole way, to the smallest input
+    with same_inputs(exercise):
+        seen = not wrong or exercise.check(wrong[-1]).status == "not yet"  # the whole way, to the smallest input
+    if not seen:
         faults.append(f"the last one passes when the smallest input is looked for: {wrong[-1]}")
     return faults
 
@@ -159,7 +125,7 @@ def comparisons(exercise):
 def hints_are_reached(exercise):
     """Each known mistake, played as an answer, is told with its own hint and no other."""
     faults = []
-    with quickly():
+    with quickly(exercise):
         for parts in comparisons(exercise):
             parts.pop("answer")
             for hint, _, mistake in search.mistakes(parts["wrong"]):
@@ -189,7 +155,11 @@ def mutants_are_rejected(exercise, equivalent, seconds=2.0):
         seconds: time for one call of a mutant, some of which never end.
     """
     faults, passed = [], set()
-    with quickly(hints=False), mock.patch.object(isolation, "CALL_SECONDS", seconds):
+    with (
+        quickly(exercise, hints=False),
+        until_one_fails(),
+        mock.patch.object(isolation, "CALL_SECONDS", seconds),
+    ):
         for change, source in _mutants.mutants(exercise.source, f"{exercise.name}_solution"):
             space = dict(exercise.space)
             exec(compile(source, "mutant", "exec"), space)
@@ -206,7 +176,7 @@ def mutants_are_rejected(exercise, equivalent, seconds=2.0):
 def survives(exercise):
     """Broken answers get an explanation, never an exception, a traceback or a pass."""
     faults = []
-    with mock.patch.object(search, "INPUTS", 20), quickly():
+    with mock.patch.object(search, "INPUTS", 20), quickly(exercise):
         for label, answer, edited in _broken(exercise.solution):
             try:
                 verdict = exercise.check(answer)
@@ -227,7 +197,7 @@ def survives(exercise):
 def withstands(exercise):
     """Whatever an answer returns, always or now and then, alone or inside something, it gets a verdict."""
     faults = []
-    with quickly(hints=False), mock.patch.object(search, "INPUTS", 4):
+    with quickly(exercise, hints=False), mock.patch.object(search, "INPUTS", 4):
         for label, make, how, wrap in _hostile.pairs():
             answer = wrap(make, exercise.solution)
             try:

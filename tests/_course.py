@@ -34,8 +34,9 @@ def answers(lesson):
     return importlib.import_module(f"lessons.{lesson.name}.answers")
 
 
+@cache
 def deprecated_symbols():
-    """The tables of deprecated.toml."""
+    """The tables of deprecated.toml. Do not change them: they are shared."""
     return tomllib.loads(DEPRECATED.read_text(encoding="utf-8"))["symbol"]
 
 

@@ -4,6 +4,7 @@ import ast
 import builtins
 import symtable
 from dataclasses import dataclass
+from functools import cache
 
 from IPython.core.inputtransformer2 import TransformerManager
 
@@ -24,8 +25,9 @@ def parse(source):
     return ast.parse(TransformerManager().transform_cell(source))
 
 
+@cache
 def names_of(source):
-    """Give the `Names` of a cell's text."""
+    """Give the `Names` of a cell's text. Do not change them: they are shared by all rules."""
     top = symtable.symtable(TransformerManager().transform_cell(source), "cell", "exec")
     symbols = top.get_symbols()
     bound = {s.get_name() for s in symbols if s.is_assigned() or s.is_imported() or s.is_namespace()}

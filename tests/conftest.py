@@ -1,5 +1,6 @@
 """What holds for every test: imports work, the network is off, no switch of the course leaks in."""
 
+import gc
 import json
 import math
 import runpy
@@ -36,6 +37,17 @@ def pytest_collection_modifyitems(items):
         if item.path.suffix == ".ipynb":
             item.add_marker("slow")
     items.sort(key=lambda item: (_seconds(item.path), item.get_closest_marker("slow") is not None))
+
+
+def pytest_collection_finish():
+    """Keep what was imported out of Python's garbage collections: most of the heap, and none of it is ever garbage."""
+    if "hypothesis" in sys.modules:
+        from hypothesis import find, settings, strategies
+
+        # It looks once a thread for what refers to its random numbers, and would not see what is kept out.
+        find(strategies.none(), lambda _: True, settings=settings(database=None))
+    gc.collect()
+    gc.freeze()
 
 
 @cache

@@ -67,6 +67,7 @@ def test_every_live_route_of_a_cnn_is_measured(live_rows):
     assert int8.cosine < 0.999999, "int8 that equals fp32 is not int8"
 
 
+@pytest.mark.slow
 def test_the_best_fp32_has_the_ratio_one(live_rows):
     best = by_variant(live_rows)[live_rows[0].best_fp32]
     assert best.speedup_over_best_fp32 == pytest.approx(1.0)
@@ -87,6 +88,7 @@ def test_every_engine_of_this_torch_has_a_route(mobile):
     assert {f"int8 static, {name}" for name in engines} <= variants
 
 
+@pytest.mark.slow
 def test_two_inputs_disagree_more_than_int8_does(mobile, live_rows):
     """A cosine near 1 must mean something: the control must lie below every row."""
     assert compare.control_cosine(mobile) < min(row.cosine for row in live_rows)

@@ -72,6 +72,7 @@ def checkpointed(path, callback, model, epochs, ckpt_path=None, **options):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [2, 4, 6])  # within the first epoch, at its end, within the second
 @pytest.mark.parametrize(
     "options",

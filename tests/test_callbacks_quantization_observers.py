@@ -91,7 +91,7 @@ class Stages(Callback):
         self.unchanged["sanity" if trainer.sanity_checking else "validate"].append(same(self.before, ranges(pl_module)))
 
 
-@pytest.mark.parametrize("observer", ["average", "histogram"])
+@pytest.mark.parametrize("observer", ["average", pytest.param("histogram", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("stages", [("train",), ("train", "validate"), ("validate",)])
 def test_validation_and_the_sanity_check_change_no_observer_unless_enabled(tmp_path, observer, stages):
     watch = Stages()

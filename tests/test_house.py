@@ -29,10 +29,17 @@ def modules(root):
     return found
 
 
+def import_statements(tree):
+    """The import statements of a module, wherever in it they stand; kept with its tree, and gone with it."""
+    if not hasattr(tree, "found"):
+        tree.found = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    return tree.found
+
+
 def imports(tree, known=()):
-    """Dotted names that a module imports, wherever in it the import stands; submodules where they are known."""
+    """Dotted names that a module imports; submodules where they are known."""
     found = set()
-    for node in ast.walk(tree):
+    for node in import_statements(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -124,7 +124,8 @@ def test_rewinding_to_an_early_iteration():
     assert late.of("ticket", 1)[0]["curve"] != first.of("ticket", 1)[0]["curve"]
 
 
-@pytest.mark.parametrize("executor", ["threads", pytest.param("processes", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("executor", ["threads", "processes"])
 def test_every_executor_gives_the_same_bits(executor):
     here = sweep(seeds=(0, 1))
     with ThreadPoolExecutor(2) if executor == "threads" else lottery.processes(2) as pool:

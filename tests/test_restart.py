@@ -1,5 +1,6 @@
 """After a restart a cell says in words which cell must run first; a check needs only the function that it judges."""
 
+import _course
 import nbformat
 import pytest
 
@@ -19,8 +20,8 @@ def fail(tmp_path, *sources):
 
 
 def test_every_check_cell_imports_its_checks():
-    for lesson in _lessons.select([]):
-        cells = [cell for cell in _lessons.read(lesson).cells if "check" in cell.metadata.get("tags", [])]
+    for lesson in _course.LESSONS:
+        cells = [cell for cell in _course.text(lesson).cells if "check" in cell.metadata.get("tags", [])]
         assert cells
         assert all(cell.source.startswith(f"from lessons.{lesson.name} import checks as check\n") for cell in cells)
 

@@ -27,6 +27,15 @@ def test_without_a_path_everything_runs(repository):
     assert arguments("-k", "energy", "-x") == ["-k", "energy", "-x", *everything]
 
 
+def test_the_fast_tests_do_not_read_the_notebooks(repository):
+    tests, notebooks = str(repository / "tests"), str(repository / "build" / "elsewhere")
+    for option in ("-k", "-m"):
+        assert arguments(option, "not slow", "-x") == [option, "not slow", "-x", tests]
+        assert arguments(option, "not slow and x", "-x")[-1] == notebooks
+        assert arguments(option, "not slow", option, "slow")[-1] == notebooks
+    assert arguments("not slow")[-1] == notebooks
+
+
 def test_a_path_runs_alone_wherever_the_caller_stands(repository):
     assert arguments("tests/test_a.py::test_b") == [f"{repository / 'tests' / 'test_a.py'}::test_b"]
     assert arguments("-x", "mine.py") == ["-x", str(repository / "elsewhere" / "mine.py")]

@@ -1,6 +1,7 @@
 """What the run of a lesson used: modules of the library, records, checkpoints; and whether they are still the same."""
 
 import ast
+import functools
 import hashlib
 import json
 import re
@@ -85,10 +86,16 @@ def digest(path):
     """12 hex digits for a file's bytes; for Python its code, so that a comment or docstring makes nothing stale."""
     content = path.read_bytes()
     if path.suffix == ".py":
-        content = repr(_code(ast.parse(content))).encode()
+        content = _code_text(content)
     else:
         content = content.replace(b"\r\n", b"\n") if path.suffix in (".json", ".toml") else content
     return hashlib.sha256(content).hexdigest()[:12]
+
+
+@functools.cache
+def _code_text(source):
+    """The code of a Python file's bytes, as text in bytes; every lesson asks for that of the same modules."""
+    return repr(_code(ast.parse(source))).encode()
 
 
 def _code(node):

@@ -6,6 +6,7 @@ Only `read` needs jupytext (the extra `dev`).
 
 import copy
 import difflib
+import functools
 import hashlib
 import re
 from collections import Counter
@@ -98,14 +99,12 @@ def read(lesson):
         ValueError: the front matter has no `course` table, or repeats what lessons/course.toml says.
         LookupError: a name in double square brackets is no lesson's.
     """
-    import jupytext
-
     course = {"name": lesson.name, "number": lesson.number, "title": lesson.title, "part": lesson.part_title}
     course |= _course.front_matter(lesson)
-    raw = jupytext.reads(lesson.source.read_text(encoding="utf-8"), fmt="py:percent")
-    sections = [title for cell in raw.cells if cell.cell_type == "markdown" for title in SECTION.findall(cell.source)]
+    raw = _cells(lesson.source.read_text(encoding="utf-8"))
+    sections = [title for cell in raw if cell.cell_type == "markdown" for title in SECTION.findall(cell.source)]
     cells, seen, link = [], Counter(), syllabus.linked(lesson)
-    for cell in raw.cells:
+    for cell in raw:
         key = (cell.cell_type, cell.source)
         source = _resolved(cell, lesson, course, sections, link)
         cells.append(_clean_cell(cell, _cell_id(lesson.name, *key, seen[key]), source))
@@ -113,6 +112,14 @@ def read(lesson):
     cells.append(_last_cell(lesson))
     metadata = {"course": course, "kernelspec": dict(KERNELSPEC), "language_info": {"name": "python"}}
     return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+
+
+@functools.cache
+def _cells(text):
+    """The cells that jupytext finds in a lesson's text. Do not change them: they are kept for the next who asks."""
+    import jupytext
+
+    return jupytext.reads(text, fmt="py:percent").cells
 
 
 def _resolved(cell, lesson, course, sections, link):
@@ -167,7 +174,7 @@ def _cell_id(lesson, cell_type, source, nth):
 
 
 def _clean_cell(cell, cell_id, source):
-    metadata = {k: cell.metadata[k] for k in KEPT_METADATA if k in cell.metadata}
+    metadata = copy.deepcopy({k: cell.metadata[k] for k in KEPT_METADATA if k in cell.metadata})
     if "solution" in metadata.get("tags", []):
         metadata["jupyter"] = {**metadata.get("jupyter", {}), "source_hidden": True}
     make = {
@@ -184,11 +191,9 @@ def cell_lines(lesson):
     Raises:
         ValueError: the markers of cells and the cells that jupytext finds do not agree.
     """
-    import jupytext
-
     text = lesson.source.read_text(encoding="utf-8")
     lines = text.splitlines()
-    cells = jupytext.reads(text, fmt="py:percent").cells
+    cells = _cells(text)
     starts = [number + 1 for number, line in enumerate(lines, start=1) if MARKER.match(line)]
     firsts = [cell.source.split("\n")[0] for cell in cells]
     if len(starts) != len(cells) or any(

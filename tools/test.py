@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 from course import ROOT, command, say
@@ -86,7 +87,14 @@ def _arguments(argv):
         path = None if argument.startswith("-") or before in TAKES_A_VALUE else _path(argument)
         any_path = any_path or path is not None
         given.append(path or argument)
-    return given if any_path else [*given, str(ROOT / "tests"), str(ELSEWHERE)]
+    notebooks = [] if _without_slow(argv) else [str(ELSEWHERE)]
+    return given if any_path else [*given, str(ROOT / "tests"), *notebooks]
+
+
+def _without_slow(argv):
+    """True when no notebook can be chosen, for all of them are slow: then they need not be read to find that out."""
+    chosen = dict(pairwise(argv))  # of two -k the last one counts
+    return "not slow" in (chosen.get("-k"), chosen.get("-m"))
 
 
 def _path(argument):

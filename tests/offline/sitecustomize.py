@@ -9,14 +9,14 @@ import ipaddress
 import socket
 import sys
 
-CALLS = (
+CALLS = {  # a set: the hook below is asked about every import, every file and every call of C
     "socket.connect",
     "socket.getaddrinfo",
     "socket.gethostbyname",
     "socket.gethostbyaddr",
     "socket.sendto",
     "socket.sendmsg",
-)
+}
 
 
 class NetworkOff(OSError):
