@@ -95,7 +95,7 @@ def page(nb, lesson, targets):
 
 
 def boxed(text):
-    """Questions, answers and hints as boxes."""
+    """Questions and answers as boxes, hints folded."""
 
     def box(match):
         said = f"**{match['said'].strip(' :')}** " if match["said"].strip() else ""
@@ -103,7 +103,7 @@ def boxed(text):
             f":::{{admonition}} {match['kind']}\n:class: {KINDS[match['kind']]}\n{said}{match['text'].strip()}\n:::\n\n"
         )
 
-    text = DETAILS.sub(r":::{admonition} \1\n:class: dropdown\n\2\n:::", text)
+    text = DETAILS.sub(r"<details><summary>\1</summary>\n\n\2\n\n</details>", text)  # Markdown inside is read as such
     return BOX.sub(box, text)
 
 

@@ -25,7 +25,6 @@ html_theme_options = {
     "use_fullscreen_button": False,
     "show_toc_level": 2,
     "show_navbar_depth": 1,
-    "extra_footer": "Text CC BY 4.0, code MIT.",
 }
 nb_execution_mode = "off"
 nb_merge_streams = True
