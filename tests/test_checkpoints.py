@@ -8,7 +8,7 @@ import shutil
 import pytest
 import torch
 
-from course_utils import data, models, training
+from course_utils import models
 from course_utils.data import checkpoints
 from tools import checkpoints as tool
 
@@ -51,11 +51,13 @@ def test_the_catalogue_says_what_the_tool_does(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_accuracy_is_the_one_in_the_catalogue(name):
-    entry, model = checkpoints.catalogue()[name], checkpoints.load(name)
+    entry, recipe = checkpoints.catalogue()[name], tool.RECIPES[name]
+    model = checkpoints.load(name, networks=recipe.networks)
     assert not model.training and next(model.parameters()).device.type == "cpu"
-    accuracy = training.evaluate(model, *data.load(entry.task, "test"))
-    assert accuracy == pytest.approx(entry.accuracy, abs=0.001)  # another processor rounds otherwise
-    assert accuracy >= tool.RECIPES[name].least_accuracy
+    accuracy = recipe.accuracy(model)
+    # Another processor rounds otherwise, and another Python has other texts.
+    assert accuracy == pytest.approx(entry.accuracy, abs=0.02 if recipe.task.startswith("source") else 0.001)
+    assert accuracy >= recipe.least_accuracy
 
 
 def test_the_readme_is_in_step():
@@ -68,14 +70,14 @@ def test_all_checkpoints_together_stay_small():
 
 
 def test_every_load_gives_a_network_of_its_own():
-    first, second = checkpoints.load(NAMES[0]), checkpoints.load(NAMES[0])
+    first, second = checkpoints.load("small_cnn"), checkpoints.load("small_cnn")
     with torch.no_grad():
         next(first.parameters()).zero_()
     assert next(second.parameters()).abs().sum() > 0
 
 
 def test_unknown_name():
-    with pytest.raises(ValueError, match="unknown checkpoint 'resnet'; there are depthwise_cnn, small_cnn"):
+    with pytest.raises(ValueError, match="unknown checkpoint 'resnet'; there are char_transformer, depth"):
         checkpoints.load("resnet")
 
 

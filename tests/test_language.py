@@ -1,0 +1,177 @@
+"""The text of the language model, its network, how it learns, and how well it foretells."""
+
+import math
+
+import pytest
+import torch
+
+from course_utils import language
+from course_utils.language import ALPHABET, CharTransformer
+
+
+@pytest.fixture(scope="module")
+def text():
+    return language.source(["textwrap", "heapq"])[0]
+
+
+@pytest.fixture
+def small():
+    torch.manual_seed(0)
+    return CharTransformer(width=16, n_layers=2, n_heads=2, context=24).eval()
+
+
+def test_every_module_of_the_lists_is_here_and_held_out_ones_are_not_learned():
+    for modules in (language.TRAINING, language.HELD_OUT):
+        text, missing = language.source(modules)
+        assert not missing
+        assert set(text) <= set(ALPHABET)
+        assert len(text) > 100_000
+    assert not set(language.TRAINING) & set(language.HELD_OUT)
+
+
+def test_a_missing_module_is_named_and_the_others_are_read(tmp_path):
+    (tmp_path / "one.py").write_text("a\tb\né\n", encoding="utf-8")
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two" / "__init__.py").write_text("x = 1", encoding="utf-8")
+    assert language.source(["one", "none", "two"], folder=tmp_path) == ("a   b\n?\n\nx = 1", ["none"])
+    with pytest.raises(FileNotFoundError, match=r"none of none, nil has its source .* Take one from python\.org"):
+        language.source(["none", "nil"], folder=tmp_path)
+
+
+def test_a_quick_run_gets_less_text(monkeypatch):
+    monkeypatch.setenv("COURSE_QUICK", "1")
+    assert len(language.source()[0]) == language.QUICK_CHARACTERS
+
+
+def test_the_source_is_found_where_this_python_keeps_it(monkeypatch):
+    monkeypatch.setattr(language.sysconfig, "get_paths", lambda: {"stdlib": "nowhere"})
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        language.source()
+
+
+def test_encoding_and_back():
+    ids = language.encode(ALPHABET)
+    assert ids.dtype == torch.int64
+    assert ids.tolist() == list(range(96))
+    assert language.decode(ids) == ALPHABET
+    assert language.encode("").shape == (0,)
+    with pytest.raises(ValueError, match="the model never saw '\\\\t', 'é': it knows"):
+        language.encode("té\t")
+
+
+def test_rotation_keeps_lengths_and_makes_products_depend_on_the_distance():
+    q, k = torch.randn(2, 1, 1, 1, 8).double().unbind()
+    turned = [(language.rotate(q, a) * language.rotate(k, b)).sum().item() for a, b in ((0, 3), (100, 103), (0, 4))]
+    assert turned[0] == pytest.approx(turned[1], abs=1e-5)
+    assert turned[0] != pytest.approx(turned[2], abs=1e-3)
+    assert language.rotate(q, 7).norm().item() == pytest.approx(q.norm().item(), abs=1e-5)
+    long = torch.randn(1, 1, 5, 8)
+    assert torch.equal(language.rotate(long)[:, :, 3:], language.rotate(long[:, :, 3:], first=3))
+    assert torch.equal(language.rotate(long)[:, :, :1], long[:, :, :1])
+
+
+def test_the_standard_model_has_the_weights_that_its_docstring_says():
+    assert sum(p.numel() for p in CharTransformer().parameters()) == 1_009_024
+    assert "1,009,024" in CharTransformer.__doc__
+
+
+def test_an_answer_does_not_depend_on_what_comes_later(small):
+    ids = torch.randint(96, (2, 24))
+    other = ids.clone()
+    other[:, 10:] = 0
+    assert small(ids).shape == (2, 24, 96)
+    assert torch.allclose(small(ids)[:, :10], small(other)[:, :10], atol=1e-5)
+
+
+@pytest.mark.parametrize("steps", [0, 25])
+def test_too_few_or_too_many_characters_are_refused(small, steps):
+    with pytest.raises(ValueError, match=f"from 1 to 24 characters, got {steps}"):
+        small(torch.zeros(1, steps, dtype=torch.int64))
+
+
+def test_a_width_that_the_heads_do_not_divide_is_refused():
+    with pytest.raises(ValueError, match="multiple of n_heads, got 10 and 4"):
+        CharTransformer(width=10)
+
+
+def test_pieces_are_neighbouring_characters_and_follow_the_seed():
+    ids = torch.arange(1000)
+    pieces = language.batches(ids, steps=50, batch_size=3, length=10)
+    assert pieces.shape == (50, 3, 11)
+    assert (pieces.diff(dim=-1) == 1).all()
+    state = torch.get_rng_state()
+    assert torch.equal(pieces, language.batches(ids, steps=50, batch_size=3, length=10))
+    assert not torch.equal(pieces, language.batches(ids, steps=50, batch_size=3, length=10, seed=1))
+    assert torch.equal(state, torch.get_rng_state())
+    assert language.batches(torch.arange(12), steps=1, length=10).shape == (1, 2, 11)
+    with pytest.raises(ValueError, match="11 characters has no room for pieces of 11"):
+        language.batches(torch.arange(11), steps=1, length=10)
+
+
+def test_a_fit_learns_the_same_twice_and_leaves_the_model_ready(text):
+    ids, runs = language.encode(text), []
+    for _ in range(2):
+        torch.manual_seed(0)
+        model = CharTransformer(width=32, n_layers=1, n_heads=2, context=64)
+        runs.append(language.fit(model, ids, steps=60, lr=1e-2, batch_size=4, length=64))
+    assert runs[0] == runs[1]
+    assert len(runs[0]) == 60
+    assert runs[0][0] == pytest.approx(math.log(96), abs=0.5)
+    assert sum(runs[0][-10:]) / 10 < 3.2
+    assert not model.training
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_a_quick_fit_is_short(monkeypatch, small, text):
+    monkeypatch.setenv("COURSE_QUICK", "1")
+    assert len(language.fit(small, language.encode(text), steps=100, length=24)) == 5
+
+
+def knowing(share):
+    """A model that gives `share` to the right next character of 0, 1, 2, ... and the rest to the others."""
+
+    def model(ids):
+        logits = torch.full((*ids.shape, 96), math.log((1 - share) / 95))
+        return logits.scatter(-1, ((ids + 1) % 96)[..., None], math.log(share))
+
+    return model
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.5, 2.0), (1 / 96, 96.0), (0.999999, 1.0)])
+def test_perplexity_is_among_how_many_characters_a_model_hesitates(share, expected):
+    ids = torch.arange(2000) % 96
+    assert language.perplexity(knowing(share), ids, length=32) == pytest.approx(expected, rel=1e-3)
+
+
+def test_perplexity_uses_the_pieces_asked_for_and_no_more():
+    ids = torch.cat([torch.arange(3 * 33) % 96, torch.zeros(500, dtype=torch.int64)])
+    seen = []
+
+    def model(ids):
+        seen.append(ids.shape)
+        return knowing(0.5)(ids)
+
+    assert language.perplexity(model, ids, length=32, pieces=3) == pytest.approx(2.0, rel=1e-3)
+    assert seen == [(3, 32)]
+    with pytest.raises(ValueError, match="a text of 32 characters is shorter than one piece of 33"):
+        language.perplexity(model, ids[:32], length=32)
+
+
+def test_the_trained_model_is_the_shipped_one_and_each_call_gives_its_own():
+    first, second = language.trained(), language.trained()
+    assert isinstance(first, CharTransformer)
+    assert not first.training
+    first.head.weight.data.zero_()
+    assert second.head.weight.abs().sum() > 0
+
+
+def test_a_checkpoint_of_another_model_is_said_to_be_that(monkeypatch):
+    monkeypatch.setattr(language, "CharTransformer", lambda: torch.nn.Linear(1, 1))
+    with pytest.raises(language.checkpoints.CheckpointError, match="course_utils.language has changed"):
+        language.trained()
+
+
+@pytest.mark.slow
+def test_the_trained_model_foretells_modules_that_it_never_saw():
+    held_out = language.encode(language.source(language.HELD_OUT)[0])
+    assert 3 < language.perplexity(language.trained(), held_out) < 6
