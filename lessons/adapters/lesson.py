@@ -48,14 +48,14 @@ from torch.nn import functional as F
 from course_utils import language, runtime
 from course_utils.scorecard import claims, ledger
 from course_utils.show import diagrams, plots
-from course_utils.show.tables import Table, mean_and_range, si
+from course_utils.show.tables import Table, mean_and_range
 from lessons.adapters import checks as check
 
 card = claims.Scorecard("adapters")
 torch.set_num_threads(1)
 learned = language.encode(language.source()[0])  # the text that the model has learned from
 unseen = language.encode(language.source(language.HELD_OUT)[0])  # modules that it never saw
-STEPS, PIECES = (2, 2) if runtime.quick() else (40, 24)
+STEPS, PIECES, CALIBRATION = (2, 1, 1) if runtime.quick() else (40, 16, 8)
 LINEAR = ("qkv", "out", "up", "down")  # of each block; embedding, head and norms stay in float
 
 
@@ -90,7 +90,7 @@ class LowBits(nn.Module):
     def __init__(self, layer, bits=2, group=32):
         super().__init__()
         self.bits, self.shape = bits, layer.weight.shape
-        parts = layer.weight.detach().unflatten(1, (-1, group))
+        parts = layer.weight.detach().unflatten(1, (-1, group or self.shape[1]))
         low, high = parts.aminmax(dim=-1, keepdim=True)
         self.register_buffer("low", low.half())
         self.register_buffer("scale", ((high - low) / (2**bits - 1)).clamp(min=1e-6).half())
@@ -154,7 +154,7 @@ def train(model, lr, seed=0):
     numbers = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(numbers, lr=lr, betas=(0.9, 0.95), weight_decay=0)
     rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min((step + 1) / 5, 1 - step / STEPS))
-    for piece in language.batches(learned, steps=STEPS, seed=seed):
+    for piece in language.batches(learned, steps=STEPS, batch_size=1, seed=seed):
         loss = F.cross_entropy(model(piece[:, :-1]).flatten(0, 1), piece[:, 1:].flatten())
         optimizer.zero_grad()
         loss.backward()
@@ -167,7 +167,7 @@ def train(model, lr, seed=0):
 
 # %% slideshow={"slide_type": "skip"}
 SEEDS = range(3)
-LORA_RATE = 1e-2
+LORA_RATE = 3e-3
 whole = language.trained()
 base = on_grid(whole)
 mended = [train(adapted(base, seed=seed), LORA_RATE, seed) for seed in SEEDS]
@@ -429,11 +429,11 @@ def best_for_error(rank=4):
 
 by_svd, error_left = best_for_error()
 WAYS = {  # what is trained, and at which rate: the best of those tried beforehand with another seed
-    "norms": (with_norms(base), 3e-2),
-    "scales of the groups": (with_scales(base), 3e-3),
+    "norms": (with_norms(base), 1e-2),
+    "scales of the groups": (with_scales(base), 1e-3),
     "rank 1": (adapted(base, 1), LORA_RATE),
     "rank 16": (adapted(base, 16), LORA_RATE),
-    "all weights, as floats": (as_floats(base), 1e-3),
+    "all weights, as floats": (as_floats(base), 3e-4),
 }
 n_trained = {name: sum(p.numel() for p in model.parameters() if p.requires_grad) for name, (model, _) in WAYS.items()}
 raced = {name: perplexity(train(model, rate)) for name, (model, rate) in WAYS.items()}
@@ -541,7 +541,7 @@ float_error = ((logits - drift).abs().max() / logits.abs().max()).item()
 steps_moved, moved = [], []
 for block, name in places(adapter):
     lora = getattr(block, name)
-    change = (lora.scale * lora.b @ lora.a).detach().unflatten(1, (-1, 32))
+    change = (lora.scale * lora.b @ lora.a).detach().unflatten(1, (lora.layer.low.shape[1], -1))
     steps_moved.append((change / lora.layer.scale.float()).flatten().abs())
 for (block, name), (old, _) in zip(places(same_grid), places(base), strict=True):
     moved.append((getattr(block, name).weight != getattr(old, name).weight).flatten())
@@ -753,24 +753,28 @@ METHODS = {
 }
 
 
+def inputs_of(block, x):
+    """{layer: what it sees, (n, columns)} when the block gets the states x."""
+    seen = {}
+    hooks = [
+        getattr(block, name).register_forward_pre_hook(lambda _, given, name=name: seen.update({name: given[0]}))
+        for name in LINEAR
+    ]
+    block(x)
+    for hook in hooks:
+        hook.remove()
+    return {name: given.flatten(0, 1) for name, given in seen.items()}
+
+
 @torch.no_grad()
-def pruned(method, seed=0):
+def pruned(method):
     """The float model with its blocks cut one after the other, each on what the cut ones before it give."""
     model = copy.deepcopy(whole).requires_grad_(False)
-    x = model.tokens(
-        language.batches(learned, steps=1, batch_size=PIECES // 2 if PIECES < 8 else 8, seed=seed)[0, :, 1:]
-    )
+    x = model.tokens(language.batches(learned, steps=1, batch_size=CALIBRATION)[0, :, 1:])
     for block in model.blocks:
-        seen, hooks = {}, []
-        for name in LINEAR:
-            hook = lambda _, given, __, name=name: seen.update({name: given[0].flatten(0, 1)})  # noqa: E731
-            hooks.append(getattr(block, name).register_forward_hook(hook))
-        block(x)
-        for hook in hooks:
-            hook.remove()
-        for name in LINEAR:
+        for name, inputs in inputs_of(block, x).items():
             weight = getattr(block, name).weight
-            weight.copy_(method(weight, seen[name]))
+            weight.copy_(method(weight, inputs))
         x = block(x)
     return model
 
