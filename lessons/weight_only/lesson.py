@@ -89,11 +89,11 @@ runtime.describe(torch.device("cpu"))
 # **Predict.** At which $b$ does it first grow by more than a tenth: **A** 8, **B** 4, **C** 3, **D** 2?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 2.5 min.* Say: "Nothing is trained again, and one scale and one zero point for each row." Show of hands for A to D. ANSWER1 Ask
+# *For the lecturer, 2.5 min.* Say: "Nothing is trained again, and one scale and one zero point for each row." Show of hands for A to D. The answer is D; at 4 and 3 bits it costs one and a few hundredths. Ask
 # what a row has in common that its weights should share a scale: nothing but its output. Transition: "Then let fewer weights share one."
 
 
-# %% slideshow={"slide_type": "skip"} tags=["lecture"]
+# %% slideshow={"slide_type": "skip"}
 def by_row(weight, bits):
     """Each row on its 2**bits evenly spaced levels, from its smallest to its largest weight, 0 among them."""
     low, high = weight.amin(1, keepdim=True).clamp(max=0), weight.amax(1, keepdim=True).clamp(min=0)
@@ -117,7 +117,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw.** SAW1
+# **What you saw. D.** 8 bits cost nothing that these pieces show, 4 about a hundredth, 3 a few hundredths. 2 bits, four levels for a whole row, cost more than a third. One model, one exam; the lesson goes on with what its bits could do better.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 2. A scale for each group
@@ -220,17 +220,17 @@ try:
 except ValueError as error:
     print(error)
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What does a group cost, and what does it buy?
 #
 # In groups of 32 a weight of 2 bits takes $2 + (16 + 2)/32 = 2.56$ bits.
 #
 # **Predict.** Is it better to spend bits on *more levels* or on *smaller groups*? Which is better: 3 bits and one scale a row, or 2 bits in groups of 16 (3.13 bits)?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 3 min.* Let somebody count the bits of 4 bits in groups of 32 first: 4 + 20/32 = 4.63. Then vote for the two. ANSWER2 Say: "Whoever quotes a model as 4-bit should be asked for the group."
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 3 min.* Let somebody count the bits of 4 bits in groups of 32 first: 4 + 20/32 = 4.63. Then vote for the two. The answer: 3 bits a row, clearly. Smaller groups pay at 2 bits, most of all the first cut; at 4 bits there is little left to win. Say: "Whoever quotes a model as 4-bit should be asked for the group."
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 GROUPS = {None: "one a row", 64: "64", 32: "32", 16: "16"}
 plain = {
     (bits, group): perplexity(with_weights(rounded(bits, group)))
@@ -253,25 +253,23 @@ plots.show(
     caption=f"Round-to-nearest at 4, 3 and 2 bits; dashed: float, {float_perplexity:.2f}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw.** SAW2
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# How much of that is luck of the text? Other pieces of the held-out modules, three more sets of them: perplexities differ, the *ratio* to float much less. So what follows is told as a ratio.
+# %% [markdown] slideshow={"slide_type": "-"}
+# **What you saw. The third bit wins:** 3 bits with one grid a row beat 2 bits in groups of 16, at equal cost. At 2 bits groups win much, at 4 bits there is little left to win. In groups of 32, 4 bits are within two hundredths of float.
 
 # %% slideshow={"slide_type": "skip"}
+# How much of that is luck of the text? Three more sets of pieces of the same modules: perplexities differ, ratios less.
 others = [held[first::17].flatten() for first in (4, 8, 12)]
-MODELS = {"4 bits, 32": with_weights(rounded(4, 32)), "2 bits, 32": with_weights(rounded(2, 32))}
 floats = [float_perplexity, *(perplexity(net, text) for text in others)]
-by_text = {
-    name: [plain[int(name[0]), 32] / floats[0]]
-    + [perplexity(model, text) / f for text, f in zip(others, floats[1:], strict=True)]
-    for name, model in MODELS.items()
-}
+by_text = {}
+for bits, group in ((4, 32), (2, 32), (2, None)):
+    model = with_weights(rounded(bits, group))
+    found = [plain[bits, group], *(perplexity(model, text) for text in others)]
+    by_text[bits, group] = [one / of_float for one, of_float in zip(found, floats, strict=True)]
 Table(
-    ["", "four sets of pieces: mean (least to most)"],
-    [["float, perplexity", mean_and_range(floats, "{:.2f}")]]
-    + [[f"{name}: times float", mean_and_range(ratios, "{:.3f}")] for name, ratios in by_text.items()],
+    ["round-to-nearest", "mean (least to most)"],
+    [["float: perplexity itself", mean_and_range(floats, "{:.2f}")]]
+    + [[f"{b} bits, group {GROUPS[g]}: times float", mean_and_range(r, "{:.3f}")] for (b, g), r in by_text.items()],
+    caption="Four sets of 16 or 17 pieces.",
 )
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -339,7 +337,7 @@ def load(path, bits, group):
 #
 # Groups of 32, packed, saved, loaded again, and asked.
 #
-# **Predict.** The file with 2 bits, against the float file: **A** a sixteenth, **B** about an eleventh, **C** about a tenth? What else is in it?
+# **Predict.** The file with 2 bits, against the float file: **A** a sixteenth, **B** about a twelfth, **C** about a tenth? What else is in it?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Let them compute: 2.56 bits of 32 would be a twelfth; then the embedding and the head, still in float. The answer is C. Say: "In a model of this size what you leave alone soon counts." Remind them of [[torchao]], where 2 bits took the file of 8.
@@ -393,23 +391,21 @@ def gptq(weight, hessian, bits, group, damp=0.01, watch=None):
         damp: added to its diagonal, as a share of the mean, so that it can be inverted.
         watch: called after each column with the codes and the weights as they are now.
     """
-    left, columns = weight.clone(), []
     damped = hessian + damp * hessian.diagonal().mean() * torch.eye(len(hessian))
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(damped))
     factor = torch.linalg.cholesky(inverse, upper=True)  # row j: of the inverse without the columns before j
-    for j in range(weight.shape[1]):
+    left, codes, grids = weight.T.clone(), [], []  # one column of the weight is one row here
+    for j in range(len(left)):
         if j % group == 0:  # the grid of a group, from weights that took over already
-            scale, zero = grid_of(left[:, j : j + group], bits)
-            columns.append((scale, zero, []))
-        codes = codes_of(left[:, j : j + 1], scale, zero, bits)[:, 0]
-        error = (left[:, j] - (codes - zero) * scale) / factor[j, j]
-        left[:, j] = (codes - zero) * scale
-        left[:, j + 1 :] -= torch.outer(error, factor[j, j + 1 :])
-        columns[-1][2].append(codes)
+            grids.append(grid_of(left[j : j + group].T, bits))
+        scale, zero = grids[-1]
+        codes.append(codes_of(left[j, :, None], scale, zero, bits)[:, 0])
+        now = (codes[-1] - zero) * scale
+        left[j + 1 :] -= torch.outer(factor[j, j + 1 :], (left[j] - now) / factor[j, j])
+        left[j] = now
         if watch:
-            watch(left.clone())
-    scales, zeros, parts = zip(*columns, strict=True)
-    return torch.stack([c for part in parts for c in part], 1), torch.stack(scales, 1), torch.stack(zeros, 1)
+            watch(left.T.clone())
+    return torch.stack(codes, 1), *(torch.stack(part, 1) for part in zip(*grids, strict=True))
 
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
@@ -446,7 +442,7 @@ def after_columns(count):
 plots.show(
     [after_columns(count) for count in (0, 1, 2, 4, 6)],
     alt=[
-        f"Three rows of six weights, {count} columns rounded (blue), the others float (orange)."
+        f"Three rows of six weights, {count} of six columns rounded (blue), the others float (orange)."
         for count in (0, 1, 2, 4, 6)
     ],
     caption="A small layer whose inputs are alike, at 2 bits with one grid a row. Blue is rounded and final.",
@@ -460,7 +456,7 @@ plots.show(
 # **Predict.** At which width does GPTQ win most over round-to-nearest? And what if it is calibrated on characters drawn at random?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 3 min.* Vote for a width. ANSWER4 The control without data, a Hessian that is the identity, gives round-to-nearest to the last bit, so all that is won comes from the inputs' products. Transition: "GPTQ changes the
+# *For the lecturer, 3 min.* Vote for a width. The answer: at 2 bits by far; at 4 there is little to win. Random characters win a part only: the text counts. The control without data, a Hessian that is the identity, gives round-to-nearest to the last bit, so all that is won comes from the inputs' products. Transition: "GPTQ changes the
 # weights after rounding. Can one prepare them before?"
 
 
@@ -519,7 +515,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw.** SAW4
+# **What you saw. At 2 bits:** there GPTQ takes away more than half of what rounding to nearest costs, in all three draws; at 3 bits, too, and at 4 there was little to lose. Random characters win less: the inputs must be of the kind that comes later. Without data (the identity in place of $H$) it *is* round-to-nearest, weight by weight.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Scale the channels first
@@ -533,7 +529,7 @@ Table(
 # **Predict.** On this model: better than round-to-nearest? Than GPTQ?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Say: "Float arithmetic does not notice; the rounding does: a column that was multiplied by 2 has half the error, if it does not set the scale of its group." Two votes. ANSWER5 Ask what kind of model AWQ is made for: one where a few input channels are far larger than the others. Next section makes one.
+# *For the lecturer, 2.5 min.* Say: "Float arithmetic does not notice; the rounding does: a column that was multiplied by 2 has about half the error, if it does not set the scale of its group." Two votes. The answer: a little better than round-to-nearest at best, and behind GPTQ at 3 and 2 bits. Ask what kind of model AWQ is made for: one where a few input channels are far larger than the others. Next section makes one.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -579,12 +575,12 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** SAW5
+# **What you saw. Little, on this model.** At 4 bits AWQ is between the two; at 3 and 2 bits it hardly differs from round-to-nearest, and GPTQ is ahead in each draw. Probably no channel here is large enough to be worth it; section 6 makes such channels.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 6. Outliers
 #
-# In large language models a few channels are far larger than all others: **outliers** ([Dettmers et al., 2022](https://arxiv.org/abs/2208.07339)). Ours is small, so we *plant* some: in four channels before each `qkv` and `up` the norm is divided by 16, the columns behind it multiplied by 16. In float the model is the same.
+# In the states of large language models a few channels are far larger than the rest: **outliers** ([Dettmers et al., 2022](https://arxiv.org/abs/2208.07339)). Our model is small, so we *plant* four in each input of `qkv` and `up`: the norm before them is divided by 16 and the columns behind it are multiplied by 16 (*large weights*), or the other way round (*large inputs*). In float the model stays the same.
 #
 # A **rotation** mixes all channels: the layer computes $(WQ)(Q^\top x)$ with $QQ^\top = 1$ (here a Hadamard matrix), and $WQ$ is rounded ([Ashkboos et al., 2024](https://arxiv.org/abs/2404.00456)).
 
@@ -624,8 +620,9 @@ def turned(bits, weights, group=32):
 
 
 wild = planted(net)
+same = [perplexity(planted(net, factor)) / float_perplexity - 1 for factor in (16, 1 / 16)]
+card.record("planted-same", max(map(abs, same)))
 wild_weights = {name: wild.get_submodule(name).weight for name in WEIGHTS}
-card.record("planted-same", abs(perplexity(wild) / float_perplexity - 1))
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 where = "blocks.2.up"
@@ -653,15 +650,18 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Who copes with them?
 #
-# 4 bits, groups of 32, the model as trained and with the planted outliers. Perplexity in float: the same.
+# 4 bits, groups of 32: the model as trained, with four large columns of *weights*, and with four large channels of *inputs*. Perplexity in float: the same for all three.
 #
-# **Predict.** Which of the four suffers most? And does a rotation do harm where there are no outliers?
+# **Predict.** Which way suffers most in each of the two planted models? And does a rotation do harm where there are no outliers?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote for the worst and the best. ANSWER6 Say: "AWQ divides the planted factor out again: it sees that the inputs of these columns are small. The rotation does not look at any data."
+# *For the lecturer, 3 min.* Vote for the worst and the best. The answers: round-to-nearest with the large weights; with the large inputs round-to-nearest and the rotation; and no, the rotation does no harm as trained. Say: "What we planted is a factor for each channel, and AWQ's scales are such factors: it can take it out again. Real outliers need not have that form."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-wild_seen = seen_by(wild, language.batches(read, steps=1, batch_size=8, seed=0)[0, :, :-1])
+CASES = [(net, WEIGHTS, draws[0])]
+for model in (wild, planted(net, 1 / 16)):
+    weights = {name: model.get_submodule(name).weight for name in WEIGHTS}
+    CASES.append((model, weights, seen_by(model, language.batches(read, steps=1, batch_size=8, seed=0)[0, :, :-1])))
 WAYS = {
     "round-to-nearest": lambda weights, seen: rounded(4, 32, weights),
     "GPTQ": lambda weights, seen: compensated(4, seen, weights),
@@ -669,22 +669,19 @@ WAYS = {
     "rotated": lambda weights, seen: turned(4, weights),
 }
 coped = {
-    name: [
-        perplexity(with_weights(way(weights, seen), model)) / float_perplexity
-        for model, weights, seen in ((net, WEIGHTS, draws[0]), (wild, wild_weights, wild_seen))
-    ]
+    name: [perplexity(with_weights(way(weights, seen), model)) / float_perplexity for model, weights, seen in CASES]
     for name, way in tqdm(WAYS.items(), desc="outliers", file=sys.stdout, leave=False)
 }
 card.record("outliers-hurt", 100 * (coped["round-to-nearest"][1] - 1))
 card.record("rotation-helps", (coped["round-to-nearest"][1] - 1) / (coped["rotated"][1] - 1))
 Table(
-    ["4 bits, groups of 32", "as trained", "planted"],
+    ["4 bits, groups of 32", "as trained", "large weights", "large inputs"],
     [[name, *(f"{ratio:.3f}" for ratio in ratios)] for name, ratios in coped.items()],
     caption="Perplexity, times float; one draw of calibration text, one planting.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** SAW6
+# **What you saw.** Large *weights* hurt round-to-nearest most. The rotation, which sees no data, takes more than half of that away, and does no harm to the model as trained. Against large *inputs* it does not help here. AWQ is the best in both planted models; what was planted has the form of its own scales.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 7. Four bits as floats
@@ -723,7 +720,7 @@ plots.show(
 # **Predict.** At 4.25 bits MXFP4 has blocks of 32 with a scale of 8 bits; int4 with 16-bit scales can afford groups of 64. Who wins? And at 4.5 bits, NVFP4 (blocks of 16) against int4 in groups of 32?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Two votes. ANSWER7 Say: "Simulated: the numbers are rounded here and multiplied in float. What a GPU gains in speed from fp4 is another question, and nothing here measures it."
+# *For the lecturer, 2.5 min.* Two votes. The answer to both: no winner in perplexity; the order changes with the text. The weights of MXFP4 err most, though. At 8 bits E5M2 errs twice as much as E4M3, with one bit of fraction less, and int8 least. Say: "Simulated: the numbers are rounded here and multiplied in float. What a GPU gains in speed from fp4 is another question, and nothing here measures it."
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -769,7 +766,7 @@ FORMATS = {
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 formats = {}
-for name, (bits, grid) in tqdm(FORMATS.items(), desc="formats", file=sys.stdout, leave=False):
+for name, (_, grid) in tqdm(FORMATS.items(), desc="formats", file=sys.stdout, leave=False):
     new = {layer: grid(w) for layer, w in WEIGHTS.items()}
     lost = sum((new[k] - w).square().sum() for k, w in WEIGHTS.items()) / sum(
         w.square().sum() for w in WEIGHTS.values()
@@ -783,7 +780,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** SAW7
+# **What you saw. No winner at four bits:** at equal bits the perplexities differ by a few thousandths, less than from one text to another. By the error of the weights MXFP4 is last. At 8 bits int8 errs least and E5M2, with one bit of fraction less than E4M3, twice as much as that.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 8. What torchao does with it here
@@ -793,7 +790,7 @@ Table(
 # **Predict.** Which of them run here? In which does a layer multiply in int8? Whose file is as small as ours?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Hands for each row. ANSWER8 Say: "Weight-only means that products are float: what shrinks is what is read, and a library must have a kernel that reads it packed, or nothing is won in time."
+# *For the lecturer, 2 min.* Hands for each row. Two of the four run in float by the audit, the prototype in a kernel that the audit does not know, and the stable int4 refuses on this machine, because a package is missing; so none in int8. No file is as small as ours. Say: "Weight-only means that products are float: what shrinks is what is read, and a library must have a kernel that reads it packed, or nothing is won in time."
 
 # %% slideshow={"slide_type": "skip"}
 import torchao.quantization as ao
@@ -813,13 +810,16 @@ CONFIGS = {
 }
 
 
+few = exam[: 2 * 513]  # some of these kernels take their time
+
+
 def by_torchao(make):
-    """(file, perplexity, what computes) of a config, or the name of its error."""
+    """(file, perplexity times float, what computes) of a config, or the name of its error."""
     model = copy.deepcopy(net)
     try:
         quantize_(model, make(), filter_fn=lambda module, name: name in WEIGHTS)
         rows = int8_audit.audit(model, exam[None, :64]).rows
-        found = perplexity(model)
+        found = perplexity(model, few) / perplexity(net, few)
     except (ImportError, AttributeError, AssertionError, RuntimeError, ValueError, NotImplementedError) as error:
         return type(error).__name__
     with tempfile.TemporaryDirectory() as place:
@@ -835,17 +835,17 @@ for name, found in theirs.items():
     if isinstance(found, str):
         lines.append([name, "–", "–", found])
     else:
-        lines.append([name, si(found[0], "B"), f"{found[1] / float_perplexity:.3f}", found[2]])
-card.record("torchao-int8", 100 * (theirs["int8"][1] / float_perplexity - 1))
-size, _, _, ours = files["4 bits"]
+        lines.append([name, si(found[0], "B"), f"{found[1]:.3f}", found[2]])
+card.record("torchao-int8", 100 * (theirs["int8"][1] - 1))
+size, _, ours, _ = files["4 bits"]
 Table(
     ["", "file", "× float", "computes in"],
-    [*lines, ["ours, 4 bits, 32", si(size, "B"), f"{ours / float_perplexity:.3f}", "float32"]],
-    caption="torchao 0.18, the 20 layers.",
+    [*lines, ["ours, 4 bits, 32", si(size, "B"), f"{perplexity(ours, few) / perplexity(net, few):.3f}", "float32"]],
+    caption="torchao, the 20 layers; perplexity, times float, of two pieces only.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** SAW8
+# **What you saw.** On this machine none multiplies in int8 by the audit: weights become float before. Four bits that are not packed take the file of eight, or more; the packed prototype runs a kernel that the audit does not know, and the stable int4 wants a package that is not there. No file of these is smaller than ours. Another machine fills this table otherwise.
 
 # %% slideshow={"slide_type": "skip"}
 # Into the ledger: the files of section 3. Its quality is a share of right answers; here of characters foretold first.
@@ -956,7 +956,9 @@ card.show()
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - REMEMBER
+# - Weight-only: what is stored shrinks, the arithmetic stays float. Count scales, zero points and what is left in float before you quote a width.
+# - In groups of 32 this model lost little with 4 bits and much with 2; GPTQ, with 8 pieces of text, took away more than half of that.
+# - A few large channels change the order of the methods: try more than one on your model, on text of the kind that it will meet.
 #
 # **Going further.** E. Frantar et al., *GPTQ*, 2022, [arXiv:2210.17323](https://arxiv.org/abs/2210.17323); J. Lin et al., *AWQ*, 2023, [arXiv:2306.00978](https://arxiv.org/abs/2306.00978); S. Ashkboos et al., *QuaRot*, 2024, [arXiv:2404.00456](https://arxiv.org/abs/2404.00456); T. Dettmers et al., *LLM.int8()*, 2022, [arXiv:2208.07339](https://arxiv.org/abs/2208.07339); OCP, *Microscaling formats specification* 1.0, 2023.
 #
