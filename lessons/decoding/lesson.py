@@ -39,6 +39,7 @@ import itertools
 import math
 import tempfile
 from pathlib import Path
+from statistics import median, quantiles
 
 import torch
 from torch import nn
@@ -58,6 +59,7 @@ torch.set_num_threads(1)  # one thread, on the processor, for all of this lesson
 text, missing = language.source()  # to learn from
 held_out, missing_too = language.source(language.HELD_OUT)  # never learned
 model = language.trained()
+ids, unseen = language.encode(text), language.encode(held_out)
 print(f"{len(text):,} characters to learn from; modules that are missing here: {missing + missing_too or 'none'}")
 runtime.describe("cpu")
 
@@ -78,13 +80,14 @@ runtime.describe("cpu")
 # %% slideshow={"slide_type": "fragment"} tags=["lecture"]
 @torch.no_grad()
 def write(ids, count):
-    """`count` characters more, each the likeliest after all that stands before it."""
+    """`count` characters more: each the likeliest."""
     for _ in range(count):
-        ids = torch.cat([ids, model(ids)[:, -1:].argmax(-1)], dim=1)
+        logits = model(ids)[:, -1:]
+        ids = torch.cat([ids, logits.argmax(-1)], dim=1)
     return ids
 
 
-opening = language.encode(held_out[:32])[None]
+opening = unseen[None, :32]
 with timing.Timer(device="cpu") as writing:
     page = write(opening, 224)
 
@@ -128,9 +131,9 @@ for left, (beginning, true) in zip((110, 710), (("for i in ra", "n"), ("import "
 plots.show(
     canvas.figure(),
     alt="Two sets of four bars: the probabilities of the four likeliest next characters after 'for i in ra' and after 'import '.",
-    caption="The four likeliest next characters. "
-    + "; ".join(f"after {name!r}, 1/p of the true one is {one_in:.2f}" for name, one_in in likely.items())
-    + ", taking n and s as true.",
+    caption="The four likeliest next characters. Take n and s as true: then 1/p is "
+    + " and ".join(f"{one_in:.1f} after `{name}`" for name, one_in in likely.items())
+    + ".",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -138,13 +141,12 @@ plots.show(
 #
 # The same network, 1,009,024 weights in five layers, twice: trained here and now, in 100 steps, and **shipped** with the course, after 2,400 steps of twice as many characters.
 #
-# **Predict.** Perplexity on nine modules that neither has seen: what for each? At the start it is about 96.
+# **Predict.** Perplexity on nine modules that neither has seen: what for each? At the start it is about 100.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Collect two numbers on the board. The answer stands in the figure: the live one falls below 20 on most runs, the shipped one comes to a few characters. Read both lines of text aloud. Say: "Words, brackets and indents come first, meaning comes late or never." Ask what a perplexity of 2 would mean: a fair coin for each character.
+# *For the lecturer, 2.5 min.* Collect two numbers on the board. The answer stands in the figure: the live one falls below 20 on most runs, the shipped one comes to a few characters. Read both lines of text aloud. Say: "Words, brackets and indents come first, meaning comes late or never." Ask what a perplexity of 2 would mean: a fair coin for each character.
 
 # %% slideshow={"slide_type": "skip"}
-ids, unseen = language.encode(text), language.encode(held_out)
 PIECES = 16  # of 512 characters of the unseen modules, for each perplexity
 torch.manual_seed(0)
 live = language.CharTransformer()
@@ -173,7 +175,7 @@ for name, sample in samples.items():
     print(f"--- {name}\n{sample}\n")
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-fig, ax = plots.figure(size=(7.5, 3.9))
+fig, ax = plots.figure(size=(7.5, 3.5))
 smooth = torch.tensor(losses).unfold(0, min(5, len(losses)), 1).mean(1).exp()
 ax.plot(smooth, label="live, on what it learns")
 for (name, height), colour in zip(perplexities.items(), ("black", "blue", "orange"), strict=True):
@@ -199,7 +201,7 @@ plots.show(
 # **Predict.** Which of these three is the largest?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote, then click through the frames. The answer: the weights; and with 480 characters what is kept is already more than half of that. Say: "Each weight is read once and used once: one multiplication, one addition. That is half an operation a byte." Ask where that was in the roofline: far left of the ridge.
+# *For the lecturer, 2.5 min.* Vote, then click through the frames. The answer: the weights; and with 480 characters what is kept is already more than half of that. Say: "Each weight is read once and used once: one multiplication, one addition. That is half an operation a byte." Ask where that was in the roofline: far left of the ridge.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 width, n_layers = model.tokens.embedding_dim, len(model.blocks)
@@ -246,7 +248,7 @@ plots.show(
 # **Predict.** 64 texts at once. One step takes longer. How much time is that for *one* token, over a token of a single text: **A** the same, **B** a half, **C** less than a fifth?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3.5 min.* Vote, show, and take the letter that the label at 64 says; where this was written it was C. Go along the points: "First the points follow the falling line: the bytes are shared. Then they bend to the flat line: arithmetic." Ask what a server should do with one user: wait for others. That is what serving engines do, section 7. On a machine where the points lie far above both lines, say that neither bound is reached.
+# *For the lecturer, 3 min.* Vote, show, and take the letter that the label at 64 says; where this was written it was C. Go along the points: "First the points follow the falling line: the bytes are shared. Then they bend to the flat line: arithmetic." Ask what a server should do with one user: wait for others. That is what serving engines do, section 7. On a machine where the points lie far above both lines, say that neither bound is reached.
 
 # %% slideshow={"slide_type": "skip"}
 wide = 4096
@@ -267,8 +269,7 @@ a_token = {batch: taken.median_ms(batch) / batch for batch in many}
 by_bytes = taken.median_ms("read") / 8  # to read one layer once
 by_arithmetic = taken.median_ms("product") * wide**2 / 1024**3  # to compute with one layer, for one token
 gains = [64 * one / all_64 for one, all_64 in zip(taken.samples[1], taken.samples[64], strict=True)]
-quartiles = tuple(torch.tensor(gains).quantile(torch.tensor([0.25, 0.75])).tolist())
-card.record("batch-64-a-token", torch.tensor(gains).median().item(), quartiles)
+card.record("batch-64-a-token", median(gains), tuple(quantiles(gains, n=4, method="inclusive")[::2]))
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 fig, ax = plots.figure(size=(6.8, 4.4))
@@ -289,8 +290,9 @@ ax.annotate(
     textcoords="offset points",
     ha="center",
 )
-ax.set(xscale="log", yscale="log", xlabel="texts at once", ylabel="time of a token", ylim=(1e-3, 2.5))
+ax.set(xscale="log", yscale="log", xlabel="texts at once", ylabel="time of a token", ylim=(4e-3, 2.5))
 ax.set_xticks(list(many), [str(batch) for batch in many])
+ax.set_yticks([0.01, 0.1, 1], ["0.01", "0.1", "1"])
 ax.legend(loc="lower left")
 plots.show(
     fig,
@@ -299,7 +301,9 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: a fall, then a floor.** With one text the layer takes about as long as its bytes; with many the arithmetic is the limit. What makes one text faster is fewer bytes ([[weight_only]]), or more tokens in a pass (section 6).
+# **What you saw: a token costs less and less.** With one text the layer takes about as long as its bytes; no batch gets below its arithmetic. For one text that leaves fewer bytes ([[weight_only]]), or more tokens in a pass (section 6).
+#
+# The small model's 4 MB may stay in the processor's caches; so the wide layer shows the bound by bytes, and the model counts and text.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Compute nothing twice
@@ -312,23 +316,11 @@ plots.show(
 # *For the lecturer, 2.5 min.* Let them count: with a memory 4, without 1 + 2 + 3 + 4 = 10. Click through. Ask: "Why need we not keep Q?" Nobody asks again with an old query. Ask: "Would this hold if a character could see what comes after it?" No: then each old K would change with each new character, from the second layer on. Say: "This memory is the KV cache."
 
 
-# %% slideshow={"slide_type": "skip"}
-def heads(block, x, first=0):
-    """Q, K and V of a layer, each (batch, heads, steps, features), Q and K turned by their places from `first` on.
-
-    K and V may have fewer heads than Q.
-    """
-    size = block.out.in_features // block.n_heads
-    every = block.qkv(block.norm1(x)).unflatten(-1, (-1, size)).transpose(1, 2)
-    n_kv = (every.shape[1] - block.n_heads) // 2
-    turned = language.rotate(every[:, :-n_kv], first)
-    return turned[:, : block.n_heads], turned[:, block.n_heads :], every[:, -n_kv:]
-
-
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-word = "self"
+word, first_layer = "self", model.blocks[0]
 with torch.no_grad():
-    keys = heads(model.blocks[0], model.tokens(language.encode(word)[None]))[1][0, 0, :, :6]
+    states = first_layer.norm1(model.tokens(language.encode(word)))
+    keys = first_layer.qkv(states).chunk(3, dim=-1)[1][:, :6]
 
 
 def after(count):
@@ -349,18 +341,16 @@ def after(count):
 plots.show(
     [after(count) for count in range(1, 5)],
     alt="The keys of the word self, a row for each letter, twice. Left all rows are computed in each frame; right the last one alone, the others are kept.",
-    caption="Six features of the keys of one head of layer 1. Orange: computed in this step; blue: kept.",
+    caption="Six features of the keys of one head of layer 1, before they are turned by their places. Orange: computed in this step; blue: kept.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### The cache in code
 #
 # `cache.add` stores K and V of the new characters and gives back all. `heads` turns Q and K by their *place* in the text: new ones begin behind those in the cache.
-#
-# **Predict.** Where would a mistake show late: in the place, or in the mask `seen`?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Read the function aloud, line by line. The answer: the mask. With one new character a row of ones is right, so a wrong mask shows only when several come at once, as in the prompt or in section 6; a wrong place spoils the second character already. Say: "So test with one, with several, and with the whole context."
+# *For the lecturer, 2.5 min.* Read the function aloud, line by line. Ask: "A mistake in the place or in the mask `seen`: which would you find late?" The answer: the mask. With one new character a row of ones is right, so a wrong mask shows only when several come at once, as in the prompt or in section 6; a wrong place spoils the second character already. Say: "So test with one, with several, and with the whole context."
 
 
 # %% slideshow={"slide_type": "-"}
@@ -374,19 +364,26 @@ def attend(block, x, cache, layer):
 
 
 # %% slideshow={"slide_type": "skip"}
+def heads(block, x, first):
+    """Q, K, V of a layer, (batch, heads, steps, features); Q and K turned by their places, from `first` on."""
+    size = block.out.in_features // block.n_heads
+    every = block.qkv(block.norm1(x)).unflatten(-1, (-1, size)).transpose(1, 2)
+    n_kv = (every.shape[1] - block.n_heads) // 2  # K and V may have fewer heads than Q
+    turned = language.rotate(every[:, :-n_kv], first)
+    return turned[:, : block.n_heads], turned[:, block.n_heads :], every[:, -n_kv:]
+
+
+def cache_shape(network, batch):
+    """(layers, K and V, batch, heads of K and V, most steps, features of a head)."""
+    block = network.blocks[0]
+    size = block.out.in_features // block.n_heads
+    return len(network.blocks), 2, batch, (block.qkv.out_features // size - block.n_heads) // 2, network.context, size
+
+
 class Cache:
-    """Keys and values of the first `steps` characters of a batch of texts, for each layer of a model."""
-
-    def __init__(self, model, batch=1):
-        self.steps, self.shape = 0, Cache.shape_for(model, batch)
-        self.stored = torch.empty(self.shape)
-
-    @staticmethod
-    def shape_for(model, batch):
-        """(layers, K and V, batch, heads of K and V, most steps, features of a head)."""
-        size = model.blocks[0].out.in_features // model.blocks[0].n_heads
-        n_kv = (model.blocks[0].qkv.out_features // size - model.blocks[0].n_heads) // 2
-        return len(model.blocks), 2, batch, n_kv, model.context, size
+    def __init__(self, network, batch=1):
+        self.steps, self.shape = 0, cache_shape(network, batch)
+        self.stored = torch.empty(self.shape)  # room for the whole context
 
     def add(self, layer, k, v):
         """Store K and V of new characters; return those of all."""
@@ -394,46 +391,35 @@ class Cache:
         self.stored[layer, :, :, :, self.steps : end] = torch.stack([k, v])
         return self.stored[layer, :, :, :, :end]
 
-    def numbers(self):
-        """What a file would hold: the tensors, without the empty room behind them."""
-        return [self.stored[..., : self.steps, :].clone()]
-
 
 # %% slideshow={"slide_type": "skip"}
 @torch.no_grad()
-def step(model, ids, cache):
-    """Logits after each of the new characters, ids (batch, steps); the cache grows by them.
-
-    Raises ValueError: no characters, more than the context has room for, or a cache made for another model or batch.
-    """
+def step(network, ids, cache):
+    """Logits after each new character, ids (batch, steps); the cache grows by them."""
     if ids.shape[1] == 0:
         raise ValueError("the prompt is empty: give at least one character to go on from")
-    if cache.steps + ids.shape[1] > model.context:
-        raise ValueError(f"{cache.steps} + {ids.shape[1]} characters are more than the context of {model.context}")
-    if cache.shape != Cache.shape_for(model, len(ids)):
-        raise ValueError(
-            f"this cache is of {cache.shape}, the model and its batch need {Cache.shape_for(model, len(ids))}"
-        )
-    x = model.tokens(ids)
-    for layer, block in enumerate(model.blocks):
+    if (needed := cache_shape(network, len(ids))) != cache.shape:
+        raise ValueError(f"the cache was made for {cache.shape}, this model and batch need {needed}")
+    if (length := cache.steps + ids.shape[1]) > network.context:
+        raise ValueError(f"{length} characters are more than the context of {network.context}")
+    x = network.tokens(ids)
+    for layer, block in enumerate(network.blocks):
         x = x + attend(block, x, cache, layer)
         x = x + block.down(F.gelu(block.up(block.norm2(x))))
     cache.steps += ids.shape[1]
-    return model.head(model.norm(x))
+    return network.head(network.norm(x))
 
 
-other = language.CharTransformer(width=64, n_layers=2, n_heads=2)
-WRONG_INPUTS = {
-    "an empty prompt": lambda: step(model, torch.empty(1, 0, dtype=torch.int64), Cache(model)),
-    "a text longer than the context": lambda: step(model, unseen[None, : model.context + 1], Cache(model)),
-    "a cache of another model": lambda: step(model, opening, Cache(other)),
-    "a character that the model never saw": lambda: step(model, language.encode("naïve")[None], Cache(model)),
-}
-for wrong_input, call in WRONG_INPUTS.items():
+other = Cache(language.CharTransformer(width=64, n_layers=2, n_heads=2))
+for wrong_ids, given in ((unseen[None, :0], Cache(model)), (unseen[None, :513], Cache(model)), (opening, other)):
     try:
-        call()
+        step(model, wrong_ids, given)
     except ValueError as error:
-        print(f"{wrong_input}: {error}")
+        print(error)
+try:
+    language.encode("naïve")
+except ValueError as error:
+    print(error)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The same numbers, sooner?
@@ -443,95 +429,52 @@ for wrong_input, call in WRONG_INPUTS.items():
 # **Predict.** The text has 479 characters, the 480th comes. With the cache 1 character goes through the network in place of 480. How many times sooner is the step done: **A** 2, **B** between 5 and 100, **C** nearly 480?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote. Then first the line under the figure: the logits agree to a tiny part of their range. "We changed no number, only when it is computed." Then the right end of both curves. The answer is B where this was written. Ask who voted C: "What does a step cost that does not grow with its characters?" That is the next slide.
+# *For the lecturer, 3 min.* Vote. Then first the line under the figure: the logits agree to a tiny part of their range. "We changed no number, only when it is computed." Then the right end of both curves. The answer is B where this was written. Ask who voted C: "What does a step cost that does not grow with its characters?" The end of the caption tells a part: the products with the weights take well below the whole step. Say: "In a model of billions of weights they would weigh more; that can not be shown here."
 
 # %% slideshow={"slide_type": "skip"}
-whole_text = unseen[None, : model.context]
-by_steps = Cache(model)
+whole_text, by_steps = unseen[None, : model.context], Cache(model)
 with torch.no_grad():
     at_once = model(whole_text)
 one_by_one = torch.cat([step(model, one, by_steps) for one in whole_text.split(1, dim=1)], dim=1)
-largest_gap = (one_by_one - at_once).abs().max().item()
-logit_range = (at_once.max() - at_once.min()).item()
-card.record("same-logits", largest_gap / logit_range)
+largest_gap = ((one_by_one - at_once).abs().max() / (at_once.max() - at_once.min())).item()
+card.record("same-logits", largest_gap)
 
 
-def repeated(context, make=Cache, new=1, batch=1):
-    """The last step of a text of `context` characters, ready to be run again and again."""
-    cache = make(model, batch)
-    line = whole_text[:, :context].expand(batch, -1)
-    step(model, line[:, : context - new], cache)
-
-    def once():
-        cache.steps = context - new
-        return step(model, line[:, context - new :], cache)
-
-    return once
+def last(context, new=1):
+    """The cached step of the last `new` of so many characters, ready to be run again and again."""
+    cache = Cache(model)
+    step(model, whole_text[:, : context - new], cache)
+    return lambda: (setattr(cache, "steps", context - new), step(model, whole_text[:, context - new : context], cache))
 
 
-# %% slideshow={"slide_type": "skip"}
-CONTEXTS = (32, 120, 240, 480)
-jobs = {("without", n): lambda n=n: model(whole_text[:, :n]) for n in CONTEXTS}
-jobs |= {("with", n): repeated(n) for n in CONTEXTS}
+CONTEXTS, weights = (32, 120, 240, 480), [m.weight for m in model.modules() if isinstance(m, nn.Linear)]
+inputs = {width: torch.randn(1, 1, width) for width in (128, 512)}
+jobs = {("without", n): lambda n=n: model(whole_text[:, :n]) for n in CONTEXTS} | {
+    ("with", n): last(n) for n in CONTEXTS
+}
+jobs |= {"products": lambda: [F.linear(inputs[weight.shape[1]], weight) for weight in weights]}
 with torch.no_grad():
     race = timing.compare(jobs, rounds=9, device="cpu")
 sooner = [a / b for a, b in zip(race.samples["without", 480], race.samples["with", 480], strict=True)]
-quartiles = tuple(torch.tensor(sooner).quantile(torch.tensor([0.25, 0.75])).tolist())
-card.record("cache-sooner", torch.tensor(sooner).median().item(), quartiles)
+card.record("cache-sooner", median(sooner), tuple(quantiles(sooner, n=4, method="inclusive")[::2]))
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 fig, ax = plots.figure(size=(6.8, 4.2))
-unit = race.median_ms(("with", 32))
+unit = race.median_ms(("with", 480))
 for name, colour in (("without", "orange"), ("with", "blue")):
-    ax.plot(
-        CONTEXTS,
-        [race.median_ms((name, n)) / unit for n in CONTEXTS],
-        "o-",
-        color=plots.COLOURS[colour],
-        label=f"{name} cache",
-    )
+    times = [race.median_ms((name, n)) / unit for n in CONTEXTS]
+    ax.plot(CONTEXTS, times, "o-", color=plots.COLOURS[colour], label=f"{name} cache")
 ax.set(xlabel="characters so far", ylabel="time of a token", ylim=(0, None))
 ax.legend(loc="upper left")
-times_sooner = torch.tensor(sooner).median().item()
+share = race.median_ms("products") / unit
 plots.show(
     fig,
-    alt=f"Time of one character against the text so far: without a cache it grows, with one it hardly does. At 480 characters the ratio is {times_sooner:.0f}.",
-    caption=f"Time over that with a cache at 32. At 480: {times_sooner:.0f} times sooner. Largest difference of a logit over 512 steps: {largest_gap / logit_range:.0e} of their range.",
+    alt=f"Time of one character against the text so far: without a cache it grows, with one it hardly does. At 480 characters the ratio is {median(sooner):.0f}.",
+    caption=f"Time over that with a cache at 480, where the ratio is {median(sooner):.0f}. Largest difference of a logit over 512 steps: {largest_gap:.0e} of their range. Products with the weights: {share:.2f} of a cached step.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. The same logits, many times sooner**, but by far less than the work shrinks.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### Where does the rest of the time go?
-#
-# The weights of this model, 4 MB, are small: the caches of many processors hold them. So do not expect its step to wait for memory, as the layer of 67 MB does.
-#
-# **Predict.** In a cached step with one character, which part of the time do the products with the weights take: **A** nearly all, **B** a half or less?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. Read the table from above. The first row answers: take the letter from it; B where this was written. Say: "The rest is attention, norms, rotations, and what Python and PyTorch spend on each call; we did not take it apart." Then batch 64: a step takes longer, a token far less. Say: "At this size the batch shares the calls as well as the bytes. In a model of billions of weights the bytes weigh more; here we can not show that."
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-weights = [module.weight for module in model.modules() if isinstance(module, nn.Linear)]
-inputs = {n: torch.randn(1, 1, n) for n in {weight.shape[1] for weight in weights}}
-jobs = {"step": repeated(240), "products": lambda: [F.linear(inputs[w.shape[1]], w) for w in weights]}
-jobs |= {"batch 64": repeated(240, batch=64)}
-with torch.no_grad():
-    parts = timing.compare(jobs, rounds=7, device="cpu")
-Table(
-    ["a step at 240 characters", "time"],
-    [
-        ["whole", "1"],
-        ["its products with the weights", f"{parts.median_ms('products') / parts.median_ms('step'):.2f}"],
-        ["64 texts at once", f"{parts.median_ms('batch 64') / parts.median_ms('step'):.1f}"],
-        ["64 texts, a token", f"{parts.median_ms('batch 64') / parts.median_ms('step') / 64:.2f}"],
-    ],
-    caption="Time over that of the whole step; medians.",
-)
-
-# %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** In so small a network the products with the weights are a part of the step. The layer of section 3 shows the bound by bytes; this model shows counts, and what a cache saves.
+# **What you saw. B. The same logits, many times sooner**, but far less than 480. The products with the weights are only a part of a cached step; the rest, attention, norms and the calls of Python and PyTorch, was not taken apart.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. A smaller cache
@@ -564,7 +507,7 @@ cases = [(128, 1), (512, 1), (512, 4), (512, 16)]
 plots.show(
     [bytes_of(*case) for case in cases],
     alt=[
-        f"Two bars: weights {weight_bytes / 1e6:.1f} MB, cache of {n} characters of {b} texts {n * b * character_bytes / 1e6:.1f} MB."
+        f"Two bars: weights {weight_bytes / 1e6:.1f} MB, cache of {n} characters of {b} text(s) {n * b * character_bytes / 1e6:.1f} MB."
         for n, b in cases
     ],
     caption=f"{character_bytes:,} B a character and text. As many as the weights: {weight_bytes / character_bytes:.0f} characters of one text, {weight_bytes / character_bytes / 16:.0f} each of 16.",
@@ -578,83 +521,77 @@ plots.show(
 # **Predict.** The perplexity rises. By how much in int8: **A** less than 1 %, **B** 5 %, **C** 50 %? And with 4 bits, with 2?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote for int8, then for 2 bits. The answer for int8 is A. Read the bytes with their scales: not 4 times fewer. Then the last two rows, the control: rounding K alone and V alone says which of them minds. Say: "The file was saved and loaded again; the 4 and 2 bits are counted, not packed." Research gives K a scale a channel (KIVI, Liu et al., 2024, arXiv:2402.02750); not measured here.
+# *For the lecturer, 3 min.* Vote for int8, then for 2 bits. The answer for int8 is A. Read the bytes with their scales: not 4 times fewer. At 2 bits the perplexity is some four times as high; cover the last two rows and ask: "Is it K or V?" It is K. Say: "The file was saved and loaded again; the 4 and 2 bits are counted, not packed." KIVI (Liu et al., 2024, arXiv:2402.02750) gives K a scale a channel; not measured here.
 
 
 # %% slideshow={"slide_type": "skip"}
-class RoundedCache(Cache):
-    """A cache of integers, with a scale for each character and head; `rounds` says which of K and V are rounded."""
+def on_grid(x, bits):
+    """Integers of so many bits, and a scale for each character and head."""
+    most = 2 ** (bits - 1) - 1
+    scales = x.abs().amax(-1, keepdim=True).clamp(min=1e-12) / most
+    return torch.round(x / scales).to(torch.int8), scales
 
-    bits, rounds = 8, (True, True)
 
-    def __init__(self, model, batch=1):
-        super().__init__(model, batch)
+class Int8Cache(Cache):
+    def __init__(self, network, batch=1):
+        super().__init__(network, batch)
         self.stored, self.scales = self.stored.to(torch.int8), torch.empty(*self.shape[:-1], 1)
-        self.exact = torch.empty(self.shape) if not all(self.rounds) else None  # for the control alone
 
     def add(self, layer, k, v):
-        new, end, most = torch.stack([k, v]), self.steps + k.shape[2], 2 ** (self.bits - 1) - 1
-        scales = new.abs().amax(-1, keepdim=True).clamp(min=1e-12) / most
-        self.scales[layer, :, :, :, self.steps : end] = scales
-        self.stored[layer, :, :, :, self.steps : end] = torch.round(new / scales).to(torch.int8)
-        back = self.stored[layer, ..., :end, :] * self.scales[layer, ..., :end, :]
-        if self.exact is not None:
-            self.exact[layer, :, :, :, self.steps : end] = new
-            back = [b if r else e for b, e, r in zip(back, self.exact[layer, ..., :end, :], self.rounds, strict=True)]
-        return back
-
-    def numbers(self):
-        return [tensor[..., : self.steps, :].clone() for tensor in (self.stored, self.scales)]
+        new = slice(self.steps, self.steps + k.shape[2])
+        self.stored[layer, ..., new, :], self.scales[layer, ..., new, :] = on_grid(torch.stack([k, v]), 8)
+        return self.stored[layer, ..., : new.stop, :] * self.scales[layer, ..., : new.stop, :]
 
 
-def perplexity_with(make, network=model):
-    """Perplexity on unseen modules when all keys and values go through such a cache."""
-    return language.perplexity(lambda ids: step(network, ids, make(network, len(ids))), unseen, pieces=PIECES)
+def simulated(k_bits, v_bits):
+    """A cache of floats that lie on the grids of so many bits; None rounds nothing."""
 
+    class Simulated(Cache):
+        def add(self, layer, k, v):
+            pairs = ((k, k_bits), (v, v_bits))
+            return super().add(layer, *(math.prod(on_grid(x, bits)) if bits else x for x, bits in pairs))
 
-def file_bytes(make):
-    """Bytes of the file of a full cache, loaded again and found equal."""
-    cache = make(model)
-    step(model, whole_text, cache)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "cache.pt"
-        torch.save(cache.numbers(), path)
-        assert all(map(torch.equal, torch.load(path), cache.numbers()))
-        return path.stat().st_size
+    return Simulated
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-def rounded(bits, *rounds):
-    return type("Rounded", (RoundedCache,), {"bits": bits, "rounds": rounds or (True, True)})
-
-
-KINDS = {"fp32": Cache, "int8": RoundedCache, "4 bits": rounded(4), "2 bits": rounded(2)}
-KINDS |= {"2 bits, K alone": rounded(2, True, False), "2 bits, V alone": rounded(2, False, True)}
-by_cache = {name: perplexity_with(make) for name, make in KINDS.items()}
+KINDS = {"fp32": Cache, "int8": Int8Cache, "4 bits": simulated(4, 4), "2 bits": simulated(2, 2)}
+KINDS |= {"2 bits, K alone": simulated(2, None), "2 bits, V alone": simulated(None, 2)}
+by_cache, sizes = {}, {}
+for name, make in KINDS.items():
+    through = lambda some_ids, make=make: step(model, some_ids, make(model, len(some_ids)))  # noqa: E731
+    by_cache[name] = language.perplexity(through, unseen, pieces=PIECES)
+for name in ("fp32", "int8"):
+    step(model, whole_text, full := KINDS[name](model))  # no room is left
+    tensors = [full.stored, full.scales] if name == "int8" else [full.stored]
+    with tempfile.TemporaryDirectory() as folder:
+        torch.save(tensors, path := Path(folder) / "cache.pt")
+        assert all(map(torch.equal, torch.load(path), tensors))
+        sizes[name] = path.stat().st_size
+sizes |= {f"{bits} bits": Cache(model).stored.numel() * (bits / 8 + 4 / 32) for bits in (4, 2)}
 rise = {name: 100 * (value / by_cache["fp32"] - 1) for name, value in by_cache.items()}
-files = {"fp32": file_bytes(Cache), "int8": file_bytes(RoundedCache)}
-counted = {f"{bits} bits": Cache(model).stored.numel() * (bits / 8 + 4 / 32) for bits in (4, 2)}
-card.record("int8-cache-bytes", files["fp32"] / files["int8"])
+card.record("int8-cache-bytes", sizes["fp32"] / sizes["int8"])
 card.record("int8-cache-perplexity", rise["int8"])
-sizes = {name: si(n, "B") for name, n in (files | counted).items()}
+card.record("keys-mind-more", rise["2 bits, K alone"] / rise["2 bits, V alone"])
 Table(
     ["cache", "512 characters", "perplexity", "rise, %"],
-    [[name, sizes.get(name, ""), f"{by_cache[name]:.3f}", f"{rise[name]:.2f}"] for name in KINDS],
+    [
+        [name, si(sizes[name], "B") if name in sizes else "", f"{by_cache[name]:.3f}", f"{rise[name]:.1f}"]
+        for name in KINDS
+    ],
     caption="fp32, int8: files, loaded again; 4 and 2 bits counted; all with their scales.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. A.** In int8 the file shrinks about 3.5 times, and the rise is hardly to be seen. At 2 bits it is plain, and K and V do not mind alike.
+# **What you saw. A.** In int8 the file shrinks about 3.5 times, and the rise is hardly to be seen. At 2 bits it is plain, and K minds far more than V. (Time was not measured: at each step this code turns all of it back into floats.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Fewer heads for the cache
 #
 # **Grouped-query attention**: several heads of Q share one head of K and V ([Ainslie et al., 2023](https://arxiv.org/abs/2305.13245)). A trained model is converted by the *mean* of the K heads of a group, the same for V, and some training steps.
-#
-# **Predict.** Our heads have learned apart from each other. What does the mean of two of them cost at once: a little, or nearly all?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Click through the three frames and let the room say how many bytes a character are left: all, a half, a quarter. Vote: a little or nearly all. The answer is on the next slide, first column: a lot. Say: "A mean of two different keys is a key of neither."
+# *For the lecturer, 1 min.* Click through the three frames and let the room say how many bytes a character are left: all, a half, a quarter. Ask: "Our heads have learned apart from each other. Is a mean of two keys a key of anything?" Leave it open; the next slide measures it.
 
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
@@ -684,43 +621,36 @@ plots.show(
 #
 # The shipped model with 4, 2 and 1 heads of K and V; then 30 training steps, the same for all three. Four heads are the **control**: what do 30 steps do to a model that was not cut?
 #
-# **Predict.** Which part of the loss do 30 steps win back, at 2 heads: **A** hardly any, **B** a half, **C** most of it?
+# **Predict.** What does the mean of two heads cost at once? And how much of that loss do 30 steps win back: **A** hardly any, **B** about a half, **C** nearly all?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote; read the row of 2 heads, and then the caption, which has the share in nats. Where this was written: C. Compare with the first row, not with the model before: the control had the same 30 steps. Say: "Ainslie and colleagues give it a twentieth of the first training and come close to the whole model; 30 steps here are less than that, and one seed." Ask which of int8 and 2 heads they would take first: int8, it needs no training, and both multiply.
+# *For the lecturer, 2.5 min.* Vote; read the row of 2 heads, and then the caption, which has the share in nats. Where this was written: C. Compare with the first row, not with the model before: the control had the same 30 steps. Say: "Ainslie and colleagues give it a twentieth of the first training; our 30 steps are less than a hundredth of it, and one seed." Ask which of int8 and 2 heads they would take first: int8, it needs no training, and both multiply.
 
 
 # %% slideshow={"slide_type": "skip"}
 class GroupedBlock(language.Block):
-    """A trained layer whose heads of K and V are replaced by the means of `n_kv` groups of neighbours."""
-
-    def __init__(self, block, n_kv):
-        width = block.out.in_features
+    def __init__(self, block, n_kv):  # the means of n_kv groups of neighbouring heads of K and V
         super().__init__(width, block.n_heads)
         self.load_state_dict(block.state_dict())
         q, *kv = block.qkv.weight.detach().chunk(3)
-        kv = [w.view(n_kv, -1, width // block.n_heads, width).mean(1).flatten(0, 1) for w in kv]
+        kv = [weight.view(n_kv, -1, width // block.n_heads, width).mean(1).flatten(0, 1) for weight in kv]
         self.qkv = nn.Linear(width, len(q) + 2 * len(kv[0]), bias=False)
         self.qkv.weight = nn.Parameter(torch.cat([q, *kv]))
 
     def forward(self, x):
-        q, k, v = heads(self, x)
+        q, k, v = heads(self, x, first=0)
         mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
         x = x + self.out(mixed.transpose(1, 2).flatten(2))
         return x + self.down(F.gelu(self.up(self.norm2(x))))
 
 
-# %% slideshow={"slide_type": "skip"}
-sharing, at_start, after_steps = {}, {}, {}
-for n_kv in (4, 2, 1):
-    sharing[n_kv] = copy.deepcopy(model)
-    sharing[n_kv].blocks = nn.ModuleList(GroupedBlock(block, n_kv) for block in model.blocks)
-    at_start[n_kv] = language.perplexity(sharing[n_kv], unseen, pieces=PIECES)
-    language.fit(sharing[n_kv], ids, steps=30, lr=1e-3, seed=1)
-    after_steps[n_kv] = language.perplexity(sharing[n_kv], unseen, pieces=PIECES)
-won_back = {
-    n_kv: math.log(at_start[n_kv] / after_steps[n_kv]) / math.log(at_start[n_kv] / after_steps[4]) for n_kv in (2, 1)
-}
+sharing, at_start, after_steps = {n_kv: copy.deepcopy(model) for n_kv in (4, 2, 1)}, {}, {}
+for n_kv, network in sharing.items():
+    network.blocks = nn.ModuleList(GroupedBlock(block, n_kv) for block in model.blocks)
+    at_start[n_kv] = language.perplexity(network, unseen, pieces=PIECES)
+    language.fit(network, ids, steps=30, lr=1e-3, seed=1)
+    after_steps[n_kv] = language.perplexity(network, unseen, pieces=PIECES)
+won_back = {n: math.log(at_start[n] / after_steps[n], at_start[n] / after_steps[4]) for n in (2, 1)}
 card.record("two-heads-won-back", 100 * won_back[2])
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -751,7 +681,7 @@ Table(
 # **Predict.** The model's own choice after each character of the draft is known. Which characters may be kept?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Click through. Keep the draft as long as it is what the model would have written; at the first miss take the model's own character, and throw the rest away. Ask: "And if all are right?" Then the model's choice after the last one comes for free. So a pass gives from 1 to draft + 1 characters. Say: "Greedy decoding gives the same text, whatever the draft says. A bad draft costs time, not quality."
+# *For the lecturer, 2.5 min.* Click through. Keep the draft as long as it is what the model would have written; at the first miss take the model's own character, and throw the rest away. Ask: "And if all are right?" Then the model's choice after the last one comes for free. So a pass gives from 1 to draft + 1 characters. Say: "Greedy decoding gives the same text, whatever the draft says. A bad draft costs time, not quality."
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -826,12 +756,12 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How many characters a pass?
 #
-# Our draft is free: it looks up where the last six characters stood before, and proposes what followed there. Six beginnings of 128 characters, 120 more for each.
+# Our draft is free: it looks up where the last six characters stood before, and proposes what followed there. Six beginnings of 128 characters, 90 more for each.
 #
 # **Predict.** Characters a pass, on average, when up to 8 are drafted: **A** 1.1, **B** 2, **C** 6? And is the text the same, to the letter?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote for both. Read the answer from the row "this text, up to 8" and the column "same text". Then the two controls: where the draft looks (the text so far, or all that the model learned from), and a draft of random characters, which gives about one a pass and still the same text. Say: "Greedy text of a small model repeats itself, and that suits a draft that looks back; a sampled text would give less, and was not measured."
+# *For the lecturer, 3 min.* Vote for both. The answers: about 2, B, in the row "this text, up to 8"; and yes, the same text. Then the two controls: where the draft looks (the text so far, or all that the model learned from), and a draft of random characters, which gives about one a pass and still the same text. Say: "Greedy text of a small model repeats itself, and that suits a draft that looks back; a sampled text would give less, and was not measured."
 
 # %% slideshow={"slide_type": "skip"}
 LETTERS = torch.Generator().manual_seed(0)
@@ -848,15 +778,15 @@ def in_all(line, longest):
 DRAFTS = {"none": lambda line, longest: ""}
 DRAFTS |= {f"this text, up to {n}": lambda line, longest, n=n: look_up(line, min(n, longest)) for n in (3, 8)}
 DRAFTS |= {"all it learned, up to 8": in_all, "random, 8": by_chance}
-outcomes = {name: [speculate(beginning, 120, drafted) for beginning in BEGINNINGS] for name, drafted in DRAFTS.items()}
+outcomes = {name: [speculate(beginning, 90, drafted) for beginning in BEGINNINGS] for name, drafted in DRAFTS.items()}
 plain = [page for page, _ in outcomes["none"]]
-a_pass = {name: [120 / passes for _, passes in pages] for name, pages in outcomes.items()}
+a_pass = {name: [90 / passes for _, passes in pages] for name, pages in outcomes.items()}
 same_text = {name: sum(a == b for (a, _), b in zip(pages, plain, strict=True)) for name, pages in outcomes.items()}
-mean_a_pass = {name: TEXTS * 120 / sum(passes for _, passes in pages) for name, pages in outcomes.items()}
+mean_a_pass = {name: TEXTS * 90 / sum(passes for _, passes in pages) for name, pages in outcomes.items()}
 card.record("tokens-a-pass", mean_a_pass["this text, up to 8"])
 card.record("same-text", min(same_text.values()))
 with torch.no_grad():
-    passes_of = timing.compare({new: repeated(400, new=new) for new in (1, 4, 9)}, rounds=7, device="cpu")
+    passes_of = timing.compare({new: last(400, new) for new in (1, 4, 9)}, rounds=7, device="cpu")
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 costs = {"none": 1, "this text, up to 3": 4}
@@ -875,7 +805,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** More characters a pass, and the same text with each draft, random ones too.
+# **What you saw. B.** And the same text with each draft, random ones too. A draft that knows more is right more often.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 7. What was left out
@@ -883,22 +813,17 @@ Table(
 # - **Serving many users.** The texts of a batch end at different times; an engine lets the next one in at once (*continuous batching*, Yu et al., 2022, [Orca](https://www.usenix.org/conference/osdi22/presentation/yu)), and keeps caches in pages, so that no room is reserved for text that never comes (*paged attention*, Kwon et al., 2023, [arXiv:2309.06180](https://arxiv.org/abs/2309.06180)).
 # - **Attention that writes less.** *FlashAttention* computes the same attention without writing the table of all pairs to memory (Dao et al., 2022, [arXiv:2205.14135](https://arxiv.org/abs/2205.14135)).
 # - **A draft model, and sampling.** With a rule for what to keep, the *distribution* of the text stays the same (Leviathan et al., section 2.3).
-#
-# **Predict.** Which of these changes what is computed, and which only when and where?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room sort. The answer: the first two change only when and where; so does a draft, for the text; int8 and fewer heads, in section 5, change the numbers. Say: "Before you ask what it costs in quality, ask whether it changes a number at all."
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
-# **Answer.** All of these leave the result as it is, up to rounding. Of this lesson, int8 and fewer heads change it.
+# *For the lecturer, 1.5 min.* Ask: "Which of these changes what is computed, and which only when and where?" The answer: all three leave the result as it is, up to rounding; int8 and fewer heads, in section 5, change the numbers. Say: "Before you ask what it costs in quality, ask whether it changes a number at all."
 
 
 # %% slideshow={"slide_type": "skip"}
 def share_right(network):
-    """Share of the characters of unseen modules that are the model's first choice, in 32 pieces as for the perplexity."""
+    """Share of the characters of unseen modules that are the model's first choice, in the pieces of the perplexity."""
     right = total = 0
     with torch.no_grad():
-        for piece in unseen[: len(unseen) // 513 * 513].view(-1, 513)[:32].split(8):
+        for piece in unseen[: len(unseen) // 513 * 513].view(-1, 513)[:PIECES].split(8):
             right += (network(piece[:, :-1]).argmax(-1) == piece[:, 1:]).sum().item()
             total += piece[:, 1:].numel()
     return right / total
@@ -942,7 +867,7 @@ ledger.table(rows)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* In pairs. Two slips to expect: the 2 of K and V, and heads of Q in place of those of K and V. Then a number for the room, LLaMA-7B (32 layers, 32 heads of 128; Touvron et al., 2023, arXiv:2302.13971, table 2), 16 bits, 2,048 tokens, one text: 2 · 32 · 32 · 128 · 2,048 · 2 bytes, about 1.07 GB. The other card is homework.
+# *For the lecturer, 3.5 min.* In pairs. Two slips to expect: the 2 of K and V, and heads of Q in place of those of K and V. Then a number for the room, LLaMA-7B (32 layers, 32 heads of 128; Touvron et al., 2023, arXiv:2302.13971, table 2), 16 bits, 2,048 tokens, one text: 2 · 32 · 32 · 128 · 2,048 · 2 bytes, about 1.07 GB. The other card is homework.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
