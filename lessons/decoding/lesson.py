@@ -204,40 +204,34 @@ plots.show(
 # *For the lecturer, 2.5 min.* Vote, then click through the frames. The answer: the weights; and with 480 characters what is kept is already more than half of that. Say: "Each weight is read once and used once: one multiplication, one addition. That is half an operation a byte." Ask where that was in the roofline: far left of the ridge.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-width, n_layers = model.tokens.embedding_dim, len(model.blocks)
+width, n_layers, row_bytes = model.tokens.embedding_dim, len(model.blocks), model.tokens.weight[0].nbytes
 layer_bytes = sum(weight.nbytes for weight in model.blocks[0].parameters())
 kept_bytes = 2 * width * 4 * 480  # K and V of one layer, of 480 characters; section 4 writes them
-row_bytes = model.tokens.weight[0].nbytes
 
 
 def reads(layers, kept):
-    """One step: what comes out of the memory for the first `layers` layers, with what is kept of the text or without."""
     canvas = diagrams.Canvas(height=420)
     above = canvas.box(20, 150, "one\ncharacter", width=150, height=90, fill="activations")
-    for n in range(n_layers):
-        box = canvas.box(
-            270 + 170 * n, 150, f"layer {n + 1}", width=110, height=90, fill="activations" if n < layers else "white"
-        )
+    for n, fill in enumerate(["activations"] * layers + ["white"] * (n_layers - layers)):
+        box = canvas.box(270 + 170 * n, 150, f"layer {n + 1}", width=110, height=90, fill=fill)
         canvas.wire(above.right, box.left)
         if n < layers:
-            thick = diagrams.thickness(layer_bytes, layer_bytes, most=60)
-            canvas.wire((box.top[0], 60), box.top, meaning="fp32", thick=thick, arrow=False)
+            canvas.wire((box.top[0], 60), box.top, meaning="fp32", thick=60, arrow=False)
         if n < layers and kept:
-            thick = diagrams.thickness(kept_bytes, layer_bytes, most=60)
-            canvas.wire((box.bottom[0], 330), box.bottom, meaning="int8", thick=thick, arrow=False)
+            canvas.wire((box.x + 55, 330), box.bottom, meaning="int8", thick=60 * kept_bytes / layer_bytes, arrow=False)
         above = box
-    total = row_bytes + layers * (layer_bytes + kept * kept_bytes)
     canvas.text(270, 28, f"weights: {si(layer_bytes, 'B')} a layer", align="left", colour="fp32")
     if kept:
         canvas.text(270, 360, f"kept of 480 characters: {si(kept_bytes, 'B')} a layer", align="left", colour="int8")
-    canvas.text(600, 400, f"read so far for one character: {si(total, 'B')}", bold=True)
+    total = si(row_bytes + layers * (layer_bytes + kept * kept_bytes), "B")
+    canvas.text(600, 400, f"read so far for one character: {total}", bold=True)
     return canvas.figure()
 
 
 plots.show(
-    [reads(0, False), reads(1, False), reads(n_layers, False), reads(n_layers, True)],
+    [reads(*frame) for frame in ((0, False), (1, False), (n_layers, False), (n_layers, True))],
     alt="One character goes through five layers. A wire as thick as its bytes brings the weights to each layer from above; in the last frame another, a little thinner, brings what is kept of the text from below.",
-    caption=f"Bytes read for one character, counted from the live model. Its line of the table is {row_bytes} B; the last layer, that gives the logits ({si(model.head.weight.nbytes, 'B')}), is not drawn.",
+    caption=f"Bytes of the live model. Its line of the table: {row_bytes} B; the last layer, which gives the logits ({si(model.head.weight.nbytes, 'B')}), is not drawn.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -273,30 +267,20 @@ card.record("batch-64-a-token", median(gains), tuple(quantiles(gains, n=4, metho
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 fig, ax = plots.figure(size=(6.8, 4.4))
-one_text = a_token[1]
-ax.plot(
-    list(many),
-    [by_bytes / batch / one_text for batch in many],
-    "--",
-    color=plots.COLOURS["orange"],
-    label="bytes alone",
-)
-ax.plot(list(many), [by_arithmetic / one_text] * len(many), ":", color=plots.COLOURS["green"], label="arithmetic alone")
-ax.plot(list(many), [t / one_text for t in a_token.values()], "o-", label="measured")
-ax.annotate(
-    f"{a_token[64] / one_text:.2f}",
-    (64, a_token[64] / one_text),
-    xytext=(0, 14),
-    textcoords="offset points",
-    ha="center",
-)
+one_text, place = a_token[1], (64, a_token[64] / a_token[1])
+CURVES = {"bytes alone": ("--", "orange", [by_bytes / batch for batch in many])}
+CURVES |= {"arithmetic alone": (":", "green", [by_arithmetic] * len(many))}
+CURVES |= {"measured": ("o-", "blue", list(a_token.values()))}
+for name, (style, colour, times) in CURVES.items():
+    ax.plot(list(many), [time / one_text for time in times], style, color=plots.COLOURS[colour], label=name)
+ax.annotate(f"{place[1]:.2f}", place, xytext=(0, 14), textcoords="offset points", ha="center")
 ax.set(xscale="log", yscale="log", xlabel="texts at once", ylabel="time of a token", ylim=(4e-3, 2.5))
 ax.set_xticks(list(many), [str(batch) for batch in many])
 ax.set_yticks([0.01, 0.1, 1], ["0.01", "0.1", "1"])
 ax.legend(loc="lower left")
 plots.show(
     fig,
-    alt=f"Time of a token against texts at once, on logarithmic axes: 1 for one text, {a_token[64] / one_text:.2f} for 64. A dashed line falls in proportion, a dotted one is flat.",
+    alt=f"Time of a token against texts at once, on logarithmic axes: 1 for one text, {place[1]:.2f} for 64. A dashed line falls in proportion, a dotted one is flat.",
     caption="One layer of 67 MB, eight in turn; a single text is 1. Dashed: the time to read the layer, shared. Dotted: the arithmetic at its measured peak.",
 )
 
@@ -429,7 +413,7 @@ except ValueError as error:
 # **Predict.** The text has 479 characters, the 480th comes. With the cache 1 character goes through the network in place of 480. How many times sooner is the step done: **A** 2, **B** between 5 and 100, **C** nearly 480?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote. Then first the line under the figure: the logits agree to a tiny part of their range. "We changed no number, only when it is computed." Then the right end of both curves. The answer is B where this was written. Ask who voted C: "What does a step cost that does not grow with its characters?" The end of the caption tells a part: the products with the weights take well below the whole step. Say: "In a model of billions of weights they would weigh more; that can not be shown here."
+# *For the lecturer, 3 min.* Vote. Then first the line under the figure: the logits agree to a tiny part of their range. "We changed no number, only when it is computed." Then the right end of both curves. The answer is B where this was written. Ask who voted C: "What does a step cost that does not grow with its characters?" The end of the caption tells a part: the products with the weights take well below the whole step. Say: "Probably they weigh more in a model of billions of weights; that would have to be measured there."
 
 # %% slideshow={"slide_type": "skip"}
 whole_text, by_steps = unseen[None, : model.context], Cache(model)
@@ -554,9 +538,10 @@ def simulated(k_bits, v_bits):
     return Simulated
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 KINDS = {"fp32": Cache, "int8": Int8Cache, "4 bits": simulated(4, 4), "2 bits": simulated(2, 2)}
 KINDS |= {"2 bits, K alone": simulated(2, None), "2 bits, V alone": simulated(None, 2)}
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 by_cache, sizes = {}, {}
 for name, make in KINDS.items():
     through = lambda some_ids, make=make: step(model, some_ids, make(model, len(some_ids)))  # noqa: E731
@@ -576,8 +561,8 @@ card.record("keys-mind-more", rise["2 bits, K alone"] / rise["2 bits, V alone"])
 Table(
     ["cache", "512 characters", "perplexity", "rise, %"],
     [
-        [name, si(sizes[name], "B") if name in sizes else "", f"{by_cache[name]:.3f}", f"{rise[name]:.1f}"]
-        for name in KINDS
+        [k, si(sizes[k], "B") if k in sizes else "", f"{by_cache[k]:.3f}", f"{round(rise[k], 1) + 0.0:.1f}"]
+        for k in KINDS
     ],
     caption="fp32, int8: files, loaded again; 4 and 2 bits counted; all with their scales.",
 )
@@ -624,7 +609,7 @@ plots.show(
 # **Predict.** What does the mean of two heads cost at once? And how much of that loss do 30 steps win back: **A** hardly any, **B** about a half, **C** nearly all?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote; read the row of 2 heads, and then the caption, which has the share in nats. Where this was written: C. Compare with the first row, not with the model before: the control had the same 30 steps. Say: "Ainslie and colleagues give it a twentieth of the first training; our 30 steps are less than a hundredth of it, and one seed." Ask which of int8 and 2 heads they would take first: int8, it needs no training, and both multiply.
+# *For the lecturer, 2.5 min.* Vote; read the row of 2 heads, and then the caption, which has the share in nats. The answers: at once the perplexity is several times as high; of that loss about a half comes back, B. Compare with the first row, not with the model before: the control had the same 30 steps. Say: "Ainslie and colleagues give it a twentieth of the first training; our 30 steps are less than a hundredth of it, and one seed." Ask which of int8 and 2 heads they would take first: int8, it needs no training, and both multiply.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -671,7 +656,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** The mean costs much at once, and a few steps win most of it back, with one head as with two. The control says how much of what is left belongs to the sharing.
+# **What you saw. Several times the perplexity at once; then B.** With one head more is lost and a smaller part won back. The control hardly changed, so what is left belongs to the sharing. Whether more steps win back the rest was not measured here.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 6. A draft, checked in one pass
@@ -717,8 +702,7 @@ def speculate(beginning, count, drafted, log=None):
 TEXTS = 6
 BEGINNINGS = [held_out[start : start + 128] for start in range(0, TEXTS * 2400, 2400)]
 seen_passes = []
-for beginning in BEGINNINGS[:2]:
-    speculate(beginning, 120, lambda line, longest: look_up(line, min(6, longest)), seen_passes)
+speculate(BEGINNINGS[0], 200, lambda line, longest: look_up(line, min(6, longest)), seen_passes)
 _, draft, own, good = max(seen_passes, key=lambda seen: (1 < seen[3] < len(seen[1]), len(seen[1]), seen[3]))
 
 
@@ -728,28 +712,16 @@ def checked(frame):
     rows = {"draft": draft, "model's own": own, "kept": own[: good + 1]}
     for row, (name, letters) in list(enumerate(rows.items()))[: frame + 1]:
         canvas.text(300, 75 + 110 * row, name, align="right")
-        for n, letter in enumerate(letters):
-            right = n < good or (n == good and name != "draft")
+        for n, letter in enumerate(letters.replace("\n", "↵").replace(" ", "␣")):
+            right = n < good or (n == good and row > 0)
             fill = "white" if frame < 2 and row == 0 else "activations" if right else "plain"
-            canvas.box(
-                330 + 110 * n,
-                35 + 110 * row,
-                {"\n": "\\n", " ": "␣"}.get(letter, letter),
-                width=90,
-                height=80,
-                fill=fill,
-                size=32,
-            )
+            canvas.box(330 + 110 * n, 35 + 110 * row, letter, width=90, height=80, fill=fill, size=32)
     return canvas.figure()
 
 
 plots.show(
-    [checked(0), checked(1), checked(2)],
-    alt=[
-        "Boxes with the characters of a draft.",
-        "Below the draft the model's own choice after each character before it.",
-        f"Below both what is kept: {good + 1} characters.",
-    ],
+    [checked(frame) for frame in range(3)],
+    alt="Boxes with the characters of a draft; below them the model's own choice after each character before it; below both what is kept.",
     caption="One pass, as it was seen. Blue: the model's own choice, as long as the draft before it was right; grey: thrown away.",
 )
 
@@ -805,7 +777,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. B.** And the same text with each draft, random ones too. A draft that knows more is right more often.
+# **What you saw. B.** And the same text with each draft, random ones too. Looked up in all that the model learned from, more of the draft is right.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 7. What was left out
@@ -830,19 +802,14 @@ def share_right(network):
 
 
 rows = []
-for technique, network in {
-    "fp32, decoded with a KV cache": model,
-    "2 heads of K and V, 30 steps": sharing[2],
-    "1 head of K and V, 30 steps": sharing[1],
-    "4 heads of K and V, 30 steps": sharing[4],
-}.items():
+for kind, network in {"fp32, decoded with a KV cache": model, **sharing}.items():
     size = size_report(network)
     rows.append(
         ledger.record(
             lesson="decoding",
             task="python_source",
             model="CharTransformer",
-            technique=technique,
+            technique=kind if network is model else f"heads of K and V: {kind}, 30 steps",
             accuracy=share_right(network),
             file_bytes=size.file_bytes,
             load_ms=size.load_ms,
