@@ -36,6 +36,7 @@
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
 import copy
+import functools
 import importlib
 import sys
 import tempfile
@@ -119,24 +120,46 @@ Table(
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
 # **What you saw. D.** 8 bits cost nothing that these pieces show, 4 about a hundredth, 3 a few hundredths. 2 bits, four levels for a whole row, cost more than a third. One model, one exam; the lesson goes on with what its bits could do better.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 2. A scale for each group
 #
-# Cut each row into **groups** of neighbours, here of 32; each group gets a scale and a zero point of its own. Weights go to the level next to them: **round-to-nearest**.
+# Cut each row into **groups** of neighbours; each group gets a scale and a zero point of its own. Weights go to the level next to them: **round-to-nearest**.
+#
+# `part` has the groups in its last dimension. A scale is kept in 16 bits, a zero point in as many as a weight.
+
+
+# %% slideshow={"slide_type": "-"}
+def grid_of(part, bits):
+    low, high = part.amin(-1).clamp(max=0), part.amax(-1).clamp(min=0)
+    scale = ((high - low) / (2**bits - 1)).clamp(min=1e-6).half().float()
+    return scale, torch.round(-low / scale).clamp(0, 2**bits - 1)
+
+
+def codes_of(part, scale, zero, bits):
+    whole = torch.round(part / scale[..., None]) + zero[..., None]
+    return whole.clamp(0, 2**bits - 1)
+
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Walk through the lines with [[integers]] in mind: the same affine map, and the last dimension in place of a row. Ask: "What happens with groups of 48 in a row of 128?" They do not fit: the function in the notebook refuses, in one sentence.
+
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# ### One grid or two
+#
+# A row of 128 weights, of which 64 are shown; 2 bits are four levels.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* First frame: 64 weights of one row, one grid for the whole row, 2 bits: four lines to choose from. Ask the room where the levels waste most. Second frame: two groups, two grids. Say: "A group has a range of its own, and pays for it
-# with a scale." Ask how many bits the scale takes; the next slide but one counts them.
+# with a scale." Ask how many bits the scale takes; the next slide counts them.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 strip = WEIGHTS["blocks.2.up"][0]
 
 
-def levels_of(values, bits=2):
-    low, high = min(values.min().item(), 0), max(values.max().item(), 0)
-    step = (high - low) / (2**bits - 1)
-    zero = round(-low / step)
-    return [(code - zero) * step for code in range(2**bits)]
+def levels_of(values):  # of 2 bits
+    scale, zero = (part.item() for part in grid_of(values, 2))
+    return [(code - zero) * scale for code in range(4)]
 
 
 def two_groups(parts, words):
@@ -161,27 +184,6 @@ plots.show(
     ],
     caption="The first row of a layer `up`: weights (orange) and the levels of 2 bits (blue). 0 is always a level.",
 )
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
-# ### The same map, group by group
-#
-# `part` has the groups in its last dimension. A scale is kept in 16 bits, a zero point in as many as a weight.
-
-
-# %% slideshow={"slide_type": "-"}
-def grid_of(part, bits):
-    low, high = part.amin(-1).clamp(max=0), part.amax(-1).clamp(min=0)
-    scale = ((high - low) / (2**bits - 1)).clamp(min=1e-6).half().float()
-    return scale, torch.round(-low / scale).clamp(0, 2**bits - 1)
-
-
-def codes_of(part, scale, zero, bits):
-    whole = torch.round(part / scale[..., None]) + zero[..., None]
-    return whole.clamp(0, 2**bits - 1)
-
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Walk through the lines with [[integers]] in mind: the same affine map, and the last dimension in place of a row. Ask: "What happens with groups of 48 in a row of 128?" They do not fit: the function in the notebook refuses, in one sentence.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -417,33 +419,24 @@ gptq(states[0], alike.T @ alike / 200, 2, 6, watch=states.append)
 
 def after_columns(count):
     """The small layer when the first `count` columns are rounded, and what the last step added."""
-    canvas, now = diagrams.Canvas(height=400), states[count]
-    canvas.text(60, 120, "weights", align="left", size=26)
-    canvas.text(60, 320, "added last", align="left", size=26)
-    if count:
-        diagrams.grid(canvas, now[:, :count], 240, 10, cell=72, text="{:.2f}", meaning="int8", size=24)
-        added = now - states[count - 1]
-        if count < 6:
-            diagrams.grid(canvas, added[:, count:], 270 + 72 * count, 245, cell=50, text="", meaning="gradient")
-            canvas.text(
-                290 + 72 * 6 + 20,
-                320,
-                f"up to {added[:, count:].abs().max():.2f}",
-                align="left",
-                colour="gradient",
-                size=26,
-            )
-    if count < 6:
-        diagrams.grid(canvas, now[:, count:], 250 + 72 * count, 10, cell=72, text="{:.2f}", size=24)
+    canvas, now, cells = diagrams.Canvas(height=400), states[count], {"cell": 72, "text": "{:.2f}", "size": 24}
     canvas.text(800, 60, f"{count} of 6 columns rounded", align="left", size=26)
+    if count:
+        diagrams.grid(canvas, now[:, :count], 240, 10, **cells, meaning="int8")
+    if count < 6:
+        diagrams.grid(canvas, now[:, count:], 250 + 72 * count, 10, **cells)
+    if 0 < count < 6:
+        added, x = (now - states[count - 1])[:, count:], 250 + 72 * count
+        canvas.text(60, 320, "added last", align="left", colour="gradient", size=26)
+        diagrams.grid(canvas, added, x, 245, cell=50, text="", meaning="gradient")
+        canvas.text(700, 320, f"up to {added.abs().max():.2f}", align="left", colour="gradient", size=26)
     return canvas.figure()
 
 
 plots.show(
     [after_columns(count) for count in (0, 1, 2, 4, 6)],
     alt=[
-        f"Three rows of six weights, {count} of six columns rounded (blue), the others float (orange)."
-        for count in (0, 1, 2, 4, 6)
+        f"3 rows of six weights, {n} of six columns rounded (blue), the others float (orange)." for n in (0, 1, 2, 4, 6)
     ],
     caption="A small layer whose inputs are alike, at 2 bits with one grid a row. Blue is rounded and final.",
 )
@@ -464,14 +457,13 @@ plots.show(
 @torch.no_grad()
 def seen_by(model, text):
     """For each layer H = XᵀX / n and the mean size of each input channel, on pieces of text (pieces, steps)."""
-    found, hooks = {}, []
-    for name in WEIGHTS:
+    found = {}
 
-        def look(module, inputs, output, name=name):
-            x = inputs[0].flatten(0, -2)
-            found[name] = x.T @ x / len(x), x.abs().mean(0)
+    def look(name, module, inputs):
+        x = inputs[0].flatten(0, -2)
+        found[name] = x.T @ x / len(x), x.abs().mean(0)
 
-        hooks.append(model.get_submodule(name).register_forward_hook(look))
+    hooks = [model.get_submodule(n).register_forward_pre_hook(functools.partial(look, n)) for n in WEIGHTS]
     model(text)
     for hook in hooks:
         hook.remove()
@@ -490,11 +482,6 @@ by_gptq = {
     ]
     for bits in (4, 3, 2)
 }
-babble = torch.randint(96, (8, 512), generator=torch.Generator().manual_seed(0))
-by_babble = perplexity(with_weights(compensated(2, seen_by(net, babble))))
-name, weight = next(iter(WEIGHTS.items()))
-no_data = to_floats(*gptq(weight, torch.eye(weight.shape[1]), 2, 32))
-card.record("gptq-without-data", (no_data != rounded(2, 32, {name: weight})[name]).sum().item())
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
@@ -502,6 +489,11 @@ def times_float(values):
     return mean_and_range([value / float_perplexity for value in values], "{:.3f}")
 
 
+babble = torch.randint(96, (8, 512), generator=torch.Generator().manual_seed(0))
+by_babble = perplexity(with_weights(compensated(2, seen_by(net, babble))))
+name, weight = next(iter(WEIGHTS.items()))
+no_data = to_floats(*gptq(weight, torch.eye(weight.shape[1]), 2, 32))
+card.record("gptq-without-data", (no_data != rounded(2, 32, {name: weight})[name]).sum().item())
 card.record("gptq-never-worse", max(max(by_gptq[bits]) / plain[bits, 32] for bits in by_gptq))
 card.record("gptq-two-bits", max(by_gptq[2]) / plain[2, 32])
 Table(
@@ -592,7 +584,6 @@ Table(
 # %% slideshow={"slide_type": "skip"}
 @torch.no_grad()
 def planted(model, factor=16, n=4, seed=0):
-    """The same function with outliers: in n channels the norm is divided and the columns behind it are multiplied."""
     model, places = copy.deepcopy(model), torch.Generator().manual_seed(seed)
     for block in model.blocks:
         for norm, linear in ((block.norm1, block.qkv), (block.norm2, block.up)):
@@ -602,8 +593,7 @@ def planted(model, factor=16, n=4, seed=0):
     return model
 
 
-def hadamard(n):
-    """Orthogonal, ±1/√n in each entry; n is a power of two."""
+def hadamard(n):  # orthogonal, ±1/√n in each entry; n is a power of two
     matrix = torch.ones(1, 1)
     while len(matrix) < n:
         matrix = torch.cat([torch.cat([matrix, matrix], 1), torch.cat([matrix, -matrix], 1)])
@@ -753,6 +743,7 @@ def in_fp8(weight, dtype):
     return (weight / scale).clamp(-torch.finfo(dtype).max, torch.finfo(dtype).max).to(dtype).float() * scale
 
 
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 FORMATS = {
     "MXFP4: E2M1, blocks of 32, power of two": (4.25, lambda w: on_marks(w, 32, E2M1, power_of_two)),
     "int4, groups of 64, fp16": (4.25, lambda w: on_marks(w, 64, INT4, in_fp16(7.5))),
@@ -763,8 +754,6 @@ FORMATS = {
     "fp8, E5M2, a scale a row": (8, lambda w: in_fp8(w, torch.float8_e5m2)),
     "int8, a scale a row": (8, lambda w: on_marks(w, None, torch.arange(-128.0, 128), in_fp16(127.5))),
 }
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 formats = {}
 for name, (_, grid) in tqdm(FORMATS.items(), desc="formats", file=sys.stdout, leave=False):
     new = {layer: grid(w) for layer, w in WEIGHTS.items()}
@@ -894,8 +883,8 @@ ledger.table(rows)
 def in_groups(weight, bits, group):
     """The weights on symmetric grids, one for each `group` neighbours in a row.
 
-    >>> in_groups(torch.tensor([[-1.0, 0.0]]), 2, 2)
-    tensor([[-1., 0.]])
+    >>> in_groups(torch.zeros(1, 2), 2, 2).abs()
+    tensor([[0., 0.]])
     """
     raise NotImplementedError
 
@@ -929,8 +918,8 @@ def in_groups_solution(weight, bits, group):
 def stored_bits(rows, columns, bits, group):
     """Bits a weight, with scales and zero points.
 
-    >>> stored_bits(1, 1, 4, 1)
-    24.0
+    >>> stored_bits(128, 128, 4, 32) >= 4
+    True
     """
     raise NotImplementedError
 
