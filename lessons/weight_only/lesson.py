@@ -507,7 +507,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw. At 2 bits:** there GPTQ takes away more than half of what rounding to nearest costs, in all three draws; at 3 bits, too, and at 4 there was little to lose. Random characters win less: the inputs must be of the kind that comes later. Without data (the identity in place of $H$) it *is* round-to-nearest, weight by weight.
+# **What you saw. At 2 bits:** there GPTQ takes away more than half of what rounding to nearest costs, in all three draws; at 3 bits, too, and at 4 there was little to lose. Random characters win less (one draw): the text counts. Without data (the identity in place of $H$) it was round-to-nearest, weight by weight, on the layer that was tried.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Scale the channels first
@@ -689,8 +689,8 @@ Table(
 # *For the lecturer, 1.5 min.* The hill is one block of the model's own weights, divided by its scale. Say: "Same number of codes, other places." Ask where the floats are denser: near 0, where most weights lie. And what they pay: wide gaps far out. MXFP4's scale is a power of two, so that the largest weight may lie anywhere in the last factor of 2, or be clipped.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
-half = torch.tensor([0, 0.5, 1, 1.5, 2, 3, 4, 6])
-E2M1 = torch.cat([-half.flip(0)[:-1], half])
+positive = torch.tensor([0, 0.5, 1, 1.5, 2, 3, 4, 6])
+E2M1 = torch.cat([-positive.flip(0)[:-1], positive])
 INT4 = torch.arange(-8.0, 8)
 canvas = diagrams.Canvas(height=330)
 block32 = WEIGHTS["blocks.2.up"][0, :32]
@@ -902,9 +902,9 @@ check.in_groups(in_groups)
 
 # %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
 def in_groups_solution(weight, bits, group):
-    part = weight.reshape(len(weight), -1, group)
-    scale = part.abs().amax(-1, keepdim=True) / 2 ** (bits - 1)
-    whole = torch.round(part / torch.where(scale > 0, scale, 1.0)).clamp(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    part, half = weight.reshape(len(weight), -1, group), 2 ** (bits - 1)
+    scale = part.abs().amax(-1, keepdim=True) / half
+    whole = torch.round(part / scale).nan_to_num().clamp(-half, half - 1)  # 0 / 0 is no number
     return (whole * scale).reshape(weight.shape)
 
 
