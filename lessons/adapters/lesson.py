@@ -68,21 +68,7 @@ def perplexity(model):
     return language.perplexity(model, unseen, pieces=PIECES)
 
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 1. Mend it without touching it
-#
-# The language model of this part: **perplexity** says among how many equally likely characters it hesitates. Its 20 linear layers go down to **2 bits**, one grid a row, and are *frozen*: nothing may change them.
-#
-# Beside each layer we train a few new numbers, together 4 % of the weights, for 40 steps on the text that the model knows.
-#
-# **Predict.** How much of the loss do they win back: **A** next to nothing, **B** a third or more, **C** all of it?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Say: "Each weight has four values left, one grid a row. [[weight_only]] showed that groups would do better; here we want something to mend." Vote for A, B or C; many say A, for the damage sits in a million weights. The answer is B, a little more than a third.
-# Forty steps are few; nobody has tried here how far it goes. Transition: "What are these few numbers?"
-
-
-# %% slideshow={"slide_type": "skip"}
+# %% tags=["setup"] slideshow={"slide_type": "skip"}
 # A grid for each row, round-to-nearest as in the unit before, with the codes packed as bits.
 class LowBits(nn.Module):
     """A linear layer without bias on a grid of `bits` bits; each row has a scale and a lowest value, both fp16."""
@@ -110,7 +96,7 @@ class LowBits(nn.Module):
         return F.linear(x, self.weight)
 
 
-# %% slideshow={"slide_type": "skip"}
+# %% tags=["setup"] slideshow={"slide_type": "skip"}
 def on_grid(model, bits=2):
     """A frozen copy whose linear layers in the blocks have few bits."""
     model = copy.deepcopy(model).requires_grad_(False)
@@ -139,7 +125,6 @@ class LoRA(nn.Module):
         return self.layer(x) + self.scale * (x @ self.a.T @ self.b.T)
 
 
-# %% slideshow={"slide_type": "skip"}
 def adapted(model, rank=4, seed=0):
     """A frozen copy with a bypass beside each linear layer of the blocks."""
     torch.manual_seed(seed)
@@ -164,6 +149,19 @@ def train(model, lr, seed=0):
     optimizer.zero_grad()
     return model
 
+
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# ## 1. Mend it without touching it
+#
+# The language model of this part: **perplexity** says among how many equally likely characters it hesitates. Its 20 linear layers go down to **2 bits**, one grid a row, and are *frozen*: nothing may change them.
+#
+# Beside each layer we train a few new numbers, together 4 % of the weights, for 40 steps on the text that the model knows.
+#
+# **Predict.** How much of the loss do they win back: **A** next to nothing, **B** a third or more, **C** all of it?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2.5 min.* Say: "Each weight has four values left, one grid a row. [[weight_only]] showed that groups would do better; here we want something to mend." Vote for A, B or C; many say A, for the damage sits in a million weights. The answer is B, a little more than a third.
+# Forty steps are few; nobody has tried here how far it goes. Transition: "What are these few numbers?"
 
 # %% slideshow={"slide_type": "skip"}
 SEEDS = range(3)
@@ -265,10 +263,9 @@ plots.show(
 frozen = base.blocks[0].qkv
 with_bypass = LoRA(frozen, rank=4, alpha=8)
 x = torch.randn(5, frozen.weight.shape[1])
-by_hand = frozen(x) + 8 / 4 * (x @ with_bypass.a.T) @ with_bypass.b.T
-changed = (with_bypass(x) - frozen(x)).abs().max().item()
-same = torch.equal(with_bypass(x), frozen(x))
-with_bypass(x).square().mean().backward()
+plain, y = frozen(x), with_bypass(x)
+by_hand = plain + 8 / 4 * (x @ with_bypass.a.T) @ with_bypass.b.T
+y.square().mean().backward()
 gradient = {"A": with_bypass.a.grad.norm().item(), "B": with_bypass.b.grad.norm().item()}
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -276,11 +273,13 @@ gradient = {"A": with_bypass.a.grad.norm().item(), "B": with_bypass.b.grad.norm(
 # "And if both began as zeros?" Then neither would get a gradient. "And if neither did?" Then the first output would be another one than the base's.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+changed = (y - plain).abs().max().item()
 card.record("starts-as-the-base", changed)
 Table(
     ["before the first step", ""],
     [
         ["largest change of the output", f"{changed:g}"],
+        ["largest difference to by_hand", f"{(y - by_hand).abs().max():g}"],
         ["gradient of A, norm", f"{gradient['A']:g}"],
         ["gradient of B, norm", f"{gradient['B']:.2g}"],
     ],
@@ -413,7 +412,6 @@ def as_floats(model):
     return model.requires_grad_(True)
 
 
-# %% slideshow={"slide_type": "skip"}
 @torch.no_grad()
 def best_for_error(rank=4):
     """The base with the bypass that comes nearest to what the rounding took away; and the share of it that is left."""
@@ -429,7 +427,7 @@ def best_for_error(rank=4):
 
 
 by_svd, error_left = best_for_error()
-WAYS = {  # what is trained, and at which rate: the best of those tried beforehand with another seed
+WAYS = {  # what is trained, and its rate: near the best of a few tried beforehand
     "norms": (with_norms(base), 1e-2),
     "scales of the rows": (with_scales(base), 1e-3),
     "rank 1": (adapted(base, 1), LORA_RATE),
@@ -476,11 +474,9 @@ plots.show(
 # *For the lecturer, 2.5 min.* Vote: as much, less, nothing? The answer: nothing, it even loses a little on unseen text. So the gain above is not what 40 more steps give anyway. Be fair: this model had 2,400 steps on that text; a base that has not finished learning would gain on both sides, and then the difference is
 # what counts. Transition: "The bypass works. Must it stay a bypass?"
 
-# %% slideshow={"slide_type": "skip"}
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 twin = train(adapted(whole), LORA_RATE)
 twins = {"on 2 bits": (broken, after[0]), "on float": (before, perplexity(twin))}
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 gains = {name: math.log(old / new) for name, (old, new) in twins.items()}
 card.record("twin-gains-less", gains["on 2 bits"] - gains["on float"])
 Table(
@@ -531,7 +527,6 @@ def all_layers(model, change):
     return model
 
 
-# %% slideshow={"slide_type": "skip"}
 adapter = mended[0]
 one_matrix, same_grid = all_layers(adapter, merged), all_layers(adapter, into_codes)
 new_grid = all_layers(one_matrix, LowBits)
@@ -614,20 +609,8 @@ plots.show(
         "The same nine weights, each with a short line to where the bypass moves it.",
         "The same nine weights after rounding: each goes to the nearest of the four levels.",
     ],
-    caption="The first nine weights of one row; blue: the base, orange: with the bypass.",
-)
-
-# %% slideshow={"slide_type": "skip"}
-halfway = 100 * (steps_moved > 0.5).float().mean().item()
-Table(
-    ["change of a weight by the bypass, in steps", ""],
-    [
-        ["median", f"{steps_moved.median():.3f}"],
-        ["largest", f"{steps_moved.max():.2f}"],
-        ["more than half a step, % of weights", f"{halfway:.2f}"],
-        ["codes that moved, %", f"{moved:.2f}"],
-    ],
-    caption=f"All {len(steps_moved):,} weights of the 20 layers.",
+    caption="The first nine weights of one row; blue: the base, orange: with the bypass. Over all weights the bypass "
+    f"changes a weight by {steps_moved.median():.3f} of a step (median), {steps_moved.max():.2f} at most.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -747,7 +730,6 @@ def sparse_gpt(weight, inputs, choose, block):
     return new
 
 
-# %% slideshow={"slide_type": "skip"}
 METHODS = {
     "magnitude, each row": (lambda w, x: w * half_of_rows(w.abs()), lambda w, x: w * two_of_four(w.abs())),
     "Wanda, each row": (
@@ -817,11 +799,9 @@ Table(
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # **Answer.** A *new* task. Here the text was the old one, and the bypass mended a rounding error.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# Into the ledger. Its accuracy is the share of characters that are foretold right, on the same unseen text as the perplexity.
-
 
 # %% slideshow={"slide_type": "skip"}
+# Into the ledger. Its accuracy is the share of characters that are foretold right, on the same unseen text.
 @torch.no_grad()
 def foretold(model):
     """Share of the unseen characters to which the model gives the largest logit."""
