@@ -297,8 +297,8 @@ Table(
 # **Predict.** All weights of the float model are trained, or the bypasses alone. Which of the last three become small?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote tenant by tenant. Gradients and states shrink to a twenty-fifth: AdamW keeps two means for each number that it trains, and no number that is frozen has any. The answer that surprises: the activations do not shrink. Gradients still travel down
-# through all frozen layers, and A needs the input of its layer. Say: "LoRA saves what belongs to the weights. What belongs to the batch stays." Point at the batch: one piece; with more, the last column grows alone.
+# *For the lecturer, 3 min.* Vote tenant by tenant. Gradients and states shrink to a twenty-fifth: AdamW keeps two means for each number that it trains, and no number that is frozen has any. The answer that surprises: the activations hardly shrink. Gradients still travel down
+# through all frozen layers, and A needs the input of its layer. Say: "LoRA saves what belongs to the weights. What belongs to the batch stays." Point at the batch: one piece; with more, the activations grow alone.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -360,7 +360,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** Gradients and states shrink with the trained numbers; the saved **activations** do not. Gradients still pass through every frozen layer, and $A$ needs its layer's input.
+# **What you saw.** Gradients and states shrink with the trained numbers; the saved **activations** hardly. Gradients still pass through every frozen layer, and $A$ needs its layer's input.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Is it the rank? Is it the bypass?
@@ -371,7 +371,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* Let each table write an order. The answers, from the bottom: the best bypass for the error wins least; norms, scales and rank 1 come next, close together; rank 4; rank 16 and all weights hardly more. Two lessons. First: the best rank-4 matrix for the rounding error takes
-# away a tenth of its square, for that error is no low-rank matrix. So the trained bypass does something else than undo the rounding: it moves the outputs that count. Second: 1,408 norms do much of the work. Say: "Before you praise the bypass, train something simpler." One seed but for rank 4; gaps as small as its three dots tell nothing.
+# away less than a tenth of its square, for that error is no low-rank matrix. The trained bypass of the same size wins more, so it is another matrix; probably it moves the outputs that count. Second: 1,408 norms do much of the work. Say: "Before you praise the bypass, train something simpler." One seed but for rank 4; gaps as small as its three dots tell nothing.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -459,7 +459,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** Rank 4 wins more than rank 1; rank 16 and even *all* weights hardly more in these 40 steps. The simpler ways do much of it: 1,408 numbers in the norms, or the scales, which stand in the file anyway (PEQA, [Kim et al., 2023](https://arxiv.org/abs/2305.14152)). The best bypass for the *error* wins least: most of the error is not of rank 4, so the trained one must do something else than undo the rounding.
+# **What you saw.** Rank 4 wins more than rank 1; rank 16 and even *all* weights hardly more in these 40 steps. The simpler ways do much of it: 1,408 numbers in the norms, or the scales, which stand in the file anyway (PEQA, [Kim et al., 2023](https://arxiv.org/abs/2305.14152)). The best bypass for the *error* itself wins least: most of the error is not of rank 4 (caption). The trained one, of the same size, is another matrix; *probably* it moves those outputs that matter for the loss.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Repaired, or merely trained on?
@@ -640,6 +640,7 @@ def load_adapter(model, numbers):
             raise ValueError(
                 f"{name} is {there} in this adapter, and {here} in the model: another layer or another rank"
             )
+    for name, p in own.items():  # nothing is copied before all fit
         p.data.copy_(numbers[name])
 
 
@@ -685,6 +686,26 @@ Table(
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** The adapter is about a fifth of the two files, and survives fp16. For this small model a *third bit* is the better buy: hardly more bytes, and far nearer to float. In wide layers a bypass costs next to nothing (caption), and one base can serve many adapters.
 
+
+# %% slideshow={"slide_type": "skip"}
+# Requests that cannot be met, and what the functions above say to them.
+def refused(request):
+    try:
+        request()
+    except ValueError as error:
+        return str(error)
+
+
+other = {name: p[:, :-1] if name.endswith(".a") else p for name, p in numbers.items()}
+REQUESTS = {
+    "rank 0": lambda: LoRA(frozen, rank=0),
+    "rank 200": lambda: LoRA(frozen, rank=200),
+    "an adapter for narrower layers": lambda: load_adapter(shipped, other),
+    "a model without bypasses": lambda: load_adapter(base, numbers),
+    "merging twice": lambda: merged(merged(adapter.blocks[0].qkv)),
+}
+Table(["request", "what is said"], [[name, refused(request)] for name, request in REQUESTS.items()])
+
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 6. And pruning this model?
 #
@@ -693,8 +714,8 @@ Table(
 # **Predict.** Which is best here: magnitude, Wanda, or SparseGPT's choice with its repair? Does 2:4 cost more?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Two votes. The answers: SparseGPT's choice with its repair is best in both columns, by far in the pattern; magnitude and Wanda lie close together, and one model does not order them. 2:4 costs more under each rule, least where the rest makes up for it. Compare with the digits: there half of the weights
-# were nearly free, and the race was run at 5 %, with training after. Here half is already much, and nothing is trained. The papers' models are a thousand times larger and more; do not carry the order of magnitude and Wanda over.
+# *For the lecturer, 3 min.* Two votes. The answers: SparseGPT's choice with its repair is best in both columns, by far in the pattern; magnitude and Wanda lie close together, and one model does not order them. 2:4 costs more under each rule, least where the rest makes up for it. Compare with the digits: there 2:4
+# cost about a point, and the race was run at 5 %, with training after. Here half is already much, and nothing is trained. Most models of the papers are thousands of times larger; do not carry the order of magnitude and Wanda over.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -781,7 +802,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** SparseGPT's choice, repaired, loses least, by far in the pattern. Magnitude and Wanda lie close; one model does not order them. 2:4 costs more under each rule. Unlike the digits of [[scores]], where half was nearly free, half is much here.
+# **What you saw.** SparseGPT's choice, repaired, loses least, by far in the pattern. Magnitude and Wanda lie close; one model does not order them. 2:4 costs more under each rule. Half is much here; for the digits of [[scores]] 2:4 cost about a point. But networks, tasks and measures differ at once.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What this unit left out
@@ -941,7 +962,7 @@ card.show()
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - A bypass of low rank beside a frozen layer begins as nothing ($B = 0$), and needs gradients and optimizer states for its own numbers alone. The activations stay.
+# - A bypass of low rank beside a frozen layer begins as nothing ($B = 0$), and needs gradients and optimizer states for its own numbers alone. The activations hardly shrink.
 # - It can win back a part of what few bits lost. Say against what: a twin on float, the norms, the scales, one bit more.
 # - Merged in float it is exact; merged into codes it was rounded away here. Ship base and adapter.
 #
