@@ -175,7 +175,7 @@ for name, sample in samples.items():
     print(f"--- {name}\n{sample}\n")
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-fig, ax = plots.figure(size=(7.5, 3.5))
+fig, ax = plots.figure(size=(7.5, 3.2))
 smooth = torch.tensor(losses).unfold(0, min(5, len(losses)), 1).mean(1).exp()
 ax.plot(smooth, label="live, on what it learns")
 for (name, height), colour in zip(perplexities.items(), ("black", "blue", "orange"), strict=True):
@@ -237,7 +237,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Many texts at once
 #
-# A step for a **batch** of texts reads the weights once and uses them for all. Large models have weights that no cache of the processor holds, so take the layer of [[roofline]]: 4,096 by 4,096, 67 MB, eight of them in turn.
+# A step for a **batch** of texts reads the weights once and uses them for all. Our model's 4 MB may stay in a cache of the processor, the weights of large models cannot. So take the layer of [[roofline]]: 4,096 by 4,096, 67 MB, eight in turn.
 #
 # **Predict.** 64 texts at once. One step takes longer. How much time is that for *one* token, over a token of a single text: **A** the same, **B** a half, **C** less than a fifth?
 
@@ -266,7 +266,7 @@ gains = [64 * one / all_64 for one, all_64 in zip(taken.samples[1], taken.sample
 card.record("batch-64-a-token", median(gains), tuple(quantiles(gains, n=4, method="inclusive")[::2]))
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-fig, ax = plots.figure(size=(6.8, 4.4))
+fig, ax = plots.figure(size=(6.8, 4.1))
 one_text, place = a_token[1], (64, a_token[64] / a_token[1])
 CURVES = {"bytes alone": ("--", "orange", [by_bytes / batch for batch in many])}
 CURVES |= {"arithmetic alone": (":", "green", [by_arithmetic] * len(many))}
@@ -281,13 +281,11 @@ ax.legend(loc="lower left")
 plots.show(
     fig,
     alt=f"Time of a token against texts at once, on logarithmic axes: 1 for one text, {place[1]:.2f} for 64. A dashed line falls in proportion, a dotted one is flat.",
-    caption="One layer of 67 MB, eight in turn; a single text is 1. Dashed: the time to read the layer, shared. Dotted: the arithmetic at its measured peak.",
+    caption="A single text is 1. Dashed: the time to read the layer, shared. Dotted: the arithmetic at its measured peak.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw: a token costs less and less.** With one text the layer takes about as long as its bytes; what a batch can gain ends at the arithmetic. For one text that leaves fewer bytes ([[weight_only]]), or more tokens in a pass (section 6).
-#
-# The small model's 4 MB may stay in the processor's caches; so the wide layer shows the bound by bytes, and the model counts and text.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Compute nothing twice
