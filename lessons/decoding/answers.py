@@ -87,7 +87,7 @@ def keeps_the_missed_one(draft, own):
 
 def backwards(draft, own):
     good = max(n for n in range(len(draft) + 1) if own.startswith(draft[:n]))
-    return [good, list(own[: good + 1])]
+    return good, "".join(list(own)[: good + 1])
 
 
 def by_takewhile(draft, own):
@@ -117,4 +117,8 @@ WRONG = {
 }
 ODD = {"cache_bytes": [as_a_product, by_adding], "verified": [backwards, by_takewhile]}
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
-EQUIVALENT = {}
+EQUIVALENT = {
+    "cache_bytes": {
+        "return numbers * bits // 8: numbers * bits // 8: FloorDiv -> Div": "K and V of 4 bits or more are whole bytes"
+    }
+}

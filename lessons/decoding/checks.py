@@ -20,7 +20,7 @@ def _caches(draw: Callable) -> tuple[int, ...]:
         n_kv * draw(st.integers(1, 4)),
         n_kv,
         draw(st.integers(1, 9)),
-        draw(st.integers(1, 9)),
+        draw(st.integers(0, 9)),
         draw(st.integers(0, 9)),
         draw(st.integers(1, 5)),
         draw(st.sampled_from([4, 8, 16, 32])),
@@ -81,6 +81,8 @@ def cache_bytes(answer: Callable) -> None:
         names=("n_layers", "n_heads", "n_kv_heads", "head_size", "prompt", "new", "batch", "bits"),
         edges=[
             (1, 1, 1, 1, 1, 0, 1, 8),
+            (5, 4, 4, 32, 0, 0, 1, 32),
+            (2, 3, 1, 5, 0, 4, 1, 16),
             (5, 4, 4, 32, 128, 352, 1, 32),
             (5, 4, 2, 32, 128, 352, 16, 8),
             (3, 2, 1, 3, 2, 5, 3, 4),

@@ -187,11 +187,8 @@ first_lines = [" ".join(sample.split("\n")[0].split())[:60] for sample in sample
 plots.show(
     fig,
     alt=f"Perplexity against training steps: it falls from {smooth[0]:.0f}. Dashed, on unseen modules: before {blank:.0f}, live {perplexities['live']:.1f}, shipped {perplexities['shipped']:.1f}.",
-    caption=f"Dashed: on unseen modules. Live writes `{first_lines[0]}`, shipped writes `{first_lines[1]}`.",
+    caption=f"Dashed: on unseen modules. Live writes `{first_lines[0]}`, shipped writes `{first_lines[1]}`. All that follows uses the shipped model: one training, one seed.",
 )
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw. It falls fast, then slowly.** The live one has something of the look of Python, the shipped one its words, too. From here on the shipped model is used: one network, of one training.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. What one token must read
@@ -326,24 +323,6 @@ plots.show(
     caption="Six features of the keys of one head of layer 1, before they are turned by their places. Orange: computed in this step; blue: kept.",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
-# ### The cache in code
-#
-# `cache.add` stores K and V of the new characters and gives back all. `heads` turns Q and K by their *place* in the text: new ones begin behind those in the cache.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Read the function aloud, line by line. Ask: "A mistake in the place or in the mask `seen`: which would you find late?" The answer: the mask. With one new character a row of ones is right, so a wrong mask shows only when several come at once, as in the prompt or in section 6; a wrong place spoils the second character already. Say: "So test with one, with several, and with the whole context."
-
-
-# %% slideshow={"slide_type": "-"}
-def attend(block, x, cache, layer):
-    """Attention of new characters to themselves and to all in the cache."""
-    q, k, v = heads(block, x, first=cache.steps)  # of the new ones
-    k, v = cache.add(layer, k, v)  # of all so far
-    seen = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).tril(cache.steps)
-    mixed = F.scaled_dot_product_attention(q, k, v, seen, enable_gqa=True)
-    return block.out(mixed.transpose(1, 2).flatten(2))
-
 
 # %% slideshow={"slide_type": "skip"}
 def heads(block, x, first):
@@ -372,6 +351,25 @@ class Cache:
         end = self.steps + k.shape[2]
         self.stored[layer, :, :, :, self.steps : end] = torch.stack([k, v])
         return self.stored[layer, :, :, :, :end]
+
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# ### The cache in code
+#
+# `cache.add` stores K and V of the new characters and gives back all. `heads` turns Q and K by their *place* in the text: new ones begin behind those in the cache.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2.5 min.* Read the function aloud, line by line. Ask: "A mistake in the place or in the mask `seen`: which would you find late?" The answer: the mask. With one new character a row of ones is right, so a wrong mask shows only when several come at once, as in the prompt or in section 6; a wrong place spoils the second character already. Say: "So test with one, with several, and with the whole context."
+
+
+# %% slideshow={"slide_type": "-"}
+def attend(block, x, cache, layer):
+    """Attention of new characters to themselves and to all in the cache."""
+    q, k, v = heads(block, x, first=cache.steps)  # of the new ones
+    k, v = cache.add(layer, k, v)  # of all so far
+    seen = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).tril(cache.steps)
+    mixed = F.scaled_dot_product_attention(q, k, v, seen, enable_gqa=True)
+    return block.out(mixed.transpose(1, 2).flatten(2))
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -822,7 +820,7 @@ ledger.table(rows)
 # ### Exercise 1 · The bytes of a cache
 # ★ · 5 minutes
 #
-# Write `cache_bytes`: the bytes of a KV cache that has room for `prompt` tokens and `new` more, for each of `batch` texts. In each of `n_layers` layers Q has `n_heads` heads, K and V have `n_kv_heads` each; every head has `head_size` numbers of `bits` bits (4, 8, 16 or 32). Scales are not counted. All counts are whole numbers of at least 1; `new` may be 0.
+# Write `cache_bytes`: the bytes of a KV cache that has room for `prompt` tokens and `new` more, for each of `batch` texts. In each of `n_layers` layers Q has `n_heads` heads, K and V have `n_kv_heads` each; every head has `head_size` numbers of `bits` bits (4, 8, 16 or 32). Scales are not counted. All counts are whole numbers of at least 1; `prompt` and `new` may be 0.
 #
 # `cache_bytes(n_layers, n_heads, n_kv_heads, head_size, prompt, new, batch, bits)` → a whole number
 #
@@ -838,8 +836,8 @@ ledger.table(rows)
 def cache_bytes(n_layers, n_heads, n_kv_heads, head_size, prompt, new, batch, bits):
     """Bytes of the keys and values of `batch` texts of prompt + new tokens.
 
-    >>> cache_bytes(1, 2, 2, 1, 2, 0, 1, 4)
-    4
+    >>> cache_bytes(5, 4, 4, 32, 0, 0, 1, 32)  # no token yet
+    0
     """
     raise NotImplementedError
 
