@@ -686,7 +686,7 @@ Table(
 # A code need not stand for evenly spaced levels. E2M1, the element of MXFP4 and NVFP4 ([[torchao]]), is a float of 4 bits; each block has a scale. Which ruler suits these weights?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* The hill is one block of the model's own weights, divided by its scale. Say: "Same number of codes, other places." Ask where the floats are denser: near 0, where most weights lie. And what they pay: wide gaps far out. MXFP4's scale is a power of two, so that the largest weight may lie anywhere in the last factor of 2, or be clipped.
+# *For the lecturer, 1.5 min.* The points are one block of the model's own weights, the same above both lines. Say: "Same number of codes, other places." Ask where the floats are denser: near 0, where most weights lie. And what they pay: wide gaps far out. MXFP4's scale is a power of two, so that the largest weight may lie anywhere in the last factor of 2, or be clipped.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 positive = torch.tensor([0, 0.5, 1, 1.5, 2, 3, 4, 6])
@@ -694,11 +694,10 @@ E2M1 = torch.cat([-positive.flip(0)[:-1], positive])
 INT4 = torch.arange(-8.0, 8)
 canvas = diagrams.Canvas(height=330)
 block32 = WEIGHTS["blocks.2.up"][0, :32]
-for row, (words, marks) in enumerate({"int4": INT4, "E2M1": E2M1}.items()):
-    outer = marks.abs().max().item()
+for row, (words, marks, outer) in enumerate([("int4", INT4, 7.5), ("E2M1", E2M1, 6)]):
     ticks = dict.fromkeys((marks / outer).tolist(), "")
     line = diagrams.number_line(
-        canvas, -1.05, 1.05, y=110 + 160 * row, ticks=ticks, meaning="int8" if row == 0 else "fp32"
+        canvas, -1.1, 1.1, y=110 + 160 * row, ticks=ticks, meaning="int8" if row == 0 else "fp32"
     )
     canvas.text(60, 30 + 160 * row, f"{words}: {len(marks)} levels", align="left")
     for value in (block32 / block32.abs().max()).tolist():
