@@ -12,7 +12,7 @@ def alpha_alone(weight, a, b, alpha):
 
 
 def the_wrong_way_round(weight, a, b, alpha):
-    return weight + alpha / len(a) * (a.T @ b.T)
+    return weight + alpha / len(a) * (b @ a).T.reshape(weight.shape)
 
 
 def the_change_only(weight, a, b, alpha):
