@@ -73,7 +73,8 @@ def in_numpy(weight, bits, group):
     part = weight.numpy().astype(np.float64).reshape(-1, group)
     scale = np.abs(part).max(axis=1, keepdims=True) / 2 ** (bits - 1)
     scale[scale == 0] = 1
-    return (np.clip(np.rint(part / scale), -(2 ** (bits - 1)), 2 ** (bits - 1) - 1) * scale).reshape(weight.shape)
+    whole = np.clip(np.rint(part / scale), -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    return torch.from_numpy(whole * scale).float().view(weight.shape)
 
 
 def codes_alone(rows, columns, bits, group):

@@ -90,13 +90,12 @@ runtime.describe(torch.device("cpu"))
 # **Predict.** At which $b$ does it first grow by more than a tenth: **A** 8, **B** 4, **C** 3, **D** 2?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 2.5 min.* Say: "Nothing is trained again, and one scale and one zero point for each row." Show of hands for A to D. The answer is D; at 4 and 3 bits it costs one and a few hundredths. Ask
+# *For the lecturer, 2.5 min.* Say: "Nothing is trained again, and one scale and one zero point for each row." There are 17 pieces of 512 characters. Show of hands for A to D. The answer is D; at 4 and 3 bits it costs one and a few hundredths. Ask
 # what a row has in common that its weights should share a scale: nothing but its output. Transition: "Then let fewer weights share one."
 
 
-# %% slideshow={"slide_type": "skip"}
-def by_row(weight, bits):
-    """Each row on its 2**bits evenly spaced levels, from its smallest to its largest weight, 0 among them."""
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+def by_row(weight, bits):  # each row on 2**bits even levels, from its smallest to its largest weight, 0 among them
     low, high = weight.amin(1, keepdim=True).clamp(max=0), weight.amax(1, keepdim=True).clamp(min=0)
     scale = ((high - low) / (2**bits - 1)).half().float()  # 16 bits, as it will be stored
     zero = torch.round(-low / scale).clamp(0, 2**bits - 1)
@@ -104,18 +103,11 @@ def by_row(weight, bits):
     return (codes - zero) * scale
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
 float_perplexity = perplexity(net)
-by_width = {bits: perplexity(with_weights({k: by_row(w, bits) for k, w in WEIGHTS.items()})) for bits in (8, 4, 3, 2)}
+by_width = {b: perplexity(with_weights({k: by_row(w, b) for k, w in WEIGHTS.items()})) for b in (8, 4, 3, 2)}
 card.record("int8-rows", 100 * (by_width[8] / float_perplexity - 1))
-Table(
-    ["bits", "perplexity", "more than float, %"],
-    [
-        [b, f"{p:.2f}", f"{100 * (p / float_perplexity - 1):.1f}"]
-        for b, p in {"float": float_perplexity, **by_width}.items()
-    ],
-    caption=f"{len(exam) // 513} pieces of 512 characters from modules never seen; one model.",
-)
+lines = [[b, f"{p:.2f}", f"{100 * (p / float_perplexity - 1):.1f}"] for b, p in by_width.items()]
+Table(["bits", "perplexity", "more than float, %"], [["float", f"{float_perplexity:.2f}", "–"], *lines])
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
 # **What you saw. D.** 8 bits cost nothing that these pieces show, 4 about a hundredth, 3 a few hundredths. 2 bits, four levels for a whole row, cost more than a third. One model, one exam; the lesson goes on with what its bits could do better.
@@ -425,7 +417,7 @@ def after_columns(count):
         diagrams.grid(canvas, now[:, :count], 240, 10, **cells, meaning="int8")
     if count < 6:
         diagrams.grid(canvas, now[:, count:], 250 + 72 * count, 10, **cells)
-    if 0 < count < 6:
+    if count in range(1, 6):
         added, x = (now - states[count - 1])[:, count:], 250 + 72 * count
         canvas.text(60, 320, "added last", align="left", colour="gradient", size=26)
         diagrams.grid(canvas, added, x, 245, cell=50, text="", meaning="gradient")
@@ -878,7 +870,7 @@ ledger.table(rows)
 # `in_groups(weight, bits, group)` → a float tensor in the shape of `weight`, (rows, columns)
 #
 # <details><summary>Hint</summary>
-# Give the groups a dimension of their own: reshape(rows, -1, group). amax with keepdim=True keeps a place for the scale.
+# Give the groups a dimension of their own: reshape(-1, group). amax with keepdim=True keeps a place for the scale.
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -901,7 +893,7 @@ check.in_groups(in_groups)
 
 # %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
 def in_groups_solution(weight, bits, group):
-    part, half = weight.reshape(len(weight), -1, group), 2 ** (bits - 1)
+    part, half = weight.reshape(-1, group), 2 ** (bits - 1)
     scale = part.abs().amax(-1, keepdim=True) / half
     whole = torch.round(part / scale).nan_to_num().clamp(-half, half - 1)  # 0 / 0 is no number
     return (whole * scale).reshape(weight.shape)
