@@ -3,7 +3,7 @@
 #   course:
 #     promise: You will store the weights of a language model in four bits or fewer, count every byte, and repair what the rounding breaks.
 #     minutes: 45
-#     seconds: 40
+#     seconds: 45
 #     needs: [integers, torchao, scores, decoding]
 #     goals:
 #       - Round weights in groups, and count the bits of a weight with its scales.
@@ -106,8 +106,8 @@ def by_row(weight, bits):  # each row on 2**bits even levels, from its smallest 
 float_perplexity = perplexity(net)
 by_width = {b: perplexity(with_weights({k: by_row(w, b) for k, w in WEIGHTS.items()})) for b in (8, 4, 3, 2)}
 card.record("int8-rows", 100 * (by_width[8] / float_perplexity - 1))
-lines = [[b, f"{p:.2f}", f"{100 * (p / float_perplexity - 1):.1f}"] for b, p in by_width.items()]
-Table(["bits", "perplexity", "more than float, %"], [["float", f"{float_perplexity:.2f}", "–"], *lines])
+by_bits = [[b, f"{p:.2f}", f"{100 * (p / float_perplexity - 1):.1f}"] for b, p in by_width.items()]
+Table(["bits", "perplexity", "more than float, %"], [["float", f"{float_perplexity:.2f}", "–"], *by_bits])
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
 # **What you saw. D.** 8 bits cost nothing that these pieces show, 4 about a hundredth, 3 a few hundredths. 2 bits, four levels for a whole row, cost more than a third. One model, one exam; the lesson goes on with what its bits could do better.
@@ -233,7 +233,7 @@ plain = {
 }
 card.record("four-bits-groups", 100 * (plain[4, 32] / float_perplexity - 1))
 card.record("two-bits-rows", plain[2, None] / plain[2, 32])
-fig, ax = plots.figure(size=(7, 5))
+fig, ax = plots.figure(size=(7, 4.2))
 for group, marker in zip(GROUPS, "osD^", strict=True):
     spent = [bits_a_weight(bits, group) for bits in (4, 3, 2)]
     ax.plot(spent, [plain[bits, group] for bits in (4, 3, 2)], marker + "-", label=GROUPS[group])
@@ -623,7 +623,7 @@ PANELS = {
 top = 1.1 * wild_weights[where].abs().max().item()
 frames = []
 for words, w in PANELS.items():
-    fig, ax = plots.figure(size=(12, 4))
+    fig, ax = plots.figure(size=(12, 3.3))
     ax.bar(range(128), w.abs().amax(0), color=plots.COLOURS["orange"])
     ax.set(xlabel="input channel", ylabel="largest |weight|", title=words, ylim=(0, top))
     frames.append(fig)
