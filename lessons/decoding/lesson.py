@@ -39,7 +39,7 @@ import itertools
 import math
 import tempfile
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 
 import torch
 from torch import nn
@@ -54,6 +54,12 @@ from course_utils.show.tables import Table, si
 from lessons.decoding import checks as check
 
 card = claims.Scorecard("decoding")
+
+
+def quartiles(values):
+    return tuple(torch.tensor(values).quantile(torch.tensor([0.25, 0.75])).tolist())
+
+
 runtime.seed_all(0)
 torch.set_num_threads(1)  # one thread, on the processor, for all of this lesson
 text, missing = language.source()  # to learn from
@@ -260,7 +266,7 @@ a_token = {batch: taken.median_ms(batch) / batch for batch in many}
 by_bytes = taken.median_ms("read") / 8  # to read one layer once
 by_arithmetic = taken.median_ms("product") * wide**2 / 1024**3  # to compute with one layer, for one token
 gains = [64 * one / all_64 for one, all_64 in zip(taken.samples[1], taken.samples[64], strict=True)]
-card.record("batch-64-a-token", median(gains), tuple(quantiles(gains, n=4, method="inclusive")[::2]))
+card.record("batch-64-a-token", median(gains), quartiles(gains))
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 fig, ax = plots.figure(size=(6.8, 4.1))
@@ -436,7 +442,7 @@ jobs |= {"products": lambda: [F.linear(inputs[weight.shape[1]], weight) for weig
 with torch.no_grad():
     race = timing.compare(jobs, rounds=9, device="cpu")
 sooner = [a / b for a, b in zip(race.samples["without", 480], race.samples["with", 480], strict=True)]
-card.record("cache-sooner", median(sooner), tuple(quantiles(sooner, n=4, method="inclusive")[::2]))
+card.record("cache-sooner", median(sooner), quartiles(sooner))
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 fig, ax = plots.figure(size=(6.8, 4.2))
