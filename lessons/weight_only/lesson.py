@@ -670,7 +670,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** Large *weights* hurt round-to-nearest most. The rotation, which sees no data, takes more than half of that away, and does no harm to the model as trained. Against large *inputs* it does not help here. AWQ is the best in both planted models; what was planted has the form of its own scales.
+# **What you saw.** Large *weights* hurt round-to-nearest most. The rotation, which sees no data, takes more than half of that away, and does no harm to the model as trained. Against large *inputs* it does not help here. AWQ is the best of the four in both planted models; what was planted has the form of its own scales.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 7. Four bits as floats
@@ -772,12 +772,12 @@ Table(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 8. What torchao does with it here
 #
-# [[torchao]] has configs for weights alone. Same layers, this machine, and the course's audit ([[audit]]) says what each layer computes in.
+# The package torchao ([[torchao]]) has configs for weights alone. The same layers, this machine, and the course's audit ([[audit]]) says what each layer computes in.
 #
 # **Predict.** Which of them run here? In which does a layer multiply in int8? Whose file is as small as ours?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Hands for each row. Two of the four run in float by the audit, the prototype in a kernel that the audit does not know, and the stable int4 refuses on this machine, because a package is missing; so none in int8. No file is as small as ours. Say: "Weight-only means that products are float: what shrinks is what is read, and a library must have a kernel that reads it packed, or nothing is won in time."
+# *For the lecturer, 2 min.* Hands for each row. Two of the four run in float by the audit, the prototype in a kernel that the audit does not know, and the stable int4 ends in an ImportError on this machine; in int8 none that the audit knows. No file is as small as ours. Say: "Weight-only means that products are float: what shrinks is what is read, and a library must have a kernel that reads it packed, or nothing is won in time."
 
 # %% slideshow={"slide_type": "skip"}
 import torchao.quantization as ao
@@ -832,7 +832,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** On this machine none multiplies in int8 by the audit: weights become float before. Four bits that are not packed take the file of eight, or more; the packed prototype runs a kernel that the audit does not know, and the stable int4 wants a package that is not there. No file of these is smaller than ours. Another machine fills this table otherwise.
+# **What you saw.** By the audit int8 and the unpacked 4 bits compute in float; the packed prototype runs a kernel that the audit does not know, and the stable int4 ends in an ImportError here. Unpacked, four bits take the file of eight, or more. Ours is the smallest. Another machine may fill this table otherwise.
 
 # %% slideshow={"slide_type": "skip"}
 # Into the ledger: the files of section 3. Its quality is a share of right answers; here of characters foretold first.
