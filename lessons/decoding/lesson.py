@@ -3,7 +3,7 @@
 #   course:
 #     promise: You will be able to say what a language model reads for each token that it writes, and make it read less.
 #     minutes: 45
-#     seconds: 35
+#     seconds: 40
 #     needs: [measuring, roofline, integers]
 #     goals:
 #       - Say what a step of decoding reads, and what a batch of texts shares.
