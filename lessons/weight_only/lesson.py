@@ -894,7 +894,7 @@ check.in_groups(in_groups)
 # %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
 def in_groups_solution(weight, bits, group):
     part, half = weight.reshape(-1, group), 2 ** (bits - 1)
-    scale = part.abs().amax(-1, keepdim=True) / half
+    scale = part.abs().amax(1, keepdim=True) / half
     whole = torch.round(part / scale).nan_to_num().clamp(-half, half - 1)  # 0 / 0 is no number
     return (whole * scale).reshape(weight.shape)
 
