@@ -86,10 +86,10 @@ runtime.describe("cpu")
 # %% slideshow={"slide_type": "fragment"} tags=["lecture"]
 @torch.no_grad()
 def write(ids, count):
-    """`count` characters more: each the likeliest."""
+    """Add the likeliest, `count` times."""
     for _ in range(count):
-        logits = model(ids)[:, -1:]
-        ids = torch.cat([ids, logits.argmax(-1)], dim=1)
+        best_next = model(ids)[:, -1:].argmax(-1)
+        ids = torch.cat([ids, best_next], dim=1)
     return ids
 
 
