@@ -187,7 +187,8 @@ ax.plot(smooth, label="live, on what it learns")
 for (name, height), colour in zip(perplexities.items(), ("black", "blue", "orange"), strict=True):
     ax.axhline(height, color=plots.COLOURS[colour], linestyle="--")
     ax.text(len(losses), height * 1.08, f"{name}: {height:.1f}", ha="right", color=plots.COLOURS[colour])
-ax.set(xlabel="training step", ylabel="perplexity", yscale="log", ylim=(2, 160))
+top = 1.6 * max(perplexities.values())
+ax.set(xlabel="training step", ylabel="perplexity", yscale="log", xlim=(0, len(losses)), ylim=(2, top))
 ax.set_yticks([3, 10, 30, 100], ["3", "10", "30", "100"])
 first_lines = [" ".join(sample.split("\n")[0].split())[:60] for sample in samples.values()]
 plots.show(
