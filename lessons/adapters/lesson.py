@@ -69,7 +69,8 @@ def perplexity(model):
     return language.perplexity(model, unseen, pieces=PIECES)
 
 
-# A grid for each row, round-to-nearest as in the unit before, with the codes packed as bits.
+# A grid for each row, round-to-nearest as in the unit before, with the codes packed as bits. In place of a zero point
+# it keeps the lowest level itself, in fp16: the same idea, but 0 need not be a level.
 class LowBits(nn.Module):
     """A linear layer without bias on a grid of `bits` bits; each row has a scale and a lowest value, both fp16."""
 
@@ -255,7 +256,7 @@ def all_layers(model, change):
     return model
 
 
-def group_drawn(lora, stage):
+def row_drawn(lora, stage, told):
     """Some weights of one row on their four levels: as they are, with the bypass, rounded again."""
     grid = lora.layer
     low, step = grid.low[0].item(), grid.scale[0].item()
@@ -282,7 +283,7 @@ def group_drawn(lora, stage):
     canvas.text(
         600, 25, ("nine weights on their levels", "base + bypass", "rounded to the codes again")[stage], size=26
     )
-    canvas.text(600, 335, "dotted: half-way between two codes")
+    canvas.text(600, 335, "dotted: half-way between two codes" if stage < 2 else told)
     return canvas.figure()
 
 
@@ -440,8 +441,6 @@ Table(
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-
-
 plots.show(
     [bypass_drawn(mended[0].blocks[0].qkv, count) for count in range(3)],
     alt=[
@@ -565,7 +564,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Is it the rank? Is it the bypass?
 #
-# Other numbers could have learned in these 40 steps: the norms; the **scales** of the groups, with all codes fixed; all the weights, as floats. And one bypass needs no training: the best one of rank 4 for the *error* $W - \hat W$, by its singular value decomposition.
+# Other numbers could have learned in these 40 steps: the norms; the **scales** of the rows, with all codes fixed; all the weights, as floats. And one bypass needs no training: the best one of rank 4 for the *error* $W - \hat W$, by its singular value decomposition.
 #
 # **Predict.** Order them: norms, scales, rank 1, rank 4, rank 16, all weights, best for the error.
 
@@ -575,8 +574,6 @@ plots.show(
 
 
 # %% slideshow={"slide_type": "skip"}
-
-
 by_svd, error_left = best_for_error(base, whole)
 WAYS = {  # what is trained, and its rate: near the best of a few tried beforehand
     "norms": (with_norms(base), 1e-2),
@@ -652,8 +649,6 @@ Table(
 
 
 # %% slideshow={"slide_type": "skip"}
-
-
 adapter = mended[0]
 one_matrix, same_grid = all_layers(adapter, merged), all_layers(adapter, into_codes)
 new_grid = all_layers(one_matrix, LowBits)
@@ -687,31 +682,29 @@ Table(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Where does it go?
 #
-# A weight on a grid moves when the change is more than *half a step*.
+# A weight on a grid gets another code when its change is more than *half a step*.
 #
-# **Predict.** How many of these nine move to another code?
+# **Predict.** Over all weights, what is the largest change by the bypass: **A** a hundredth of a step, **B** a third, **C** more than one?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Three frames. First: all points stand on levels. Second: ask how far a point must go to change its code; half a step, to the dotted line. Third: all are back. The answer in numbers, from the table in the notebook: the largest change of all weights is less than half a step, so no code moves.
+# *For the lecturer, 2 min.* Three frames. First: all points stand on levels. Second: ask how far a point must go to change its code; half a step, to the dotted line. Third: all are back. The answer is B, read it off the last frame: the largest change of all weights is about a third of a step, so no code moves.
 # Say: "A million changes, each too small to be seen on the grid; together they were a third of the loss."
 
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
-
-
+told = f"change of a weight, all layers: median {steps_moved.median():.3f} of a step, largest {steps_moved.max():.2f}"
 plots.show(
-    [group_drawn(adapter.blocks[0].qkv, stage) for stage in range(3)],
+    [row_drawn(adapter.blocks[0].qkv, stage, told) for stage in range(3)],
     alt=[
         "Nine weights of one row, each exactly on one of four levels of a number line.",
         "The same nine weights, each with a short line to where the bypass moves it.",
         "The same nine weights after rounding: each goes to the nearest of the four levels.",
     ],
-    caption="The first nine weights of one row; blue: the base, orange: with the bypass. Over all weights the bypass "
-    f"changes a weight by {steps_moved.median():.3f} of a step (median), {steps_moved.max():.2f} at most.",
+    caption="The first nine weights of one row; blue: the base, orange: with the bypass.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw.** None of the nine, and none of all: the largest change by the bypass is less than half a step. Each is too small for the grid; together they won back a third of the loss.
+# **What you saw. B.** Even the largest change stays under half a step, and the typical one is a small part of it. So rounding to the codes takes all of them back, though together they had won back a third of the loss.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Two files
@@ -726,8 +719,6 @@ plots.show(
 
 
 # %% slideshow={"slide_type": "skip"}
-
-
 numbers = {name: p.detach().half() for name, p in adapter.named_parameters() if name.endswith((".a", ".b"))}
 three_bits = on_grid(whole, 3)
 contents = {"float": whole.state_dict(), "2 bits": base.state_dict(), "adapter": numbers}
@@ -793,8 +784,6 @@ Table(["request", "what is said"], [[name, refused(request)] for name, request i
 
 
 # %% slideshow={"slide_type": "skip"}
-
-
 cut = {name: [perplexity(pruned(whole, method)) for method in pair] for name, pair in METHODS.items()}
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
