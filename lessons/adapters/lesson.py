@@ -593,11 +593,12 @@ fig, ax = plots.figure(size=(11, 4))
 ax.barh(range(len(ORDER)), [won_back(raced[name]) for name in ORDER], color=plots.COLOURS["blue"])
 ax.plot(won, [ORDER.index("rank 4")] * len(won), "o", color=plots.COLOURS["orange"], label="three seeds")
 for row, name in enumerate(ORDER):
-    ax.text(max(won_back(raced[name]), 0) + 6, row, f"{n_trained[name]:,}", va="center", fontsize=17)
+    end = max(won) if name == "rank 4" else max(won_back(raced[name]), 0)
+    ax.text(end + 2, row, f"{n_trained[name]:,}", va="center", fontsize=17)
 ax.set(yticks=range(len(ORDER)), yticklabels=ORDER, xlabel="loss won back, %")
 ax.axvline(100, color=plots.COLOURS["grey"], linestyle=":")
 ax.invert_yaxis()
-ax.legend(loc="lower right")
+ax.legend(loc="upper center")
 plots.show(
     fig,
     alt="A bar for each way, percent of the lost loss that is won back: "
@@ -607,7 +608,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** Rank 4 wins more than rank 1; rank 16 and even *all* weights hardly more in these 40 steps. The simpler ways do much of it: 1,408 numbers in the norms, or the scales, which stand in the file anyway (PEQA, [Kim et al., 2023](https://arxiv.org/abs/2305.14152)). The best bypass for the *error* itself wins least: most of the error is not of rank 4 (caption). The trained one, of the same size, is another matrix; *probably* it moves those outputs that matter for the loss.
+# **What you saw.** Rank 4 wins more than rank 1; rank 16 and even *all* weights hardly more in these 40 steps. Simpler ways do much of it: 1,408 numbers in the norms, or the scales, which stand in the file anyway (PEQA, [Kim et al., 2023](https://arxiv.org/abs/2305.14152)). The best bypass for the *error* itself wins least: most of the error is not of rank 4 (caption). The trained one, of the same size, is another matrix.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Repaired, or merely trained on?
