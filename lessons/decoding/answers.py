@@ -3,6 +3,8 @@
 import math
 from itertools import takewhile
 
+import numpy as np
+
 
 def forgets_one_of_k_and_v(n_layers, n_heads, n_kv_heads, head_size, prompt, new, batch, bits):
     return n_layers * n_kv_heads * head_size * (prompt + new) * batch * bits // 8
@@ -34,6 +36,11 @@ def one_text(n_layers, n_heads, n_kv_heads, head_size, prompt, new, batch, bits)
 
 def whole_bytes_each(n_layers, n_heads, n_kv_heads, head_size, prompt, new, batch, bits):
     return 2 * n_layers * n_kv_heads * head_size * (prompt + new) * batch * (bits // 8)
+
+
+def in_float32(n_layers, n_heads, n_kv_heads, head_size, prompt, new, batch, bits):
+    numbers = np.prod([2, n_layers, n_kv_heads, head_size, prompt + new, batch], dtype=np.float32)
+    return int(numbers * bits / 8)
 
 
 def as_a_product(n_layers, n_heads, n_kv_heads, head_size, prompt, new, batch, bits):
@@ -85,6 +92,18 @@ def keeps_the_missed_one(draft, own):
     return (good, draft[: good + 1]) if good < len(draft) else (good, own)
 
 
+def its_matches_alone(draft, own):
+    kept = "".join(a for a, b in zip(draft, own, strict=False) if a == b)
+    return (len(kept), kept) if draft else (0, own)
+
+
+def in_any_case(draft, own):
+    good = 0
+    while good < len(draft) and draft[good].lower() == own[good].lower():
+        good += 1
+    return good, own[: good + 1]
+
+
 def backwards(draft, own):
     good = max(n for n in range(len(draft) + 1) if own.startswith(draft[:n]))
     return good, "".join(list(own)[: good + 1])
@@ -105,6 +124,7 @@ WRONG = {
         in_bits,
         one_text,
         whole_bytes_each,
+        in_float32,
     ],
     "verified": [
         goes_on_after_a_miss,
@@ -113,6 +133,8 @@ WRONG = {
         the_whole_choice,
         all_or_nothing,
         keeps_the_missed_one,
+        its_matches_alone,
+        in_any_case,
     ],
 }
 ODD = {"cache_bytes": [as_a_product, by_adding], "verified": [backwards, by_takewhile]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 from hypothesis import strategies as st
 
 from course_utils.exercises.core import Mistake, check
@@ -39,11 +40,11 @@ def cache_bytes(answer: Callable) -> None:
         size=lambda n: n,
         steps=lambda prompt, new: prompt + new,
         texts=lambda n: n,
-        each=lambda bits: bits / 8,
+        each=lambda bits: bits,
     ):
         def n_bytes(n_layers, n_heads, n_kv_heads, head_size, prompt, new, batch, bits):
             numbers = kinds * layers(n_layers) * heads(n_heads, n_kv_heads) * size(head_size)
-            return numbers * steps(prompt, new) * texts(batch) * each(bits)
+            return numbers * steps(prompt, new) * texts(batch) * each(bits) // 8
 
         return n_bytes
 
@@ -66,11 +67,14 @@ def cache_bytes(answer: Callable) -> None:
             steps=lambda prompt, new: prompt + new - 1
         ),
         "You leave out the batch. Each text has a cache of its own.": rule(texts=lambda n: 1),
-        "You return bits. A byte has 8 of them.": rule(each=lambda bits: bits),
-        "You take 4 bytes for each number. They have `bits` bits.": rule(each=lambda bits: 4),
+        "You return bits. A byte has 8 of them.": rule(each=lambda bits: 8 * bits),
+        "You take 4 bytes for each number. They have `bits` bits.": rule(each=lambda bits: 32),
         "You round the bytes of one number: one of 4 bits has half a byte. Round at the end, or not at all.": (
-            rule(each=lambda bits: bits // 8),
-            rule(each=lambda bits: -(-bits // 8)),
+            rule(each=lambda bits: bits // 8 * 8),
+            rule(each=lambda bits: max(bits, 8)),
+        ),
+        "Your numbers are rounded to float32, which holds 24 bits of a whole number. Count with whole numbers.": (
+            lambda *args: int(np.float32(rule()(*args)))
         ),
     }
     compare(
@@ -87,6 +91,7 @@ def cache_bytes(answer: Callable) -> None:
             (5, 4, 2, 32, 128, 352, 16, 8),
             (3, 2, 1, 3, 2, 5, 3, 4),
             (32, 32, 32, 128, 2048, 0, 1, 16),
+            (31, 7, 7, 127, 300, 1, 3, 8),  # not a number of float32
         ],
         inputs=_caches(),
     )
@@ -101,13 +106,14 @@ def _drafts(draw: Callable) -> tuple[str, str]:
 
 
 def _pair(value: object, *_: object) -> tuple[object, str]:
-    """(how many, text) of what came back; a list of characters counts as a text."""
+    """(how many, text) of what came back."""
     try:
-        count, text = value if isinstance(value, SEQUENCES) and not isinstance(value, str) else ()
-        text = "".join(text)
+        count, text = value if isinstance(value, SEQUENCES) else ()
     except Exception:  # whatever it is, it is told below
         text = count = None
-    if text is None or not is_number(count):
+    if is_number(count) and isinstance(text, list):
+        raise Mistake("Your function returned a list in place of the text.", "Join its characters: ''.join(...).")
+    if not isinstance(text, str) or not is_number(count):
         raise Mistake("Your function did not return a number and a text.", "Return a pair: (accepted, text).")
     return count, text
 
@@ -120,7 +126,10 @@ def verified(answer: Callable) -> None:
         return next((n for n, (a, b) in enumerate(zip(draft, own, strict=False)) if a != b), len(draft))
 
     def alike(draft, own):
-        return sum(a == b for a, b in zip(draft, own, strict=False))
+        return len(matches(draft, own))
+
+    def matches(draft, own):
+        return "".join(a for a, b in zip(draft, own, strict=False) if a == b)
 
     def rule(text, count=good):
         return lambda draft, own: (count(draft, own), text(draft, own, good(draft, own)))
@@ -136,16 +145,20 @@ def verified(answer: Callable) -> None:
     def right_text(draft, own, n):
         return own[: n + 1]
 
+    def in_any_case(draft, own):
+        n = good(draft.lower(), own.lower())
+        return n, own[: n + 1]
+
+    def without_spaces(draft, own):
+        draft, own = draft.strip(), own.strip()
+        return good(draft, own), own[: good(draft, own) + 1]
+
     wrong = {
         "You go on after the first miss. What the model chose there follows a text that is thrown away.": (
             rule(lambda draft, own, n: own[: alike(draft, own) + 1], count=alike),
             rule(lambda draft, own, n: own, count=alike),
             rule(right_text, count=alike),
-            rule(lambda draft, own, n: "".join(a for a, b in zip(draft, own, strict=False) if a == b), count=alike),
-            rule(
-                lambda draft, own, n: "".join(a for a, b in zip(draft, own, strict=False) if a == b) + own[-1],
-                count=alike,
-            ),
+            rule(lambda draft, own, n: matches(draft, own) + own[-1], count=alike),
         ),
         "You return all of the model's choices. Those after the first miss follow a text that is thrown away.": rule(
             lambda draft, own, n: own
@@ -156,15 +169,14 @@ def verified(answer: Callable) -> None:
         "When the whole draft is right you leave out the model's choice after it. It comes for free.": rule(
             lambda draft, own, n: own[: min(n + 1, len(draft))]
         ),
-        "You return what is accepted of the draft. The model's own choice behind it comes out, too.": rule(
-            lambda draft, own, n: draft[:n]
-        ),
-        "At a miss you take the character of the draft. Take the model's.": (
+        "You return characters of the draft alone. Behind the accepted ones comes the model's own choice.": (
+            rule(lambda draft, own, n: draft[:n]),
             rule(lambda draft, own, n: draft[: n + 1]),
-            rule(lambda draft, own, n: draft[: n + 1] if n < len(draft) else own),
+            rule(lambda draft, own, n: draft),
+            rule(lambda draft, own, n: matches(draft, own), count=alike),
         ),
-        "You return the draft. Only what the model would have written comes out, and its own choice behind it.": rule(
-            lambda draft, own, n: draft
+        "At a miss you take the character of the draft. Take the model's.": rule(
+            lambda draft, own, n: draft[: n + 1] if n < len(draft) else own
         ),
         "You take the draft whole or not at all. What is right before the first miss is kept.": whole_or_nothing,
         "You compare with the choice one place later: `own[i]` stands beside `draft[i]`.": shifted,
@@ -177,6 +189,7 @@ def verified(answer: Callable) -> None:
         "You return the model's first choice alone. What is right in the draft comes out before it.": rule(
             lambda draft, own, n: own[0]
         ),
+        "Compare the characters as they are: capitals, spaces and line breaks count.": (in_any_case, without_spaces),
     }
     compare(
         answer,
@@ -184,7 +197,11 @@ def verified(answer: Callable) -> None:
         wrong=wrong,
         rtol=0.0,
         names=("draft", "own"),
-        edges=[("", "a"), ("abc", "abca"), ("abc", "abba"), ("abc", "babc"), ("abc", "bbca"), ("aab", "acbb")],
+        edges=[
+            *[("", "a"), ("abc", "abca"), ("abc", "abba"), ("abc", "babc"), ("abc", "bbca"), ("aab", "acbb")],
+            *[("Ab", "abc"), (" a", " ab"), ("a ", "a \n"), ("\n\n", "\n b")],  # each character counts as it is
+            ("abcabcabcabc", "abcabcabcabca"),  # a draft has no longest length
+        ],
         inputs=_drafts(),
         view=_pair,
     )

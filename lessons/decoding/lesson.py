@@ -61,7 +61,7 @@ def quartiles(values):
 
 
 runtime.seed_all(0)
-torch.set_num_threads(1)  # one thread, on the processor, for all of this lesson
+torch.set_num_threads(1)  # one thread, on the processor, but for training
 text, missing = language.source()  # to learn from
 held_out, missing_too = language.source(language.HELD_OUT)  # never learned
 model = language.trained()
@@ -79,8 +79,8 @@ runtime.describe("cpu")
 # **Predict.** It writes 224 characters after a beginning of 32. How many times longer does that take than to read all 256 once? **A** about as long, **B** 20 times, **C** more than 50 times.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 3 min.* Vote. Most say B or C; ask one of each why. The answer is C. Then ask: "Which work is done twice?" Let somebody say it: the beginning goes through the network again and again. Say: "One character more means one pass more,
-# over everything so far. Today we remove that, and then ask what a pass must read at the very least."
+# *For the lecturer, 3 min.* Vote; ask one of each letter why. The answer is C. Then ask: "Which work is done twice?" Let somebody say it: the beginning goes through the network again and again. Say: "One character more means one pass more,
+# over everything so far. Today we ask what a pass must read at the very least, and then remove that."
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["lecture"]
@@ -145,12 +145,12 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### A model learns, here and now
 #
-# The same network, 1,009,024 weights in five layers, twice: trained here and now, in 100 steps, and **shipped** with the course, after 2,400 steps of twice as many characters.
+# The same network, 1,009,024 weights, five layers, twice: trained here and now, in 100 steps, and **shipped** with the course, after 2,400 steps of twice as many characters.
 #
-# **Predict.** Perplexity on nine modules that neither has seen: what for each? At the start it is about 100.
+# **Predict.** Perplexity on text that neither has seen: what for each? At the start it is about 100.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Collect two numbers on the board. The answer stands in the figure: the live one falls below 20 on most runs, the shipped one comes to a few characters. Read both lines of text aloud. Say: "Words, brackets and indents come first, meaning comes late or never." Ask what a perplexity of 2 would mean: a fair coin for each character.
+# *For the lecturer, 2.5 min.* Collect two numbers on the board. The answer stands in the figure: the live one fell below 20 here, the shipped one comes to a few characters. Read both lines of text aloud. Say: "The shipped one has words, brackets, indents, and little meaning." Ask what a perplexity of 2 would mean: a fair coin for each character.
 
 # %% slideshow={"slide_type": "skip"}
 PIECES = 16  # of 512 characters of the unseen modules, for each perplexity
@@ -194,7 +194,7 @@ first_lines = [" ".join(sample.split("\n")[0].split())[:60] for sample in sample
 plots.show(
     fig,
     alt=f"Perplexity against training steps: it falls from {smooth[0]:.0f}. Dashed, on unseen modules: before {blank:.0f}, live {perplexities['live']:.1f}, shipped {perplexities['shipped']:.1f}.",
-    caption=f"Dashed: on unseen modules. Live writes `{first_lines[0]}`, shipped writes `{first_lines[1]}`. All that follows uses the shipped model: one training, one seed.",
+    caption=f"Dashed: on unseen modules. Live writes `{first_lines[0]}`, shipped writes `{first_lines[1]}`. What follows uses the shipped model: one training, one seed.",
 )
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -234,8 +234,8 @@ def reads(layers, kept):
 
 plots.show(
     [reads(*frame) for frame in ((0, False), (1, False), (n_layers, False), (n_layers, True))],
-    alt="One character goes through five layers. A wire as thick as its bytes brings the weights to each layer from above; in the last frame another, a little thinner, brings what is kept of the text from below.",
-    caption=f"Bytes of the live model. Its line of the table: {row_bytes} B; the last layer, which gives the logits ({si(model.head.weight.nbytes, 'B')}), is not drawn.",
+    alt="One character goes through five layers. A wire as thick as its bytes brings the weights to each layer from above; in the last frame another, thinner, brings what is kept of the text from below.",
+    caption=f"Bytes of our model. Its line of the table: {row_bytes} B; the last layer, which gives the logits ({si(model.head.weight.nbytes, 'B')}), is left out.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -246,7 +246,7 @@ plots.show(
 # **Predict.** 64 texts at once. One step takes longer. How much time is that for *one* token, over a token of a single text: **A** the same, **B** a half, **C** less than a fifth?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote, show, and take the letter that the label at 64 says; where this was written it was C. Go along the points: "First the points follow the falling line: the bytes are shared. Then they bend to the flat line: arithmetic." Ask what a server should do with one user: wait for others. That is what serving engines do, section 7. On a machine where the points lie far above both lines, say that neither bound is reached.
+# *For the lecturer, 3 min.* Vote, show, and take the letter that the label at 64 says; where this was written it was C. Go along the points: "With one text the point lies near the line of the bytes; with more it falls, but less steeply than that line." Where points lie well above both, say that neither bound is reached. Ask what a server gains from many users: one reading of the weights serves them all (section 7).
 
 # %% slideshow={"slide_type": "skip"}
 wide = 4096
@@ -289,7 +289,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: a token costs less and less.** With one text the layer takes about as long as its bytes; what a batch can gain ends at the arithmetic. For one text that leaves fewer bytes ([[weight_only]]), or more tokens in a pass (section 6).
+# **What you saw: a token costs less and less.** With one text the layer takes about as long as its bytes; arithmetic bounds what a batch can gain. For one text that leaves fewer bytes ([[weight_only]]), or more tokens in a pass (section 6).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Compute nothing twice
@@ -366,7 +366,7 @@ class Cache:
 # `cache.add` stores K and V of the new characters and gives back all. `heads` turns Q and K by their *place* in the text: new ones begin behind those in the cache.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Read the function aloud, line by line. Ask: "A mistake in the place or in the mask `seen`: which would you find late?" The answer: the mask. With one new character a row of ones is right, so a wrong mask shows only when several come at once, as in the prompt or in section 6; a wrong place spoils the second character already. Say: "So test with one, with several, and with the whole context."
+# *For the lecturer, 2.5 min.* Read the function aloud, line by line. Ask: "`first=0`, or no mask at all: which would you find late?" The answer: no mask. With one new character a row of ones is right, so it shows only when several come at once, as in the prompt or in section 6; `first=0` spoils the second character already. Say: "So test with one, with several, and with the whole context."
 
 
 # %% slideshow={"slide_type": "-"}
@@ -457,7 +457,7 @@ share = race.median_ms("products") / unit
 plots.show(
     fig,
     alt=f"Time of one character against the text so far: without a cache it grows, with one it hardly does. At 480 characters the ratio is {median(sooner):.0f}.",
-    caption=f"Time over that with a cache at 480, where the ratio is {median(sooner):.0f}. Largest difference of a logit over 512 steps: {largest_gap:.0e} of their range. Products with the weights: {share:.2f} of a cached step.",
+    caption=f"Time over that with a cache at 480; median ratio there: {median(sooner):.0f}. Largest difference of a logit over 512 steps: {largest_gap:.0e} of their range. Products with the weights: {share:.2f} of a cached step.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -609,10 +609,10 @@ plots.show(
 #
 # The shipped model with 4, 2 and 1 heads of K and V; then 30 training steps, the same for all three. Four heads are the **control**: what do 30 steps do to a model that was not cut?
 #
-# **Predict.** What does the mean of two heads cost at once? And how much of that loss do 30 steps win back: **A** hardly any, **B** about a half, **C** nearly all?
+# **Predict.** What does the mean of two heads cost at once? And how much of that loss do 30 steps win back: **A** hardly any, **B** 30 to 80 %, **C** nearly all?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote; read the row of 2 heads, and then the caption, which has the share in nats. The answers: at once the perplexity is several times as high; of that loss about a half comes back, B. Compare with the first row, not with the model before: the control had the same 30 steps. Say: "Ainslie and colleagues give it a twentieth of the first training; our 30 steps are less than a hundredth of it, and one seed." Ask which of int8 and 2 heads they would take first: int8, it needs no training, and both multiply.
+# *For the lecturer, 2.5 min.* Vote; read the row of 2 heads, and then the caption, which has the share in nats. The answers: at once the perplexity is several times as high; of that loss a part comes back, B. Compare with the first row, not with the model before: the control had the same 30 steps. Say: "Ainslie and colleagues give it a twentieth of the first training; ours read less than a hundredth of its text, one seed." Ask which of int8 and 2 heads they would take first: int8, it needs no training; bytes saved multiply.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -731,12 +731,12 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How many characters a pass?
 #
-# Our draft is free: it looks up where the last six characters stood before, and proposes what followed there. Six beginnings of 128 characters, 80 more for each.
+# Our draft: it looks up where the last six characters stood before, and proposes what followed there. Six beginnings of 128 characters, 80 more for each.
 #
 # **Predict.** Characters a pass, on average, when up to 8 are drafted: **A** 1.1, **B** 2, **C** 6? And is the text the same, to the letter?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote for both. The answers: about 2, B, in the row "this text, up to 8"; and yes, the same text. Then the two controls: where the draft looks (the text so far, or all that the model learned from), and a draft of random characters, which gives about one a pass and still the same text. Say: "Greedy text of a small model repeats itself, and that suits a draft that looks back; a sampled text would give less, and was not measured."
+# *For the lecturer, 3 min.* Vote for both. The answers: about 2, B, in the row "this text, up to 8"; and yes, the same text. Then the two controls: where the draft looks (the text so far, or all that the model learned from), and a draft of random characters, which gives about one a pass and still the same text. Say: "Greedy text of a small model often repeats itself, which suits a draft that looks back; sampled text probably gives less, not measured."
 
 # %% slideshow={"slide_type": "skip"}
 LETTERS = torch.Generator().manual_seed(0)
@@ -779,17 +779,17 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. B.** And the same text with each draft, random ones too. A look into all that the model learned from gives more a pass.
+# **What you saw. B.** And the same text with each draft, random too. All that was learned gives more a pass (looking not timed).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 7. What was left out
 #
-# - **Serving many users.** The texts of a batch end at different times; an engine lets the next one in at once (*continuous batching*, Yu et al., 2022, [Orca](https://www.usenix.org/conference/osdi22/presentation/yu)), and keeps caches in pages, so that no room is reserved for text that never comes (*paged attention*, Kwon et al., 2023, [arXiv:2309.06180](https://arxiv.org/abs/2309.06180)).
+# - **Serving many users.** The texts of a batch end at different times; an engine lets the next one in (*continuous batching*, after Yu et al., 2022, [Orca](https://www.usenix.org/conference/osdi22/presentation/yu)), and keeps caches in pages, so that less room is reserved for text that never comes (*paged attention*, Kwon et al., 2023, [arXiv:2309.06180](https://arxiv.org/abs/2309.06180)).
 # - **Attention that writes less.** *FlashAttention* computes the same attention without writing the table of all pairs to memory (Dao et al., 2022, [arXiv:2205.14135](https://arxiv.org/abs/2205.14135)).
 # - **A draft model, and sampling.** With a rule for what to keep, the *distribution* of the text stays the same (Leviathan et al., section 2.3).
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Ask: "Which of these changes what is computed, and which only when and where?" The answer: all three leave the result as it is, up to rounding; int8 and fewer heads, in section 5, change the numbers. Say: "Before you ask what it costs in quality, ask whether it changes a number at all."
+# *For the lecturer, 1.5 min.* Ask: "Which of these changes what is computed, and which only when and where?" The answer: all three keep it (sampling: its distribution), up to rounding; int8 and fewer heads, in section 5, change the numbers. Say: "Before you ask what it costs in quality, ask whether it changes a number at all."
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -804,7 +804,7 @@ def share_right(network):
 
 
 rows = []
-for kind, network in {"fp32, decoded with a KV cache": model, **sharing}.items():
+for kind, network in {"fp32": model, **sharing}.items():
     size = size_report(network)
     rows.append(
         ledger.record(
@@ -905,10 +905,10 @@ card.show()
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - One text: each step reads all weights for one token. Many texts share that reading, and arithmetic becomes the limit.
+# - One text: each step reads all weights for one token. Many texts share that reading, as far as arithmetic lets them.
 # - With a KV cache no key and no value is computed twice; the logits stay the same up to rounding. Its bytes grow with the text and with the batch.
 # - int8, and heads that share K and V, make it smaller; both change numbers, so measure what that costs.
-# - A draft gives several tokens a pass, and greedy decoding the same text.
+# - A draft can save passes, and greedy decoding gives the same text.
 #
 # **Going further**: J. Ainslie et al., *GQA*, 2023, [arXiv:2305.13245](https://arxiv.org/abs/2305.13245); Y. Leviathan, M. Kalman, Y. Matias, *Fast inference from transformers via speculative decoding*, 2023, [arXiv:2211.17192](https://arxiv.org/abs/2211.17192); Z. Liu et al., *KIVI*, 2024, [arXiv:2402.02750](https://arxiv.org/abs/2402.02750) (2 bits for the cache); R. Pope et al., *Efficiently scaling transformer inference*, 2022, [arXiv:2211.05102](https://arxiv.org/abs/2211.05102).
 #
