@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will store the weights of a language model in four bits or fewer, count every byte, and repair what the rounding breaks.
+#     promise: You will store the weights of a language model in four bits or fewer, count every byte, and win back part of the loss.
 #     minutes: 45
 #     seconds: 45
 #     needs: [integers, torchao, scores, decoding]
@@ -9,7 +9,7 @@
 #       - Round weights in groups, and count the bits of a weight with its scales.
 #       - Pack codes of 2, 3 and 4 bits into bytes, and weigh the file that was loaded again.
 #       - Let weights that are not rounded yet make up for those that are (GPTQ), or scale channels first (AWQ).
-#       - Say when outliers hurt, and turn them away with a rotation.
+#       - Say when outliers hurt, and when a rotation helps.
 #     terms: [AWQ, GPTQ, group of weights, outlier, round-to-nearest]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
@@ -18,7 +18,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # [[title]]
 #
-# *A model that writes must read all its weights for each character. How small can they be?*
+# *A model that writes reads its weights for each character. How small can they be?*
 #
 # **Agenda**
 #
@@ -90,7 +90,7 @@ runtime.describe(torch.device("cpu"))
 # **Predict.** At which $b$ does it first grow by more than a tenth: **A** 8, **B** 4, **C** 3, **D** 2?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 2.5 min.* Say: "Nothing is trained again, and one scale and one zero point for each row." There are 17 pieces of 512 characters. Show of hands for A to D. The answer is D; at 4 and 3 bits it costs one and a few hundredths. Ask
+# *For the lecturer, 2.5 min.* Say: "Nothing is trained again, and one scale and one zero point for each row." There are some 17 pieces of 512 characters. Show of hands for A to D. The answer is D; at 4 and 3 bits it costs one and a few hundredths. Ask
 # what a row has in common that its weights should share a scale: nothing but its output. Transition: "Then let fewer weights share one."
 
 
@@ -115,7 +115,7 @@ Table(["bits", "perplexity", "more than float, %"], [["float", f"{float_perplexi
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 2. A scale for each group
 #
-# Cut each row into **groups** of neighbours; each group gets a scale and a zero point of its own. Weights go to the level next to them: **round-to-nearest**.
+# Cut each row into **groups** of neighbours; each group gets a scale and a zero point of its own. Weights go to the nearest level: **round-to-nearest**.
 #
 # `part` has the groups in its last dimension. A scale is kept in 16 bits, a zero point in as many as a weight.
 
@@ -171,8 +171,8 @@ plots.show(
         two_groups([(0, 32, strip[:32]), (32, 64, strip[32:64])], "a grid for each group of 32"),
     ],
     alt=[
-        "64 weights of a row as points, and four level lines that run through all of them.",
-        "The same points, cut in the middle; each half has four level lines at its own heights.",
+        "64 weights of a row as points, and four level lines over the whole width.",
+        "The same points, cut in the middle; each half has four level lines of its own; 0 is in both.",
     ],
     caption="The first row of a layer `up`: weights (orange) and the levels of 2 bits (blue). 0 is always a level.",
 )
@@ -240,7 +240,7 @@ for group, marker in zip(GROUPS, "osD^", strict=True):
 ax.axhline(float_perplexity, color=plots.COLOURS["grey"], linestyle="--")
 ax.set(xlabel="bits a weight, all counted", ylabel="perplexity")
 ax.legend(title="group")
-told = [f"{b} bits, group {GROUPS[g]}: {bits_a_weight(b, g):.2f} and {p:.2f}" for (b, g), p in plain.items()]
+told = [f"{b} bits, group {GROUPS[g]}: {bits_a_weight(b, g):.3f} and {p:.2f}" for (b, g), p in plain.items()]
 plots.show(
     fig,
     alt="Perplexity over counted bits a weight, a line for each group size. " + "; ".join(told) + ".",
@@ -263,7 +263,7 @@ Table(
     ["round-to-nearest", "mean (least to most)"],
     [["float: perplexity itself", mean_and_range(floats, "{:.2f}")]]
     + [[f"{b} bits, group {GROUPS[g]}: times float", mean_and_range(r, "{:.3f}")] for (b, g), r in by_text.items()],
-    caption="Four sets of 16 or 17 pieces.",
+    caption="Four sets of 16 pieces or so.",
 )
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -364,7 +364,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. C.** The files are as large as computed, up to some kilobytes for names and padding. The loaded weights are those that were rounded, bit by bit. Embedding, head and norms stay in float here: a fortieth of the weights, and about a quarter of the file at 2 bits.
+# **What you saw. C.** The files are as large as computed, up to some kilobytes for names and padding. The loaded weights equal the rounded ones. Embedding, head and norms stay in float here: a fortieth of the weights, and about a quarter of the file at 2 bits.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Rounded weights, and those that make up for them
@@ -373,7 +373,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Before each click ask: "Which numbers change now?" Blue is rounded and stays; orange is still float and took over; below, in green, what the last step added to it. Say: "No label, no gradient: it needs the inputs of the layer, on some text." The matrix is that of the inputs' products, H = XᵀX, as in [[scores]].
-# Ask for the two ends: what if the inputs have nothing to do with each other? Then H is diagonal, nothing moves, and it is round-to-nearest. A cell tests that.
+# Ask for the two ends: what if the products of any two inputs cancel? Then H is diagonal, nothing moves, and it is round-to-nearest. A cell tests that with the identity.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -441,7 +441,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"} tags=["lecture"]
 # ### Does it pay?
 #
-# Calibration: 8 pieces of the text that the model *learned*, three draws of them. The exam stays the held-out modules. Groups of 32, the same bits for all.
+# Calibration: 8 pieces of modules that the model *learned*, three draws. The exam stays the held-out modules. Groups of 32, the same bits for all.
 #
 # **Predict.** At which width does GPTQ win most over round-to-nearest? And what if it is calibrated on characters drawn at random?
 
@@ -520,7 +520,7 @@ Table(
 #
 # $$W x = (W \cdot s)\,(x / s), \qquad s_j = \overline{|x_j|}^{\,\alpha}$$
 #
-# α is searched, layer by layer, for the least error of the output. The $1/s$ costs no bit where a norm stands before the layer: `qkv` and `up`. The others are rounded as they are.
+# α is searched, layer by layer, for the least error of the output. The $1/s$ costs no bit behind a norm: `qkv` and `up`. The others are only rounded; AWQ's clipping is left out.
 #
 # **Predict.** On this model: better than round-to-nearest? Than GPTQ?
 
@@ -574,7 +574,7 @@ Table(
         ["GPTQ, all layers", *(times_float(values) for values in by_gptq.values())],
         ["AWQ: α, mean", *(f"{sum(some) / len(some):.2f}" for some in shares.values())],
     ],
-    caption="Perplexity, times float; groups of 32, three draws (one where no range is given).",
+    caption="Perplexity, times float; groups of 32, three draws (GPTQ, the same layers: one).",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -583,13 +583,13 @@ Table(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 6. Outliers
 #
-# In the states of large language models a few channels are far larger than the rest: **outliers** ([Dettmers et al., 2022](https://arxiv.org/abs/2208.07339)). Our model is small, so we *plant* four in each input of `qkv` and `up`: the norm before them is divided by 16 and the columns behind it are multiplied by 16 (*large weights*), or the other way round (*large inputs*). In float the model stays the same.
+# In the states of large language models a few channels are far larger than the rest: **outliers** ([Dettmers et al., 2022](https://arxiv.org/abs/2208.07339)). Here we *plant* four in each input of `qkv` and `up`: there the norm's weights are divided by 16 and the columns behind multiplied by 16 (*large weights*), or the other way round (*large inputs*). In float the model stays the same.
 #
 # A **rotation** mixes all channels: the layer computes $(WQ)(Q^\top x)$ with $QQ^\top = 1$ (here a Hadamard matrix), and $WQ$ is rounded ([Ashkboos et al., 2024](https://arxiv.org/abs/2404.00456)).
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* First frame: the largest weight of each input channel as trained. Second: four planted. Ask what they do to the scale of a group of 32. Third: rotated; ask where the four went: into all channels, a little each. Say: "A Hadamard matrix has
-# plus and minus ones, so each new channel is a sum and difference of all old ones." In QuaRot the rotation is folded into the layers around, and one of its aims is to round activations too, which is not done here.
+# *For the lecturer, 2.5 min.* First frame: the largest weight of each input channel as trained. Second: four planted, as large *weights*. Ask what they do to the scale of a group of 32. Third: rotated; ask where the four went: into all channels, a little each. Say: "A Hadamard matrix has
+# plus and minus ones, so each new channel is a sum and difference of all old ones." In QuaRot much of the rotation is folded into the layers around, and one of its aims is to round activations too, which is not done here.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -656,7 +656,7 @@ plots.show(
 # **Predict.** Which way suffers most in each of the two planted models? And does a rotation do harm where there are no outliers?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote for the worst and the best. The answers: round-to-nearest with the large weights; with the large inputs round-to-nearest and the rotation; and no, the rotation does no harm as trained. Say: "What we planted is a factor for each channel, and AWQ's scales are such factors: it can take it out again. Real outliers need not have that form."
+# *For the lecturer, 3 min.* Vote for the worst and the best. The answers: round-to-nearest with the large weights; with the large inputs the rotation, closely before round-to-nearest; and no, as trained the rotation does no harm. Say: "What we planted is a factor for each channel, and AWQ's scales are such factors: it can take it out again. Real outliers need not have that form."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 CASES = [(net, WEIGHTS, draws[0])]
@@ -682,7 +682,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** Large *weights* hurt round-to-nearest most. The rotation, which sees no data, takes more than half of that away, and does no harm to the model as trained. Against large *inputs* it does not help here. AWQ is the best of the four in both planted models; what was planted has the form of its own scales.
+# **What you saw.** Large *weights* hurt round-to-nearest most. The rotation, which sees no data, takes more than half of that away, and does no harm to the model as trained. Against large *inputs* it comes last here. AWQ is the best of the four in both planted models; what was planted has the form of its own scales.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 7. Four bits as floats
@@ -690,7 +690,7 @@ Table(
 # A code need not stand for evenly spaced levels. E2M1, the element of MXFP4 and NVFP4 ([[torchao]]), is a float of 4 bits; each block has a scale. Which ruler suits these weights?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* The points are one block of the model's own weights, the same above both lines. Say: "Same number of codes, other places." Ask where the floats are denser: near 0, where most weights lie. And what they pay: wide gaps far out. MXFP4's scale is a power of two, so that the largest weight may lie anywhere in the last factor of 2, or be clipped.
+# *For the lecturer, 1.5 min.* The points are one block of the model's own weights, the same above both lines. Say: "Same number of codes, other places." Ask where the floats are denser: near 0, where the weights are, too. And what they pay: wide gaps far out. MXFP4's scale is a power of two, so that the largest weight may lie anywhere in the last factor of 2, or be clipped.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 positive = torch.tensor([0, 0.5, 1, 1.5, 2, 3, 4, 6])
@@ -715,12 +715,12 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### At equal bits
 #
-# All symmetric, round-to-nearest, scales counted: 4.25, 4.5, or just over 8 bits a weight.
+# No zero points, round-to-nearest, scales counted: 4.25, 4.5, or over 8 bits a weight.
 #
 # **Predict.** At 4.25 bits MXFP4 has blocks of 32 with a scale of 8 bits; int4 with 16-bit scales can afford groups of 64. Who wins? And at 4.5 bits, NVFP4 (blocks of 16) against int4 in groups of 32?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Two votes. The answer to both: hardly a difference in perplexity. On three other sets of pieces MXFP4 and int4 at 4.25 bits changed places, and NVFP4 stayed ahead of int4 in groups of 32, by less than 0.004. The weights of MXFP4 err most, though. At 8 bits E5M2 errs twice as much as E4M3, with one bit of fraction less, and int8 least. Say: "Simulated: the numbers are rounded here and multiplied in float. What a GPU gains in speed from fp4 is another question, and nothing here measures it."
+# *For the lecturer, 2.5 min.* Two votes. The answer to both: hardly a difference in perplexity. Measured apart, on three other sets of pieces: MXFP4 and int4 at 4.25 bits changed places, and NVFP4 stayed a little ahead of int4 in groups of 32. The weights of MXFP4 err most, though. At 8 bits E5M2 errs twice as much as E4M3, with one bit of fraction less, and int8 least. Say: "Simulated: the numbers are rounded here and multiplied in float. What a GPU gains in speed from fp4 is another question, and nothing here measures it."
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -779,7 +779,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. At four bits, hardly a difference:** at equal bits the perplexities are a few thousandths apart. By the error of the weights MXFP4 is last. At 8 bits int8 errs least and E5M2, with one bit of fraction less than E4M3, twice as much as that.
+# **What you saw. At four bits, hardly a difference:** at equal bits the perplexities are a few thousandths apart. By the error of the weights MXFP4 is last. At 8 bits int8 errs least, and E5M2, with one bit of fraction less, twice as much as E4M3.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 8. What torchao does with it here
@@ -789,7 +789,7 @@ Table(
 # **Predict.** Which of them run here? In which does a layer multiply in int8? Whose file is as small as ours?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Hands for each row. Two of the four run in float by the audit, the prototype in a kernel that the audit does not know, and the stable int4 ends in an ImportError on this machine; in int8 none that the audit knows. No file is as small as ours. Say: "Weight-only means that products are float: what shrinks is what is read, and a library must have a kernel that reads it packed, or nothing is won in time."
+# *For the lecturer, 2 min.* Hands for each row. Two of the four run in float by the audit, the prototype in a kernel that the audit does not know, and the stable int4 ends in an ImportError on this machine; in int8 none that the audit knows. No file is as small as ours. Say: "Weight-only means that products are float: what shrinks is what is read, and a library must have a kernel that reads it packed, or probably nothing is won in time; we measured no time."
 
 # %% slideshow={"slide_type": "skip"}
 import torchao.quantization as ao
@@ -886,7 +886,7 @@ ledger.table(rows)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs; alone it takes 8. Two mistakes to expect: groups that run down the columns, and a clamp to both 2^(b-1). Ask: "Which weight is clipped?" The largest positive one, when it is the largest of its group; its negative twin is not. The other card is homework in a lecture.
+# *For the lecturer, 5 min.* In pairs; alone it takes 8. Two mistakes to expect: groups that run down the columns, and a clamp to both 2^(b-1). Ask: "Which weight is clipped?" A positive one within half a step of the largest size; its negative twin is not. The other card is homework in a lecture.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -956,14 +956,14 @@ card.show()
 # ## Remember
 #
 # - Weight-only: what is stored shrinks, the arithmetic stays float. Count scales, zero points and what is left in float before you quote a width.
-# - In groups of 32 this model lost little with 4 bits and much with 2; GPTQ, with 8 pieces of text, took away more than half of that.
+# - In groups of 32 this model lost little with 4 bits and much with 2; GPTQ, with 8 pieces of text, won back more than half at 2.
 # - A few large channels change the order of the methods: try more than one on your model, on text of the kind that it will meet.
 #
 # **Going further.** E. Frantar et al., *GPTQ*, 2022, [arXiv:2210.17323](https://arxiv.org/abs/2210.17323); J. Lin et al., *AWQ*, 2023, [arXiv:2306.00978](https://arxiv.org/abs/2306.00978); S. Ashkboos et al., *QuaRot*, 2024, [arXiv:2404.00456](https://arxiv.org/abs/2404.00456); T. Dettmers et al., *LLM.int8()*, 2022, [arXiv:2208.07339](https://arxiv.org/abs/2208.07339); OCP, *Microscaling formats specification* 1.0, 2023.
 #
-# **Project ideas**: round embedding and head too; take the inputs for GPTQ from the layers that are rounded already; find the group size that is best at 3 bits in all.
+# **Project ideas**: round embedding and head too; take the inputs for GPTQ from the layers that are rounded already; find the best bits and group at 3.5 bits in all.
 #
 # **Credits**: GPTQ, AWQ and QuaRot are by their authors, written anew here. Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Go back to the first question: what goes wrong with four values to choose from? Collect three cures: groups, compensation, rotation. Transition: "And if the loss is still too much: train a little beside the rounded weights. That is the next lesson, [[adapters]]."
+# *For the lecturer, 1 min.* Go back to the first question: what goes wrong with four values to choose from? Collect two cures: groups, compensation; for large columns at 4 bits also scales or a rotation. Transition: "And if the loss is still too much: train a little beside the rounded weights. That is the next lesson, [[adapters]]."
