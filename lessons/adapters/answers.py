@@ -41,6 +41,14 @@ def taken_away(weight, a, b, alpha):
     return weight - alpha / len(a) * (b @ a)
 
 
+def both_transposed(weight, a, b, alpha):
+    return weight + alpha / len(a) * (a.T @ b.T)
+
+
+def a_by_b(weight, a, b, alpha):
+    return weight + alpha / len(a) * (a @ b)
+
+
 def by_outer_products(weight, a, b, alpha):
     new = weight.double()
     for row, column in zip(a, b.T, strict=True):
@@ -86,6 +94,33 @@ def numbers_for_bytes(shapes, rank):
 
 def by_the_product(shapes, rank):
     trained = sum(rank * rows * columns for rows, columns in shapes)
+    return trained, 8 * trained
+
+
+def with_the_numbers_themselves(shapes, rank):
+    trained = sum(rank * (rows + columns) for rows, columns in shapes)
+    return trained, 4 * trained + 8 * trained
+
+
+def in_float64(shapes, rank):
+    trained = sum(rank * (rows + columns) for rows, columns in shapes)
+    return trained, 2 * 8 * trained
+
+
+def with_the_step_counters(shapes, rank):
+    trained = sum(rank * (rows + columns) for rows, columns in shapes)
+    return trained, 8 * trained + 4 * 2 * len(shapes)
+
+
+def equal_layers_once(shapes, rank):
+    trained = sum(rank * (rows + columns) for rows, columns in set(shapes))
+    return trained, 8 * trained
+
+
+def the_last_alone(shapes, rank):
+    trained = 0
+    for rows, columns in shapes:
+        trained = rank * (rows + columns)
     return trained, 8 * trained
 
 
@@ -138,15 +173,20 @@ def as_weights(codes, scale, change, bits):
     return scale * (codes + change / scale).round().clamp(0, 2**bits - 1)
 
 
+def a_flat_list(codes, scale, change, bits):
+    steps = (change / scale).flatten().tolist()
+    new = [round(code + step) for code, step in zip(codes.flatten().tolist(), steps, strict=True)]
+    return [min(max(code, 0), 2**bits - 1) for code in new]
+
+
 def one_by_one(codes, scale, change, bits):
-    new = [round(code + c / scale) for code, c in zip(codes.tolist(), change.tolist(), strict=True)]
-    return torch.tensor([min(max(code, 0), 2**bits - 1) for code in new])
+    return torch.tensor(a_flat_list(codes, scale, change, bits)).view(codes.shape)
 
 
 def by_the_nearest_level(codes, scale, change, bits):
     levels = scale * torch.arange(2**bits)
     wanted = scale * codes + change
-    return (wanted[:, None] - levels).abs().argmin(dim=1).to(torch.uint8)
+    return (wanted[..., None] - levels).abs().argmin(dim=-1).to(torch.uint8)
 
 
 WRONG = {
@@ -160,6 +200,8 @@ WRONG = {
         by_the_columns,
         with_floor_division,
         taken_away,
+        both_transposed,
+        a_by_b,
     ],
     "adapter_bill": [
         a_alone,
@@ -169,6 +211,11 @@ WRONG = {
         with_the_gradient,
         numbers_for_bytes,
         by_the_product,
+        with_the_numbers_themselves,
+        in_float64,
+        with_the_step_counters,
+        equal_layers_once,
+        the_last_alone,
     ],
     "merged_codes": [
         without_limits,
@@ -180,6 +227,7 @@ WRONG = {
         times_the_scale,
         as_they_were,
         as_weights,
+        a_flat_list,
     ],
 }
 ODD = {

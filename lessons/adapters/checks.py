@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from course_utils.exercises.calls import two_numbers
 from course_utils.exercises.core import Mistake, check
-from course_utils.exercises.inputs import numbers, tensors
+from course_utils.exercises.inputs import numbers, shapes, tensors
 from course_utils.exercises.search import compare
 
 
-def _as_tensor(value: object, like: torch.Tensor, wanted: str) -> torch.Tensor:
+def _as_tensor(value: object, like: torch.Tensor, wanted: str, given: str) -> torch.Tensor:
     """The returned tensor as numbers; a `Mistake` for what is none in the shape of `like`."""
     try:
         found = torch.as_tensor(value).detach().to_dense().double()
@@ -22,7 +22,7 @@ def _as_tensor(value: object, like: torch.Tensor, wanted: str) -> torch.Tensor:
     except Exception:  # whatever torch says to it, it is no tensor of numbers
         raise Mistake("Your function did not return a tensor of numbers.", f"Return {wanted}.") from None
     if shape != like.shape:
-        raise Mistake(f"Your result has another shape than {wanted}.", "It has one entry for each entry given.")
+        raise Mistake(f"Your result has another shape than {wanted}.", f"It has the shape of `{given}`.")
     return found
 
 
@@ -54,6 +54,9 @@ def merged_weight(answer: Callable) -> None:
     def turned_by_view(weight, a, b, alpha):
         return weight + alpha / len(a) * (a.T @ b.T).reshape(weight.shape)
 
+    def broadcast(product):
+        return lambda weight, a, b, alpha: weight + alpha / len(a) * product(a, b)
+
     wrong = {
         "You add B A as it is. It is scaled: alpha over the rank.": rule(lambda alpha, a, b: 1.0),
         "You multiply by alpha and do not divide by the rank.": rule(lambda alpha, a, b: float(alpha)),
@@ -69,7 +72,13 @@ def merged_weight(answer: Callable) -> None:
             lambda alpha, a, b: alpha / math.sqrt(len(a))
         ),
         "Your fraction is a whole number: use / and not //.": rule(lambda alpha, a, b: alpha // len(a)),
-        "You add the change transposed. Rows of B belong to rows of the weight: b @ a.": (turned, turned_by_view),
+        "You add the change transposed. Rows of B belong to rows of the weight: b @ a.": (
+            turned,
+            turned_by_view,
+            broadcast(lambda a, b: a.T @ b.T),
+        ),
+        "You multiply A by B. The other order gives the shape of the weight: b @ a.": broadcast(lambda a, b: a @ b),
+        "You multiply number by number. B A is a product of matrices: b @ a.": broadcast(lambda a, b: b * a),
         "You subtract the change. The bypass adds to the layer's output.": rule(join=lambda w, s, ba: w - s * ba),
         "You merge twice: the change is in your result two times.": rule(join=lambda w, s, ba: w + 2 * s * ba),
         "You return the change alone. Add it to the weight.": rule(join=lambda w, s, ba: s * ba),
@@ -98,7 +107,7 @@ def merged_weight(answer: Callable) -> None:
         inputs=_adapters(),
         rtol=1e-5,
         atol=1e-5,
-        view=lambda value, weight, *_: _as_tensor(value, weight, "the new weight"),
+        view=lambda value, weight, *_: _as_tensor(value, weight, "the new weight", "weight"),
     )
 
 
@@ -131,8 +140,15 @@ def adapter_bill(answer: Callable) -> None:
             lambda rows, columns, r: r * rows
         ),
         "Half the bytes: AdamW keeps two moments for each trained number, and each has 4 bytes.": rule(each=4),
-        "You count the gradient as a third moment. It lies in the parameter, and not in the optimizer.": rule(each=12),
-        "You count weight, gradient and moments together. Only the two moments are the optimizer's.": rule(each=16),
+        "You count 12 bytes a number. Two moments in float32 have 8, without the number itself or its gradient.": rule(
+            each=12
+        ),
+        "You count 16 bytes a number. Two moments in float32 have 8, without the number itself or its gradient.": rule(
+            each=16
+        ),
+        "You count the step counters, too. The card leaves them out.": (
+            lambda shapes, rank: (rule()(shapes, rank)[0], rule()(shapes, rank)[1] + 8 * len(shapes))
+        ),
         "You count numbers in the place of bytes: a float32 has 4 bytes.": (rule(each=2), rule(each=1)),
         "You count the frozen weights as trained.": (
             rule(lambda rows, columns, r: rows * columns + r * (rows + columns)),
@@ -152,6 +168,10 @@ def adapter_bill(answer: Callable) -> None:
             lambda rows, columns, r: rows + columns
         ),
         "You count the first layer alone.": lambda shapes, rank: rule()(shapes[:1], rank),
+        "You count the last layer alone.": lambda shapes, rank: rule()(shapes[-1:], rank),
+        "You count layers of one shape once. Each has a bypass of its own.": (
+            lambda shapes, rank: rule()(sorted(set(shapes)), rank)
+        ),
         "You leave the last layer out.": lambda shapes, rank: rule()(shapes[:-1], rank),
         "You leave the first layer out.": lambda shapes, rank: rule()(shapes[1:], rank),
     }
@@ -175,11 +195,13 @@ def adapter_bill(answer: Callable) -> None:
 @st.composite
 def _codes(draw: Callable) -> tuple:
     """(codes, scale, change, bits); no change lies half-way between two codes."""
-    bits, n = draw(st.integers(1, 4)), draw(st.integers(1, 4))
+    bits, shape = draw(st.integers(1, 4)), draw(shapes(most=3))
+    n = math.prod(shape)
     scale = draw(st.sampled_from([0.5, 0.25, 2.0, 0.125]))
     codes = draw(st.lists(st.integers(0, 2**bits - 1), min_size=n, max_size=n))
     eighths = draw(st.lists(st.integers(-20, 20).filter(lambda k: k % 8 != 4), min_size=n, max_size=n))
-    return torch.tensor(codes), scale, torch.tensor([k * scale / 8 for k in eighths]), bits
+    change = torch.tensor([k * scale / 8 for k in eighths])
+    return torch.tensor(codes).view(shape), scale, change.view(shape), bits
 
 
 @check("Exercise 3, Merge into the codes")
@@ -230,9 +252,9 @@ def merged_codes(answer: Callable) -> None:
         edges=[
             (torch.tensor([0, 1, 2, 3]), 0.5, torch.tensor([0.125, 0.375, -0.375, 0.75]), 2),
             (torch.tensor([0, 3, 1]), 0.25, torch.tensor([-0.5, 0.5, -0.0625]), 2),
-            (torch.tensor([1, 0]), 2.0, torch.tensor([-1.5, 0.75]), 1),
+            (torch.tensor([[1], [0]]), 2.0, torch.tensor([[-1.5], [0.75]]), 1),
         ],
         inputs=_codes(),
         atol=1e-6,
-        view=lambda value, codes, *_: _as_tensor(value, codes, "the codes"),
+        view=lambda value, codes, *_: _as_tensor(value, codes, "the codes", "codes"),
     )
