@@ -155,27 +155,27 @@ def train(model, lr, seed=0):
 def bypass_drawn(lora, count):
     """The layer qkv of the first block: alone, with the bypass, with the counts."""
     rows, columns = lora.layer.shape
-    canvas = diagrams.Canvas(height=400)
-    x, y = canvas.box(30, 100, "x", width=90, height=80), canvas.box(1080, 100, "y", width=90, height=80)
-    frozen = canvas.box(390, 90, f"W: {rows} × {columns}\n2 bits, frozen", width=280, height=100, fill="int8")
+    canvas = diagrams.Canvas(height=325)
+    x, y = canvas.box(30, 50, "x", width=90, height=80), canvas.box(1080, 50, "y", width=90, height=80)
+    frozen = canvas.box(390, 40, f"W: {rows} × {columns}\n2 bits, frozen", width=280, height=100, fill="int8")
     canvas.wire(x.right, frozen.left, meaning="activations", thick=8)
     if not count:
         canvas.wire(frozen.right, y.left, meaning="activations", thick=8)
         return canvas.figure()
-    plus = canvas.box(880, 105, "+", width=70, height=70, size=34)
+    plus = canvas.box(880, 55, "+", width=70, height=70, size=34)
     canvas.wire(frozen.right, plus.left, meaning="activations", thick=8)
     canvas.wire(plus.right, y.left, meaning="activations", thick=8)
-    down = canvas.box(230, 275, f"A: {len(lora.a)} × {columns}", width=230, height=80, fill="fp32")
-    up = canvas.box(600, 275, f"B: {rows} × {len(lora.a)}", width=230, height=80, fill="fp32")
-    canvas.wire((75, 180), (75, 315), meaning="activations", thick=8, arrow=False)
-    canvas.wire((75, 315), down.left, meaning="activations", thick=8)
+    down = canvas.box(230, 190, f"A: {len(lora.a)} × {columns}", width=230, height=80, fill="fp32")
+    up = canvas.box(600, 190, f"B: {rows} × {len(lora.a)}", width=230, height=80, fill="fp32")
+    canvas.wire((75, 130), (75, 230), meaning="activations", thick=8, arrow=False)
+    canvas.wire((75, 230), down.left, meaning="activations", thick=8)
     canvas.wire(down.right, up.left, meaning="activations", thick=3)
-    canvas.wire(up.right, (915, 315), meaning="activations", thick=8, arrow=False)
-    canvas.wire((915, 315), plus.bottom, meaning="activations", thick=8)
+    canvas.wire(up.right, (915, 230), meaning="activations", thick=8, arrow=False)
+    canvas.wire((915, 230), plus.bottom, meaning="activations", thick=8)
     if count == 2:
-        canvas.text(530, 50, f"{rows * columns:,} weights", colour="int8", bold=True)
+        canvas.text(530, 18, f"{rows * columns:,} weights", colour="int8", bold=True)
         numbers = [lora.a.numel(), lora.b.numel()]
-        canvas.text(530, 380, f"{numbers[0]:,} + {numbers[1]:,} = {sum(numbers):,} numbers", colour="fp32", bold=True)
+        canvas.text(530, 300, f"{numbers[0]:,} + {numbers[1]:,} = {sum(numbers):,} numbers", colour="fp32", bold=True)
     return canvas.figure()
 
 
@@ -468,7 +468,7 @@ x = torch.randn(5, frozen.weight.shape[1])
 plain, y = frozen(x), with_bypass(x)
 by_hand = plain + 8 / 4 * (x @ with_bypass.a.T) @ with_bypass.b.T
 y.square().mean().backward()
-gradient = {"A": with_bypass.a.grad.norm().item(), "B": with_bypass.b.grad.norm().item()}
+gradient = {name: p.grad.norm().item() for name, p in with_bypass.named_parameters()}
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Read the line `by_hand` from left to right: "First A, then B; nobody builds the matrix B A." Two votes. The answer: the output does not change at all, and only B gets a gradient in the first step, for A is multiplied by B, which is zero. Ask:
@@ -482,8 +482,8 @@ Table(
     [
         ["largest change of the output", f"{changed:g}"],
         ["largest difference to by_hand", f"{(y - by_hand).abs().max():g}"],
-        ["gradient of A, norm", f"{gradient['A']:g}"],
-        ["gradient of B, norm", f"{gradient['B']:.2g}"],
+        ["gradient of A, norm", f"{gradient['a']:g}"],
+        ["gradient of B, norm", f"{gradient['b']:.2g}"],
     ],
     caption="The first layer of the base, random inputs.",
 )
@@ -589,7 +589,7 @@ n_trained |= {"best for the error": few["trained"], "rank 4": few["trained"]}
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 ORDER = ["best for the error", "norms", "scales of the rows", "rank 1", "rank 4", "rank 16", "all weights, as floats"]
-fig, ax = plots.figure(size=(11, 4))
+fig, ax = plots.figure(size=(10.2, 3.7))
 ax.barh(range(len(ORDER)), [won_back(raced[name]) for name in ORDER], color=plots.COLOURS["blue"])
 ax.plot(won, [ORDER.index("rank 4")] * len(won), "o", color=plots.COLOURS["orange"], label="three seeds")
 for row, name in enumerate(ORDER):
