@@ -40,11 +40,11 @@ def cache_bytes(answer: Callable) -> None:
         size=lambda n: n,
         steps=lambda prompt, new: prompt + new,
         texts=lambda n: n,
-        each=lambda bits: bits,
+        each=lambda bits: bits / 8,
     ):
         def n_bytes(n_layers, n_heads, n_kv_heads, head_size, prompt, new, batch, bits):
             numbers = kinds * layers(n_layers) * heads(n_heads, n_kv_heads) * size(head_size)
-            return numbers * steps(prompt, new) * texts(batch) * each(bits) // 8
+            return numbers * steps(prompt, new) * texts(batch) * each(bits)
 
         return n_bytes
 
@@ -67,11 +67,11 @@ def cache_bytes(answer: Callable) -> None:
             steps=lambda prompt, new: prompt + new - 1
         ),
         "You leave out the batch. Each text has a cache of its own.": rule(texts=lambda n: 1),
-        "You return bits. A byte has 8 of them.": rule(each=lambda bits: 8 * bits),
-        "You take 4 bytes for each number. They have `bits` bits.": rule(each=lambda bits: 32),
+        "You return bits. A byte has 8 of them.": rule(each=lambda bits: bits),
+        "You take 4 bytes for each number. They have `bits` bits.": rule(each=lambda bits: 4),
         "You round the bytes of one number: one of 4 bits has half a byte. Round at the end, or not at all.": (
-            rule(each=lambda bits: bits // 8 * 8),
-            rule(each=lambda bits: max(bits, 8)),
+            rule(each=lambda bits: bits // 8),
+            rule(each=lambda bits: -(-bits // 8)),
         ),
         "Your numbers are rounded to float32, which holds 24 bits of a whole number. Count with whole numbers.": (
             lambda *args: int(np.float32(rule()(*args)))
@@ -79,7 +79,7 @@ def cache_bytes(answer: Callable) -> None:
     }
     compare(
         answer,
-        right=rule(),
+        right=lambda *args: int(rule()(*args)),
         wrong=wrong,
         rtol=0.0,
         names=("n_layers", "n_heads", "n_kv_heads", "head_size", "prompt", "new", "batch", "bits"),
