@@ -685,7 +685,7 @@ Table(
 #
 # A weight on a grid gets another code when its change is more than *half a step*.
 #
-# **Predict.** Over all weights, how large is the typical (median) change by the bypass: **A** a hundredth of a step or two, **B** a tenth or two, **C** half a step or more?
+# **Predict.** Over all weights, how large is the typical (median) change by the bypass: **A** one or two hundredths of a step, **B** one or two tenths, **C** half a step or more?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Three frames. First: all points stand on levels. Second: ask how far a point must go to change its code; half a step, to the dotted line. Third: all are back. The answer is A, read it off the last frame; even the largest change of all is about half a step, so hardly any code moves.
@@ -705,7 +705,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw. A.** The typical change is a hundredth of a step or two, and even the largest is about half a step. So rounding to the codes takes nearly all of them back, though together they had won back a third of the loss.
+# **What you saw. A.** The typical change is one or two hundredths of a step, and even the largest is about half a step. So rounding to the codes takes nearly all of them back, though together they had won back a third of the loss.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Two files
