@@ -133,7 +133,7 @@ for left, (beginning, true) in zip((110, 710), (("for i in ra", "n"), ("import "
     likely[beginning] = 1 / chances[language.encode(true)].item()
     shown = {repr(language.ALPHABET[i]): p for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)}
     canvas.text(left, 25, f"after {beginning!r}", align="left", bold=True)
-    diagrams.bars(canvas, shown, x=left, y=60, width=340, text="{:.2f}", meaning="activations")
+    diagrams.bars(canvas, shown, x=left, y=60, width=440 * max(shown.values()), text="{:.2f}", meaning="activations")
 plots.show(
     canvas.figure(),
     alt="Two sets of four bars: the probabilities of the four likeliest next characters after 'for i in ra' and after 'import '.",
@@ -186,10 +186,11 @@ smooth = torch.tensor(losses).unfold(0, min(5, len(losses)), 1).mean(1).exp()
 ax.plot(smooth, label="live, on what it learns")
 for (name, height), colour in zip(perplexities.items(), ("black", "blue", "orange"), strict=True):
     ax.axhline(height, color=plots.COLOURS[colour], linestyle="--")
-    ax.text(len(losses), height * 1.08, f"{name}: {height:.1f}", ha="right", color=plots.COLOURS[colour])
+    ax.text(len(losses), height * 1.15, f"{name}: {height:.1f}", ha="right", color=plots.COLOURS[colour])
 top = 1.6 * max(perplexities.values())
 ax.set(xlabel="training step", ylabel="perplexity", yscale="log", xlim=(0, len(losses)), ylim=(2, top))
 ax.set_yticks([3, 10, 30, 100], ["3", "10", "30", "100"])
+ax.legend(loc="upper right", bbox_to_anchor=(1, 0.88))
 first_lines = [" ".join(sample.split("\n")[0].split())[:60] for sample in samples.values()]
 plots.show(
     fig,
@@ -200,9 +201,9 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. What one token must read
 #
-# **Decoding** is writing token by token. Suppose that nothing is computed twice. Then one step still needs: its own line of the table of characters, *all* weights of all layers, and what the layers keep of the text so far.
+# **Decoding** is writing token by token. If nothing is computed twice, one step still needs: its own line of the table of characters, *all* weights of all layers, and what the layers keep of the text so far.
 #
-# **Predict.** Which of these three is the largest?
+# **Predict.** Which is the largest, at 480 characters?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Vote, then click through the frames. The answer: the weights; and with 480 characters what is kept is already more than half of that. Say: "Each weight is read once and used once: one multiplication, one addition. That is half an operation a byte." Ask where that was in the roofline: far left of the ridge.
@@ -241,7 +242,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Many texts at once
 #
-# A step for a **batch** of texts reads the weights once and uses them for all. Our model's 4 MB may stay in a cache of the processor, the weights of large models cannot. So take the layer of [[roofline]]: 4,096 by 4,096, 67 MB, eight in turn.
+# A step for a **batch** of texts reads the weights once and uses them for all. Our model's 4 MB may stay in a cache of the processor, the weights of large models cannot. So take a layer of 4,096 by 4,096, 67 MB, eight in turn ([[roofline]]).
 #
 # **Predict.** 64 texts at once. One step takes longer. How much time is that for *one* token, over a token of a single text: **A** the same, **B** a half, **C** less than a fifth?
 
@@ -366,7 +367,7 @@ class Cache:
 # `cache.add` stores K and V of the new characters and gives back all. `heads` turns Q and K by their *place* in the text: new ones begin behind those in the cache.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Read the function aloud, line by line. Ask: "`first=0`, or no mask at all: which would you find late?" The answer: no mask. With one new character a row of ones is right, so it shows only when several come at once, as in the prompt or in section 6; `first=0` spoils the second character already. Say: "So test with one, with several, and with the whole context."
+# *For the lecturer, 2.5 min.* Read the function aloud, line by line; say of `enable_gqa`: "Section 5: K and V may have fewer heads than Q." Ask: "`first=0`, or no mask at all: which would you find late?" The answer: no mask. With one new character a row of ones is right, so it shows only when several come at once, as in the prompt or in section 6; `first=0` spoils the second character already. Say: "So test with one, with several, and with the whole context."
 
 
 # %% slideshow={"slide_type": "-"}
@@ -471,7 +472,7 @@ plots.show(
 # **Predict.** The weights are 4 MB. At which length of text, for one text and for 16, does the cache of this model outgrow them?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let them multiply on the board: 5 layers times 2 times 128 numbers times 4 bytes is 5,120 bytes a character. The answer stands under the figure: at some 790 characters for one text, beyond this model's context; for 16 texts at about 50. Say: "The weights are shared by all texts. The cache is not: it is what a batch costs."
+# *For the lecturer, 2 min.* Let them multiply on the board: 5 layers times 2 times 128 numbers times 4 bytes is 5,120 bytes a character. Click through. The answer for one text comes with the second frame: at some 790 characters, beyond this model's context; for 16 texts with the last: at about 50. Say: "The weights are shared by all texts. The cache is not: it is what a batch costs."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 weight_bytes = sum(weight.nbytes for weight in model.parameters())
@@ -487,6 +488,9 @@ def bytes_of(steps, batch):
     diagrams.bars(
         canvas, sizes, x=190, y=90, width=scale, text="{:.1f} MB", meaning={"weights": "fp32", "KV cache": "int8"}
     )
+    if steps == 512:
+        as_many = weight_bytes / character_bytes / batch
+        canvas.text(40, 270, f"as many bytes at {as_many:.0f} characters a text", align="left")
     return canvas.figure()
 
 
@@ -497,7 +501,7 @@ plots.show(
         f"Two bars: weights {weight_bytes / 1e6:.1f} MB, cache of {n} characters of {b} text(s) {n * b * character_bytes / 1e6:.1f} MB."
         for n, b in cases
     ],
-    caption=f"{character_bytes:,} B a character and text. As many as the weights: {weight_bytes / character_bytes:.0f} characters of one text, {weight_bytes / character_bytes / 16:.0f} each of 16.",
+    caption=f"{character_bytes:,} B a character and text.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -508,7 +512,7 @@ plots.show(
 # **Predict.** The perplexity rises. By how much in int8: **A** less than 1 %, **B** 5 %, **C** 50 %? And with 4 bits, with 2?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote for int8, then for 2 bits. The answer for int8 is A. Read the bytes with their scales: not 4 times fewer. At 2 bits the perplexity is some four times as high; cover the last two rows and ask: "Is it K or V?" It is K. Say: "The file was saved and loaded again; the 4 and 2 bits are counted, not packed." KIVI (Liu et al., 2024, arXiv:2402.02750) gives K a scale a channel; not measured here.
+# *For the lecturer, 3 min.* Vote for int8, then for 2 bits, then: "Which minds 2 bits more, K or V?" Show. The answer for int8 is A. Read the bytes with their scales: not 4 times fewer. At 2 bits the perplexity is some four times as high, and the last two rows say why: it is K. Say: "The file was saved and loaded again; the 4 and 2 bits are counted, not packed." KIVI (Liu et al., 2024, arXiv:2402.02750) gives K a scale a channel; not measured here.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -579,7 +583,7 @@ Table(
 # **Grouped-query attention**: several heads of Q share one head of K and V ([Ainslie et al., 2023](https://arxiv.org/abs/2305.13245)). A trained model is converted by the *mean* of the K heads of a group, the same for V, and some training steps.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Click through the three frames and let the room say how many bytes a character are left: all, a half, a quarter. Ask: "Our heads have learned apart from each other. Is a mean of two keys a key of anything?" Leave it open; the next slide measures it.
+# *For the lecturer, 1 min.* The first frame stands there. Before each click ask: "How many bytes a character will be left?" The answers: a half, then a quarter. Ask: "Our heads have learned apart from each other. Is a mean of two keys a key of anything?" Leave it open; the next slide measures it.
 
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
@@ -669,7 +673,7 @@ Table(
 # **Predict.** The model's own choice after each character of the draft is known. Which characters may be kept?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Click through. Keep the draft as long as it is what the model would have written; at the first miss take the model's own character, and throw the rest away. Ask: "And if all are right?" Then the model's choice after the last one comes for free. So a pass gives from 1 to draft + 1 characters. Say: "Greedy decoding gives the same text, whatever the draft says. A bad draft costs time, not quality."
+# *For the lecturer, 2.5 min.* Click twice: the draft, and below it the model's own choices. Ask: "Which may be kept?" Take two proposals, then click. The answer: keep the draft as long as it is what the model would have written; at the first miss take the model's own character, and throw the rest away. Where both agree behind the miss: that was chosen after a wrong character, so it counts for nothing. Ask: "And if all are right?" Then the model's choice after the last one comes for free. So a pass gives from 1 to draft + 1 characters. Say: "Greedy decoding gives the same text, whatever the draft says. A bad draft costs time, not quality."
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -717,7 +721,7 @@ def checked(frame):
         canvas.text(300, 75 + 110 * row, name, align="right")
         for n, letter in enumerate(letters.replace("\n", "↵").replace(" ", "␣")):
             right = n < good or (n == good and row > 0)
-            fill = "white" if frame < 2 and row == 0 else "activations" if right else "plain"
+            fill = "white" if frame < 2 else "activations" if right else "plain"
             canvas.box(330 + 110 * n, 35 + 110 * row, letter, width=90, height=80, fill=fill, size=32)
     return canvas.figure()
 
@@ -725,7 +729,7 @@ def checked(frame):
 plots.show(
     [checked(frame) for frame in range(3)],
     alt="Boxes with the characters of a draft; below them the model's own choice after each character before it; below both what is kept.",
-    caption="One pass, as it was seen. Blue: the model's own choice, as long as the draft before it was right; grey: thrown away.",
+    caption="One pass, as it was seen. Blue: kept; grey: thrown away.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -736,7 +740,7 @@ plots.show(
 # **Predict.** Characters a pass, on average, when up to 8 are drafted: **A** 1.1, **B** 2, **C** 6? And is the text the same, to the letter?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote for both. The answers: about 2, B, in the row "this text, up to 8"; and yes, the same text. Then the two controls: where the draft looks (the text so far, or all that the model learned from), and a draft of random characters, which gives about one a pass and still the same text. Say: "Greedy text of a small model often repeats itself, which suits a draft that looks back; sampled text probably gives less, not measured."
+# *For the lecturer, 3 min.* Vote for both. The answers: about 2, B, in the row "this text, up to 8"; and yes, the same text. Then the third column: a pass over 9 characters takes little longer than one over 1; the time of a whole text was not measured. Then the two controls: where the draft looks (the text so far, or all that the model learned from), and a draft of random characters, which gives about one a pass and still the same text. Say: "Greedy text of a small model often repeats itself, which suits a draft that looks back; sampled text probably gives less, not measured."
 
 # %% slideshow={"slide_type": "skip"}
 LETTERS = torch.Generator().manual_seed(0)
@@ -836,7 +840,7 @@ ledger.table(rows)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3.5 min.* In pairs. Two slips to expect: the 2 of K and V, and heads of Q in place of those of K and V. Then a number for the room, LLaMA-7B (32 layers, 32 heads of 128; Touvron et al., 2023, arXiv:2302.13971, table 2), 16 bits, 2,048 tokens, one text: 2 · 32 · 32 · 128 · 2,048 · 2 bytes, about 1.07 GB. The other card is homework.
+# *For the lecturer, 5 min.* In pairs; the hint stays closed for the first two minutes. Two slips to expect: the 2 of K and V, and heads of Q in place of those of K and V. Then a number for the room, LLaMA-7B (32 layers, 32 heads of 128; Touvron et al., 2023, arXiv:2302.13971, table 2), 16 bits, 2,048 tokens, one text: 2 · 32 · 32 · 128 · 2,048 · 2 bytes, about 1.07 GB. Exercise 2, in the notebook, is homework.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
