@@ -1,0 +1,207 @@
+"""Checks of the lesson `decoding`: the bytes of a KV cache, and what is kept of a draft."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from hypothesis import strategies as st
+
+from course_utils.exercises.core import Mistake, check
+from course_utils.exercises.search import compare
+from course_utils.exercises.values import SEQUENCES, is_number
+
+
+@st.composite
+def _caches(draw: Callable) -> tuple[int, ...]:
+    """(n_layers, n_heads, n_kv_heads, head_size, prompt, new, batch, bits)."""
+    n_kv = draw(st.integers(1, 4))
+    return (
+        draw(st.integers(1, 5)),
+        n_kv * draw(st.integers(1, 4)),
+        n_kv,
+        draw(st.integers(1, 9)),
+        draw(st.integers(0, 9)),
+        draw(st.integers(0, 9)),
+        draw(st.integers(1, 5)),
+        draw(st.sampled_from([4, 8, 16, 32])),
+    )
+
+
+@check("Exercise 1, The bytes of a cache")
+def cache_bytes(answer: Callable) -> None:
+    """``cache_bytes(n_layers, n_heads, n_kv_heads, head_size, prompt, new, batch, bits) -> int``."""
+
+    def rule(
+        *,
+        kinds=2,
+        layers=lambda n: n,
+        heads=lambda q, kv: kv,
+        size=lambda n: n,
+        steps=lambda prompt, new: prompt + new,
+        texts=lambda n: n,
+        each=lambda bits: bits / 8,
+    ):
+        def n_bytes(n_layers, n_heads, n_kv_heads, head_size, prompt, new, batch, bits):
+            numbers = kinds * layers(n_layers) * heads(n_heads, n_kv_heads) * size(head_size)
+            return numbers * steps(prompt, new) * texts(batch) * each(bits)
+
+        return n_bytes
+
+    wrong = {
+        "You count one of K and V. The cache holds both.": rule(kinds=1),
+        "You count three of Q, K and V. Nobody asks again with an old query: the cache holds K and V.": rule(kinds=3),
+        "You count the heads of Q. The cache holds those of K and V.": rule(heads=lambda q, kv: q),
+        "You multiply by the heads of Q and by those of K and V. The cache holds the latter alone.": rule(
+            heads=lambda q, kv: q * kv
+        ),
+        "You add up the heads of Q and those of K and V. The cache holds K and V alone.": rule(
+            heads=lambda q, kv: q + kv
+        ),
+        "You leave out the heads. Each head of K and V has its own numbers.": rule(heads=lambda q, kv: 1),
+        "You leave out the layers. Each layer has its own K and V.": rule(layers=lambda n: 1),
+        "You leave out the size of a head. Each head has `head_size` numbers.": rule(size=lambda n: 1),
+        "You count the prompt alone. What is written is kept, too.": rule(steps=lambda prompt, new: prompt),
+        "You count the new tokens alone. The prompt is kept, too.": rule(steps=lambda prompt, new: new),
+        "You leave the last token out. The card asks for room for all prompt + new.": rule(
+            steps=lambda prompt, new: prompt + new - 1
+        ),
+        "You leave out the batch. Each text has a cache of its own.": rule(texts=lambda n: 1),
+        "You return bits. A byte has 8 of them.": rule(each=lambda bits: bits),
+        "You take 4 bytes for each number. They have `bits` bits.": rule(each=lambda bits: 4),
+        "You round the bytes of one number: one of 4 bits has half a byte. Round at the end, or not at all.": (
+            rule(each=lambda bits: bits // 8),
+            rule(each=lambda bits: -(-bits // 8)),
+        ),
+        "Your numbers are rounded to float32, which holds 24 bits of a whole number. Count with whole numbers.": (
+            lambda *args: int(np.float32(rule()(*args)))
+        ),
+    }
+    compare(
+        answer,
+        right=lambda *args: int(rule()(*args)),
+        wrong=wrong,
+        rtol=0.0,
+        names=("n_layers", "n_heads", "n_kv_heads", "head_size", "prompt", "new", "batch", "bits"),
+        edges=[
+            (1, 1, 1, 1, 1, 0, 1, 8),
+            (5, 4, 4, 32, 0, 0, 1, 32),
+            (2, 3, 1, 5, 0, 4, 1, 16),
+            (5, 4, 4, 32, 128, 352, 1, 32),
+            (5, 4, 2, 32, 128, 352, 16, 8),
+            (3, 2, 1, 3, 2, 5, 3, 4),
+            (32, 32, 32, 128, 2048, 0, 1, 16),
+            (31, 7, 7, 127, 300, 1, 3, 8),  # not a number of float32
+        ],
+        inputs=_caches(),
+    )
+
+
+@st.composite
+def _drafts(draw: Callable) -> tuple[str, str]:
+    """(draft, own): the model's choices agree with the draft at most places."""
+    draft = draw(st.text("abc", max_size=5))
+    own = "".join(draw(st.sampled_from(letter * 3 + "abc")) for letter in draft)
+    return draft, own + draw(st.sampled_from("abc"))
+
+
+def _pair(value: object, *_: object) -> tuple[object, str]:
+    """(how many, text) of what came back."""
+    try:
+        count, text = value if isinstance(value, SEQUENCES) else ()
+    except Exception:  # whatever it is, it is told below
+        text = count = None
+    if is_number(count) and isinstance(text, list):
+        raise Mistake("Your function returned a list in place of the text.", "Join its characters: ''.join(...).")
+    if not isinstance(text, str) or not is_number(count):
+        raise Mistake("Your function did not return a number and a text.", "Return a pair: (accepted, text).")
+    return count, text
+
+
+@check("Exercise 2, What is kept of a draft")
+def verified(answer: Callable) -> None:
+    """``verified(draft, own) -> (accepted, text)``."""
+
+    def good(draft, own):
+        return next((n for n, (a, b) in enumerate(zip(draft, own, strict=False)) if a != b), len(draft))
+
+    def alike(draft, own):
+        return len(matches(draft, own))
+
+    def matches(draft, own):
+        return "".join(a for a, b in zip(draft, own, strict=False) if a == b)
+
+    def rule(text, count=good):
+        return lambda draft, own: (count(draft, own), text(draft, own, good(draft, own)))
+
+    def whole_or_nothing(draft, own):
+        n = len(draft) if own[: len(draft)] == draft else 0
+        return n, own[: n + 1]
+
+    def shifted(draft, own):
+        n = next((n for n, (a, b) in enumerate(zip(draft, own[1:], strict=True)) if a != b), len(draft))
+        return n, own[: n + 1]
+
+    def right_text(draft, own, n):
+        return own[: n + 1]
+
+    def in_any_case(draft, own):
+        n = good(draft.lower(), own.lower())
+        return n, own[: n + 1]
+
+    def without_spaces(draft, own):
+        draft, own = draft.strip(), own.strip()
+        return good(draft, own), own[: good(draft, own) + 1]
+
+    wrong = {
+        "You go on after the first miss. What the model chose there follows a text that is thrown away.": (
+            rule(lambda draft, own, n: own[: alike(draft, own) + 1], count=alike),
+            rule(lambda draft, own, n: own, count=alike),
+            rule(right_text, count=alike),
+            rule(lambda draft, own, n: matches(draft, own) + own[-1], count=alike),
+        ),
+        "You return all of the model's choices. Those after the first miss follow a text that is thrown away.": rule(
+            lambda draft, own, n: own
+        ),
+        "At a miss you leave out the model's own choice. It is right: all before it was.": rule(
+            lambda draft, own, n: own if n == len(draft) else draft[:n]
+        ),
+        "When the whole draft is right you leave out the model's choice after it. It comes for free.": rule(
+            lambda draft, own, n: own[: min(n + 1, len(draft))]
+        ),
+        "You return characters of the draft alone. Behind the accepted ones comes the model's own choice.": (
+            rule(lambda draft, own, n: draft[:n]),
+            rule(lambda draft, own, n: draft[: n + 1]),
+            rule(lambda draft, own, n: draft),
+            rule(lambda draft, own, n: matches(draft, own), count=alike),
+        ),
+        "At a miss you take the character of the draft. Take the model's.": rule(
+            lambda draft, own, n: draft[: n + 1] if n < len(draft) else own
+        ),
+        "You take the draft whole or not at all. What is right before the first miss is kept.": whole_or_nothing,
+        "You compare with the choice one place later: `own[i]` stands beside `draft[i]`.": shifted,
+        "Your count holds the model's own character, too. Count what is accepted of the draft.": rule(
+            right_text, count=lambda draft, own: good(draft, own) + 1
+        ),
+        "You count the length of the draft. Count what is accepted of it.": rule(
+            right_text, count=lambda draft, own: len(draft)
+        ),
+        "You return the model's first choice alone. What is right in the draft comes out before it.": rule(
+            lambda draft, own, n: own[0]
+        ),
+        "Compare the characters as they are: capitals, spaces and line breaks count.": (in_any_case, without_spaces),
+    }
+    compare(
+        answer,
+        right=rule(right_text),
+        wrong=wrong,
+        rtol=0.0,
+        names=("draft", "own"),
+        edges=[
+            *[("", "a"), ("abc", "abca"), ("abc", "abba"), ("abc", "babc"), ("abc", "bbca"), ("aab", "acbb")],
+            *[("Ab", "abc"), (" a", " ab"), ("a ", "a \n"), ("\n\n", "\n b")],  # each character counts as it is
+            ("abcabcabcabc", "abcabcabcabca"),  # a draft has no longest length
+        ],
+        inputs=_drafts(),
+        view=_pair,
+    )

@@ -1,0 +1,148 @@
+"""The lesson `weight_only`: plausible wrong answers and odd but right ones, as a learner would write them."""
+
+import math
+
+import numpy as np
+import torch
+
+
+def _symmetric(part, bits):
+    scale = part.abs().amax(-1, keepdim=True) / 2 ** (bits - 1)
+    return torch.round(part / scale.clamp(min=1e-12)).clamp(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) * scale
+
+
+def down_the_columns(weight, bits, group):
+    new = weight.clone()
+    for start in range(0, len(weight), group):
+        new[start : start + group] = _symmetric(weight[start : start + group].T, bits).T
+    return new
+
+
+def one_scale_for_all(weight, bits, group):
+    return _symmetric(weight.flatten(), bits).view_as(weight)
+
+
+def one_scale_a_row(weight, bits, group):
+    return _symmetric(weight, bits)
+
+
+def last_group_dropped(weight, bits, group):
+    new = weight.clone()
+    for start in range(0, weight.shape[1] - group, group):
+        new[:, start : start + group] = _symmetric(weight[:, start : start + group], bits)
+    return new
+
+
+def clamped_to_both_ends(weight, bits, group):
+    part = weight.reshape(len(weight), -1, group)
+    scale = part.abs().amax(-1, keepdim=True) / 2 ** (bits - 1)
+    whole = torch.round(part / scale.clamp(min=1e-12)).clamp(-(2 ** (bits - 1)), 2 ** (bits - 1))
+    return (whole * scale).reshape(weight.shape)
+
+
+def one_step_too_few(weight, bits, group):
+    most = 2 ** (bits - 1) - 1
+    part = weight.reshape(len(weight), -1, group)
+    scale = part.abs().amax(-1, keepdim=True) / most
+    return (torch.round(part / scale.clamp(min=1e-12)).clamp(-most - 1, most) * scale).reshape(weight.shape)
+
+
+def integers_alone(weight, bits, group):
+    part = weight.reshape(len(weight), -1, group)
+    scale = part.abs().amax(-1, keepdim=True).clamp(min=1e-12) / 2 ** (bits - 1)
+    return torch.round(part / scale).clamp(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1).reshape(weight.shape)
+
+
+def digits_cut_off(weight, bits, group):
+    part = weight.reshape(len(weight), -1, group)
+    scale = part.abs().amax(-1, keepdim=True).clamp(min=1e-12) / 2 ** (bits - 1)
+    return ((part / scale).int().clamp(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) * scale).reshape(weight.shape)
+
+
+def number_by_number(weight, bits, group):
+    new, half = [], 2 ** (bits - 1)
+    for row in weight.tolist():
+        for start in range(0, len(row), group):
+            part = row[start : start + group]
+            scale = max(map(abs, part)) / half
+            new += [max(-half, min(half - 1, round(w / scale))) * scale if scale else 0.0 for w in part]
+    return torch.tensor(new).view(weight.shape)
+
+
+def in_numpy(weight, bits, group):
+    part = weight.numpy().astype(np.float64).reshape(-1, group)
+    scale = np.abs(part).max(axis=1, keepdims=True) / 2 ** (bits - 1)
+    scale[scale == 0] = 1
+    whole = np.clip(np.rint(part / scale), -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    return torch.from_numpy(whole * scale).float().view(weight.shape)
+
+
+def codes_alone(rows, columns, bits, group):
+    return bits
+
+
+def without_zero_points(rows, columns, bits, group):
+    return bits + 16 * math.ceil(columns / group) / columns
+
+
+def a_scale_for_each_weight(rows, columns, bits, group):
+    return bits + (16 + bits)
+
+
+def whole_groups_alone(rows, columns, bits, group):
+    return (rows * columns * bits + rows * (columns // group) * (16 + bits)) / (rows * columns)
+
+
+def groups_across_rows(rows, columns, bits, group):
+    n = rows * columns
+    return (n * bits + math.ceil(n / group) * (16 + bits)) / n
+
+
+def by_the_share(rows, columns, bits, group):
+    return bits + (16 + bits) / group
+
+
+def of_the_matrix(rows, columns, bits, group):
+    return rows * (columns * bits + math.ceil(columns / group) * (16 + bits))
+
+
+def group_by_group(rows, columns, bits, group):
+    total = 0
+    for _ in range(rows):
+        for start in range(0, columns, group):
+            total += 16 + bits + bits * len(range(start, min(start + group, columns)))
+    return total / (rows * columns)
+
+
+def with_the_zero_points_first(rows, columns, bits, group):
+    n_groups = (columns + group - 1) // group
+    return (bits * (columns + n_groups) + 16 * n_groups) / columns
+
+
+WRONG = {
+    "in_groups": [
+        down_the_columns,
+        one_scale_for_all,
+        one_scale_a_row,
+        last_group_dropped,
+        clamped_to_both_ends,
+        one_step_too_few,
+        integers_alone,
+        digits_cut_off,
+    ],
+    "stored_bits": [
+        codes_alone,
+        without_zero_points,
+        a_scale_for_each_weight,
+        whole_groups_alone,
+        groups_across_rows,
+        by_the_share,
+        of_the_matrix,
+    ],
+}
+ODD = {
+    "in_groups": [number_by_number, in_numpy],
+    "stored_bits": [group_by_group, with_the_zero_points_first],
+}
+# Mutants of the solutions that are as right as the solution: what was changed -> why.
+EQUIVALENT = {}

@@ -1,0 +1,201 @@
+"""Checks of the lesson `weight_only`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from hypothesis import strategies as st
+
+from course_utils.exercises.core import Mistake, check
+from course_utils.exercises.inputs import tensors
+from course_utils.exercises.search import compare
+
+# ---- exercise 1 --------------------------------------------------------------------------------------
+
+
+def _on_grid(part: torch.Tensor, bits: int, **other: object) -> torch.Tensor:
+    """Values on one symmetric grid in the last dimension; `other` changes a part of the rule."""
+    top = part.abs().amax(-1, keepdim=True) if "top" not in other else other["top"](part)
+    scale = top / other.get("steps", lambda b: 2 ** (b - 1))(bits)
+    low, high = other.get("ends", lambda b: (-(2 ** (b - 1)), 2 ** (b - 1) - 1))(bits)
+    whole = other.get("whole", torch.round)(part / torch.where(scale == 0, 1.0, scale)).clamp(low, high)
+    return whole if other.get("codes") else whole * scale
+
+
+def _rule(**other: object) -> Callable:
+    def in_groups(weight, bits, group):
+        return _on_grid(weight.reshape(len(weight), -1, group), bits, **other).reshape(weight.shape)
+
+    return in_groups
+
+
+def _down_the_columns(weight, bits, group):
+    """Groups of neighbours in a column; where they do not fit the last is shorter."""
+    return torch.cat([_on_grid(part.T, bits).T for part in weight.split(group)])
+
+
+def _in_strides(weight, bits, group):
+    """Group g has every n-th weight of a row."""
+    part = weight.reshape(len(weight), group, -1).transpose(1, 2)
+    return _on_grid(part, bits).transpose(1, 2).reshape(weight.shape)
+
+
+def _last_group_as_it_was(weight, bits, group):
+    new = _rule()(weight, bits, group)
+    new[:, -group:] = weight[:, -group:]
+    return new
+
+
+def _last_group_zero(weight, bits, group):
+    new = _rule()(weight, bits, group)
+    new[:, -group:] = 0
+    return new
+
+
+def _first_scale(weight, bits, group):
+    return _on_grid(weight, bits, top=lambda part: part[:, :group].abs().amax(-1, keepdim=True))
+
+
+def _as_weights(value: object, weight: torch.Tensor, *_: object) -> torch.Tensor:
+    try:
+        new = torch.as_tensor(value).detach().double() * 1.0
+        shape = new.shape
+    except Exception:  # whatever torch says to it, it is no tensor of numbers
+        text = "Your function did not return a tensor of numbers."
+        raise Mistake(text, "Return one tensor, in the shape of the weight.") from None
+    if shape != weight.shape:
+        raise Mistake("Your tensor has another shape than the weight.", "Undo the reshape at the end.")
+    return new
+
+
+def _clear(weight: torch.Tensor, bits: int, group: int) -> bool:
+    """True when no weight over its scale lies near the middle of two integers."""
+    part = weight.reshape(len(weight), -1, group)
+    scale = part.abs().amax(-1, keepdim=True) / 2 ** (bits - 1)
+    ratio = part / torch.where(scale == 0, 1.0, scale)
+    return bool((((ratio - ratio.floor()) - 0.5).abs() > 1e-3).all())
+
+
+@st.composite
+def _matrices(draw: Callable) -> tuple:
+    rows, group, n_groups = draw(st.integers(1, 3)), draw(st.integers(1, 4)), draw(st.integers(1, 3))
+    weight = draw(tensors((rows, group * n_groups), st.integers(-16, 16).map(lambda n: n / 4)))
+    return weight, draw(st.integers(2, 4)), group
+
+
+@check("Exercise 1, Groups, symmetric")
+def in_groups(answer: Callable) -> None:
+    """``in_groups(weight, bits, group) -> weight``, float, on a symmetric grid for each group of a row."""
+    wrong = {
+        "Your groups run down the columns. A group is neighbours within a row.": _down_the_columns,
+        "One scale serves the whole matrix. Each group has its own.": lambda weight, bits, group: _on_grid(
+            weight.reshape(1, -1), bits
+        ).reshape(weight.shape),
+        "One scale serves each row. Each group of a row has its own.": lambda weight, bits, group: _on_grid(
+            weight, bits
+        ),
+        "You use the scale of a row's first group for all of its groups.": _first_scale,
+        "The weights of your groups are no neighbours: they stand as many places apart as a row has groups.": _in_strides,
+        "The last group of each row stays as it was. It is rounded like the others.": _last_group_as_it_was,
+        "The last group of each row is lost: it came back as zeros.": _last_group_zero,
+        "Your integers reach 2^(bits-1) on the positive side. The largest is one less.": _rule(
+            ends=lambda b: (-(2 ** (b - 1)), 2 ** (b - 1))
+        ),
+        "You clamp one too early on the negative side. The lowest integer is -2^(bits-1).": _rule(
+            ends=lambda b: (-(2 ** (b - 1)) + 1, 2 ** (b - 1) - 1)
+        ),
+        "You clamp one too early on the positive side. The largest integer is 2^(bits-1) - 1.": _rule(
+            ends=lambda b: (-(2 ** (b - 1)), 2 ** (b - 1) - 2)
+        ),
+        "You divide the largest weight by 2^(bits-1) - 1. The card divides by 2^(bits-1).": _rule(
+            steps=lambda b: 2 ** (b - 1) - 1
+        ),
+        "You divide the largest weight by 2^bits: half of that, for the integers have a sign.": _rule(
+            steps=lambda b: 2**b
+        ),
+        "You take the largest weight with its sign. The scale needs the largest size.": _rule(
+            top=lambda part: part.amax(-1, keepdim=True)
+        ),
+        "You return the integers. Multiply them by their scale.": _rule(codes=True),
+        "You round down. Round to the nearest integer.": _rule(whole=torch.floor),
+        "You cut the digits off, towards zero. Round to the nearest integer.": _rule(whole=torch.trunc),
+        "You round up. Round to the nearest integer.": _rule(whole=torch.ceil),
+        "You return the weights as they were.": lambda weight, bits, group: weight.clone(),
+    }
+    compare(
+        answer,
+        right=_rule(),
+        wrong=wrong,
+        names=("weight", "bits", "group"),
+        edges=[
+            (torch.tensor([[0.5, -2.0, 1.75, 4.0], [1.0, 0.25, -0.5, 0.25]]), 3, 2),
+            (torch.tensor([[0.0, 0.0, 1.0, -3.0]]), 2, 2),  # a group of zeros
+            (torch.tensor([[2.0, -1.25, 0.25, -4.0]]), 4, 4),  # the group is the row
+            (torch.tensor([[1.0], [-1.0]]), 2, 1),
+        ],
+        inputs=_matrices().filter(lambda args: _clear(*args)),
+        view=_as_weights,
+    )
+
+
+# ---- exercise 2 --------------------------------------------------------------------------------------
+
+
+@check("Exercise 2, Every bit counted")
+def stored_bits(answer: Callable) -> None:
+    """``stored_bits(rows, columns, bits, group) -> number``: codes, scales and zero points, over the weights."""
+
+    def rule(*, groups=lambda columns, group: -(-columns // group), pays=lambda bits: 16 + bits):
+        return lambda rows, columns, bits, group: bits + groups(columns, group) * pays(bits) / columns
+
+    wrong = {
+        "You count the codes alone. Scales and zero points are stored as well.": lambda rows, columns, bits, group: (
+            bits
+        ),
+        "You forgot the zero points.": rule(pays=lambda bits: 16),
+        "You forgot the scales.": rule(pays=lambda bits: bits),
+        "Your scales take 32 bits. The card gives them 16.": rule(pays=lambda bits: 32 + bits),
+        "You count a scale and a zero point for each weight. A group shares them.": (
+            lambda rows, columns, bits, group: bits + 16 + bits
+        ),
+        "You count one scale and one zero point for a row. Each of its groups has its own.": rule(
+            groups=lambda columns, group: 1
+        ),
+        "You count one scale and one zero point for the matrix. Each group of each row has its own.": (
+            lambda rows, columns, bits, group: bits + (16 + bits) / (rows * columns)
+        ),
+        "You drop the last group of a row where it is shorter. It has a scale and a zero point as well.": rule(
+            groups=lambda columns, group: columns // group
+        ),
+        "You count a part of a group for the last, shorter one. It pays as much as the others.": rule(
+            groups=lambda columns, group: columns / group
+        ),
+        "Your groups run on from one row into the next. They end with the row.": (
+            lambda rows, columns, bits, group: bits + math.ceil(rows * columns / group) * (16 + bits) / (rows * columns)
+        ),
+        "Your groups run down the columns. They lie within a row.": (
+            lambda rows, columns, bits, group: bits + math.ceil(rows / group) * (16 + bits) / rows
+        ),
+        "You return the bits of the whole matrix. Divide by the number of weights.": (
+            lambda rows, columns, bits, group: rows * columns * rule()(rows, columns, bits, group)
+        ),
+        "You return bytes. Asked are bits.": lambda rows, columns, bits, group: rule()(rows, columns, bits, group) / 8,
+        "You return the bits that come on top of the codes. Add the codes.": (
+            lambda rows, columns, bits, group: rule()(rows, columns, bits, group) - bits
+        ),
+        "You round to a whole number of bits. The mean may be a fraction.": (
+            lambda rows, columns, bits, group: round(rule()(rows, columns, bits, group)),
+            lambda rows, columns, bits, group: math.ceil(rule()(rows, columns, bits, group)),
+            lambda rows, columns, bits, group: int(rule()(rows, columns, bits, group)),
+        ),
+    }
+    compare(
+        answer,
+        right=rule(),
+        wrong=wrong,
+        names=("rows", "columns", "bits", "group"),
+        edges=[(128, 512, 4, 32), (3, 10, 2, 4), (2, 5, 3, 8), (1, 1, 1, 1)],
+        inputs=st.tuples(st.integers(1, 8), st.integers(1, 64), st.integers(1, 8), st.integers(1, 80)),
+    )
