@@ -3,7 +3,7 @@
 #   course:
 #     promise: You will store the weights of a language model in four bits or fewer, count every byte, and win back part of the loss.
 #     minutes: 45
-#     seconds: 45
+#     seconds: 35
 #     needs: [integers, torchao, scores, decoding]
 #     goals:
 #       - Round weights in groups, and count the bits of a weight with its scales.
@@ -219,7 +219,7 @@ except ValueError as error:
 #
 # In groups of 32 a weight of 2 bits takes $2 + (16 + 2)/32 = 2.56$ bits.
 #
-# **Predict.** Is it better to spend bits on *more levels* or on *smaller groups*? Which is better: 3 bits and one scale a row, or 2 bits in groups of 16 (3.13 bits)?
+# **Predict.** Spend bits on *more levels* or on *smaller groups*? 3 bits and one scale a row, against 2 bits in groups of 16: both take about 3.1 bits.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Let somebody count the bits of 4 bits in groups of 32 first: 4 + 20/32 = 4.63. Then vote for the two. The answer: 3 bits a row, clearly. Smaller groups pay at 2 bits, most of all the first cut; at 4 bits there is little left to win. Say: "Whoever quotes a model as 4-bit should be asked for the group."
@@ -248,7 +248,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. The third bit wins:** 3 bits with one grid a row beat 2 bits in groups of 16, at equal cost. At 2 bits groups win much, at 4 bits there is little left to win. In groups of 32, 4 bits are within two hundredths of float.
+# **What you saw. The third bit wins:** 3 bits, one grid a row, beat 2 bits in groups of 16. Groups win much at 2 bits, little at 4, which in groups of 32 are within two hundredths of float.
 
 # %% slideshow={"slide_type": "skip"}
 # How much of that is luck of the text? Three more sets of pieces of the same modules: perplexities differ, ratios less.
@@ -583,13 +583,13 @@ Table(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 6. Outliers
 #
-# In the states of large language models a few channels are far larger than the rest: **outliers** ([Dettmers et al., 2022](https://arxiv.org/abs/2208.07339)). Here we *plant* four in each input of `qkv` and `up`: there the norm's weights are divided by 16 and the columns behind multiplied by 16 (*large weights*), or the other way round (*large inputs*). In float the model stays the same.
+# In large language models a few channels of the states are far larger than the rest: **outliers** ([Dettmers et al., 2022](https://arxiv.org/abs/2208.07339)). We *plant* four before each `qkv` and `up`: the norm divided by 16, the columns behind it times 16 (*large weights*), or the other way round (*large inputs*). Float stays the same.
 #
-# A **rotation** mixes all channels: the layer computes $(WQ)(Q^\top x)$ with $QQ^\top = 1$ (here a Hadamard matrix), and $WQ$ is rounded ([Ashkboos et al., 2024](https://arxiv.org/abs/2404.00456)).
+# A **rotation** mixes all channels: $(WQ)(Q^\top x)$, $QQ^\top = 1$; $WQ$ is rounded ([Ashkboos et al., 2024](https://arxiv.org/abs/2404.00456)).
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* First frame: the largest weight of each input channel as trained. Second: four planted, as large *weights*. Ask what they do to the scale of a group of 32. Third: rotated; ask where the four went: into all channels, a little each. Say: "A Hadamard matrix has
-# plus and minus ones, so each new channel is a sum and difference of all old ones." In QuaRot much of the rotation is folded into the layers around, and one of its aims is to round activations too, which is not done here.
+# plus and minus ones, so each new channel is a sum and difference of all old ones." The rotation here is one. In QuaRot much of the rotation is folded into the layers around, and one of its aims is to round activations too, which is not done here.
 
 
 # %% slideshow={"slide_type": "skip"}
