@@ -377,18 +377,17 @@ Table(
 
 
 # %% slideshow={"slide_type": "skip"}
-def gptq(weight, hessian, bits, group, damp=0.01, watch=None):
+def gptq(weight, hessian, bits, group, damp=0.01, watch=id):
     """(codes, scale, zero) like `quantize`; columns to the right make up for the rounding of each column.
 
     Args:
         weight: (..., rows, columns): several layers of one shape can go through together.
         hessian: (..., columns, columns), products of each layer's inputs on calibration text.
         damp: added to its diagonal, as a share of the mean, so that it can be inverted.
-        watch: called after each column with the weights as they are now (later groups follow when a group is done).
+        watch: called after each column with the weights as they are now, transposed, not a copy.
     """
-    mean = hessian.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None]
-    damped = hessian + damp * mean * torch.eye(hessian.shape[-1])
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky(damped))
+    ridge = damp * hessian.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None] * torch.eye(hessian.shape[-1])
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(hessian + ridge))
     factor = torch.linalg.cholesky(inverse, upper=True)  # row j: of the inverse without the columns before j
     left, codes, grids = weight.mT.clone(), [], []  # one column of the weight is one row here
     for start in range(0, weight.shape[-1], group):
@@ -400,8 +399,7 @@ def gptq(weight, hessian, bits, group, damp=0.01, watch=None):
             errors.append((left[..., j, :] - now) / factor[..., j, j, None])
             left[..., j + 1 : stop, :] -= factor[..., j, j + 1 : stop, None] * errors[-1][..., None, :]
             left[..., j, :] = now
-            if watch:
-                watch(left.mT.clone())
+            watch(left)
         left[..., stop:, :] -= factor[..., start:stop, stop:].mT @ torch.stack(errors, -2)  # later groups, all at once
         grids.append((scale, zero))
     return torch.stack(codes, -1), *(torch.stack(part, -1) for part in zip(*grids, strict=True))
@@ -411,7 +409,7 @@ def gptq(weight, hessian, bits, group, damp=0.01, watch=None):
 small = torch.Generator().manual_seed(3)
 alike = torch.randn(200, 6, generator=small) + 1.5 * torch.randn(200, 1, generator=small)
 states = [torch.randn(3, 6, generator=small)]
-gptq(states[0], alike.T @ alike / 200, 2, 6, watch=states.append)
+gptq(states[0], alike.T @ alike / 200, 2, 6, watch=lambda left: states.append(left.T.clone()))
 
 
 def after_columns(count):
@@ -478,6 +476,7 @@ def compensated(bits, seen, weights=WEIGHTS, group=32):
     return new
 
 
+# %% slideshow={"slide_type": "skip"}
 draws = [seen_by(net, language.batches(read, steps=1, batch_size=8, seed=seed)[0, :, :-1]) for seed in range(3)]
 by_gptq = {
     bits: [
