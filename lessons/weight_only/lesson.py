@@ -466,8 +466,7 @@ def seen_by(model, text):
 
 
 def compensated(bits, seen, weights=WEIGHTS, group=32):
-    """GPTQ for these layers, those of one shape together."""
-    new = {}
+    new = {}  # the layers of one shape go together
     for kind in {name.split(".")[-1]: None for name in weights}:
         names = [name for name in weights if name.endswith(kind)]
         stack = torch.stack([weights[name] for name in names])
@@ -476,14 +475,10 @@ def compensated(bits, seen, weights=WEIGHTS, group=32):
     return new
 
 
-# %% slideshow={"slide_type": "skip"}
 draws = [seen_by(net, language.batches(read, steps=1, batch_size=8, seed=seed)[0, :, :-1]) for seed in range(3)]
 by_gptq = {
-    bits: [
-        perplexity(with_weights(compensated(bits, seen)))
-        for seen in tqdm(draws, desc="GPTQ", file=sys.stdout, leave=False)
-    ]
-    for bits in (4, 3, 2)
+    bits: [perplexity(with_weights(compensated(bits, seen))) for seen in draws]
+    for bits in tqdm((4, 3, 2), desc="GPTQ", file=sys.stdout, leave=False)
 }
 
 
