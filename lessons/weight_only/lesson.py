@@ -871,7 +871,7 @@ ledger.table(rows)
 # ### Exercise 1 · Groups, symmetric
 # ★★ · 8 minutes
 #
-# Write `in_groups`: the weights after rounding in groups of `group` neighbours *within a row*, without zero points. In each group the scale is $s = \max|w| / 2^{b-1}$, the integer of a weight is $w/s$, rounded and clamped to $-2^{b-1} \ldots 2^{b-1} - 1$, and what you return is integer times scale. A group of zeros stays zero. `bits` goes from 2 to 4; `group` divides the row; no $w/s$ lies half-way.
+# Write `in_groups`: the weights after rounding in groups of `group` neighbours *within a row*, without zero points. In each group the scale is $s = \max|w| / 2^{b-1}$, the integer of a weight is $w/s$, rounded and clamped to $-2^{b-1} \ldots 2^{b-1} - 1$, and what you return is integer times scale. A group of zeros stays zero, and `weight` as it is. `bits` goes from 2 to 4; `group` divides the row; no $w/s$ lies half-way.
 #
 # `in_groups(weight, bits, group)` → a float tensor in the shape of `weight`, (rows, columns)
 #
