@@ -89,11 +89,6 @@ def by_the_product(shapes, rank):
     return trained, 8 * trained
 
 
-def with_the_numbers_themselves(shapes, rank):
-    trained = sum(rank * (rows + columns) for rows, columns in shapes)
-    return trained, 4 * trained + 8 * trained
-
-
 def in_float64(shapes, rank):
     trained = sum(rank * (rows + columns) for rows, columns in shapes)
     return trained, 2 * 8 * trained
@@ -197,7 +192,6 @@ WRONG = {
         with_the_gradient,
         numbers_for_bytes,
         by_the_product,
-        with_the_numbers_themselves,
         in_float64,
         with_the_step_counters,
         equal_layers_once,
