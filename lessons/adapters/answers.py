@@ -41,14 +41,6 @@ def taken_away(weight, a, b, alpha):
     return weight - alpha / len(a) * (b @ a)
 
 
-def both_transposed(weight, a, b, alpha):
-    return weight + alpha / len(a) * (a.T @ b.T)
-
-
-def a_by_b(weight, a, b, alpha):
-    return weight + alpha / len(a) * (a @ b)
-
-
 def by_outer_products(weight, a, b, alpha):
     new = weight.double()
     for row, column in zip(a, b.T, strict=True):
@@ -95,11 +87,6 @@ def numbers_for_bytes(shapes, rank):
 def by_the_product(shapes, rank):
     trained = sum(rank * rows * columns for rows, columns in shapes)
     return trained, 8 * trained
-
-
-def with_the_numbers_themselves(shapes, rank):
-    trained = sum(rank * (rows + columns) for rows, columns in shapes)
-    return trained, 4 * trained + 8 * trained
 
 
 def in_float64(shapes, rank):
@@ -173,14 +160,10 @@ def as_weights(codes, scale, change, bits):
     return scale * (codes + change / scale).round().clamp(0, 2**bits - 1)
 
 
-def a_flat_list(codes, scale, change, bits):
+def one_by_one(codes, scale, change, bits):
     steps = (change / scale).flatten().tolist()
     new = [round(code + step) for code, step in zip(codes.flatten().tolist(), steps, strict=True)]
-    return [min(max(code, 0), 2**bits - 1) for code in new]
-
-
-def one_by_one(codes, scale, change, bits):
-    return torch.tensor(a_flat_list(codes, scale, change, bits)).view(codes.shape)
+    return torch.tensor([min(max(code, 0), 2**bits - 1) for code in new]).view(codes.shape)
 
 
 def by_the_nearest_level(codes, scale, change, bits):
@@ -200,8 +183,6 @@ WRONG = {
         by_the_columns,
         with_floor_division,
         taken_away,
-        both_transposed,
-        a_by_b,
     ],
     "adapter_bill": [
         a_alone,
@@ -211,7 +192,6 @@ WRONG = {
         with_the_gradient,
         numbers_for_bytes,
         by_the_product,
-        with_the_numbers_themselves,
         in_float64,
         with_the_step_counters,
         equal_layers_once,
@@ -227,7 +207,6 @@ WRONG = {
         times_the_scale,
         as_they_were,
         as_weights,
-        a_flat_list,
     ],
 }
 ODD = {

@@ -181,7 +181,12 @@ def adapter_bill(answer: Callable) -> None:
         right=rule(),
         wrong=wrong,
         names=("shapes", "rank"),
-        edges=[([(384, 128)], 4), ([(384, 128), (128, 128), (512, 128), (128, 512)], 4), ([(2, 7), (9, 1)], 1)],
+        edges=[
+            ([(384, 128)], 4),
+            ([(384, 128), (128, 128), (512, 128), (128, 512)], 4),
+            ([(2, 7), (9, 1)], 1),
+            ([(3, 2), (3, 2)], 2),
+        ],
         inputs=st.tuples(st.lists(layer, min_size=1, max_size=4), st.integers(1, 8)).filter(
             lambda args: all(args[1] <= min(shape) for shape in args[0])
         ),

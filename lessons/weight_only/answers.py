@@ -59,6 +59,50 @@ def digits_cut_off(weight, bits, group):
     return ((part / scale).int().clamp(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) * scale).reshape(weight.shape)
 
 
+def as_many_groups_as_group(weight, bits, group):
+    return _symmetric(weight.reshape(len(weight), group, -1), bits).reshape(weight.shape)
+
+
+def with_a_scale_of_16_bits(weight, bits, group):
+    part = weight.reshape(-1, group)
+    scale = (part.abs().amax(1, keepdim=True) / 2 ** (bits - 1)).clamp(min=1e-6).half().float()
+    return (torch.round(part / scale).clamp(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) * scale).reshape(weight.shape)
+
+
+def largest_with_its_sign(weight, bits, group):
+    part = weight.reshape(-1, group)
+    scale = (part.amax(1, keepdim=True) / 2 ** (bits - 1)).clamp(min=1e-12)
+    return (torch.round(part / scale).clamp(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) * scale).reshape(weight.shape)
+
+
+def with_a_zero_point(weight, bits, group):
+    part = weight.reshape(-1, group)
+    low, high = part.amin(1, keepdim=True).clamp(max=0), part.amax(1, keepdim=True).clamp(min=0)
+    scale = ((high - low) / (2**bits - 1)).clamp(min=1e-6)
+    zero = torch.round(-low / scale)
+    return (((torch.round(part / scale) + zero).clamp(0, 2**bits - 1) - zero) * scale).reshape(weight.shape)
+
+
+def small_scales_cut_off(weight, bits, group):
+    part = weight.reshape(-1, group)
+    scale = (part.abs().amax(1, keepdim=True) / 2 ** (bits - 1)).clamp(min=1e-3)
+    return (torch.round(part / scale).clamp(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) * scale).reshape(weight.shape)
+
+
+def by_the_nearest_level(weight, bits, group):
+    part = weight.reshape(-1, group)
+    scale = part.abs().amax(1, keepdim=True) / 2 ** (bits - 1)
+    levels = torch.arange(-(2 ** (bits - 1)), 2 ** (bits - 1)) * scale
+    nearest = (part[..., None] - levels[:, None]).abs().argmin(-1)
+    return levels.gather(1, nearest).reshape(weight.shape)
+
+
+def with_a_little_more(weight, bits, group):
+    part = weight.unflatten(1, (-1, group))
+    scale = part.abs().amax(-1, keepdim=True) / 2 ** (bits - 1) + 1e-8
+    return (torch.round(part / scale).clamp(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) * scale).flatten(1)
+
+
 def number_by_number(weight, bits, group):
     new, half = [], 2 ** (bits - 1)
     for row in weight.tolist():
@@ -106,6 +150,14 @@ def of_the_matrix(rows, columns, bits, group):
     return rows * (columns * bits + math.ceil(columns / group) * (16 + bits))
 
 
+def zero_points_of_16_bits(rows, columns, bits, group):
+    return bits + math.ceil(columns / group) * 32 / columns
+
+
+def of_a_row(rows, columns, bits, group):
+    return columns * bits + math.ceil(columns / group) * (16 + bits)
+
+
 def group_by_group(rows, columns, bits, group):
     total = 0
     for _ in range(rows):
@@ -129,6 +181,11 @@ WRONG = {
         one_step_too_few,
         integers_alone,
         digits_cut_off,
+        as_many_groups_as_group,
+        with_a_scale_of_16_bits,
+        largest_with_its_sign,
+        with_a_zero_point,
+        small_scales_cut_off,
     ],
     "stored_bits": [
         codes_alone,
@@ -138,10 +195,12 @@ WRONG = {
         groups_across_rows,
         by_the_share,
         of_the_matrix,
+        zero_points_of_16_bits,
+        of_a_row,
     ],
 }
 ODD = {
-    "in_groups": [number_by_number, in_numpy],
+    "in_groups": [number_by_number, in_numpy, by_the_nearest_level, with_a_little_more],
     "stored_bits": [group_by_group, with_the_zero_points_first],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.

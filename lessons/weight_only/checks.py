@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -58,7 +59,24 @@ def _first_scale(weight, bits, group):
     return _on_grid(weight, bits, top=lambda part: part[:, :group].abs().amax(-1, keepdim=True))
 
 
+def _by_the_count(weight, bits, group):
+    """`group` taken for the number of groups of a row."""
+    return _on_grid(weight.reshape(len(weight), group, -1), bits).reshape(weight.shape)
+
+
+def _from_least_to_most(weight, bits, group, kept=lambda scale: scale):
+    """The grid of the lesson, with a zero point."""
+    part = weight.reshape(len(weight), -1, group)
+    low, high = part.amin(-1, keepdim=True).clamp(max=0), part.amax(-1, keepdim=True).clamp(min=0)
+    scale = kept(((high - low) / (2**bits - 1)).clamp(min=1e-6))
+    zero = torch.round(-low / scale)
+    whole = (torch.round(part / scale) + zero).clamp(0, 2**bits - 1)
+    return ((whole - zero) * scale).reshape(weight.shape)
+
+
 def _as_weights(value: object, weight: torch.Tensor, *_: object) -> torch.Tensor:
+    if issubclass(type(value), tuple):  # codes and scales, as the lesson returns them
+        raise Mistake("Your function returned a tuple.", "Return one tensor, in the shape of the weight.")
     try:
         new = torch.as_tensor(value).detach().double() * 1.0
         shape = new.shape
@@ -81,7 +99,8 @@ def _clear(weight: torch.Tensor, bits: int, group: int) -> bool:
 @st.composite
 def _matrices(draw: Callable) -> tuple:
     rows, group, n_groups = draw(st.integers(1, 3)), draw(st.integers(1, 4)), draw(st.integers(1, 3))
-    weight = draw(tensors((rows, group * n_groups), st.integers(-16, 16).map(lambda n: n / 4)))
+    unit = draw(st.sampled_from([0.25, 2051.0, 2**-8]))  # 2051: 16 bits do not hold the scale
+    weight = draw(tensors((rows, group * n_groups), st.integers(-16, 16).map(lambda n: n * unit)))
     return weight, draw(st.integers(2, 4)), group
 
 
@@ -98,6 +117,14 @@ def in_groups(answer: Callable) -> None:
         ),
         "You use the scale of a row's first group for all of its groups.": _first_scale,
         "The weights of your groups are no neighbours: they stand as many places apart as a row has groups.": _in_strides,
+        "You cut a row into as many groups as `group` says. It says how many weights a group has.": _by_the_count,
+        "Your grid goes from the smallest weight to the largest, as in the lesson. Here max|w| alone makes it.": (
+            _from_least_to_most,
+            functools.partial(_from_least_to_most, kept=lambda scale: scale.half().float()),
+        ),
+        "You keep the scale in 16 bits, as in the lesson. The card rounds the weights alone.": _rule(
+            top=lambda part: part.abs().amax(-1, keepdim=True).half().float()
+        ),
         "The last group of each row stays as it was. It is rounded like the others.": _last_group_as_it_was,
         "The last group of each row is lost: it came back as zeros.": _last_group_zero,
         "Your integers reach 2^(bits-1) on the positive side. The largest is one less.": _rule(
@@ -112,11 +139,13 @@ def in_groups(answer: Callable) -> None:
         "You divide the largest weight by 2^(bits-1) - 1. The card divides by 2^(bits-1).": _rule(
             steps=lambda b: 2 ** (b - 1) - 1
         ),
-        "You divide the largest weight by 2^bits: half of that, for the integers have a sign.": _rule(
-            steps=lambda b: 2**b
+        "You divide the largest weight by 2^bits: half of that, for the integers have a sign.": (
+            _rule(steps=lambda b: 2**b),
+            _rule(steps=lambda b: 2**b, ends=lambda b: (-(2**b), 2**b - 1)),
         ),
-        "You take the largest weight with its sign. The scale needs the largest size.": _rule(
-            top=lambda part: part.amax(-1, keepdim=True)
+        "You take the largest weight with its sign. The scale needs the largest size.": (
+            _rule(top=lambda part: part.amax(-1, keepdim=True)),
+            _rule(top=lambda part: part.amax(-1, keepdim=True).clamp(min=1e-12)),
         ),
         "You return the integers. Multiply them by their scale.": _rule(codes=True),
         "You round down. Round to the nearest integer.": _rule(whole=torch.floor),
@@ -132,10 +161,12 @@ def in_groups(answer: Callable) -> None:
         edges=[
             (torch.tensor([[0.5, -2.0, 1.75, 4.0], [1.0, 0.25, -0.5, 0.25]]), 3, 2),
             (torch.tensor([[0.0, 0.0, 1.0, -3.0]]), 2, 2),  # a group of zeros
-            (torch.tensor([[2.0, -1.25, 0.25, -4.0]]), 4, 4),  # the group is the row
+            (torch.tensor([[2.0, -1.4, 0.2, -4.0]]), 4, 4),  # the group is the row
+            (torch.tensor([[2**-8, 2**-9], [-2051, 1000]]), 4, 2),  # a small scale; one that 16 bits do not hold
             (torch.tensor([[1.0], [-1.0]]), 2, 1),
         ],
         inputs=_matrices().filter(lambda args: _clear(*args)),
+        atol=1e-6,  # a scale kept from 0 by something tiny
         view=_as_weights,
     )
 
@@ -157,6 +188,7 @@ def stored_bits(answer: Callable) -> None:
         "You forgot the zero points.": rule(pays=lambda bits: 16),
         "You forgot the scales.": rule(pays=lambda bits: bits),
         "Your scales take 32 bits. The card gives them 16.": rule(pays=lambda bits: 32 + bits),
+        "Your zero points take 16 bits. They take as many as a code.": rule(pays=lambda bits: 16 + 16),
         "You count a scale and a zero point for each weight. A group shares them.": (
             lambda rows, columns, bits, group: bits + 16 + bits
         ),
@@ -169,7 +201,7 @@ def stored_bits(answer: Callable) -> None:
         "You drop the last group of a row where it is shorter. It has a scale and a zero point as well.": rule(
             groups=lambda columns, group: columns // group
         ),
-        "You count a part of a group for the last, shorter one. It pays as much as the others.": rule(
+        "Where a row's last group is shorter, only a part of what it pays is in your result. It pays in full.": rule(
             groups=lambda columns, group: columns / group
         ),
         "Your groups run on from one row into the next. They end with the row.": (
@@ -180,6 +212,9 @@ def stored_bits(answer: Callable) -> None:
         ),
         "You return the bits of the whole matrix. Divide by the number of weights.": (
             lambda rows, columns, bits, group: rows * columns * rule()(rows, columns, bits, group)
+        ),
+        "You return the bits of a row. Divide by its number of weights.": (
+            lambda rows, columns, bits, group: columns * rule()(rows, columns, bits, group)
         ),
         "You return bytes. Asked are bits.": lambda rows, columns, bits, group: rule()(rows, columns, bits, group) / 8,
         "You return the bits that come on top of the codes. Add the codes.": (

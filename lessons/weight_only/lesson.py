@@ -3,7 +3,7 @@
 #   course:
 #     promise: You will store the weights of a language model in four bits or fewer, count every byte, and win back part of the loss.
 #     minutes: 45
-#     seconds: 45
+#     seconds: 35
 #     needs: [integers, torchao, scores, decoding]
 #     goals:
 #       - Round weights in groups, and count the bits of a weight with its scales.
@@ -219,7 +219,7 @@ except ValueError as error:
 #
 # In groups of 32 a weight of 2 bits takes $2 + (16 + 2)/32 = 2.56$ bits.
 #
-# **Predict.** Is it better to spend bits on *more levels* or on *smaller groups*? Which is better: 3 bits and one scale a row, or 2 bits in groups of 16 (3.13 bits)?
+# **Predict.** Spend bits on *more levels* or on *smaller groups*? 3 bits and one scale a row, against 2 bits in groups of 16: both take about 3.1 bits.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Let somebody count the bits of 4 bits in groups of 32 first: 4 + 20/32 = 4.63. Then vote for the two. The answer: 3 bits a row, clearly. Smaller groups pay at 2 bits, most of all the first cut; at 4 bits there is little left to win. Say: "Whoever quotes a model as 4-bit should be asked for the group."
@@ -248,7 +248,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. The third bit wins:** 3 bits with one grid a row beat 2 bits in groups of 16, at equal cost. At 2 bits groups win much, at 4 bits there is little left to win. In groups of 32, 4 bits are within two hundredths of float.
+# **What you saw. The third bit wins:** 3 bits, one grid a row, beat 2 bits in groups of 16. Groups win much at 2 bits, little at 4, which in groups of 32 are within two hundredths of float.
 
 # %% slideshow={"slide_type": "skip"}
 # How much of that is luck of the text? Three more sets of pieces of the same modules: perplexities differ, ratios less.
@@ -377,18 +377,17 @@ Table(
 
 
 # %% slideshow={"slide_type": "skip"}
-def gptq(weight, hessian, bits, group, damp=0.01, watch=None):
+def gptq(weight, hessian, bits, group, damp=0.01, watch=id):
     """(codes, scale, zero) like `quantize`; columns to the right make up for the rounding of each column.
 
     Args:
         weight: (..., rows, columns): several layers of one shape can go through together.
         hessian: (..., columns, columns), products of each layer's inputs on calibration text.
         damp: added to its diagonal, as a share of the mean, so that it can be inverted.
-        watch: called after each column with the weights as they are now (later groups follow when a group is done).
+        watch: called after each column with the weights as they are now, transposed, not a copy.
     """
-    mean = hessian.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None]
-    damped = hessian + damp * mean * torch.eye(hessian.shape[-1])
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky(damped))
+    ridge = damp * hessian.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None] * torch.eye(hessian.shape[-1])
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(hessian + ridge))
     factor = torch.linalg.cholesky(inverse, upper=True)  # row j: of the inverse without the columns before j
     left, codes, grids = weight.mT.clone(), [], []  # one column of the weight is one row here
     for start in range(0, weight.shape[-1], group):
@@ -400,8 +399,7 @@ def gptq(weight, hessian, bits, group, damp=0.01, watch=None):
             errors.append((left[..., j, :] - now) / factor[..., j, j, None])
             left[..., j + 1 : stop, :] -= factor[..., j, j + 1 : stop, None] * errors[-1][..., None, :]
             left[..., j, :] = now
-            if watch:
-                watch(left.mT.clone())
+            watch(left)
         left[..., stop:, :] -= factor[..., start:stop, stop:].mT @ torch.stack(errors, -2)  # later groups, all at once
         grids.append((scale, zero))
     return torch.stack(codes, -1), *(torch.stack(part, -1) for part in zip(*grids, strict=True))
@@ -411,7 +409,7 @@ def gptq(weight, hessian, bits, group, damp=0.01, watch=None):
 small = torch.Generator().manual_seed(3)
 alike = torch.randn(200, 6, generator=small) + 1.5 * torch.randn(200, 1, generator=small)
 states = [torch.randn(3, 6, generator=small)]
-gptq(states[0], alike.T @ alike / 200, 2, 6, watch=states.append)
+gptq(states[0], alike.T @ alike / 200, 2, 6, watch=lambda left: states.append(left.T.clone()))
 
 
 def after_columns(count):
@@ -468,8 +466,7 @@ def seen_by(model, text):
 
 
 def compensated(bits, seen, weights=WEIGHTS, group=32):
-    """GPTQ for these layers, those of one shape together."""
-    new = {}
+    new = {}  # the layers of one shape go together
     for kind in {name.split(".")[-1]: None for name in weights}:
         names = [name for name in weights if name.endswith(kind)]
         stack = torch.stack([weights[name] for name in names])
@@ -480,11 +477,8 @@ def compensated(bits, seen, weights=WEIGHTS, group=32):
 
 draws = [seen_by(net, language.batches(read, steps=1, batch_size=8, seed=seed)[0, :, :-1]) for seed in range(3)]
 by_gptq = {
-    bits: [
-        perplexity(with_weights(compensated(bits, seen)))
-        for seen in tqdm(draws, desc="GPTQ", file=sys.stdout, leave=False)
-    ]
-    for bits in (4, 3, 2)
+    bits: [perplexity(with_weights(compensated(bits, seen))) for seen in draws]
+    for bits in tqdm((4, 3, 2), desc="GPTQ", file=sys.stdout, leave=False)
 }
 
 
@@ -583,13 +577,13 @@ Table(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 6. Outliers
 #
-# In the states of large language models a few channels are far larger than the rest: **outliers** ([Dettmers et al., 2022](https://arxiv.org/abs/2208.07339)). Here we *plant* four in each input of `qkv` and `up`: there the norm's weights are divided by 16 and the columns behind multiplied by 16 (*large weights*), or the other way round (*large inputs*). In float the model stays the same.
+# In large language models a few channels of the states are far larger than the rest: **outliers** ([Dettmers et al., 2022](https://arxiv.org/abs/2208.07339)). We *plant* four before each `qkv` and `up`: the norm divided by 16, the columns behind it times 16 (*large weights*), or the other way round (*large inputs*). Float stays the same.
 #
-# A **rotation** mixes all channels: the layer computes $(WQ)(Q^\top x)$ with $QQ^\top = 1$ (here a Hadamard matrix), and $WQ$ is rounded ([Ashkboos et al., 2024](https://arxiv.org/abs/2404.00456)).
+# A **rotation** mixes all channels: $(WQ)(Q^\top x)$, $QQ^\top = 1$; $WQ$ is rounded ([Ashkboos et al., 2024](https://arxiv.org/abs/2404.00456)).
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* First frame: the largest weight of each input channel as trained. Second: four planted, as large *weights*. Ask what they do to the scale of a group of 32. Third: rotated; ask where the four went: into all channels, a little each. Say: "A Hadamard matrix has
-# plus and minus ones, so each new channel is a sum and difference of all old ones." In QuaRot much of the rotation is folded into the layers around, and one of its aims is to round activations too, which is not done here.
+# plus and minus ones, so each new channel is a sum and difference of all old ones." The rotation here is one. In QuaRot much of the rotation is folded into the layers around, and one of its aims is to round activations too, which is not done here.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -877,7 +871,7 @@ ledger.table(rows)
 # ### Exercise 1 · Groups, symmetric
 # ★★ · 8 minutes
 #
-# Write `in_groups`: the weights after rounding in groups of `group` neighbours *within a row*, without zero points. In each group the scale is $s = \max|w| / 2^{b-1}$, the integer of a weight is $w/s$, rounded and clamped to $-2^{b-1} \ldots 2^{b-1} - 1$, and what you return is integer times scale. A group of zeros stays zero. `bits` goes from 2 to 4; `group` divides the row; no $w/s$ lies half-way.
+# Write `in_groups`: the weights after rounding in groups of `group` neighbours *within a row*, without zero points. In each group the scale is $s = \max|w| / 2^{b-1}$, the integer of a weight is $w/s$, rounded and clamped to $-2^{b-1} \ldots 2^{b-1} - 1$, and what you return is integer times scale. A group of zeros stays zero, and `weight` as it is. `bits` goes from 2 to 4; `group` divides the row; no $w/s$ lies half-way.
 #
 # `in_groups(weight, bits, group)` → a float tensor in the shape of `weight`, (rows, columns)
 #
