@@ -142,17 +142,17 @@ Table(
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
 # **What you saw. C for DepthwiseCNN, and one scale for a channel wins it back.** The ordinary CNN loses far less.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The channels of one layer on one grid
 #
 # The first depthwise layer, batch norm folded in. Each bar is a channel: its largest weight, counted in steps of the shared scale.
 #
 # A channel n steps high has about 2n + 1 of the 256 levels to choose from.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Ask how many levels a bar at 1 has: three. The dashed line is half a step: what stays below it becomes all zeros. Folding multiplied each channel by its own factor.
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 weight = fused["DepthwiseCNN"].module.features[1][0][0].weight
 ranges = weight.abs().flatten(1).amax(1)
 steps = (ranges.sort().values * 127.5 / ranges.max()).tolist()

@@ -84,7 +84,7 @@ def attempt(what):
 fp32_right = percent_right(cnn, *test_set)
 print(f"SmallCNN: {sum(p.numel() for p in cnn.parameters()):,} parameters, {fp32_right:.2f} % of the test images right")
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 1. Three famous lines, and what they leave out
 #
 # A CNN comes with the course, trained on Fashion-MNIST: convolution, **batch norm** (which scales and shifts each channel), ReLU, three times. This recipe for
@@ -98,12 +98,12 @@ print(f"SmallCNN: {sum(p.numel() for p in cnn.parameters()):,} parameters, {fp32
 #
 # **Predict.** What happens? **A** It works. **B** The first line fails. **C** It runs, and the accuracy is lost.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Vote. Expect A and C. In a way B and C are both right: B now, and C two repairs later. Let the room read each error aloud
 # before you go on.
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["legacy", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["legacy"]
 steps = {"as copied": attempt(lambda: torch.quantization.get_default_config("fbgemm"))}
 print(steps["as copied"])
 

@@ -436,14 +436,14 @@ plots.show(
     caption="A small layer whose inputs are alike, at 2 bits with one grid a row. Blue is rounded and final.",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Does it pay?
 #
 # Calibration: 8 pieces of modules that the model *learned*, three draws. The exam stays the held-out modules. Groups of 32, the same bits for all.
 #
 # **Predict.** At which width does GPTQ win most over round-to-nearest? And what if it is calibrated on characters drawn at random?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Vote for a width. The answer: at 2 bits by far; at 4 there is little to win. Random characters win a part only: the text counts. The control without data, a Hessian that is the identity, gives round-to-nearest to the last bit, so all that is won comes from the inputs' products. Transition: "GPTQ changes the
 # weights after rounding. Can one prepare them before?"
 
@@ -482,7 +482,7 @@ by_gptq = {
 }
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 def times_float(values):
     return mean_and_range([value / float_perplexity for value in values], "{:.3f}")
 
@@ -504,7 +504,7 @@ Table(
     caption="Perplexity, times float; mean (least to most).",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. At 2 bits:** there GPTQ takes away more than half of what rounding to nearest costs, in all three draws; at 3 bits, too, and at 4 there was little to lose. Random characters win less (one draw): the text counts. Without data (the identity in place of $H$) it was round-to-nearest, weight by weight, on the layer that was tried.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
