@@ -244,7 +244,7 @@ def merged_codes(answer: Callable) -> None:
             (change / scale).round().clamp(0, 2**bits - 1)
         ),
         "You return weights. Wanted are the codes.": lambda *args: right(*args) * args[1],
-        "You return the codes as they were. A change of more than half a step moves a code.": (
+        "You return the codes as they were. A change of more than half a step can move a code.": (
             lambda codes, scale, change, bits: codes.clone()
         ),
         "You merge twice.": rule(move=lambda change, scale: 2 * change / scale),

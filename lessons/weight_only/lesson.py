@@ -3,7 +3,7 @@
 #   course:
 #     promise: You will store the weights of a language model in four bits or fewer, count every byte, and win back part of the loss.
 #     minutes: 45
-#     seconds: 35
+#     seconds: 45
 #     needs: [integers, torchao, scores, decoding]
 #     goals:
 #       - Round weights in groups, and count the bits of a weight with its scales.
@@ -684,25 +684,34 @@ Table(
 # A code need not stand for evenly spaced levels. E2M1, the element of MXFP4 and NVFP4 ([[torchao]]), is a float of 4 bits; each block has a scale. Which ruler suits these weights?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* The points are one block of the model's own weights, the same above both lines. Say: "Same number of codes, other places." Ask where the floats are denser: near 0, where the weights are, too. And what they pay: wide gaps far out. MXFP4's scale is a power of two, so that the largest weight may lie anywhere in the last factor of 2, or be clipped.
+# *For the lecturer, 1.5 min.* The points are one block of the model's own weights, the same above both lines. Say: "Same number of codes, other places." Ask where the floats are denser: near 0, where the weights are, too. And what they pay: wide gaps far out. Click: the same in 8 bits, three or two of them for the digits. MXFP4's scale is a power of two, so that the largest weight may lie anywhere in the last factor of 2, or be clipped.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
-positive = torch.tensor([0, 0.5, 1, 1.5, 2, 3, 4, 6])
-E2M1 = torch.cat([-positive.flip(0)[:-1], positive])
+E2M1 = torch.tensor([-6, -4, -3, -2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2, 3, 4, 6])
 INT4 = torch.arange(-8.0, 8)
-canvas = diagrams.Canvas(height=330)
-block32 = WEIGHTS["blocks.2.up"][0, :32]
-for row, (words, marks, outer) in enumerate([("int4", INT4, 7.5), ("E2M1", E2M1, 6)]):
-    ticks = dict.fromkeys((marks / outer).tolist(), "")
-    line = diagrams.number_line(
-        canvas, -1.1, 1.1, y=110 + 160 * row, ticks=ticks, meaning="int8" if row == 0 else "fp32"
-    )
-    canvas.text(60, 30 + 160 * row, f"{words}: {len(marks)} levels", align="left")
-    for value in (block32 / block32.abs().max()).tolist():
-        line.point(value, above=45, meaning="plain")
+FOUR = [("int4", INT4, 7.5), ("E2M1", E2M1, 6)]
+FP8 = {t: torch.arange(256).to(torch.uint8).view(t).float() for t in (torch.float8_e4m3fn, torch.float8_e5m2)}
+EIGHT = [(f"fp8, {str(t)[13:17].upper()}", levels, torch.finfo(t).max) for t, levels in FP8.items()]
+
+
+def over_levels(kinds):
+    """The same 32 weights over the levels of two kinds of codes."""
+    canvas, block32 = diagrams.Canvas(height=330), WEIGHTS["blocks.2.up"][0, :32]
+    for row, (words, levels, outer) in enumerate(kinds):
+        marks = (levels[levels.isfinite()].unique() / outer).tolist()
+        line = diagrams.number_line(canvas, -1.1, 1.1, y=110 + 160 * row, ticks=dict.fromkeys(marks, ""))
+        canvas.text(60, 30 + 160 * row, f"{words}: {len(marks)} levels", align="left")
+        for value in (block32 / block32.abs().max()).tolist():
+            line.point(value, above=45, meaning="plain")
+    return canvas.figure()
+
+
 plots.show(
-    canvas.figure(),
-    alt="Two number lines with 32 weights above each: int4 with evenly spaced marks, E2M1 with marks that are closer around 0.",
+    [over_levels(FOUR), over_levels(EIGHT)],
+    alt=[
+        "Two number lines with 32 weights above each: int4 with evenly spaced marks, E2M1 with marks that are closer around 0.",
+        "The same weights over two kinds of fp8: the marks of E4M3 crowd towards 0, those of E5M2 more so, with few far out.",
+    ],
     caption="32 neighbouring weights (points), divided by the largest, over the levels of two kinds of codes.",
 )
 
