@@ -391,7 +391,7 @@ def pruned(whole, method):
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Say: "Each weight has four values left, one grid a row: a scale and a lowest value, which does the work of a zero point. [[weight_only]] showed that groups would do better; here we want something to mend." Vote for A, B or C; A is tempting, for the damage sits in a million weights. The answer is B, a third or somewhat more.
-# Forty steps are few; nobody has tried here how far it goes. Transition: "What are these few numbers?"
+# The share is taken in nats, the logarithms of the perplexities; taken in perplexity it would be a little more. Forty steps are few; nobody has tried here how far it goes. Transition: "What are these few numbers?"
 
 # %% slideshow={"slide_type": "skip"}
 SEEDS = range(3)
@@ -448,16 +448,16 @@ plots.show(
         "The input x goes two ways: through the frozen W, and below it through a box A, then a box B; both ways meet at a plus before y.",
         "The same drawing with the counts: W has 49,152 weights, A and B together 2,048 numbers.",
     ],
-    caption="One of the 20 layers; α/r is not drawn. Blue is frozen, orange is trained; the thin wire carries 4 numbers.",
+    caption="One of the 20 layers; α/r is not drawn. Blue boxes: frozen; orange: trained.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw.** $A$ and $B$ together have $r \cdot (rows + columns)$ numbers, a twenty-fourth of this $W$. On a low-bit base it is the idea of **QLoRA** ([Dettmers et al., 2023](https://arxiv.org/abs/2305.14314), with 4 bits).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### One layer, in code
 #
-# `LoRA`, above, takes a linear layer of *any* bits. $A$ begins at random, $B$ as zeros.
+# `LoRA` (setup) takes a linear layer of *any* bits. $A$ begins at random, $B$ as zeros.
 #
 # **Predict.** By how much does the bypass change the output before training? Which of $A$ and $B$ gets a gradient?
 
@@ -472,7 +472,7 @@ y.square().mean().backward()
 gradient = {name: p.grad.norm().item() for name, p in with_bypass.named_parameters()}
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Read the line `by_hand` from left to right: "First A, then B; nobody builds the matrix B A." Two votes. The answer: the output does not change at all, and only B gets a gradient in the first step, for A is multiplied by B, which is zero. Ask:
+# *For the lecturer, 3 min.* The class stands in the setup of the notebook; its last line is `by_hand`. Read that from left to right: "First A, then B; nobody builds the matrix B A." It uses a trained bypass, for with B = 0 any line would be right; the last row of the table, 0, says that it is what the class does. The other lines ask a new bypass. Two votes. The answer: the output does not change at all, and only B gets a gradient in the first step, for A is multiplied by B, which is zero. Ask:
 # "And if both began as zeros?" Then neither would get a gradient. "And if neither did?" Then the first output would be another one than the base's.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -484,7 +484,7 @@ Table(
         ["at the start, change of the output", f"{changed:g}"],
         ["at the start, gradient of A", f"{gradient['a']:g}"],
         ["at the start, gradient of B", f"{gradient['b']:.2g}"],
-        ["trained, difference to by_hand", f"{(trained(x) - by_hand).abs().max():.0e}"],
+        ["trained, difference to by_hand", f"{(trained(x) - by_hand).abs().max():.0g}"],
     ],
     caption="The first layer of the base, random inputs.",
 )
@@ -501,7 +501,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Vote tenant by tenant. Gradients and states shrink to a twenty-fifth: AdamW keeps two means for each number that it trains, and no number that is frozen has any. The answer that surprises: the activations hardly shrink. Gradients still travel down
-# through the frozen layers, and A needs the input of its layer. Say: "LoRA saves what belongs to the weights. What belongs to the batch stays." Point at the batch: two short pieces; with more, the activations grow alone.
+# through the frozen layers, and A needs the input of its layer. Together the three shrink by about a third only. Say: "LoRA saves what belongs to the weights. What belongs to the batch stays." Point at the batch: two short pieces; with more, the activations grow alone.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -571,7 +571,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* Let each table write an order. The answers, from the least: the best bypass for the error wins least; norms, scales and rank 1 come next; then rank 4; rank 16 and all weights hardly more, within its three dots. Two lessons. First: the best rank-4 matrix for the rounding error takes
-# away less than a tenth of its square, for that error is no low-rank matrix. The trained bypass of the same size wins more, so it is another matrix; probably it moves the outputs that count. Second: 1,408 numbers in the norms do much. Say: "Before you praise the bypass, train something simpler." One seed but for rank 4, whose rate all ranks take; gaps as small as its three dots tell nothing.
+# away less than a tenth of its square, for that error is no low-rank matrix. The trained bypass of the same size wins more, so it is another matrix; probably it moves the outputs that count. Second: 1,408 numbers in the norms do much. Say: "Before you praise the bypass, train something simpler." Say: "The dot beside *three seeds* is only the legend. Rank 4 has three dots, two of them nearly on each other; all else has one seed, and all ranks train at the rate of rank 4. A gap as small as that between the dots tells nothing."
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -592,14 +592,14 @@ n_trained |= {"best for the error": few["trained"], "rank 4": few["trained"]}
 ORDER = ["best for the error", "norms", "scales of the rows", "rank 1", "rank 4", "rank 16", "all weights, as floats"]
 fig, ax = plots.figure(size=(10.2, 3.7))
 ax.barh(range(len(ORDER)), [won_back(raced[name]) for name in ORDER], color=plots.COLOURS["blue"])
-ax.plot(won, [ORDER.index("rank 4")] * len(won), "o", color=plots.COLOURS["orange"], label="three seeds")
+ax.plot(won, [ORDER.index("rank 4")] * len(won), "o", color=plots.COLOURS["orange"])
 for row, name in enumerate(ORDER):
     end = max(won) if name == "rank 4" else max(won_back(raced[name]), 0)
-    ax.text(end + 2, row, f"{n_trained[name]:,}", va="center", fontsize=17)
+    dots = "  (dots: three seeds)" if name == "rank 4" else ""
+    ax.text(end + 2, row, f"{n_trained[name]:,}{dots}", va="center", fontsize=17)
 ax.set(yticks=range(len(ORDER)), yticklabels=ORDER, xlabel="loss won back, %")
 ax.axvline(100, color=plots.COLOURS["grey"], linestyle=":")
 ax.invert_yaxis()
-ax.legend(loc="upper center")
 plots.show(
     fig,
     alt="A bar for each way, percent of the lost loss that is won back: "
@@ -646,7 +646,7 @@ Table(
 # **Predict.** Merged in *float*: does the model change? Merged *into the codes*, each weight back to the nearest of its four levels: what is left of what was won?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Two votes. Merged in float: nothing changes but the last digits, and the file is as large as before the quantization. Into the codes of the same grid: next to nothing is left of the win, the model is the base again but for a few codes. A new grid for each row, fitted to base and bypass, does not help either.
+# *For the lecturer, 3 min.* Two votes; for the second offer all, half, next to nothing. The answers. Merged in float: nothing changes but the last digits, and the file is as large as before the quantization. Into the codes of the same grid: next to nothing is left of the win, the model is the base again but for a few codes. A new grid for each row, fitted to base and bypass, does not help either; here it even loses a little, the minus 4: every weight is rounded once more.
 # Say: "Training tools warn of this: PEFT says that merging into a 4-bit layer may change what the model generates, due to rounding." Let the room guess why before the next slide.
 
 
@@ -686,10 +686,10 @@ Table(
 #
 # A weight on a grid gets another code only if it moves by more than *half a step*.
 #
-# **Predict.** Over all weights, how large is the typical (median) change by the bypass: **A** one or two hundredths of a step, **B** one or two tenths, **C** half a step or more?
+# **Predict.** Over all weights, how large is the typical (median) change by the bypass: **A** one or two hundredths of a step, **B** one or two tenths, **C** nearly half a step?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Three frames. First: all points stand on levels. Second: ask how far a point must go to change its code; half a step, to the dotted line. Third: all are back. The answer is A, read it off the last frame; hardly a change reaches half a step, so hardly any code moves.
+# *For the lecturer, 2 min.* The first frame is there: all points stand on levels; to change its code a point must pass a dotted line. Vote for A, B or C before you click. Second frame: the orange points are moved. Ask: "Who sees it from the back?" Hardly anybody, and that is the point. Third: all are back. The answer is A, read it off this frame.
 # Say: "A million changes, nearly all too small for the grid; together they were a third of the loss."
 
 
@@ -716,7 +716,7 @@ plots.show(
 # **Predict.** The adapter is written in fp16. Which part of both files together is it: a fiftieth, a fifth, a half? And would *3 bits* a weight, without an adapter, be a better use of these bytes?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote for the share, then for the third bit. The answers: a fifth; and yes, the third bit is far better here, for hardly more bytes. Say it plainly: "In a model as small as this one a bypass of rank 4 is expensive." Its cost in bits a weight falls with the width; the caption has it for a layer of 4,096 by 4,096.
+# *For the lecturer, 3 min.* Vote for the share, then for the third bit. The answers: a fifth; and yes, the third bit is far better here, for 6 % more than both files. Say it plainly: "In a model as small as this one a bypass of rank 4 is expensive: in a square layer of 128 it costs a whole bit a weight." (The adapter: 40,960 numbers of 2 bytes, and what the file says of them.) Its cost in bits a weight falls with the width; the caption has it for a layer of 4,096 by 4,096.
 # And the adapter has a use that a third bit has not: one base, many adapters.
 
 
@@ -751,7 +751,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** The adapter is about a fifth of the two files, and survives fp16. For this small model a *third bit* is the better buy: hardly more bytes, and far nearer to float. In wide layers rank 4 costs next to nothing (caption), and one base can serve many adapters.
+# **What you saw.** The adapter is about a fifth of the two files, and survives fp16. For this small model a *third bit* is the better buy: 6 % more bytes, and far nearer to float. In wide layers rank 4 costs next to nothing (caption), and one base can serve many adapters.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -781,8 +781,8 @@ Table(["request", "what is said"], [[name, refused(request)] for name, request i
 # **Predict.** Which is best here: magnitude, Wanda, or SparseGPT's choice with its repair? Does 2:4 cost more?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Two votes. The answers: SparseGPT's choice with its repair is best in both columns, by far in the pattern; magnitude and Wanda lie close together, and one model does not order them. 2:4 costs more under each rule, least under SparseGPT. Compare with the digits: there 2:4
-# cost about a point, and the race was run at 5 %, with training after. Here nothing is trained. Most models of the papers are thousands of times larger; do not carry the order of magnitude and Wanda over.
+# *For the lecturer, 3 min.* Two votes. The answers: SparseGPT's choice with its repair is best in both columns, by far in the pattern; magnitude and Wanda lie close together and here even change places; one model does not order them. 2:4 costs more under each rule, least under SparseGPT. Say: "With the digits 2:4
+# cost about a point, and the race left 5 % of the weights, and trained after. Here half stays, and nothing is trained." Most models of the papers are thousands of times larger: which of Wanda and magnitude comes first need not be so there.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -814,7 +814,7 @@ Table(
 # **Predict.** What did our 40 steps *not* show, that people use LoRA for?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room find it: a *new* task. We trained on the text that the model knows, to mend a rounding error. Say: "Nothing here tells how well an adapter learns something new, or what the model forgets." Name one of the four and whom to read.
+# *For the lecturer, 2 min.* Ask the question first, then go to the list. Let the room find it: a *new* task. We trained on the text that the model knows, to mend a rounding error. Say: "Nothing here tells how well an adapter learns something new, or what the model forgets." Show the answer, name one of the four, and whom to read. If somebody asks why LoftQ starts from what won least: it is only the start, and is trained then.
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # **Answer.** A *new* task. Here the text was the old one, and the bypass mended a rounding error.
@@ -863,7 +863,7 @@ ledger.table(
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* In pairs. Expect B A without its scale: on a bypass with alpha equal to the rank nobody would notice. Ask: "Which test would have found it?" Any alpha that is not the rank. The other two cards are homework in a lecture.
+# *For the lecturer, 5 min.* In pairs; the hint stays closed for the first two minutes. The answer: `weight + alpha / len(a) * (b @ a)`. Expect `weight +=`, which changes the argument, and B A without its scale: on a bypass with alpha equal to the rank nobody would notice. Ask: "Which test would have found it?" Any alpha that is not the rank. The other two cards are homework in a lecture.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -963,7 +963,7 @@ card.show()
 #
 # - A bypass of low rank beside a frozen layer begins as nothing ($B = 0$), and needs gradients and optimizer states for its own numbers alone. The activations hardly shrank.
 # - It can win back a part of what few bits lost. Say against what: a twin on float, the norms, the scales, one bit more.
-# - Merged in float it is exact; merged into codes it was rounded away here. Ship base and adapter.
+# - Merged in float it is exact; merged into codes it was rounded away here. Ship it unmerged.
 #
 # **Going further**: E. Hu et al., *LoRA*, 2021, [arXiv:2106.09685](https://arxiv.org/abs/2106.09685); T. Dettmers et al., *QLoRA*, 2023, [arXiv:2305.14314](https://arxiv.org/abs/2305.14314); J. Kim et al., *Memory-efficient fine-tuning of compressed large language models via sub-4-bit integer quantization* (PEQA: the scales alone),
 # 2023, [arXiv:2305.14152](https://arxiv.org/abs/2305.14152); for section 6 M. Sun et al., *Wanda*, 2023, [arXiv:2306.11695](https://arxiv.org/abs/2306.11695), and E. Frantar and D. Alistarh, *SparseGPT*, 2023, [arXiv:2301.00774](https://arxiv.org/abs/2301.00774).
@@ -973,4 +973,4 @@ card.show()
 # **Credits**: LoRA and its start from $B = 0$ after Hu et al. The repair of section 6 follows the published code of SparseGPT ([github.com/IST-DASLab/sparsegpt](https://github.com/IST-DASLab/sparsegpt)), written anew. Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Go back to the first question: all, a tenth, a hundredth? Let somebody give the number of this unit, and what it does not say: a new task. Ask which file they would ship.
+# *For the lecturer, 1 min.* Go back to the first question: all, a tenth, a hundredth? Let somebody give the number of this unit, four in a hundred, and what it does not say: a new task. Ask which file they would ship. The answer: for this one model and task, the 3 bits of section 5; for many tasks, or wide layers, one base and its adapters.

@@ -233,7 +233,7 @@ Table(
 # **Predict.** In how many of the four does *arithmetic* take longer than bytes? And in which do conversions take longer than the layers themselves?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* The published guideline says "compute/memory bandwidth for weights" for Transformers, "memory bandwidth for activations" for CNNs. Let the room bet on that first. Then compare *arithmetic* and *bytes* row by row: that counts the first vote; the last column answers the second. Write its four shares on the board: the next slide needs them. Say that
+# *For the lecturer, 3 min.* The published guideline says "compute/memory bandwidth for weights" for Transformers, "memory bandwidth for activations" for CNNs. Let the room bet on that first. Then *arithmetic* against *bytes*, row by row: the first vote (equal: open); the last column answers the second. Write its four shares on the board: the next slide needs them. Say that
 # it is an estimate: bytes at the speed of memory, though a cache may hold them.
 
 

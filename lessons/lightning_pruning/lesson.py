@@ -739,7 +739,7 @@ Table(
 # **Predict.** For each: fewer bits, fewer weights, or both? Rows with a twin, at most one point lost.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Four votes, then the table. Read the empty cells aloud: an empty cell says that this course has measured no such row, not that there is none. Ask for the reason in the column of fewer weights: time and energy of a zero are saved where a kernel skips it or a whole channel is gone.
+# *For the lecturer, 3 min.* Four votes, then the table. An empty cell says that this course has measured no such row, not that there is none; 1.0 × is no gain. Ask for the reason in the column of fewer weights: time and energy of a zero are saved where a kernel skips it or a whole channel is gone.
 
 # %% slideshow={"slide_type": "skip"}
 FIELDS = {

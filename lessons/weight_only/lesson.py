@@ -90,7 +90,7 @@ runtime.describe(torch.device("cpu"))
 # **Predict.** At which $b$ does it first grow by more than a tenth: **A** 8, **B** 4, **C** 3, **D** 2?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 2.5 min.* Say: "Nothing is trained again, and one scale and one zero point for each row." There are some 17 pieces of 512 characters. Show of hands for A to D. The answer is D; at 4 and 3 bits it costs one and a few hundredths. Ask
+# *For the lecturer, 2.5 min.* Say: "Nothing is trained again, and one scale and one zero point for each row." The exam is 17 pieces of 512 characters. Show of hands for A to D. The answer is D; 4 bits cost one hundredth, 3 bits a few. Ask
 # what a row has in common that its weights should share a scale: nothing but its output. Transition: "Then let fewer weights share one."
 
 
@@ -133,7 +133,7 @@ def codes_of(part, scale, zero, bits):
 
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Walk through the lines with [[integers]] in mind: the same affine map, and the last dimension in place of a row. Ask: "What happens with groups of 48 in a row of 128?" They do not fit: the function in the notebook refuses, in one sentence.
+# *For the lecturer, 2 min.* Say: "The affine map of [[integers]]. First function: smallest and largest of each group, the step between levels, and the code on which 0 lands. Second: divide, round, add that code, clamp." Ask: "What happens with groups of 48 in a row of 128?" They do not fit: the function in the notebook refuses, in one sentence.
 
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -142,8 +142,8 @@ def codes_of(part, scale, zero, bits):
 # A row of 128 weights, of which 64 are shown; 2 bits are four levels.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* First frame: 64 weights of one row, one grid for the whole row, 2 bits: four lines to choose from. Ask the room where the levels waste most. Second frame: two groups, two grids. Say: "A group has a range of its own, and pays for it
-# with a scale." Ask how many bits the scale takes; the next slide counts them.
+# *For the lecturer, 2 min.* First frame: 64 weights of one row, one grid for the whole row, 2 bits: four lines to choose from. Ask the room where the levels waste most: the top line, none of these 64 goes there; it is for larger weights in the other half. Second frame: two groups, two grids. Say: "A group has a range of its own, and pays for it
+# with a scale." A point above its top line goes to that line: 0 must stay a level. Ask what that costs at 2 bits: 16 for the scale, 2 for the zero point; the next slide shares them out.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 strip = WEIGHTS["blocks.2.up"][0]
@@ -161,7 +161,7 @@ def two_groups(parts, words):
         for level in levels_of(whole):
             ax.plot([start - 0.5, stop - 0.5], [level, level], color=plots.COLOURS["blue"], linewidth=3, alpha=0.7)
         ax.axvline(stop - 0.5, color=plots.COLOURS["grey"], linewidth=2)
-    ax.set(xlabel="weights of one row", ylabel="value", title=words, xlim=(-1, 64))
+    ax.set(xlabel="weights of one row", ylabel="value", title=words, xlim=(-1, 64), ylim=(-0.28, 0.44))
     return fig
 
 
@@ -272,7 +272,7 @@ Table(
 # Memory and files are counted in bytes. So codes of a few bits are **packed**: their bits stand one after the other, eight of them in a byte.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Read the first byte aloud, lowest bit first. Ask how many codes of 3 bits fit in three bytes: eight. And who unpacks? The kernel, after the bytes have left the memory; here, torch does it once while loading.
+# *For the lecturer, 1.5 min.* Read the first byte aloud, lowest bit first: 7 is 1 1 1, 6 is 0 1 1, then 0 0, the first two bits of a 4. Ask which codes lie in two bytes: the third and the sixth. And who unpacks? The kernel, after the bytes have left the memory; here, torch does it once while loading.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 some = quantize(strip[None], 3, 32)[0][0, :8].int()
@@ -372,8 +372,8 @@ Table(
 # **GPTQ** ([Frantar et al., 2022](https://arxiv.org/abs/2210.17323)) rounds column by column. What a column loses by it, the columns *behind* it make up for, as far as their inputs go together. It is the repair of [[scores]], with rounding in place of pruning.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Before each click ask: "Which numbers change now?" Blue is rounded and stays; orange is still float and took over; below, in green, what the last step added to it. Say: "No label, no gradient: it needs the inputs of the layer, on some text." The matrix is that of the inputs' products, H = XᵀX, as in [[scores]].
-# Ask for the two ends: what if the products of any two inputs cancel? Then H is diagonal, nothing moves, and it is round-to-nearest. A cell tests that with the identity.
+# *For the lecturer, 3 min.* Before each click ask: "Which numbers change now?" Blue is rounded and stays; orange is still float and took over; below, in green, what the last step added to it. So: the next column, and all to its right. The last two clicks round two columns each; green is the later one's. Say: "No label, no gradient: it needs the inputs of the layer, on some text." The matrix is that of the inputs' products, H = XᵀX, as in [[scores]].
+# Ask for the two ends: what if the products of any two inputs cancel? Then H is diagonal, nothing moves, and it is round-to-nearest. A cell tests that with the identity. And if two inputs are always equal? Then the later column takes over nearly all of the error.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -444,7 +444,7 @@ plots.show(
 # **Predict.** At which width does GPTQ win most over round-to-nearest? And what if it is calibrated on characters drawn at random?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote for a width. The answer: at 2 bits by far; at 4 there is little to win. Random characters win a part only: the text counts. The control without data, a Hessian that is the identity, gives round-to-nearest to the last bit, so all that is won comes from the inputs' products. Transition: "GPTQ changes the
+# *For the lecturer, 3 min.* Vote for a width, then for random characters: as good, a part, nothing? The answers: at 2 bits by far, at 4 there is little to win; and a part: the text counts. The control without data, a Hessian that is the identity, gave round-to-nearest to the last bit on one layer, so all that is won comes from the inputs' products. Transition: "GPTQ changes the
 # weights after rounding. Can one prepare them before?"
 
 
@@ -514,12 +514,12 @@ Table(
 #
 # $$W x = (W \cdot s)\,(x / s), \qquad s_j = \overline{|x_j|}^{\,\alpha}$$
 #
-# α is searched, layer by layer, for the least error of the output. The $1/s$ costs no bit behind a norm: `qkv` and `up`. The others are only rounded; AWQ's clipping is left out.
+# α is searched, layer by layer, for the least error of the output. The norm before `qkv` and `up` takes $1/s$ for free. The others are only rounded; AWQ's clipping is left out.
 #
 # **Predict.** On this model: better than round-to-nearest? Than GPTQ?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Say: "Float arithmetic does not notice; the rounding does: a column that was multiplied by 2 has about half the error, if it does not set the scale of its group." Two votes. The answer: a little better than round-to-nearest at best, and behind GPTQ at 3 and 2 bits. Ask what kind of model AWQ is made for: one where a few input channels are far larger than the others. Next section makes one.
+# *For the lecturer, 2.5 min.* Say: "Float arithmetic does not notice; the rounding does: a column that was multiplied by 2 has about half the error, if it does not set the scale of its group. The 1/s is multiplied into the norm's weight. With α = 0, s is 1: round-to-nearest." Two votes. The answer: a little better than round-to-nearest at best, and behind GPTQ at 3 and 2 bits. Ask what kind of model AWQ is made for: one where a few input channels are far larger than the others. Next section makes one.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -582,7 +582,7 @@ Table(
 # A **rotation** mixes all channels: $(WQ)(Q^\top x)$, $QQ^\top = 1$; $WQ$ is rounded ([Ashkboos et al., 2024](https://arxiv.org/abs/2404.00456)).
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* First frame: the largest weight of each input channel as trained. Second: four planted, as large *weights*. Ask what they do to the scale of a group of 32. Third: rotated; ask where the four went: into all channels, a little each. Say: "A Hadamard matrix has
+# *For the lecturer, 2.5 min.* First frame: the largest weight of each input channel as trained. Second: four planted, as large *weights*. Ask what they do to the scale of a group of 32: it grows several times, and the others share few levels. Third: rotated; ask where the four went: into all channels, a little each. Say: "A Hadamard matrix has
 # plus and minus ones, so each new channel is a sum and difference of all old ones." The rotation here is one. In QuaRot much of the rotation is folded into the layers around, and one of its aims is to round activations too, which is not done here.
 
 
@@ -647,10 +647,10 @@ plots.show(
 #
 # 4 bits, groups of 32: the model as trained, with four large columns of *weights*, and with four large channels of *inputs*. Perplexity in float: the same for all three.
 #
-# **Predict.** Which way suffers most in each of the two planted models? And does a rotation do harm where there are no outliers?
+# **Predict.** Round-to-nearest, GPTQ, AWQ, rotated: which suffers most in each planted model? Does a rotation harm the first?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote for the worst and the best. The answers: round-to-nearest with the large weights; with the large inputs the rotation, closely before round-to-nearest; and no, as trained the rotation does no harm. Say: "What we planted is a factor for each channel, and AWQ's scales are such factors: it can take it out again. Real outliers need not have that form."
+# *For the lecturer, 3 min.* Vote for the worst, then for the best. The answers: worst is round-to-nearest with the large weights; with the large inputs the rotation, closely before round-to-nearest; best is AWQ in both; and no, as trained the rotation does no harm. QuaRot rotates to round the inputs, too; here they stay float. Say: "What we planted is a factor for each channel, and AWQ's scales are such factors: it can take it out again. Real outliers need not have that form."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 CASES = [(net, WEIGHTS, draws[0])]
@@ -684,7 +684,7 @@ Table(
 # A code need not stand for evenly spaced levels. E2M1, the element of MXFP4 and NVFP4 ([[torchao]]), is a float of 4 bits; each block has a scale. Which ruler suits these weights?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* The points are one block of the model's own weights, the same above both lines. Say: "Same number of codes, other places." Ask where the floats are denser: near 0, where the weights are, too. And what they pay: wide gaps far out. Click: the same in 8 bits, three or two of them for the digits. MXFP4's scale is a power of two, so that the largest weight may lie anywhere in the last factor of 2, or be clipped.
+# *For the lecturer, 1.5 min.* The points are one block of the model's own weights, the same above both lines. Say: "As many bits, other places." Ask where the floats are denser: near 0, where the weights are, too. And what they pay: wide gaps far out. Click: the same in 8 bits, three or two of them for the fraction. MXFP4's scale is a power of two, so the largest weight falls between 4 and 8, and what is above 6 goes to 6. Which ruler suits? Keep the guesses; the next slide measures.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 E2M1 = torch.tensor([-6, -4, -3, -2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2, 3, 4, 6])
@@ -699,7 +699,7 @@ def over_levels(kinds):
     canvas, block32 = diagrams.Canvas(height=330), WEIGHTS["blocks.2.up"][0, :32]
     for row, (words, levels, outer) in enumerate(kinds):
         marks = (levels[levels.isfinite()].unique() / outer).tolist()
-        line = diagrams.number_line(canvas, -1.1, 1.1, y=110 + 160 * row, ticks=dict.fromkeys(marks, ""))
+        line = diagrams.number_line(canvas, -1.1, 1.1, y=110 + 160 * row, ticks=dict.fromkeys(marks, "") | {0.0: "0"})
         canvas.text(60, 30 + 160 * row, f"{words}: {len(marks)} levels", align="left")
         for value in (block32 / block32.abs().max()).tolist():
             line.point(value, above=45, meaning="plain")
@@ -723,7 +723,7 @@ plots.show(
 # **Predict.** At 4.25 bits MXFP4 has blocks of 32 with a scale of 8 bits; int4 with 16-bit scales can afford groups of 64. Who wins? And at 4.5 bits, NVFP4 (blocks of 16) against int4 in groups of 32?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Two votes. The answer to both: hardly a difference in perplexity. Measured apart, on three other sets of pieces: MXFP4 and int4 at 4.25 bits changed places, and NVFP4 stayed a little ahead of int4 in groups of 32. The weights of MXFP4 err most, though. At 8 bits E5M2 errs twice as much as E4M3, with one bit of fraction less, and int8 least. Say: "Simulated: the numbers are rounded here and multiplied in float. What a GPU gains in speed from fp4 is another question, and nothing here measures it."
+# *For the lecturer, 2.5 min.* Two votes. The answer to both: hardly a difference in perplexity. Measured apart, on three other sets of pieces: MXFP4 and int4 at 4.25 bits changed places, and NVFP4 stayed a little ahead of int4 in groups of 32. The third row is int4 with 8-bit scales like NVFP4's: so groups of 32 fit into 4.25 bits. The weights of MXFP4 err most, though. At 8 bits E5M2 errs twice as much as E4M3, with one bit of fraction less, and int8 least. Say: "Simulated: the numbers are rounded here and multiplied in float. What a GPU gains in speed from fp4 is another question, and nothing here measures it."
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -787,12 +787,12 @@ Table(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 8. What torchao does with it here
 #
-# The package torchao ([[torchao]]) has configs for weights alone. The same layers, this machine, and the course's audit ([[audit]]) says what each layer computes in.
+# torchao ([[torchao]]) has configs for weights alone: int8, 4 bits unpacked, int4 stable, int4 prototype. The audit ([[audit]]) says what each layer computes in.
 #
 # **Predict.** Which of them run here? In which does a layer multiply in int8? Whose file is as small as ours?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Hands for each row. Two of the four run in float by the audit, the prototype in a kernel that the audit does not know, and the stable int4 ends in an ImportError on this machine; in int8 none that the audit knows. No file is as small as ours. Say: "Weight-only means that products are float: what shrinks is what is read, and a library must have a kernel that reads it packed, or probably nothing is won in time; we measured no time."
+# *For the lecturer, 2 min.* Hands for each of the four, then show. The column "× float" is one piece: rank nobody by it. Two of the four run in float by the audit, the prototype in a kernel that the audit does not know, and the stable int4 ends in an ImportError on this machine; in int8 none that the audit knows. No file is as small as ours. Say: "Weight-only means that products are float: what shrinks is what is read, and a library must have a kernel that reads it packed, or probably nothing is won in time; we measured no time."
 
 # %% slideshow={"slide_type": "skip"}
 import torchao.quantization as ao
@@ -969,4 +969,4 @@ card.show()
 # **Credits**: GPTQ, AWQ and QuaRot are by their authors, written anew here. Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Go back to the first question: what goes wrong with four values to choose from? Collect two cures: groups, compensation; for large columns at 4 bits also scales or a rotation. Transition: "And if the loss is still too much: train a little beside the rounded weights. That is the next lesson, [[adapters]]."
+# *For the lecturer, 1 min.* Go back to the first question: what goes wrong with four values to choose from? One large weight widens the steps for all that share its grid. Collect two cures: groups, compensation; for large columns at 4 bits also scales or a rotation. Transition: "And if the loss is still too much: train a little beside the rounded weights. That is the next lesson, [[adapters]]."
