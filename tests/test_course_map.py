@@ -1,10 +1,12 @@
 """The map of the course shows what lessons/course.toml says, for any number of parts that the course may grow to."""
 
+import re
 from collections import Counter
 
 import pytest
 
 from course_utils import syllabus
+from course_utils.files import ROOT
 from course_utils.show.course_map import MOST_WHOLE, course_map
 
 COLUMNS = ["accuracy", "file", "speed-up"]
@@ -49,3 +51,9 @@ def test_the_map_can_be_read_whatever_the_course_grows_to(tmp_path, parts, lesso
 def test_the_map_refuses_a_name_that_is_no_lesson():
     with pytest.raises(LookupError, match="no lesson is called 'x'; there are measuring"):
         course_map("x", columns=COLUMNS)
+
+
+def test_the_lesson_has_room_for_all_parts_of_this_course():
+    text = (ROOT / "lessons" / "measuring" / "lesson.py").read_text(encoding="utf-8")
+    height = int(re.search(r'course_map\("measuring", columns=columns, height=(\d+)\)', text)[1])
+    assert course_map("measuring", columns=COLUMNS, height=height).faults() == []

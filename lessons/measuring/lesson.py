@@ -151,7 +151,7 @@ Table(
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 columns = [name.partition(",")[0] for name in ledger.table([]).columns[3:8]]
 plots.show(
-    course_map("measuring", columns=columns, height=400).figure(),
+    course_map("measuring", columns=columns, height=480).figure(),
     alt="The parts of the course as boxes, each with its lever and the numbers of its lessons, on both sides of a box in the middle, "
     f"the ledger, which holds {', '.join(columns)}. The number of this lesson is filled.",
     caption="The **ledger** is the course's table of measured models. The lessons add rows.",
