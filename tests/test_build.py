@@ -279,6 +279,19 @@ def test_a_built_notebook_knows_what_its_run_used(tmp_path):
     assert "built with records/kept.json, which is gone" in build.faults(lesson)
 
 
+def test_a_checkpoint_is_watched_by_its_own_bytes_and_not_by_those_of_its_neighbours(lesson):
+    folder = lesson.root / "data" / "checkpoints"
+    folder.mkdir(parents=True)
+    for name in ("small.pt", "catalogue.json"):
+        (folder / name).write_text("1")
+    files = {f"data/checkpoints/{name}": _inputs.digest(folder / name) for name in ("small.pt", "catalogue.json")}
+    known = {"torch": _inputs.torch_version(), "files": files}
+    (folder / "catalogue.json").write_text("another checkpoint came")
+    assert _inputs.stale(known, lesson) == []
+    (folder / "small.pt").write_text("2")
+    assert _inputs.stale(known, lesson) == ["built with another data/checkpoints/small.pt"]
+
+
 def test_a_notebook_of_another_torch_or_without_a_word_on_its_inputs_is_out_of_step(lesson):
     nb = executed(_lessons.read(lesson))
     nb.metadata[_inputs.KEY]["torch"] = "1.0"

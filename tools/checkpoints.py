@@ -51,6 +51,10 @@ class Recipe:
             )
         model.to(memory_format=torch.contiguous_format)
 
+    def state(self, model):
+        """The tensors that go into the file."""
+        return model.state_dict()
+
     def accuracy(self, model):
         """Share of the test images that it gets right."""
         return training.evaluate(model, *data.load(self.task, "test"))
@@ -70,16 +74,23 @@ class TextRecipe:
     seed: int = 0
     task: str = "source of Python's standard library"
     networks: ModuleType = language
+    stored: torch.dtype = torch.float16  # by far the largest network here: half the bytes of the folder
 
     def describe(self):
         """Say it in words, for the catalogue."""
-        return f"AdamW, {self.steps:,} steps of {self.batch_size} × {self.length} characters at {self.lr:g}"
+        steps = f"{self.steps:,} steps of {self.batch_size} × {self.length} characters"
+        return f"AdamW, {steps} at {self.lr:g}; the weights are rounded to 16 bits at the end"
 
     def fit(self, model):
         """Train a network of random weights."""
         ids = language.encode(language.source()[0])
         batch = {"batch_size": self.batch_size, "length": self.length}
         language.fit(model, ids, steps=self.steps, lr=self.lr, seed=self.seed, **batch)
+        model.to(self.stored).float()  # what is measured is what the file holds
+
+    def state(self, model):
+        """The tensors that go into the file, in 16 bits; `fit` has rounded them to these already."""
+        return {key: value.to(self.stored) for key, value in model.state_dict().items()}
 
     @torch.no_grad()
     def accuracy(self, model, pieces=200):
@@ -151,7 +162,7 @@ def write(name, model, accuracy, folder=checkpoints.FOLDER):
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as new:
         path = Path(new, f"{name}.pt")  # torch writes the file's name into it
-        torch.save(model.state_dict(), path)
+        torch.save(recipe.state(model), path)
         content = path.read_bytes()
         os.replace(path, folder / path.name)
     entry = checkpoints.Entry(

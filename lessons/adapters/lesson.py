@@ -576,7 +576,7 @@ plots.show(
 
 # %% slideshow={"slide_type": "skip"}
 by_svd, error_left = best_for_error(base, whole)
-WAYS = {  # what is trained, and its rate: near the best of a few tried beforehand
+WAYS = {  # what is trained, and its rate: near the best of a few tried; ranks: that of rank 4
     "norms": (with_norms(base), 1e-2),
     "scales of the rows": (with_scales(base), 1e-3),
     "rank 1": (adapted(base, 1), LORA_RATE),
@@ -646,7 +646,7 @@ Table(
 # **Predict.** Merged in *float*: does the model change? Merged *into the codes*, each weight back to the nearest of its four levels: what is left of what was won?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Two votes; for the second offer all, half, next to nothing. The answers. Merged in float: nothing changes but the last digits, and the file is as large as before the quantization. Into the codes of the same grid: next to nothing is left of the win, the model is the base again but for a few codes. A new grid for each row, fitted to base and bypass, does not help either; here it even loses a little, the minus 4: every weight is rounded once more.
+# *For the lecturer, 3 min.* Two votes; for the second offer all, half, next to nothing. The answers. Merged in float: nothing changes but the last digits, and the file is as large as before the quantization. Into the codes of the same grid: next to nothing is left of the win, the model is the base again but for a few codes. A new grid for each row, fitted to base and bypass, does not help either; here it even loses a little, the minus 4; why was not taken apart.
 # Say: "Training tools warn of this: PEFT says that merging into a 4-bit layer may change what the model generates, due to rounding." Let the room guess why before the next slide.
 
 
@@ -679,7 +679,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** In float the merge is exact up to rounding in the last digits, but the result needs float weights. Into the codes of the same grid next to *nothing* of the win is left, and a new grid does not bring it back. PEFT warns of it: *may get different generations due to rounding errors* ([issue 2321](https://github.com/huggingface/peft/issues/2321)).
+# **What you saw.** In float the merge is exact up to rounding in the last digits, but the result needs float weights. Into the codes of the same grid next to *nothing* of the win is left, and a new grid does not bring it back. PEFT, at 4 bits: *may get different generations due to rounding errors* ([issue 2321](https://github.com/huggingface/peft/issues/2321)).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Where does it go?
@@ -746,12 +746,12 @@ Table(
         ["float, or merged in float", f"{n_bytes['float']:,}", f"{before:.2f}, or {after[0]:.2f}"],
         *([name, f"{n_bytes[name]:,}", f"{reloaded[name]:.2f}"] for name in ("2 bits", "2 bits + adapter", "3 bits")),
     ],
-    caption=f"Saved, loaded again, then measured. The adapter alone: {n_bytes['adapter']:,} bytes, {wide[128]:.2f} bits "
+    caption=f"Few bits: saved, loaded, measured. The adapter alone: {n_bytes['adapter']:,} bytes, {wide[128]:.2f} bits "
     f"a weight of a square layer of 128; of 4,096: {wide[4096]:.3f}.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** The adapter is about a fifth of the two files, and survives fp16. For this small model a *third bit* is the better buy: 6 % more bytes, and far nearer to float. In wide layers rank 4 costs next to nothing (caption), and one base can serve many adapters.
+# **What you saw.** The adapter is about a fifth of the two files, and survives fp16. For this small model a *third bit* is the better buy: 6 % more bytes, and far nearer to float. In wide layers rank 4 is cheap (caption), its win unmeasured. One base can serve many.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -963,7 +963,7 @@ card.show()
 #
 # - A bypass of low rank beside a frozen layer begins as nothing ($B = 0$), and needs gradients and optimizer states for its own numbers alone. The activations hardly shrank.
 # - It can win back a part of what few bits lost. Say against what: a twin on float, the norms, the scales, one bit more.
-# - Merged in float it is exact; merged into codes it was rounded away here. Ship it unmerged.
+# - In float a merge is exact up to rounding; codes rounded it away here: then ship it apart.
 #
 # **Going further**: E. Hu et al., *LoRA*, 2021, [arXiv:2106.09685](https://arxiv.org/abs/2106.09685); T. Dettmers et al., *QLoRA*, 2023, [arXiv:2305.14314](https://arxiv.org/abs/2305.14314); J. Kim et al., *Memory-efficient fine-tuning of compressed large language models via sub-4-bit integer quantization* (PEQA: the scales alone),
 # 2023, [arXiv:2305.14152](https://arxiv.org/abs/2305.14152); for section 6 M. Sun et al., *Wanda*, 2023, [arXiv:2306.11695](https://arxiv.org/abs/2306.11695), and E. Frantar and D. Alistarh, *SparseGPT*, 2023, [arXiv:2301.00774](https://arxiv.org/abs/2301.00774).
@@ -973,4 +973,4 @@ card.show()
 # **Credits**: LoRA and its start from $B = 0$ after Hu et al. The repair of section 6 follows the published code of SparseGPT ([github.com/IST-DASLab/sparsegpt](https://github.com/IST-DASLab/sparsegpt)), written anew. Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Go back to the first question: all, a tenth, a hundredth? Let somebody give the number of this unit, four in a hundred, and what it does not say: a new task. Ask which file they would ship. The answer: for this one model and task, the 3 bits of section 5; for many tasks, or wide layers, one base and its adapters.
+# *For the lecturer, 1 min.* Go back to the first question: all, a tenth, a hundredth? Let somebody give the number of this unit, four in a hundred, and what it does not say: a new task. Ask which file they would ship. The answer: for this one model and task, the 3 bits of section 5; for many tasks one base and its adapters; wide layers were not measured.

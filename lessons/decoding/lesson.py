@@ -290,7 +290,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: a token costs less and less.** With one text the layer takes about as long as its bytes; arithmetic bounds what a batch can gain. For one text that leaves fewer bytes ([[weight_only]]), or more tokens in a pass (section 6).
+# **What you saw: a token costs less and less.** With one text the layer takes about as long as its bytes; with more it lies above both lines here. For one text that leaves fewer bytes ([[weight_only]]), or more tokens in a pass (section 6).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Compute nothing twice
@@ -673,7 +673,7 @@ Table(
 # **Predict.** The model's own choice after each character of the draft is known. Which characters may be kept?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Click twice: the draft, and below it the model's own choices. Ask: "Which may be kept?" Take two proposals, then click. The answer: keep the draft as long as it is what the model would have written; at the first miss take the model's own character, and throw the rest away. Where both agree behind the miss: that was chosen after a wrong character, so it counts for nothing. Ask: "And if all are right?" Then the model's choice after the last one comes for free. So a pass gives from 1 to draft + 1 characters. Say: "Greedy decoding gives the same text, whatever the draft says. A bad draft costs time, not quality."
+# *For the lecturer, 2.5 min.* Click twice: the draft, and below it the model's own choices. Ask: "Which may be kept?" Take two proposals, then click. The answer: keep the draft as long as it is what the model would have written; at the first miss take the model's own character, and throw the rest away. Where both agree behind the miss: that was chosen after a wrong character, so it counts for nothing. Ask: "And if all are right?" Then the model's choice after the last one comes for free. So a pass gives from 1 to draft + 1 characters. Say: "Greedy decoding gives the same text, ties apart, whatever the draft says. A bad draft costs time, not quality."
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -740,7 +740,7 @@ plots.show(
 # **Predict.** Characters a pass, on average, when up to 8 are drafted: **A** 1.1, **B** 2, **C** 6? And is the text the same, to the letter?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote for both. The answers: about 2, B, in the row "this text, up to 8"; and yes, the same text. Then the third column: a pass over 9 characters takes little longer than one over 1; the time of a whole text was not measured. Then the two controls: where the draft looks (the text so far, or all that the model learned from), and a draft of random characters, which gives about one a pass and still the same text. Say: "Greedy text of a small model often repeats itself, which suits a draft that looks back; sampled text probably gives less, not measured."
+# *For the lecturer, 3 min.* Vote for both. The answers: about 2, B, in the row "this text, up to 8"; and yes, the same text. Then the third column: a pass over 9 characters takes little longer than one over 1; the time of a whole text was not measured. Then the two controls: where the draft looks (the text so far, or all that the model learned from), and a draft of random characters, which gives about one a pass and still the same text. Say: "Greedy text probably repeats itself more than sampled text, which would suit a draft that looks back; not measured."
 
 # %% slideshow={"slide_type": "skip"}
 LETTERS = torch.Generator().manual_seed(0)
@@ -909,10 +909,10 @@ card.show()
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - One text: each step reads all weights for one token. Many texts share that reading, as far as arithmetic lets them.
+# - One text: each step reads all weights for one token. Many texts share that reading: here a token cost them less.
 # - With a KV cache no key and no value is computed twice; the logits stay the same up to rounding. Its bytes grow with the text and with the batch.
 # - int8, and heads that share K and V, make it smaller; both change numbers, so measure what that costs.
-# - A draft can save passes, and greedy decoding gives the same text.
+# - A draft can save passes, and greedy decoding gave the same text.
 #
 # **Going further**: J. Ainslie et al., *GQA*, 2023, [arXiv:2305.13245](https://arxiv.org/abs/2305.13245); Y. Leviathan, M. Kalman, Y. Matias, *Fast inference from transformers via speculative decoding*, 2023, [arXiv:2211.17192](https://arxiv.org/abs/2211.17192); Z. Liu et al., *KIVI*, 2024, [arXiv:2402.02750](https://arxiv.org/abs/2402.02750) (2 bits for the cache); R. Pope et al., *Efficiently scaling transformer inference*, 2022, [arXiv:2211.05102](https://arxiv.org/abs/2211.05102).
 #

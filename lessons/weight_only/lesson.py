@@ -31,7 +31,7 @@
 # [[goals]]
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Say: "In [[decoding]] the weights were what had to be moved for each character. Today they shrink, and only they: the states between the layers stay float." Ask what could go wrong
+# *For the lecturer, 1 min.* Say: "In [[decoding]] the weights were most of what had to be moved for each character. Today they shrink, and only they: the states between the layers stay float." Ask what could go wrong
 # when a weight has four values to choose from, and keep the answers.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
@@ -90,7 +90,7 @@ runtime.describe(torch.device("cpu"))
 # **Predict.** At which $b$ does it first grow by more than a tenth: **A** 8, **B** 4, **C** 3, **D** 2?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 2.5 min.* Say: "Nothing is trained again, and one scale and one zero point for each row." The exam is 17 pieces of 512 characters. Show of hands for A to D. The answer is D; 4 bits cost one hundredth, 3 bits a few. Ask
+# *For the lecturer, 2.5 min.* Say: "Nothing is trained again, and one scale and one zero point for each row." The exam is 17 pieces of 512 characters here. Show of hands for A to D. The answer is D; 4 bits cost one hundredth, 3 bits a few. Ask
 # what a row has in common that its weights should share a scale: nothing but its output. Transition: "Then let fewer weights share one."
 
 
@@ -360,7 +360,7 @@ Table(
         [name, si(size, "B"), si(computed, "B"), f"{files['float'][0] / size:.1f}", f"{p:.2f}"]
         for name, (size, computed, _, p) in files.items()
     ],
-    caption="Saved, loaded again, asked. Computed: bits, scales and zero points, and the float rest.",
+    caption="All but float: loaded again. Computed: with scales, rest. Float: 32 bits; 16 would do.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -577,7 +577,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 6. Outliers
 #
-# In large language models a few channels of the states are far larger than the rest: **outliers** ([Dettmers et al., 2022](https://arxiv.org/abs/2208.07339)). We *plant* four before each `qkv` and `up`: the norm divided by 16, the columns behind it times 16 (*large weights*), or the other way round (*large inputs*). Float stays the same.
+# In large language models a few channels of the states are far larger than the rest: **outliers** ([Dettmers et al., 2022](https://arxiv.org/abs/2208.07339)). We *plant* four before each `qkv` and `up`: the norm divided by 16, the columns behind it times 16 (*large weights*), or reversed (*large inputs*, as there). Float stays the same.
 #
 # A **rotation** mixes all channels: $(WQ)(Q^\top x)$, $QQ^\top = 1$; $WQ$ is rounded ([Ashkboos et al., 2024](https://arxiv.org/abs/2404.00456)).
 
