@@ -1,0 +1,335 @@
+"""Checks of the lesson `deep_compression`: lengths of Huffman words, and one step of weight sharing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from hypothesis import strategies as st
+
+from course_utils.exercises.core import Mistake, check
+from course_utils.exercises.inputs import numbers, shapes, tensors
+from course_utils.exercises.search import compare
+from course_utils.exercises.values import ARRAYS, SEQUENCES, is_number
+
+# ---- exercise 1 --------------------------------------------------------------------------------------
+
+
+def _joined(
+    counts: Sequence[int],
+    *,
+    silent: bool = False,
+    alone: int = 1,
+    most: bool = False,
+    count: Callable = lambda one, other: one + other,
+    again: bool = False,
+) -> list[int]:
+    """Lengths by joining two trees at a time.
+
+    Args:
+        counts: of the symbols.
+        silent: symbols that never come are joined, too.
+        alone: the length where there is one tree.
+        most: the two with the largest counts are joined, in place of the smallest.
+        count: that of a pair, from those of its two trees.
+        again: the pair that was made last is always one of the next two.
+    """
+    lengths = [0] * len(counts)
+    trees = [(n, [symbol]) for symbol, n in enumerate(counts) if n or silent]
+    if len(trees) == 1:
+        lengths[trees[0][1][0]] = alone
+    trees.sort(reverse=most)
+    while len(trees) > 1:
+        (one, left), (other, right), *rest = trees
+        for symbol in left + right:
+            lengths[symbol] += 1
+        pair = (count(one, other), left + right)
+        trees = [pair, *rest] if again else sorted([pair, *rest], reverse=most)
+    return lengths
+
+
+def _each(counts: Sequence[int], length: Callable) -> list[int]:
+    """A length for each symbol that comes, from its share alone."""
+    total = sum(counts)
+    return [length(n / total) if n else 0 for n in counts]
+
+
+def _fixed(counts: Sequence[int], symbols: int) -> list[int]:
+    return [max(1, math.ceil(math.log2(symbols))) if n else 0 for n in counts]
+
+
+def _halved(counts: Sequence[int]) -> list[int]:
+    """From the top: sorted symbols are split where the two parts are most alike (Shannon and Fano)."""
+    lengths = [0] * len(counts)
+
+    def split(symbols: list[int]) -> None:
+        if len(symbols) < 2:
+            return
+        sums = [
+            abs(sum(counts[s] for s in symbols[:at]) - sum(counts[s] for s in symbols[at:]))
+            for at in range(1, len(symbols))
+        ]
+        at = 1 + sums.index(min(sums))
+        for symbol in symbols:
+            lengths[symbol] += 1
+        split(symbols[:at])
+        split(symbols[at:])
+
+    come = sorted((s for s, n in enumerate(counts) if n), key=lambda s: -counts[s])
+    split(come)
+    if len(come) == 1:
+        lengths[come[0]] = 1
+    return lengths
+
+
+def _in_order_of_counts(counts: Sequence[int]) -> list[int]:
+    right = _joined(counts)
+    return [right[symbol] for symbol in sorted(range(len(counts)), key=lambda s: counts[s])]
+
+
+def _as_code(value: object, counts: Sequence[int]) -> tuple:
+    """What counts of the lengths: those of symbols that never come; whether a prefix code has them; bits of the text."""
+    try:
+        several = issubclass(type(value), (*ARRAYS, *SEQUENCES))
+        lengths = [float(length) for length in value] if several and all(map(is_number, value)) else None
+    except Exception:  # whatever it is, it is told below
+        lengths = None
+    if lengths is None or not all(length.is_integer() for length in lengths):
+        raise Mistake("Your function did not return a list of whole numbers.", "Return one length for each count.")
+    if len(lengths) != len(counts):
+        raise Mistake(
+            "Your list has another length than counts.", "Return one number a symbol; 0 for one that never comes."
+        )
+    if min(lengths, default=0) < 0:
+        raise Mistake("A length is below 0.", "A word has 1 bit or more, and 0 says that there is none.")
+    come = [(n, length) for n, length in zip(counts, lengths, strict=True) if n]
+    exists = sum(2.0 ** -min(length, 1000) for _, length in come) <= 1 and all(length for _, length in come)
+    never = [length for n, length in zip(counts, lengths, strict=True) if not n]
+    return never, exists, sum(n * length for n, length in come)
+
+
+@st.composite
+def _histograms(draw: Callable) -> tuple[list[int]]:
+    """None to eight counts; in half of them steeply falling ones, so that words get long."""
+    counts = draw(st.lists(st.integers(0, 9), max_size=8))
+    if draw(st.booleans()):
+        counts = [n * 2 ** (place % 5) for place, n in enumerate(counts)]
+    return (counts,)
+
+
+@check("Exercise 1, How long is each word?")
+def code_lengths(answer: Callable) -> None:
+    """``code_lengths(counts) -> lengths``; any lengths of a best prefix code are right."""
+    wrong = {
+        "All your words are equally long. Frequent symbols get shorter words: join the two rarest, again and again.": (
+            lambda counts: _fixed(counts, sum(n > 0 for n in counts)),
+            lambda counts: _fixed(counts, len(counts)),
+        ),
+        "A symbol that never comes has a word in your code, which makes others longer. Leave it out: its length is "
+        "0.": lambda counts: _joined(counts, silent=True),
+        "A symbol that is alone gets length 0 from you. Its word needs one bit, by the card.": lambda counts: _joined(
+            counts, alone=0
+        ),
+        "You round −log₂ of the share up: a prefix code of such lengths exists, but often a shorter one, too.": (
+            lambda counts: _each(counts, lambda p: max(1, math.ceil(-math.log2(p))))
+        ),
+        "You round −log₂ of the share to the nearest. Some words get too long, and often no prefix code has all the short "
+        "ones.": lambda counts: _each(counts, lambda p: max(1, round(-math.log2(p)))),
+        "You cut −log₂ of the share off: often no prefix code has such short words.": lambda counts: _each(
+            counts, lambda p: max(1, int(-math.log2(p)))
+        ),
+        "Each of your words is one bit longer than the one before, by frequency. A pair goes back among the others, and "
+        "may have to wait until it is among the two rarest again.": lambda counts: _joined(counts, again=True),
+        "You join the two most frequent. The two rarest are joined first, so that they end deepest.": lambda counts: (
+            _joined(counts, most=True)
+        ),
+        "Your lengths stand in the order of the counts. They belong in the order of the symbols.": _in_order_of_counts,
+        "Your pair gets the larger count of its two. It counts with their sum.": lambda counts: _joined(
+            counts, count=max
+        ),
+        "You split from the top into parts as equal as can be. That is often not the shortest: join from the rarest "
+        "upwards.": _halved,
+        "Each of your words is one bit too long. A joining adds one bit to all symbols in it, and nothing else "
+        "does.": lambda counts: [length + 1 if length else 0 for length in _joined(counts)],
+        "Each of your words is one bit too short. The last joining counts, too.": lambda counts: [
+            max(0, length - 1) for length in _joined(counts)
+        ],
+        "You return the counts.": lambda counts: list(counts),
+        "You return 0 for all symbols.": lambda counts: [0] * len(counts),
+    }
+    compare(
+        answer,
+        right=_joined,
+        wrong=wrong,
+        names=("counts",),
+        edges=[
+            ([1, 1, 2, 4],),
+            ([],),
+            ([0],),
+            ([5],),
+            ([0, 3, 0],),
+            ([2, 2, 2, 2, 2],),
+            ([15, 7, 6, 6, 5],),  # from the top it is longer
+            ([1, 1, 2, 3, 5, 8, 13, 21],),
+        ],
+        inputs=_histograms(),
+        rtol=0.0,
+        view=_as_code,
+    )
+
+
+# ---- exercise 2 --------------------------------------------------------------------------------------
+
+
+def _nearest(weight: torch.Tensor, centroids: torch.Tensor) -> torch.Tensor:
+    return (weight[..., None] - centroids).abs().argmin(-1)
+
+
+def _apart(weight: torch.Tensor, centroids: torch.Tensor) -> bool:
+    """True when each weight that is not 0 has one nearest centroid."""
+    distances = (weight[weight != 0][:, None] - centroids).abs().sort(dim=1).values
+    return bool((distances.diff(dim=1) > 1e-3)[:, :1].all())
+
+
+@st.composite
+def _layers(draw: Callable) -> tuple[torch.Tensor, torch.Tensor]:
+    """(weight, centroids): up to three dimensions, many zeros; up to four different centroids, in any order."""
+    sizes = st.one_of(st.just(0.0), st.integers(-8, 8).map(lambda n: n / 2))
+    weight = draw(tensors(shapes(dims=(1, 2, 3), most=3), sizes))
+    values = draw(st.lists(numbers(-5, 5, step=0.125), min_size=1, max_size=4, unique=True))
+    return weight, torch.tensor(values)
+
+
+@check("Exercise 2, One step of sharing")
+def share_step(answer: Callable) -> None:
+    """``share_step(weight, centroids) -> (new weight, new centroids)``; zeros stay, and are nobody's members."""
+
+    def rule(
+        *,
+        near=_nearest,
+        counted=lambda weight: weight != 0,
+        moved=lambda weight: weight != 0,
+        middle=lambda members, weight: members.mean(),
+        empty=lambda old: old,
+        taken="new",
+        given="new",
+    ):
+        def step(weight, centroids):
+            number = near(weight, centroids)
+            new = centroids.clone()
+            for k in range(len(centroids)):
+                members = weight[(number == k) & counted(weight)]
+                new[k] = middle(members, weight) if len(members) else empty(centroids[k])
+            values = new if taken == "new" else centroids
+            shared = torch.where(moved(weight), values[number], weight)
+            return shared, new if given == "new" else centroids.clone()
+
+        return step
+
+    right = rule()
+    every = torch.ones_like
+
+    def whole(weight):
+        return every(weight, dtype=torch.bool)
+
+    def until_still(weight, centroids):
+        number = _nearest(weight, centroids)
+        for _ in range(20):
+            number = _nearest(weight, centroids)
+            centroids = right(weight, centroids)[1]
+        return torch.where(weight != 0, centroids[number], weight), centroids
+
+    def masked_by_product(weight, centroids):
+        """0 · NaN is NaN: a zero whose nearest centroid has no weights."""
+        new = rule(empty=lambda old: math.nan)(weight, centroids)[1]
+        return new[_nearest(weight, centroids)] * (weight != 0), new
+
+    def looked_for_again(weight, centroids):
+        new = right(weight, centroids)[1]
+        return torch.where(weight != 0, new[_nearest(weight, new)], weight), new
+
+    def between(weight, centroids):
+        """Borders half way between neighbours, as if the centroids were sorted."""
+        return torch.bucketize(weight, (centroids[1:] + centroids[:-1]) / 2)
+
+    wrong = {
+        "Your zeros are members: they count in a mean, and move to a centroid. A pruned weight stays 0.": rule(
+            counted=whole, moved=whole
+        ),
+        "Your zeros stay 0, but they count in the mean of their nearest centroid. Leave them out.": rule(counted=whole),
+        "Your zeros do not count in a mean, but they move to a centroid. A pruned weight stays 0.": rule(moved=whole),
+        "A centroid without weights becomes NaN: the mean of nothing. It stays where it is.": (
+            rule(empty=lambda old: math.nan),
+            masked_by_product,
+        ),
+        "A centroid without weights becomes 0. It stays where it is.": rule(empty=lambda old: 0.0),
+        "All your centroids become one value, the mean of all weights that are not 0. Each takes the mean of its own.": (
+            rule(middle=lambda members, weight: weight[weight != 0].mean())
+        ),
+        "You add up the members. The centroid is their mean.": rule(middle=lambda members, weight: members.sum()),
+        "You divide each sum by the number of all weights that are not 0. Divide by that of the members.": rule(
+            middle=lambda members, weight: members.sum() / (weight != 0).sum()
+        ),
+        "You divide each sum by the number of all weights. Divide by that of the members.": rule(
+            middle=lambda members, weight: members.sum() / weight.numel()
+        ),
+        "You take the median of the members. k-means takes the mean.": rule(
+            middle=lambda members, weight: members.median()
+        ),
+        "You take the middle between the least and the largest member. k-means takes the mean of all.": rule(
+            middle=lambda members, weight: (members.max() + members.min()) / 2
+        ),
+        "Your weights take the old value of their centroid. They take the new one.": rule(taken="old"),
+        "You return the old centroids. The new ones are the means.": rule(given="old"),
+        "You move nothing to the mean: weights take the old centroids, and these stay.": rule(taken="old", given="old"),
+        "You compare differences with their sign: the largest centroid is always the nearest for you. Take absolute "
+        "values.": rule(near=lambda weight, centroids: (weight[..., None] - centroids).argmin(-1)),
+        "You compare magnitudes: −1 is as near to 1 as 1 itself for you. Subtract first, then take the absolute "
+        "value.": rule(near=lambda weight, centroids: (weight.abs()[..., None] - centroids.abs()).abs().argmin(-1)),
+        "Your borders hold for sorted centroids. These come in any order.": rule(near=between),
+        "You take more than one step. One is asked for.": until_still,
+        "After the means your weights look for their nearest centroid again. Each takes the new value of the one that it "
+        "went to.": looked_for_again,
+        "Your centroids come back sorted. Keep their order.": lambda weight, centroids: (
+            right(weight, centroids)[0],
+            right(weight, centroids)[1].sort().values,
+        ),
+        "Your two results are swapped. The weight comes first.": lambda weight, centroids: right(weight, centroids)[
+            ::-1
+        ],
+        "You return the weight as it was.": lambda weight, centroids: (weight.clone(), right(weight, centroids)[1]),
+    }
+
+    def two_tensors(value, weight, centroids):
+        try:
+            new_weight, new_centroids = (torch.as_tensor(part).detach().double() for part in value)
+            fits = new_weight.shape == weight.shape and new_centroids.shape == centroids.shape
+        except Exception:  # whatever it is, it is no pair of tensors
+            text = "Your function did not return two tensors."
+            raise Mistake(text, "Return the new weight and the new centroids, in that order.") from None
+        if not fits and new_weight.shape == centroids.shape and new_centroids.shape == weight.shape:
+            raise Mistake("Your two results are swapped, by their shapes.", "The weight comes first.")
+        if not fits:
+            raise Mistake("Your results have other shapes.", "They have the shapes of weight and of centroids.")
+        return new_weight, new_centroids
+
+    compare(
+        answer,
+        right=right,
+        wrong=wrong,
+        names=("weight", "centroids"),
+        edges=[
+            (torch.tensor([[0.0, 1, 2], [0, -3, 4]]), torch.tensor([2.75, 0.5, -1.25])),
+            (torch.tensor([2.0, 3, 0]), torch.tensor([2.25, 9])),  # a centroid without weights
+            (torch.zeros(2, 2), torch.tensor([1.0, -1])),  # nothing is left
+            (torch.tensor([-1.0, 2, 0]), torch.tensor([0.25])),
+            (torch.tensor([1.0, 1.5, 4, 0, 0]), torch.tensor([4.25, 0.0])),  # a centroid at 0
+            (torch.tensor([2.0, -2.0]), torch.tensor([0.5])),  # members whose sum is 0
+            (torch.tensor([-2.0, 3.0]), torch.tensor([1.5, 4.5])),  # then 3 is nearer to the other one
+        ],
+        inputs=_layers().filter(lambda args: _apart(*args)),
+        rtol=1e-4,
+        atol=1e-5,
+        view=two_tensors,
+    )

@@ -1,0 +1,347 @@
+"""Checks of the lesson `shipping`, what would you ship?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hypothesis import strategies as st
+
+from course_utils.exercises.core import Mistake, check
+from course_utils.exercises.inputs import numbers
+from course_utils.exercises.search import compare
+from course_utils.exercises.values import ARRAYS, SEQUENCES
+
+# ---- exercise 1 --------------------------------------------------------------------------------------
+
+Pair = tuple  # (bytes, accuracy); either may be None
+
+
+def _known(row: Pair) -> bool:
+    return None not in row
+
+
+def _better(a: Pair, b: Pair) -> bool:
+    """True when `a` dominates `b`; both are known."""
+    return a[0] <= b[0] and a[1] >= b[1] and a != b
+
+
+def _front(rows: list, beats: Callable = _better, known: Callable = _known) -> list:
+    there = [row for row in rows if known(row)]
+    return [row for row in there if not any(beats(other, row) for other in there)]
+
+
+def _one_of_equals(rows: list) -> list:
+    return list(dict.fromkeys(_front(rows)))
+
+
+def _equals_go(rows: list) -> list:
+    front = _front(rows)
+    return [row for row in front if front.count(row) == 1]
+
+
+def _sweep(keeps: Callable) -> Callable:
+    """A walk along the bytes that keeps what is better than the best so far; what most people write first."""
+
+    def walk(rows: list) -> list:
+        best, kept = -1.0, []
+        for row in sorted(filter(_known, rows), key=lambda r: r[0]):
+            if keeps(row[1], best):
+                kept.append(row)
+                best = max(best, row[1])
+        return [row for row in rows if row in kept]
+
+    return walk
+
+
+def _as_zero(row: Pair) -> Pair:
+    return tuple(value or 0 for value in row)
+
+
+def _none_as_zero(rows: list) -> list:
+    return [row for row in rows if not any(_better(_as_zero(other), _as_zero(row)) for other in rows)]
+
+
+def _none_stays(rows: list) -> list:
+    front = _front(rows)
+    return [row for row in rows if not _known(row) or row in front]
+
+
+def _none_beats(rows: list) -> list:
+    """A row with one known value dominates by that value alone."""
+
+    def beats(a: Pair, b: Pair) -> bool:
+        at_least = [x is None or (x <= y if place == 0 else x >= y) for place, (x, y) in enumerate(zip(a, b))]  # noqa: B905
+        return all(at_least) and a != b and a != (None, None)
+
+    return [row for row in rows if _known(row) and not any(beats(other, row) for other in rows)]
+
+
+def _ends(*keys: Callable) -> Callable:
+    def ends(rows: list) -> list:
+        there = [row for row in rows if _known(row)]
+        best = [min(map(key, there)) for key in keys] if there else []
+        return [row for row in there if any(key(row) == least for key, least in zip(keys, best, strict=True))]
+
+    return ends
+
+
+@check("Exercise 1, The front")
+def pareto(answer: Callable) -> None:
+    """``pareto(rows) -> rows``: those that no other dominates, in the order in which they came."""
+    wrong = {
+        "You let equal rows dominate each other, so all of them go. To dominate, a row must be better in at least one of "
+        "the two: equal rows stay together.": _equals_go,
+        "Of equal rows you return one. None of them dominates another: all of them stay.": _one_of_equals,
+        "You ask that a row be better in both bytes and accuracy. Better in one and equal in the other is enough to "
+        "dominate.": lambda rows: _front(rows, lambda a, b: a[0] < b[0] and a[1] > b[1]),
+        "You let a row dominate when it is better in either of the two. It must not be worse in the other.": lambda rows: (
+            _front(rows, lambda a, b: a[0] < b[0] or a[1] > b[1])
+        ),
+        "You count more bytes as better. A file should be small.": lambda rows: _front(
+            rows, lambda a, b: a[0] >= b[0] and a[1] >= b[1] and a != b
+        ),
+        "You count less accuracy as better.": lambda rows: _front(
+            rows, lambda a, b: a[0] <= b[0] and a[1] <= b[1] and a != b
+        ),
+        "You return the smallest files alone. A larger one stays, too, where it is more accurate than all that are no "
+        "larger.": _ends(lambda r: r[0]),
+        "You return the most accurate rows alone. A less accurate one stays, too, where it is smaller than all that are "
+        "at least as accurate.": _ends(lambda r: -r[1]),
+        "You return the two ends: the smallest and the most accurate. What lies between them and is not dominated stays, "
+        "too; and an end may be dominated by one that equals it in one value.": _ends(lambda r: r[0], lambda r: -r[1]),
+        "You walk along the bytes and keep what is more accurate than all before. Two rows with equal bytes are in your "
+        "way: the less accurate of them may come first.": _sweep(lambda accuracy, best: accuracy > best),
+        "You walk along the bytes and keep what is at least as accurate as all before. A row that takes more bytes and is "
+        "as accurate as one before is dominated.": _sweep(lambda accuracy, best: accuracy >= best),
+        "You count a missing value as 0. A row with None is not on the front, and dominates nobody.": (
+            _none_as_zero,
+            lambda rows: _front([_as_zero(row) for row in rows]),
+        ),
+        "You keep rows with None. What was not measured is not on the front.": _none_stays,
+        "You let a row with None dominate others by the value that it has. It dominates nobody.": _none_beats,
+        "You drop rows with None and return all the others.": lambda rows: [row for row in rows if _known(row)],
+        "You return all rows, as they came.": lambda rows: list(rows),
+        "You return the rows that are dominated. The front is what is left.": lambda rows: [
+            row for row in rows if _known(row) and row not in _front(rows)
+        ],
+        "You return the front sorted. Keep the order of the rows.": (
+            lambda rows: sorted(_front(rows)),
+            lambda rows: sorted(_front(rows), reverse=True),
+            lambda rows: sorted(_front(rows), key=lambda r: r[1]),
+        ),
+        "You return the places of the rows in the list. Return the rows themselves.": lambda rows: [
+            place for place, row in enumerate(rows) if row in _front(rows)
+        ],
+        "You return nothing. A row does not dominate itself, nor one that equals it.": lambda rows: [],
+        "You count 0 as missing. It was measured: only None was not.": lambda rows: [
+            row for row in rows if all(row) and not any(all(other) and _better(other, row) for other in rows)
+        ],
+        "You compare each row with its neighbours in the list alone. Any row may dominate it.": lambda rows: [
+            row
+            for place, row in enumerate(rows)
+            if _known(row)
+            and not any(_known(other) and _better(other, row) for other in rows[max(0, place - 1) : place + 2])
+        ],
+    }
+
+    def as_rows(value: object, rows: list) -> list:
+        try:
+            if isinstance(value, (*ARRAYS, *SEQUENCES)):
+                return [tuple(row) if isinstance(row, (*ARRAYS, *SEQUENCES)) else row for row in value]
+        except Exception:  # something that cannot be walked through is told below
+            pass
+        raise Mistake("Your function did not return a list.", "Return a list of rows, in the order of `rows`.")
+
+    accuracy = numbers(0.5, 1) | st.sampled_from((0.0, 0.5))
+    value = st.tuples(st.integers(1, 5) | st.none(), accuracy | st.none())
+    known = st.tuples(st.integers(1, 5), accuracy)
+    compare(
+        answer,
+        right=_front,
+        wrong=wrong,
+        names=("rows",),
+        edges=[
+            ([(1069, 0.98), (281, 0.97), (57, 0.97), (2134, 0.96), (33, 0.91)],),
+            ([],),
+            ([(2, 0.75), (1, 0.75), (2, 0.75)],),
+            ([(3, 0.75), (3, 0.875), (4, 0.875), (1, 0.5)],),
+            ([(2, 0.75), (1, 0.5), (2, 0.75)],),  # equal rows on the front
+            ([(2, None), (None, 1.0), (3, 0.75), (None, None)],),
+            ([(2, 0.75)],),
+            ([(2, 0.5), (1, 0.0), (3, 0.0)],),  # 0 is a value, too
+        ],
+        inputs=st.tuples(st.lists(known | known | value, max_size=7)),
+        view=as_rows,
+    )
+
+
+# ---- exercise 2 --------------------------------------------------------------------------------------
+
+NOBODY = "nobody"
+
+
+def _fits(row: tuple, most_bytes: int, least_speedup: float) -> bool:
+    _, size, accuracy, speedup = row
+    return None not in row and size <= most_bytes and speedup >= least_speedup
+
+
+def _best(key: Callable = lambda r: (r[2], -r[1]), fits: Callable = _fits, last: bool = False) -> Callable:
+    """The name of the first (or last) row that fits with the largest key."""
+
+    def pick(rows: list, most_bytes: int, least_speedup: float) -> str:
+        there = [row for row in rows if fits(row, most_bytes, least_speedup)]
+        there = there[::-1] if last else there
+        return max(there, key=key)[0] if there else NOBODY
+
+    return pick
+
+
+def _filled(row: tuple, speed: float, size: int = 0) -> tuple:
+    """The row with something in place of each None: accuracy 0."""
+    name, *values = row
+    return (name, *(given if value is None else value for value, given in zip(values, (size, 0, speed), strict=True)))
+
+
+def _none_counts(speed: float, size: int, *places: int) -> Callable:
+    """None in these places is something that fits; in the others it rules the row out."""
+
+    def pick(rows: list, most_bytes: int, least_speedup: float) -> str:
+        there = [r for r in rows if all(r[place] is not None for place in {1, 2, 3} - set(places))]
+        return _best()([_filled(row, speed, size) for row in there], most_bytes, least_speedup)
+
+    return pick
+
+
+def _best_of_all(rows: list, most_bytes: int, least_speedup: float) -> str:
+    there = [row for row in rows if None not in row]
+    best = max(there, key=lambda r: (r[2], -r[1]), default=None)
+    return best[0] if best and _fits(best, most_bytes, least_speedup) else NOBODY
+
+
+@st.composite
+def _budgets(draw: Callable) -> tuple:
+    """(rows, most_bytes, least_speedup): most rows fit, many tie, and now and then a value lacks."""
+
+    def value(*choices: float) -> object:
+        return None if draw(st.integers(0, 14)) == 14 else draw(st.sampled_from(choices))
+
+    n = draw(st.sampled_from([2, 3, 4, 5, 6, 5, 4, 3, 1, 0]))
+    names = draw(st.sampled_from(("abcdef", "fedcba")))[:n]
+    rows = [(name, value(1, 2, 3, 4), value(0.75, 0.5, 0.0), value(1.0, 1.5, 2.0, 2.5, 3.0)) for name in names]
+    return rows, draw(st.sampled_from([3, 4, 2, 5, 1])), draw(st.sampled_from([1.0, 1.5, 0.5, 2.0]))
+
+
+@check("Exercise 2, A model for the budget")
+def pick(answer: Callable) -> None:
+    """``pick(rows, most_bytes, least_speedup) -> name``, or "nobody"."""
+
+    def with_fit(test: Callable) -> Callable:
+        return _best(fits=lambda row, *budget: None not in row and test(*row[1:], *budget))
+
+    def with_rows(known: Callable) -> Callable:
+        return _best(fits=lambda row, *budget: known(row) and _fits(row, *budget))
+
+    def of_row(rows: list, most_bytes: int, least_speedup: float) -> object:
+        name = _best()(rows, most_bytes, least_speedup)
+        return next((row for row in rows if row[0] == name), NOBODY)
+
+    wrong = {
+        "A file that takes exactly `most_bytes` fits, too.": with_fit(
+            lambda b, _, s, most, least: b < most and s >= least
+        ),
+        "A model that is exactly `least_speedup` times as fast fits, too.": with_fit(
+            lambda b, _, s, most, least: b <= most and s > least
+        ),
+        "Exactly at a limit fits, at both limits.": with_fit(lambda b, _, s, most, least: b < most and s > least),
+        "You do not ask for the speed-up.": with_fit(lambda b, _, s, most, least: b <= most),
+        "You do not ask for the bytes.": with_fit(lambda b, _, s, most, least: s >= least),
+        "You ask for neither limit.": with_fit(lambda *_: True),
+        "A row must keep both limits; yours keeps one of them at least.": with_fit(
+            lambda b, _, s, most, least: b <= most or s >= least
+        ),
+        "You turn the limit of the speed-up round: larger is faster.": with_fit(
+            lambda b, _, s, most, least: b <= most and s <= least
+        ),
+        "You turn the limit of the bytes round: at most so many fit.": with_fit(
+            lambda b, _, s, most, least: b >= most and s >= least
+        ),
+        "You take the smallest file of those that fit. Take the most accurate.": _best(lambda r: (-r[1], r[2])),
+        "You take the fastest of those that fit. Take the most accurate.": (
+            _best(lambda r: (r[3], r[2], -r[1])),
+            _best(lambda r: r[3]),
+        ),
+        "You compare the accuracy with `least_speedup`. A row is name, bytes, accuracy, speed-up, in this order.": (
+            _best(
+                lambda r: (r[3], -r[1]), lambda row, most, least: None not in row and row[1] <= most and row[2] >= least
+            ),
+            with_fit(lambda b, accuracy, _, most, least: b <= most and accuracy >= least),
+        ),
+        "You take the least accurate of those that fit.": _best(lambda r: (-r[2], -r[1])),
+        "You take the first that fits. Take the most accurate.": _best(lambda r: 0),
+        "You take the last that fits. Take the most accurate.": _best(lambda r: 0, last=True),
+        "Of equally accurate rows take the one with the fewest bytes; you take the first.": _best(lambda r: r[2]),
+        "Of equally accurate rows take the one with the fewest bytes; you take the last.": _best(
+            lambda r: r[2], last=True
+        ),
+        "Of equally accurate rows take the one with the fewest bytes; you take the one with the most.": _best(
+            lambda r: (r[2], r[1])
+        ),
+        "Of equally accurate rows take the one with the fewest bytes; you take the fastest.": _best(
+            lambda r: (r[2], r[3])
+        ),
+        "Rows that are equal in accuracy and bytes: take the one that comes first. You take the last.": _best(
+            last=True
+        ),
+        "Rows that are equal in accuracy and bytes: take the one that comes first. You take the fastest.": _best(
+            lambda r: (r[2], -r[1], r[3])
+        ),
+        "Rows that are equal in accuracy and bytes: take the one that comes first in the list, and not by its name.": (
+            lambda rows, *budget: _best()(sorted(rows, key=lambda r: r[0]), *budget),
+            lambda rows, *budget: _best()(sorted(rows, key=lambda r: r[0])[::-1], *budget),
+        ),
+        "You count 0 as missing. It was measured: only None was not.": with_rows(all),
+        "You let unknown bytes count as few. Nobody knows whether that file fits.": _none_counts(1, 0, 1),
+        "You let an unknown speed-up count as one that fits.": _none_counts(1e9, 0, 3),
+        "You count an unknown speed-up as 1. It was not measured: the row is not chosen.": _none_counts(1, 0, 3),
+        "You let a row whose accuracy is unknown be chosen when nothing better fits.": _none_counts(1, 0, 2),
+        "You let rows with a missing value be chosen.": (
+            _none_counts(1e9, 0, 1, 2, 3),
+            _none_counts(1, 0, 1, 2, 3),
+            _none_counts(1e9, 0, 1, 3),
+        ),
+        "You look for the most accurate row first, and only then ask whether it fits. Ask first: another may fit.": (
+            _best_of_all
+        ),
+        "You return the row. Return its name.": of_row,
+        'You return "nobody" whatever the rows are.': lambda rows, most_bytes, least_speedup: NOBODY,
+    }
+
+    def as_name(value: object, *_: object) -> object:
+        try:
+            if isinstance(value, str | tuple | list):
+                return str(value) if isinstance(value, str) else value
+        except Exception:  # something that cannot be asked for its class is told below
+            pass
+        raise Mistake("Your function did not return a name.", 'Return the name of a row, or "nobody".')
+
+    rows = [("float", 1069, 0.98, 1.0), ("int8", 281, 0.97, 2.0), ("pruned", 195, 0.97, None), ("tiny", 33, 0.91, 1.5)]
+    compare(
+        answer,
+        right=_best(),
+        wrong=wrong,
+        names=("rows", "most_bytes", "least_speedup"),
+        edges=[
+            (rows, 281, 1.5),
+            (rows, 100, 2.0),
+            ([], 1, 1.0),
+            ([("a", 3, 0.75, 2.0), ("b", 2, 0.75, 1.0), ("c", 2, 0.75, 3.0)], 3, 1.0),
+            ([("a", None, 1.0, 2.0), ("b", 1, None, 2.0), ("c", 1, 1.0, None), ("d", 1, 0.5, 2.0)], 2, 1.0),
+            ([("a", 1, None, 2.0)], 2, 1.0),
+            ([("a", 1, 0.0, 2.0)], 2, 1.0),  # 0 is a value, too
+            ([("b", 2, 0.75, 1.0), ("a", 2, 0.75, 3.0), ("c", 2, 0.75, 2.0)], 3, 1.0),  # the first, not the fastest
+            ([("a", 3, 0.75, 1.5), ("b", 2, 0.75, 1.0), ("c", 3, 0.75, 3.0), ("d", 1, 0.5, 2.0)], 4, 1.0),
+            ([("a", 2, 0.75, 1.5), ("b", 2, 0.75, 3.0), ("c", 2, 0.5, 2.0)], 3, 1.0),
+        ],
+        inputs=_budgets(),
+        view=as_name,
+    )
