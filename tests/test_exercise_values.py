@@ -34,6 +34,21 @@ def test_an_object_that_equals_everything_is_not_the_same():
     assert not same("a", Liar("b")) and not same({1}, [1]) and not same(None, Liar("a"))
 
 
+def test_a_text_that_lies_about_its_length_is_shown_cut():
+    class Endless(str):
+        def __len__(self):
+            return 1
+
+        def replace(self, *_):
+            return self
+
+    def answer():
+        pass
+
+    answer.__name__ = Endless("<b>" * 1000)
+    assert type(show(answer)) is str and len(show(answer)) == 500
+
+
 def test_small_values_are_shown_whole_and_large_ones_by_shape():
     assert show(torch.tensor([[0.5, -1.0]])) == "tensor([[0.5, -1.0]])"
     assert show(torch.tensor([1, 2], dtype=torch.int8)) == "tensor([1, 2], dtype=int8)"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import hashlib
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 
-from course_utils.exercises import isolation
+from course_utils.exercises import isolation, progress
 from course_utils.exercises.mistake import Mistake
 from course_utils.exercises.values import show
 
@@ -82,6 +86,7 @@ def check(exercise: str) -> Callable[[Callable[[Callable], None]], Callable[[obj
                     "it without calling it.",
                 )
             status, fault, remarks = _judged(judge, answer)
+            _keep(judge, status)
             note = _older_version(judge.__name__)
             return Verdict(
                 exercise,
@@ -112,10 +117,34 @@ def _judged(judge: Callable[[Callable], None], answer: Callable) -> tuple[str, M
         text = f"It met {type(error).__name__} ({show(str(error))}){place}, and cannot judge this answer."
         return BROKEN, Mistake(text, "That is a fault of the course, not of yours. Please report it."), remarks
     if kept.changed:
-        what = "; ".join(kept.changed)
-        hint = "The results are right, but a function must leave that as it found it. The check has put it back."
-        return NOT_YET, Mistake(f"Your function changes something for the whole program: {what}.", hint), remarks
+        return NOT_YET, changes_the_program(kept.changed), remarks
     return PASSED, None, remarks
+
+
+def _keep(judge: Callable, status: str) -> None:
+    """Keep how the check of a lesson's exercise ended, in a learner's kernel; never raises."""
+    lesson = re.fullmatch(r"lessons\.(\w+)\.checks", judge.__module__ or "")
+    if lesson and status != BROKEN and progress.file():  # that a check failed is not the learner's
+        progress.keep("check", lesson[1], exercise=judge.__name__, status=status, version=_version(judge))
+
+
+@functools.cache
+def _version(judge: Callable) -> str:
+    """Eight hex digits for the lesson's checks as they are; "" where they cannot be read."""
+    with contextlib.suppress(OSError):
+        content = Path(judge.__code__.co_filename).read_bytes().replace(b"\r\n", b"\n")
+        return hashlib.sha256(content).hexdigest()[:8]
+    return ""
+
+
+def changes_the_program(what: Sequence[str]) -> Mistake:
+    """The mistake of an answer whose results are right but which leaves something changed for the whole process.
+
+    Args:
+        what: was changed, in words.
+    """
+    hint = "The results are right, but a function must leave that as it found it. The check has put it back."
+    return Mistake(f"Your function changes something for the whole program: {'; '.join(what)}.", hint)
 
 
 def _of_kind(value: object) -> str:

@@ -115,7 +115,7 @@ def _same_arrays(expected: object, got: object, rtol: float, atol: float) -> boo
 def show(value: object, most: int = MOST_LETTERS) -> str:
     """A value as text of at most `most` letters: small arrays whole, large ones by dtype, shape and range."""
     try:
-        text = _text(value)
+        text = str.__str__(_text(value))  # a class of somebody's own may lie about its length
     except Exception as error:
         text = f"something of type {type(value).__name__} that cannot be shown ({type(error).__name__})"
     return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,0 +1,153 @@
+"""Make notebooks to hand out: a lesson without its solutions, its outputs and the lecturer's notes."""
+
+import argparse
+import ast
+import copy
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+
+from course_utils.files import ROOT, write_whole
+from tools import _judge, _lessons, _workspace
+
+FOLDER = ROOT / "build" / "assignments"
+HINT = re.compile(r"\n*<details>.*?</details>", re.S)
+LINK = re.compile(r"\[([^\]]+)\]\((?!https?:|#)[^)]*\.ipynb[^)]*\)")
+CHECK_BELOW = re.compile(r", then (?:run )?the check below it\.(?: It tries inputs that you do not see here\.)?")
+LATER = ". A check will try it on inputs that you do not see here."
+OTTER = '''\
+"""Exercise {name} of the lesson {lesson}, for otter-grader: the course's check decides, and its hint is the message."""
+from otter.test_files import test_case
+
+OK_FORMAT, name, points = False, "{name}", 1
+
+
+@test_case()
+def test_{name}(env):
+    from lessons.{lesson} import checks
+    verdict = checks.{name}(env["{name}"])
+    assert verdict.status == "passed", repr(verdict)
+'''
+
+
+def main(argv):
+    """Write the notebooks; gives 0, or ends with a sentence where one cannot be made. All of them or none."""
+    parser = argparse.ArgumentParser(prog="course.py assignment", description=__doc__)
+    parser.add_argument("lessons", nargs="+", metavar="NAME", help="lessons, for example integers or 3.1")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--with-checks", action="store_true", help="keep the checks: who works on it sees the verdicts")
+    kind.add_argument("--blank", action="store_true", help="cards and stubs alone, without the lesson and the hints")
+    parser.add_argument("--otter", action="store_true", help="write tests for otter-grader (Gradescope), too")
+    parser.add_argument("--to", metavar="FOLDER", type=Path, help="where to write (default: build/assignments)")
+    args = parser.parse_args(argv)
+    folder, files = args.to or FOLDER, {}
+    for lesson in _lessons.select(args.lessons):
+        names = _judge.exercises(lesson)
+        published = _lessons.read_published(lesson.notebook)
+        nb = blank(published) if args.blank else whole(published, checks=args.with_checks)
+        files[folder / f"{lesson.name}.ipynb"] = nbformat.writes(nb) + "\n"
+        for name in names if args.otter else ():
+            files[folder / "otter" / lesson.name / "tests" / f"{name}.py"] = OTTER.format(name=name, lesson=lesson.name)
+    if args.to:
+        _refuse_others(files)
+    for path, text in files.items():
+        write_whole(path, text)
+        print(path)
+    return 0
+
+
+def whole(nb, *, checks):
+    """Copy a published lesson as an assignment: all its text and code, without solutions.
+
+    Args:
+        nb: NotebookNode; left as it was.
+        checks: keep the cells that call a check.
+    """
+    left_out = {"solution"} if checks else {"solution", "check"}
+    return _copy(nb, [cell for cell in nb.cells if not left_out.intersection(_tags(cell))], checks)
+
+
+def blank(nb):
+    """Copy the title, the imports that the exercises need, and each exercise's card and stub; hints are left out.
+
+    Args:
+        nb: NotebookNode; left as it was.
+    """
+    title = copy.deepcopy(nb.cells[0])
+    title.source = title.source.partition("\n")[0]
+    cells = [title, _imports(nb)]
+    for at, cell in enumerate(nb.cells):
+        if "exercise" in _tags(cell):
+            cells += [_without_hint(card) for card in _card(nb, at)] + [cell]
+    return _copy(nb, [cell for cell in cells if cell is not None])
+
+
+def _copy(nb, cells, checks=False):
+    made = copy.deepcopy(nb)
+    made.cells = [cell for cell in copy.deepcopy(cells) if not _leads_elsewhere(cell)]
+    made = _workspace.for_learner(made)
+    for cell in made.cells:
+        if cell.cell_type == "markdown":
+            cell.source = LINK.sub(r"\1", cell.source)  # the other lessons are not beside it
+            cell.source = cell.source if checks else CHECK_BELOW.sub(LATER, cell.source)
+    return made
+
+
+def _leads_elsewhere(cell):
+    """True for the last cell of a lesson, which links to its neighbours."""
+    return cell.cell_type == "markdown" and "[All lessons](" in cell.source and "\n" not in cell.source
+
+
+def _tags(cell):
+    return cell.metadata.get("tags", [])
+
+
+def _card(nb, at):
+    """The text cells above the stub at `at`, back to the last code cell; not those of the lecturer."""
+    first = at
+    while first > 0 and nb.cells[first - 1].cell_type == "markdown":
+        first -= 1
+    cards = [cell for cell in nb.cells[first:at] if "remove-cell" not in _tags(cell)]
+    start = next((n for n, cell in enumerate(cards) if "### " in cell.source or "## Exercises" in cell.source), 0)
+    return cards[start:]
+
+
+def _without_hint(card):
+    card = copy.deepcopy(card)
+    card.source = HINT.sub("", card.source)
+    return card
+
+
+def _imports(nb):
+    """A cell with those imports of the setup cell that a stub, its card or its solution names."""
+    setup = [cell for cell in nb.cells if "setup" in _tags(cell)]
+    wanted = " ".join(cell.source for cell in nb.cells if {"exercise", "solution"}.intersection(_tags(cell)))
+    words = set(re.findall(r"\w+", wanted)) - {"check"}
+    lines = [
+        ast.unparse(ast.ImportFrom(node.module, names, 0) if isinstance(node, ast.ImportFrom) else ast.Import(names))
+        for cell in setup
+        for node in ast.parse(cell.source).body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        and (names := [a for a in node.names if (a.asname or a.name.partition(".")[0]) in words])
+    ]
+    if not lines:
+        return None
+    cell = copy.deepcopy(setup[0])
+    cell.source = "\n".join(lines)
+    return cell
+
+
+def _refuse_others(files):
+    """End with a sentence where a file is there that holds something else."""
+    other = [path for path, text in files.items() if path.exists() and path.read_text(encoding="utf-8") != text]
+    if other:
+        names = ", ".join(str(path) for path in other)
+        raise SystemExit(
+            f"Nothing was written: {names} is there and holds something else. Move it, or take another folder."
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
