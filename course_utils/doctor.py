@@ -20,6 +20,7 @@ from course_utils.door import command
 from course_utils.files import ROOT
 
 START = command()
+SYNCHRONISED = ("OneDrive", "Dropbox", "Google Drive", "iCloud", "Mobile Documents")
 if Path(sys.prefix).resolve() == ROOT / ".venv":
     REMAKE = f"Delete the folder .venv of the course, then, in a terminal in the folder of the course: {START}"
 else:  # an environment of the user's own, which the course uses as it is
@@ -187,6 +188,20 @@ def check_disk() -> Iterable[Finding]:
     yield Finding("disk", status, f"{free:.1f} GB free", remedy)
 
 
+def check_folder() -> Iterable[Finding]:
+    """The learner's ledger can be written, and nothing else keeps copying the course's files while they are written."""
+    ledger = Path(os.environ.get("COURSE_LEDGER") or ROOT / "workspace" / "ledger")
+    there = next(path for path in (ledger, *ledger.parents) if path.exists())
+    drive = next((name for name in SYNCHRONISED if f"/{name}" in ROOT.as_posix()), None)
+    if not os.access(there, os.W_OK):
+        yield Finding("folder", "fault", f"{ledger} cannot be written.", "Name your own: docs/elsewhere.md.")
+    elif drive:
+        remedy = "Move it out, for example to a folder beside Documents; then start again."
+        yield Finding("folder", "warn", f"the course lies in {drive}, which copies and holds its files.", remedy)
+    else:
+        yield Finding("folder", "ok", "can be written")
+
+
 def check_data() -> Iterable[Finding]:
     """The data sets, against their checksums."""
     from course_utils import data
@@ -278,6 +293,7 @@ EXAMINATIONS: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
     ("C++ compiler", check_compiler),
     ("memory", check_memory),
     ("disk", check_disk),
+    ("folder", check_folder),
     ("data", check_data),
     ("browser", check_browser),
 ]

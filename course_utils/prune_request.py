@@ -39,7 +39,7 @@ def validate_request(targets: Sequence[tuple[nn.Module, str]], amount: float, *,
         )
     if there and round(amount if whole else amount * there) == there:
         raise ValueError(
-            f"{names}: amount={amount!r} prunes all {there} {what} left, and nothing could pass; give less"
+            f"{names}: amount={amount!r} prunes all {there} {what} left, and no input could pass; give less"
         )
     return amount
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-SWITCHES = ("COURSE_QUICK", "COURSE_STRICT", "COURSE_JUDGE_SPEED")
+SWITCHES = ("COURSE_QUICK", "COURSE_STRICT", "COURSE_JUDGE_SPEED", "COURSE_PROGRESS", "COURSE_WORKSPACE")
 
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))

@@ -306,3 +306,9 @@ def test_a_kernel_of_nbval_too_is_started_once_more():
     from nbval import kernel
 
     assert kernel.start_new_kernel.__wrapped__
+
+
+def test_a_part_is_called_by_its_number_or_its_name_where_no_lesson_has_that():
+    part = [lesson for lesson in _lessons.select([]) if lesson.part == "pruning"]
+    assert _lessons.select(["pruning"]) == _lessons.select([str(part[0].part_number)]) == part
+    assert [lesson.name for lesson in _lessons.select(["measuring"])] == ["measuring"]

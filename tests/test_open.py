@@ -42,7 +42,7 @@ def test_jupyterlab_starts_in_the_workspace_with_the_courses_settings(opened, tm
     assert user == "of the user"
 
 
-def test_it_opens_at_the_overview_else_at_the_first_lesson_else_at_the_list_of_files(opened, tmp_path):
+def test_it_opens_at_the_start_page_and_without_lessons_at_the_list_of_files(opened, tmp_path):
     def page():
         open_task.main(["--no-open"])
         return next(word for word in opened[-1][0] if word.startswith("--LabApp.default_url="))
@@ -51,14 +51,13 @@ def test_it_opens_at_the_overview_else_at_the_first_lesson_else_at_the_list_of_f
     first = next(iter(syllabus.lessons().values())).place
     (tmp_path / "notebooks" / first).parent.mkdir()
     (tmp_path / "notebooks" / first).write_text(EMPTY, encoding="utf-8")
-    assert page().endswith(f"=/lab/tree/{first}")
-    (tmp_path / "notebooks" / "overview.ipynb").write_text(EMPTY, encoding="utf-8")
-    assert page().endswith("=/lab/tree/overview.ipynb")
+    assert page().endswith("=/lab/tree/start.md")
+    assert first in (tmp_path / "workspace" / "start.md").read_text(encoding="utf-8")
 
 
 def test_how_to_begin_a_lesson_anew_is_said(opened, capsys):
     open_task.main(["--no-open"])
-    assert "To begin a lesson anew, delete its copy there and start again." in capsys.readouterr().out
+    assert f"To begin a lesson anew: {open_task.doctor.START} reset NUMBER" in capsys.readouterr().out
 
 
 def test_without_notebooks_it_says_so_and_still_serves(opened, capsys):

@@ -110,10 +110,23 @@ def test_a_copy_is_written_as_jupyterlab_would_write_it(lesson):
 
 def test_a_page_without_a_lesson_is_handed_out_too(lesson):
     overview = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Overview")])
+    (lesson.notebooks / "page.ipynb").write_text(nbformat.v4.writes(overview), encoding="utf-8")
+    lesson.fill()
+    assert lesson.names() == [NAME, "page.ipynb"]
+    assert lesson.read("page.ipynb").cells[0].source == "# Overview"
+
+
+def test_the_overview_is_renewed_where_older_copies_lead_to_it_and_made_nowhere(lesson):
+    overview = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Overview")])
     (lesson.notebooks / "overview.ipynb").write_text(nbformat.v4.writes(overview), encoding="utf-8")
     lesson.fill()
-    assert lesson.names() == [NAME, "overview.ipynb"]
-    assert lesson.read("overview.ipynb").cells[0].source == "# Overview"
+    assert lesson.names() == [NAME]
+    (lesson.workspace / "overview.ipynb").write_text(nbformat.v4.writes(overview), encoding="utf-8")
+    lesson.fill()
+    overview.cells[0].source = "# New"
+    (lesson.notebooks / "overview.ipynb").write_text(nbformat.v4.writes(overview), encoding="utf-8")
+    lesson.fill()
+    assert lesson.read("overview.ipynb").cells[0].source == "# New"
 
 
 def test_a_copy_that_was_only_run_is_left_with_its_outputs(lesson):

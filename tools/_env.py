@@ -108,5 +108,7 @@ def target(extras):
 
 
 def install_line(extras):
-    """The line that installs the course into the running environment."""
-    return f'"{sys.executable}" -m pip install -c "{CONSTRAINTS}" -e "{target(extras)}"'
+    """The line that installs the course into the running environment; PowerShell takes a quoted program after "&"."""
+    quoted = f'"{sys.executable}"'
+    program = quoted if os.name != "nt" else "& " + quoted if " " in sys.executable else sys.executable
+    return f'{program} -m pip install -c "{CONSTRAINTS}" -e "{target(extras)}"'

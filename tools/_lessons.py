@@ -50,7 +50,7 @@ def select(names, *, root=ROOT):
 
     Args:
         names: strings such as "energy", "1.2", "lessons/energy", "lessons/energy/lesson.py",
-            "notebooks/1_measuring/2_energy.ipynb", or "1" or "measuring" for a whole part; empty = all lessons.
+            "notebooks/1_measuring/2_energy.ipynb", or "1" or "pruning" for a whole part; empty = all lessons.
         root: the repository, or a folder with the same layout.
     Returns:
         list of `syllabus.Lesson` in the order of the course, each once.
@@ -61,6 +61,7 @@ def select(names, *, root=ROOT):
     chosen = []
     for name in names:
         found = [lesson for lesson in lessons if _is_called(lesson, name)]
+        found = found or [lesson for lesson in lessons if lesson.part == name.lower()]
         if not found:
             raise SystemExit(_unknown(name, lessons))
         chosen += found

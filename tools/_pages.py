@@ -8,12 +8,12 @@ import nbformat
 from course import command
 from course_utils import syllabus
 from course_utils.files import write_whole
-from tools import _course, _lessons
+from tools import _course, _hosted, _lessons
 
 BLOCK = re.compile(r"(<!-- (\w+): made by course\.py build -->\n).*?(\n<!-- end -->)", re.S)
 TERM = re.compile(r"^\*\*(?P<term>[^*\n]+)\*\*(?P<text>(?:.|\n(?!\n|\Z))*)", re.M)
 INTRODUCED = re.compile(r" \((?:\[[^\]]*\]\([^)]*\)|\w*)\)\Z")
-BLOCKS = {"README.md": ("lessons", "ways"), "docs/instructors.md": ("timetable",)}
+BLOCKS = {"README.md": ("hosted", "lessons", "ways"), "docs/instructors.md": ("timetable",)}
 GLOSSARY = "docs/glossary.md"
 INTRODUCTION = """\
 # Resource-efficient deep learning in PyTorch
@@ -77,7 +77,12 @@ def _stale(root):
 def _filled(name, root):
     """The text of a page with its blocks made anew; what stands outside of them stays."""
     folder = (root / name).parent
-    makers = {"lessons": _table, "ways": lambda root, folder: _course.ways_table(root), "timetable": _timetable}
+    makers = {
+        "lessons": _table,
+        "ways": lambda root, folder: _course.ways_table(root),
+        "timetable": _timetable,
+        "hosted": lambda root, folder: _hosted.link(root),
+    }
     text = (root / name).read_text(encoding="utf-8")
     return BLOCK.sub(lambda match: match[1] + makers[match[2]](root, folder) + match[3], text)
 
@@ -94,17 +99,18 @@ def parts_table(root, link, *, level, needs=False):
         if lesson.part != part:
             part = lesson.part
             title = f"{level} {lesson.part_number} · {lesson.part_title}\n"
-            texts += ["\n" * bool(texts) + title, _row(*head), "|---" * len(head) + "|"]
-        row = [lesson.number, link(lesson), course["promise"].replace("|", r"\|"), f"{course['minutes']} min"]
-        texts.append(_row(*row, *[_before(lesson)] * needs))
+            texts += ["\n" * bool(texts) + title, row(*head), "|---" * len(head) + "|"]
+        cells = [lesson.number, link(lesson), course["promise"].replace("|", r"\|"), f"{course['minutes']} min"]
+        texts.append(row(*cells, *[before(lesson)] * needs))
     return "\n".join(texts)
 
 
-def _row(*cells):
+def row(*cells):
+    """A row of a table in Markdown."""
     return "|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|"
 
 
-def _before(lesson):
+def before(lesson):
     """Numbers of the lessons that one builds on."""
     return ", ".join(syllabus.lessons(lesson.root)[need].number for need in _course.builds_on(lesson)) or "–"
 
@@ -117,13 +123,13 @@ def _timetable(root, folder):
             _link(lesson, folder),
             f"{course['minutes']} min",
             f"{course['seconds']} s",
-            _before(lesson),
+            before(lesson),
         ]
         for lesson, course in _told(root).items()
     ]
     total = sum(course["minutes"] for course in _told(root).values())
     rows.append(["", "all", _course.hours(total), "", ""])
-    return "\n".join([_row(*head), "|---" * len(head) + "|", *(_row(*row) for row in rows)])
+    return "\n".join([row(*head), "|---" * len(head) + "|", *(row(*cells) for cells in rows)])
 
 
 def _overview(root):

@@ -113,7 +113,7 @@ def _fetch(version):
 def _capture(command):
     """Run a program and give what it prints. Raises CalledProcessError, with its errors, and OSError."""
     pipe = subprocess.PIPE
-    return subprocess.run(command, check=True, stdout=pipe, stderr=pipe, text=True).stdout
+    return subprocess.run(command, check=True, stdout=pipe, stderr=pipe, encoding="utf-8", errors="replace").stdout
 
 
 def platform_fault():

@@ -120,7 +120,7 @@ def _make_environment(moved):
 def _version():
     """The version of the environment's Python; None when it, or its pip, does not run, or it does not fit."""
     try:
-        done = subprocess.run([str(venv_python()), "-I", "-c", PROBE], capture_output=True, text=True)
+        done = subprocess.run([str(venv_python()), "-I", "-c", PROBE], capture_output=True, encoding="utf-8")
     except OSError:
         return None
     found, (low, high) = re.fullmatch(r"3\.(\d+)", done.stdout.strip()), _python.allowed()
@@ -154,7 +154,7 @@ def _install_uv():
 
 
 def _uv_runs(pin):
-    done = subprocess.run([str(venv_python()), "-m", "uv", "--version"], capture_output=True, text=True)
+    done = subprocess.run([str(venv_python()), "-m", "uv", "--version"], capture_output=True, encoding="utf-8")
     return done.stdout.split()[:2] == pin.split("==")
 
 

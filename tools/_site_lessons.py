@@ -7,11 +7,12 @@ import re
 import nbformat
 
 from course_utils import syllabus
-from tools import _lessons
+from tools import _lessons, _site_terms
 from tools.slides import described
 
 DOCUMENTS = {  # file of the repository -> its page, and what the contents call it
     "docs/errata.md": ("errata.md", "What older tutorials get wrong"),
+    "docs/elsewhere.md": ("elsewhere.md", "Other places to run the course"),
     "docs/glossary.md": ("glossary.md", "Glossary"),
     "docs/instructors.md": ("instructors.md", "For instructors"),
     "docs/contributing.md": ("contributing.md", "Contributing"),
@@ -31,8 +32,10 @@ def write(lessons, folder):
     """Write folder/NAME.ipynb for each lesson."""
     folder.mkdir(parents=True)
     targets = pages(_lessons.ROOT)
+    glossary = (_lessons.ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
     for lesson in lessons:
-        nb = page(_lessons.read_published(lesson.notebook), lesson, targets)
+        terms = _site_terms.Linker(lesson, glossary)
+        nb = page(_lessons.read_published(lesson.notebook), lesson, targets, terms)
         nbformat.write(nb, folder / f"{lesson.name}.ipynb")
 
 
@@ -68,19 +71,22 @@ def relinked(text, file, page, targets):
     return LINK.sub(moved, text)
 
 
-def page(nb, lesson, targets):
+def page(nb, lesson, targets, terms):
     """The notebook of a lesson as MyST-NB shall read it; `nb` is changed.
 
     Args:
         nb: as published.
         lesson: its `syllabus.Lesson`.
         targets: of `pages`.
+        terms: its `_site_terms.Linker`.
     """
     file, own = f"notebooks/{lesson.place}", f"lessons/{lesson.name}.ipynb"
     nb.cells = nb.cells[:-1]  # leads to the neighbours, as the theme does
-    for cell in nb.cells:
+    for number, cell in enumerate(nb.cells):
         if cell.cell_type == "markdown":
-            cell.source = boxed(relinked(cell.source, file, own, targets))
+            words = relinked(cell.source, file, own, targets)
+            hidden = number == 0 or "remove-cell" in cell.metadata.get("tags", [])  # title and goals are no prose
+            cell.source = boxed(words if hidden else terms.link(words))
         else:
             cell.outputs = [shown(output) for output in cell.outputs]
             if "setup" in cell.metadata.get("tags", []):

@@ -6,7 +6,7 @@ import shutil
 from collections import defaultdict
 
 from course_utils.scorecard import claims
-from tools import _course, _lessons, _pages, _site_lessons, _site_map
+from tools import _course, _lessons, _pages, _pictures, _site_lessons, _site_map, _site_terms
 
 CLAIMS = """\
 # Famous claims, measured
@@ -26,7 +26,8 @@ def write(lessons, folder):
     targets = _site_lessons.pages(_lessons.ROOT)
     for file, (page, _) in _site_lessons.DOCUMENTS.items():
         text = (_lessons.ROOT / file).read_text(encoding="utf-8")
-        _write(folder / page, _site_lessons.relinked(text, file, page, targets))
+        text = _site_lessons.relinked(text, file, page, targets)
+        _write(folder / page, _site_terms.anchored(text) if page == "glossary.md" else text)
     shutil.copytree(_lessons.ROOT / "docs" / "pictures", folder / "pictures")
     _write(folder / "claims.md", famous_claims(lessons))
     _write(folder / "references.md", references(lessons))
@@ -55,6 +56,7 @@ def front(lessons):
             f'<div class="course-figure">{drawing}</div>',
             "*An arrow leads from a lesson to one that builds on it. Click on a lesson.*",
             "[Famous claims, and what was measured here](claims.md) · [What older tutorials get wrong](errata.md)",
+            *(f"![{_pictures.PICTURES[name].alt}](pictures/{name}.png)" for name in ("lesson", "check")),
             "## Ways through the course",
             _course.ways_table(_lessons.ROOT),
             parts,

@@ -88,7 +88,9 @@ def settings(python, venv):
     if sys.platform != "linux" or ssl.get_default_verify_paths().cafile:
         env.setdefault("UV_SYSTEM_CERTS", "1")  # an organisation adds its certificate to those of the system
     env.setdefault("UV_COMPILE_BYTECODE", "1")  # as pip does; else packages warn, slowly, at their first import
-    asked = subprocess.run([python, "-m", "uv", "cache", "dir"], env=env, capture_output=True, text=True)
+    asked = subprocess.run(
+        [python, "-m", "uv", "cache", "dir"], env=env, capture_output=True, encoding="utf-8", errors="replace"
+    )
     cache = Path(asked.stdout.strip() or ROOT)
     probe, link = cache / f".course-{os.getpid()}", venv / ".course-link"
     try:
@@ -106,7 +108,8 @@ def settings(python, venv):
 
 def _pip_settings(python):
     """pip's settings, from its files and the environment, that mean something to uv."""
-    listed = subprocess.run([python, "-m", "pip", "config", "list"], capture_output=True, text=True).stdout
+    words, env = [python, "-m", "pip", "config", "list"], dict(os.environ, PYTHONUTF8="1")  # into a pipe, too
+    listed = subprocess.run(words, env=env, capture_output=True, encoding="utf-8", errors="replace").stdout
     found = {}
     for place in ("global", "install", ":env:"):  # the later ones win, as with pip
         for name, value in re.findall(rf"^{place}\.([\w-]+)=(.*)$", listed, re.MULTILINE):

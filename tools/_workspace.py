@@ -1,7 +1,5 @@
 """Fills workspace/ with the learner's copies of the lessons; never overwrites what a learner wrote."""
 
-import hashlib
-import json
 import os
 import re
 import shutil
@@ -9,10 +7,22 @@ import sys
 
 import nbformat
 
-from course_utils.files import write_whole
-from tools import _lessons
+from course_utils.door import command
+from course_utils.exercises import progress
+from course_utils.exercises.predictions import is_folded, is_for_lecturer
+from course_utils.files import ROOT
+from tools import _lessons, _predict
+from tools._copies import digest, digest_of, metadata, read, read_state, was_run, write_state
 
-STATE = ".handed_out.json"
+# Where the learner's copies, ledger and results are: in the course, unless many share one copy of it.
+OWN, WORKSPACE = os.environ.get("COURSE_WORKSPACE"), progress.workspace()
+RESULTS = WORKSPACE / "build" if OWN else ROOT / "build"
+ELSEWHERE = (
+    "What to do: see to it that this folder can be written and the disk is not full; or name another folder, which is "
+    "yours, in the environment variable COURSE_WORKSPACE (docs/elsewhere.md)."
+)
+OLD = "old"  # 1_topic.old.ipynb: what a learner wrote before a reset
+START_PAGE, OVERVIEW = "start.md", _lessons.OVERVIEW  # a learner's start page stands in place of the published overview
 FIRST_EDITION = "from_the_first_edition"
 KEPT_TAGS = {"check", "scorecard"}  # `run` finds the verdicts by them
 # As JupyterLab writes them for the kernel of this Python: a notebook with any other words is "unsaved" once opened.
@@ -34,7 +44,8 @@ def fill(notebooks, workspace):
     A missing copy is made. A copy whose cells are as they were handed out is renewed when the lesson is newer. A copy
     that was changed, or is no notebook any more, stays; the newer lesson is put beside it, once for each version. A
     copy is known by the lesson's name in its metadata: one whose lesson has got another number moves with it. Copies of
-    the course's first edition go: those that were changed into a folder of their own.
+    the course's first edition go: those that were changed into a folder of their own. The overview is renewed where it
+    is there and made nowhere: the start page stands for it.
 
     Args:
         notebooks: folder of the published notebooks (Path).
@@ -45,24 +56,26 @@ def fill(notebooks, workspace):
     Raises:
         OSError: the workspace cannot be written.
     """
-    workspace.mkdir(exist_ok=True)
-    state, moved, renewed, beside = _read_state(workspace / STATE), [], [], []
+    workspace.mkdir(parents=True, exist_ok=True)
+    state, moved, renewed, beside = read_state(workspace), [], [], []
     published = [path for path in sorted(notebooks.rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts]
     places = [path.relative_to(notebooks) for path in published]
     old = _put_away_first_edition(workspace, state, {workspace / place for place in places})
     for path, place in zip(published, places, strict=True):
-        lesson = for_learner(_read(path.read_bytes()))
+        own, copy = _bare(read(path.read_bytes())), workspace / place
+        if place.name == OVERVIEW and not copy.exists():
+            continue
+        lesson = _with_what_is_put_in(own)
         name = lesson.metadata.get("course", {}).get("name") or path.stem
-        copy = workspace / place
         found = _find(name, workspace) if not copy.exists() else None
         if found:
             _move(found, copy)
             moved.append(f"{found.relative_to(workspace).as_posix()} is now {place.as_posix()}")
-        outputs = _was_run(copy)
-        wrote, new_file = _hand_out(lesson, copy, state.setdefault(name, {}))
+        outputs = was_run(copy)
+        wrote, new_file = _hand_out(lesson, digest(_lessons.sources(own)), copy, state.setdefault(name, {}))
         renewed += [place.as_posix()] if wrote and outputs else []
         beside += [f"{place.as_posix()} (the new one: {new_file})"] if new_file else []
-    write_whole(workspace / STATE, json.dumps(state, indent=1) + "\n")
+    write_state(workspace, state)
     return [
         text.format("; ".join(what))
         for what, text in (
@@ -72,37 +85,56 @@ def fill(notebooks, workspace):
                 renewed,
                 "Renewed, because the lesson is newer: {}. You had typed nothing there; run it again for outputs.",
             ),
-            (beside, "There is a newer version beside what you wrote, which was left as it is: {}."),
+            (
+                beside,
+                "There is a newer version beside what you wrote, which was left as it is: {}. You can go on in yours. "
+                f"To change over: copy your answers into the new one, or type `{command('reset', 'NAME')}` with the "
+                "lesson's name or number, which puts the new one in its place and yours beside it.",
+            ),
         )
         if what
     ]
 
 
+def environment():
+    """What a kernel must be told where the workspace is not in the course: where its ledger is. Often {}."""
+    return {"COURSE_LEDGER": os.environ.get("COURSE_LEDGER") or str(WORKSPACE / "ledger")} if OWN else {}
+
+
 def for_learner(nb):
     """Copy a published notebook as a learner gets it.
 
-    Without outputs, without the lecturer's cells, without the tags that only the tools need; solutions stay folded.
+    Without outputs, without the lecturer's cells, without the tags that only the tools need; solutions stay folded;
+    with a place for each prediction, and links to the start page of the workspace.
 
     Args:
         nb: NotebookNode; left as it was.
     Returns:
         NotebookNode in the form that JupyterLab would write.
     """
+    return _with_what_is_put_in(_bare(nb))
+
+
+def _with_what_is_put_in(bare):
+    """Copy a notebook with places for predictions, and with links that lead to the start page."""
+    nb = _predict.with_places(bare)
+    for cell in nb.cells:
+        if cell.cell_type == "markdown":
+            cell.source = cell.source.replace(f"](../{OVERVIEW})", f"](../{START_PAGE})")
+    return nb
+
+
+def _bare(nb):
+    """The same without what is put in for the learner: the lesson's own text."""
     bare = _lessons.strip(nb)
-    bare.cells = [cell for cell in bare.cells if not _is_for_lecturer(cell)]
+    bare.cells = [cell for cell in bare.cells if not is_for_lecturer(cell)]
     for cell in bare.cells:
         tags = [tag for tag in cell.metadata.get("tags", []) if tag in KEPT_TAGS]
-        hidden = cell.metadata.get("jupyter", {}).get("source_hidden", False)
-        kept = ({"jupyter": {"source_hidden": True}} if hidden else {}) | ({"tags": tags} if tags else {})
+        kept = ({"jupyter": {"source_hidden": True}} if is_folded(cell) else {}) | ({"tags": tags} if tags else {})
         cell.metadata = nbformat.from_dict(kept)
     kept = {"course": bare.metadata["course"]} if "course" in bare.metadata else {}
     bare.metadata = nbformat.from_dict({**kept, "kernelspec": KERNELSPEC, "language_info": LANGUAGE})
     return bare
-
-
-def _is_for_lecturer(cell):
-    notes = cell.metadata.get("slideshow", {}).get("slide_type") == "notes"
-    return notes or "remove-cell" in cell.metadata.get("tags", [])
 
 
 def _put_away_first_edition(workspace, state, present):
@@ -118,12 +150,12 @@ def _put_away_first_edition(workspace, state, present):
     kept = []
     for path in sorted(set(workspace.glob("[0-9][0-9]_*.ipynb")) - present):
         lesson = re.sub(r"\.new\d*$", "", path.stem)
-        course = _metadata(path).get("course", {})
+        course = metadata(path).get("course", {})
         if f"{lesson}.ipynb" not in state and ("title" not in course or "name" in course):
             continue  # a file of the learner's own
         known = state.get(f"{lesson}.ipynb", {})
         which = "handed_out" if path.stem == lesson else "beside"
-        if _digest_of(path) == known.get(which):
+        if digest_of(path) == known.get(which):
             path.unlink()
             continue
         target, number = workspace / FIRST_EDITION / path.name, 2
@@ -140,39 +172,68 @@ def _put_away_first_edition(workspace, state, present):
 def _find(name, workspace):
     """The copy of a lesson in another place than its own, known by the name in its metadata, or None."""
     candidates = [*workspace.glob(f"[0-9]*_{name}.ipynb"), *workspace.glob(f"[0-9]*_*/[0-9]*_{name}.ipynb")]
-    return next((path for path in sorted(candidates) if _metadata(path).get("course", {}).get("name") == name), None)
+    return next((path for path in sorted(candidates) if metadata(path).get("course", {}).get("name") == name), None)
 
 
 def _move(copy, target):
-    """Move a copy and the newer versions beside it; a folder in which nothing is left goes."""
+    """Move a copy and the newer and older versions beside it; a folder in which nothing is left goes."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    for path in [copy, *copy.parent.glob(f"{copy.stem}.new*.ipynb")]:
+    beside = (path for mark in ("new", OLD) for path in copy.parent.glob(f"{copy.stem}.{mark}*.ipynb"))
+    for path in [copy, *beside]:
         os.replace(path, target.with_name(target.stem + path.name.removeprefix(copy.stem)))
     if all(path.name == ".ipynb_checkpoints" for path in copy.parent.iterdir()):
         shutil.rmtree(copy.parent)
 
 
-def _hand_out(lesson, copy, known):
+def _hand_out(lesson, text, copy, known):
     """Bring one copy up to date.
 
-    `known` is updated: "handed_out", the version that the copy was; "beside", the newer version that lies beside it.
+    `known` is updated: "handed_out", the version that the copy was; "beside", the newer version that lies beside it;
+    and "text" and "text_beside", the lesson's own text in them: what is put in for the learner makes no newer version.
 
+    Args:
+        text: digest of the lesson's own text.
     Returns:
         (whether the copy was written, name of the file that was put beside it or None).
     """
     new = digest(_lessons.sources(lesson))
-    mine = _digest_of(copy) if copy.exists() else None
+    mine = digest_of(copy) if copy.exists() else None
     if mine not in (None, new) and mine != known.get("handed_out"):
-        if new in (known.get("handed_out"), known.get("beside")):
+        if {new, text} & {known.get(key) for key in ("handed_out", "beside", "text", "text_beside")}:
             return False, None
         beside = _free_name(copy, known)
         _lessons.write(lesson, beside)
-        known.update(beside=new)
+        known.update(beside=new, text_beside=text)
         return False, beside.name
+    if mine not in (None, new) and text in (known.get("text"), known["handed_out"]) and was_run(copy):
+        return False, None  # the lesson is the same: no reason to take the outputs away
     if mine != new:
         _lessons.write(lesson, copy)
-    known.update(handed_out=new)
+    known.update(handed_out=new, text=text)
     return mine != new, None
+
+
+def put_aside(name, copy, workspace):
+    """Move a learner's copy of a lesson to a name of its own, so that `fill` hands out a fresh one.
+
+    One without a word of the learner's goes, and so does the newer version beside it.
+
+    Args:
+        name: of the lesson; copy: where its copy is, or would be.
+    Returns:
+        the file that was kept (Path), or None when there was nothing of the learner's.
+    """
+    known, kept = read_state(workspace).get(name, {}), None
+    if copy.exists() and digest_of(copy) != known.get("handed_out"):
+        number = 1
+        while (kept := copy.with_name(f"{copy.stem}.{OLD}{'' if number == 1 else number}.ipynb")).exists():
+            number += 1
+        os.replace(copy, kept)
+    copy.unlink(missing_ok=True)
+    for beside in copy.parent.glob(f"{copy.stem}.new*.ipynb"):
+        if digest_of(beside) == known.get("beside"):
+            beside.unlink()
+    return kept
 
 
 def _free_name(copy, known):
@@ -180,49 +241,6 @@ def _free_name(copy, known):
     number = 1
     while True:
         beside = copy.with_name(f"{copy.stem}.new{'' if number == 1 else number}.ipynb")
-        if not beside.exists() or _digest_of(beside) == known.get("beside"):
+        if not beside.exists() or digest_of(beside) == known.get("beside"):
             return beside
         number += 1
-
-
-def digest(sources):
-    """Hash a list of (cell_type, source): what counts as the learner's text, outputs left aside."""
-    return hashlib.sha256(json.dumps(sources).encode()).hexdigest()
-
-
-def _digest_of(path):
-    """Digest of a notebook file; "unreadable" when it is no notebook, which counts as changed."""
-    try:
-        return digest(_lessons.sources(_read(path.read_bytes())))
-    except Exception:  # a learner's file may be anything; nothing in it may stop the start
-        return "unreadable"
-
-
-def _metadata(path):
-    """Metadata of a notebook file; {} when it is no notebook."""
-    try:
-        return dict(_read(path.read_bytes()).metadata)
-    except Exception:  # as above
-        return {}
-
-
-def _was_run(path):
-    """True when a notebook file has outputs."""
-    try:
-        return any(cell.get("outputs") for cell in _read(path.read_bytes()).cells)
-    except Exception:  # as above; or there is no such file
-        return False
-
-
-def _read(content):
-    """Read a notebook as it is: no validation, whose complaints would not help a learner here."""
-    return nbformat.v4.reads(content.decode("utf-8"))
-
-
-def _read_state(path):
-    """What was handed out; {} when that is not known, and then every copy counts as changed."""
-    try:
-        state = json.loads(path.read_text(encoding="utf-8"))
-        return {name: dict(known) for name, known in state.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
-        return {}

@@ -25,7 +25,8 @@ def main(argv):
     names = sorted(path.stem for path in BENCHES.glob("[a-z]*.py"))
     # One thread, also for what is imported from here on.
     os.environ.update(COURSE_JUDGE_SPEED="1", OMP_NUM_THREADS="1", COURSE_THREADS="1")
-    print("Close other programs first: a second busy process changes what is measured.", file=sys.stderr)
+    if not {"-h", "--help"} & set(argv):
+        print("Close other programs first: a second busy process changes what is measured.", file=sys.stderr)
     if argv and argv[0] in names:
         return importlib.import_module(f"tools.benches.{argv[0]}").main(argv[1:])
     parser = argparse.ArgumentParser(prog="course.py bench", description=__doc__)

@@ -29,7 +29,8 @@ def main(argv):
         [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", *words, "--output-file", "constraints.txt"],
         cwd=ROOT,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
     )
     if made.returncode:
         say(f"{_causes.explain(made.stderr, 'Resolving')}\nconstraints.txt stays as it was.\n{made.stderr}")

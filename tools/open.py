@@ -7,12 +7,11 @@ import sys
 import webbrowser
 
 import course
-from course_utils import doctor, syllabus
-from tools import _workspace
+from course_utils import doctor
+from tools import _start, _workspace
 
 NOTEBOOKS = course.ROOT / "notebooks"
-WORKSPACE = course.ROOT / "workspace"
-OVERVIEW = "overview.ipynb"
+WORKSPACE = _workspace.WORKSPACE
 FATAL = ("Python", "PyTorch", "JupyterLab")  # without these no lesson opens; with other faults some do
 
 
@@ -23,6 +22,7 @@ def main(argv):
     parser.add_argument("--port", type=int, help="port of JupyterLab (default: 8888, or the next free one)")
     options = parser.parse_args(argv)
     browser = has_display() and not options.no_open
+    os.environ.update(_workspace.environment())
     if not examine():
         return 1
     address = running()
@@ -37,13 +37,12 @@ def main(argv):
         prepare_workspace()
     except OSError as error:
         course.say(
-            f"The folder {WORKSPACE} cannot be filled: {error.strerror}.\n"
-            "What to do: see to it that this folder can be written and the disk is not full."
+            f"The folder {WORKSPACE} cannot be filled: {error.strerror}: {error.filename}.\n{_workspace.ELSEWHERE}"
         )
         return 1
     course.say(
         f"Your copies of the lessons are in {WORKSPACE}. "
-        "To begin a lesson anew, delete its copy there and start again.\n"
+        f"To begin a lesson anew: {doctor.START} reset NUMBER\n"
         "Starting JupyterLab. Ctrl-C ends it. "
         + ("The address, should no browser open:" if browser else "Open this address in a browser:")
     )
@@ -86,12 +85,13 @@ def server_of(folder):
 
 
 def prepare_workspace():
-    """Fill the workspace and say what a learner should know of it."""
-    if not any(NOTEBOOKS.rglob("*.ipynb")):
+    """Fill the workspace, make the start page, and say what a learner should know of them."""
+    there = any(NOTEBOOKS.rglob("*.ipynb"))
+    if not there:
         course.say(
             f"There are no notebooks in {NOTEBOOKS}. Download the whole repository, or make them: {doctor.START} build"
         )
-    for message in _workspace.fill(NOTEBOOKS, WORKSPACE):
+    for message in [*_workspace.fill(NOTEBOOKS, WORKSPACE), *(_start.write(WORKSPACE) if there else [])]:
         course.say(message)
 
 
@@ -105,10 +105,9 @@ def has_display():
 
 
 def page():
-    """Where JupyterLab opens: the overview, else the first lesson, else the list of files."""
-    first = [OVERVIEW, *(lesson.place for lesson in syllabus.lessons().values())]
-    there = next((place for place in first if (WORKSPACE / place).exists()), None)
-    return f"/lab/tree/{there}" if there else "/lab"
+    """Where JupyterLab opens: the start page, else the list of files."""
+    there = (WORKSPACE / _workspace.START_PAGE).exists()
+    return f"/lab/tree/{_workspace.START_PAGE}" if there else "/lab"
 
 
 def command(*, browser, port=None, folder=None, address=None):
@@ -136,4 +135,8 @@ def command(*, browser, port=None, folder=None, address=None):
 def environment():
     """The environment of JupyterLab: the course's own settings (no news, save every 10 s) come before the user's."""
     folders = [str(course.ROOT / "tools" / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH")]
-    return dict(os.environ, JUPYTER_CONFIG_PATH=os.pathsep.join(filter(None, folders)))
+    own = {
+        "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, folders)),
+        "JUPYTERLAB_WORKSPACES_DIR": str(WORKSPACE / ".jupyterlab"),  # which tabs are open: not those of other folders
+    }
+    return {**os.environ, **_workspace.environment(), **own}

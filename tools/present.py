@@ -19,7 +19,7 @@ from tools import _arrange, _lessons, _workspace
 from tools import open as open_task
 
 REQUIRES = ("live",)
-FOLDER = course.ROOT / "build" / "present"
+FOLDER = _workspace.RESULTS / "present"
 STYLE = Path(__file__).resolve().parent / "present.css"
 EMPHASIS = re.compile(r"(\*{1,2})(\S(?:.*?\S)?)\1")
 START_SECONDS, CELL_SECONDS = 60, 600

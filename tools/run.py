@@ -11,10 +11,10 @@ from tqdm import tqdm
 
 from course_utils.doctor import START
 from course_utils.syllabus import Lesson
-from tools import _lessons
+from tools import _lessons, _workspace
 
-WORKSPACE = _lessons.ROOT / "workspace"
-RESULTS = _lessons.ROOT / "build" / "run"
+WORKSPACE = _workspace.WORKSPACE
+RESULTS = _workspace.RESULTS / "run"
 VERDICTS = ("passed", "not done yet", "not yet")
 
 
@@ -44,8 +44,13 @@ def main(argv):
     parser.add_argument("--fresh", action="store_true", help="the published lessons, whatever is in workspace/")
     args = parser.parse_args(argv)
     lessons = _lessons.select(args.lessons)
+    try:
+        RESULTS.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"The results cannot be written to {RESULTS}: {error.strerror}.\n{_workspace.ELSEWHERE}")
+        return 1
     jobs = [job for lesson in lessons if (job := _job(lesson, fresh=args.fresh))]
-    env = {"COURSE_QUICK": "1"} if args.quick else None
+    env = _workspace.environment() | ({"COURSE_QUICK": "1"} if args.quick else {})
     with tqdm(total=sum(job.cells for job in jobs), unit="cell", file=sys.stdout) as bar:
         good = [_run(job, env, bar) for job in jobs]
     return 0 if all(good) and len(jobs) == len(lessons) else 1
@@ -87,8 +92,12 @@ def _run(job, env, bar):
         done, good = failed.notebook, False
         report = f"Stopped at cell {failed.number}, line {failed.line}: {failed.error}"
         bar.update(job.cells - (bar.n - before))
-    _lessons.write(done, result)
-    tqdm.write(f"\n{lesson.number} · {lesson.title}\nRun: {_shown(job.file)}\n{report}\nResult: {_shown(result)}")
+    kept = f"Result: {_shown(result)}"
+    try:
+        _lessons.write(done, result)
+    except OSError as error:  # on Windows, a program that holds the last result
+        kept, good = f"The result was not kept: {_shown(result)}: {error.strerror}. Close what holds it.", False
+    tqdm.write(f"\n{lesson.number} · {lesson.title}\nRun: {_shown(job.file)}\n{report}\n{kept}")
     return good
 
 

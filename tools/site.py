@@ -25,8 +25,13 @@ def main(argv):
     if missing:
         print(f"{', '.join(missing)}: no notebook yet. Make it with: {command('build', *missing)}")
         return 1
-    if status := make(lessons, SOURCE, SITE):
-        return status
+    try:
+        if status := make(lessons, SOURCE, SITE):
+            return status
+    except OSError as error:
+        print(f"{error.filename} cannot be written: {error.strerror}. Close what holds it (on Windows also a terminal")
+        print("or a window that shows the folder), then start again.")
+        return 1
     print(f"{SITE.relative_to(_lessons.ROOT).as_posix()}/index.html")
     return _site_check.report(SITE) if args.check else 0
 
@@ -34,7 +39,8 @@ def main(argv):
 def make(lessons, source, folder):
     """Make the site in `folder`, from what is written to `source`; both are emptied. Returns Sphinx's exit status."""
     for old in (source, folder):
-        shutil.rmtree(old, ignore_errors=True)
+        if old.exists():
+            shutil.rmtree(old)
     write_source(lessons, source)
     if status := build(source, folder):
         return status

@@ -48,6 +48,9 @@ def main(argv):
     except _deck.NoBrowser as reason:
         print(f"Not run: {reason}")
         return 1
+    except PermissionError as error:  # on Windows, a PDF that a reader shows
+        print(f"Not written: {error.filename}. Close the program that holds it, then start again.")
+        return 1
 
 
 def _deck_of(lesson):

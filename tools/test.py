@@ -19,7 +19,7 @@ from pathlib import Path
 from course import ROOT, command, say
 from tools import _newest
 
-REQUIRES = ("dev", "deploy", "cluster", "live", "setup", "site")
+REQUIRES = ("dev", "deploy", "cluster", "live", "setup", "site", "grading")
 
 ELSEWHERE = ROOT / "build" / "elsewhere"
 MOST_PROCESSES = 4  # a lesson may take 4 GB

@@ -350,7 +350,7 @@ accuracy = training.evaluate(baseline, test_images, test_labels)
 card.record("accuracy", 100 * accuracy)
 print(f"{accuracy:.2%} of the test images are read right")
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 5. Which digits of the accuracy count?
 #
 # Suppose each of $n$ test images is read right with probability $p$, independently of the others. By luck alone the
@@ -359,17 +359,17 @@ print(f"{accuracy:.2%} of the test images are read right")
 #
 # **Predict.** Another model is 0.1 percentage points better, on 10,000 images. Is it the better model?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* "Ten thousand images, a tenth of a percentage point: that is ten images. Better?" Vote;
 # expect many a yes. Show the two numbers. "So 98.4 against 98.3, each on images of its own, has not shown a difference."
 # Transition: "But these two models saw the same ten thousand images. We come back to your vote."
 
-# %% slideshow={"slide_type": "fragment"} tags=["lecture"]
+# %% slideshow={"slide_type": "fragment"}
 error = (accuracy * (1 - accuracy) / len(test_images)) ** 0.5
 print(f"standard error of one model: {100 * error:.2f} points")
 print(f"of a difference of two:      {2**0.5 * 100 * error:.2f} points")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw: 0.1 points is not even one standard error of a difference**, where each model has images of its own.
 # And on the same images?
 

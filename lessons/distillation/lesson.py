@@ -776,7 +776,7 @@ card.show()
 # ## Remember
 #
 # - The student gained what the teacher says of *each image* beyond its label. Softness alone, or the class alone, did not do it.
-# - Here it needed a temperature that lets small numbers count, T² once labels are in the mixture, and more steps than labels.
+# - Here it gained most at a temperature that lets small numbers count, with T² once labels are mixed in, and in a long run.
 # - A teacher with as few errors need not be as good a teacher; one that saw no more data had little to give.
 #
 # **Going further**: G. Hinton, O. Vinyals, J. Dean, *Distilling the knowledge in a neural network*, 2015, [arXiv:1503.02531](https://arxiv.org/abs/1503.02531); R. Müller, S. Kornblith, G. Hinton, *When does

@@ -169,7 +169,7 @@ print(f"sum of the amounts {total:.2f}; gone {1 - left[-1]:.3f}, left {left[-1]:
 # **Predict.** Two fits of 100 epochs count the weights that are not zero: with `PruningSchedule`, and with Lightning's own `ModelPruning(amount=schedule)`. On which line do they lie?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* First frame: the two lines that were computed. Ask for a vote between them, then click. Both callbacks land on the solid line: the comment in the documentation is about a rule that the code does not have.
+# *For the lecturer, 2 min.* First frame: the two lines that were computed. Ask for a vote between them, then click. Both callbacks land on the solid line (ours calls theirs for the cut): the documentation's comment names a rule that the code does not have.
 
 # %% slideshow={"slide_type": "skip"}
 LAYERS = ("layer_0", "layer_1", "layer_2", "layer_end")
@@ -520,7 +520,7 @@ Table(
 # **Predict.** (1) Which kinds of parameters have zeros? (2) How many weights are left?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Collect one guess for each; expect "weights" and "half". Then click. (1) Biases and the shifts of batch norm, which begin at 0, count as small weights. (2) Half of what is left, every epoch: $0.5^5$. `PruningSchedule(amount=0.5)` means the same; `{0: 0.5}` cuts once.
+# *For the lecturer, 2 min.* Collect one guess for each; expect "weights" and "half". Then click. (1) Biases count as weights, and so do the shifts of batch norm, which begin at 0. (2) Half of what is left, every epoch: $0.5^5$. `PruningSchedule(amount=0.5)` means the same; `{0: 0.5}` cuts once.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -776,7 +776,7 @@ card.record("bits-help", sum(line[0] != "–" for line in chosen.values()))
 Table(
     ["what hurts", *CURES],
     [[pain, *line] for pain, line in chosen.items()],
-    caption="The row that gains most, over its twin. –: no row here gains within one point. Large models: random weights, accuracy not measured.",
+    caption="The row that gains most, over its twin (not gzipped). –: none here gains within one point. Large models: random weights, no accuracy.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -790,7 +790,7 @@ Table(
 # | time of a request, server CPU | static int8 (CNN), dynamic int8 (recurrent networks, Transformer), a good runtime | whole channels, by surgery | [[static]], [[dynamic]], [[choosing]], [[structured]] |
 # | energy, battery | int8 | whole channels | [[static]], [[depthwise]], [[structured]]; estimated |
 # | bytes to download | int8 | magnitude pruning *and* something that writes zeros in fewer bits | [[zero_worth]], section 3 here |
-# | memory for a large model | int8 weights | fewer bits yet | [[choosing]]; fewer bits: not measured here |
+# | memory for a large model | int8 weights | fewer bits yet | [[choosing]]; fewer bits: [[weight_only]], small |
 # | switching between models | keep more models in memory, as int8 | a smaller file, if storage is slow | [[lightning_qat]] |
 #
 # A mask alone is in no line: [[zero_worth]] measures a larger file and a slower model. On a GPU other rules hold (16 bits, [[amp]]; 2:4 sparsity, [[patterns]]); no time on a GPU is measured in this course.

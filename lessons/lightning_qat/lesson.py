@@ -230,7 +230,7 @@ print(f"{audit.count('int8')} modules in int8, {audit.count('float32', 'Linear')
 print(f"weights {unfused.layer_1.weight().dtype}\noutput {unfused(test_rows).dtype}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw. A.** Only layers with weights become int8 modules: a ReLU works on the integers as they are. The output is float, since `dequant` comes last. The audit
+# **What you saw. A.** Only the linear layers become int8 modules: a ReLU works on the integers as they are. The output is float, since `dequant` comes last. The audit
 # ([[audit]]) watched the kernels run.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}

@@ -366,7 +366,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** A flat list of what is left has lost its rows, so the pattern asks for the whole tensor. `global_unstructured` refuses it.
+# **What you saw.** A flat list of what is left has lost its rows; the whole tensor has them. `global_unstructured` refuses the pattern.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Somebody talks it out of refusing
@@ -697,7 +697,7 @@ Table(["method", "a hundred situations"], list(sound.items()))
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 7. Your own method has no checks
 #
-# PyTorch's functions refuse a bad `amount` because their classes check it. Yours starts with no check but one: `apply` compares the shape of the scores.
+# PyTorch's functions refuse a bad `amount` because their classes check it. Yours checks no `amount`; `apply` compares only the shape of the scores.
 #
 # **Predict.** 12 weights, of which 6 are pruned already. What does `Smallest` do with an `amount` of 1.5, of −0.5, and of the whole number 1?
 
@@ -899,7 +899,7 @@ card.show()
 #
 # - A pruning method is `compute_mask` and a `PRUNING_TYPE`; the type decides what an existing mask leaves to see. Structured and global ones must
 # respect `default_mask`.
-# - PyTorch's `l1_unstructured` ranks by absolute value, also scores of your own. A score with a sign needs its own class; whether the sign helps, a race must show.
+# - PyTorch's `l1_unstructured` ranks by absolute value, also your own scores. A score with a sign needs a class or a shift; whether the sign helps, a race must show.
 # - A faulty method raises nothing, as a rule: test that masks are binary, revive nothing, survive a second pruning, prune the right amount; and check what comes in.
 #
 # **Recommended video** (it helps, and does not replace the lesson): Michela Paganini, *PyTorch Pruning: How it's Made*,

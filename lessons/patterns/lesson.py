@@ -336,7 +336,7 @@ Table(
 # **Predict.** You hand it a matrix in 2:4, *here*. **A** It works everywhere. **B** It works, slowly, on a CPU. **C** It refuses on a CPU.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote; expect A and B. On a machine without an NVIDIA GPU the answer is C, and PyTorch's own sentence says so. On a GPU of
+# *For the lecturer, 2 min.* Vote; expect A and B. On a CPU the answer is C, and PyTorch's own sentence says so. On an NVIDIA GPU of
 # compute capability 8.0 or more two times should appear in its place; that was not tried for this course. Say: "There is no emulation. Without the kernel a
 # 2:4 mask is a mask."
 

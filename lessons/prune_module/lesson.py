@@ -413,7 +413,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. C: old zeros in the empty filters count once.** Still two hooks. That of `weight` became a `PruningContainer`, which lists the methods in order; the module has
+# **What you saw. C: old zeros in the empty filters count once.** Still two hooks. That of `weight` became a `PruningContainer`, which lists the methods in order; the tensor has
 # *one* mask, the product.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -531,7 +531,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. C, and after `remove` B.** A zero takes 4 bytes, like any number. It shrinks in a format that skips zeros ([[zero_worth]]), or with tensors really
+# **What you saw. C, and after `remove` B.** A zero takes 4 bytes, like any number. Files shrink by a format that skips zeros ([[zero_worth]]), or by tensors really
 # cut ([[structured]]).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -777,7 +777,7 @@ def magnitude_mask_solution(weight, mask, amount):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
 #
-# Every figure that this lesson takes from a source, beside what your run computed.
+# What this lesson claims, beside what your run measured.
 
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
 card.show()

@@ -78,7 +78,7 @@ def weights_left(answer: Callable) -> None:
         "You round an exact half up. Python's round takes the even neighbour, and so does PyTorch.": rule(
             goes=lambda amount, left, n: math.floor(amount * left + 0.5)
         ),
-        "You round what stays. PyTorch rounds what goes, which is another number where both end in one half.": rule(
+        "You round what stays. PyTorch rounds what goes: where both end in one half the two can differ.": rule(
             goes=lambda amount, left, n: left - round(left * (1 - amount))
         ),
         "You never round: a tensor loses whole weights, in each round.": unrounded,
@@ -233,7 +233,7 @@ def load_pruned(answer: Callable) -> None:
         "Not every key that ends in _mask or in _orig belongs to pruning: a model may have such buffers of its own. Those "
         "of pruning come in pairs.": (every("_mask"), every("_orig")),
         "What is pruned in the state did not arrive: your model has values of a new model there, and no masks. With "
-        "strict=False what does not fit is left out without a word.": loader(active=lambda key: False, dense=None),
+        "strict=False keys that do not fit raise no error.": loader(active=lambda key: False, dense=None),
         "Your model is the dense network: what ends in _orig is there as it is, without zeros and without masks.": (
             loader(active=lambda key: False, dense=values_alone)
         ),

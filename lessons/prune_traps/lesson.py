@@ -372,7 +372,7 @@ Table(["optimizer", "holds weight_orig", "masked entries moved", "zeros in weigh
 # **Predict.** With `strict=False`: **A** it loads all but the mask, **B** `fc1.weight` stays as it was made, at random, **C** another error?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Ask who has written strict=False, then vote. The answer is B, without a word: what does not fit is left out. Read the accuracy of that row aloud. The row below is the
+# *For the lecturer, 2.5 min.* Ask who has written strict=False, then vote. The answer is B, no error: names that do not fit are left out. Read the accuracy of that row aloud. The row below is the
 # cure for training on: `prune.identity` gives a mask of ones, so that the names are right, and the file fills them. To ship, call `remove` before saving.
 
 
@@ -597,7 +597,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What a container remembers
 #
-# After several calls a `PruningContainer` lists the methods in order, and the module has one mask.
+# After several calls a `PruningContainer` lists the methods in order, and the tensor has one mask.
 #
 # LeNet's five weights are pruned in five rounds of 20 %: layer by layer with `l1_unstructured`, or all together with `global_unstructured`.
 #
@@ -873,7 +873,7 @@ def load_pruned_solution(make_model, state):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
 #
-# Every figure that this lesson takes from a source, beside what your run computed.
+# What this lesson claims, beside what your run measured.
 
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
 card.show()

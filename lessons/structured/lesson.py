@@ -103,7 +103,7 @@ def attempt(what):
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Show of hands for A, B, C; expect A and B. Show the table. Say: "It is C: the mask is one more tensor in the file. And a zero is
-# multiplied like any number. A few hundredths off 1 are the clock, or the mask product." Then point at the last row: "Only this one is a smaller network. How it is made is the rest of the lesson."
+# multiplied like any number. What is off 1 is probably the clock, or the mask product." Then point at the last row: "Only this one is a smaller network. How it is made is the rest of the lesson."
 
 # %% slideshow={"slide_type": "skip"}
 masked, removed = copy.deepcopy(dense), copy.deepcopy(dense)

@@ -294,7 +294,7 @@ Table(
 # **Predict.** Where is nothing left of the gain: **A** at 1,000 images, **B** at 5,000, **C** at all 50,000? And do three passes over all, not one, change that?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3.5 min.* Vote A to C, then the second question. Remind them: soft targets needed more steps than labels. The last row has more passes, not more steps: its batches are larger. After the table: "C. With all the teacher's own images nothing is gained, in one pass or in three." Ask whether
+# *For the lecturer, 3.5 min.* Vote A to C, then the second question. Remind them: soft targets learned longest. The last row has more passes, not more steps: its batches are larger. After the table: "C. With all the teacher's own images nothing is gained, in one pass or in three." Ask whether
 # the errors of one pass are due to the size of this student: three passes make fewer, with labels and with the teacher, so the budget had its part.
 
 
@@ -381,11 +381,11 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. By ratio more with few images, nothing with all.** A small student is what you *ship*; here it is not the one that gains most.
+# **What you saw. By ratio more with few images, nothing with all.** A small student is what you *ship*; in errors it gains about as much.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In the paper a 2×800 student with all images went from 146 errors to 74. A likely reason for the difference, not tested here: its teacher had been trained on shifted images (and with dropout), so it knew something that the
-# student's images did not say; ours is an ordinary network, trained on the very images of the student. The rule that fits both: a student gains what the teacher knows *beyond* the student's own data.
+# student's images did not say; ours is an ordinary network, trained on the very images of the student. A guess that fits both: a student gains what the teacher knows *beyond* the student's own data.
 #
 # Few labels and many images without: then there is no teacher of 50,000 labels either. [[distillation]] measures that case.
 

@@ -429,7 +429,7 @@ Table(["", "1 part", "8 parts", "apart"], rows, caption="saved, MiB; gradients a
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw: the row reader**, within rounding. Not SmallCNN: batch norm takes mean and variance of the part. In eval mode it uses fixed ones, and the difference is gone. Kept at once: an eighth of the activations.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. Forget, and compute again
 #
 # **Activation checkpointing** keeps the *input* of a block and forgets what is inside. The backward pass runs the block forward again, and then
@@ -437,12 +437,12 @@ Table(["", "1 part", "8 parts", "apart"], rows, caption="saved, MiB; gradients a
 #
 # **Predict.** Three blocks: the insides of how many live at once, without it and with it?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* First frame: "Read upward from the end of the forward pass: three." Second frame: grey is the input, small; blue the inside, large. "How many blue ones in one column?"
 # One. "And how many steps more?" Three short ones: one forward pass. Say that the word *checkpoint* also means a file in this course.
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 def block_lives(again):
     canvas, lanes = diagrams.Canvas(height=272), {}
     steps = "F1 F2 F3 F3 B3 F2 B2 F1 B1".split() if again else "F1 F2 F3 B3 B2 B1".split()
@@ -468,7 +468,7 @@ plots.show(
     caption="F: forward, B: backward. Blue: what is saved inside a block. Grey: its input.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **What you saw: three without, one with it.**
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}

@@ -863,8 +863,8 @@ card.show()
 #
 # **Project ideas**: repeat section 5 with rounds of cutting and find where the lines cross; store column *distances* in few bits in place of columns, as deep compression does.
 #
-# **Credits**: the lecture that this course grew from is Tal Daniel's (Technion, EE 046211, tutorial 10), which builds on Tivadar Danka's *How to Compress a Neural Network*; its claims on
-# size, speed, width and depth are what this lesson measures. Text CC BY 4.0, code MIT.
+# **Credits**: the lecture that this course grew from is Tal Daniel's (Technion, EE 046211, tutorial 10), which builds on Tivadar Danka's *How to Compress a Neural Network*.
+# Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Go back to the four words on the board: file, memory, time, energy. Ask for the one sentence each: which zeros pay for it, and from how many on?

@@ -1,0 +1,101 @@
+"""Show which exercises you have passed, what you predicted, and which lesson comes next."""
+
+import argparse
+import json
+import sys
+
+from course import command, say
+from course_utils.exercises import progress
+from tools import _course, _lessons, _progress, _start
+
+WORKSPACE = progress.workspace()
+MARKS = {"passed": "✓", "not yet": "✗"}
+
+
+def main(argv):
+    """Print the progress and renew the start page; gives 0, or 1 when a choice could not be kept."""
+    parser = argparse.ArgumentParser(
+        prog="course.py progress",
+        description=__doc__
+        + " It is kept in workspace/.progress.jsonl, by the checks and predictions of your notebooks.",
+    )
+    parser.add_argument("lessons", nargs="*", metavar="NAME", help="lessons to show in full, for example energy or 1.2")
+    parser.add_argument("--way", metavar="TITLE", help='the way to follow, or a part of its title: "evening"')
+    parser.add_argument("--json", action="store_true", help="the same facts, to be read by programs")
+    args = parser.parse_args(argv)
+    wanted = _lessons.select(args.lessons) if args.lessons else []
+    try:
+        if args.way is not None:
+            choose(args.way)
+        found = _progress.of(WORKSPACE)
+        said = _start.write(WORKSPACE, found=found) if WORKSPACE.is_dir() else []
+    except OSError as error:
+        say(f"{WORKSPACE} cannot be written: {error.strerror}. See to it that it can, and that the disk is not full.")
+        return 1
+    if args.json:
+        facts = _progress.as_json(found)
+        names = [lesson.name for lesson in wanted]
+        facts["lessons"] = [lesson for lesson in facts["lessons"] if not names or lesson["name"] in names]
+        print(json.dumps(facts, indent=1))
+        return 0
+    for line in [*said, *(in_full(found.standings[lesson.name]) for lesson in wanted)] if wanted else overview(found):
+        say(line)
+    return 0
+
+
+def choose(words):
+    """Make a way the learner's own.
+
+    Raises:
+        SystemExit: none or more than one is called so; the message lists them.
+        OSError: the file cannot be written.
+    """
+    ways = [way.title for way in _course.ways()]
+    fitting = [title for title in ways if words.lower() == title.lower()]
+    fitting = fitting or [title for title in ways if words.strip() and words.strip().lower() in title.lower()]
+    if len(fitting) != 1:
+        many = "No way is" if not fitting else f"{len(fitting)} ways are"
+        raise SystemExit(f"{many} called {words!r}. There are: {'; '.join(ways)}.")
+    progress.add(WORKSPACE / progress.NAME, {"kind": "way", "lesson": "", "way": fitting[0]})
+
+
+def overview(found):
+    """The lines for the whole course."""
+    standings, part = found.standings.values(), None
+    width = max(len(standing.lesson.title) for standing in standings)
+    for standing in standings:
+        lesson = standing.lesson
+        if lesson.part != part:
+            part = lesson.part
+            yield f"\n{lesson.part_number} · {lesson.part_title}"
+        mark = "✓" if standing.finished else "…" if standing.begun else " "
+        yield f"  {mark} {lesson.number:<5} {lesson.title:<{width}}  {standing.minutes} min  {standing.count}"
+    passed, total = sum(s.passed for s in standings), sum(len(s.exercises) for s in standings)
+    yield f"\nFinished: {found.finished} of {len(standings)} lessons. Passed: {passed} of {total} exercises."
+    yield f"Your way: {found.way.title}."
+    yield from (f"Begun: {s.lesson.number} {s.lesson.title}, {s.count}." for s in found.begun[:3] if s != found.next)
+    if found.next:
+        yield f"Next: {found.next.lesson.number} {found.next.lesson.title}, {found.next.minutes} min."
+    else:
+        yield "You have finished it."
+    yield f"More on a lesson: {command('progress', 'NUMBER')}"
+
+
+def in_full(standing):
+    """A lesson with its exercises and predictions."""
+    lines = [f"\n{standing.lesson.number} · {standing.lesson.title}: {standing.count} exercises passed"]
+    for exercise in standing.exercises:
+        later = f"; the last check said: {exercise.latest}" if exercise.passed and exercise.latest != "passed" else ""
+        when = f", {exercise.when[:16].replace('T', ' ')}" if exercise.when else ""
+        lines.append(f"  {MARKS.get(exercise.status, ' ')} {exercise.title}: {exercise.status}{later}{when}")
+    lines += ["  Your predictions:"] * bool(standing.predictions)
+    for question, texts in standing.predictions:
+        lines += [
+            f"  - {' '.join(question.split()).replace('**', '')}",
+            *(f"      {' '.join(text.split())}" for text in texts),
+        ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
