@@ -99,6 +99,14 @@ def last_amount_only(n, amounts):
     return n - (amounts[-1] if isinstance(amounts[-1], int) else round(amounts[-1] * n))
 
 
+def counts_before_fractions(n, amounts):
+    n -= sum(a for a in amounts if isinstance(a, int))
+    for a in amounts:
+        if not isinstance(a, int):
+            n -= round(a * n)
+    return n
+
+
 def left_by_recursion(n, amounts):
     if len(amounts) == 0:
         return n
@@ -263,6 +271,7 @@ WRONG = {
         rounds_down,
         rounds_at_the_end,
         last_amount_only,
+        counts_before_fractions,
         adds_and_goes_below,
         rounds_up,
         rounds_halves_up,

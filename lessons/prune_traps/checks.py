@@ -57,15 +57,26 @@ def weights_left(answer: Callable) -> None:
         "You add all amounts as if each were a fraction of n. A fraction counts what is left; an int is a count.": (
             lambda n, amounts: max(0, round(n * (1 - sum(amounts))))
         ),
-        "You treat a whole number as a fraction: amount=1 is one weight, amount=1.0 is all of them.": rule(
-            is_count=lambda amount: False
+        "You treat a whole number as a fraction: amount=1 is one weight, amount=1.0 is all of them.": (
+            rule(is_count=lambda amount: False),
+            rule(is_count=lambda amount: amount > 1),
         ),
         "Counts change nothing in your result. An int is a number of weights that go.": rule(
             counted=lambda amount, left, n: 0
         ),
         "You return what is gone. Asked is what is left.": lambda n, amounts: n - rule()(n, amounts),
-        "You take a fraction as the part that stays. It is the part that goes.": rule(
-            goes=lambda amount, left, n: left - round(amount * left)
+        "You take a fraction as the part that stays. It is the part that goes.": (
+            rule(goes=lambda amount, left, n: left - round(amount * left)),
+            rule(
+                goes=lambda amount, left, n: left - round(amount * left),
+                counted=lambda amount, left, n: left - amount,
+            ),
+        ),
+        "You take the amounts in another order. Each call counts what the calls before it left.": (
+            lambda n, amounts: rule()(n, sorted(amounts)),
+            lambda n, amounts: rule()(n, amounts[::-1]),
+            lambda n, amounts: rule()(n, sorted(amounts, key=lambda amount: isinstance(amount, float))),
+            lambda n, amounts: rule()(n, sorted(amounts, key=lambda amount: isinstance(amount, int))),
         ),
         "You look at the last amount only.": lambda n, amounts: rule()(n, amounts[-1:]),
         "You look at the first amount only.": lambda n, amounts: rule()(n, amounts[:1]),

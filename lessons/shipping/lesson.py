@@ -242,7 +242,7 @@ Table(
 # **Predict.** Take the front of the arrows: times smaller than the twin against points lost. Is it made of the same rows?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Left panel: follow one arrow with the finger; left is smaller, down is worse. Vote. The answer is no. Ask what lifts a row in the left panel and does nothing in the right one: longer training, more images, a better architecture. Say: "If you want to know which method to use, look right. If you want to know which file to send, look left."
+# *For the lecturer, 3 min.* Left panel: follow one arrow with the finger; left is smaller, down is worse. Vote. The answer is no. Ask what lifts a row in the left panel and, where its twin has it too, does nothing in the right one: longer training, more images, a better architecture. With the rows that come with the course each row of the left front that has a twin is on the right front too; the right one has two more. Say: "If you want to know which method to use, look right. If you want to know which file to send, look left."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 gains = {r.key: (t.file_bytes / r.file_bytes, 100 * (t.accuracy - r.accuracy)) for r, t in pairs}
@@ -421,7 +421,7 @@ def ship(rows, limits, field, sign):
 # **Predict** for each what the winner has: fewer bits, fewer weights, both, or neither.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* One vote and one click a customer. The web page: both; the caption names the row. The battery: fewer bits, in a small architecture. The server: neither; the float model in the better runtime is fast enough, and int8 there is behind it by less than the error of section 4: a tie would be a fair answer. Ask after the third: "Who wanted to quantize at once?" Then ask for a digit reader in 8 kB, which is in the caption: nobody fits, and that is an answer, too.
+# *For the lecturer, 4 min.* One vote and one click a customer. The web page: both; the picture's title names the row. The battery: fewer bits, in a small architecture. The server: neither; the float model in the better runtime is fast enough, and int8 there is behind it by less than the error of section 4: a tie would be a fair answer. Ask after the third: "Who wanted to quantize at once?" Then ask for a digit reader in 8 kB, which is in the caption: nobody fits, and that is an answer, too.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 FAR = float("inf")  # rows, limits, the field that decides, its sign
@@ -684,7 +684,7 @@ Table(
 #
 # - A folder (or a zip of it) with `predict.py`, and in it `load(folder)` → an object, and `predict(model, images)` → labels. `images` are uint8, (N, 28, 28), at most 1,000 a call; 60 seconds for all.
 # - **What counts:** all bytes of all files of the folder, code too. The zip does not count. torch, numpy and Python's own library are there for free.
-# - **What is cheating:** test labels or hashes of test images in the folder; weights hidden where no byte is counted; to change the checker from within; a download.
+# - **What is cheating:** test labels or hashes of test images in the folder; weights hidden where no byte is counted; to change, from within, how it is judged; a download.
 #
 # **Predict.** Weights written as a string into `predict.py`: cheating?
 
