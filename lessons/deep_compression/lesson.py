@@ -753,7 +753,7 @@ Table(["bytes of", "as it is", "gzip", "xz"], rows, caption="The first row has t
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 8. What multiplies, and what does not?
 #
-# Pruning alone makes the file about 10 times smaller; sharing alone (4 bits for all 266,200 weights, no places) about 8 times. Both together made it 37 times smaller, and not 80.
+# Pruning alone makes the file about 10 times smaller; sharing alone (4 bits for all 266,200 weights, no places) about 8 times. Both together, before Huffman coding, made it 37 times smaller, and not 80.
 #
 # **Predict.** What stands in the way most: **A** the places, **B** biases and codebooks, **C** that what pruning leaves is harder to share?
 #

@@ -100,7 +100,7 @@ def half_of_each_row(weight):
 def two_of_each_row(weight):
     mask = torch.zeros_like(weight)
     for row, w in enumerate(weight):
-        mask[row, w.abs().argsort(descending=True)[:2]] = 1
+        mask[row, w.abs().topk(min(2, len(w))).indices] = 1
     return mask
 
 
@@ -108,7 +108,8 @@ def a_group_at_every_column(weight):
     mask = torch.zeros_like(weight)
     for row in range(weight.shape[0]):
         for start in range(max(1, weight.shape[1] - 3)):
-            mask[row, start + weight[row, start : start + 4].abs().argsort(descending=True)[:2]] = 1
+            group = weight[row, start : start + 4].abs()
+            mask[row, start + group.topk(min(2, len(group))).indices] = 1
     return mask
 
 

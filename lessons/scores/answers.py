@@ -195,6 +195,20 @@ def from_the_second_step(weights, gradients):
     return score
 
 
+def minus_the_first_step_alone(weights, gradients):
+    scores = -weights[0] * gradients[0]
+    for w, g in zip(weights[1:], gradients[1:], strict=True):
+        scores = scores + w * g
+    return scores
+
+
+def first_step_twice(weights, gradients):
+    scores = weights[0] * gradients[0]
+    for w, g in zip(weights, gradients, strict=True):
+        scores = scores + w * g
+    return -scores
+
+
 def of_absolute_steps(weights, gradients):
     return torch.stack([(w * g).abs() for w, g in zip(weights, gradients, strict=True)]).sum(0)
 
@@ -249,6 +263,8 @@ WRONG = {
         averaged,
         absolute_weights,
         from_the_second_step,
+        minus_the_first_step_alone,
+        first_step_twice,
         of_absolute_steps,
     ],
 }

@@ -258,8 +258,18 @@ def movement_scores(answer: Callable) -> None:
         ),
         "You add up absolute values. Steps to and fro must cancel.": rule(lambda w, g, wg: wg.abs().sum(0)),
         "You subtract absolute values. Steps to and fro must cancel.": rule(lambda w, g, wg: -wg.abs().sum(0)),
-        "You square the products: that is the Taylor score, which has no sign.": rule(
-            lambda w, g, wg: wg.square().sum(0)
+        "You square, as the Taylor score does, and a square has no sign. The sign tells away from 0 and towards it apart.": (
+            rule(lambda w, g, wg: wg.square().sum(0)),
+            rule(lambda w, g, wg: wg.sum(0).square()),
+        ),
+        "The sign is turned in the first step only. It is minus the whole sum.": rule(
+            lambda w, g, wg: wg[1:].sum(0) - wg[0]
+        ),
+        "The first step counts twice. Begin the sum with 0, or with the second step.": rule(
+            lambda w, g, wg: -wg.sum(0) - wg[0]
+        ),
+        "You add up along another axis than that of the steps. The score has the shape of the weights of a step.": rule(
+            lambda w, g, wg: -wg.sum(-1)
         ),
         "You use the last step only. Add up all of them.": rule(lambda w, g, wg: -wg[-1]),
         "You use the first step only. Add up all of them.": rule(lambda w, g, wg: -wg[0]),

@@ -131,6 +131,7 @@ def pictures(split, n, side):
 
 recorded = [row for row in ledger.rows() if row.accuracy is not None]  # of every lesson; yours where you ran it
 mnist, fashion, text = ([r for r in recorded if r.task == task] for task in ("mnist", "fashion_mnist", "python_source"))
+text = [r for r in text if r.lesson == "weight_only"]  # other lessons ask the language model other pieces of text
 runtime.describe("cpu")
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
@@ -187,7 +188,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["lecture"]
-# **What you saw. C.** Most rows are dominated: some other row is no larger and no less accurate. A front says which rows are left to choose from. Each task has a plane of its own.
+# **What you saw. C.** Most rows are dominated: some other row is no larger and no less accurate. A front says which rows are left to choose from. Each task has a plane of its own, and so has each test set: of the language model the rows of [[weight_only]] alone are drawn, for other lessons ask it other pieces of text.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Famous, and dominated?
@@ -570,7 +571,7 @@ def own_ledger(model, calibration, held_out, labels=None):
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### SqueezeNet, with random weights
 #
-# Its trained weights do not come with the course, so accuracy would be chance. What is left is how far a copy agrees with the float model: the **top-1 agreement**, the share of inputs to which both give the same class, and the SQNR ([[depthwise]]).
+# Its trained weights do not come with the course, so accuracy would be chance. What is left is how far a copy agrees with the float model: the **top-1 agreement**, the share of inputs to which both give the same class, and the SQNR ([[observers]]).
 #
 # **Predict.** Only convolutions have weights here: which step will refuse? And half of the weights are cut: is the agreement near 100 %, 50 %, or 0?
 
@@ -849,7 +850,7 @@ card.show()
 # 5. A zero is worth nothing until something leaves it out: [[zero_worth]].
 # 6. Race scores with the same budget, and with chance: [[scores]].
 # 7. A teacher helped where images were few: [[students]].
-# 8. A language model reads weights for each token: [[weight_only]].
+# 8. A language model reads all its weights for each token ([[decoding]]): give them fewer bits, [[weight_only]].
 # 9. Cut, share and code into one file: [[deep_compression]].
 # 10. Decide by a budget and a goal, say how sure, and let "nobody" be an answer: this lesson.
 #
