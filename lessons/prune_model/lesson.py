@@ -408,7 +408,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. B and F.** The dotted lines lie outside the range in which all weights of `fc1` were started, ±1/28: what is kept must have moved. A small weight on a large input can still matter
-# more than a large one on a small input: [[own_method]] builds a score that knows the gradient.
+# more than a large one on a small input: [[scores]] has scores that see both.
 
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
@@ -653,7 +653,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. One cut or several?
 #
-# **One-shot**: cut to the density at once. **Iterative**: cut a part, train, cut again. Four arms, the same 200 steps, the same digits in the same order.
+# **One-shot**: cut to the *density*, the share that stays, at once. **Iterative**: cut a part, train, cut again. Four *arms*, as the ways in a race are called: the same 200 steps, the same digits in the same order.
 #
 # `amount` is of what is *left*: five cuts to density $d$ keep $d^{1/5}$ each.
 

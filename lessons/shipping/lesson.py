@@ -144,7 +144,7 @@ runtime.describe("cpu")
 # **Predict.** How many of the points are on the front: **A** half, **B** a quarter, **C** fewer?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 2.5 min.* Draw two points on the board and let the room say which dominates; then two of which neither does. Vote. First click: the cloud. Second: the front. The answer is C. Third: the language model, whose quality is another number. Say: "All other points are answers to questions that somebody had;
+# *For the lecturer, 2.5 min.* Draw two points on the board and let the room say which dominates; then two of which neither does. Vote. First click: the cloud. Second: the front. The answer is C. Third: the language model, whose quality is another number; only the rows of [[weight_only]], for other lessons ask it other pieces of text. Say: "All other points are answers to questions that somebody had;
 # on this plane each has one that dominates it." Ask who would still ship a point off the front: someone with another resource in mind, which is section 3.
 
 
@@ -188,7 +188,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["lecture"]
-# **What you saw. C.** Most rows are dominated: some other row is no larger and no less accurate. A front says which rows are left to choose from. Each task has a plane of its own, and so has each test set: of the language model the rows of [[weight_only]] alone are drawn, for other lessons ask it other pieces of text.
+# **What you saw. C.** Most rows are dominated: some other row is no larger and no less accurate. A front says which rows are left to choose from. Each test set has a plane of its own.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Famous, and dominated?
