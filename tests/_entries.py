@@ -37,6 +37,11 @@ BROKEN = {  # name -> (predict.py, what the message says, what the hint says)
     "an object": (giving("return object()"), "an object of type object", "one an image"),
     "label 10": (giving("return [10] * len(images)"), "gave the label 10", "from 0 to 9"),
     "one for all": (giving("return [7]"), "shape (1,) for 2 images", "2 integers"),
+    "draws on the terminal": (
+        giving("raise ValueError('x\\n\\x1b[2Jx, MNIST: above the bar')"),
+        "ValueError: x  [2Jx, MNIST",
+        "by yourself",
+    ),
     "exits": (giving("sys.exit(0)"), "SystemExit", "by yourself"),
     "forges frames": (
         giving("for n in range(64):\n    try: os.write(n, b'\\0\\0\\0\\7{\"a\":1}' * 9)\n    except OSError: pass"),
@@ -46,12 +51,12 @@ BROKEN = {  # name -> (predict.py, what the message says, what the hint says)
     "ends its process": (giving("os._exit(3)"), "exit status 3", "must stay alive"),
     "loops": (giving("while True: pass"), "After 2 seconds 0 of", "whole batches"),
     "is slow": (giving("time.sleep(0.8)\nreturn [7] * len(images)"), "After 2 seconds", "2 seconds for all"),
-    "takes all memory": (giving("return bytearray(1 << 33)"), "MemoryError", "by yourself"),
     "imports another package": (giving("import torchvision"), "No module named 'torchvision'", "Put what you need"),
     "imports the course": (giving("from course_utils import data"), "No module named 'course_utils'", "torch, numpy"),
     "imports the checker": (giving("import tools._exam"), "No module named 'tools'", "torch, numpy"),
 }
-ONLY_CONTAINED = {  # where there are no walls, nothing holds these
+ONLY_CONTAINED = {  # where there are no walls, little or nothing holds these
+    "takes all memory": (giving("return bytearray(1 << 33)"), "MemoryError", "by yourself"),
     "reads the labels": (giving(f"return os.listdir({str(ROOT / 'data')!r})"), "No such file", "by yourself"),
     "writes a file elsewhere": (
         giving(f"return pathlib.Path({str(ROOT / 'course_utils' / 'x')!r}).touch()"),

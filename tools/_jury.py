@@ -75,7 +75,7 @@ def judge(house, name, path, exam):
         path: its folder, or a zip of it.
         exam: of `_exam.make`.
     """
-    verdict = Verdict(name, exam.task.name)
+    verdict = Verdict(printable(name), exam.task.name)
     try:
         files = _entry.read(path)
         sizes = tuple((file, len(content)) for file, content in files.items())
@@ -150,7 +150,12 @@ def _call(answer, what, value):
     hint = "Try this call by yourself; docs/challenge.md shows one."
     if "ModuleNotFoundError" in str(raised):
         hint = "There are torch, numpy, Python's own library and the files of the folder. Put what you need into it."
-    raise Refused(f"{what} was given {given} and raised {_values.plain_text(str(raised))[:800]}", hint)
+    raise Refused(f"{what} was given {given} and raised {printable(str(raised))[:800]}", hint)
+
+
+def printable(text):
+    """A text in one line, which no terminal takes for anything but letters."""
+    return "".join(letter if letter.isprintable() else " " for letter in _values.plain_text(text))
 
 
 def labels(got, n):

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from course import command, say
+from course_utils import data, runtime
 from tools import _baseline, _board, _exam, _jury, grade
 
 
@@ -24,11 +25,18 @@ def main(argv):
         parser.error("name a folder, or --board, or --baseline DIR")
     if args.name and len(args.folders) > 1:
         parser.error("--name is for one folder")
-    status = 0
-    if args.baseline:
-        status = write_baseline(Path(args.baseline), args.task)
-    if args.folders:
-        status = judge(args.folders, args.task, args.name, grade.contained_way() if args.contained else None) or status
+    if runtime.quick() and (args.folders or args.baseline):
+        say("Nothing was done: COURSE_QUICK is set, and then there are few images. Unset it.")
+        return 2
+    status, way = 0, grade.contained_way() if args.contained else None
+    try:
+        if args.baseline:
+            status = write_baseline(Path(args.baseline), args.task)
+        if args.folders:
+            status = judge(args.folders, args.task, args.name, way) or status
+    except (data.DataError, OSError) as error:  # a damaged data set; a process that does not start
+        say(str(error))
+        return 1
     if args.board:
         say(_board.table(args.task))
     return status
