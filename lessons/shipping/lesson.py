@@ -857,7 +857,7 @@ card.show()
 # **Going further**: M. Dehghani et al., *The efficiency misnomer*, 2021, [arXiv:2110.12894](https://arxiv.org/abs/2110.12894); C. Yadav and L. Bottou, *Cold case: the lost MNIST digits*, 2019, [arXiv:1905.10498](https://arxiv.org/abs/1905.10498);
 # C. Banbury et al., *MLPerf Tiny benchmark*, 2021, [arXiv:2106.07597](https://arxiv.org/abs/2106.07597).
 #
-# **Project ideas**: the challenge; your own trained model by `own_ledger(model, calibration_batches, held_out_batches)`; the front with paired errors.
+# **Project ideas**: the challenge ([its rules](../../docs/challenge.md); `python course.py challenge FOLDER` judges a folder and keeps a board); your own trained model by `own_ledger(model, calibration_batches, held_out_batches)`; the front with paired errors.
 #
 # **Credits**: the idea of a course on efficient networks from Tal Daniel (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 
