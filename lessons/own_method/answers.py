@@ -100,7 +100,7 @@ def forgets_the_old_mask(scores, default_mask, amount):
 def share_of_zeros_in_the_end(scores, default_mask, amount):
     total = round(amount * default_mask.numel())
     k = max(0, total - int((default_mask == 0).sum()))
-    ranked = scores.abs() + 1e9 * (default_mask == 0)
+    ranked = scores.abs().masked_fill(default_mask == 0, torch.inf)
     mask = default_mask.clone()
     mask.view(-1)[ranked.flatten().argsort()[:k]] = 0
     return mask
@@ -108,7 +108,7 @@ def share_of_zeros_in_the_end(scores, default_mask, amount):
 
 def with_the_sign(scores, default_mask, amount):
     k = round(amount * default_mask.sum().item())
-    ranked = scores.masked_fill(default_mask == 0, 1e9)
+    ranked = scores.masked_fill(default_mask == 0, torch.inf)
     mask = default_mask.clone()
     mask.view(-1)[ranked.flatten().argsort()[:k]] = 0
     return mask
@@ -116,7 +116,7 @@ def with_the_sign(scores, default_mask, amount):
 
 def cuts_off_the_number(scores, default_mask, amount):
     k = int(amount * default_mask.sum().item())
-    ranked = scores.abs().masked_fill(default_mask == 0, 1e9)
+    ranked = scores.abs().masked_fill(default_mask == 0, torch.inf)
     mask = default_mask.clone()
     mask.view(-1)[ranked.flatten().argsort()[:k]] = 0
     return mask

@@ -125,7 +125,7 @@ def _with_amount(draw: Callable) -> tuple:
     mask = draw(masks(shape))
     count = mask.numel()
     sizes = torch.tensor(draw(st.permutations(range(1, count + 1))), dtype=torch.float32).reshape(shape)
-    scores = sizes * draw(tensors(shape, st.sampled_from([1.0, -1.0]))) * draw(st.sampled_from([1.0, 1.0, 1.0, 1e10]))
+    scores = sizes * draw(tensors(shape, st.sampled_from([1.0, -1.0]))) * draw(st.sampled_from([1.0, 1.0, 1.0, 4e9]))
     anything = draw(st.sampled_from([None, 0.0, 100.0]))
     if anything is not None:
         scores = scores.masked_fill(mask == 0, anything)
@@ -226,11 +226,17 @@ def combined_mask(answer: Callable) -> None:
             **{hint: rule(**mistake) for hint, mistake in mistakes.items()},
             "You prune nothing: your mask is default_mask.": lambda scores, default_mask, amount: default_mask,
             "You compare the scores with the amount itself. It is a fraction of the number of weights.": (
-                lambda scores, default_mask, amount: default_mask * (scores.abs() > amount),
-                lambda scores, default_mask, amount: default_mask * (scores.abs() >= amount),
+                lambda scores, default_mask, amount: default_mask * (scores.abs() > amount)
             ),
             "Your mask marks what to prune. In PyTorch a 1 stays and a 0 is pruned.": lambda *args: 1 - rule()(*args),
-            "You prune the fraction in each row by itself. It is a fraction of all weights that are still there.": each_row,
+            "You prune the fraction in each row by itself. It is a fraction of all weights that are still there.": (
+                each_row,
+                lambda scores, default_mask, amount: (
+                    torch.stack([rule()(*row, amount) for row in zip(scores, default_mask, strict=True)])
+                    if scores.dim() > 1
+                    else rule()(scores, default_mask, amount)
+                ),
+            ),
             "You compare what argsort gives with a number of weights. It lists places in the order of size, and not the rank of "
             "each place: the first so many of its numbers are the places that go.": argsort_as_rank,
             "You take places among the weights that are left for places in the whole mask. Where a weight is gone, those "
@@ -244,7 +250,9 @@ def combined_mask(answer: Callable) -> None:
             (torch.tensor([0.5, -1, 2, -3, 4, 5]), torch.tensor([1.0, 1, 1, 0, 0, 0]), 1 / 3),
             (gone, torch.tensor([0.0, 0, 1, 1]), 0.5),  # scores of pruned weights may be anything
             (torch.tensor([3.0, 1, 2]), torch.zeros(3), 1.0),
-            (torch.tensor([1.0, -2e10, 3e10]), torch.tensor([0.0, 1, 1]), 0.5),  # larger than what one takes for large
+            (torch.tensor([2.0, 1]), torch.ones(2), 0.25),  # a half
+            (torch.tensor([1.0, -2, 3, 4, 5, 6]), torch.ones(6), 0.75),  # and one above 4
+            (torch.tensor([1.0, -2e10, 4e10]), torch.tensor([0.0, 1, 1]), 0.5),  # larger than what one takes for large
         ],
         inputs=_with_amount(),
         view=_as_mask,

@@ -223,7 +223,7 @@ def load_pruned(answer: Callable) -> None:
             delattr(module, name)
             module.register_parameter(f"{name}_orig", nn.Parameter(state[f"{key}_orig"].clone()))
             module.register_buffer(f"{name}_mask", state[f"{key}_mask"].clone())
-            setattr(module, name, getattr(module, f"{name}_orig") * state[f"{key}_mask"])
+            setattr(module, name, getattr(module, f"{name}_orig") * getattr(module, f"{name}_mask"))
         model.load_state_dict(state)
         return model
 
