@@ -137,7 +137,7 @@ def test_a_table_of_test_images_is_seen(house, exam, means, tmp_path, key):
     [
         "return np.random.default_rng().integers(0, 10, len(images))",
         "return np.arange(len(images)) % 10",
-        "return (images.mean((1, 2)) > images.mean()).astype(int)",
+        "return images.mean((1, 2)).argsort().argsort() * 10 // len(images)",
     ],
     ids=["chance", "place", "company"],
 )
