@@ -11,7 +11,7 @@ from _submissions import HOSTILE, MACS, ONLY_CONTAINED, RIGHT, hostile
 
 from tools import _contained, _judge, _lessons, _slice, _walls
 
-LIMITS = _contained.Limits(call=3.0, seconds=12.0, memory=1 << 30)
+LIMITS = _contained.Limits(call=3.0, seconds=8.0, memory=1 << 30)
 ENERGY = _lessons.select(["energy"])[0]
 NAME = "linear_energy_pj"
 TOLD = {  # what must be seen of some; of the others only that they do not pass
