@@ -303,36 +303,30 @@ def greedy(cost, budget, model=net, fewest=BITS[0], most=BITS[-1]):
 # **Predict.** The budget is what 3 bits for all take. Which layers end above 3, which below?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote for the seven layers, then click through. The first steps cost next to nothing: the curve on the right falls straight down. The largest layer stays at 2 and pays for all the others. Ask why the layer with the most weights is the one to save at: a bit there costs as much as two bits for both layers of the first block.
+# *For the lecturer, 2.5 min.* Vote for each of the seven layers, then click. Read the numbers in the blocks aloud: the order of the steps. The first of them cost next to nothing: the curve on the right falls straight down. The largest layer stays at 2 and pays for the others. Ask why the layer with the most weights is the one to save at: a bit there costs as much as two bits for both layers of the first block.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 THREE = bits_a_weight(alike(3))
 steps = greedy(cost, THREE)
 believed = [sum(cost[pair] for pair in step.items()) for step in steps]
 spent = [bits_a_weight(step) for step in steps]
-
-
-def frame(number):
-    fig, (left, curve) = plots.figure(columns=2, size=(12, 3.9))
-    left.bar(list(NAMES), list(steps[number].values()), color=plots.COLOURS["blue"])
-    left.axhline(3, color=plots.COLOURS["grey"], linestyle="--")
-    left.set(ylim=(0, 6.3), ylabel="bits", title=f"{spent[number]:.2f} of {THREE:.2f} bits a weight")
-    curve.plot(spent[: number + 1], believed[: number + 1], "o-", color=plots.COLOURS["orange"])
-    curve.set(yscale="log", xlim=(2.0, THREE + 0.05), ylim=(0.6 * believed[-1], 1.5 * believed[0]))
-    curve.set(xlabel="bits a weight, all counted", title="divergences alone, summed")
-    return fig
-
-
-stops = [*range(0, len(steps) - 1, 2), len(steps) - 1]
+fig, (left, curve) = plots.figure(columns=2, size=(12, 3.8))
+left.bar(list(NAMES), 2, color=plots.COLOURS["grey"])
+order = []
+for number, (before, after) in enumerate(zip(steps, steps[1:], strict=False), start=1):
+    short = next(name for name in NAMES if after[name] > before[name])
+    order.append(short)
+    left.bar(short, 1, bottom=before[short], color=plots.COLOURS["sky"], edgecolor="white")
+    left.text(short, before[short] + 0.5, number, ha="center", va="center", fontsize=16)
+left.axhline(3, color=plots.COLOURS["black"], linestyle="--")
+left.set(ylim=(0, 6.3), ylabel="bits")
+curve.plot(spent, believed, "o-", color=plots.COLOURS["orange"])
+curve.set(yscale="log", xlabel="bits a weight, all counted", ylabel="believed, nats")
 plots.show(
-    [frame(number) for number in stops],
-    alt=[
-        f"Bits of the seven layers: {spelled(steps[n])}; {spent[n]:.2f} bits a weight, sum of the divergences {believed[n]:.3f}."
-        for n in stops
-    ],
-    caption=f"{len(steps) - 1} steps, every second one shown; in the end, from first to last: {spelled(steps[-1])}.",
-    slider="step",
-    values=stops,
+    fig,
+    alt=f"Left, the bits of the seven layers in the end, {spelled(steps[-1])}; above two bits each a block is numbered by its "
+    f"step: {', '.join(order)}. Right, the sum of the divergences falls from {believed[0]:.2f} to {believed[-1]:.3f}.",
+    caption=f"Left: who got a bit at which of the {len(order)} steps; dashed: 3 bits. Right: the divergences alone, summed.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -356,7 +350,7 @@ lines = {
     "first and last 8": [alike(bits) | {"first": 8, "last": 8} for bits in (2, 3, 4)],
     "greedy": list(chosen.values()),
 }
-fig, ax = plots.figure(size=(12, 3.8))
+fig, ax = plots.figure(size=(12, 3.4))
 for (name, choices), style in zip(lines.items(), ("s-", "^--", "o-"), strict=True):
     ax.plot([bits_a_weight(c) for c in choices], [right(c) for c in choices], style, label=name)
 ax.axhline(right({}), color=plots.COLOURS["grey"], linestyle=":", label="float")
@@ -438,27 +432,21 @@ Table(
 # All pairs at 2 bits: what two layers do together, less what each does alone. If layers added up, all would be about 0.
 few = seen[0][:250]
 alone = {short: each_image[short, 2][:250].mean().item() for short in NAMES}
-extra = torch.full((7, 7), float("nan"))
-for i, one in enumerate(NAMES):
-    for j, other in enumerate(list(NAMES)[:i]):
-        extra[i, j] = together({one: 2, other: 2}, few) - alone[one] - alone[other]
-fig, ax = plots.figure(size=(8, 5.4))
-ax.imshow(extra, cmap="RdBu_r", vmin=-1, vmax=1)
-for i in range(7):
-    for j in range(i):
-        ax.text(j, i, f"{extra[i, j]:.2f}".replace("-0.00", "0.00"), ha="center", va="center", fontsize=16)
-ax.set(xticks=range(7), yticks=range(7), xticklabels=list(NAMES), yticklabels=list(NAMES))
-ax.grid(False)
-strongest = {(a, b): extra[i, j].item() for i, a in enumerate(NAMES) for j, b in enumerate(NAMES) if j < i}
-low, high = min(strongest, key=strongest.get), max(strongest, key=strongest.get)
-card.record("pairs-below-sum", strongest[low])
-card.record("pairs-above-sum", strongest[high])
-plots.show(
-    fig,
-    alt=f"A triangle of 21 numbers, one for each pair of layers. The least, {strongest[low]:.2f}, is that of {low[1]} and {low[0]}; "
-    f"the largest, {strongest[high]:.2f}, that of {high[1]} and {high[0]}.",
-    caption="Two layers at 2 bits: divergence together, less both alone, in nats; 250 images. Red pairs do more harm together "
-    f"than the sum; blue ones, {sum(v < 0 for v in strongest.values())} of 21, less: one undoes part of the other's error.",
+extra = {
+    (one, other): together({one: 2, other: 2}, few) - alone[one] - alone[other]
+    for place, one in enumerate(NAMES)
+    for other in list(NAMES)[:place]
+}
+card.record("pairs-below-sum", min(extra.values()))
+card.record("pairs-above-sum", max(extra.values()))
+Table(
+    ["", *list(NAMES)[:-1]],
+    [
+        [one, *(f"{extra[one, other]:.2f}" if (one, other) in extra else "" for other in list(NAMES)[:-1])]
+        for one in NAMES
+    ][1:],
+    caption="Two layers at 2 bits: divergence together, less both alone, in nats; 250 images. Above 0 a pair does more harm than the "
+    f"sum; below, {sum(v < 0 for v in extra.values())} of {len(extra)}, less: one layer undoes part of the other's error.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -466,10 +454,10 @@ plots.show(
 #
 # A remedy: before each step *measure* every offer, with all bits as they are now. That takes up to seven measurements a step in place of 35 in all; so 250 images must do.
 #
-# **Predict.** Where does that win: **A** at small budgets, **B** at large ones, **C** everywhere?
+# **Predict.** Two budgets, 2.25 bits and the file of 3 bits. Where does asking win: **A** at the small one, **B** at the large one, **C** at both?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote; many say C. The answer is A. Point to the lowest row of the table: there it stops early and leaves bits of the budget unused, because each single step made things worse. A better place was two steps away. Say: "The sum looks far and believes too much; asking looks one step far and believes nothing." Ask for a mixture: start from the greedy choice of the sum, and ask from there.
+# *For the lecturer, 2.5 min.* Vote; many say C. The answer is A. Point to the lowest row of the table: there it stops early and leaves bits of the budget unused, because each single step made things worse. The row above it was several steps away. Say: "The sum looks far and believes too much; asking looks one step far and believes nothing." Ask for a mixture: start from the greedy choice of the sum, and ask from there.
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -488,7 +476,7 @@ def ask_again(budget):
         *_, now, choice = max(offers)
 
 
-asked = {budget: ask_again(budget) for budget in (2.25, 2.5, THREE)}
+asked = {budget: ask_again(budget) for budget in (2.25, THREE)}
 card.record("asking-wins", right(asked[2.25][0]) - right(chosen[2.25]))
 card.record("asking-stops", right(chosen[THREE]) - right(asked[THREE][0]))
 rows = [
@@ -499,7 +487,7 @@ rows = [
 Table(["budget", "bits", "used", "measured", "right, %"], rows)
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. A.** At the smallest budget asking is worth many points. At the file of 3 bits it stops early, with bits left: each single step more made things worse.
+# **What you saw. A.** At the small budget asking is worth many points. At the file of 3 bits it stops early, with bits left: each single step more made things worse.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Greedy, or all choices?
@@ -513,15 +501,14 @@ Table(["budget", "bits", "used", "measured", "right, %"], rows)
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 half = checkpoints.load("small_resnet_half").requires_grad_(False)
-half_target = answers(half)
+half_target, half_budget = answers(half), bits_a_weight(alike(3), half)
 half_cost = {key: moved(found, half_target).mean().item() for key, found in each_alone(half).items()}
-half_budget = bits_a_weight(alike(3), half)
 every = torch.cartesian_prod(*[torch.tensor(BITS)] * 7)
-paid, hoped = torch.full((len(every),), 0.0), torch.full((len(every),), 0.0)
+paid, hoped = torch.zeros(2, len(every))
 for widths_here, (short, w) in zip(every.T, weights_of(half).items(), strict=True):
     paid += widths_here * (w.numel() + len(w)) + 16 * len(w)
     hoped += torch.tensor([half_cost[short, b] for b in BITS])[widths_here - BITS[0]]
-hoped[paid > half_budget * sum(w.numel() for w in weights_of(half).values())] = float("inf")
+hoped[paid > round(half_budget * sum(w.numel() for w in weights_of(half).values()))] = float("inf")
 best_sum = dict(zip(NAMES, every[hoped.argmin()].tolist(), strict=True))
 half_greedy = greedy(half_cost, half_budget, half)[-1]
 card.record("all-choices-win", right(best_sum, half) - right(half_greedy, half))
