@@ -3,8 +3,6 @@
 import logging
 import os
 
-__version__ = "0.1.0"
-
 # Read when torch's benchmark and profiler are first used; their lines would land in a lesson's output.
 # A CUDA compiler without a GPU is no fault here. The first level is read when torch is imported: course.py sets it too.
 NOISE = {

@@ -1,9 +1,14 @@
 """`course.py assignment`: what is handed out has no solution, no note and no output, and can be worked on."""
 
 import ast
+import inspect
+import sys
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import nbformat
 import pytest
+from _submissions import RIGHT
 
 from tools import _judge, _lessons, assignment
 
@@ -60,6 +65,42 @@ def test_what_is_there_and_other_is_not_overwritten(tmp_path, capsys):
     with pytest.raises(SystemExit, match="Nothing was written"):
         assignment.main(["integers", "--blank", "--otter", "--to", folder])
     assert file.read_text(encoding="utf-8") == "mine" and not test.exists()
+
+
+class _TestCase:
+    """What otter-grader 7 documents of `otter.test_files.test_case`: it is called with the function, and keeps it."""
+
+    def __init__(self, name=None, points=None, hidden=False, success_message=None, failure_message=None):
+        self.points = points
+
+    def __call__(self, function):
+        self.function = function
+        return self
+
+    def call(self, env):
+        return self.function(**{name: env if name == "env" else env.get(name) for name in self.parameters()})
+
+    def parameters(self):
+        return inspect.signature(self.function).parameters
+
+
+def test_a_test_for_otter_is_of_its_form_and_fails_with_the_hint(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "otter", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "otter.test_files", SimpleNamespace(test_case=_TestCase))
+    assert assignment.main(["energy", "--blank", "--otter", "--to", str(tmp_path)]) == 0
+    files = sorted((tmp_path / "otter" / "energy" / "tests").iterdir())
+    assert [file.stem for file in files] == sorted(_judge.exercises(_lessons.select(["energy"])[0]))
+    space = {}
+    exec(
+        compile(files[1].read_text(encoding="utf-8"), str(files[1]), "exec"), space
+    )  # as otter does: no module, no __file__
+    assert (space["OK_FORMAT"], space["name"], space["points"]) == (False, files[1].stem, 1)
+    [case] = [value for value in space.values() if isinstance(value, _TestCase)]
+    for answer, said in ((RIGHT, None), (RIGHT.replace("+ add_pj)\n", ")\n", 1), "additions of the biases")):
+        env = {}
+        exec(answer, env)
+        with pytest.raises(AssertionError, match=said) if said else nullcontext():
+            case.call(env)
 
 
 @pytest.mark.slow

@@ -1,15 +1,17 @@
 """A hostile answer costs its own row and earns nothing; what is beside it goes on."""
 
+import io
 import os
 import pickle
 import sys
+import time
 
 import pytest
 from _submissions import HOSTILE, MACS, ONLY_CONTAINED, RIGHT, hostile
 
 from tools import _contained, _judge, _lessons, _slice, _walls
 
-LIMITS = _contained.Limits(call=3.0, seconds=12.0, memory=1 << 30)
+LIMITS = _contained.Limits(call=3.0, seconds=8.0, memory=1 << 30)
 ENERGY = _lessons.select(["energy"])[0]
 NAME = "linear_energy_pj"
 TOLD = {  # what must be seen of some; of the others only that they do not pass
@@ -127,6 +129,19 @@ def test_a_process_that_is_asked_after_its_end_says_that_it_is_gone(house):
             with pytest.raises(_contained.Gone):
                 process.receive()
     assert process.fate == "crashed" and "exit status 3" in process.detail
+
+
+def test_time_is_counted_also_where_every_answer_comes_at_once():
+    told = (4).to_bytes(4, "big") + b"null"
+    ended = []
+    limits = _contained.Limits(call=60.0, seconds=0.2)
+    process = _contained.Process(io.BytesIO(told * 20), io.BytesIO(), limits, list, lambda: ended.append(1), str)
+    assert process.receive() is None
+    time.sleep(0.25)  # so long it takes here to look at what came, say
+    for call in (process.receive, lambda: process.send(b"x")):
+        with pytest.raises(_contained.Gone):
+            call()
+    assert process.fate == "timed out" and "0.2 seconds in all" in process.detail and ended
 
 
 def test_a_server_that_was_killed_is_started_again(house):

@@ -3,7 +3,10 @@
 import csv
 import io
 import os
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from _submissions import MACS, RIGHT, notebook
@@ -158,6 +161,44 @@ def test_a_folder_is_graded(tmp_path, capsys):
     assert "groups" in told["wrong.py", "conv2d_macs"]["hint"]
     assert "c_in * kernel * kernel" in files[1].read_text(encoding="utf-8")
     assert "2 of 2" in capsys.readouterr().out
+
+
+class _Pool:
+    """A worker that judges here, and notes that it was killed."""
+
+    made = []
+
+    def __init__(self, *_, **__):
+        self._processes = {1: SimpleNamespace(kill=lambda: setattr(self, "killed", True))}
+        self.killed, self.shutdown = False, lambda: None
+        self.made.append(self)
+
+    def submit(self, function, *args):
+        future = Future()
+        future.set_exception(BrokenProcessPool()) if function is grade._close else future.set_result(function(*args))
+        return future
+
+
+def test_a_worker_in_which_something_goes_on_judges_no_other_file(monkeypatch):
+    monkeypatch.setattr(_Pool, "made", [])
+    monkeypatch.setattr(grade, "ProcessPoolExecutor", _Pool)
+    monkeypatch.setattr(grade, "graded", lambda label, *_: ([label], "so", label == "b"))
+    rows, told = grade.run([(label, label, []) for label in "abcd"], 1)
+    assert rows == list("abcd") and told == "so" and [pool.killed for pool in _Pool.made] == [True, False]
+
+
+def test_a_fault_of_the_grader_costs_one_exercise(monkeypatch, tmp_path):
+    def judge(house, lesson, name, part, *, submission):
+        if name == "linear_energy_pj":
+            raise OSError("no more processes")
+        return _judge.Row(submission, lesson.name, 2, name, "passed")
+
+    monkeypatch.setattr(_judge, "judge", judge)
+    monkeypatch.setattr(grade, "_house", lambda *_: SimpleNamespace(contained="so"))
+    (tmp_path / "a.py").write_text(RIGHT + MACS, encoding="utf-8")
+    rows, told, busy = grade.graded("a.py", tmp_path / "a.py", ["energy"])
+    assert [row.status for row in rows] == ["check failed", "passed"] and "no more processes" in rows[0].message
+    assert (told, busy) == ("so", False)
 
 
 def _dies(*_):

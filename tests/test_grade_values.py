@@ -146,6 +146,18 @@ def test_any_json_is_a_value_or_refused(told):
 def test_what_would_grow_when_it_is_used_is_not_taken():
     assert type(there_and_back(range(10**15))) is _values.Foreign
     assert type(there_and_back(Decimal("1E+999999"))) is _values.Foreign
+    for empty in (torch.zeros(10**9, 0), np.zeros((3, 10**8, 0)), torch.zeros(300_000, 1, 1)):  # as a list of lists
+        with pytest.raises(_values.Garbage, match="rows"):
+            there_and_back(empty)
+    assert there_and_back(torch.zeros(0, 10**9)).tolist() == []
+
+
+@pytest.mark.parametrize("kind", [set, frozenset, dict.fromkeys])
+def test_keys_that_are_slow_to_tell_apart_are_not_taken(kind):
+    alike = [number * (2**61 - 1) for number in range(1, 200)]  # Python's hash of all of these is 0
+    with pytest.raises(_values.Garbage, match="hash"):
+        there_and_back(kind(alike))
+    assert there_and_back(kind(alike[:50])) == kind(alike[:50])
 
 
 def test_half_a_character_can_be_written_to_a_file():

@@ -32,7 +32,9 @@ def faults(texts, folder):
 
 
 def texts():
-    front = "\n".join(f"![{_pictures.PICTURES[name].alt}](pictures/{name}.png)" for name in ("lesson", "check"))
+    front = "\n".join(
+        f"![{_pictures.PICTURES[name].alt}](pictures/{name}.png)" for name in ("lesson", "check", "scorecard")
+    )
     return [front, *(path.read_text(encoding="utf-8") for path in PAGES)]
 
 
@@ -61,11 +63,11 @@ def test_together_they_are_small():
     assert all(path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" for path in _pictures.FOLDER.glob("*.png"))
 
 
-def test_the_sites_first_page_shows_two():
+def test_the_sites_first_page_shows_three():
     from tools import _lessons
 
     front = _site_pages.front(_lessons.select([]))
-    assert [name for _, name in shown([front])] == ["lesson.png", "check.png"]
+    assert [name for _, name in shown([front])] == ["lesson.png", "check.png", "scorecard.png"]
 
 
 def test_each_one_says_what_it_shows_and_its_sources_are_there():
@@ -92,7 +94,7 @@ def test_a_picture_is_old_once_its_source_has_changed_and_not_for_line_ends(tmp_
 
 def test_a_wrong_name_and_a_machine_without_a_browser_are_told(monkeypatch, capsys):
     assert pictures.main(["lessons"]) == 2
-    assert "There is no picture 'lessons'. There are: lesson, check, slide, site." in capsys.readouterr().out
+    assert "There is no picture 'lessons'. There are: lesson, check, scorecard, slide, site." in capsys.readouterr().out
     monkeypatch.setattr(_deck, "find_browser", lambda: None)
     before = {path: path.read_bytes() for path in _pictures.FOLDER.iterdir()}
     assert pictures.main(["slide"]) == 1

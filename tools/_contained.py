@@ -25,7 +25,7 @@ import psutil
 
 from course_utils.files import ROOT
 from tools._process import Gone, Limits, Process
-from tools._walls import SCRATCH, bwrap, environment, folders, importable
+from tools._walls import READABLE, SCRATCH, bwrap, environment, folders, importable
 
 INSIDE = Path(__file__).resolve().with_name("_inside.py")
 PYTHON = [sys.executable, "-I", "-S", "-B", str(INSIDE)]
@@ -56,10 +56,11 @@ class House:
         limits: `Limits` of each.
         trust: the lessons can be imported in it, for an exercise that is judged there.
         way: "many", "bwrap" or "once"; None takes the first that works.
+        readable: files and folders of the course that can be read in it, where it has walls.
     """
 
-    def __init__(self, limits=None, *, trust=False, way=None):
-        self.limits, self.trust, self.asked = limits or Limits(), trust, way
+    def __init__(self, limits=None, *, trust=False, way=None, readable=READABLE):
+        self.limits, self.trust, self.asked, self.readable = limits or Limits(), trust, way, readable
         self._server = self._control = None
 
     def __enter__(self):
@@ -101,7 +102,7 @@ class House:
             "way": "many" if way == "many" else "once",
             "root": str(ROOT),
             "path": path,
-            "folders": folders(path, self.trust),
+            "folders": folders(path, self.trust, self.readable),
             "trust": self.trust,
             "scratch": scratch,
             "limits": limits,

@@ -9,6 +9,7 @@ from tools import _lessons
 FOLDER = _lessons.ROOT / "docs" / "pictures"
 SOURCES = "sources.json"  # beside them: a digest of what each one shows
 LESSON = "integers"
+SCORED = "energy"  # its scorecard has rows of two kinds, and fits a screen
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ PICTURES = {
             f"lessons/{LESSON}/lesson.py",
             "course_utils/exercises/core.py",
         ),
+    ),
+    "scorecard": Picture(
+        "The scorecard at the end of a lesson: for each claim a verdict, what this run found, what the source "
+        "says, and which source that is; two rows are cited only",
+        (f"lessons/{SCORED}/claims.toml", f"lessons/{SCORED}/lesson.py", "course_utils/scorecard/*.py"),
     ),
     "slide": Picture(
         "A slide: the question on the left, the answer with its picture on the right",

@@ -85,6 +85,7 @@ class Process:
             Gone: nobody takes them.
         """
         self._alive()
+        self._in_time()
         done = threading.Event()
 
         def write():
@@ -108,6 +109,7 @@ class Process:
             Gone: there was none in time, the process ended, it used too much, or sent what is no JSON.
         """
         self._alive()
+        self._in_time()
         seconds = self.limits.call if seconds is None else seconds
         until = time.monotonic() + seconds
         while True:
@@ -133,12 +135,16 @@ class Process:
         now = time.monotonic()
         if now > until:
             self.end("timed out", f"It did not answer within {seconds:g} seconds.")
-        if now - self._began > self.limits.seconds:
-            self.end("timed out", f"It took {self.limits.seconds:g} seconds in all.")
+        self._in_time()
         if now - self._looked > LOOK_SECONDS:
             self._looked = now
             if _memory(self._tree()) > 2 * self.limits.memory:
                 self.end("crashed", "Its processes took too much memory together.")
+
+    def _in_time(self):
+        """End it when its time is over, however quick its answers come: to read them takes time, too."""
+        if time.monotonic() - self._began > self.limits.seconds:
+            self.end("timed out", f"It took {self.limits.seconds:g} seconds in all.")
 
     def end(self, fate, detail):
         """Note how the process came to its end, kill what is left of it, and raise `Gone`."""

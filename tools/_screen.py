@@ -1,7 +1,8 @@
-"""What the pictures of the course are taken of: a lesson in JupyterLab, a slide, a page of the site."""
+"""What the pictures of the course are taken of: a lesson in JupyterLab and parts of it, a slide, a page of the site."""
 
 import os
 import re
+import shutil
 import subprocess
 import time
 from contextlib import contextmanager
@@ -24,16 +25,17 @@ WITH_A_DRAWING = """() => {
     const lines = cell => cell.sharedModel.source.split('\\n').length;
     return cells.indexOf(drawn.sort((one, other) => lines(one) - lines(other))[0]);
 }"""
-DEFINES = """name => [...jupyterapp.shell.currentWidget.content.model.cells].findIndex(cell =>
-    cell.type == 'code' && cell.sharedModel.source.startsWith('def ' + name + '('))"""
+BEGINS = """words => [...jupyterapp.shell.currentWidget.content.model.cells].findIndex(cell =>
+    cell.type == 'code' && cell.sharedModel.source.startsWith(words))"""
 SHOW = """n => {
     const book = jupyterapp.shell.currentWidget.content;
     book.activeCellIndex = n; book.mode = 'command'; book.deselectAll();
     return book.scrollToItem(n, 'start').then(() => book.widgets[n].node.scrollIntoView({block: 'start'}));
 }"""
-BOX = """([from, to]) => {
+BOX = """([from, to, most]) => {
     const box = n => jupyterapp.shell.currentWidget.content.widgets[n].node.getBoundingClientRect();
-    return {x: box(from).x, y: box(from).y, width: 1000, height: box(to).bottom - box(from).y};
+    const {x, y, width} = box(from);
+    return {x, y, width: Math.min(most, width), height: box(to).bottom - y};
 }"""
 
 
@@ -66,19 +68,32 @@ def exercise(lesson, name, answer, folder):
         NoBrowser, NotShown: as `_jupyterlab`.
     """
     with _jupyterlab(lesson, folder) as page:
-        stub = page.evaluate(DEFINES, name)
+        stub = page.evaluate(BEGINS, f"def {name}(")
         if stub < 0:
             raise NotShown(f"{lesson.name} has no exercise {name!r}")
         page.evaluate(
             "([n, text]) => jupyterapp.shell.currentWidget.content.model.cells.get(n).sharedModel.setSource(text)",
             [stub, answer],
         )
-        _command(page, "application:toggle-left-area")
+        _without_the_list_of_files(page)
         for cell in (stub, stub + 1):  # the check imports what it needs
             _show(page, cell)
             _command(page, "notebook:run-cell")
         _show(page, stub)
-        return page.screenshot(clip=page.evaluate(BOX, [stub, stub + 1]))
+        return page.screenshot(clip=page.evaluate(BOX, [stub, stub + 1, 1000]))
+
+
+def scorecard(lesson, folder):
+    """The scorecard of a lesson as it was published, in JupyterLab, as PNG bytes.
+
+    Raises:
+        NoBrowser, NotShown: as `_jupyterlab`.
+    """
+    with _jupyterlab(lesson, folder, published=True) as page:
+        _without_the_list_of_files(page)
+        card = page.evaluate(BEGINS, "card.show()")
+        _show(page, card)
+        return page.screenshot(clip=page.evaluate(BOX, [card, card, WIDE["width"]]))
 
 
 def slide(deck):
@@ -101,9 +116,13 @@ def page(path):
 
 
 @contextmanager
-def _jupyterlab(lesson, folder):
+def _jupyterlab(lesson, folder, published=False):
     """JupyterLab as `open` starts it, on new copies in an empty folder; yields a browser's page with a lesson in it.
 
+    Args:
+        lesson: a `syllabus.Lesson`.
+        folder: the empty folder.
+        published: show the lesson with the outputs that were published, in place of a learner's copy.
     Raises:
         NoBrowser: there is none.
         NotShown: the server, or the lesson in it, did not come.
@@ -115,6 +134,8 @@ def _jupyterlab(lesson, folder):
         raise _deck.NoBrowser("no browser. Install Chromium, Chrome or Edge, or name one in COURSE_BROWSER.")
     workspace, log = folder / "workspace", folder / "log"
     _workspace.fill(_lessons.NOTEBOOKS, workspace)
+    if published:
+        shutil.copyfile(lesson.notebook, workspace / lesson.place)
     own = {name: str(folder / name.lower()) for name in ("JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")}
     own |= {name: str(folder / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "IPYTHONDIR", "COURSE_LEDGER")}
     words = open_task.command(browser=False, folder=workspace, address="/lab")
@@ -160,6 +181,11 @@ def _command(page, name):
     page.set_default_timeout(RUN_SECONDS * 1000)
     page.evaluate("name => jupyterapp.commands.execute(name).then(() => 0)", name)
     page.wait_for_function(DONE)
+
+
+def _without_the_list_of_files(page):
+    page.wait_for_timeout(3000)  # JupyterLab opens it some time after it is there
+    page.evaluate("jupyterapp.shell.collapseLeft()")
 
 
 def _show(page, number):

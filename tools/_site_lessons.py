@@ -14,6 +14,7 @@ DOCUMENTS = {  # file of the repository -> its page, and what the contents call 
     "docs/errata.md": ("errata.md", "What older tutorials get wrong"),
     "docs/elsewhere.md": ("elsewhere.md", "Other places to run the course"),
     "docs/glossary.md": ("glossary.md", "Glossary"),
+    "docs/challenge.md": ("challenge.md", "The challenge"),
     "docs/instructors.md": ("instructors.md", "For instructors"),
     "docs/contributing.md": ("contributing.md", "Contributing"),
     "docs/moving_to_a_new_torch.md": ("moving_to_a_new_torch.md", "Moving to a new torch"),

@@ -56,7 +56,7 @@ def front(lessons):
             f'<div class="course-figure">{drawing}</div>',
             "*An arrow leads from a lesson to one that builds on it. Click on a lesson.*",
             "[Famous claims, and what was measured here](claims.md) · [What older tutorials get wrong](errata.md)",
-            *(f"![{_pictures.PICTURES[name].alt}](pictures/{name}.png)" for name in ("lesson", "check")),
+            *(f"![{_pictures.PICTURES[name].alt}](pictures/{name}.png)" for name in ("lesson", "check", "scorecard")),
             "## Ways through the course",
             _course.ways_table(_lessons.ROOT),
             parts,

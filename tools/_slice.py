@@ -34,7 +34,7 @@ class Part:
     Attributes:
         pieces: (label, source) of each statement.
         code: the statement that defines the function, as it was written; "" when there is none.
-        fault: a sentence when a later cell that defines the function is no Python.
+        fault: a sentence when a later cell that defines the function is no Python, or what it needs cannot be told.
     """
 
     pieces: list[tuple[str, str]] = field(default_factory=list)
@@ -53,10 +53,10 @@ def read(path):
         if path.stat().st_size > MOST_BYTES:
             raise Unreadable(f"it has more than {MOST_BYTES >> 20} MB")
         text = path.read_text(encoding="utf-8-sig")
-        found = _notebook(json.loads(text)) if path.suffix == ".ipynb" else Submission(_cells_of(text))
-        if sum(len(source) for _, source in found.cells) > MOST_CODE:
+        found = _notebook(json.loads(text)) if path.suffix == ".ipynb" else Submission([("the file", text)])
+        if sum(len(source) for _, source in found.cells) > MOST_CODE:  # before it is parsed, which takes far more
             raise Unreadable(f"it has more than {MOST_CODE} letters of code")
-        return found
+        return found if path.suffix == ".ipynb" else Submission(_cells_of(text))
     except Unreadable:
         raise
     except (OSError, ValueError, RecursionError, TypeError, AttributeError, KeyError) as error:
@@ -109,6 +109,13 @@ def needed(submission, name):
     That is its last definition, and every statement at the top of a cell that binds a name which is used there, and so
     on; in the order of the cells. Cells that are no Python are left out.
     """
+    try:
+        return _needed(submission, name)
+    except RecursionError:  # Python compiles deeper expressions than it can walk
+        return Part(fault=f"The code of {name}, or what it uses, is nested too deep to be read.")
+
+
+def _needed(submission, name):
     statements = []  # (label, node, source)
     part = Part()
     for label, source in submission.cells:

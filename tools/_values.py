@@ -9,7 +9,7 @@ import binascii
 import json
 import math
 import re
-from collections import deque
+from collections import Counter, deque
 from decimal import Decimal
 from fractions import Fraction
 
@@ -20,6 +20,7 @@ MOST_BYTES = 8 << 20  # of one frame
 MOST_PARTS = 200_000  # brackets and commas: what a frame may cost in memory
 MOST_DEPTH = 60
 MOST_BITS = 100_000  # of an int
+MOST_ALIKE = 100  # parts of a set or a dict with one hash: each is compared with all the others
 INLINE = 2**53
 DTYPES = {
     str(dtype): dtype
@@ -109,9 +110,12 @@ def _decode(told, given, tensors):
         return _decode_array(told, tag, tensors)
     value = told["v"]
     if tag in KINDS:
-        return KINDS[tag](_decode(part, given, tensors) for part in _checked(value, list))
+        parts = [_decode(part, given, tensors) for part in _checked(value, list)]
+        return KINDS[tag](_unlike(parts) if tag in ("set", "frozenset") else parts)
     if tag == "dict":
-        return {_decode(key, given, tensors): _decode(part, given, tensors) for key, part in _checked(value, list)}
+        parts = [(_decode(key, given, tensors), _decode(part, given, tensors)) for key, part in _checked(value, list)]
+        _unlike([key for key, _ in parts])
+        return dict(parts)
     if tag == "given":
         return given[_count(value)]
     if tag == "fraction":
@@ -131,6 +135,13 @@ def _count(value):
     if _checked(value, int) < 0:
         raise Garbage("a negative number")
     return value
+
+
+def _unlike(keys):
+    """The keys of a set or a dict; numbers can be chosen so that to put them into one takes minutes."""
+    if max(Counter(map(hash, keys)).values(), default=0) > MOST_ALIKE:
+        raise Garbage("keys of one hash")
+    return keys
 
 
 def _int(text):
@@ -169,6 +180,8 @@ def _decode_array(told, tag, tensors):
     shape = [_count(extent) for extent in _checked(told["s"], list)]
     if len(shape) > 16:
         raise Garbage("an array of too many dimensions")
+    if sum(math.prod(shape[:depth]) for depth in range(len(shape))) > MOST_PARTS:  # also where it has no element
+        raise Garbage("an array of too many rows")
     if "of" in told:
         return _shared(told, shape, tensors)
     dtype = DTYPES[told["d"]] if tag == "tensor" else ARRAYS[told["d"]]

@@ -21,7 +21,8 @@ SYSTEM = (
     "/etc/alternatives",
 )
 TOOLS = ("__init__", "_inside", "_namespaces", "_session", "_tell", "_values")
-READABLE = ("course_utils", "data", "records", *(f"tools/{name}.py" for name in TOOLS))
+ENGINE = ("course_utils", *(f"tools/{name}.py" for name in TOOLS))  # what a contained process is made of
+READABLE = (*ENGINE, "data", "records")
 
 
 def environment(scratch):
@@ -42,9 +43,9 @@ def importable():
     return found
 
 
-def folders(path, trust):
-    """What a contained process may read."""
-    own = [ROOT / name for name in (*READABLE, *(["lessons"] if trust else []))]
+def folders(path, trust, readable=READABLE):
+    """What a contained process may read; `readable` is what of the course."""
+    own = [ROOT / name for name in (*readable, *(["lessons"] if trust else []))]
     stdlib = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib")]
     python = [sys.prefix, sys.base_prefix] if sys.base_prefix != "/usr" else []
     found = [*SYSTEM, *python, *stdlib, *path, *own]

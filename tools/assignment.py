@@ -14,7 +14,7 @@ from tools import _judge, _lessons, _workspace
 
 FOLDER = ROOT / "build" / "assignments"
 HINT = re.compile(r"\n*<details>.*?</details>", re.S)
-LINK = re.compile(r"\[([^\]]+)\]\((?!https?:|#)[^)]*\.ipynb[^)]*\)")
+LINK = re.compile(r"\[([^\]]+)\]\((?!https?:|#)[^)]*\.(?:ipynb|md)[^)]*\)")
 CHECK_BELOW = re.compile(r", then (?:run )?the check below it\.(?: It tries inputs that you do not see here\.)?")
 LATER = ". A check will try it on inputs that you do not see here."
 OTTER = '''\
@@ -90,7 +90,7 @@ def _copy(nb, cells, checks=False):
     made = _workspace.for_learner(made)
     for cell in made.cells:
         if cell.cell_type == "markdown":
-            cell.source = LINK.sub(r"\1", cell.source)  # the other lessons are not beside it
+            cell.source = LINK.sub(r"\1", cell.source)  # other lessons and pages are not beside it
             cell.source = cell.source if checks else CHECK_BELOW.sub(LATER, cell.source)
     return made
 

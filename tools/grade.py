@@ -146,12 +146,12 @@ def _work(waiting, results, told, way, done):
                 return
             try:
                 pool = pool or ProcessPoolExecutor(1, mp_context=get_context("spawn"))
-                results[number], contained = pool.submit(graded, *job, way).result(FILE_SECONDS)
+                results[number], contained, busy = pool.submit(graded, *job, way).result(FILE_SECONDS)
                 told += [contained] if contained else []
+                if busy:
+                    pool = _killed(pool)
             except TimeoutError:
-                for process in list(pool._processes.values()):
-                    process.kill()
-                pool = None
+                pool = _killed(pool)
                 said = f"Judging this file took more than {FILE_SECONDS} seconds."
                 results[number] = [_judge.Row(job[0], "", 0, "", _judge.TIMED_OUT, said)]
             except BrokenProcessPool:
@@ -164,27 +164,42 @@ def _work(waiting, results, told, way, done):
             done()
     finally:
         if pool:
-            pool.submit(_close).result()
+            with suppress(BrokenProcessPool):
+                pool.submit(_close).result()
             pool.shutdown()
 
 
+def _killed(pool):
+    for process in list(pool._processes.values()):
+        process.kill()
+
+
 def graded(label, path, names, way=None):
-    """The rows of one file, and what it could do; runs in a worker process, which keeps its house."""
+    """Grade one file in a worker process, which keeps its house.
+
+    Returns:
+        (rows, what its answers could do, whether the judging of one could not be stopped and goes on here).
+    """
     lessons = _lessons.select(names)
     path = Path(path)
     try:
         submission = _slice.read(path)
     except _slice.Unreadable as error:
-        return [_judge.Row(label, "", 0, "", _judge.UNREADABLE, f"{path.name}: {error}.")], ""
+        return [_judge.Row(label, "", 0, "", _judge.UNREADABLE, f"{path.name}: {error}.")], "", False
     lesson = lessons[0] if len(lessons) == 1 else _judge.lesson_of(submission, path, lessons)
     if lesson is None:
         said = "It does not say of which lesson it is, and defines no function of an exercise. --lesson says it."
-        return [_judge.Row(label, "", 0, "", _judge.UNREADABLE, said)], ""
+        return [_judge.Row(label, "", 0, "", _judge.UNREADABLE, said)], "", False
     rows = []
-    for name in _judge.exercises(lesson):
+    for number, name in enumerate(_judge.exercises(lesson), start=1):
         house = _house((lesson.name, name) in _judge.ON_TRUST, way)
-        rows.append(_judge.judge(house, lesson, name, _slice.needed(submission, name), submission=label))
-    return rows, _house(False, way).contained
+        try:
+            rows.append(_judge.judge(house, lesson, name, _slice.needed(submission, name), submission=label))
+        except Exception as error:  # a fault of the grader costs one exercise, and is said
+            said = f"{type(error).__name__}: {error}"
+            rows.append(_judge.Row(label, lesson.name, number, name, _judge.BROKEN, said))
+    busy = any(getattr(thread, "job", None) for thread in threading.enumerate())  # of `isolation.run_apart`
+    return rows, _house(False, way).contained, busy
 
 
 def _house(trust, way):

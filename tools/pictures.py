@@ -1,4 +1,4 @@
-"""Take the pictures of the course in docs/pictures: a lesson in JupyterLab, a check, a slide, the site."""
+"""Take the pictures of the course in docs/pictures: a lesson in JupyterLab, a check, a scorecard, a slide, the site."""
 
 import argparse
 import io
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from course_utils.files import write_whole
 from tools import _deck, _lessons, _screen, site, slides
-from tools._pictures import FOLDER, LESSON, PICTURES, SOURCES, digest, known, old
+from tools._pictures import FOLDER, LESSON, PICTURES, SCORED, SOURCES, digest, known, old
 
 REQUIRES = ("dev", "site")
 EXERCISE = "qparams"
@@ -62,6 +62,8 @@ def take(name):
             return _screen.lesson(lesson, folder)
         if name == "check":
             return _screen.exercise(lesson, EXERCISE, MISTAKE, folder)
+        if name == "scorecard":
+            return _screen.scorecard(_lessons.select([SCORED])[0], folder)
         if name == "slide":
             return _screen.slide(slides.write(_lessons.read_published(lesson.notebook), folder / "deck.html"))
         if site.make(_lessons.select([]), folder / "source", folder / "site"):

@@ -1,11 +1,16 @@
-"""Run every test: units, checks, lessons, and every notebook in full (arguments go to pytest).
+"""Run every test: units, checks, lessons, and every notebook from its first cell to its last (arguments go to pytest).
 
-test                    everything
+test                    everything; notebooks as smoke runs, with little data and few steps
+test --full             everything; notebooks in full, with their claims judged but those of speed
 test -k "not slow"      the fast tests alone
-test tests/test_x.py    one file; a notebook by its path in notebooks/
+test tests/test_x.py    one file; a notebook by its path in notebooks/, which then runs in full
 test -x                 any option of pytest: stop at the first test that fails
 test --newest           everything, in an environment of its own with the newest releases of all packages;
                         says what breaks with them, which is no fault of the course as it is
+
+A smoke run suffices from day to day: a published notebook was run in full, by `build --publish`, with the very files
+that it reads, and a test says when one of them has changed since. Full runs find what another machine or other packages
+do to it: before a release, and before a move to a new torch.
 """
 
 import os
@@ -30,20 +35,22 @@ TAKES_A_VALUE = set("-k -m -n -p -W -o -c -r --deselect --ignore --junitxml --ma
 def main(argv: list[str]) -> int:
     """Run pytest once over tests and notebooks, or over the paths in `argv`; gives pytest's exit status."""
     if "--help" in argv or "-h" in argv:
-        say(f"{command('test')} [--newest] [options of pytest] [paths]\n\n{__doc__}")
+        say(f"{command('test')} [--full] [--newest] [options of pytest] [paths]\n\n{__doc__}")
         return 0
     _copy_notebooks()
+    full = "--full" in argv or "--newest" in argv
+    rest = [word for word in argv if word not in ("--newest", "--full")]
     if "--newest" in argv:
-        rest = [word for word in argv if word != "--newest"]
-        return _newest.run(lambda python, more: _pytest(python, [*rest, *more]), REQUIRES)
-    return _pytest(sys.executable, argv)
+        return _newest.run(lambda python, more: _pytest(python, [*rest, *more], full), REQUIRES)
+    return _pytest(sys.executable, rest, full)
 
 
-def _pytest(python, argv):
-    """Run pytest with a Python, and give its exit status."""
+def _pytest(python, argv, full):
+    """Run pytest with a Python, notebooks in full or as smoke runs, and give its exit status."""
     with tempfile.TemporaryDirectory(prefix="course-tests-", ignore_cleanup_errors=True) as folder:
         words = [str(python), "-m", "pytest", *_options(), *_arguments(argv)]
-        return subprocess.run(words, cwd=ROOT, env=_environment(Path(folder))).returncode
+        environment = _environment(Path(folder)) | ({"COURSE_FULL": "1"} if full else {})
+        return subprocess.run(words, cwd=ROOT, env=environment).returncode
 
 
 def _copy_notebooks():
@@ -126,7 +133,7 @@ def _environment(folder):
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name not in ("COURSE_QUICK", "COURSE_JUDGE_SPEED", "MPLBACKEND")
+        if name not in ("COURSE_FULL", "COURSE_QUICK", "COURSE_JUDGE_SPEED", "MPLBACKEND")
     }
     return {
         **kept,

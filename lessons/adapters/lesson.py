@@ -383,7 +383,7 @@ def pruned(whole, method):
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. Mend it without touching it
 #
-# The language model of this part: **perplexity** says among how many equally likely characters it hesitates. Its blocks' 20 linear layers go down to **2 bits**, one grid a row, and are *frozen*: nothing changes.
+# The language model of this part: **perplexity** says among how many equally likely characters it hesitates, here on other pieces of text than in [[weight_only]]. Its blocks' 20 linear layers go down to **2 bits**, one grid a row, and are *frozen*: nothing changes.
 #
 # Beside each layer we train a few new numbers, together 4 % of the weights, for 40 steps on the text that the model knows.
 #
@@ -429,7 +429,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 2. The bypass
 #
-# **LoRA** ([Hu et al., 2021](https://arxiv.org/abs/2106.09685)): the layer stays, and a detour is added, first down to $r$ numbers, then up again:
+# **LoRA** ([Hu et al., 2021](https://arxiv.org/abs/2106.09685)): the layer stays, and a *bypass* is added, first down to $r$ numbers (its *rank*), then up again:
 #
 # $$y = W x + \frac{\alpha}{r}\, B A\, x$$
 #
@@ -711,7 +711,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Two files
 #
-# So the base ships in codes, and the adapter beside it. One base can serve many adapters: a task more costs one small file.
+# So the base ships in codes, and beside it the **adapter**, the numbers of all bypasses. One base can serve many adapters: a task more costs one small file.
 #
 # **Predict.** The adapter is written in fp16. Which part of both files together is it: a fiftieth, a fifth, a half? And would *3 bits* a weight, without an adapter, be a better use of these bytes?
 
@@ -804,7 +804,7 @@ Table(
 # **What you saw.** SparseGPT's choice, repaired, loses least, by far in the pattern. Magnitude and Wanda lie close; one model does not order them. 2:4 costs more under each rule. For the digits of [[scores]] 2:4 cost about a point; but networks, tasks and measures differ at once.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# ### What this unit left out
+# ### What this lesson left out
 #
 # - **Activations in 8 bits.** In large models a few features of the activations are far larger than the rest: LLM.int8() ([Dettmers et al., 2022](https://arxiv.org/abs/2208.07339)) keeps these in 16 bits; SmoothQuant ([Xiao et al., 2022](https://arxiv.org/abs/2211.10438)) moves the trouble into the weights.
 # - **A start that knows the error.** LoftQ ([Li et al., 2023](https://arxiv.org/abs/2310.08659)) begins with a bypass like *best for the error*, and trains from there.

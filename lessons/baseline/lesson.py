@@ -208,9 +208,9 @@ times_the_network = activations.peak_bytes / sum(p.numel() * p.element_size() fo
 print(f"LeNet, the same batch, forward and backward alone: a peak of {times_the_network:.0f} times the network")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **What you saw: three to five is no rule.** LeNet has few weights, and large **activations**: what the layers give out, and the
-# forward pass keeps for the backward pass. They grow with the batch. In LeNet-300-100 they stay below the peak of Adam's step at
-# 128 images, and make the peak at thousands.
+# **What you saw: three to five is no rule.** LeNet is another network than LeNet-300-100, with convolutions. It has few weights, and
+# large **activations**: what the layers give out, and the forward pass keeps for the backward pass. They grow with the batch. In
+# LeNet-300-100 they stay below the peak of Adam's step at 128 images, and make the peak at thousands.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. What does a model weigh?

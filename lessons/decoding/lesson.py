@@ -114,7 +114,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 2. A model that hesitates
 #
-# For each of 96 characters the model gives a number, its **logit**; softmax turns them into probabilities. Where the true next character had the probability $p$, the loss is $-\ln p$.
+# For each of 96 characters the model gives a number, its **logit**; softmax turns them into probabilities. Where the true next character had the probability $p$, the loss is $-\ln p$, in *nats*.
 #
 # **Perplexity** is $e$ to the mean loss over a text: among how many equally likely characters the model hesitates. Knowing nothing, $p = 1/96$, it is 96.
 #
@@ -412,7 +412,7 @@ except ValueError as error:
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The same numbers, sooner?
 #
-# The cached step must give the **same logits**, up to rounding: character by character, over the whole context of 512.
+# The cached step must give the **same logits**, up to rounding: character by character, over the whole **context** of 512, the most characters that this model takes at once.
 #
 # **Predict.** The text has 479 characters, the 480th comes. With the cache 1 character goes through the network in place of 480. How many times sooner is the step done: **A** 2, **B** between 4 and 100, **C** nearly 480?
 
@@ -507,7 +507,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Fewer bits for the cache
 #
-# K and V as integers, with a **scale** for each character and head, $s = \max|x| / 127$ in int8 ([[integers]]). All later characters read the rounded ones.
+# K and V as integers, with a **scale** ([[integers]]) for each character and head; here, in int8, $s = \max|x| / 127$, and −128 stays unused. All later characters read the rounded ones.
 #
 # **Predict.** The perplexity rises. By how much in int8: **A** less than 1 %, **B** 5 %, **C** 50 %? And with 4 bits, with 2?
 

@@ -186,7 +186,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Where are the weights that stay?
 #
-# Store how many zeros stand *before* each weight, its **relative index**. With 5 bits that is 0 to 30; the symbol 31 means: 31 zeros, and no weight yet.
+# Store how many zeros stand *between* each weight and the one before it: its **relative index**. With 5 bits that is 0 to 30; the symbol 31 means: 31 zeros, and no weight yet.
 
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -622,7 +622,7 @@ Table(
 # Each stage is a file of its own, written, read again and then judged.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Go back to the votes of section 1: coding saves least. Walk along the wires: thinner is smaller. The paper's figures under the boxes are totals of its own run with 6 bits. Then the table below in the notebook: with 6 bits this network stays under forty times, with 5 it is about there, with 4 it has room. The paper's words for 6-bit values have 4.3 or 4.4 bits in each layer (table 2); why 6 bits make a larger file here was not looked into.
+# *For the lecturer, 2 min.* Go back to the votes of section 1: coding saves least. Walk along the wires: thinner is smaller. The paper's figures under the boxes are totals of its own run with 6 bits. Then the table below in the notebook: with 6 bits this network stays under forty times, with 5 it is about there, with 4 it has room. The paper's table 2 does not say how long its words for 6-bit values are: 4.3 or 4.4 bits in each layer, and 5.1 in the total. Ours have a little over 5. Why 6 bits make a larger file here was not looked into.
 
 # %% slideshow={"slide_type": "skip"}
 STAGES = {
@@ -655,13 +655,14 @@ PAPER = {"dense": "1,070 KB, 98.36 %", "pruned": "12× fewer weights", "shared":
 canvas = diagrams.Canvas(height=330)
 for step, (name, (size, right)) in enumerate(stage_files.items()):
     x = 60 + 295 * step
-    box = canvas.box(x, 60, name, width=130, height=90, fill="int8" if step else "fp32")
+    hue = "int8" if step > 1 else "fp32"  # pruned: the values that are left are floats
+    box = canvas.box(x, 60, name, width=130, height=90, fill=hue)
     canvas.text(x + 65, 195, f"{size:,} B", bold=True)
     canvas.text(x + 65, 232, f"{len(plain) / size:.1f}×, {right:.2f} %")
     canvas.text(x + 65, 290, PAPER[name], size=22, colour="plain")
     if step < 3:
         thick = diagrams.thickness(size, len(plain), most=60)
-        canvas.wire(box.right, (x + 293, 105), thick=thick, arrow=False, meaning="int8" if step else "fp32")
+        canvas.wire(box.right, (x + 293, 105), thick=thick, arrow=False, meaning=hue)
 plots.show(
     canvas.figure(),
     alt="Four boxes with wires between them, thinner where the file is smaller: "
@@ -752,7 +753,7 @@ Table(["bytes of", "as it is", "gzip", "xz"], rows, caption="The first row has t
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 8. What multiplies, and what does not?
 #
-# Pruning alone makes the file about 10 times smaller; sharing alone (4 bits for all 266,200 weights, no places) about 8 times. Both together made it 37 times smaller, and not 80.
+# Pruning alone makes the file about 10 times smaller; sharing alone (4 bits for all 266,200 weights, no places) about 8 times. Both together, before Huffman coding, made it 37 times smaller, and not 80.
 #
 # **Predict.** What stands in the way most: **A** the places, **B** biases and codebooks, **C** that what pruning leaves is harder to share?
 #

@@ -119,7 +119,9 @@ def distillation_loss(answer: Callable) -> None:
         return torch.softmax(logits / T, 1)
 
     wrong = {
-        "T² is missing: the soft part shrinks with 1 / T², and the labels drown it out.": rule(factor=lambda T: 1),
+        "T² is missing: the gradient of the soft part shrinks with 1 / T², and labels beside it drown it out.": rule(
+            factor=lambda T: 1
+        ),
         "T² is missing, and a gradient reaches the teacher's logits.": rule(factor=lambda T: 1, detach=False),
         "You multiply by T. The gradient of the soft part shrinks with T².": rule(factor=lambda T: T),
         "You divide by T². The gradient of the soft part shrinks with T²: multiply.": rule(factor=lambda T: T**-2),

@@ -428,7 +428,8 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw: C, and the output hardly changes here.** What is missing to the factor of four: scales, zero points, biases, norms and the headers of the file.
+# **What you saw: C, and the output hardly changes here.** (The *cosine* of two outputs is 1 where both point the same way.) To the factor of four, scales, zero points,
+# biases, norms and the file's headers are missing.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. An LSTM, trained here

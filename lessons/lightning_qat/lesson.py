@@ -270,7 +270,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Two ways to call it
 #
-# `input_compatible=True`: as before, `model(x)`. `False`: quantize first, `model(model.quant(x))`, for programs that hold int8 already, such as a camera's.
+# `input_compatible=True`: as before, `model(x)`. `False`: quantize first, `model(model.quant(x))`, for programs that hold 8-bit integers already, such as a camera's.
 #
 # **Predict.** Give the second kind plain floats: does it **A** quantize them anyway, **B** compute in float, **C** raise an error?
 
@@ -305,7 +305,7 @@ except NotImplementedError as error:
 # - `quantize_on_fit_end=False` leaves the model fake-quantized; `callback.quantize(model)` converts it later.
 #
 # After its first batch the callback converts the model for a trial, runs it, and puts it back: what has no int8 kernel is named then, and not after the fit. It trains on a GPU too, and converts on
-# the CPU, where torch's int8 kernels are (not measured here). Several devices it refuses, because each would watch its own ranges.
+# the CPU, where these int8 kernels are (not measured here). Several devices it refuses, because each would watch its own ranges.
 #
 # Of section 4: torch's own `DataLoader` does not say where its shuffler was, so a resumed fit shuffles anew; a loader that has a `state_dict` Lightning saves.
 
@@ -391,7 +391,7 @@ class Evaluated(Regression):
 trace, ordinary = Trace(), garments.batches(test_rows[:256], test_share[:256])
 four = garments.batches(rows[:512], share[:512])
 traced = fit(Evaluated(), four, aware(), trace, epochs=2, validate=ordinary)
-trace.seen += [("after the fit", False, None)] * 3
+trace.seen += [("after the fit", False, None if int8_audit.audit(traced, test_rows[:8]).count("int8") else True)] * 3
 
 
 def spans(word):
@@ -434,7 +434,7 @@ plots.show(
             if name != "Trainer"
         ),
     ],
-    caption="One unit is a batch. Written down by a callback behind ours.",
+    caption="One unit is a batch, written down by a callback behind ours. The end: an audit of the model.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}

@@ -532,7 +532,7 @@ plots.show(drawn, alt=told, caption=f"8 bits blue, 32 bits grey, by thickness. M
 #
 # $$q_y = \mathrm{clamp}\big(\mathrm{round}\big(M \big(\text{sum} + \tfrac{b}{s_w s_x}\big)\big) + z_y\big)$$
 #
-# An **engine** is the library that computes the layer. It may keep $b / (s_w s_x)$ as a **float**, or round it to **int32**. A chip without floats also turns $M$
+# Here $b$ is the bias. An **engine** is the library that computes the layer. It may keep $b / (s_w s_x)$ as a **float**, or round it to **int32**. A chip without floats also turns $M$
 # into a whole number and a **shift** ([Jacob et al., 2018](https://arxiv.org/abs/1712.05877), section 2.2).
 #
 # **Predict.** How many of 300,000 outputs depend on that: **A** none, **B** one in a thousand or less, **C** one in ten?

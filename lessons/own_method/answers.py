@@ -41,6 +41,14 @@ def always_float32(scores, default_mask, threshold):
     return (default_mask.bool() & (scores.abs() > threshold)).float()
 
 
+def default_mask_alone(scores, default_mask, threshold):
+    return default_mask.clone()
+
+
+def times_a_float32_mask(scores, default_mask, threshold):
+    return default_mask * (scores.abs() > threshold).float()
+
+
 def threshold_in_place_on_a_copy(scores, default_mask, threshold):
     mask = default_mask.clone()
     mask[scores.abs() <= threshold] = 0
@@ -92,7 +100,7 @@ def forgets_the_old_mask(scores, default_mask, amount):
 def share_of_zeros_in_the_end(scores, default_mask, amount):
     total = round(amount * default_mask.numel())
     k = max(0, total - int((default_mask == 0).sum()))
-    ranked = scores.abs() + 1e9 * (default_mask == 0)
+    ranked = scores.abs().masked_fill(default_mask == 0, torch.inf)
     mask = default_mask.clone()
     mask.view(-1)[ranked.flatten().argsort()[:k]] = 0
     return mask
@@ -100,7 +108,7 @@ def share_of_zeros_in_the_end(scores, default_mask, amount):
 
 def with_the_sign(scores, default_mask, amount):
     k = round(amount * default_mask.sum().item())
-    ranked = scores.masked_fill(default_mask == 0, 1e9)
+    ranked = scores.masked_fill(default_mask == 0, torch.inf)
     mask = default_mask.clone()
     mask.view(-1)[ranked.flatten().argsort()[:k]] = 0
     return mask
@@ -108,7 +116,7 @@ def with_the_sign(scores, default_mask, amount):
 
 def cuts_off_the_number(scores, default_mask, amount):
     k = int(amount * default_mask.sum().item())
-    ranked = scores.abs().masked_fill(default_mask == 0, 1e9)
+    ranked = scores.abs().masked_fill(default_mask == 0, torch.inf)
     mask = default_mask.clone()
     mask.view(-1)[ranked.flatten().argsort()[:k]] = 0
     return mask
@@ -135,6 +143,28 @@ def by_a_quantile(scores, default_mask, amount):
     if not len(left):
         return default_mask.clone()
     return default_mask * (scores.abs() > left.quantile(amount))
+
+
+def each_row_by_itself(scores, default_mask, amount):
+    if scores.dim() > 1:
+        return torch.stack([each_row_by_itself(s, m, amount) for s, m in zip(scores, default_mask, strict=True)])
+    new, left = default_mask.clone(), int(default_mask.sum())
+    new[scores.abs().masked_fill(default_mask == 0, torch.inf).argsort()[: round(amount * left)]] = 0
+    return new
+
+
+def places_in_a_shorter_list(scores, default_mask, amount):
+    left = scores[default_mask == 1].abs()
+    new = default_mask.clone().flatten()
+    new[left.argsort()[: round(amount * len(left))]] = 0
+    return new.reshape(default_mask.shape)
+
+
+def pruned_ones_at_a_million(scores, default_mask, amount):
+    size = torch.where(default_mask == 1, scores.abs(), torch.tensor(1e6)).flatten()
+    new = default_mask.clone().flatten()
+    new[size.argsort()[: round(amount * int(default_mask.sum()))]] = 0
+    return new.reshape(default_mask.shape)
 
 
 def through_the_list_of_what_is_left(scores, default_mask, amount):
@@ -211,6 +241,23 @@ def positive_scores_only(method):
     return True
 
 
+def on_masks_of_its_own(method):
+    for seed in range(40):
+        scores = 3 * torch.randn(8, 8, generator=torch.Generator().manual_seed(seed))
+        mask = method(scores, torch.ones(8, 8))
+        if bool(((method(scores, mask) == 1) & (mask == 0)).any()):
+            return False
+    return True
+
+
+def scores_of_one_size(method):
+    for seed in range(40):
+        mask = torch.rand(8, 8, generator=torch.Generator().manual_seed(seed)).round()
+        if bool((method(torch.ones(8, 8), mask) > mask).any()):
+            return False
+    return True
+
+
 def looks_at_the_pruned_places(method):
     for seed in range(10):
         scores, before = _drawn(seed)
@@ -235,6 +282,8 @@ WRONG = {
         signed_threshold,
         at_least_the_threshold,
         always_float32,
+        default_mask_alone,
+        times_a_float32_mask,
         scores_to_the_masks_dtype,
     ],
     "combined_mask": [
@@ -247,6 +296,9 @@ WRONG = {
         cuts_off_the_number,
         half_goes_up,
         rounded_up,
+        each_row_by_itself,
+        places_in_a_shorter_list,
+        pruned_ones_at_a_million,
         by_a_quantile,
     ],
     "never_revives": [
@@ -257,6 +309,8 @@ WRONG = {
         wants_the_same_mask,
         everything_pruned,
         whole_rows_only,
+        on_masks_of_its_own,
+        scores_of_one_size,
         positive_scores_only,
     ],
 }

@@ -80,10 +80,15 @@ def threshold_mask(answer: Callable) -> None:
         "A score equal to the threshold is not above it: use >.": rule(above=torch.ge),
         "Your mask marks what to prune. In PyTorch a 1 stays and a 0 is pruned.": lambda *args: 1 - right(*args),
         "You keep the small scores and prune the large ones. Turn the comparison round.": rule(above=torch.lt),
+        "You prune nothing: your mask is default_mask.": rule(combine=lambda old, new: old),
         "Your mask has the numbers that are wanted, but holds True and False. Bring it to the dtype of "
         "default_mask.": rule(dtype=lambda scores: torch.bool),
         "Your mask has the numbers that are wanted, but is float32, as the scores are. Bring it to the dtype of "
         "default_mask, which may be another.": rule(dtype=lambda scores: scores.dtype),
+        "Your mask has the numbers that are wanted, but is float32 where default_mask is float16: a product takes the wider "
+        "of two dtypes. Bring it to the dtype of default_mask.": lambda scores, default_mask, threshold: (
+            default_mask * (scores.abs() > threshold).float()
+        ),
         "Your mask has the numbers that are wanted, but holds whole numbers. Bring it to the dtype of "
         "default_mask.": rule(dtype=lambda scores: torch.int64),
         "Your mask has the numbers that are wanted, but is float64, also where default_mask is not.": rule(
@@ -112,12 +117,15 @@ def threshold_mask(answer: Callable) -> None:
 
 @st.composite
 def _with_amount(draw: Callable) -> tuple:
-    """(scores, default_mask, amount): no two sizes are equal where a weight is left; amounts are exact, with halves."""
+    """(scores, default_mask, amount): no two sizes are equal where a weight is left; amounts are exact, with halves.
+
+    Some scores are large, so that no number but infinity stands behind all of them.
+    """
     shape = draw(shapes(dims=(1, 2, 3), most=3).filter(lambda shape: torch.Size(shape).numel() <= 12))
     mask = draw(masks(shape))
     count = mask.numel()
     sizes = torch.tensor(draw(st.permutations(range(1, count + 1))), dtype=torch.float32).reshape(shape)
-    scores = sizes * draw(tensors(shape, st.sampled_from([1.0, -1.0])))
+    scores = sizes * draw(tensors(shape, st.sampled_from([1.0, -1.0]))) * draw(st.sampled_from([1.0, 1.0, 1.0, 4e9]))
     anything = draw(st.sampled_from([None, 0.0, 100.0]))
     if anything is not None:
         scores = scores.masked_fill(mask == 0, anything)
@@ -148,6 +156,27 @@ def combined_mask(answer: Callable) -> None:
 
     def of_all(a, left, n):
         return round(a * n)
+
+    def gone_as(number):
+        """What is pruned already gets a number for a score, and not infinity."""
+        return lambda scores, default_mask, amount: rule(among="all")(
+            scores.masked_fill(default_mask == 0, number), default_mask, amount
+        )
+
+    def each_row(scores, default_mask, amount):
+        if scores.dim() < 2:
+            return rule()(scores, default_mask, amount)
+        return torch.stack([each_row(*row, amount) for row in zip(scores, default_mask, strict=True)])
+
+    def places_among_left(scores, default_mask, amount):
+        left = scores[default_mask == 1].abs()
+        new = default_mask.clone()
+        new.view(-1)[left.argsort()[: round(amount * len(left))]] = 0
+        return new
+
+    def argsort_as_rank(scores, default_mask, amount):
+        order = scores.abs().masked_fill(default_mask == 0, torch.inf).flatten().argsort(stable=True)
+        return default_mask * (order >= round(amount * int(default_mask.sum()))).reshape(default_mask.shape)
 
     mistakes = {
         "Your amount counts all weights. It is a fraction of those that are still there: default_mask.sum().": {
@@ -196,6 +225,24 @@ def combined_mask(answer: Callable) -> None:
         wrong={
             **{hint: rule(**mistake) for hint, mistake in mistakes.items()},
             "You prune nothing: your mask is default_mask.": lambda scores, default_mask, amount: default_mask,
+            "You compare the scores with the amount itself. It is a fraction of the number of weights.": (
+                lambda scores, default_mask, amount: default_mask * (scores.abs() > amount)
+            ),
+            "Your mask marks what to prune. In PyTorch a 1 stays and a 0 is pruned.": lambda *args: 1 - rule()(*args),
+            "You prune the fraction in each row by itself. It is a fraction of all weights that are still there.": (
+                each_row,
+                lambda scores, default_mask, amount: (
+                    torch.stack([rule()(*row, amount) for row in zip(scores, default_mask, strict=True)])
+                    if scores.dim() > 1
+                    else rule()(scores, default_mask, amount)
+                ),
+            ),
+            "You compare what argsort gives with a number of weights. It lists places in the order of size, and not the rank of "
+            "each place: the first so many of its numbers are the places that go.": argsort_as_rank,
+            "You take places among the weights that are left for places in the whole mask. Where a weight is gone, those "
+            "behind it have other places.": places_among_left,
+            "You give pruned weights a large number for a score, and a score can be larger still. Infinity stands behind all "
+            "of them.": (gone_as(1e3), gone_as(1e9)),
         },
         names=("scores", "default_mask", "amount"),
         edges=[
@@ -203,6 +250,9 @@ def combined_mask(answer: Callable) -> None:
             (torch.tensor([0.5, -1, 2, -3, 4, 5]), torch.tensor([1.0, 1, 1, 0, 0, 0]), 1 / 3),
             (gone, torch.tensor([0.0, 0, 1, 1]), 0.5),  # scores of pruned weights may be anything
             (torch.tensor([3.0, 1, 2]), torch.zeros(3), 1.0),
+            (torch.tensor([2.0, 1]), torch.ones(2), 0.25),  # a half
+            (torch.tensor([1.0, -2, 3, 4, 5, 6]), torch.ones(6), 0.75),  # and one above 4
+            (torch.tensor([1.0, -2e10, 4e10]), torch.tensor([0.0, 1, 1]), 0.5),  # larger than what one takes for large
         ],
         inputs=_with_amount(),
         view=_as_mask,
@@ -261,6 +311,18 @@ def never_revives(answer: Callable) -> None:
     def rule(*, before=some, shown=scores, fine=lambda new, old: not (new > old).any()):
         return lambda method: bool(fine(method(shown.clone(), before.clone()), before))
 
+    def often(fine):
+        """The same in more than one situation."""
+        drawn = [
+            (3 * torch.randn(8, 8, generator=generator), torch.rand(8, 8, generator=generator).round())
+            for _ in range(30)
+        ]
+        return lambda method: all(rule(before=old, shown=seen, fine=fine)(method) for seen, old in drawn)
+
+    def on_its_own_mask(method):
+        own = method(scores.clone(), torch.ones(8, 8)).float()
+        return rule(before=own)(method)
+
     wrong = {
         "Your answer is True for every method, also for faulty ones. Do your masks have holes, and do you look at each "
         "weight there?": lambda method: True,
@@ -276,7 +338,19 @@ def never_revives(answer: Callable) -> None:
             rule(shown=-scores.abs())
         ),
         "You let methods pass that bring weights back and prune as many or more for it. Compare weight by weight, not "
-        "the numbers of ones.": rule(fine=lambda new, old: new.sum() <= old.sum()),
+        "the numbers of ones.": (
+            rule(fine=lambda new, old: new.sum() <= old.sum()),
+            often(lambda new, old: new.sum() <= old.sum()),
+            often(lambda new, old: not (new.sum(1) > old.sum(1)).any()),
+        ),
+        "You look at the weights that were left. A fault shows at those that were pruned: where default_mask is 0.": rule(
+            fine=lambda new, old: not (new < old).any()
+        ),
+        "Your masks come from the method itself, so it sees no holes but its own. Make masks that prune other weights.": (
+            on_its_own_mask
+        ),
+        "You let methods pass that go by the size of a score: all of yours have the same one. Take small and large "
+        "scores.": (rule(shown=torch.ones(8, 8)), rule(shown=-torch.ones(8, 8))),
         "You see a fault only where every pruned weight comes back. One is enough: any(), not all().": rule(
             fine=lambda new, old: not (new[old == 0] == 1).all()
         ),

@@ -191,7 +191,7 @@ for row, (name, layer) in enumerate({"l1_unstructured": by_size, "Smallest": by_
         diagrams.grid(canvas, score[None], 350 + 210 * column, 185 + 95 * row, cell=70, mask=kept, size=26)
 plots.show(
     canvas.figure(),
-    alt="Four weights above 0 with arrows: the first points down to 0, two have hardly any, the last points up. Under them their scores in boxes, crossed out where "
+    alt="Four weights above 0 with arrows: the first points down to 0, the next two have none, the last points up. Under them their scores in boxes, crossed out where "
     f"the weight goes: l1_unstructured keeps {by_size.weight_mask.int().tolist()[0]}, Smallest {by_score.weight_mask.int().tolist()[0]}.",
     caption="Scores −5, 0.1, 0.2, 3; crossed out is what goes. `Smallest` lets the weight go that is on its way to 0.",
 )
@@ -543,7 +543,7 @@ Table(
 # 4. prunes the right amount.
 #
 # [Hypothesis](https://hypothesis.readthedocs.io) draws situations: scores with ties, zeros and both signs, and earlier masks from full to empty. When
-# one fails, it looks for a small one that fails.
+# one fails, it looks for a small one that fails. Shape and dtype are looked at on a fresh layer: a container brings both into line.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Ask for a fifth rule before you go on. Good ones: the arguments stay as they are; and where a
@@ -566,15 +566,15 @@ def situations(draw):
 
 def broken_rule(prune_it, scores, before, amount_ok=None):
     """The first rule that `prune_it(layer, name, importance_scores=…)` breaks, or None."""
-    layer = nn.Linear(scores.shape[1], scores.shape[0], bias=False)
+    fresh, layer = (nn.Linear(scores.shape[1], scores.shape[0], bias=False) for _ in range(2))
     prune.custom_from_mask(layer, "weight", before)
     masks = [before]
-    for _ in range(2):
-        prune_it(layer, "weight", importance_scores=scores)
-        masks.append(layer.weight_mask.clone())
-    for old, new in pairwise(masks):
-        if new.shape != old.shape or new.dtype != old.dtype:
-            return "another shape or dtype"
+    for pruned in (layer, layer, fresh):
+        prune_it(pruned, "weight", importance_scores=scores)
+        masks.append(pruned.weight_mask.clone())
+    if (masks[-1].shape, masks[-1].dtype) != (scores.shape, scores.dtype):  # only a fresh layer can show it
+        return "another shape or dtype"
+    for old, new in pairwise(masks[:-1]):
         if not ((new == 0) | (new == 1)).all():
             return "not binary"
         if (new > old).any():

@@ -97,6 +97,22 @@ def half_of_each_row(weight):
     return mask.scatter(1, weight.abs().topk(weight.shape[1] // 2, dim=1).indices, 1)
 
 
+def two_of_each_row(weight):
+    mask = torch.zeros_like(weight)
+    for row, w in enumerate(weight):
+        mask[row, w.abs().topk(min(2, len(w))).indices] = 1
+    return mask
+
+
+def a_group_at_every_column(weight):
+    mask = torch.zeros_like(weight)
+    for row in range(weight.shape[0]):
+        for start in range(max(1, weight.shape[1] - 3)):
+            group = weight[row, start : start + 4].abs()
+            mask[row, start + group.topk(min(2, len(group))).indices] = 1
+    return mask
+
+
 def by_padding(weight):
     rows, columns = weight.shape
     padded = torch.nn.functional.pad(weight.abs(), (0, -columns % 4), value=-1.0).view(rows, -1, 4)
@@ -167,6 +183,18 @@ def variance_first(batches):
     return averaged([b.var((0, 2, 3)) for b in batches]), averaged([b.mean((0, 2, 3)) for b in batches])
 
 
+def the_start_as_a_batch(batches):
+    means, variances = [torch.zeros(batches[0].shape[1])], [torch.ones(batches[0].shape[1])]
+    for batch in batches:
+        means.append(batch.mean((0, 2, 3)))
+        variances.append(batch.var((0, 2, 3)))
+    return averaged(means), averaged(variances)
+
+
+def variance_of_image_means(batches):
+    return averaged([b.mean((0, 2, 3)) for b in batches]), averaged([b.mean((2, 3)).var(0) for b in batches])
+
+
 def with_torch_itself(batches):
     norm = torch.nn.BatchNorm2d(batches[0].shape[1], momentum=None)
     for batch in batches:
@@ -205,6 +233,8 @@ WRONG = {
         above_the_third,
         where_something_is_left,
         half_of_each_row,
+        two_of_each_row,
+        a_group_at_every_column,
     ],
     "fresh_statistics": [
         divides_by_all,
@@ -216,6 +246,8 @@ WRONG = {
         last_batch,
         all_in_one,
         moving_average,
+        the_start_as_a_batch,
+        variance_of_image_means,
         variance_first,
     ],
 }

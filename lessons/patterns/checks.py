@@ -52,6 +52,19 @@ def _larger_half(weight: torch.Tensor) -> torch.Tensor:
     return mask.reshape(weight.shape)
 
 
+def _two_of_each_row(weight: torch.Tensor) -> torch.Tensor:
+    return torch.zeros_like(weight).scatter(1, weight.abs().topk(min(2, weight.shape[1])).indices, 1)
+
+
+def _overlapping(weight: torch.Tensor) -> torch.Tensor:
+    """Groups that begin at every column; what one of them keeps stays."""
+    mask = torch.zeros_like(weight)
+    for start in range(max(1, weight.shape[1] - 3)):
+        group = slice(start, start + 4)
+        mask[:, group] = torch.maximum(mask[:, group], _two_of_each_row(weight[:, group]))
+    return mask
+
+
 def _padded(weight: torch.Tensor) -> torch.Tensor:
     """Rows filled up with zeros to whole groups; torch decides which of equal ones are taken."""
     groups = F.pad(weight.abs(), (0, -weight.shape[1] % 4)).reshape(-1, 4)
@@ -103,6 +116,8 @@ def mask_2_4(answer: Callable) -> None:
         "You keep the larger half of each row. 2:4 asks for two in every group of four.": lambda w: torch.cat(
             [_larger_half(row) for row in w.split(1)]
         ),
+        "You keep two weights of each row, however long it is. Two of every four neighbours stay.": _two_of_each_row,
+        "Your groups overlap: one begins at every column. They stand side by side, one begins at every fourth.": _overlapping,
         "You keep one of each pair of neighbours: that is 1:2. In 2:4 the two may stand side by side.": lambda w: (
             torch.cat([by(_picked(count=lambda n: 1))(pair) for pair in w.split(2, dim=1)], dim=1)
         ),
@@ -217,6 +232,19 @@ def fresh_statistics(answer: Callable) -> None:
         "You return the standard deviation. The variance is its square.": by(spread=lambda batch: batch.std((0, 2, 3))),
         "You average over the images only. A channel is a whole map: average over its pixels, too.": by(
             mean=lambda batch: batch.mean(0), spread=lambda batch: batch.var(0)
+        ),
+        "You average over the channels. Each channel has its own mean and variance: average over all other dimensions.": by(
+            mean=lambda batch: batch.mean(1), spread=lambda batch: batch.var(1)
+        ),
+        "You have one number for each image and channel, and put those together. All values of a channel, over images and "
+        "pixels, have one variance.": (
+            by(spread=lambda batch: batch.mean((2, 3)).var(0)),
+            by(spread=lambda batch: batch.flatten(2).var(2).mean(0)),
+        ),
+        "You count the 0 and the 1 with which a batch norm begins as one batch more. With momentum=None they are gone after "
+        "the first batch.": lambda batches: (
+            sum(map(_mean, batches)) / (len(batches) + 1),
+            (1 + sum(map(_variance, batches))) / (len(batches) + 1),
         ),
         "You have one number for all channels. Each channel has its own mean and variance.": by(
             mean=lambda batch: batch.mean(), spread=lambda batch: batch.var()

@@ -367,7 +367,7 @@ print(str(said).replace("! ", "!\n"))
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Let the room say yes or no to the four. Then the table, which is the call's own: fp32 is not in it, 100 is no multiple of 16,
 # bf16 with 64 by 64 passes, a convolution's weight must be made a matrix first. Say: "It refuses. So no value of an fp32 weight is lost
-# in silence on this path."
+# in silence on this path." On the other path it is: CUTLASS (`_FORCE_CUTLASS`) takes fp32, and its conversion drops what 1:2 has no room for, without a word.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # The table that the call looks into, with a name that may change.
@@ -375,11 +375,11 @@ constraints = torch.sparse.SparseSemiStructuredTensorCUSPARSELT._DTYPE_SHAPE_CON
 Table(
     ["dtype", "rows: multiple of", "columns: multiple of"],
     [[str(dtype).removeprefix("torch."), c.sparse_min_rows, c.sparse_min_cols] for dtype, c in constraints.items()],
-    caption="A matrix, contiguous, on an NVIDIA GPU, in one of these types; all others are refused.",
+    caption="A matrix, contiguous, on a device that PyTorch calls cuda, in one of these types; by default all others are refused.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** It refuses fp32, 100 × 64 and four dimensions; bf16 passes. None of these checks looks at the pattern: that the weight *is* 2:4 is up
+# **What you saw.** By default it refuses fp32, 100 × 64 and four dimensions; bf16 passes. None of these checks looks at the pattern: that the weight *is* 2:4 is up
 # to you.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -412,7 +412,8 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* Show of hands; expect A and B. Then the figure, left panel first: "By norm is far ahead at a half; at three quarters both are
-# near chance." Right panel: at a half a pass shrinks the lead to a few points; so A. At three quarters look at the bands: "Who would name a winner here?" Ask:
+# near chance." Right panel: at a half a pass shrinks the lead to a few points; so A. At three quarters look at the bands: "Who would name a winner here?" More random draws would be needed; some of
+# them do not recover at all. Ask:
 # "Where would a new score look best in a paper?" Before fine-tuning. "And what must a report say so that two scores can be compared?" Passes, data, seeds.
 
 # %% slideshow={"slide_type": "skip"}
@@ -485,8 +486,8 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. A, at a half.** Before the pass the norm is far ahead, after it by a few points. At three quarters both break down before it; after it the
-# seeds differ too much to name a winner.
+# **What you saw. A, at a half.** Before the pass the norm is far ahead, after it by a few points. At three quarters both break down before it; after it one
+# random draw a network is too few to name a winner.
 
 # %% slideshow={"slide_type": "skip"}
 Table(
@@ -568,8 +569,8 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. A half, and the same result.** Each projection loses one side only. (torch-pruning cuts heads with `num_heads=` and `prune_num_heads=True`;
-# the number of heads in your own code must follow.)
+# **What you saw. A half, and the same result.** Each projection loses one side only. (torch-pruning cuts heads with `num_heads=`,
+# `prune_num_heads=True`, `prune_head_dims=False` and `head_pruning_ratio=0.5`; the number of heads in your own code must follow.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### A whole block

@@ -71,6 +71,15 @@ def at_least_one(weights, amount):
     return [(w.abs() > threshold).float() for w in weights]
 
 
+def argsort_for_the_rank(weights, amount):
+    keep = torch.cat([w.abs().flatten() for w in weights]).argsort() >= round(amount * total(weights))
+    return [part.view_as(w).float() for part, w in zip(keep.split([w.numel() for w in weights]), weights, strict=True)]
+
+
+def rounded_in_each_layer(weights, amount):
+    return one_row(weights, [w.abs() for w in weights], sum(round(amount * w.numel()) for w in weights))
+
+
 def with_kthvalue(weights, amount):
     row = torch.cat([w.abs().flatten() for w in weights])
     pruned = round(amount * len(row))
@@ -108,6 +117,8 @@ WRONG = {
         with_quantile,
         at_least_one,
         share_of_the_largest,
+        rounded_in_each_layer,
+        argsort_for_the_rank,
     ],
 }
 ODD = {"global_masks": [with_kthvalue, with_argsort, as_numpy]}

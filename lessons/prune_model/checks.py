@@ -62,7 +62,14 @@ def global_masks(answer: Callable) -> None:
     def all_at_zero(ws, amount):
         return cut([w.abs() for w in ws], round(amount * total(ws)) or total(ws))
 
+    def argsort_as_rank(ws, amount):
+        order = torch.cat([w.abs().flatten() for w in ws]).argsort()
+        keep = (order >= round(amount * total(ws))).float()
+        return [part.reshape(w.shape) for part, w in zip(keep.split([w.numel() for w in ws]), ws, strict=True)]
+
     wrong = {
+        "You compare what argsort gives with a number of weights. It lists places in the order of size, and not the rank of "
+        "each place: the first so many of its numbers are the places that go.": argsort_as_rank,
         "Your masks prune the share in each layer: that is local pruning. Put all weights into one row first.": (
             lambda ws, amount: [mask()([w], amount)[0] for w in ws]
         ),
@@ -79,6 +86,15 @@ def global_masks(answer: Callable) -> None:
         "You average a threshold of each layer. The total need not be the amount: put all weights into one row.": (
             averaged
         ),
+        "You round in each layer and add up. Of all N weights together round(amount · N) go.": lambda ws, amount: cut(
+            [w.abs() for w in ws], sum(round(amount * w.numel()) for w in ws)
+        ),
+        "Your N counts the tensors of the list. It is the number of all their weights.": lambda ws, amount: cut(
+            [w.abs() for w in ws], round(amount * len(ws))
+        ),
+        "You compare the weights with the amount itself. It is a share of their number.": lambda ws, amount: [
+            (w.abs() > amount).float() for w in ws
+        ],
         "Your threshold is a share of the largest weight. The amount is a share of their number.": lambda ws, amount: [
             (w.abs() > amount * max(x.abs().max().item() for x in ws)).float() for w in ws
         ],

@@ -262,12 +262,12 @@ plots.show(
 # **Predict.** `conv1` sums over 9 weights, `fc1` over 400. How many times larger is the share that `fc1` loses: **A** about 7, **B** about 44?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Give them a minute: √400 / √9 is 20/3, about 7, so A. Then go through the rows: derived, seen in 100 draws, how far draws scatter, and one published table. Ask: "Is
+# *For the lecturer, 3 min.* Give them a minute: √400 / √9 is 20/3, about 7, so A. Then go through the rows: derived, seen in 100 draws, how far draws scatter, and a row from a reader's notes. Ask: "Is
 # 7.41 % for conv1 an error?" No: 4 of 54 weights, and as many or more came in 10 of 100 draws. Say that the page of today has other kernels and sets no seed, so it prints other figures.
 
 # %% slideshow={"slide_type": "skip"}
-# The output of PyTorch's pruning tutorial while its LeNet had 3 × 3 kernels, as a reader copied it into public notes; in all 20.00 %.
-COPIED = dict(zip(LAYERS, (7.41, 9.49, 22.00, 12.28, 9.76), strict=True))
+# From public notes of a reader of PyTorch's pruning tutorial, while its LeNet had 3 × 3 kernels; in all 20.00 %.
+NOTED = dict(zip(LAYERS, (7.41, 9.49, 22.00, 12.28, 9.76), strict=True))
 
 
 def derived(net, amount=0.2):
@@ -298,10 +298,10 @@ rows = {
     "mean of 100 draws": [f"{v:.1f}" for v in centre],
     "their st. dev.": [f"{v:.1f}" for v in sd],
     "seed 0": [f"{v:.2f}" for v in draws[3][0]],
-    "a tutorial, copied": [f"{v:.2f}" for v in COPIED.values()],
+    "a reader's notes": [f"{v:.2f}" for v in NOTED.values()],
 }
 as_much = (draws[3][:, 0] > 7.4).float().mean().item()
-away = {kernel: ((torch.tensor(list(COPIED.values())) - of.mean(0)) / of.std(0)).abs() for kernel, of in draws.items()}
+away = {kernel: ((torch.tensor(list(NOTED.values())) - of.mean(0)) / of.std(0)).abs() for kernel, of in draws.items()}
 card.record("conv1-mean", centre[0].item())
 card.record("conv1-as-published", 100 * as_much)
 card.record("table-fits", away[3].max().item())
@@ -309,12 +309,12 @@ card.record("table-5x5-does-not-fit", away[5].max().item())
 Table(
     ["fan-in:", *(f"{name} {f}" for name, f in fan_in.items())],
     [[name, *row] for name, row in rows.items()],
-    caption=f"Zeros after global pruning by 20 %. conv1 at 7.41 % or more: in {100 * as_much:.0f} of 100 draws. Farthest of the copied row "
+    caption=f"Zeros after global pruning by 20 %. conv1 at 7.41 % or more: in {100 * as_much:.0f} of 100 draws. Farthest of the notes' row "
     f"from these draws: {away[3].max():.1f} standard deviations; from draws with 5 × 5 kernels: {away[5].max():.1f}.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. A: √400 / √9 = 20/3.** The formula comes close to the means. The copied row, 20.00 % in all, fits one more draw of this network, and not of one with 5 × 5 kernels, which [the
+# **What you saw. A: √400 / √9 = 20/3.** The formula comes close to the means. The row from the notes, 20.00 % in all, fits one more draw of this network, and not of one with 5 × 5 kernels, which [the
 # tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) has today ([earlier: 3 ×
 # 3](https://github.com/pytorch/tutorials/blob/0a7e68666de5faceafa90276ad2b7874cd32c5e0/intermediate_source/pruning_tutorial.py)).
 
@@ -375,7 +375,8 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Let somebody draw the axes: a weight that has not moved lies on the diagonal, the black line, which looks flat because the axes differ. Two votes. The answers: B, about 15 %; and F, where chance would give a tenth. Between the dotted lines lies what
-# magnitude cuts at 10 % left. Ask which weights *cannot* move: the gradient of a weight is its input times what comes back, and 67 pixels are black in all training digits. Say: "To be kept, a weight of this layer had to
+# magnitude cuts at 10 % left. Ask which weights *cannot* move: the gradient of a weight is its input times what comes back, and 67 pixels are black in all training digits. The other unmoved ones sit at pixels that few digits light,
+# where their neuron probably never fired. Say: "To be kept, a weight of this layer had to
 # move. That says where training worked, and not yet what the network needs."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -407,7 +408,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. B and F.** The dotted lines lie outside the range in which all weights of `fc1` were started, ±1/28: what is kept must have moved. A small weight on a large input can still matter
-# more than a large one on a small input: [[own_method]] builds a score that knows the gradient.
+# more than a large one on a small input: [[scores]] has scores that see both.
 
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
@@ -543,7 +544,7 @@ plots.show(
 # **Predict.** And if the learning rate *falls to zero* over the 200 steps, for both: is the sparse network **A** better by half a point or more, **B** about as good, **C** worse by half a point or more?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Ask: "Why should a dense network get 200 steps, too?" Because the pruned ones had them. Then vote twice, for the constant and for the falling rate. At the constant rate the sparse ones are ahead on average here; three seeds are few to say more.
+# *For the lecturer, 2.5 min.* Ask: "Why should a dense network get 200 steps, too?" Because the pruned ones had them. Then vote twice, for the constant and for the falling rate. At the constant rate the sparse ones are ahead on average here; with three other seeds the two were level.
 # With a falling rate the answer is B: a fraction of a point behind. Say: "Which baseline you name decides whether pruning *improves* anything."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -561,7 +562,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. B.** At a constant rate the dense networks on average *lose* by training on, and 20 % looks better than dense. With a falling rate it does not. So do not read the middle row as "pruning improves".
+# **What you saw. B.** At a constant rate the dense networks on average *lose* by training on, and with these seeds 20 % looks better than dense. With a falling rate it does not. So do not read the middle row as "pruning improves".
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Why does local fall behind?
@@ -652,7 +653,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. One cut or several?
 #
-# **One-shot**: cut to the density at once. **Iterative**: cut a part, train, cut again. Four arms, the same 200 steps, the same digits in the same order.
+# **One-shot**: cut to the *density*, the share that stays, at once. **Iterative**: cut a part, train, cut again. Four *arms*, as the ways in a race are called: the same 200 steps, the same digits in the same order.
 #
 # `amount` is of what is *left*: five cuts to density $d$ keep $d^{1/5}$ each.
 
@@ -748,7 +749,7 @@ Table(
 # **Predict.** With `fc3` whole, is the lead of three cuts over one **A** as large as before, **B** smaller, **C** gone?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Draw the two-by-two table on the board before you show it, and let the room fill in the column that they know. The answer is B, about half as large. Say: "Two remedies, perhaps in part for one illness: their gains do not
+# *For the lecturer, 2 min.* Draw the two-by-two table on the board before you show it, and let the room fill in the column that they know. The answer is B, about half as large here, and about a third with three other seeds. Say: "Two remedies, perhaps in part for one illness: their gains do not
 # add up." Point at the line over the table: three cuts leave more of fc3 without being told to.
 
 
@@ -773,7 +774,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. B, about half.** A whole `fc3` helps one cut much, and three cuts not: they leave more of `fc3` by themselves. So a part of what rounds save here is probably again the last layer; one cut
+# **What you saw. B, about half here.** A whole `fc3` helps one cut much, and three cuts not: they leave more of `fc3` by themselves. So a part of what rounds save here is probably again the last layer; one cut
 # that keeps 15 % of it would test that.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}

@@ -114,6 +114,35 @@ def starts_from_ones(weight, mask, amount):
     return new.reshape(weight.shape)
 
 
+def gone_ones_at_ten(weight, mask, amount):
+    k = round(amount * int(mask.sum()))
+    order = torch.where(mask == 1, weight.abs(), 10.0).flatten().argsort()
+    new = mask.clone().flatten()
+    new[order[:k]] = 0
+    return new.view_as(weight)
+
+
+def argsort_for_the_rank(weight, mask, amount):
+    order = torch.where(mask == 1, weight.abs(), torch.inf).flatten().argsort()
+    return mask * (order >= round(amount * int(mask.sum()))).view_as(mask)
+
+
+def places_in_a_shorter_list(weight, mask, amount):
+    left = weight[mask == 1].abs()
+    new = mask.clone().flatten()
+    new[left.argsort()[: round(amount * len(left))]] = 0
+    return new.view_as(weight)
+
+
+def each_row_by_itself(weight, mask, amount):
+    if weight.dim() == 1:
+        k = round(amount * int(mask.sum()))
+        new = mask.clone()
+        new[torch.where(mask.bool(), weight.abs(), torch.inf).argsort()[:k]] = 0
+        return new
+    return torch.stack([each_row_by_itself(w, m, amount) for w, m in zip(weight, mask, strict=True)])
+
+
 def mask_by_torch(weight, mask, amount):
     layer = torch.nn.Module()
     layer.w = torch.nn.Parameter(weight.clone())
@@ -156,6 +185,10 @@ WRONG = {
         counts_what_is_not_zero,
         masked_weight_from_scratch,
         starts_from_ones,
+        each_row_by_itself,
+        gone_ones_at_ten,
+        argsort_for_the_rank,
+        places_in_a_shorter_list,
     ],
 }
 ODD = {"magnitude_mask": [mask_by_torch, mask_in_a_loop, mask_as_lists]}

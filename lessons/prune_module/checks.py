@@ -18,10 +18,13 @@ VALUES = st.one_of(numbers(1, 4, step=0.5), numbers(-2, 2, step=1))  # the simpl
 
 @st.composite
 def _masked_weights(draw: Callable) -> tuple[Tensor, Tensor, float]:
-    """(weight, old mask, amount): equal magnitudes, zeros that are not masked, counts that end in exactly one half."""
+    """(weight, old mask, amount): equal magnitudes, zeros that are not masked, counts that end in exactly one half.
+
+    Some weights are large, so that infinity alone is sure to stand behind all of them.
+    """
     extents = st.one_of(shapes(dims=(1,), most=10), shapes(dims=(2,)), shapes(dims=(3, 4), most=2))
     shape, dtype = draw(extents), draw(st.sampled_from([torch.float32, torch.float64]))
-    weight = draw(tensors(shape, VALUES, dtype))
+    weight = draw(tensors(shape, VALUES, dtype)) * draw(st.sampled_from([1.0, 1.0, 1.0, 1000.0]))
     return weight, draw(masks(shape)).to(dtype), draw(numbers(0, 1))
 
 
@@ -62,7 +65,32 @@ def magnitude_mask(answer: Callable) -> None:
         return round(a * w.numel())
 
     right = cut()
+
+    def row_by_row(w, m, a):
+        return torch.stack([row_by_row(*row, a) for row in zip(w, m, strict=True)]) if w.dim() > 1 else right(w, m, a)
+
+    def gone_as(number):
+        """What is gone already gets a number for a magnitude, and not infinity."""
+        return cut(size=lambda w, m: torch.where(m == 1, w.abs(), number), among_all=True)
+
+    def places_among_left(w, m, a):
+        left, new = w[m == 1].abs(), m.clone()
+        new.view(-1)[left.argsort(stable=True)[: round(a * len(left))]] = 0
+        return new
+
+    def argsort_as_rank(w, m, a):
+        order = torch.where(m == 1, w.abs(), torch.inf).flatten().argsort(stable=True)
+        return m * (order >= round(a * int(m.sum()))).reshape(w.shape)
+
     wrong = {
+        "You compare what argsort gives with a number of weights. It lists places in the order of size, and not the rank of "
+        "each place: the first so many of its numbers are the places that go.": argsort_as_rank,
+        "You take places among the weights that are left for places in the whole mask. Where a weight is gone, those behind "
+        "it have other places.": places_among_left,
+        "You give what is gone a large number for a magnitude, and a weight can be larger still. Infinity comes last.": (
+            gone_as(10.0),
+            gone_as(100.0),
+        ),
         "You take the amount as the part that is kept. It is the part that goes.": cut(
             count=lambda w, m, a: int(m.sum()) - round(a * int(m.sum()))
         ),
@@ -82,8 +110,19 @@ def magnitude_mask(answer: Callable) -> None:
         "You take the fraction of all weights, and look among all of them. Count only what is left.": cut(
             among_all=True, count=of_all
         ),
-        "Weights that the old mask keeps and that happen to be 0 are not counted as left. The mask says what is left.": cut(
-            count=lambda w, m, a: round(a * int(((w * m) != 0).sum()))
+        "Weights that the old mask keeps and that happen to be 0 are not counted as left. The mask says what is left.": (
+            cut(count=lambda w, m, a: round(a * int(((w * m) != 0).sum()))),
+            lambda w, m, a: right(w, m * (w != 0), a),
+        ),
+        "You cut the fraction in each row by itself. It is a fraction of the whole tensor, whatever its shape.": (
+            row_by_row,
+            lambda w, m, a: (
+                torch.stack([right(*row, a) for row in zip(w, m, strict=True)]) if w.dim() > 1 else right(w, m, a)
+            ),
+        ),
+        "You compare magnitudes with the amount itself. It is a fraction of the number of weights.": (
+            lambda w, m, a: m * (w.abs() > a),
+            lambda w, m, a: m * (w.abs() >= a),
         ),
         "Where the last magnitude to go is there more than once, all of them go: too many. Exactly the count must go: "
         "cut by index.": threshold(torch.gt),

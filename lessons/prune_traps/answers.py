@@ -99,6 +99,14 @@ def last_amount_only(n, amounts):
     return n - (amounts[-1] if isinstance(amounts[-1], int) else round(amounts[-1] * n))
 
 
+def counts_before_fractions(n, amounts):
+    n -= sum(a for a in amounts if isinstance(a, int))
+    for a in amounts:
+        if not isinstance(a, int):
+            n -= round(a * n)
+    return n
+
+
 def left_by_recursion(n, amounts):
     if len(amounts) == 0:
         return n
@@ -215,6 +223,26 @@ def buffers_without_a_hook(make_model, state):
     return model
 
 
+def endings_by_replace(make_model, state):
+    model = make_model()
+    for k in state:
+        if "_mask" in k and k.replace("_mask", "_orig") in state:
+            k = k.replace("_mask", "")
+            if k in dict(model.named_parameters()):
+                prune.identity(*place(model, k))
+    model.load_state_dict(state, strict=False)
+    return model
+
+
+def only_masks_with_zeros(make_model, state):
+    model = make_model()
+    for k in pruned_in(state):
+        if 0 in state[k + "_mask"]:
+            prune.identity(*place(model, k))
+    model.load_state_dict(state, strict=False)
+    return model
+
+
 def prunes_again_by_magnitude(make_model, state):
     model = make_model()
     model.load_state_dict(dense_of(state))
@@ -263,6 +291,7 @@ WRONG = {
         rounds_down,
         rounds_at_the_end,
         last_amount_only,
+        counts_before_fractions,
         adds_and_goes_below,
         rounds_up,
         rounds_halves_up,
@@ -281,6 +310,8 @@ WRONG = {
         masks_on_random_weights,
         loses_what_was_cut,
         buffers_without_a_hook,
+        endings_by_replace,
+        only_masks_with_zeros,
         prunes_again_by_magnitude,
     ],
 }

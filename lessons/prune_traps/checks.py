@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
@@ -57,15 +58,26 @@ def weights_left(answer: Callable) -> None:
         "You add all amounts as if each were a fraction of n. A fraction counts what is left; an int is a count.": (
             lambda n, amounts: max(0, round(n * (1 - sum(amounts))))
         ),
-        "You treat a whole number as a fraction: amount=1 is one weight, amount=1.0 is all of them.": rule(
-            is_count=lambda amount: False
+        "You treat a whole number as a fraction: amount=1 is one weight, amount=1.0 is all of them.": (
+            rule(is_count=lambda amount: False),
+            rule(is_count=lambda amount: amount > 1),
         ),
         "Counts change nothing in your result. An int is a number of weights that go.": rule(
             counted=lambda amount, left, n: 0
         ),
         "You return what is gone. Asked is what is left.": lambda n, amounts: n - rule()(n, amounts),
-        "You take a fraction as the part that stays. It is the part that goes.": rule(
-            goes=lambda amount, left, n: left - round(amount * left)
+        "You take a fraction as the part that stays. It is the part that goes.": (
+            rule(goes=lambda amount, left, n: left - round(amount * left)),
+            rule(
+                goes=lambda amount, left, n: left - round(amount * left),
+                counted=lambda amount, left, n: left - amount,
+            ),
+        ),
+        "You take the amounts in another order. Each call counts what the calls before it left.": (
+            lambda n, amounts: rule()(n, sorted(amounts)),
+            lambda n, amounts: rule()(n, amounts[::-1]),
+            lambda n, amounts: rule()(n, sorted(amounts, key=lambda amount: isinstance(amount, float))),
+            lambda n, amounts: rule()(n, sorted(amounts, key=lambda amount: isinstance(amount, int))),
         ),
         "You look at the last amount only.": lambda n, amounts: rule()(n, amounts[-1:]),
         "You look at the first amount only.": lambda n, amounts: rule()(n, amounts[:1]),
@@ -113,12 +125,16 @@ class Gate(nn.Module):
         return self.start_orig + x * self.weight * self.keep_mask
 
 
-# Shown to the learner as they stand here. The tensors of an RNNCell are not called weight and bias.
+# Shown to the learner as they stand here. The tensors of an RNNCell are not called weight and bias; one layer has both
+# endings in the middle of its name.
 MODELS = {
     "nn.Linear(2, 1)": lambda: nn.Linear(2, 1),
     "nn.BatchNorm1d(2)": lambda: nn.BatchNorm1d(2),
     "nn.RNNCell(2, 1)": lambda: nn.RNNCell(2, 1),
     "check.Gate()": Gate,
+    "nn.Sequential(OrderedDict(pre_mask_orig=nn.Linear(2, 1)))": lambda: nn.Sequential(
+        OrderedDict(pre_mask_orig=nn.Linear(2, 1))
+    ),
     "nn.Sequential(check.Gate(), nn.Linear(2, 1))": lambda: nn.Sequential(Gate(), nn.Linear(2, 1)),
     "nn.Sequential(nn.Sequential(nn.Linear(2, 1), nn.BatchNorm1d(1)), nn.Tanh())": lambda: nn.Sequential(
         nn.Sequential(nn.Linear(2, 1), nn.BatchNorm1d(1)), nn.Tanh()
@@ -200,6 +216,40 @@ def load_pruned(answer: Callable) -> None:
             setattr(module, name, state[f"{key}_orig"] * state[f"{key}_mask"])
         return model
 
+    def products_alone(make_model, state):
+        model = make_model()
+        for key in _pruned(state):
+            module, name = _place(model, key)
+            delattr(module, name)
+            module.register_parameter(f"{name}_orig", nn.Parameter(state[f"{key}_orig"].clone()))
+            module.register_buffer(f"{name}_mask", state[f"{key}_mask"].clone())
+            setattr(module, name, getattr(module, f"{name}_orig") * getattr(module, f"{name}_mask"))
+        model.load_state_dict(state)
+        return model
+
+    def replaced(strict):
+        """Names by replace(), which takes an ending out of their middle, too."""
+
+        def load(make_model, state):
+            model = make_model()
+            for key in state:
+                name = key.replace("_mask", "")
+                if key.endswith("_mask") and key.replace("_mask", "_orig") in state:
+                    if strict or name in dict(model.named_parameters()):
+                        prune.identity(*_place(model, name))
+            model.load_state_dict(state, strict=strict)
+            return model
+
+        return load
+
+    def where_a_zero_is(make_model, state):
+        model = make_model()
+        for key in _pruned(state):
+            if (state[f"{key}_mask"] == 0).any():
+                prune.identity(*_place(model, key))
+        model.load_state_dict(state, strict=False)
+        return model
+
     def pruned_again(make_model, state):
         model = loader(active=lambda key: False, dense=values_alone)(make_model, state)
         for key in _pruned(state):
@@ -251,7 +301,12 @@ def load_pruned(answer: Callable) -> None:
         "Prepare it, then load the state.": (prepared_only, masked_only, lambda make_model, state: make_model()),
         "You pruned the new model again, by magnitude. The masks are in the state.": pruned_again,
         "Tensors with the right names are not enough: a hook must multiply before each forward pass. prune.identity "
-        "makes it.": without_hooks,
+        "makes it.": (without_hooks, products_alone),
+        "replace() takes _mask or _orig out of the middle of a name, too. Cut off the ending alone: removesuffix().": (
+            replaced(strict=True),
+            replaced(strict=False),
+        ),
+        "Where a mask has no zero your model has none. It is a mask all the same: look at the names.": where_a_zero_is,
     }
     weight, bias = torch.tensor([[1.0, -2.0]]), torch.tensor([3.0])
     pruned = {"weight_mask": torch.tensor([[1.0, 0.0]]), "bias_orig": bias, "bias_mask": torch.tensor([0.0])}
@@ -267,6 +322,7 @@ def load_pruned(answer: Callable) -> None:
             (MAKERS[0], {"weight_orig": weight, **pruned}),
             (MAKERS[0], {"weight": weight, "bias": bias}),
             (MAKERS[3], {"keep_mask": torch.tensor([[1.0, 3.0]]), **gate}),
+            (MAKERS[4], {f"pre_mask_orig.{key}": value for key, value in {"weight_orig": weight, **pruned}.items()}),
         ],
         inputs=_checkpoints(),
         view=_what_it_does,

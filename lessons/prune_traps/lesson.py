@@ -749,7 +749,8 @@ Table(["you give", "PyTorch", "validate_request"], [[what, *answers(*call)] for 
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Vote; most trust in A. It is C: only the hook is gone. Parameter and mask are there, `weight` stands still, and a later backward pass may raise. PyTorch takes the hook off *before* it looks at the
-# amount. The line over the table: a layer whose bias is `None` has lost the name, and cannot run. So ask first, or repair: the `state_dict` still has everything. [[own_method]] comes back to it.
+# amount. The line over the table: a layer whose bias is `None` has lost the name, and cannot run. So ask first, or repair: the `state_dict` still has everything, and a new layer
+# takes it. On the old one `prune.identity`, `prune.remove` and a new cut all raise. [[own_method]] comes back to it.
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output", "hide-input"]
@@ -781,7 +782,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. C: the hook is gone, and nothing else.** PyTorch takes it off *before* it looks at the amount. A bias that is `None` even loses its name. Ask first, with
-# `course_utils.prune_request.validate_request`, or repair as in section 5.
+# `course_utils.prune_request.validate_request`. To repair, load its `state_dict` into a *new* layer, as in section 5.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises
@@ -832,8 +833,8 @@ def weights_left_solution(n, amounts):
 # ★★★ · 15 minutes
 #
 # Write `load_pruned`: the model that a checkpoint of a pruned model describes, with its masks *active*, so that training can go on. You get a function that makes a new, unpruned model, and the
-# state_dict. Any tensor of any module may be pruned, or none. The model may have buffers of its own whose names end in `_mask` or in `_orig`; `check.Gate`, which some inputs use, has
-# one of each, `keep_mask` and `start_orig`. A name that has *both* endings is pruned.
+# state_dict. Any tensor of any module may be pruned, or none; a module may be called `pre_mask_orig`. The model may have buffers of its own whose names end in `_mask` or in `_orig`;
+# `check.Gate`, which some inputs use, has one of each, `keep_mask` and `start_orig`. A name that has *both* endings is pruned.
 #
 # `load_pruned(make_model, state)` → a model whose `state_dict()` is `state` again
 #

@@ -446,7 +446,7 @@ else:
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 7. Which lever does each part pull?
 #
-# **Predict.** The parts of the course that follow are training, quantization, pruning, lottery tickets, and the trainer. Which makes
+# **Predict.** The next five parts of the course are training, quantization, pruning, lottery tickets, and the trainer. Which makes
 # which of these smaller: the bits of a number, the number of weights, the MACs?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]

@@ -58,6 +58,15 @@ def by_the_largest_input(weight, inputs, amount):
     return _mask(weight.abs() * inputs.abs().max(dim=0).values, amount)
 
 
+def argsort_for_the_rank(weight, inputs, amount):
+    products = weight.abs() * inputs.norm(dim=0)
+    return (products.argsort(dim=1) >= round(amount * products.shape[1])).float()
+
+
+def by_the_deviation(weight, inputs, amount):
+    return _mask(weight.abs() * inputs.var(0, correction=0).sqrt(), amount)
+
+
 def wanda_in_a_loop(weight, inputs, amount):
     norms = [math.sqrt(sum(v * v for v in column)) for column in inputs.T.tolist()]
     mask = []
@@ -88,6 +97,18 @@ def with_the_wrong_sign(w, h_inverse, i):
 
 def without_the_division(w, h_inverse, i):
     return w - w[i] * h_inverse[:, i]
+
+
+def to_the_other_side(w, h_inverse, i):
+    row = w + w[i] / h_inverse[i, i] * h_inverse[i]
+    row[i] = 0
+    return row
+
+
+def without_the_division_and_zero(w, h_inverse, i):
+    row = w - w[i] * h_inverse[i]
+    row[i] = 0
+    return row
 
 
 def divides_by_the_diagonal(w, h_inverse, i):
@@ -174,6 +195,20 @@ def from_the_second_step(weights, gradients):
     return score
 
 
+def minus_the_first_step_alone(weights, gradients):
+    scores = -weights[0] * gradients[0]
+    for w, g in zip(weights[1:], gradients[1:], strict=True):
+        scores = scores + w * g
+    return scores
+
+
+def first_step_twice(weights, gradients):
+    scores = weights[0] * gradients[0]
+    for w, g in zip(weights, gradients, strict=True):
+        scores = scores + w * g
+    return -scores
+
+
 def of_absolute_steps(weights, gradients):
     return torch.stack([(w * g).abs() for w, g in zip(weights, gradients, strict=True)]).sum(0)
 
@@ -202,11 +237,15 @@ WRONG = {
         rounds_the_number_up,
         rounds_halves_up,
         by_the_largest_input,
+        argsort_for_the_rank,
+        by_the_deviation,
     ],
     "repaired": [
         sets_to_zero_alone,
         with_the_wrong_sign,
         without_the_division,
+        to_the_other_side,
+        without_the_division_and_zero,
         divides_by_the_diagonal,
         inverts_once_more,
         multiplies_by_its_own_weight,
@@ -224,6 +263,8 @@ WRONG = {
         averaged,
         absolute_weights,
         from_the_second_step,
+        minus_the_first_step_alone,
+        first_step_twice,
         of_absolute_steps,
     ],
 }

@@ -50,8 +50,24 @@ def wanda_mask(answer: Callable) -> None:
 
         return mask
 
+    def argsort_as_rank(weight, inputs, amount):
+        order = (weight.abs() * inputs.norm(dim=0)).argsort(dim=1, stable=True)
+        return (order >= round(amount * weight.shape[1])).float()
+
     right = rule()
     wrong = {
+        "You compare what argsort gives with a number of weights. It lists places in the order of size, and not the rank of "
+        "each place: the first so many of its numbers are the places that go.": argsort_as_rank,
+        "You take the norm of each sample. Each input, a column, has its own norm over all samples.": rule(
+            norm=lambda x: x.norm(dim=1)
+        ),
+        "You take the standard deviation of the input, from which its mean is gone. Take the norm.": (
+            rule(norm=lambda x: x.std(0)),
+            rule(norm=lambda x: x.std(0, correction=0)),
+        ),
+        "You count rows: amount · columns weights go in each row.": lambda weight, inputs, amount: rule(
+            count=lambda _: min(round(amount * len(weight)), weight.shape[1])
+        )(weight, inputs, amount),
         "No input changes your mask: it is that of the magnitudes in each row. Multiply each column of weights by the norm "
         "of its own input.": rule(norm=lambda x: torch.ones(x.shape[1])),
         "You rank all weights of the matrix together. Each row ranks its own.": rule(group="layer"),
@@ -64,11 +80,15 @@ def wanda_mask(answer: Callable) -> None:
         "You multiply by the square of the norm. Take the root, or square the weight, too.": rule(
             norm=lambda x: x.square().sum(0)
         ),
-        "You multiply by the mean of the input, where both signs cancel. Take the norm.": rule(
-            norm=lambda x: x.mean(0).abs()
+        "You multiply by the mean or the sum of the input, where both signs cancel. Take the norm.": (
+            rule(norm=lambda x: x.mean(0).abs()),
+            rule(norm=lambda x: x.mean(0)),
         ),
         "You take the largest input of a column. The norm counts all samples.": rule(norm=lambda x: x.abs().amax(0)),
-        "You look at the first sample alone. The norm counts all samples.": rule(norm=lambda x: x[0].abs()),
+        "You look at one sample alone. The norm counts all samples.": (
+            rule(norm=lambda x: x[0].abs()),
+            rule(norm=lambda x: x[-1].abs()),
+        ),
         "You rank by the norm of the input alone. The weight is the other half of the product.": rule(
             size=torch.ones_like
         ),
@@ -100,6 +120,13 @@ def wanda_mask(answer: Callable) -> None:
             (torch.tensor([[2.0, -3, 1]]), torch.tensor([[1.0, 0, 2], [-1, 1, 0]]), 1.0),
             (torch.tensor([[1.0, 2, 3, 4]]), torch.ones(2, 4), 0.625),
             (torch.tensor([[1.0, 1]]), torch.tensor([[3.0, 2], [0, 2], [0, -2]]), 0.5),  # the largest misleads
+            # Short ones, which a learner is shown: generated ones shrink badly, for their products must differ.
+            (torch.tensor([[1.0, -2]]), torch.tensor([[1.0, 1]]), 0.5),
+            (torch.tensor([[2.0, 3]]), torch.tensor([[2.0, 1]]), 0.5),
+            (torch.tensor([[2.0, 3]]), torch.tensor([[1.0, 1], [1, -1]]), 0.5),
+            (torch.tensor([[2.0, 3]]), torch.tensor([[1.0, 1], [2, 0]]), 0.5),
+            (torch.tensor([[3.0, 1, 2]]), torch.tensor([[1.0, 1, 1]]), 0.25),
+            (torch.tensor([[1.0, 2], [3, 4]]), torch.tensor([[1.0, 1]]), 0.5),
         ],
         inputs=_layers().filter(lambda args: _apart(args[0], args[1])),
         view=lambda value, weight, *_: as_mask(value, weight),
@@ -127,6 +154,10 @@ def repaired(answer: Callable) -> None:
     def only(value, w, i):
         return torch.where(torch.arange(len(w)) == i, value, w)
 
+    def then_zero(change):
+        """The same, and weight i set to 0 by hand, whatever the change has made of it."""
+        return lambda w, h, i: only(torch.tensor(0.0), w - change(w, h, i), i)
+
     wrong = {
         "Weight i becomes 0, and the others stay as they are. They are to make up for the value that it had before.": (
             lambda w, h, i: only(torch.tensor(0.0), w, i)
@@ -135,17 +166,25 @@ def repaired(answer: Callable) -> None:
         "You do not divide by the entry [i, i] of the inverse, so weight i does not become 0.": rule(
             lambda w, h, i: w[i] * h[:, i]
         ),
+        "The sign of the change is wrong: the others move the other way.": then_zero(
+            lambda w, h, i: -w[i] / h[i, i] * h[:, i]
+        ),
+        "You do not divide by the entry [i, i] of the inverse: the change of the others is off by that factor.": then_zero(
+            lambda w, h, i: w[i] * h[:, i]
+        ),
         "You divide each entry by its own entry of the diagonal. All are divided by entry [i, i].": rule(
             lambda w, h, i: w[i] * h[:, i] / h.diagonal()
         ),
-        "You divide by the square of entry [i, i]: once is enough.": rule(
-            lambda w, h, i: w[i] * h[:, i] / h[i, i] ** 2
+        "You divide by the square of entry [i, i]: once is enough.": (
+            rule(lambda w, h, i: w[i] * h[:, i] / h[i, i] ** 2),
+            then_zero(lambda w, h, i: w[i] * h[:, i] / h[i, i] ** 2),
         ),
         "You multiply each entry by its own weight. It is weight i that has to be made up for.": rule(
             lambda w, h, i: w * h[:, i] / h[i, i]
         ),
-        "You square weight i: that is the error that remains, and not the change.": rule(
-            lambda w, h, i: w[i] ** 2 / h[i, i] * h[:, i]
+        "You square weight i: that is the error that remains, and not the change.": (
+            rule(lambda w, h, i: w[i] ** 2 / h[i, i] * h[:, i]),
+            then_zero(lambda w, h, i: w[i] ** 2 / h[i, i] * h[:, i]),
         ),
         "You invert the matrix again. What you are given is the inverse.": rule(
             lambda w, h, i: w[i] / torch.linalg.inv(h)[i, i] * torch.linalg.inv(h)[:, i]
@@ -219,8 +258,18 @@ def movement_scores(answer: Callable) -> None:
         ),
         "You add up absolute values. Steps to and fro must cancel.": rule(lambda w, g, wg: wg.abs().sum(0)),
         "You subtract absolute values. Steps to and fro must cancel.": rule(lambda w, g, wg: -wg.abs().sum(0)),
-        "You square the products: that is the Taylor score, which has no sign.": rule(
-            lambda w, g, wg: wg.square().sum(0)
+        "You square, as the Taylor score does, and a square has no sign. The sign tells away from 0 and towards it apart.": (
+            rule(lambda w, g, wg: wg.square().sum(0)),
+            rule(lambda w, g, wg: wg.sum(0).square()),
+        ),
+        "The sign is turned in the first step only. It is minus the whole sum.": rule(
+            lambda w, g, wg: wg[1:].sum(0) - wg[0]
+        ),
+        "The first step counts twice. Begin the sum with 0, or with the second step.": rule(
+            lambda w, g, wg: -wg.sum(0) - wg[0]
+        ),
+        "You add up along another axis than that of the steps. The score has the shape of the weights of a step.": rule(
+            lambda w, g, wg: -wg.sum(-1)
         ),
         "You use the last step only. Add up all of them.": rule(lambda w, g, wg: -wg[-1]),
         "You use the first step only. Add up all of them.": rule(lambda w, g, wg: -wg[0]),

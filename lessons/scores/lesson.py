@@ -598,7 +598,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. They belong together.** In each row the repair takes away more than a third of the error, once three quarters; least squares, which may change all that stays, does better still. SparseGPT's choice by 128 columns is poor as it is *left*, and the best *repaired*: its blocks are chosen on weights that took over, each with a quota.
+# **What you saw. They belong together.** In each row the repair takes away more than a third of the error, once three quarters; least squares, which may change all that stays, does better still. SparseGPT's choice by 128 columns is poor as it is *left*, and the best *repaired*. Its blocks are chosen on weights that took over, each with a quota; when we tried the two apart, the first brought the gain after the repair, and the quota did harm before and after.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. The race

@@ -131,6 +131,7 @@ def pictures(split, n, side):
 
 recorded = [row for row in ledger.rows() if row.accuracy is not None]  # of every lesson; yours where you ran it
 mnist, fashion, text = ([r for r in recorded if r.task == task] for task in ("mnist", "fashion_mnist", "python_source"))
+text = [r for r in text if r.lesson == "weight_only"]  # other lessons ask the language model other pieces of text
 runtime.describe("cpu")
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
@@ -143,7 +144,7 @@ runtime.describe("cpu")
 # **Predict.** How many of the points are on the front: **A** half, **B** a quarter, **C** fewer?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 2.5 min.* Draw two points on the board and let the room say which dominates; then two of which neither does. Vote. First click: the cloud. Second: the front. The answer is C. Third: the language model, whose quality is another number. Say: "All other points are answers to questions that somebody had;
+# *For the lecturer, 2.5 min.* Draw two points on the board and let the room say which dominates; then two of which neither does. Vote. First click: the cloud. Second: the front. The answer is C. Third: the language model, whose quality is another number; only the rows of [[weight_only]], for other lessons ask it other pieces of text. Say: "All other points are answers to questions that somebody had;
 # on this plane each has one that dominates it." Ask who would still ship a point off the front: someone with another resource in mind, which is section 3.
 
 
@@ -187,7 +188,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["lecture"]
-# **What you saw. C.** Most rows are dominated: some other row is no larger and no less accurate. A front says which rows are left to choose from. Each task has a plane of its own.
+# **What you saw. C.** Most rows are dominated: some other row is no larger and no less accurate. A front says which rows are left to choose from. Each test set has a plane of its own.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Famous, and dominated?
@@ -242,7 +243,7 @@ Table(
 # **Predict.** Take the front of the arrows: times smaller than the twin against points lost. Is it made of the same rows?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Left panel: follow one arrow with the finger; left is smaller, down is worse. Vote. The answer is no. Ask what lifts a row in the left panel and does nothing in the right one: longer training, more images, a better architecture. Say: "If you want to know which method to use, look right. If you want to know which file to send, look left."
+# *For the lecturer, 3 min.* Left panel: follow one arrow with the finger; left is smaller, down is worse. Vote. The answer is no. Ask what lifts a row in the left panel and, where its twin has it too, does nothing in the right one: longer training, more images, a better architecture. With the rows that come with the course each row of the left front that has a twin is on the right front too; the right one has two more. Say: "If you want to know which method to use, look right. If you want to know which file to send, look left."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 gains = {r.key: (t.file_bytes / r.file_bytes, 100 * (t.accuracy - r.accuracy)) for r, t in pairs}
@@ -421,7 +422,7 @@ def ship(rows, limits, field, sign):
 # **Predict** for each what the winner has: fewer bits, fewer weights, both, or neither.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* One vote and one click a customer. The web page: both; the caption names the row. The battery: fewer bits, in a small architecture. The server: neither; the float model in the better runtime is fast enough, and int8 there is behind it by less than the error of section 4: a tie would be a fair answer. Ask after the third: "Who wanted to quantize at once?" Then ask for a digit reader in 8 kB, which is in the caption: nobody fits, and that is an answer, too.
+# *For the lecturer, 4 min.* One vote and one click a customer. The web page: both; the picture's title names the row. The battery: fewer bits, in a small architecture. The server: neither; the float model in the better runtime is fast enough, and int8 there is behind it by less than the error of section 4: a tie would be a fair answer. Ask after the third: "Who wanted to quantize at once?" Then ask for a digit reader in 8 kB, which is in the caption: nobody fits, and that is an answer, too.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 FAR = float("inf")  # rows, limits, the field that decides, its sign
@@ -570,7 +571,7 @@ def own_ledger(model, calibration, held_out, labels=None):
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### SqueezeNet, with random weights
 #
-# Its trained weights do not come with the course, so accuracy would be chance. What is left is how far a copy agrees with the float model: the **top-1 agreement**, the share of inputs to which both give the same class, and the SQNR ([[depthwise]]).
+# Its trained weights do not come with the course, so accuracy would be chance. What is left is how far a copy agrees with the float model: the **top-1 agreement**, the share of inputs to which both give the same class, and the SQNR ([[observers]]).
 #
 # **Predict.** Only convolutions have weights here: which step will refuse? And half of the weights are cut: is the agreement near 100 %, 50 %, or 0?
 
@@ -684,7 +685,7 @@ Table(
 #
 # - A folder (or a zip of it) with `predict.py`, and in it `load(folder)` → an object, and `predict(model, images)` → labels. `images` are uint8, (N, 28, 28), at most 1,000 a call; 60 seconds for all.
 # - **What counts:** all bytes of all files of the folder, code too. The zip does not count. torch, numpy and Python's own library are there for free.
-# - **What is cheating:** test labels or hashes of test images in the folder; weights hidden where no byte is counted; to change the checker from within; a download.
+# - **What is cheating:** test labels or hashes of test images in the folder; weights hidden where no byte is counted; to change, from within, how it is judged; a download.
 #
 # **Predict.** Weights written as a string into `predict.py`: cheating?
 
@@ -849,14 +850,14 @@ card.show()
 # 5. A zero is worth nothing until something leaves it out: [[zero_worth]].
 # 6. Race scores with the same budget, and with chance: [[scores]].
 # 7. A teacher helped where images were few: [[students]].
-# 8. A language model reads weights for each token: [[weight_only]].
+# 8. A language model reads all its weights for each token ([[decoding]]): give them fewer bits, [[weight_only]].
 # 9. Cut, share and code into one file: [[deep_compression]].
 # 10. Decide by a budget and a goal, say how sure, and let "nobody" be an answer: this lesson.
 #
 # **Going further**: M. Dehghani et al., *The efficiency misnomer*, 2021, [arXiv:2110.12894](https://arxiv.org/abs/2110.12894); C. Yadav and L. Bottou, *Cold case: the lost MNIST digits*, 2019, [arXiv:1905.10498](https://arxiv.org/abs/1905.10498);
 # C. Banbury et al., *MLPerf Tiny benchmark*, 2021, [arXiv:2106.07597](https://arxiv.org/abs/2106.07597).
 #
-# **Project ideas**: the challenge; your own trained model by `own_ledger(model, calibration_batches, held_out_batches)`; the front with paired errors.
+# **Project ideas**: the challenge ([its rules](../../docs/challenge.md); `python course.py challenge FOLDER` judges a folder and keeps a board); your own trained model by `own_ledger(model, calibration_batches, held_out_batches)`; the front with paired errors.
 #
 # **Credits**: the idea of a course on efficient networks from Tal Daniel (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 

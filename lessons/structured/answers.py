@@ -61,6 +61,21 @@ def zeros_in_place_of_channels(weight, norm, n_keep):
     return weight, norm
 
 
+def places_of_the_sorted(weight, norm, n_keep):
+    return pick(weight, norm, weight.flatten(1).norm(dim=1).topk(n_keep).indices.sort()[1])
+
+
+def by_the_factor_of_the_norm_layer(weight, norm, n_keep):
+    score = weight.flatten(1).norm(dim=1)
+    if "weight" in norm:
+        score = score * norm["weight"].abs()
+    return pick(weight, norm, score.topk(n_keep).indices.sort().values)
+
+
+def first_kernel_of_each(weight, norm, n_keep):
+    return pick(weight, norm, weight.norm(dim=(2, 3))[:, 0].topk(n_keep).indices.sort().values)
+
+
 def with_a_loop(weight, norm, n_keep):
     lengths = [float((channel**2).sum()) for channel in weight]
     ranked = sorted(range(len(lengths)), key=lambda i: -lengths[i])[:n_keep]
@@ -126,6 +141,11 @@ def pixels_in_another_order(conv_weight, conv_bias, linear_weight, keep):
     return conv_weight[keep], conv_bias[keep], by_channel[:, keep].transpose(1, 2).flatten(1)
 
 
+def from_the_first_to_the_last(conv_weight, conv_bias, linear_weight, keep):
+    area = linear_weight.shape[1] // len(conv_weight)
+    return conv_weight[keep], conv_bias[keep], linear_weight[:, keep[0] * area : (keep[-1] + 1) * area]
+
+
 def column_by_column(conv_weight, conv_bias, linear_weight, keep):
     area = linear_weight.shape[1] // len(conv_weight)
     columns = [k * area + i for k in keep for i in range(area)]
@@ -159,6 +179,9 @@ WRONG = {
         by_the_signed_sum,
         by_the_largest_weight,
         norm_unsorted,
+        places_of_the_sorted,
+        by_the_factor_of_the_norm_layer,
+        first_kernel_of_each,
         zeros_in_place_of_channels,
     ],
     "cut_pair": [
@@ -170,6 +193,7 @@ WRONG = {
         kernel_for_area,
         masked_in_place_of_cut,
         from_column_k_on,
+        from_the_first_to_the_last,
         pixels_in_another_order,
     ],
 }

@@ -80,6 +80,13 @@ def cut_block(answer: Callable) -> None:
         return block
 
     right, unordered = cut(), cut(order=list)
+
+    def by_factor(size):
+        """Ranked by what the batch norm multiplies with, too, where it has such a factor."""
+        return lambda weight, norm, n_keep: cut(
+            score=lambda w: size(w, norm["weight"]) if "weight" in norm else _l2(w)
+        )(weight, norm, n_keep)
+
     wrong = {
         "You keep the weakest channels. The ones with the largest norm are to stay.": cut(
             pick=lambda score, k: score.topk(k, largest=False).indices.tolist()
@@ -111,6 +118,19 @@ def cut_block(answer: Callable) -> None:
         "old order.": lambda *args: (right(*args)[0], unordered(*args)[1]),
         "The weight's channels stand in the order of their norms, the batch norm's entries in the old order. Sort the "
         "numbers for both.": lambda *args: (unordered(*args)[0], right(*args)[1]),
+        "sort() gives (values, indices), and you take the indices: they say where the numbers stood. You need the numbers, "
+        "its values.": cut(order=lambda keep: torch.tensor(keep).sort().indices.tolist()),
+        "You cut nothing: all channels are still there. Keep n_keep of them.": lambda weight, norm, n_keep: (
+            weight,
+            norm,
+        ),
+        "You rank by the batch norm's factor. Here the norm of the convolution's weights alone decides.": (
+            by_factor(lambda weight, factor: factor.abs()),
+            by_factor(lambda weight, factor: _l2(weight) * factor.abs()),
+        ),
+        "You rank by the kernel of one input channel. The norm of an output channel runs over all of its kernels.": cut(
+            score=lambda weight: weight[:, 0].flatten(1).norm(dim=1)
+        ),
         "Your channels stand the last one first. The next layer expects the old order.": cut(
             order=lambda keep: sorted(keep, reverse=True)
         ),
@@ -218,6 +238,17 @@ def cut_pair(answer: Callable) -> None:
         ),
         "You took the right number of columns, but the first ones. Each channel owns its own `area` columns.": pair(
             columns=places(lambda keep, area, *_: range(len(keep) * area))
+        ),
+        "You took all columns from the first channel that stays to the last one. Those between that go must go, too.": pair(
+            columns=places(lambda keep, area, *_: range(keep[0] * area, (keep[-1] + 1) * area))
+        ),
+        "You divide the columns by the number of channels that stay. They still belong to all channels: divide by the old "
+        "number.": pair(
+            columns=places(
+                lambda keep, area, n_out, _: [
+                    k * (area * n_out // len(keep)) + i for k in keep for i in range(area * n_out // len(keep))
+                ]
+            )
         ),
         "You took the columns from k to k + area. The columns of channel k begin at k · area.": pair(
             columns=places(lambda keep, area, *_: [k + i for k in keep for i in range(area)])

@@ -211,7 +211,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **What you saw.** `dim=0` empties output channels: rows that a smaller layer does not need. `dim=1` empties input channels: the layer no longer reads them,
-# so the layer *before* could stop computing them. `dim=3` takes the same kernel column out of every kernel. In a linear layer `dim=0` are its neurons,
+# so the layer *before* could stop computing them. `dim=3` takes the same kernel columns, here two, out of every kernel. In a linear layer `dim=0` are its neurons,
 # `dim=1` its inputs.
 #
 # `random_structured` draws the channels. `ln_structured` ranks them by their Lₙ norm: `n=1` adds absolute values, `n=2` is the usual length, `n=inf` looks at
@@ -309,7 +309,7 @@ plots.show(
 # **Predict.** Are they equal, up to rounding? **A** Yes. **B** Only if the biases are masked too. **C** Not even then.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands, expect A. After the table: "What does a channel without weights still give?" Its bias, a constant map. So B. Ask
+# *For the lecturer, 2 min.* Show of hands, expect A. After the table: "What does a channel without weights still give?" Its bias, a constant map; ReLU stops the negative ones, the others go on. So B. Ask
 # what plays that part with batch norm: β − γ · mean / deviation.
 
 
@@ -339,7 +339,8 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. B.** A channel without weights still gives its *bias*: a constant map, which the next layer reads. Cutting takes that away as well.
+# **What you saw. B.** A channel without weights still gives its *bias*: a constant map. Where it is positive it passes the ReLU, and the next layer reads
+# it. Cutting takes that away as well.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What PyTorch says when you forget one
@@ -369,8 +370,8 @@ Table(["forgotten", "what happens"], [[name, right_or_error(net)] for name, net 
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw.** Where sizes clash, PyTorch names both. Where they fit, nobody warns. So compare a cut network with the masked one *before* you train
-# on. (The attributes `in_channels` and `in_features` keep their old numbers; `Conv2d` and `Linear` compute with the tensors all
-# the same, `LayerNorm` would refuse. torch-pruning sets them.)
+# on. (The attributes `in_channels` and `in_features` keep their old numbers; `Conv2d` (of one group) and `Linear` compute with the
+# tensors all the same, `LayerNorm` would refuse. torch-pruning sets them.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
 # ## 4. What hangs together
@@ -725,7 +726,7 @@ ledger.table(
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs, on paper: which tensors of a batch norm belong to a channel? Wait for the running statistics; they are forgotten most.
+# *For the lecturer, 5 min.* In pairs, on paper: which tensors of a batch norm belong to a channel? Wait for the running statistics; they are easily forgotten.
 # The second card is homework in a lecture.
 
 

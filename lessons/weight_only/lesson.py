@@ -83,9 +83,9 @@ runtime.describe(torch.device("cpu"))
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
 # ## 1. One language model, fewer and fewer bits
 #
-# The trained model of this part reads Python that it never saw. The weights of its 20 linear layers go onto evenly spaced levels, $2^b$ for each row; embedding, head and norms, a fortieth of the weights, stay float, and so does all arithmetic.
+# The trained model of this part reads Python that it never saw. Each of its five blocks, the *layers* of [[decoding]], has four linear layers: `qkv`, `out`, `up`, `down`. The weights of these 20 go onto evenly spaced levels, $2^b$ for each row; embedding, head (here the last layer) and norms, a fortieth of the weights, stay float, and so does all arithmetic.
 #
-# Quality is the **perplexity** ([[decoding]]): among how many characters the model hesitates.
+# Quality is the **perplexity** ([[decoding]], there on other pieces of text): among how many characters the model hesitates.
 #
 # **Predict.** At which $b$ does it first grow by more than a tenth: **A** 8, **B** 4, **C** 3, **D** 2?
 
@@ -510,7 +510,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Scale the channels first
 #
-# A weight whose input is large does more harm when it is rounded. **AWQ** ([Lin et al., 2023](https://arxiv.org/abs/2306.00978)) multiplies such columns by $s$ before the rounding, and the inputs by $1/s$:
+# A *channel* of a linear layer is one of its inputs, a column of $W$. Where the input is large, rounding its column does more harm. **AWQ** ([Lin et al., 2023](https://arxiv.org/abs/2306.00978)) multiplies such columns by $s$ before the rounding, and the inputs by $1/s$:
 #
 # $$W x = (W \cdot s)\,(x / s), \qquad s_j = \overline{|x_j|}^{\,\alpha}$$
 #
@@ -577,7 +577,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 6. Outliers
 #
-# In large language models a few channels of the states are far larger than the rest: **outliers** ([Dettmers et al., 2022](https://arxiv.org/abs/2208.07339)). We *plant* four before each `qkv` and `up`: the norm divided by 16, the columns behind it times 16 (*large weights*), or reversed (*large inputs*, as there). Float stays the same.
+# In large language models a few channels of the activations are far larger than the rest: **outliers** ([Dettmers et al., 2022](https://arxiv.org/abs/2208.07339)). We *plant* four before each `qkv` and `up`: the norm divided by 16, the columns behind it times 16 (*large weights*), or reversed (*large inputs*, as there). Float stays the same.
 #
 # A **rotation** mixes all channels: $(WQ)(Q^\top x)$, $QQ^\top = 1$; $WQ$ is rounded ([Ashkboos et al., 2024](https://arxiv.org/abs/2404.00456)).
 
@@ -880,7 +880,7 @@ ledger.table(rows)
 # ### Exercise 1 · Groups, symmetric
 # ★★ · 8 minutes
 #
-# Write `in_groups`: the weights after rounding in groups of `group` neighbours *within a row*, without zero points. In each group the scale is $s = \max|w| / 2^{b-1}$, the integer of a weight is $w/s$, rounded and clamped to $-2^{b-1} \ldots 2^{b-1} - 1$, and what you return is integer times scale. A group of zeros stays zero, and `weight` as it is. `bits` goes from 2 to 4; `group` divides the row; no $w/s$ lies half-way.
+# Write `in_groups`: the weights after rounding in groups of `group` neighbours *within a row*, without zero points. In each group the scale is $s = \max|w| / 2^{b-1}$ (smaller than that of [[integers]]), the integer of a weight is $w/s$, rounded and clamped to $-2^{b-1} \ldots 2^{b-1} - 1$, and what you return is integer times scale. A group of zeros stays zero, and `weight` as it is. `bits` goes from 2 to 4; `group` divides the row; no $w/s$ lies half-way.
 #
 # `in_groups(weight, bits, group)` → a float tensor in the shape of `weight`, (rows, columns)
 #

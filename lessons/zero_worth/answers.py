@@ -107,6 +107,27 @@ def every_masked_tensor(state):
     return zeros / elements
 
 
+def matrices_only(state):
+    row = torch.cat([w.flatten() for w in effective(state) if w.dim() > 1] or [torch.ones(1)])
+    return (row == 0).float().mean().item()
+
+
+def all_but_biases(state):
+    zeros = elements = 0
+    for name, value in state.items():
+        last = name.split(".")[-1]
+        if "bias" in last or last.endswith("_mask"):
+            continue
+        value = value * state[name[:-5] + "_mask"] if last.endswith("_orig") else value
+        zeros += (value == 0).sum().item()
+        elements += value.numel()
+    return zeros / elements
+
+
+def every_entry(state):
+    return sum((t == 0).sum().item() for t in state.values()) / sum(t.numel() for t in state.values())
+
+
 def with_count_nonzero(state):
     row = torch.cat([w.flatten() for w in effective(state)])
     return 1 - torch.count_nonzero(row).item() / row.numel()
@@ -158,6 +179,10 @@ def whole_weights(rows, columns, value_bytes, index_bytes):
     return max(0, left) / (rows * columns)
 
 
+def widths_swapped(rows, columns, value_bytes, index_bytes):
+    return by_formula(rows, columns, index_bytes, value_bytes)
+
+
 def by_formula(rows, columns, value_bytes, index_bytes):
     spare = value_bytes - (rows + 1) * index_bytes / (rows * columns)
     return max(spare, 0) / (value_bytes + index_bytes)
@@ -190,6 +215,9 @@ WRONG = {
         masked_zeros_twice,
         every_masked_tensor,
         small_is_zero,
+        matrices_only,
+        all_but_biases,
+        every_entry,
         density,
     ],
     "break_even_density": [
@@ -201,6 +229,7 @@ WRONG = {
         always_int32,
         positions_as_values,
         whole_weights,
+        widths_swapped,
         below_zero,
     ],
 }

@@ -13,12 +13,12 @@ from course_utils.exercises.inputs import Strategy, masks, tensors
 from course_utils.exercises.search import compare
 
 NUMBERS = st.sampled_from([1.0, 0.0, -0.0, -2.5, 0.5, 1e-9])
-SHAPES = st.sampled_from([(1, 1), (1, 2), (2, 1), (2, 2), (1, 3), (1, 2, 1, 2)])
+SHAPES = st.sampled_from([(1, 1), (1, 2), (2, 1), (2, 2), (1, 3), (1, 2, 1, 2), (2,)])
 
 
 @st.composite
 def _layer(draw: Callable) -> dict[str, torch.Tensor]:
-    """Entries of one layer in a state_dict: plain or masked, its bias too, or without a bias."""
+    """Entries of one layer in a state_dict: plain or masked, its bias too, or without a bias; some are batch norms."""
     shape = draw(SHAPES)
     weight, masked, bias = (
         draw(tensors(shape, NUMBERS)),
@@ -33,6 +33,8 @@ def _layer(draw: Callable) -> dict[str, torch.Tensor]:
         entries["bias_mask"] = draw(masks((shape[0],)))
     if masked:
         entries["weight_mask"] = draw(masks(shape))
+    if len(shape) == 1:
+        entries["running_mean"] = draw(tensors(shape, NUMBERS))
     return entries
 
 
@@ -58,6 +60,14 @@ def weight_sparsity(answer: Callable) -> None:
         """The weights that the layers compute with."""
         return of(state, ".weight") + [weight * mask for weight, mask in masked(state)]
 
+    def in_order(state):
+        """The same, as the layers stand in the model."""
+        return [
+            value * state[name.replace("_orig", "_mask")] if name.endswith("_orig") else value
+            for name, value in state.items()
+            if name.endswith((".weight", "weight_orig"))
+        ]
+
     def share(tensors, is_zero=lambda t: t == 0):
         return sum(is_zero(t).sum().item() for t in tensors) / max(1, sum(t.numel() for t in tensors))
 
@@ -75,6 +85,18 @@ def weight_sparsity(answer: Callable) -> None:
         ),
         "You count all masks beside the weights, those of biases as well. A mask adds no zeros and no elements.": (
             lambda s: share(weights(s) + of(s, "_mask"))
+        ),
+        "You count every entry, biases and masks among them. The question is about weights, their masks applied.": (
+            lambda s: share(list(s.values()))
+        ),
+        "You count what is neither weight nor bias, such as a running mean. The question is about weights.": lambda s: (
+            share(weights(s) + of(s, ".running_mean"))
+        ),
+        "You leave out weights of one dimension, such as those of a batch norm. Each entry that ends in .weight counts.": (
+            lambda s: share([w for w in weights(s) if w.dim() > 1])
+        ),
+        "You count rows: len() of a matrix. numel() counts its weights.": lambda s: (
+            sum((w == 0).sum().item() for w in weights(s)) / sum(len(w) for w in weights(s))
         ),
         "You count a weight that is 0 and masked as well twice. It is one zero.": twice,
         "In a masked layer you count the zeros of the mask only. A weight that its mask keeps can be 0, too.": lambda s: (
@@ -99,11 +121,10 @@ def weight_sparsity(answer: Callable) -> None:
             weights({name: value for name, value in s.items() if name.count(".") == 1})
         ),
         "You look at one layer only, the first. The question is about the whole model.": lambda s: share(
-            [
-                value * s[name.replace("_orig", "_mask")] if name.endswith("_orig") else value
-                for name, value in s.items()
-                if name.endswith((".weight", "weight_orig"))
-            ][:1]
+            in_order(s)[:1]
+        ),
+        "You look at one layer only, the last. The question is about the whole model.": lambda s: share(
+            in_order(s)[-1:]
         ),
         "You count plain biases too. The question is about weights.": lambda s: share(weights(s) + of(s, ".bias")),
         "You count biases too, those that are masked among them. The question is about weights.": lambda s: share(
@@ -138,6 +159,15 @@ def weight_sparsity(answer: Callable) -> None:
             },
         ),
         ({"features.0.weight": torch.tensor([[0.0, 2.0]]), "head.weight": torch.tensor([[1.0, 3.0]])},),
+        (
+            {
+                "conv.weight": torch.tensor([[[[1.0, 0.0, 2.0]]]]),
+                "norm.weight": torch.tensor([0.0, 0.5]),
+                "norm.bias": torch.tensor([0.0, 1.0]),
+                "norm.running_mean": torch.tensor([0.0, 0.0]),
+                "norm.num_batches_tracked": torch.tensor(3),
+            },
+        ),
     ]
     compare(
         answer,
@@ -197,6 +227,18 @@ def break_even_density(answer: Callable) -> None:
         "Your answer can be negative. Where CSR is larger even when empty, it is 0.": below_zero,
         "Your answer is the distance from 0 where it would be negative. Where CSR is larger even when empty, it is 0.": (
             lambda *args: abs(below_zero(*args))
+        ),
+        "You take the width of a value for that of an index, and that of an index for that of a value.": lambda r, c, v, i: (
+            density()(r, c, i, v)
+        ),
+        "You add the row positions to what there is room for. They take room: subtract them.": density(
+            positions=lambda r, c, v, i: -(r + 1) * i
+        ),
+        "You divide with //, which leaves whole numbers only. A share needs /.": lambda *args: math.floor(
+            density()(*args)
+        ),
+        "You divide by the number of rows alone. The share is of all rows · columns weights.": lambda r, c, v, i: (
+            density()(r, c, v, i) * c
         ),
         "You return the number of weights that are left. The question is about their share.": lambda r, c, v, i: (
             density()(r, c, v, i) * r * c

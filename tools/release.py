@@ -1,0 +1,131 @@
+"""Check all that a release needs, the slow things too, and say what holds; --list names the checks."""
+
+import argparse
+import datetime
+import re
+import subprocess
+import sys
+import time
+import tomllib
+from dataclasses import replace
+
+from course import DOOR, ROOT, command, say
+from tools import _lessons
+
+REQUIRES = ("dev", "deploy", "cluster", "live", "setup", "site", "grading")
+
+LOGS = ROOT / "build" / "release"
+MOST_APART = 0.006  # test accuracy of one run of the lottery on two processors; the dense networks of five seeds: 0.004
+LEVELS = 2  # so many of one seed, and its dense network
+MAY_FAIL = ("newest",)
+COMMANDS = {  # what each one needs is in the task's own help
+    "tests": ("test", "--full"),
+    "decks": ("slides", "--check"),
+    "lecture": ("slides", "--lecture", "--check"),
+    "site": ("site", "--check"),
+    "pictures": ("pictures", "--check"),
+    "peers": ("bench", "quantization", "--peers", "--json", str(LOGS / "quantization.json")),
+    "newest": ("test", "--newest"),
+}
+
+
+def main(argv):
+    """Make the checks asked for, one after the other, and print what holds; returns 1 when one of them does not.
+
+    A check that fails does not stop the others. What a command prints is kept in build/release/NAME.log.
+    """
+    checks = {"words": words, "published": published, "lottery": lottery, **dict.fromkeys(COMMANDS)}
+    parser = argparse.ArgumentParser(prog="course.py release", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(checks)} (default: all)")
+    parser.add_argument("--list", action="store_true", help="make no check; say what each one is")
+    args = parser.parse_args(argv)
+    if unknown := [name for name in args.names if name not in checks]:
+        say(f"There is no check {unknown[0]!r}. There are: {', '.join(checks)}.")
+        return 2
+    if args.list:
+        for name, check in checks.items():
+            say(f"{name:10} {check.__doc__.partition('. ')[0] if check else command(*COMMANDS[name])}")
+        return 0
+    LOGS.mkdir(parents=True, exist_ok=True)
+    table = []
+    for name in args.names or checks:
+        say(f"{name} ...")
+        start = time.monotonic()
+        faults = checks[name]() if checks[name] else run(name)
+        verdict = "holds" if not faults else "reported, may fail" if name in MAY_FAIL else "FAILS"
+        table.append((verdict, f"{name:10} {verdict:18} {time.monotonic() - start:6.0f} s"))
+        say("\n".join([*faults, table[-1][1]]))
+    say("\n" + "\n".join(line for _, line in table))
+    return 1 if any(verdict == "FAILS" for verdict, _ in table) else 0
+
+
+def run(name):
+    """Run one of `COMMANDS` with what it prints kept in a file; list what is wrong, in one sentence or none."""
+    log = LOGS / f"{name}.log"
+    with log.open("w", encoding="utf-8") as out:
+        words = [sys.executable, DOOR, "--here", *COMMANDS[name]]
+        status = subprocess.run(words, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL).returncode
+    return [f"{command(*COMMANDS[name])} ended with {status}; what it said: {log}"] if status else []
+
+
+def words(root=ROOT):
+    """The version is the same in pyproject.toml, CITATION.cff and CHANGELOG.md, with the same day. List the faults."""
+    version = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    cited = (root / "CITATION.cff").read_text(encoding="utf-8")
+    heading = re.search(r"^## (\S+) · (\S+)$", (root / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
+    said = {
+        "CITATION.cff": dict(re.findall(r"^(version|date-released): \"?([^\"\n]+)\"?$", cited, re.M)),
+        "CHANGELOG.md": {"version": heading[1], "date-released": heading[2]} if heading else {},
+    }
+    faults = [
+        f"{name} has version {found.get('version')}, pyproject.toml {version}"
+        for name, found in said.items()
+        if found.get("version") != version
+    ]
+    days = {name: found.get("date-released", "no day") for name, found in said.items()}
+    if len(set(days.values())) > 1:
+        faults.append(f"the day differs: {days}")
+    for name, day in days.items():
+        try:
+            datetime.date.fromisoformat(day)
+        except ValueError:
+            faults.append(f"{name}: {day!r} is no day; write it as 2026-11-30")
+    return faults
+
+
+def published():
+    """Every notebook was published, with the files as they are. List the faults."""
+    from tools import build
+
+    return [f"{lesson.name}: {fault}" for lesson in _lessons.select([]) for fault in build.faults(lesson)] + [
+        f"{lesson.name}: built, but not with --publish"
+        for lesson in _lessons.select([])
+        if not build.is_published(lesson)
+    ]
+
+
+def lottery():
+    """The first runs of the lottery's record, trained again in full, end where the record says. List the faults."""
+    from course_utils import lottery as tickets
+    from tools.lottery import KEPT
+
+    kept, _ = tickets.Results.load(KEPT / "paper-mnist.json")
+    experiment = tickets.Experiment(**kept.experiment)
+    experiment = replace(experiment, densities=tuple(experiment.densities[:LEVELS]))
+    with tickets.InProcess() as here:
+        again = tickets.sweep(experiment, [0], controls={}, executor=here)
+    return apart(again.records, kept.records)
+
+
+def apart(again, kept):
+    """List the runs whose test accuracy is not the record's, as far as another processor may move it."""
+    known = {(run["seed"], run["arm"], run["level"]): run["test_accuracy"] for run in kept}
+    return [
+        f"seed {run['seed']}, {run['arm']}, level {run['level']}: {run['test_accuracy']:.2%}, the record {was:.2%}"
+        for run in again
+        if abs(run["test_accuracy"] - (was := known[run["seed"], run["arm"], run["level"]])) > MOST_APART
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
