@@ -1,0 +1,253 @@
+"""Checks of the lesson `bit_budget`: the mean bits of a weight, and greedy bits from above."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+
+from hypothesis import strategies as st
+
+from course_utils.exercises.core import check
+from course_utils.exercises.inputs import numbers
+from course_utils.exercises.search import compare
+
+# ---- exercise 1 --------------------------------------------------------------------------------------
+
+
+def _total(weights: Sequence[int], bits: Sequence[int]) -> int:
+    return sum(n * b for n, b in zip(weights, bits, strict=True))
+
+
+@st.composite
+def _layers(draw: Callable) -> tuple[list[int], list[int]]:
+    """(weights, bits) of one to five layers."""
+    n = draw(st.integers(1, 5))
+    weights = draw(st.lists(st.integers(1, 20), min_size=n, max_size=n))
+    return weights, draw(st.lists(st.integers(0, 8), min_size=n, max_size=n))
+
+
+@check("Exercise 1, Bits a weight")
+def mean_bits(answer: Callable) -> None:
+    """``mean_bits(weights, bits) -> number``; a layer counts by its weights."""
+    wrong = {
+        "You take the mean over the layers. A layer with more weights counts for more.": lambda weights, bits: (
+            sum(bits) / len(bits)
+        ),
+        "You divide by the number of layers. Divide by the number of weights.": lambda weights, bits: (
+            _total(weights, bits) / len(bits)
+        ),
+        "You return all bits of the file. Divide by the number of weights.": _total,
+        "You divide by the sum of the bits: that is a mean number of weights.": lambda weights, bits: (
+            _total(weights, bits) / max(1, sum(bits))
+        ),
+        "You divide each layer by its own weights, and so its weights cancel.": lambda weights, bits: sum(bits),
+        "You take the bits of the layer with the most weights. All layers count.": lambda weights, bits: max(
+            zip(weights, bits, strict=True)
+        )[1],
+        "You divide whole numbers and lose what is behind the point. Divide with / in place of //.": (
+            lambda weights, bits: _total(weights, bits) // sum(weights),
+            lambda weights, bits: round(_total(weights, bits) / sum(weights)),
+        ),
+        "You return bytes. Do not divide by 8.": lambda weights, bits: _total(weights, bits) / sum(weights) / 8,
+    }
+    compare(
+        answer,
+        right=lambda weights, bits: _total(weights, bits) / sum(weights),
+        wrong=wrong,
+        names=("weights", "bits"),
+        edges=[([1, 3], [8, 2]), ([7], [3]), ([1, 1, 1], [2, 4, 8]), ([2, 5], [0, 0]), ([288, 36864], [6, 2])],
+        inputs=_layers(),
+    )
+
+
+# ---- exercise 2 --------------------------------------------------------------------------------------
+
+Costs = Sequence[Sequence[float]]
+
+
+def _added(costs: Costs, weights: Sequence[int], i: int, b: int) -> float:
+    return (costs[i][b - 1] - costs[i][b]) / weights[i]
+
+
+def _from_above(
+    *,
+    worth: Callable = _added,
+    fits: Callable = lambda weights, bits, budget: _total(weights, bits) <= budget,
+    better: Callable = min,
+    last: bool = False,
+    least: int = 0,
+    begin: Callable = lambda costs: [len(row) - 1 for row in costs],
+    then: Callable = lambda bits: bits,
+    all_at_once: bool = False,
+) -> Callable:
+    """The greedy choice from above, or one that differs from it in one thing.
+
+    Args:
+        worth: of a step, from (costs, weights, layer, its bits now).
+        fits: True when the file is small enough.
+        better: min or max of the worths.
+        last: of equal layers the one that comes last.
+        least: bits of which none is taken any more.
+        begin: the bits to begin with, from the costs.
+        then: what is returned, from the bits.
+        all_at_once: a layer gives all its bits in one step.
+    """
+
+    def choose(costs: Costs, weights: Sequence[int], budget: int) -> list[int]:
+        bits = begin(costs)
+        while not fits(weights, bits, budget):
+            offers = [(worth(costs, weights, i, b), i) for i, b in enumerate(bits) if b > least]
+            if not offers:
+                break
+            wanted = better(value for value, _ in offers)
+            equal = [i for value, i in offers if value == wanted]
+            layer = equal[-1 if last else 0]
+            bits[layer] = least if all_at_once else bits[layer] - 1
+        return then(bits)
+
+    return choose
+
+
+def _from_below(costs: Costs, weights: Sequence[int], budget: int) -> list[int]:
+    """The greedy choice of the lesson: bits are given while they fit and save something."""
+    bits = [0] * len(costs)
+    while True:
+        offers = [
+            (-_added(costs, weights, i, b + 1), i)
+            for i, b in enumerate(bits)
+            if b + 1 < len(costs[i]) and _total(weights, bits) + weights[i] <= budget
+        ]
+        if not offers:
+            return bits
+        bits[min(offers)[1]] += 1
+
+
+def _best(costs: Costs, weights: Sequence[int], budget: int) -> list[int]:
+    """The least sum of costs of all choices that fit."""
+    choices = itertools.product(*(range(len(row)) for row in costs))
+    there = [bits for bits in choices if _total(weights, bits) <= budget]
+    return list(min(there, key=lambda bits: sum(row[b] for row, b in zip(costs, bits, strict=True))))
+
+
+def _one_width(costs: Costs, weights: Sequence[int], budget: int) -> list[int]:
+    most = len(costs[0]) - 1
+    return [min(most, budget // sum(weights))] * len(costs)
+
+
+def _turn(costs: Costs, weights: Sequence[int], budget: int) -> list[int]:
+    """One layer after the other gives a bit."""
+    bits, i = [len(row) - 1 for row in costs], 0
+    while _total(weights, bits) > budget:
+        if bits[i % len(bits)]:
+            bits[i % len(bits)] -= 1
+        i += 1
+    return bits
+
+
+def _one_step(costs: Costs, weights: Sequence[int], budget: int) -> list[int]:
+    """One bit less at most, whether the file fits then or not."""
+    limit = _total(weights, [len(row) - 1 for row in costs])
+    return _from_above(fits=lambda w, bits, _: _total(w, bits) <= max(budget, limit - 1))(costs, weights, budget)
+
+
+def _ranked_once(costs: Costs, weights: Sequence[int], budget: int) -> list[int]:
+    """All layers are ranked by their first step; each gives all it has before the next one gives any."""
+    bits = [len(row) - 1 for row in costs]
+    order = sorted(range(len(bits)), key=lambda i: _added(costs, weights, i, bits[i]))
+    for i in order:
+        while bits[i] and _total(weights, bits) > budget:
+            bits[i] -= 1
+    return bits
+
+
+@st.composite
+def _budgets(draw: Callable) -> tuple[list[list[float]], list[int], int]:
+    """(costs, weights, budget): costs mostly fall with the bits, and now and then rise; many budgets are tight."""
+    n, most = draw(st.sampled_from([2, 3, 4, 1])), draw(st.sampled_from([2, 3, 1]))
+    rows = []
+    for _ in range(n):
+        falls = draw(st.lists(numbers(-1, 8, step=0.5), min_size=most, max_size=most))
+        rows.append([sum(falls[b:]) for b in range(most + 1)])
+    weights = draw(st.lists(st.sampled_from([1, 2, 4, 8]), min_size=n, max_size=n))
+    return rows, weights, draw(st.integers(0, most * sum(weights) + 1))
+
+
+@check("Exercise 2, Greedy, from above")
+def greedy_bits(answer: Callable) -> None:
+    """``greedy_bits(costs, weights, budget) -> bits``; a step is judged by its added cost for each bit of the file."""
+
+    def steps_only(costs: Costs, weights: Sequence[int], i: int, b: int) -> float:
+        return costs[i][b - 1] - costs[i][b]
+
+    wrong = {
+        "You compare added costs and ignore the sizes. Divide by the weights of the layer: a bit less in a large layer makes "
+        "the file smaller by more.": _from_above(worth=steps_only),
+        "You multiply by the weights. Divide: cost for each bit of the file.": _from_above(
+            worth=lambda costs, weights, i, b: steps_only(costs, weights, i, b) * weights[i]
+        ),
+        "You compare the costs at fewer bits, not what a step adds. Subtract the cost of now.": (
+            _from_above(worth=lambda costs, weights, i, b: costs[i][b - 1] / weights[i]),
+            _from_above(worth=lambda costs, weights, i, b: costs[i][b - 1]),
+        ),
+        "You compare the costs of now, not what a step adds. Look one bit lower, and subtract.": (
+            _from_above(worth=lambda costs, weights, i, b: costs[i][b] / weights[i]),
+            _from_above(worth=lambda costs, weights, i, b: costs[i][b]),
+        ),
+        "You take the step that adds the most cost. Take the one that adds the least.": _from_above(better=max),
+        "You subtract the wrong way round, so your least is the most.": _from_above(
+            worth=lambda costs, weights, i, b: -_added(costs, weights, i, b), better=min, last=True
+        ),
+        "A file of exactly `budget` bits fits.": _from_above(
+            fits=lambda weights, bits, budget: _total(weights, bits) < budget
+        ),
+        "You count one bit a layer. The file has a bit for each weight: multiply by the weights.": _from_above(
+            fits=lambda weights, bits, budget: sum(bits) <= budget
+        ),
+        "You compare the mean bits of the layers with the budget. The budget is all bits of the file.": _from_above(
+            fits=lambda weights, bits, budget: sum(bits) <= budget * len(bits)
+        ),
+        "You stop one step too early: go on as long as the file is larger than the budget.": _one_step,
+        "Of layers that are equal take the one that comes first; you take the last.": _from_above(last=True),
+        "A layer may go down to 0 bits; yours keep 1.": _from_above(least=1),
+        "You take all bits of a layer at once. Take one, and look again.": _from_above(all_at_once=True),
+        "You rank the layers once. After each step the next bit of that layer has another price: look again.": _ranked_once,
+        "Your layers give a bit in turn. Take it where it adds least cost for each bit of the file.": _turn,
+        "You begin with 0 bits and give some. Here all layers begin with the most and bits are taken away.": _from_below,
+        "You take the largest layer first, whatever its costs.": _from_above(
+            worth=lambda costs, weights, i, b: -weights[i]
+        ),
+        "You take the smallest layer first, whatever its costs.": _from_above(
+            worth=lambda costs, weights, i, b: weights[i]
+        ),
+        "Yours is the least sum of costs that fits. The greedy choice is asked for, which is not always that one.": _best,
+        "All your layers have one width.": _one_width,
+        "You return the most bits for all, whatever the budget.": lambda costs, weights, budget: [
+            len(row) - 1 for row in costs
+        ],
+        "You return how many bits are taken away. Return those that are left.": lambda costs, weights, budget: [
+            len(row) - 1 - b for row, b in zip(costs, _from_above()(costs, weights, budget), strict=True)
+        ],
+        "You begin with one bit too many: a list of three costs is for 0, 1 and 2 bits.": _from_above(
+            then=lambda bits: [b + 1 for b in bits]
+        ),
+        "You return the bits of the file for each layer. Return the bits of a weight.": lambda costs, weights, budget: [
+            b * n for b, n in zip(_from_above()(costs, weights, budget), weights, strict=True)
+        ],
+    }
+    compare(
+        answer,
+        right=_from_above(),
+        wrong=wrong,
+        names=("costs", "weights", "budget"),
+        edges=[
+            ([[4.0, 1.0, 0.0], [6.0, 2.0, 0.0]], [1, 8], 10),
+            ([[3.0, 1.0, 0.0]], [2], 4),  # it fits as it is
+            ([[3.0, 1.0, 0.0]], [2], 0),
+            ([[2.0, 1.0, 0.0], [2.0, 1.0, 0.0]], [1, 1], 3),  # equal layers
+            ([[4.0, 0.0], [8.0, 0.0], [1.0, 0.0]], [4, 8, 2], 9),
+            ([[9.0, 0.5, 0.0], [3.0, 1.5, 0.0]], [1, 1], 2),  # the second bit of the first layer is dear
+            ([[1.0, 2.0, 0.0], [5.0, 3.0, 0.0]], [2, 2], 4),  # a hill
+        ],
+        inputs=_budgets(),
+        rtol=0.0,
+    )
