@@ -358,8 +358,8 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Walk through the function line by line: "Garbage, queue, stopwatch, queue." Vote on the
 # four timers; expect most for no difference. After the result ask: "What differs between the second row and the third?"
-# One line. "And the fourth collects nothing, it waits: so a pause alone can cost about as much." If somebody asks
-# why the third is not at 1.00: "No A/A test, so we cannot tell that from noise." Transition:
+# One line. "And the fourth collects nothing, it waits: so a pause alone can cost about as much." If the third is not at 1.00
+# and somebody asks why: "No A/A test, so we cannot tell that from noise." Transition:
 # "Flaw four cannot be mended by any stopwatch: it was one call, and a cold one."
 
 

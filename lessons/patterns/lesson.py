@@ -412,8 +412,8 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* Show of hands; expect A and B. Then the figure, left panel first: "By norm is far ahead at a half; at three quarters both are
-# near chance." Right panel: at a half a pass shrinks the lead to a few points; so A. At three quarters look at the bands: "Who would name a winner here?" More random draws would be needed; some of
-# them do not recover at all. Ask:
+# near chance." Right panel: at a half a pass shrinks the lead to a few points; so A. At three quarters look at the bands: "Who would name a winner here?" More random draws would be needed; in
+# trials some of them did not recover at all. Ask:
 # "Where would a new score look best in a paper?" Before fine-tuning. "And what must a report say so that two scores can be compared?" Passes, data, seeds.
 
 # %% slideshow={"slide_type": "skip"}

@@ -102,7 +102,7 @@ def copy_of(net):
 # Guessing gives 10 %.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Two shows of hands, first for the moment after the cut, then for the end. Right after the cut it is about 40 %, so B; after the 200 steps more than 90 %, D. Say: "The 200 steps saw a sixth of the digits that the first training had seen." Transition: "Which weights were those?"
+# *For the lecturer, 2.5 min.* Two shows of hands, first for the moment after the cut, then for the end. Right after the cut it is between a third and a half, so B; after the 200 steps more than 90 %, D. Say: "The 200 steps saw a sixth of the digits that the first training had seen." Transition: "Which weights were those?"
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -774,7 +774,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. B, about half here.** A whole `fc3` helps one cut much, and three cuts not: they leave more of `fc3` by themselves. So a part of what rounds save here is probably again the last layer; one cut
+# **What you saw. B, about half here.** A whole `fc3` helps one cut much, and three cuts hardly: they leave more of `fc3` by themselves. So a part of what rounds save here is probably again the last layer; one cut
 # that keeps 15 % of it would test that.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}

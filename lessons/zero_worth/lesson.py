@@ -724,12 +724,12 @@ Table(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Where does the deep one break?
 #
-# Four hidden layers of 200, cut to 4,000 of 278,800 weights. Each path from a pixel to an answer passes every layer, and the last one keeps about fifty weights. A bottleneck, one would say.
+# Four hidden layers of 200, cut to 4,000 of 278,800 weights. Each path from a pixel to an answer passes every layer, and the last one keeps a few dozen weights. A bottleneck, one would say.
 #
 # **Predict.** Two repairs, with 4,000 weights in all as before: the last layer keeps 400 of them; or each layer keeps 800. Do they bring back the points that are missing to the narrow network of the same depth? **A** nearly all, **B** about half, **C** few.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote; many expect A. The answer is C: a few points for the wider last layer, some more for equal layers, of nearly 60 that are missing. Say: "A bottleneck is a guess until you widen it and look." What it is instead, these rows do not say.
+# *For the lecturer, 2.5 min.* Vote; many expect A. The answer is C: a few points for the wider last layer, some more for equal layers, of about 60 that are missing. Say: "A bottleneck is a guess until you widen it and look." What it is instead, these rows do not say.
 # Runs outside of this lesson do: with 1,200 steps over 20,000 digits most of the missing points came back, without a repair. 100 steps were too few.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
