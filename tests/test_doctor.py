@@ -285,10 +285,12 @@ def test_notes_are_no_faults(monkeypatch, capsys):
 
 
 def test_json_is_for_machines(monkeypatch, capsys):
-    monkeypatch.setattr(task.doctor, "examine", lambda: [Finding("data", "fault", "a.gz is missing.", "Fetch it.")])
+    monkeypatch.setattr(task.doctor, "examine", lambda: [Finding("data", "fault", "Ł.gz is missing.", "Fetch it.")])
     assert task.main(["--json"]) == 1
-    answer = json.loads(capsys.readouterr().out)
+    said = capsys.readouterr().out
+    assert said.isascii(), "a console of any code page prints it"
+    answer = json.loads(said)
     assert answer["faults"] == 1
     assert answer["findings"] == [
-        {"name": "data", "status": "fault", "detail": "a.gz is missing.", "remedy": "Fetch it."}
+        {"name": "data", "status": "fault", "detail": "Ł.gz is missing.", "remedy": "Fetch it."}
     ]

@@ -8,7 +8,7 @@ import _course
 import _legacy
 import pytest
 
-from course_utils.exercises import search
+from course_utils.exercises import isolation, search
 from tools import _contained, _judge, _slice
 
 pytestmark = [pytest.mark.slow, *_legacy.KNOWN, *_legacy.ignoring(".*must run observer")]
@@ -59,7 +59,8 @@ def test_the_verdict_is_that_of_the_check(houses, lesson, name, number):
     if not inspect.isfunction(answer) or "<" in answer.__qualname__:
         pytest.skip("not run: it is made by another function, so it has no text of its own")
     check = _check_rules.load(_course.text(lesson), name).check
-    with mock.patch.object(search, "INPUTS", 40), mock.patch.object(search, "SEARCH_SECONDS", 60.0):
+    patient = mock.patch.multiple(isolation, CALL_SECONDS=100.0, JUDGE_SECONDS=200.0)  # here the clock decides nothing
+    with patient, mock.patch.multiple(search, INPUTS=20, SEARCH_SECONDS=150.0):
         expected = check(answer)
         text = lesson.source.with_name("answers.py").read_text(encoding="utf-8")
         row = graded(houses, lesson, name, [("cell 1", text), ("cell 2", f"{name} = {answer.__name__}")])

@@ -75,7 +75,7 @@ def test_a_version_outside_constraints_is_newer_and_one_of_several_is_not(monkey
 def test_the_task_hands_the_other_arguments_on(monkeypatch):
     seen = []
     monkeypatch.setattr(task, "_copy_notebooks", lambda: None)
-    monkeypatch.setattr(task, "_pytest", lambda python, argv: seen.append((python, argv)))
+    monkeypatch.setattr(task, "_pytest", lambda python, argv, full: seen.append((python, argv, full)))
     monkeypatch.setattr(task._newest, "run", lambda pytest, extras: pytest("its python", ["--more"]) or 0)
     assert task.main(["--newest", "-x"]) == 0
-    assert seen == [("its python", ["-x", "--more"])]
+    assert seen == [("its python", ["-x", "--more"], True)]  # notebooks whole: newer packages have not run them

@@ -192,7 +192,6 @@ def test_a_text_in_the_encoding_of_the_system_is_found(text):
         ["nonsense"],
         ["run", "nothing"],
         pytest.param(["doctor"], marks=pytest.mark.slow),  # imports torch
-        pytest.param(["doctor", "--json"], marks=pytest.mark.slow),
     ],
 )
 def test_a_console_of_code_page_1252_prints_what_the_tasks_say(tmp_path, words):

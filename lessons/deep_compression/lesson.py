@@ -210,14 +210,15 @@ fours = zip(spots, spots[1:], spots[2:], spots[3:], strict=False)  # a long gap 
 begin = next((a for a, b, c, d in fours if 2 < b - a < 6 and 33 < c - b < 37 and d - a < 43), spots[0]) + 1
 piece = fc1_line[begin : begin + 44].view(2, 22)
 few, drawings = gap_symbols(piece), []
-for written_yet in range(len(few) + 1):
+steps = sorted({0, 1, len(few) - 1, len(few)})  # how many symbols are written yet
+for written_yet in steps:
     canvas = diagrams.Canvas(height=240)
     diagrams.grid(canvas, piece, 40, 40, cell=50, mask=(piece != 0).float(), text="")
     canvas.text(40, 195, f"symbols: {'  '.join(map(str, few[:written_yet]))}", align="left", size=30, colour="int8")
     drawings.append(canvas.figure())
 plots.show(
     drawings,
-    alt=[f"Two rows of 22 weights, most crossed out; {n} symbols below them." for n in range(len(few) + 1)],
+    alt=[f"Two rows of 22 weights, most crossed out; {n} symbols below them." for n in steps],
     caption="44 neighbours of the pruned fc1, the second row after the first; crossed out: 0.",
 )
 
