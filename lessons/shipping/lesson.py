@@ -5,7 +5,7 @@
 #     minutes: 45
 #     seconds: 20
 #     needs: [measuring, baseline, energy, amp, dynamic, audit, static, depthwise, observers, qat, qat_cnn, choosing, prune_module, prune_model, zero_worth,
-#       structured, scores, ticket_full, students, lightning_qat, lightning_pruning, decoding, weight_only, adapters, deep_compression]
+#       structured, scores, ticket_full, students, lightning_qat, lightning_pruning, decoding, weight_only, adapters, deep_compression, bit_budget]
 #     goals:
 #       - Draw the Pareto front of measured models, and say what it ranks and what it does not.
 #       - Say how sure a front is, from the number of test images.
