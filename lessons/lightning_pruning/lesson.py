@@ -740,7 +740,7 @@ Table(
 # **Predict.** For each: fewer bits, fewer weights, or both? Rows with a twin, at most one point lost.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Four votes, then the table. A dash says that this course has measured no such row, not that there is none. Ask for the reason in the column of fewer weights: a zero that is not fetched saves energy, as it is estimated here; time is saved where a whole channel is gone, or where a kernel skips enough zeros: that of the row with CSR skips them and is slower than the dense one ([[zero_worth]]).
+# *For the lecturer, 3 min.* Four votes, then the table. A dash says that no row here gains 5 % or more within one point, not that there is none. Ask for the reason in the column of fewer weights: a zero that is not fetched saves energy, as it is estimated here; time is saved where a whole channel is gone, or where a kernel skips enough zeros: that of the row with CSR skips them and is slower than the dense one ([[zero_worth]]).
 
 # %% slideshow={"slide_type": "skip"}
 FIELDS = {

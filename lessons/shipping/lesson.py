@@ -243,7 +243,7 @@ Table(
 # **Predict.** Take the front of the arrows: times smaller than the twin against points lost. Is it made of the same rows?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Left panel: follow one arrow with the finger; left is smaller, down is worse. Vote. The answer is no. Ask what lifts a row in the left panel and, where its twin has it too, does nothing in the right one: longer training, more images, a better architecture. With the rows that come with the course each row of the left front that has a twin is on the right front too; the right one has two more. Say: "If you want to know which method to use, look right. If you want to know which file to send, look left."
+# *For the lecturer, 3 min.* Left panel: follow one arrow with the finger; left is smaller, down is worse. Vote. The answer is no. Ask what lifts a row in the left panel and, where its twin has it too, does nothing in the right one: longer training, more images, a better architecture. With the rows that come with the course each row of the left front that has a twin is on the right front too; the right one has more of them: the caption counts those on one front only. Say: "If you want to know which method to use, look right. If you want to know which file to send, look left."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 gains = {r.key: (t.file_bytes / r.file_bytes, 100 * (t.accuracy - r.accuracy)) for r, t in pairs}

@@ -245,7 +245,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. Some tenths.** Dense still gains after its stop: beside its last iteration the ticket leads by less. At 21 and 13.5 % both controls lie below the ticket.
+# **What you saw. Some tenths.** Dense still gains after its stop: beside its last iteration the ticket leads by less, and not at each density. At 21 and 13.5 % both controls lie below the ticket.
 
 # %% slideshow={"slide_type": "skip"}
 # what, the paper's words, what agrees with them, how to measure it
@@ -490,7 +490,7 @@ Table(
 # **Predict.** Is it as good, after as many steps? And how many networks does the *paper's* schedule train to get that ticket?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* 15 rounds of 20 % need 16 trainings, the last of them the ticket's own. Ask who would pay that for one network of 9,500 weights; then: who would pay it once for many trainings under one mask?
+# *For the lecturer, 3 min.* 15 rounds of 20 % need 16 trainings, the last of them the ticket's own. Ask who would pay that for one network of fewer than 10,000 weights; then: who would pay it once for many trainings under one mask?
 
 # %% slideshow={"slide_type": "skip"}
 tiny_plan = lottery.Experiment(task=TASK, widths=(784, 12, 10), densities=(0.8,), iterations=plan.iterations)
