@@ -44,7 +44,7 @@ def mean_bits(answer: Callable) -> None:
         "You take the bits of the layer with the most weights. All layers count.": lambda weights, bits: max(
             zip(weights, bits, strict=True)
         )[1],
-        "You divide whole numbers and lose what is behind the point. Divide with / in place of //.": (
+        "You return a whole number and lose what is behind the point. Divide with /, not with //, and do not round.": (
             lambda weights, bits: _total(weights, bits) // sum(weights),
             lambda weights, bits: round(_total(weights, bits) / sum(weights)),
         ),
@@ -194,7 +194,7 @@ def greedy_bits(answer: Callable) -> None:
             _from_above(worth=lambda costs, weights, i, b: costs[i][b]),
         ),
         "You take the step that adds the most cost. Take the one that adds the least.": _from_above(better=max),
-        "You subtract the wrong way round, so your least is the most.": _from_above(
+        "Yours is the step that adds most. Take the smallest pair; added is the cost at one bit less, minus the cost of now.": _from_above(
             worth=lambda costs, weights, i, b: -_added(costs, weights, i, b), better=min, last=True
         ),
         "A file of exactly `budget` bits fits.": _from_above(
@@ -206,7 +206,7 @@ def greedy_bits(answer: Callable) -> None:
         "You compare the mean bits of the layers with the budget. The budget is all bits of the file.": _from_above(
             fits=lambda weights, bits, budget: sum(bits) <= budget * len(bits)
         ),
-        "You stop one step too early: go on as long as the file is larger than the budget.": _one_step,
+        "You take one bit away at most. Go on as long as the file is larger than the budget.": _one_step,
         "Of layers that are equal take the one that comes first; you take the last.": _from_above(last=True),
         "A layer may go down to 0 bits; yours keep 1.": _from_above(least=1),
         "You take all bits of a layer at once. Take one, and look again.": _from_above(all_at_once=True),

@@ -122,7 +122,7 @@ runtime.describe("cpu")
 # **Predict.** Float is more than 91 % right. What is left at 3 bits: **A** 90 or more, **B** 85 to 90, **C** less?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 2.5 min.* Say what the network is: a convolution, two residual blocks, a linear layer. Vote. The answer is C. Point to 5 bits: as good as float. So somewhere between 5 and 3 a few weights lose what they need. Ask: "All of them a little, or a few of them a lot?" That is the next slide.
+# *For the lecturer, 2.5 min.* Say what the network is: a convolution, two residual blocks, a linear layer. Vote. The answer is C. Point to 5 bits: as good as float. So somewhere between 5 and 3 weights lose what they need. Ask: "All of them a little, or a few of them a lot?" That is the next slide.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
 widths = {"float": {}} | {f"{b} bits": alike(b) for b in (5, 4, 3, 2)}
@@ -174,7 +174,7 @@ Table(["bits", "right, %"], [[name, f"{right(choice):.1f}"] for name, choice in 
 # **Predict.** *2b* has nearly half of all weights, *last* under a hundredth. At 2 bits, who moves the answers more?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote between 2b and last. The answer: last, some three times. Then read the picture: seven columns, five dots each, a logarithmic axis. Ask for the step that buys most: first, from 4 to 5. Ask for a layer that could do with 2 bits: 2b, the largest. Why not labels? The next cell of the notebook: with labels some increases are negative, which is chance, and a choice would follow it. Somebody may ask for cheaper ways: HAWQ takes the curvature of the loss in place of trials.
+# *For the lecturer, 3 min.* Vote between 2b and last. The answer: last, some three times. Then read the picture: seven columns, five dots each, a logarithmic axis. Ask for the longest fall: first, from 4 to 5. On this axis that is a ratio; in nats its step from 2 to 3 saves more. Ask for a layer that could do with 2 bits: 2b, the largest. Why not labels? The next cell of the notebook: with labels some increases are negative, and their signs change from lot to lot; a choice could follow that. Somebody may ask for cheaper ways: HAWQ takes the curvature of the loss in place of trials.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -248,7 +248,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. What does a bit cost, and what does it save?
 #
-# **Mixed-precision quantization**: other bits in other layers. (Not the mixed precision of [[amp]].) The **bit budget** is the file. One more bit for a layer costs one bit for each weight, and one for each row (its zero point).
+# **Mixed-precision quantization**: other bits in other layers. (Not the mixed precision of [[amp]].) The **bit budget** is the file's codes, scales and zero points. One more bit for a layer costs one bit for each weight, and one for each row (its zero point).
 #
 # It saves divergence. The bargain is what is *saved for each bit of the file*.
 #
@@ -330,7 +330,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw.** *2b*, with nearly half of the weights, stays below 3 and pays for the others.
+# **What you saw.** *2b* and *short* stay below 3, the other five end above. *2b*, with nearly half of the weights, pays for most of it.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Which front is higher?
@@ -340,7 +340,7 @@ plots.show(
 # **Predict.** At the file of 3 bits, how much above one width for all: **A** 2 points, **B** 5, **C** 10? And above the rule?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Two votes. The answers: C, and next to nothing. Be honest about the second: where the rule has a point, it is as good, and it cost no image. What the greedy choice adds are the budgets between, down to two and a half bits. Then point to the leftmost point of the greedy line and ask what happened there. Let it hang: section 5.
+# *For the lecturer, 3 min.* Two votes. The answers: C, and next to nothing. Be honest about the second: near 3 bits the rule is as good, and it cost no image. The other two points of the rule have no greedy one of the same size beside them. What the greedy choice adds are the budgets between, down to two and a half bits. Then point to the leftmost point of the greedy line and ask what happened there. Let it hang: section 5.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 BUDGETS = (2.25, 2.5, 2.75, THREE, 3.5)
@@ -368,7 +368,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. C, and no more than the rule,** where the rule has a point. What a measured choice adds are the files in between. Its leftmost point is bad.
+# **What you saw. C, and no more than the rule,** which takes a slightly larger file. What a measured choice adds are the files in between. Its leftmost point is bad.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Do the layers add up?
@@ -378,7 +378,7 @@ plots.show(
 # **Predict.** What was measured over what was believed, at the five budgets of section 4: **A** near 1, **B** above 1 everywhere, **C** from half to double?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Go back to the third point on the board. Vote. The answer is C: about double on the left, about half on the right, and no rule that we know in between. Say: "The sum is right to a factor of two, and nobody tells which way." A paper, CLADO, estimates pairs of layers, for this reason. Ask whether a factor of two matters: only if the order of the choices changes. It does, on the next slide.
+# *For the lecturer, 2.5 min.* Go back to the third point on the board. Vote. The answer is C: about double on the left, about half on the right, and no rule that we know in between. Say: "At these five budgets the sum is right to about a factor of two, and nobody tells which way." (The next slide has a factor of nearly three.) A paper, CLADO, estimates pairs of layers, for this reason. Ask whether a factor of two matters: only if the order of the choices changes. It does, on the next slide.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 sums = {budget: sum(cost[pair] for pair in choice.items()) for budget, choice in chosen.items()}
@@ -400,7 +400,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. C.** Layers work on each other's errors. Methods that sum sensitivities assume that they do not; [CLADO](https://arxiv.org/abs/2307.05657) estimates pairs.
+# **What you saw. C.** Together, layers may do more or less harm than the sum. Methods that sum sensitivities take their errors as independent; [CLADO](https://arxiv.org/abs/2307.05657) estimates pairs.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### More bits for the last layer
@@ -410,7 +410,7 @@ plots.show(
 # **Predict.** The last layer gets 6 bits in place of 2, nothing else changes. Accuracy: **A** up by a point or more, **B** the same, **C** down?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote; nearly all say A or B. The answer is C, by some ten points. More bits, and worse: in this state the coarse last layer makes up for something that the others break. Do not explain more than that; nobody looked further. In the notebook the pairs at 2 bits have both signs: several pairs do *less* harm together than the sum. This is the leftmost point of section 4.
+# *For the lecturer, 2.5 min.* Vote; nearly all say A or B. The answer is C, by some ten points. More bits, and worse: in this state the coarse last layer makes up for something that the others break. Do not explain more than that; nobody looked further. In the notebook the pairs at 2 bits have both signs: several pairs do *less* harm together than the sum. The leftmost point of section 4, 5322226, is nearly this network: a bit more in 1a.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 coarse = alike(2) | {"first": 5}
@@ -452,12 +452,12 @@ Table(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Ask again after each step
 #
-# A remedy: before each step *measure* every offer, with all bits as they are now. That takes up to seven measurements a step in place of 35 in all; so 250 images must do.
+# A remedy: before each step *measure* every offer, with all bits as they are now. That takes up to seven measurements a step in place of 35 in all. Here each is on 250 images only.
 #
 # **Predict.** Two budgets, 2.25 bits and the file of 3 bits. Where does asking win: **A** at the small one, **B** at the large one, **C** at both?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote; many say C. The answer is A. Point to the lowest row of the table: there it stops early and leaves bits of the budget unused, because each single step made things worse. The row above it was several steps away. Say: "The sum looks far and believes too much; asking looks one step far and believes nothing." Ask for a mixture: start from the greedy choice of the sum, and ask from there.
+# *For the lecturer, 2.5 min.* Vote; many say C. The answer is A. Point to the lowest row of the table: there it stops early and leaves bits of the budget unused, because each single step made things worse. The row above it was several steps away. Say: "Both look one step far. The sum believes too much; asking believes nothing, and stops where no step helps." Ask for a mixture: start from the greedy choice of the sum, and ask from there.
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -497,7 +497,7 @@ Table(["budget", "bits", "used", "measured", "right, %"], rows)
 # **Predict.** Here the first layer's divergence *rises* from 2 to 3 bits, and falls to nearly nothing at 5. How many bits does the greedy choice give that layer? And the best sum?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let them play greedy: the first step saves nothing, so it is not taken, and the layer stays at 2. All choices together have no such trouble. The answer: 2, against 5. Say: "Greedy needs that each bit saves less than the one before." Ask for a repair: offer steps of several bits. And ask why the hill is there at all; we do not know. Remind the room that the best *sum* is still a sum: it was not the best network at each budget either.
+# *For the lecturer, 2.5 min.* Let them play greedy: the first step saves nothing, so it is not taken, and the layer stays at 2. All choices together have no such trouble. The answer: 2, against 5. Say: "Greedy needs that each bit saves less than the one before." Ask for a repair: offer steps of several bits. And ask why the hill is there at all; we do not know. Remind the room that the best *sum* is still a sum: nobody has looked for the best *network*.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 half = checkpoints.load("small_resnet_half").requires_grad_(False)
@@ -532,7 +532,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 6. Without a single image?
 #
-# A **proxy** stands in for the measurement. The cheapest: the squared error of the weights, $\sum (w - \hat w)^2$ for each layer. It needs no image. The same greedy choice, the same budgets.
+# A **proxy** stands in for the measurement. A cheap one: the squared error of the weights, $\sum (w - \hat w)^2$ for each layer. It needs no image. The same greedy choice, the same budgets.
 #
 # A control: *2b* written another way. Its weights times 8, its batch norm divides by 8 again: the same function to the last bit.
 #
@@ -671,7 +671,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. A:** scales, zero points and above all the batch norms, still in float, are in it, too. To have other bits in each layer takes a header of seven bytes.
+# **What you saw. A:** scales, zero points and above all the batch norms, still in float, are in it, too. (The float file is `torch.save`'s, with names and a container.) To have other bits in each layer takes a header of seven bytes.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Into the ledger: the weights alone have fewer bits, so no speed and no energy.
@@ -767,11 +767,11 @@ card.show()  # what this lesson says of its own runs and takes from sources, bes
 # ## Remember
 #
 # - Measure each layer alone, divide what a bit saves by what it costs, and spend on the best bargain. Here one small layer had most of the loss.
-# - Compare with a rule that costs nothing. First and last layer in 8 bits was as good here, where it had a file.
+# - Compare with a rule that costs nothing. First and last layer in 8 bits was as good here, near 3 bits.
 # - Sensitivities are believed to add up. With few bits they did not: one layer got more bits, and the network got worse. Judge the whole choice, not the sum.
 #
 # **Going further**: Z. Dong et al., *HAWQ: Hessian AWare Quantization of neural networks with mixed-precision*, 2019, [arXiv:1905.03696](https://arxiv.org/abs/1905.03696) (curvature in place of trials); K. Wang et al., *HAQ: Hardware-aware automated quantization with mixed precision*, 2018, [arXiv:1811.08886](https://arxiv.org/abs/1811.08886) (time and energy from a simulator in place of bytes);
-# Z. Deng et al., *Mixed-precision quantization for deep vision models with integer quadratic programming*, 2023, [arXiv:2307.05657](https://arxiv.org/abs/2307.05657) (pairs of layers).
+# Z. Deng et al., *Mixed-precision quantization for deep vision models with integer quadratic programming*, 2023, under this title 2025, [arXiv:2307.05657](https://arxiv.org/abs/2307.05657) (pairs of layers).
 #
 # **Project ideas**: steps of several bits in `greedy`; ask again, from the choice of the sum; batch norms in 16 bits; other bits for each *row*; the language model of [[weight_only]].
 #
