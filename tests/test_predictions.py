@@ -270,3 +270,17 @@ def test_under_folded_code_the_prediction_comes_back_below_its_result(sheet, mon
     monkeypatch.setattr(type(sheet), "_questions", {q.number: q for q in asked})
     sheet(1, "41")
     assert sheet.shown == [("You predicted: 41", 2)]  # its own cell, then the one that draws
+
+
+def test_a_cell_that_the_learner_writes_into_is_not_folded():
+    hidden = {"jupyter": {"source_hidden": True}}
+    nb = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_code_cell("import torch"),
+            nbformat.v4.new_markdown_cell("**Predict.** A, B or C?"),
+            nbformat.v4.new_code_cell('my_guess = "?"  # A, B or C\nprint(my_guess)', metadata=hidden),
+        ],
+        metadata={"course": {"name": "energy"}},
+    )
+    cell = _predict.with_places(nb).cells[2]
+    assert cell.source.startswith("my_guess = predict(1") and "jupyter" not in cell.metadata

@@ -50,7 +50,7 @@ def select(names, *, root=ROOT):
 
     Args:
         names: strings such as "energy", "1.2", "lessons/energy", "lessons/energy/lesson.py",
-            "notebooks/1_measuring/2_energy.ipynb", or "1" or "pruning" for a whole part; empty = all lessons.
+            "notebooks/1_measuring/3_energy.ipynb", or "1" or "pruning" for a whole part; empty = all lessons.
         root: the repository, or a folder with the same layout.
     Returns:
         list of `syllabus.Lesson` in the order of the course, each once.

@@ -34,6 +34,7 @@ def with_places(nb):
         elif question.place > setup:
             cell = nb.cells[question.place]
             cell.source = _with_line(cell.source, question)
+            cell.metadata.pop("jupyter", None)  # it is to be written into: not folded
     nb.cells[setup].source = _with_sheet(nb.cells[setup].source, name, version(found))
     _ask_again(nb.cells, found[0])
     return nb

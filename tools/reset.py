@@ -16,7 +16,7 @@ def main(argv):
     parser = argparse.ArgumentParser(
         prog="course.py reset",
         description=__doc__
-        + " It gets a name of its own, as in 2_energy.old.ipynb, and is never overwritten. What you "
+        + " It gets a name of its own, as in 3_energy.old.ipynb, and is never overwritten. What you "
         "passed and predicted stays counted, unless you ask for the contrary.",
     )
     parser.add_argument("lessons", nargs="+", metavar="NAME", help="lessons, for example energy or 1.2")

@@ -40,7 +40,7 @@ def main(argv):
         "the result is a file in build/run.",
     )
     parser.add_argument("lessons", nargs="*", metavar="NAME", help="lessons, for example energy or 1.2 (default: all)")
-    parser.add_argument("--quick", action="store_true", help="a smoke run: little data, few steps")
+    parser.add_argument("--quick", action="store_true", help="a smoke run: little data, few steps, no progress kept")
     parser.add_argument("--fresh", action="store_true", help="the published lessons, whatever is in workspace/")
     args = parser.parse_args(argv)
     lessons = _lessons.select(args.lessons)
@@ -50,7 +50,7 @@ def main(argv):
         print(f"The results cannot be written to {RESULTS}: {error.strerror}.\n{_workspace.ELSEWHERE}")
         return 1
     jobs = [job for lesson in lessons if (job := _job(lesson, fresh=args.fresh))]
-    env = _workspace.environment() | ({"COURSE_QUICK": "1"} if args.quick else {})
+    env = _workspace.environment() | ({"COURSE_QUICK": "1", "COURSE_PROGRESS": "0"} if args.quick else {})
     with tqdm(total=sum(job.cells for job in jobs), unit="cell", file=sys.stdout) as bar:
         good = [_run(job, env, bar) for job in jobs]
     return 0 if all(good) and len(jobs) == len(lessons) else 1
