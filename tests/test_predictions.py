@@ -52,9 +52,11 @@ def sources(nb, kind="code"):
 # The copy
 
 
-def test_each_question_that_code_answers_has_a_line_in_the_cell_below():
+def test_each_question_has_a_line_in_the_cell_below_or_above_an_answer_in_words_a_cell_of_its_own():
     nb = _workspace.for_learner(lesson())
-    setup, first, second, third, card = sources(nb)
+    setup, first, second, third, in_words, card = sources(nb)
+    assert in_words == 'predict(3, "")  # your prediction'
+    assert nb.cells[[cell.source for cell in nb.cells].index(in_words) + 1].source == "**Answer.** So."
     assert setup.startswith(
         "import math\nfrom course_utils.exercises import predictions\n\npredict = predictions.Sheet("
     )
@@ -65,10 +67,12 @@ def test_each_question_that_code_answers_has_a_line_in_the_cell_below():
     assert "once more.** How many? **A** 1, **B** 2. Write" in sources(nb, "markdown")[-1]
 
 
-def test_no_cell_is_added_and_the_published_notebook_stays():
+def test_only_an_answer_in_words_adds_a_cell_and_the_published_notebook_stays():
     published = lesson()
     before = copy.deepcopy(published)
-    assert len(_workspace.for_learner(published).cells) == len(before.cells) - 2
+    assert (
+        len(_workspace.for_learner(published).cells) == len(before.cells) - 2 + 1
+    )  # less the lecturer's, and one more
     assert published == before
 
 

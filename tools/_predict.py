@@ -15,10 +15,10 @@ ONCE_MORE = "**The first question, once more.** {} Write your answer of now into
 
 
 def with_places(nb):
-    """Copy a learner's notebook with a line for each prediction, in a cell of its own where the code below is folded.
+    """Copy a learner's notebook with a line for each prediction, in a cell of its own where no open code follows.
 
-    A question whose answer is no code has no place. The first code cell, which makes `predict`, is left alone
-    otherwise; a notebook without a lesson's name, or without a question, stays as it is.
+    The first code cell, which makes `predict`, is left alone otherwise; a notebook without a lesson's name, or without
+    a question, stays as it is.
 
     Args:
         nb: NotebookNode, without the lecturer's cells; left as it was.

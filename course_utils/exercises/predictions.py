@@ -32,10 +32,10 @@ class Question:
     Attributes:
         number: from 1, in the order of the lesson.
         text: the question in Markdown.
-        place: index of the code cell that follows it.
-        cells: how many code cells stand in a row there; the result is in the last.
+        place: index of the cell that follows it.
+        cells: how many code cells stand in a row there; the result is in the last. 0: the answer is text.
         own: the lesson has a line for the prediction, and shows it, itself.
-        apart: the code cell is folded, so that the prediction has a cell of its own above it.
+        apart: the prediction has a cell of its own above that: what follows is folded code, or text.
     """
 
     number: int
@@ -47,7 +47,7 @@ class Question:
 
 
 def questions(cells: Sequence[dict]) -> list[Question]:
-    """Find the questions to which a code cell answers: those directly above one.
+    """Find the questions that a learner can answer before the lesson does.
 
     Args:
         cells: of a notebook (nbformat 4); a lecturer's cells count for nothing, so that a published notebook and a
@@ -66,6 +66,8 @@ def questions(cells: Sequence[dict]) -> list[Question]:
             own = bool(OWN_PLACE.search(row[0][1]))
             place, _, folded = row[0]
             found.append(Question(len(found) + 1, asked[1].strip(), place, len(row), own, folded and not own))
+        elif asked and not row and at + 1 < len(kept):  # the answer is text
+            found.append(Question(len(found) + 1, asked[1].strip(), kept[at + 1][0], 0, False, True))
     return found
 
 
