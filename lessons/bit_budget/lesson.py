@@ -112,7 +112,7 @@ def spelled(choice):
 
 runtime.describe("cpu")
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. As many bits for all
 #
 # SmallResNet, trained on Fashion-MNIST: seven layers with weights. All weights go onto $2^b$ even levels for each row, as in [[weight_only]]. Nothing is trained after it.
@@ -121,10 +121,10 @@ runtime.describe("cpu")
 #
 # **Predict.** Float is more than 91 % right. What is left at 3 bits: **A** 90 or more, **B** 85 to 90, **C** less?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Say what the network is: a convolution, two residual blocks, a linear layer. Vote. The answer is C. Point to 5 bits: as good as float. So somewhere between 5 and 3 weights lose what they need. Ask: "All of them a little, or a few of them a lot?" That is the next slide.
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 widths = {"float": {}} | {f"{b} bits": alike(b) for b in (5, 4, 3, 2)}
 card.record("float-floor", right({}))
 card.record("three-bits-lose", right({}) - right(alike(3)))
@@ -134,7 +134,7 @@ Table(
     caption="5,000 test images: read no difference under a point. Counted: codes, scales, zero points.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. C.** 5 bits lose nothing that this test shows, 3 bits lose more than ten points.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"} tags=["lecture"]

@@ -604,7 +604,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. They fall up to about 8, then change little.** The budget matters: of 1, 2, 4 and 8 the best was 1 with 100 steps when we tried, and 8 with 300 (at a third of the learning rate 1 again). The paper found everything above 8 alike for large students, and 2.5 to 4 best for one of 2×30 units, on all images.
+# **What you saw. They fall up to about 8, then change little.** The budget matters: with 100 steps $T = 1$ was best when we tried, with 300 steps 8. The paper found everything above 8 alike for large students, and 2.5 to 4 best for one of 2×30 units, on all images.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The better the teacher, the better the student?

@@ -332,7 +332,7 @@ plots.show(
 # *For the lecturer, 1.5 min.* Let somebody point at the used marks on both lines. Say: "The upper line wastes its bits on weights that this filter does
 # not have. The eighth mark can be reached by a tie only." Transition: "What is that worth in error?"
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What is a scale of its own worth?
 #
 # With one scale for a whole layer (*per-tensor*) the filter with the largest weight sets it. *Per-channel* each filter has its own.
@@ -340,12 +340,12 @@ plots.show(
 # **Predict.** The largest weight of a filter is $h$ times that of its layer, $h = \frac{1}{2}$, say. With a scale of its own, its squared error is: **A** the
 # same, **B** a half, **C** a quarter?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Show of hands; expect B. Ask a person with C to explain: half the height, half the scale, a quarter of the squared error. Then
 # let the room find the two curves for B and C in the figure. A point is a mean over 54 weights only, which is probably why the points scatter.
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 one_scale, own_scale = ((rounded(conv, 8, each) - conv).square().mean((1, 2, 3)) for each in (False, True))
 fig, ax = plots.figure(size=(6.2, 3.8))
 at = torch.linspace(0, 1, 101)
@@ -361,7 +361,7 @@ plots.show(
     caption="The 16 filters of conv2 at 8 bits, and the curves 1, h and h².",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. C, about: the square of the height.** Each point is a mean over 54 weights only: they scatter, here by up to a half.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
