@@ -268,7 +268,7 @@ def test_a_built_notebook_knows_what_its_run_used(tmp_path):
     lesson = _course.make_root(tmp_path, fixture=text)[0]
     build.build(lesson)
     known = _lessons.read_published(lesson.notebook).metadata[_inputs.KEY]
-    used = {"course_utils/measure/__init__.py", "course_utils/measure/energy.py"}  # the package's own file silences logs
+    used = {"course_utils/measure/__init__.py", "course_utils/measure/energy.py"}  # not the package's own
     assert set(known["files"]) == {*used, "records/kept.json"}
     assert build.faults(lesson) == []
     (tmp_path / "course_utils" / "measure" / "energy.py").write_text('"""Prices."""\n\nPRICE = 1  # a comment\n')
