@@ -6,6 +6,7 @@ import json
 import math
 import os
 import runpy
+import signal
 import sys
 from pathlib import Path
 
@@ -24,6 +25,8 @@ def pytest_configure(config):
     slow = "starts kernels or browsers, trains, converts networks, plays wrong answers; runs after the fast tests"
     config.addinivalue_line("markers", f"slow: {slow}")
     config.addinivalue_line("markers", "gpu: needs a CUDA device")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a shell's background job; its children inherit that
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     from nbval import kernel
 
     from tools._execute import again_if_it_dies_at_start
@@ -39,13 +42,22 @@ def _quick(start):
 
 @pytest.hookimpl(tryfirst=True)  # before pytest applies -k and -m
 def pytest_collection_modifyitems(items):
-    """Count notebooks as slow; put the fast tests first, then the slow ones, then the notebooks, the longest first."""
+    """Count notebooks as slow; put the fast tests first, then the slow ones, then the notebooks, the longest first.
+
+    Of the slow ones the lessons' quick runs come first: one process takes them all, for longer than any other file, and
+    the rest is done beside them.
+    """
     for item in items:
         if item.path.suffix == ".ipynb":
             item.add_marker("slow")
             if "COURSE_FULL" not in os.environ and "image/svg+xml" not in item.parent.skip_compare:
                 item.parent.skip_compare = (*item.parent.skip_compare, "image/svg+xml")  # a smoke run draws none
-    items.sort(key=lambda item: (_seconds(item.path), item.get_closest_marker("slow") is not None))
+    items.sort(key=lambda item: (_seconds(item.path), *_slow(item)))
+
+
+def _slow(item):
+    slow = item.get_closest_marker("slow") is not None
+    return slow, slow and item.path.name != "test_lessons_quick.py"
 
 
 def pytest_collection_finish():

@@ -81,8 +81,11 @@ def address(log):
 @pytest.fixture(scope="module")
 def page(lab):
     """JupyterLab in a browser, with the lesson open."""
+    browser = find_browser()
+    if browser is None:
+        pytest.skip("not run: no browser (Chromium, Chrome or Edge) on this machine")
     with sync_playwright() as play:
-        program = play.chromium.launch(executable_path=find_browser())
+        program = play.chromium.launch(executable_path=browser)
         shown = program.new_page(viewport={"width": 1366, "height": 768})
         shown.goto(lab.url)
         open_file(shown, LESSON)

@@ -141,6 +141,7 @@ def _environment(folder):
         "PYTHONPATH": str(ROOT / "tests" / "offline"),
         "OMP_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
+        "OMP_WAIT_POLICY": "PASSIVE",  # a lesson's two threads spin for each other; beside another test, for seconds
         "COURSE_THREADS": "1",
         "COURSE_STRICT": "1",
         "PYTHONIOENCODING": "utf-8",
