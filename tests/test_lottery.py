@@ -89,6 +89,37 @@ def test_pruned_weights_stay_zero_and_kept_ones_move():
         assert (weight != start)[mask == 1].any()
 
 
+@pytest.mark.parametrize("widths", [(784, 300, 100, 10), (784, 30, 10)])
+def test_adam_over_the_weights_that_are_left_gives_the_same_bits(widths):
+    sets, values = engine.load("mnist", 500, 0), engine.initial(widths, 0)
+    masks = engine.keep_largest(values, [torch.ones_like(w) for w in values[::2]], (0.23,) * (len(widths) - 1))
+    both = [engine.Trainer(values, masks, batch=60, lr=1e-3, few=few) for few in (0, engine.FEW)]
+    order = engine.batches(sets.chosen, 60, 0)
+    for _ in range(10):
+        picked = next(order)
+        for trainer in both:
+            trainer.step(sets.rows[picked], sets.labels[picked])
+    whole, few = ([p.numel() for p in trainer.adam.param_groups[0]["params"]] for trainer in both)
+    assert sum(few) < 0.3 * sum(whole)
+    assert all(map(torch.equal, both[0].values, both[1].values))
+
+
+def test_numbers_too_small_to_matter_are_zero_in_a_run_and_nowhere_after_it(monkeypatch):
+    seen, real = [], engine.train
+
+    def watched(*args):
+        seen.append(torch.tensor(1e-30).mul(1e-10).item())
+        return real(*args)
+
+    monkeypatch.setattr(engine, "train", watched)
+    lottery.run(experiment(), 0, "dense", 0, "")
+    monkeypatch.setattr(engine, "train", lambda *args: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        lottery.run(experiment(), 0, "dense", 0, "")
+    assert seen == [0] or not torch.set_flush_denormal(False)  # some processors cannot
+    assert torch.tensor(1e-30).mul(1e-10).item() > 0
+
+
 def test_densities_are_those_that_the_paper_prints():
     exp = lottery.Experiment()
     numbers = (784 * 300, 300 * 100, 100 * 10)

@@ -242,7 +242,7 @@ plots.show(
     fig,
     alt=f"Two images of class {SHOWN}, each with the teacher's probabilities at T = 1 and T = 8. At T = 8 the second highest bar is class {second[0]} "
     f"for the first image and class {second[1]} for the other.",
-    caption="Among the half of these images of which the teacher is surest, the two at the ends: the largest and the smallest difference of two logits.",
+    caption=f"Of the surer half of the class, the two at the ends: largest and smallest logit of {CLASSES[ONE]} less logit of {CLASSES[OTHER]}.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
@@ -273,7 +273,7 @@ card.record("entropy-at-1", bits[1])
 Table(
     ["temperature", "mean entropy, bits"],
     [[T, f"{b:.2f}"] for T, b in bits.items()],
-    caption=f"Order of the classes at T = 50 as at T = 1: {same_order:.0%} of {few:,} images",
+    caption=f"At T = 50 the classes still have their order of T = 1: {same_order:.0%} of {few:,} images",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -282,7 +282,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. Softness, the class, or this image?
 #
-# Why did the answers teach more than the labels? Each arm takes something away:
+# Why did the answers teach more than the labels? Each arm but the last takes something away:
 #
 # - **smoothed**: no teacher. Label smoothing gives a share ε of the label to all classes alike (ε = 0.1 or 0.3, the better one on held-out images).
 # - **shuffled**: the soft targets, with all probabilities but the highest dealt out by lot. As soft as the teacher's.
@@ -383,7 +383,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. None: it is what the teacher says of *this* image.** At 1,000 steps softness alone wins little or nothing, and so does what is true of the class. The answer for another
+# **What you saw. None: it is what the teacher says of *this* image.** At 1,000 steps the ranges of the first four overlap: softness alone, or what is true of the class, wins little or nothing. The answer for another
 # image does harm. Some controls gain from an early stop, and none comes near. At the end the worst seed of *soft* beats the best of theirs (one teacher, five seeds).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -394,7 +394,7 @@ Table(
 # **Predict.** After 50 steps, two and a half passes over the images: which arm is ahead? And which one learns longest?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room draw two curves in the air: labels and soft. After the figure: "At the start labels and smoothed are ahead of soft, and soft learns longest. Stopped there we would have said that distillation does not work." Ask what the labels' curve does after 400 steps: it is nearly flat. The caption
+# *For the lecturer, 2 min.* Let the room draw two curves in the air: labels and soft. After the figure: "At the start labels and smoothed are ahead of soft, and soft learns longest. Stopped at 50 we would have said that distillation does not work." Ask what the labels' curve does after 400 steps: it is nearly flat. The caption
 # says how many of its own images that student has right at the end; probably little is left for it to learn. Lesson: state the budget.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -409,23 +409,23 @@ ax.set(xlabel="steps", ylabel="test errors", xscale="log")
 ax.set_xticks(steps, [str(step) for step in steps])
 ax.set_xticks([], minor=True)
 ax.set_ylim(top=1.3 * ax.get_ylim()[1])
-ax.legend(ncols=2, loc="upper right", columnspacing=1)
+ax.legend(ncols=2, loc="upper right", columnspacing=0.8, handlelength=1)
 at_50 = {name: statistics.mean(curve[0][2] for curve in curves[name]) for name in SIX}
 plots.show(
     fig,
     alt="Test errors over steps for six arms. After the first stop: "
     + "; ".join(f"{name} {at_50[name]:.0f}" for name in SIX)
     + f". At the end: {'; '.join(f'{name} {means[name]:.0f}' for name in SIX)}.",
-    caption=f"Mean of {len(SEEDS)} seeds, and lowest to highest. At the end the labels' student has {shown(known)} of its {few:,} images right.",
+    caption=f"Mean of {len(SEEDS)} seeds, and lowest to highest. At the end the labels' student has at least {min(known):,} of its {few:,} images right.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. At 50 labels and smoothed lead; *soft* learns longest.** The student of labels ends with all or nearly all its images right. Stopped there we would say that distillation does not work: state the budget.
+# **What you saw. At 50 labels and smoothed lead; *soft* learns longest.** The student of labels ends with all or nearly all its images right. Stopped at 50 we would say that distillation does not work: state the budget.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. The loss: T² and α
 #
-# With student logits $z$, teacher logits $v$, label $y$:
+# Student logits $z$, teacher logits $v$, label $y$, share $\alpha$; KL: Kullback–Leibler divergence, CE: cross-entropy:
 # $\;L = \alpha\, T^2\, \mathrm{KL}\big(\mathrm{softmax}(v/T)\,\|\,\mathrm{softmax}(z/T)\big) + (1 - \alpha)\, \mathrm{CE}(z, y)$
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -519,8 +519,8 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. B**, as [the paper](https://arxiv.org/abs/1503.02531) derives: $1/T^2$. As $T$ grows, the soft part times T² comes near the squared distance of the centred logits, over twice
-# the number of classes.
+# **What you saw. B**, as [the paper](https://arxiv.org/abs/1503.02531) derives: $1/T^2$. As $T$ grows, distilling becomes copying the logits (centred: less the mean
+# of their row): the caption's cosine goes to 1.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Does forgetting T² do harm?
@@ -549,7 +549,7 @@ Table(
         [text, *(shown(square[alpha, squared]) for squared in (True, False))]
         for alpha, text in ((1.0, "α = 1"), (0.5, "α = 0.5"))
     ],
-    caption=f"Mean of {len(SOME)} seeds (lowest to highest). Without T² α = 0.5 goes {way:.0%} of the way to labels alone ({labels_mean:.0f}).",
+    caption=f"Mean of {len(SOME)} seeds (lowest to highest). Labels alone: {labels_mean:.0f}. Without T² α = 0.5 loses {way:.0%} of its gain over them.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -688,7 +688,7 @@ Table(
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs; alone it takes 12. Three mistakes to wait for: no T², the arguments of kl_div in the wrong order, and probabilities where it wants logarithms. Ask a pair that is done what happens if the teacher is not detached. The other card is homework in a
+# *For the lecturer, 5 min.* In pairs; alone it takes 12. Answer: α T² · kl_div(log_softmax(student / T), softmax(teacher.detach() / T), batchmean) + (1 − α) · cross_entropy(student, labels). Three mistakes to wait for: no T², the arguments of kl_div in the wrong order, and probabilities where it wants logarithms. Ask a pair that is done what happens if the teacher is not detached. The other card is homework in a
 # lecture.
 
 

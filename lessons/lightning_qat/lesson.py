@@ -143,7 +143,7 @@ def aware(**options):
 
 
 # %% slideshow={"slide_type": "-"}
-class Regression(Layers):  # Layers has four linear layers, and forward
+class Regression(Layers):  # a LightningModule: four layers, forward
     def training_step(self, batch, index):
         return nn.functional.mse_loss(self(batch[0]), batch[1])
 
@@ -260,8 +260,8 @@ clipped = before.int_repr().clamp(min=unfused.layer_0.zero_point)
 card.record("fusing-saves-codes", statistics.mean(wide / narrow for _, _, wide, _, narrow in found))
 print(f"codes that the unfused ReLU changes beyond clipping: {int((after.int_repr() != clipped).sum())}")
 Table(
-    ["", "codes below 0", "step", "fused: codes below 0", "step"],
-    [[name, f"{lost:.0%}", f"{wide:.3g}", f"{now:.0%}", f"{narrow:.3g}"] for name, lost, wide, now, narrow in found],
+    ["", "codes below 0", "step", "fused: codes below 0", "fused: step"],
+    [[name, f"{lost:.0%}", f"{wide:.4f}", f"{now:.0%}", f"{narrow:.4f}"] for name, lost, wide, now, narrow in found],
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -279,7 +279,7 @@ Table(
 # names.
 
 # %% slideshow={"slide_type": "fragment"}
-strict = aware(input_compatible=False).rebuild(Regression(seed=9))  # no values yet
+strict = aware(input_compatible=False).rebuild(Regression(seed=9))  # aware: ours, fused
 strict.load_state_dict(model.state_dict())
 same = torch.equal(strict(strict.quant(test_rows)), model(test_rows))
 print(f"equal to the compatible one: {same}")
@@ -289,7 +289,7 @@ except NotImplementedError as error:
     print(f"error: {str(error)[:76]} …")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. C.** `rebuild` gives a *new* model the int8 parts, so that the state of the finished one fits in.
+# **What you saw. C: its int8 kernels take no floats.** `rebuild` gives a *new* model the int8 parts, so that the state of the finished one fits in.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # All arguments of the callback, with their defaults:
@@ -312,7 +312,7 @@ except NotImplementedError as error:
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How far from float?
 #
-# Three seeds, each four ways from the same first weights: float; float with the rows in another order; int8 with the `average` observer; int8 with the `histogram` observer, at
+# Three seeds, four epochs (before: six), four ways from the same first weights: float; float with the rows in another order; int8 with the `average` observer; int8 with the `histogram` observer, at
 # every tenth batch.
 #
 # **Predict.** The int8 outputs are a few percent away from their float twin. How far is the second *float* model: **A** not at all, **B** a tenth of that, **C** about as far?
@@ -434,7 +434,7 @@ plots.show(
             if name != "Trainer"
         ),
     ],
-    caption="One unit is a batch, written down by a callback behind ours. The end: an audit of the model.",
+    caption="Width: batches, as a second callback saw them; the last box: after the fit, audited. Rounded: fake-quantized.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -443,10 +443,10 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### A test that could fail
 #
-# If a test moved the ranges, the test data would change the model. So: inputs 100 times too large, and for comparison ordinary ones. Once as set by default, once with the stage in
+# If a test moved the ranges, the test data would change the model. So: inputs 100 times too large, and for comparison ordinary ones. Once as set by default, once with "test" in
 # `observer_enabled_stages`.
 #
-# **Predict.** The range of the input ends near 1 after training. Where does it end after each test?
+# **Predict.** After training the input's range reaches up to about 1. How far up after each test?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Draw two rows (default, stage enabled) and two columns (ordinary, 100 × too large) on the board; the room fills in the four cells before the click. Default: the same in both
@@ -500,7 +500,7 @@ with tempfile.TemporaryDirectory() as folder:
 outs = {
     "scripted": scripted(test_rows),
     "loaded from its file": loaded(test_rows),
-    "called with quant(x)": strict_scripted(strict_scripted.quant(test_rows)),
+    "input_compatible=False": strict_scripted(strict_scripted.quant(test_rows)),
 }
 gaps = {name: (out - model(test_rows)).abs().max().item() for name, out in outs.items()}
 card.record("torchscript-equal", max(gaps.values()))
@@ -595,22 +595,22 @@ plots.show(
         + "; ".join(", ".join(f"{words} {si(size, 'B')}" for words, size, _ in parts) for parts in FILES.values())
         + ".",
     ],
-    caption="Bytes of the tensors, counted in the two files of the cells above; bars to one scale.",
+    caption="Bytes of the tensors, counted in the two files; bars to one scale.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw.** The checkpoint holds everything to train on: weights in float, ranges, two moments a weight. The finished state has the integers and their scales. Both load with `weights_only=True`, which refuses code in the file.
+# **What you saw. The checkpoint.** It has all to train on, but no integers. The finished state has integers and scales, but no float weights, observers or moments. Both load with `weights_only=True`, which refuses code in the file.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. A quarter of the file?
 #
 # An int8 weight takes one byte, a float four.
 #
-# **Predict.** Our model is 64 units wide, about 9,000 weights. Its int8 file, times the float one: **A** 0.25, **B** 0.5, **C** 1? And with 16 units?
+# **Predict.** Our model is 64 units wide, about 9,000 weights. Its int8 file, divided by the float one: **A** 0.25, **B** 0.5, **C** 1? And with 16 units?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Vote, and let somebody draw the curve into the empty frame before the click. B for 64 units. Narrow models grow: at the left the int8 file is the larger one. Ask what does not shrink (names, one scale and one zero point a
-# row), and where the curve must end.
+# row), and where the curve must end (at a quarter: one scale a row no longer counts).
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 WIDTHS = (8, 16, 32, 64, 128, 256, 512)
@@ -628,7 +628,7 @@ def against_width(answered):
         ax.plot(WIDTHS, list(ratio.values()), "o-", label="file")
         ax.text(58, 0.8, f"64: beside weights and biases\nfloat {beside[0]:,} bytes, int8 {beside[1]:,}")
     ax.axhline(0.25, color=plots.COLOURS["black"], linestyle=":", label="a quarter")
-    ax.set(xscale="log", xlabel="width", ylabel="int8, times float", ylim=(0, 2.1), xlim=(7, 600))
+    ax.set(xscale="log", xlabel="width", ylabel="int8 ÷ float", ylim=(0, 2.1), xlim=(7, 600))
     ax.set_xticks(WIDTHS, [str(w) for w in WIDTHS])
     ax.minorticks_off()
     ax.legend(loc="upper right")
@@ -691,7 +691,7 @@ Table(
         for name, (size, read, put) in switch.items()
     ],
     caption=f"Packing the int8 weights alone: {1e3 * packing:.0f} ms. "
-    + (f"Even where storage adds its time at {si((big - small) / late, 'B')} a second." if late > 0 else ""),
+    + (f"Break-even: storage of {si((big - small) / late, 'B')} a second." if late > 0 else ""),
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -700,7 +700,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises
 #
-# Write your answer into the stub, run it, then the check below it.
+# On paper here; in the notebook into the stub, then run the check below it.
 #
 # ### Exercise 1 · The fuse list of a model
 # ★★ · 10 minutes

@@ -123,7 +123,7 @@ def attempt(what):
 # **Predict.** How many points does 2:4 lose against "anywhere": **A** less than one, **B** a few, **C** more than ten?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands for A, B, C; most say B, for the three masks have the same number of zeros. Show the table: C. Say: "Keep the
+# *For the lecturer, 2 min.* Draw two groups of four boxes: in 2:4 both of a pair may stay, in 1:2 one of each pair must: stricter. Show of hands for A, B, C; most say B, for the three masks have the same number of zeros. Show the table: C. Say: "Keep the
 # number for 2:4 in mind. In three minutes we ask what it is made of."
 
 # %% slideshow={"slide_type": "skip"}
@@ -160,7 +160,7 @@ Table(
 # *For the lecturer, 4 min.* Let the room write a number for 2:4. Then the figure: hollow is before, filled after. 2:4 now costs one or two points against
 # "anywhere". Say: "Most of what we blamed on the pattern was a mean and a variance that nobody had measured again." The order stays. The top row is the
 # control: the dense network hardly moves. The bottom row is the other end: of the channels most of the loss stays. Ask what that means for papers that report
-# a "one-shot" loss.
+# a "one-shot" loss (pruned once, nothing trained): ask first whether the statistics were estimated anew.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -199,7 +199,7 @@ plots.show(
     + "; ".join(f"{name} {just_cut[name]:.1f} and {anew[name]:.1f} %" for name in patterns)
     + ".",
     caption=f"2:4 against anywhere: {price['stored']:.1f} points with stored statistics, {price['anew']:.1f} anew "
-    f"(2:4 with 200 images in place of 2,000: {few:.1f} % right).",
+    f"(2:4: {anew['2:4']:.1f} % right, with 200 images {few:.1f} %: a few will do).",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
@@ -216,7 +216,7 @@ plots.show(
 # NVIDIA GPUs from Ampere on (2020) have units that skip the zeros of 2:4 ([Mishra et al., 2021](https://arxiv.org/abs/2104.08378)). Stored are the kept
 # values, and for each its place in the group.
 #
-# **Predict.** Bytes for each dense byte in fp16: **A** 50 %, **B** more, **C** less? And is the share in int8 larger or smaller?
+# **Predict.** Bytes for each dense byte in fp16: **A** 50 %, **B** 56 %, **C** 75 %? And is the share in int8 larger or smaller?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* First frame: "Which two of each four stay?" Second frame: check. Third frame: vote, then count the bits of one group with the room: two
@@ -256,7 +256,7 @@ plots.show(
         f"The same; in each group two are crossed out, and {', '.join(whole[i] for i in kept)} stay.",
         f"Below them what is stored: those four values, and their places in the groups, {', '.join(str(int(i) % 4) for i in kept)}.",
     ],
-    caption="The centre of a filter of block1.conv1: eight neighbouring inputs.",
+    caption="The centre of a filter of block1.conv1: eight neighbouring inputs. Shades: within a grid only.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -273,7 +273,7 @@ plots.show(
 # **Predict.** If you bring a 2:4 mask, what share of the kept values does 1:2 have no room for?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Draw the six ways to keep two of four: in two of the six both stand in one pair, and one of the two has no room. So a third of
+# *For the lecturer, 3 min.* Let the room write a share. Then draw the six ways to keep two of four: in two of the six both stand in one pair, and one of the two has no room. So a third of
 # the groups lose one of two: a sixth. After the table: "A format is not a share of zeros. It is a promise about places." If asked: "fp32" is computed as TF32
 # there (cuSPARSELt's notes); and for int4 the pattern is again another one: pairs, two of four pairs (PTX documentation, sparse mma).
 
@@ -333,7 +333,7 @@ Table(
 # `torch.sparse.to_sparse_semi_structured(weight)` packs a weight, and `nn.functional.linear` with it calls the kernel. By default that is cuSPARSELt, which
 # keeps values and places in one tensor (`torch/sparse/semi_structured.py`).
 #
-# **Predict.** You hand it a matrix in 2:4, *here*. **A** It works everywhere. **B** It works, slowly, on a CPU. **C** It refuses on a CPU.
+# **Predict.** You hand it a matrix in 2:4 *on a CPU*. **A** It is faster than dense. **B** It works, slowly. **C** It refuses.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Vote; expect A and B. On a CPU the answer is C, and PyTorch's own sentence says so. On an NVIDIA GPU of
@@ -354,7 +354,7 @@ said = attempt(lambda: speed_24(64 if device.type == "cpu" else 4096))
 print(str(said).replace("! ", "!\n"))
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **Answer.** On a CPU C, and in plain words. Where there is no kernel, a 2:4 mask saves no time. No speed of 2:4 was measured for this course; "twice the math
+# **Answer.** C, and in plain words. Where there is no kernel, a 2:4 mask saves no time. No speed of 2:4 was measured for this course; "twice the math
 # throughput" ([Mishra et al.](https://arxiv.org/abs/2104.08378), abstract) is the bound, for the products alone.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -399,7 +399,7 @@ Table(
 # "Nobody has proved the reason. What we can give is the arithmetic." Then the fragment.
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **Answer.** Probably by arithmetic: 2:4 in fp16 leaves 56 % of the bytes, 4-bit weights about 25 %; and where decoding waits for
+# **Answer.** Probably the bytes: 2:4 in fp16 leaves 56 % of them, 4-bit weights about 25 %; and where a model waits for its
 # weights ([[roofline]]), bytes decide. A survey of users would test that; we have none.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -412,7 +412,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* Show of hands; expect A and B. Then the figure, left panel first: "By norm is far ahead at a half; at three quarters both are
-# near chance." Right panel: at a half a pass shrinks the lead to a few points; so A. At three quarters look at the bands: "Who would name a winner here?" More random draws would be needed; in
+# near chance." Right panel: at a half a pass shrinks the lead to a few points; so A. So a half goes for about a point; that is how far. At three quarters the bands overlap: more random draws would be needed; in
 # trials some of them did not recover at all. Ask:
 # "Where would a new score look best in a paper?" Before fine-tuning. "And what must a report say so that two scores can be compared?" Passes, data, seeds.
 
@@ -511,7 +511,7 @@ Table(
 # **Heads.** Each **head** here has its own rows in the projections to queries, keys and values, and its own columns in the output projection ([Michel
 # et al., 2019](https://arxiv.org/abs/1905.10650), removed many with little loss).
 #
-# **Predict.** Six of twelve heads go. What share of the layer's weights is left? Is the result the same as with these six heads silenced?
+# **Predict.** Six of twelve heads go. What share of the layer's weights is left? Is the result the same as with these heads' outputs set to 0?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* First a number from the room, and a yes or no. Then two columns on the board: q, k, v lose rows, the output projection loses columns. Each loses one side only, so a half is left,
@@ -563,9 +563,9 @@ Table(
     [
         ["weights left", f"{left:.1%}"],
         ["times as fast", f"{heads_speed.ratio('6 heads'):.2f}"],
-        ["largest difference to silenced heads", f"{heads_exact:.1g}"],
+        ["largest difference to heads set to 0", f"{heads_exact:.1g}"],
     ],
-    caption="768 wide, 128 steps, untrained: the algebra and the time, not an accuracy.",
+    caption="768 wide, 128 tokens, untrained: the algebra and the time, not an accuracy.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -590,16 +590,16 @@ compared = {name: (patterns[name], just_cut[name], anew[name]) for name in ("not
 compared["block 1"] = shallow, percent_right(shallow), percent_right(estimated_anew(shallow))
 all_macs = energy.count_macs(dense, one_image)
 Table(
-    ["what goes", "FLOPs left", "right, %", "right, anew, %"],
+    ["what goes", "FLOPs left", "stored, %", "anew, %"],
     [
         [name, f"{energy.count_macs(net, one_image) / all_macs:.2f}", f"{stored:.1f}", f"{fresh:.1f}"]
         for name, (net, stored, fresh) in compared.items()
     ],
-    caption="4,000 test images, nothing trained.",
+    caption="Right, of 4,000 test images; nothing trained.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw.** Fatal, without training. And the two cuts change places: with stored statistics block 1 is the milder cut, anew it is the channels, with
+# **What you saw.** Fatal, both times. And the two cuts change places: with stored statistics block 1 is the milder cut, anew it is the channels, with
 # fewer FLOPs besides. So estimate anew before you *rank*.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -720,4 +720,4 @@ card.show()
 # and contributors (MIT); the lecture that this course grew from is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Ask for one sentence each: what is the price of 2:4, and who can use it? Then: "The next lesson writes methods of its own."
+# *For the lecturer, 1 min.* Ask for one sentence each: what is the price of 2:4, and who can use it? Here one or two points; NVIDIA GPUs from Ampere on, in the dtypes of the table. Then: "The next lesson writes methods of its own."

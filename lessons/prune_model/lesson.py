@@ -32,7 +32,7 @@
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Say: "Last time we cut one layer and trained nothing afterwards. Today we cut the whole network, and train on." Ask: "If I may keep a twentieth
-# of all weights, how would you share them out among the layers?" Write two answers on the board; section 2 comes back to them.
+# of all weights, how would you share them out among the layers?" Write two answers on the board; the end comes back to them.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
 import math
@@ -244,7 +244,7 @@ plots.show(
         f"Five histograms of weights by size, one a layer, each with a line ({how}); left of it lie {', '.join(f'{n} {share:.1%}' for n, share in of.items())}."
         for how, of in gone.items()
     ],
-    caption="Untrained LeNet, seed 0, 20 % in all; orange goes. First five lines, then one.",
+    caption="Untrained LeNet, seed 0, 20 % in all; orange goes, right its share. First five lines, then one.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -262,8 +262,8 @@ plots.show(
 # **Predict.** `conv1` sums over 9 weights, `fc1` over 400. How many times larger is the share that `fc1` loses: **A** about 7, **B** about 44?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Give them a minute: √400 / √9 is 20/3, about 7, so A. Then go through the rows: derived, seen in 100 draws, how far draws scatter, and a row from a reader's notes. Ask: "Is
-# 7.41 % for conv1 an error?" No: 4 of 54 weights, and as many or more came in 10 of 100 draws. Say that the page of today has other kernels and sets no seed, so it prints other figures.
+# *For the lecturer, 3 min.* Give them a minute: √400 / √9 is 20/3, about 7, so A. Solve the sum for t: 0.011 here, times √400 is 22.1 %. Then go through the rows: derived, seen in 100 draws, how far draws scatter, and a row from a reader's notes. Ask: "Is
+# 7.41 % for conv1 an error?" No: 4 of 54 weights, and as many or more came in 10 of 100 draws. Say that the tutorial's page of today has 5 × 5 kernels and sets no seed, so it prints other figures; and that the 7.41 of conv2 is a coincidence, 64 of 864.
 
 # %% slideshow={"slide_type": "skip"}
 # From public notes of a reader of PyTorch's pruning tutorial, while its LeNet had 3 × 3 kernels; in all 20.00 %.
@@ -309,8 +309,8 @@ card.record("table-5x5-does-not-fit", away[5].max().item())
 Table(
     ["fan-in:", *(f"{name} {f}" for name, f in fan_in.items())],
     [[name, *row] for name, row in rows.items()],
-    caption=f"Zeros after global pruning by 20 %. conv1 at 7.41 % or more: in {100 * as_much:.0f} of 100 draws. Farthest of the notes' row "
-    f"from these draws: {away[3].max():.1f} standard deviations; from draws with 5 × 5 kernels: {away[5].max():.1f}.",
+    caption=f"Zeros after global pruning by 20 %. Last row: noted by a reader of PyTorch's tutorial, at most {away[3].max():.1f} st. dev. from these "
+    f"draws ({away[5].max():.1f} with 5 × 5 kernels). Its conv1, 7.41 % or more: in {100 * as_much:.0f} of 100 draws.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -323,7 +323,7 @@ Table(
 #
 # The shares of an untrained network so follow from how PyTorch *starts* its layers.
 #
-# LeNet-300-100 has fan-ins of 784, 300 and 100. Cut it globally, once before and once after training.
+# Now LeNet-300-100 again: fan-ins of 784, 300 and 100. Cut it globally, before and after training.
 #
 # **Predict.** Training changes the shares by more than ten points: **A** already when 20 % go, **B** when 90 % go, **C** in neither case.
 
@@ -402,24 +402,24 @@ black = (images.amax((0, 1)) == 0).flatten().cpu()
 plots.show(
     fig,
     alt=f"Weights of fc1, after training against before: {stayed:.0%} lie on the diagonal; those kept lie above and below two dotted lines at {line:.3f}.",
-    caption=f"One network, 4,000 of its weights. Not moved: {stayed:.1%}; {black.float().mean():.1%} are at pixels black in all training digits, of which {(kept[:, black]).sum():.0f} are kept. "
-    f"Of the tenth that is kept, {same:.0%} were in the largest tenth before.",
+    caption=f"4,000 weights of one network. Black line: not moved, {stayed:.1%} of all. At pixels black in all training digits: {black.float().mean():.1%} of all, {(kept[:, black]).sum():.0f} of them kept. "
+    f"Cut: between the dotted lines. Of the tenth that is kept, {same:.0%} were in the largest tenth before.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. B and F.** The dotted lines lie outside the range in which all weights of `fc1` were started, ±1/28: what is kept must have moved. A small weight on a large input can still matter
-# more than a large one on a small input: [[scores]] has scores that see both.
+# more than a large one on a small input. Scores that see both: [[scores]].
 
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
 # ## 3. Train, cut, measure, train again
 #
-# Three trainings; copies are cut once, then fine-tuned *200 steps of 50 digits*. The **control** is local, at random.
+# Three trainings; copies are cut once, then fine-tuned *200 steps of 50 digits*. **Control**: each layer alike, at random.
 #
 # **Predict.** At 5 % left and fine-tuned, how far is random behind global magnitude: **A** under 5 points, **B** 5 to 20, **C** over 20? And is local as good as global?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 3 min.* Two votes. Still before the click: "What will fine-tuning do to the curve of random cuts?" Let somebody draw both on the board. Click. The first answer is C, about 30 points; and at 5 % local is clearly behind
+# *For the lecturer, 3 min.* Two votes. Still before the click: "What will fine-tuning do to the curve of random cuts?" Let somebody draw both on the board. Click. (Random climbs far at 10 % left, and stays near guessing at 1 %.) The first answer is C, about 30 points; and at 5 % local is clearly behind
 # global. Say: "The control cuts each layer alike, at random: against *local* it tells how much is due to *which* weights go. Without it we would praise fine-tuning, or magnitude, and not know which." Transition: "Why should
 # local be worse?"
 
@@ -554,11 +554,11 @@ falling = {
 Table(
     ["right, %", "dense", "20 % left"],
     [
-        ["just cut", mean_and_range(dense_right), mean_and_range(just_cut("magnitude, global", 0.2))],
+        ["0 steps", mean_and_range(dense_right), mean_and_range(just_cut("magnitude, global", 0.2))],
         ["constant rate", *(mean_and_range(tuned("magnitude, global", d)) for d in (1.0, 0.2))],
         ["falling rate", *(mean_and_range(falling[d]) for d in (1.0, 0.2))],
     ],
-    caption="just cut, and after 200 steps; mean of three seeds (lowest to highest)",
+    caption="before, and after 200 steps; mean of three seeds (lowest to highest)",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -622,7 +622,7 @@ Table(
 # **Predict.** With five times the steps, does the lead of magnitude over random **A** grow, **B** stay, **C** shrink?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands; expect B. The answer is C: random goes on climbing while magnitude has little left to win. Ask what that does to a paper that reports "our method is so many points
+# *For the lecturer, 2 min.* Show of hands; expect B. The answer is C, from 40 steps to 200 (up to 40 it grew a little): random goes on climbing while magnitude has little left to win. Ask what that does to a paper that reports "our method is so many points
 # better": without the budget of training the number says little.
 
 
@@ -653,7 +653,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. One cut or several?
 #
-# **One-shot**: cut to the *density*, the share that stays, at once. **Iterative**: cut a part, train, cut again. Four *arms*, as the ways in a race are called: the same 200 steps, the same digits in the same order.
+# **One-shot**: cut to the *density*, the share that stays, at once. **Iterative**: cut a part, train, cut again. Four *arms*, the variants of a trial: the same 200 steps, the same digits in the same order.
 #
 # `amount` is of what is *left*: five cuts to density $d$ keep $d^{1/5}$ each.
 
@@ -738,7 +738,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. B, and no.** Where one cut does little harm, several gain little; where it breaks the network, three save much of it. A new Adam in each round cost points at 5 %.
+# **What you saw. B, and no.** Where one cut does little harm, several gain little; where it breaks the network, three save much of it. A new Adam in each round cost about one point at 5 %.
 # At 1 % three cuts beat five by far: fewer cuts, and more steps at the final density. This race does not part the two.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -853,4 +853,4 @@ card.show()
 # lecture that this course grew from is Tal Daniel's (Technion, EE 046211, tutorial 10), which builds on Tivadar Danka's *How to Compress a Neural Network*. Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Go back to the two answers on the board: how should a twentieth be shared out? Ask what the lesson did *not* show: that anything got smaller or faster. That is the next one.
+# *For the lecturer, 1 min.* Go back to the two answers on the board: how should a twentieth be shared out? (Global left `fc3` far more than `fc1`; alike, with `fc3` whole, did about as well.) Ask what the lesson did *not* show: that anything got smaller or faster. That is the next one.

@@ -151,14 +151,14 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw. The smaller half goes for next to nothing, and *which* weights go matters.** Past a point it breaks. Han et al. ([2015, section
-# 5](https://arxiv.org/abs/1506.02626)) call such a half a "free lunch". With rounds of cutting and training they kept a ninth of AlexNet; [[prune_model]]
-# trains after the cut.
+# **What you saw. D for the smallest; B or C for random: *which* ones go matters.** The smaller half goes for next to nothing. Han et al. ([2015, section
+# 5](https://arxiv.org/abs/1506.02626)) call such a half a "free lunch". With rounds of cutting and training they kept a ninth of AlexNet; training after the cut is in
+# [[prune_model]].
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. Why prune?
 #
-# **Pruning** removes weights, or whole neurons, from a network. By [[energy]] a weight that is gone need neither be read nor multiplied, *if* the
+# **Pruning** removes weights, or whole neurons, from a network. A weight that is gone need neither be read nor multiplied ([[energy]]), *if* the
 # format and the code can skip it.
 #
 # **Decision trees** are pruned, too: *cost-complexity pruning* (Breiman et al., 1984) grows a tree too large, then cuts back the branches that pay least.
@@ -193,7 +193,7 @@ Table(
 # **What you saw. Two, as with none: a first question may pay only with the next.** So: grow first, cut afterwards.
 #
 # A network with more weights than it needs is *over-parametrised*. LeCun et al. trained such ones and cut them in 1990 (*Optimal brain damage*). Could a small part of
-# it have learned as well on its own? So asks the **lottery ticket hypothesis** ([Frankle and Carbin, 2018](https://arxiv.org/abs/1803.03635)), and [[ticket]].
+# one have learned as well on its own? So asks the **lottery ticket hypothesis** ([Frankle and Carbin, 2018](https://arxiv.org/abs/1803.03635)), and [[ticket]].
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. Three decisions
@@ -201,7 +201,7 @@ Table(
 # `torch.nn.utils.prune` asks for a **method** (which weights go), a **module** with the **name** of one of its parameters, and an **amount**: a float is a *fraction*,
 # an int is a *count*.
 #
-# | function | takes | by |
+# | function | cuts | by |
 # |---|---|---|
 # | `random_unstructured` | single weights | chance |
 # | `l1_unstructured` | single weights | least magnitude |
@@ -333,7 +333,7 @@ plots.show(
         told
         + " Arrows below: the optimizer reads weight_orig, the file weight_orig and weight_mask, the forward pass weight; the hook computes the product.",
     ],
-    caption="conv1 after the cut, a row for each filter; darker is larger in magnitude, and in the mask dark is 1. The optimizer also writes `weight_orig`.",
+    caption="conv1 after the cut, a row for each filter; darker is larger in magnitude, and in the mask dark is 1.",
 )
 
 # %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
@@ -348,7 +348,7 @@ print(torch.cat([conv.weight_orig[0, 0], conv.weight[0, 0]], dim=1).detach())
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. Two tensors, two methods, and the way out
 #
-# The next step prunes the 3 biases of least magnitude: an int is a count.
+# Step 1 was the cut. Step 2 prunes the 3 biases of least magnitude: an int is a count.
 #
 # ```python
 # prune.l1_unstructured(
@@ -425,7 +425,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* The word misleads: let the room vote, expect A and C. It is B. The zeros stay, as ordinary numbers, and the old values under them are lost. Ask which smaller
-# shape would make the layer cheaper, and what else would have to change with it: the inputs of conv2. That is [[structured]].
+# shape would make the layer cheaper, (3, 1, 3, 3), and what else would have to change with it: the inputs of conv2. That is [[structured]].
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output", "hide-input"]
@@ -452,7 +452,7 @@ compared({"step 3": step_3(), "weight removed": step_4("weight"), "both removed"
 # **Predict.** A masked entry of `weight_orig` gets which gradient: **A** that of the dense layer, **B** none (`None`), **C** exactly 0?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Derive the right side on the board in one line. Most vote B; it is C, and the difference matters: an optimizer skips `None`, and it does not skip 0.
+# *For the lecturer, 2 min.* Vote first: does PyTorch hand on 0, or nothing? Most vote B. Then derive the right side in one line. It is C, and the difference matters: an optimizer skips `None`, and it does not skip 0.
 # Say: "The loss would like to move them. The left grid shows it. The mask says no." Transition: "So much for training. What is in the file?"
 
 # %% slideshow={"slide_type": "skip"}
@@ -485,7 +485,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. C: exactly 0.** Both formulas hold here to the last digit. By the left one `weight` keeps its zeros while `weight_orig` is finite; [[prune_traps]] tries it.
+# **What you saw. C: exactly 0.** Both formulas hold here to the last digit. By the left one `weight` keeps its zeros while `weight_orig` is finite: tried in [[prune_traps]].
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What a file holds
@@ -527,7 +527,7 @@ Table(
         [name, f"{100 * r.accuracy:.1f}", f"{r.file_bytes / base:.2f}", f"{r.energy_nj / 1000:.1f}"]
         for name, r in zip(("dense", "fc1 masked", "fc1 removed"), rows, strict=True)
     ],
-    caption="90 % of fc1 cut. Energy for one image, estimated: zeros count, the mask does not.",
+    caption="90 % of fc1 cut. Energy for one image, estimated: a zero counts like any number; the mask is left out.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -581,7 +581,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Draw a rising line on the board, then vote; most expect B. It is C: on the left weights of about the same norm read inputs of very different size; on the right the neurons that
-# fire scatter. The grey crosses are neurons that never fire on these images: cutting one changes nothing, and most of them have a small norm. Over nine trainings the rank correlations were 0.05 to
+# fire rise a little and scatter (1 would be a line; the number leaves the crosses out). The grey crosses are neurons that never fire on these images: cutting one changes nothing, and most of them have a small norm. Over nine trainings the rank correlations were 0.05 to
 # 0.4 on the left and 0.1 to 0.5 on the right. Transition: "Are the silent ones all there is to it?"
 
 
@@ -641,7 +641,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. C, neither.** A norm is a **heuristic**: it does not see the input. A score that does, $|w| \cdot \mathrm{rms}(x)$ ([Sun et al.,
+# **What you saw. C, neither comes near 1.** A norm is a **heuristic**: it does not see the input. A score that does, $|w| \cdot \mathrm{rms}(x)$ ([Sun et al.,
 # 2023](https://arxiv.org/abs/2306.11695)), can be given as `importance_scores=` to `l1_unstructured`.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -694,7 +694,7 @@ print("of their weights the smaller half has:", part)
 def show_weights(axes):
     """A histogram of fc1's weights, those of silent neurons apart, and the smaller half of all."""
     edge, median = float(weight.abs().max()), float(weight.abs().median())
-    parts = {"silent neurons": weight[~fires], "firing neurons": weight[fires]}
+    parts = {"silent": weight[~fires], "firing": weight[fires]}
     axes.hist(
         [part.flatten().numpy() for part in parts.values()],
         torch.linspace(-edge, edge, 101).numpy(),
@@ -702,7 +702,7 @@ def show_weights(axes):
         color=[plots.COLOURS["grey"], plots.COLOURS["orange"]],
         label=list(parts),
     )
-    axes.axvspan(-median, median, color=plots.COLOURS["sky"], alpha=0.3, zorder=0, label="the smaller half")
+    axes.axvspan(-median, median, color=plots.COLOURS["sky"], alpha=0.3, zorder=0, label="smaller half")
     axes.set(xlabel="weight of fc1", ylabel="how many", xlim=(-edge, edge), ylim=(0, 1.8 * axes.get_ylim()[1]))
     axes.legend(loc="upper left")
 
@@ -803,5 +803,5 @@ card.show()
 # in one lecture is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Read out the three numbers on the board and hold them against the first figure. Ask what the lesson did *not* show: nothing got faster or smaller, and nothing was trained
+# *For the lecturer, 1 min.* Hold the three numbers on the board against the first figure: half is 24,000 weights, 80 % is 38,400. Ask what the lesson did *not* show: nothing got faster or smaller, and nothing was trained
 # after the cut. Transition: "Next: what goes wrong when you do train with masks."

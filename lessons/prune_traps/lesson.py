@@ -120,11 +120,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. Amounts compound
 #
-# While the mask is there, a second call counts the weights that are *left*. After fractions $a_1, \dots, a_k$ the **density**, the share not zero, is, up to rounding,
-#
-# $$\prod_{i=1}^{k} (1 - a_i)$$
-#
-# **Sparsity** is 1 − density.
+# A pruned tensor is pruned again, its mask still there. **Density** is the share that is not zero, **sparsity** is 1 − density.
 #
 # **Predict.** Prune 0.6, then 0.6 again. **A** an error, **B** everything is gone, **C** 84 % is gone, **D** 60 % is gone?
 
@@ -154,10 +150,10 @@ schedules = {
 gone = {name: (pruned_by(amounts).weight == 0).float().mean().item() for name, amounts in schedules.items()}
 card.record("compound", gone["0.6, 0.6"])
 card.record("schedule", gone["0.5, 0.25, 23 × 0.01"])
-Table(["amounts", "sparsity"], [[name, f"{share:.3f}"] for name, share in gone.items()])
+Table(["amounts, of 48,000", "sparsity"], [[name, f"{share:.3f}"] for name, share in gone.items()])
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. C: fractions multiply, counts add.** Neither 1.2 nor 1.8 is an error, and 0.5, 0.25 and 23 × 0.01 do not make 0.98. After `remove` the first cut is forgotten.
+# **What you saw. C: a call counts the weights that are *left*.** Fractions $a_1, \dots, a_k$ leave a density of $\prod_i (1 - a_i)$, up to rounding; counts add. A sum over 1 is no error. After `remove` the first cut is forgotten.
 
 # %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
 # With slices it is the same: ln_structured counts the filters that are not empty yet.
@@ -183,7 +179,7 @@ print(
 # **Predict.** At which moments does `copy.deepcopy(module)` work: right after pruning, in the middle of a training step, after a validation without gradients?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Ask for each moment in turn. Right after pruning and in the middle of a training step it fails; after a validation without gradients it works, and the copy is
+# *For the lecturer, 2.5 min.* Ask for each moment in turn. In the table, "forward, backward", "optimizer.step()" and "forward, gradients" are the training step, "forward, no_grad" the validation; AveragedModel, a running mean of weights, copies the module when it is made. Right after pruning and in the middle of a training step it fails; after a validation without gradients it works, and the copy is
 # whole. So early stopping that copies the best model after such a validation works by luck, and breaks when somebody moves the line. A copy of the `state_dict` works at every moment
 # in the table. Then say what `refresh` of the notebook does: it calls
 # every hook once without gradients, so `weight` is a plain tensor again.
@@ -259,7 +255,8 @@ same = torch.equal(twin(x), layer(x))
 Table(
     ["moment", "deepcopy", "AveragedModel", "state_dict copied"],
     rows,
-    caption=f"The copy after a validation: same output {same}, pruned {prune.is_pruned(twin)}, memory shared by {shared} of 3 tensors.",
+    caption=f"The copy after a validation gives {'the same' if same else 'another'} output, is {'' if prune.is_pruned(twin) else 'not '}pruned, "
+    f"and shares memory in {shared} of 3 tensors.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -327,7 +324,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. The optimizer was made before
 #
-# It was given `weight`, which is no parameter any more. We take a step on the dense layer, prune half of it, and take another step with the *same* optimizer.
+# The optimizer was given `weight`, no parameter any more. We take a step on the dense layer, prune half of it, and take another step with the *same* optimizer.
 #
 # **Predict.** Does it train a tensor now that nobody reads? And do the masked entries of `weight_orig`, whose gradient is 0, stay where they are?
 
@@ -498,11 +495,11 @@ plots.show(
     canvas.figure(),
     alt=f"weight_mask as two grids of 5 by 5 cells. Its own: dark below the diagonal. After pruning: {int(replaced.sum())} dark cells, "
     f"{int(replaced.triu().sum())} of them on or above the diagonal.",
-    caption=f"A row for each output. After remove, the forward pass gives: {after_remove.partition(':')[0]}.",
+    caption=f"Dark: 1. Row: output, column: input. Forward after remove: {after_remove.partition(':')[0]}.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. C, without a word.** Ask `hasattr(module, name + "_mask")` before the first pruning, or name your masks otherwise. A loader that takes each key in `_mask` for pruning's meets the same
+# **What you saw. C, without a word.** Ask `hasattr(module, name + "_mask")` before the first pruning, or name your masks otherwise. A loader that takes each key ending in `_mask` for pruning's meets the same
 # trap: exercise 2.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -599,7 +596,7 @@ plots.show(
 #
 # After several calls a `PruningContainer` lists the methods in order, and the tensor has one mask.
 #
-# LeNet's five weights are pruned in five rounds of 20 %: layer by layer with `l1_unstructured`, or all together with `global_unstructured`.
+# LeNet's five weight tensors are pruned in five rounds of 20 %: layer by layer with `l1_unstructured`, or all together with `global_unstructured`.
 #
 # **Predict.** How many bytes do all masks take in memory then, over the bytes of the weights: **A** 1, **B** 2, **C** 6? In both ways?
 
@@ -674,7 +671,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 7. Appendix of this part: bad input
+# ## 7. Bad input
 #
 # **Predict.** `amount=1` and `amount=1.0`: what is the difference? And which of these does PyTorch refuse: an amount of 1.5, a name with a typing error, pruning *all* weights, a weight that is NaN?
 
@@ -709,8 +706,8 @@ rows = [
 Table(["of 54 weights", "cut", "NaN kept", "NaN in weight"], rows, caption="What goes through without a word")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. 1 is one weight, 1.0 is all.** Cutting all weights goes through, and so does NaN. It ranks as the largest and is kept; where it is cut, 0 · NaN is NaN. 1.5 and the
-# typing error are refused: the next cell of the notebook.
+# **What you saw. 1 is one weight, 1.0 is all.** Cutting all weights goes through, and so does NaN. It ranks as the largest and is kept; where it is cut, 0 · NaN is NaN. Only 1.5 and the
+# typing error are refused.
 
 
 # %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
@@ -777,7 +774,7 @@ Table(
         [what, *values]
         for what, *values in zip(("mask in the file", "hook", "weight follows weight_orig"), *rows, strict=True)
     ],
-    caption=f"A layer without a bias, after a refused call: {bias_lost}",
+    caption=f"Another layer, bias None, after a refused call for it; forward: {bias_lost}",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -883,7 +880,7 @@ card.show()
 # ## Remember
 #
 # - Fractions compound on what is left, masks keep zeros in training, and `remove` comes last.
-# - `weight` is a plain tensor that the hook computes: read, copy and save what lies under it, `weight_orig` and `weight_mask`.
+# - `weight` is what the hook computed last, no parameter: read, copy and save what lies under it, `weight_orig` and `weight_mask`.
 # - A shared parameter, a buffer of the same name, a refused call that somebody caught: a mask or its hook no longer acts. Test that.
 #
 # **Recommended video** (it helps, and does not replace the lesson): Michela Paganini, *PyTorch Pruning: How it's Made*,

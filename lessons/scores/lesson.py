@@ -103,7 +103,7 @@ runtime.describe(device)
 # **Predict.** How many of the useless ones does it *keep*: **A** none, **B** about one in five, **C** more than half?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote; most say A, for "useless must be small". The answer is C. Ask why they are not 0 after training: no gradient has ever moved them, so they still have their random initial values. Ask what weight decay would do: it
+# *For the lecturer, 2.5 min.* Vote; most say A, for "useless must be small". Before the click ask what training did to them: no gradient has ever moved them. The answer is C. Ask what weight decay would do: it
 # shrinks every weight, and nothing pulls these back; not measured here. Transition: "A rule that looks at the data finds them all."
 
 # %% slideshow={"slide_type": "skip"}
@@ -123,11 +123,11 @@ card.record("useless-kept", min(spared))
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 useless = 300 * int(never_lit.sum())
 Table(
-    ["", "of fc1 and fc2"],
+    ["", "number"],
     [
         ["pixels that are never lit", int(never_lit.sum())],
         [
-            "useless weights",
+            "useless weights (of fc1, fc2)",
             f"{useless:,} ({useless / sum(w.weight.numel() for w in cut_layers(nets[0]).values()):.1%})",
         ],
         ["of these kept, %", mean_and_range(spared, "{:.0f}")],
@@ -217,7 +217,7 @@ ax.legend(loc="upper right")
 plots.show(
     fig,
     alt=f"The loss when the row of one unit is multiplied by 0 to 1.3, and its tangent at 1. At 0 the loss is {curve[0]:.3f}, the tangent {line[0]:.3f}; at 1 both are {whole:.3f}.",
-    caption=f"Unit {unit}. At 0 the truth lies above for {mean_and_range(above, '{:.0f}')} % of the 300 units (three networks). Largest score of a useless weight: {of_useless:g}.",
+    caption=f"Unit {unit}, whose loss grows most. At 0 the truth lies above for {mean_and_range(above, '{:.0f}')} % of the 300 units (three networks). Largest score of a useless weight: {of_useless:g}.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -245,9 +245,9 @@ def ranks(values):
 
 
 UNIT_SCORES = {
-    "Taylor: sum, then size": lambda wg, w: wg.sum(1).abs(),
+    "Taylor: root of its score, |Σ w·g|": lambda wg, w: wg.sum(1).abs(),
     "Taylor: norm of the row": lambda wg, w: wg.norm(dim=1),
-    "norm of the weights": lambda wg, w: w.norm(dim=1),
+    "norm of the row": lambda wg, w: w.norm(dim=1),
 }
 by_unit = {name: [] for name in UNIT_SCORES}
 for net in nets:
@@ -284,7 +284,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** For *one* unit at a time the Taylor score ranks nearly as the truth does; the norm of the row is a weaker guide here. (With the norm over weight × gradient, where signs are lost, it lies between the two.)
+# **What you saw.** For *one* unit at a time the Taylor score ranks nearly as the truth does; the norm of the row is a weaker guide here.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. What a layer sees: Wanda
@@ -471,11 +471,11 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw.** The more alike the inputs, the more the rest can take over. With $H = X^\top X$ (inputs $X$, a column for each weight) the best change of all others, and the error that remains, are
+# **What you saw.** The more alike the inputs, the smaller the error that is left. With $H = X^\top X$ (inputs $X$, a column for each weight) the best change of all others, and the error that remains, are
 #
 # $$\delta w = -\frac{w_j}{[H^{-1}]_{jj}}\,H^{-1}_{:,j} \qquad\qquad \frac{w_j^2}{[H^{-1}]_{jj}}$$
 #
-# (optimal brain surgeon, Hassibi and Stork, 1993, for the loss). Three scores are related: Wanda's, squared, is $w_j^2 H_{jj}$, the error where nothing is repaired; magnitude ranks like it where all inputs have one norm; this one is the error after repair.
+# (optimal brain surgeon, OBS, Hassibi and Stork, 1993; there for the loss). Three scores are related: Wanda's, squared, is $w_j^2 H_{jj}$, the error where nothing is repaired; magnitude ranks like it where all inputs have one norm; the right formula is the error after repair.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### A whole layer, from left to right
@@ -548,7 +548,7 @@ plots.show(
 #
 # SparseGPT differs from Wanda twice: it *chooses* otherwise, and it *repairs*. `fc1` alone, a tenth of its weights left, four ways to choose, each
 #
-# - **left** as it is,
+# - **not repaired**,
 # - **repaired** column by column,
 # - repaired by **least squares**, row by row: the best of all repairs on the 2,000 images.
 #
@@ -556,7 +556,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Vote: choice or repair. Read the table along a row first: the same weights go, the repair differs; column by column a third of the error goes, or far more, and least squares does better still. Then down the columns, slowly.
-# As it is left, SparseGPT's choice by blocks looks nearly as bad as magnitude's; repaired, it is the best of the four. So the answer is: neither alone, they belong together. Say: "Whoever judged before the repair would throw away the best choice here. And the error is on test images, which no method has seen."
+# Not repaired, SparseGPT's choice by blocks looks nearly as bad as magnitude's; repaired, it is the best of the four. So the answer is: neither alone, they belong together. (If asked: "choice" here is score and group; only the columns compare one thing.) Say: "Whoever judged before the repair would throw away the best choice here. And the error is on test images, which no method has seen."
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -592,20 +592,20 @@ card.record("repair-helps", mean(by_way["Wanda, by row"][0]) / mean(by_way["Wand
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 Table(
-    ["which stay", "left", "repaired", "least squares"],
+    ["which stay", "not repaired", "repaired", "least squares"],
     [[name, *(mean_and_range(way) for way in ways)] for name, ways in by_way.items()],
     caption="Error of fc1's output, % of its square, on test images; a tenth of the weights, two networks.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. They belong together.** In each row the repair takes away more than a third of the error, once three quarters; least squares, which may change all that stays, does better still. SparseGPT's choice by 128 columns is poor as it is *left*, and the best *repaired*. Its blocks are chosen on weights that took over, each with a quota; when we tried the two apart, the first brought the gain after the repair, and the quota did harm before and after.
+# **What you saw. They belong together.** In each row the repair takes away more than a third of the error, once three quarters; least squares, which may change all that stays, does better still. SparseGPT's choice by 128 columns is poor *not repaired*, and the best *repaired*. (*By 128 columns*: each block is chosen on weights that already took over. *All at once*: the whole choice comes before any repair.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. The race
 #
 # Three networks, `fc1` and `fc2` cut to 5 %, then 100 training steps, on the same batches for all.
 #
-# - *Both layers together*: chance, magnitude, Taylor (2,000 images, or all), **movement** (added up over the training pass; with its sign and without), Wanda's score.
+# - *Both layers together*: random, magnitude, Taylor (2,000 images, or all), **movement** (added up over the training pass; with its sign and without), Wanda's score.
 # - *Layer by layer*, on what the cut layer before gives: **Wanda** by rows; **SparseGPT**, by 128 columns; and movement's masks, **repaired**.
 #
 # **Predict.** Who is first just pruned (hollow), and who after the steps (filled)?
@@ -736,23 +736,23 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw.** By means, first in both: movement's choice *repaired*; then movement, whose sign matters little here (on the task of [[own_method]] it hurt). More images do not bring Taylor level. After the steps all but chance and Wanda's rows lie within about two points.
+# **What you saw.** By means, first in both: movement's choice *repaired*; then movement, whose sign matters little here (on the task of [[own_method]] it hurt). With all images Taylor stays behind movement. After the steps all but random and Wanda's rows lie within about two points.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What does the race not show?
+#
+# **Predict.** "Which score is best?" What is missing in the question?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Let the room complete the question, then click: which network, which density, which group, which budget, how many seeds. That is the answer. Say: "Where two ranges overlap, do not name a winner."
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# **Answer.** Density, group, budget, network, and the number of seeds. With them a race can answer it.
 #
 # - **Another budget.** Large language models often get no step at all: the hollow dots.
 # - **Another density and size.** The authors of Wanda and SparseGPT report on billions of weights, at about half density. At half density 2:4 costs about a point here just pruned, and hardly anything after the steps (table in the notebook).
 # - **Another way to cut.** The authors of the Taylor score prune *filters*, in many steps; those of movement while a network learns a new task.
 # - **Causes.** Probably what counts after the steps is how well the rest can learn; masks with the *same* loss just pruned would test that.
-#
-# **Predict.** "Which score is best?" What is missing in the question?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room complete the question: which network, which density, which group, which budget, how many seeds. That is the answer. Say: "Where two ranges overlap, do not name a winner."
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
-# **Answer.** Density, group, budget, network, and the number of seeds. With them a race can answer it.
 
 # %% slideshow={"slide_type": "skip"}
 # Into the ledger: the first network of each kind, its masks removed. A zero takes as many bytes as any other number.
@@ -909,4 +909,4 @@ card.show()
 # **Credits**: the idea of a course on efficient networks from Tal Daniel (Technion, EE 046211, tutorial 10). The repair follows the published code of SparseGPT ([github.com/IST-DASLab/sparsegpt](https://github.com/IST-DASLab/sparsegpt)), written anew. Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Go back to the list on the board: size, input, gradient, what the others can take over. For each let somebody name the score. Transition: "Next part: is there a small network inside that could have learned alone?"
+# *For the lecturer, 1 min.* Go back to the list on the board: size, input, gradient, what the others can take over. For each let somebody name the score: magnitude, Wanda, Taylor or movement, SparseGPT. Transition: "Next part: is there a small network inside that could have learned alone?"

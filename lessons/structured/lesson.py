@@ -206,7 +206,7 @@ plots.show(
     fig,
     alt="Four panels of 16 rows and 54 columns, in six blocks of nine. Unstructured: holes everywhere. dim 0: eight whole "
     "rows are empty. dim 1: three whole blocks are empty. dim 3: two of three columns of each kernel are empty in all blocks.",
-    caption="conv2 of LeNet, 864 weights: a row is an output channel, a block an input channel. Pale is zero.",
+    caption="Row: output channel; block: input channel; pale: zero. n=2: ranked by L2 norm. dim=3: of 3 columns round(1.5) = 2 go.",
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -304,12 +304,12 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Is it the same network as the masked one?
 #
-# Mask the same channels instead, and compare the outputs on test images.
+# Mask the same channels instead, and compare the outputs on 64 images (of clothes: any will do).
 #
 # **Predict.** Are they equal, up to rounding? **A** Yes. **B** Only if the biases are masked too. **C** Not even then.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands, expect A. After the table: "What does a channel without weights still give?" Its bias, a constant map; ReLU stops the negative ones, the others go on. So B. Ask
+# *For the lecturer, 2 min.* Show of hands, expect A. Before the click: "What does a channel without weights still give?" Its bias, a constant map; ReLU stops the negative ones, the others go on. So B. Ask
 # what plays that part with batch norm: β − γ · mean / deviation.
 
 
@@ -351,8 +351,8 @@ Table(
 # **Predict.** Which gives an error, and which a wrong network in silence?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room read the two errors aloud and say which layer each means: the one that *reads* the cut one. The third row runs, and
-# is the dangerous one. Ask: "Which test of yours would have caught it?" The comparison of the slide before.
+# *For the lecturer, 2 min.* Let the room read the two errors aloud and say which layer each means: the one that *reads* the cut one. The last row runs, and
+# is the dangerous one. Ask before the click: "Which test of yours would catch a silent one?" The comparison of the slide before.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 forgot = {what: copy.deepcopy(small) for what in ("nothing", "conv2's inputs", "fc1's inputs", "fc1's order")}
@@ -369,7 +369,7 @@ def right_or_error(net):
 Table(["forgotten", "what happens"], [[name, right_or_error(net)] for name, net in forgot.items()])
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** Where sizes clash, PyTorch names both. Where they fit, nobody warns. So compare a cut network with the masked one *before* you train
+# **What you saw.** (1) and (2) raise: PyTorch names both sizes. (3) fits, and nobody warns. So compare a cut network with the masked one *before* you train
 # on. (The attributes `in_channels` and `in_features` keep their old numbers; `Conv2d` (of one group) and `Linear` compute with the
 # tensors all the same, `LayerNorm` would refuse. torch-pruning sets them.)
 
@@ -479,12 +479,12 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["lecture"]
-# **What you saw. C.** The sum ties `conv` to `block1.conv2`: both lose the *same* channel: a **group** ([Fang et al., 2023](https://arxiv.org/abs/2301.12900)).
+# **What you saw. C:** the plus is no layer. The sum ties `conv` to `block1.conv2`. What goes together is a **group** ([Fang et al., 2023](https://arxiv.org/abs/2301.12900)).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Cutting half of every group takes two calls
 #
-# A pruner, and its `step`. The *importance* of a channel: its squared weights, added up in each layer of its group, then averaged over these layers. Section
+# A pruner of torch-pruning (`tp`), and its `step`. The *importance* of a channel: its squared weights, added up in each layer of its group, then averaged over these layers. Section
 # 1 used `ignored_layers=[net.fc]`.
 #
 # **Predict.** What happens if you leave `ignored_layers` out?
@@ -562,8 +562,8 @@ Table(
 # network and as estimated anew.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Say: "Orange is what the layer subtracts and divides by before the step, blue after it. Which channel was hurt most?" Take the one they name, with
-# points far apart, and ask what came out of the norm there: a map that is shifted. Where the bars differ, one that is too flat or too steep. Then: "Training
+# *For the lecturer, 2 min.* Say: "Orange is what the layer subtracts and divides by before the step, blue after it. Which channel was hurt most?" Take one whose
+# points lie far apart, as channel 7 here. Ask what came out of the norm there: a map that is shifted. Where the bars differ, one that is too flat or too steep. Then: "Training
 # on measures them anew too, as it goes. But then you cannot tell what the weights had lost."
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
@@ -597,7 +597,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* Show of hands for A, B, C; then one number for the second question. B: half times half; the first and the last layer can only be
 # halved. Ask why the time falls less than the work, least for one image. Probably because a call costs time, however small the layer; a profile would show
-# it. Then the last row, the answer in points, and say: "The dense network trained on, too. It may gain or lose: take its better value, or the cut may look too good."
+# it. Then the last row, the answer in points, and say: "The dense network trained on, too. It may gain or lose: take its better value, or the cut may look too good." Here it lost a little.
 
 # %% slideshow={"slide_type": "skip"}
 STEPS = 150
@@ -634,16 +634,16 @@ print(" ".join(str(attempt(lambda: models.SmallResNet().load_state_dict(best.sta
 rows = [["FLOPs for an image", *(f"{2 * macs[n]:,}" for n in macs), f"{macs['cut'] / macs['dense']:.3f}"]]
 both = [size["dense"], size["cut"]]
 share = both[1].file_bytes / both[0].file_bytes
-rows += [["file, reloaded", *(si(report.file_bytes, "B") for report in both), f"{share:.3f}"]]
+rows += [["file", *(si(report.file_bytes, "B") for report in both), f"{share:.3f}"]]
 for many, speed in (("one image", one_speed), ("64 images", batch_speed)):
     rows += [[f"time, {many}", "–", "–", f"{1 / speed.ratio('cut'):.2f}"]]
-for when, found in (("right, stored statistics", stored), (f"right, after {STEPS} steps", after)):
+for when, found in (("right, estimated anew", fresh), (f"right, after {STEPS} steps", after)):
     rows += [[when, *(f"{found[n]:.2f} %" for n in macs), f"{found['cut'] - found['dense']:+.2f} pp"]]
-Table(["SmallResNet", "dense", "half cut", "ratio"], rows, caption="One run each; pp: percentage points.")
+Table(["SmallResNet", "dense", "half cut", "ratio, or pp"], rows, caption="One run each; pp: percentage points.")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. B, nearly:** both sides of most layers were halved. The time falls less than the work. A few steps win back most of what was lost; some is
-# left, against a dense network that got the same steps.
+# **What you saw. B**, and nearly so for the network: most layers lost both halves. The time falls less than the work. A few steps win back most of what was lost; about
+# four points are left, against a dense network that got the same steps.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Was it worth it? Two controls of the same shape
@@ -726,7 +726,7 @@ ledger.table(
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs, on paper: which tensors of a batch norm belong to a channel? Wait for the running statistics; they are easily forgotten.
+# *For the lecturer, 5 min.* In pairs, on paper: which tensor of a batch norm does the slide not name, and which has no channels? running_var; num_batches_tracked.
 # The second card is homework in a lecture.
 
 

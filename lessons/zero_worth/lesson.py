@@ -151,7 +151,7 @@ Table(
 # So both promises need something more: a format, or a kernel, that skips zeros.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
-# ## 2. Where are the other weights?
+# ## 2. Where are the weights that are left?
 #
 # A file shrinks when it stores *where* the weights are that are left, in place of the zeros. A **bit mask** takes one bit a weight. **CSR** (compressed sparse row)
 # lists the column of each value, and for every row where it begins.
@@ -232,7 +232,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw. The bit mask**, as long as not too few weights are left. With CSR PyTorch can also *multiply*.
+# **What you saw. The bit mask** (28 bytes; CSR 68), unless very few are left. With CSR PyTorch can also *multiply*.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### From how many zeros on?
@@ -336,7 +336,7 @@ Table(
 # ## 3. Bytes: which file is smallest?
 #
 # LeNet-300-100, trained on digits, cut to 50, 20, 10, 5 and 1 %, and fine-tuned as in [[prune_model]]. Every file is written, loaded again and compared. **gzip** knows nothing of networks: it
-# compresses the file with plain zeros.
+# compresses the file with plain zeros, *masks removed*.
 #
 # **Predict.** With a tenth of the weights left, which file is smallest: **A** CSR with int32, **B** plain zeros under gzip, **C** the bit mask?
 
@@ -385,7 +385,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw. C.** With few weights left CSR overtakes it. The plain file has the same size at all six densities.
+# **What you saw. C.** With few weights left CSR overtakes it. *Masks removed* has the same size at all six densities.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### And gzip on top?
@@ -396,7 +396,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Vote. The answer is C: `weight_orig` still holds the numbers that were pruned, and those do not repeat. Say: "Compress after remove, never before." Fill in *memory* on the board: gzip saves none of it; CSR computes in its own form, so it
-# needs about as many bytes as its file. Then let them find the smallest cell of the right column, the bit mask, and compare the two
+# needs about as many bytes as its file; the bit mask is unpacked to a dense weight for each call. Then let them find the smallest cell of the right column, the bit mask, and compare the two
 # rows of CSR: nearly the same under gzip, for an index below 784 in 8 bytes is mostly zeros.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -418,10 +418,10 @@ Table(
 #
 # A dense kernel multiplies zeros like all numbers. A CSR kernel skips them; for each other weight it reads a column, then fetches that input.
 #
-# **Predict.** At which density does CSR become faster than dense on your CPU: 50 %, 10 %, 1 %, or not at all? Is it the same for a small and a large layer?
+# **Predict.** At which density does CSR become faster than dense on your CPU: 50 %, 20 %, 10 %, 1 %, or not at all? Is it the same for a small and a large layer?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let them bet; write the bets down. With half of the weights left CSR wins nothing in any of the four lines; at 1 % the large layer is many times faster; one image through the small network gains little or nothing even there. Ask: "At the density
+# *For the lecturer, 2.5 min.* Let them bet; write the bets down, then read off where each line crosses the dotted one. With half of the weights left CSR wins nothing in any of the four lines; at 1 % the large layer is many times faster; one image through the small network gains little or nothing even there. Ask: "At the density
 # where CSR pays, is the network still good?" The last table of this section has its share of right answers: much the same at 10 %, far lower at 1 %.
 
 
@@ -468,7 +468,12 @@ for name, (ratios, colour, style) in lines.items():
     ax.plot(x, ratios, style, color=plots.COLOURS[colour], label=name)
 ax.axhline(1, color="black", linestyle=":")
 ax.set(
-    xscale="log", yscale="log", xlabel="weights left, %", ylabel="speed-up over dense", xlim=(60, 0.85), ylim=(0.02, 40)
+    xscale="log",
+    yscale="log",
+    xlabel="weights left, %",
+    ylabel="speed-up over dense",
+    xlim=(60, 0.85),
+    ylim=(0.004, 40),
 )
 ax.set_xticks([50, 20, 10, 5, 2, 1], ["50", "20", "10", "5", "2", "1"])
 ax.set_yticks([0.1, 0.3, 1, 3, 10, 30], ["0.1", "0.3", "1", "3", "10", "30"])
@@ -482,7 +487,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. It depends on the layer, and on the batch.** With half of the weights left CSR gained nothing here. At 1 % the large layer is many times faster; one image through the small network gains little or nothing.
+# **What you saw. Each line crosses the dotted one elsewhere, by layer and batch, or not at all.** With half of the weights left CSR gained nothing here. At 1 % the large layer is many times faster; one image through the small network gains little or nothing.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### A fifth of the energy?
@@ -491,11 +496,11 @@ plots.show(
 #
 # With a tenth of the weights that is a fifth of the energy.
 #
-# **Predict.** Is CSR then five times as fast on this network, for one image?
+# **Predict.** The last figure had no such gain for one image. What does the estimate leave out?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Show of hands, then the table: no, it is slower than dense here or about as fast. Ask what the estimate leaves out: fetching and decoding instructions, about 70 pJ each in [[energy]]; the detour over the index; and that
-# a megabyte of weights may lie in a cache, where a fetch is cheaper than from DRAM. Say: "An estimate of counted work is no stopwatch."
+# *For the lecturer, 2.5 min.* Collect answers, then the table: CSR is slower than dense here or about as fast. What the estimate leaves out: fetching and decoding instructions, about 70 pJ each in [[energy]]; the detour over the index; and that
+# a megabyte of weights may lie in a cache, where a fetch is cheaper than from DRAM. (Masked fetches two tensors here; [[prune_module]] leaves the mask out.) Say: "An estimate of counted work is no stopwatch."
 
 # %% slideshow={"slide_type": "skip"}
 bill = energy.estimate(weighed[1.0, "masks removed"][0], digit)
@@ -524,13 +529,17 @@ written = {
     for technique, (density, form, which, nj) in entries.items()
 }
 named = [
-    [name.removeprefix("magnitude, "), si(row.energy_nj * 1e-9, "J"), f"{row.speedup:.2f}×"]
+    [
+        name.removeprefix("magnitude, ").replace("fp32, fine-tuned", "dense").replace("gzip", "unpacked"),
+        si(row.energy_nj * 1e-9, "J"),
+        f"{row.speedup:.2f}×",
+    ]
     for name, row in written.items()
 ]
-Table(["LeNet-300-100", "energy, estimated", "speed-up, measured"], named, caption="one image; over dense")
+Table(["LeNet-300-100", "energy, estimated", "speed-up, measured"], named, caption="one image; speed-up over dense")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. No.** The estimate leaves out instructions (about 70 pJ each, [[energy]]) and the detour over the index, and it counts every fetch as one from DRAM.
+# **What you saw. Instructions** (about 70 pJ each, [[energy]]) and the detour over the index. And it counts every fetch as one from DRAM.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Which zeros could a dense kernel skip?
@@ -564,8 +573,8 @@ fig.colorbar(shown, ax=ax, label="weights left, of 300", extend="max")
 plots.show(
     fig,
     alt=f"The 28 by 28 pixels with the weights of fc1 that are left at each: many in the middle; crosses at {of_fc1.zero_columns} pixels without any.",
-    caption=f"Crosses, no weight left: {of_fc1.zero_columns} of 784; zeros at random places would leave {by_chance:.0f}. {int((dark & ~used).sum())} of them are among "
-    f"the {int(dark.sum())} pixels that are 0 in each training digit. Without the crosses: {smaller.weight.numel() / fc1.weight.numel():.0%} of fc1, outputs {apart:.0e} apart at most.",
+    caption=f"Crosses, no weight left: {of_fc1.zero_columns} of 784; zeros at random places would leave {by_chance:.0f}. Of the {int(dark.sum())} "
+    f"pixels that are 0 in each training digit, {int((dark & ~used).sum())} have one. Without the crosses: {smaller.weight.numel() / fc1.weight.numel():.0%} of fc1, outputs {apart:.0e} apart at most.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -638,7 +647,7 @@ card.record("shrunk-speed", timed[64].ratio(0.01), timed[64].ratio_quartiles(0.0
 Table(
     ["weights left", "pixels → neurons", "file", "speed-up, 1 image", "64 images", "other answers", "right, %"],
     rows,
-    caption="smaller dense networks; file and speed over LeNet-300-100; other answers of 10,000 test digits",
+    caption="file and speed over LeNet-300-100; other answers than with those neurons, of 10,000 test digits",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -650,9 +659,9 @@ Table(
 # A rule to test: *wide layers can be pruned more; take care with deep, narrow networks.* Four networks for digits: one or four hidden layers of 50 or 200 units, trained for one pass over 20,000 digits, cut globally, fine-tuned for 100 steps.
 #
 # - **Equal share**: each keeps 5 % of its weights. What does it lose?
-# - **Equal size**: each keeps 4,000 weights. How good is it?
+# - **Equal size**: each keeps 30,000, or 4,000. How good is it?
 #
-# **Predict.** Do the wide networks win both?
+# **Predict.** Do the wide ones win each time?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Let the room state the rule in its own words first, with the unit: "more" of what? Vote. The answer is no: in percent the wide ones lose less at equal depth, with 4,000 weights left the narrow ones are better, after these 100 steps (with many more most of the lead goes). Five percent of a wide network are simply more weights. Then the
@@ -867,4 +876,4 @@ card.show()
 # Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Go back to the four words on the board: file, memory, time, energy. Ask for the one sentence each: which zeros pay for it, and from how many on?
+# *For the lecturer, 1 min.* Go back to the four words on the board: file, memory, time, energy. Ask for the one sentence each: which zeros pay for it, and from how many on? (File: from 1/32, 1/2 or 2/3 of zeros on, by format. Memory: CSR, as its file. Time: CSR by layer and batch; or whole columns and neurons. Energy: only estimated.)
