@@ -404,7 +404,7 @@ for name, colour in colours.items():
     steps = [step for step, *_ in curves[name][0]]
     runs = list(zip(*([point[2] for point in curve] for curve in curves[name]), strict=True))
     ax.fill_between(steps, list(map(min, runs)), list(map(max, runs)), color=plots.COLOURS[colour], alpha=0.15, lw=0)
-    ax.plot(steps, list(map(statistics.mean, runs)), "o-", color=plots.COLOURS[colour], label=name)
+    ax.plot(steps, list(map(statistics.mean, runs)), "o-", color=plots.COLOURS[colour], label=name.partition(",")[0])
 ax.set(xlabel="steps", ylabel="test errors", xscale="log")
 ax.set_xticks(steps, [str(step) for step in steps])
 ax.set_xticks([], minor=True)

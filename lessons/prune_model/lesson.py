@@ -738,7 +738,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. B, and no.** Where one cut does little harm, several gain little; where it breaks the network, three save much of it. A new Adam in each round cost about one point at 5 %.
+# **What you saw. B, and no.** Where one cut does little harm, several gain little; where it breaks the network, three save much of it. A new Adam in each round cost one to three points at 5 %.
 # At 1 % three cuts beat five by far: fewer cuts, and more steps at the final density. This race does not part the two.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -749,7 +749,7 @@ Table(
 # **Predict.** With `fc3` whole, is the lead of three cuts over one **A** as large as before, **B** smaller, **C** gone?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Draw the two-by-two table on the board before you show it, and let the room fill in the column that they know. The answer is B, about half as large here, and about a third with three other seeds. Say: "Two remedies, perhaps in part for one illness: their gains do not
+# *For the lecturer, 2 min.* Draw the two-by-two table on the board before you show it, and let the room fill in the column that they know. The answer is B, about half as large here, and about two fifths with three other seeds. Say: "Two remedies, perhaps in part for one illness: their gains do not
 # add up." Point at the line over the table: three cuts leave more of fc3 without being told to.
 
 
@@ -774,8 +774,8 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. B, about half here.** A whole `fc3` helps one cut much, and three cuts hardly: they leave more of `fc3` by themselves. So a part of what rounds save here is probably again the last layer; one cut
-# that keeps 15 % of it would test that.
+# **What you saw. B, about half here.** A whole `fc3` helps one cut much, and three cuts hardly or not: they leave more of `fc3` by themselves. So a part of what rounds save here is probably again the last layer; one cut
+# that keeps as much of it as three do would test that.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ## Exercise

@@ -243,7 +243,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3.5 min.* Two votes: does the test set win many errors or few? Can the student of labels be saved, yes or no? After the table: "Few, and no. The distilled student tells threes from the rest; its threshold was off. The other one buys a few threes with false alarms." Point at the third row: no label
-# was used here, and it is about as good. (On the slide before, $b$ was that of one student; here is the mean of two.) Ask why the test set flatters so little: probably because one number was fitted to 10,000 images.
+# was used here, and it is about as good. (On the slide before, $b$ was that of one student; here it is the mean of two.) Ask why the test set flatters so little: probably because one number was fitted to 10,000 images.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -405,7 +405,7 @@ Table(
 # A student need not be a *smaller* network. It can be the same one in fewer bits ([[qat]]) or with fewer weights ([[prune_model]]): its teacher is then what it was before.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Go from left to right: all weights, the 5 % of largest magnitude over the whole network, four levels a layer. The stronger the colour the larger the magnitude; a white cell is near 0, in the third grid exactly 0: in this piece two of the four levels occur. Ask what each weight costs in a file: 32 bits; 32 bits and its place, for the few; 2 bits. The caption says how many errors
+# *For the lecturer, 2.5 min.* Go from left to right: all weights, the 5 % of largest magnitude over the whole network, four levels a layer. The stronger the colour the larger the magnitude; a white cell is near 0, in the third grid exactly 0: of the four levels few occur in this piece. Ask what each weight costs in a file: 32 bits; 32 bits and its place, for the few; 2 bits. The caption says how many errors
 # each makes before anything is repaired. "Now they get 1,000 images to recover, with labels or with what they used to be as teacher."
 
 # %% slideshow={"slide_type": "skip"}
@@ -601,7 +601,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Ask on the last slide, with its table up: 50 kB to spend, or 100 kB, and why? Then turn the page and click. After the click: "Each arrow goes from labels to teacher: it points down, not left, because a teacher costs no byte. With 50 kB only the int8 student fits. With 100 kB one of the two that
-# began as the teacher: they make the fewest errors, and which of the two is ahead is not settled with two seeds."
+# began as the teacher: they make the fewest errors; which of the two is ahead the table says for one teacher and two seeds."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 fig, ax = plots.figure(size=(11.5, 4.3))
@@ -669,7 +669,7 @@ ledger.table(written)
 # ### Exercise 1 · Read the confusion of the missing class
 # ★★ · 10 minutes
 #
-# in a **confusion matrix** `confusion[i, j]` counts test images of class `i` that the student takes for class `j`. It never saw class `missing`. Write `missing_class`:
+# In a **confusion matrix** `confusion[i, j]` counts test images of class `i` that the student takes for class `j`. It never saw class `missing`. Write `missing_class`:
 #
 # 1. the share of that class that it recognises all the same,
 # 2. the class that the others of them are taken for most often (of several that are equal any),
