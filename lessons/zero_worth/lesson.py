@@ -468,12 +468,7 @@ for name, (ratios, colour, style) in lines.items():
     ax.plot(x, ratios, style, color=plots.COLOURS[colour], label=name)
 ax.axhline(1, color="black", linestyle=":")
 ax.set(
-    xscale="log",
-    yscale="log",
-    xlabel="weights left, %",
-    ylabel="speed-up over dense",
-    xlim=(60, 0.85),
-    ylim=(0.004, 40),
+    xscale="log", yscale="log", xlabel="weights left, %", ylabel="speed-up over dense", xlim=(60, 0.85), ylim=(4e-3, 40)
 )
 ax.set_xticks([50, 20, 10, 5, 2, 1], ["50", "20", "10", "5", "2", "1"])
 ax.set_yticks([0.1, 0.3, 1, 3, 10, 30], ["0.1", "0.3", "1", "3", "10", "30"])
