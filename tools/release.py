@@ -15,7 +15,7 @@ from tools import _lessons
 REQUIRES = ("dev", "deploy", "cluster", "live", "setup", "site", "grading")
 
 LOGS = ROOT / "build" / "release"
-# In test accuracy, for another kind of processor. On one kind 20 runs, made twice, differed by 0; five seeds by 0.0025.
+# In test accuracy, for another kind of processor: 55 runs on two kinds differed by at most 0.0039, on one kind 20 by 0.
 MOST_APART = 0.006
 LEVELS = 2  # so many of one seed, and its dense network
 MAY_FAIL = ("newest",)
