@@ -1,5 +1,6 @@
 """The challenge: a good submission is accepted; a broken or dishonest one is refused, and told what was wrong."""
 
+import contextlib
 import json
 import os
 import zipfile
@@ -354,7 +355,7 @@ def test_a_folder_with_something_in_it_is_not_overwritten(tmp_path, capsys):
 
 
 def test_a_folder_is_judged_and_stands_on_the_board(house, exam, means, board, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(_jury, "house", lambda way=None: _Open(house))
+    monkeypatch.setattr(_jury, "house", lambda way=None: contextlib.nullcontext(house))
     monkeypatch.setattr(_exam, "make", lambda task: exam)
     good, bad = folder_of(tmp_path / "good.v2", {"predict.py": GOOD}, means), folder_of(tmp_path / "bad", {"a": ""})
     assert challenge.main([str(good)]) == 0 and challenge.main([str(good), str(bad), "--board"]) == 1
@@ -375,19 +376,6 @@ def test_where_images_are_few_or_damaged_nothing_is_judged(tmp_path, monkeypatch
     monkeypatch.setattr(_exam, "make", damaged)
     assert challenge.main([str(tmp_path)]) == 1
     assert "x.gz is damaged.\nRestore it." in capsys.readouterr().out
-
-
-class _Open:
-    """A house that stays open, as `with` sees it."""
-
-    def __init__(self, house):
-        self.house = house
-
-    def __enter__(self):
-        return self.house
-
-    def __exit__(self, *_):
-        pass
 
 
 def test_it_is_said_where_nothing_is_contained(monkeypatch, tmp_path):

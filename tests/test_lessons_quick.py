@@ -10,5 +10,5 @@ each_lesson = pytest.mark.parametrize("lesson", _course.LESSONS, ids=_course.IDS
 
 
 @each_lesson
-def test_runs_after_a_kill_without_solutions_and_again_backwards(lesson, tmp_path):
+def test_runs_in_ways_that_nobody_plans_for(lesson, tmp_path):
     expect_none(_quick.in_unplanned_ways(_course.text(lesson), tmp_path, title=lesson.name))

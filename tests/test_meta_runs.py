@@ -64,8 +64,9 @@ def test_a_warning_and_a_check_that_passes_by_itself_are_seen(tmp_path):
 
 
 @pytest.mark.slow
-def test_what_a_killed_kernel_leaves_behind_is_seen(tmp_path):
-    nb = notebook("open('lock', 'x').close()", "1", "import os; os.remove('lock')", "2")
+@pytest.mark.parametrize("place", ["'lock'", "__import__('tempfile').gettempdir() + '/lock'"], ids=["folder", "temp"])
+def test_what_a_killed_kernel_leaves_behind_is_seen(tmp_path, place):
+    nb = notebook(f"open({place}, 'x').close()", "1", f"import pathlib\npathlib.Path({place}).unlink(True)", "2")
     with pytest.raises(AssertionError, match="cell 1, run once: FileExistsError"):
         _quick.in_unplanned_ways(nb, tmp_path, title="fixture")
 
