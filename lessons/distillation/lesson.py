@@ -242,7 +242,7 @@ plots.show(
     fig,
     alt=f"Two images of class {SHOWN}, each with the teacher's probabilities at T = 1 and T = 8. At T = 8 the second highest bar is class {second[0]} "
     f"for the first image and class {second[1]} for the other.",
-    caption=f"Of the surer half of the class, the two at the ends: largest and smallest logit of {CLASSES[ONE]} less logit of {CLASSES[OTHER]}.",
+    caption=f"Bars: probability of each class. Of the surer half of the class, the two at the ends: largest and smallest logit of {CLASSES[ONE]} minus logit of {CLASSES[OTHER]}.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
@@ -282,7 +282,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. Softness, the class, or this image?
 #
-# Why did the answers teach more than the labels? Each arm but the last takes something away:
+# Why did the answers teach more than the labels? Beside **labels** there are five arms. Each but *soft* takes something away:
 #
 # - **smoothed**: no teacher. Label smoothing gives a share ε of the label to all classes alike (ε = 0.1 or 0.3, the better one on held-out images).
 # - **shuffled**: the soft targets, with all probabilities but the highest dealt out by lot. As soft as the teacher's.
@@ -290,7 +290,7 @@ Table(
 # - **another image**: the soft targets of another image with the same label, drawn by lot.
 # - **soft**: the teacher's soft targets at $T = 8$.
 #
-# The sixth is **labels**. The *2×30* student, 784 → 30 → 30 → 10, gets the same batches in each.
+# The *2×30* student, 784 → 30 → 30 → 10, gets the same batches in all six.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Say: "A good control is one that could destroy the claim." Go through the arms and ask each time: what is kept, what is lost? Shuffled keeps the softness and loses which classes. The class mean keeps which
@@ -379,7 +379,7 @@ card.record("best-stops", statistics.mean(at_end("soft")) / min(statistics.mean(
 Table(
     ["taught with", "errors after 1,000 steps", "÷ labels", "errors, each at its best stop"],
     [[name, shown(at_end(name)), f"{means[name] / means['labels']:.2f}", shown(at_best_stop(name))] for name in SIX],
-    caption=f"2×30 student, {few:,} images; errors on {len(test_x):,} test images, mean of {len(SEEDS)} seeds (lowest to highest)",
+    caption=f"2×30 student, {few:,} images; errors on {len(test_x):,} test images, mean of {len(SEEDS)} seeds (lowest to highest). Best stop: of 50, 100, 200, 400, 1,000 steps the one with fewest errors on held-out images",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -416,7 +416,7 @@ plots.show(
     alt="Test errors over steps for six arms. After the first stop: "
     + "; ".join(f"{name} {at_50[name]:.0f}" for name in SIX)
     + f". At the end: {'; '.join(f'{name} {means[name]:.0f}' for name in SIX)}.",
-    caption=f"Mean of {len(SEEDS)} seeds, and lowest to highest. At the end the labels' student has at least {min(known):,} of its {few:,} images right.",
+    caption=f"Mean of {len(SEEDS)} seeds, and lowest to highest. In the worst seed the labels' student ends with {min(known):,} of its {few:,} images right.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -513,7 +513,7 @@ plots.show(
     fig,
     alt=f"Norm of the gradient over temperature on logarithmic axes. Without T squared it falls by a factor of {norms[10] / norms[100]:.0f} from 10 to 100. Times T squared "
     "it rises at first and is flat from about 10 on. The label part is a horizontal line.",
-    caption="Cosine with the gradient of *matching logits* (least squares, centred): "
+    caption="Cosine between the soft part's gradient and that of *copying the logits* (least squares, centred): "
     + ", ".join(f"{alike[T]:.2f} at T = {T}" for T in (1, 8, 20, 100))
     + ".",
 )
@@ -609,7 +609,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The better the teacher, the better the student?
 #
-# The other teacher was trained beside ours, from the same first weights, with smoothed labels (ε = 0.1).
+# A second teacher was trained beside ours, from the same first weights, with smoothed labels (ε = 0.1).
 #
 # **Predict.** It makes about as many test errors as ours. Will its students do as well?
 
@@ -630,11 +630,11 @@ Table(
         [name, errors(net), only, shown(swept[name, 8]), f"{best[name]:.0f}"]
         for (name, net), only in zip({"labels": teacher, "smoothed labels": other_teacher}.items(), alone, strict=True)
     ],
-    caption=f"One pair of teachers; sign test on the images that one of them gets wrong: p = {p_tie:.2f}. Students: mean of {len(SOME)} seeds.",
+    caption=f"One pair of teachers; sign test on the images that only one of them gets wrong: p = {p_tie:.2f}. Students: mean of {len(SOME)} seeds.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. No.** Two teachers whose errors are a tie, and one has clearly worse students, also at their best temperature (chosen on the test images, for both). Its students were worse in all four pairs tried.
+# **What you saw. No.** Two teachers whose errors are a tie, and one has clearly worse students, also at their best temperature (chosen on the test images, for both). Its students were worse in all four pairs that we tried; the table has one.
 # The reason that [Müller, Kornblith and Hinton, 2019](https://arxiv.org/abs/1906.02629) give: the logits lose resemblances between *instances* of different classes.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -642,7 +642,7 @@ Table(
 #
 # A third teacher: LeNet-300-100 again, trained on *the student's own 1,000 images*.
 #
-# **Predict.** How much does it help? And if it answers for all 50,000 images, without a label for the others?
+# **Predict.** Beside the gain from the first teacher: does it help nearly as much, half as much, or hardly? And if it answers for all 50,000 images, without a label for the others?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* First question: beside what the first teacher won, nearly as much, half as much, or hardly? Then the second. After the table: "Hardly; and a little more with all images. A larger network alone had little to give. What crossed over is probably what the teacher learned from the other 49,000." The third row is the honest case of few labels and many images: ask who has
@@ -789,4 +789,4 @@ card.show()
 # Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Take up the answers from the first slide: what can a teacher tell that the label does not? Ask what we did not test: other students, all images, several passes, and a class that the student never saw. That is the next lesson.
+# *For the lecturer, 1 min.* Take up the answers from the first slide: what can a teacher tell that the label does not? Ask what we did not test: other students, the good teacher on all 50,000 images in several passes, and a class that the student never saw. That is the next lesson.

@@ -32,7 +32,7 @@
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Ask who uses a Trainer (Lightning, Hugging Face, Keras), and who has looked at what its callbacks do to the weights. Keep the second number
-# for the last slide. On the next slide: "Which lines of your own loop are missing in this class?" (Both `for`, `zero_grad`, `backward`, `step`: the Trainer has them.)
+# for the last slide.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
 import statistics
@@ -141,6 +141,9 @@ def aware(**options):
 # [Lightning](https://lightning.ai/docs/pytorch/stable/) takes the training loop off your hands. You write a `LightningModule`: forward, the loss of a batch, the optimizer. A
 # **Trainer** runs it, saves **checkpoints** (weights, optimizer, position), and calls **callbacks** at fixed moments.
 
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1 min.* Ask: "Which lines of your own loop are missing in this class?" (Both `for`, `zero_grad`, `backward`, `step`: the Trainer has them.) `Layers` holds the four layers and `forward`.
+
 
 # %% slideshow={"slide_type": "-"}
 class Regression(Layers):  # a LightningModule: four layers, forward
@@ -154,7 +157,7 @@ class Regression(Layers):  # a LightningModule: four layers, forward
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The task: sixteen pixels
 #
-# A camera on a clothes rail sends 4 × 4 pixels. Which share of the full 784 is not black (> 0.1)? A number from 16 inputs: a **regression**.
+# A camera on a clothes rail sends 4 × 4 pixels, each the mean of 7 × 7. Which share of the full 784 is not black (> 0.1)? A number from 16 inputs: a **regression**.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Point at the second picture: "From these 16 numbers the network has to say the number above the first." Then read the two errors of the caption: a guess,
@@ -220,7 +223,7 @@ print(f"MAPE {mape(by_trainer(test_rows), test_share):.1f} %")
 # **Predict.** Four linear layers, three ReLUs. How many int8 modules does the fit make: **A** 4, **B** 7, **C** 8?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands; expect B. The audit says 4. Ask what a ReLU has to compute on integers (nothing new: it clips codes at the zero point). The next slide asks what it
+# *For the lecturer, 2 min.* Show of hands; expect B. The audit says 4. B would count the ReLUs as well, C also `quant`, which only converts. Ask what a ReLU has to compute on integers (nothing new: it clips codes at the zero point). The next slide asks what it
 # costs all the same.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -262,6 +265,7 @@ print(f"codes that the unfused ReLU changes beyond clipping: {int((after.int_rep
 Table(
     ["", "codes below 0", "step", "fused: codes below 0", "fused: step"],
     [[name, f"{lost:.0%}", f"{wide:.4f}", f"{now:.0%}", f"{narrow:.4f}"] for name, lost, wide, now, narrow in found],
+    caption="codes below 0: share of the layer's output codes for negative values; step: one code, as a number",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -312,7 +316,7 @@ except NotImplementedError as error:
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How far from float?
 #
-# Three seeds, four epochs (before: six), four ways from the same first weights: float; float with the rows in another order; int8 with the `average` observer; int8 with the `histogram` observer, at
+# Three seeds, four epochs (section 1: six), four ways from the same first weights: float; float with the rows in another order; int8 with the `average` observer; int8 with the `histogram` observer, at
 # every tenth batch.
 #
 # **Predict.** The int8 outputs are a few percent away from their float twin. How far is the second *float* model: **A** not at all, **B** a tenth of that, **C** about as far?
@@ -369,7 +373,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Who may move the ranges?
 #
-# A Trainer passes data for more than training: a **sanity check** first, validation after every epoch.
+# A Trainer passes data for more than training: a **sanity check** first (a few validation batches, before any training), validation after every epoch.
 #
 # **Predict.** Below is a real fit of two epochs, batch by batch. In which spans should the observers look, and when does the model become int8?
 
@@ -449,8 +453,8 @@ plots.show(
 # **Predict.** After training the input's range reaches up to about 1. How far up after each test?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Draw two rows (default, stage enabled) and two columns (ordinary, 100 × too large) on the board; the room fills in the four cells before the click. Default: the same in both
-# columns. With the stage enabled: near 1 for ordinary inputs, tens for the absurd ones; the range is a moving average, about half of the way after two batches. Say: "The lower right cell is the control: it shows
+# *For the lecturer, 2 min.* Draw two rows (default, stage enabled) and two columns (ordinary, 100 × too large) on the board; the room fills in the four cells before the click. The line above the table is another test: the same fit with and without absurd validation data, and no output differs.
+# Default: the same in both columns. With the stage enabled: near 1 for ordinary inputs, tens for the absurd ones; the range is a moving average, about half of the way after two batches. Say: "The lower right cell is the control: it shows
 # that this test can fail."
 
 
@@ -487,7 +491,7 @@ Table(
 # **Predict.** Its outputs and those of the model in Python: **A** equal, **B** within a step?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands; A here. Say that TorchScript is on its way out ([[depthwise]]) and that [[torchao]] shows what comes instead.
+# *For the lecturer, 2 min.* Show of hands; A here. The third row is the strict kind of section 2, given quantized inputs: it exports too. Say that TorchScript is on its way out ([[depthwise]]) and that [[torchao]] shows what comes instead.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "legacy"]
 scripted, strict_scripted = model.to_torchscript(), strict.to_torchscript()
@@ -685,7 +689,7 @@ late = (read_q + put_q) - (read_f + put_f)
 card.record("reading-is-shorter", read_f / read_q)
 card.record("packing-is-longer", put_q / put_f)
 Table(
-    ["", "file", "read, ms", "load, ms", "together"],
+    ["", "file", "read, ms", "load, ms", "together, ms"],
     [
         [name, si(size, "B"), *(f"{1e3 * t:.1f}" for t in (read, put, read + put))]
         for name, (size, read, put) in switch.items()
@@ -728,7 +732,7 @@ Table(
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 6 min.* In pairs, on paper; alone it takes 10 minutes. The mistakes to wait for: `act` fused with `conv` and `bn` across the sum, names inside of the Sequential without `stem.`, and `side` with the function behind it. The second card is homework.
+# *For the lecturer, 6 min.* In pairs, on paper; alone it takes 10 minutes. Answer: (stem.0, stem.1, stem.2), (conv, bn), (neck, neck_act). The mistakes to wait for: `act` fused with `conv` and `bn` across the sum, names inside of the Sequential without `stem.`, and `side` with the function behind it. The second card is homework.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}

@@ -194,7 +194,7 @@ plots.show(
     canvas.figure(),
     alt="Four weights above 0 with arrows: the first points down to 0, the next two have none, the last points up. Under them their scores in boxes, crossed out where "
     f"the weight goes: l1_unstructured keeps {by_size.weight_mask.int().tolist()[0]}, Smallest {by_score.weight_mask.int().tolist()[0]}.",
-    caption="Scores −5, 0.1, 0.2, 3; crossed out is what goes. `Smallest` lets the weight go that is on its way to 0.",
+    caption="No arrow: hardly moved. Crossed out is what goes. `Smallest` lets the weight go that is on its way to 0.",
 )
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -276,7 +276,7 @@ plots.show(
 # **Predict.** How many of the 5 come back, as *unstructured*, as *structured*, as *global*?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Draw the grid and its holes on the board and let the room count before the click: 0, 1 and 5. (`Probe`, in the notebook, is a method that prunes nothing.) An unstructured method is not given what is gone; a structured
+# *For the lecturer, 2 min.* Go back one slide, where the grid and its holes are, and let the room count for each frame before the click here: 0, 1 and 5. (`Probe`, in the notebook, is a method that prunes nothing.) An unstructured method is not given what is gone; a structured
 # one sees the hole in its slice; a global one sees all. So the last two multiply by `default_mask`, or start from a copy of it as `Smallest` does.
 
 
@@ -362,7 +362,7 @@ results = {
 Table(
     ["method", "type", WAYS[-1]],
     [[m.__name__, m.PRUNING_TYPE, results[m.__name__, WAYS[-1]].split(":")[0]] for m in (Smallest, TwoOfFour)],
-    caption="Weights that are left, of 24.",
+    caption="Two layers of 12 weights: how many are left (Smallest: amount 0.5), or the error.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -410,8 +410,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. A.** Without an earlier mask the flat list has every weight in its place. With one the list shifts, the groups
-# are others. Nothing warns: 90 % of 784 × 300 still splits into fours. Whole rows have whole groups.
+# **What you saw. A.** Without an earlier mask the flat list has every weight in its place. With one the list shifts: if 2 goes from 1 2 3 4 | 5 6 7 8, the first group is 1 3 4 5. Nothing warns: 90 % of 784 × 300 still splits into fours. Whole rows have whole groups.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. In a training loop
@@ -496,11 +495,10 @@ plots.show(
 #
 # Three scores, each on the same three networks and schedule: **magnitude**; **movement**, by `Smallest`; and as `l1_unstructured` takes it, **unsigned**.
 #
-# **Predict.** Who wins at 10 % density, and who at 3 %?
+# **Predict.** Who wins at 10 % density (a tenth of the weights left), and who at 3 %?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote for one of the three at each density; after section 1 few take the third. The answer: movement with its sign comes last at
-# both, and *without* its sign it is first at 3 %; at 10 % magnitude is close to it. So what section 1 called a misreading is the better score here. Say:
+# *For the lecturer, 3 min.* Vote for one of the three at each density; after section 1 few take the third. The answer: movement with its sign has the lowest mean at both (at 3 % its range meets magnitude's), and *without* its sign it is first at 3 %; at 10 % magnitude is close to it. So what section 1 called a misreading is the better score here. Say:
 # "This refutes nobody: the paper pruned BERT over thousands of steps and let pruned weights come back. But nobody would have known without the race."
 # Without its sign the sum is akin to a Taylor score, which the next lesson takes up.
 
@@ -527,8 +525,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. At 3 % movement *without* its sign wins. At 10 % nobody clearly: magnitude's range overlaps. With its sign
-# movement is last at both.** What looked like a misreading in section 1 is the better score here. That does not
+# **What you saw. At 3 % movement *without* its sign wins. At 10 % nobody clearly: magnitude's range overlaps. With its sign movement has the lowest mean at both.** What looked like a misreading in section 1 is the better score here. That does not
 # refute the paper, which pruned BERT over many thousand steps and let pruned weights come back; which difference matters was not tested.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -612,9 +609,9 @@ def properties(prune_it, amount_ok=None):
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Three faulty methods
 #
-# Each is a type and a rule for `compute_mask`; `old` is `default_mask`, and `k` how many are to go. On a fresh layer of random weights each runs.
+# Each is a type and a formula for `compute_mask`; `old` is `default_mask`, and `k` how many are to go. On a fresh layer of random weights each runs.
 #
-# **Predict.** Which rule does each one break first?
+# **Predict.** Which rule does each break first: (1) zeros and ones, (2) no revival, (3) two applications, (4) the amount?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Two minutes for the three lines before the table. One revives: it is global and does not look at `default_mask`. Two is not

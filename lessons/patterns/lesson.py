@@ -116,7 +116,7 @@ def attempt(what):
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. Four ways to cut a half
 #
-# In each convolution of SmallResNet but the first, half of the weights go: **anywhere** in the layer; **2:4**, two of every four neighbouring inputs;
+# In each convolution of SmallResNet but the first, half of the weights go: **anywhere** in the layer; **2:4**, two of every four neighbouring inputs (1 1 0 0 may stay);
 # **1:2**, one of every two. Or half of the **channels** are cut out, and with them about three quarters of the weights. What is largest stays. Nothing is
 # trained.
 #
@@ -124,7 +124,7 @@ def attempt(what):
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Draw two groups of four boxes: in 2:4 both of a pair may stay, in 1:2 one of each pair must: stricter. Show of hands for A, B, C; most say B, for the three masks have the same number of zeros. Show the table: C. Say: "Keep the
-# number for 2:4 in mind. In three minutes we ask what it is made of."
+# number for 2:4 in mind. The next slide asks what it is made of."
 
 # %% slideshow={"slide_type": "skip"}
 patterns = {
@@ -260,7 +260,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **Answer. B**: two values of 16 bits and two places of 2 bits are 36 bits in place of 64. In int8 20 in place of 32: a *larger* share, for the places weigh
+# **Answer. B**: in each group two values of 16 bits and two places of 2 bits are 36 bits in place of 64. In int8 20 in place of 32: a *larger* share, for the places weigh
 # more beside smaller values.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -405,8 +405,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. How far can you go?
 #
-# Back to channels. Three LeNets (three seeds; no batch norm), 10,000 digits. Half or three quarters of the channels *and* of the neurons go; then one pass
-# over the same digits.
+# Back to channels. Three LeNets (three seeds; no batch norm), 10,000 digits. Half or three quarters of the channels *and* of the neurons go; then one pass of training on the same digits.
 #
 # **Predict.** Where does choosing by norm beat choosing at random: **A** before and after that pass, **B** only before, **C** only after?
 
@@ -508,7 +507,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 6. Heads and blocks
 #
-# **Heads.** Each **head** here has its own rows in the projections to queries, keys and values, and its own columns in the output projection ([Michel
+# **Heads.** Attention runs several times side by side; each time is a **head**. Each has its own rows in the projections to queries, keys and values, and its own columns in the output projection ([Michel
 # et al., 2019](https://arxiv.org/abs/1905.10650), removed many with little loss).
 #
 # **Predict.** Six of twelve heads go. What share of the layer's weights is left? Is the result the same as with these heads' outputs set to 0?

@@ -31,7 +31,7 @@
 # [[goals]]
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Say: "Last time we cut one layer and trained nothing afterwards. Today we cut the whole network, and train on." Ask: "If I may keep a twentieth
+# *For the lecturer, 1 min.* Say: "In 4.1 we cut one layer and trained nothing afterwards. Today we cut the whole network, and train on." Ask: "If I may keep a twentieth
 # of all weights, how would you share them out among the layers?" Write two answers on the board; the end comes back to them.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
@@ -102,7 +102,7 @@ def copy_of(net):
 # Guessing gives 10 %.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Two shows of hands, first for the moment after the cut, then for the end. Right after the cut it is between a third and a half, so B; after the 200 steps more than 90 %, D. Say: "The 200 steps saw a sixth of the digits that the first training had seen." Transition: "Which weights were those?"
+# *For the lecturer, 2.5 min.* Two shows of hands, first for the moment after the cut, then for the end. Right after the cut it is less than a half here, and in the trainings of section 3 up to about 54 %, so B; after the 200 steps more than 90 %, D. Say: "The 200 steps saw a sixth of the digits that the first training had seen." Transition: "Which weights were those?"
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -253,16 +253,15 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Where the shares come from
 #
-# PyTorch starts these weights evenly between $-1/\sqrt{f}$ and $1/\sqrt{f}$. $f$ is the **fan-in**: how many weights each output sums over.
+# PyTorch starts these weights evenly between $-1/\sqrt{f}$ and $1/\sqrt{f}$. $f$ is the **fan-in**: how many weights each output sums over, 9 in `conv1`, 400 in `fc1`.
 #
-# A threshold $t$ so cuts the share $t\sqrt{f}$ of a layer (at most 1). With $n_l$ weights in layer $l$, $N$ in all, amount $a$:
+# One threshold $t$ cuts all layers. Layer $l$ has $n_l$ weights, all have $N$; the share $a$ of all goes.
 #
-# $$\sum_l n_l\, t \sqrt{f_l} = a N$$
-#
-# **Predict.** `conv1` sums over 9 weights, `fc1` over 400. How many times larger is the share that `fc1` loses: **A** about 7, **B** about 44?
+# **Predict.** Which share does a layer lose: **A** $t\,f$, **B** $t\sqrt{f}$, **C** $t/\sqrt{f}$? And which equation gives $t$?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Give them a minute: √400 / √9 is 20/3, about 7, so A. Solve the sum for t: 0.011 here, times √400 is 22.1 %. Then go through the rows: derived, seen in 100 draws, how far draws scatter, and a row from a reader's notes. Ask: "Is
+# *For the lecturer, 3 min.* Give them a minute, with the last picture before them: each bar chart ends at 1/√f, and t is the part t√f of that, so B. By C fc1 would lose least; by A 44 times as much as conv1, more than all of it.
+# Write the sum on the board, Σ n t √f = aN, and solve it for t: 0.011 here, times √400 is 22.1 %. Then go through the rows: derived, seen in 100 draws, how far draws scatter, and a row from a reader's notes. Ask: "Is
 # 7.41 % for conv1 an error?" No: 4 of 54 weights, and as many or more came in 10 of 100 draws. Say that the tutorial's page of today has 5 × 5 kernels and sets no seed, so it prints other figures; and that the 7.41 of conv2 is a coincidence, 64 of 864.
 
 # %% slideshow={"slide_type": "skip"}
@@ -314,7 +313,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. A: √400 / √9 = 20/3.** The formula comes close to the means. The row from the notes, 20.00 % in all, fits one more draw of this network, and not of one with 5 × 5 kernels, which [the
+# **What you saw. B.** $|w|$ lies evenly between 0 and $1/\sqrt{f}$, so $t$ cuts the share $t\sqrt{f}$ (at most 1): of `fc1` √400 / √9 = 20/3 times that of `conv1`. $\sum_l n_l\,t\sqrt{f_l} = aN$ gives $t$, and comes close to the means. The row from the notes, 20.00 % in all, fits one more draw of this network, and not of one with 5 × 5 kernels, which [the
 # tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) has today ([earlier: 3 ×
 # 3](https://github.com/pytorch/tutorials/blob/0a7e68666de5faceafa90276ad2b7874cd32c5e0/intermediate_source/pruning_tutorial.py)).
 
@@ -622,7 +621,7 @@ Table(
 # **Predict.** With five times the steps, does the lead of magnitude over random **A** grow, **B** stay, **C** shrink?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands; expect B. The answer is C, from 40 steps to 200 (up to 40 it grew a little): random goes on climbing while magnitude has little left to win. Ask what that does to a paper that reports "our method is so many points
+# *For the lecturer, 2 min.* Section 3 showed the lead just after the cut and after 200 steps. Let somebody draw the two lines between these ends, then vote: what is the lead after 40 steps? The answer is C, from 40 steps to 200 (up to 40 it grew a little): random goes on climbing while magnitude has little left to win. Ask what that does to a paper that reports "our method is so many points
 # better": without the budget of training the number says little.
 
 

@@ -249,7 +249,7 @@ def compared(steps):
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The cut
 #
-# `conv1` of a new LeNet has 6 filters of 3 × 3, so 54 weights, and 6 biases. It is a `Conv2d`: `weight` and `bias` are parameters, and it has no buffers and no hooks.
+# `conv1` of a new LeNet has 6 filters of 3 × 3, so 54 weights, and 6 biases. It is a `Conv2d`: `weight` and `bias` are parameters; it has no buffers, and no **hooks**: functions that PyTorch calls before or after a pass.
 #
 # ```python
 # prune.random_unstructured(
@@ -266,8 +266,7 @@ def compared(steps):
 compared({"before": new_conv1(), "after the cut": step_1()})
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. 16 weights went, `round(16.2)`, and A, B, C and D changed.** A **hook**, here a *forward pre-hook*, is a function that PyTorch calls before each forward
-# pass of a module.
+# **What you saw. 16 weights went, `round(16.2)`, and A, B, C and D changed.** The hook here is a *forward pre-hook*: PyTorch calls it before each forward pass of the module.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### One tensor became three
@@ -445,14 +444,14 @@ compared({"step 3": step_3(), "weight removed": step_4("weight"), "both removed"
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. The algebra of a mask
 #
-# $$W = M \odot W_{orig} \qquad\qquad \frac{\partial L}{\partial W_{orig}} = M \odot \frac{\partial L}{\partial W}$$
+# $$W = M \odot W_{orig}$$
 #
-# $\odot$ multiplies element by element, $L$ is the loss. The right side is the chain rule: the mask $M$ is a constant.
+# $\odot$ multiplies element by element, the mask $M$ is a constant. $L$ is the loss, here the mean square of the output.
 #
 # **Predict.** A masked entry of `weight_orig` gets which gradient: **A** that of the dense layer, **B** none (`None`), **C** exactly 0?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote first: does PyTorch hand on 0, or nothing? Most vote B. Then derive the right side in one line. It is C, and the difference matters: an optimizer skips `None`, and it does not skip 0.
+# *For the lecturer, 2 min.* Vote first: does PyTorch hand on 0, or nothing? Most vote B. It is C. Derive it in one line before you click: W = M ⊙ W_orig, M is constant, so the chain rule multiplies by M. The difference matters: an optimizer skips `None`, and it does not skip 0.
 # Say: "The loss would like to move them. The left grid shows it. The mask says no." Transition: "So much for training. What is in the file?"
 
 # %% slideshow={"slide_type": "skip"}
@@ -485,7 +484,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. C: exactly 0.** Both formulas hold here to the last digit. By the left one `weight` keeps its zeros while `weight_orig` is finite: tried in [[prune_traps]].
+# **What you saw. C: exactly 0**, by the chain rule: $\frac{\partial L}{\partial W_{orig}} = M \odot \frac{\partial L}{\partial W}$. Both formulas hold here to the last digit. By the first `weight` keeps its zeros while `weight_orig` is finite: tried in [[prune_traps]].
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What a file holds
@@ -495,7 +494,7 @@ plots.show(
 # **Predict.** The file is: **A** about 0.3 of its size, **B** as large as before, **C** larger? And after `remove`?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote; most say A. The answer is C for the masked network: the mask is a second tensor of the same size, in fp32. After `remove` it is B. Point at the energy: a zero is fetched and multiplied like any number. Ask what it takes
+# *For the lecturer, 2.5 min.* Vote; most say A. Then ask what the two arrows into the file in section 3 meant. The answer is C for the masked network: the mask is a second tensor of the same size, in fp32. After `remove` it is B. Point at the energy: a zero is fetched and multiplied like any number. Ask what it takes
 # before pruning makes a file smaller: a format that leaves zeros out, or tensors that are really cut.
 
 # %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
@@ -581,7 +580,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Draw a rising line on the board, then vote; most expect B. It is C: on the left weights of about the same norm read inputs of very different size; on the right the neurons that
-# fire rise a little and scatter (1 would be a line; the number leaves the crosses out). The grey crosses are neurons that never fire on these images: cutting one changes nothing, and most of them have a small norm. Over nine trainings the rank correlations were 0.05 to
+# fire rise a little and scatter (1: a larger norm always has a larger rise; the number leaves the crosses out). The grey crosses are neurons that never fire on these images: cutting one changes nothing, and most of them have a small norm. Over nine trainings the rank correlations were 0.05 to
 # 0.4 on the left and 0.1 to 0.5 on the right. Transition: "Are the silent ones all there is to it?"
 
 
@@ -637,7 +636,7 @@ plots.show(
     fig,
     alt=f"Left: norm of the weights over the size of their input for 400 inputs, rank correlation {by_input:.2f}. Right: rise of the loss, in thousandths, over the norm of a "
     f"neuron's weights: {int((~fires).sum())} silent neurons lie at zero rise, those that fire scatter, rank correlation {by_neuron:.2f}.",
-    caption="fc1 of the trained LeNet. Rank correlation: 1 where both grow together, 0 where there is no trend.",
+    caption="fc1 of the trained LeNet. Silent: gives 0 for all 2,000 images. Rank correlation: 1 where both grow together, 0 where there is no trend.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -653,7 +652,7 @@ plots.show(
 # **Predict.** At 90 %: does the control lose **A** as little as magnitude, **B** as much as random, **C** something between?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Make sure that the control is clear: the same weights of silent neurons go as with magnitude; only the choice among the firing neurons is by chance. Vote; after the last slide
+# *For the lecturer, 3 min.* Make sure that the control is clear: the same weights of silent neurons go as with magnitude; only the choice among the firing neurons is by chance. After the click, first the left figure: silent and firing are stacked; the blue band is the smaller half of all weights, and a larger part of the grey ones lies in it. Vote; after the last slide
 # many expect A. The answer is C, on average over the draws: some of the lead is the silent neurons', the rest is the ranking *inside* the firing ones. In other
 # trainings and draws the silent neurons' share at 90 % was a quarter to 0.7. At 50 % do not read the order of the draws: random loses about a point there, and in three of four
 # other trainings five draws put the control level with it; thirty draws gave a share of 0.3 to 0.45. Say: "Without the control we would have told you a nice story that explains a part."
@@ -786,7 +785,7 @@ card.show()
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - Pruning in PyTorch is a product: `weight = weight_orig * weight_mask`, computed before each forward pass, in a file that gets larger.
+# - Pruning in PyTorch is a product: `weight = weight_orig * weight_mask`, computed before each forward pass. The file holds both factors, so it gets larger.
 # - A masked entry gets a gradient of exactly 0; `remove` takes mask and hook away, and keeps the zeros.
 # - A norm is a heuristic: it looks at the weight and not at its input. Measure what a cut costs, with a control.
 #

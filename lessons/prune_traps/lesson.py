@@ -118,7 +118,7 @@ Table(
 # **What you saw. B: the zeros are ordinary weights now.** Those that stay had a gradient of exactly 0. With a mask all stay. **So call `remove` last**, or mask again from the zeros.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 2. Amounts compound
+# ## 2. Pruned twice
 #
 # A pruned tensor is pruned again, its mask still there. **Density** is the share that is not zero, **sparsity** is 1 − density.
 #
@@ -266,7 +266,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Who reads `module.weight`?
 #
-# The hook computes `weight` *before a forward pass*, and `.double()` or `.to()` move parameters and buffers.
+# The hook computes `weight` *before a forward pass*; `.double()` and `.to()` convert or move parameters and buffers.
 #
 # **Predict.** A report, or a penalty on a norm, reads `weight` directly. After which of these events is it out of date: pruning, a forward pass, an optimizer's step, `.double()`?
 
@@ -505,12 +505,12 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 6. What is shared, and what is kept
 #
-# **Tied weights**: two layers share one parameter, as in language models whose embedding is also the last layer ([Press and Wolf, 2017](https://arxiv.org/abs/1608.05859)): `readout.weight = tokens.weight`.
+# **Tied weights**: two layers share one parameter, as in language models whose embedding, `tokens`, is also the last layer, `readout` ([Press and Wolf, 2017](https://arxiv.org/abs/1608.05859)): `readout.weight = tokens.weight`.
 #
 # **Predict.** Half of `tokens.weight` is pruned, 16 of 32. How many zeros has `readout.weight`: **A** 16, **B** 8, **C** none? And after `remove`?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote; most say A, since there is one tensor. The answer is C, then A: the readout holds the old parameter, which is now `weight_orig`, and knows of no mask. It even trains the masked entries. At
+# *For the lecturer, 3 min.* Vote; most say A, since there is one tensor. The answer is C, then A: the readout holds the old parameter, which is now `weight_orig`, and knows of no mask. Frame 1: pruned, 16 zeros and none. Frame 2: removed, 16 and 16. Frame 3, the cure: both names pruned. It even trains the masked entries. At
 # `remove` the zeros are written into the parameter, and the readout changes under your hands. So the accuracy that you measured before `remove` was that of another network. Ask for the
 # cure: prune both names with one mask, or let the second layer compute from the first, right after that one ran. The notebook counts masked entries that get a gradient: 16 now, none with either cure.
 
@@ -601,7 +601,7 @@ plots.show(
 # **Predict.** How many bytes do all masks take in memory then, over the bytes of the weights: **A** 1, **B** 2, **C** 6? In both ways?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote for each way. Layer by layer it is A, one mask. With `global_unstructured` it is C: each round goes in as a ready mask, and its entry in the container keeps it, five, and the buffer is
+# *For the lecturer, 2.5 min.* Say first what is new: `global_unstructured` ranks the weights of all layers in one row; the next lesson uses it. Vote for each way. Layer by layer it is A, one mask. With `global_unstructured` it is C: each round goes in as a ready mask, and its entry in the container keeps it, five, and the buffer is
 # the sixth. The file holds one. Ask what that is good for: the mask of round 1 can be had back.
 
 
@@ -774,7 +774,7 @@ Table(
         [what, *values]
         for what, *values in zip(("mask in the file", "hook", "weight follows weight_orig"), *rows, strict=True)
     ],
-    caption=f"Another layer, bias None, after a refused call for it; forward: {bias_lost}",
+    caption=f"Not in the table: a layer whose bias is None raises {bias_lost} in forward after a refused call for it",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}

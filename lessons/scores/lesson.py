@@ -217,7 +217,7 @@ ax.legend(loc="upper right")
 plots.show(
     fig,
     alt=f"The loss when the row of one unit is multiplied by 0 to 1.3, and its tangent at 1. At 0 the loss is {curve[0]:.3f}, the tangent {line[0]:.3f}; at 1 both are {whole:.3f}.",
-    caption=f"Unit {unit}, whose loss grows most. At 0 the truth lies above for {mean_and_range(above, '{:.0f}')} % of the 300 units (three networks). Largest score of a useless weight: {of_useless:g}.",
+    caption=f"Unit {unit}, whose loss grows most; orange: the whole unit. At 0 the truth lies above for {mean_and_range(above, '{:.0f}')} % of the 300 units (three networks). Largest score of a useless weight: {of_useless:g}.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -399,7 +399,7 @@ card.record("wanda-over-magnitude", mean(grouped["Wanda's", "each row"]) - mean(
 Table(
     ["score", *GROUPS],
     [[name, *(mean_and_range(grouped[name, group]) for group in GROUPS)] for name in SCORES],
-    caption="Right, %, a tenth of the weights left, nothing trained; three networks.",
+    caption="Right, %, a tenth of the weights left, nothing trained; mean (least to most) of three networks.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -441,7 +441,7 @@ Table(["rule", "weights of fc1 that torchao treats otherwise, %"], [[name, f"{d:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3.5 min.* Take the three cases one by one. Equal inputs: 0.8, and nothing is lost. Independent ones with mean 0: it stays 0.5. Neighbouring pixels: about 0.8 as well, and a part of the error is left. Say: "How much the others can take over stands in the inputs alone. It is the matrix of their
-# products, and in this problem, up to a factor 2, it is the Hessian." Next click, the formulas: "Left: column j of the inverse, scaled so that weight j becomes exactly 0; that is the new row. Right: what it costs after this repair." Transition: "Optimal brain surgeon, 1993, did this for one weight at a time."
+# products, and in this problem, up to a factor 2, it is the Hessian." Next click, the formulas: "Left: the change, column j of the inverse, scaled so that weight j becomes exactly 0 when the change is added to the row. Right: what it costs after this repair." Transition: "Optimal brain surgeon, 1993, did this for one weight at a time."
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -471,11 +471,11 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw.** The more alike the inputs, the smaller the error that is left. With $H = X^\top X$ (inputs $X$, a column for each weight) the best change of all others, and the error that remains, are
+# **What you saw.** The more alike the inputs, the smaller the error that is left. Weight $j$ goes. With $H = X^\top X$ (inputs $X$, a column for each weight) the best change of the row, and the error that remains, are
 #
 # $$\delta w = -\frac{w_j}{[H^{-1}]_{jj}}\,H^{-1}_{:,j} \qquad\qquad \frac{w_j^2}{[H^{-1}]_{jj}}$$
 #
-# (optimal brain surgeon, OBS, Hassibi and Stork, 1993; there for the loss). Three scores are related: Wanda's, squared, is $w_j^2 H_{jj}$, the error where nothing is repaired; magnitude ranks like it where all inputs have one norm; the right formula is the error after repair.
+# (optimal brain surgeon, OBS, Hassibi and Stork, 1993; theirs uses the Hessian of the loss). Three scores are related: Wanda's, squared, is $w_j^2 H_{jj}$, the error where nothing is repaired; magnitude ranks like it where all inputs have one norm; the right formula is the error after repair.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### A whole layer, from left to right
@@ -555,7 +555,7 @@ plots.show(
 # **Predict.** Which matters more here, the choice or the repair?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote: choice or repair. Read the table along a row first: the same weights go, the repair differs; column by column a third of the error goes, or far more, and least squares does better still. Then down the columns, slowly.
+# *For the lecturer, 3 min.* Vote: choice or repair. Read the table along a row first: the same weights go, the repair differs; column by column two fifths of the error go, or more, and least squares does better still. Then down the columns, slowly.
 # Not repaired, SparseGPT's choice by blocks looks nearly as bad as magnitude's; repaired, it is the best of the four. So the answer is: neither alone, they belong together. (If asked: "choice" here is score and group; only the columns compare one thing.) Say: "Whoever judged before the repair would throw away the best choice here. And the error is on test images, which no method has seen."
 
 
@@ -598,7 +598,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. They belong together.** In each row the repair takes away more than a third of the error, once three quarters; least squares, which may change all that stays, does better still. SparseGPT's choice by 128 columns is poor *not repaired*, and the best *repaired*. (*By 128 columns*: each block is chosen on weights that already took over. *All at once*: the whole choice comes before any repair.)
+# **What you saw. They belong together.** In each row the repair takes away more than two fifths of the error, once three quarters; least squares, which may change all that stays, does better still. SparseGPT's choice by 128 columns is poor *not repaired*, and the best *repaired*. (*By 128 columns*: each block is chosen on weights that already took over. *All at once*: the whole choice comes before any repair.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. The race
@@ -612,7 +612,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* Two votes, one for hollow and one for filled. The answer to both: movement's choice with SparseGPT's repair; then movement alone. Then the controls. Movement has seen all images with labels: Taylor with all images does not catch up.
-# Its sign: without it, hardly another result here. SparseGPT had the least error of fc1's output of four choices in section 4; movement's was not measured, so no cause is shown. After the steps all but chance and Wanda's rows lie within about two points. Then ask: "Which dots do you believe if you have to ship a model?" The filled ones if there is a budget to train, the hollow ones if there is none; for a large language model there is often none.
+# Its sign: without it, hardly another result here. Somebody may ask why SparseGPT is behind movement, when it had the least error of fc1's output in section 4: movement's error was not measured there, so no cause is shown. After the steps all but chance and Wanda's rows lie within about two points. Then ask: "Which dots do you believe if you have to ship a model?" The filled ones if there is a budget to train, the hollow ones if there is none; for a large language model there is often none.
 
 # %% slideshow={"slide_type": "skip"}
 BUDGET = 100  # training steps after pruning
@@ -744,7 +744,8 @@ Table(
 # **Predict.** "Which score is best?" What is missing in the question?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room complete the question, then click: which network, which density, which group, which budget, how many seeds. That is the answer. Say: "Where two ranges overlap, do not name a winner."
+# *For the lecturer, 2 min.* Let the room complete the question, then click: which network, which density, which group, which budget, how many seeds. That is the answer. Then a sentence for each point: without steps read the hollow dots; at half density the scores lie close; the authors cut otherwise; why a mask
+# learns better was not tested. Say: "Where two ranges overlap, do not name a winner."
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # **Answer.** Density, group, budget, network, and the number of seeds. With them a race can answer it.

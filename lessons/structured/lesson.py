@@ -206,7 +206,7 @@ plots.show(
     fig,
     alt="Four panels of 16 rows and 54 columns, in six blocks of nine. Unstructured: holes everywhere. dim 0: eight whole "
     "rows are empty. dim 1: three whole blocks are empty. dim 3: two of three columns of each kernel are empty in all blocks.",
-    caption="Row: output channel; block: input channel; pale: zero. n=2: ranked by L2 norm. dim=3: of 3 columns round(1.5) = 2 go.",
+    caption="Row: output channel; block: input channel; pale: zero. n=2: ranked by L2 norm, n=1: by L1. dim=3: of 3 columns round(1.5) = 2 go.",
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -223,7 +223,7 @@ plots.show(
 # ## 3. Surgery by hand
 #
 # LeNet: `conv1` (1 → 6) → ReLU, pool → `conv2` (6 → 16) → ReLU, pool → flatten → `fc1` (400 → 120). After the second pool each of the 16 channels is a map of
-# 5 × 5. We keep 3 channels of `conv1` and 8 of `conv2`, by hand: **surgery**.
+# 5 × 5. We keep the `strongest` channels (largest L2 norm), 3 of `conv1` and 8 of `conv2`, by hand: **surgery**.
 #
 # **Predict.** Which tensors must change? How many columns of `fc1` go with *one* channel of `conv2`: **A** 1, **B** 5, **C** 25?
 
@@ -345,14 +345,14 @@ Table(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What PyTorch says when you forget one
 #
-# Three mistakes: (1) `conv2` keeps its six inputs. (2) `fc1` keeps its 400 inputs. (3) `fc1` loses the right *number* of columns, counted as if the channel
-# ran fastest.
+# Three mistakes: (1) `conv2` keeps its six inputs. (2) `fc1` keeps its 400 inputs. (3) `fc1` loses the right *number* of columns, but the wrong ones: as if
+# column k belonged to channel k % 16.
 #
 # **Predict.** Which gives an error, and which a wrong network in silence?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room read the two errors aloud and say which layer each means: the one that *reads* the cut one. The last row runs, and
-# is the dangerous one. Ask before the click: "Which test of yours would catch a silent one?" The comparison of the slide before.
+# *For the lecturer, 2 min.* Let the room say for each mistake "error" or "silent". Before the click ask: "Which test of yours would catch a silent one?" The comparison of the slide before. Click.
+# Let the room read the two errors aloud and say which layer each means: the one that *reads* the cut one. The last row runs, and is the dangerous one.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 forgot = {what: copy.deepcopy(small) for what in ("nothing", "conv2's inputs", "fc1's inputs", "fc1's order")}
@@ -376,14 +376,14 @@ Table(["forgotten", "what happens"], [[name, right_or_error(net)] for name, net 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
 # ## 4. What hangs together
 #
-# A channel of a chain touches two layers. SmallResNet has batch norm and **shortcuts**: terms of a sum need the same channels.
+# In a chain a channel touches two layers. Here are batch norms and **shortcuts** past a block: a sum needs the same channels.
 #
 # **Predict.** One output channel of the *first* convolution goes. How many layers change, that one included: **A** 2, **B** 4, **C** 7?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer, 4 min.* Show of hands, expect A and B. Then click slowly, one wave a click, and let the room say before each: "Who reads it? Who is added
-# to it?" At the plus sign stop: "What must the other term do?" The sum is what most miss. At the end count the layers with a stripe, the plus not counted:
-# seven, C.
+# to it?" At the plus sign stop: "What must the other term do?" The sum is what most miss. At the end count the layers with a stripe, the plus not counted: seven, C. A stops at the first reader. B counts conv and the three
+# convolutions that read it, but no norm, and not the other term of the sum.
 
 # %% slideshow={"slide_type": "skip"}
 graph = tp.DependencyGraph().build_dependency(dense, example_inputs=one_image)
@@ -475,7 +475,7 @@ plots.show(
         + ", ".join(f"{end} of {name}" for name, end in sorted(wave))
         for number, wave in enumerate(waves)
     ],
-    caption=f"Stripe right: an output channel goes; left: an input channel; purple: new. torch-pruning finds the same: {same}.",
+    caption=f"Stripe right: an output channel goes; left: an input channel; pink: new. torch-pruning finds the same: {same}.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["lecture"]
@@ -597,7 +597,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* Show of hands for A, B, C; then one number for the second question. B: half times half; the first and the last layer can only be
 # halved. Ask why the time falls less than the work, least for one image. Probably because a call costs time, however small the layer; a profile would show
-# it. Then the last row, the answer in points, and say: "The dense network trained on, too. It may gain or lose: take its better value, or the cut may look too good." Here it lost a little.
+# it. Then the last row, the answer in points, and say: "The dense network trained on, too. It may gain or lose: take its better value, or the cut may look too good." Here it lost a little: against the row above the gap is about half a point wider.
 
 # %% slideshow={"slide_type": "skip"}
 STEPS = 150
@@ -672,7 +672,7 @@ card.record("below-never-cut", right["never cut"][1] - right["cut"][1])
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 Table(
-    ["half the width", "passes beforehand", "right, %"],
+    ["half the width", "epochs before", "right, %"],
     [[name, passes, f"{share:.2f}"] for name, (passes, share) in right.items()],
     caption=f"After the same {STEPS} steps; one run each.",
 )

@@ -146,7 +146,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. C.** In the paper: 206 errors, 133 of them on the 1,010 threes. At $T = 1$ far fewer are recognised, and next to none with labels alone.
+# **What you saw. C.** In the paper of 2015 (Hinton, Vinyals, Dean): 206 errors, 133 of them on the 1,010 threes. At $T = 1$ far fewer are recognised, and next to none with labels alone.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Which images are like a three?
@@ -225,11 +225,11 @@ plots.show(
         f"Two hills of margins; the line stands at {0 - place:.1f}; most threes lie right of it." for place in (0.0, b)
     ],
     caption=f"One student (T = 8, seed 0). Of the threes that it misses {(lost > -2).float().mean():.0%} lie within 2 of 0. "
-    f"Second frame: b = {b:.1f}, found on held-out images.",
+    f"Second frame: b = {b:.1f} added to the logit of 3, found on held-out images. Brown: both hills. Others below −25 are not drawn.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw. Mostly just left of 0.** The threes have a hill of their own, and the threshold stands in its slope.
+# **What you saw. Mostly just left of 0.** The threes have a hill of their own, and the threshold at 0 (first frame) cuts off its left side.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### A bias, found honestly
@@ -242,7 +242,7 @@ plots.show(
 # **Predict.** What does choosing on the test set win on top? And does a bias save the student of labels?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3.5 min.* Two votes: does the test set win many errors or few? Can the student of labels be saved, yes or no? After the table: "Few, and no. The distilled student tells threes from the rest; its threshold was off. The other one buys a few threes with false alarms." Point at the third row: no label
+# *For the lecturer, 3.5 min.* Two votes: does the test set win many errors or few? Can the student of labels be saved, yes or no? After the table: "Few, and no. The distilled student tells threes from the rest; its threshold was off. The other one buys a few threes with false alarms." (Some of the false alarms were errors before, so the sum falls a little.) Point at the third row: no label
 # was used here, and it is about as good. (On the slide before, $b$ was that of one student; here it is the mean of two.) Ask why the test set flatters so little: probably because one number was fitted to 10,000 images.
 
 
@@ -304,7 +304,7 @@ Table(
 # **Predict.** Where is nothing left of the gain: **A** at 5,000 images, **B** at all 50,000, **C** nowhere? And do three passes over all, not one, change that?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3.5 min.* Vote A to C, then the second question. Remind them: soft targets learned longest. The last row has more passes, not more steps: its batches are larger. After the table: "B. With all the teacher's own images nothing is gained at T = 8, in one pass or in three." Ask whether
+# *For the lecturer, 3.5 min.* Vote A to C, then the second question. Remind them of lesson 5.3: at 50 steps the student of soft targets was behind, at the end ahead; so a small budget may hide a gain. The last row has more passes, not more steps: its batches are larger. After the table: "B. With all the teacher's own images nothing is gained at T = 8, in one pass or in three." Ask whether
 # the errors of one pass are due to the size of this student: three passes make fewer, with labels and with the teacher, so the budget had its part.
 
 
@@ -405,7 +405,7 @@ Table(
 # A student need not be a *smaller* network. It can be the same one in fewer bits ([[qat]]) or with fewer weights ([[prune_model]]): its teacher is then what it was before.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Go from left to right: all weights, the 5 % of largest magnitude over the whole network, four levels a layer. The stronger the colour the larger the magnitude; a white cell is near 0, in the third grid exactly 0: of the four levels few occur in this piece. Ask what each weight costs in a file: 32 bits; 32 bits and its place, for the few; 2 bits. The caption says how many errors
+# *For the lecturer, 2.5 min.* Go from left to right: all weights, the 5 % of largest magnitude over the whole network, four levels a layer. A crossed cell is cut to zero; orange is float, blue is 2-bit. The stronger the colour the larger the magnitude; a white cell is near 0, in the third grid exactly 0: of the four levels few occur in this piece. Ask what each weight costs in a file: 32 bits; 32 bits and its place, for the few; 2 bits. The caption says how many errors
 # each makes before anything is repaired. "Now they get 1,000 images to recover, with labels or with what they used to be as teacher."
 
 # %% slideshow={"slide_type": "skip"}
@@ -573,7 +573,7 @@ card.record("files-are-the-networks", moved)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### In which form does the teacher help?
 #
-# 1,000 images to learn or to recover, with labels or with the teacher's answers. Twins: same network, same steps.
+# 1,000 images to learn (2×30; int8 is made from it) or to recover (the others), with labels or with the teacher's answers. Twins: same network, steps and learning rate.
 #
 # **Predict.** In which of the four does the teacher help: fp32, static int8, 5 % of the weights, 2 bits?
 
@@ -588,11 +588,11 @@ Table(
         [name, *(shown(wrong[arm]) for arm in pair), f"{quotient(wrong):.2f}", si(size.file_bytes, "B")]
         for name, (wrong, size) in lines.items()
     ],
-    caption=f"Test errors: mean of two seeds (lowest to highest). ÷: teacher by labels. The teacher, fp32: {errors(teacher)} errors, {si(size_report(on_cpu(teacher)).file_bytes, 'B')}.",
+    caption=f"Test errors: mean of two seeds (lowest to highest). ÷: teacher by labels. The teacher, fp32: {errors(teacher)} errors, {si(size_report(on_cpu(teacher)).file_bytes, 'B')}. CSR: the values left and their columns; packed: four weights to a byte.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. In each of them, at these rates and steps.** (At a third of its learning rate both arms of the pruned one did worse, and labels beat the teacher, when we tried.) Static int8 passes the gain on almost untouched. The pruned and the 2-bit network make fewer errors than any 2×30 of this table; they began as the teacher.
+# **What you saw. In each of them, at these learning rates and steps.** (At a third of its learning rate both arms of the pruned one did worse, and labels beat the teacher, when we tried.) Static int8 passes the gain on almost untouched. The pruned and the 2-bit network make fewer errors than any 2×30 of this table; they began as the teacher.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### What would you ship?
@@ -600,7 +600,7 @@ Table(
 # **Predict.** Which do you ship with 50 kB to spend, and which with 100 kB?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Ask on the last slide, with its table up: 50 kB to spend, or 100 kB, and why? Then turn the page and click. After the click: "Each arrow goes from labels to teacher: it points down, not left, because a teacher costs no byte. With 50 kB only the int8 student fits. With 100 kB one of the two that
+# *For the lecturer, 2.5 min.* Ask while the table of the slide before is still up: 50 kB to spend, or 100 kB, and why? Then turn the page and click. After the click: "Each arrow goes from labels to teacher: it points down, not left, because a teacher costs no byte. With 50 kB only the int8 student fits. With 100 kB one of the two that
 # began as the teacher: they make the fewest errors; which of the two is ahead the table says for one teacher and two seeds."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -608,7 +608,12 @@ fig, ax = plots.figure(size=(11.5, 4.3))
 looks = zip(("orange", "blue", "black", "purple"), ("left", "left", "left", "right"), strict=True)
 for (name, (made, size)), (colour, side) in zip(lines.items(), looks, strict=True):
     kb, (before, now) = size.file_bytes / 1e3, (statistics.mean(made[arm]) for arm in ("labels", "teacher"))
-    ax.annotate("", (kb, now), (kb, before), arrowprops={"arrowstyle": "-|>", "lw": 3, "color": plots.COLOURS[colour]})
+    ax.annotate(
+        "",
+        (kb, now),
+        (kb, before),
+        arrowprops={"arrowstyle": "-|>", "lw": 3, "shrinkA": 0, "shrinkB": 0, "color": plots.COLOURS[colour]},
+    )
     ax.plot(kb, before, "o", color=plots.COLOURS[colour])
     place = (kb + (2.5 if side == "left" else -2.5), (before + now) / 2)
     ax.text(*place, name.replace(", ", "\n"), va="center", ha=side)
@@ -682,8 +687,7 @@ ledger.table(written)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* Write on the board the rows 8 0 2, 1 9 0 and 6 4 0: a row is the true class, a column the answer; class 2 is missing. In pairs, first on paper: none recognised; most often taken for class 0; 10 of 13 errors. The mistake to wait for is reading the column. Another one: the class itself as the answer to the
-# second question.
+# *For the lecturer, 5 min.* Write on the board the rows 8 0 2, 1 9 0 and 6 4 0: a row is the true class, a column the answer; class 2 is missing. In pairs, on paper; the code is for home: none recognised; most often taken for class 0; 10 of 13 errors. The mistake to wait for is reading the column. Another one: the class itself as the answer to the second question. At the end open the student's own matrix in the notebook (end of section 1): for what are its lost threes taken?
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -736,4 +740,4 @@ card.show()
 # **Credits**: the experiment of the missing class and its bias are Geoffrey Hinton's, Oriol Vinyals' and Jeff Dean's ([arXiv:1503.02531](https://arxiv.org/abs/1503.02531), section 3). Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Take up the two guesses from the first slide: who gained most? "By errors left over errors with labels: the one that never saw a three, then the large student with 1,000 images. With all images, and all classes, nobody." Then ask what one would have to know before using distillation at work: how many images, and what does the teacher know that they do not say?
+# *For the lecturer, 1.5 min.* Take up the two guesses from the first slide: who gained most? "By errors left over errors with labels: the one that never saw a three, then the large student with 1,000 images. The 2-bit one gained about a fifth. With all images, and all classes, nobody." Then ask what one would have to know before using distillation at work: how many images, and what does the teacher know that they do not say?

@@ -137,7 +137,7 @@ Table(
 # > can match the test accuracy of the original network after training for at most the same number of iterations.
 #
 # Such a subnetwork is a **winning ticket**: a mask $m$ *and* the initial weights $\theta_0$ under it. It starts as $m \odot \theta_0$, each weight
-# times its mask. We say *ticket* for each mask found so; only one that matches dense *wins*.
+# times its mask. We say *ticket* for each mask that the search of section 3 finds; only one that matches the original, *dense* network *wins*.
 #
 # Why a lottery? A large network draws very many subnetworks at once. One of them may have drawn lucky numbers.
 
@@ -150,7 +150,7 @@ Table(
 #
 # A ticket is a mask *with* initial values. *Reinit* keeps the mask and draws new values. *Random* moves the mask, so that other values of the same network stay.
 #
-# **Predict.** All three are trained with 7 % of the weights. Order them by accuracy. Which change costs more: new values, or new places?
+# **Predict.** All three are trained with 7 % of the weights. Order them by accuracy. Which step down is larger: new values (*ticket* to *reinit*), or then new places, too (*reinit* to *random*)?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer, 3 min.* The crops are live: five units of fc1, seven pixels each, the places from section 1's copy. Go through them: what did *reinit* keep (the places), what did *random* keep (neither: at new places stand other values)? Write the room's
@@ -242,7 +242,7 @@ plots.show(
 # *For the lecturer, 2 min.* Let them estimate: 0.8³ is about a half, so three rounds halve. Half, quarter, eighth, sixteenth: four times three. The middle column of the table is what the paper prints; the last is computed from
 # the two rates.
 
-# %% slideshow={"slide_type": "skip"}
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 SHAPES = [(300, 784), (100, 300), (10, 100)]
 PRINTED = {3: 51.3, 7: 21.1, 9: 13.5, 12: 7.0, 15: 3.6, 16: 2.9}  # percent left after n rounds, as printed in the paper
 TOTAL = sum(n_out * n_in for n_out, n_in in SHAPES)
@@ -255,8 +255,6 @@ def percent_left(level):
 
 
 card.record("schedule", max(abs(percent_left(n) - printed) for n, printed in PRINTED.items()))
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 Table(
     ["after round", "in the paper, %", "from the rates, %"],
     [[n, printed, f"{percent_left(n):.2f}"] for n, printed in PRINTED.items()],
@@ -308,7 +306,7 @@ def train(net, masks, steps, seed):  # step 2
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Steps 3 and 4: prune by magnitude, and rewind
 #
-# In each layer the largest of the weights that are left stay: largest(…) makes the mask that keeps the share density.
+# In each layer the largest of the weights that are left stay: `largest(…)` makes the mask that keeps the share `density`.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Point at the -1: with 0 in its place a kept weight of exactly 0 would tie with the pruned ones. Then ask what `rewind` does to a bias (it has no mask: back to its first value).
@@ -335,7 +333,8 @@ def rewind(net, first, masks):  # step 4
 # The list keeps of each round: percent right, the masks, and the parameters that the round began with.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* We cut deeper than the paper, about half to two thirds a round, and train 200 steps, to see it work within seconds. Before the table: "Will a fifth of the weights do as well as all of them?"
+# *For the lecturer, 2 min.* We cut deeper than the paper, about half to two thirds a round, and train 200 steps, to see it work within seconds. Before the table: "Will a fifth of the weights do as well as all of them?" After it: yes here; with 7 % no longer. The last entry
+# of the list of densities is None: train once more, and prune no more.
 
 
 # %% slideshow={"slide_type": "-"}
@@ -417,7 +416,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Give them a minute with the third line. Vote on the round and on A to C. The assignment hands over the tensor, not its numbers. After the first pruning nothing is wrong yet: then training
-# writes into the memory that `first` shows. A library that did this: Lightning ([[lightning_pruning]]).
+# writes into the memory that `first` shows. A library that does this, from version 2.6.0 on: Lightning ([[lightning_pruning]]).
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -555,7 +554,7 @@ card.record("ticket-random-3.6", mean(lead("random", 4)))
 card.record("ticket-dense-20", mean(lead("dense", 2)))
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
-fig, ax = plots.figure(size=(6.6, 4.4))
+fig, ax = plots.figure(size=(6.6, 3.8))
 for arm in ("ticket", "reinit", "random"):
     where = [0, *(ROUNDS if arm == "ticket" else CONTROL_ROUNDS)]
     band(ax, arm, [100 * results.density(i) for i in where], [points(arm, i) for i in where])
@@ -572,6 +571,9 @@ plots.show(
     caption=f"LeNet-300-100 on {TASK}, {plan.iterations} iterations a network. Lines: mean of {len(SEEDS)} seeds; bands: lowest to highest.",
 )
 
+# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# **What you saw. More than three.** The order at 7 %: *ticket*, *reinit*, *random*.
+
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### How far apart, in points?
 #
@@ -580,7 +582,7 @@ plots.show(
 # **Predict.** *reinit − random* compares the places: in both arms the values are as if newly drawn. Where is it above 0 in *every* seed?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room say in one sentence what each column tests. Then compare with the board.
+# *For the lecturer, 2 min.* Vote. Let the room say in one sentence what each row tests: values, both, the hypothesis itself, places. Then compare with the board: *ticket*, *reinit*, *random*.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 gaps = {i: [b - a for a, b in zip(lead("reinit", i), lead("random", i), strict=True)] for i in CONTROL_ROUNDS}
@@ -595,7 +597,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. At 7 % new values cost more (first row) than new places (last row).** At 20 % the places alone bring little. With fewer weights left they count: *reinit* leads *random*.
+# **What you saw. At 7 and 3.6 %, not at 20 %.** So the places alone bring little at 20 %, and count with fewer weights left. At 7 % new values (first row) cost more than new places (last row).
 # Against dense the ticket is level at 20 %, and behind below, after as many steps.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}

@@ -148,7 +148,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. D, and slower.** With masks, two tensors are saved, and multiplied before each call. Without them a zero takes four bytes, and here about the time of any number.
 #
-# So both promises need something more: a format, or a kernel, that skips zeros.
+# So both promises need something more: a format, or a **kernel** (the routine that computes a layer), that skips zeros.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 2. Where are the weights that are left?
@@ -528,7 +528,11 @@ named = [
     [name, si(row.energy_nj * 1e-9, "J"), f"{row.speedup:.2f}×"]
     for name, row in zip(SHOWN, written.values(), strict=True)
 ]
-Table(["LeNet-300-100", "energy, estimated", "speed-up, measured"], named, caption="one image; speed-up over dense")
+Table(
+    ["LeNet-300-100", "energy, estimated", "speed-up, measured"],
+    named,
+    caption="one image; unpacked: plain zeros; masked fetches two tensors; speed-up over dense",
+)
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. Instructions** (about 70 pJ each, [[energy]]) and the detour over the index. And it counts every fetch as one from DRAM.
@@ -565,7 +569,7 @@ fig.colorbar(shown, ax=ax, label="weights left, of 300", extend="max")
 plots.show(
     fig,
     alt=f"The 28 by 28 pixels with the weights of fc1 that are left at each: many in the middle; crosses at {of_fc1.zero_columns} pixels without any.",
-    caption=f"Crosses, no weight left: {of_fc1.zero_columns} of 784; zeros at random places would leave {by_chance:.0f}. Of the {int(dark.sum())} "
+    caption=f"A square for each pixel. Crosses, no weight left: {of_fc1.zero_columns} of 784; with zeros at random places {by_chance:.0f}. Of the {int(dark.sum())} "
     f"pixels that are 0 in each training digit, {int((dark & ~used).sum())} have one. Without the crosses: {smaller.weight.numel() / fc1.weight.numel():.0%} of fc1, outputs {apart:.0e} apart at most.",
 )
 
@@ -657,7 +661,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Let the room state the rule in its own words first, with the unit: "more" of what? Vote. The answer is no: in percent the wide ones lose less at equal depth, with 4,000 weights left the narrow ones are better, after these 100 steps (with many more most of the lead goes). Five percent of a wide network are simply more weights. Then the
-# middle column: with 30,000 left the wide ones are ahead again, near what Zhu and Gupta found for large models, against small *dense* ones.
+# column "30,000": with 30,000 left the wide ones are ahead again, near what Zhu and Gupta found for large models, against small *dense* ones.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -716,7 +720,7 @@ Table(
         ]
         for (w, d), of in grid.items()
     ],
-    caption="points lost, and % right; mean of two seeds (lower to higher)",
+    caption="hidden: layers × units; points lost, and % right; mean of two seeds (lower to higher)",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -731,7 +735,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Vote; many expect A. The answer is C: a few points for the wider last layer, some more for equal layers, of about 60 that are missing. Say: "A bottleneck is a guess until you widen it and look." What it is instead, these rows do not say.
-# Runs outside of this lesson do: with 1,200 steps over 20,000 digits most of the missing points came back, without a repair. 100 steps were too few.
+# Runs outside of this lesson do: with 1,200 steps over 20,000 digits most of the missing points came back, without a repair. So 100 steps were too few.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 repairs = {"one global cut": {}, "400 in the last": {"last": 400}, "800 in each": {"even": True}}
@@ -862,7 +866,7 @@ card.show()
 # **Going further**: M. Zhu and S. Gupta, *To prune, or not to prune*, 2017, [arXiv:1710.01878](https://arxiv.org/abs/1710.01878): large and sparse against small and dense; S. Han et al.,
 # *Deep compression*, 2015, [arXiv:1510.00149](https://arxiv.org/abs/1510.00149): zeros, shared values and Huffman codes in one file. Next here: [[structured]].
 #
-# **Project ideas**: repeat section 5 with rounds of cutting, or with 1,200 steps, and find where the lines cross; store column *distances* in few bits in place of columns, as deep compression does.
+# **Project ideas**: repeat section 5 with rounds of cutting, or with 1,200 steps, and find how much of the narrow networks' lead is left; store column *distances* in few bits in place of columns, as deep compression does.
 #
 # **Credits**: the lecture that this course grew from is Tal Daniel's (Technion, EE 046211, tutorial 10), which builds on Tivadar Danka's *How to Compress a Neural Network*.
 # Text CC BY 4.0, code MIT.
