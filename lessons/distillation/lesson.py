@@ -257,7 +257,7 @@ plots.show(
 # **Predict.** The mean entropy of the teacher's answers at $T = 1$, at 8, at 50: how far on the way from 0 to 3.32?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Let somebody place three marks on a line from 0 to 3.32 at the board. After the table: "At T = 1 a small part of one bit, at 8 most of the way, at 50 nearly all of it. The caption says how often the order of the classes is still there at 50." Then the doubt: "Perhaps any
+# *For the lecturer, 1.5 min.* Let somebody place three marks on a line from 0 to 3.32 at the board. After the table: "At T = 1 a small part of one bit, at 8 most of the way, at 50 nearly all of it. Their order is still there at 50, as it must be: the caption only checks the arithmetic." Then the doubt: "Perhaps any
 # undecided target would do as well. That is what a control is for."
 
 
@@ -369,11 +369,11 @@ card.record("best-stops", statistics.mean(at_end("soft")) / min(statistics.mean(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Which arm comes near *soft*?
 #
-# **Predict.** Order the five others by their test errors after 1,000 steps. Which one is nearest to *soft*?
+# **Predict.** Order the five others by their test errors after 1,000 steps. Does one come near *soft*, and which?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Collect two orders on the board; expect the class mean near the top, "because a three is like a five". After the table: "An order of the first four nobody can win: their ranges overlap. Only *another image* is apart, at the end. None comes near *soft*. The class mean, which knows that threes are like fives, is about where the labels are. And the answer for
-# another picture of the same class is worse than the label." Read the last column as the reply to a sceptic: each arm may stop where held-out images say. Stopped early some controls gain, none comes near.
+# another picture of the same class is worse than the label, at the end." Read the last column as the reply to a sceptic: each arm may stop where held-out images say. Stopped early some controls gain, none comes near.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 Table(
@@ -384,7 +384,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **What you saw. None: it is what the teacher says of *this* image.** At 1,000 steps the ranges of the first four overlap: softness alone, or what is true of the class, wins little or nothing. The answer for another
-# image does harm. Some controls gain from an early stop, and none comes near. At the end the worst seed of *soft* beats the best of theirs (one teacher, five seeds).
+# image does harm there. Some controls gain from an early stop, and none comes near. At the end the worst seed of *soft* beats the best of theirs (one teacher, five seeds).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How long does it take?
@@ -665,7 +665,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. Little, and a little more.** The third teacher makes fewer errors than its students, with little to give. So what crossed over in section 2 is probably mostly what the teacher learned from the *other* 49,000. If you have 1,000 labels and many images
+# **What you saw. Hardly; then a little more.** The third teacher makes fewer errors than its students, with little to give. So what crossed over in section 2 is probably mostly what the teacher learned from the *other* 49,000. If you have 1,000 labels and many images
 # without, the third row is your case.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}

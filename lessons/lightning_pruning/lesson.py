@@ -146,7 +146,7 @@ started = fit(Digits(2e-3), digit_batches(60_000), epochs=3).state_dict()  # LeN
 # **Predict.** After 100 epochs this share of the weights is gone: **A** 98 %, **B** 90 %, **C** 70 %?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote; expect A. After the number let somebody say it in words: each amount is taken from what is *left*. A is the sum; B a guess in between. Click, and read: a half, times three quarters, times 0.99 twenty-three times. So 0.6 twice is no error either: 16 % stay.
+# *For the lecturer, 2 min.* Vote; expect A. After the number let somebody say it in words: our callback takes each amount from what is *left*; Lightning's is the next vote. A is the sum; B a guess in between. Click, and read: a half, times three quarters, times 0.99 twenty-three times. So 0.6 twice is no error either: 16 % stay.
 
 
 # %% slideshow={"slide_type": "fragment"}
@@ -162,7 +162,7 @@ total = sum(schedule(epoch) or 0 for epoch in range(100))
 print(f"sum of the amounts {total:.2f}; gone {1 - left[-1]:.3f}, left {left[-1]:.3f}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw. C.** An amount counts from the weights that are *left*: $0.5 \cdot 0.75 \cdot 0.99^{23}$ stay.
+# **What you saw. C, by the rule of the course's callback:** an amount counts from the weights that are *left*, $0.5 \cdot 0.75 \cdot 0.99^{23}$ stay. Lightning's own comes next.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Does a fit do what was computed?
@@ -300,7 +300,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### 100 epochs, with and without rewind
 #
-# A **lottery ticket** ([[ticket]]) goes back to its first weights after each pruning, and keeps the mask: `rewind_to=0`. The schedule of section 1 prunes 25 times.
+# To find a **lottery ticket** ([[ticket]]), one goes back to the first weights after each pruning, and keeps the mask: `rewind_to=0`. The schedule of section 1 prunes 25 times.
 #
 # **Predict.** With rewind, how good is the network at the end: **A** better than without, for tickets win, **B** alike, **C** hardly trained?
 
@@ -346,7 +346,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. What Lightning's own callback does
 #
-# `ModelPruning` rewinds by default (`use_lottery_ticket_hypothesis=True`): it keeps a copy of the first weights, and goes back to them after each pruning.
+# `ModelPruning` rewinds by default (`use_lottery_ticket_hypothesis=True`): it keeps a copy of the first weights, and is meant to go back to them after each pruning.
 #
 # **Predict.** After the *second* pruning, how far are the weights from the first ones?
 
@@ -468,12 +468,12 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Resume while masks are on
 #
-# A checkpoint after two epochs; a new model and a new callback go on from it, to four epochs.
+# A checkpoint after two epochs; a new model and a new callback go on from it, to four epochs. `ModelPruning` twice: with masks in the file, and by default, without.
 #
 # **Predict.** What does each callback do: **A** go on to the same bits, **B** go on, differently, **C** stop with an error?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* One show of hands for `ModelPruning`, one for `PruningSchedule`. The error of the first row names missing keys: the new model has no masks yet when the file is read, so the names
+# *For the lecturer, 2 min.* Two shows of hands for `ModelPruning` (masks in the file; default), one for `PruningSchedule`. The error of the first row names missing keys: the new model has no masks yet when the file is read, so the names
 # do not fit. Second row, its default: the file holds no masks, so it goes on, and zeros learn again. 49 % is 0.7 times 0.7: only the cuts after the checkpoint are left. The fourth row has the callback of
 # [[lightning_qat]] beside ours.
 
@@ -507,7 +507,7 @@ Table(
     ["", "outputs", "weights left"],
     [
         ["ModelPruning, masks in the file", *resumed(lambda: upstream(False))],
-        ["ModelPruning, none in it", *resumed(lambda: upstream(True))],
+        ["ModelPruning, none in it (default)", *resumed(lambda: upstream(True))],
         ["PruningSchedule", *ours],
         ["PruningSchedule and int8", *both],
     ],
@@ -680,7 +680,7 @@ plots.show(
 # **Predict.** A ticket ([[ticket_full]]) has 20 % of its weights, and 200 steps of training. Does it lose accuracy beside the float model of [[baseline]]? And beside its twin?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands, once for each ruler. The same row loses points by one, and next to nothing by the other. Ask what differs: the float model of the baseline was trained far longer. Say: "Short training is not the price of pruning."
+# *For the lecturer, 2 min.* Show of hands, once for each ruler. The same row loses points by one, and nothing by the other (below 0: it is ahead by a hair; read no gain from that). Ask what differs: the float model of the baseline was trained far longer. Say: "Short training is not the price of pruning."
 
 # %% slideshow={"slide_type": "skip"}
 SOURCES = [
@@ -731,7 +731,7 @@ rulers = {"fp32 of the baseline": long_trained, "its twin": twin(tickets[0]) if 
 Table(
     ["ticket, 20 % left, beside", "points lost"],
     [[name, f"{lost(tickets[0], ruler):.1f}"] for name, ruler in rulers.items() if tickets and ruler],
-    caption="below 0: the ticket is better",
+    caption="points: percentage points of accuracy; below 0: the ticket is better",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -745,7 +745,7 @@ Table(
 # **Predict.** For each: fewer bits, fewer weights, or both? Rows with a twin, at most one point lost.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Four votes, then the table. Each number is over its own twin, and the networks differ: the numbers of a row do not rank its columns. A dash says that no row here gains 5 % or more within one point, not that there is none. Ask for the reason in the column of fewer weights: a zero that is not fetched saves energy, as it is estimated here; time is saved where a whole channel is gone, or where a kernel skips enough zeros: that of the row with CSR skips them and is slower than the dense one ([[zero_worth]]).
+# *For the lecturer, 3 min.* Four votes, then the table. Each number is over its own twin. Where the networks of a row differ, its numbers do not rank the columns; in the row of the app all three are LeNet-300-100, so there they may be compared. A dash says that no row here gains 5 % or more within one point, not that there is none. Ask for the reason in the column of fewer weights: a zero that is not fetched saves energy, as it is estimated here; time is saved where a whole channel is gone, or where a kernel skips enough zeros: that of the row with CSR skips them and is slower than the dense one ([[zero_worth]]).
 
 # %% slideshow={"slide_type": "skip"}
 FIELDS = {

@@ -8,7 +8,7 @@
 #     goals:
 #       - Get an int8 model from one fit, call it in both ways, and say what fusing a ReLU saves.
 #       - Test with a control who moves the observed ranges, and who must not.
-#       - Resume the training to the same bits, and ship a file that was really loaded again.
+#       - Test whether a resumed training is the uninterrupted one, and ship a file that was really loaded again.
 #       - Say when the file of an int8 model is a quarter of the float one, and when it is larger.
 #     terms: [checkpoint, MAPE, Trainer]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
@@ -263,7 +263,7 @@ clipped = before.int_repr().clamp(min=unfused.layer_0.zero_point)
 card.record("fusing-saves-codes", statistics.mean(wide / narrow for _, _, wide, _, narrow in found))
 print(f"codes that the unfused ReLU changes beyond clipping: {int((after.int_repr() != clipped).sum())}")
 Table(
-    ["", "codes below 0", "step", "fused: codes below 0", "fused: step"],
+    ["", "unfused: codes below 0", "unfused: step", "fused: codes below 0", "fused: step"],
     [[name, f"{lost:.0%}", f"{wide:.4f}", f"{now:.0%}", f"{narrow:.4f}"] for name, lost, wide, now, narrow in found],
     caption="codes below 0: share of the layer's output codes for negative values; step: one code, as a number",
 )
@@ -279,7 +279,7 @@ Table(
 # **Predict.** Give the second kind plain floats: does it **A** quantize them anyway, **B** compute in float, **C** raise an error?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands; C. Read the error aloud: "from the 'CPU' backend" means a plain tensor ([[static]]). Then point at `rebuild`: a state needs a model whose entries have the same
+# *For the lecturer, 2 min.* Show of hands; C. `model` in the code is the fused model of the slide before; `strict` gets its state. Read the error aloud: "from the 'CPU' backend" means a plain tensor ([[static]]). Then point at `rebuild`: a state needs a model whose entries have the same
 # names.
 
 # %% slideshow={"slide_type": "fragment"}
@@ -521,7 +521,7 @@ Table(["TorchScript", "largest difference"], [[name, f"{gap:g}"] for name, gap i
 # **Predict.** After the resumed fit, how many int8 outputs differ from those of the uninterrupted one?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room list what must be in the file for "none": weights, Adam's moments, ranges, switches, position. The next picture opens the file. Name the conditions of the text.
+# *For the lecturer, 2 min.* Vote: none, a few, or nearly all? Then let the room list what must be in the file for "none": weights, Adam's moments, ranges, switches, position. The next picture opens the file. Name the conditions of the text.
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]

@@ -276,7 +276,7 @@ plots.show(
 # **Predict.** How many of the 5 come back, as *unstructured*, as *structured*, as *global*?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Go back one slide, where the grid and its holes are, and let the room count for each frame before the click here: 0, 1 and 5. (`Probe`, in the notebook, is a method that prunes nothing.) An unstructured method is not given what is gone; a structured
+# *For the lecturer, 2 min.* Go back one slide, where the grid and its holes are, and let the room count for each frame before the click here: 0, 1 and 5. (In the notebook: `Probe` prunes nothing, `TYPES` are the three names, and `small_layer()` with the mask `EARLIER` is the layer of the slide before.) An unstructured method is not given what is gone; a structured
 # one sees the hole in its slice; a global one sees all. So the last two multiply by `default_mask`, or start from a copy of it as `Smallest` does.
 
 
@@ -480,7 +480,7 @@ plots.show(
     fig,
     alt=f"Share of zeros over {len(share)} training steps: a staircase with a step every 20 training steps that meets a curve which rises ever more slowly; the amounts are "
     f"{', '.join(f'{a:.2f}' for a in gradually.amounts.values())}, and {share[-1]:.0f} % is reached.",
-    caption=f"At each cut its `amount`. The container of fc1 holds {held} masks in the end.",
+    caption=f"f = 0.9, n = 100, score |w|; at each cut its `amount`. The container of fc1 holds {held} masks in the end.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -535,7 +535,7 @@ Table(
 # **property test**. A `BasePruningMethod`, whatever its score,
 #
 # 1. gives a mask of zeros and ones, of the same shape and dtype,
-# 2. does not revive a pruned weight,
+# 2. does not revive a pruned weight (one that is meant to needs another rule),
 # 3. survives two applications, also when nothing is left to prune,
 # 4. prunes the right amount.
 #

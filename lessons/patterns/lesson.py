@@ -203,7 +203,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw.** Most of the "price" of 2:4 was old statistics; the order stays. Of what the channels cost most is left. (A network *without* batch
+# **What you saw.** Most of the "price" of 2:4 was old statistics; the order stays. Of what cutting the channels cost, most is left. (A network *without* batch
 # norm needs no such step: [[scores]] measures 2:4 on one.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -365,7 +365,7 @@ print(str(said).replace("! ", "!\n"))
 # **Predict.** Which of these weights does it refuse *on a GPU*: fp32; fp16, 100 × 64; bf16, 64 × 64; a convolution's, with four dimensions?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room say yes or no to the four. Then the table, which is the call's own: fp32 is not in it, 100 is no multiple of 16,
+# *For the lecturer, 2 min.* Let the room say yes or no to the four. Then the table, which is the call's own (float8_e4m3fn: 8-bit floats with 4 bits of exponent and 3 of mantissa): fp32 is not in it, 100 is no multiple of 16,
 # bf16 with 64 by 64 passes, a convolution's weight must be made a matrix first. Say: "It refuses. So no value of an fp32 weight is lost
 # in silence on this path." On the other path it is: CUTLASS (`_FORCE_CUTLASS`) takes fp32, and its conversion drops what 1:2 has no room for, without a word.
 
@@ -390,7 +390,7 @@ Table(
 # | PyTorch 2.14 | the call is there, and warns that it is a prototype | its source, `torch/sparse/semi_structured.py` |
 # | torchao 0.18 | `sparsify_(model, SemiSparseWeightConfig())` does it for the linear layers | its source, `torchao/sparsity/sparse_api.py` |
 # | torchao, August 2026 | main branch: `torchao.sparsity` deleted, "due to lack of widespread usage of this feature" | [pytorch/ao #4728](https://github.com/pytorch/ao/pull/4728) |
-# | vLLM, March 2026 | kernels and loading removed: such models "are not widely used" | [vllm #36799](https://github.com/vllm-project/vllm/pull/36799) |
+# | vLLM (serves language models), March 2026 | kernels and loading removed: such models "are not widely used" | [vllm #36799](https://github.com/vllm-project/vllm/pull/36799) |
 #
 # **Predict.** The hardware is there, the kernel is there. Why is it little used?
 
@@ -513,7 +513,7 @@ Table(
 # **Predict.** Six of twelve heads go. What share of the layer's weights is left? Is the result the same as with these heads' outputs set to 0?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* First a number from the room, and a yes or no. Then two columns on the board: q, k, v lose rows, the output projection loses columns. Each loses one side only, so a half is left,
+# *For the lecturer, 3 min.* First a number from the room, and a yes or no. Then draw four squares on the board: hatch half of the rows in q, k and v, and half of the columns in the output projection. Each loses one side only, so a half is left,
 # not a quarter as with channels of a chain. The last row says that the cut is exact: the difference is rounding.
 
 

@@ -244,7 +244,7 @@ plots.show(
         f"Five histograms of weights by size, one a layer, each with a line ({how}); left of it lie {', '.join(f'{n} {share:.1%}' for n, share in of.items())}."
         for how, of in gone.items()
     ],
-    caption="Untrained LeNet, seed 0, 20 % in all; orange goes, right its share. First five lines, then one.",
+    caption="Untrained LeNet, seed 0, 20 % in all; orange goes; the number at the right is its share of the layer. First five lines, then one.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -320,7 +320,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### And a trained network?
 #
-# The shares of an untrained network so follow from how PyTorch *starts* its layers.
+# So the shares of an untrained network follow from how PyTorch *starts* its layers.
 #
 # Now LeNet-300-100 again: fan-ins of 784, 300 and 100. Cut it globally, before and after training.
 #
@@ -616,12 +616,12 @@ Table(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. How much training?
 #
-# With a tenth of the weights left, look at the same runs after 40 and after 200 steps.
+# Section 3 showed the lead of magnitude over random with a tenth of the weights left: large just after the cut, far smaller after 200 steps. Now the same runs after 40.
 #
-# **Predict.** With five times the steps, does the lead of magnitude over random **A** grow, **B** stay, **C** shrink?
+# **Predict.** After 40 of the 200 steps, is the lead **A** about as just after the cut, **B** a fifth of the way down, as on a straight line, **C** nearly that of the end?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Section 3 showed the lead just after the cut and after 200 steps. Let somebody draw the two lines between these ends, then vote: what is the lead after 40 steps? The answer is C, from 40 steps to 200 (up to 40 it grew a little): random goes on climbing while magnitude has little left to win. Ask what that does to a paper that reports "our method is so many points
+# *For the lecturer, 2 min.* Let somebody draw two straight lines between the ends that section 3 showed, then vote; many expect B or C. The answer is A, even a little more than at the start: in the first 40 steps both climb about alike. Only then it shrinks: random goes on climbing while magnitude has little left to win. Ask what that does to a paper that reports "our method is so many points
 # better": without the budget of training the number says little.
 
 
@@ -647,7 +647,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. C.** Between 40 and 200 steps random climbs by tens of points, magnitude by about one. "So many points better" means little without the budget: ask for it when you read a paper, and state yours.
+# **What you saw. A.** In the first 40 steps both climb about alike. Between 40 and 200 random climbs by tens of points, magnitude by about one. "So many points better" means little without the budget: ask for it when you read a paper, and state yours.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. One cut or several?

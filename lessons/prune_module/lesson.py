@@ -163,7 +163,7 @@ plots.show(
 #
 # **Decision trees** are pruned, too: *cost-complexity pruning* (Breiman et al., 1984) grows a tree too large, then cuts back the branches that pay least.
 #
-# **Predict.** Why not stop early? Think of XOR: two inputs, and the class is 1 where they differ. How many of the four points can a tree with *one* question get right?
+# **Predict.** Why not stop early? Think of XOR: two inputs, and the class is 1 where they differ: (0,0) → 0, (0,1) → 1, (1,0) → 1, (1,1) → 0. How many of the four points can a tree with *one* question get right?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Let somebody draw XOR on the board, and try a first question. It gets two of four right, as many as no question at all, so whoever stops
@@ -540,7 +540,7 @@ Table(
 #
 # $$\lVert w \rVert_n = \Big(\sum_i |w_i|^n\Big)^{1/n}$$
 #
-# $n = 1$, **L1**, adds magnitudes; of a single weight it is $|w|$: *magnitude pruning*. $n = 2$ is **L2**; $n = \infty$ is the largest entry alone.
+# $n = 1$, **L1**, adds magnitudes; of a single weight it is $|w|$: *magnitude pruning*. $n = 2$ is **L2**; $n = \infty$ is the largest magnitude alone.
 #
 # **Predict.** Three filters, flattened: $(3, 0, 0, 0)$, $(1, 1, 1, 1)$ and $(2, 1.5, 0, 0)$. Which one goes first by L1, by L2, by $L_\infty$?
 
@@ -636,7 +636,7 @@ plots.show(
     fig,
     alt=f"Left: norm of the weights over the size of their input for 400 inputs, rank correlation {by_input:.2f}. Right: rise of the loss, in thousandths, over the norm of a "
     f"neuron's weights: {int((~fires).sum())} silent neurons lie at zero rise, those that fire scatter, rank correlation {by_neuron:.2f}.",
-    caption="fc1 of the trained LeNet. Silent: gives 0 for all 2,000 images. Rank correlation: 1 where both grow together, 0 where there is no trend.",
+    caption="fc1 of the trained LeNet; norm: L2. Silent: gives 0 for all 2,000 images. Rank correlation: 1 where both grow together, 0 where there is no trend.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -652,8 +652,9 @@ plots.show(
 # **Predict.** At 90 %: does the control lose **A** as little as magnitude, **B** as much as random, **C** something between?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Make sure that the control is clear: the same weights of silent neurons go as with magnitude; only the choice among the firing neurons is by chance. After the click, first the left figure: silent and firing are stacked; the blue band is the smaller half of all weights, and a larger part of the grey ones lies in it. Vote; after the last slide
-# many expect A. The answer is C, on average over the draws: some of the lead is the silent neurons', the rest is the ranking *inside* the firing ones. In other
+# *For the lecturer, 3 min.* Make sure that the control is clear: the same weights of silent neurons go as with magnitude; only the choice among the firing neurons is by chance.  Vote; after the last slide
+# many expect A. Click. First the left figure: silent and firing are stacked; the blue band is the smaller half of all weights, and a larger part of the grey ones lies in it. Then the right one at 90 %: the green line lies between, so C, on average over the draws. A is wrong: the control loses more than magnitude, so the ranking
+# *inside* the firing neurons counts. B is wrong: it loses less than random, so the silent ones count too. Their share is (random − control) over (random − magnitude). In other
 # trainings and draws the silent neurons' share at 90 % was a quarter to 0.7. At 50 % do not read the order of the draws: random loses about a point there, and in three of four
 # other trainings five draws put the control level with it; thirty draws gave a share of 0.3 to 0.45. Say: "Without the control we would have told you a nice story that explains a part."
 

@@ -326,11 +326,11 @@ plots.show(
 #
 # The optimizer was given `weight`, no parameter any more. We take a step on the dense layer, prune half of it, and take another step with the *same* optimizer.
 #
-# **Predict.** Does it train a tensor now that nobody reads? And do the masked entries of `weight_orig`, whose gradient is 0, stay where they are?
+# **Predict.** Does it now train a tensor that nobody reads? And do the masked entries of `weight_orig`, whose gradient is 0, stay where they are?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Two votes. The optimizer goes on working: `weight_orig` *is* the old parameter under a new name. Here the masked entries stay with plain SGD alone; with momentum, weight decay
-# or Adam they move. Ask why: momentum remembers older gradients, and weight decay needs none. `weight` keeps its zeros all the same. Ask who would care: whoever takes the mask off again.
+# or Adam they move. Ask why: momentum and Adam remember older gradients, and weight decay needs none. `weight` keeps its zeros all the same. Ask who would care: whoever takes the mask off again.
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output", "hide-input"]
@@ -510,9 +510,9 @@ plots.show(
 # **Predict.** Half of `tokens.weight` is pruned, 16 of 32. How many zeros has `readout.weight`: **A** 16, **B** 8, **C** none? And after `remove`?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote; most say A, since there is one tensor. The answer is C, then A: the readout holds the old parameter, which is now `weight_orig`, and knows of no mask. Frame 1: pruned, 16 zeros and none. Frame 2: removed, 16 and 16. Frame 3, the cure: both names pruned. It even trains the masked entries. At
-# `remove` the zeros are written into the parameter, and the readout changes under your hands. So the accuracy that you measured before `remove` was that of another network. Ask for the
-# cure: prune both names with one mask, or let the second layer compute from the first, right after that one ran. The notebook counts masked entries that get a gradient: 16 now, none with either cure.
+# *For the lecturer, 3 min.* Vote; most say A, since there is one tensor. The answer is C, then A: the readout holds the old parameter, which is now `weight_orig`, and knows of no mask: frame 1, 16 zeros and none. In training it even gives the masked entries a gradient.
+# Frame 2, removed: 16 and 16. The zeros are written into the parameter, and the readout changes under your hands. So the accuracy that you measured before `remove` was that of another network. B never comes: the two share all entries or no zeros. Before frame 3 ask for a
+# cure. Frame 3: both names pruned with one mask, 16 and 16 from the start. The other cure: the second layer computes from the first, right after that one ran. The notebook counts masked entries that get a gradient: 16 in frame 1, none with either cure.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -676,7 +676,7 @@ Table(
 # **Predict.** `amount=1` and `amount=1.0`: what is the difference? And which of these does PyTorch refuse: an amount of 1.5, a name with a typing error, pruning *all* weights, a weight that is NaN?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote on 1 against 1.0: one weight, and all of them. PyTorch refuses 1.5 and the typing error, and takes the other two without a word. Then ask what 0 times NaN is: NaN. Say: "A mask
+# *For the lecturer, 2 min.* Vote on 1 against 1.0: one weight, and all of them. Vote on the four, one by one: PyTorch refuses 1.5 and the typing error, and takes the other two without a word. Then ask what 0 times NaN is: NaN. Say: "A mask
 # multiplies, it does not erase."
 
 

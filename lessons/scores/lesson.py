@@ -136,7 +136,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. C.** Their gradient is 0 in every step, so they still have their random initial values, and magnitude sees the value alone. A cut of the same size that took all of them would spare as many others.
+# **What you saw. C.** Their gradient is 0 in every step, so they still have their random initial values, and magnitude sees the value alone. A cut of the same size that took all of them could keep as many other weights in their place.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. A score from the gradient
@@ -150,7 +150,7 @@ Table(
 # **Predict.** The row of one unit shrinks from 1 to 0 times itself. Does the true loss end above or below the tangent? And which score does a useless weight get?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Draw the axis on the board first: on the right the whole unit, on the left none of it. Vote: above or below? And one call for the useless weight. Then click. The truth ends above the tangent for this unit, and for about four units in five: the straight line does not know the bend. A useless weight has gradient 0, so its score is exactly 0. Say:
+# *For the lecturer, 3 min.* Draw the axis on the board first: at 1 the whole unit, at 0 none of it. Vote: above or below? And one call for the useless weight. Then click. The truth ends above the tangent for this unit, and for about four units in five: the straight line does not know the bend. A useless weight has gradient 0, so its score is exactly 0. Say:
 # "Two steps are hidden in the formula: a straight line where there is a curve, and one unit where we shall cut many."
 
 
@@ -335,7 +335,7 @@ plots.show(
     fig,
     alt="Four images of 28 by 28 for one unit: the size of its weights, spread over the whole image; the norm of the inputs, large in the middle and 0 at the border; the weights that "
     "magnitude keeps, some of them far out; those that Wanda keeps, nearer to the middle.",
-    caption=f"Unit {unit}. In {int(faint.sum())} pixels the norm is less than a tenth of the largest. Of the weights behind these, in all 300 rows, stay: "
+    caption=f"Unit {unit}; yellow: large; blue: kept. In {int(faint.sum())} pixels the norm is less than a tenth of the largest. Of the weights behind these, in all 300 rows, stay: "
     + ", ".join(f"{share} by {name}" for name, share in on_faint.items())
     + ".",
 )
@@ -441,7 +441,7 @@ Table(["rule", "weights of fc1 that torchao treats otherwise, %"], [[name, f"{d:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3.5 min.* Take the three cases one by one. Equal inputs: 0.8, and nothing is lost. Independent ones with mean 0: it stays 0.5. Neighbouring pixels: about 0.8 as well, and a part of the error is left. Say: "How much the others can take over stands in the inputs alone. It is the matrix of their
-# products, and in this problem, up to a factor 2, it is the Hessian." Next click, the formulas: "Left: the change, column j of the inverse, scaled so that weight j becomes exactly 0 when the change is added to the row. Right: what it costs after this repair." Transition: "Optimal brain surgeon, 1993, did this for one weight at a time."
+# products, and in this problem, up to a factor 2, it is the Hessian." Next click, the formulas: "Left: the change, column j of the inverse, scaled so that weight j becomes exactly 0 when the change is added to the row. Right: what it costs after this repair." If asked: with equal inputs H has no inverse, so the table uses least squares. Transition: "Optimal brain surgeon, 1993, did this for one weight at a time."
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -467,7 +467,7 @@ for name, pair in PAIRS.items():
 Table(
     ["the two inputs", "0.5 becomes", "error left, %"],
     [[name, f"{new:.2f}", f"{left:.0f}"] for name, (new, left) in took_over.items()],
-    caption="Error left: of what the output would lose if the 0.5 stayed.",
+    caption="Error left: squared, summed. 100 %: the 0.5 stays.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -744,14 +744,14 @@ Table(
 # **Predict.** "Which score is best?" What is missing in the question?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room complete the question, then click: which network, which density, which group, which budget, how many seeds. That is the answer. Then a sentence for each point: without steps read the hollow dots; at half density the scores lie close; the authors cut otherwise; why a mask
+# *For the lecturer, 2 min.* Let the room complete the question, then click: which network, which density, which group, which budget, how many seeds. That is the answer. Then a sentence for each point: without steps read the hollow dots; at half density magnitude alone was measured here, anywhere and in 2:4: a point apart just pruned, nearly together after the steps; the authors cut otherwise; why a mask
 # learns better was not tested. Say: "Where two ranges overlap, do not name a winner."
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # **Answer.** Density, group, budget, network, and the number of seeds. With them a race can answer it.
 #
 # - **Another budget.** Large language models often get no step at all: the hollow dots.
-# - **Another density and size.** The authors of Wanda and SparseGPT report on billions of weights, at about half density. At half density 2:4 costs about a point here just pruned, and hardly anything after the steps (table in the notebook).
+# - **Another density and size.** The authors of Wanda and SparseGPT report on billions of weights, at about half density. At half density 2:4 costs about a point against magnitude anywhere, just pruned, and hardly anything after the steps (table in the notebook).
 # - **Another way to cut.** The authors of the Taylor score prune *filters*, in many steps; those of movement while a network learns a new task.
 # - **Causes.** Probably what counts after the steps is how well the rest can learn; masks with the *same* loss just pruned would test that.
 

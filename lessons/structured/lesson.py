@@ -382,7 +382,7 @@ Table(["forgotten", "what happens"], [[name, right_or_error(net)] for name, net 
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer, 4 min.* Show of hands, expect A and B. Then click slowly, one wave a click, and let the room say before each: "Who reads it? Who is added
-# to it?" At the plus sign stop: "What must the other term do?" The sum is what most miss. At the end count the layers with a stripe, the plus not counted: seven, C. A stops at the first reader. B counts conv and the three
+# to it?" At the plus sign stop: "What must the other term do?" The sum is what most miss. At the end count the layers with a stripe, the plus not counted: seven, C. (ReLU and pooling are not drawn: they have no weights and pass channels on.) A stops at the first reader. B counts conv and the three
 # convolutions that read it, but no norm, and not the other term of the sum.
 
 # %% slideshow={"slide_type": "skip"}
@@ -597,7 +597,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* Show of hands for A, B, C; then one number for the second question. B: half times half; the first and the last layer can only be
 # halved. Ask why the time falls less than the work, least for one image. Probably because a call costs time, however small the layer; a profile would show
-# it. Then the last row, the answer in points, and say: "The dense network trained on, too. It may gain or lose: take its better value, or the cut may look too good." Here it lost a little: against the row above the gap is about half a point wider.
+# it. Then the last row, the answer in points, and say: "The dense network trained on, too. It may gain or lose: take its better value, or the cut may look too good." Here it lost a little: against its value in the row above the cut network is almost half a point further behind.
 
 # %% slideshow={"slide_type": "skip"}
 STEPS = 150

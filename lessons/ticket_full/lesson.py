@@ -107,7 +107,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### What does the record hold?
 #
-# Five seeds: tickets at all 18 densities, both controls at five. A cell says how many runs it is the mean of, and how far they lie apart.
+# Five seeds: tickets at all 18 densities, both controls at five, which the table shows. A cell says how many runs it is the mean of, and how far they lie apart.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Read one row aloud, with its n. Ask what would be unfair if runs were missing: means over other seeds. The next pages compare within a seed.
@@ -164,7 +164,7 @@ record.table("test_accuracy")
 # **Predict.** At 21.1 % the ticket stopped sooner than dense, reinit later. With fewer and fewer weights: does the ticket stay below 1? And does reinit come closer to 1, or go further away?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask first why we divide within a seed. Then show. In the paper the ticket needs as long as dense again at 3.6 %: let the room look. So it does here, in the mean, and the seeds lie on both sides.
+# *For the lecturer, 2 min.* Ask first why we divide within a seed. (The seed alone moves dense's stop by half.) Then show. In the paper the ticket needs as long as dense again at 3.6 %: let the room look. So it does here, in the mean, and the seeds lie on both sides.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -226,7 +226,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw.** All three rise above it, the ticket's only with the fewest weights; at 21 % its mean lies below. Luck moves a stop far: near its least value the loss is probably flat.
+# **What you saw. Not with the fewest; further away.** The ticket's mean stays below 1 down to about 5 %. Both controls end at more than three times dense. Luck moves a stop far: near its least value the loss is probably flat.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How accurate is it there?
@@ -253,7 +253,7 @@ plots.show(
 PAPER = [
     ("51.3 %: stops sooner than dense", "sooner", lambda v: v < 1, "{:.2f}×", (times_as_long, "ticket", 3)),
     ("21.1 %: stops sooner than dense", "0.62×", lambda v: v < 1, "{:.2f}×", (times_as_long, "ticket", 7)),
-    ("21.1 %: reinit stops later", "2.51×", lambda v: v > 1, "{:.2f}×", (times_as_long, "reinit", 7, "ticket", 7)),
+    ("21.1 %: reinit, over the ticket", "2.51×", lambda v: v > 1, "{:.2f}×", (times_as_long, "reinit", 7, "ticket", 7)),
     ("3.6 %: stops with dense", "about 1×", lambda v: 0.75 < v < 1.33, "{:.2f}×", (times_as_long, "ticket", 15)),
     ("51.3 %: above dense", "above", lambda v: v > 0, "{:+.2f}", (better, "ticket", 3)),
     ("21.1 %: above reinit", "+0.5", lambda v: v > 0, "{:+.2f}", (better, "ticket", 7, "reinit", 7)),
@@ -276,14 +276,14 @@ beside = [
 # **Predict.** Which of them will a re-run with other seeds most easily miss: times or accuracies?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Cover the last column and let the room judge first. Direction is a weak test: look at the sizes. Say what is different here: one re-initialisation a seed where the paper has three, other draws, images of another
+# *For the lecturer, 3 min.* Let the room judge the columns *paper* and *record* first, the last column after. In the row of reinit the divisor is the ticket (slide 2), not dense as in the figure before. Direction is a weak test: look at the sizes. Say what is different here: one re-initialisation a seed where the paper has three, other draws, images of another
 # scale, perhaps.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 Table(
     ["the ticket at", "paper", "record", "direction"],
     beside,
-    caption="×: iterations, over the other arm's; others: points of accuracy.",
+    caption="×: iterations, over dense's (reinit: over the ticket's); others: points of accuracy.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -560,7 +560,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. No; 16.** After as many steps the ticket is better than this small dense network. It saves *weights*, bytes of a packed file, and the energy of fetching them: no training, and with dense products little time (section 2's table of a step).
+# **What you saw. No; 16.** After as many steps the ticket is better than this small dense network. It saves *weights*, bytes of a packed file, and the energy of fetching them: no training, and with dense products little time (the two tables of a step).
 
 # %% slideshow={"slide_type": "skip"}
 cost = energy.estimate(nets["dense"], images[:1])
@@ -658,11 +658,15 @@ Table(
 # - A. Renda et al., *Comparing rewinding and fine-tuning in neural network pruning*, ICLR 2020 ([arXiv:2003.02389](https://arxiv.org/abs/2003.02389)): **learning-rate rewinding** keeps the trained weights and rewinds
 #   only the *schedule* of the learning rate. It is as good as rewinding the weights, or better; both beat fine-tuning.
 #
-# In the course's `lottery` code `Experiment(rewind=k)` rewinds the weights to iteration $k$.
+# | | weights from | learning rate from |
+# |---|---|---|
+# | rewind to 0 | first | first |
+# | rewind to $k$, `Experiment(rewind=k)` | iteration $k$ | $k$ |
+# | learning-rate rewinding | trained | earlier |
+# | fine-tuning | trained | last |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Draw two curves of the error along a straight line between two trained networks: flat (connected), and with a hill (not). Under them four rows, *weights from* and *rate from*: rewind to 0 (first, first), to k (k, k),
-# learning-rate rewinding (trained, earlier), fine-tuning (trained, last). If one rewinds to iteration 500 of 100,000: is that still a lottery? Collect two answers, and leave it open.
+# *For the lecturer, 2 min.* Draw two curves of the error along a straight line between two trained networks: flat (connected), and with a hill (not). If one rewinds to iteration 500 of 100,000: is that still a lottery? Collect two answers, and leave it open.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### So what stands?

@@ -421,7 +421,7 @@ Table(
 # **Predict.** At which density does CSR become faster than dense on your CPU: 50 %, 20 %, 10 %, 1 %, or not at all? Is it the same for a small and a large layer?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let them bet; write the bets down, then read off where each line crosses the dotted one. With half of the weights left CSR wins nothing in any of the four lines; at 1 % the large layer is many times faster; one image through the small network gains little or nothing even there. Ask: "At the density
+# *For the lecturer, 2.5 min.* Let them bet; write the bets down, then read off where each line crosses the dotted one: with 64 images earlier than with one, for LeNet-300-100 and one image not clearly at all, so small and large differ. With half of the weights left CSR wins nothing in any of the four lines; at 1 % the large layer is many times faster; one image through the small network gains little or nothing even there. Ask: "At the density
 # where CSR pays, is the network still good?" The last table of this section has its share of right answers: much the same at 10 %, far lower at 1 %.
 
 
