@@ -480,7 +480,7 @@ plots.show(
     fig,
     alt=f"Share of zeros over {len(share)} training steps: a staircase with a step every 20 training steps that meets a curve which rises ever more slowly; the amounts are "
     f"{', '.join(f'{a:.2f}' for a in gradually.amounts.values())}, and {share[-1]:.0f} % is reached.",
-    caption=f"f = 0.9, n = 100, score |w|; at each cut its `amount`. The container of fc1 holds {held} masks in the end.",
+    caption=f"f = 0.9, n = 100; at each cut its `amount`. fc1's container: {held} masks.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
