@@ -429,8 +429,8 @@ plots.show(
 # $\;L = \alpha\, T^2\, \mathrm{KL}\big(\mathrm{softmax}(v/T)\,\|\,\mathrm{softmax}(z/T)\big) + (1 - \alpha)\, \mathrm{CE}(z, y)$
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* First frame: follow one image along both ways. KL, the Kullback–Leibler divergence, is the cross-entropy with the soft targets less the teacher's entropy: a constant, so the gradient is that of section 2; it is 0 when the student says what the
-# teacher says. CE is the ordinary cross-entropy at T = 1. Alpha shares out between the two; section 2 had alpha 1. Second frame: the way back. Ask why no arrow goes to the teacher: it must not learn to please the student.
+# *For the lecturer, 2.5 min.* First frame: follow one image along both ways. KL, the Kullback–Leibler divergence, is the cross-entropy with the soft targets less the teacher's entropy: a constant, so the gradient is that of section 2; it is 0 when the student says what the teacher says. Write on the board: KL(p ‖ q) = Σ p log(p / q), p the teacher's, q the student's. The teacher stands first: its probabilities weigh the sum, so the student is punished where
+# the teacher gives probability and it gives little. The other way round it is another number, with another gradient. CE is the ordinary cross-entropy at T = 1. Alpha shares out between the two; section 2 had alpha 1. Second frame: the way back. Ask why no arrow goes to the teacher: it must not learn to please the student.
 
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
@@ -614,7 +614,7 @@ plots.show(
 # **Predict.** It makes about as many test errors as ours. Will its students do as well?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Show of hands, yes or no. After the table: "By their own errors they are a tie: look at how many images only the one or only the other gets wrong. As teachers they are not: no." Müller, Kornblith and Hinton found it in 2019; their reason is that smoothing erases what the logits say
+# *For the lecturer, 2.5 min.* Show of hands, yes or no. After the table: "By their own errors they are a tie: look at how many images only the one or only the other gets wrong. Were a fair coin thrown for each of these images, a split at least as uneven would come as often as the caption's p says. As teachers they are not: no." Müller, Kornblith and Hinton found it in 2019; their reason is that smoothing erases what the logits say
 # about resemblances between instances of different classes. We measured the effect, not the reason.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -645,7 +645,7 @@ Table(
 # **Predict.** Beside the gain from the first teacher: does it help nearly as much, half as much, or hardly? And if it answers for all 50,000 images, without a label for the others?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* First question: beside what the first teacher won, nearly as much, half as much, or hardly? Then the second. After the table: "Hardly; and a little more with all images. A larger network alone had little to give. What crossed over is probably what the teacher learned from the other 49,000." The third row is the honest case of few labels and many images: ask who has
+# *For the lecturer, 2.5 min.* First question: beside what the first teacher won, nearly as much, half as much, or hardly? Then the second. After the table: "Count errors fewer than with labels alone, the last row. Hardly; and a little more with all images. A larger network alone had little to give. What crossed over is probably what the teacher learned from the other 49,000." The third row is the honest case of few labels and many images: ask who has
 # that at work. It helps some; it is not the first row.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]

@@ -143,7 +143,7 @@ started = fit(Digits(2e-3), digit_batches(60_000), epochs=3).state_dict()  # LeN
 # An example of Lightning's documentation prunes half after epoch 10, a quarter after epoch 50, one percent after each of the epochs 76 to 98. Its comment says that the sum of all amounts has to be
 # "smaller than 1". It is 0.98.
 #
-# **Predict.** After 100 epochs this share of the weights is gone: **A** 98 %, **B** 90 %, **C** 70 %?
+# **Predict.** The course's callback gets this schedule. After 100 epochs this share of the weights is gone: **A** 98 %, **B** 90 %, **C** 70 %?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Vote; expect A. After the number let somebody say it in words: our callback takes each amount from what is *left*; Lightning's is the next vote. A is the sum; B a guess in between. Click, and read: a half, times three quarters, times 0.99 twenty-three times. So 0.6 twice is no error either: 16 % stay.
@@ -396,7 +396,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Where do the weights lie after a rewind?
 #
-# Its rewind: `dst.data = src.data.to(dst.device)`, dst: the weights, src: the copy. On a CPU `.to` does nothing.
+# The rewind of `ModelPruning`: `dst.data = src.data.to(dst.device)`, dst: the weights, src: the copy. On a CPU `.to` does nothing.
 #
 # **Predict.** Before the first pruning, weights and copy lie in two places. After the first rewind?
 
@@ -745,7 +745,7 @@ Table(
 # **Predict.** For each: fewer bits, fewer weights, or both? Rows with a twin, at most one point lost.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Four votes, then the table. Each number is over its own twin. Where the networks of a row differ, its numbers do not rank the columns; in the row of the app all three are LeNet-300-100, so there they may be compared. A dash says that no row here gains 5 % or more within one point, not that there is none. Ask for the reason in the column of fewer weights: a zero that is not fetched saves energy, as it is estimated here; time is saved where a whole channel is gone, or where a kernel skips enough zeros: that of the row with CSR skips them and is slower than the dense one ([[zero_worth]]).
+# *For the lecturer, 3 min.* Four votes, then the table. Answers among the rows here: time, fewer bits; energy, fewer bits or fewer weights (other networks, so no winner); app, both; large model (a file of 200 MB or more in float), fewer bits. Each number is over its own twin. Where the networks of a row differ, its numbers do not rank the columns; in the row of the app all three are LeNet-300-100, so there they may be compared. A dash says that no row here gains 5 % or more within one point, not that there is none. Ask for the reason in the column of fewer weights: a zero that is not fetched saves energy, as it is estimated here; time is saved where a whole channel is gone, or where a kernel skips enough zeros: that of the row with CSR skips them and is slower than the dense one ([[zero_worth]]).
 
 # %% slideshow={"slide_type": "skip"}
 FIELDS = {

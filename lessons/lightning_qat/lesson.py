@@ -613,7 +613,7 @@ plots.show(
 # **Predict.** Our model is 64 units wide, about 9,000 weights. Its int8 file, divided by the float one: **A** 0.25, **B** 0.5, **C** 1? And with 16 units?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote, and let somebody draw the curve into the empty frame before the click. B for 64 units. Narrow models grow: at the left the int8 file is the larger one. Ask what does not shrink (names, one scale and one zero point a
+# *For the lecturer, 3 min.* Vote, and let somebody draw the curve into the empty frame before the click. B for 64 units. (Whoever divides the numbers of the slide before gets less: those were bytes of tensors. A file also has a name and a place for each of them, and int8 has more of these.) Narrow models grow: at the left the int8 file is the larger one. Ask what does not shrink (names, one scale and one zero point a
 # row), and where the curve must end (at a quarter: one scale a row no longer counts).
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]

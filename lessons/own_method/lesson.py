@@ -208,7 +208,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* First frame: the layer with its holes. Let somebody circle on it what each type could mean before you click. Then the three
 # frames: unstructured gets a flat list of the seven that are left; structured the two rows that are not gone as a whole, with the hole; global all twelve.
-# Say: "What a method is not given it cannot bring back." Transition: "And what it is given?"
+# Transition: "And what can a method do to weights that are gone?"
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -276,7 +276,7 @@ plots.show(
 # **Predict.** How many of the 5 come back, as *unstructured*, as *structured*, as *global*?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Go back one slide, where the grid and its holes are, and let the room count for each frame before the click here: 0, 1 and 5. (In the notebook: `Probe` prunes nothing, `TYPES` are the three names, and `small_layer()` with the mask `EARLIER` is the layer of the slide before.) An unstructured method is not given what is gone; a structured
+# *For the lecturer, 2 min.* Go back one slide, where the grid and its holes are, and let the room count for each frame before the click here: 0, 1 and 5. (In the notebook: `Probe` prunes nothing, `TYPES` are the three names, and `small_layer()` with the mask `EARLIER` is the layer of the slide before.) Say: "What a method is not given it cannot bring back." An unstructured method is not given what is gone; a structured
 # one sees the hole in its slice; a global one sees all. So the last two multiply by `default_mask`, or start from a copy of it as `Smallest` does.
 
 
@@ -410,7 +410,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **What you saw. A.** Without an earlier mask the flat list has every weight in its place. With one the list shifts: if 2 goes from 1 2 3 4 | 5 6 7 8, the first group is 1 3 4 5. Nothing warns: 90 % of 784 × 300 still splits into fours. Whole rows have whole groups.
+# **What you saw. A.** A fresh layer hands over the whole tensor, every weight in its place. With an earlier mask it is a flat list, which shifts: if 2 goes from 1 2 3 4 | 5 6 7 8, the first group is 1 3 4 5. Nothing warns: 90 % of 784 × 300 still splits into fours. Whole rows have whole groups.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. In a training loop

@@ -719,4 +719,4 @@ card.show()
 # and contributors (MIT); the lecture that this course grew from is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Ask for one sentence each: what is the price of 2:4, and who can use it? Here one or two points; NVIDIA GPUs from Ampere on, in the dtypes of the table. Then: "The next lesson writes methods of its own."
+# *For the lecturer, 1 min.* Ask for one sentence each: what is the price of 2:4, and who can use it? Here one or two points; NVIDIA GPUs from Ampere on, in the dtypes of the table (float8 on later ones only). Then: "The next lesson writes methods of its own."

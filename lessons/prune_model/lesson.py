@@ -715,7 +715,7 @@ plots.show(
 # **Predict.** Three early cuts lead one cut by more than ten points: **A** at 5 % left and at 1 %, **B** at 1 % alone, **C** nowhere. And at 5 %: is a new optimizer for each round harmless?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Two votes. The first answer is B: at 5 % there is little to win. The second is no: at 5 % the row with a new Adam in each round is the last of the four.
+# *For the lecturer, 2.5 min.* Two votes. The first answer is B. A cannot be: section 3 showed that with one cut at 5 % less than ten points are left to win; whoever sees that before the vote has read well. C is wrong: look at 1 %. The second is no: at 5 % the row with a new Adam in each round is the last of the four.
 # Say: "With the first two rows alone we would have said that rounds lose at 5 %." Then ask what the last two rows do not tell: whether fewer cuts or more steps at the end made the difference.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]

@@ -151,7 +151,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
-# **What you saw. D for the smallest; B or C for random: *which* ones go matters.** The smaller half goes for next to nothing. Han et al. ([2015, section
+# **What you saw. D for the smallest; B or C for random (see the line above): *which* ones go matters.** The smaller half goes for next to nothing. Han et al. ([2015, section
 # 5](https://arxiv.org/abs/1506.02626)) call such a half a "free lunch". With rounds of cutting and training they kept a ninth of AlexNet; training after the cut is in
 # [[prune_model]].
 

@@ -280,7 +280,7 @@ plots.show(
     fig,
     alt=f"Two clouds of 300 points. Left, the Taylor score against the true change of the loss, rank correlation {mean(by_rank[first]):.2f}; right, the norm "
     f"of the weights, {mean(by_rank[last]):.2f}.",
-    caption="Each point a unit of fc1 in the first network; correlations of three networks, mean (least to most).",
+    caption="Each point a unit of fc1 in the first network, a few lie outside; correlations of three networks, mean (least to most).",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -289,7 +289,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. What a layer sees: Wanda
 #
-# Large models are hard to train again, so practice asks for less: keep the *outputs of each layer*. Without $w_j$ an output row loses $w_j x_j$; squared and summed over some data that is $w_j^2\,\lVert x_j \rVert^2$.
+# Large models are hard to train again, so practice asks for less: keep the *outputs of each layer*. Without $w_j$ an output row loses $w_j x_j$; squared and summed over some data (here 2,000 training images) that is $w_j^2\,\lVert x_j \rVert^2$.
 #
 # **Wanda** ([Sun et al., 2023](https://arxiv.org/abs/2306.11695)) ranks by its root, $|w_j| \cdot \lVert x_j \rVert$, *in each output row by itself*: no gradient, no label, no training.
 #
@@ -437,7 +437,7 @@ Table(["rule", "weights of fc1 that torchao treats otherwise, %"], [[name, f"{d:
 #
 # A row has two inputs, with the weights 0.5 and 0.3. The second weight goes. The first may take any new value, so that the output changes least.
 #
-# **Predict.** What should the 0.5 become when the two inputs are *always equal*? When they have nothing to do with each other? When they are neighbouring pixels?
+# **Predict.** What should the 0.5 become when the two inputs are *always equal*? When they are independent, with mean 0? When they are neighbouring pixels?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3.5 min.* Take the three cases one by one. Equal inputs: 0.8, and nothing is lost. Independent ones with mean 0: it stays 0.5. Neighbouring pixels: about 0.8 as well, and a part of the error is left. Say: "How much the others can take over stands in the inputs alone. It is the matrix of their
@@ -712,7 +712,7 @@ plots.show(
     alt="A row of dots for each rule, just pruned and after the steps. "
     + "; ".join(f"{name} {just_cut[name]:.0f} and {after(name, 0.05):.0f} %" for name in RULES)
     + ".",
-    caption="Hollow: just pruned; filled, with the mean: after the steps; grey: dense.",
+    caption="Hollow: just pruned; filled, with the mean: after the steps; grey: the dense ones after the same steps, least to most.",
 )
 
 

@@ -381,8 +381,7 @@ Table(["forgotten", "what happens"], [[name, right_or_error(net)] for name, net 
 # **Predict.** One output channel of the *first* convolution goes. How many layers change, that one included: **A** 2, **B** 4, **C** 7?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 4 min.* Show of hands, expect A and B. Then click slowly, one wave a click, and let the room say before each: "Who reads it? Who is added
-# to it?" At the plus sign stop: "What must the other term do?" The sum is what most miss. At the end count the layers with a stripe, the plus not counted: seven, C. (ReLU and pooling are not drawn: they have no weights and pass channels on.) A stops at the first reader. B counts conv and the three
+# *For the lecturer, 4 min.* Show of hands, expect A and B. Then click slowly, one wave a click, and let the room say before each: "Who reads it? Who is added to it? At the last click: who feeds it?" At the plus sign stop: "What must the other term do?" The sum is what most miss. At the end count the layers with a stripe, the plus not counted: seven, C. (ReLU and pooling are not drawn: they have no weights and pass channels on.) A stops at the first reader. B counts conv and the three
 # convolutions that read it, but no norm, and not the other term of the sum.
 
 # %% slideshow={"slide_type": "skip"}

@@ -578,8 +578,8 @@ card.record("files-are-the-networks", moved)
 # **Predict.** In fp32 it helped (section 2). In which of the others does it: static int8, 5 % of the weights, 2 bits?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let the room strike out the forms that it does not believe in. Errors are those of the network read back from its file. After the table: "In all here, fp32 and the three others. Read by pairs: labels and teacher had the same network, start, images, batches and steps. Between the rows much differs, so they do not say which format is best." Warn: on other data the pruned one
-# was behind; the text above the scorecard has that case. If somebody asks for the control of softness: smoothed labels alone brought the pruned one about half of its gain, the 2-bit one none (tried, two seeds).
+# *For the lecturer, 3 min.* Let the room strike out the forms that it does not believe in. In the last two rows errors are those of the network read back from its file. After the table: "In all here, fp32 and the three others. Read by pairs: labels and teacher had the same network, start, images, batches and steps. Between the rows much differs, so they do not say which format is best." Warn: on other data the pruned one
+# was behind; the text above the scorecard has that case. If somebody asks for the control of softness: smoothed labels alone brought the pruned one about half of its gain, the 2-bit one none (tried, two seeds). Do not turn the page yet: with this table up, ask the question of the next slide, "Which do you ship with 50 kB, and which with 100 kB?"
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 Table(
@@ -600,7 +600,7 @@ Table(
 # **Predict.** Which do you ship with 50 kB to spend, and which with 100 kB?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Ask while the table of the slide before is still up: 50 kB to spend, or 100 kB, and why? Then turn the page and click. After the click: "Each arrow goes from labels to teacher: it points down, not left, because a teacher costs no byte. With 50 kB only the int8 student fits. With 100 kB one of the two that
+# *For the lecturer, 2.5 min.* You have asked with the table of the slide before still up (if not, go back to it): 50 kB to spend, or 100 kB, and why? Click. After the click: "Each arrow goes from labels to teacher: it points down, not left, because a teacher costs no byte. With 50 kB only the int8 student fits. With 100 kB one of the two that
 # began as the teacher: they make the fewest errors; which of the two is ahead the table says for one teacher and two seeds."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]

@@ -153,7 +153,7 @@ Table(
 # **Predict.** All three are trained with 7 % of the weights. Order them by accuracy, best first. Where is the larger gap: between your first and second, or between your second and third?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 3 min.* The crops are live: five units of fc1, seven pixels each, the places from section 1's copy. Go through them: what did *reinit* keep (the places), what did *random* keep (neither: at new places stand other values)? Write the room's
+# *For the lecturer, 3 min.* The crops are live: five units of fc1, seven pixels each, the places from section 1's copy. Go through them: what did *reinit* keep (the places), what did *random* keep (neither: at new places stand other values)? As many ones means in the whole layer, not in each crop. A white cell that is not crossed out is a kept value near 0. Write the room's
 # order of the three on the board, with a mark at the larger gap, and keep it until section 5.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
@@ -239,7 +239,7 @@ plots.show(
 # **Predict.** How many rounds to 7 % of the weights: **A** 5, **B** 12, **C** 18?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let them estimate: 0.8³ is about a half, so three rounds halve. Half, quarter, eighth, sixteenth: four times three. A is 93 divided by 20: it forgets that each round takes 20 % of what is *left*. After 18 rounds 1.8 % are left. The middle column of the table is what the paper prints; the last is computed from
+# *For the lecturer, 2 min.* Let them estimate: 0.8³ is about a half, so three rounds halve. Half, quarter, eighth, sixteenth: four times three. A is 93 divided by 20: it forgets that each round takes 20 % of what is *left*. After 18 rounds 1.9 % of all weights are left. The middle column of the table is what the paper prints; the last is computed from
 # the two rates.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -333,7 +333,7 @@ def rewind(net, first, masks):  # step 4
 # The list keeps of each round: percent right, the masks, and the parameters that the round began with.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* We cut deeper than the paper, about half to two thirds a round, and train 200 steps, to see it work within seconds. Before the table: "Will a fifth of the weights do as well as all of them?" After it: yes here; with 7 % no longer. The last entry
+# *For the lecturer, 2 min.* We cut deeper than the paper, about half to two thirds a round, and train 200 steps, to see it work within seconds. Before the table: "Will a fifth of the weights do as well as all of them?" After it: yes here; with 7 % no longer. (20, 7 and 3.6 % are the shares of the hidden layers; more of the output layer stays, so the table has a little more.) The last entry
 # of the list of densities is None: train once more, and prune no more.
 
 
@@ -661,7 +661,7 @@ plots.show(
 # A short run flatters whoever learns fast. *How far above* is a question of the budget, as in [[prune_model]]. The paper trains for 50,000 iterations: [[ticket_full]].
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Go through the rows, and ask each time for the evidence on the last pages. Then ask what a referee would still miss: all arms share one learning rate, chosen by the paper for its networks.
+# *For the lecturer, 2 min.* Go through the rows, and ask each time for the evidence on the last pages. Row two: the caption before says how many networks have their least validation loss at the end of their steps. Where none has begun to get worse, this measure, the paper's, cannot tell them apart yet. Then ask what a referee would still miss: all arms share one learning rate, chosen by the paper for its networks.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **On several cores, or a cluster.** The runs of one seed need each other, round after round; those of several seeds do not. With `executor=lottery.processes(n)` a sweep uses n fresh Python
