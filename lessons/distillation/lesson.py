@@ -379,7 +379,7 @@ card.record("best-stops", statistics.mean(at_end("soft")) / min(statistics.mean(
 Table(
     ["taught with", "errors after 1,000 steps", "÷ labels", "errors, each at its best stop"],
     [[name, shown(at_end(name)), f"{means[name] / means['labels']:.2f}", shown(at_best_stop(name))] for name in SIX],
-    caption=f"2×30 student, {few:,} images; errors on {len(test_x):,} test images, mean of {len(SEEDS)} seeds (lowest to highest). Best stop: of 50, 100, 200, 400, 1,000 steps the one with fewest errors on held-out images",
+    caption=f"2×30 student, {few:,} images; errors on {len(test_x):,} test images, mean of {len(SEEDS)} seeds (lowest to highest). Best stop: of {', '.join(f'{stop:,}' for stop in STOPS)} steps the one with fewest errors on held-out images",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
