@@ -570,7 +570,7 @@ plots.show(
     fig,
     alt=f"The 28 by 28 pixels with the weights of fc1 that are left at each: many in the middle; crosses at {of_fc1.zero_columns} pixels without any.",
     caption=f"A square for each pixel. Crosses, no weight left: {of_fc1.zero_columns} of 784; with zeros at random places {by_chance:.0f}. Of the {int(dark.sum())} "
-    f"pixels that are 0 in each training digit, {int((dark & ~used).sum())} have one. Without the crosses: {smaller.weight.numel() / fc1.weight.numel():.0%} of fc1, outputs {apart:.0e} apart at most.",
+    f"pixels that are 0 in each training digit, {int((dark & ~used).sum())} have a cross. Without the crosses: {smaller.weight.numel() / fc1.weight.numel():.0%} of fc1, outputs {apart:.0e} apart at most.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
