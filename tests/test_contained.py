@@ -119,21 +119,20 @@ def test_an_answer_sees_no_file_but_those_it_may_read(house):
 
 def test_nothing_is_left_of_an_answer(house):
     name = f"left-{os.getpid()}"  # found by its name: whose child it is by then depends on how the others ended
+    stay = f"ctypes.CDLL(None).prctl(15, {name.encode()!r}); print(flush=True); time.sleep(60)\n"
     fork = (
-        "import ctypes, os, time\ndef fork():\n    if not os.fork():\n        os.setsid()\n"
-        f"        ctypes.CDLL(None).prctl(15, {name.encode()!r})\n        time.sleep(60)\n"
+        f"import ctypes, os, time\ndef fork():\n    if not os.fork():\n        os.setsid(); {stay}"
         "    time.sleep(0.3)\n    return 1\nONE = fork()\n"
     )
 
     def left():
-        return [process for process in psutil.process_iter(["name"]) if process.info["name"] == name]
+        return [process.pid for process in psutil.process_iter(["name"]) if process.info["name"] == name]
 
-    subprocess.run([sys.executable, "-c", fork])
-    found = left()
-    for process in found:
-        process.kill()
-        process.wait()
-    assert len(found) == 1, "the process is not found where nothing contains it"
+    with subprocess.Popen([sys.executable, "-c", f"import ctypes, time; {stay}"], stdout=subprocess.PIPE) as control:
+        control.stdout.readline()
+        found = left()
+        control.kill()
+    assert found == [control.pid], "the process is not found where nothing contains it"
     assert judged(house, fork + RIGHT.replace("return ", "return ONE * ")).status == "passed"
     assert not left()
 
