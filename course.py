@@ -6,8 +6,8 @@
     python course.py --here ...       use the environment that this Python belongs to; make none
     python course.py --yes ...        let uv fetch a Python when none fits, without asking
 
-Standard library only. This file, tools/_env.py and tools/_python.py also parse on Python 3.8, to say there
-which Python is needed. The set-up itself is tools/_setup.py; a start that finds it done never loads that.
+Standard library only, and so is tools/environment/. This file and env.py and python.py in there also parse on Python
+3.8, to say there which Python is needed. The set-up itself is setup.py; a start that finds it done never loads that.
 """
 
 import ast
@@ -19,12 +19,13 @@ import sys
 from pathlib import Path
 
 DOOR = str(Path(__file__).resolve())
-if not (Path(DOOR).parent / "tools" / "_env.py").exists():
+if not (Path(DOOR).parent / "tools" / "environment" / "env.py").exists():
     sys.exit(f"The rest of the course is not beside {DOOR}. Download or clone the whole repository.")
 sys.path.insert(0, str(Path(DOOR).parent))
 
-from tools import _env, _python  # noqa: E402  (only when they are there)
-from tools._env import ROOT, command, say  # noqa: E402
+from tools.environment import env as _env  # noqa: E402  (only when they are there)
+from tools.environment import python  # noqa: E402  (only when they are there)
+from tools.environment.env import ROOT, command, say  # noqa: E402
 
 
 def tasks():
@@ -96,10 +97,10 @@ def unknown_task(name):
 
 def restart_with_another(fault, arguments, agreed):
     """Go on with a Python that fits; give 1 after saying what to install when there is none."""
-    found = _python.find()
+    found = python.find()
     if not found:
-        say(f"{fault} No other was found. " + _python.INSTALL.format(_python.allowed()[1]))
-        found = _python.offer(arguments, agreed)
+        say(f"{fault} No other was found. " + python.INSTALL.format(python.allowed()[1]))
+        found = python.offer(arguments, agreed)
     if not found:
         return 1
     say(f"{fault} Going on with {' '.join(found)}.")
@@ -108,18 +109,18 @@ def restart_with_another(fault, arguments, agreed):
 
 def set_up(name, extras):
     """Make or complete .venv for a task; give 0, or 1 or 130 after saying why not."""
-    fault = _python.platform_fault()
+    fault = python.platform_fault()
     if fault:
         say(fault)
         return 1
-    from tools import _causes, _setup
+    from tools.environment import causes, setup
 
     try:
-        _setup.prepare(extras, task=name)
-    except _causes.Failure as failure:
+        setup.prepare(extras, task=name)
+    except causes.Failure as failure:
         say(f"\nThe set-up stopped. {failure.cause}\nWhat to do: {failure.remedy}")
-        if _setup.LOG.exists():
-            say(f"Everything that happened is in {_setup.LOG}")
+        if setup.LOG.exists():
+            say(f"Everything that happened is in {setup.LOG}")
         return 1
     except KeyboardInterrupt:
         say("\nStopped. The next start goes on from here.")
@@ -196,9 +197,9 @@ def main(arguments):
     """Find the task, see to its environment, run it; give the exit status."""
     here, agreed = "--here" in arguments, "--yes" in arguments
     arguments = [word for word in arguments if word not in ("--here", "--yes")]
-    fault = _python.fault()
+    fault = python.fault()
     if fault and here:
-        say(f"{fault} With --here it must be this one. " + _python.INSTALL.format(_python.allowed()[1]))
+        say(f"{fault} With --here it must be this one. " + python.INSTALL.format(python.allowed()[1]))
         return 1
     if fault:
         return restart_with_another(fault, arguments, agreed)

@@ -8,9 +8,9 @@ import nbformat
 
 from course_utils import syllabus
 from course_utils.files import ROOT
-from tools import _lessons
+from tools.publishing import lessons
 
-LESSONS = _lessons.select([])
+LESSONS = lessons.select([])
 IDS = [lesson.name for lesson in LESSONS]
 DEPRECATED = ROOT / "tests" / "deprecated.toml"
 FIXTURES = ROOT / "tests" / "fixtures"
@@ -20,7 +20,7 @@ FIXTURE = syllabus.lessons(FIXTURES)["fixture"]
 @cache
 def text(lesson):
     """The notebook of a lesson's text, without outputs. Do not change it: it is shared."""
-    return _lessons.read(lesson)
+    return lessons.read(lesson)
 
 
 @cache

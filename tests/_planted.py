@@ -5,7 +5,7 @@ import shutil
 from _course import FIXTURE, FIXTURES
 
 from course_utils import syllabus
-from tools import _lessons
+from tools.publishing import lessons
 
 NAMES = list(syllabus.lessons(FIXTURES))
 CLAIM = {
@@ -27,4 +27,4 @@ def planted(folder, old, new):
     shutil.copytree(FIXTURES / "lessons", folder / "lessons", dirs_exist_ok=True)
     lesson = syllabus.lessons(folder)["fixture"]
     lesson.source.write_text(text.replace(old, new, 1), encoding="utf-8")
-    return _lessons.read(lesson)
+    return lessons.read(lesson)

@@ -7,10 +7,10 @@ import re
 import nbformat
 import rules
 
-from tools import _lessons
+from tools.publishing import lessons
 
 CELL_SECONDS = 120
-OFFLINE = _lessons.ROOT / "tests" / "offline"
+OFFLINE = lessons.ROOT / "tests" / "offline"
 KILL = "import os\nos.kill(os.getpid(), 9)"  # on Windows, too, this ends the process at once
 # Not found again by a fresh kernel, or the business of the package that keeps it there: ONNX Runtime, Hypothesis.
 PACKAGES_OWN = re.compile("/temporary/(tmp[a-z0-9_]{8}|[.]ses|course-hypothesis)(/|$)")
@@ -32,7 +32,7 @@ def environment(folder):
         "COURSE_WORKSPACE": str(folder / "workspace"),
         **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary)),
         "MPLBACKEND": None,
-        "PYTHONPATH": os.pathsep.join([str(_lessons.ROOT), str(OFFLINE)]),  # the lessons of this very folder
+        "PYTHONPATH": os.pathsep.join([str(lessons.ROOT), str(OFFLINE)]),  # the lessons of this very folder
     }
 
 
@@ -45,8 +45,8 @@ def run(nb, cells, folder, *, title):
     made = [nbformat.v4.new_code_cell(source) for _, source in cells]
     trial = nbformat.v4.new_notebook(cells=made, metadata=copy.deepcopy(nb.metadata))
     try:
-        done = _lessons.execute(trial, folder=folder, env=environment(folder), timeout=CELL_SECONDS, lesson=title)
-    except _lessons.CellFailed as failed:
+        done = lessons.execute(trial, folder=folder, env=environment(folder), timeout=CELL_SECONDS, lesson=title)
+    except lessons.CellFailed as failed:
         what = cells[failed.number - 1][0]
         raise AssertionError(f"{title}, {what}: {failed.error}\n{failed.traceback}") from None
     return [cell.outputs for cell in done.cells]

@@ -29,7 +29,7 @@ def pytest_configure(config):
         signal.signal(signal.SIGINT, signal.default_int_handler)
     from nbval import kernel
 
-    from tools._execute import again_if_it_dies_at_start
+    from tools.publishing.execute import again_if_it_dies_at_start
 
     start = kernel.start_new_kernel if "COURSE_FULL" in os.environ else _quick(kernel.start_new_kernel)
     kernel.start_new_kernel = again_if_it_dies_at_start(start)
@@ -91,9 +91,9 @@ def neutral_environment(monkeypatch, tmp_path):
 @pytest.fixture(scope="module")
 def page():
     """A page of a browser that is already installed, without a network."""
-    from tools import _deck
+    from tools.decks import deck
 
-    if _deck.find_browser() is None:
+    if deck.find_browser() is None:
         pytest.skip("not run: no browser (Chromium, Chrome or Edge) on this machine")
-    with _deck.browser() as page:
+    with deck.browser() as page:
         yield page

@@ -124,7 +124,7 @@ def test_one_module_imports_torch_ao(house):
     [
         (wrong_ways, "course_utils.a", "from tools import build"),
         (wrong_ways, "course_utils.a", "def f():\n    import lessons.energy.checks"),
-        (wrong_ways, "lessons.energy.checks", "from tools._lessons import read"),
+        (wrong_ways, "lessons.energy.checks", "from tools.publishing.lessons import read"),
         (private_ways, "tools.a", "from course_utils.callbacks._masks import x"),
         (private_ways, "lessons.energy.checks", "from course_utils.callbacks import _masks"),
         (circle, "course_utils.files", "from course_utils import runtime"),

@@ -10,7 +10,9 @@ from pathlib import Path
 import nbformat
 
 from course_utils.files import ROOT, write_whole
-from tools import _judge, _lessons, _workspace
+from tools.grading import judge
+from tools.publishing import lessons
+from tools.workspace import workspace
 
 FOLDER = ROOT / "build" / "assignments"
 HINT = re.compile(r"\n*<details>.*?</details>", re.S)
@@ -43,9 +45,9 @@ def main(argv):
     parser.add_argument("--to", metavar="FOLDER", type=Path, help="where to write (default: build/assignments)")
     args = parser.parse_args(argv)
     folder, files = args.to or FOLDER, {}
-    for lesson in _lessons.select(args.lessons):
-        names = _judge.exercises(lesson)
-        published = _lessons.read_published(lesson.notebook)
+    for lesson in lessons.select(args.lessons):
+        names = judge.exercises(lesson)
+        published = lessons.read_published(lesson.notebook)
         nb = blank(published) if args.blank else whole(published, checks=args.with_checks)
         files[folder / f"{lesson.name}.ipynb"] = nbformat.writes(nb) + "\n"
         for name in names if args.otter else ():
@@ -87,7 +89,7 @@ def blank(nb):
 def _copy(nb, cells, checks=False):
     made = copy.deepcopy(nb)
     made.cells = [cell for cell in copy.deepcopy(cells) if not _leads_elsewhere(cell)]
-    made = _workspace.for_learner(made)
+    made = workspace.for_learner(made)
     for cell in made.cells:
         if cell.cell_type == "markdown":
             cell.source = LINK.sub(r"\1", cell.source)  # other lessons and pages are not beside it

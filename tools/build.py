@@ -10,8 +10,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from course_utils.files import write_whole
-from tools import _alone, _compact, _inputs, _lessons, _pages
-from tools._step import faults, is_published, refresh
+from tools.publishing import alone, compact, inputs, pages
+from tools.publishing import lessons as _lessons
+from tools.publishing.step import faults, is_published, refresh
 
 __all__ = ["Built", "build", "environment", "faults", "is_published", "main", "refresh"]
 
@@ -44,7 +45,7 @@ def main(argv):
     args = parser.parse_args(argv)
     lessons = _lessons.select(args.lessons)
     _remove_strays()
-    for name in _pages.refresh(lessons[0].root) if lessons else []:
+    for name in pages.refresh(lessons[0].root) if lessons else []:
         print(f"{name} brought up to date")
     if not (args.all or args.lessons):
         lessons = [lesson for lesson in lessons if not refresh(lesson) or (args.publish and not is_published(lesson))]
@@ -53,8 +54,8 @@ def main(argv):
         return 0
     if args.publish:
         try:
-            _alone.ask()
-        except _alone.NotAlone as busy:
+            alone.ask()
+        except alone.NotAlone as busy:
             print(f"Not begun. {busy}")
             return 1
     failed = _build_all(lessons, args.publish)
@@ -108,15 +109,15 @@ def build(lesson, *, on_cell=None, publish=False):
             env=environment(ledger, publish),
             on_cell=done,
             lesson=lesson.name,
-            before=_inputs.WATCH,
-            ask=_inputs.ASK,
+            before=inputs.WATCH,
+            ask=inputs.ASK,
         )
-        nb.metadata[_inputs.KEY] = {
+        nb.metadata[inputs.KEY] = {
             "published": publish,
-            "torch": _inputs.torch_version(),
-            "files": _inputs.used(nb.metadata["answer"], lesson),
+            "torch": inputs.torch_version(),
+            "files": inputs.used(nb.metadata["answer"], lesson),
         }
-        nb = _compact.compact(nb, root=lesson.root, folder=folder)
+        nb = compact.compact(nb, root=lesson.root, folder=folder)
         _keep_rows(ledger / f"{lesson.name}.json", lesson)
     _lessons.write(nb, lesson.notebook)
     slow = tuple((run.number, run.seconds) for run in runs if run.seconds > SLOW_CELL_S)

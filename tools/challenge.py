@@ -6,7 +6,9 @@ from pathlib import Path
 
 from course import command, say
 from course_utils import data, runtime
-from tools import _baseline, _board, _exam, _jury, grade
+from tools import grade
+from tools.contest import baseline, board, jury
+from tools.contest import exam as _exam
 
 
 def main(argv):
@@ -38,7 +40,7 @@ def main(argv):
         say(str(error))
         return 1
     if args.board:
-        say(_board.table(args.task))
+        say(board.table(args.task))
     return status
 
 
@@ -49,7 +51,7 @@ def write_baseline(folder, task):
         return 1
     say("Training a small network.")
     try:
-        _baseline.write(folder, task)
+        baseline.write(folder, task)
     except OSError as error:
         say(f"{folder} cannot be written: {error.strerror}. Name another folder.")
         return 1
@@ -62,20 +64,20 @@ def judge(folders, task, name=None, way=None):
     """Judge submissions one after the other, say what became of each, and put them on the board."""
     verdicts, lost = [], ""
     exam = _exam.make(_exam.TASKS[task])
-    with _jury.house(way) as house:
+    with jury.house(way) as house:
         for folder in folders:
-            verdict = _jury.judge(house, name or Path(folder).resolve().name.removesuffix(".zip"), Path(folder), exam)
+            verdict = jury.judge(house, name or Path(folder).resolve().name.removesuffix(".zip"), Path(folder), exam)
             verdicts.append(verdict)
             say("\n".join(lines(verdict)) + "\n")
             try:
-                if verdict.status != _jury.REFUSED:
-                    _board.keep(verdict)
+                if verdict.status != jury.REFUSED:
+                    board.keep(verdict)
             except OSError as error:
-                lost = f"{_board.file()} cannot be written: {error.strerror}. What was judged is not on the board."
-        say(_jury.FREE if house.way == "once" else _jury.LONE)
+                lost = f"{board.file()} cannot be written: {error.strerror}. What was judged is not on the board."
+        say(jury.FREE if house.way == "once" else jury.LONE)
     if lost:
         say(lost)
-    return 0 if all(verdict.status == _jury.ABOVE for verdict in verdicts) else 1
+    return 0 if all(verdict.status == jury.ABOVE for verdict in verdicts) else 1
 
 
 def lines(verdict):
@@ -85,7 +87,7 @@ def lines(verdict):
         yield f"  {verdict.message}"
         yield f"  What to do: {verdict.hint}"
     if verdict.accuracy is not None:
-        took = f"{verdict.seconds:.1f} of {_jury.SECONDS} seconds"
+        took = f"{verdict.seconds:.1f} of {jury.SECONDS} seconds"
         yield f"  {100 * verdict.accuracy:.2f} % of the test images right, in {took}."
     if verdict.sizes:
         files = ", ".join(f"{name} {size:,}" for name, size in verdict.sizes)

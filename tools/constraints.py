@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from course import ROOT, command, say
-from tools import _causes, _env, _python
+from tools.environment import causes, env, python
 
 REQUIRES = ("setup",)
 HEADER = """\
@@ -22,7 +22,7 @@ def main(argv):
         "--upgrade", action="store_true", help="take the newest version of each package that is allowed"
     )
     options = parser.parse_args(argv)
-    low, _ = _python.allowed()
+    low, _ = python.allowed()
     words = ["--all-extras", "--universal", "--python-version", f"3.{low}", "--no-header", "--no-annotate", "--quiet"]
     words += ["--upgrade"] if options.upgrade else []
     made = subprocess.run(
@@ -33,10 +33,10 @@ def main(argv):
         errors="replace",
     )
     if made.returncode:
-        say(f"{_causes.explain(made.stderr, 'Resolving')}\nconstraints.txt stays as it was.\n{made.stderr}")
+        say(f"{causes.explain(made.stderr, 'Resolving')}\nconstraints.txt stays as it was.\n{made.stderr}")
         return 1
-    lines = _env.CONSTRAINTS.read_text(encoding="utf-8").splitlines(keepends=True)
+    lines = env.CONSTRAINTS.read_text(encoding="utf-8").splitlines(keepends=True)
     kept = [line for line in lines if not line.startswith(OF_TORCH)]
-    _env.CONSTRAINTS.write_text(HEADER + "".join(kept), encoding="utf-8", newline="\n")
+    env.CONSTRAINTS.write_text(HEADER + "".join(kept), encoding="utf-8", newline="\n")
     say(f"constraints.txt: {len(kept)} lines. Run every test with it: {command('test')}")
     return 0

@@ -4,10 +4,11 @@ import argparse
 import sys
 
 import course
-from tools import _hosted, _lessons, _workspace
 from tools import open as open_task
+from tools.publishing import lessons
+from tools.workspace import hosted, workspace
 
-COLAB = _workspace.RESULTS / "colab"
+COLAB = workspace.RESULTS / "colab"
 
 
 def main(argv):
@@ -18,24 +19,24 @@ def main(argv):
     try:
         return colab() if args.colab else copies()
     except OSError as error:
-        course.say(f"The copies cannot be written: {error.strerror}: {error.filename}.\n{_workspace.ELSEWHERE}")
+        course.say(f"The copies cannot be written: {error.strerror}: {error.filename}.\n{workspace.ELSEWHERE}")
         return 1
 
 
 def copies():
     """Fill the learner's folder, with its start page, and say where it is."""
     open_task.prepare_workspace()
-    course.say(f"Your copies of the lessons are in {_workspace.WORKSPACE}")
+    course.say(f"Your copies of the lessons are in {workspace.WORKSPACE}")
     return 0
 
 
 def colab():
     """Write a copy of each lesson with a first cell for Colab."""
-    address = _hosted.repository()
-    for lesson in _lessons.select([]):
+    address = hosted.repository()
+    for lesson in lessons.select([]):
         if lesson.notebook.exists():
-            nb = _workspace.for_learner(_lessons.read_published(lesson.notebook))
-            _lessons.write(_hosted.for_colab(nb, address), COLAB / f"{lesson.number}_{lesson.name}.ipynb")
+            nb = workspace.for_learner(lessons.read_published(lesson.notebook))
+            lessons.write(hosted.for_colab(nb, address), COLAB / f"{lesson.number}_{lesson.name}.ipynb")
     course.say(f"Copies for Colab are in {COLAB}")
     if not address:
         course.say("The course has no public address: their first cell asks for a zip of it (docs/elsewhere.md).")

@@ -15,7 +15,10 @@ from tqdm import tqdm
 from course_utils import runtime
 from course_utils.exercises import search
 from course_utils.files import write_whole
-from tools import _contained, _grade_page, _gradebook, _judge, _lessons, _slice, _values
+from tools.grading import grade_page, gradebook, judge, slice
+from tools.publishing import lessons as _lessons
+from tools.sandbox import contained as _contained
+from tools.sandbox import values
 
 REQUIRES = ("grading",)
 TRUSTED = _contained.Limits(call=70.0, seconds=110.0)
@@ -45,18 +48,18 @@ def main(argv):
             raise SystemExit(f"{file} cannot be written: there is no folder {Path(file).absolute().parent}.")
     way = contained_way() if args.contained else None
     jobs = [(name, str(path), [lesson.name for lesson in lessons]) for name, path in found(args.files)]
-    known = sorted({name for lesson in lessons for name in _judge.exercises(lesson)})
-    points = _gradebook.points(args.points, known, args.trust)
+    known = sorted({name for lesson in lessons for name in judge.exercises(lesson)})
+    points = gradebook.points(args.points, known, args.trust)
     rows, contained = run(jobs, args.workers or min(8, max(1, runtime.physical_cores())), way)
-    print(_gradebook.table(rows, points), contained, sep="\n\n")
+    print(gradebook.table(rows, points), contained, sep="\n\n")
     if any(row.trust for row in rows):
-        print(_grade_page.TRUST, "They bring points." if args.trust else "They bring no points without --trust.")
-    one = _gradebook.statistics(rows, (search.BY_HAND,))
+        print(grade_page.TRUST, "They bring points." if args.trust else "They bring no points without --trust.")
+    one = gradebook.statistics(rows, (search.BY_HAND,))
     if args.csv:
-        write_whole(Path(args.csv), _gradebook.to_csv(rows, points))
+        write_whole(Path(args.csv), gradebook.to_csv(rows, points))
     if args.html:
-        write_whole(Path(args.html), _grade_page.page(rows, points, contained, one))
-    return 1 if any(row.status in (_judge.UNREADABLE, _judge.BROKEN) for row in rows) else 0
+        write_whole(Path(args.html), grade_page.page(rows, points, contained, one))
+    return 1 if any(row.status in (judge.UNREADABLE, judge.BROKEN) for row in rows) else 0
 
 
 def contained_way():
@@ -101,7 +104,7 @@ def found(names):
         else:
             files[path.resolve()] = path.as_posix()
     # A name may be in another encoding than the system's; what is shown and written of it must be text.
-    return [(_values.plain_text(label), path) for path, label in files.items()]
+    return [(values.plain_text(label), path) for path, label in files.items()]
 
 
 def run(jobs, workers, way=None):
@@ -110,9 +113,9 @@ def run(jobs, workers, way=None):
     Args:
         jobs: (what to call it, path, names of lessons) of each file.
         workers: how many at once.
-        way: in which to contain the answers, as for `_contained.House`.
+        way: in which to contain the answers, as for `contained.House`.
     Returns:
-        (list of `_judge.Row` in the order of the jobs, sentence on what the answers could do).
+        (list of `judge.Row` in the order of the jobs, sentence on what the answers could do).
     """
     waiting, results, told = SimpleQueue(), {}, []
     for number, job in enumerate(jobs):
@@ -153,14 +156,14 @@ def _work(waiting, results, told, way, done):
             except TimeoutError:
                 pool = _killed(pool)
                 said = f"Judging this file took more than {FILE_SECONDS} seconds."
-                results[number] = [_judge.Row(job[0], "", 0, "", _judge.TIMED_OUT, said)]
+                results[number] = [judge.Row(job[0], "", 0, "", judge.TIMED_OUT, said)]
             except BrokenProcessPool:
                 pool = None
                 said = "The process that judged it was killed while it was at this file."
-                results[number] = [_judge.Row(job[0], "", 0, "", _judge.CRASHED, said)]
+                results[number] = [judge.Row(job[0], "", 0, "", judge.CRASHED, said)]
             except Exception as error:
                 said = f"{type(error).__name__}: {error}"
-                results[number] = [_judge.Row(job[0], "", 0, "", _judge.BROKEN, said)]
+                results[number] = [judge.Row(job[0], "", 0, "", judge.BROKEN, said)]
             done()
     finally:
         if pool:
@@ -183,21 +186,21 @@ def graded(label, path, names, way=None):
     lessons = _lessons.select(names)
     path = Path(path)
     try:
-        submission = _slice.read(path)
-    except _slice.Unreadable as error:
-        return [_judge.Row(label, "", 0, "", _judge.UNREADABLE, f"{path.name}: {error}.")], "", False
-    lesson = lessons[0] if len(lessons) == 1 else _judge.lesson_of(submission, path, lessons)
+        submission = slice.read(path)
+    except slice.Unreadable as error:
+        return [judge.Row(label, "", 0, "", judge.UNREADABLE, f"{path.name}: {error}.")], "", False
+    lesson = lessons[0] if len(lessons) == 1 else judge.lesson_of(submission, path, lessons)
     if lesson is None:
         said = "It does not say of which lesson it is, and defines no function of an exercise. --lesson says it."
-        return [_judge.Row(label, "", 0, "", _judge.UNREADABLE, said)], "", False
+        return [judge.Row(label, "", 0, "", judge.UNREADABLE, said)], "", False
     rows = []
-    for number, name in enumerate(_judge.exercises(lesson), start=1):
-        house = _house((lesson.name, name) in _judge.ON_TRUST, way)
+    for number, name in enumerate(judge.exercises(lesson), start=1):
+        house = _house((lesson.name, name) in judge.ON_TRUST, way)
         try:
-            rows.append(_judge.judge(house, lesson, name, _slice.needed(submission, name), submission=label))
+            rows.append(judge.judge(house, lesson, name, slice.needed(submission, name), submission=label))
         except Exception as error:  # a fault of the grader costs one exercise, and is said
             said = f"{type(error).__name__}: {error}"
-            rows.append(_judge.Row(label, lesson.name, number, name, _judge.BROKEN, said))
+            rows.append(judge.Row(label, lesson.name, number, name, judge.BROKEN, said))
     busy = any(getattr(thread, "job", None) for thread in threading.enumerate())  # of `isolation.run_apart`
     return rows, _house(False, way).contained, busy
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from course_utils import syllabus
 from course_utils.files import ROOT, write_whole
-from tools._env import command
+from tools.environment.env import command
 
 TEMPLATE = (
-    Path(__file__).resolve().parent / "lesson_template"
+    Path(__file__).resolve().parent / "publishing" / "lesson_template"
 )  # texts, no modules: they import a lesson that is not there
 FILES = ("lesson.py", "checks.py", "claims.toml", "answers.py")
 PLACEHOLDER = "new_lesson"

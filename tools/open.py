@@ -8,10 +8,10 @@ import webbrowser
 
 import course
 from course_utils import doctor
-from tools import _start, _workspace
+from tools.workspace import start, workspace
 
 NOTEBOOKS = course.ROOT / "notebooks"
-WORKSPACE = _workspace.WORKSPACE
+WORKSPACE = workspace.WORKSPACE
 FATAL = ("Python", "PyTorch", "JupyterLab")  # without these no lesson opens; with other faults some do
 
 
@@ -22,7 +22,7 @@ def main(argv):
     parser.add_argument("--port", type=int, help="port of JupyterLab (default: 8888, or the next free one)")
     options = parser.parse_args(argv)
     browser = has_display() and not options.no_open
-    os.environ.update(_workspace.environment())
+    os.environ.update(workspace.environment())
     if not examine():
         return 1
     address = running()
@@ -37,7 +37,7 @@ def main(argv):
         prepare_workspace()
     except OSError as error:
         course.say(
-            f"The folder {WORKSPACE} cannot be filled: {error.strerror}: {error.filename}.\n{_workspace.ELSEWHERE}"
+            f"The folder {WORKSPACE} cannot be filled: {error.strerror}: {error.filename}.\n{workspace.ELSEWHERE}"
         )
         return 1
     course.say(
@@ -91,7 +91,7 @@ def prepare_workspace():
         course.say(
             f"There are no notebooks in {NOTEBOOKS}. Download the whole repository, or make them: {doctor.START} build"
         )
-    for message in [*_workspace.fill(NOTEBOOKS, WORKSPACE), *(_start.write(WORKSPACE) if there else [])]:
+    for message in [*workspace.fill(NOTEBOOKS, WORKSPACE), *(start.write(WORKSPACE) if there else [])]:
         course.say(message)
 
 
@@ -106,8 +106,8 @@ def has_display():
 
 def page():
     """Where JupyterLab opens: the start page, else the list of files."""
-    there = (WORKSPACE / _workspace.START_PAGE).exists()
-    return f"/lab/tree/{_workspace.START_PAGE}" if there else "/lab"
+    there = (WORKSPACE / workspace.START_PAGE).exists()
+    return f"/lab/tree/{workspace.START_PAGE}" if there else "/lab"
 
 
 def command(*, browser, port=None, folder=None, address=None):
@@ -134,9 +134,9 @@ def command(*, browser, port=None, folder=None, address=None):
 
 def environment():
     """The environment of JupyterLab: the course's own settings (no news, save every 10 s) come before the user's."""
-    folders = [str(course.ROOT / "tools" / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH")]
+    folders = [str(course.ROOT / "tools" / "workspace" / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH")]
     own = {
         "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, folders)),
         "JUPYTERLAB_WORKSPACES_DIR": str(WORKSPACE / ".jupyterlab"),  # which tabs are open: not those of other folders
     }
-    return {**os.environ, **_workspace.environment(), **own}
+    return {**os.environ, **workspace.environment(), **own}

@@ -8,8 +8,11 @@ import tempfile
 from pathlib import Path
 
 from course_utils.files import write_whole
-from tools import _deck, _lessons, _screen, site, slides
-from tools._pictures import FOLDER, LESSON, PICTURES, SCORED, SOURCES, digest, known, old
+from tools import site, slides
+from tools.decks import deck
+from tools.publishing import lessons
+from tools.website import screen
+from tools.website.pictures import FOLDER, LESSON, PICTURES, SCORED, SOURCES, digest, known, old
 
 REQUIRES = ("dev", "site")
 EXERCISE = "qparams"
@@ -42,7 +45,7 @@ def main(argv):
             (FOLDER / f"{name}.png").write_bytes(data)
             _note(name)
             print(f"docs/pictures/{name}.png: {len(data) / 1000:.0f} kB. Look at it.")
-    except (_deck.NoBrowser, _screen.NotShown) as reason:
+    except (deck.NoBrowser, screen.NotShown) as reason:
         print(f"Not taken: {reason}")
         return 1
     return 0
@@ -55,20 +58,20 @@ def take(name):
         NoBrowser: there is none to take it with.
         NotShown: JupyterLab did not come up, or the page did not come to show what was asked.
     """
-    lesson = _lessons.select([LESSON])[0]
+    lesson = lessons.select([LESSON])[0]
     with tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True) as scratch:
         folder = Path(scratch)
         if name == "lesson":
-            return _screen.lesson(lesson, folder)
+            return screen.lesson(lesson, folder)
         if name == "check":
-            return _screen.exercise(lesson, EXERCISE, MISTAKE, folder)
+            return screen.exercise(lesson, EXERCISE, MISTAKE, folder)
         if name == "scorecard":
-            return _screen.scorecard(_lessons.select([SCORED])[0], folder)
+            return screen.scorecard(lessons.select([SCORED])[0], folder)
         if name == "slide":
-            return _screen.slide(slides.write(_lessons.read_published(lesson.notebook), folder / "deck.html"))
-        if site.make(_lessons.select([]), folder / "source", folder / "site"):
-            raise _screen.NotShown("the site could not be made; what is wrong stands above")
-        return _screen.page(folder / "site" / "index.html")
+            return screen.slide(slides.write(lessons.read_published(lesson.notebook), folder / "deck.html"))
+        if site.make(lessons.select([]), folder / "source", folder / "site"):
+            raise screen.NotShown("the site could not be made; what is wrong stands above")
+        return screen.page(folder / "site" / "index.html")
 
 
 def small(png):

@@ -15,12 +15,14 @@ from pathlib import Path
 from tqdm import tqdm
 
 import course
-from tools import _arrange, _lessons, _workspace
 from tools import open as open_task
+from tools.decks import arrange
+from tools.publishing import lessons
+from tools.workspace import workspace
 
 REQUIRES = ("live",)
-FOLDER = _workspace.RESULTS / "present"
-STYLE = Path(__file__).resolve().parent / "present.css"
+FOLDER = workspace.RESULTS / "present"
+STYLE = Path(__file__).resolve().parent / "decks" / "present.css"
 EMPHASIS = re.compile(r"(\*{1,2})(\S(?:.*?\S)?)\1")
 START_SECONDS, CELL_SECONDS = 60, 600
 RISE = {  # what jupyterlab-rise reads in a notebook
@@ -41,13 +43,13 @@ def main(argv):
     parser.add_argument("--no-run", action="store_true", help="do not run the cells before the first slide")
     parser.add_argument("--port", type=int, help="port of Jupyter (default: 8888, or the next free one)")
     options = parser.parse_args(argv)
-    [lesson, *more] = _lessons.select([options.lesson])
+    [lesson, *more] = lessons.select([options.lesson])
     if more:
         raise SystemExit(f"{options.lesson!r} is a whole part; name one lesson, for example {lesson.name}.")
     if not lesson.notebook.exists():
         course.say(f"{lesson.name}: no notebook yet. Make it with: {course.command('build', lesson.name)}")
         return 1
-    file = write(_lessons.read_published(lesson.notebook), FOLDER / f"{lesson.name}.ipynb")
+    file = write(lessons.read_published(lesson.notebook), FOLDER / f"{lesson.name}.ipynb")
     server = open_task.server_of(FOLDER)
     process = None if server else start(file, port=options.port)
     try:
@@ -88,10 +90,10 @@ def write(nb, file):
 
     shown = for_a_room(nb)
     file.parent.mkdir(parents=True, exist_ok=True)
-    _lessons.write(shown, file)
+    lessons.write(shown, file)
     shutil.copyfile(STYLE, file.with_name("rise.css"))
     # What is not signed shows neither drawings nor sliders before its cell is run.
-    NotebookNotary().sign(_lessons.read_published(file))
+    NotebookNotary().sign(lessons.read_published(file))
     return file
 
 
@@ -108,13 +110,13 @@ def for_a_room(nb):
     for cell in shown.cells:
         if cell.metadata.get("slideshow", {}).get("slide_type") == "notes":
             cell.cell_type, cell.source = "raw", EMPHASIS.sub(r"\2", cell.source)  # Markdown would be there twice
-        if cell.cell_type == "code" and _arrange.hides_code(cell):
+        if cell.cell_type == "code" and arrange.hides_code(cell):
             cell.metadata["jupyter"] = {"source_hidden": True}
     # The words of JupyterLab for this kernel: with others the notebook would be unsaved as soon as it is open.
     shown.metadata = type(nb.metadata)(
         course=nb.metadata.get("course", {}),
-        kernelspec=_workspace.KERNELSPEC,
-        language_info=_workspace.LANGUAGE,
+        kernelspec=workspace.KERNELSPEC,
+        language_info=workspace.LANGUAGE,
         rise=RISE,
     )
     return shown
@@ -149,7 +151,7 @@ def run(file, server):
     client = BlockingKernelClient(connection_file=f"{jupyter_runtime_dir()}/kernel-{session['kernel']['id']}.json")
     client.load_connection_file()
     client.start_channels(iopub=False, stdin=False, hb=False, control=False)  # only whether a cell failed is asked
-    cells = [cell.source for cell in _lessons.read_published(file).cells if cell.cell_type == "code"]
+    cells = [cell.source for cell in lessons.read_published(file).cells if cell.cell_type == "code"]
     try:
         for source in tqdm(cells, desc="Running the cells", unit="cell", file=sys.stdout):
             reply = client.execute(source, reply=True, timeout=CELL_SECONDS)["content"]

@@ -6,7 +6,9 @@ import sys
 
 from course import command, say
 from course_utils.exercises import progress
-from tools import _course, _lessons, _progress, _start
+from tools.publishing import course, lessons
+from tools.workspace import progress as _progress
+from tools.workspace import start
 
 WORKSPACE = progress.workspace()
 MARKS = {"passed": "✓", "not yet": "✗"}
@@ -23,12 +25,12 @@ def main(argv):
     parser.add_argument("--way", metavar="TITLE", help='the way to follow, or a part of its title: "evening"')
     parser.add_argument("--json", action="store_true", help="the same facts, to be read by programs")
     args = parser.parse_args(argv)
-    wanted = _lessons.select(args.lessons) if args.lessons else []
+    wanted = lessons.select(args.lessons) if args.lessons else []
     try:
         if args.way is not None:
             choose(args.way)
         found = _progress.of(WORKSPACE)
-        said = _start.write(WORKSPACE, found=found) if WORKSPACE.is_dir() else []
+        said = start.write(WORKSPACE, found=found) if WORKSPACE.is_dir() else []
     except OSError as error:
         say(f"{WORKSPACE} cannot be written: {error.strerror}. See to it that it can, and that the disk is not full.")
         return 1
@@ -50,7 +52,7 @@ def choose(words):
         SystemExit: none or more than one is called so; the message lists them.
         OSError: the file cannot be written.
     """
-    ways = [way.title for way in _course.ways()]
+    ways = [way.title for way in course.ways()]
     fitting = [title for title in ways if words.lower() == title.lower()]
     fitting = fitting or [title for title in ways if words.strip() and words.strip().lower() in title.lower()]
     if len(fitting) != 1:

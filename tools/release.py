@@ -10,7 +10,7 @@ import tomllib
 from dataclasses import replace
 
 from course import DOOR, ROOT, command, say
-from tools import _lessons
+from tools.publishing import lessons as _lessons
 
 REQUIRES = ("dev", "deploy", "cluster", "live", "setup", "site", "grading")
 

@@ -5,8 +5,9 @@ import sys
 
 from course import ROOT, say
 from course_utils.exercises import progress
-from tools import _lessons, _start, _workspace
 from tools import open as open_task
+from tools.publishing import lessons as _lessons
+from tools.workspace import start, workspace
 
 NOTEBOOKS, WORKSPACE = ROOT / "notebooks", progress.workspace()
 
@@ -30,7 +31,7 @@ def main(argv):
     try:
         for lesson in lessons:
             say(f"{lesson.number} {lesson.title}: {_anew(lesson, forget=args.progress)}")
-        for line in [*_workspace.fill(NOTEBOOKS, WORKSPACE), *_start.write(WORKSPACE)]:
+        for line in [*workspace.fill(NOTEBOOKS, WORKSPACE), *start.write(WORKSPACE)]:
             say(line)
     except OSError as error:
         say(
@@ -45,7 +46,7 @@ def main(argv):
 
 def _anew(lesson, *, forget):
     """Put a learner's copy out of the way, and say what was done; `fill` then hands out a fresh one."""
-    kept = _workspace.put_aside(lesson.name, WORKSPACE / lesson.place, WORKSPACE)
+    kept = workspace.put_aside(lesson.name, WORKSPACE / lesson.place, WORKSPACE)
     if forget:
         progress.add(WORKSPACE / progress.NAME, {"kind": "reset", "lesson": lesson.name})
     said = f"a fresh copy is in {lesson.place}" + (

@@ -11,10 +11,11 @@ from tqdm import tqdm
 
 from course_utils.doctor import START
 from course_utils.syllabus import Lesson
-from tools import _lessons, _workspace
+from tools.publishing import lessons as _lessons
+from tools.workspace import workspace
 
-WORKSPACE = _workspace.WORKSPACE
-RESULTS = _workspace.RESULTS / "run"
+WORKSPACE = workspace.WORKSPACE
+RESULTS = workspace.RESULTS / "run"
 VERDICTS = ("passed", "not done yet", "not yet")
 
 
@@ -47,10 +48,10 @@ def main(argv):
     try:
         RESULTS.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        print(f"The results cannot be written to {RESULTS}: {error.strerror}.\n{_workspace.ELSEWHERE}")
+        print(f"The results cannot be written to {RESULTS}: {error.strerror}.\n{workspace.ELSEWHERE}")
         return 1
     jobs = [job for lesson in lessons if (job := _job(lesson, fresh=args.fresh))]
-    env = _workspace.environment() | ({"COURSE_QUICK": "1", "COURSE_PROGRESS": "0"} if args.quick else {})
+    env = workspace.environment() | ({"COURSE_QUICK": "1", "COURSE_PROGRESS": "0"} if args.quick else {})
     with tqdm(total=sum(job.cells for job in jobs), unit="cell", file=sys.stdout) as bar:
         good = [_run(job, env, bar) for job in jobs]
     return 0 if all(good) and len(jobs) == len(lessons) else 1

@@ -7,12 +7,14 @@ import subprocess
 import sys
 
 from course import command
-from tools import _lessons, _site_check, _site_lessons, _site_pages, slides
+from tools import slides
+from tools.publishing import lessons as _lessons
+from tools.website import site_check, site_lessons, site_pages
 
 REQUIRES = ("dev", "site")
 BUILD = _lessons.ROOT / "build"
 SITE, SOURCE = BUILD / "site", BUILD / "site-source"
-TEMPLATE = _lessons.ROOT / "tools" / "site_template"
+TEMPLATE = _lessons.ROOT / "tools" / "website" / "site_template"
 
 
 def main(argv):
@@ -33,7 +35,7 @@ def main(argv):
         print("or a window that shows the folder), then start again.")
         return 1
     print(f"{SITE.relative_to(_lessons.ROOT).as_posix()}/index.html")
-    return _site_check.report(SITE) if args.check else 0
+    return site_check.report(SITE) if args.check else 0
 
 
 def make(lessons, source, folder):
@@ -57,10 +59,10 @@ def write_source(lessons, folder):
     folder.mkdir(parents=True)
     shutil.copytree(TEMPLATE, folder, dirs_exist_ok=True)
     shutil.copyfile(
-        next((_lessons.ROOT / "tools" / "assets" / "mathjax").glob("*.js")), folder / "static" / "mathjax.js"
+        next((_lessons.ROOT / "tools" / "decks" / "assets" / "mathjax").glob("*.js")), folder / "static" / "mathjax.js"
     )
-    _site_lessons.write(lessons, folder / "lessons")
-    _site_pages.write(lessons, folder)
+    site_lessons.write(lessons, folder / "lessons")
+    site_pages.write(lessons, folder)
 
 
 def build(source, site):

@@ -10,11 +10,13 @@ import nbformat
 
 from course import command
 from course_utils import syllabus
-from tools import _arrange, _deck, _lecture, _lessons, _paper
+from tools.decks import arrange, lecture, paper
+from tools.decks import deck as _deck
+from tools.publishing import lessons as _lessons
 
 REQUIRES = ("dev",)
 SLIDES = _lessons.ROOT / "build" / "slides"
-HERE = Path(__file__).resolve().parent
+HERE = Path(__file__).resolve().parent / "decks"
 OWN = ("deck.css", "layouts.css", "paper.css", "fit.js", "paper.js", "deck.js")
 
 
@@ -40,7 +42,7 @@ def main(argv):
         return 1
     for deck in decks:
         print(f"{deck.relative_to(_lessons.ROOT).as_posix()}")
-    kinds = [kind for kind in _paper.KINDS if getattr(args, kind)]
+    kinds = [kind for kind in paper.KINDS if getattr(args, kind)]
     try:
         if kinds:
             _print(decks, kinds)
@@ -66,8 +68,8 @@ def _deck_of(lesson):
 
 def _lecture_deck(lessons):
     """Write the deck of the whole course."""
-    about = {"title": _lecture.title(lessons), "edition": "lecture"}
-    return _write(to_html(_lecture.slides(lessons), about, ""), SLIDES / "lecture.html")
+    about = {"title": lecture.title(lessons), "edition": "lecture"}
+    return _write(to_html(lecture.slides(lessons), about, ""), SLIDES / "lecture.html")
 
 
 def write(nb, path):
@@ -108,13 +110,13 @@ def render(nb):
     Returns:
         str: HTML that loads only files under assets/ beside it.
     """
-    slides = _arrange.slides(nb)
+    slides = arrange.slides(nb)
     course = nb.metadata["course"]
     about = {
         "title": f"{course['number']} · {course['title']}",
         "edition": "first" if is_first_edition(nb) else "second",
     }
-    return to_html(slides, about, _arrange.foot(course["number"], course["title"]))
+    return to_html(slides, about, arrange.foot(course["number"], course["title"]))
 
 
 def is_first_edition(nb):
@@ -127,7 +129,7 @@ def to_html(slides, about, foot):
     """Write slides as HTML.
 
     Args:
-        slides: list of `_arrange.Slide`.
+        slides: list of `arrange.Slide`.
         about: "title" of the deck, and its "edition": "first" lets code be smaller where a slide is full.
         foot: HTML at the foot of each slide.
     Returns:
@@ -139,7 +141,7 @@ def to_html(slides, about, foot):
     exporter.exclude_anchor_links = True
     exporter.register_filter("described", described)
     deck = {**about, "seconds": sum(slide.seconds for slide in slides)}
-    nb = nbformat.v4.new_notebook(cells=_arrange.cells(slides, foot))
+    nb = nbformat.v4.new_notebook(cells=arrange.cells(slides, foot))
     return exporter.from_notebook_node(nb, resources={"deck": deck})[0]
 
 
@@ -156,7 +158,7 @@ def _print(decks, kinds):
     with _deck.browser() as page:
         for deck in decks:
             for kind in kinds:
-                print(_paper.write(page, deck, kind).relative_to(_lessons.ROOT).as_posix())
+                print(paper.write(page, deck, kind).relative_to(_lessons.ROOT).as_posix())
 
 
 def _report(decks, shots):

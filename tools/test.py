@@ -22,7 +22,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from course import ROOT, command, say
-from tools import _newest
+from tools.environment import newest
 
 REQUIRES = ("dev", "deploy", "cluster", "live", "setup", "site", "grading")
 
@@ -41,7 +41,7 @@ def main(argv: list[str]) -> int:
     full = "--full" in argv or "--newest" in argv
     rest = [word for word in argv if word not in ("--newest", "--full")]
     if "--newest" in argv:
-        return _newest.run(lambda python, more: _pytest(python, [*rest, *more], full), REQUIRES)
+        return newest.run(lambda python, more: _pytest(python, [*rest, *more], full), REQUIRES)
     return _pytest(sys.executable, rest, full)
 
 

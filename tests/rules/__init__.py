@@ -1,8 +1,8 @@
 """What a lesson and its published notebook must be like: each rule lists the faults that it sees.
 
-A rule takes a notebook as `tools._lessons.read` gives it, or as it was published, and returns a list of sentences; an
-empty list means that the rule is kept. The tests call the rules on every lesson, and test_meta_rules.py calls them on
-lessons with a planted fault.
+A rule takes a notebook as `tools.publishing.lessons.read` gives it, or as it was published, and returns a list of
+sentences; an empty list means that the rule is kept. The tests call the rules on every lesson, and test_meta_rules.py
+calls them on lessons with a planted fault.
 """
 
 from rules._cells import code_text, numbered, slide_type, tags

@@ -6,7 +6,7 @@ import re
 import _names
 
 from rules._cells import code_lines, code_text, numbered, slide_type, tags
-from tools import _arrange
+from tools.decks import arrange
 
 MOST_CELLS = 60  # in the learner's copy, which has no speaker notes
 MOST_MINUTES = 45
@@ -70,5 +70,5 @@ def timed_notes(nb):
     return [
         f"cell {n}: a note begins with its minutes, '*For the lecturer, 2 min.*'"
         for n, c in numbered(nb)
-        if slide_type(c) == "notes" and _arrange.minutes(c) is None
+        if slide_type(c) == "notes" and arrange.minutes(c) is None
     ]

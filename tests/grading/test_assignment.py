@@ -1,0 +1,114 @@
+"""`course.py assignment`: what is handed out has no solution, no note and no output, and can be worked on."""
+
+import ast
+import inspect
+import sys
+from contextlib import nullcontext
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+from _submissions import RIGHT
+
+from tools import assignment
+from tools.grading import judge
+from tools.publishing import lessons
+
+LESSONS = lessons.select([])
+KINDS = {
+    "whole": lambda nb: assignment.whole(nb, checks=False),
+    "with checks": lambda nb: assignment.whole(nb, checks=True),
+    "blank": assignment.blank,
+}
+
+
+@pytest.fixture(scope="module", params=LESSONS, ids=lambda lesson: lesson.name)
+def published(request):
+    return request.param, lessons.read_published(request.param.notebook)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_lesson_can_be_handed_out(published, kind):
+    lesson, nb = published
+    made = KINDS[kind](nb)
+    nbformat.validate(made)
+    text = "\n".join(cell.source for cell in made.cells)
+    assert "_solution" not in text and "For the lecturer" not in text and ".ipynb)" not in text
+    assert not any(cell.get("outputs") for cell in made.cells)
+    places = {cell.id for cell in made.cells if cell.id.startswith("predict-")}  # for predictions
+    assert {cell.id for cell in made.cells} - places <= {cell.id for cell in nb.cells}
+    assert all(f"def {name}(" in text for name in judge.exercises(lesson))
+    assert made.metadata["course"]["name"] == lesson.name
+    assert ("check below" in text) <= (kind == "with checks")
+    called = [name for name in judge.exercises(lesson) if f"check.{name}({name})" in text]
+    assert called == (list(judge.exercises(lesson)) if kind == "with checks" else [])
+
+
+def test_a_blank_one_is_short_and_its_stubs_find_what_they_import(published):
+    lesson, nb = published
+    made = assignment.blank(nb)
+    assert len(made.cells) <= 3 + 3 * len(judge.exercises(lesson)) and "<details>" not in str(made.cells)
+    for cell in made.cells:
+        if cell.cell_type == "code":
+            ast.parse(cell.source)
+    assert made.cells[0].source.startswith("# ") and "\n" not in made.cells[0].source
+
+
+def test_what_is_there_and_other_is_not_overwritten(tmp_path, capsys):
+    folder = str(tmp_path / "out ö")
+    for _ in range(2):  # the same once more is no harm
+        assert assignment.main(["integers", "--blank", "--otter", "--to", folder]) == 0
+    file = tmp_path / "out ö" / "integers.ipynb"
+    test = tmp_path / "out ö" / "otter" / "integers" / "tests" / "qparams.py"
+    assert str(file) in capsys.readouterr().out and "checks.qparams" in test.read_text(encoding="utf-8")
+    ast.parse(test.read_text(encoding="utf-8"))
+    file.write_text("mine", encoding="utf-8")
+    test.unlink()
+    with pytest.raises(SystemExit, match="Nothing was written"):
+        assignment.main(["integers", "--blank", "--otter", "--to", folder])
+    assert file.read_text(encoding="utf-8") == "mine" and not test.exists()
+
+
+class _TestCase:
+    """What otter-grader 7 documents of `otter.test_files.test_case`: it is called with the function, and keeps it."""
+
+    def __init__(self, name=None, points=None, hidden=False, success_message=None, failure_message=None):
+        self.points = points
+
+    def __call__(self, function):
+        self.function = function
+        return self
+
+    def call(self, env):
+        return self.function(**{name: env if name == "env" else env.get(name) for name in self.parameters()})
+
+    def parameters(self):
+        return inspect.signature(self.function).parameters
+
+
+def test_a_test_for_otter_is_of_its_form_and_fails_with_the_hint(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "otter", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "otter.test_files", SimpleNamespace(test_case=_TestCase))
+    assert assignment.main(["energy", "--blank", "--otter", "--to", str(tmp_path)]) == 0
+    files = sorted((tmp_path / "otter" / "energy" / "tests").iterdir())
+    assert [file.stem for file in files] == sorted(judge.exercises(lessons.select(["energy"])[0]))
+    space = {}
+    exec(
+        compile(files[1].read_text(encoding="utf-8"), str(files[1]), "exec"), space
+    )  # as otter does: no module, no __file__
+    assert (space["OK_FORMAT"], space["name"], space["points"]) == (False, files[1].stem, 1)
+    [case] = [value for value in space.values() if isinstance(value, _TestCase)]
+    for answer, said in ((RIGHT, None), (RIGHT.replace("+ add_pj)\n", ")\n", 1), "additions of the biases")):
+        env = {}
+        exec(answer, env)
+        with pytest.raises(AssertionError, match=said) if said else nullcontext():
+            case.call(env)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_runs_from_top_to_bottom(kind, tmp_path):
+    lesson = lessons.select(["energy"])[0]
+    nb = KINDS[kind](lessons.read_published(lesson.notebook))
+    done = lessons.execute(nb, folder=tmp_path, env={"COURSE_QUICK": "1"})
+    assert all(cell.execution_count for cell in done.cells if cell.cell_type == "code" and cell.source)

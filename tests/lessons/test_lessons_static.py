@@ -1,0 +1,131 @@
+"""What can be said of every lesson and its published notebook without running anything."""
+
+import _course
+import pytest
+import rules
+from _course import expect_none
+
+from course import command
+from course_utils.files import ROOT
+from course_utils.scorecard import claims
+from tools import build
+from tools.publishing import lessons
+
+each_lesson = pytest.mark.parametrize("lesson", _course.LESSONS, ids=_course.IDS)
+SECOND_EDITION = [lesson for lesson in _course.LESSONS if not lesson.first_edition]
+LIBRARY = sorted((ROOT / "course_utils").rglob("*.py"))
+RULES = [
+    rules.parts,
+    rules.slides,
+    rules.tags_known,
+    rules.rhythm,
+    rules.runs_anywhere,
+    rules.names,
+    rules.exercise_parts,
+    rules.exercise_code,
+    rules.figures,
+]
+UNIT_RULES = [rules.one_sitting, rules.cells_with_company, rules.short_start, rules.timed_notes]
+FILES = {"lesson.py", "checks.py", "claims.toml", "answers.py"}
+MOST_NOTEBOOK_ON_AVERAGE = 270 * 1024  # what a clone brings; one alone may have more
+
+
+def test_there_are_lessons():
+    assert _course.LESSONS, "lessons/course.toml names no lesson"
+
+
+def test_every_folder_of_a_lesson_is_in_the_course_and_whole():
+    there = {
+        path.name: {file.name for file in path.iterdir()} for path in (ROOT / "lessons").iterdir() if path.is_dir()
+    }
+    there.pop("__pycache__", None)
+    assert set(there) == set(_course.IDS), "lessons/course.toml and the folders of lessons/ differ"
+    lacking = {name: sorted(FILES - files) for name, files in there.items() if not FILES <= files}
+    assert lacking == {}, "files that these lessons lack"
+
+
+def test_no_notebook_without_a_lesson():
+    wanted = {lesson.notebook for lesson in _course.LESSONS} | {lessons.NOTEBOOKS / "overview.ipynb"}
+    assert set(lessons.NOTEBOOKS.rglob("*.ipynb")) <= wanted
+
+
+@each_lesson
+def test_front_matter(lesson):
+    expect_none(rules.front_matter(_course.text(lesson), known=_course.IDS))
+
+
+@each_lesson
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_lesson(lesson, rule):
+    expect_none(rule(_course.text(lesson)))
+
+
+@pytest.mark.parametrize("lesson", SECOND_EDITION, ids=lambda lesson: lesson.name)
+@pytest.mark.parametrize("rule", UNIT_RULES, ids=lambda rule: rule.__name__)
+def test_lesson_in_the_form_of_a_unit(lesson, rule):
+    expect_none(rule(_course.text(lesson)))
+
+
+@each_lesson
+def test_warnings_are_ignored_by_message_only(lesson):
+    faults = [
+        f"cell {n}, {fault}"
+        for n, text in rules.code_text(_course.text(lesson))
+        for fault in rules.wholesale_filters(text)
+    ]
+    expect_none(faults)
+
+
+@each_lesson
+def test_deprecated_symbols_are_on_the_list(lesson):
+    expect_none(rules.deprecated(_course.text(lesson), _course.deprecated_symbols(), name=lesson.name))
+
+
+@each_lesson
+def test_claims_and_records_agree(lesson):
+    known = [name for name, claim in claims.read(lesson.name).items() if claim.evidence != "cited"]
+    assert known, f"lessons/{lesson.name}/claims.toml has no claims"
+    expect_none(rules.claim_records(_course.text(lesson), known))
+
+
+@each_lesson
+def test_notebook_is_in_step_and_was_published(lesson):
+    assert build.faults(lesson) == [], command("build", lesson.name)
+    assert build.is_published(lesson), command("build", "--publish", lesson.name)
+
+
+@each_lesson
+def test_outputs_of_the_notebook(lesson):
+    assert lesson.notebook.exists(), f"never built: {command('build', lesson.name)}"
+    expect_none(rules.outputs(_course.published(lesson)))
+
+
+@each_lesson
+def test_notebook_is_small(lesson):
+    expect_none(rules.small_enough(lesson.notebook))
+
+
+def test_the_notebooks_together_are_small():
+    sizes = [lesson.notebook.stat().st_size for lesson in _course.LESSONS]
+    assert sum(sizes) <= MOST_NOTEBOOK_ON_AVERAGE * len(sizes)
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_library_ignores_warnings_by_message_only(path):
+    expect_none(rules.wholesale_filters(path.read_text(encoding="utf-8")))
+
+
+def test_library_uses_no_deprecated_symbol_off_the_list():
+    used = rules.dotted_names([path.read_text(encoding="utf-8") for path in LIBRARY])
+    faults = [
+        f"{LIBRARY[index].name}: {name}"
+        for index, name in used
+        for entry in _course.deprecated_symbols()
+        if f"{name}.".startswith(f"{entry['symbol']}.") and "course_utils" not in entry["lessons"]
+    ]
+    expect_none(faults)
+
+
+def test_every_deprecated_symbol_has_a_reason():
+    for entry in _course.deprecated_symbols():
+        assert set(entry) == {"symbol", "reason", "lessons"} and len(entry["reason"]) > 10, entry

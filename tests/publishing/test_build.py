@@ -1,0 +1,371 @@
+"""From lesson to published notebook: the same bytes every time, and nothing of this machine in them."""
+
+import sys
+from pathlib import Path
+
+import _course
+import nbformat
+import pytest
+
+from tools import build
+from tools.publishing import compact, inputs, lessons
+
+LESSON = """\
+# ---
+# jupyter:
+#   course:
+#     promise: You can.
+#     minutes: 3
+#     seconds: 2
+# ---
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# # [[title]]
+
+# %% tags=["setup"]
+import os
+import sys
+import tempfile
+import traceback
+
+from tqdm import tqdm
+
+# %%
+for _ in tqdm(range(30)):
+    pass
+print("first")
+print("second", file=sys.stderr)
+print("third")
+
+# %%
+print(os.getcwd(), tempfile.gettempdir(), os.path.expanduser("~"), sys.prefix)
+print(os.environ["COURSE_LEDGER"])
+object()
+
+# %% tags=["solution", "hide-cell"]
+def answer_solution():
+    return 42
+
+# %%
+{name: os.environ.get(name) for name in ("COURSE_STRICT", "COURSE_THREADS", "COURSE_QUICK")}
+"""
+
+
+@pytest.fixture
+def lesson(tmp_path):
+    return _course.make_root(tmp_path, fixture=LESSON)[0]
+
+
+@pytest.fixture
+def main(lesson, monkeypatch):
+    """`build.main` over the fixture alone, in its own root."""
+    monkeypatch.setattr(lessons, "select", lambda names: [lesson])
+    monkeypatch.setattr(lessons, "NOTEBOOKS", lesson.root / "notebooks")
+    monkeypatch.setattr(build, "is_published", lambda lesson: True)
+    return build.main
+
+
+def with_outputs(*outputs):
+    cell = nbformat.v4.new_code_cell("1", outputs=list(outputs), execution_count=1)
+    return nbformat.v4.new_notebook(cells=[cell])
+
+
+def stream(text, name="stdout"):
+    return nbformat.v4.new_output("stream", name=name, text=text)
+
+
+@pytest.mark.slow
+def test_two_builds_give_the_same_bytes_and_hold_nothing_of_this_machine(lesson, tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_QUICK", "1")
+    build.build(lesson)
+    first = lesson.notebook.read_bytes()
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    monkeypatch.setenv("COLUMNS", "200")
+    build.build(lesson)
+    assert lesson.notebook.read_bytes() == first
+    for place in (tmp_path, Path.home(), Path(sys.prefix)):
+        assert str(place).encode() not in first
+    cells = lessons.read_published(lesson.notebook).cells
+    bar, paths, settings = cells[2].outputs, cells[3].outputs, cells[5].outputs
+    assert [(out.name, out.text.splitlines()) for out in bar] == [
+        ("stderr", ["100%|██████████| 30/30", "second"]),
+        ("stdout", ["first", "third"]),
+    ]
+    assert paths[0].text.replace("\\", "/") == ". <tmp> ~ <python>\n./ledger\n"
+    assert paths[1].data["text/plain"] == "<object at 0x...>"
+    assert settings[0].data["text/plain"] == ("{'COURSE_STRICT': '1', 'COURSE_THREADS': '1', 'COURSE_QUICK': None}")
+
+
+@pytest.mark.slow
+def test_a_built_notebook_is_valid_and_in_step(lesson):
+    assert build.faults(lesson) == ["notebooks/1_first/1_fixture.ipynb is missing"]
+    built = build.build(lesson)
+    nb = lessons.read_published(built.path)
+    nbformat.validate(nb)
+    assert build.faults(lesson) == []
+    assert nb.cells[4].metadata["jupyter"] == {"source_hidden": True}
+    assert built.seconds > 0 and built.peak_bytes > 10_000_000 and built.slow_cells == ()
+    assert list(built.path.parent.iterdir()) == [built.path]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("return 42", "return 43", "cell 5 differs"),
+        ("# # [[title]]", "# # Another title", "cell 1 differs"),
+        ("# %%\n{name", "# %%\n1\n\n# %%\n{name", "cell 6 differs"),
+        ('tags=["setup"]', 'tags=["setup", "lecture"]', "tags, slide types"),
+        ("seconds: 2", "seconds: 3", "front matter"),
+    ],
+)
+def test_a_change_of_the_lesson_puts_the_notebook_out_of_step(lesson, old, new, said):
+    lessons.write(executed(lessons.read(lesson)), lesson.notebook)
+    assert build.faults(lesson) == []
+    lesson.source.write_text(LESSON.replace(old, new), encoding="utf-8")
+    assert said in "\n".join(build.faults(lesson))
+
+
+def executed(nb):
+    """Number the cells as a run would, without one, and say that it used nothing."""
+    nb.metadata[inputs.KEY] = {"published": True, "torch": inputs.torch_version(), "files": {}}
+    for count, cell in enumerate((cell for cell in nb.cells if cell.cell_type == "code"), start=1):
+        cell.execution_count = count
+    return nb
+
+
+@pytest.mark.parametrize("spoil", ["order", "error", "not run"])
+def test_a_notebook_run_badly_is_out_of_step(lesson, spoil):
+    nb = executed(lessons.read(lesson))
+    if spoil == "error":
+        nb.cells[2].outputs = [nbformat.v4.new_output("error", ename="E", evalue="", traceback=[])]
+    else:
+        nb.cells[2].execution_count = 7 if spoil == "order" else None
+    lessons.write(nb, lesson.notebook)
+    assert "cell 3" in "\n".join(build.faults(lesson))
+
+
+@pytest.mark.slow
+def test_a_failing_cell_is_told_with_its_source_line_and_the_old_notebook_stays(lesson, main, capsys):
+    path = lesson.notebook
+    lessons.write(executed(lessons.read(lesson)), path)
+    old = path.read_bytes()
+    lesson.source.write_text(LESSON.replace('print("third")', 'print("third")\n1 / 0'), encoding="utf-8")
+    line = lesson.source.read_text(encoding="utf-8").splitlines().index("1 / 0") + 1
+    assert main([]) == 1
+    said = capsys.readouterr().out
+    assert f"lessons/fixture/lesson.py:{line}: cell 3 failed: ZeroDivisionError" in said
+    assert f"> {line:4} | 1 / 0" in said
+    assert path.read_bytes() == old
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_only_a_changed_lesson_is_run(lesson, main, monkeypatch, capsys):
+    ran = []
+    monkeypatch.setattr(build, "_try", lambda lesson, bar, publish: ran.append(lesson) or True)
+    lessons.write(executed(lessons.read(lesson)), lesson.notebook)
+    assert main([]) == 0 and ran == []
+    assert "nothing to run" in capsys.readouterr().out
+    assert main(["--all"]) == 0 and main(["fixture"]) == 0
+    assert ran == [lesson, lesson]
+    lesson.source.write_text(LESSON.replace("return 42", "return 43"), encoding="utf-8")
+    assert main([]) == 0 and len(ran) == 3
+
+
+def test_new_tags_are_taken_over_without_a_run(lesson, main, monkeypatch):
+    monkeypatch.setattr(build, "_try", lambda *_: pytest.fail("it was run"))
+    nb = executed(lessons.read(lesson))
+    nb.cells[2].outputs = [stream("kept\n")]
+    lessons.write(nb, lesson.notebook)
+    lesson.source.write_text(LESSON.replace('tags=["setup"]', 'tags=["setup", "lecture"]'), encoding="utf-8")
+    assert main([]) == 0
+    assert build.faults(lesson) == []
+    fresh = lessons.read_published(lesson.notebook)
+    assert fresh.cells[1].metadata["tags"] == ["setup", "lecture"]
+    assert fresh.cells[2].outputs[0].text == "kept\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain\ntext\n", "plain\ntext\n"),
+        ("\r  0%|  |\r 50%|# |\r100%|##|\n", "100%|##|\n"),
+        ("\r  0%\r100%\r     \rdone\n", "done\n"),
+        ("long line\rlo\n", "long line\n"),
+        ("windows\r\nends\r\n", "windows\nends\n"),
+        ("\router 0\n\rinner 0\rinner 9\x1b[A\router 1\n\n", "outer 1\ninner 9\n"),
+    ],
+)
+def test_only_the_last_frame_of_a_bar_is_kept(text, shown):
+    assert compact.last_frames(text) == shown
+
+
+def test_streams_are_merged_whatever_their_chunks(tmp_path):
+    image = nbformat.v4.new_output("display_data", data={"image/png": "aGk="})
+    whole = with_outputs(stream("bar\n", "stderr"), stream("ab\nc\n"), image, stream("d\n"))
+    chunks = with_outputs(stream("a"), stream("b\n"), stream("bar\n", "stderr"), stream("c\n"), image, stream("d\n"))
+    assert (
+        compact.compact(chunks, root=tmp_path).cells[0].outputs
+        == whole.cells[0].outputs
+        == compact.compact(whole, root=tmp_path).cells[0].outputs
+    )
+
+
+def test_widgets_and_empty_outputs_are_dropped(tmp_path):
+    widget = nbformat.v4.new_output(
+        "display_data", data={"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "HBox()"}
+    )
+    nb = with_outputs(widget, stream("\n"), stream("kept\n"))
+    nb.metadata["widgets"] = {"state": {}}
+    bare = compact.compact(compact.compact(nb, root=tmp_path), root=tmp_path)
+    assert [out.text for out in bare.cells[0].outputs] == ["\nkept\n"]
+    assert "widgets" not in bare.metadata and "widgets" in nb.metadata
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("File '{root}/course_utils/data.py'", "File '<course>/course_utils/data.py'"),
+        ("{root}", "<course>"),
+        ("{root}x and https://example.org{root}", "{root}x and https://example.org{root}"),
+        ("{tmp}/ipykernel_12/3456.py:3: UserWarning", "<cell>:3: UserWarning"),
+        ("<f at 0x7f2a0c1b2d30>, colour 0x00ff00", "<f at 0x...>, colour 0x00ff00"),
+    ],
+)
+def test_paths_and_addresses_are_scrubbed(tmp_path, monkeypatch, text, shown):
+    root, tmp = tmp_path / "course", tmp_path / "t"
+    monkeypatch.setattr(compact.tempfile, "gettempdir", lambda: str(tmp))
+    fill = {"{root}": root.as_posix(), "{tmp}": tmp.as_posix()}
+    for mark, path in fill.items():
+        text, shown = text.replace(mark, path), shown.replace(mark, path)
+    error = nbformat.v4.new_output("error", ename="E", evalue=text, traceback=[text])
+    result = nbformat.v4.new_output("display_data", data={"text/plain": text, "text/html": text})
+    out = compact.compact(with_outputs(stream(text), error, result), root=root).cells[0].outputs
+    assert [out[0].text, out[1].evalue, *out[1].traceback, *out[2].data.values()] == [shown] * 5
+
+
+# ---- what a run used ---------------------------------------------------------------------------------
+
+USES = """\
+# %%
+from pathlib import Path
+
+from course_utils.measure import energy
+
+(Path("{root}") / "records" / "kept.json").read_text()
+"""
+
+
+@pytest.mark.slow
+def test_a_built_notebook_knows_what_its_run_used(tmp_path):
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records" / "kept.json").write_text("1")
+    (tmp_path / "course_utils" / "measure").mkdir(parents=True)
+    (tmp_path / "course_utils" / "__init__.py").write_text("")
+    (tmp_path / "course_utils" / "measure" / "__init__.py").write_text("")
+    (tmp_path / "course_utils" / "measure" / "energy.py").write_text("PRICE = 1\n")
+    (tmp_path / "course_utils" / "measure" / "timing.py").write_text("never = 'imported'\n")
+    here = f"import sys\n\nsys.path.insert(0, '{tmp_path.as_posix()}')\n"
+    text = LESSON.split("# %%")[0] + "# %%\n" + here + "\n" + USES.replace("{root}", tmp_path.as_posix())
+    lesson = _course.make_root(tmp_path, fixture=text)[0]
+    build.build(lesson)
+    known = lessons.read_published(lesson.notebook).metadata[inputs.KEY]
+    used = {"course_utils/measure/__init__.py", "course_utils/measure/energy.py"}  # not the package's own
+    assert set(known["files"]) == {*used, "records/kept.json"}
+    assert build.faults(lesson) == []
+    (tmp_path / "course_utils" / "measure" / "energy.py").write_text('"""Prices."""\n\nPRICE = 1  # a comment\n')
+    assert build.faults(lesson) == []
+    (tmp_path / "course_utils" / "measure" / "energy.py").write_text("PRICE = 2\n")
+    assert build.faults(lesson) == ["built with another course_utils/measure/energy.py"]
+    (tmp_path / "records" / "kept.json").unlink()
+    assert "built with records/kept.json, which is gone" in build.faults(lesson)
+
+
+def test_a_checkpoint_is_watched_by_its_own_bytes_and_not_by_those_of_its_neighbours(lesson):
+    folder = lesson.root / "data" / "checkpoints"
+    folder.mkdir(parents=True)
+    for name in ("small.pt", "catalogue.json"):
+        (folder / name).write_text("1")
+    files = {f"data/checkpoints/{name}": inputs.digest(folder / name) for name in ("small.pt", "catalogue.json")}
+    known = {"torch": inputs.torch_version(), "files": files}
+    (folder / "catalogue.json").write_text("another checkpoint came")
+    assert inputs.stale(known, lesson) == []
+    (folder / "small.pt").write_text("2")
+    assert inputs.stale(known, lesson) == ["built with another data/checkpoints/small.pt"]
+
+
+def test_a_notebook_of_another_torch_or_without_a_word_on_its_inputs_is_out_of_step(lesson):
+    nb = executed(lessons.read(lesson))
+    nb.metadata[inputs.KEY]["torch"] = "1.0"
+    lessons.write(nb, lesson.notebook)
+    assert "built with torch 1.0" in "\n".join(build.faults(lesson))
+    del nb.metadata[inputs.KEY]
+    lessons.write(nb, lesson.notebook)
+    assert "does not say with which library" in "\n".join(build.faults(lesson))
+    assert not build.refresh(lesson)
+
+
+@pytest.mark.slow
+def test_a_run_reads_shipped_rows_and_keeps_its_own_only(tmp_path):
+    row = '[{"lesson": "%s", "task": "t", "model": "m", "technique": "%s"}]'
+    write = """
+import os
+from pathlib import Path
+folder = Path(os.environ["COURSE_LEDGER"])
+folder.mkdir(exist_ok=True)
+(folder / "fixture.json").write_text("mine")
+(folder / "other.json").write_text("not mine")
+"""
+    lesson = _course.make_root(tmp_path, fixture=LESSON.split("# %%")[0] + "# %%" + write)[0]
+    shipped = tmp_path / "records" / "ledger"
+    shipped.mkdir(parents=True)
+    (shipped / "other.json").write_text(row % ("other", "fp32"))
+    build.build(lesson)
+    assert (shipped / "fixture.json").read_text() == "mine"
+    assert (shipped / "other.json").read_text() == row % ("other", "fp32")
+
+
+# ---- publishing --------------------------------------------------------------------------------------
+
+
+def test_publishing_on_a_busy_machine_is_refused(lesson, main, monkeypatch, capsys):
+    monkeypatch.setattr(build.alone, "_busy", lambda seconds: ["a game takes 80 % of a core"])
+    monkeypatch.setattr(build, "_try", lambda *_: pytest.fail("it was run"))
+    assert main(["--publish", "--all"]) == 1
+    assert "Not begun. This machine is not at rest: a game takes" in capsys.readouterr().out
+
+
+def test_what_fails_to_be_published_is_tried_once_more_and_the_rest_goes_on(lesson, main, monkeypatch):
+    monkeypatch.setattr(build.alone, "_busy", lambda seconds: [])
+    tried = []
+    monkeypatch.setattr(build, "_try", lambda lesson, bar, publish: tried.append(publish) or len(tried) > 1)
+    assert main(["--publish", "--all"]) == 0
+    assert tried == [True, True]
+
+
+@pytest.mark.slow
+def test_a_published_run_judges_speed_and_says_so(tmp_path):
+    text = LESSON.replace('"COURSE_QUICK")', '"COURSE_JUDGE_SPEED")')
+    lesson = _course.make_root(tmp_path, fixture=text)[0]
+    build.build(lesson, publish=True)
+    nb = lessons.read_published(lesson.notebook)
+    assert "'COURSE_JUDGE_SPEED': '1'" in nb.cells[5].outputs[0].data["text/plain"]
+    assert build.is_published(lesson)
+    build.build(lesson)
+    assert not build.is_published(lesson)
+
+
+def test_notebooks_of_no_lesson_are_removed(lesson, main, capsys):
+    stray = lesson.root / "notebooks" / "0_gone" / "1_old.ipynb"
+    lessons.write(executed(lessons.read(lesson)), stray)
+    lessons.write(executed(lessons.read(lesson)), lesson.notebook)
+    assert main([]) == 0
+    assert not stray.parent.exists() and lesson.notebook.exists()
+    assert "0_gone/1_old.ipynb belongs to no lesson" in capsys.readouterr().out
+
+
+def test_a_change_of_text_alone_needs_no_run(lesson, main, monkeypatch):
+    monkeypatch.setattr(build, "_try", lambda *_: pytest.fail("it was run"))
+    lessons.write(executed(lessons.read(lesson)), lesson.notebook)
+    lesson.source.write_text(LESSON.replace("# # [[title]]", "# # Another title"), encoding="utf-8")
+    assert main([]) == 0
+    assert build.faults(lesson) == []

@@ -1,0 +1,314 @@
+"""The one reader of lessons: which file a name means, what a text becomes, and how a failure is told."""
+
+import os
+import textwrap
+
+import _course
+import nbformat
+import pytest
+
+from course_utils import syllabus
+from tools.publishing import lessons
+
+HEADER = """\
+# ---
+# jupyter:
+#   course:
+#     seconds: 2
+# ---
+
+"""
+BODY = """\
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# # A title
+#
+# A formula: $E = m c^2$
+
+# %% tags=["setup"] slideshow={"slide_type": "skip"}
+
+x = 1
+
+# %% tags=["exercise"] lines_to_next_cell=2
+def double(x):
+    raise NotImplementedError
+
+
+# %% tags=["solution", "hide-cell"]
+def double_solution(x):
+    return 2 * x
+
+# %%
+x = 1
+# %%
+x = 1
+"""
+
+
+@pytest.fixture
+def lesson(tmp_path):
+    return _course.make_root(tmp_path, first=HEADER + BODY, fixture=HEADER + BODY, third=HEADER + BODY)[1]
+
+
+def code(*sources, tags=()):
+    cells = [nbformat.v4.new_code_cell(textwrap.dedent(source), metadata={"tags": list(tags)}) for source in sources]
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "fixture",
+        "1.2",
+        "lessons/fixture",
+        "lessons/fixture/lesson.py",
+        "lessons\\fixture\\lesson.py",
+        "notebooks/1_first/2_fixture.ipynb",
+        "2_fixture.ipynb",
+    ],
+)
+def test_every_way_to_name_a_lesson_finds_it(lesson, name):
+    assert lessons.select([name], root=lesson.root) == [lesson]
+
+
+def test_lessons_come_in_their_order_and_once(lesson):
+    def names(*given):
+        return [found.name for found in lessons.select(given, root=lesson.root)]
+
+    assert names() == names("1") == ["first", "fixture", "third"]
+    assert names("third", "first", "1.3") == ["first", "third"]
+
+
+def test_a_lesson_of_the_first_edition_is_known_by_its_name_and_a_name_without_a_lesson_is_refused(lesson):
+    course = lesson.root / "lessons" / "course.toml"
+    text = course.read_text(encoding="utf-8")
+    course.write_text(f'first_edition = ["third"]\n{text}', encoding="utf-8")
+    syllabus.lessons.cache_clear()
+    assert [found.first_edition for found in syllabus.lessons(lesson.root).values()] == [False, False, True]
+    course.write_text(f'first_edition = ["fourth"]\n{text}', encoding="utf-8")
+    syllabus.lessons.cache_clear()
+    with pytest.raises(ValueError, match="first_edition names fourth"):
+        syllabus.lessons(lesson.root)
+
+
+@pytest.mark.parametrize("name", ["7", "", "1.9", "xyz", "fixtur", "fixture.py.txt"])
+def test_an_unknown_name_stops_with_the_lessons_it_may_mean(lesson, name):
+    with pytest.raises(SystemExit, match="fixture"):
+        lessons.select([name], root=lesson.root)
+
+
+def test_a_word_of_a_title_finds_no_lesson_but_names_it(lesson):
+    with pytest.raises(SystemExit, match="Did you mean third"):
+        lessons.select(["lesson third"], root=lesson.root)
+
+
+def test_a_text_becomes_cells_with_their_tags_and_front_matter(lesson):
+    nb = lessons.read(lesson)
+    nbformat.validate(nb)
+    assert nb.metadata["course"] == {
+        "name": "fixture",
+        "number": "1.2",
+        "title": "The lesson fixture",
+        "part": "First part",
+        "seconds": 2,
+    }
+    assert nb.metadata["kernelspec"]["name"] == "python3"
+    assert [cell.cell_type for cell in nb.cells] == ["markdown", *["code"] * 5, "markdown"]
+    assert nb.cells[0].metadata == {"slideshow": {"slide_type": "slide"}, "tags": ["lecture"]}
+    assert nb.cells[2].metadata == {"tags": ["exercise"]}
+    assert nb.cells[3].metadata["jupyter"] == {"source_hidden": True}
+
+
+def test_ids_differ_between_equal_cells_and_not_between_two_readings(lesson):
+    ids = [cell.id for cell in lessons.read(lesson).cells]
+    assert len(set(ids)) == len(ids)
+    assert ids == [cell.id for cell in lessons.read(lesson).cells]
+
+
+def test_an_id_stays_when_a_cell_is_put_in_front(lesson):
+    before = lessons.read(lesson).cells[-2].id
+    lesson.source.write_text(HEADER + "# %%\nnew = 0\n\n" + BODY, encoding="utf-8")
+    assert lessons.read(lesson).cells[-2].id == before
+
+
+def test_a_lesson_without_front_matter_is_named(lesson):
+    lesson.source.write_text(BODY, encoding="utf-8")
+    with pytest.raises(ValueError, match="fixture/lesson.py has no front matter"):
+        lessons.read(lesson)
+
+
+def test_cell_lines_point_at_the_first_line_of_each_cell(lesson):
+    text = lesson.source.read_text(encoding="utf-8").splitlines()
+    cells = lessons.read(lesson).cells[:-1]  # the build adds the last one
+    for line, cell in zip(lessons.cell_lines(lesson), cells, strict=True):
+        comment = "# " if cell.cell_type == "markdown" else ""
+        assert text[line - 1] == comment + cell.source.splitlines()[0]
+
+
+def test_a_marker_inside_a_string_is_refused_and_not_miscounted(lesson):
+    lesson.source.write_text(HEADER + 'x = """\n# %%\n"""\n', encoding="utf-8")
+    with pytest.raises(ValueError, match="no marker inside a string"):
+        lessons.cell_lines(lesson)
+
+
+def test_a_notebook_lies_in_the_folder_of_its_part(lesson, tmp_path):
+    assert lesson.notebook == tmp_path / "notebooks" / "1_first" / "2_fixture.ipynb"
+
+
+REFERENCES = """\
+# %% [markdown]
+# # [[title]]
+#
+# [[promise]]
+#
+# [[first]] came before. As in [[first]], or in [[third]] and [[fixture]].
+#
+# | a | [[third]] |
+
+# %%
+[[first := 1], ["[[third]]"]]  # [[first]]
+"""
+
+
+def test_names_in_brackets_become_numbers_titles_and_links(lesson):
+    header = HEADER.replace("seconds: 2", "seconds: 2\n#     promise: You can.\n#     minutes: 5\n#     needs: [first]")
+    lesson.source.write_text(header + REFERENCES, encoding="utf-8")
+    text, source = (cell.source for cell in lessons.read(lesson).cells[:2])
+    full = "[{}esson 1.1, The lesson first](1_first.ipynb)"
+    assert text.splitlines()[0] == "# 1.2 · The lesson fixture"
+    assert text.splitlines()[2] == "You can. About 5 minutes. Builds on [lesson 1.1](1_first.ipynb)."
+    assert text.splitlines()[4] == (
+        f"{full.format('L')} came before. As in [lesson 1.1](1_first.ipynb), or in "
+        "[lesson 1.3, The lesson third](3_third.ipynb) and this lesson."
+    )
+    assert text.splitlines()[6] == "| a | [lesson 1.3](3_third.ipynb) |"
+    assert source == '[[first := 1], ["lesson 1.3"]]  # lesson 1.1'
+
+
+def test_a_name_in_brackets_that_is_no_lesson_is_refused(lesson):
+    lesson.source.write_text(HEADER + "# %% [markdown]\n# See [[nowhere]].\n", encoding="utf-8")
+    with pytest.raises(LookupError, match="no lesson is called 'nowhere'; there are first, fixture, third"):
+        lessons.read(lesson)
+
+
+def test_a_lesson_ends_with_links_to_its_neighbours(lesson):
+    first, _, third = lessons.select([], root=lesson.root)
+    ends = [lessons.read(one).cells[-1].source for one in (first, lesson, third)]
+    assert "Next: [lesson 1.2, The lesson fixture](2_fixture.ipynb)." in ends[0] and "Before" not in ends[0]
+    assert "Next: [lesson 1.3," in ends[1] and "Before: [lesson 1.1," in ends[1] and "overview" in ends[1]
+    assert "last lesson" in ends[2]
+
+
+def test_strip_takes_outputs_and_counts_and_leaves_the_original():
+    nb = code("1")
+    nb.cells[0].outputs = [nbformat.v4.new_output("stream", text="1")]
+    nb.cells[0].execution_count = 4
+    bare = lessons.strip(nb)
+    assert (bare.cells[0].outputs, bare.cells[0].execution_count) == ([], None)
+    assert (len(nb.cells[0].outputs), nb.cells[0].execution_count) == (1, 4)
+
+
+def test_write_leaves_the_old_file_when_it_fails(tmp_path):
+    path = tmp_path / "a.ipynb"
+    lessons.write(code("1"), path)
+    old = path.read_bytes()
+    with pytest.raises(TypeError):
+        lessons.write(
+            nbformat.from_dict({"cells": [], "metadata": {"bad": object()}, "nbformat": 4, "nbformat_minor": 5}), path
+        )
+    assert path.read_bytes() == old
+    assert b"\r" not in old
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.slow
+def test_execute_runs_in_the_folder_with_the_environment_given(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_FIXTURE_GONE", "here")
+    nb = code("import os; os.getcwd()", "[os.environ.get('COURSE_FIXTURE' + end) for end in ('', '_GONE')]")
+    runs = []
+    done = lessons.execute(
+        nb, folder=tmp_path, env={"COURSE_FIXTURE": "1", "COURSE_FIXTURE_GONE": None}, on_cell=runs.append
+    )
+    first, second = (cell.outputs[0].data["text/plain"] for cell in done.cells)
+    assert os.path.samefile(first.strip("'").replace("\\\\", "\\"), tmp_path)
+    assert second == "['1', None]"
+    assert [cell.execution_count for cell in done.cells] == [1, 2]
+    assert nb.cells[0].outputs == []
+    assert [run.number for run in runs] == [1, 2]
+    assert runs[-1].peak_bytes > 10_000_000
+
+
+@pytest.mark.slow
+def test_peak_memory_sees_an_allocation(tmp_path):
+    runs = []
+    nb = code("import time", "block = bytearray(300_000_000); time.sleep(0.3); del block", "1")
+    lessons.execute(nb, folder=tmp_path, on_cell=runs.append)
+    grown = runs[1].peak_bytes - runs[0].peak_bytes
+    assert 250_000_000 < grown < 400_000_000
+    assert runs[2].peak_bytes >= runs[1].peak_bytes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("source", "line", "error"),
+    [
+        ("x = 1\n\n1 / 0\n", 3, "ZeroDivisionError"),
+        ("x = 1\nx = = 2", 2, "SyntaxError"),
+        ("y = 1\nraises()\n", 2, "ValueError: planted"),
+    ],
+)
+def test_a_failing_cell_is_told_with_its_number_and_line(tmp_path, source, line, error):
+    nb = code("def raises():\n    z = 1\n    z = 2\n    raise ValueError('planted')", source, "never = 1")
+    nb.cells.insert(0, nbformat.v4.new_markdown_cell("# Title"))
+    with pytest.raises(lessons.CellFailed) as caught:
+        lessons.execute(nb, folder=tmp_path, lesson="fixture")
+    failed = caught.value
+    assert (failed.lesson, failed.number, failed.line) == ("fixture", 3, line)
+    assert failed.error.startswith(error)
+    assert "\x1b" not in failed.traceback
+    assert failed.notebook.cells[2].outputs[-1].output_type == "error"
+    assert failed.notebook.cells[3].execution_count is None
+
+
+@pytest.mark.slow
+def test_a_kernel_that_dies_and_a_cell_without_end_are_failures_of_their_cell(tmp_path):
+    with pytest.raises(lessons.CellFailed, match="(?i)kernel died"):
+        lessons.execute(code("import os; os._exit(1)"), folder=tmp_path)
+    with pytest.raises(lessons.CellFailed, match="(?i)time") as caught:
+        lessons.execute(code("1", "import time; time.sleep(60)"), folder=tmp_path, timeout=1)
+    assert caught.value.number == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("deaths", "runs"), [(1, True), (2, False)])
+def test_a_kernel_that_dies_at_its_start_is_started_once_more(tmp_path, deaths, runs):
+    """As when another process took one of its ports."""
+    dies = f"""
+        import os, pathlib, sys
+        starts = pathlib.Path(__file__).with_name("starts")
+        if "ipykernel_launcher" in " ".join(sys.orig_argv):
+            with starts.open("a") as file:
+                file.write(".")
+            if len(starts.read_text()) <= {deaths}:
+                os._exit(1)
+    """
+    (tmp_path / "sitecustomize.py").write_text(textwrap.dedent(dies), encoding="utf-8")
+    env = {"PYTHONPATH": str(tmp_path)}
+    if runs:
+        done = lessons.execute(code("6 * 7"), folder=tmp_path, env=env)
+        assert done.cells[0].outputs[0].data["text/plain"] == "42"
+    else:
+        with pytest.raises(RuntimeError, match="died before replying"):
+            lessons.execute(code("6 * 7"), folder=tmp_path, env=env)
+    assert (tmp_path / "starts").read_text() == ".."
+
+
+def test_a_kernel_of_nbval_too_is_started_once_more():
+    from nbval import kernel
+
+    assert kernel.start_new_kernel.__wrapped__
+
+
+def test_a_part_is_called_by_its_number_or_its_name_where_no_lesson_has_that():
+    part = [lesson for lesson in lessons.select([]) if lesson.part == "pruning"]
+    assert lessons.select(["pruning"]) == lessons.select([str(part[0].part_number)]) == part
+    assert [lesson.name for lesson in lessons.select(["measuring"])] == ["measuring"]

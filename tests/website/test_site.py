@@ -1,0 +1,139 @@
+"""The site: its pages come from the published notebooks, lead to each other, and can be used by everybody, offline."""
+
+import nbformat
+import pytest
+
+from course_utils import syllabus
+from course_utils.files import ROOT
+from tools import site
+from tools.decks import deck
+from tools.publishing import lessons
+from tools.website import site_check, site_lessons, site_map, site_pages
+
+LESSONS = list(syllabus.lessons().values())
+TARGETS = site_lessons.pages(ROOT)
+
+
+def test_links_lead_to_pages_and_others_stay():
+    text = "[a](../3_quantization/1_integers.ipynb) [b](../overview.ipynb#x) [c](https://a.b/c) [d](#here)"
+    moved = site_lessons.relinked(text, "notebooks/1_measuring/3_energy.ipynb", "lessons/energy.ipynb", TARGETS)
+    assert moved == "[a](integers.ipynb) [b](../index.md#x) [c](https://a.b/c) [d](#here)"
+    from_docs = site_lessons.relinked("[a](../notebooks/overview.ipynb)", "docs/glossary.md", "glossary.md", TARGETS)
+    assert from_docs == "[a](index.md)"
+
+
+def test_a_link_to_a_file_without_a_page_is_named():
+    with pytest.raises(ValueError, match="docs/x.md leads to course.py, which has no page"):
+        site_lessons.relinked("[a](../course.py)", "docs/x.md", "x.md", TARGETS)
+
+
+def test_questions_and_answers_become_boxes_and_hints_stay_folded():
+    text = (
+        "## Head\n\n**Predict.** How many?\n\n**What you saw: three.** It is.\n\n- one\n\n### Next\n\nwords\n\n"
+        "<details><summary>Hint</summary>\nLook.\n</details>"
+    )
+    boxed = site_lessons.boxed(text)
+    assert ":::{admonition} Predict\n:class: tip\nHow many?\n:::" in boxed
+    assert ":::{admonition} What you saw\n:class: note\n**three.** It is.\n\n- one\n:::\n\n### Next" in boxed
+    assert "<details><summary>Hint</summary>\n\nLook.\n\n</details>" in boxed
+
+
+@pytest.mark.parametrize(("kind", "tag"), [("image/svg+xml", "aria-label"), ("image/png", "alt")])
+def test_a_picture_keeps_its_alt_text(kind, tag):
+    data = {"image/svg+xml": "<?xml?><svg width='1'></svg>", "image/png": "aGk=\n"}
+    output = nbformat.v4.new_output(
+        "display_data", {kind: data[kind], "image/png": "aGk="}, metadata={kind: {"alt": "five < bars of one height"}}
+    )
+    assert f'{tag}="five &lt; bars of one height"' in site_lessons.shown(output)["data"]["text/html"]
+    bare = nbformat.v4.new_output("display_data", {"text/plain": "x"})
+    assert site_lessons.shown(bare) is bare
+
+
+def test_the_map_has_a_box_for_each_lesson_and_an_arrow_for_each_need():
+    from tools.publishing import course
+
+    drawing = site_map.svg(LESSONS, lambda lesson: f"to/{lesson.name}")
+    assert all(f'href="to/{lesson.name}"' in drawing for lesson in LESSONS)
+    assert drawing.count("m-arrow") - 1 == sum(len(course.builds_on(lesson)) for lesson in LESSONS)
+
+
+def test_every_lesson_with_a_cited_figure_is_among_the_famous_claims():
+    text = site_pages.famous_claims([lesson for lesson in LESSONS if lesson.name in ("energy", "baseline")])
+    assert "| MACs of ResNet-50" in text
+    assert "](https://doi.org/10.1109/ISSCC" in text or "1,300" in text
+    assert text.count("## ") == 2
+
+
+def test_a_publication_is_called_by_the_words_before_its_number():
+    text = (
+        "**Going further**: A. Author and B. Other, *A title*, 2019, "
+        "[arXiv:1901.00001](https://arxiv.org/abs/1901.00001); [Third, 2020](https://arxiv.org/abs/2001.00002/) and [no paper](https://example.org)"
+    )
+    assert list(site_pages.publications(text)) == [
+        ("https://arxiv.org/abs/1901.00001", "A. Author and B. Other, *A title*, 2019"),
+        ("https://arxiv.org/abs/2001.00002", "Third, 2020"),
+    ]
+
+
+def test_private_modules_have_no_page():
+    names = site_pages.public_modules()
+    assert "course_utils.language" in names and "course_utils.show.plots" in names and "course_utils.show" in names
+    assert not any("._" in name for name in names)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site")
+    assert site.make(LESSONS, folder / "source", folder / "site") == 0
+    return folder / "site"
+
+
+@pytest.mark.slow
+def test_the_site_is_made_without_a_warning_and_has_no_fault(built, page):
+    for lesson in LESSONS:
+        assert (built / "lessons" / f"{lesson.name}.html").exists()
+        assert (built / "slides" / f"{lesson.number}_{lesson.name}.html").exists()
+        assert (
+            built / "notebooks" / f"{lesson.number}_{lesson.name}.ipynb"
+        ).read_bytes() == lesson.notebook.read_bytes()
+    faults = site_check.check(page, built, LESSONS)
+    assert not faults, "\n".join(["", *faults])
+
+
+@pytest.mark.slow
+def test_notes_for_lecturers_and_open_solutions_are_not_on_the_site(built):
+    for lesson in LESSONS:
+        text = (built / "lessons" / f"{lesson.name}.html").read_text(encoding="utf-8")
+        assert "For the lecturer" not in text
+        nb = lessons.read_published(lesson.notebook)
+        solutions = sum("solution" in cell.metadata.get("tags", []) for cell in nb.cells)
+        assert text.count("above-input") >= solutions > 0
+
+
+FAULTS = {
+    "leads to gone.html, which is not there": '<a href="gone.html">x</a>',
+    "leads to #gone of index.html, which is not there": '<a href="index.html#gone">x</a>',
+    "a picture has no alt text": '<img src="data:image/gif;base64,R0lGODlhAQABAAAAACw=">',
+    "asks the network for https://example.org/a.css": '<link rel="stylesheet" href="https://example.org/a.css">',
+    "error of a script": "<script>throw new Error('planted')</script>",
+    "a file is missing: gone.js": '<script src="gone.js"></script>',
+    "wider than a phone by": '<div style="width: 900px">x</div>',
+    "a formula was not set": '<span class="math">x</span>',
+    "Elements must meet minimum color contrast": '<p style="color:#ccc;background:#fff">faint words</p>',
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_named(tmp_path, page, fault):
+    text = '<!doctype html><html lang="en"><title>t</title><main><h1>t</h1>{}</main></html>'
+    (tmp_path / "index.html").write_text(text.format(FAULTS[fault]), encoding="utf-8")
+    assert any(fault in found for found in site_check.check(page, tmp_path, []))
+    (tmp_path / "index.html").write_text(text.format("words"), encoding="utf-8")
+    assert site_check.check(page, tmp_path, []) == []
+
+
+def test_without_a_browser_the_check_says_so(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(deck, "find_browser", lambda: None)
+    assert site_check.report(tmp_path) == 1
+    assert "Not run: no browser" in capsys.readouterr().out

@@ -1,0 +1,279 @@
+"""What a learner has done is kept: by whom, in which form, and what `course.py progress` makes of it."""
+
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+
+from course_utils import syllabus
+from course_utils.exercises import core, progress
+from course_utils.files import ROOT
+from tools import progress as task
+from tools.publishing import execute, lessons
+from tools.workspace import progress as _progress
+
+WORKSPACE = ROOT / "workspace"
+
+CHECKS = """
+from course_utils.exercises.core import check
+@check("Exercise 1, Size")
+def size(answer): ...
+@check("Exercise 2, Time")
+def time(answer): ...
+"""
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """The file that this test keeps progress in."""
+    path = tmp_path / "workspace" / progress.NAME
+    monkeypatch.setenv("COURSE_PROGRESS", str(path))
+    return path
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def passed(exercise, lesson="integers", status="passed"):
+    progress.keep("check", lesson, exercise=exercise, status=status)
+
+
+# Who writes
+
+
+def learners_kernel(monkeypatch, folder, **names):
+    """Play the kernel of a notebook that lies in a folder."""
+    for name in ("COURSE_LEDGER", "COURSE_PROGRESS", "COURSE_WORKSPACE"):
+        monkeypatch.delenv(name, raising=False)
+    shell = SimpleNamespace(kernel=object(), user_ns=names)
+    monkeypatch.setattr(progress, "shell", lambda: shell)
+    monkeypatch.setattr(progress, "STARTED_IN", folder)
+
+
+def test_only_the_kernel_of_a_notebook_in_the_workspace_writes(monkeypatch, tmp_path):
+    learners_kernel(monkeypatch, WORKSPACE / "3_quantization")
+    assert progress.file() == WORKSPACE / progress.NAME
+    monkeypatch.setenv("COURSE_LEDGER", str(tmp_path))  # a build, a test
+    assert progress.file() is None
+    monkeypatch.setenv("COURSE_LEDGER", str(WORKSPACE / "ledger"))
+    assert progress.file() == WORKSPACE / progress.NAME
+    learners_kernel(monkeypatch, ROOT / "build" / "run")
+    assert progress.file() is None
+    learners_kernel(monkeypatch, ROOT, __vsc_ipynb_file__=str(WORKSPACE / "a" / "b.ipynb"))
+    assert progress.file() == WORKSPACE / progress.NAME
+    learners_kernel(monkeypatch, None)
+    assert progress.file() is None
+
+
+def test_the_workspace_may_be_another_folder(monkeypatch, tmp_path):
+    learners_kernel(monkeypatch, tmp_path / "course" / "1_part")
+    assert progress.file() is None
+    monkeypatch.setenv("COURSE_WORKSPACE", str(tmp_path / "course"))
+    monkeypatch.setenv("COURSE_LEDGER", str(tmp_path / "course" / "ledger"))  # as it is set there
+    assert progress.file() == tmp_path / "course" / progress.NAME
+
+
+def test_plain_python_writes_nothing(monkeypatch):
+    monkeypatch.delenv("COURSE_LEDGER")
+    monkeypatch.setattr(progress, "STARTED_IN", WORKSPACE)
+    assert progress.shell() is None and progress.file() is None
+
+
+@pytest.mark.parametrize("off", ["", "0"])
+def test_it_can_be_switched_off(monkeypatch, off):
+    learners_kernel(monkeypatch, WORKSPACE)
+    monkeypatch.setenv("COURSE_PROGRESS", off)
+    assert progress.file() is None
+
+
+def test_a_lessons_check_writes_its_verdict_and_another_check_writes_none(kept):
+    def judge(answer):
+        pass
+
+    core.check("Exercise 1, Mine")(judge)(len)
+    assert not kept.exists()
+    judge.__module__, judge.__name__ = "lessons.integers.checks", "qparams"
+    core.check("Exercise 1, Mine")(judge)(len)
+    (record,) = lines(kept)
+    assert (record["lesson"], record["exercise"], record["status"]) == ("integers", "qparams", "passed")
+    assert len(record["version"]) == 8 and record["when"][:2] == "20"
+
+
+def test_a_check_that_is_at_fault_itself_says_nothing_of_the_learner(kept):
+    def judge(answer):
+        raise ZeroDivisionError
+
+    judge.__module__ = "lessons.integers.checks"
+    assert core.check("Exercise 1")(judge)(len).status == "check failed" and not kept.exists()
+
+
+@pytest.mark.slow
+def test_a_kernel_in_the_workspace_writes_and_one_elsewhere_does_not(tmp_path, monkeypatch):
+    """A real kernel; the library's workspace is a folder of this test's own."""
+    monkeypatch.delenv("COURSE_LEDGER")
+    code = """
+from course_utils.exercises import progress
+progress.keep("check", "integers", exercise="qparams", status="not yet")"""
+    for folder in ("work", "elsewhere"):
+        (tmp_path / folder).mkdir()
+        cells = [nbformat.v4.new_code_cell(code)]
+        execute.execute(
+            nbformat.v4.new_notebook(cells=cells),
+            folder=tmp_path / folder,
+            env={"COURSE_WORKSPACE": str(tmp_path / "work")},
+        )
+    assert [record["status"] for record in lines(tmp_path / "work" / progress.NAME)] == ["not yet"]
+    assert not (tmp_path / "elsewhere" / progress.NAME).exists()
+
+
+# The file
+
+
+def test_the_same_verdict_again_adds_nothing(kept):
+    for status in ("not yet", "not yet", "passed", "passed", "not yet"):
+        passed("qparams", status=status)
+    assert [record["status"] for record in lines(kept)] == ["not yet", "passed", "not yet"]
+
+
+def test_two_processes_write_at_once_and_nothing_is_lost(kept):
+    code = f"""
+import sys
+from pathlib import Path
+from course_utils.exercises import progress
+for n in range(60):
+    progress.add(Path({str(kept)!r}), {{"kind": "check", "lesson": sys.argv[1], "exercise": str(n)}})
+"""
+    started = [subprocess.Popen([sys.executable, "-c", code, name], cwd=ROOT) for name in ("a", "b")]
+    assert [process.wait() for process in started] == [0, 0]
+    found = {(record["lesson"], record["exercise"]) for record in lines(kept)}
+    assert len(found) == 120
+
+
+def test_a_damaged_line_loses_itself_alone(kept):
+    passed("qparams")
+    with open(kept, "ab") as file:
+        file.write(b'\xff\xfe\n[]\n{"kind": 3, "lesson": "x"}\n' + b"[" * 100_000 + b'\n{"kind": "check", "les')
+    passed("quantize")
+    assert [record["exercise"] for record in progress.read(kept)] == ["qparams", "quantize"]
+
+
+def test_a_file_that_cannot_be_read_or_written_harms_no_check(kept, monkeypatch):
+    kept.mkdir(parents=True)
+    passed("qparams")
+    assert progress.read(kept) == []
+    monkeypatch.setattr(progress, "add", lambda *args: 1 / 0)
+    passed("qparams")
+
+
+# What is made of it
+
+
+@pytest.fixture
+def course(tmp_path):
+    """Three lessons, two exercises each: the second needs the first, the third nothing."""
+    text = '[[part]]\nname = "first"\ntitle = "First"\n[part.lessons]\na = "A"\nb = "B"\nc = "C"\n'
+    text += '[[way]]\ntitle = "Short way"\nwishes = ["c"]\n'
+    (tmp_path / "lessons").mkdir()
+    (tmp_path / "lessons" / "course.toml").write_text(text, encoding="utf-8")
+    for lesson in syllabus.lessons(tmp_path).values():
+        lesson.source.parent.mkdir()
+        needs = "[a]" if lesson.name == "b" else "[]"
+        front = f"# ---\n# jupyter:\n#   course:\n#     promise: P.\n#     minutes: 40\n#     needs: {needs}\n# ---\n"
+        lesson.source.write_text(front, encoding="utf-8")
+        lesson.source.with_name("checks.py").write_text(CHECKS, encoding="utf-8")
+    return tmp_path
+
+
+def standing(course):
+    return _progress.of(course / "workspace", course)
+
+
+def test_passed_stays_passed_and_the_latest_stands_beside_it(course, kept):
+    passed("size", "a")
+    passed("size", "a", status="not yet")
+    (size, time) = standing(course).standings["a"].exercises
+    assert (size.passed, size.status, size.latest) == (True, "passed", "not yet")
+    assert (time.passed, time.status) == (False, "not begun")
+    assert standing(course).standings["a"].count == "1 of 2"
+
+
+def test_next_is_the_first_lesson_on_the_way_whose_needs_are_finished(course, kept):
+    assert standing(course).next.lesson.name == "a"
+    for exercise in ("size", "time"):
+        passed(exercise, "a")
+    assert standing(course).next.lesson.name == "b" and standing(course).finished == 1
+    progress.add(kept, {"kind": "way", "lesson": "", "way": "Short way"})
+    assert standing(course).next.lesson.name == "c"
+    for exercise in ("size", "time"):
+        passed(exercise, "c")
+    assert standing(course).next is None
+
+
+def test_a_lesson_is_begun_by_a_try_or_a_prediction_and_not_by_running_its_cells(course, kept):
+    passed("size", "a", status="not done yet")
+    assert standing(course).begun == []
+    passed("size", "a", status="not yet")
+    progress.keep("prediction", "c", number=1, question="How?", prediction="so")
+    assert {s.lesson.name for s in standing(course).begun} == {"a", "c"}
+
+
+def test_a_reset_takes_away_what_stands_before_it_of_that_lesson_alone(course, kept):
+    passed("size", "a")
+    passed("size", "b")
+    progress.add(kept, {"kind": "reset", "lesson": "a"})
+    passed("time", "a")
+    found = standing(course).standings
+    assert [exercise.passed for exercise in found["a"].exercises] == [False, True] and found["b"].passed == 1
+
+
+def test_every_exercise_of_the_course_is_counted():
+    for lesson in lessons.select([]):
+        cells = [c for c in lessons.read_published(lesson.notebook).cells if "check" in c.metadata.get("tags", [])]
+        called = [cell.source.rpartition("check.")[2].partition("(")[0] for cell in cells]
+        assert sorted(called) == sorted(name for name, _ in _progress.exercises_of(lesson)), lesson.name
+
+
+@pytest.fixture
+def learner(kept, monkeypatch):
+    """The task, on a workspace of this test's own."""
+    monkeypatch.setattr(task, "WORKSPACE", kept.parent)
+    return task
+
+
+def test_the_task_prints_the_course_and_what_comes_next(learner, kept, capsys):
+    passed("qparams")
+    assert learner.main([]) == 0
+    said = capsys.readouterr().out
+    assert "Quantization from scratch" in said and "1 of 2" in said and "Next: 1.1 " in said
+    assert (kept.parent / "start.md").exists()
+
+
+def test_the_task_prints_a_lesson_in_full(learner, kept, capsys):
+    passed("qparams")
+    passed("qparams", status="not yet")
+    progress.keep("prediction", "integers", number=2, question="How\nmany?", prediction="two")
+    progress.keep("again", "integers", number=2, question="How\nmany?", prediction="three")
+    learner.main(["3.1"])
+    said = capsys.readouterr().out
+    assert "✓ Exercise 1, Scale and zero point: passed; the last check said: not yet" in said
+    assert "- How many?\n      two\n      at the end: three" in said
+
+
+def test_the_task_gives_the_same_as_json(learner, capsys):
+    passed("qparams")
+    learner.main(["--json", "integers"])
+    facts = json.loads(capsys.readouterr().out)
+    (lesson,) = facts["lessons"]
+    assert facts["next"] == "measuring" and lesson["passed"] == 1 and lesson["exercises"][0]["passed"] is True
+
+
+def test_a_way_is_chosen_by_a_part_of_its_title(learner, kept, capsys):
+    assert learner.main(["--way", "evening"]) == 0 and "Your way: One evening." in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="No way is called 'nowhere'. There are: One evening;"):
+        learner.main(["--way", "nowhere"])
+    with pytest.raises(SystemExit, match="No way is called ''"):
+        learner.main(["--way", ""])

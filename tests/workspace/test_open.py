@@ -1,0 +1,153 @@
+"""How JupyterLab is started on the learner's copies; what it is told, and when it is not started at all."""
+
+import json
+import os
+import socket
+
+import nbformat
+import pytest
+from jupyter_server import serverapp
+
+from course_utils import syllabus
+from course_utils.doctor import Finding
+from tools import open as open_task
+
+EMPTY = nbformat.v4.writes(nbformat.v4.new_notebook())
+
+
+@pytest.fixture
+def opened(monkeypatch, tmp_path):
+    """The task with folders of its own and a healthy machine; gives what it would start."""
+    started = []
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.setattr(open_task, "NOTEBOOKS", tmp_path / "notebooks")
+    monkeypatch.setattr(open_task, "WORKSPACE", tmp_path / "workspace")
+    monkeypatch.setattr(open_task.doctor, "examine", lambda: [Finding("Python", "ok", "3.11")])
+    monkeypatch.setattr(open_task.course, "hand_over", lambda *args: started.append(args) or 0)
+    monkeypatch.setattr(serverapp, "list_running_servers", lambda: [])
+    return started
+
+
+def test_jupyterlab_starts_in_the_workspace_with_the_courses_settings(opened, tmp_path, monkeypatch):
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "of the user")
+    assert open_task.main(["--no-open", "--port", "8123"]) == 0
+    words, environment = opened[0]
+    assert f"--ServerApp.root_dir={tmp_path / 'workspace'}" in words
+    assert {"--no-browser", "--ServerApp.port=8123", "--ServerApp.answer_yes=True"} <= set(words)
+    own, user = environment["JUPYTER_CONFIG_PATH"].split(os.pathsep)
+    page = open_task.course.Path(own) / "labconfig" / "page_config.json"
+    assert json.loads(page.read_text(encoding="utf-8"))["disabledExtensions"] == {
+        "@jupyterlab/apputils-extension:announcements": True
+    }
+    assert user == "of the user"
+
+
+def test_it_opens_at_the_start_page_and_without_lessons_at_the_list_of_files(opened, tmp_path):
+    def page():
+        open_task.main(["--no-open"])
+        return next(word for word in opened[-1][0] if word.startswith("--LabApp.default_url="))
+
+    assert page().endswith("=/lab")
+    first = next(iter(syllabus.lessons().values())).place
+    (tmp_path / "notebooks" / first).parent.mkdir()
+    (tmp_path / "notebooks" / first).write_text(EMPTY, encoding="utf-8")
+    assert page().endswith("=/lab/tree/start.md")
+    assert first in (tmp_path / "workspace" / "start.md").read_text(encoding="utf-8")
+
+
+def test_how_to_begin_a_lesson_anew_is_said(opened, capsys):
+    open_task.main(["--no-open"])
+    assert f"To begin a lesson anew: {open_task.doctor.START} reset NUMBER" in capsys.readouterr().out
+
+
+def test_without_notebooks_it_says_so_and_still_serves(opened, capsys):
+    assert open_task.main(["--no-open"]) == 0
+    assert "There are no notebooks in" in capsys.readouterr().out and len(opened) == 1
+
+
+@pytest.fixture
+def server(opened, monkeypatch, tmp_path):
+    """What Jupyter has written down of a server on this workspace; the test decides whether anything listens."""
+    (tmp_path / "workspace").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        known = {
+            "root_dir": str(tmp_path / "workspace"),
+            "hostname": "127.0.0.1",
+            "port": port,
+            "url": f"http://127.0.0.1:{port}/",
+            "token": "abc",
+        }
+        monkeypatch.setattr(serverapp, "list_running_servers", lambda: [{**known, "root_dir": "/"}, known])
+        monkeypatch.setattr(open_task, "has_display", lambda: True)
+        browsed = []
+        monkeypatch.setattr(open_task.webbrowser, "open", browsed.append)
+        yield listening, known, browsed
+
+
+def test_a_second_start_opens_the_course_that_is_open_already(server, opened, capsys):
+    _, known, browsed = server
+    assert open_task.main([]) == 0 and opened == []
+    address = f"{known['url']}lab?token=abc"
+    assert f"The course is already open, at {address}" in capsys.readouterr().out and browsed == [address]
+    assert open_task.main(["--no-open"]) == 0 and browsed == [address]
+
+
+def test_a_server_of_another_folder_is_no_reason_not_to_start(server, opened, tmp_path):
+    server[1]["root_dir"] = str(tmp_path)
+    assert open_task.main([]) == 0 and len(opened) == 1
+
+
+def test_a_server_that_is_gone_is_no_reason_not_to_start(server, opened):
+    server[0].close()
+    assert open_task.main([]) == 0 and len(opened) == 1
+
+
+def test_a_server_whose_folder_is_gone_is_no_reason_not_to_start(server, opened, tmp_path):
+    server[1]["root_dir"] = str(tmp_path / "gone")
+    assert open_task.main([]) == 0 and len(opened) == 1
+
+
+@pytest.mark.parametrize(
+    ("variables", "system", "expected"),
+    [
+        ({}, "linux", False),
+        ({"DISPLAY": ":0"}, "linux", True),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, "linux", True),
+        ({"DISPLAY": ":0", "SSH_CONNECTION": "x"}, "linux", False),
+        ({"DISPLAY": ":0", "CI": "true"}, "linux", False),
+        ({}, "darwin", True),
+        ({"SSH_TTY": "/dev/pts/0"}, "darwin", False),
+        ({}, "win32", True),
+    ],
+)
+def test_a_browser_is_opened_only_where_somebody_sees_it(monkeypatch, variables, system, expected):
+    monkeypatch.setattr(open_task.os, "environ", variables)
+    monkeypatch.setattr(open_task.sys, "platform", system)
+    assert open_task.has_display() is expected
+
+
+def test_root_is_allowed_only_to_root(monkeypatch):
+    monkeypatch.setattr(open_task.os, "geteuid", lambda: 0, raising=False)
+    assert "--allow-root" in open_task.command(browser=True)
+    monkeypatch.setattr(open_task.os, "geteuid", lambda: 1000, raising=False)
+    assert "--allow-root" not in open_task.command(browser=True)
+
+
+def test_a_fatal_fault_stops_the_start_and_another_one_is_only_told(opened, monkeypatch, capsys):
+    data = Finding("data", "fault", "train is damaged.", "Fetch it again.")
+    monkeypatch.setattr(open_task.doctor, "examine", lambda: [data])
+    assert open_task.main(["--no-open"]) == 0 and len(opened) == 1
+    assert "Fault: data: train is damaged. What to do: Fetch it again." in capsys.readouterr().out
+    torch = Finding("PyTorch", "fault", "cannot be used.", "Start again.")
+    monkeypatch.setattr(open_task.doctor, "examine", lambda: [data, torch])
+    assert open_task.main(["--no-open"]) == 1 and len(opened) == 1
+
+
+def test_a_workspace_that_cannot_be_written_is_told(opened, monkeypatch, capsys):
+    def refuse(*args):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(open_task.workspace, "fill", refuse)
+    assert open_task.main(["--no-open"]) == 1
+    assert "cannot be filled: Permission denied" in capsys.readouterr().out

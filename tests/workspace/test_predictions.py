@@ -1,0 +1,289 @@
+"""Predictions: where the learner's copy asks for them, when they come back, and what is kept of them."""
+
+import ast
+import copy
+import json
+import re
+
+import nbformat
+import pytest
+
+from course_utils import syllabus
+from course_utils.exercises import predictions, progress
+from tools.publishing import execute, lessons
+from tools.workspace import predict, workspace
+
+ASKED = "## 1. One\n\n**Predict.** It is so. How many? **A** 1, **B** 2."
+
+
+def code(source, *tags):
+    return nbformat.v4.new_code_cell(source, metadata={"tags": list(tags)})
+
+
+def text(source, *tags):
+    return nbformat.v4.new_markdown_cell(source, metadata={"tags": list(tags)})
+
+
+def notebook(*cells):
+    return nbformat.v4.new_notebook(cells=list(cells), metadata={"course": {"name": "integers"}})
+
+
+def lesson():
+    return notebook(
+        text("# Title"),
+        code("import math\n\nmath.pi", "setup"),
+        text(ASKED),
+        text("*For the lecturer.*", "remove-cell"),
+        code("def f():\n    return 2"),
+        text("*For the lecturer.*", "remove-cell"),
+        code("f()"),
+        text("**What you saw.** 2.\n\n**Predict.** And now?"),
+        code("3"),
+        text("**Predict.** Why?"),
+        text("**Answer.** So."),
+        text("## Scorecard"),
+        code("card.show()", "scorecard"),
+    )
+
+
+def sources(nb, kind="code"):
+    return [cell.source for cell in nb.cells if cell.cell_type == kind]
+
+
+# The copy
+
+
+def test_each_question_has_a_line_in_the_cell_below_or_above_an_answer_in_words_a_cell_of_its_own():
+    nb = workspace.for_learner(lesson())
+    setup, first, second, third, in_words, card = sources(nb)
+    assert in_words == 'predict(3, "")  # your prediction'
+    assert nb.cells[[cell.source for cell in nb.cells].index(in_words) + 1].source == "**Answer.** So."
+    assert setup.startswith(
+        "import math\nfrom course_utils.exercises import predictions\n\npredict = predictions.Sheet("
+    )
+    assert setup.endswith("\n\nmath.pi")
+    assert re.fullmatch(r'predict\(1, ""\)  # your prediction: .*\n\n\ndef f\(\):\n    return 2', first)
+    assert second == "f()" and third == 'predict(2, "")  # your prediction\n\n3'
+    assert card.startswith('predict.again("")  # ') and card.endswith("\ncard.show()")
+    assert "once more.** How many? **A** 1, **B** 2. Write" in sources(nb, "markdown")[-1]
+
+
+def test_only_an_answer_in_words_adds_a_cell_and_the_published_notebook_stays():
+    published = lesson()
+    before = copy.deepcopy(published)
+    assert len(workspace.for_learner(published).cells) == len(before.cells) - 2 + 1  # less the lecturer's, and one more
+    assert published == before
+
+
+@pytest.mark.parametrize("first", ["%%time\n1", "%%bash\nls"])
+def test_a_magic_of_a_cell_stays_its_first_line(first):
+    nb = notebook(code("import math"), text(ASKED), code(first), text(ASKED), code("%matplotlib inline"))
+    assert sources(workspace.for_learner(nb))[1:] == [first, sources(workspace.for_learner(nb))[2]]
+    assert sources(workspace.for_learner(nb))[2].startswith("predict(1")
+
+
+def test_a_first_cell_with_a_magic_gets_its_lines_on_top():
+    nb = notebook(code("%config x\nimport math"), text(ASKED), code("1"))
+    assert sources(workspace.for_learner(nb))[0].endswith(")\n\n%config x\nimport math")
+
+
+@pytest.mark.parametrize("value", ['"?"', "None"])
+def test_a_lesson_with_a_place_of_its_own_keeps_it(value):
+    nb = notebook(code("1"), text(ASKED), code(f"my_guess = {value}  # A or B\nprint(my_guess)"))
+    line = f'my_guess = predict(1, "") or {value}  # write between the quotation marks: A or B\nprint(my_guess)'
+    assert sources(workspace.for_learner(nb))[1] == line
+
+
+def test_without_a_lesson_or_a_question_nothing_is_put_in():
+    nb = notebook(code("1"), text("words"), code("2"))
+    assert sources(workspace.for_learner(nb)) == ["1", "2"]
+    nb = notebook(code("1"), text(ASKED), code("2"))
+    del nb.metadata["course"]
+    assert sources(workspace.for_learner(nb)) == ["1", "2"]
+
+
+def test_every_lesson_gets_its_lines_and_every_cell_still_parses():
+    for one in lessons.select([]):
+        published = lessons.read_published(one.notebook)
+        nb, found = workspace.for_learner(published), predictions.questions(published.cells)
+        assert len(found) >= 5, one.name
+        calls = [
+            n for source in sources(nb) for n in re.findall(r"^(?:my_guess = )?predict\((\d+), \"\"\)", source, re.M)
+        ]
+        assert calls == [str(question.number) for question in found], one.name
+        assert sum("predict.again" in source for source in sources(nb)) == 1
+        for source in sources(nb):
+            ast.parse(source)
+        (version,) = re.findall(r'predictions\.Sheet\("\w+", "(\w+)"\)', "\n".join(sources(nb)))
+        assert predictions.version(predictions.questions(workspace._bare(published).cells)) == version
+        assert predictions.Sheet(one.name, version)._questions, "the texts are found again in the kernel"
+
+
+# What the call does
+
+
+@pytest.fixture
+def sheet(tmp_path, monkeypatch):
+    """The sheet of a lesson whose published notebook is `lesson()`; what it shows is collected."""
+    monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / progress.NAME))
+    (tmp_path / "lessons").mkdir()
+    course = '[[part]]\nname = "p"\ntitle = "P"\n[part.lessons]\nintegers = "I"\n'
+    (tmp_path / "lessons" / "course.toml").write_text(course, encoding="utf-8")
+    known = syllabus.lessons(tmp_path)
+    lessons.write(lesson(), known["integers"].notebook)
+    monkeypatch.setattr(predictions.syllabus, "lessons", lambda: known)
+    version = predictions.version(predictions.questions(lesson().cells))
+    made = predictions.Sheet("integers", version)
+    made.shown, made.after = [], []
+
+    def show(key, what, cells):
+        (made.after if callable(what) else made.shown).append((what if callable(what) else str(what), cells))
+
+    monkeypatch.setattr(made._shown, "show", show)
+    made.kept = lambda: progress.read(tmp_path / progress.NAME)
+    made.anew = lambda: predictions.Sheet("integers", version)
+    return made
+
+
+def test_a_prediction_is_kept_with_its_question_and_comes_back_under_the_result(sheet):
+    assert sheet(1, "B") == "B"
+    assert sheet.shown == [("You predicted: B", 2)]  # under the second cell, which holds the result
+    (record,) = sheet.kept()
+    assert record["question"] == "It is so. How many? **A** 1, **B** 2." and record["prediction"] == "B"
+
+
+@pytest.mark.parametrize("empty", ["", "  \n", None])
+def test_an_empty_one_shows_and_keeps_nothing(sheet, empty):
+    assert sheet(1, empty) is None and sheet(1) is None and sheet.shown == sheet.kept() == []
+
+
+def test_one_that_is_written_after_the_result_says_so(sheet):
+    sheet(1, "")
+    ((result_is_there, cells),) = sheet.after
+    assert cells == 2
+    result_is_there()
+    sheet(1, "B")
+    sheet(2, "three")
+    assert [said for said, _ in sheet.shown] == ["You predicted: B (written after the result)", "You predicted: three"]
+    assert [record.get("late") for record in sheet.kept()] == [True, None]
+
+
+def test_the_first_prediction_stays_and_a_later_one_stands_beside_it(sheet):
+    sheet(2, "three")
+    sheet(2, "four")
+    sheet(2, "four")
+    assert [said for said, _ in sheet.shown] == ["You predicted: three", *["You predicted: four (at first: three)"] * 2]
+    assert [record["prediction"] for record in sheet.kept()] == ["three", "four"]
+
+
+class Unspeakable:
+    def __str__(self):
+        raise RuntimeError
+
+
+@pytest.mark.parametrize("number", [99, "B", None, [1]])
+@pytest.mark.parametrize("value", [8, "say \"B\"\nor 'C'", "\ud800", Unspeakable()])
+def test_whatever_is_handed_in_nothing_is_raised(sheet, number, value):
+    sheet(number, value)
+    sheet.again(value)
+
+
+def test_in_an_older_copy_only_the_number_is_known(sheet):
+    older = predictions.Sheet("integers", "000000")
+    assert older(1, "C") == "C"
+    assert sheet.kept()[0]["question"] == ""
+
+
+def test_the_end_shows_the_first_question_and_the_other_predictions(sheet):
+    sheet.again("")
+    assert sheet.shown == []  # nothing was predicted
+    sheet(1, "B")
+    sheet(2, "x * y | z")
+    sheet.again("A")
+    said = sheet.shown[-1][0].splitlines()
+    assert said[0] == "The first question, once more. How many? A 1, B 2."
+    assert said[2:4] == ["- at the beginning: B", "- now: A"]
+    assert said[-1] == "- And now? → x * y | z"
+    assert sheet.kept()[-1]["kind"] == "again"
+
+
+def test_a_learners_words_are_shown_as_they_are():
+    words = "<script>alert(1)</script> *a* $5"
+    assert "<script>" not in predictions.Shown("You predicted", words)._repr_html_()
+    shown = predictions.Summary("Which?", words, "", {})._repr_markdown_()
+    assert not set("<>$") & set(shown) and "*a*" not in shown
+
+
+@pytest.mark.slow
+def test_in_a_kernel_it_stands_under_the_last_cell_of_the_answer(tmp_path):
+    made = "predict = Sheet('integers', 'none'); predict._questions = {1: Question(1, 'How?', 0, 2, False)}"
+    nb = notebook(
+        code(f"from course_utils.exercises.predictions import Question, Sheet\n{made}"),
+        code('predict(1, "B")\nx = 1'),
+        code("print('result')"),
+        code("print('more')"),
+        code('predict.again("A")\nprint("card")'),
+    )
+    env = {"COURSE_PROGRESS": str(tmp_path / "kept")}
+    outputs = [json.dumps(cell.outputs) for cell in execute.execute(nb, folder=tmp_path, env=env).cells]
+    assert outputs[:2] == ["[]", "[]"] and outputs[3].count("output_type") == 1
+    assert outputs[2].index("result") < outputs[2].index("You predicted: B")
+    assert outputs[4].index("card") < outputs[4].index("at the beginning: B")
+
+
+def test_the_line_that_makes_predict_is_what_the_library_has():
+    nb = predict.with_places(lesson())
+    names = {}
+    exec(sources(nb)[0], names)
+    assert isinstance(names["predict"], predictions.Sheet) and names["predict"].lesson == "integers"
+
+
+# Folded code
+
+
+def folded():
+    return notebook(
+        code("import math", "setup"),
+        text(ASKED),
+        code("draw()\n'40 and 41'", "hide-input"),
+        text("**What you saw.** 41."),
+        code("card.show()", "scorecard"),
+    )
+
+
+def test_code_that_is_folded_stays_so_and_the_prediction_has_a_cell_above():
+    nb = workspace.for_learner(folded())
+    _, mine, drawn, _ = [cell for cell in nb.cells if cell.cell_type == "code"]
+    assert mine.source.startswith('predict(1, "")') and mine.id == "predict-1"
+    assert drawn.source == "draw()\n'40 and 41'" and drawn.metadata["jupyter"]["source_hidden"]
+    assert not mine.metadata.get("jupyter")
+    nbformat.validate(nb)
+
+
+def test_the_published_lesson_and_the_copy_agree_on_the_questions():
+    published, bare = folded(), workspace._bare(folded())
+    assert predictions.version(predictions.questions(published.cells)) == predictions.version(
+        predictions.questions(bare.cells)
+    )
+    assert [q.apart for q in predictions.questions(published.cells)] == [True]
+
+
+def test_under_folded_code_the_prediction_comes_back_below_its_result(sheet, monkeypatch):
+    asked = predictions.questions(folded().cells)
+    monkeypatch.setattr(type(sheet), "_questions", {q.number: q for q in asked})
+    sheet(1, "41")
+    assert sheet.shown == [("You predicted: 41", 2)]  # its own cell, then the one that draws
+
+
+def test_a_cell_that_the_learner_writes_into_is_not_folded():
+    hidden = {"jupyter": {"source_hidden": True}}
+    nb = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_code_cell("import torch"),
+            nbformat.v4.new_markdown_cell("**Predict.** A, B or C?"),
+            nbformat.v4.new_code_cell('my_guess = "?"  # A, B or C\nprint(my_guess)', metadata=hidden),
+        ],
+        metadata={"course": {"name": "energy"}},
+    )
+    cell = predict.with_places(nb).cells[2]
+    assert cell.source.startswith("my_guess = predict(1") and "jupyter" not in cell.metadata

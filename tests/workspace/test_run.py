@@ -1,0 +1,173 @@
+"""The task that runs lessons in the terminal: which file it runs, what it says, where the results go, and Ctrl-C."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import nbformat
+import psutil
+import pytest
+
+from course_utils import syllabus
+from course_utils.doctor import START
+from course_utils.exercises.core import Verdict
+from tools import run
+from tools.publishing import lessons
+
+COURSE = """
+[[part]]
+name = "first"
+title = "First"
+[part.lessons]
+size = "Size"
+speed = "Speed"
+"""
+TOML = "lessons/course.toml"
+RESULT = "build/run/1_first/1_size.ipynb"
+OWN = "workspace/1_first/1_size.ipynb"
+
+
+def notebook(*sources, tags=()):
+    cells = [nbformat.v4.new_code_cell(source, metadata={"tags": list(tags)}) for source in sources]
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """A course of two lessons in a folder of its own, and the task at work there."""
+    (tmp_path / TOML).parent.mkdir()
+    (tmp_path / TOML).write_text(COURSE, encoding="utf-8")
+    for lesson in syllabus.lessons(tmp_path).values():
+        lessons.write(notebook("'published'"), lesson.notebook)
+    monkeypatch.setattr(lessons, "ROOT", tmp_path)
+    monkeypatch.setattr(run, "WORKSPACE", tmp_path / "workspace")
+    monkeypatch.setattr(run, "RESULTS", tmp_path / "build" / "run")
+    select = lessons.select
+    monkeypatch.setattr(lessons, "select", lambda names: select(names, root=tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def without_kernel(monkeypatch):
+    """Runs nothing, in the same way; gives what would have been run: (source of the first cell, folder)."""
+    ran = []
+
+    def execute(nb, *, folder, on_cell, **options):
+        ran.append((nb.cells[0].source, folder))
+        for cell in nb.cells:
+            cell.outputs = [nbformat.v4.new_output("stream", text=cell.source)]
+            on_cell(None)
+        return nb
+
+    monkeypatch.setattr(lessons, "execute", execute)
+    return ran
+
+
+def test_the_learners_own_copy_is_run_where_there_is_one_and_named(root, without_kernel, capsys):
+    lessons.write(notebook("'my own'"), root / OWN)
+    before = (root / OWN).read_bytes()
+    assert run.main([]) == 0
+    assert without_kernel[0] == ("'my own'", (root / OWN).parent)
+    assert without_kernel[1][0] == "'published'"
+    said = capsys.readouterr()
+    assert f"Run: {OWN}\n" in said.out and "Run: notebooks/1_first/2_speed.ipynb\n" in said.out
+    assert f"Result: {RESULT}\n" in said.out and said.err == ""
+    assert (root / OWN).read_bytes() == before
+    assert lessons.read_published(root / RESULT).cells[0].outputs[0].text == "'my own'"
+
+
+def test_the_published_lesson_is_run_when_that_is_asked_for(root, without_kernel, capsys):
+    lessons.write(notebook("'my own'"), root / OWN)
+    assert run.main(["--fresh", "size"]) == 0
+    assert [source for source, _ in without_kernel] == ["'published'"]
+    assert "Run: notebooks/1_first/1_size.ipynb\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff\xfe", b'{"cells": 3}'])
+def test_a_copy_that_is_no_notebook_is_named_with_the_way_out_and_the_others_are_run(
+    root, without_kernel, capsys, content
+):
+    (root / OWN).parent.mkdir(parents=True)
+    (root / OWN).write_bytes(content)
+    assert run.main([]) == 1
+    said = capsys.readouterr().out
+    assert f"{OWN} cannot be read as a notebook" in said and f"{START} run --fresh size" in said
+    assert len(without_kernel) == 1
+
+
+def test_a_lesson_without_a_notebook_is_told_and_the_others_are_run(root, without_kernel, capsys):
+    (root / "notebooks" / "1_first" / "1_size.ipynb").unlink()
+    assert run.main([]) == 1
+    assert "notebooks/1_first/1_size.ipynb is not there" in capsys.readouterr().out and len(without_kernel) == 1
+
+
+def test_the_summary_counts_verdicts_and_shows_the_scorecard():
+    result = {"output_type": "execute_result", "execution_count": 1, "metadata": {}}
+    nb = notebook("a", "b", "c", tags=["check"])
+    for cell, status in zip(nb.cells, ["passed", "not done yet", "not yet"], strict=True):
+        text = repr(Verdict("Exercise 1", status, "Not yet: passed:"))
+        cell.outputs = [nbformat.from_dict({**result, "data": {"text/plain": text, "text/html": "<p>"}})]
+    card = nbformat.v4.new_code_cell("card", metadata={"tags": ["scorecard"]})
+    card.outputs = [nbformat.from_dict({**result, "data": {"text/plain": "claim  holds"}})]
+    nb.cells.append(card)
+    assert run.summary(nb).splitlines() == ["claim  holds", "Exercises: 1 passed, 1 not done yet, 1 not yet"]
+
+
+@pytest.mark.slow
+def test_what_the_learner_solved_is_counted_and_their_ledger_is_in_the_workspace(root, monkeypatch, capsys):
+    from tools.workspace import workspace
+
+    monkeypatch.delenv("COURSE_LEDGER")
+    folder = "from course_utils import runtime; assert runtime.ledger_folder().parent == runtime.ROOT / 'workspace'"
+    solved = notebook(folder + "; print('✓ Passed: Exercise 1.')", tags=["check", "lecture"])
+    lessons.write(workspace.for_learner(solved), root / OWN)
+    assert run.main(["size"]) == 0
+    assert "Exercises: 1 passed, 0 not done yet" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_it_goes_on_after_a_failure_and_says_so(root, capsys):
+    lessons.write(notebook("1 / 0"), root / OWN)
+    assert run.main([]) == 1
+    said = capsys.readouterr().out
+    assert "Stopped at cell 1, line 1: ZeroDivisionError" in said and "1.2 · Speed" in said
+    assert lessons.read_published(root / "build/run/1_first/2_speed.ipynb").cells[0].execution_count == 1
+
+
+STARTED = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {door!r})
+from tools import run
+from tools.publishing import lessons as _lessons
+root, select = Path({root!r}), _lessons.select
+run.WORKSPACE, run.RESULTS = root / "workspace", root / "build" / "run"
+_lessons.select = lambda names: select(names, root=root)
+try:
+    run.main(["size"])
+except KeyboardInterrupt:  # as course.py does
+    print("Stopped.")
+    sys.exit(130)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to a console, not to a process")
+@pytest.mark.parametrize("work", ["time.sleep(100)", "while True: pass"])
+def test_ctrl_c_ends_a_run_with_one_line_and_leaves_no_kernel(root, work):
+    cell = f"import os, pathlib, time\npathlib.Path({str(root / 'pid')!r}).write_text(str(os.getpid()))\n{work}"
+    lessons.write(notebook(cell), root / OWN)
+    code = STARTED.format(door=str(run._lessons.NOTEBOOKS.parent), root=str(root))
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=root
+    )
+    while not (root / "pid").exists() or not (root / "pid").read_text():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130 and err == ""
+    assert [line for line in out.splitlines() if line.strip() and "cell/s" not in line] == ["Stopped."]
+    assert not psutil.pid_exists(int((root / "pid").read_text()))

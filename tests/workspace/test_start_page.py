@@ -1,0 +1,218 @@
+"""The learner's start page and `course.py reset`: made anew at each start, and nothing of the learner's is lost."""
+
+import datetime
+
+import nbformat
+import pytest
+from test_workspace import NAME, Course, notebook
+
+from course_utils.exercises import progress
+from tools import reset as task
+from tools.publishing import lessons
+from tools.workspace import progress as _progress
+from tools.workspace import start
+from tools.workspace import workspace as _workspace
+
+NOW = datetime.datetime(2026, 3, 1, 14, 5)
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    folder = tmp_path / "my work ä"
+    folder.mkdir()
+    return folder
+
+
+def keep(workspace, exercise, status="passed", lesson="measuring"):
+    record = {"kind": "check", "lesson": lesson, "exercise": exercise, "status": status}
+    progress.add(workspace / progress.NAME, record)
+
+
+def page(workspace):
+    return start.text(_progress.of(workspace), now=NOW)
+
+
+def test_it_lists_every_lesson_with_a_link_to_the_learners_copy(workspace):
+    text = page(workspace)
+    for lesson in lessons.select([]):
+        assert f"[{lesson.title}]({lesson.place})" in text
+    assert "Begin here: [1.1 " in text and "As of 2026-03-01 14:05" in text and "## Ways through the course" in text
+
+
+def test_it_says_what_is_passed_what_is_begun_and_what_is_next(workspace):
+    for exercise, _ in _progress.exercises_of(lessons.select(["measuring"])[0]):
+        keep(workspace, exercise)
+    keep(workspace, "qparams", lesson="integers", status="not yet")
+    text = page(workspace)
+    assert "✓ 2 of 2" in text and "Finished: 1 of " in text and "Passed: 2 of " in text
+    assert "**Go on:** [3.1 " in text and "**Next: [1.2 " in text
+
+
+def test_it_is_made_anew_at_each_start(workspace):
+    assert start.write(workspace) == []
+    keep(workspace, "flawed_lines")
+    assert start.write(workspace) == []
+    assert "1 of 2" in (workspace / "start.md").read_text(encoding="utf-8")
+    assert sorted(p.name for p in workspace.iterdir()) == [".handed_out.json", progress.NAME, "start.md"]
+
+
+def test_what_a_learner_wrote_into_it_is_kept_beside_it(workspace):
+    for number, name in ((1, "start.old.md"), (2, "start.old2.md")):
+        start.write(workspace)
+        (workspace / "start.md").write_text(f"mine {number}", encoding="utf-8")
+        assert start.write(workspace) == [f"What you wrote into start.md is kept, in {name}."]
+        assert (workspace / name).read_text(encoding="utf-8") == f"mine {number}"
+    assert "Begin here" in (workspace / "start.md").read_text(encoding="utf-8")
+
+
+def test_a_learners_copy_leads_to_it(workspace):
+    cells = [nbformat.v4.new_markdown_cell("[All lessons](../overview.ipynb).")]
+    assert (
+        _workspace.for_learner(nbformat.v4.new_notebook(cells=cells)).cells[0].source == "[All lessons](../start.md)."
+    )
+    for lesson in lessons.select([]):
+        last = _workspace.for_learner(lessons.read_published(lesson.notebook)).cells[-1].source
+        assert "](../start.md)" in last and "overview" not in last
+
+
+# reset
+
+
+@pytest.fixture
+def lesson(tmp_path, monkeypatch):
+    """A course with one lesson, and the task at work there."""
+    made = Course(tmp_path).publish("a = 1", "b = 2")
+    (found,) = lessons.select(["measuring"])
+    one = type(found)("topic", "Topic", "part", "Part", 2, 1, tmp_path)
+    monkeypatch.setattr(task, "NOTEBOOKS", made.notebooks)
+    monkeypatch.setattr(task, "WORKSPACE", made.workspace)
+    monkeypatch.setattr(task._lessons, "select", lambda names: [one])
+    monkeypatch.setattr(task.start, "write", lambda workspace: [])
+    monkeypatch.setattr(task.open_task, "server_of", lambda folder: None)
+    made.fill()
+    return made
+
+
+def test_a_reset_gives_the_lesson_back_and_keeps_every_old_copy(lesson, capsys):
+    for number, kept in ((1, "1_topic.old.ipynb"), (2, "1_topic.old2.ipynb")):
+        lesson.write("a = 1", f"mine = {number}")
+        assert task.main(["topic"]) == 0
+        assert f"yours is kept as {kept}. What you passed and predicted stays counted." in capsys.readouterr().out
+        assert lesson.code() == ["a = 1", "b = 2"]
+        assert lesson.code(f"2_part/{kept}") == ["a = 1", f"mine = {number}"]
+
+
+def test_a_reset_of_an_untouched_copy_keeps_nothing_and_takes_its_outputs(lesson, capsys):
+    lesson.write("a = 1", "b = 2")
+    assert task.main(["topic"]) == 0
+    assert "You had typed nothing." in capsys.readouterr().out
+    assert lesson.names() == [NAME] and lesson.read().cells[1].outputs == []
+
+
+def test_a_reset_brings_the_newer_version_into_its_place(lesson):
+    lesson.write("a = 1", "mine = 1")
+    lesson.publish("a = 10", "b = 2").fill()
+    assert task.main(["topic"]) == 0
+    assert lesson.code() == ["a = 10", "b = 2"] and lesson.names() == [NAME, "2_part/1_topic.old.ipynb"]
+
+
+def test_a_newer_version_that_was_worked_in_stays_at_a_reset(lesson):
+    lesson.write("a = 1", "mine = 1")
+    lesson.publish("a = 10", "b = 2").fill()
+    lesson.write("a = 10", "mine = 2", name="2_part/1_topic.new.ipynb")
+    task.main(["topic"])
+    assert lesson.code("2_part/1_topic.new.ipynb") == ["a = 10", "mine = 2"]
+
+
+def test_what_was_passed_is_forgotten_only_when_that_is_asked(lesson):
+    keep(lesson.workspace, "x", lesson="topic")
+    task.main(["topic"])
+    assert [r["kind"] for r in progress.read(lesson.workspace / progress.NAME)] == ["check"]
+    task.main(["--progress", "topic"])
+    assert [r["kind"] for r in progress.read(lesson.workspace / progress.NAME)] == ["reset"]
+
+
+def test_old_copies_move_with_their_lesson(lesson):
+    lesson.write("a = 1", "mine = 1")
+    task.main(["topic"])
+    lesson.publish("a = 1", "b = 2", place="3_other/2_topic.ipynb").fill()
+    assert lesson.names() == ["3_other/2_topic.ipynb", "3_other/2_topic.old.ipynb"]
+
+
+def test_a_file_that_cannot_be_moved_is_told(lesson, monkeypatch, capsys):
+    lesson.write("a = 1", "mine = 1")
+
+    def refuse(*args):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(_workspace.os, "replace", refuse)
+    assert task.main(["topic"]) == 1
+    assert "cannot be changed: Permission denied" in capsys.readouterr().out
+    assert lesson.code() == ["a = 1", "mine = 1"]
+
+
+def test_an_open_jupyterlab_is_told(lesson, monkeypatch, capsys):
+    monkeypatch.setattr(task.open_task, "server_of", lambda folder: {"url": "x"})
+    task.main(["topic"])
+    assert "close the tab without saving" in capsys.readouterr().out
+
+
+def test_the_published_lesson_must_be_there(lesson, capsys):
+    (lesson.notebooks / NAME).unlink()
+    assert task.main(["topic"]) == 1 and "There is no notebook 1_topic.ipynb" in capsys.readouterr().out
+
+
+# An update of what is put in for the learner is none of the lesson
+
+
+def with_a_question(*sources):
+    nb = notebook(*sources)
+    nb.cells.insert(2, nbformat.v4.new_code_cell("setup = 1", id="setup"))
+    nb.cells.insert(3, nbformat.v4.new_markdown_cell("**Predict.** How?", id="question"))
+    return nb
+
+
+def test_other_words_around_a_prediction_put_no_newer_version_beside_what_was_typed(tmp_path, monkeypatch):
+    made = Course(tmp_path)
+    path = made.notebooks / NAME
+    path.parent.mkdir()
+    lessons.write(with_a_question("a = 1", "b = 2"), path)
+    made.fill()
+    copy = made.read()
+    copy.cells[3].source = copy.cells[3].source.replace('""', '"B"')
+    lessons.write(copy, made.workspace / NAME)
+    monkeypatch.setattr(_workspace.predict, "FIRST", 'predict({}, "")  # other words')
+    assert made.fill() == [] and made.names() == [NAME] and 'predict(1, "B")' in made.code()[1]
+
+
+def test_nor_do_they_take_the_outputs_of_a_copy_that_was_only_run(tmp_path, monkeypatch):
+    made = Course(tmp_path)
+    path = made.notebooks / NAME
+    path.parent.mkdir()
+    lessons.write(with_a_question("a = 1", "b = 2"), path)
+    made.fill()
+    untouched = made.read()
+    monkeypatch.setattr(_workspace.predict, "FIRST", 'predict({}, "")  # other words')
+    copy = made.read()
+    copy.cells[1].outputs = [nbformat.v4.new_output("stream", text="mine")]
+    lessons.write(copy, made.workspace / NAME)
+    assert made.fill() == [] and made.read().cells[1].outputs
+    lessons.write(untouched, made.workspace / NAME)
+    made.fill()
+    assert "# other words" in made.code()[1]  # not run: renewed without a word
+
+
+def test_a_workspace_from_before_the_predictions_keeps_what_was_typed_without_a_newer_version(tmp_path, monkeypatch):
+    made = Course(tmp_path)
+    path = made.notebooks / NAME
+    path.parent.mkdir()
+    lessons.write(with_a_question("a = 1", "b = 2"), path)
+    with monkeypatch.context() as before:
+        before.setattr(_workspace, "_with_what_is_put_in", lambda bare: bare)
+        made.fill()
+    copy = made.read()
+    copy.cells[-1].source = "mine = 3"
+    lessons.write(copy, made.workspace / NAME)
+    state = (made.workspace / ".handed_out.json").read_text(encoding="utf-8")
+    (made.workspace / ".handed_out.json").write_text(state.replace('"text"', '"x"'), encoding="utf-8")
+    assert made.fill() == [] and made.names() == [NAME]

@@ -1,0 +1,349 @@
+"""The learner's copies: made, renewed, moved with their lessons, never overwritten once changed."""
+
+import json
+import sys
+
+import nbformat
+import pytest
+from ipykernel.ipkernel import IPythonKernel
+from ipykernel.kernelspec import get_kernel_dict
+
+from course_utils import files
+from tools.workspace import workspace
+
+NAME = "2_part/1_topic.ipynb"
+OLD = "02_topic.ipynb"  # as the first edition called it
+
+
+def notebook(*sources, output="42", course=None):
+    """A published notebook: title, a note for the lecturer, code cells with an output, the last a folded solution."""
+    cells = [
+        nbformat.v4.new_markdown_cell("# Topic", id="cell-0", metadata={"slideshow": {"slide_type": "slide"}}),
+        nbformat.v4.new_markdown_cell(
+            "*For the lecturer.* Ask.", id="note", metadata={"tags": ["remove-cell", "lecture"]}
+        ),
+    ]
+    for number, source in enumerate(sources, start=1):
+        cell = nbformat.v4.new_code_cell(source, execution_count=number, id=f"cell-{number}")
+        cell.metadata = nbformat.from_dict({"tags": ["lecture", "check"], "slideshow": {"slide_type": "-"}})
+        cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=output)]
+        cells.append(cell)
+    cells[-1].metadata = nbformat.from_dict({"tags": ["solution", "hide-cell"], "jupyter": {"source_hidden": True}})
+    metadata = {"course": course or {"name": "topic", "number": "2.1", "title": "Topic"}}
+    return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+
+
+class Course:
+    """A course with one lesson, and what its learner does."""
+
+    def __init__(self, folder):
+        self.notebooks, self.workspace = folder / "notebooks", folder / "workspace"
+        self.notebooks.mkdir()
+        self.place = NAME
+
+    def publish(self, *sources, place=NAME, **options):
+        """Publish a version of the lesson, in place of the one there was."""
+        (self.notebooks / self.place).unlink(missing_ok=True)
+        self.place = place
+        path = self.notebooks / place
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(nbformat.v4.writes(notebook(*sources, **options)), encoding="utf-8")
+        return self
+
+    def fill(self):
+        return workspace.fill(self.notebooks, self.workspace)
+
+    def read(self, name=NAME):
+        return nbformat.v4.reads((self.workspace / name).read_text(encoding="utf-8"))
+
+    def code(self, name=NAME):
+        return [cell.source for cell in self.read(name).cells if cell.cell_type == "code"]
+
+    def write(self, *sources, name=NAME):
+        """What a learner leaves: their cells, run."""
+        nb = workspace.for_learner(notebook(*sources))
+        for cell in nb.cells[1:]:
+            cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text="my own")]
+        (self.workspace / name).write_text(nbformat.v4.writes(nb), encoding="utf-8")
+
+    def names(self):
+        return sorted(path.relative_to(self.workspace).as_posix() for path in self.workspace.rglob("*.ipynb"))
+
+
+@pytest.fixture
+def lesson(tmp_path):
+    return Course(tmp_path).publish("a = 1", "b = 2")
+
+
+def test_a_first_start_hands_out_copies_without_outputs_and_with_solutions_folded(lesson):
+    assert lesson.fill() == [] and lesson.names() == [NAME]
+    cells = lesson.read().cells
+    assert [cell.outputs for cell in cells[1:]] == [[], []]
+    assert [cell.execution_count for cell in cells[1:]] == [None, None]
+    assert cells[-1].metadata.jupyter.source_hidden is True
+    assert "42" in (lesson.notebooks / NAME).read_text(encoding="utf-8")  # the published one keeps its outputs
+
+
+def test_a_copy_holds_nothing_for_the_lecturer_or_the_tools(lesson):
+    lesson.fill()
+    cells = lesson.read().cells
+    assert not [cell for cell in cells if "lecturer" in cell.source]
+    assert [dict(cell.metadata) for cell in cells] == [{}, {"tags": ["check"]}, {"jupyter": {"source_hidden": True}}]
+    assert "lecturer" in (lesson.notebooks / NAME).read_text(encoding="utf-8")
+
+
+def test_a_cell_of_notes_is_for_the_lecturer_whatever_its_tags(lesson):
+    nb = notebook("a = 1")
+    nb.cells[1].metadata = nbformat.from_dict({"slideshow": {"slide_type": "notes"}})
+    assert not [cell for cell in workspace.for_learner(nb).cells if "lecturer" in cell.source]
+
+
+def test_a_copy_is_written_as_jupyterlab_would_write_it(lesson):
+    """Other words for the kernel or its language and an untouched notebook asks to be saved."""
+    lesson.fill()
+    metadata = lesson.read().metadata
+    assert metadata["language_info"] == IPythonKernel.language_info
+    assert metadata["kernelspec"]["display_name"] == get_kernel_dict()["display_name"]
+    assert metadata["language_info"]["version"] == sys.version.split()[0]
+    assert metadata["course"]["name"] == "topic"
+
+
+def test_a_page_without_a_lesson_is_handed_out_too(lesson):
+    overview = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Overview")])
+    (lesson.notebooks / "page.ipynb").write_text(nbformat.v4.writes(overview), encoding="utf-8")
+    lesson.fill()
+    assert lesson.names() == [NAME, "page.ipynb"]
+    assert lesson.read("page.ipynb").cells[0].source == "# Overview"
+
+
+def test_the_overview_is_renewed_where_older_copies_lead_to_it_and_made_nowhere(lesson):
+    overview = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Overview")])
+    (lesson.notebooks / "overview.ipynb").write_text(nbformat.v4.writes(overview), encoding="utf-8")
+    lesson.fill()
+    assert lesson.names() == [NAME]
+    (lesson.workspace / "overview.ipynb").write_text(nbformat.v4.writes(overview), encoding="utf-8")
+    lesson.fill()
+    overview.cells[0].source = "# New"
+    (lesson.notebooks / "overview.ipynb").write_text(nbformat.v4.writes(overview), encoding="utf-8")
+    lesson.fill()
+    assert lesson.read("overview.ipynb").cells[0].source == "# New"
+
+
+def test_a_copy_that_was_only_run_is_left_with_its_outputs(lesson):
+    lesson.fill()
+    lesson.write("a = 1", "b = 2")
+    lesson.fill()
+    assert lesson.read().cells[1].outputs[0].text == "my own"
+
+
+def test_an_unchanged_copy_follows_a_newer_lesson(lesson):
+    lesson.fill()
+    assert lesson.publish("a = 10", "b = 2").fill() == []
+    assert lesson.code() == ["a = 10", "b = 2"] and lesson.names() == [NAME]
+
+
+def test_that_outputs_went_with_an_update_is_said(lesson):
+    lesson.fill()
+    lesson.write("a = 1", "b = 2")
+    (said,) = lesson.publish("a = 10", "b = 2").fill()
+    assert NAME in said and "You had typed nothing there; run it again" in said
+    assert lesson.fill() == []
+
+
+def test_a_changed_copy_is_never_overwritten_and_the_new_version_comes_beside_once(lesson):
+    lesson.fill()
+    lesson.write("a = 1", "mine = 3")
+    assert lesson.fill() == []
+    messages = lesson.publish("a = 10", "b = 2").fill()
+    assert len(messages) == 1 and "1_topic.new.ipynb" in messages[0]
+    assert lesson.code() == ["a = 1", "mine = 3"]
+    assert lesson.code("2_part/1_topic.new.ipynb") == ["a = 10", "b = 2"]
+    (lesson.workspace / "2_part/1_topic.new.ipynb").unlink()
+    assert lesson.fill() == [] and lesson.names() == [NAME]
+
+
+def test_a_third_version_replaces_the_untouched_one_beside(lesson):
+    lesson.fill()
+    lesson.write("a = 1", "mine = 3")
+    lesson.publish("a = 10", "b = 2").fill()
+    lesson.publish("a = 100", "b = 2").fill()
+    assert lesson.names() == [NAME, "2_part/1_topic.new.ipynb"]
+    assert lesson.code("2_part/1_topic.new.ipynb") == ["a = 100", "b = 2"]
+
+
+def test_a_version_beside_that_was_worked_in_is_not_overwritten_either(lesson):
+    lesson.fill()
+    lesson.write("a = 1", "mine = 3")
+    lesson.publish("a = 10", "b = 2").fill()
+    lesson.write("a = 10", "mine = 4", name="2_part/1_topic.new.ipynb")
+    messages = lesson.publish("a = 100", "b = 2").fill()
+    assert "1_topic.new2.ipynb" in messages[0]
+    assert lesson.code("2_part/1_topic.new.ipynb") == ["a = 10", "mine = 4"]
+    assert lesson.code("2_part/1_topic.new2.ipynb") == ["a = 100", "b = 2"]
+
+
+def test_a_changed_cell_type_counts_as_changed(lesson):
+    lesson.fill()
+    changed = lesson.read()
+    changed.cells[0] = nbformat.v4.new_raw_cell("# Topic", id="cell-0")
+    (lesson.workspace / NAME).write_text(nbformat.v4.writes(changed), encoding="utf-8")
+    lesson.publish("a = 10", "b = 2").fill()
+    assert lesson.read().cells[0].cell_type == "raw"
+
+
+def test_a_copy_that_was_put_back_to_the_lesson_is_refreshed_again(lesson):
+    lesson.fill()
+    lesson.write("a = 1", "mine = 3")
+    lesson.fill()
+    lesson.write("a = 1", "b = 2")
+    assert len(lesson.publish("a = 10", "b = 2").fill()) == 1  # it had been run
+    assert lesson.code() == ["a = 10", "b = 2"]
+
+
+def test_a_removed_copy_comes_back(lesson):
+    lesson.fill()
+    (lesson.workspace / NAME).unlink()
+    lesson.fill()
+    assert lesson.code() == ["a = 1", "b = 2"]
+
+
+@pytest.mark.parametrize("content", [b"", b"not json", b"[]", b'{"cells": [{}]}', b"\xff\xfe"])
+def test_a_copy_that_is_no_notebook_any_more_is_kept_as_it_is(lesson, content):
+    lesson.fill()
+    (lesson.workspace / NAME).write_bytes(content)
+    assert lesson.fill() == []
+    messages = lesson.publish("a = 10", "b = 2").fill()
+    assert len(messages) == 1 and (lesson.workspace / NAME).read_bytes() == content
+
+
+@pytest.mark.parametrize("content", [None, "not json", "[]", '{"topic": 3}', '{"topic": {}}'])
+def test_without_knowing_what_was_handed_out_a_different_copy_counts_as_changed(lesson, content):
+    lesson.fill()
+    lesson.write("a = 1", "mine = 3")
+    state = lesson.workspace / ".handed_out.json"
+    state.unlink() if content is None else state.write_text(content, encoding="utf-8")
+    assert len(lesson.fill()) == 1
+    assert lesson.code() == ["a = 1", "mine = 3"]
+    assert lesson.fill() == []
+
+
+def test_a_lesson_in_which_the_learner_wrote_the_new_version_is_up_to_date(lesson):
+    lesson.fill()
+    lesson.write("a = 10", "b = 2")
+    assert lesson.publish("a = 10", "b = 2").fill() == [] and lesson.names() == [NAME]
+
+
+def test_a_write_that_fails_leaves_the_old_copy_and_no_draft(lesson, monkeypatch):
+    lesson.fill()
+    lesson.publish("a = 10", "b = 2")
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        lesson.fill()
+    assert lesson.code() == ["a = 1", "b = 2"]
+    assert sorted(path.name for path in (lesson.workspace / NAME).parent.iterdir()) == ["1_topic.ipynb"]
+
+
+# A lesson that got another place
+
+
+NEW = "3_other/2_topic.ipynb"
+
+
+def test_a_lesson_that_got_another_number_moves_with_what_was_written_in_it(lesson):
+    lesson.fill()
+    lesson.write("a = 1", "mine = 3")
+    (said,) = lesson.publish("a = 1", "b = 2", place=NEW).fill()
+    assert f"{NAME} is now {NEW}" in said
+    assert lesson.names() == [NEW] and lesson.code(NEW) == ["a = 1", "mine = 3"]
+    assert not (lesson.workspace / NAME).parent.exists()
+    assert lesson.fill() == []
+
+
+def test_a_newer_version_beside_a_copy_moves_with_it(lesson):
+    lesson.fill()
+    lesson.write("a = 1", "mine = 3")
+    lesson.publish("a = 10", "b = 2").fill()
+    (lesson.workspace / NAME).with_name(".ipynb_checkpoints").mkdir()
+    lesson.publish("a = 10", "b = 2", place=NEW).fill()
+    assert lesson.names() == ["3_other/2_topic.ipynb", "3_other/2_topic.new.ipynb"]
+    lesson.publish("a = 100", "b = 2", place=NEW).fill()
+    assert lesson.names() == ["3_other/2_topic.ipynb", "3_other/2_topic.new.ipynb"]
+    assert lesson.code("3_other/2_topic.new.ipynb") == ["a = 100", "b = 2"]
+    assert [path.name for path in lesson.workspace.iterdir() if path.is_dir()] == ["3_other"]
+
+
+def test_files_of_the_learners_own_stay_where_they_are(lesson):
+    lesson.fill()
+    lesson.write("mine = 4", name="2_part/1_topic-Copy1.ipynb")
+    (lesson.workspace / "2_part" / "1_other_topic.ipynb").write_text("{}", encoding="utf-8")
+    (lesson.workspace / "mine").mkdir()
+    lesson.write("mine = 5", name="mine/1_topic.ipynb")
+    lesson.publish("a = 1", "b = 2", place=NEW).fill()
+    mine = ["2_part/1_other_topic.ipynb", "2_part/1_topic-Copy1.ipynb", "mine/1_topic.ipynb"]
+    assert lesson.names() == [*mine[:2], NEW, mine[2]]
+
+
+# Workspaces of the first edition
+
+
+@pytest.fixture
+def first_edition(lesson):
+    """A workspace as the first edition left it: flat, numbered, with the lecturer's cells; gives what writes a copy."""
+    lesson.workspace.mkdir()
+    handed_out = workspace.lessons.strip(notebook("a = 0", course={"title": "Topic"}))
+    known = {"handed_out": workspace.digest(workspace.lessons.sources(handed_out))}
+    state = {OLD: known, "03_other.ipynb": dict(known)}
+    (lesson.workspace / ".handed_out.json").write_text(json.dumps(state), encoding="utf-8")
+
+    def write(name, *sources):
+        nb = notebook(*(sources or ["a = 0"]), course={"title": "Topic"})
+        (lesson.workspace / name).write_text(nbformat.v4.writes(nb), encoding="utf-8")
+
+    write(OLD)
+    return write
+
+
+def test_untouched_copies_of_the_first_edition_go_without_a_word(lesson, first_edition):
+    assert lesson.fill() == []
+    assert lesson.names() == [NAME]
+    assert list(json.loads((lesson.workspace / ".handed_out.json").read_text(encoding="utf-8"))) == ["topic"]
+
+
+def test_what_was_written_in_the_first_edition_is_kept_and_named(lesson, first_edition):
+    first_edition(OLD, "mine = 1")
+    first_edition("02_topic.new.ipynb", "mine = 2")
+    first_edition("03_other.ipynb")
+    (said,) = lesson.fill()
+    assert "from_the_first_edition: 02_topic.ipynb; 02_topic.new.ipynb." in said
+    kept = ["from_the_first_edition/02_topic.ipynb", "from_the_first_edition/02_topic.new.ipynb"]
+    assert lesson.names() == [NAME, *kept]
+    assert [lesson.code(name) for name in kept] == [["mine = 1"], ["mine = 2"]]
+    assert lesson.fill() == [] and lesson.names() == [NAME, *kept]
+
+
+def test_nothing_of_the_first_edition_is_lost_when_its_record_is(lesson, first_edition):
+    (lesson.workspace / ".handed_out.json").unlink()
+    first_edition(OLD, "mine = 1")
+    lesson.fill()
+    first_edition(OLD, "mine = 2")
+    assert "02_topic-2.ipynb" in lesson.fill()[0]
+    assert lesson.code("from_the_first_edition/02_topic.ipynb") == ["mine = 1"]
+    assert lesson.code("from_the_first_edition/02_topic-2.ipynb") == ["mine = 2"]
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff\xfe"])
+def test_a_copy_of_the_first_edition_that_is_no_notebook_any_more_is_kept(lesson, first_edition, content):
+    (lesson.workspace / OLD).write_bytes(content)
+    assert OLD in lesson.fill()[0]
+    assert (lesson.workspace / "from_the_first_edition" / OLD).read_bytes() == content
+
+
+def test_a_learners_own_numbered_file_is_no_copy_of_the_first_edition(lesson, first_edition):
+    (lesson.workspace / "01_notes.ipynb").write_text('{"cells": [], "metadata": {}}', encoding="utf-8")
+    (lesson.workspace / "02_notes.txt").write_text("mine", encoding="utf-8")
+    assert lesson.fill() == []
+    assert (lesson.workspace / "01_notes.ipynb").exists() and (lesson.workspace / "02_notes.txt").exists()

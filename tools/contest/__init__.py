@@ -1,0 +1,1 @@
+"""The challenge: entries, their exam in the sandbox, the jury and the board."""

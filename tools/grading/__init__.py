@@ -1,0 +1,1 @@
+"""Verdicts on submissions, the gradebook and its page."""

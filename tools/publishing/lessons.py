@@ -1,0 +1,233 @@
+"""The one reader of lessons: names to lessons, text to notebook, notebook to results.
+
+A lesson is a py:percent file, ``lessons/NAME/lesson.py``; ``lessons/course.toml`` says where it stands in the course.
+Only `read` needs jupytext (the extra `dev`).
+"""
+
+import copy
+import difflib
+import functools
+import hashlib
+import re
+from collections import Counter
+from pathlib import Path
+
+import nbformat
+
+from course_utils import syllabus
+from course_utils.files import ROOT, write_whole
+from tools.publishing import course as _course
+from tools.publishing import inputs
+from tools.publishing.execute import CellFailed, CellRun, execute
+
+__all__ = [
+    "ROOT",
+    "NOTEBOOKS",
+    "OVERVIEW",
+    "CellFailed",
+    "CellRun",
+    "execute",
+    "select",
+    "read",
+    "check_import",
+    "read_published",
+    "cell_lines",
+    "sources",
+    "strip",
+    "write",
+]
+
+NOTEBOOKS = ROOT / "notebooks"
+OVERVIEW = "overview.ipynb"  # below notebooks/ and workspace/: the page that lists all lessons
+KEPT_METADATA = ("tags", "slideshow", "jupyter")
+KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
+MARKER = re.compile(r"# ?%%( |$)")
+SHOWN = re.compile(r"\[\[(title|promise|goals|agenda|ways)\]\]")
+SECTION = re.compile(r"^## (\d+\. .+)$", re.M)
+
+
+def select(names, *, root=ROOT):
+    """Find the lessons that `names` mean.
+
+    Args:
+        names: strings such as "energy", "1.2", "lessons/energy", "lessons/energy/lesson.py",
+            "notebooks/1_measuring/3_energy.ipynb", or "1" or "pruning" for a whole part; empty = all lessons.
+        root: the repository, or a folder with the same layout.
+    Returns:
+        list of `syllabus.Lesson` in the order of the course, each once.
+    Raises:
+        SystemExit: a name fits no lesson; the message names those that come near, or all.
+    """
+    lessons = list(syllabus.lessons(root).values())
+    chosen = []
+    for name in names:
+        found = [lesson for lesson in lessons if _is_called(lesson, name)]
+        found = found or [lesson for lesson in lessons if lesson.part == name.lower()]
+        if not found:
+            raise SystemExit(_unknown(name, lessons))
+        chosen += found
+    return [lesson for lesson in lessons if lesson in chosen] if names else lessons
+
+
+def _is_called(lesson, name):
+    words = [word for word in name.replace("\\", "/").split("/") if word and word != "lesson.py"]
+    last = re.sub(r"^\d+_|\.ipynb$", "", words[-1]) if words else ""
+    return last in (lesson.name, lesson.number) or (len(words) == 1 and last == str(lesson.part_number))
+
+
+def _unknown(name, lessons):
+    near = difflib.get_close_matches(name, [lesson.name for lesson in lessons], n=3, cutoff=0.5)
+    near = near or [lesson.name for lesson in lessons if name and name.lower() in lesson.title.lower()]
+    if near:
+        return f"No lesson is called {name!r}. Did you mean {' or '.join(near)}?"
+    there = ", ".join(f"{lesson.name} ({lesson.number})" for lesson in lessons)
+    return f"No lesson is called {name!r}. There are: {there or 'none yet'}."
+
+
+def read(lesson):
+    """Read a lesson's text as a notebook without outputs.
+
+    Names in double square brackets become numbers, in text with title and link; ``[[title]]``, ``[[promise]]`` and
+    ``[[goals]]`` show what the front matter says, ``[[agenda]]`` the sections, ``[[ways]]`` the ways through the
+    course. A check imports what it needs, because it is what a learner runs after a restart. Links to the
+    neighbouring lessons come last.
+
+    Args:
+        lesson: a `syllabus.Lesson`.
+    Returns:
+        NotebookNode: derived cell ids; cell metadata only tags, slideshow and jupyter; solutions have their source
+        hidden; the front matter, with name, number, title and part, is `nb.metadata["course"]`.
+    Raises:
+        ValueError: the front matter has no `course` table, or repeats what lessons/course.toml says.
+        LookupError: a name in double square brackets is no lesson's.
+    """
+    course = {"name": lesson.name, "number": lesson.number, "title": lesson.title, "part": lesson.part_title}
+    course |= _course.front_matter(lesson)
+    raw = _cells(lesson.source.read_text(encoding="utf-8"))
+    sections = [title for cell in raw if cell.cell_type == "markdown" for title in SECTION.findall(cell.source)]
+    cells, seen, link = [], Counter(), syllabus.linked(lesson)
+    for cell in raw:
+        key = (cell.cell_type, cell.source)
+        source = _resolved(cell, lesson, course, sections, link)
+        cells.append(_clean_cell(cell, _cell_id(lesson.name, *key, seen[key]), source))
+        seen[key] += 1
+    cells.append(_last_cell(lesson))
+    metadata = {"course": course, "kernelspec": dict(KERNELSPEC), "language_info": {"name": "python"}}
+    return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+
+
+@functools.cache
+def _cells(text):
+    """The cells that jupytext finds in a lesson's text. Do not change them: they are kept for the next who asks."""
+    import jupytext
+
+    return jupytext.reads(text, fmt="py:percent").cells
+
+
+def _resolved(cell, lesson, course, sections, link):
+    if cell.cell_type != "markdown":
+        return check_import(cell, lesson) + syllabus.refer(cell.source, lesson.root)
+    shown = SHOWN.sub(lambda match: _show(match[1], lesson, course, sections), cell.source)
+    return syllabus.refer(shown, lesson.root, link)
+
+
+def check_import(cell, lesson):
+    """The lines that are put on top of a cell with the tag check: it must run first in a fresh kernel. Often ""."""
+    has_checks = lesson.source.with_name("checks.py").exists()
+    if "check" not in cell.metadata.get("tags", []) or not has_checks:
+        return ""
+    return f"from lessons.{lesson.name} import checks as check\n\n"
+
+
+def _show(what, lesson, course, sections):
+    """What the front matter, the sections and the other lessons say, as text for the reader."""
+    if what == "title":
+        return f"{lesson.number} · {lesson.title}"
+    if what == "goals":
+        return "\n".join(f"- {goal}" for goal in course.get("goals", []))
+    if what == "agenda":
+        return "\n".join(sections)
+    if what == "ways":
+        return _course.ways_table(lesson.root)
+    return f"{course.get('promise', '')} About {course.get('minutes', '?')} minutes.{_before(lesson)}"
+
+
+def _before(lesson):
+    known, link = syllabus.lessons(lesson.root), syllabus.linked(lesson)
+    *most, last = [link(known[need], True) for need in _course.builds_on(lesson)] or [""]
+    return f" Builds on {', '.join(most)}{' and ' * bool(most)}{last}." if last else ""
+
+
+def _last_cell(lesson):
+    """Where to go from here: the neighbours, and the overview of the course."""
+    known = list(syllabus.lessons(lesson.root).values())
+    at = known.index(lesson)
+    link = syllabus.linked(lesson)
+    ways = [f"Next: {link(known[at + 1], False)}."] if at + 1 < len(known) else ["This was the last lesson so far."]
+    ways += [f"Before: {link(known[at - 1], False)}."] if at else []
+    source = " ".join([*ways, f"[All lessons](../{OVERVIEW})."])
+    cell = nbformat.v4.new_markdown_cell(source=source, metadata={"slideshow": {"slide_type": "skip"}})
+    cell.id = _cell_id(lesson.name, "markdown", "where to go", 0)
+    return cell
+
+
+def _cell_id(lesson, cell_type, source, nth):
+    return hashlib.sha256("\0".join((lesson, cell_type, source, str(nth))).encode()).hexdigest()[:12]
+
+
+def _clean_cell(cell, cell_id, source):
+    metadata = copy.deepcopy({k: cell.metadata[k] for k in KEPT_METADATA if k in cell.metadata})
+    if "solution" in metadata.get("tags", []):
+        metadata["jupyter"] = {**metadata.get("jupyter", {}), "source_hidden": True}
+    make = {
+        "code": nbformat.v4.new_code_cell,
+        "markdown": nbformat.v4.new_markdown_cell,
+        "raw": nbformat.v4.new_raw_cell,
+    }[cell.cell_type]
+    return make(source=source, metadata=metadata, id=cell_id)
+
+
+def cell_lines(lesson):
+    """Give the line number (from 1) in the lesson's text of the first source line of each cell.
+
+    Raises:
+        ValueError: the markers of cells and the cells that jupytext finds do not agree.
+    """
+    text = lesson.source.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    cells = _cells(text)
+    starts = [number + 1 for number, line in enumerate(lines, start=1) if MARKER.match(line)]
+    firsts = [cell.source.split("\n")[0] for cell in cells]
+    if len(starts) != len(cells) or any(
+        first not in lines[start - 1] for start, first in zip(starts, firsts, strict=True) if first
+    ):
+        raise ValueError(
+            f"{lesson.name}/lesson.py: the lines that start with '# %%' are not where its cells begin. Put "
+            "every cell under a marker, and no marker inside a string."
+        )
+    return starts
+
+
+def read_published(path):
+    """Read a published notebook (nbformat 4); FileNotFoundError when it is not there."""
+    return nbformat.read(Path(path), as_version=4)
+
+
+def sources(nb):
+    """List (cell_type, source) of every cell: what "in step" and "changed by the learner" compare."""
+    return [(cell.cell_type, cell.source) for cell in nb.cells]
+
+
+def strip(nb):
+    """Copy a notebook without outputs, execution counts and the record of its run; the argument stays as it was."""
+    bare = copy.deepcopy(nb)
+    bare.metadata.pop(inputs.KEY, None)
+    for cell in bare.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return bare
+
+
+def write(nb, path):
+    """Write a notebook with "\\n" line ends, all of it or nothing: a reader never sees a half."""
+    write_whole(Path(path), nbformat.writes(nb) + "\n")

@@ -1,0 +1,78 @@
+"""Whether a published notebook is in step with its lesson and with all that its run used."""
+
+import nbformat
+
+from tools.publishing import course, inputs, lessons
+
+
+def is_published(lesson):
+    """True when the notebook that is there was built with --publish."""
+    return lessons.read_published(lesson.notebook).metadata.get(inputs.KEY, {}).get("published") is True
+
+
+def faults(lesson):
+    """Say how a published notebook differs from what its lesson would give.
+
+    Args:
+        lesson: a `syllabus.Lesson`.
+    Returns:
+        list of str, empty when the two are in step: the same cells and front matter, every code cell
+        run, from the first to the last in order, none with an error, and all that the run used unchanged.
+    """
+    path = lesson.notebook
+    if not path.exists():
+        return [f"notebooks/{lesson.place} is missing"]
+    nb, wanted = lessons.read_published(path), lessons.read(lesson)
+    known = nb.metadata.pop(inputs.KEY, {})
+    found = [*_not_run(nb), *inputs.stale(known, lesson)]
+    found += [
+        f"the lesson reads the ledger's rows of {other}: put {other} into its needs"
+        for other in inputs.rows_read(known)
+        if other not in course.needed(lesson)
+    ]
+    if lessons.sources(nb) != lessons.sources(wanted):
+        found.append(_first_difference(lessons.sources(nb), lessons.sources(wanted)))
+    elif nbformat.writes(lessons.strip(nb)) != nbformat.writes(wanted):
+        found.append("tags, slide types, ids or front matter differ from the lesson")
+    return found
+
+
+def _not_run(nb):
+    code = [(number, cell) for number, cell in enumerate(nb.cells, start=1) if cell.cell_type == "code"]
+    found = [
+        f"cell {number} is not number {nth} in the order of execution"
+        for nth, (number, cell) in enumerate(code, start=1)
+        if cell.execution_count != nth
+    ]
+    return found[:1] + [
+        f"cell {number} ended with an error"
+        for number, cell in code
+        if any(output.output_type == "error" for output in cell.outputs)
+    ]
+
+
+def _first_difference(old, new):
+    for number, (was, now) in enumerate(zip(old, new, strict=False), start=1):
+        if was != now:
+            return f"cell {number} differs from the lesson"
+    return f"the notebook has {len(old)} cells, the lesson {len(new)}"
+
+
+def refresh(lesson):
+    """Bring a notebook into step without a run, when only text, tags or front matter differ; True = in step now."""
+    path = lesson.notebook
+    found = faults(lesson)
+    if not found:
+        return True
+    if not path.exists() or _not_run(nb := lessons.read_published(path)):
+        return False
+    known, wanted = nb.metadata.get(inputs.KEY, {}), lessons.read(lesson)
+    old, new = ([cell for cell in book.cells if cell.cell_type == "code"] for book in (nb, wanted))
+    if inputs.stale(known, lesson) or [cell.source for cell in old] != [cell.source for cell in new]:
+        return False
+    for cell, ran in zip(new, old, strict=True):
+        cell.outputs, cell.execution_count = ran.outputs, ran.execution_count
+    wanted.metadata[inputs.KEY] = known
+    lessons.write(wanted, path)
+    print(f"{lesson.name}: text, tags or front matter brought up to date; not run again")
+    return True

@@ -1,0 +1,230 @@
+"""One exercise of a submission in a contained process: its function is called when the other side asks for it.
+
+It imports nothing large by itself: `tools.sandbox.inside` hands it what it needs.
+"""
+
+import builtins
+import importlib
+import io
+import os
+import pickle
+import struct
+import sys
+
+HEADER = struct.Struct(">I")
+
+
+class Channel:
+    """Frames through two file descriptors: four bytes of length, then so many bytes."""
+
+    def __init__(self, reading, writing):
+        self.reading, self.writing = reading, writing
+
+    def _read(self, count):
+        found = b""
+        while len(found) < count:
+            part = os.read(self.reading, min(count - len(found), 1 << 20))
+            if not part:
+                os._exit(0)  # the other side is gone
+            found += part
+        return found
+
+    def receive(self):
+        """The next frame; ends the process where there is none any more."""
+        return self._read(HEADER.unpack(self._read(HEADER.size))[0])
+
+    def send(self, raw):
+        """Send a frame."""
+        whole = HEADER.pack(len(raw)) + raw
+        while whole:
+            whole = whole[os.write(self.writing, whole) :]
+
+
+class _Callback:
+    """A function that was given and stays where it is: it is called there, with values that can be carried."""
+
+    def __init__(self, session, number):
+        self.session, self.number = session, number
+
+    def __call__(self, *args, **named):
+        told = [self.session.encode(list(args)), self.session.encode(named)]
+        return self.session.ask({"callback": self.number, "args": told})
+
+
+class _Unpickler(pickle.Unpickler):
+    session = None
+
+    def persistent_load(self, pid):
+        return _Callback(self.session, pid)
+
+
+class _Given(list):
+    """What was given in a call: lists and dicts by number, and the tensors by the memory that they have."""
+
+    def __init__(self, args, torch):
+        super().__init__()
+        self.torch, self.tensors, self.n = torch, {}, 0
+        for number, arg in enumerate(args):
+            if isinstance(arg, list | dict | set | torch.Tensor):
+                self.append((arg, number))
+            self._look(arg)
+
+    def _look(self, value):
+        if isinstance(value, self.torch.Tensor):
+            if value.layout == self.torch.strided and not value.is_quantized and value.numel():
+                self.tensors.setdefault((value.untyped_storage().data_ptr(), value.dtype), self.n)
+            self.n += 1
+        elif isinstance(value, list | tuple | dict):
+            for part in value.values() if isinstance(value, dict) else value:
+                self._look(part)
+
+
+class Session:
+    """One exercise of one submission: its function, and the calls of it."""
+
+    def __init__(self, channel, tell, torch, isolation):
+        self.channel, self.tell, self.torch, self.isolation = channel, tell, torch, isolation
+        self.answer, self.last, self.watching = None, None, None
+
+    def encode(self, value):
+        return self.tell.encode(value)
+
+    def say(self, told):
+        self.channel.send(self.tell.to_bytes(told))
+
+    def hear(self):
+        unpickler = _Unpickler(io.BytesIO(self.channel.receive()))
+        unpickler.session = self
+        return unpickler.load()
+
+    def ask(self, told):
+        """Ask the other side for something while a call is under way."""
+        self.say(told)
+        kind, value = self.hear()
+        if kind == "raised":
+            raise getattr(builtins, value[0], RuntimeError)(value[1])
+        return value
+
+    def serve(self):
+        """Load what there is to load, then answer calls until the other side hangs up."""
+        job = self.hear()
+        self.kept = self.isolation.kept()
+        self.found = self.kept.__enter__()
+        for name in job.get("imports", ()):
+            importlib.import_module(name)
+        if job.get("watch"):
+            with _operators(self.torch, job["watch"]):
+                self.torch.zeros(1).add(1)  # the first one imports much
+        space, trouble = run_pieces(job["pieces"])
+        self.name, self.answer = job["name"], space.get(job["name"])
+        self.say({"ready": signature(self.answer), "is": callable(self.answer), "trouble": trouble[:20]})
+        if "judge" in job:
+            self.judge(job["judge"], space)
+        while True:
+            kind, *rest = self.hear()
+            self.say({"call": self.call, "back": self.back, "finish": self.finish}[kind](*rest))
+
+    def call(self, number, args, watch=()):
+        """Call the answer; say what it gave or raised, what it changed of its arguments, whether it printed."""
+        unpickler = _Unpickler(io.BytesIO(args))
+        unpickler.session = self
+        args = unpickler.load()
+        torch, before = self.torch, [self.told(arg) for arg in args]
+        given, told = _Given(args, torch), {"id": number}
+        with self.isolation.printed() as output:
+            try:
+                with self.isolation.kept_in_thread(), _operators(torch, watch) as ran:
+                    got = self.answer(*args)
+                self.last = (args, got)
+                told["value"] = self.tell.encode(got, given)
+                told["ran"] = sorted(ran)
+            except (Exception, SystemExit) as error:
+                told["raised"] = [type(error).__name__, _text(error)[:2000], not error.args]
+        after = [self.told(arg) for arg in args]
+        told["changed"] = [[at, now] for at, (was, now) in enumerate(zip(before, after, strict=True)) if was != now]
+        told["printed"] = bool(output.text().strip())
+        return told
+
+    def told(self, arg):
+        """An argument as text to compare; of a module, its state."""
+        return self.tell.encode(dict(arg.state_dict()) if isinstance(arg, self.torch.nn.Module) else arg)
+
+    def back(self, number, above):
+        """The gradients of the arguments of the last call, for the gradient `above` of its value."""
+        args, got = self.last
+        leaves = [arg for arg in args if isinstance(arg, self.torch.Tensor) and arg.requires_grad]
+        try:
+            found = self.torch.autograd.grad(got, leaves, above, retain_graph=True, allow_unused=True)
+        except Exception as error:
+            return {"id": number, "raised": [type(error).__name__, _text(error)[:2000], False]}
+        return {"id": number, "value": self.encode(list(found))}
+
+    def finish(self, number):
+        """Put back what was changed for the whole process, and say what that was."""
+        self.kept.__exit__(None, None, None)
+        return {"id": number, "changed": [str(text)[:500] for text in self.found.changed[:5]]}
+
+    def judge(self, lesson, space):
+        """Run the check beside the answer: only for an exercise that is judged on trust."""
+        checks = importlib.import_module(f"lessons.{lesson}.checks")
+        verdict = getattr(checks, self.name)(self.answer)
+        parts = [verdict.exercise, verdict.status, verdict.message, verdict.hint, verdict.facts, verdict.remarks]
+        self.say({"verdict": self.encode(parts)})
+
+
+def _text(error):
+    try:
+        return str(error)
+    except Exception:
+        return "(its text cannot be shown)"
+
+
+def _operators(torch, watch):
+    """Notes which of the operators in `watch` torch runs, words that stand in their names."""
+    import contextlib
+
+    if not watch:
+        return contextlib.nullcontext(())
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Watch(TorchDispatchMode):
+        ran = set()
+
+        def __enter__(self):
+            super().__enter__()
+            return self.ran
+
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            self.ran.update(word for word in watch if word in str(func))
+            return func(*args, **(kwargs or {}))
+
+    return Watch()
+
+
+def run_pieces(pieces):
+    """Run statements of a submission, each by itself; give the names that they bind, and what went wrong.
+
+    A statement that raises leaves its names unbound, and the next ones are run all the same.
+    """
+    import types
+
+    module = types.ModuleType("__main__")
+    sys.modules["__main__"] = module
+    trouble = []
+    for label, source in pieces:
+        try:
+            exec(compile(source, label, "exec", dont_inherit=True), module.__dict__)
+        except (Exception, SystemExit) as error:
+            trouble.append(f"{label}: {type(error).__name__}: {_text(error)[:300]}")
+    return module.__dict__, trouble
+
+
+def signature(answer):
+    """The parameters of a function as [name, kind, has a default], or None."""
+    import inspect
+
+    try:
+        found = inspect.signature(answer).parameters.values()
+        return [[p.name, int(p.kind), p.default is not p.empty] for p in found]
+    except Exception:
+        return None

@@ -1,0 +1,132 @@
+"""Lessons as pages of the site: links lead to pages, figures carry their alt texts, questions and answers stand out."""
+
+import html
+import os
+import re
+
+import nbformat
+
+from course_utils import syllabus
+from tools.publishing import lessons as _lessons
+from tools.slides import described
+from tools.website import site_terms
+
+DOCUMENTS = {  # file of the repository -> its page, and what the contents call it
+    "docs/errata.md": ("errata.md", "What older tutorials get wrong"),
+    "docs/elsewhere.md": ("elsewhere.md", "Other places to run the course"),
+    "docs/glossary.md": ("glossary.md", "Glossary"),
+    "docs/challenge.md": ("challenge.md", "The challenge"),
+    "docs/instructors.md": ("instructors.md", "For instructors"),
+    "docs/contributing.md": ("contributing.md", "Contributing"),
+    "docs/moving_to_a_new_torch.md": ("moving_to_a_new_torch.md", "Moving to a new torch"),
+    "records/README.md": ("records.md", "The records"),
+}
+LINK = re.compile(r"(\]\()([^)\s:#]+)([#)])")
+BOX = re.compile(
+    r"^\*\*(?P<kind>Predict|What you saw)\.?(?P<said>[^*]*)\*\*(?P<text>.*?)(?=^\*\*(?:Predict|What you saw)|^#|\Z)",
+    re.M | re.S,
+)
+KINDS = {"Predict": "tip", "What you saw": "note"}
+DETAILS = re.compile(r"<details><summary>(.*?)</summary>\n(.*?)\n?</details>", re.S)
+
+
+def write(lessons, folder):
+    """Write folder/NAME.ipynb for each lesson."""
+    folder.mkdir(parents=True)
+    targets = pages(_lessons.ROOT)
+    glossary = (_lessons.ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    for lesson in lessons:
+        terms = site_terms.Linker(lesson, glossary)
+        nb = page(_lessons.read_published(lesson.notebook), lesson, targets, terms)
+        nbformat.write(nb, folder / f"{lesson.name}.ipynb")
+
+
+def pages(root):
+    """The page of the site that a file of the repository becomes, by its path from the root."""
+    found = {f"notebooks/{lesson.place}": f"lessons/{lesson.name}.ipynb" for lesson in syllabus.lessons(root).values()}
+    documents = {file: page for file, (page, _) in DOCUMENTS.items()}
+    return {**found, **documents, f"notebooks/{_lessons.OVERVIEW}": "index.md", "README.md": "index.md"}
+
+
+def relinked(text, file, page, targets):
+    """Markdown in which each link to a file of the repository leads to its page.
+
+    Args:
+        text: as it stands in `file`.
+        file: its path from the root of the repository.
+        page: the path of its page in the site's sources.
+        targets: of `pages`.
+    Raises:
+        ValueError: a link to a file that has no page.
+    """
+
+    def moved(match):
+        goal = os.path.normpath(os.path.join(os.path.dirname(file), match[2])).replace(os.sep, "/")
+        if goal.startswith("docs/pictures/"):
+            found = goal.removeprefix("docs/")
+        elif goal in targets:
+            found = targets[goal]
+        else:
+            raise ValueError(f"{file} leads to {goal}, which has no page on the site")
+        return match[1] + os.path.relpath(found, os.path.dirname(page) or ".").replace(os.sep, "/") + match[3]
+
+    return LINK.sub(moved, text)
+
+
+def page(nb, lesson, targets, terms):
+    """The notebook of a lesson as MyST-NB shall read it; `nb` is changed.
+
+    Args:
+        nb: as published.
+        lesson: its `syllabus.Lesson`.
+        targets: of `pages`.
+        terms: its `site_terms.Linker`.
+    """
+    file, own = f"notebooks/{lesson.place}", f"lessons/{lesson.name}.ipynb"
+    nb.cells = nb.cells[:-1]  # leads to the neighbours, as the theme does
+    for number, cell in enumerate(nb.cells):
+        if cell.cell_type == "markdown":
+            words = relinked(cell.source, file, own, targets)
+            hidden = number == 0 or "remove-cell" in cell.metadata.get("tags", [])  # title and goals are no prose
+            cell.source = boxed(words if hidden else terms.link(words))
+        else:
+            cell.outputs = [shown(output) for output in cell.outputs]
+            if "setup" in cell.metadata.get("tags", []):
+                cell.metadata["tags"] = [*cell.metadata["tags"], "hide-input"]
+    name = f"{lesson.number}_{lesson.name}"
+    ways = (
+        f'<p class="course-ways"><a href="../slides/{name}.html">Slides</a> · '
+        f'<a href="../notebooks/{name}.ipynb" download>Notebook</a></p>'
+    )
+    nb.cells.insert(1, nbformat.v4.new_markdown_cell(ways, id="ways"))
+    return nb
+
+
+def boxed(text):
+    """Questions and answers as boxes, hints folded."""
+
+    def box(match):
+        said = f"**{match['said'].strip(' :')}** " if match["said"].strip() else ""
+        return (
+            f":::{{admonition}} {match['kind']}\n:class: {KINDS[match['kind']]}\n{said}{match['text'].strip()}\n:::\n\n"
+        )
+
+    text = DETAILS.sub(r"<details><summary>\1</summary>\n\n\2\n\n</details>", text)  # Markdown inside is read as such
+    return BOX.sub(box, text)
+
+
+def shown(output):
+    """An output whose picture is HTML with its alt text."""
+    data, alt = output.get("data", {}), alt_of(output)
+    if alt is None or "text/html" in data:
+        return output
+    if "image/svg+xml" in data:
+        picture = described(data["image/svg+xml"], alt)
+    else:
+        picture = f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{data["image/png"].strip()}">'
+    return nbformat.v4.new_output("display_data", data={"text/html": f'<div class="course-figure">{picture}</div>'})
+
+
+def alt_of(output):
+    """The alt text of an output's picture; None where it has none."""
+    return next((about["alt"] for about in output.get("metadata", {}).values() if "alt" in about), None)

@@ -1,0 +1,176 @@
+"""What a learner has done, lesson by lesson, and what comes next: the facts of `progress` and the start page."""
+
+import ast
+from dataclasses import asdict, dataclass, field
+from functools import cache
+
+from course_utils import syllabus
+from course_utils.exercises import progress
+from course_utils.files import ROOT
+from tools.publishing import course
+
+PASSED, NOT_BEGUN, NOT_DONE = "passed", "not begun", "not done yet"
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """An exercise: name of its function, title, whether it ever passed, what the last check said, and when."""
+
+    name: str
+    title: str
+    passed: bool = False
+    latest: str = NOT_BEGUN
+    when: str = ""
+
+    @property
+    def status(self):
+        """What counts: "passed" stays; else the latest."""
+        return PASSED if self.passed else self.latest
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a learner is in one lesson."""
+
+    lesson: syllabus.Lesson
+    minutes: int
+    promise: str
+    exercises: tuple
+    predictions: tuple = ()
+    when: str = ""
+
+    @property
+    def passed(self):
+        """How many exercises have passed."""
+        return sum(exercise.passed for exercise in self.exercises)
+
+    @property
+    def finished(self):
+        """True when every exercise has passed."""
+        return self.passed == len(self.exercises)
+
+    @property
+    def begun(self):
+        """True when something was tried or predicted, and something is left."""
+        tried = any(exercise.status not in (NOT_BEGUN, NOT_DONE) for exercise in self.exercises)
+        return (tried or bool(self.predictions)) and not self.finished
+
+    @property
+    def count(self):
+        """In words: "2 of 3"."""
+        return f"{self.passed} of {len(self.exercises)}"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The whole course: a `Standing` for each lesson by name, the way that the learner has chosen, all ways."""
+
+    standings: dict = field(default_factory=dict)
+    way: course.Way | None = None
+    ways: tuple = ()
+
+    @property
+    def finished(self):
+        """How many lessons are finished."""
+        return sum(standing.finished for standing in self.standings.values())
+
+    @property
+    def next(self):
+        """The first lesson on the way that is not finished and whose needs are; None when the way is done."""
+        for lesson in self.way.lessons:
+            before = [self.standings[need] for need in course.needed(lesson)]
+            if not self.standings[lesson.name].finished and all(standing.finished for standing in before):
+                return self.standings[lesson.name]
+        return None
+
+    @property
+    def begun(self):
+        """The lessons that are begun and not finished, the one worked at last first."""
+        found = [standing for standing in self.standings.values() if standing.begun]
+        return sorted(found, key=lambda standing: standing.when, reverse=True)
+
+
+def of(workspace, root=ROOT):
+    """Read how far a learner is.
+
+    Args:
+        workspace: folder of the learner (Path); what is missing or damaged in it counts as not done.
+        root: the repository, or a folder with the same layout.
+    Returns:
+        Progress.
+    """
+    records = progress.read(workspace / progress.NAME)
+    ways = course.ways(root)
+    chosen = [record.get("way") for record in records if record["kind"] == "way"]
+    way = next((way for way in ways if chosen and way.title == chosen[-1]), ways[-1])
+    standings = {}
+    for name, lesson in syllabus.lessons(root).items():
+        mine, front = [record for record in records if record["lesson"] == name], course.front_matter(lesson)
+        exercises = tuple(_standing(*exercise, mine) for exercise in exercises_of(lesson))
+        times = [str(record.get("when", "")) for record in mine if record["kind"] != "reset"]
+        standings[name] = Standing(
+            lesson,
+            front.get("minutes", 0),
+            front.get("promise", ""),
+            exercises,
+            _predictions(mine),
+            max(times, default=""),
+        )
+    return Progress(standings, way, tuple(ways))
+
+
+@cache
+def exercises_of(lesson):
+    """List (name, title) of a lesson's exercises, as its checks.py defines them; empty without that file."""
+    path = lesson.source.with_name("checks.py")
+    if not path.exists():
+        return ()
+    return tuple(
+        (node.name, decorator.args[0].value)
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef)
+        for decorator in node.decorator_list
+        if isinstance(decorator, ast.Call) and getattr(decorator.func, "id", "") == "check"
+    )
+
+
+def _standing(name, title, records):
+    verdicts = [r for r in records if r["kind"] == "check" and r.get("exercise") == name]
+    if not verdicts:
+        return Exercise(name, title)
+    passed = any(verdict.get("status") == PASSED for verdict in verdicts)
+    return Exercise(name, title, passed, str(verdicts[-1].get("status")), str(verdicts[-1].get("when", "")))
+
+
+def _predictions(records):
+    """The predictions of a lesson: for each question all that was written, the first one first."""
+    found = {}
+    for record in records:
+        if record["kind"] in ("prediction", "again"):
+            question = str(record.get("question") or f"Question {record.get('number')}")
+            when = "at the end: " if record["kind"] == "again" else ""
+            found.setdefault(question, []).append(f"{when}{record.get('prediction', '')}")
+    return tuple((question, tuple(texts)) for question, texts in found.items())
+
+
+def as_json(found):
+    """The same as plain values, for `--json`."""
+    return {
+        "way": found.way.title,
+        "next": found.next.lesson.name if found.next else None,
+        "finished": found.finished,
+        "lessons": [
+            {
+                "name": name,
+                "number": standing.lesson.number,
+                "title": standing.lesson.title,
+                "passed": standing.passed,
+                "finished": standing.finished,
+                "exercises": [asdict(exercise) for exercise in standing.exercises],
+                "predictions": [
+                    {"question": question, "predictions": list(texts)} for question, texts in standing.predictions
+                ],
+            }
+            for name, standing in found.standings.items()
+        ],
+    }

@@ -1,0 +1,139 @@
+"""Makes the learner's start page, workspace/start.md: every lesson, what is passed, and what comes next."""
+
+import datetime
+import hashlib
+import os
+
+from course_utils import syllabus
+from course_utils.door import command
+from course_utils.files import ROOT, write_whole
+from tools.publishing import course
+from tools.publishing import pages
+from tools.workspace import progress
+from tools.workspace.copies import read_state, write_state
+from tools.workspace.workspace import START_PAGE
+
+KEY = "start page"  # in the workspace's record of what was handed out
+HELP = """\
+A way holds all that its lessons need. `{progress} --way NAME` makes one yours: the line at the top then follows it.
+
+## Help
+
+| you want to | type, in a terminal in the folder of the course |
+|---|---|
+| see what you have passed and predicted | `{progress}`, with a lesson's number for more |
+| end the course | Ctrl-C, in the terminal where you started it; or close that terminal |
+| start it again | `{start}`; it opens where you left |
+| begin a lesson anew | `{reset} NUMBER`: your copy is kept beside the fresh one |
+| know what is wrong when something fails | `{doctor}`; `{doctor} --json` is what to paste into a question |
+"""
+
+
+def write(workspace, root=ROOT, found=None):
+    """Make the start page anew; what a learner wrote into it is kept beside it.
+
+    Args:
+        workspace: folder of the learner (Path).
+        root: the repository, or a folder with the same layout.
+        found: `progress.Progress` where it is known already.
+    Returns:
+        list of sentences for the learner, often empty.
+    Raises:
+        OSError: the workspace cannot be written.
+    """
+    path, state, said = workspace / START_PAGE, read_state(workspace), []
+    if path.exists() and _digest(path.read_bytes()) != state.get(KEY, {}).get("handed_out"):
+        kept = _free(path)
+        os.replace(path, kept)
+        said = [f"What you wrote into {START_PAGE} is kept, in {kept.name}."]
+    made = text(found or progress.of(workspace, root), root)
+    write_state(workspace, {**state, KEY: {"handed_out": _digest(made.encode())}})
+    write_whole(path, made)
+    return said
+
+
+def _digest(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+def _free(path):
+    """A name beside a file that is not taken."""
+    number = 1
+    while (kept := path.with_name(f"{path.stem}.old{'' if number == 1 else number}{path.suffix}")).exists():
+        number += 1
+    return kept
+
+
+def text(found, root=ROOT, now=None):
+    """The start page in Markdown.
+
+    Args:
+        found: `progress.Progress`.
+        now: the time to write on it; default the present one.
+    """
+    now = now or datetime.datetime.now()
+    passed = sum(standing.passed for standing in found.standings.values())
+    total = sum(len(standing.exercises) for standing in found.standings.values())
+    parts = {}
+    for standing in found.standings.values():
+        parts.setdefault((standing.lesson.part_number, standing.lesson.part_title), []).append(standing)
+    commands = {task: command(task) for task in ("progress", "reset", "doctor")} | {"start": command()}
+    return "\n\n".join(
+        [
+            "# Resource-efficient deep learning in PyTorch",
+            _next(found),
+            f"Finished: {found.finished} of {len(found.standings)} lessons. Passed: {passed} of {total} exercises. "
+            f"*As of {now:%Y-%m-%d %H:%M}; this page is made anew at each start, and by* `{commands['progress']}`.",
+            *(_part(*title, standings) for title, standings in parts.items()),
+            "## Ways through the course",
+            _ways(found, root),
+            HELP.format(**commands),
+        ]
+    )
+
+
+def _next(found):
+    lines = [f"**Go on:** {link(s.lesson)}, {s.count} exercises passed." for s in found.begun[:3] if s != found.next]
+    if found.next:
+        first = not found.finished and not found.begun
+        verb = "Go on" if found.next.begun else "Begin here" if first else "Next"
+        lines.append(f"**{verb}: {link(found.next.lesson)}**, {found.next.minutes} min. {found.next.promise}")
+    else:
+        lines.append(f"You have finished your way, {found.way.title}.")
+    return "\n\n".join(lines)
+
+
+def link(lesson):
+    """A link to a learner's copy, from the start page."""
+    return f"[{lesson.number} · {lesson.title}]({lesson.place})"
+
+
+def _part(number, title, standings):
+    head = ["", "lesson", "what it brings you", "time", "builds on", "exercises passed"]
+    rows = [
+        [
+            standing.lesson.number,
+            f"[{standing.lesson.title}]({standing.lesson.place})",
+            standing.promise.replace("|", r"\|"),
+            f"{standing.minutes}&nbsp;min",
+            pages.before(standing.lesson),
+            f"✓ {standing.count}" if standing.finished else standing.count,
+        ]
+        for standing in standings
+    ]
+    table = [pages.row(*head), "|---" * len(head) + "|", *(pages.row(*row) for row in rows)]
+    return "\n".join([f"## {number} · {title}", "", *table])
+
+
+def _ways(found, root):
+    every = tuple(syllabus.lessons(root).values())
+    rows = [
+        pages.row(
+            f"**{way.title}** (yours)" if way == found.way else way.title,
+            course.hours(way.minutes),
+            "all" if way.lessons == every else ", ".join(lesson.number for lesson in way.lessons),
+            f"{sum(found.standings[lesson.name].finished for lesson in way.lessons)} of {len(way.lessons)}",
+        )
+        for way in found.ways
+    ]
+    return "\n".join([pages.row("way", "time", "lessons", "finished"), "|---" * 4 + "|", *rows])

@@ -1,0 +1,247 @@
+"""Fills workspace/ with the learner's copies of the lessons; never overwrites what a learner wrote."""
+
+import os
+import re
+import shutil
+import sys
+
+import nbformat
+
+from course_utils.door import command
+from course_utils.exercises import progress
+from course_utils.exercises.predictions import is_folded, is_for_lecturer
+from course_utils.files import ROOT
+from tools.publishing import lessons
+from tools.workspace import predict
+from tools.workspace.copies import digest, digest_of, metadata, read, read_state, was_run, write_state
+
+# Where the learner's copies, ledger and results are: in the course, unless many share one copy of it.
+OWN, WORKSPACE = os.environ.get("COURSE_WORKSPACE"), progress.workspace()
+RESULTS = WORKSPACE / "build" if OWN else ROOT / "build"
+ELSEWHERE = (
+    "What to do: see to it that this folder can be written and the disk is not full; or name another folder, which is "
+    "yours, in the environment variable COURSE_WORKSPACE (docs/elsewhere.md)."
+)
+OLD = "old"  # 1_topic.old.ipynb: what a learner wrote before a reset
+START_PAGE, OVERVIEW = "start.md", lessons.OVERVIEW  # a learner's start page stands in place of the published overview
+FIRST_EDITION = "from_the_first_edition"
+KEPT_TAGS = {"check", "scorecard"}  # `run` finds the verdicts by them
+# As JupyterLab writes them for the kernel of this Python: a notebook with any other words is "unsaved" once opened.
+KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+LANGUAGE = {
+    "codemirror_mode": {"name": "ipython", "version": 3},
+    "file_extension": ".py",
+    "mimetype": "text/x-python",
+    "name": "python",
+    "nbconvert_exporter": "python",
+    "pygments_lexer": "ipython3",
+    "version": sys.version.split()[0],
+}
+
+
+def fill(notebooks, workspace):
+    """Bring the learner's copies up to date, in the same folders as the published notebooks.
+
+    A missing copy is made. A copy whose cells are as they were handed out is renewed when the lesson is newer. A copy
+    that was changed, or is no notebook any more, stays; the newer lesson is put beside it, once for each version. A
+    copy is known by the lesson's name in its metadata: one whose lesson has got another number moves with it. Copies of
+    the course's first edition go: those that were changed into a folder of their own. The overview is renewed where it
+    is there and made nowhere: the start page stands for it.
+
+    Args:
+        notebooks: folder of the published notebooks (Path).
+        workspace: folder of the learner (Path); made when it is missing.
+    Returns:
+        list of sentences for the learner: what moved, what was renewed though it had been run, what was put beside a
+        changed copy. Often empty.
+    Raises:
+        OSError: the workspace cannot be written.
+    """
+    workspace.mkdir(parents=True, exist_ok=True)
+    state, moved, renewed, beside = read_state(workspace), [], [], []
+    published = [path for path in sorted(notebooks.rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts]
+    places = [path.relative_to(notebooks) for path in published]
+    old = _put_away_first_edition(workspace, state, {workspace / place for place in places})
+    for path, place in zip(published, places, strict=True):
+        own, copy = _bare(read(path.read_bytes())), workspace / place
+        if place.name == OVERVIEW and not copy.exists():
+            continue
+        lesson = _with_what_is_put_in(own)
+        name = lesson.metadata.get("course", {}).get("name") or path.stem
+        found = _find(name, workspace) if not copy.exists() else None
+        if found:
+            _move(found, copy)
+            moved.append(f"{found.relative_to(workspace).as_posix()} is now {place.as_posix()}")
+        outputs = was_run(copy)
+        wrote, new_file = _hand_out(lesson, digest(lessons.sources(own)), copy, state.setdefault(name, {}))
+        renewed += [place.as_posix()] if wrote and outputs else []
+        beside += [f"{place.as_posix()} (the new one: {new_file})"] if new_file else []
+    write_state(workspace, state)
+    return [
+        text.format("; ".join(what))
+        for what, text in (
+            (old, f"What you wrote in the first edition of the course is kept, in {FIRST_EDITION}: {{}}."),
+            (moved, "Lessons have new places, and what you wrote moved with them: {}."),
+            (
+                renewed,
+                "Renewed, because the lesson is newer: {}. You had typed nothing there; run it again for outputs.",
+            ),
+            (
+                beside,
+                "There is a newer version beside what you wrote, which was left as it is: {}. You can go on in yours. "
+                f"To change over: copy your answers into the new one, or type `{command('reset', 'NAME')}` with the "
+                "lesson's name or number, which puts the new one in its place and yours beside it.",
+            ),
+        )
+        if what
+    ]
+
+
+def environment():
+    """What a kernel must be told where the workspace is not in the course: where its ledger is. Often {}."""
+    return {"COURSE_LEDGER": os.environ.get("COURSE_LEDGER") or str(WORKSPACE / "ledger")} if OWN else {}
+
+
+def for_learner(nb):
+    """Copy a published notebook as a learner gets it.
+
+    Without outputs, without the lecturer's cells, without the tags that only the tools need; solutions stay folded;
+    with a place for each prediction, and links to the start page of the workspace.
+
+    Args:
+        nb: NotebookNode; left as it was.
+    Returns:
+        NotebookNode in the form that JupyterLab would write.
+    """
+    return _with_what_is_put_in(_bare(nb))
+
+
+def _with_what_is_put_in(bare):
+    """Copy a notebook with places for predictions, and with links that lead to the start page."""
+    nb = predict.with_places(bare)
+    for cell in nb.cells:
+        if cell.cell_type == "markdown":
+            cell.source = cell.source.replace(f"](../{OVERVIEW})", f"](../{START_PAGE})")
+    return nb
+
+
+def _bare(nb):
+    """The same without what is put in for the learner: the lesson's own text."""
+    bare = lessons.strip(nb)
+    bare.cells = [cell for cell in bare.cells if not is_for_lecturer(cell)]
+    for cell in bare.cells:
+        tags = [tag for tag in cell.metadata.get("tags", []) if tag in KEPT_TAGS]
+        kept = ({"jupyter": {"source_hidden": True}} if is_folded(cell) else {}) | ({"tags": tags} if tags else {})
+        cell.metadata = nbformat.from_dict(kept)
+    kept = {"course": bare.metadata["course"]} if "course" in bare.metadata else {}
+    bare.metadata = nbformat.from_dict({**kept, "kernelspec": KERNELSPEC, "language_info": LANGUAGE})
+    return bare
+
+
+def _put_away_first_edition(workspace, state, present):
+    """Take away the copies of the first edition, which lay flat and were numbered: NN_topic.ipynb.
+
+    What is as it was handed out is deleted; the rest goes to a folder. Their part of `state` is dropped.
+
+    Args:
+        present: the files of this edition.
+    Returns:
+        list of names that were kept.
+    """
+    kept = []
+    for path in sorted(set(workspace.glob("[0-9][0-9]_*.ipynb")) - present):
+        lesson = re.sub(r"\.new\d*$", "", path.stem)
+        course = metadata(path).get("course", {})
+        if f"{lesson}.ipynb" not in state and ("title" not in course or "name" in course):
+            continue  # a file of the learner's own
+        known = state.get(f"{lesson}.ipynb", {})
+        which = "handed_out" if path.stem == lesson else "beside"
+        if digest_of(path) == known.get(which):
+            path.unlink()
+            continue
+        target, number = workspace / FIRST_EDITION / path.name, 2
+        while target.exists():
+            target, number = target.with_name(f"{path.stem}-{number}.ipynb"), number + 1
+        target.parent.mkdir(exist_ok=True)
+        os.replace(path, target)
+        kept.append(target.name)
+    for key in [key for key in state if re.fullmatch(r"\d\d_\w+\.ipynb", key)]:
+        del state[key]
+    return kept
+
+
+def _find(name, workspace):
+    """The copy of a lesson in another place than its own, known by the name in its metadata, or None."""
+    candidates = [*workspace.glob(f"[0-9]*_{name}.ipynb"), *workspace.glob(f"[0-9]*_*/[0-9]*_{name}.ipynb")]
+    return next((path for path in sorted(candidates) if metadata(path).get("course", {}).get("name") == name), None)
+
+
+def _move(copy, target):
+    """Move a copy and the newer and older versions beside it; a folder in which nothing is left goes."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = (path for mark in ("new", OLD) for path in copy.parent.glob(f"{copy.stem}.{mark}*.ipynb"))
+    for path in [copy, *beside]:
+        os.replace(path, target.with_name(target.stem + path.name.removeprefix(copy.stem)))
+    if all(path.name == ".ipynb_checkpoints" for path in copy.parent.iterdir()):
+        shutil.rmtree(copy.parent)
+
+
+def _hand_out(lesson, text, copy, known):
+    """Bring one copy up to date.
+
+    `known` is updated: "handed_out", the version that the copy was; "beside", the newer version that lies beside it;
+    and "text" and "text_beside", the lesson's own text in them: what is put in for the learner makes no newer version.
+
+    Args:
+        text: digest of the lesson's own text.
+    Returns:
+        (whether the copy was written, name of the file that was put beside it or None).
+    """
+    new = digest(lessons.sources(lesson))
+    mine = digest_of(copy) if copy.exists() else None
+    if mine not in (None, new) and mine != known.get("handed_out"):
+        if {new, text} & {known.get(key) for key in ("handed_out", "beside", "text", "text_beside")}:
+            return False, None
+        beside = _free_name(copy, known)
+        lessons.write(lesson, beside)
+        known.update(beside=new, text_beside=text)
+        return False, beside.name
+    if mine not in (None, new) and text in (known.get("text"), known["handed_out"]) and was_run(copy):
+        return False, None  # the lesson is the same: no reason to take the outputs away
+    if mine != new:
+        lessons.write(lesson, copy)
+    known.update(handed_out=new, text=text)
+    return mine != new, None
+
+
+def put_aside(name, copy, workspace):
+    """Move a learner's copy of a lesson to a name of its own, so that `fill` hands out a fresh one.
+
+    One without a word of the learner's goes, and so does the newer version beside it.
+
+    Args:
+        name: of the lesson; copy: where its copy is, or would be.
+    Returns:
+        the file that was kept (Path), or None when there was nothing of the learner's.
+    """
+    known, kept = read_state(workspace).get(name, {}), None
+    if copy.exists() and digest_of(copy) != known.get("handed_out"):
+        number = 1
+        while (kept := copy.with_name(f"{copy.stem}.{OLD}{'' if number == 1 else number}.ipynb")).exists():
+            number += 1
+        os.replace(copy, kept)
+    copy.unlink(missing_ok=True)
+    for beside in copy.parent.glob(f"{copy.stem}.new*.ipynb"):
+        if digest_of(beside) == known.get("beside"):
+            beside.unlink()
+    return kept
+
+
+def _free_name(copy, known):
+    """The file beside a changed copy: one that does not exist, or that holds nothing of the learner's."""
+    number = 1
+    while True:
+        beside = copy.with_name(f"{copy.stem}.new{'' if number == 1 else number}.ipynb")
+        if not beside.exists() or digest_of(beside) == known.get("beside"):
+            return beside
+        number += 1
