@@ -7,8 +7,8 @@ import functools
 import hashlib
 import re
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
@@ -32,6 +32,7 @@ class Verdict:
         facts: (label, text) pairs: the call, what came back, what was expected.
         hint: what kind of mistake it is.
         remarks: what the learner should know besides.
+        why: why the right answer works; shown when it has passed, and not before.
     """
 
     exercise: str
@@ -40,15 +41,21 @@ class Verdict:
     hint: str = ""
     facts: tuple[tuple[str, str], ...] = ()
     remarks: tuple[str, ...] = ()
+    why: str = ""
 
     def _title(self) -> str:
         return f"{MARKS[self.status]}: {self.exercise}" + ("" if self.exercise.endswith("?") else ".")
+
+    def _sentences(self) -> list[str]:
+        """What is said below the facts."""
+        why = self.why if self.status == PASSED else ""
+        return [text for text in (self.hint, why, *self.remarks) if text]
 
     def __repr__(self) -> str:
         head = " ".join(part for part in (self._title(), self.message) if part)
         width = max((len(label) for label, _ in self.facts), default=0)
         facts = [f"  {label + ':':<{width + 1}} {text}" for label, text in self.facts]
-        return "\n".join([head, *facts, *filter(None, (self.hint, *self.remarks))])
+        return "\n".join([head, *facts, *self._sentences()])
 
     def _repr_html_(self) -> str:
         head = f"<b>{escape(self._title())}</b> {escape(self.message)}"
@@ -58,13 +65,39 @@ class Verdict:
             for label, text in self.facts
         )
         table = f'<table style="margin:0.3em 0">{rows}</table>' if rows else ""
-        rest = "".join(f"<div>{escape(text)}</div>" for text in (self.hint, *self.remarks) if text)
+        rest = "".join(f"<div>{escape(text)}</div>" for text in self._sentences())
         return (
             f'<div style="border-left:6px solid {COLOURS[self.status]};padding:0.3em 0.8em">{head}{table}{rest}</div>'
         )
 
 
-def check(exercise: str) -> Callable[[Callable[[Callable], None]], Callable[[object], Verdict]]:
+@dataclass(frozen=True)
+class Needs:
+    """What a grader must know about a check before it judges an answer that runs in another process.
+
+    Attributes:
+        trust: why the check runs beside the answer, which could change it: what the function takes or gives is no
+            data, but something that does what it likes when it is looked at, a model that learns, say. "" where the
+            check stays apart from the answer.
+        by_value: modules that the arguments need, which are functions and go to the answer as they are; they are
+            imported there before any time is taken. Empty where the arguments are data.
+        watched: word -> a function without arguments, called where the check runs when an operator of torch with that
+            word in its name ran where the answer is.
+    """
+
+    trust: str = ""
+    by_value: tuple[str, ...] = ()
+    watched: Mapping[str, Callable[[], None]] = field(default_factory=dict)
+
+
+def check(
+    exercise: str,
+    *,
+    why: str = "",
+    trust: str = "",
+    by_value: Sequence[str] = (),
+    watched: Mapping[str, Callable[[], None]] | None = None,
+) -> Callable[[Callable[[Callable], None]], Callable[[object], Verdict]]:
     """Turn a judge, a function that raises `Mistake`, into a check that returns a `Verdict` and never raises.
 
     The judge runs in a thread of its own. An answer that takes longer than `isolation.CALL_SECONDS` for a call is
@@ -72,6 +105,8 @@ def check(exercise: str) -> Callable[[Callable[[Callable], None]], Callable[[obj
 
     Args:
         exercise: the name on the exercise's card.
+        why: one or two sentences on why the right answer works; a learner reads them when the answer has passed.
+        trust, by_value, watched: what a grader must know, see `Needs`; the check has them as its attribute `needs`.
     """
 
     def decorate(judge: Callable[[Callable], None]) -> Callable[[object], Verdict]:
@@ -95,8 +130,10 @@ def check(exercise: str) -> Callable[[Callable[[Callable], None]], Callable[[obj
                 fault.hint if fault else "",
                 fault.facts if fault else (),
                 tuple(filter(None, (*remarks, note))),
+                why,
             )
 
+        judged.why, judged.needs = why, Needs(trust, tuple(by_value), dict(watched or {}))
         return judged
 
     return decorate

@@ -154,7 +154,7 @@ def _settings(draw: Callable) -> tuple:
     return draw(tensors((n_out, n_in), small)), draw(tensors((n_out,), small)), scale, max_norm, batches
 
 
-@check("Exercise 1, The step with clipping")
+@check("Exercise 1, The step with clipping", trust="it is watched while it trains a model, and the model is looked at")
 def train_step(answer: Callable) -> None:
     """``train_step(model, optimizer, scaler, x, y, max_norm) -> float``, judged by its effects."""
 

@@ -243,7 +243,7 @@ def _models() -> list[nn.Module]:
 
 
 @_with_torchao
-@check("Exercise 2, The model that did not change")
+@check("Exercise 2, The model that did not change", by_value=("torchao.quantization",))
 def did_nothing(answer: Callable) -> None:
     """``did_nothing(model, quantize) -> bool``."""
 

@@ -83,7 +83,7 @@ def _why_float_failed(said: str) -> str:
     return "Try that step yourself."
 
 
-@check("Exercise 1, A residual block that survives")
+@check("Exercise 1, A residual block that survives", trust="it gives a module, which is prepared, converted and run")
 @legacy_int8.quiet()
 @torch.no_grad()
 def residual_block(answer: Callable) -> None:

@@ -208,7 +208,7 @@ def _rebuild(compatible: bool, fault: str) -> Callable[[nn.Module], nn.Module]:
     return rebuild
 
 
-@check("Exercise 2, Export and reload")
+@check("Exercise 2, Export and reload", trust="it writes a file and gives a model")
 @legacy_int8.quiet()
 def export(answer: Callable) -> None:
     """``export(model, path, make, rebuild, x) -> (nn.Module, bool)``; on models and files that are good or spoilt."""

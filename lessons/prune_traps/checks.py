@@ -183,7 +183,7 @@ def _pruned(state: Mapping[str, Tensor]) -> list[str]:
     return [name for name in names if f"{name}_mask" in state]
 
 
-@check("Exercise 2, Load a pruned checkpoint")
+@check("Exercise 2, Load a pruned checkpoint", trust="it gives a model, which is trained a step")
 def load_pruned(answer: Callable) -> None:
     """``load_pruned(make_model, state) -> model``, its masks active."""
 

@@ -126,7 +126,13 @@ def _on_grids(draw: Callable) -> tuple:
     return x, scale, zero_point, qmin, qmax
 
 
-@check("Exercise 1, Straight through, with a zero point")
+def _fake_quant() -> None:
+    """Do what `_Borrowed` looks for."""
+    torch.fake_quantize_per_tensor_affine(torch.zeros(1), 1.0, 0, 0, 1)
+
+
+# The check asks whether torch did the work, and does not see that of an answer in another process.
+@check("Exercise 1, Straight through, with a zero point", watched={"fake_quant": _fake_quant})
 def straight_through(answer: Callable) -> None:
     """``straight_through(x, scale, zero_point, qmin, qmax) -> Tensor``; values and gradient are compared."""
 

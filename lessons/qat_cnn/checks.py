@@ -112,7 +112,7 @@ def _accuracy(behind: int) -> float:
     return 70.0 + 7 * behind % 11
 
 
-@check("Exercise 1, The loop, in the right order")
+@check("Exercise 1, The loop, in the right order", trust="it trains a model and gives it")
 @legacy_int8.quiet()
 def qat_loop(answer: Callable) -> None:
     """``qat_loop(model, train_epoch, accuracy, epochs) -> (int8 model, list of accuracies)``."""

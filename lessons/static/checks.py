@@ -213,7 +213,7 @@ def _reference(model: nn.Module, data: list[torch.Tensor], setting: tq.QConfig) 
     return tq.convert(observed)
 
 
-@check("Exercise 2, Calibration")
+@check("Exercise 2, Calibration", trust="it gives a model, whose ranges and kernels are looked at")
 @legacy_int8.quiet()
 def static_int8(answer: Callable) -> None:
     """``static_int8(model, batches, qconfig) -> nn.Module``, converted; judged by its scales and what it computes."""

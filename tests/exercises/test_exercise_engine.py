@@ -312,3 +312,31 @@ def test_a_cell_that_did_not_compile_is_told_as_the_older_version(monkeypatch):
     assert "the version before it" in repr(step_of(right))
     shell.user_ns["In"].append("def step_of(v, n):\n    return 2")
     assert "the version before it" not in repr(step_of(right))
+
+
+def test_why_it_works_is_said_when_it_has_passed_and_not_before():
+    @check("Half", why="A half is what is left of <one> when half is gone.")
+    def half(answer):
+        if answer(3) != 1.5:
+            raise Mistake("Not a half.", "Divide by 2.")
+
+    passed, not_yet = half(lambda n: n / 2), half(lambda n: n // 2)
+    assert repr(passed) == "✓ Passed: Half.\nA half is what is left of <one> when half is gone."
+    assert "<div>A half is what is left of &lt;one&gt; when half is gone.</div>" in passed._repr_html_()
+    assert "what is left" not in repr(not_yet) + not_yet._repr_html_()
+
+
+def test_what_a_grader_must_know_stands_on_the_check():
+    def ran():
+        pass
+
+    @check("7.17 Plain")
+    def plain(answer):
+        pass
+
+    @check("7.18 Special", trust="it trains a model", by_value=("torchao.quantization",), watched={"relu": ran})
+    def special(answer):
+        pass
+
+    assert plain.needs == core.Needs() and plain.why == ""
+    assert special.needs == core.Needs("it trains a model", ("torchao.quantization",), {"relu": ran})
