@@ -213,6 +213,37 @@ def withstands(exercise):
     return faults
 
 
+def examples_are_tried(exercise):
+    """What the examples of the stub's docstring call the function with is among the inputs of its check.
+
+    Models and what trains them are no data, of which two could be found alike: a check that takes them is left out.
+    """
+    if exercise.check.needs.trust or exercise.check.needs.by_value:
+        return []
+    shown, tried = _Calls(exercise.solution), _Calls(exercise.solution)
+    example_failures(exercise, shown)
+    with same_inputs(exercise):
+        exercise.check(tried)
+    return [
+        f"the stub's example calls it with {values.show(args)}, which the check does not try: add it to its edges"
+        for args in shown.calls
+        if not any(values.same(args, other) for other in tried.calls)
+    ]
+
+
+class _Calls:
+    """An answer that keeps what it is called with."""
+
+    def __init__(self, answer):
+        functools.update_wrapper(self, answer)
+        self.answer, self.calls = answer, []
+
+    def __call__(self, *args, **named):
+        bound = inspect.signature(self.answer).bind(*args, **named)
+        self.calls.append(copy.deepcopy(bound.args))
+        return self.answer(*args, **named)
+
+
 def example_failures(exercise, answer):
     """Run the `>>>` example of the stub's docstring, if there is one, with `answer` in the stub's place.
 

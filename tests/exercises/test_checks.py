@@ -27,6 +27,11 @@ def test_solution_and_odd_answers_pass(exercise, lesson, name):
     expect_none(_check_rules.accepts(exercise, _course.answers(lesson).ODD.get(name, [])))
 
 
+@each_exercise
+def test_the_examples_of_the_stub_are_tried(exercise):
+    expect_none(_check_rules.examples_are_tried(exercise))
+
+
 @pytest.mark.slow
 @each_exercise
 def test_each_wrong_answer_gets_its_own_hint(exercise, lesson, name):

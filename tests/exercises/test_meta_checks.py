@@ -116,6 +116,18 @@ def test_a_wrong_answer_that_does_not_count_is_seen(wrong, words):
     assert any(words in fault for fault in _check_rules.rejects(exercise(good_check), [wrong, *WRONG]))
 
 
+def test_an_example_of_the_stub_that_is_not_tried_is_seen():
+    found = _check_rules.examples_are_tried(exercise(weak_check({}), solution=lambda x: x * x))
+    assert found == [], "the stub shows square(2.0), and 2.0 is what the check tries"
+
+    @core.check("square")
+    def other(answer):
+        compare(answer, right=lambda x: x * x, wrong={}, names=("x",), edges=[(3.0,)], inputs=st.just((5.0,)))
+
+    found = _check_rules.examples_are_tried(exercise(other))
+    assert found == ["the stub's example calls it with (2.0,), which the check does not try: add it to its edges"]
+
+
 def test_too_few_answers_are_seen():
     assert any("expected 3 or more" in fault for fault in _check_rules.rejects(exercise(good_check), WRONG[:2]))
     assert any("expected 2 or more" in fault for fault in _check_rules.accepts(exercise(good_check), ODD[:1]))
