@@ -5,8 +5,8 @@ import sys
 
 import course
 from tools import open as open_task
-from tools.publishing import lessons
-from tools.workspace import hosted, workspace
+from tools.publishing import hosted, lessons
+from tools.workspace import workspace
 
 COLAB = workspace.RESULTS / "colab"
 

@@ -18,9 +18,11 @@ from course_utils.files import ROOT
 from course_utils.scorecard._claim import EVIDENCE, TEXTS, Claim
 from course_utils.show.tables import Table
 
-__all__ = ["BEYOND", "FAILS", "HOLDS", "TEXTS", "Claim", "ClaimFailed", "Scorecard", "read"]
+__all__ = ["BEYOND", "FAILS", "HOLDS", "KEY", "TEXTS", "Claim", "ClaimFailed", "Scorecard", "read"]
 
+KEY = "course_scorecard"  # in the metadata of the scorecard's output: what it says of the run
 
+NOTHING = "–"
 HOLDS, BEYOND, FAILS = "✓ holds", "✓ holds, but more than the source saw", "✗ does not hold"
 
 
@@ -62,6 +64,25 @@ class Scorecard:
         self.claims = read(lesson, root)
         self.measured: dict[str, float] = {}
         self.spread: dict[str, tuple[float, float] | None] = {}
+        self._told: dict[str, list[str]] = {}
+
+    @classmethod
+    def of_run(cls, lesson: str, told: dict[str, list[str]], root: Path = ROOT) -> Scorecard:
+        """The scorecard of a run that is over, in the words that the lesson's file has today.
+
+        Args:
+            lesson: its name.
+            told: as `told` gave it in that run, whose verdicts stand: they were made on its machine.
+            root: the repository, or a folder with the same layout.
+        """
+        card = cls(lesson, root)
+        card._told = told
+        return card
+
+    def told(self) -> dict[str, list[str]]:
+        """What the scorecard says of this run: id of a claim -> [value as it is shown, verdict]."""
+        judged = [claim for claim in self.claims.values() if claim.evidence != "cited"]
+        return {claim.id: [self._value_text(claim), self.verdict(claim)] for claim in judged}
 
     def record(self, claim_id: str, value: float, quartiles: tuple[float, float] | None = None) -> None:
         """Note what was measured for a claim; recording it again replaces the value.
@@ -82,7 +103,9 @@ class Scorecard:
         self.spread[claim_id] = quartiles
 
     def verdict(self, claim: Claim) -> str:
-        """One or two words: what the comparison says on this machine."""
+        """One or two words: what the comparison says on this machine, or said on that of the run."""
+        if claim.id in self._told:
+            return self._told[claim.id][1]
         if claim.evidence == "cited":
             return "cited only"
         if claim.id not in self.measured:
@@ -116,8 +139,10 @@ class Scorecard:
         return sorted(self.claims.values(), key=lambda claim: EVIDENCE.index(claim.evidence))
 
     def _value_text(self, claim: Claim) -> str:
+        if claim.id in self._told:
+            return self._told[claim.id][0]
         if claim.id not in self.measured:
-            return "–"
+            return NOTHING
         return claim.measured_text(self.measured[claim.id]) + claim.spread_text(self.spread[claim.id])
 
     def _table(self) -> Table:
@@ -158,7 +183,7 @@ class Scorecard:
         lines = [self._title()]
         for claim in self._in_groups():
             published = "" if claim.published is None else f"by the source {claim.published_text()}, "
-            value = "nothing" if claim.id not in self.measured else self._value_text(claim)
+            value = "nothing" if self._value_text(claim) == NOTHING else self._value_text(claim)
             lines.append(f"{self.verdict(claim)}: {claim.statement}")
             if claim.evidence == "cited":
                 lines.append(f"    {published}{claim.source}")
@@ -168,6 +193,10 @@ class Scorecard:
                 )
         lines += [f"    likely reason: {reason}" for reason in self._reasons()]
         return "\n".join(lines)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict, dict]:
+        """No data beside text and HTML; as the output's metadata what was measured, so that words can be shown anew."""
+        return {}, {KEY: self.told()}
 
     def _repr_html_(self) -> str:
         items = "".join(f"<li>{escape(reason)}</li>" for reason in self._reasons())

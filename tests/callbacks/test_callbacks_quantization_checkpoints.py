@@ -214,7 +214,7 @@ import sys, warnings
 warnings.simplefilter("ignore")
 import torch
 torch.backends.quantized.engine = sys.argv[1]
-sys.path[:0] = sys.argv[2:4]
+sys.path[:0] = sys.argv[2:]
 from test_callbacks_quantization import PAIRS, Regression, qat, rows
 for name, groups, compatible in (("plain", None, True), ("fused", PAIRS, False)):
     model = qat(modules_to_fuse=groups, input_compatible=compatible).rebuild(Regression(seed=7))
@@ -239,7 +239,7 @@ def test_the_finished_model_gives_equal_outputs_in_a_fresh_process(tmp_path):
         torch.save({"state": model.state_dict(), "out": out}, tmp_path / f"{name}.pt")
         run.save_checkpoint(tmp_path / f"{name}.ckpt")
     answer = subprocess.run(
-        [sys.executable, "-c", RELOAD, ENGINE, str(ROOT), str(ROOT / "tests")],
+        [sys.executable, "-c", RELOAD, ENGINE, str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "callbacks")],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -18,8 +18,8 @@ from course_utils.files import ROOT
 from tools import copies, run
 from tools import open as open_task
 from tools.environment import python as _python
-from tools.publishing import lessons, pages
-from tools.workspace import hosted, workspace
+from tools.publishing import hosted, lessons, pages
+from tools.workspace import workspace
 
 BINDER = ROOT / ".binder"
 ASK = """

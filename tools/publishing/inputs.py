@@ -1,32 +1,51 @@
-"""What the run of a lesson used: modules of the library, records, checkpoints; and whether they are still the same."""
+"""What the run of a lesson used: modules, records, checkpoints, claims; and whether they are still the same."""
 
 import ast
 import functools
 import hashlib
 import json
 import re
+import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
 KEY = "course_inputs"  # in the notebook's metadata
 WATCHED = ("course_utils", "records", "data")
-# A published check says "not done yet" whatever the engine under it, and the doctor speaks of one machine. A checkpoint
-# is watched by its own bytes: the catalogue changes with any other checkpoint, too. The package itself silences logs.
+LISTED = ("records", "data")  # Python itself lists course_utils, wherever it looks for a module
+# What is watched computes, measures or draws. Not watched: a published check says "not done yet" whatever engine is
+# under it, and the doctor speaks of one machine. The package itself silences logs. What finds lessons, files and rows,
+# or words them, gives every run the same: published data are verified when they are read, rows are watched as files, a
+# build shows the scorecard anew. A checkpoint is watched by its own bytes: the catalogue changes with any other one.
 LEFT_OUT = (
     "course_utils/exercises/",
     "course_utils/doctor.py",
     "course_utils/__init__.py",
+    "course_utils/syllabus.py",
+    "course_utils/files.py",
+    "course_utils/data/files.py",
+    "course_utils/scorecard/",
+    "data/checksums.json",
     "data/checkpoints/catalogue.json",
 )
+
+JUDGING = ("holds", "kind", "above", "where")  # the fields of a claim that decide the verdict on a value
 
 # Both run in the kernel, silently, in a namespace of their own: no cell of the lesson can lean on them.
 WATCH = """exec('''
 import sys
-opened = sys.course_opened = set()
-sys.addaudithook(lambda event, args: opened.add(str(args[0])) if event == "open" and "r" in str(args[1]) else None)
+opened, listed = sys.course_used = set(), set()
+
+def note(event, args):
+    if event == "open" and "r" in str(args[1]):
+        opened.add(str(args[0]))
+    elif event in ("os.listdir", "os.scandir"):
+        listed.add(str(args[0]))
+
+sys.addaudithook(note)
 ''', {})"""
-ASK = """__import__("json").dumps([*__import__("sys").course_opened,
-    *(str(m.__file__) for m in list(__import__("sys").modules.values()) if getattr(m, "__file__", None))])"""
+ASK = """__import__("json").dumps({"listed": [*__import__("sys").course_used[1]], "opened": [
+    *__import__("sys").course_used[0],
+    *(str(m.__file__) for m in list(__import__("sys").modules.values()) if getattr(m, "__file__", None))]})"""
 
 
 def used(answer, lesson):
@@ -36,13 +55,17 @@ def used(answer, lesson):
         answer: what the kernel said to ASK, JSON.
         lesson: the `syllabus.Lesson` that was run.
     Returns:
-        dict: path below the root -> 12 hex digits. The library's modules that were loaded, and the files under
-        records/ and data/ that were opened (data sets, whose bytes are verified when they are read, left out).
+        dict: path below the root -> 12 hex digits. The library's modules that were loaded, the files under records/
+        and data/ that were opened (data sets, whose bytes are verified when they are read, left out), and the folders
+        there that were listed, as "records/quantization/": a new file in one of them may be one more to show.
     """
     root = lesson.root.resolve()
     own = {f"records/ledger/{lesson.name}.json"}
-    found = {}
-    for path in {Path(text).resolve() for text in json.loads(answer)}:
+    found, told = {}, json.loads(answer)
+    for path in {Path(text).resolve() for text in told["listed"]}:
+        if path.is_dir() and any(path.is_relative_to(root / name) for name in LISTED):
+            found[f"{path.relative_to(root).as_posix()}/"] = _digest_of_names(path, own)
+    for path in {Path(text).resolve() for text in told["opened"]}:
         if not path.is_relative_to(root) or not path.is_file() or path.suffix in (".gz", ".pyc"):
             continue
         name = path.relative_to(root).as_posix()
@@ -72,8 +95,11 @@ def stale(known, lesson):
         if name.startswith(LEFT_OUT):  # it was watched when the notebook was built
             continue
         path = lesson.root / name
-        if not path.is_file():
+        if not path.exists():
             faults.append(f"built with {name}, which is gone")
+        elif path.is_dir():
+            if _digest_of_names(path, {f"records/ledger/{lesson.name}.json"}) != was:
+                faults.append(f"built when {name} held other files")
         elif digest(path) != was:
             faults.append(f"built with another {name}")
     return faults
@@ -91,13 +117,32 @@ def torch_version():
 
 
 def digest(path):
-    """12 hex digits for a file's bytes; for Python its code, so that a comment or docstring makes nothing stale."""
+    """12 hex digits for what counts in a file.
+
+    Of Python that is its code, so that a comment or docstring makes nothing stale; of claims what judges, since their
+    words are shown anew without a run; of all others the bytes.
+    """
     content = path.read_bytes()
     if path.suffix == ".py":
         content = _code_text(content)
+    elif path.name == "claims.toml":
+        content = _judging(content)
     else:
         content = content.replace(b"\r\n", b"\n") if path.suffix in (".json", ".toml") else content
     return hashlib.sha256(content).hexdigest()[:12]
+
+
+def _digest_of_names(folder, without):
+    """12 hex digits for the names of the files in a folder, but for those paths below the root in `without`."""
+    left_out = {Path(name).name for name in without if Path(name).parent.name == folder.name}
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name[0] != ".")
+    return hashlib.sha256("\n".join(name for name in names if name not in left_out).encode()).hexdigest()[:12]
+
+
+def _judging(source):
+    """What a lesson's claims ask of a run, as text in bytes; which are cited only asks nothing."""
+    asked = [one for one in tomllib.loads(source.decode()).get("claim", []) if one.get("evidence") != "cited"]
+    return repr(sorted((one.get("id", ""), [str(one.get(name)) for name in JUDGING]) for one in asked)).encode()
 
 
 @functools.cache

@@ -24,6 +24,7 @@ __all__ = [
     "ROOT",
     "NOTEBOOKS",
     "OVERVIEW",
+    "START_PAGE",
     "CellFailed",
     "CellRun",
     "execute",
@@ -38,7 +39,8 @@ __all__ = [
 ]
 
 NOTEBOOKS = ROOT / "notebooks"
-OVERVIEW = "overview.ipynb"  # below notebooks/ and workspace/: the page that lists all lessons
+OVERVIEW = "overview.ipynb"  # below notebooks/: the page that lists all lessons
+START_PAGE = "start.md"  # in its place in a learner's workspace
 KEPT_METADATA = ("tags", "slideshow", "jupyter")
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
 MARKER = re.compile(r"# ?%%( |$)")

@@ -9,8 +9,7 @@ from course import command
 from course_utils import syllabus
 from course_utils.files import write_whole
 from tools.publishing import course as _course
-from tools.publishing import lessons
-from tools.workspace import hosted
+from tools.publishing import hosted, lessons
 
 BLOCK = re.compile(r"(<!-- (\w+): made by course\.py build -->\n).*?(\n<!-- end -->)", re.S)
 TERM = re.compile(r"^\*\*(?P<term>[^*\n]+)\*\*(?P<text>(?:.|\n(?!\n|\Z))*)", re.M)

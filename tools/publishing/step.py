@@ -1,7 +1,10 @@
 """Whether a published notebook is in step with its lesson and with all that its run used."""
 
+import copy
+
 import nbformat
 
+from course_utils.scorecard import claims
 from tools.publishing import course, inputs, lessons
 
 
@@ -24,7 +27,8 @@ def faults(lesson):
         return [f"notebooks/{lesson.place} is missing"]
     nb, wanted = lessons.read_published(path), lessons.read(lesson)
     known = nb.metadata.pop(inputs.KEY, {})
-    found = [*_not_run(nb), *inputs.stale(known, lesson)]
+    changed = inputs.stale(known, lesson)
+    found = [*_not_run(nb), *changed]
     found += [
         f"the lesson reads the ledger's rows of {other}: put {other} into its needs"
         for other in inputs.rows_read(known)
@@ -34,7 +38,21 @@ def faults(lesson):
         found.append(_first_difference(lessons.sources(nb), lessons.sources(wanted)))
     elif nbformat.writes(lessons.strip(nb)) != nbformat.writes(wanted):
         found.append("tags, slide types, ids or front matter differ from the lesson")
+    if not changed and _with_todays_words(nb, lesson) != nb:
+        found.append(f"the scorecard has other words than lessons/{lesson.name}/claims.toml")
     return found
+
+
+def _with_todays_words(nb, lesson):
+    """A copy of a notebook whose scorecard says what its run measured in the words that the claims have now."""
+    nb = copy.deepcopy(nb)
+    for cell in nb.cells:
+        for output in cell.get("outputs", []):
+            told = output.get("metadata", {}).get(claims.KEY)
+            if told is not None:
+                card = claims.Scorecard.of_run(lesson.name, told, lesson.root)
+                output.data |= {"text/plain": repr(card), "text/html": card._repr_html_()}
+    return nb
 
 
 def _not_run(nb):
@@ -59,7 +77,11 @@ def _first_difference(old, new):
 
 
 def refresh(lesson):
-    """Bring a notebook into step without a run, when only text, tags or front matter differ; True = in step now."""
+    """Bring a notebook into step without a run, when only text, tags, front matter or the words of claims differ.
+
+    Returns:
+        True when it is in step now.
+    """
     path = lesson.notebook
     found = faults(lesson)
     if not found:
@@ -73,6 +95,6 @@ def refresh(lesson):
     for cell, ran in zip(new, old, strict=True):
         cell.outputs, cell.execution_count = ran.outputs, ran.execution_count
     wanted.metadata[inputs.KEY] = known
-    lessons.write(wanted, path)
-    print(f"{lesson.name}: text, tags or front matter brought up to date; not run again")
+    lessons.write(_with_todays_words(wanted, lesson), path)
+    print(f"{lesson.name}: text, tags, front matter or claims' words brought up to date; not run again")
     return True

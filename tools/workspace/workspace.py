@@ -23,7 +23,7 @@ ELSEWHERE = (
     "yours, in the environment variable COURSE_WORKSPACE (docs/elsewhere.md)."
 )
 OLD = "old"  # 1_topic.old.ipynb: what a learner wrote before a reset
-START_PAGE, OVERVIEW = "start.md", lessons.OVERVIEW  # a learner's start page stands in place of the published overview
+START_PAGE, OVERVIEW = lessons.START_PAGE, lessons.OVERVIEW
 FIRST_EDITION = "from_the_first_edition"
 KEPT_TAGS = {"check", "scorecard"}  # `run` finds the verdicts by them
 # As JupyterLab writes them for the kernel of this Python: a notebook with any other words is "unsaved" once opened.

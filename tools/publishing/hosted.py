@@ -7,7 +7,7 @@ import tomllib
 import nbformat
 
 from course_utils.files import ROOT
-from tools.workspace import workspace
+from tools.publishing.lessons import START_PAGE
 
 GITHUB = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?/?")
 FIRST_CELL = """\
@@ -59,7 +59,7 @@ def repository(root=ROOT):
 def binder(address):
     """Where Binder opens the course, at the learner's start page."""
     owner, name = GITHUB.fullmatch(address).groups()
-    return f"https://mybinder.org/v2/gh/{owner}/{name}/HEAD?urlpath=lab/tree/workspace/{workspace.START_PAGE}"
+    return f"https://mybinder.org/v2/gh/{owner}/{name}/HEAD?urlpath=lab/tree/workspace/{START_PAGE}"
 
 
 def for_colab(nb, address):
