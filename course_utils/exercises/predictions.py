@@ -20,7 +20,7 @@ from html import escape
 from course_utils import syllabus
 from course_utils.exercises import progress
 
-QUESTION = re.compile(r"^\*\*Predict\.\*\*\s*(.*)", re.M | re.S)
+QUESTION = re.compile(r"^\*\*Predict\.\*\*\s*(.*?)\s*(?:^</div>|\Z)", re.M | re.S)  # to the end of its box
 OWN_PLACE = re.compile(r'^my_guess = (?P<empty>"\?"|None)  # (?P<said>.+)$', re.M)  # some lessons have one themselves
 SENTENCE = re.compile(r"(?<=[.!?])\s+")
 

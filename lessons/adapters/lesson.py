@@ -423,7 +423,7 @@ Table(
     caption=f"{PIECES} unseen pieces of 512 characters; mean (least to most) of three seeds. Won back: of the nats lost.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B.** A third of the loss or more comes back here, with each of three seeds, and no frozen weight has moved. The rest stays lost after these 40 steps; whether more steps would win more was not tried here.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -451,7 +451,7 @@ plots.show(
     caption="One of the 20 layers; α/r is not drawn. Blue boxes: frozen; orange: trained.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw.** $A$ and $B$ together have $r \cdot (rows + columns)$ numbers, a twenty-fourth of this $W$. On a low-bit base it is the idea of **QLoRA** ([Dettmers et al., 2023](https://arxiv.org/abs/2305.14314), with 4 bits).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
@@ -489,7 +489,7 @@ Table(
     caption="The first layer of the base, random inputs.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** The first output is *exactly* that of the base: $B = 0$. $A$ is multiplied by that $B$, so its gradient is 0 in the first step; from the second one on it learns, too.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -559,7 +559,7 @@ plots.show(
     caption="One step of AdamW on two pieces of 256 characters, MiB, counted tensor by tensor; weights not drawn.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** Gradients and states shrink with the trained numbers; the saved **activations** hardly. Gradients still pass through the frozen layers, and $A$ needs its layer's input.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -608,7 +608,7 @@ plots.show(
     caption=f"Behind each bar the numbers that it spends. Dotted: the float model. Best for the error: {error_left:.0f} % of the squared error is left.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** Rank 4 wins more than rank 1, at one rate; rank 16 and even *all* weights hardly more in these 40 steps. Simpler ways do much of it: 1,408 numbers in the norms, or the scales, which stand in the file anyway (cf. PEQA, [Kim et al., 2023](https://arxiv.org/abs/2305.14152)). The best bypass for the *error* itself wins least, and leaves most of it (caption). The trained one is another matrix.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -635,7 +635,7 @@ Table(
     caption="Perplexity before and after 40 steps; one seed.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** The twin gains nothing here. So the gain on 2 bits is a repair of the rounding: the same steps do not give it anyway (one seed, one rate).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -678,7 +678,7 @@ Table(
     caption=f"Float: logits differ by {float_error:.0e} of the largest. Codes that move: {moved.sum():,} of {len(moved):,}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** In float the merge is exact up to rounding in the last digits, but the result needs float weights. Into the codes of the same grid next to *nothing* of the win is left, and a new grid does not bring it back. PEFT, at 4 bits: *may get different generations due to rounding errors* ([issue 2321](https://github.com/huggingface/peft/issues/2321)).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -705,7 +705,7 @@ plots.show(
     caption="The first nine weights of one row; blue: the base, orange: with the bypass.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw. A.** The typical change is one or two hundredths of a step, and hardly any is half a step. So rounding to the codes takes nearly all of them back, though together they had won back a third of the loss.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -750,7 +750,7 @@ Table(
     f"a weight of a square layer of 128; of 4,096: {wide[4096]:.3f}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** The adapter is about a fifth of the two files, and survives fp16. For this small model a *third bit* is the better buy: 6 % more bytes, and far nearer to float. In wide layers rank 4 is cheap (caption), its win unmeasured. One base can serve many.
 
 
@@ -800,7 +800,7 @@ Table(
     caption="Perplexity, no training step; one model.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** SparseGPT's choice, repaired, loses least, by far in the pattern. Magnitude and Wanda lie close; one model does not order them. 2:4 costs more under each rule. For the digits of [[scores]] 2:4 cost about a point; but networks, tasks and measures differ at once.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -816,7 +816,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Ask the question first, then go to the list. Let the room find it: a *new* task. We trained on the text that the model knows, to mend a rounding error. Say: "Nothing here tells how well an adapter learns something new, or what the model forgets." Show the answer, name one of the four, and whom to read. If somebody asks why LoftQ starts from what won least: it is only the start, and is trained then.
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **Answer.** A *new* task. Here the text was the old one, and the bypass mended a rounding error.
 
 

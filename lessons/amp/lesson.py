@@ -108,7 +108,7 @@ for on in (False, True):
 peaks = [timing.peak_bytes(lambda on=on: forward_and_back(on), device=device) for on in (False, True)]
 print(f"peak of autocast over fp32: {peaks[1] / peaks[0]:.2f}")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **What you saw: C, more.** Why, and where it turns round, is section 5.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -153,7 +153,7 @@ Table(
     [[i, "yes" if inf else "no", f"{moved[i]:.1e}", f"{after:,.0f}"] for i, (inf, _, after) in enumerate(log, 1)],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: the step is skipped, and the scale halves.** Not a bit of the first layer changed.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
@@ -235,7 +235,7 @@ card.record("enabled-false-is-a-no-op", gaps[False])
 for use_amp, gap in gaps.items():
     print(f"enabled={use_amp}: {gap:.1g}, {gap / largest_difference(plain, start):.2%} of the move")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: off, the same bits.** On, it is close, measured by how far the weights moved.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -273,7 +273,7 @@ Table(
     [[", ".join(order), *(f"{norm:.3g}" for norm in norms(order))] for order in orders],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: C.** First `unscale_`, then clip. `step` does not divide a second time.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -304,7 +304,7 @@ for words, dtype, divide_by in (("/ 4", low, 4), ("/ 4, fp32", torch.float32, 4)
     whole, parts = in_parts(1, 1, dtype), in_parts(4, divide_by, dtype)
     print(f"{words:10} off by {(whole - parts).norm() / whole.norm():.2g} of the norm")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: rounding, and a factor of 4** (off by 4 − 1 = 3 norms). In fp32 they agree far better: in 16 bits the parts are rounded, and so is the whole.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -347,7 +347,7 @@ card.record("resumed-run-is-the-same", resumed[None][0] + (not resumed[None][1])
 rows = [[left_out or "nothing", f"{gap:.2g}", same] for left_out, (gap, same) in resumed.items()]
 Table(["left out", "weights off by", "same scaler"], rows)
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: the optimizer.** A wrong power of two changed no digit in bf16. In fp16 it can ([[formats]]).
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -405,7 +405,7 @@ for make in (product, addition):
     for name in list(trial)[1:]:
         print(f"{make.__name__:8} {times.ratio(name):.2f}×, {name}")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: this chip's two ratios.** The addition's limit is 2, unless the half fits a cache; the product's depends on the units *and on how good the fp32 product
 # is*. What oneDNN, another library, gains in fp32, if anything, is no gain of 16 bits.
 
@@ -475,7 +475,7 @@ Table(
     caption=f"{low_name} on {device.type}, 1 thread; quartiles in brackets",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: this chip's ratios, by size.** Below 1 is slower. Where the 16-bit product lost one slide ago, any row may. Where it won, the casts
 # probably cost a small product more than they save: small in width *and* batch, compare the narrow rows.
 
@@ -542,7 +542,7 @@ Table(
     caption="MB at the peak; batch: precision",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: the small batch needs more.** Its peak is gradients of weights, in fp32 for both; the large one's is activations.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -617,7 +617,7 @@ plots.show(
     caption="Above the dotted line autocast needs more memory than fp32.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: a large batch, and enough layers beside the loss.** The fp32 copy of a wide output, and the room of `mse_loss`, eat what three layers save.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -654,7 +654,7 @@ Table(
     caption=f"in fp32's peak there is room for {rest / one:.3f} activations",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: the copies**, less one activation, but for 1,024 bytes.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -731,7 +731,7 @@ Table(
     caption=f"test accuracy, %; ± 95 % interval of five pairs; fp32 seeds {spread:.2f} apart",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: the last row.** If 0 lies in its interval, no difference is shown; the interval says how large one may be. Compare its far end with how far five fp32 seeds lie apart. Micikevicius et al.: six
 # ImageNet networks within 0.3 points (table 1).
 

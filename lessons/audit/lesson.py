@@ -115,7 +115,7 @@ for name, model in four.items():
     factor = saved_bytes(model) / saved_bytes(quantize_dynamic(model))
     print(f"{name}: {factor:.2f} times smaller")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **What you saw: none, and nobody said so.** The line replaces the *children* of a model: a layer that stands alone comes back as it was. (Put it into a
 # `Sequential`.) Attention keeps its weights where the line does not look; of the CNN only the last layer changed.
 
@@ -204,7 +204,7 @@ plots.show(
     caption="What each module multiplies with. Blue int8, orange fp32; the arrows are what flows between them.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: the products inside the attention are float.** They are a function, not a module: a replacement of the linear layers does not see them.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -244,7 +244,7 @@ for form, found in counts.items():
     )
 Table(["BERT shape", *kinds], rows, caption="operators and how often they ran, or stand in the graph")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: 48; and of the float model a graph counts as well as a run.** (`torch.export` refuses the older int8 layers: there, run it.) Of the products and look-ups the attention's own and the two tables stay float; so do norms, softmax and sums, which the count leaves out.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -283,7 +283,7 @@ Table(
     caption=f"replaced: class of {now['no set']['Linear'].rpartition('.modules')[0]}",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: `RNN`, convolutions, embeddings and attention stayed float; for `Conv2d` C.** No error, and no warning about them.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -324,7 +324,7 @@ Table(
     ["request", "what ran"], rows, caption="* PyTorch warns of its accuracy" if any("*" in r[1] for r in rows) else ""
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: three.** A longer list makes an int8 convolution, another type an 8-bit table. Of that convolution PyTorch itself says "poor numerical accuracy … not recommended". `RNN` stays float.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -358,7 +358,7 @@ agree = F.cosine_similarity(half_done(text).flatten(), theirs(text).flatten(), d
 torch.backends.mha.set_fastpath_enabled(True)
 print(f"with the switch: cosine with float {agree:.4f}")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: C, then B.** Which part?
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -409,7 +409,7 @@ plots.show(
     caption="Area: bytes of the weights. Blue int8, orange fp32. The attention's own products have no weights.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: PyTorch's own layer is twice as large: its attention stayed float.**
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -461,7 +461,7 @@ card.record("lstm-operators", started["int8"].total() / started["fp32"].total())
 print("fp32 has one operator for all steps:" if fused else "no fused LSTM in this PyTorch", *fused)
 Table(["LSTM, 128 units, 28 steps", "operators"], [[name, f"{ops.total():,}"] for name, ops in started.items()])
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: C, where fp32 is fused.** Then the two differ in more than their bits. The loop in fp32 is the *control*: the same steps and gates; what differs is how each product is made, its bits and its helpers.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -497,7 +497,7 @@ plots.show(
     caption=f"Orange fp32{', the upper bar fused' if fused else ''}; blue int8. 28 searches for a range alone: {share:.0%} of the int8 call of 128 units.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw here: at 1,024 units int8 is far faster than the same loop in fp32; at 128 no slower, within noise, and it loses to the *fused* fp32, where PyTorch has it.** Narrower ones may lose to the loop, too.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -556,7 +556,7 @@ Table(
     caption=f"reloaded; int8 answers {vit_speed.ratio('int8'):.2f} times as fast as fp32, one image",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: 16 bits halve the file and cost hardly any accuracy; int8 is smaller still.** The old switch saves nothing on disk: its file holds fp32. Layers of 64 are narrow: see the caption for the speed.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -591,7 +591,7 @@ Table(
     caption=f"loading fp32 = 1; packing the int8 weights alone: {statistics.median(taken_ms) / unit:.2f}",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: the smallest file is not the fastest to load here.** The line's weights are *packed* anew at each load. The caption times the packing alone: here most of *into the model*.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -633,7 +633,7 @@ plots.show(
     caption="Below the dotted line int8 is slower. Both axes are logarithmic.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw here: narrow layers lose, wide ones win; batch 1 crosses last.** More rows enlarge product, search and rounding, not a call's fixed price.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}

@@ -86,7 +86,7 @@ card.record("adam-state", step_timer.levels[-1] / pupil_bytes)
 peak = step_timer.peak_bytes / pupil_bytes
 print(f"peak / network: {peak:.1f}, your guess: {my_guess}")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: this step takes several times the memory of what it trains.** Section 2 draws it.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -148,7 +148,7 @@ plots.show(
     caption="The level after each allocation and each release, as the timer saw them.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw: a peak is the highest level on the way**, not always the sum, nor what is left.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -196,7 +196,7 @@ plots.show(
     caption=f"One step with Adam on 128 images: {len(water) - 1} changes of the level, above the network itself.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **What you saw: three times the network is still there**: gradients, until `zero_grad()`, and two averages. The rest of
 # this peak is scratch space of Adam's arithmetic.
 
@@ -264,7 +264,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: counting parameters is not enough, and neither is "four bytes each".** To answer, the model needs the
 # two running statistics; the count of batches is for training.
 
@@ -292,7 +292,7 @@ card.record("file-bytes", file_bytes / n_parameters)
 print(f"the same after loading: {same}; in memory: {4 * n_parameters:,} bytes")
 print(f"in the file: {file_bytes:,} bytes, {file_bytes / n_parameters:.3f} a parameter")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: the model, and a little more.** Names, shapes and a frame come on top.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -369,7 +369,7 @@ error = (accuracy * (1 - accuracy) / len(test_images)) ** 0.5
 print(f"standard error of one model: {100 * error:.2f} points")
 print(f"of a difference of two:      {2**0.5 * 100 * error:.2f} points")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: 0.1 points is not even one standard error of a difference**, where each model has images of its own.
 # And on the same images?
 
@@ -444,7 +444,7 @@ plots.show(
     f"lost {lost}, won {won}, {rough:+.2f} points.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: the fewer images they disagree on, the smaller a difference that counts.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -526,7 +526,7 @@ plots.show(
     caption=f"Medians of 15 rounds, in turn, one thread, {device.type}. All three give the same answer.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: a "speed-up" before any technique.** The arithmetic is the same in all three. What differs is what
 # PyTorch does around it.
 

@@ -134,7 +134,7 @@ Table(
     caption="5,000 test images: read no difference under a point. Counted: codes, scales, zero points.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C.** 5 bits lose nothing that this test shows, 3 bits lose more than ten points.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"} tags=["lecture"]
@@ -163,7 +163,7 @@ card.record("one-layer-brings-back", (right(spared) - right(alike(3))) / (right(
 cases = {"float": {}, "all 3": alike(3), "first 8, others 3": spared, "first 3, others float": {"first": 3}}
 Table(["bits", "right, %"], [[name, f"{right(choice):.1f}"] for name, choice in cases.items()])
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **What you saw. C.** Most of the loss at 3 bits is that of one small layer. Rounding it alone loses nearly as much as rounding all seven.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -220,7 +220,7 @@ plots.show(
     caption=f"One layer rounded, six float. At 2 bits: 2b {cost['2b', 2]:.3f}, last {cost['last', 2]:.3f}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. The last, by far.** Sensitivity does not follow size: the largest layer is among the calmest. (HAWQ asks the curvature of the loss, the Hessian, in place of trials: [Dong et al., 2019](https://arxiv.org/abs/1905.03696).)
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
@@ -270,7 +270,7 @@ Table(
     caption="Divergence saved, in nats; best bargain on top",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. *first*, and thousands.** A bit for 288 weights is cheap, and here it is needed. (Bytes are one price: HAQ asks a simulator of the hardware for time and energy, and found other choices for other hardware: [Wang et al., 2018](https://arxiv.org/abs/1811.08886).)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
@@ -329,7 +329,7 @@ plots.show(
     caption=f"Left: who got a bit at which of the {len(order)} steps; dashed: 3 bits. Right: the divergences alone, summed.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw.** *2b* and *short* stay below 3, the other five end above. *2b*, with nearly half of the weights, pays for most of it.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -367,7 +367,7 @@ plots.show(
     f"the rule takes {bits_a_weight(lines['first and last 8'][1]):.2f} and has {right(lines['first and last 8'][1]):.1f} %.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C, and no more than the rule,** which takes a slightly larger file. What a measured choice adds are the files in between. Its leftmost point is bad.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -399,7 +399,7 @@ plots.show(
     caption=f"Measured over believed, left to right: {', '.join(f'{joint[b] / sums[b]:.1f}' for b in chosen)}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C.** Together, layers may do more or less harm than the sum. Methods that sum sensitivities take their errors as independent; [CLADO](https://arxiv.org/abs/2307.05657) estimates pairs.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -425,7 +425,7 @@ Table(
     caption="Divergence, believed (the sum) and measured, in nats",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C.** More bits, and a worse network: here the coarse last layer makes up for part of what the others break. Why this one does was not looked into.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
@@ -486,7 +486,7 @@ rows = [
 ]
 Table(["budget", "bits", "used", "measured", "right, %"], rows)
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. A.** At the small budget asking is worth many points. At the file of 3 bits it stops early, with bits left: each single step more made things worse.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -526,7 +526,7 @@ plots.show(
     f"best sum {spelled(best_sum)}, {right(best_sum, half):.1f} %; all 3 {right(alike(3), half):.1f} %.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. Two; five.** A step that saves nothing is not taken, so greedy stays before the hill. All sums together see behind it, and this network is better for it.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -578,7 +578,7 @@ Table(
     caption="Columns: the budget, in bits a weight",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. Sometimes, and no.** A proxy that does not ask what a layer is *for* can be lucky. Write the same function another way, and the luck is gone.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -670,7 +670,7 @@ Table(
     caption=f"All 10,000 test images. Numbers that differ in any bit: {differ}. Greedy: {', '.join(f'{what} {n:,} B' for what, n in shares.items())}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. A:** scales, zero points and above all the batch norms, still in float, are in it, too. (The float file is `torch.save`'s, with names and a container.) To have other bits in each layer takes a header of seven bytes.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]

@@ -86,7 +86,7 @@ print(f"int8 over eager fp32:      {best.speedup_over_eager:.1f} times")
 left = best.speedup_over_best_fp32 / best.speedup_over_eager
 print(f"int8 over the better fp32: {best.speedup_over_best_fp32:.1f} times, {left:.0%} of that")
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw. Two factors, and both are true.** The first mixes two things: what int8 brings, and what eager fp32 wastes. The second part was to be had without quantizing anything.
 #
 # If your two are close, eager fp32 is good on your machine. If both are near 1 or below, look at the engine: `qnnpack`, made for ARM, is slow on x86. (The large networks
@@ -151,7 +151,7 @@ plots.show(
     caption=f"A dot a layer, a diamond the whole network. For each weight and for each input: {told}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. The LSTM uses each weight once a step; MobileNet-v2 uses an input some forty times.** BERT's and the LSTM's: a thousand times and more, on average.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -222,7 +222,7 @@ Table(
     caption=f"A peak found: the fastest layer tried, no limit of the chip. Memory is read at {si(bandwidth, 'B/s')}. A dynamic less a static layer: {si(price_layers, 's')} a number.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw, here C. Tens of MACs, hundreds, or more where int8 is very fast.** So the counts of section 2 matter: what is little beside a thousand uses is much beside forty.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -265,7 +265,7 @@ Table(
     caption="Estimates from counts and the prices above; last column: conversions over layers, each layer the longer of its two.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** Bytes weigh most in the LSTM, which has least arithmetic for them, then in MobileNet-v2. What parts the networks is the last column: it grows from the LSTM over BERT and ResNet-50 to
 # MobileNet-v2. Above 100 % conversions take longer than the layers. [Published](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/) for CNNs: "limited by memory bandwidth for activations"; in the estimate, only where bytes take longer.
 
@@ -383,7 +383,7 @@ Table(
     f"The roofline's estimate for int8 throughout is {estimate['MobileNet-v2']:.1f} times.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw. Round trips cost part of the gain, the dynamic convolution more than that**, and its output is farther from fp32 than that of *another image*. The round trips have the same kernels
 # and weights as *throughout*: what lies between the layers, conversions and float sums, makes the difference. The dynamic one, by its [source](https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/quantized/cpu/qconv_dynamic.cpp), calls the engine's static kernel after a search, between two conversions; ReLU apart.
 
@@ -419,7 +419,7 @@ Table(
     ["", "float", "dynamic linear", "dynamic convolution"], found, caption=f"Inputs: {span(pixels)}. Engine: {engine}."
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw. The linear layer follows; the convolution's outputs stay on the grid of its *inputs*.** Negative ones become 0, and large ones stop where that grid ends. (With
 # the engines for x86 it has 256 levels, 1/127 of the largest input apart, so it ends near 2.) So PyTorch has a dynamic convolution and it cannot be recommended, for a reason that no roofline shows.
 
@@ -480,7 +480,7 @@ Table(
     caption="Published: each over its own baseline, on the machines above. Best fp32: PyTorch's. Medians over rounds.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** Other machines and baselines, other factors; over the best fp32 no larger than over eager. Compare the networks within a column. Neither column is wrong; a number without its column and its processor says little.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
@@ -520,7 +520,7 @@ plots.show(
     + f". Recorded {', '.join(sorted({one.head['date'] for one in records.values()}))}, one thread.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **What you saw.** A grey mark right of 1 is speed that int8 did not bring: compare dark with grey of one runtime and one processor. A speed-up has a baseline, a runtime, a processor and a number of threads.
 
 # %% slideshow={"slide_type": "skip"}
@@ -627,7 +627,7 @@ plots.show(
     caption=f"SmallCNN, 10,000 test images. One image at a time: {'; '.join(speeds)}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. The export gives the same numbers up to rounding, the int8 file gets about as many images right.** The first is the check of the *export*, the second that of the *quantization*. How much of the
 # speed is the runtime's own, the caption says: its first factor.
 
@@ -683,7 +683,7 @@ Table(
     caption="ONNX Runtime: the graph as run, here; recorded rows below. Over fp32 with all sums, the control too.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw, on x86. All, most, all.** The runtime rewrites S8 to U8, but, by its [source](https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/core/optimizer/qdq_transformer/qdq_s8_to_u8.cc), only where a quantized tensor has *one* reader. At a shortcut there are two; convolutions that read
 # or write such a tensor, and the sums, run in float. Without the sums all are int8 again. Outputs cannot tell, as float computes them too; the count does.
 

@@ -108,7 +108,7 @@ Table(
     caption="Time: over that of reading.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **What you saw. C.** Each new character is a pass of its own, over the whole text so far.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -289,7 +289,7 @@ plots.show(
     caption="A single text is 1. Dashed: the time to read the layer, shared. Dotted: the arithmetic at its measured peak.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: a token costs less and less.** With one text the layer takes about as long as its bytes; with more it lies above both lines here. For one text that leaves fewer bytes ([[weight_only]]), or more tokens in a pass (section 6).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -461,7 +461,7 @@ plots.show(
     caption=f"Time over that with a cache at 480; median ratio there: {median(sooner):.0f}. Largest difference of a logit over 512 steps: {largest_gap:.0e} of their range. Products with the weights: {share:.2f} of a cached step.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B. The same logits, many times sooner**, but far less than 480. The products with the weights are a part of a cached step; the rest, attention, norms and the calls of Python and PyTorch, was not taken apart.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -574,7 +574,7 @@ Table(
     caption="fp32, int8: files, loaded again; 4 bits and 2 (−1, 0, 1) counted; all with their scales.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. A.** In int8 the file shrinks about 3.5 times, and the rise is hardly to be seen. At 2 bits it is plain, and K minds far more than V. (Time was not measured: at each step this code turns all of it back into floats.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -662,7 +662,7 @@ Table(
     + ".",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. Several times the perplexity at once; then B.** With one head more is lost and a smaller part won back. The control hardly changed, so at so few steps what is left belongs to the sharing. Whether more steps win back the rest was not measured here.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -782,7 +782,7 @@ Table(
     caption="Over six texts (least to most). Cost: time of a pass with that many characters, over one with 1.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B.** And the same text with each draft, random too. All that was learned gives more a pass (looking not timed).
 
 # %% [markdown] slideshow={"slide_type": "slide"}

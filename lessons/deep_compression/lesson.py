@@ -119,7 +119,7 @@ card.record("packed-alone", len(plain) / len(squeezed["xz"]))
 rows = [[name, f"{len(file):,}", f"{len(plain) / len(file):.2f}×"] for name, file in squeezed.items()]
 Table(["dense.pt", "bytes", "smaller"], rows, caption=f"{percent_right(dense_read):.2f} % of the test digits right")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **What you saw. A.** A compressor lives on what comes again; in the bytes of trained floats little does. (Section 7 has the control.)
 #
 # In 2015 a network of this shape went from 1,070 KB to **27 KB, 40×**, with error 1.64 % before and 1.58 % after ([Han, Mao and Dally](https://arxiv.org/abs/1510.00149), table 1). Three stages: *prune, share, code*.
@@ -180,7 +180,7 @@ plots.show(
     caption="; ".join(f"{name}: {share:.0f} % left, {right:.1f} % right" for name, share, right in history),
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B, and then about as good as before.** A twelfth of the weights is left. The file is as large as ever: a 0 takes four bytes ([[zero_worth]]).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -247,7 +247,7 @@ plots.show(
     caption=f"{len(fc1_gaps):,} symbols for {n_left:,} weights: {place_bits:.2f} bits a weight.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B**: nearly 6 bits. The most frequent symbol is 0, by far; then comes the escape.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
@@ -320,7 +320,7 @@ Table(
     caption=f"Pruned: {history[-1][2]:.2f}; dense: {history[0][2]:.2f}. One network.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. From 3 to 2.** The steps bring a good part of it back. At 3 bits or more no row is more than a few dozen digits of 10,000 away from another.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -465,7 +465,7 @@ Table(
     caption=f"The network with {2**BITS} values a layer.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. A.** Of the 5 bits of a place in fc1 more than one goes; of the 4 bits of its values less than half a one. Huffman ends close above the entropy.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -614,7 +614,7 @@ Table(
     caption=f"{small_bytes:,} bytes: {times:.1f} times smaller than dense.pt. Numbers that differ: {differ}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. The same to the last bit, and B.** All of it counts: shapes, biases, codebooks, word lengths.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -712,7 +712,7 @@ plots.show(
 )
 card.record("places-share", 100 * by_part["places"]["coded"] / heights["coded"])
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. The places: about half of the file. What is left takes about a tenth**, most of it biases, which are still floats.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -748,7 +748,7 @@ rows = [
 ]
 Table(["bytes of", "as it is", "gzip", "xz"], rows, caption="The first row has the biases, too.")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C.** On one byte a symbol xz is about level with our words. And the floats of section 1, once pruned and shared, come down to less than twice our bytes: now bytes come again.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -789,7 +789,7 @@ Table(
     "* Other training: compare bytes alone.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. A.** Each weight that stays needs a place, and sharing makes no place smaller. Leave the places out (caption), and both come to most of the product. So do student and int8: 33 times, and the product is about 40.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}

@@ -139,7 +139,7 @@ Table(
     caption="SmallCNN: the first 1,000 test images; DepthwiseCNN: all 10,000.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **What you saw. C for DepthwiseCNN, and one scale for a channel wins it back.** The ordinary CNN loses far less.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -261,7 +261,7 @@ Table(
     caption=f"Right, %, of {len(fewer)} images; unrounded {unrounded:.1f}. Five orders of the ranges.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. A is not enough.** Given such ranges, layers 1 and 2 fall, though they sum over hundreds of inputs. With a scale for each channel they do not. Whether A has a share, and where the ranges come from, the
 # test does not say: the two networks were also trained differently. How bad it gets is partly luck: [[qat_cnn]] looks at single channels.
 
@@ -336,7 +336,7 @@ plots.show(
     caption="Higher is better. Each point holds all errors before it.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B: per channel falls at block 1 as well**, by less. Still the weights?
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -368,7 +368,7 @@ Table(
     caption=f"dB after block 1. Largest channel of block 0's output over the median one: {tops.max() / tops.median():.0f}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. With one scale a channel the activations do it.** Block 0's output has one scale for channels of very unequal range, and block 1 looks at each of them alone. With a scale for each, that loss is gone. PyTorch's kernels have none for
 # activations: in an ordinary convolution the scale would change *inside* the sum over channels.
 
@@ -409,7 +409,7 @@ Table(
     caption="Output of DepthwiseCNN; 1,000 images right; speed over eager fp32, 64 images.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** One block in float wins nothing: its output is still stored in int8, for block 1. The *second* brings nearly all of the decibels gained; each takes speed here. Scales by channel had lost little (section 1), so
 # there is little accuracy to win back: decibels tell where, not whether it pays.
 
@@ -452,7 +452,7 @@ Table(
     caption="DepthwiseCNN, each engine with its own defaults; eager fp32 is 1×.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw. B here, probably through the settings.** `qnnpack` (not on Windows) defaults to one scale a tensor, like section 1. 128 or 256 levels do not show. The engine itself is in the speed.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -566,7 +566,7 @@ Table(
     caption="Published by torchvision, not measured here.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw. B: two of the small efficient networks lose most.** The two MobileNets were trained for it ([[qat]]). MobileNet-v3's file is no smaller because it is no int8 file: torchvision ships the float state of that training and
 # converts after loading.
 
@@ -613,7 +613,7 @@ Table(
     caption=f"One picture of 224×224, one thread. Run in int8, by the audit: {resnet_audit.count('int8')} modules.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** Convolutions on large images use each weight many times, so arithmetic probably is the limit ([[roofline]]). The second row shows what fusion alone brings: the faster of the two
 # fp32 rows is the fairer baseline. (`resnet18(quantize=True)` does much the same, but sets the engine of the whole process to `fbgemm`.)
 
@@ -651,7 +651,7 @@ Table(
     caption="One image. Refused: " + "; ".join(said[:60] for said in routes.values() if isinstance(said, str)) + " …",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** TorchScript takes it; `torch.export` refuses the packed weights of the eager route. To ship an exported graph, one exports the float model first and quantizes the graph, with
 # torchao: [[torchao]].
 
@@ -674,7 +674,7 @@ for mode in ("training", "evaluation"):
     rows.append([mode, "yes" if agree else "no", "refused" if isinstance(attempt(graph.eval), str) else "taken"])
 Table(["exported in", "two calls agree", "eval() of the graph"], rows)
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** Exported in training mode, dropout stays random in the graph, and the graph refuses `eval()`. Call `eval()` on the model *before* you export.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}

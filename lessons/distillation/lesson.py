@@ -147,7 +147,7 @@ Table(
     caption="One seed; section 2 has five.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C.** Without a label it makes far fewer errors. What is in those answers?
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -176,7 +176,7 @@ print(f"first choice:           {certain.mean():.1%}")
 print(f"the nine others, each: {(1 - certain.mean()) / 9:.2%}")
 print(f"(means over the student's {few:,} images)")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C.** What it says of the other classes lies behind the decimal point.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -213,7 +213,7 @@ plots.show(
     values=TEMPERATURES,
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw. The bars draw together, and none overtakes another.** At $T = 50$ each is near a tenth.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
@@ -245,7 +245,7 @@ plots.show(
     caption=f"Bars: probability of each class. Of the surer half of the class, the two at the ends: largest and smallest logit of {CLASSES[ONE]} minus logit of {CLASSES[OTHER]}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **What you saw. No.** At $T = 1$ both look like the label. At $T = 8$ they say what each image *also* looks like
 # (the example is that of [Hinton, Vinyals and Dean, 2015](https://arxiv.org/abs/1503.02531)).
 
@@ -276,7 +276,7 @@ Table(
     caption=f"At T = 50 the classes still have their order of T = 1: {same_order:.0%} of {few:,} images",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. Near 0 at $T = 1$; most of the way at 8; nearly even at 50.** The differences are then small, and still there.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -382,7 +382,7 @@ Table(
     caption=f"2×30 student, {few:,} images; errors on {len(test_x):,} test images, mean of {len(SEEDS)} seeds (lowest to highest). Best stop: of {', '.join(f'{stop:,}' for stop in STOPS)} steps the one with fewest errors on held-out images",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. None: it is what the teacher says of *this* image.** At 1,000 steps the ranges of the first four overlap: softness alone, or what is true of the class, wins little or nothing. The answer for another
 # image does harm there. Some controls gain from an early stop, and none comes near. At the end the worst seed of *soft* beats the best of theirs (one teacher, five seeds).
 
@@ -419,7 +419,7 @@ plots.show(
     caption=f"Mean of {len(SEEDS)} seeds, and lowest to highest. In the worst seed the labels' student ends with {min(known):,} of its {few:,} images right.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. At 50 labels and smoothed lead; *soft* learns longest.** The student of labels ends with all or nearly all its images right. Stopped at 50 we would say that distillation does not work: state the budget.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -518,7 +518,7 @@ plots.show(
     + ".",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B**, as [the paper](https://arxiv.org/abs/1503.02531) derives: $1/T^2$. As $T$ grows, distilling becomes copying the logits (centred: less the mean
 # of their row): the caption's cosine goes to 1.
 
@@ -552,7 +552,7 @@ Table(
     caption=f"Mean of {len(SOME)} seeds (lowest to highest). Labels alone: {labels_mean:.0f}. Without T² α = 0.5 loses {way:.0%} of its gain over them.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. The mixture without T².** Adam's steps do not depend on the scale of the gradients ([Kingma and Ba, 2014](https://arxiv.org/abs/1412.6980), section 2.1), so at $\alpha = 1$ a constant factor does
 # next to nothing. In a mixture it decides who is heard.
 
@@ -603,7 +603,7 @@ plots.show(
     caption=f"Line: mean of {len(SOME)} seeds; band: lowest to highest.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. They fall up to about 8, then change little.** The budget matters: with 100 steps $T = 1$ was best when we tried, with 300 steps 8. The paper found everything above 8 alike for large students, and 2.5 to 4 best for one of 2×30 units, on all images.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -633,7 +633,7 @@ Table(
     caption=f"One pair of teachers; sign test on the images that only one of them gets wrong: p = {p_tie:.2f}. Students: mean of {len(SOME)} seeds.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. No.** Two teachers whose errors are a tie, and one has clearly worse students, also at their best temperature (chosen on the test images, for both). Its students were worse in all four pairs that we tried; the table has one.
 # The reason that [Müller, Kornblith and Hinton, 2019](https://arxiv.org/abs/1906.02629) give: the logits lose resemblances between *instances* of different classes.
 
@@ -664,7 +664,7 @@ Table(
     caption=f"2×30 students, 1,000 steps, T = 8; mean of {len(SOME)} seeds (lowest to highest)",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. Hardly; then a little more.** The third teacher makes fewer errors than its students, with little to give. So what crossed over in section 2 is probably mostly what the teacher learned from the *other* 49,000. If you have 1,000 labels and many images
 # without, the third row is your case.
 

@@ -87,7 +87,7 @@ jobs = {"fp32": lambda: bert(ids), "int8": lambda: bert_int8(ids)}
 first = timing.compare(jobs, rounds=3, device=cpu)
 print(f"{first.ratio('int8'):.1f} times as fast as eager fp32")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **What you saw: the factor of this processor**, for one line, without training or data. PyTorch's blog post about the line
 # calls its own 1.8 ([PyTorch, 2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)).
 
@@ -140,7 +140,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: each call has a scale of its own.** Ten times the input: ten times the scale, the same zero point. Adding 2 moves the zero point and leaves the scale, as long as the range still holds 0.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -174,7 +174,7 @@ card.record("by-hand", min(gaps.values()) / layer_int8(x).abs().max().item())
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 Table(["steps for the input", "largest difference"], [[n, f"{gap:.1e}"] for n, gap in gaps.items()])
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: one of the two agrees up to the rounding of floats.** With the engine `x86` it is 127: PyTorch uses *7 bits* of the input there.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -247,7 +247,7 @@ def one_call(steps):
 drawn, told = zip(*map(one_call, (1, 2)), strict=True)
 plots.show(drawn, alt=told, caption="Thicker wires: more bytes. Parts timed alone, over the whole call.")
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer", "lecture"]
 # **What you saw: the rest. In this wide layer search and rounding are a small part.**
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -299,7 +299,7 @@ Table(
     caption="medians of ratios in a round: they do not divide exactly" if packed.can_pack() else packed.NOT_HERE,
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: the second column is what is left, and the honest one.** From *oneDNN* to *packed* is what packing adds, if anything; the rest of the gain is the library's. (Where there is a row *bfloat16*, [[formats]]: that needs no quantization at all.)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -383,7 +383,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: C.** The linear layers shrink nearly fourfold. The embeddings are now more than half of the file.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
@@ -427,7 +427,7 @@ plots.show(
     caption="Orange fp32, blue 8 bits; hatched: embeddings and norms.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: C, and the output hardly changes here.** (The *cosine* of two outputs is 1 where both point the same way.) To the factor of four, scales, zero points,
 # biases, norms and the file's headers are missing.
 
@@ -503,7 +503,7 @@ Table(
     caption="accuracy of the reloaded files; speed for 1 image",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: the accuracy stays, the file shrinks.** A speed-up below 1 means that int8 is *slower* than the `nn.LSTM` of PyTorch.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -531,7 +531,7 @@ Table(
     caption=f"28 steps, fastest of 7; int8 first wins at {first}",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: width decides.** The caption says where int8 first won. A wide LSTM reads more weights in each step, and int8 weights are a quarter of the bytes ([[energy]]). Why the
 # narrow one is where it is, this table cannot say; [[audit]] counts what runs.
 
@@ -577,7 +577,7 @@ plots.show(
     caption="Batch 1, the fastest of 25 samples.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: near A. Python calls have a fixed price.** int8's is higher; wide products outgrow it.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -636,7 +636,7 @@ Table(
     [[name, f"{us / narrow['int8 layer, dynamic']:.0%}"] for name, us in narrow.items()],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: C, the search is not the price.** In a *trace*, 100 calls with no Python between them, the int8 call costs a small part: most of the price is the way from Python to the operator.
 
 # %% [markdown] slideshow={"slide_type": "skip"}

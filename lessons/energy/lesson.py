@@ -92,7 +92,7 @@ plots.show(
     caption="One digit, estimated: arithmetic, and the fetch of every weight from main memory. Linear scale.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **What you saw: the arithmetic is hardly on the bill.** The weights are.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -141,7 +141,7 @@ number, power = f"{cup_j / (energy.MUL_PJ['fp32'] * 1e-12):.1e}".split("e+")
 print(f"multiplications: {number} · 10^{power}")
 print(f"training GPT-3: {GPT3_MWH * 1000 * J_PER_KWH / cup_j / 1e6:.0f} million cups")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: a cup pays for a great many multiplications.** Large models use many cups all the same: they make very many of them,
 # and a machine uses energy for much else.
 
@@ -182,7 +182,7 @@ plots.show(
     caption="Additions grey, multiplications black, reads orange. Of DRAM the low end is drawn. Horowitz, 2014, figure 1.1.9.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **What you saw: int32, and more than 300.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -233,7 +233,7 @@ plots.show(
     caption="Compare within one colour. Whole numbers, blue: 16 times the pairs, 15.5 times the price. Energy: Horowitz, 2014.",
 )
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **What you saw: the price follows the pairs, roughly.** From int8 to int32 the pairs grow 16 times and the price 15.5 times; from
 # fp16 to fp32 4.8 and 3.4 times. Across the two kinds the square does not hold, and the list does not say why: a floating-point multiplication
 # has other work as well. And the prices are of these circuits alone. A processor also fetches and decodes each instruction: the same
@@ -263,7 +263,7 @@ Table(
     [[name, f"{pj:.2f}", f"{mac_pj['fp32'] / pj:.1f}"] for name, pj in mac_pj.items()],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: the sum counts too.** 15 for int8, 2.3 for fp16.
 
 # %% slideshow={"slide_type": "skip"}
@@ -295,7 +295,7 @@ by_torch = counter.get_total_flops() // 2  # a MAC is two operations
 print(f"MACs by hand {by_hand:,}, by torch {by_torch:,}, weights {bill.weights:,}")
 card.record("lenet-macs", by_torch)
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: one MAC for each weight.** PyTorch counts *floating-point operations*, two for each MAC, and leaves the biases out.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -334,7 +334,7 @@ plots.show(
     caption="One fp32 weight of this network, used once. Linear scale.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: nearer is cheaper, and still more than the arithmetic.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -373,7 +373,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: *MACs for each weight* decides.** Up to 139 the weights cost more than the arithmetic, from 140 on less.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -458,7 +458,7 @@ plots.show(
     caption=f"In fp32. Below the dotted line the weights cost less. LeNet-300-100 in int8: from {math.ceil(int8.fetch_nj / int8.compute_nj)} on.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: a batch pays for the fetch.** A phone that answers one question has a batch of 1.
 
 # %% [markdown] slideshow={"slide_type": "slide"}

@@ -81,7 +81,7 @@ card.record("fp16-sum-stops", reached[torch.float16])
 card.record("bf16-sum-stops", reached[torch.bfloat16])
 Table(["type", "one by one", "sum()"], rows)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **What you saw: the sum stops growing.** No error, no warning. `sum()` adds up in fp32 inside, and rounds once.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -117,7 +117,7 @@ steps = [("float16", 2048.0, s) for s in (2047.0, 2048.0, 2050.0, 2052.0)] + [("
 drawn, told = zip(*(one_more(*step) for step in steps), strict=True)
 plots.show(drawn, alt=told, caption="Blue: what the format can hold. Orange: the exact sum, and where it goes.")
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw: one step later, at 2,052.** Ties go to the neighbour whose last bit is 0.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -159,7 +159,7 @@ Table(
     caption="e4m3 and e5m2 have 8 bits",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: bf16 reaches almost as high as fp32, and pays with the spacing** (at 1).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -214,7 +214,7 @@ Table(
     [[name, *(f"{torch.tensor(x).to(dtype).item():.6g}" for x in numbers)] for name, dtype in FORMATS.items()],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: fp16 keeps 1.001, bf16 keeps the sizes.** Too large for fp16 is `inf` (**overflow**), too small is 0 (**underflow**). bf16 rounds all four.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -256,7 +256,7 @@ plots.show(
     caption="Yellow: from the least normal number of fp16 down to where it flushes to zero.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: B, about a bit for each step**, until nothing is left. bf16 stays at 8 in this window.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -309,7 +309,7 @@ values, _ = gradients(untrained, images[:512], labels[:512])
 rows.insert(2, ["… before training", *(f"{lost(values, k):.2%}" for k in scales)])
 Table(["lost", *(f"loss × {k:,}" for k in scales)], rows)
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: B; more with a larger batch, and after training.** A factor on the loss rescues nearly all: it is the **loss scale**.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -379,7 +379,7 @@ card.record("fp16-scale-changes-digits", 100 * changed["fp16"])
 card.record("bf16-scale-changes-digits", 100 * changed["bf16"])
 Table(["backward in", "lost, × 1", "lost, × 65,536", "survivors changed"], rows)
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: not in fp16.** The scale rescues gradients there, too, and changes most of the others. In bf16 it did neither.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -427,7 +427,7 @@ Table(
     caption="the last of 50 steps; beside the name the learning rate",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: a weight is a running sum**, and small updates are rounded away. Multiply in 16 bits; add up, and store what is added to, in 32.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
@@ -457,7 +457,7 @@ print("loss    ", loss.dtype)
 print("weight  ", net[0].weight.dtype)
 print("gradient", net[0].weight.grad.dtype)
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: only the output has 16 bits.** The loss ran in fp32; weights and their gradients are stored in fp32.
 
 # %% slideshow={"slide_type": "skip"}
@@ -553,7 +553,7 @@ plots.show(
     caption="Dashed: the copies of the weights, one a layer; their casts were counted. Thickness: bytes of a number.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer", "lecture"]
 # **What you saw: 16 bits, both ways.** The gradient of a weight is rounded to 16 bits, then stored in fp32.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -596,7 +596,7 @@ def types_under_autocast():
 
 Table(["operation", f"on {device.type}"], list(types_under_autocast().items()))
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: on a CPU three**, `h + x`, `prod` and `mse_loss`. A GPU has other lists: next slide.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}

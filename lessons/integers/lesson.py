@@ -122,7 +122,7 @@ Table(
     caption="LeNet, one network; bytes computed from the bits",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **What you saw. 8 bits cost this network almost nothing; on this grid 2 bits break it.** At 4 bits it loses some points; at 3 bits it may be one or twenty,
 # from one training to the next. A tenth of a point is ten images.
 
@@ -173,7 +173,7 @@ plots.show(
 # *For the lecturer, 2 min.* Let the room name the row and show the first answer. Then ask for the price before you show it. Somebody will say accuracy; wait for "conversions"
 # and "somebody has to write the code". Transition: "To pay less of the first price we must know exactly what the rounding does."
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **Answer.** The first: bytes are bytes. So is the traffic of the weights, if they become floats only after they have left the memory. Speed is not sure. Where a
 # layer waits for its weights ([[roofline]]), fewer bytes can be enough; elsewhere processor and library must compute in 8 bits: ordinary CPUs do.
 
@@ -251,7 +251,7 @@ Table(
     caption=f"range -1 to 3: scale {scale:.4f}, zero point {zero_point}",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. 0 comes back as exactly 0**, because the zero point is one of the integers: for that the range must hold 0. −1 comes back
 # as −1.0039. 0.01 is more than half a step, so it becomes one step, 0.0157. 4 is clipped. Padding and ReLU make many zeros; an error in each would add up.
 
@@ -344,7 +344,7 @@ largest = (errors.max() / own_map[0]).item()
 card.record("rounding-error", largest)
 print(f"largest error of a million values in the range: {largest:.5f} scales")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. Two errors: B, and no bound outside.** *Rounding* is at most half a scale, and some last digits of fp32. *Clipping* has no bound.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -384,7 +384,7 @@ plots.show(
     caption="Output of ReLU over eight integers, with and without a zero point of its own.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C, nearly.** Half of the integers are never used, the scale doubles, the error counts squared. Usual: weights symmetric, activations
 # asymmetric ([[observers]]).
 
@@ -421,7 +421,7 @@ Table(
     caption="LeNet at 2 bits: weights on each integer",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. Three levels, not four, and one of them takes nearly all of `fc1`.** $|w| / s$ is at most 1.5, so −2 is reached only by a *tie*,
 # a weight half-way between −1 and −2. But for ties $2^b - 1$ of the $2^b$ integers can be reached: 255 of 256 at 8 bits. The largest weight alone sets the step.
 
@@ -512,7 +512,7 @@ Table(
     caption="LeNet, weights with 2 bits",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **What you saw. Not the bits alone: where the levels lie.** Whole steps of ⅔ m clip nothing and are too coarse. With ⅓ m or σ most accuracy is back here, and
 # most of it stays with three levels in place of four: over 18 trainings they cost up to 14 points, or won up to 4. `fc1` is an example: every layer is rounded here.
 # The network was not trained after the rounding; [[observers]] comes back to the choice of a range.
@@ -584,7 +584,7 @@ Table(
     caption="of 100,000 integers differ from PyTorch's",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. Only the first way gave PyTorch's integers in all four rows.** Half-way cases decide: `round` goes to the *even* neighbour. Inside the bracket an odd zero
 # point turns ties round, and a sum may be rounded onto a tie. A division may differ from the product in the last bit.
 #

@@ -161,7 +161,7 @@ left = PruningSchedule("l1_unstructured", schedule).densities(100)
 total = sum(schedule(epoch) or 0 for epoch in range(100))
 print(f"sum of the amounts {total:.2f}; gone {1 - left[-1]:.3f}, left {left[-1]:.3f}")
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw. C, by the rule of the course's callback:** an amount counts from the weights that are *left*, $0.5 \cdot 0.75 \cdot 0.99^{23}$ stay. Lightning's own comes next.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -231,7 +231,7 @@ plots.show(
     caption="Marks: counted in a fit, every sixth epoch.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw. The solid line, both:** each amount counts from what is left. The sum of the amounts has no meaning.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -294,7 +294,7 @@ Table(
     caption="MAPE: mean absolute percentage error. Six epochs, one seed.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** The same half, in other places: structured methods take whole rows, 96 neurons; single weights here none. One seed: no ranking of the errors.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -340,7 +340,7 @@ plots.show(
     caption="One seed, 1,024 rows.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C.** A rewind throws the training away: each epoch from 76 to 98 ends in one. Without it the network with 30 % of its weights ends near the dense one.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -390,7 +390,7 @@ Table(
     caption=f"Lightning {version('lightning')}, 0.3 cut each epoch: largest distance of a weight of layer_1 from its first value",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. A fault: the first rewind is right, later ones hand back trained weights.** With values copied (last row) it is gone. If your first row is all zeros, your Lightning is newer and has it mended: good.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -462,7 +462,7 @@ plots.show(
     caption="From data_ptr() of both tensors, in a fit: before the first step, then after the first pruning.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw.** `ModelPruning` hands out its copy: what is trained next *is* the copy. `PruningSchedule` copies values.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -514,7 +514,7 @@ Table(
     caption=f"of {len(test_rows):,} outputs; left: uninterrupted / resumed. Cuts: ModelPruning 0.3 an epoch, ours 0.5 twice. –: not counted.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. A second fault: `ModelPruning` C, or B by default; `PruningSchedule` A.** With masks in the file it stops; without them it goes another way, and the weights that were zero count as weights again. Ours makes the masks before the file is read.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -571,7 +571,7 @@ Table(
     [[name, kinds, f"{left:.1%}"] for name, (kinds, left) in found.items()] + [["… with {0: 0.5}", "", f"{once:.1%}"]],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** (1) Lightning's default prunes biases and batch norm, too. (2) Half of what is left, *every* epoch: $0.5^5$, with either callback. A dictionary cuts only where it says: `{0: 0.5}` once.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -629,7 +629,7 @@ Table(
     caption=f"sizes over the float file, {si(float_file, 'B')}; one seed",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. The file of int8; with gzip about a nineteenth.** So the gains nearly multiply, once something writes zeros in fewer bits. Masked weights are zeros of the int8 model, too. Most of the accuracy lost goes with the pruning here. (gzip alone does little for the float file.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -669,7 +669,7 @@ plots.show(
     caption="Looked at as each epoch starts, as training ends, and after the fit. Left: weights. Rounded: fake-quantized.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw.** Masks come off as training ends, with their zeros in the weights; then the fit ends, and the weights become int8.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -734,7 +734,7 @@ Table(
     caption="points: percentage points of accuracy; below 0: the ticket is better",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw. Yes; and no, or hardly.** By the first ruler the short training is charged to the pruning. By the second it is not.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -787,7 +787,7 @@ Table(
     caption=f"The row that gains most; its twin is never gzipped. –: none here gains {LEAST - 1:.0%} or more within one point. Large models: random weights, no accuracy.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** For each of the four there is a row in fewer bits that gains. (For time it is the best of several: others are slower than their twins, [[dynamic]].) For the app's bytes both together go farthest.
 
 # %% [markdown] slideshow={"slide_type": "skip"}

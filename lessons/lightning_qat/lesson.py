@@ -206,7 +206,7 @@ card.record("trainer-is-the-loop", differ)
 print(f"{differ} of {sum(p.numel() for p in own.parameters()):,} weights differ")
 print(f"MAPE {mape(by_trainer(test_rows), test_share):.1f} %")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. A: it is the same loop.** And the error is well below that of least squares.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -232,7 +232,7 @@ audit = int8_audit.audit(unfused, test_rows)
 print(f"{audit.count('int8')} modules in int8, {audit.count('float32', 'Linear')} linear layers in float")
 print(f"weights {unfused.layer_1.weight().dtype}\noutput {unfused(test_rows).dtype}")
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw. A.** Only the linear layers become int8 modules: a ReLU works on the integers as they are. The output is float, since `dequant` comes last. The audit
 # ([[audit]]) watched the kernels run.
 
@@ -268,7 +268,7 @@ Table(
     caption="codes below 0: share of the layer's output codes for negative values; step: one code, as a number",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B.** The unfused layer keeps codes for negative values, and the ReLU throws them away: a coarser step for the rest.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
@@ -292,7 +292,7 @@ try:
 except NotImplementedError as error:
     print(f"error: {str(error)[:76]} …")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C: its int8 kernels take no floats.** `rebuild` gives a *new* model the int8 parts, so that the state of the finished one fits in.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -366,7 +366,7 @@ Table(
     caption="MAPE: mean of three seeds (single seeds)",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw. C, or near it.** Two fits that differ in the order of the rows end apart as well. So the distance from one float twin says little about rounding. Compare
 # both with the truth: there the means lie within about a point of each other here.
 
@@ -441,7 +441,7 @@ plots.show(
     caption="Width: batches, as a second callback saw them; the last box: after the fit, audited. Rounded: fake-quantized.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw.** Here observers look while the Trainer trains, and not while it checks or validates. The check before the first batch runs in float, the rest rounded, and int8 comes at the end.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -480,7 +480,7 @@ Table(
     caption="where the range of the input ends after a test",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** By default neither test moved it, and absurd validation data left the finished model as it was. When asked, the observer looks, and one absurd test ruins the range.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -510,7 +510,7 @@ gaps = {name: (out - model(test_rows)).abs().max().item() for name, out in outs.
 card.record("torchscript-equal", max(gaps.values()))
 Table(["TorchScript", "largest difference"], [[name, f"{gap:g}"] for name, gap in gaps.items()])
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. A here: the same integers.** TorchScript is on its way out ([[depthwise]]).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -540,7 +540,7 @@ differ = int((whole(test_rows) != resumed(test_rows)).sum())
 card.record("resume-exact", differ)
 print(f"{differ} of {len(test_rows):,} int8 outputs differ")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. None.** Conditions: nothing random in the model (no dropout), batches and sums in the same order (a GPU may not; not
 # measured here).
 
@@ -602,7 +602,7 @@ plots.show(
     caption="Bytes of the tensors, counted in the two files; bars to one scale.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw. The checkpoint.** It has all to train on, but no integers. The finished state has integers and scales, but no float weights, observers or moments. Both load with `weights_only=True`, which refuses code in the file.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -647,7 +647,7 @@ plots.show(
     caption="Bytes of the files, as `torch.save` writes them.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw. B here; with 16 units int8 is larger.** Beside its weights it has scales and zero points (here one a row), and a name and a place for each tensor: more than the float file has (figure).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -698,7 +698,7 @@ Table(
     + (f"Break-even: storage of {si((big - small) / late, 'B')} a second." if late > 0 else ""),
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. Only reading.** A quarter of the bytes is read faster. Loading is slower: the kernel wants its weights **packed**, and `load_state_dict` packs them each time (time in the caption). From storage slower than the caption names, int8 is faster together.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}

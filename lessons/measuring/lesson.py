@@ -88,7 +88,7 @@ card.record("first-call", calls_us[0] / median(calls_us[1:]))
 print(f"slowest call / median: {max(calls_us) / median(calls_us):.1f}, your guess: {my_guess}")
 Table(["call", "time, µs"], [[n, f"{us:.0f}"] for n, us in enumerate(calls_us, start=1)])
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **What you saw: here the slow calls came first.** Run the cell once more, some seconds later. Is it so again?
 # The next cells ask why.
 
@@ -130,7 +130,7 @@ Table(
     [[name, f"{us[0] / median(us[1:]):.1f}×"] for name, us in firsts.items()],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: here the call after the rest was the slower one.** In trials the next call was as slow after other
 # computing, and faster after calls of *another* network: so probably the code of a call had left the caches, more than its
 # weights. What the first row has beyond the last is probably paid once a process: PyTorch's own timer warms up, as "[some elements of PyTorch are lazily initialized](https://docs.pytorch.org/docs/stable/benchmark_utils.html)".
@@ -229,7 +229,7 @@ def work():
 pairs = [(naive_seconds(work), naive_seconds(work)) for _ in range(8)]
 print("A over B:", *(f"{a / b:.2f}" if b else "B took no time" for a, b in pairs), sep="   ")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: a "speed-up" of a function over itself.** What is wrong with `naive_seconds`? At least four things.
 # Which do you find, before you read on?
 
@@ -253,7 +253,7 @@ for name in ("time", "perf_counter"):
     rows.append([f"time.{name}()", knows.adjustable, knows.monotonic, si(knows.resolution, "s"), si(digit, "s")])
 Table(["clock", "can be set", "never goes back", "least step, as Python says", "last digit of its float"], rows)
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: one can be set, the other only runs on.** The last column is what the float can hold, whatever the
 # clock can do: `time.time()` counts from 1970, and a number so large leaves few digits for the fraction.
 
@@ -281,7 +281,7 @@ gc.collect()
 print("still in memory after del:         ", after_del)
 print("still in memory after gc.collect():", tensor_there() is not None)
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: `del` did not free it, the collector did.** So we collect before the clock starts. (If it was gone
 # after `del`, the collector happened to run just then.)
 
@@ -342,7 +342,7 @@ plots.show(
     caption=f"A scheme of a GPU, not to scale: whoever stops at the first line has timed the handing over. {said}",
 )
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **What you saw: whoever stops when the call comes back has timed the handing over.** So wait for the device
 # (`torch.cuda.synchronize`, here `timing.synchronise`), before the clock starts and before it stops. Where the cell
 # above says cpu, the call itself took the time: there the product comes back with its result. The course's `Timer` and `compare`
@@ -391,7 +391,7 @@ Table(
     caption="The cure: collect once, then warm up.",
 )
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **What you saw.** The second timer and the third differ in the collecting alone; their order never changes. Where it
 # makes the times longer, look at the fourth: while this lesson was written, a pause as long, with nothing collected,
 # cost most of that. So a pause alone can be the price. And so `timing.compare`, which comes below, collects once, and
@@ -460,7 +460,7 @@ plots.show(
     caption="One function, 300 calls, in their order and sorted.",
 )
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **What you saw.** On a quiet machine the calls scatter little, and to both sides; on a busy one the slow
 # ones are a long **tail**. A lot can make a call slower: other programs, interrupts, a clock rate that sinks. Less can make it faster.
 #
@@ -510,7 +510,7 @@ plots.show(
     caption="The same drift, played, not measured. Dashed: the medians of A and of B.",
 )
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **What you saw: in blocks, doing nothing looks like a loss.** In the other order it would look like a gain. Measuring
 # in turn is called **interleaved**: the drift hits both nearly alike; the **ratio within each round** compares
 # neighbours in time. What is left comes from the order: A always came just before B. It goes, on average, when they change places from round to
@@ -559,7 +559,7 @@ plots.show(
     caption="One dot a round; lines are medians. The grey scatter is the noise floor of this machine, now.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **What you saw: the grey dots are the noise floor.** *In one round*, less cannot be told from none.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -634,7 +634,7 @@ plots.show(
     caption="Medians of six rounds. Left of the line is a gain, right of it a price: look at the small network.",
 )
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **What you saw: the product is shared; the small network pays for a second thread, and wins little, or loses.** In runs for this lesson two threads
 # took half to two thirds of the wall time of one on the product, for as much CPU time or somewhat more. The small network took far
 # more CPU time, for an answer hardly sooner, or later. Where other programs need the cores, two threads can be

@@ -144,7 +144,7 @@ Table(
     caption="int8 on 500 clean images",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **What you saw. One pixel of more than a million spoils the range for good.** C: a wider range means a larger scale, and the squared error grows about
 # with its square.
 
@@ -208,7 +208,7 @@ plots.show(
     caption="One broken pixel, three memories.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. Min–max never forgets, the moving average forgets slowly, the percentile did not move.**
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -250,7 +250,7 @@ def grids_of_the_first(shown):
 drawn, told = zip(*map(grids_of_the_first, (1, 2, 3, 4)), strict=True)
 plots.show(drawn, alt=told, caption="Eight marks in place of 256. Errors: int8, over that without a broken pixel.")
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw. The range decides the error.** The percentile is about as good as the clean range, though it clips: its scale is smaller. A tenth or two more
 # or less may be chance, by where the marks fall on the background.
 
@@ -361,7 +361,7 @@ plots.show(
     caption="The 16 filters of conv2 at 8 bits, and the curves 1, h and h².",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C, about: the square of the height.** Each point is a mean over 54 weights only: they scatter, here by up to a half.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -408,7 +408,7 @@ theirs = torch.quantize_per_channel(
 card.record("channel-integers-as-torch", int((weight_integers(conv, 8, True) != theirs.int_repr()).sum()))
 Table(["LeNet", *(f"{bits} bits" for bits in FEW)], [[how, *shares] for how, shares in right.items()])
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. At 8 bits there was nothing to win here; at 2 bits there was most.** How much depends on the training: over 18 trainings, at 2 bits,
 # the channels won 9 to 55 points, and the step σ with one scale a layer 17 to 61: either may win more. MobileNet-v1 won nearly all at
 # 8 bits: 70.9&nbsp;% in fp32, 0.1&nbsp;% with one scale a layer, 70.4&nbsp;% with one a channel, asymmetric
@@ -484,7 +484,7 @@ Table(
     caption="share of the sums that overflow; size of the error over that of the result",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. 32 bits, and the cross term.** int16 and int8 wrap round silently: here the error is larger than the result. Without the cross term it is more than
 # half as large.
 
@@ -591,7 +591,7 @@ Table(
     caption=f"Of {sums.numel():,} integers so many differ from ours, and by so much. Default here: {own}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B: torch's own engines do not agree with each other.** Where they are in the list, `x86`, `fbgemm` and `onednn` keep the bias in float by these
 # counts, and `qnnpack` rounds it. What differs here, differs by one.
 
@@ -628,7 +628,7 @@ print(
     f"LeNet-300-100: fp32 {in_floats:.2%}, in integers {in_integers:.2%}: {100 * (in_integers - in_floats):+.2f} points"
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. A: this small network did not lose a point.** A harder task may lose more (Jacob et al., table 4.1). Speed is not measured here: [[dynamic]] and
 # [[static]] time the integer layers of PyTorch, conversions included.
 
@@ -675,7 +675,7 @@ plots.show(
     caption="The formula, evenly spread data, and trained weights.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C: about 6 dB a bit, a quarter of the squared error.** Trained weights lie below the formula.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}

@@ -129,7 +129,7 @@ by_size = nn.Linear(4, 1, bias=False)
 prune.l1_unstructured(by_size, "weight", amount=0.5, importance_scores=movement)
 by_size.weight_mask.tolist()
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B.** `l1_unstructured` takes absolute values, of scores too. It *keeps* the weight whose score is lowest.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
@@ -264,7 +264,7 @@ plots.show(
     caption="Crossed out: pruned before. What `compute_mask` gets as `t`, and as `default_mask` (crossed out is 0), by type.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw.** *Unstructured* (7,): a list of what is left. *Structured* (2, 4): the slices not gone as a whole. *Global* (3, 4): all. What comes back
 # is written into the same places. Without an earlier mask all three get the whole tensor: `apply` looks at the type from the second pruning on.
 
@@ -292,7 +292,7 @@ for pruning_type in TYPES:
     revived[pruning_type] = int((layer.weight_mask > EARLIER).sum())
 revived
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. 0, 1, 5.** In a container an unstructured method is not given what is gone, so it cannot revive it. **The other two must respect `default_mask`.**
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
@@ -365,7 +365,7 @@ Table(
     caption="Two layers of 12 weights: how many are left (Smallest: amount 0.5), or the error.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** A flat list of what is left has lost its rows; the whole tensor has them. `global_unstructured` refuses it: it joins layers to one list, for the type "unstructured" only.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -409,7 +409,7 @@ Table(
     [[name, f"{before:.0%}", f"{share:.1f}"] for (name, before), share in broken_groups.items()],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. A.** A fresh layer hands over the whole tensor, every weight in its place. With an earlier mask it is a flat list, which shifts: if 2 goes from 1 2 3 4 | 5 6 7 8, the first group is 1 3 4 5. Nothing warns: 90 % of 784 × 300 still splits into fours. Whole rows have whole groups.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -483,7 +483,7 @@ plots.show(
     caption=f"f = 0.9, n = 100; at each cut its `amount`. fc1's container: {held} masks.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B: $(0.8 - 0.6)/(1 - 0.6)$.** The first three amounts are nearly alike, while the steps of the curve shrink from 44 to 14 points. The
 # container keeps a mask of each cut: a pickled layer grows with it, its `state_dict` does not.
 
@@ -524,7 +524,7 @@ Table(
     caption="Clothes that are right, %: mean (least to most) of three.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. At 3 % movement *without* its sign wins. At 10 % nobody clearly: magnitude's range overlaps. With its sign movement has the lowest mean at both.** What looked like a misreading in section 1 is the better score here. That does not
 # refute the paper, which pruned BERT over many thousand steps and let pruned weights come back; which difference matters was not tested.
 
@@ -667,7 +667,7 @@ faulty = {
 card.record("faults-caught", sum(verdict != "all hold" for verdict in faulty.values()))
 Table(["method", "broken rule, and a small example"], list(faulty.items()))
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** One breaks rule 2, two rule 1, three rule 4: it prunes *all* that equal the k-th smallest, too many where scores tie.
 
 # %% slideshow={"slide_type": "skip"}
@@ -756,7 +756,7 @@ Table(
     caption="Of the 6 weights that are left. Careful checks, and puts the old hook back.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** 1.5 prunes all that is left, −0.5 half, because `[:-3]` is a legal slice, and the whole number 1 all again. PyTorch's class refuses
 # the first two and takes 1 as *one* weight; but the refused call has taken the *old* hook off
 # ([[prune_traps]]): `apply` removes it before it checks. Check in `compute_mask`, which also sees the scores, and put the hooks back.

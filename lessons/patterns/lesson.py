@@ -145,7 +145,7 @@ Table(
     caption="4,000 test images, nothing trained.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C.** The three masks have the same number of zeros, and the stricter the pattern, the more is lost. So it seems.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
@@ -202,7 +202,7 @@ plots.show(
     f"(2:4: {anew['2:4']:.1f} % right, with 200 images {few:.1f} %: a few will do).",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **What you saw.** Most of the "price" of 2:4 was old statistics; the order stays. Of what cutting the channels cost, most is left. (A network *without* batch
 # norm needs no such step: [[scores]] measures 2:4 on one.)
 
@@ -259,7 +259,7 @@ plots.show(
     caption="The centre of a filter of block1.conv1: eight neighbouring inputs. Shades: within a grid only.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **Answer. B**: in each group two values of 16 bits and two places of 2 bits are 36 bits in place of 64. In int8 20 in place of 32: a *larger* share, for the places weigh
 # more beside smaller values.
 
@@ -323,7 +323,7 @@ Table(
     caption="The last row: the 2:4 masks of SmallResNet's convolutions, against 1:2.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** Every value comes back from 56.25 or 62.5 % of the bytes. In fp32 about one kept value in six does not fit 1:2: in two of the six ways to
 # keep two of four, both stand in one pair.
 
@@ -353,7 +353,7 @@ def speed_24(side):
 said = attempt(lambda: speed_24(64 if device.type == "cpu" else 4096))
 print(str(said).replace("! ", "!\n"))
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **Answer.** C, and in plain words. Where there is no kernel, a 2:4 mask saves no time. No speed of 2:4 was measured for this course; "twice the math
 # throughput" ([Mishra et al.](https://arxiv.org/abs/2104.08378), abstract) is the bound, for the products alone.
 
@@ -378,7 +378,7 @@ Table(
     caption="A matrix, contiguous, on a device that PyTorch calls cuda, in one of these types; by default all others are refused.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** By default it refuses fp32, 100 × 64 and four dimensions; bf16 passes. None of these checks looks at the pattern: that the weight *is* 2:4 is up
 # to you.
 
@@ -398,7 +398,7 @@ Table(
 # *For the lecturer, 3 min.* Read the last two rows aloud: two projects took it out. Let the room collect reasons before you show ours: accuracy, a second training, 4-bit weights that save more bytes. Say plainly:
 # "Nobody has proved the reason. What we can give is the arithmetic." Then the fragment.
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **Answer.** Probably the bytes: 2:4 in fp16 leaves 56 % of them, 4-bit weights about 25 %; and where a model waits for its
 # weights ([[roofline]]), bytes decide. A survey of users would test that; we have none.
 
@@ -484,7 +484,7 @@ plots.show(
     caption="Means and spans of three seeds. The pass is the same for every point, the uncut networks too.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. A, at a half.** Before the pass the norm is far ahead, after it by a few points. At three quarters both break down before it; after it one
 # random draw a network is too few to name a winner.
 
@@ -567,7 +567,7 @@ Table(
     caption="768 wide, 128 tokens, untrained: the algebra and the time, not an accuracy.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. A half, and the same result.** Each projection loses one side only. (torch-pruning cuts heads with `num_heads=`,
 # `prune_num_heads=True`, `prune_head_dims=False` and `head_pruning_ratio=0.5`; the number of heads in your own code must follow.)
 
@@ -597,7 +597,7 @@ Table(
     caption="Right, of 4,000 test images; nothing trained.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw.** Fatal, both times. And the two cuts change places: with stored statistics block 1 is the milder cut, anew it is the channels, with
 # fewer FLOPs besides. So estimate anew before you *rank*.
 

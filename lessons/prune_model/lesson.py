@@ -128,7 +128,7 @@ Table(
     caption="one network",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B, then D.** **Fine-tuning**, training on after a change to a trained network, gave back most of what this cut took. Section 3 adds what is missing: more
 # seeds, a control, and a fair baseline.
 
@@ -176,7 +176,7 @@ plots.show(
     caption=f"{len(list(lenet.buffers()))} masks: {', '.join(name.split('.')[0] for name, _ in lenet.named_buffers())}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C, 39.69 %.** `fc1` has 80 % of the weights. 11 of 54 are 20.37 %, because amounts are rounded to whole weights. Five masks are the proof: one a layer, none for a bias.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -247,7 +247,7 @@ plots.show(
     caption="Untrained LeNet, seed 0, 20 % in all; orange goes; the number at the right is its share of the layer. First five lines, then one.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw. One line cuts different shares from different layers**: `fc1` loses most, `conv1` least. Nothing here knows which weights matter.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -312,7 +312,7 @@ Table(
     f"draws ({away[5].max():.1f} with 5 × 5 kernels). Its conv1, 7.41 % or more: in {100 * as_much:.0f} of 100 draws.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B.** $|w|$ lies evenly between 0 and $1/\sqrt{f}$, so $t$ cuts the share $t\sqrt{f}$ (at most 1): of `fc1` √400 / √9 = 20/3 times that of `conv1`. $\sum_l n_l\,t\sqrt{f_l} = aN$ gives $t$, and comes close to the means. The row from the notes, 20.00 % in all, fits one more draw of this network, and not of one with 5 × 5 kernels, which [the
 # tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) has today ([earlier: 3 ×
 # 3](https://github.com/pytorch/tutorials/blob/0a7e68666de5faceafa90276ad2b7874cd32c5e0/intermediate_source/pruning_tutorial.py)).
@@ -361,7 +361,7 @@ Table(
     caption=f"Zeros in each layer, mean of three seeds, which lie up to {spread:.1f} points apart",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B.** A cut of 20 % still follows the ranges of the start, nearly. At 90 % `fc2` and `fc3` lose far more than they would untrained, and `fc1`, the largest layer, less.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -405,7 +405,7 @@ plots.show(
     f"Cut: between the dotted lines. Of the tenth that is kept, {same:.0%} were in the largest tenth before.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B and F.** The dotted lines lie outside the range in which all weights of `fc1` were started, ±1/28: what is kept must have moved. A small weight on a large input can still matter
 # more than a large one on a small input. Scores that see both: [[scores]].
 
@@ -530,7 +530,7 @@ plots.show(
     caption="LeNet-300-100, cut once. Mean of three seeds; bands from the lowest to the highest.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **What you saw. C, and at 5 % local falls behind.** What goes, and where, matters much, and so does training after.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -560,7 +560,7 @@ Table(
     caption="before, and after 200 steps; mean of three seeds (lowest to highest)",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B.** At a constant rate the dense networks on average *lose* by training on, and with these seeds 20 % looks better than dense. With a falling rate it does not. So do not read the middle row as "pruning improves".
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -610,7 +610,7 @@ Table(
     caption="as many weights left in each row; mean of three seeds (lowest to highest)",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C.** With `fc3` whole, local is about as good as global here. Sparing this one small layer makes up for global's lead at 5 %.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -646,7 +646,7 @@ plots.show(
     caption="10 % left; mean of three seeds, bands from the lowest to the highest; beside the dotted lines the lead in points.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. A.** In the first 40 steps both climb about alike. Between 40 and 200 random climbs by tens of points, magnitude by about one. "So many points better" means little without the budget: ask for it when you read a paper, and state yours.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -736,7 +736,7 @@ Table(
     caption="global magnitude; mean of three seeds (lowest to highest)",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B, and no.** Where one cut does little harm, several gain little; where it breaks the network, three save much of it. A new Adam in each round cost one to three points at 5 %.
 # At 1 % three cuts beat five by far: fewer cuts, and more steps at the final density. This race does not part the two.
 
@@ -772,7 +772,7 @@ Table(
     caption=f"mean of three seeds (lowest to highest). Global leaves {left_of_fc3[0]:.0f} % of fc3 with one cut, {left_of_fc3[1]:.0f} % with three.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B, about half here.** A whole `fc3` helps one cut much, and three cuts hardly or not: they leave more of `fc3` by themselves. So a part of what rounds save here is probably again the last layer; one cut
 # that keeps as much of it as three do would test that.
 

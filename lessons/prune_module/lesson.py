@@ -150,7 +150,7 @@ plots.show(
     + ".",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **What you saw. D for the smallest; B or C for random (see the line above): *which* ones go matters.** The smaller half goes for next to nothing. Han et al. ([2015, section
 # 5](https://arxiv.org/abs/1506.02626)) call such a half a "free lunch". With rounds of cutting and training they kept a ninth of AlexNet; training after the cut is in
 # [[prune_model]].
@@ -189,7 +189,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. Two, as with none: a first question may pay only with the next.** So: grow first, cut afterwards.
 #
 # A network with more weights than it needs is *over-parametrised*. LeCun et al. trained such ones and cut them in 1990 (*Optimal brain damage*). Could a small part of
@@ -265,7 +265,7 @@ def compared(steps):
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output", "hide-input"]
 compared({"before": new_conv1(), "after the cut": step_1()})
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. 16 weights went, `round(16.2)`, and A, B, C and D changed.** The hook here is a *forward pre-hook*: PyTorch calls it before each forward pass of the module.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -372,7 +372,7 @@ def step_2():
 
 compared({"after step 1": step_1(), "after step 2": step_2()})
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B: one hook, one mask and one `_orig` for each pruned tensor.** Under the old names no parameter is left.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -411,7 +411,7 @@ plots.show(
     caption=f"Dark stays. {int((conv.weight == 0).sum())} zeros of 54; hooks: {look(conv)['hooks']}; in the container: {', '.join(type(m).__name__ for m in container)}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C: old zeros in the empty filters count once.** Still two hooks. That of `weight` became a `PruningContainer`, which lists the methods in order; the tensor has
 # *one* mask, the product.
 
@@ -438,7 +438,7 @@ def step_4(*names):
 print("shape of weight:", tuple(step_4("weight").weight.shape))
 compared({"step 3": step_3(), "weight removed": step_4("weight"), "both removed": step_4("weight", "bias")})
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B.** Mask, hook and `weight_orig` are gone, the zeros stay, and the old values under them are lost. The cut is not undone, and the shape stays.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -483,7 +483,7 @@ plots.show(
     f"entries {int((layer.weight_orig.grad[masked] == 0).sum())} get 0; in ∂L/∂W {wanted} are not 0.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C: exactly 0**, by the chain rule: $\frac{\partial L}{\partial W_{orig}} = M \odot \frac{\partial L}{\partial W}$. Both formulas hold here to the last digit. By the first `weight` keeps its zeros while `weight_orig` is finite: tried in [[prune_traps]].
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -529,7 +529,7 @@ Table(
     caption="90 % of fc1 cut. Energy for one image, estimated: a zero counts like any number; the mask is left out.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C, and after `remove` B.** A zero takes 4 bytes, like any number. Files shrink by a format that skips zeros ([[zero_worth]]), or by tensors really
 # cut ([[structured]]).
 
@@ -567,7 +567,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. By L1 the first, by L2 and L∞ the second.** One large weight is less than four small ones by L1, and more by the others.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -639,7 +639,7 @@ plots.show(
     caption="fc1 of the trained LeNet; norm: L2. Silent: gives 0 for all 2,000 images. Rank correlation: 1 where both grow together, 0 where there is no trend.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C, neither comes near 1.** A norm is a **heuristic**: it does not see the input. A score that does, $|w| \cdot \mathrm{rms}(x)$ ([Sun et al.,
 # 2023](https://arxiv.org/abs/2306.11695)), can be given as `importance_scores=` to `l1_unstructured`.
 
@@ -724,7 +724,7 @@ plots.show(
     caption=f"One training, {DRAWS} draws. The silent neurons' share of the lead over random at 90 %: {share:.0%}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C: on average the control lies between.** Silent neurons are a part of the reason, and the ranking among the firing ones is another. How the two share the lead
 # differs between trainings and draws. At 50 %, where little is lost, five draws are too few to tell.
 

@@ -114,7 +114,7 @@ Table(
     caption=f"Of the zeros that stay after remove, {without:.0%} had a gradient of exactly 0.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B: the zeros are ordinary weights now.** Those that stay had a gradient of exactly 0. With a mask all stay. **So call `remove` last**, or mask again from the zeros.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -152,7 +152,7 @@ card.record("compound", gone["0.6, 0.6"])
 card.record("schedule", gone["0.5, 0.25, 23 × 0.01"])
 Table(["amounts, of 48,000", "sparsity"], [[name, f"{share:.3f}"] for name, share in gone.items()])
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C: a call counts the weights that are *left*.** Fractions $a_1, \dots, a_k$ leave a density of $\prod_i (1 - a_i)$, up to rounding; counts add. A sum over 1 is no error. After `remove` the first cut is forgotten.
 
 # %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
@@ -259,7 +259,7 @@ Table(
     f"and shares memory in {shared} of 3 tensors.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. Of the three, after the validation alone.** Computed without gradients, `weight` is a plain tensor. Averaging of weights copies, too. Cure: `refresh` (calls the
 # hooks without gradients), or copy the `state_dict`.
 
@@ -318,7 +318,7 @@ plots.show(
     caption="Is `weight` equal to `weight_orig * weight_mask`, values and type? Asked after each event.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. After the step and after `.double()`.** The next forward pass mends it. Whoever reads in between reads `weight_orig * weight_mask`, or calls `refresh` first.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -357,7 +357,7 @@ makers |= {"weight decay": lambda p: SGD(p, lr=0.1, weight_decay=0.01), "Adam": 
 rows = [[name, *second_step(make)] for name, make in makers.items()]
 Table(["optimizer", "holds weight_orig", "masked entries moved", "zeros in weight"], rows)
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. It goes on working, and three of four move masked entries.** `weight_orig` *is* the old parameter. Masked, it may drift; `weight` keeps its zeros. That matters to
 # whoever takes the mask off, or rewinds to old values ([[ticket]]): keep your own copy of them.
 
@@ -406,7 +406,7 @@ Table(
     [[name, f"{right[name]:.1f}", f"{zeros(model):,}", prune.is_pruned(model)] for name, model in loaded.items()],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B, and no error.** **To go on training**, prepare the same tensors with `prune.identity`, then load. **To ship**, `remove` before saving: then any model of the class takes the file.
 
 
@@ -498,7 +498,7 @@ plots.show(
     caption=f"Dark: 1. Row: output, column: input. Forward after remove: {after_remove.partition(':')[0]}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C, without a word.** Ask `hasattr(module, name + "_mask")` before the first pruning, or name your masks otherwise. A loader that takes each key ending in `_mask` for pruning's meets the same
 # trap: exercise 2.
 
@@ -588,7 +588,7 @@ plots.show(
     caption="8 tokens, 4 features; crossed cells are 0.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw. C, then A.** The readout holds the old parameter, without a mask, and at `remove` its output changes. **Cure**: prune both names with one mask; or tie by a function: `F.linear(x, tokens.weight)`.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -652,7 +652,7 @@ plots.show(
     caption=f"Each piece of memory counted once. In the file: {max(in_file.values()):.1f}; after remove: {max(at_end.values()):.1f}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. A layer by layer, C all together.** `global_unstructured` hands each layer a ready mask, and the container keeps it. The file has one, and `remove` frees all.
 
 # %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
@@ -705,7 +705,7 @@ rows = [
 ]
 Table(["of 54 weights", "cut", "NaN kept", "NaN in weight"], rows, caption="What goes through without a word")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. 1 is one weight, 1.0 is all.** Cutting all weights goes through, and so does NaN. It ranks as the largest and is kept; where it is cut, 0 · NaN is NaN. Only 1.5 and the
 # typing error are refused.
 
@@ -777,7 +777,7 @@ Table(
     caption=f"Not in the table: a layer whose bias is None raises {bias_lost} in forward after a refused call for it",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C: the hook is gone, and nothing else.** PyTorch takes it off *before* it looks at the amount. A bias that is `None` even loses its name. Ask first, with
 # `course_utils.prune_request.validate_request`. To repair, load its `state_dict` into a *new* layer, as in section 5.
 

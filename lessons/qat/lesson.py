@@ -122,7 +122,7 @@ Table(
     caption="LeNet-300-100, one seed",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **What you saw. C: two bits with this step break it.** The step is set by the largest weight; section 3 comes back to that.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -155,7 +155,7 @@ def step_with_gradient(weight):
 through_round = with_gradient(lambda w: on_grid(w, 8, step_with_gradient(w)))
 print(f"{int(through_round.sum())} of {through_round.numel():,} weights get a gradient")
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw. C: a staircase is flat, except where it jumps.** Only the weight that sets the step gets a gradient: all levels move with it.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
@@ -221,7 +221,7 @@ def node(value, backward):
 drawn, told = zip(node(0.9, False), node(0.9, True), node(2.7, True), strict=True)
 plots.show(drawn, alt=told, caption="Orange float, blue on the grid, green backward; loss (y − 2)².")
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw. Inside the range the gradient passes as it came; where the value is clipped it stops.**
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -260,7 +260,7 @@ plots.show(
     caption="Three bits, step 0.5.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw. 1 from −2 to 1.5, and half a step beyond either end.**
 
 # %% slideshow={"slide_type": "skip"}
@@ -350,7 +350,7 @@ plots.show(
     caption="Orange: the float weights. Green: the best cell. A cell rounds to its middle.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw. It visits the better cell, and leaves it again.** The gradient is not zero there either, so the weights drift over borders and back
 # ([Nagel et al., 2022](https://arxiv.org/abs/2203.08114)), also while the steps shrink. So check the rounded network often, and keep the best.
 
@@ -454,7 +454,7 @@ plots.show(
     caption="MNIST, weights only, one step a layer. Means of three seeds; small: single seeds.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. With this step only QAT still works at 2 bits.** The next table has the numbers.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -488,7 +488,7 @@ Table(
     caption=f"means of three seeds; fp32, trained on: {mean_right(32, 'trained on'):.2f} %",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. What the rounding won is the gain above *trained on*.** At 8 bits nothing, at 4 bits too little for three seeds
 # to show (see the last column), at 3 bits about half a point. At 2 bits tens of points.
 
@@ -523,7 +523,7 @@ Table(
     caption=f"share of each integer at 2 bits, seed 0; {share:.1%} of them changed",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw. A: nearly all are 0, before and after.** The largest weight sets the step, and few others reach half of it. Yet the few that changed matter.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"} tags=["lecture"]
@@ -574,7 +574,7 @@ Table(
     caption="2 bits, right in %, gain in pp; means of three seeds",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **What you saw. B: nearly all of the tens of points were the bad step.** With a step chosen for the opponent the rounding in the loop won one or two.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
@@ -635,7 +635,7 @@ card.record("packed-file", smaller)
 print(f"{float_size.file_bytes:,} bytes against {packed_size.file_bytes:,}: {smaller:.1f} times smaller")
 print(f"read back and unpacked: {written[1].accuracy:.2%} right, before {arms[0, 2, 'QAT']:.2f} %")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B: biases, and the file's own bookkeeping, do not shrink.** The weights become floats when they are read: a smaller file, not a faster layer.
 
 # %% [markdown] slideshow={"slide_type": "skip"}

@@ -122,7 +122,7 @@ static = static_int8(depthwise, per_tensor)
 fp32_right, static_right = images_right(depthwise), images_right(static)
 Table(["DepthwiseCNN", "right, %"], [["fp32", f"{fp32_right:.1f}"], ["static int8, per-tensor", f"{static_right:.1f}"]])
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C.** Section 4 finds the cause. First the repair by training.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -165,7 +165,7 @@ plots.show(
     caption=f"Blue: fake-quantized, {len(nodes)} places in all. Orange: float.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw. The mean is not rounded here.** The int8 kernels will round it.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -297,7 +297,7 @@ plots.show(
     caption="int8 copies after one epoch, three orders; third group: the simulation in training mode. 1,000 test images.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer", "lecture"]
 # **What you saw. Free, a copy may be useless though its weights are good.** Its running statistics are wrong: moving them alone repairs it. (A cause that
 # [Nagel et al., 2022](https://arxiv.org/abs/2203.08114) name: rounded weights that flip.) Frozen, or moved, the copies are near fp32. So check a copy every epoch.
 
@@ -329,7 +329,7 @@ Table(
     caption="one run each",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C: in this run it was the rounding in the loop**, not the extra training. It is one run; section 4 shows what one weight may decide. Seven
 # convolutions and a linear layer run in int8.
 
@@ -352,7 +352,7 @@ for name in ("get_default_qconfig", "get_default_qat_qconfig"):
     rows.append([name, "yes" if "FakeQuantize" in inside else "no", f"{away:.1e}"])
 Table(["qconfig", "rounds weights", "away from float"], rows, caption="largest difference of an output from fp32")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C: observers watch, and nothing is rounded.** The network trains in float under the name of QAT.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -435,7 +435,7 @@ Table(
     caption="same class as the kernels: " + ", ".join(f"{name} {share:.1%}" for name, share in agree.items()),
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw. C: the step makes nearly all of them, the clip most of the few large ones that are left.** With both gone next to nothing differs. (The engines
 # onednn and qnnpack train with 0 to 255: there the clip is no cause.)
 
@@ -500,7 +500,7 @@ Table(
     caption="300 images; the three worst of 32 channels",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C: one.**
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -543,7 +543,7 @@ plots.show(
     caption=f"Channel {worst}, in steps of the layer; black: the weight moved; all channels rounded.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw. One weight, a hair beyond the half, decides about a quarter of the answers.** Here QAT had moved it too. But its border is not what matters: the nine
 # rounding errors add up to a shift of the channel, and other moves mend it as well.
 
@@ -597,7 +597,7 @@ Table(
     caption="one scale a tensor, no training",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. fp32 stays, and int8 is repaired.** A dead channel's weights did nothing but set the step. QAT could not find this: without a
 # gradient (and without weight decay) they stay.
 
@@ -628,7 +628,7 @@ Table(
     caption=f"fp32 {fp32_right:.2f} %; one run each: a few tenths are noise",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B: static int8 loses next to nothing here, so there is next to nothing to win.** So: look at the ranges, take a scale a channel, and train if that is not enough.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -743,7 +743,7 @@ Table(
     caption="moved: statistics, ranges by 15 % only; one run each",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. In float, then static, clothes lead here by a few points.** With QAT at once both rows are behind, random here by far the most. Moving its statistics
 # and ranges makes up for that from clothes, for little from random. There train in float first.
 

@@ -95,7 +95,7 @@ plots.show(
     caption="Time of a call, in calls with one input. Grey: 16 times the first, not measured.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: the time grew less than the work.** With one input the processor did less arithmetic in a second than it
 # can.
 
@@ -173,7 +173,7 @@ plots.show(
     caption=f"{roof_words[0].upper()}{roof_words[1:]}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: a slope and a ceiling.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -216,7 +216,7 @@ plots.show(
     caption="Read again and again: how fast, by the size of what is read. Grey: caches as this system reports them.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: on a processor it falls, and not evenly.** The speed depends on how much is read.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -258,7 +258,7 @@ plots.show(
     caption="Weights read in a second. 1 is the dot product over all eight layers.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: whether a cache helps.** Ratio clearly above 1: weights were kept. Near 1: none, or all.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -321,7 +321,7 @@ plots.show(
     values=["none", *inputs],
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer", "lecture"]
 # **What you saw: more inputs for each weight, more intensity, more speed.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -372,7 +372,7 @@ Table(
     ],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **What you saw: fewer bits help twice.** At batch 1 the bytes, at batch 1024 the cheaper MAC as well. (The bill of LeNet-300-100 turns at another
 # batch than this roof: in fp32 at 140, by [[energy]], and in int8 at 534.)
 
@@ -403,7 +403,7 @@ plots.show(
     values=["none", *at],
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw: up the slope.** Half the bits, twice the bound, as long as the ridge is not reached.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -433,7 +433,7 @@ if hardware.joules(device):
 else:
     print("No energy counter can be read here.")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: on a processor, milliwatts, by the estimate: C.** (A fast GPU does more a second, and may pass a watt.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -467,7 +467,7 @@ Table(
     [[parts[part].part_number, parts[part].part_title, *ticks] for part, ticks in LEVERS.items() if part in parts],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: three different things to make smaller.** A larger batch changes none of them: it shares the weights.
 
 # %% [markdown] slideshow={"slide_type": "skip"}

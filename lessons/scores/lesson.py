@@ -135,7 +135,7 @@ Table(
     caption="Magnitude, a fifth cut; mean (least to most) of three networks.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C.** Their gradient is 0 in every step, so they still have their random initial values, and magnitude sees the value alone. A cut of the same size that took all of them could keep as many other weights in their place.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -220,7 +220,7 @@ plots.show(
     caption=f"Unit {unit}, whose loss grows most; orange: the whole unit. At 0 the truth lies above for {mean_and_range(above, '{:.0f}')} % of the 300 units (three networks). Largest score of a useless weight: {of_useless:g}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. Above, for this unit and for most of the 300.** The tangent knows the slope and not the bend. A useless weight has gradient 0, and so the score 0.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -283,7 +283,7 @@ plots.show(
     caption="Each point a unit of fc1 in the first network, a few lie outside; correlations of three networks, mean (least to most).",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** For *one* unit at a time the Taylor score ranks nearly as the truth does; the norm of the row is a weaker guide here.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -340,7 +340,7 @@ plots.show(
     + ".",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. Far out, where pixels are hardly ever lit.** Magnitude keeps more weights there than Wanda, and Wanda none behind a pixel that is dark in all 2,000 images: its product is 0.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -402,7 +402,7 @@ Table(
     caption="Right, %, a tenth of the weights left, nothing trained; mean (least to most) of three networks.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** By the means, both layers together is the best group here and each row the last, for all three scores; the authors take rows, for language models. In each group Wanda's mean leads magnitude's. Score and group are two decisions.
 
 
@@ -470,7 +470,7 @@ Table(
     caption="Error left: squared, summed. 100 %: the 0.5 stays.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw.** The more alike the inputs, the smaller the error that is left. Weight $j$ goes. With $H = X^\top X$ (inputs $X$, a column for each weight) the best change of the row, and the error that remains, are
 #
 # $$\delta w = -\frac{w_j}{[H^{-1}]_{jj}}\,H^{-1}_{:,j} \qquad\qquad \frac{w_j^2}{[H^{-1}]_{jj}}$$
@@ -597,7 +597,7 @@ Table(
     caption="Error of fc1's output, % of its square, on test images; a tenth of the weights, two networks.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. They belong together.** In each row the repair takes away more than two fifths of the error, once three quarters; least squares, which may change all that stays, does better still. SparseGPT's choice by 128 columns is poor *not repaired*, and the best *repaired*. (*By 128 columns*: each block is chosen on weights that already took over. *All at once*: the whole choice comes before any repair.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -735,7 +735,7 @@ Table(
     caption="Mean (least to most) of three networks.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw.** By means, first in both: movement's choice *repaired*; then movement, whose sign matters little here (on the task of [[own_method]] it hurt). With all images Taylor stays behind movement. After the steps all but random and Wanda's rows lie within about two points.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -747,7 +747,7 @@ Table(
 # *For the lecturer, 2 min.* Let the room complete the question, then click: which network, which density, which group, which budget, how many seeds. That is the answer. Then a sentence for each point: without steps read the hollow dots; at half density magnitude alone was measured here, anywhere and in 2:4: a point apart just pruned, nearly together after the steps; the authors cut otherwise; why a mask
 # learns better was not tested. Say: "Where two ranges overlap, do not name a winner."
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **Answer.** Density, group, budget, network, and the number of seeds. With them a race can answer it.
 #
 # - **Another budget.** Large language models often get no step at all: the hollow dots.

@@ -187,7 +187,7 @@ plots.show(
     caption=f"On the front: {len(on_bytes)} of {len(weighed)} rows of MNIST; last frame, language model: {len(on_text)} of {len(text)}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer", "lecture"]
 # **What you saw. C.** Most rows are dominated: some other row is no larger and no less accurate. A front says which rows are left to choose from. Each test set has a plane of its own.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -232,7 +232,7 @@ Table(
     caption=f"The largest file of each lesson. Dominated by their twin: {len(beaten)} of {len(pairs)} rows; of these, pruned: {pruned}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C.** A zero that is stored takes as many bytes as any number, and a mask comes on top ([[zero_worth]]). The same weights in a format that leaves zeros out are other rows, with other files.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -270,7 +270,7 @@ plots.show(
     caption=f"Rows with a twin. On one of the two fronts only: {parted}. Right: losses above 6 points are not drawn.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. No.** What a longer training or a better architecture brings counts on the left, and on the right as far as the twin lacks it. Keep the two questions apart: a training is not the gain of a technique.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -304,7 +304,7 @@ plots.show(
     f"on both (rings) {len(both)}. Below 80 % nothing is drawn.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. Some.** Dehghani et al. ([2021](https://arxiv.org/abs/2110.12894)) discuss how parameters, FLOPs and speed can contradict each other, and what a report of one of them hides.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -344,7 +344,7 @@ Table(
     caption=f"Over eager fp32, one image; {usual}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw, by these rows. Float in the better runtime.** The runtime and the bits are two levers. Name both when you report a speed.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -387,7 +387,7 @@ plots.show(
     caption=f"On the front in 5 % of the draws or more; blue: the {len(on_bytes)} rows of section 1.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. More.** With this error a row outside the front of section 1 may well stand on it. Most rows are *one* training: its seed comes on top. Yadav and Bottou ([2019](https://arxiv.org/abs/1905.10498)) tested on 50,000 more digits: error rates
 # moved a little, the *order* of classifiers was "broadly reliable", which they attribute to comparing on the same digits.
 
@@ -606,7 +606,7 @@ card.record("pruned-file", squeezed["half pruned"]["file"] / squeezed["as it is"
 card.record("squeezenet-pruned-agrees", 100 * squeezed["half pruned"]["agree"])
 as_table(squeezed, squeezed_not, f"SqueezeNet 1.1, random weights, 32 enlarged digits. {nothing_said}")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. Dynamic int8 refused; the agreement of the pruned copy is near 0.** The bytes of the file and the audit hold for other weights of this architecture, too. What gzip saves and the agreement hold for *these* weights.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -639,7 +639,7 @@ Table(
     caption="32 digits (SqueezeNet) and 16; random weights.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** Where all inputs get one class, or all outputs are nearly 0, any copy may agree, or none: a comparison says nothing. Sizes and audits still hold.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -675,7 +675,7 @@ Table(
 )
 
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. The random ones, in dB; at most 5 points.** So a trial with random weights does not predict this: take your *trained* weights and your own inputs. Accuracies differ by at most what the agreement lacks to 100 %: a copy that agrees is right and wrong where the float model is.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -692,7 +692,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Read the rules aloud. Vote on the string. The answer is no: its bytes count like all others, and text mostly holds fewer bits a byte than a binary file. Then ask for a cheat that counting bytes would not find; the room will find the labels. Say: "A model must be made from training images alone; who uses test images to choose, says so."
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **Answer. No:** the code counts, and text mostly holds fewer bits a byte. Weights in the *names* of files or in an installed package are cheating: no byte is counted there.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}

@@ -162,7 +162,7 @@ steps["with stubs"] = f"runs, {percent_right(stubbed, *test_set):.2f} % of the t
 print(f"{steps['with stubs']}; the input's scale is {stubbed.quant.scale.item():.3g}")
 print(f"control, float network on pixels rounded to 0 or 1: {percent_right(cnn, some.round()):.1f} % of 1,000")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C, and a warning had said so.** The scale is 1, the default of an observer that has seen no data: all pixels become 0 or 1. That alone costs far less (last line):
 # inside, too, scales are 1, zero points 0. The warning means: run data through the observers first.
 
@@ -362,7 +362,7 @@ Table(
     caption=f"{audit.count('int8')} layers called an int8 kernel, by the audit.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B: the stubs.** Between layers only bytes move, a quarter of the traffic.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -445,7 +445,7 @@ Table(
     f"{speed_of_fusion.ratio('all three'):.2f}× as fast as nothing ({low:.2f} to {high:.2f}).",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. A.** There the raw convolution of a depthwise layer, whose channels probably have very unequal ranges, is not stored any more. In SmallCNN the shares of the two pairs change with the images of
 # calibration; the span of all three lies highest.
 
@@ -502,7 +502,7 @@ plots.show(
     caption="Mean and span of three draws of images.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. A, on average.** But the histogram still gains at 64: is that worth it? Spans overlap: no observer wins clearly.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -531,7 +531,7 @@ Table(
     caption="Signal over error of the output, dB.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. A broken image ruins the ranges, and its place matters to one observer.** The moving average mostly forgives it at the end: by default it moves a hundredth of the way to each batch (in [[observers]] we set a tenth). At the start, the first batch *is* its range.
 # One class, or noise in the range of the pixels, costs far less here than a broken first image.
 
@@ -572,7 +572,7 @@ Table(
     caption=f"File {smaller:.2f}× smaller. Over eager fp32, with quartiles: {said}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C, and less than a point.** The weights shrink fourfold, the file less: biases and the names of the entries stay, scales and zero points come on top. If the ratio for 64
 # images is near 1 or less, see the engine: `qnnpack` may be slower than float ([[depthwise]] compares them). [[choosing]] adds the best fp32 to be had.
 
@@ -642,7 +642,7 @@ plots.show(
     caption="Higher is better. Each point holds all errors before it.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. It can rise.** Errors do not simply add up: a later layer that mixes many inputs probably averages part of them away. Unfused, the network is farther from float.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}

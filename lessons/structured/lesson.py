@@ -135,7 +135,7 @@ Table(
     caption="64 images at a time, one thread. Masked convolutions are half zero; batch norm and the linear layer are whole.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C.** The mask lies in the file beside the weights. Removed, it leaves the dense file: a zero takes four bytes, and is multiplied like any
 # number. Only the last row is a smaller network.
 
@@ -209,7 +209,7 @@ plots.show(
     caption="Row: output channel; block: input channel; pale: zero. n=2: ranked by L2 norm, n=1: by L1. dim=3: of 3 columns round(1.5) = 2 go.",
 )
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **What you saw.** `dim=0` empties output channels: rows that a smaller layer does not need. `dim=1` empties input channels: the layer no longer reads them,
 # so the layer *before* could stop computing them. `dim=3` takes the same kernel columns, here two, out of every kernel. In a linear layer `dim=0` are its neurons,
 # `dim=1` its inputs.
@@ -259,7 +259,7 @@ small.conv2.bias = nn.Parameter(lenet.conv2.bias[keep2])
 columns = lenet.fc1.weight.view(120, 16, 25)[:, keep2]  # 25 for each channel
 small.fc1.weight = nn.Parameter(columns.flatten(1))
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **Answer.** C, and five tensors: flatten lays the 25 pixels of a channel side by side.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -338,7 +338,7 @@ Table(
     [["weights masked", f"{weights_only:.2g}"], ["weights and biases masked", f"{exact:.1g}"]],
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B.** A channel without weights still gives its *bias*: a constant map. Where it is positive it passes the ReLU, and the next layer reads
 # it. Cutting takes that away as well.
 
@@ -368,7 +368,7 @@ def right_or_error(net):
 
 Table(["forgotten", "what happens"], [[name, right_or_error(net)] for name, net in forgot.items()])
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** (1) and (2) raise: PyTorch names both sizes. (3) fits, and nobody warns. So compare a cut network with the masked one *before* you train
 # on. (The attributes `in_channels` and `in_features` keep their old numbers; `Conv2d` (of one group) and `Linear` compute with the
 # tensors all the same, `LayerNorm` would refuse. torch-pruning sets them.)
@@ -477,7 +477,7 @@ plots.show(
     caption=f"Stripe right: an output channel goes; left: an input channel; pink: new. torch-pruning finds the same: {same}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer", "lecture"]
 # **What you saw. C:** the plus is no layer. The sum ties `conv` to `block1.conv2`. What goes together is a **group** ([Fang et al., 2023](https://arxiv.org/abs/2301.12900)).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
@@ -499,7 +499,7 @@ tp.pruner.BasePruner(careless, one_image, importance=by_norm, pruning_ratio=0.5)
 for name, net in {"dense": dense, "careless": careless}.items():
     print(f"{name}: logits for one image {tuple(net(one_image).shape)}")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **Answer.** It cuts half of the *classes*, and nothing warns you.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -549,7 +549,7 @@ Table(
     caption=f"SmallResNet, half of the channels cut, nothing trained; all weights unchanged: {weights_stay}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** With the same weights about twice as many are right; most of the loss stays. The dense network, whose statistics were its own, hardly
 # changes. So judge a cut *after* this step; [B. Li et al., 2020](https://arxiv.org/abs/2007.02491), choose among cut networks by it. What it does for
 # milder cuts: [[patterns]].
@@ -640,7 +640,7 @@ for when, found in (("right, estimated anew", fresh), (f"right, after {STEPS} st
     rows += [[when, *(f"{found[n]:.2f} %" for n in macs), f"{found['cut'] - found['dense']:+.2f} pp"]]
 Table(["SmallResNet", "dense", "half cut", "ratio, or pp"], rows, caption="One run each; pp: percentage points.")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B**, and nearly so for the network: most layers lost both halves. The time falls less than the work. A few steps win back most of what was lost; about
 # four points are left, against a dense network that got the same steps.
 
@@ -676,7 +676,7 @@ Table(
     caption=f"After the same {STEPS} steps; one run each.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** New weights stay far behind: the dense network does pass on a good start. But the cut network does not beat the one that was trained at
 # this width. [Z. Liu et al., 2018](https://arxiv.org/abs/1810.05270): for a shape chosen *beforehand*, as half of every group is, train the small network
 # directly. Cutting pays where a trained network is there and few steps are left.

@@ -145,7 +145,7 @@ Table(
     caption=f"{len(test_x):,} test images, {threes:,} of them threes; mean of two seeds",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C.** In the paper of 2015 (Hinton, Vinyals, Dean): 206 errors, 133 of them on the 1,010 threes. At $T = 1$ far fewer are recognised, and next to none with labels alone.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -178,7 +178,7 @@ plots.show(
     + ".",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. Mostly fives**, which share strokes with a three. These are the extremes: of all that the answers give to 3 the fives have little more than an even share, a ninth. A student that saw no five either still recognised a quarter to a half of the threes when we tried.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -228,7 +228,7 @@ plots.show(
     f"Second frame: b = {b:.1f} added to the logit of 3. Brown: both hills. Others below −25 are not drawn.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw. Mostly just left of 0.** The threes have a hill of their own, and the threshold at 0 (first frame) cuts off its left side.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -284,7 +284,7 @@ Table(
     caption="Test errors (teacher: T = 8), mean of two seeds. False alarms: others taken for a three.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. Little, and no.** Moved on held-out images, with or without labels, the threshold of the distilled student wins back half of the lost threes or more. The student of labels keeps nearly all its errors: its $b$ buys threes with false alarms.
 
 # %% slideshow={"slide_type": "skip"}
@@ -355,7 +355,7 @@ Table(
     caption=f"2×30, T = 8; test errors, mean of two seeds (lowest to highest). ÷: teacher by labels. The teacher: {errors(teacher)}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B, and no.** The gain is large at 300 and at 1,000 images (by ratio not larger at 300), smaller at 5,000. On all the images that the teacher had, nothing is gained at $T = 8$, in one pass or in three (where labels are ahead, if anything). At $T = 4$, tried with six seeds, one pass gained about a twentieth; three, with two seeds, gained nothing.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -390,7 +390,7 @@ Table(
     caption=f"Test errors: mean of two seeds (lowest to highest). ÷: teacher by labels. The teacher: {errors(teacher)}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. By ratio more with few images, nothing with all.** A small student is what you *ship*; in errors it gains about as much.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -591,7 +591,7 @@ Table(
     caption=f"Test errors: mean of two seeds (lowest to highest). ÷: teacher by labels. The teacher, fp32: {errors(teacher)} errors, {si(size_report(on_cpu(teacher)).file_bytes, 'B')}. CSR: the values left and their columns; packed: four weights to a byte.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. In each of them, at these learning rates and steps.** (At a third of its learning rate both arms of the pruned one did worse, and labels beat the teacher, when we tried.) Static int8 passes the gain on almost untouched. The pruned and the 2-bit network make fewer errors than any 2×30 of this table; they began as the teacher.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -627,7 +627,7 @@ plots.show(
     caption="From labels (dot) to teacher (head of the arrow); means of the last table.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. With 50 kB the int8 student**, the only one that fits; **with 100 kB one that began as the teacher**. The teacher costs training time, no byte.
 
 # %% slideshow={"slide_type": "skip"}

@@ -123,7 +123,7 @@ Table(
     caption=f"Weights at their initial values. Mean of {len(SEEDS)} seeds (lowest to highest).",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C.** The same random numbers, and the choice of zeros makes a classifier of them. As many zeros at random places do not. Zhou et al. ([arXiv:1905.01067](https://arxiv.org/abs/1905.01067)) call such a mask a **supermask**.
 #
 # So *which* weights stay carries much of what training found. Does a network that keeps them also *learn* better?
@@ -261,7 +261,7 @@ Table(
     caption=f"0.8 to the power of 12 is {0.8**12:.3f}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B.** The printed densities follow from the two rates.
 
 
@@ -455,7 +455,7 @@ Table(
     caption="Seed 0. Distance: mean over the weights that are left.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. From round 2 on it "rewinds" to trained values, and C: the score looks better.** So the score does not betray it. Yet what was tested is no ticket, and a conclusion about
 # initial weights does not follow.
 
@@ -571,7 +571,7 @@ plots.show(
     caption=f"LeNet-300-100 on {TASK}, {plan.iterations} iterations a network. Lines: mean of {len(SEEDS)} seeds; bands: lowest to highest.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **What you saw. More than three.** The order at 7 %: *ticket*, *reinit*, *random*. The larger gap is the first.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -596,7 +596,7 @@ Table(
     caption=f"Mean of {len(SEEDS)} seeds (lowest to highest).",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. At 7 and 3.6 %, not at 20 %.** So the places alone bring little at 20 %, and count with fewer weights left. At 7 % new values (first row) cost more than new places (last row).
 # Against dense the ticket is level at 20 %, and behind below, after as many steps.
 
@@ -645,7 +645,7 @@ plots.show(
     f"Least validation loss comes in the last fifth of the steps: {at_end} of {len(results.records)} networks.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. Ahead, and most at the start.** At the end the two are about level. That the ticket starts as a classifier (section 1) is probably a part of the reason: not tested.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}

@@ -101,7 +101,7 @@ Table(
     caption="n seeds: mean (lowest to highest). Test digits right.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **What you saw. B, on average over five seeds.** The places alone did not make a network stop sooner: with new values it took longer than dense, with its own less. The ticket is also more accurate at its stop.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -225,7 +225,7 @@ plots.show(
     caption=f"{about['runs']} of {about['runs_of_the_whole']} runs. Below the dashed line: sooner than dense. Bars of the controls are moved a little aside.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. Not with the fewest; further away.** The ticket's mean stays below 1 down to about 5 %. Both controls end at more than three times dense. Luck moves a stop far: near its least value the loss is probably flat.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -245,7 +245,7 @@ plots.show(
     caption=f"The same {about['runs']} runs, each at its own early stop. Test digits.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C, from 2.3 % on, in the mean.** From 51 to 3.6 % it leads by some tenths, and both controls lie below it. Dense still gains after its stop (not in the figure): beside its last iteration the ticket leads by less, and not at each density.
 
 # %% slideshow={"slide_type": "skip"}
@@ -286,7 +286,7 @@ Table(
     caption="×: iterations, over dense's (reinit: over the ticket's); others: points of accuracy.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. Times, here.** In two of their rows one seed disagrees; in one row of accuracies, too, and that seed is better than the paper's word. In the mean all eight directions agree. That is a weak test: the sizes differ, 2.51× there and 3.08× here, +0.5 and +0.38. "About": within a third of the iterations, 0.3 points.
 
 
@@ -369,7 +369,7 @@ Table(
     caption="Batch of 60, one thread; in brackets the quartiles. 7.0 and 3.6 %: of the hidden layers.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. A.** The matrix products take the zeros with them, as in [[zero_worth]]. A *small dense* network with about as many weights is faster.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -419,7 +419,7 @@ Table(
     caption=f"Adam moves {si(adam_bytes, 'B')}, the batch has {si(x.numel() * 4, 'B')}. Parts are timed alone, with warmer caches.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C.** A mask does not shrink it. In the last two rows Adam gets only the weights that are left, side by side: the trained weights are the same to the last bit, in less time. A cheap sparse step needs that *and* sparse products, and the mask from the start: the dense network that finds it trains at the full price.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -506,7 +506,7 @@ Table(
     caption="Files of seed 0, over the dense one's; last column: gzip on both sides.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B.** More than 90 % of the *weights*, yes. Of the *bytes*, in a format that skips zeros, about 7 % + 3 % for the mask are *left*, before gzip: a bit over 10 %. Plain pruning ([[zero_worth]]) gives the same bytes: this is no merit of the ticket.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -559,7 +559,7 @@ plots.show(
     caption=f"{plan.iterations} iterations, mean of {len(SEEDS)} seeds. Blue: here. Grey: by the paper's schedule.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. No; 16.** After as many steps the ticket is better than this small dense network. It saves *weights*, bytes of a packed file, and the energy of fetching them: no training, and with dense products little time (the two tables of a step).
 
 # %% slideshow={"slide_type": "skip"}
@@ -633,7 +633,7 @@ Table(
     caption=f"Mean of {len(SEEDS)} seeds (lowest to highest). Won back: {100 * (signed - unsigned) / (own - unsigned):.0f} %.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B.** Here more than half of the gap is one bit a weight: which way it points. The sizes keep a part of it.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}

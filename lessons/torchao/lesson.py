@@ -115,7 +115,7 @@ files = {"fp32": saved(net)} | {f"{bits} bits": saved(quantized(net, few_bits(bi
 card.record("two-bits-bytes", files["2 bits"] / files["8 bits"])
 Table(["fc1", "file, bytes"], [[name, f"{size:,}"] for name, size in files.items()])
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **What you saw: C.** Here 2 bits take the file of 8. The weights were *rounded* to four values, and stored in a byte each.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -171,7 +171,7 @@ Table(
     caption=f"A weight of 4 bits holds: {'; '.join(held)}",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: the linear layers, by their weights.** The modules stay; the convolutions were passed over without a word. A weight of 4 bits holds a byte
 # each, and a scale and a zero point for each group.
 
@@ -273,7 +273,7 @@ plots.show(
     caption="Files, and the error of the output. By the audit fc1 computes in float (orange), in int8 (blue), unknown (grey).",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: two kinds of files**, a byte for each weight or half of one. By the audit only int8 × int8 computes in int8. The packed int4 errs
 # less than the unpacked one. Around MXFP4 the other layers are in bf16, too.
 
@@ -384,7 +384,7 @@ Table(
     caption="fc1, rounded here in fp32 arithmetic",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** Of the three, int4 and NVFP4 are equal within a quarter of a dB, at equal bits; MXFP4 is last, and the smallest. The finer scale
 # gains about 1 dB and costs no bits. Smaller blocks alone gain nothing with this power of two, and about half a dB with the finer scale; the quarter of a bit is their price.
 
@@ -447,7 +447,7 @@ bases = {
 }
 Table(["base", "prepare"], [[name, prepared_for(base)] for name, base in bases.items()])
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: the short form takes some configs, and not these two.** It goes by the config's class: the Intx config with `torch.int8` is taken.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
@@ -473,7 +473,7 @@ as_trained = apart(faked, learning)
 faked.fc1.activation_fake_quantizer.forward = symmetric  # the control
 print(f"largest difference {as_trained}; control {apart(faked, learning)}")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: near, not equal.** It trained with a zero point for its inputs; the int8 config has none. In the control the inputs' grid is symmetric, put in by hand, and only the rounding of floats is left.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -572,7 +572,7 @@ plots.show(
     caption="The graph as exported, then as converted; row by row. Blue, q: float to int8. Orange, dq: back to float.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw: batch norm was folded, and each layer reads from `dq`, in float.** Five `q`: one for each layer, and one for `flatten`, which could pass int8 on. The four `dq` in
 # front are those of the weights.
 
@@ -638,7 +638,7 @@ Table(
     caption="fp32: the state alone; then .pt2, with the graph. The example inputs: 64 images, a view of all 6,000",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: no layer, and a larger file**, until the unread weights are taken out. Its accuracy already contains the rounding.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -686,7 +686,7 @@ Table(
     caption="Recorded",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: 4 and 0.** Without freezing the package computes in float, in a file of about the same size.
 
 # %% [markdown] slideshow={"slide_type": "skip"}

@@ -149,7 +149,7 @@ found = tenants(reader, torch.optim.AdamW(reader.parameters()), images, labels)
 print(f"weights: {found['weights'] / MIB:.2f} MiB")
 print(f"in all: {sum(found.values()) / found['weights']:.1f} times that")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: D.** The weights are a fortieth.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
@@ -190,7 +190,7 @@ plots.show(
     caption="What one step keeps, counted tensor by tensor; to one scale.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **What you saw: the batch moves the activations, the optimizer its states.**
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -220,7 +220,7 @@ for name, layer in layers.items():
     rows.append([name, f"{saved_bytes(lambda f=layer, v=x: f(v), own)[0] / x.nbytes:.2f}"])
 Table(["layer", "bytes kept / bytes of the input"], rows, caption="fp32, on the CPU")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: addition; max pooling.** The derivative of a sum is a constant. Max pooling also keeps a place, 64 bits, for each output; layer norm a mean and a deviation for each row.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -291,7 +291,7 @@ plots.show(
     f"PyTorch's AdamW wants the gradients in fp32 too, {counts['bf16'][1] / n_weights:.0f} bytes more while it steps.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: 16, 16 and 16.** Half the bits, and what shrinks is the activations.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -340,7 +340,7 @@ plots.show(
     f"Unfused, batch norm 1 alone: {2 * kib[1]:.1f} KiB.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: the second.** The largest output comes with a small input.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -380,7 +380,7 @@ plots.show(
     caption="Who is alive while each step runs, without the shortcut and with it; int8, one image.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw: two without it, three with it.** The shortcut keeps one more alive: half as much again.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -426,7 +426,7 @@ card.record("accumulated-smallcnn", apart["SmallCNN"])
 rows = [[n, f"{whole[n][1] / MIB:.1f}", f"{in_parts[n][1] / MIB:.1f}", f"{apart[n]:.1g}"] for n in nets]
 Table(["", "1 part", "8 parts", "apart"], rows, caption="saved, MiB; gradients apart, relative")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: the row reader**, within rounding. Not SmallCNN: batch norm takes mean and variance of the part. In eval mode it uses fixed ones, and the difference is gone. Kept at once: an eighth of the activations.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -468,7 +468,7 @@ plots.show(
     caption="F: forward, B: backward. Blue: what is saved inside a block. Grey: its input.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw: three without, one with it.**
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -519,7 +519,7 @@ card.record("checkpoint-bits", same)
 caption = f"one step; GFLOP of the linear layers; gradients equal in every bit: {same}"
 Table(["", "saved, MiB", "peak, MiB", "GFLOP"], rows, caption=caption)
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: a sixteenth of the saved bytes, a third more operations, the same gradients.** The peak falls less: one inside comes back.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -575,7 +575,7 @@ plots.show(
     caption="Counted. A ring marks the lowest.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: √36 for the chain, 32 for the encoder.** With an inside of $r$ inputs, $k + rn/k$ is least at $\sqrt{rn}$: $r$ is about 1 for the chain, 16 for the encoder.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -623,7 +623,7 @@ card.record("states-8-bit", share["row reader", "8 bits"] / share["row reader", 
 rows = [[n, *(f"{share[n, kind] / MIB:.2f}" for kind in KINDS)] for n in dict.fromkeys(n for n, _ in share)]
 Table(["", *KINDS], rows, caption="MiB of optimizer state")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw: less than a third; for LeNet-300-100 nothing is saved.** Neither 235,200 nor 30,000 is a multiple of 256 or 128. Small tensors stay in fp32 as well, and no warning says so.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}

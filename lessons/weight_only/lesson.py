@@ -109,7 +109,7 @@ card.record("int8-rows", 100 * (by_width[8] / float_perplexity - 1))
 by_bits = [[b, f"{p:.2f}", f"{100 * (p / float_perplexity - 1):.1f}"] for b, p in by_width.items()]
 Table(["bits", "perplexity", "more than float, %"], [["float", f"{float_perplexity:.2f}", "–"], *by_bits])
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **What you saw. D.** 8 bits cost nothing that these pieces show, 4 about a hundredth, 3 a few hundredths. 2 bits, four levels for a whole row, cost more than a third. One model, one exam; the lesson goes on with what its bits could do better.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
@@ -247,7 +247,7 @@ plots.show(
     caption=f"Round-to-nearest at 4, 3 and 2 bits; dashed: float, {float_perplexity:.2f}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. The third bit wins:** 3 bits, one grid a row, beat 2 bits in groups of 16. Groups win much at 2 bits, little at 4, which in groups of 32 are within two hundredths of float.
 
 # %% slideshow={"slide_type": "skip"}
@@ -363,7 +363,7 @@ Table(
     caption="All but float: loaded again. Computed: with scales, rest. Float: 32 bits; 16 would do.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C.** The files are as large as computed, up to some kilobytes for names and padding. The loaded weights equal the rounded ones. Embedding, head and norms stay in float here: a fortieth of the weights, and about a quarter of the file at 2 bits.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -504,7 +504,7 @@ Table(
     caption="Perplexity, times float; mean (least to most).",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. At 2 bits:** there GPTQ takes away more than half of what rounding to nearest costs, in all three draws; at 3 bits, too, and at 4 there was little to lose. Random characters win less (one draw): the text counts. Without data (the identity in place of $H$) it was round-to-nearest, weight by weight, on the layer that was tried.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -571,7 +571,7 @@ Table(
     caption="Perplexity, times float; groups of 32, three draws (GPTQ, the same layers: one).",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. Little, on this model.** At 4 bits there is little to win; at 3 and 2 bits AWQ hardly differs from round-to-nearest, and GPTQ is ahead, in the same layers, too. Probably no channel here is large enough to be worth it; section 6 makes such channels.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -675,7 +675,7 @@ Table(
     caption="Perplexity, times float; one draw of calibration text, one planting.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** Large *weights* hurt round-to-nearest most. The rotation, which sees no data, takes more than half of that away, and does no harm to the model as trained. Against large *inputs* it comes last here. AWQ is the best of the four in both planted models; what was planted has the form of its own scales.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -781,7 +781,7 @@ Table(
     caption="Error of the weights (root of the mean square) and perplexity, times float.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. At four bits, hardly a difference:** at equal bits the perplexities are a few thousandths apart. By the error of the weights MXFP4 is last. At 8 bits int8 errs least, and E5M2, with one bit of fraction less, twice as much as E4M3.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -846,7 +846,7 @@ Table(
     caption="torchao, the 20 layers; perplexity, times float, of one piece only.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw.** By the audit int8 and the unpacked 4 bits compute in float; the packed prototype runs a kernel that the audit does not know, and the stable int4 ends in an ImportError here. Unpacked, four bits take the file of eight, or more. Ours is the smallest. Another machine may fill this table otherwise.
 
 # %% slideshow={"slide_type": "skip"}

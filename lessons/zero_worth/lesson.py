@@ -145,7 +145,7 @@ Table(
     caption="files loaded again and compared; one image, one thread",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. D, and slower.** With masks, two tensors are saved, and multiplied before each call. Without them a zero takes four bytes, and here about the time of any number.
 #
 # So both promises need something more: a format, or a **kernel** (the routine that computes a layer), that skips zeros.
@@ -231,7 +231,7 @@ plots.show(
     caption="A block of the fine-tuned network with a tenth of its weights; each value and each index of CSR takes 4 bytes.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw. The bit mask** (28 bytes; CSR 68), unless very few are left. With CSR PyTorch can also *multiply*.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -329,7 +329,7 @@ Table(
     caption="formula without the row list; whole files of LeNet-300-100",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C, then B; the bit mask pays from 1/32 on.** These are counts: they hold for any values. (The last column is exact to 0.002.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
@@ -384,7 +384,7 @@ plots.show(
     caption=f"LeNet-300-100. With 10 % left: {told}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **What you saw. C.** With few weights left CSR overtakes it. *Masks removed* has the same size at all six densities.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -410,7 +410,7 @@ Table(
     caption=f"The dense file has {si(sizes['dense'], 'B')}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C.** The masked file still holds the old weights: compress after `remove`. Under gzip the bit mask is smallest here too, and int64 costs CSR little more than int32. gzip saves bytes of the file alone: to compute, it is unpacked again.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -481,7 +481,7 @@ plots.show(
     caption="CSR with int32, one thread. Above the dotted line: faster than dense.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. Where a line crosses the dotted one, if at all, depends on layer and batch.** With half of the weights left CSR gained nothing here. At 1 % the large layer is many times faster; one image through the small network gains little or nothing.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -534,7 +534,7 @@ Table(
     caption="one image; unpacked: plain zeros; masked fetches two tensors; speed-up over dense",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. Instructions** (about 70 pJ each, [[energy]]) and the detour over the index. And it counts every fetch as one from DRAM.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -573,7 +573,7 @@ plots.show(
     f"pixels that are 0 in each training digit, {int((dark & ~used).sum())} have a cross. Without the crosses: {smaller.weight.numel() / fc1.weight.numel():.0%} of fc1, outputs {apart:.0e} apart at most.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B, and none of them chosen.** Many are pixels 0 in each training digit: no gradient, so their weights stay as small as they began, and are cut. To choose whole rows and columns: [[structured]].
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -646,7 +646,7 @@ Table(
     caption="file and speed over LeNet-300-100; other answers than with those neurons, of 10,000 test digits",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. B, and hardly an answer changed.** Nine of ten weights went, yet most neurons stay: scattered zeros seldom empty a whole one. With 1 % left most neurons go, and a dense kernel gains; fewer answers are right then. Silent neurons stand in the *uncut* network, too.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -723,7 +723,7 @@ Table(
     caption="hidden: layers × units; points lost, and % right; mean of two seeds (lower to higher)",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. No: the unit decides.** In *percent* the deep narrow network loses most: the rule holds. With 4,000 *left* narrow wins, after 100 steps (more shrink the lead). With 30,000 left, three quarters of the smallest network, the wide ones are ahead again, near Zhu and Gupta's (2017) "large-sparse" over "small-dense".
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -754,7 +754,7 @@ Table(
     caption=f"layers of the first seed; % right: mean of two seeds (lower to higher). 4 × 50 with 4,000: {over_seeds(50, 4, '4,000'):.0f}",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **What you saw. C.** The last layer looks like the bottleneck, and widening it brings few points; equal layers bring back a part, far from all. So these rows leave the cause open: probably 100 steps are too few here, which a longer fine-tuning tests (a project below).
 
 # %% [markdown] slideshow={"slide_type": "subslide"}

@@ -40,7 +40,7 @@ PLANTED = [
     (rules.slides, '"slide_type": "fragment"', '"slide_type": "slidee"', "no slide type"),
     (rules.tags_known, '"hide-cell"', '"hide_cell"', "unknown tag 'hide_cell'"),
     (rules.rhythm, SIDE, SIDE + "side += 0\n" * 25, "lines of code"),
-    (rules.rhythm, "# *For the lecturer, 1 min.* Ask: what is it?", "# Ask." + " Why?" * 2000, "words a line"),
+    (rules.rhythm, SIDE, SIDE + "\n# %%\n" + "side += 0\n" * 20 * 5, "words a line"),
     (rules.runs_anywhere, SIDE, SIDE + "open('/home/me/data.csv')\n", "absolute path"),
     (rules.runs_anywhere, SIDE, SIDE + "open('C:\\\\data.csv')\n", "absolute path"),
     (rules.runs_anywhere, SIDE, SIDE + "for epoch in range(0):\n    pass\n", "does not run"),
@@ -114,7 +114,6 @@ PLANTED = [
     ),
     (rules.one_sitting, "minutes: 1", "minutes: 46", "46 minutes, at most 45"),
     (rules.one_sitting, "seconds: 1", "seconds: 50", "50 seconds, at most 45"),
-    (rules.one_sitting, SIDE, SIDE + "\n# %%\n1 + 1\n" * 60, "cells in the learner's copy, at most 60"),
     (rules.cells_with_company, "# ## A square\n", "# ## A square\n\n# %% [markdown]\n", "a heading alone"),
     (
         rules.cells_with_company,

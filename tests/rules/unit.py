@@ -8,7 +8,6 @@ import _names
 from rules._cells import code_lines, code_text, numbered, slide_type, tags
 from tools.decks import arrange
 
-MOST_CELLS = 60  # in the learner's copy, which has no speaker notes
 MOST_MINUTES = 45
 MOST_SECONDS = 45
 MOST_FIRST_LINES = 12
@@ -18,12 +17,11 @@ LAST_WORDS = ("remember", "going further", "credits")
 
 
 def one_sitting(nb):
-    """Few enough cells, minutes, seconds and exercises to be done without a break."""
-    cells = [c for c in nb.cells if slide_type(c) != "notes"]
+    """Few enough minutes, seconds and exercises to be done without a break."""
     cards = numbered(nb, kind="code", tag="exercise")
     course = nb.metadata["course"]
-    found = [(len(cells), MOST_CELLS, "cells in the learner's copy"), (len(cards), MOST_EXERCISES, "exercises")]
-    found += [(course["minutes"], MOST_MINUTES, "minutes"), (course["seconds"], MOST_SECONDS, "seconds")]
+    found = [(course["minutes"], MOST_MINUTES, "minutes"), (course["seconds"], MOST_SECONDS, "seconds")]
+    found.append((len(cards), MOST_EXERCISES, "exercises"))
     return [f"{n} {what}, at most {most}" for n, most, what in found if n > most]
 
 

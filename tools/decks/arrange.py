@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import nbformat
 
+from tools.publishing import boxes
+
 LAYOUTS = ("split", "big", "figure", "code")
 LINES_ABOVE_A_FIGURE = 3
 LINK = re.compile(
@@ -98,7 +100,7 @@ def presentable(nb):
     ]
     for cell in cells:
         if cell.cell_type != "code":
-            cell.source = LINK.sub(r"\1", cell.source)
+            cell.source = LINK.sub(r"\1", boxes.take_off(cell.source))
             continue
         if hides_code(cell):
             cell.metadata["transient"] = {"remove_source": True}

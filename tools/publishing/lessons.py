@@ -16,8 +16,8 @@ import nbformat
 
 from course_utils import syllabus
 from course_utils.files import ROOT, write_whole
+from tools.publishing import boxes, inputs
 from tools.publishing import course as _course
-from tools.publishing import inputs
 from tools.publishing.execute import CellFailed, CellRun, execute
 
 __all__ = [
@@ -91,8 +91,8 @@ def read(lesson):
 
     Names in double square brackets become numbers, in text with title and link; ``[[title]]``, ``[[promise]]`` and
     ``[[goals]]`` show what the front matter says, ``[[agenda]]`` the sections, ``[[ways]]`` the ways through the
-    course. A check imports what it needs, because it is what a learner runs after a restart. Links to the
-    neighbouring lessons come last.
+    course. Questions, answers and what to remember stand in boxes. A check imports what it needs, because it is what a
+    learner runs after a restart. Links to the neighbouring lessons come last.
 
     Args:
         lesson: a `syllabus.Lesson`.
@@ -130,7 +130,7 @@ def _resolved(cell, lesson, course, sections, link):
     if cell.cell_type != "markdown":
         return check_import(cell, lesson) + syllabus.refer(cell.source, lesson.root)
     shown = SHOWN.sub(lambda match: _show(match[1], lesson, course, sections), cell.source)
-    return syllabus.refer(shown, lesson.root, link)
+    return boxes.put(syllabus.refer(shown, lesson.root, link), cell.metadata.get("tags", []))
 
 
 def check_import(cell, lesson):

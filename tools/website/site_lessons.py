@@ -1,4 +1,4 @@
-"""Lessons as pages of the site: links lead to pages, figures carry their alt texts, questions and answers stand out."""
+"""Lessons as pages of the site: links lead to pages, figures carry their alt texts, hints are read as Markdown."""
 
 import html
 import os
@@ -22,11 +22,6 @@ DOCUMENTS = {  # file of the repository -> its page, and what the contents call 
     "records/README.md": ("records.md", "The records"),
 }
 LINK = re.compile(r"(\]\()([^)\s:#]+)([#)])")
-BOX = re.compile(
-    r"^\*\*(?P<kind>Predict|What you saw)\.?(?P<said>[^*]*)\*\*(?P<text>.*?)(?=^\*\*(?:Predict|What you saw)|^#|\Z)",
-    re.M | re.S,
-)
-KINDS = {"Predict": "tip", "What you saw": "note"}
 DETAILS = re.compile(r"<details><summary>(.*?)</summary>\n(.*?)\n?</details>", re.S)
 
 
@@ -88,7 +83,7 @@ def page(nb, lesson, targets, terms):
         if cell.cell_type == "markdown":
             words = relinked(cell.source, file, own, targets)
             hidden = number == 0 or "remove-cell" in cell.metadata.get("tags", [])  # title and goals are no prose
-            cell.source = boxed(words if hidden else terms.link(words))
+            cell.source = readable(words if hidden else terms.link(words))
         else:
             cell.outputs = [shown(output) for output in cell.outputs]
             if "setup" in cell.metadata.get("tags", []):
@@ -102,17 +97,9 @@ def page(nb, lesson, targets, terms):
     return nb
 
 
-def boxed(text):
-    """Questions and answers as boxes, hints folded."""
-
-    def box(match):
-        said = f"**{match['said'].strip(' :')}** " if match["said"].strip() else ""
-        return (
-            f":::{{admonition}} {match['kind']}\n:class: {KINDS[match['kind']]}\n{said}{match['text'].strip()}\n:::\n\n"
-        )
-
-    text = DETAILS.sub(r"<details><summary>\1</summary>\n\n\2\n\n</details>", text)  # Markdown inside is read as such
-    return BOX.sub(box, text)
+def readable(text):
+    """Hints whose inside is read as Markdown: that wants empty lines around it."""
+    return DETAILS.sub(r"<details><summary>\1</summary>\n\n\2\n\n</details>", text)
 
 
 def shown(output):
