@@ -27,6 +27,9 @@ class Claim:
         source: paper, table, page.
         published: the published value, or None where the claim has only a bound.
         holds: one of ``{near, tol}``, ``{min}``, ``{max}``, ``{between}``, in the unit of the value.
+        value: an expression that gives the measured value from the names of the notebook, read when the scorecard is
+            shown; "" where the lesson records it.
+        quartiles: an expression that gives the first and the third quartile of a timing, or "".
         kind: "structure" and "accuracy" are judged in strict runs, "speed" only by the bench.
         evidence: "counted" (or computed: neither clock nor training is in it), "measured" (another run or machine gives
             another value), or "cited" (shown only: no bound, no kind, never recorded, but a published value).
@@ -53,6 +56,8 @@ class Claim:
     where: str = "any"
     unit: str = ""
     url: str = ""
+    value: str = ""
+    quartiles: str = ""
 
     def __post_init__(self) -> None:
         if faults := [*self._faults()]:
@@ -75,7 +80,7 @@ class Claim:
         yield from (f"no {name}" for name in (CITED_TEXTS if cited else TEXTS) if not str(getattr(self, name)).strip())
         yield from (
             f"{name} must be a text, got {getattr(self, name)!r}"
-            for name in (*TEXTS, "unit", "url")
+            for name in (*TEXTS, "unit", "url", "value", "quartiles")
             if not isinstance(getattr(self, name), str)
         )
         for name, allowed in (("kind", KINDS), ("where", PLACES), ("evidence", EVIDENCE)):
@@ -104,7 +109,7 @@ class Claim:
             yield "between must be [low, high], and tol not below 0: no value would hold"
 
     def _judging(self) -> list[str]:
-        return [name for name in ("holds", "kind", "above") if getattr(self, name)]
+        return [name for name in ("holds", "kind", "above", "value", "quartiles") if getattr(self, name)]
 
     def met_by(self, value: float) -> bool:
         """True when `value` meets the bound; a NaN never does."""

@@ -1,12 +1,16 @@
 """Figures from the literature, one TOML file a lesson, and the scorecard that compares them.
 
-``lessons/NAME/claims.toml`` is the only home of a published figure. A lesson records what it measured; the scorecard
-shows both, and whether the measured value meets the bound. In a learner's run a claim that fails is shown with the
-likely reason. Under ``COURSE_STRICT=1`` it raises.
+``lessons/NAME/claims.toml`` is the only home of a published figure. A claim names the expression that gives the
+measured value, or the lesson records it; the scorecard shows both, and whether the value meets the bound. In a
+learner's run a claim that fails is shown with the likely reason. Under ``COURSE_STRICT=1`` it raises.
 """
 
 from __future__ import annotations
 
+import ast
+import functools
+import json
+import sys
 import tomllib
 from html import escape
 from pathlib import Path
@@ -18,10 +22,11 @@ from course_utils.files import ROOT
 from course_utils.scorecard._claim import EVIDENCE, TEXTS, Claim
 from course_utils.show.tables import Table
 
-__all__ = ["BEYOND", "FAILS", "HOLDS", "KEY", "TEXTS", "Claim", "ClaimFailed", "Scorecard", "read"]
+__all__ = ["BEYOND", "FAILS", "HOLDS", "KEY", "TEXTS", "Claim", "ClaimFailed", "Scorecard", "read", "show"]
 
 KEY = "course_scorecard"  # in the metadata of the scorecard's output: what it says of the run
 
+WORDS = ("statement", "source", "why", "if_not")  # in which [[name]] is a lesson
 NOTHING = "–"
 HOLDS, BEYOND, FAILS = "✓ holds", "✓ holds, but more than the source saw", "✗ does not hold"
 
@@ -43,7 +48,7 @@ def read(lesson: str, root: Path = ROOT) -> dict[str, Claim]:
     """
     tables = tomllib.loads((root / "lessons" / lesson / "claims.toml").read_text(encoding="utf-8"))["claim"]
     claims = [
-        Claim.of({name: syllabus.refer(v, root) if isinstance(v, str) else v for name, v in table.items()})
+        Claim.of({name: syllabus.refer(v, root) if name in WORDS else v for name, v in table.items()})
         for table in tables
     ]
     if len({claim.id for claim in claims}) < len(claims):
@@ -64,6 +69,7 @@ class Scorecard:
         self.claims = read(lesson, root)
         self.measured: dict[str, float] = {}
         self.spread: dict[str, tuple[float, float] | None] = {}
+        self._missing: dict[str, str] = {}  # id of a claim -> the name that its value wants and the notebook lacks
         self._told: dict[str, list[str]] = {}
 
     @classmethod
@@ -108,6 +114,8 @@ class Scorecard:
             return self._told[claim.id][1]
         if claim.evidence == "cited":
             return "cited only"
+        if claim.id in self._missing:
+            return f"not run yet{self._place_of(self._missing[claim.id])}"
         if claim.id not in self.measured:
             return "not recorded"
         if runtime.quick():
@@ -124,7 +132,9 @@ class Scorecard:
         for claim in self.claims.values():
             if claim.evidence == "cited":
                 continue
-            if claim.id not in self.measured:
+            if claim.id in self._missing:
+                found.append(f"{claim.id}: its value wants {self._missing[claim.id]}, which no cell has made")
+            elif claim.id not in self.measured:
                 found.append(f"{claim.id}: nothing was recorded for it")
             elif claim.judged() and not claim.met_by(self.measured[claim.id]):
                 measured = claim.measured_text(self.measured[claim.id])
@@ -169,12 +179,35 @@ class Scorecard:
         verdicts = ((claim, self.verdict(claim)) for claim in self._in_groups())
         return [said[verdict](claim) for claim, verdict in verdicts if verdict in said]
 
+    def take(self, names: dict[str, object]) -> None:
+        """Work out the values that the claims ask for; one that wants a name which is not there is not run yet.
+
+        Args:
+            names: of the notebook, with their values.
+        """
+        for claim in self.claims.values():
+            if not claim.value:
+                continue
+            self._missing.pop(claim.id, None)
+            try:
+                quartiles = eval(claim.quartiles, dict(names)) if claim.quartiles else None
+                self.record(claim.id, eval(claim.value, dict(names)), quartiles)
+            except NameError as missing:
+                self._missing[claim.id] = missing.name
+
+    def _place_of(self, name: str) -> str:
+        """Where the published notebook makes a name, in brackets; "" where it does not."""
+        made = _made(self.lesson.notebook)
+        return f" ({made[name]} makes `{name}`)" if name in made else f" (`{name}` is not there)"
+
     def show(self) -> None:
-        """Display the scorecard.
+        """Display the scorecard, with the values that its claims ask for taken from the notebook.
 
         Raises:
             ClaimFailed: in a strict run, after showing it, when a claim fails or was not recorded.
         """
+        shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+        self.take(shell.user_ns if shell else {})
         display(self)
         if (runtime.strict() or runtime.judge_speed()) and self.failures():
             raise ClaimFailed("\n".join([f"lesson {self.lesson.name}:", *self.failures()]))
@@ -206,3 +239,45 @@ class Scorecard:
             else ""
         )
         return self._table()._repr_html_() + tail
+
+
+def show(lesson: str) -> None:
+    """Display the scorecard of a lesson: the last cell with code of a notebook.
+
+    Args:
+        lesson: its name.
+    Raises:
+        ClaimFailed: as `Scorecard.show`.
+    """
+    Scorecard(lesson).show()
+
+
+@functools.cache
+def _made(notebook: Path) -> dict[str, str]:
+    """Name -> the section of a published notebook that first makes it, as "section 4"; {} where it cannot be read."""
+    found, section = {}, "the first section"
+    try:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    except (OSError, ValueError):
+        return found
+    for cell in cells:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown" and source.startswith("## "):
+            title = source.splitlines()[0].removeprefix("## ")
+            number = title.partition(".")[0]
+            section = f"section {number}" if number.isdigit() else f"the section {title}"
+        elif cell["cell_type"] == "code":
+            for name in _bound(source):
+                found.setdefault(name, section)
+    return found
+
+
+def _bound(source: str) -> set[str]:
+    """The names that a cell makes at its top level; none for a cell with a magic."""
+    try:
+        nodes = ast.parse(source).body
+    except SyntaxError:
+        return set()
+    made = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    stored = (part for node in nodes for part in ast.walk(node) if isinstance(part, ast.Name))
+    return made | {part.id for part in stored if isinstance(part.ctx, ast.Store)}

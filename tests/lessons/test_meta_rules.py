@@ -151,6 +151,9 @@ PLANTED = [
         "a literal",
     ),
     (claim_records, 'card.record("area", area)', "pass", "recorded nowhere"),
+    (partial(claim_records, expressions=[("area", "area")]), "nothing", "nothing", "2 times"),
+    (partial(claim_records, expressions=[("area", "2.0")]), 'card.record("area", area)', "pass", "a literal"),
+    (partial(claim_records, expressions=[("area", "volume")]), 'card.record("area", area)', "pass", "no cell makes"),
     (claim_records, 'record("area", area)', 'record("volume", area)', "no claim"),
     (claim_records, 'record("area", area)', 'record("area", area); card.record("area", side)', "2 times"),
 ]

@@ -7,11 +7,12 @@ import _names
 from rules._cells import code_text
 
 
-def claim_records(nb, claims):
+def claim_records(nb, claims, expressions=()):
     """Every claim is recorded once, every record has a claim, and what is recorded was measured.
 
     Args:
         claims: their ids.
+        expressions: (id, text) of each expression of claims.toml: it is read from the notebook, which is a record, too.
     """
     faults, seen = [], []
     texts = code_text(nb)
@@ -38,6 +39,15 @@ def claim_records(nb, claims):
                     f"cell {n}: claim {name.value!r} records {ast.unparse(value) if value else 'nothing'}, "
                     "a literal; record what was measured"
                 )
+    for name, text in expressions:
+        tree = ast.parse(text, mode="eval").body
+        seen.append(name)
+        if values.is_literal(tree):
+            faults.append(f"claim {name!r} has the value {text}, a literal; name what was measured")
+        wanted = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+        made = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        nowhere = wanted - made - set().union(_names.ALWAYS_THERE, *(_names.names_of(cell).bound for _, cell in texts))
+        faults += [f"claim {name!r} wants {missing}, which no cell makes" for missing in sorted(nowhere)]
     ids = set(claims)
     faults += [f"claim {i!r} is recorded nowhere" for i in sorted(ids - set(seen))]
     faults += [f"record of {i!r}, which is no claim" for i in sorted(set(seen) - ids)]

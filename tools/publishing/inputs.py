@@ -28,7 +28,7 @@ LEFT_OUT = (
     "data/checkpoints/catalogue.json",
 )
 
-JUDGING = ("holds", "kind", "above", "where")  # the fields of a claim that decide the verdict on a value
+JUDGING = ("holds", "kind", "above", "where", "value", "quartiles")  # the fields of a claim that decide its verdict
 
 # Both run in the kernel, silently, in a namespace of their own: no cell of the lesson can lean on them.
 WATCH = """exec('''
@@ -142,7 +142,8 @@ def _digest_of_names(folder, without):
 def _judging(source):
     """What a lesson's claims ask of a run, as text in bytes; which are cited only asks nothing."""
     asked = [one for one in tomllib.loads(source.decode()).get("claim", []) if one.get("evidence") != "cited"]
-    return repr(sorted((one.get("id", ""), [str(one.get(name)) for name in JUDGING]) for one in asked)).encode()
+    judged = ((one.get("id", ""), [(name, str(one[name])) for name in JUDGING if name in one]) for one in asked)
+    return repr(sorted(judged)).encode()
 
 
 @functools.cache
