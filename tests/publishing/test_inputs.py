@@ -76,6 +76,20 @@ def test_a_built_notebook_knows_what_its_run_used(tmp_path):
     assert "built with records/kept.json, which is gone" in build.faults(lesson)
 
 
+def test_what_a_lesson_shows_is_watched_and_that_of_others_is_not(lesson):
+    own, other = (lesson.root / "lessons" / name / "show.py" for name in ("fixture", "other"))
+    for path in (own, other):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text('"""Drawings."""\n\nWIDTH = 3\n')
+    answer = json.dumps({"listed": [], "opened": [str(own), str(other)]})
+    known = {"torch": inputs.torch_version(), "files": inputs.used(answer, lesson)}
+    assert list(known["files"]) == ["lessons/fixture/show.py"]
+    own.write_text('"""Pictures."""\n\nWIDTH = 3\n')
+    assert inputs.stale(known, lesson) == []
+    own.write_text('"""Pictures."""\n\nWIDTH = 4\n')
+    assert inputs.stale(known, lesson) == ["built with another lessons/fixture/show.py"]
+
+
 def test_a_lessons_own_rows_are_nothing_new_to_it(lesson):
     folder = lesson.root / "records" / "ledger"
     folder.mkdir(parents=True)

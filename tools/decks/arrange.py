@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import nbformat
 
-from tools.publishing import boxes
+from tools.publishing import boxes, course
 
 LAYOUTS = ("split", "big", "figure", "code")
 LINES_ABOVE_A_FIGURE = 3
@@ -90,12 +90,15 @@ def is_table(cell):
 
 
 def presentable(nb):
-    """Copy the cells of a notebook for the screen: no solutions, no skipped cells, and no code that is hidden or too
-    long to stand above its figure. A link to another file becomes plain text: a deck travels alone. (Progress bars are
-    stderr, which the template leaves out.)"""
+    """Copy the cells of a notebook for the screen.
+
+    No solutions, no skipped cells, nothing under Deeper, and no code that is hidden or too long to stand above its
+    figure. A link to another file becomes plain text: a deck travels alone. (Progress bars are stderr, which the
+    template leaves out.)
+    """
     cells = [
         copy.deepcopy(cell)
-        for cell in nb.cells
+        for cell in core(nb.cells)
         if "solution" not in cell.metadata.get("tags", []) and slide_type(cell) != "skip"
     ]
     for cell in cells:
@@ -105,6 +108,16 @@ def presentable(nb):
         if hides_code(cell):
             cell.metadata["transient"] = {"remove_source": True}
     return cells
+
+
+def core(cells):
+    """The cells of a lesson without those under the heading Deeper."""
+    deeper = False
+    for cell in cells:
+        if cell.cell_type == "markdown" and cell.source.startswith("## "):
+            deeper = cell.source.startswith(course.DEEPER)
+        if not deeper:
+            yield cell
 
 
 def hides_code(cell):

@@ -1,6 +1,8 @@
 """The course as a whole: what each lesson's front matter says, what a lesson needs, and ways through all of it."""
 
 import copy
+import math
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -9,6 +11,10 @@ from course_utils import syllabus
 from course_utils.files import ROOT
 
 IN_COURSE_TOML = ("title", "name", "number", "part")
+WORDS_A_MINUTE = 180  # of a text that is to be understood
+CELL = re.compile(r"^# %%(.*)\n((?:(?!# %%).*\n?)*)", re.M)
+EXERCISE = re.compile(r"^# ★+ · (\d+) minutes$", re.M)
+DEEPER = "## Deeper"  # what follows this heading, up to the next of its rank, is no part of a lesson's core
 
 
 def front_matter(lesson):
@@ -17,7 +23,7 @@ def front_matter(lesson):
     Args:
         lesson: a `syllabus.Lesson`.
     Returns:
-        dict: promise, minutes, seconds, needs, goals, terms, as far as they are there.
+        dict: promise, seconds, needs, goals, terms, as far as they are there; and minutes, which are worked out.
     Raises:
         ValueError: there is no such table, or it has a field whose home is lessons/course.toml.
     """
@@ -30,6 +36,7 @@ def front_matter(lesson):
             "of the file, between two lines '# ---'. Copy it from another lesson."
         )
     course = copy.deepcopy(header["jupyter"]["course"])
+    course.setdefault("minutes", minutes("\n".join(lines[end:]) + "\n", course.get("seconds", 0))[0])
     for field in IN_COURSE_TOML:
         if field in course:
             raise ValueError(
@@ -37,6 +44,27 @@ def front_matter(lesson):
                 "delete the line here."
             )
     return course
+
+
+def minutes(text, seconds=0):
+    """How long a learner takes for a lesson: reads its words, runs it, does its exercises.
+
+    Args:
+        text: of lesson.py.
+        seconds: that its cells run.
+    Returns:
+        (minutes of the core, minutes of what is under Deeper), whole numbers, rounded up.
+    """
+    words, exercises, deeper = [0, 0], 0, False
+    for about, body in CELL.findall(text):
+        if "[markdown]" not in about or "remove-cell" in about:
+            continue
+        for line in body.splitlines():
+            if line.startswith("# ## "):
+                deeper = line == f"# {DEEPER}"
+            words[deeper] += len(line.removeprefix("#").split())
+        exercises += 0 if deeper else sum(int(found) for found in EXERCISE.findall(body))
+    return math.ceil(words[0] / WORDS_A_MINUTE + seconds / 60) + exercises, math.ceil(words[1] / WORDS_A_MINUTE)
 
 
 @cache  # by the text: the ways read every lesson many times, and YAML takes milliseconds

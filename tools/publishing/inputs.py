@@ -69,7 +69,8 @@ def used(answer, lesson):
         if not path.is_relative_to(root) or not path.is_file() or path.suffix in (".gz", ".pyc"):
             continue
         name = path.relative_to(root).as_posix()
-        if name.split("/")[0] in WATCHED and name not in own and not name.startswith(LEFT_OUT):
+        shows = name == f"lessons/{lesson.name}/show.py"
+        if shows or (name.split("/")[0] in WATCHED and name not in own and not name.startswith(LEFT_OUT)):
             found[name] = digest(path)
     claims = f"lessons/{lesson.name}/claims.toml"
     if (root / claims).is_file():

@@ -41,7 +41,8 @@ __all__ = [
 NOTEBOOKS = ROOT / "notebooks"
 OVERVIEW = "overview.ipynb"  # below notebooks/: the page that lists all lessons
 START_PAGE = "start.md"  # in its place in a learner's workspace
-KEPT_METADATA = ("tags", "slideshow", "jupyter")
+COLLAPSED = "jp-MarkdownHeadingCollapsed"  # JupyterLab folds what is under such a heading
+KEPT_METADATA = ("tags", "slideshow", "jupyter", COLLAPSED)
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
 MARKER = re.compile(r"# ?%%( |$)")
 SHOWN = re.compile(r"\[\[(title|promise|goals|agenda|ways)\]\]")
@@ -179,6 +180,8 @@ def _cell_id(lesson, cell_type, source, nth):
 
 def _clean_cell(cell, cell_id, source):
     metadata = copy.deepcopy({k: cell.metadata[k] for k in KEPT_METADATA if k in cell.metadata})
+    if cell.cell_type == "markdown" and source.startswith(_course.DEEPER):
+        metadata[COLLAPSED] = True
     if "solution" in metadata.get("tags", []):
         metadata["jupyter"] = {**metadata.get("jupyter", {}), "source_hidden": True}
     make = {

@@ -132,6 +132,7 @@ def _bare(nb):
     for cell in bare.cells:
         tags = [tag for tag in cell.metadata.get("tags", []) if tag in KEPT_TAGS]
         kept = ({"jupyter": {"source_hidden": True}} if is_folded(cell) else {}) | ({"tags": tags} if tags else {})
+        kept |= {name: cell.metadata[name] for name in (lessons.COLLAPSED,) if name in cell.metadata}
         cell.metadata = nbformat.from_dict(kept)
     kept = {"course": bare.metadata["course"]} if "course" in bare.metadata else {}
     bare.metadata = nbformat.from_dict({**kept, "kernelspec": KERNELSPEC, "language_info": LANGUAGE})
