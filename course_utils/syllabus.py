@@ -29,7 +29,6 @@ class Lesson:
         part: name of its part; part_title: as readers see it.
         part_number, nth: which part, and which lesson of it; both from 1.
         root: the repository, or a folder with the same layout.
-        first_edition: it does not have the form of a unit of one sitting yet, so that form's rules do not hold for it.
     """
 
     name: str
@@ -39,7 +38,6 @@ class Lesson:
     part_number: int
     nth: int
     root: Path
-    first_edition: bool = False
 
     @property
     def number(self) -> str:
@@ -73,16 +71,13 @@ def lessons(root: Path = ROOT) -> dict[str, Lesson]:
     found: dict[str, Lesson] = {}
     try:
         course = tomllib.loads(path.read_text(encoding="utf-8"))
-        old = course.get("first_edition", [])
         for number, part in enumerate(course["part"], start=1):
             for nth, (name, title) in enumerate(part["lessons"].items(), start=1):
                 if name in found:
                     raise ValueError(f"the lesson {name} stands there twice")
-                found[name] = Lesson(name, title, part["name"], part["title"], number, nth, root, name in old)
+                found[name] = Lesson(name, title, part["name"], part["title"], number, nth, root)
     except (KeyError, ValueError) as error:
         raise ValueError(f"{path.name}: {error}") from error
-    if unknown := set(old) - set(found):
-        raise ValueError(f"{path.name}: first_edition names {', '.join(sorted(unknown))}, which is no lesson")
     return found
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import nbformat
 
 from course import command
-from course_utils import syllabus
 from tools.decks import arrange, lecture, paper
 from tools.decks import deck as _deck
 from tools.publishing import lessons as _lessons
@@ -68,7 +67,7 @@ def _deck_of(lesson):
 
 def _lecture_deck(lessons):
     """Write the deck of the whole course."""
-    about = {"title": lecture.title(lessons), "edition": "lecture"}
+    about = {"title": lecture.title(lessons), "kind": "lecture"}
     return _write(to_html(lecture.slides(lessons), about, ""), SLIDES / "lecture.html")
 
 
@@ -112,17 +111,8 @@ def render(nb):
     """
     slides = arrange.slides(nb)
     course = nb.metadata["course"]
-    about = {
-        "title": f"{course['number']} · {course['title']}",
-        "edition": "first" if is_first_edition(nb) else "second",
-    }
+    about = {"title": f"{course['number']} · {course['title']}", "kind": "lesson"}
     return to_html(slides, about, arrange.foot(course["number"], course["title"]))
-
-
-def is_first_edition(nb):
-    """True where lessons/course.toml says that the lesson of a notebook does not have the present form yet."""
-    lesson = syllabus.lessons().get(nb.metadata["course"].get("name"))
-    return lesson is not None and lesson.first_edition
 
 
 def to_html(slides, about, foot):
@@ -130,7 +120,7 @@ def to_html(slides, about, foot):
 
     Args:
         slides: list of `arrange.Slide`.
-        about: "title" of the deck, and its "edition": "first" lets code be smaller where a slide is full.
+        about: "title" of the deck, and its "kind", "lesson" or "lecture".
         foot: HTML at the foot of each slide.
     Returns:
         str: HTML that loads only files under assets/ beside it.
@@ -164,16 +154,13 @@ def _print(decks, kinds):
 def _report(decks, shots):
     if shots:
         shutil.rmtree(shots, ignore_errors=True)  # pictures of slides that are gone would mislead
-    faults, not_yet = 0, []
+    faults = 0
     with _deck.browser() as page:
         for deck in decks:
             seen = _deck.look(page, deck, shots=shots / deck.stem if shots else None)
-            faults += len(seen.faults)
-            print(f"{deck.stem}: {seen.line()}", *seen.faults, sep=f"\n{deck.stem}: ")
-            if seen.edition == "first":
-                not_yet.append(f"{deck.stem} ({len(seen.wishes)})")
-    if not_yet:
-        print(f"Not yet in the form of the second edition (places that differ): {', '.join(not_yet)}")
+            found = [*seen.faults, *seen.form]
+            faults += len(found)
+            print(f"{deck.stem}: {seen.line()}", *found, sep=f"\n{deck.stem}: ")
     if shots:
         print(f"A picture of each slide is in {shots.relative_to(_lessons.ROOT).as_posix()}")
     print(f"{len(decks)} decks, {faults} faults")

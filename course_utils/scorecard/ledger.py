@@ -93,14 +93,10 @@ def _validate(row: Row) -> None:
 
 
 def _read(path: Path) -> tuple[dict, list[Row]]:
-    """Head and rows of a file; the first edition wrote rows without a head, which is then {}.
-
-    Nothing where there is no file. A file that cannot be read counts as none.
-    """
+    """Head and rows of a file; nothing where there is no file. A file that cannot be read counts as none."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        head, rows = ({}, content) if isinstance(content, list) else (content["provenance"], content["rows"])
-        return dict(head), [Row(**row) for row in rows]
+        return dict(content["provenance"]), [Row(**row) for row in content["rows"]]
     except FileNotFoundError:
         return {}, []
     except (ValueError, TypeError, KeyError):

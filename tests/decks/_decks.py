@@ -76,14 +76,14 @@ def note(text="*For the lecturer, 2 min.* Ask the room: how many bits?"):
     return markdown(text, "notes", ["remove-cell"])
 
 
-def notebook(*cells, name="bits"):
-    """A notebook with these cells; a lesson that is on no list of old ones."""
-    course = {"number": "3.7", "title": "Bits & pieces", "name": name}
+def notebook(*cells):
+    """A notebook with these cells."""
+    course = {"number": "3.7", "title": "Bits & pieces", "name": "bits"}
     return nbformat.v4.new_notebook(cells=list(cells), metadata={"course": course})
 
 
-def opened(page, folder, *cells, name="bits"):
+def opened(page, folder, *cells):
     """Make a deck of these cells and open it; gives the page."""
-    page.goto(slides.write(notebook(*cells, name=name), folder / "3.7_bits.html").as_uri())
+    page.goto(slides.write(notebook(*cells), folder / "3.7_bits.html").as_uri())
     page.wait_for_function("window.deckReady === true")
     return page

@@ -11,12 +11,6 @@ from tools.decks import deck as _deck
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(autouse=True)
-def older_form(monkeypatch):
-    """What is found in every deck, also in one that does not have the form of the second edition."""
-    monkeypatch.setattr(slides, "is_first_edition", lambda nb: True)
-
-
 WIDE_TABLE = "|" + " measured_latency |" * 9 + "\n|" + "---|" * 9 + "\n|" + " 1 |" * 9
 
 

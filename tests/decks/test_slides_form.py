@@ -1,4 +1,4 @@
-"""What the second edition asks of a deck: it is found where it is lacking, and only wished for in older lessons."""
+"""What the form of a unit asks of a deck: it is found where it is lacking."""
 
 import re
 from contextlib import nullcontext
@@ -42,7 +42,7 @@ def look(page, folder, nb):
 
 def test_a_unit_in_the_right_form_has_no_fault_and_is_counted(page, tmp_path):
     seen = look(page, tmp_path, unit())
-    assert seen.faults == [] and seen.wishes == []
+    assert seen.faults == [] and seen.form == []
     assert seen.line().startswith("12 slides: split 1, big 1, figure 1, code 0, text 9; 8% with a picture; smallest ")
     assert seen.line().endswith("notes 36 min")
     assert 22 <= min(slide["smallest"] for slide in seen.slides) < 28
@@ -84,16 +84,15 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(page, tmp_path, fault):
     cells, said = FAULTS[fault]
-    found = look(page, tmp_path, unit(*cells)).faults
+    found = look(page, tmp_path, unit(*cells)).form
     assert any(re.search(said, line) for line in found), found
     assert not any(re.match(r"slide (\d+)", line) and int(line.split(":")[0][6:]) < 13 for line in found), found
 
 
 def test_few_slides_and_few_minutes_are_found(page, tmp_path):
-    assert look(page, tmp_path, notebook(markdown("# Title" + LIST))).faults == [
-        "1 slides, expected 12 to 20",
-        "0 minutes in the notes, expected 30 to 45",
-    ]
+    seen = look(page, tmp_path, notebook(markdown("# Title" + LIST)))
+    assert seen.faults == []
+    assert seen.form == ["1 slides, expected 12 to 20", "0 minutes in the notes, expected 30 to 45"]
 
 
 def test_a_small_exponent_in_a_drawing_is_no_fault(page, tmp_path):
@@ -101,20 +100,17 @@ def test_a_small_exponent_in_a_drawing_is_no_fault(page, tmp_path):
     power.data["image/svg+xml"] = power.data["image/svg+xml"].replace(
         "batch size", '10<tspan dy="-5" font-size="11">6</tspan>'
     )
-    assert look(page, tmp_path, unit(code("x", power, tags=["hide-input"]))).faults == []
+    seen = look(page, tmp_path, unit(code("x", power, tags=["hide-input"])))
+    assert seen.faults == [] and seen.form == []
 
 
-def test_a_lesson_of_the_first_edition_is_told_what_it_lacks_and_not_blamed(page, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(slides, "is_first_edition", lambda nb: True)
-    deck = slides.write(notebook(markdown("## Units\n\nOne short line.")), tmp_path / "3.7_bits.html")
-    seen = _deck.look(page, deck)
-    assert seen.faults == [] and len(seen.wishes) == 3
-
-
-def test_the_counts_of_a_deck_are_printed(tmp_path, monkeypatch, capsys):
+def test_the_counts_and_every_fault_of_a_deck_are_printed(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(_deck, "browser", nullcontext)
-    monkeypatch.setattr(_deck, "look", lambda page, deck, shots: _deck.Look(["slide 1: wrong"], ["x"], edition="first"))
+    monkeypatch.setattr(_deck, "look", lambda page, deck, shots: _deck.Look(["slide 1: wrong"], ["2 slides"]))
     assert slides._report([tmp_path / "3.7_bits.html"], None) == 1
-    said = capsys.readouterr().out
-    assert "3.7_bits: no slide was seen\n3.7_bits: slide 1: wrong\n" in said
-    assert "Not yet in the form of the second edition (places that differ): 3.7_bits (1)\n1 decks, 1 faults" in said
+    assert capsys.readouterr().out.splitlines() == [
+        "3.7_bits: no slide was seen",
+        "3.7_bits: slide 1: wrong",
+        "3.7_bits: 2 slides",
+        "1 decks, 2 faults",
+    ]

@@ -157,12 +157,9 @@ def test_a_slide_that_is_a_little_too_full_takes_smaller_text(page, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "least"), [("bits", 22), ("energy", 18)])
-def test_code_is_never_under_22_px_but_in_a_lesson_that_is_not_rebuilt(page, tmp_path, monkeypatch, name, least):
-    """Such a lesson may have twenty lines on a slide."""
-    monkeypatch.setattr(slides, "is_first_edition", lambda nb: name == "energy")
-    opened(page, tmp_path, code("value = 1\n" * 30 + "value"), name=name)
-    assert page.evaluate(SIZE, ".body pre") == least
+def test_code_is_never_under_22_px(page, tmp_path):
+    opened(page, tmp_path, code("value = 1\n" * 30 + "value"))
+    assert page.evaluate(SIZE, ".body pre") == 22
 
 
 @pytest.mark.slow

@@ -167,12 +167,12 @@ FAULTS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(page, tmp_path, course, fault):
-    found = seen(page, tmp_path, course([*question(*ANSWER), *FAULTS[fault]])).faults
-    assert [line.removeprefix("slide 4: ") for line in found] == [fault]
+    found = seen(page, tmp_path, course([*question(*ANSWER), *FAULTS[fault]]))
+    assert [line.removeprefix("slide 4: ") for line in [*found.faults, *found.form]] == [fault]
 
 
 def seen(page, folder, lessons):
-    about = {"title": "Bits in an hour", "edition": "lecture"}
+    about = {"title": "Bits in an hour", "kind": "lecture"}
     text = slides.to_html(lecture.slides(lessons), about, "")
     slides.copy_assets(folder / "assets")
     (folder / "lecture.html").write_text(text, encoding="utf-8")
@@ -182,5 +182,5 @@ def seen(page, folder, lessons):
 @pytest.mark.slow
 def test_the_lecture_over_this_course_is_sound(page, tmp_path):
     found = seen(page, tmp_path, _lessons.select([]))
-    assert found.faults == []
+    assert found.faults == [] and found.form == []
     assert len(found.slides) <= deck.MOST_IN_A_LECTURE and found.minutes == pytest.approx(60, abs=1)

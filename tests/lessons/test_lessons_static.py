@@ -12,7 +12,6 @@ from tools import build
 from tools.publishing import lessons
 
 each_lesson = pytest.mark.parametrize("lesson", _course.LESSONS, ids=_course.IDS)
-SECOND_EDITION = [lesson for lesson in _course.LESSONS if not lesson.first_edition]
 LIBRARY = sorted((ROOT / "course_utils").rglob("*.py"))
 RULES = [
     rules.parts,
@@ -60,7 +59,7 @@ def test_lesson(lesson, rule):
     expect_none(rule(_course.text(lesson)))
 
 
-@pytest.mark.parametrize("lesson", SECOND_EDITION, ids=lambda lesson: lesson.name)
+@each_lesson
 @pytest.mark.parametrize("rule", UNIT_RULES, ids=lambda rule: rule.__name__)
 def test_lesson_in_the_form_of_a_unit(lesson, rule):
     expect_none(rule(_course.text(lesson)))

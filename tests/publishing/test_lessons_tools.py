@@ -7,7 +7,6 @@ import _course
 import nbformat
 import pytest
 
-from course_utils import syllabus
 from tools.publishing import lessons
 
 HEADER = """\
@@ -76,18 +75,6 @@ def test_lessons_come_in_their_order_and_once(lesson):
 
     assert names() == names("1") == ["first", "fixture", "third"]
     assert names("third", "first", "1.3") == ["first", "third"]
-
-
-def test_a_lesson_of_the_first_edition_is_known_by_its_name_and_a_name_without_a_lesson_is_refused(lesson):
-    course = lesson.root / "lessons" / "course.toml"
-    text = course.read_text(encoding="utf-8")
-    course.write_text(f'first_edition = ["third"]\n{text}', encoding="utf-8")
-    syllabus.lessons.cache_clear()
-    assert [found.first_edition for found in syllabus.lessons(lesson.root).values()] == [False, False, True]
-    course.write_text(f'first_edition = ["fourth"]\n{text}', encoding="utf-8")
-    syllabus.lessons.cache_clear()
-    with pytest.raises(ValueError, match="first_edition names fourth"):
-        syllabus.lessons(lesson.root)
 
 
 @pytest.mark.parametrize("name", ["7", "", "1.9", "xyz", "fixtur", "fixture.py.txt"])

@@ -1,4 +1,4 @@
-"""Rules for a lesson in the second edition's form: one sitting, headings with company, notes that can be timed."""
+"""Rules for a lesson as a unit: one sitting, headings with company, notes that can be timed."""
 
 import ast
 import re

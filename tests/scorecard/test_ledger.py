@@ -111,10 +111,11 @@ def test_the_head_of_this_machine_names_no_user_and_no_folder(folder, real_head)
     assert str(Path.home()) not in json.dumps(head)
 
 
-def test_a_file_of_the_first_edition_is_read(tmp_path, folder, capsys):
-    (tmp_path / "shipped" / "energy.json").write_text(json.dumps([{**ROW, "accuracy": 0.1}]), encoding="utf-8")
+def test_rows_of_a_lesson_that_is_gone_are_left_out(tmp_path, folder, capsys):
+    ship(tmp_path, "energy", {"accuracy": 0.1})
+    ship(tmp_path, "gone", {"accuracy": 0.2})
     folder.mkdir()
-    (folder / "01.json").write_text(json.dumps([{**ROW, "lesson": "01", "accuracy": 0.2}]), encoding="utf-8")
+    (tmp_path / "shipped" / "gone.json").rename(folder / "gone.json")
     assert [(row.lesson, row.accuracy) for row in ledger.rows()] == [("energy", 0.1)]
     assert ledger.table() and capsys.readouterr().out == ""
 
@@ -130,7 +131,10 @@ def test_in_a_strict_run_other_lessons_are_read_as_they_were_shipped(tmp_path, f
     assert [(row.lesson, row.accuracy) for row in ledger.rows()] == [("dynamic", 0.5), ("static", static.accuracy)]
 
 
-@pytest.mark.parametrize("text", ["", "[", '[{"lesson": "energy"}]', '[{"unknown": 1}]', '{"a": 1}'])
+WITHOUT_HEAD = json.dumps([ROW])
+
+
+@pytest.mark.parametrize("text", ["", "[", WITHOUT_HEAD, '[{"lesson": "energy"}]', '[{"unknown": 1}]', '{"a": 1}'])
 def test_a_damaged_file_is_said_and_written_anew(folder, text, capsys):
     folder.mkdir()
     (folder / "energy.json").write_text(text, encoding="utf-8")

@@ -12,7 +12,6 @@ from course_utils import files
 from tools.workspace import workspace
 
 NAME = "2_part/1_topic.ipynb"
-OLD = "02_topic.ipynb"  # as the first edition called it
 
 
 def notebook(*sources, output="42", course=None):
@@ -285,65 +284,3 @@ def test_files_of_the_learners_own_stay_where_they_are(lesson):
     lesson.publish("a = 1", "b = 2", place=NEW).fill()
     mine = ["2_part/1_other_topic.ipynb", "2_part/1_topic-Copy1.ipynb", "mine/1_topic.ipynb"]
     assert lesson.names() == [*mine[:2], NEW, mine[2]]
-
-
-# Workspaces of the first edition
-
-
-@pytest.fixture
-def first_edition(lesson):
-    """A workspace as the first edition left it: flat, numbered, with the lecturer's cells; gives what writes a copy."""
-    lesson.workspace.mkdir()
-    handed_out = workspace.lessons.strip(notebook("a = 0", course={"title": "Topic"}))
-    known = {"handed_out": workspace.digest(workspace.lessons.sources(handed_out))}
-    state = {OLD: known, "03_other.ipynb": dict(known)}
-    (lesson.workspace / ".handed_out.json").write_text(json.dumps(state), encoding="utf-8")
-
-    def write(name, *sources):
-        nb = notebook(*(sources or ["a = 0"]), course={"title": "Topic"})
-        (lesson.workspace / name).write_text(nbformat.v4.writes(nb), encoding="utf-8")
-
-    write(OLD)
-    return write
-
-
-def test_untouched_copies_of_the_first_edition_go_without_a_word(lesson, first_edition):
-    assert lesson.fill() == []
-    assert lesson.names() == [NAME]
-    assert list(json.loads((lesson.workspace / ".handed_out.json").read_text(encoding="utf-8"))) == ["topic"]
-
-
-def test_what_was_written_in_the_first_edition_is_kept_and_named(lesson, first_edition):
-    first_edition(OLD, "mine = 1")
-    first_edition("02_topic.new.ipynb", "mine = 2")
-    first_edition("03_other.ipynb")
-    (said,) = lesson.fill()
-    assert "from_the_first_edition: 02_topic.ipynb; 02_topic.new.ipynb." in said
-    kept = ["from_the_first_edition/02_topic.ipynb", "from_the_first_edition/02_topic.new.ipynb"]
-    assert lesson.names() == [NAME, *kept]
-    assert [lesson.code(name) for name in kept] == [["mine = 1"], ["mine = 2"]]
-    assert lesson.fill() == [] and lesson.names() == [NAME, *kept]
-
-
-def test_nothing_of_the_first_edition_is_lost_when_its_record_is(lesson, first_edition):
-    (lesson.workspace / ".handed_out.json").unlink()
-    first_edition(OLD, "mine = 1")
-    lesson.fill()
-    first_edition(OLD, "mine = 2")
-    assert "02_topic-2.ipynb" in lesson.fill()[0]
-    assert lesson.code("from_the_first_edition/02_topic.ipynb") == ["mine = 1"]
-    assert lesson.code("from_the_first_edition/02_topic-2.ipynb") == ["mine = 2"]
-
-
-@pytest.mark.parametrize("content", [b"", b"[]", b"\xff\xfe"])
-def test_a_copy_of_the_first_edition_that_is_no_notebook_any_more_is_kept(lesson, first_edition, content):
-    (lesson.workspace / OLD).write_bytes(content)
-    assert OLD in lesson.fill()[0]
-    assert (lesson.workspace / "from_the_first_edition" / OLD).read_bytes() == content
-
-
-def test_a_learners_own_numbered_file_is_no_copy_of_the_first_edition(lesson, first_edition):
-    (lesson.workspace / "01_notes.ipynb").write_text('{"cells": [], "metadata": {}}', encoding="utf-8")
-    (lesson.workspace / "02_notes.txt").write_text("mine", encoding="utf-8")
-    assert lesson.fill() == []
-    assert (lesson.workspace / "01_notes.ipynb").exists() and (lesson.workspace / "02_notes.txt").exists()

@@ -24,19 +24,16 @@ class Look:
 
     Attributes:
         faults: one text each: what does not fit or is too small to read, a request that left the machine or failed, a
-            formula not rendered, an image without alt text, an empty slide, an error of a script; and `wishes`, where
-            the deck has the form of the second edition.
-        wishes: what that form asks for and the deck does not have, one text each.
+            formula not rendered, an image without alt text, an empty slide, an error of a script.
+        form: one text each: what the form of a unit asks for, or that of the lecture, and the deck does not have.
         slides: for each slide its layout, whether it has a picture, its smallest text in pixels, and the share of the
             page under the heading that is used.
-        edition: "first", "second", or "lecture" for the deck of the whole course.
         minutes: of the notes together.
     """
 
     faults: list = field(default_factory=list)
-    wishes: list = field(default_factory=list)
+    form: list = field(default_factory=list)
     slides: list = field(default_factory=list)
-    edition: str = "second"
     minutes: float = 0
 
     def line(self):
@@ -94,32 +91,26 @@ def look(page, deck, *, shots=None):
             return found
         for script in SCRIPTS:
             page.evaluate(script.read_text(encoding="utf-8"))
-        found.edition = page.evaluate("document.body.dataset.edition")
+        lecture = page.evaluate("document.body.dataset.kind") == "lecture"
         found.minutes = float(page.evaluate("document.body.dataset.seconds")) / 60
-        votes = []
         for number in range(1, page.evaluate("deck.count()") + 1):
             page.evaluate("n => deck.show(n)", number)
             found.faults += [f"slide {number}: {fault}" for fault in page.evaluate("deck.faults()")]
-            found.wishes += [f"slide {number}: {wish}" for wish in page.evaluate("form.slide()")]
-            votes += [f"slide {number}: {fault}" for fault in page.evaluate("form.votes()")]
+            asked = page.evaluate("form.votes()" if lecture else "form.slide()")
+            found.form += [f"slide {number}: {lacking}" for lacking in asked]
             found.slides.append(page.evaluate("form.counts()"))
             if shots:
                 Path(shots).mkdir(parents=True, exist_ok=True)
                 page.screenshot(path=str(Path(shots) / f"{number:02}.png"))
         found.faults = [*seen, *found.faults]
-    if found.edition == "lecture":
-        found.wishes = votes
-        if len(found.slides) > MOST_IN_A_LECTURE:
-            found.wishes.append(f"{len(found.slides)} slides, at most {MOST_IN_A_LECTURE} in a lecture")
-    else:
-        found.wishes += _of_the_whole(found)
-    if found.edition != "first":
-        found.faults += found.wishes
+    found.form += _of_the_whole(found, lecture)
     return found
 
 
-def _of_the_whole(found):
-    """What the second edition asks of a deck."""
+def _of_the_whole(found, lecture):
+    if lecture:
+        many = len(found.slides) > MOST_IN_A_LECTURE
+        return [f"{len(found.slides)} slides, at most {MOST_IN_A_LECTURE} in a lecture"] if many else []
     return [
         f"{value:g} {what}, expected {least} to {most}"
         for value, (least, most), what in (

@@ -1,7 +1,6 @@
 """Fills workspace/ with the learner's copies of the lessons; never overwrites what a learner wrote."""
 
 import os
-import re
 import shutil
 import sys
 
@@ -24,7 +23,6 @@ ELSEWHERE = (
 )
 OLD = "old"  # 1_topic.old.ipynb: what a learner wrote before a reset
 START_PAGE, OVERVIEW = lessons.START_PAGE, lessons.OVERVIEW
-FIRST_EDITION = "from_the_first_edition"
 KEPT_TAGS = {"check", "scorecard"}  # `run` finds the verdicts by them
 # As JupyterLab writes them for the kernel of this Python: a notebook with any other words is "unsaved" once opened.
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -44,9 +42,8 @@ def fill(notebooks, workspace):
 
     A missing copy is made. A copy whose cells are as they were handed out is renewed when the lesson is newer. A copy
     that was changed, or is no notebook any more, stays; the newer lesson is put beside it, once for each version. A
-    copy is known by the lesson's name in its metadata: one whose lesson has got another number moves with it. Copies of
-    the course's first edition go: those that were changed into a folder of their own. The overview is renewed where it
-    is there and made nowhere: the start page stands for it.
+    copy is known by the lesson's name in its metadata: one whose lesson has got another number moves with it. The
+    overview is renewed where it is there and made nowhere: the start page stands for it.
 
     Args:
         notebooks: folder of the published notebooks (Path).
@@ -61,7 +58,6 @@ def fill(notebooks, workspace):
     state, moved, renewed, beside = read_state(workspace), [], [], []
     published = [path for path in sorted(notebooks.rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts]
     places = [path.relative_to(notebooks) for path in published]
-    old = _put_away_first_edition(workspace, state, {workspace / place for place in places})
     for path, place in zip(published, places, strict=True):
         own, copy = _bare(read(path.read_bytes())), workspace / place
         if place.name == OVERVIEW and not copy.exists():
@@ -80,7 +76,6 @@ def fill(notebooks, workspace):
     return [
         text.format("; ".join(what))
         for what, text in (
-            (old, f"What you wrote in the first edition of the course is kept, in {FIRST_EDITION}: {{}}."),
             (moved, "Lessons have new places, and what you wrote moved with them: {}."),
             (
                 renewed,
@@ -139,41 +134,9 @@ def _bare(nb):
     return bare
 
 
-def _put_away_first_edition(workspace, state, present):
-    """Take away the copies of the first edition, which lay flat and were numbered: NN_topic.ipynb.
-
-    What is as it was handed out is deleted; the rest goes to a folder. Their part of `state` is dropped.
-
-    Args:
-        present: the files of this edition.
-    Returns:
-        list of names that were kept.
-    """
-    kept = []
-    for path in sorted(set(workspace.glob("[0-9][0-9]_*.ipynb")) - present):
-        lesson = re.sub(r"\.new\d*$", "", path.stem)
-        course = metadata(path).get("course", {})
-        if f"{lesson}.ipynb" not in state and ("title" not in course or "name" in course):
-            continue  # a file of the learner's own
-        known = state.get(f"{lesson}.ipynb", {})
-        which = "handed_out" if path.stem == lesson else "beside"
-        if digest_of(path) == known.get(which):
-            path.unlink()
-            continue
-        target, number = workspace / FIRST_EDITION / path.name, 2
-        while target.exists():
-            target, number = target.with_name(f"{path.stem}-{number}.ipynb"), number + 1
-        target.parent.mkdir(exist_ok=True)
-        os.replace(path, target)
-        kept.append(target.name)
-    for key in [key for key in state if re.fullmatch(r"\d\d_\w+\.ipynb", key)]:
-        del state[key]
-    return kept
-
-
 def _find(name, workspace):
     """The copy of a lesson in another place than its own, known by the name in its metadata, or None."""
-    candidates = [*workspace.glob(f"[0-9]*_{name}.ipynb"), *workspace.glob(f"[0-9]*_*/[0-9]*_{name}.ipynb")]
+    candidates = workspace.glob(f"[0-9]*_*/[0-9]*_{name}.ipynb")
     return next((path for path in sorted(candidates) if metadata(path).get("course", {}).get("name") == name), None)
 
 

@@ -1,6 +1,6 @@
 // Finds the scale of each page before it is shown: as large as fits, with everything that a click will show.
 window.fit = (() => {
-  const STEP = 0.025, MOST = 1.6, LEAST = 22 / 28, FIRST_EDITION_CODE = [21, 20, 19, 18];
+  const STEP = 0.025, MOST = 1.6, LEAST = 22 / 28;
   const SHARES = ['1fr', '1.35fr', '1.7fr', '0.75fr'];  // of the right column, the left one being 1
   const SMALLEST_DRAWN = 21.5;  // px; beside larger text a drawing must not become smaller than that
   const GROWS = 1.6;  // a picture, over its own size; a drawing made of lines as far as it likes
@@ -60,7 +60,6 @@ window.fit = (() => {
   // Returns [smallest scale of a picture, k]: the better arrangement has the larger pictures, then the larger text.
   function find(page) {
     const seen = pictures(page), most = page.classList.contains('big') ? mostBig(page) : MOST;
-    page.style.setProperty('--code', '22px');
     set(page, 1);
     const before = seen.map(scaleOf), broken = lines(page);
     const wide = seen.map(e => Math.min(1, e.parentElement.getBoundingClientRect().width / ownSize(e)[0]));
@@ -80,8 +79,6 @@ window.fit = (() => {
       }
     } else {
       do k = Math.max(LEAST, k - STEP); while (k > LEAST && !good(k));
-      set(page, k);
-      if (overflows(page)) smallerCode(page);
     }
     set(page, k);
     return [Math.min(...seen.map(scaleOf), 1), overflows(page) ? 0 : k];
@@ -90,14 +87,6 @@ window.fit = (() => {
   function mostBig(page) {
     const length = page.querySelector('.body').textContent.replace(/\s+/g, ' ').trim().length;
     return length <= 30 ? 5 : length <= 120 ? 2.6 : 2;
-  }
-
-  function smallerCode(page) {
-    if (document.body.dataset.edition === 'second') return;
-    for (const size of FIRST_EDITION_CODE) {
-      page.style.setProperty('--code', `${size}px`);
-      if (!overflows(page)) return;
-    }
   }
 
   // A page in two columns tries several widths of them, and both above each other where a picture gains by it.

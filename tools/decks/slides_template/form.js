@@ -1,4 +1,4 @@
-// Runs after measure.js: what the second edition asks of a slide and of a deck, and what is counted.
+// Runs after measure.js: what the form of a unit asks of a slide, and what is counted.
 window.form = (() => {
   const LEAST_TEXT = 22, MOST_LINES = 12, MOST_COLUMNS = 88, MOST_CELLS = 40, LEAST_FULL = 1 / 3;
   const all = selector => [...deck.current().querySelectorAll(selector)];
