@@ -119,7 +119,7 @@ def set_up(name, extras):
         setup.prepare(extras, task=name)
     except causes.Failure as failure:
         say(f"\nThe set-up stopped. {failure.cause}\nWhat to do: {failure.remedy}")
-        if setup.LOG.exists():
+        if failure.kind != "foreign" and setup.LOG.exists():
             say(f"Everything that happened is in {setup.LOG}")
         return 1
     except KeyboardInterrupt:
@@ -145,7 +145,8 @@ def run_in_venv(name, arguments, extras):
     if not _env.is_ready(extras):
         if wants_help(arguments):
             return print_task_help(name)
-        if _env.inside_venv():  # an environment cannot replace itself: the Python that made it does
+        # An environment cannot replace itself: the Python that made it does. Behind a link, the set-up refuses.
+        if _env.inside_venv() and not _env.linked_to():
             if not _env.is_ready():
                 _env.STAMP.unlink(missing_ok=True)
             return hand_over([sys._base_executable, DOOR, name, *arguments])

@@ -233,6 +233,59 @@ def test_an_environment_of_somebody_else_is_left_alone(front):
     assert sorted(front.glob(".venv/**")) == before
 
 
+def link(at, target):
+    """A link to a folder: on Windows a junction, which needs no privilege."""
+    if os.name == "nt":
+        import _winapi
+
+        _winapi.CreateJunction(str(target), str(at))
+    else:
+        at.symlink_to(target, target_is_directory=True)
+
+
+def contents(folder):
+    return {path: path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))}
+
+
+@pytest.mark.parametrize("stamped", [True, False])
+def test_an_environment_behind_a_link_is_refused_before_anything_is_changed(tmp_path, stamped):
+    other, mine = make_front(tmp_path / "other"), make_front(tmp_path / "mine")
+    stub = make_venv(other)
+    if stamped:
+        assert "TASK" in start(other, "echo").stdout
+    link(mine / ".venv", other / ".venv")
+    before, asked = contents(other), calls(stub)
+    for python in (sys.executable, venv_python(mine)):  # also by the Python behind the link
+        done = start(mine, "echo", python=python)
+        assert done.returncode == 1 and "Traceback" not in done.stdout, done.stdout
+        assert f"is a link to {os.path.realpath(other / '.venv')}" in done.stdout
+        assert "What to do: Delete the link" in done.stdout and "--here" in done.stdout
+        assert "setup.log" not in done.stdout, "nothing was logged there"
+        assert contents(other) == before and calls(stub) == asked
+    assert not stamped or "[1/3]" not in start(other, "echo").stdout
+
+
+def test_a_link_to_nothing_and_a_file_are_refused_in_words(front):
+    venv = front / ".venv"
+    link(venv, front / "gone")
+    done = start(front, "echo")
+    assert done.returncode == 1 and "is a link to" in done.stdout and not (front / "gone").exists(), done.stdout
+    venv.rmdir() if os.name == "nt" else venv.unlink()
+    venv.write_text("mine", encoding="utf-8")
+    done = start(front, "echo")
+    assert done.returncode == 1 and "is a file" in done.stdout and "Rename or delete" in done.stdout, done.stdout
+    assert venv.read_text(encoding="utf-8") == "mine"
+
+
+def test_a_junction_of_windows_is_a_link(monkeypatch, tmp_path):
+    """As Windows tells of one: a folder with a tag."""
+    told = types.SimpleNamespace(st_mode=os.lstat(tmp_path).st_mode, st_reparse_tag=0xA0000003)
+    assert _env.linked_to(tmp_path) == _env.linked_to(tmp_path / "none") == ""
+    monkeypatch.setattr(os, "lstat", lambda path: told)
+    monkeypatch.setattr(os.path, "realpath", lambda path: "elsewhere")
+    assert _env.linked_to(tmp_path) == "elsewhere"
+
+
 # Two starts at once, and a JupyterLab that runs
 
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import sys
 from pathlib import Path
 
@@ -44,6 +45,20 @@ def venv_python():
 def inside_venv():
     """True when the running Python is the one in .venv."""
     return Path(sys.prefix).resolve() == VENV.resolve()
+
+
+def linked_to(path=VENV):
+    """Where a symbolic link or a Windows junction leads to, as text; "" when the path is neither, or not there.
+
+    Behind a link may lie the environment of somebody else, which no step of the set-up may change.
+    """
+    try:
+        found = os.lstat(str(path))
+    except OSError:
+        return ""
+    # A junction is no symbolic link to Python, and os.path.isjunction is new in Python 3.12.
+    junction = getattr(found, "st_reparse_tag", 0) == getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", 0xA0000003)
+    return os.path.realpath(str(path)) if junction or stat.S_ISLNK(found.st_mode) else ""
 
 
 def read_json(path):

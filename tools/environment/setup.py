@@ -85,8 +85,22 @@ def _prepare(extras, task):
 
 def _claim():
     """Make sure that .venv is ours; mark it before anything is put in."""
+    if target := _env.linked_to(VENV):
+        raise Failure(
+            f"{VENV} is a link to {target}, and what lies there may be the environment of somebody else. "
+            "Nothing was changed.",
+            "Delete the link, not what it leads to, and start again: the course makes an environment of its own. Or "
+            "activate the one behind the link and use it as it is: python course.py --here",
+            "foreign",
+        )
+    if VENV.exists() and not VENV.is_dir():
+        raise Failure(
+            f"{VENV} is a file. The course keeps its environment in a folder of that name.",
+            "Rename or delete the file and start again.",
+            "foreign",
+        )
     there = {path.name for path in VENV.iterdir()} if VENV.is_dir() else set()
-    if VENV.exists() and not VENV.is_dir() or (there - KEPT and MARKER.name not in there):
+    if there - KEPT and MARKER.name not in there:
         raise Failure(
             f"{VENV} was not made by this course.",
             "Rename or delete it and start again, or use it as it is: activate it, then python course.py --here",
