@@ -1,6 +1,7 @@
 """The front door of the course: makes the environment in .venv, then hands over to a task.
 
     python course.py                  set up once, then open the lessons in JupyterLab
+    python course.py LESSON           the same, at a lesson: 3.1, or its name
     python course.py TASK [options]   run tools/TASK.py
     python course.py --help           list the tasks
     python course.py --here ...       use the environment that this Python belongs to; make none
@@ -62,12 +63,41 @@ def extras_of(name, arguments):
     return tuple(dict.fromkeys(extras))
 
 
+def options_of(name):
+    """For each argument that a task adds to its parser: its names, and its keywords with what stands there."""
+    for node in ast.walk(parse(name)):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_argument":
+            names = [word.value for word in node.args if isinstance(word, ast.Constant)]
+            yield names, {word.arg: word.value for word in node.keywords}
+
+
+def lesson_names():
+    """The module that knows the lessons; it reads TOML, which Python can from 3.11 on."""
+    return importlib.import_module("tools.environment.lesson_names")
+
+
+def lessons_in(name, arguments):
+    """The words of a command line that a task takes for lessons: those of its argument `lesson` or `lessons`."""
+    options = [(names, keywords) for names, keywords in options_of(name) if names]
+    if not any(names[0] in ("lesson", "lessons") for names, _ in options):
+        return []
+    with_value = [one for names, keywords in options for one in names if one[0] == "-" and "action" not in keywords]
+    found, before = [], ""
+    for word in arguments:
+        is_value = before[:1] == "-" and any(one.startswith(before) for one in with_value)  # "--por" is "--port"
+        if word[0:1] != "-" and not is_value:
+            found.append(word)
+        before = word
+    return found
+
+
 def print_help():
     """Print how to call this file, and every task with its line."""
     say(f"{command()} [--here] [--yes] [TASK] [options]      without a task: open\n")
     for name in tasks():
         say(f"  {name:<12} {title(name)}")
     say(
+        f"\n  {command('3.1')} opens the course at that lesson"
         "\n  --here       use the environment this Python belongs to (conda, Colab, Binder); install nothing"
         "\n  --yes        let uv fetch a Python, without asking, when none on this machine fits"
         f"\n  {command('TASK', '--help')} lists the options of a task"
@@ -76,22 +106,19 @@ def print_help():
 
 def print_task_help(name):
     """Print what can be said of a task whose packages are not there: its docstring and its options."""
-    tree = parse(name)
-    say(f"{command(name)} [options]\n\n{ast.get_docstring(tree)}\n")
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_argument":
-            names = ", ".join(word.value for word in node.args if isinstance(word, ast.Constant))
-            texts = [word.value for word in node.keywords if word.arg == "help"]
-            said = texts[0].value if texts and isinstance(texts[0], ast.Constant) else ""
-            say(f"  {names:<12} {said}")
+    say(f"{command(name)} [options]\n\n{ast.get_docstring(parse(name))}\n")
+    for names, keywords in options_of(name):
+        text = keywords.get("help")
+        say(f"  {', '.join(names):<12} {text.value if isinstance(text, ast.Constant) else ''}")
     say("\nSome of its packages are not there. Nothing was installed; a start without --help does that.")
 
 
 def unknown_task(name):
-    """Say that there is no such task and which come near; give 2, the status of a wrong call."""
+    """Say that there is no such task or lesson and which come near; give 2, the status of a wrong call."""
     near = difflib.get_close_matches(name, tasks(), n=3, cutoff=0.5)
-    say(f"There is no task {name!r}." + (f" Did you mean {' or '.join(near)}?" if near else ""))
-    say(f"{command('--help')} lists the tasks.")
+    near = near or [f"{lesson.number} ({lesson.name})" for lesson in lesson_names().near(name)]
+    say(f"There is no task and no lesson {name!r}." + (f" Did you mean {' or '.join(near)}?" if near else ""))
+    say(f"{command('--help')} lists the tasks, {command('progress', '--all')} the lessons.")
     return 2
 
 
@@ -209,7 +236,12 @@ def main(arguments):
     named = bool(arguments) and not arguments[0].startswith("-")
     name, rest = (arguments[0], arguments[1:]) if named else ("open", arguments)
     if name not in tasks():
-        return unknown_task(name)
+        if not lesson_names().called(name):
+            return unknown_task(name)
+        name, rest = "open", arguments
+    words = [] if wants_help(rest) else lessons_in(name, rest)
+    if words:
+        lesson_names().select(words)  # a wrong name is told before anything is installed
     return (run_here if here else run_in_venv)(name, rest, extras_of(name, rest)) or 0
 
 

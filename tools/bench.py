@@ -31,10 +31,10 @@ def main(argv):
         return importlib.import_module(f"tools.benches.{argv[0]}").main(argv[1:])
     parser = argparse.ArgumentParser(prog="course.py bench", description=__doc__)
     parser.add_argument(
-        "lessons",
+        "names",  # not "lessons": course.py would look for a bench among them
         nargs="*",
         metavar="NAME",
         help=f"lessons, for example amp (default: all); or one of: {', '.join(names)}",
     )
     args = parser.parse_args(argv)
-    return run.main(args.lessons)
+    return run.main(args.names)

@@ -6,8 +6,11 @@ import socket
 import sys
 import webbrowser
 
+import zmq
+
 import course
 from course_utils import doctor
+from tools.publishing import lessons
 from tools.workspace import start, workspace
 
 NOTEBOOKS = course.ROOT / "notebooks"
@@ -18,14 +21,14 @@ FATAL = ("Python", "PyTorch", "JupyterLab")  # without these no lesson opens; wi
 def main(argv):
     """Examine the machine, fill the workspace, start JupyterLab; returns its exit status."""
     parser = argparse.ArgumentParser(prog="course.py open", description=__doc__)
+    parser.add_argument("lesson", nargs="?", metavar="NAME", help="a lesson to open at, for example energy or 1.3")
     parser.add_argument("--no-open", action="store_true", help="print the address, open no browser")
     parser.add_argument("--port", type=int, help="port of JupyterLab (default: 8888, or the next free one)")
     options = parser.parse_args(argv)
     browser = has_display() and not options.no_open
+    lesson = lessons.select([options.lesson])[0] if options.lesson else None
     os.environ.update(workspace.environment())
-    if not examine():
-        return 1
-    address = running()
+    address = running(lesson)
     if address:
         course.say(
             f"The course is already open, at {address}\nUse that one, or end it first with Ctrl-C in its terminal."
@@ -33,6 +36,9 @@ def main(argv):
         if browser:
             webbrowser.open(address)
         return 0
+    course.say("Looking at this machine ...")
+    if not examine():
+        return 1
     try:
         prepare_workspace()
     except OSError as error:
@@ -46,7 +52,7 @@ def main(argv):
         "Starting JupyterLab. Ctrl-C ends it. "
         + ("The address, should no browser open:" if browser else "Open this address in a browser:")
     )
-    return course.hand_over(command(browser=browser, port=options.port), environment())
+    return course.hand_over(command(browser=browser, port=options.port, address=page(lesson)), environment())
 
 
 def examine():
@@ -62,10 +68,10 @@ def examine():
     return not any(fault.name in FATAL for fault in faults)
 
 
-def running():
-    """The address of a JupyterLab that serves this workspace, or None."""
+def running(lesson=None):
+    """The address of a JupyterLab that serves this workspace, at a lesson or at the start page; or None."""
     server = server_of(WORKSPACE)
-    return f"{server['url']}{page()[1:]}?token={server['token']}" if server else None
+    return f"{server['url']}{page(lesson)[1:]}?token={server['token']}" if server else None
 
 
 def server_of(folder):
@@ -104,10 +110,12 @@ def has_display():
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def page():
-    """Where JupyterLab opens: the start page, else the list of files."""
-    there = (WORKSPACE / workspace.START_PAGE).exists()
-    return f"/lab/tree/{workspace.START_PAGE}" if there else "/lab"
+def page(lesson=None):
+    """Where JupyterLab opens: the copy of a lesson, else the start page, else the list of files."""
+    for place in (lesson.place if lesson else workspace.START_PAGE, workspace.START_PAGE):
+        if (WORKSPACE / place).exists():
+            return f"/lab/tree/{place}"
+    return "/lab"
 
 
 def command(*, browser, port=None, folder=None, address=None):
@@ -123,6 +131,8 @@ def command(*, browser, port=None, folder=None, address=None):
         "--LabApp.log_level=ERROR",
         "--ServerApp.log_level=ERROR",  # a tab left open by the last server asks for its kernels: a warning for each
     ]
+    if zmq.has("curve"):  # else each kernel warns that somebody could listen in between it and the server
+        words.append("--KernelManager.transport_encryption=auto")
     if not browser:
         words.append("--no-browser")
     if port is not None:

@@ -15,7 +15,10 @@ import course
 from tools.environment import env
 from tools.environment import python as _python
 
-FRONT = ("course.py", "pyproject.toml", "constraints.txt", "tools/environment/causes.toml")
+FRONT = (
+    *("course.py", "pyproject.toml", "constraints.txt", "tools/__init__.py", "tools/environment/causes.toml"),
+    *("course_utils/__init__.py", "course_utils/files.py", "course_utils/syllabus.py", "lessons/course.toml"),
+)
 CLOSED = "http://127.0.0.1:9"
 ECHO = '''"""Print the arguments.
 
@@ -26,6 +29,16 @@ def main(argv):
     argparse.ArgumentParser().add_argument("--long", help="not read")
     print("TASK", argv, sys.prefix)
     return 0
+'''
+TEACH = '''"""Take lessons."""
+import argparse
+REQUIRES = ("dev",)
+def main(argv):
+    parser = argparse.ArgumentParser()
+    parser.add_argument("lessons", nargs="*")
+    parser.add_argument("--port", type=int)
+    parser.add_argument("--all", action="store_true")
+    print("LESSONS", parser.parse_args(argv).lessons)
 '''
 # Both stubs write down how they were called and run the test's script for them; what does not end there succeeds.
 STUB = """
@@ -70,17 +83,19 @@ if not dry:
 
 
 def make_front(folder):
-    """Copy what course.py needs, with three tasks that need nothing installed: echo, needy (extra dev), choosy."""
+    """Copy what course.py needs, with tasks that need nothing installed: echo, needy (extra dev), choosy, and
+    teach and open, which take lessons."""
     root = folder / "a b é"
     names = [
         *FRONT,
-        "tools/__init__.py",
         *(f"tools/environment/{path.name}" for path in (course.ROOT / "tools" / "environment").glob("*.py")),
     ]
     for name in names:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(course.ROOT / name, root / name)
     (root / "tools" / "echo.py").write_text(ECHO, encoding="utf-8")
+    for name in ("teach", "open"):
+        (root / "tools" / f"{name}.py").write_text(TEACH, encoding="utf-8")
     (root / "tools" / "needy.py").write_text(ECHO + 'REQUIRES = ("dev",)\n', encoding="utf-8")
     (root / "tools" / "choosy.py").write_text(ECHO + 'OPTION_REQUIRES = {"--peers": ("deploy",)}\n', encoding="utf-8")
     return root

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from _front import ECHO, calls, make_front, make_venv, start, venv_python
+from _front import ECHO, TEACH, calls, make_front, make_venv, start, venv_python
 
 import course
+from course_utils import syllabus
 from tools.environment import env
 
 
@@ -42,6 +43,62 @@ def test_an_unknown_task_is_told_with_those_that_come_near(front):
     assert done.returncode == 2
     assert "Did you mean echo?" in done.stdout
     assert not (front / ".venv").exists()
+
+
+# Lessons on the command line
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("3.11", "Did you mean 3.1 (integers) or 3.10 (choosing)?"),
+        ("4,2", "Did you mean 4.2 (prune_traps)?"),
+        ("dynamik", "Did you mean 3.3 (dynamic)?"),
+        ("99", "no lesson '99'.\n"),
+    ],
+)
+def test_a_word_that_is_neither_task_nor_lesson_is_told_with_the_lessons_that_come_near(front, word, said):
+    done = start(front, word)
+    assert done.returncode == 2 and said in done.stdout, done.stdout
+    assert len(done.stdout) < 300, "not all lessons in one paragraph"
+
+
+@pytest.mark.parametrize("word", ["3.1", "integers", "quantization", "notebooks/3_quantization/1_integers.ipynb"])
+def test_a_lesson_without_a_task_is_opened(front, word):
+    make_venv(front)
+    assert f"LESSONS ['{word}']" in start(front, word, "--port", "1").stdout
+
+
+def test_no_lesson_and_no_part_has_the_name_of_a_task():
+    named = {word for lesson in syllabus.lessons().values() for word in (lesson.name, lesson.part)}
+    assert named & set(course.tasks()) == set()
+
+
+@pytest.mark.parametrize("words", [["nope"], ["3.1", "nope"], ["--port", "1", "nope"], ["--all", "nope"]])
+def test_a_lesson_that_does_not_exist_is_told_before_anything_is_installed(front, words):
+    done = start(front, "teach", *words)
+    assert done.returncode == 1 and "No lesson is called 'nope'." in done.stdout, done.stdout
+    assert not (front / ".venv").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["1.1", "--port", "8123", "energy"], ["1.1", "energy"]),
+        (["--por", "8123"], []),
+        (["--port=8123", "1.1"], ["1.1"]),
+        (["--all", "1.1"], ["1.1"]),
+    ],
+)
+def test_the_value_of_an_option_is_no_lesson(monkeypatch, tmp_path, words, found):
+    (tmp_path / "teach.py").write_text(TEACH, encoding="utf-8")
+    monkeypatch.setattr(course, "tasks", lambda: {"teach": tmp_path / "teach.py"})
+    assert course.lessons_in("teach", words) == found
+
+
+def test_every_task_that_takes_lessons_is_known_to_take_them():
+    taking = {name for name in course.tasks() if course.lessons_in(name, ["1.1"])}
+    assert taking == {"assignment", "build", "open", "present", "progress", "reset", "run", "slides"}
 
 
 def test_course_py_alone_asks_for_the_rest(tmp_path):

@@ -77,15 +77,32 @@ def test_lessons_come_in_their_order_and_once(lesson):
     assert names("third", "first", "1.3") == ["first", "third"]
 
 
-@pytest.mark.parametrize("name", ["7", "", "1.9", "xyz", "fixtur", "fixture.py.txt"])
-def test_an_unknown_name_stops_with_the_lessons_it_may_mean(lesson, name):
-    with pytest.raises(SystemExit, match="fixture"):
+ALL = r"There are the lessons 1\.1 \(first\) to 1\.3 \(third\)\. All: .* progress --all"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        *((name, ALL) for name in ("7", "", "xyz")),
+        ("1.9", r"Part 1 has the lessons 1\.1 \(first\) to 1\.3 \(third\)\."),
+        ("1,2", r"Did you mean 1\.2 \(fixture\)\?"),
+        ("1.33", r"Did you mean 1\.3 \(third\)\?"),
+        ("fixtur", r"Did you mean 1\.2 \(fixture\)"),
+        ("fixture.py.txt", r"Did you mean 1\.2 \(fixture\)\?"),
+        ("lesson third", r"Did you mean 1\.3 \(third\)\?"),
+        ("esson f", r"Did you mean 1\.1 \(first\) or 1\.2 \(fixture\)\?"),  # of their titles
+    ],
+)
+def test_an_unknown_name_stops_with_the_lessons_it_may_mean(lesson, name, said):
+    with pytest.raises(SystemExit, match=f"^No lesson is called {name!r}\\. {said}"):
         lessons.select([name], root=lesson.root)
 
 
-def test_a_word_of_a_title_finds_no_lesson_but_names_it(lesson):
-    with pytest.raises(SystemExit, match="Did you mean third"):
-        lessons.select(["lesson third"], root=lesson.root)
+def test_an_unknown_name_in_the_real_course_is_told_in_a_line_or_two():
+    for name in ("99", "9.9", "4.99", "nope", "3.11", "4,2", "11"):
+        with pytest.raises(SystemExit) as caught:
+            lessons.select([name])
+        assert len(str(caught.value)) < 150, caught.value
 
 
 def test_a_text_becomes_cells_with_their_tags_and_front_matter(lesson):

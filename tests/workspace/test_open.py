@@ -55,6 +55,22 @@ def test_it_opens_at_the_start_page_and_without_lessons_at_the_list_of_files(ope
     assert first in (tmp_path / "workspace" / "start.md").read_text(encoding="utf-8")
 
 
+def test_it_opens_at_the_lesson_that_was_named(opened, tmp_path):
+    energy = syllabus.lessons()["energy"].place
+    (tmp_path / "notebooks" / energy).parent.mkdir()
+    (tmp_path / "notebooks" / energy).write_text(EMPTY, encoding="utf-8")
+    assert open_task.main(["1.3", "--no-open"]) == 0
+    assert f"--LabApp.default_url=/lab/tree/{energy}" in opened[0][0]
+    with pytest.raises(SystemExit, match="No lesson is called 'nope'"):
+        open_task.main(["nope"])
+
+
+def test_what_a_kernel_says_to_its_server_is_encrypted_so_that_none_warns_of_it(monkeypatch):
+    assert "--KernelManager.transport_encryption=auto" in open_task.command(browser=False)
+    monkeypatch.setattr(open_task.zmq, "has", lambda what: False)  # then no kernel would start with it
+    assert not any("transport_encryption" in word for word in open_task.command(browser=False))
+
+
 def test_how_to_begin_a_lesson_anew_is_said(opened, capsys):
     open_task.main(["--no-open"])
     assert f"To begin a lesson anew: {open_task.doctor.START} reset NUMBER" in capsys.readouterr().out
@@ -91,6 +107,28 @@ def test_a_second_start_opens_the_course_that_is_open_already(server, opened, ca
     address = f"{known['url']}lab?token=abc"
     assert f"The course is already open, at {address}" in capsys.readouterr().out and browsed == [address]
     assert open_task.main(["--no-open"]) == 0 and browsed == [address]
+
+
+def test_a_second_start_does_not_look_at_the_machine_first(server, monkeypatch, capsys):
+    monkeypatch.setattr(open_task.doctor, "examine", lambda: pytest.fail("that takes seconds"))
+    assert open_task.main(["--no-open"]) == 0
+    assert capsys.readouterr().out.startswith("The course is already open")
+
+
+def test_a_second_start_leads_to_the_lesson_that_was_named(server, opened, tmp_path):
+    _, known, browsed = server
+    energy = syllabus.lessons()["energy"].place
+    (tmp_path / "workspace" / energy).parent.mkdir()
+    (tmp_path / "workspace" / energy).write_text(EMPTY, encoding="utf-8")
+    assert open_task.main(["energy"]) == 0 and opened == []
+    assert browsed == [f"{known['url']}lab/tree/{energy}?token=abc"]
+
+
+def test_a_first_start_says_what_it_does_before_it_takes_seconds(opened, monkeypatch, capsys):
+    seen = []
+    monkeypatch.setattr(open_task.doctor, "examine", lambda: seen.append(capsys.readouterr().out) or [])
+    open_task.main(["--no-open"])
+    assert seen == ["Looking at this machine ...\n"]
 
 
 def test_a_server_of_another_folder_is_no_reason_not_to_start(server, opened, tmp_path):

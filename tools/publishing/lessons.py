@@ -5,7 +5,6 @@ Only `read` needs jupytext (the extra `dev`).
 """
 
 import copy
-import difflib
 import functools
 import hashlib
 import re
@@ -16,6 +15,7 @@ import nbformat
 
 from course_utils import syllabus
 from course_utils.files import ROOT, write_whole
+from tools.environment.lesson_names import select
 from tools.publishing import boxes, inputs
 from tools.publishing import course as _course
 from tools.publishing.execute import CellFailed, CellRun, execute
@@ -47,44 +47,6 @@ KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3
 MARKER = re.compile(r"# ?%%( |$)")
 SHOWN = re.compile(r"\[\[(title|promise|goals|agenda|ways)\]\]")
 SECTION = re.compile(r"^## (\d+\. .+)$", re.M)
-
-
-def select(names, *, root=ROOT):
-    """Find the lessons that `names` mean.
-
-    Args:
-        names: strings such as "energy", "1.2", "lessons/energy", "lessons/energy/lesson.py",
-            "notebooks/1_measuring/3_energy.ipynb", or "1" or "pruning" for a whole part; empty = all lessons.
-        root: the repository, or a folder with the same layout.
-    Returns:
-        list of `syllabus.Lesson` in the order of the course, each once.
-    Raises:
-        SystemExit: a name fits no lesson; the message names those that come near, or all.
-    """
-    lessons = list(syllabus.lessons(root).values())
-    chosen = []
-    for name in names:
-        found = [lesson for lesson in lessons if _is_called(lesson, name)]
-        found = found or [lesson for lesson in lessons if lesson.part == name.lower()]
-        if not found:
-            raise SystemExit(_unknown(name, lessons))
-        chosen += found
-    return [lesson for lesson in lessons if lesson in chosen] if names else lessons
-
-
-def _is_called(lesson, name):
-    words = [word for word in name.replace("\\", "/").split("/") if word and word != "lesson.py"]
-    last = re.sub(r"^\d+_|\.ipynb$", "", words[-1]) if words else ""
-    return last in (lesson.name, lesson.number) or (len(words) == 1 and last == str(lesson.part_number))
-
-
-def _unknown(name, lessons):
-    near = difflib.get_close_matches(name, [lesson.name for lesson in lessons], n=3, cutoff=0.5)
-    near = near or [lesson.name for lesson in lessons if name and name.lower() in lesson.title.lower()]
-    if near:
-        return f"No lesson is called {name!r}. Did you mean {' or '.join(near)}?"
-    there = ", ".join(f"{lesson.name} ({lesson.number})" for lesson in lessons)
-    return f"No lesson is called {name!r}. There are: {there or 'none yet'}."
 
 
 def read(lesson):
