@@ -114,6 +114,7 @@ def test_a_text_becomes_cells_with_their_tags_and_front_matter(lesson):
         "title": "The lesson fixture",
         "part": "First part",
         "seconds": 2,
+        "minutes": 1,
     }
     assert nb.metadata["kernelspec"]["name"] == "python3"
     assert [cell.cell_type for cell in nb.cells] == ["markdown", *["code"] * 5, "markdown"]
