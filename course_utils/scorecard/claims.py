@@ -193,7 +193,8 @@ class Scorecard:
                 quartiles = eval(claim.quartiles, dict(names)) if claim.quartiles else None
                 self.record(claim.id, eval(claim.value, dict(names)), quartiles)
             except NameError as missing:
-                self._missing[claim.id] = missing.name
+                if claim.id not in self.measured:
+                    self._missing[claim.id] = missing.name
 
     def _place_of(self, name: str) -> str:
         """Where the published notebook makes a name, in brackets; "" where it does not."""

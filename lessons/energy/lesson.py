@@ -2,7 +2,6 @@
 # jupyter:
 #   course:
 #     promise: You will know where the energy of a neural network goes, and how often a weight must be used to pay for itself.
-#     minutes: 40
 #     seconds: 20
 #     needs: [measuring]
 #     goals:
@@ -33,8 +32,6 @@
 # *For the lecturer, 1 min.* "Today we write a bill: so many operations, so many numbers read, each at a price." Go straight on to the vote.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
-import math
-
 import torch
 import torchvision
 from torch.utils.flop_counter import FlopCounterMode
@@ -43,11 +40,10 @@ from course_utils import data, models, runtime, training
 from course_utils.measure import energy
 from course_utils.measure.sizes import size_report
 from course_utils.scorecard import claims, ledger
-from course_utils.show import diagrams, plots
 from course_utils.show.tables import Table, si
 from lessons.energy import checks as check
+from lessons.energy import show
 
-card = claims.Scorecard("energy")
 runtime.seed_all(0)
 torch.set_num_threads(1)
 runtime.describe(runtime.best_device())
@@ -60,7 +56,7 @@ runtime.describe(runtime.best_device())
 #
 # A new chip needs **half the energy** for each multiplication and each addition. Memory stays as it was.
 #
-# **Predict.** How much energy does the new chip save for a digit? **A** 50 %, **B** 25 %, **C** 5 %, **D** less than 1 %.
+# **Predict.** How much energy does the new chip save for a digit? **A** 50 %, **B** 25 %, **C** 5 %, **D** less than 1 %.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer, 3 min.* Read the question, then a show of hands for A to D; write the counts on the board. Expect B and C. Show the answer and ask:
@@ -68,36 +64,32 @@ runtime.describe(runtime.best_device())
 # Next: why anybody counts joules at all.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# Estimates the energy of one digit: counted operations and weights, times published prices.
 my_guess = "?"  # A, B, C or D
 lenet, digit = models.LeNet300100().eval(), torch.zeros(1, 1, 28, 28)
-bill = energy.estimate(lenet, digit)  # counted operations and weights, times published prices
+bill = energy.estimate(lenet, digit)
 print(f"saved by half-price arithmetic: {bill.compute_nj / 2 / bill.total_nj:.2%}")
 print(f"your guess: {my_guess}")
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
-canvas = diagrams.Canvas(width=620, height=180)
-diagrams.bars(
-    canvas,
-    {"arithmetic": bill.compute_nj / 1e3, "weights": bill.fetch_nj / 1e3},
-    x=150,
-    y=24,
-    width=320,
-    text="{:.3g} µJ",
-    meaning={"arithmetic": "plain", "weights": "fp32"},
-)
-plots.show(
-    canvas.figure(),
-    alt=f"Two bars to one linear scale: the arithmetic of one digit, {bill.compute_nj / 1e3:.3g} microjoules, is a thin line; the "
-    f"fetch of the weights, {bill.fetch_nj / 1e3:.0f} microjoules, fills the picture.",
-    caption="One digit, estimated: arithmetic, and the fetch of every weight from main memory. Linear scale.",
-)
+# Draws the two parts of that energy.
+show.two_parts(bill)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
-# **What you saw: the arithmetic is hardly on the bill.** The weights are.
+# **The new chip saves less than half a per cent (D), because arithmetic is hardly on the bill.** Nearly all the energy goes into fetching the weights.
+#
+# <!-- page -->
+#
+# You can check this with two prices, which section 3 explains. To fetch one weight of 32 bits from the main memory takes about 640 picojoules. To multiply it by
+# an input and add the product to a sum takes about 4.6. This network uses each of its weights once for a digit, so for every weight it pays 640 + 4.6. Halving the 4.6 saves 2.3 of 644.6,
+# and that is 0.36 %.
+#
+# This holds for a network that fetches every weight and then uses it only once. Section 4 meets a network that uses each weight 160 times, and there the answer is another one.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# This is an estimate: counts, times prices from the literature. Nothing was measured. Three questions follow. Where do the prices
-# come from (section 3)? Does it hold for other networks (section 4)? And what changes it (section 5)?
+# What you have just seen is an *estimate*: we counted operations and weights, and multiplied the counts by prices from the literature. Nobody measured a joule. Such an estimate is good
+# for comparing: it says which part of a bill is large and which is not worth the trouble. The rest of this lesson asks where the prices come from
+# (section 3), whether the picture is the same for other networks (section 4), and what changes it (section 5).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. Why energy, and its units
@@ -118,6 +110,10 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Take one reason only, the one nearest to the room. Then: "A picojoule is a word without a picture. Let us boil water with it."
 
+# %% [markdown] slideshow={"slide_type": "skip"}
+# A kilowatt-hour is the energy that a device of 1,000 watts takes in one hour: 1,000 J each second, for 3,600 seconds, which makes $3.6 \cdot 10^{6}$ J. Going down the table from joules,
+# each step of a thousand has a name of its own: milli (a thousandth), micro (a millionth), nano, pico (a millionth of a millionth).
+
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How much is a picojoule?
 #
@@ -127,10 +123,10 @@ plots.show(
 # **Predict.** One cup pays for how many fp32 multiplications? **A** $10^{6}$, **B** $10^{11}$, **C** $10^{16}$.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote; expect B. Let somebody do it in powers of ten: $10^5$ over about $10^{-11}$ is $10^{16}$, C. Then ask how a training run can use millions of cups: it makes very many
-# multiplications, and a machine uses energy for much that neither list of this lesson has. The next section has the prices.
+# *For the lecturer, 2 min.* Vote; expect B. Let somebody do it in powers of ten: $10^5$ over about $10^{-11}$ is $10^{16}$, C. Then ask how a training run can use millions of cups. The next section has the prices.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Works out the energy of a cup of hot water, and what it would pay for.
 J_PER_KWH, J_PER_KG_KELVIN = 3.6e6, 4186  # the second is the heat capacity of water
 PRICE_PER_KWH = 0.30  # an assumption: put in your own tariff
 GPT3_MWH = 1287  # Patterson et al., 2021
@@ -142,8 +138,14 @@ print(f"multiplications: {number} · 10^{power}")
 print(f"training GPT-3: {GPT3_MWH * 1000 * J_PER_KWH / cup_j / 1e6:.0f} million cups")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: a cup pays for a great many multiplications.** Large models use many cups all the same: they make very many of them,
-# and a machine uses energy for much else.
+# **One cup pays for about $10^{16}$ multiplications (C).** Training a large model takes millions of cups all the same.
+#
+# <!-- page -->
+#
+# In powers of ten: the cup takes about $10^{5}$ J, a multiplication a few times $10^{-12}$ J, and the quotient lies between $10^{16}$ and $10^{17}$. With the exact numbers it is $2.3 \cdot 10^{16}$.
+#
+# How can the training of GPT-3 take 55 million cups, then? There are two reasons. Training makes an enormous number of multiplications. And a machine uses energy for much that is no multiplication:
+# for memory, as in section 1, for instructions, for moving data between chips, for cooling.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
 # ## 3. The price list
@@ -154,90 +156,74 @@ print(f"training GPT-3: {GPT3_MWH * 1000 * J_PER_KWH / cup_j / 1e6:.0f} million 
 # *int8* and *int32* are whole numbers of 8 and 32 bits, *fp16* a floating-point number of 16. A *cache* is a small memory on
 # the chip. *DRAM* is the large main memory beside it.
 #
-# **Predict.** Which multiplication costs more, int32 or fp16? And reading 64 bits from DRAM costs as much as how many fp32
-# multiplications: 3, 30 or 300?
+# **Predict.** Reading 64 bits from DRAM costs as much as how many fp32 multiplications: 3, 30 or 300? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 3 min.* Two votes: int32 or fp16; 3, 30 or 300. Expect fp16, and 30. After the figure: "Each grid line is ten times the one before. What
+# *For the lecturer, 3 min.* Vote: 3, 30 or 300. Expect 30. After the figure: "Each grid line is ten times the one before. What
 # would this look like on a linear axis?" They have seen it: section 1. Ask for a guess why a multiplication gains more from fewer bits than an addition; the next
 # drawing answers. DRAM has a span in the source; its low end is drawn.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
-rows = [(f"{n} add", pj, "grey") for n, pj in energy.ADD_PJ.items()]
-rows += [(f"{n} multiply", pj, "black") for n, pj in energy.MUL_PJ.items()]
-rows += [(f"64 bit, {n}", pj, "orange") for n, pj in energy.READ_64_BIT_PJ.items() if n != "DRAM, high end"]
-labels, pj, colours = zip(*sorted(rows, key=lambda row: row[1]), strict=True)
-fig, ax = plots.figure(size=(6.4, 4.2))
-ax.barh(labels, pj, color=[plots.COLOURS[c] for c in colours])
-ax.set(xscale="log", xlabel="energy, pJ", xlim=(0.015, 30000))
-decades = [0.1, 1, 10, 100, 1000]
-ax.set_xticks(decades, [f"{decade:g}" for decade in decades])
-ax.minorticks_off()
-for y, value in enumerate(pj):
-    ax.text(value * 1.2, y, f"{value:g}", va="center", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
-plots.show(
-    fig,
-    alt="Horizontal bars on a logarithmic axis: additions from 0.03 to 0.9 pJ, multiplications from 0.2 pJ for int8 through "
-    "1.1 for fp16 and 3.1 for int32 to 3.7 for fp32, reads of 64 bits from a cache for 10 pJ (8 KB), 20 (32 KB) and 100 (1 MB), from DRAM for 1300 at the low end.",
-    caption="Additions grey, multiplications black, reads orange. Of DRAM the low end is drawn. Horowitz, 2014, figure 1.1.9.",
-)
+# Draws the published prices on a logarithmic axis: each grid line is ten times the one before.
+show.price_list()
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
-# **What you saw: int32, and more than 300.**
+# **Reading 64 bits from DRAM costs as much as some 350 multiplications in fp32.**
+#
+# <!-- page -->
+#
+# By the list it is 1,300 pJ against 3.7 pJ, and 1,300 / 3.7 = 351; at the high end of the published span it is twice as much. The reason is distance and size, by the usual explanation: a multiplier is a small circuit, and its bits travel a fraction of a millimetre. A bit from
+# DRAM is looked up among billions of others, leaves its chip, and travels over wires of centimetres to the processor; each of these wires must be charged. The caches stand in between: the smaller a memory and the nearer it is to the
+# arithmetic, the less a read costs. From the smallest cache of the list, 64 bits cost as much as about three multiplications.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Three things to read from it:
+# The list holds two more messages.
 #
-# 1. **Main memory is far from arithmetic.** 64 bits, two fp32 numbers, from DRAM cost as much as 350 fp32 multiplications or
-#    more. From the smallest cache they cost as much as about three.
-# 2. **Fewer bits cost less, and more so in a multiplication.** From 32 bits to 8, a whole-number addition gets 3 times
-#    cheaper, a multiplication 15 times.
-# 3. **A whole number is not cheap as such.** An int32 multiplication costs more than one in fp16; an int32 addition costs less, 0.1
-#    against 0.4 pJ.
+# **Fewer bits cost less, and they help a multiplication more than an addition.** From int32 to int8 an addition gets about 3 times cheaper (0.1 to 0.03 pJ), a multiplication about 15 times (3.1 to 0.2 pJ). The next drawing explains the difference.
 #
-# The prices are of 2014. What counts are their *ratios*, and those have moved as well. By
-# [Jouppi et al., 2021, table 2](https://doi.org/10.1109/ISCA52012.2021.00010), a chip of 7 nm multiplies in fp32 for 1.31 pJ
-# and reads 64 bits from an 8 KB cache for 7.5 pJ and from one of 1 MB for 14. A read from DDR memory still takes 1,300 pJ, one from HBM2,
-# memory stacked beside the chip, 250 to 450. So with DDR the gap between memory and arithmetic grew.
+# **A whole number is not cheap as such.** The multiplication of two int32 numbers costs 3.1 pJ, that of two fp16 numbers only 1.1 pJ. What makes int8 cheap is its 8 bits, not that it has no decimal point.
 #
-# Careful with "memory costs more than arithmetic": these reads are of 64 bits. Where a read's price goes with its width, 8 bits from the
-# smallest cache cost 1.25 pJ, less than an fp32 multiplication.
+# One caution before you quote this list: the reads are of 64 bits, the operations are of 8, 16 or 32. If the price of a read goes with its width, then 8 bits from the smallest cache cost 1.25 pJ, which is *less* than a multiplication in fp32. "Memory costs more than
+# arithmetic" is a sentence about DRAM, or about large caches.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Pairs of bits
 #
-# In the plainest multiplier, each bit of one number meets each bit of the other. In floating point only the *significands* do, the
+# A multiplier brings each bit of one number together with each bit of the other. In floating point only the *significands* meet, the
 # digits of the numbers; the exponents are added.
 #
-# **Predict.** From int8 to int32: how many times more pairs of bits? Does the price grow as much?
+# **Predict.** From int8 to int32: how many times more pairs of bits are there?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Before the picture: "How many pairs in int8? In int32?" 64 and 1,024: sixteen times. Compare within one colour: the prices, 0.2 and 3.1, are fifteen
-# and a half times apart. Ask what fp32 has to do besides its square: add the exponents, normalise and round. What that costs the list does not say.
+# *For the lecturer, 2 min.* Before the picture, multiply 101 by 011 on the board, row by row, and let the room count the pairs: nine. "How many pairs in int8? In int32?" Then compare within one colour.
+# Ask what fp32 has to do besides its square.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Multiply 5 by 3 with a pencil, in binary, as you learned it at school for decimal numbers:
+#
+# ```text
+#         1 0 1        5
+#       × 0 1 1        3
+#       -------
+#         1 0 1        5 times the last bit of 3, which is 1
+#       1 0 1          5 times its next bit, 1, one place to the left
+#     0 0 0            5 times its first bit, 0
+#     ---------
+#     0 1 1 1 1       15
+# ```
+#
+# There are three rows with three digits each. Each digit is the product of one bit of the 5 and one bit of the 3, so there are 3 · 3 = 9 pairs. Two numbers of $b$ bits make $b^2$ pairs. An addition passes through the digits only once, so its work grows with $b$. This is why halving the bits
+# should make an addition about two times cheaper, and a multiplication about four times.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-SIGNIFICAND_BITS = {"int8": 8, "fp16": 11, "fp32": 24, "int32": 32}
-canvas, left = diagrams.Canvas(height=390), 90
-for name, bits in SIGNIFICAND_BITS.items():
-    side = 8.0 * bits
-    diagrams.grid(
-        canvas, torch.ones(bits, bits), left, 290 - side, cell=8, text="", meaning="int8" if "int" in name else "fp32"
-    )
-    canvas.text(left + side / 2, 325, f"{name}: {bits}² = {bits**2:,}")
-    canvas.text(left + side / 2, 362, f"{energy.MUL_PJ[name]:g} pJ", colour="plain")
-    left += side + 140
-plots.show(
-    canvas.figure(),
-    alt="Four squares of cells to one scale, a cell for each pair of bits that a multiplier brings together: int8 with 64, "
-    "fp16 with 121, fp32 with 576, int32 with 1,024. Under each its published energy: 0.2, 1.1, 3.7 and 3.1 picojoules.",
-    caption="Compare within one colour. Whole numbers, blue: 16 times the pairs, 15.5 times the price. Energy: Horowitz, 2014.",
-)
+# Draws one cell for each pair of bits, with the published price under each square.
+show.pairs_of_bits()
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **What you saw: the price follows the pairs, roughly.** From int8 to int32 the pairs grow 16 times and the price 15.5 times; from
-# fp16 to fp32 4.8 and 3.4 times. Across the two kinds the square does not hold, and the list does not say why: a floating-point multiplication
-# has other work as well. And the prices are of these circuits alone. A processor also fetches and decodes each instruction: the same
-# figure gives about 70 pJ for one, 25 of it for the instruction cache. Vector and matrix units share one instruction among many operations.
+# **From int8 to int32 the number of pairs grows 16 times, from 64 to 1,024.** The published price grows almost as much, 15.5 times, from 0.2 to 3.1 pJ. So for whole numbers the picture of pairs explains the price well.
+#
+# From fp16 to fp32 the pairs grow 4.8 times (11² to 24²) and the price 3.4 times, so there the picture is only roughly right. Between the two kinds it fails: fp32 has about half as many pairs as int32, and costs more. A floating-point
+# multiplication has other work besides, for it must also add the exponents, shift the result into place and round it; what that costs, the list does not say.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The unit of work is the MAC
@@ -251,20 +237,11 @@ plots.show(
 # **Predict.** How many times cheaper is an int8 MAC whose sum is kept in int32? **A** 30, **B** 20, **C** 15, **D** 10.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Write the four prices on the board: fp32 multiply 3.7, add 0.9; int8 multiply 0.2; int32 add 0.1. One minute on paper, then a vote; expect B. It is
-# 4.6 over 0.3, C. One number to keep: 15. And fp16: with its sum
+# *For the lecturer, 3 min.* Write the four prices on the board: fp32 multiply 3.7, add 0.9; int8 multiply 0.2; int32 add 0.1. One minute on paper, then a vote; expect B. One number to keep: 15. And fp16: with its sum
 # in fp32 a MAC is 2.3 times cheaper, not 3.1.
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-formats = {"fp32": "fp32", "fp16": "fp16", "fp16, fp32 sum": "fp32", "int8": "int8", "int8, int32 sum": "int32"}
-mac_pj = {name: energy.MUL_PJ[name.split(",")[0]] + energy.ADD_PJ[of_sum] for name, of_sum in formats.items()}
-Table(
-    ["one MAC", "pJ", "times cheaper than fp32"],
-    [[name, f"{pj:.2f}", f"{mac_pj['fp32'] / pj:.1f}"] for name, pj in mac_pj.items()],
-)
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: the sum counts too.** 15 for int8, 2.3 for fp16.
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Why does the sum need more bits than the products? An int8 number lies between −128 and 127. Two products of 100 add up to 200, which is already too large. The cell below shows what happens then, and what happens to a long sum in fp16.
 
 # %% slideshow={"slide_type": "skip"}
 int8_sum = torch.tensor([100, 100], dtype=torch.int8).sum(dtype=torch.int8)
@@ -274,18 +251,41 @@ for one in torch.ones(4096, dtype=torch.float16):
 print(f"100 + 100 in int8: {int8_sum.item()};  4,096 times 1 in fp16: {fp16_sum.item():g}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **What you saw: why the sum is wider than the products.** In 8 bits a whole number wraps round. A sum of ones in fp16 stops growing where the next number
-# that fp16 can hold is 2 away. ([[formats]] and [[integers]] look closer.)
+# In int8 the sum *wraps round*: behind 127 comes −128, so 200 becomes 200 − 256 = −56. In fp16 the sum gets stuck at 2,048. Above 2,048 the next number that fp16 can hold is 2,050; 2,048 + 1 lies exactly between the two and is rounded back to 2,048, again and again. So hardware keeps the sum
+# in a wider format: int32 for products of int8, fp32 for products of fp16. ([[formats]] looks closer at floats of 16 bits, [[integers]] at whole numbers.)
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Adds the price of a multiplication and of the addition that goes with it.
+formats = {"fp32": "fp32", "fp16": "fp16", "fp16, fp32 sum": "fp32", "int8": "int8", "int8, int32 sum": "int32"}
+mac_pj = {name: energy.MUL_PJ[name.split(",")[0]] + energy.ADD_PJ[of_sum] for name, of_sum in formats.items()}
+Table(
+    ["one MAC", "pJ", "times cheaper than fp32"],
+    [[name, f"{pj:.2f}", f"{mac_pj['fp32'] / pj:.1f}"] for name, pj in mac_pj.items()],
+)
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **An int8 MAC with its sum in int32 is 15 times cheaper than one in fp32 (C).**
+#
+# <!-- page -->
+#
+# By hand: in fp32 a MAC costs 3.7 + 0.9 = 4.6 pJ. In int8 with a sum in int32 it costs 0.2 + 0.1 = 0.3 pJ, and 4.6 / 0.3 = 15.3. Whoever quotes the multiplication alone says 18.5. In the same way fp16 is 2.3 times cheaper than fp32 when its sum
+# is kept in fp32, and not 3.1 times. These are prices of the circuits; whether *your* processor has such circuits is another question, and the lessons on quantization measure it.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 4. The bill of a whole model
 #
 # A linear layer of $n$ inputs and $m$ outputs multiplies every input by a weight for every output.
 #
-# **Predict.** How many MACs does LeNet-300-100, 784 → 300 → 100 → 10, need for one digit? And how many for each weight?
+# **Predict.** How many MACs does LeNet-300-100, 784 → 300 → 100 → 10, need for one digit? And how many is that for each weight?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Half a minute in the head: 235,200 + 30,000 + 1,000. Then the output. Ask what the counter leaves out: the 410 additions of the biases, for example.
+# *For the lecturer, 2 min.* Draw 2 → 3 → 1 and let the room count its arrows. Then half a minute in the head: 235,200 + 30,000 + 1,000. Ask what the counter leaves out.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# To write the bill of a model we need two counts: how many MACs it makes for one input, and how many weights it fetches.
+#
+# Take a tiny network, 2 → 3 → 1. Each of its three hidden values is a sum of two products, one for each input: 3 · 2 = 6 MACs. The output is a sum of three products: 3 more. Together these are 9 MACs, and there are 9 weights, since each product has a weight of its own. In general a linear layer from
+# $n$ to $m$ values makes $n \cdot m$ MACs with its $n \cdot m$ weights.
 
 # %% slideshow={"slide_type": "fragment"}
 by_hand = 784 * 300 + 300 * 100 + 100 * 10
@@ -293,10 +293,16 @@ with torch.no_grad(), FlopCounterMode(display=False) as counter:
     lenet(digit)
 by_torch = counter.get_total_flops() // 2  # a MAC is two operations
 print(f"MACs by hand {by_hand:,}, by torch {by_torch:,}, weights {bill.weights:,}")
-card.record("lenet-macs", by_torch)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: one MAC for each weight.** PyTorch counts *floating-point operations*, two for each MAC, and leaves the biases out.
+# **LeNet-300-100 makes 266,200 MACs for a digit, one for each of its weights.**
+#
+# <!-- page -->
+#
+# The three layers make 784 · 300 = 235,200, 300 · 100 = 30,000 and 100 · 10 = 1,000 of them. PyTorch's counter agrees once its number is halved, because it counts *floating-point operations*, and a MAC is two: a multiplication and an addition. Both counts leave out the 410 additions of the
+# biases, which hardly matter here.
+#
+# "One for each weight" is what makes this network so dependent on memory. It is true of every linear layer that works on one input at a time.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The same weights, nearer
@@ -309,39 +315,27 @@ card.record("lenet-macs", by_torch)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Vote; expect A and B. Read the answer from the first line. "How much would half-price arithmetic save here?" About 4 %. And: "How would you save
-# more?" Fewer bits, fewer weights, more use of each weight.
+# more?"
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Compares the price of one MAC with that of one weight, from a cache and from DRAM.
 dram_pj = energy.READ_32_BIT_PJ["DRAM"]  # one 32-bit weight; Han et al., 2015
 cache_pj = energy.READ_64_BIT_PJ["cache, 1 MB"] / 2
-one_weight = {"one MAC": energy.MAC_PJ["fp32"], "1 MB cache": cache_pj, "DRAM": dram_pj}
 print(f"1 MB cache: {cache_pj / energy.MAC_PJ['fp32']:.0f} times the arithmetic")
-card.record("lenet-dram-share", bill.fetch_nj / bill.compute_nj)
-canvas = diagrams.Canvas(width=620, height=250)
-diagrams.bars(
-    canvas,
-    one_weight,
-    x=160,
-    y=24,
-    width=320,
-    text="{:g} pJ",
-    meaning=dict(zip(one_weight, ("plain", "fp32", "fp32"), strict=True)),
-)
-plots.show(
-    canvas.figure(),
-    alt="Three bars to one linear scale. One multiply-accumulate takes 4.6 picojoules, a line hardly to be seen; the read of a weight "
-    "from a cache of one megabyte 50; from DRAM 640, across the whole picture.",
-    caption="One fp32 weight of this network, used once. Linear scale.",
-)
+show.one_weight({"one MAC": energy.MAC_PJ["fp32"], "1 MB cache": cache_pj, "DRAM": dram_pj})
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: nearer is cheaper, and still more than the arithmetic.**
+# **The weights still cost about eleven times as much as the arithmetic (C).** Nearer is cheaper, but not cheap enough.
+#
+# <!-- page -->
+#
+# Reading 64 bits from a cache of 1 MB costs 100 pJ by the list. A weight has 32 bits, so we take half, 50 pJ, and 50 / 4.6 is about 11. Half-price arithmetic would save 2.3 of 54.6 pJ here, about 4 %. Since the fetch is so expensive, there are three ways to save more: fetch fewer bits for each weight, fetch fewer weights,
+# or use each fetched weight more often. These three are what most of this course is about.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The price of a DRAM read, 640 pJ for 32 bits, is from
+# Where the numbers come from: the price of a DRAM read, 640 pJ for 32 bits, is that of
 # [Han et al., 2015, figure 1](https://arxiv.org/abs/1506.02626). It is about half of the low end of Horowitz's span for
-# 64 bits. At the high end the factor would double. We took half of the price of 64 bits for the cache.
-# (The weights of this network, 1.06 MB, do not quite fit into 1 MB.)
+# 64 bits; at the high end all factors of this section would double. The weights of this network take 1.06 MB, so they do not quite fit into 1 MB.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Other networks
@@ -351,17 +345,17 @@ plots.show(
 # **Predict.** How often must a network use each weight, so that its arithmetic costs as much? Does ResNet-50?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* On paper: 640 over 4.6 is 139.1, so 140 uses. Then hands for yes and no. Read the column "MACs for each weight" from top to bottom: 1, a few, more than
-# 140. LeNet has so few because most of its weights are in linear layers, which use each weight once. "So what is this column in a picture?" That is the next slide.
+# *For the lecturer, 2 min.* On paper: 640 over 4.6. Then hands for yes and no. Read the column "MACs for each weight" from top to bottom: 1, a few, more than
+# 140. "So what is this column in a picture?" That is the next slide.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Estimates three networks in the same way, and puts their counts and bills into a table.
 nets = {
     "LeNet-300-100": (lenet, digit),
     "LeNet": (models.LeNet().eval(), digit),
     "ResNet-50": (torchvision.models.resnet50().eval(), torch.zeros(1, 3, 224, 224)),
 }
 bills = {name: energy.estimate(net, x) for name, (net, x) in nets.items()}
-card.record("resnet50-macs", bills["ResNet-50"].macs / 1e9)
 in_linear = sum(layer.weight.numel() for layer in nets["LeNet"][0].modules() if isinstance(layer, torch.nn.Linear))
 print(f"LeNet: {in_linear / bills['LeNet'].weights:.0%} of the weights are in linear layers, which use each once")
 Table(
@@ -374,13 +368,15 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: *MACs for each weight* decides.** Up to 139 the weights cost more than the arithmetic, from 140 on less.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# `energy.estimate` does for a float model what the cells above did for LeNet-300-100. It leaves out the *activations*, the values that one
-# layer passes to the next. ResNet-50 has many of them, so its bill of memory is a lower bound. Its 160 is close
-# to the line as well: at the high end of Horowitz's span for DRAM the line is at 283, and the answer is the other one. And a word of warning: torchvision's
-# documentation lists ResNet-50 with 4.09 "GFLOPS". These are MACs; PyTorch's counter says twice as many.
+# **A network must use each weight about 140 times before its arithmetic costs as much as the fetch; ResNet-50 does, with 160.**
+#
+# <!-- page -->
+#
+# The arithmetic of $k$ uses costs $4.6\,k$ pJ, and it reaches 640 pJ at $k$ = 640 / 4.6 = 139.1. So up to 139 uses the weights cost more, from 140 on the arithmetic does. The column *MACs for each weight* decides: it is 1 for LeNet-300-100, 3.3 for LeNet, 160 for ResNet-50.
+#
+# LeNet is convolutional, too. Why is its number so low? Most of its weights stand in linear layers, which use each weight once.
+#
+# ResNet-50 is close to the line, so do not build on its answer. With the high end of Horowitz's span for DRAM the line lies at 283, and the weights are the larger part again. And this bill leaves something out, which is the first question under *Deeper*.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### How often is one weight used?
@@ -392,31 +388,14 @@ Table(
 # recurrent network, if the weights stay near.) Then: "How large must the batch be?"
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
-canvas = diagrams.Canvas(height=440)
-reuse = {
-    "linear layer": (1, "1 output"),
-    "convolution": (0, "one output for\neach place"),
-    "a batch": (5, "one output for\neach input"),
-}
-for column, (name, (arrows, words)) in enumerate(reuse.items()):
-    left = 40 + column * 400
-    canvas.text(left + 160, 40, name, bold=True)
-    canvas.text(left + 160, 400, words, size=22)
-    memory = canvas.box(left, 190, "DRAM", width=100, height=80, fill="fp32")
-    weight = canvas.box(left + 170, 195, "w", width=60, height=70)
-    canvas.wire(memory.right, weight.left, meaning="fp32", thick=10)
-    if name == "convolution":  # the places of the output lie in a plane
-        diagrams.grid(canvas, torch.ones(5, 5), left + 272, 180, cell=20, text="", meaning="activations")
-        canvas.wire(weight.right, (left + 268, 230), meaning="activations")
-    for number in range(arrows):
-        used = canvas.box(left + 300, 241 + 62 * number - 31 * arrows, width=40, height=40, fill="activations")
-        canvas.wire(weight.right, used.left, meaning="activations")
-plots.show(
-    canvas.figure(),
-    alt="A thick arrow brings one weight w from DRAM. Thin arrows lead on: in a linear layer to one output, in a convolution "
-    "to a plane of outputs, one for each place, with a batch to five outputs, one for each input.",
-    caption="One read, thick, and what it is used for, thin. A convolution and a batch both share a read; together they multiply.",
-)
+# Draws one weight that is fetched once, and what it is used for.
+show.uses_of_a_weight()
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# In a linear layer each weight takes part in one output. A convolution slides the same small window over the whole image and uses the same weights at every place. Take a window of 3 × 3 on an image of 5 × 5 pixels: it fits at 3 · 3 = 9 places, so each of its 9 weights is used 9 times, which makes
+# 81 MACs for 9 weights. On an image of 224 × 224 there are very many more places; this is where the 160 of ResNet-50 comes from.
+#
+# There is one more way to use a weight more often, and it works for every layer: give the network several inputs at once.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. The batch
@@ -431,35 +410,32 @@ plots.show(
 # int8, where a weight costs 160 pJ and a MAC 0.3?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Two minutes in pairs, on paper. LeNet: 640 / 4.6 = 139.1, divided by 3.34 it is 41.6, so from 42 on. LeNet-300-100 in int8: 160 / 0.3 = 533.3, so from 534 on:
-# later than in fp32, because arithmetic gets cheaper by more than the fetch. A server can wait for a full batch. Ask who cannot: whoever has one input, now. Activations are not in this figure: each input brings its own.
+# *For the lecturer, 3 min.* Two minutes in pairs, on paper. A server can wait for a full batch. Ask who cannot: whoever has one input, now.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Read the formula with one weight that is used once for each input. With a batch of 1 the input pays 4.6 pJ for its MAC and the whole 640 pJ of the fetch: 644.6 pJ. In a batch of 4 the four inputs share the fetch, and each pays 4.6 + 640 / 4 = 164.6 pJ. In a batch of 140 each pays 4.6 + 4.57 = 9.2 pJ. The price of the
+# arithmetic never changes, that of the fetch is divided by $B$.
+#
+# The two parts are equal where $N_\text{MAC} \, e_\text{MAC} = N_\text{weights} \, e_\text{read} / B$, and so at
+#
+# $$B = \frac{e_\text{read}}{e_\text{MAC}} \cdot \frac{N_\text{weights}}{N_\text{MAC}}.$$
+#
+# (In int8 a weight has 8 bits in place of 32. We take a quarter of the price for its read, 160 pJ. That is an assumption: that the price of a read goes with its bits.)
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-batches = [2**i for i in range(11)]
-fig, ax = plots.figure(size=(6.4, 3.8))
-for (name, b), colour in zip(bills.items(), ("black", "purple", "grey"), strict=True):
-    ax.plot(batches, [b.fetch_nj / n / b.compute_nj for n in batches], "o-", label=name, color=plots.COLOURS[colour])
-    if b.fetch_nj > b.compute_nj:
-        even = b.fetch_nj / b.compute_nj
-        place = {"xytext": (4, 8)} if name == "LeNet-300-100" else {"xytext": (-6, -20), "ha": "right"}
-        ax.annotate(f"{math.ceil(even)}", (even, 1), textcoords="offset points", **place)
-ax.axhline(1, color="black", linestyle=":")
-ax.set(xscale="log", yscale="log", xlabel="batch size", ylabel="weights / arithmetic")
-ax.set_xticks([1, 10, 100, 1000], ["1", "10", "100", "1000"])
-ax.set_yticks([0.001, 0.1, 1, 10, 100], ["0.001", "0.1", "1", "10", "100"])
-ax.set_ylim(1e-4, 300)
-ax.legend(loc="lower left")
+# Draws the fetch over the arithmetic for batches from 1 to 1,024.
 int8 = energy.estimate(lenet, digit, mac="int8, int32 sum", bits=8)
-plots.show(
-    fig,
-    alt="Energy of the weights over energy of the arithmetic against batch size, falling as one over the batch. "
-    "LeNet-300-100 starts at 139 and crosses 1 between batch 139 and 140; LeNet starts at 42 and crosses between 41 and 42; "
-    "ResNet-50 is below 1.",
-    caption=f"In fp32. Below the dotted line the weights cost less. LeNet-300-100 in int8: from {math.ceil(int8.fetch_nj / int8.compute_nj)} on.",
-)
+show.batches(bills, int8)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: a batch pays for the fetch.** A phone that answers one question has a batch of 1.
+# **For LeNet the arithmetic is the larger part from a batch of 42 on; for LeNet-300-100 in int8 only from 534 on.**
+#
+# <!-- page -->
+#
+# LeNet: 640 / 4.6 = 139.1, divided by 3.34 uses a weight it is 41.6, so 42 is the first whole number. LeNet-300-100 in int8: 160 / 0.3 = 533.3, so 534; in fp32 it was 140. Does that surprise you? Fewer bits make *both* parts cheaper, but the arithmetic by 15 times and the fetch by only 4. So after quantization
+# memory is an even larger share of the bill.
+#
+# Where this stops being true: a phone that answers one question has a batch of 1, however good the formula is. And a batch saves only the fetch of the *weights*. Each input brings values of its own, which the formula leaves out.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6. How to use the list
@@ -467,25 +443,24 @@ plots.show(
 # **Predict.** Which term of section 5's formula do these make smaller: training in fp16, int8, a larger batch, fewer weights?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask row by row, before the table opens. fp16: the first; the second as well where the weights themselves are stored in 16 bits. int8: both.
-# Batch: the second term only. Pruning: both, where file and code can skip. Then the exercises, in pairs.
+# *For the lecturer, 2 min.* Ask row by row, before the table opens. Then the exercises, in pairs.
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # | when you… | it saves | because |
 # |---|---|---|
-# | train in fp16 or bf16, another format of 16 bits ([[amp]]) | arithmetic | half the bits in the large matrix products, where the hardware has them |
+# | train in fp16 or bf16, another format of 16 bits ([[amp]]) | arithmetic; memory for what is stored in 16 bits | half the bits in the large matrix products, where the hardware has them |
 # | infer in int8 ([[integers]] and after) | arithmetic, memory | a quarter of the bits, and a cheap multiplier |
 # | enlarge the batch | memory | one read of a weight serves many inputs |
 # | prune, that is remove weights ([[prune_module]] and after) | memory, arithmetic | a weight that is gone is neither read nor multiplied, *if* the file and the code can skip it |
+#
+# <!-- page -->
+#
+# The first term of the formula is the arithmetic, $N_\text{MAC} \, e_\text{MAC}$; the second is the memory. Training in 16 bits lowers $e_\text{MAC}$, and it lowers $e_\text{read}$ for the tensors that are kept in 16 bits; the weights themselves usually stay in 32. Int8 lowers both prices. A larger batch divides the second term
+# and does nothing for the first. Removing weights lowers both counts, but only where the program really leaves the zeros out; [[zero_worth]] measures when it does.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# For a training step count two to three times the MACs of inference. Each layer makes three matrix products of the same size: the
-# forward pass, the gradient of its inputs, and the gradient of its weights. But the first layer, in LeNet-300-100 by far the
-# largest, needs no gradient of its inputs. The optimizer's own arithmetic comes on top.
-#
-# Most lessons write into one **ledger** what they have of these: accuracy, bytes of the reloaded file, load time,
-# speed-up, estimated energy for one input. LeNet-300-100 got its row in [[baseline]]. Here is LeNet's, trained for two
-# passes over Fashion-MNIST.
+# Most lessons write a row into one table, the **ledger**: which model it was, how often it is right, how many bytes its file has, how long it takes to load, how much faster it is than the plain model, and its estimated energy for one input. At the end of the course you can compare all of them. LeNet-300-100 got its row in
+# [[baseline]]. The cell below trains LeNet for two passes over Fashion-MNIST and writes its row; training takes about ten seconds.
 
 # %% slideshow={"slide_type": "skip"}
 runtime.seed_all(0)
@@ -493,6 +468,9 @@ small = models.LeNet()
 training.fit(small, *data.load("fashion_mnist"), epochs=2, lr=2e-3)
 accuracy = training.evaluate(small, *data.load("fashion_mnist", "test"))
 size = size_report(small)
+
+# %% tags=["hide-input"] slideshow={"slide_type": "skip"}
+# Writes LeNet's row into the ledger and shows it.
 row = ledger.record(
     lesson="energy",
     task="fashion_mnist",
@@ -592,13 +570,54 @@ def conv2d_macs_solution(c_in, c_out, kernel, side, stride=1, padding=0, groups=
     return c_out * side_out * side_out * dot_product
 
 
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Deeper
+#
+# ### What does the estimate leave out?
+#
+# `energy.estimate` counts the MACs of matrix products and convolutions, and one read of every weight. It leaves out biases and normalization layers. Above all it leaves out the **activations**, the values that one layer passes on to the next: they are written and read again, and if they do not fit into a cache, that costs as
+# much as fetching weights. They can be counted in a few lines, with a hook that looks at what each layer gives out:
+
+# %% slideshow={"slide_type": "skip"}
+resnet, image = nets["ResNet-50"]
+given_out = []
+layers = [layer for layer in resnet.modules() if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear)]
+hooks = [layer.register_forward_hook(lambda layer, taken, given: given_out.append(given.numel())) for layer in layers]
+with torch.no_grad():
+    resnet(image)
+for hook in hooks:
+    hook.remove()
+activations_mj = sum(given_out) * 2 * dram_pj / 1e9  # each value is written once and read once
+print(f"activations: {sum(given_out) / 1e6:.1f} million values, {activations_mj:.1f} mJ if all go through DRAM")
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# If every output of a convolution or a linear layer were written to DRAM once and read from it once, the activations of ResNet-50 would cost nearly as much as its weights, and memory would be the larger part of its bill. A good program keeps many of them in caches, and normalization and ReLU are counted here as if they were done
+# on the way. So this is a calculation and no measurement: the truth lies between the two bills.
+#
+# ### What do newer chips change?
+#
+# The prices are those of a process of 2014. What counts are their *ratios*, and those have moved as well. By [Jouppi et al., 2021, table 2](https://doi.org/10.1109/ISCA52012.2021.00010), a chip of 7 nm multiplies in fp32 for 1.31 pJ
+# and reads 64 bits from an 8 KB cache for 7.5 pJ and from one of 1 MB for 14. A read from DDR memory still takes 1,300 pJ; one from HBM2, which is memory stacked beside the chip, 250 to 450. So with DDR the gap between memory and arithmetic has grown.
+#
+# These are also prices of the circuits alone. A processor fetches and decodes an instruction for each operation, which by the same figure of Horowitz takes about 70 pJ, 25 of it for the instruction cache. That is many times the price of the multiplication itself. Vector and matrix units let one instruction serve many operations.
+#
+# ### And training?
+#
+# For a training step count two to three times the MACs of inference. Each layer makes three matrix products of the same size: the
+# forward pass, the gradient of its inputs, and the gradient of its weights. But the first layer, in LeNet-300-100 by far the
+# largest, needs no gradient of its inputs. The optimizer's own arithmetic comes on top.
+#
+# ### A trap in a name
+#
+# torchvision's documentation lists ResNet-50 with 4.09 "GFLOPS". These are billions of MACs; PyTorch's counter, which counts operations, says twice as many. When you compare two papers, find out first which of the two they count.
+
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
 #
 # What can be checked by a count, beside its source. The prices themselves are cited, not checked.
 
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
-card.show()
+claims.show("energy")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember

@@ -103,7 +103,7 @@ def presentable(nb):
     ]
     for cell in cells:
         if cell.cell_type != "code":
-            cell.source = LINK.sub(r"\1", boxes.take_off(cell.source))
+            cell.source = LINK.sub(r"\1", boxes.take_off(cell.source).partition(boxes.PAGE)[0].rstrip())
             continue
         if hides_code(cell):
             cell.metadata["transient"] = {"remove_source": True}

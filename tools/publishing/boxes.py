@@ -8,10 +8,11 @@ what to remember is the list under "## Remember". `put` adds what JupyterLab, VS
 import re
 
 ANSWER = "answer"  # the tag
+PAGE = "<!-- page -->"  # a deck shows of a cell what stands above this line
 SUMMARY = "Compare with your prediction"
-# Colours of the palette in course_utils.show, on either theme of JupyterLab; its sanitizer lets these styles through.
+# The colours that decks give them, which show on either theme of JupyterLab; its sanitizer lets these styles through.
 STYLE = "border-left: 6px solid {}; padding: 0.1em 0.9em; margin: 0.4em 0"
-PREDICT, COMPARE, REMEMBER = (STYLE.format(colour) for colour in ("#0072B2", "#009E73", "#E69F00"))
+PREDICT, COMPARE, REMEMBER = (STYLE.format(colour) for colour in ("#D55E00", "#009E73", "#0072B2"))
 DIV = '<div class="course-{name}" style="{style}">\n\n{text}\n\n</div>'
 DETAILS = '<details class="course-compare" style="{style}">\n<summary>{summary}</summary>\n\n{text}\n\n</details>'
 ASKED = re.compile(r"^\*\*Predict\.\*\*.*?(?=\n+#{1,6} |\s*\Z)", re.M | re.S)
