@@ -195,8 +195,8 @@ def graded(label, path, names, way=None):
         return [judge.Row(label, "", 0, "", judge.UNREADABLE, said)], "", False
     rows = []
     for number, name in enumerate(judge.exercises(lesson), start=1):
-        house = _house((lesson.name, name) in judge.ON_TRUST, way)
         try:
+            house = _house(bool(judge.check_of(lesson, name).needs.trust), way)
             rows.append(judge.judge(house, lesson, name, slice.needed(submission, name), submission=label))
         except Exception as error:  # a fault of the grader costs one exercise, and is said
             said = f"{type(error).__name__}: {error}"

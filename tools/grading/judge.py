@@ -6,8 +6,6 @@ import time
 from dataclasses import dataclass, replace
 from functools import cache
 
-import torch
-
 from course_utils.exercises import core
 from tools.grading import slice
 from tools.publishing import lessons as _lessons
@@ -19,26 +17,6 @@ PASSED, NOT_YET, NOT_DONE, BROKEN = core.PASSED, core.NOT_YET, "not done", core.
 CRASHED, TIMED_OUT, UNREADABLE = "crashed", "timed out", "unreadable"
 VERDICT_SECONDS = 100.0
 DEF = re.compile(r"^def (\w+)", re.M)
-
-# What these take or give is a model that learns or computes: no data, but something that does what it likes when it is
-# looked at. Their check runs beside the submission, which could change it.
-ON_TRUST = {
-    ("amp", "train_step"): "it is watched while it trains a model, and the model is looked at",
-    ("depthwise", "residual_block"): "it gives a module, which is prepared, converted and run",
-    ("lightning_qat", "export"): "it writes a file and gives a model",
-    ("prune_traps", "load_pruned"): "it gives a model, which is trained a step",
-    ("qat_cnn", "qat_loop"): "it trains a model and gives it",
-    ("static", "static_int8"): "it gives a model, whose ranges and kernels are looked at",
-}
-# An argument is a function that takes a model: no data either. It goes there as it is, with what it imports.
-BY_VALUE = {("audit", "did_nothing"): ("torchao.quantization",)}
-
-
-def _fake_quant():
-    torch.fake_quantize_per_tensor_affine(torch.zeros(1), 1.0, 0, 0, 1)
-
-
-WATCHED = {("qat", "straight_through"): {"fake_quant": _fake_quant}}  # the check asks whether torch did the work
 
 
 @dataclass(frozen=True)
@@ -83,6 +61,16 @@ def exercises(lesson):
     return tuple(names[0] for names in found if names)
 
 
+def check_of(lesson, name):
+    """The check of an exercise; its attribute `needs` says what to mind when it judges what runs elsewhere.
+
+    Args:
+        lesson: its `syllabus.Lesson`.
+        name: of its function.
+    """
+    return getattr(importlib.import_module(f"lessons.{lesson.name}.checks"), name)
+
+
 def lesson_of(submission, path, lessons):
     """The lesson that a submission is of: as its metadata say, or its file name, or the functions that it defines.
 
@@ -117,7 +105,7 @@ def judge(house, lesson, name, part, *, submission=""):
         Row.
     """
     began = time.monotonic()
-    trust = ON_TRUST.get((lesson.name, name), "")
+    trust = check_of(lesson, name).needs.trust
     row = Row(
         submission, lesson.name, exercises(lesson).index(name) + 1, name, NOT_DONE, code=_shown(part), trust=trust
     )
@@ -152,9 +140,9 @@ def _told(row, verdict):
 
 def _verdict(process, lesson, name, part):
     """The check's verdict, made here."""
-    check = getattr(importlib.import_module(f"lessons.{lesson.name}.checks"), name)
-    key = (lesson.name, name)
-    answer = Answer(process, part.pieces, name, key in BY_VALUE, WATCHED.get(key, {}), BY_VALUE.get(key, ()))
+    check = check_of(lesson, name)
+    needs = check.needs
+    answer = Answer(process, part.pieces, name, bool(needs.by_value), needs.watched, needs.by_value)
     trouble = [f"{line}. What this statement binds was not there." for line in answer.trouble]
     if not answer.callable:
         hint = "Define it with def; what it needs must run without an error."
