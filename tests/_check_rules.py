@@ -18,7 +18,7 @@ import rules
 import torch
 from _sooner import quickly, same_inputs, until_one_fails
 
-from course_utils.exercises import core, isolation, search, values
+from course_utils.exercises import core, explain, isolation, search, values
 
 EXAMPLE_FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 LEAST_WRONG, LEAST_ODD = 3, 2
@@ -128,7 +128,7 @@ def hints_are_reached(exercise):
     with quickly(exercise):
         for parts in comparisons(exercise):
             parts.pop("answer")
-            for hint, _, mistake in search.mistakes(parts["wrong"]):
+            for hint, _, mistake in explain.mistakes(parts["wrong"]):
                 told = _told(mistake, parts)
                 if told is None:
                     faults.append(f"the mistake {hint!r} passes")

@@ -4,7 +4,7 @@ import contextlib
 import math
 from unittest import mock
 
-from course_utils.exercises import calls, search
+from course_utils.exercises import calls, explain, search
 
 _inputs = {}  # (check, strategy, count) -> the inputs that are made from it
 
@@ -39,12 +39,14 @@ def quickly(exercise, *, hints=True, most=search.INPUTS):
         most: how many inputs are generated.
     """
     mistakes_made, told, expected = {}, {}, {}
-    real_made, real_smallest, real_described = search._made, search.smallest, calls.described
+    real_made, real_smallest, real_described = explain._made, search.smallest, calls.described
 
-    def made(trial, hint, mistake, tried):
-        key = hint, len(tried), tuple(trial.names)
+    def made(trial, mistake, one, which):
+        if id(one.args) not in ids:
+            return real_made(trial, mistake, one, which)
+        key = which, id(one.args), tuple(trial.names)
         if key not in mistakes_made:
-            mistakes_made[key] = real_made(trial, hint, mistake, tried)
+            mistakes_made[key] = real_made(trial, mistake, one, which)
         return mistakes_made[key]
 
     def smallest(inputs, fails, *, count, seconds=None):
@@ -73,12 +75,12 @@ def quickly(exercise, *, hints=True, most=search.INPUTS):
         mock.patch.object(search, "INPUTS", min(search.INPUTS, most)),
         mock.patch.object(search, "SEARCH_SECONDS", 60.0),  # a slow moment must not change what is tried
         mock.patch.object(search, "smallest", smallest),
-        mock.patch.object(search, "_made", made),
+        mock.patch.object(explain, "_made", made),
         mock.patch.object(search, "_shrunk", lambda inputs, fails, known: known[0]),
         mock.patch.object(search, "Trial", Trial),
         mock.patch.object(search, "described", described),
         mock.patch.object(calls, "described", described),
-        contextlib.nullcontext() if hints else mock.patch.object(search, "_nearest", lambda *_: (0.0, "", 0, None, [])),
+        contextlib.nullcontext() if hints else mock.patch.object(explain, "found", lambda *_: explain.Finding()),
     ):
         yield
 
@@ -89,11 +91,11 @@ def until_one_fails():
     failed = False
 
     class Trial(search.Trial):
-        def is_right(self, args):
+        def on(self, args):
             nonlocal failed
-            result = super().is_right(args)
-            failed = failed or not result[0]
-            return result
+            one = super().on(args)
+            failed = failed or not one.good
+            return one
 
     class Clock:
         def __init__(self, seconds):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import importlib
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
+from course_utils.door import command
 from course_utils.exercises import isolation, progress
 from course_utils.exercises.mistake import Mistake
 from course_utils.exercises.values import show
@@ -100,8 +102,8 @@ def check(
 ) -> Callable[[Callable[[Callable], None]], Callable[[object], Verdict]]:
     """Turn a judge, a function that raises `Mistake`, into a check that returns a `Verdict` and never raises.
 
-    The judge runs in a thread of its own. An answer that takes longer than `isolation.CALL_SECONDS` for a call is
-    stopped; what it prints is dropped; what it changes for the whole process is noticed and put back.
+    The judge runs in a thread of its own. An answer that takes more processor time than `isolation.CALL_SECONDS` for a
+    call is stopped; what it prints is dropped; what it changes for the whole process is noticed and put back.
 
     Args:
         exercise: the name on the exercise's card.
@@ -120,7 +122,7 @@ def check(
                     f"{judge.__name__} is {_of_kind(answer)} now, not a function: define it again with def, and pass "
                     "it without calling it.",
                 )
-            status, fault, remarks = _judged(judge, answer)
+            status, fault, remarks = _judged(judge, answer, by_value)
             _keep(judge, status)
             note = _older_version(judge.__name__)
             return Verdict(
@@ -139,8 +141,18 @@ def check(
     return decorate
 
 
-def _judged(judge: Callable[[Callable], None], answer: Callable) -> tuple[str, Mistake | None, list[str]]:
-    """Run the judge apart from the rest of the process; give the status, what is wrong, and remarks."""
+def _judged(
+    judge: Callable[[Callable], None], answer: Callable, modules: Sequence[str]
+) -> tuple[str, Mistake | None, list[str]]:
+    """Run the judge apart from the rest of the process; give the status, what is wrong, and remarks.
+
+    The modules are imported before: that takes long, and some of them change torch, which is not the answer's doing.
+    """
+    try:
+        for name in modules:
+            importlib.import_module(name)
+    except Exception as error:  # a package that is there may still be broken
+        return BROKEN, _cannot_import(error), []
     with isolation.kept() as kept:
         error = isolation.run_apart(lambda: judge(answer))
     remarks = kept.remarks()
@@ -149,6 +161,8 @@ def _judged(judge: Callable[[Callable], None], answer: Callable) -> tuple[str, M
         return NOT_DONE, Mistake(text), []
     if isinstance(error, Mistake):
         return NOT_YET, error, remarks
+    if isinstance(error, ImportError):
+        return BROKEN, _cannot_import(error), remarks
     if error is not None:
         place = _place(error)
         text = f"It met {type(error).__name__} ({show(str(error))}){place}, and cannot judge this answer."
@@ -156,6 +170,12 @@ def _judged(judge: Callable[[Callable], None], answer: Callable) -> tuple[str, M
     if kept.changed:
         return NOT_YET, changes_the_program(kept.changed), remarks
     return PASSED, None, remarks
+
+
+def _cannot_import(error: Exception) -> Mistake:
+    name = getattr(error, "name", None) or "a package"
+    text = f"It needs {name}, which cannot be imported here: {type(error).__name__}: {show(str(error))}."
+    return Mistake(text, f"Your answer was not judged. {command('doctor')} says what is missing.")
 
 
 def _keep(judge: Callable, status: str) -> None:

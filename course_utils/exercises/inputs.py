@@ -21,6 +21,7 @@ from hypothesis.strategies import SearchStrategy as Strategy
 NONE_FOUND = object()
 BACKEND = "course"
 SEED = 12
+BETWEEN = 4  # digits more than those of the step, in a number with many digits
 
 
 class _OwnNumbers(HypothesisProvider):
@@ -94,14 +95,28 @@ def smallest(inputs: Strategy, fails: Callable[[tuple], object], *, count: int, 
         return last[0]
 
 
-def numbers(low: float, high: float, *, step: float = 0.125) -> Strategy[float]:
-    """Multiples of `step` from `low` to `high`: they print short, and with a power of two they are exact.
+# All numbers of an input are short or all have many digits: among the short ones some are equal, and sums are exact.
+_many_digits = st.shared(st.sampled_from([False, False, True]), key="course: many digits")
+
+
+def numbers(low: float, high: float, *, step: float = 0.125, exact: bool = False) -> Strategy[float]:
+    """Numbers from `low` to `high`: in two inputs of three multiples of `step`, in the third with many digits.
+
+    The multiples print short, and with a power of two they are exact. The others lie between them, with four digits
+    more: an answer that rounds, or computes in half precision, is right on the multiples alone.
 
     Args:
         low, high: the ends, both possible.
         step: the distance of neighbours.
+        exact: True for the multiples alone, where what is right hangs on exact arithmetic: on a tie, on a sum of 0.
     """
-    return st.integers(round(low / step), round(high / step)).map(lambda n: n * step)
+    short = st.integers(round(low / step), round(high / step)).map(lambda n: n * step)
+    if exact or high - low < step:
+        return short
+    between = st.tuples(st.integers(round(low / step), round(high / step) - 1), st.integers(1, 10**BETWEEN - 1))
+    digits = BETWEEN + 3 - math.floor(math.log10(step))
+    long = between.map(lambda drawn: round((drawn[0] + drawn[1] / 10**BETWEEN) * step, digits))
+    return _many_digits.flatmap(lambda many: long if many else short)
 
 
 def shapes(*, dims: Sequence[int] = (1, 2), least: int = 1, most: int = 4) -> Strategy[tuple[int, ...]]:
@@ -123,7 +138,7 @@ def tensors(
 
     Args:
         shape: a shape, or a strategy of shapes; None is `shapes()`.
-        elements: a strategy of numbers; None is multiples of 1/8 from -4 to 4.
+        elements: a strategy of numbers; None is `numbers(-4, 4)`.
         dtype: of the tensor.
     """
     elements = numbers(-4, 4) if elements is None else elements

@@ -25,8 +25,9 @@ import torch
 from course_utils.exercises.mistake import Mistake
 from course_utils.exercises.values import show
 
-CALL_SECONDS = 10.0  # for one call of the learner's function
-JUDGE_SECONDS = 60.0  # for everything that a check does
+CALL_SECONDS = 10.0  # of processor time, for one call of the learner's function
+JUDGE_SECONDS = 60.0  # of processor time, for everything that a check does
+PATIENCE = 6.0  # times as long by the clock on the wall: for an answer that sleeps, or one on a busy machine
 STOP_SECONDS = 3.0  # how long an answer that is told to stop may go on before it is left alone
 MOST_PRINTED = 100_000  # letters kept of what an answer prints
 
@@ -52,13 +53,45 @@ class _Stop(BaseException):
     """Sent into the thread of an answer that takes too long; no `except Exception` holds it."""
 
 
+class Since:
+    """The time since a moment: of a thread's processor, and by the clock on the wall.
+
+    Args:
+        thread: whose processor time counts; it runs already.
+    """
+
+    def __init__(self, thread: threading.Thread):
+        self._spent = _processor_clock(thread)
+        self._work, self._wall = self._spent(), time.monotonic()
+
+    def over(self, seconds: float) -> str:
+        """Which limit is passed, in words: "10 seconds of processor time"; "" while none is.
+
+        Args:
+            seconds: of processor time; by the wall it is `PATIENCE` times as much.
+        """
+        if self._spent() - self._work > seconds:
+            return f"{seconds:g} seconds of processor time"
+        return f"{PATIENCE * seconds:g} seconds" if time.monotonic() - self._wall > PATIENCE * seconds else ""
+
+
+def _processor_clock(thread: threading.Thread) -> Callable[[], float]:
+    """What reads the processor time of a thread, in seconds, from another thread."""
+    if hasattr(time, "pthread_getcpuclockid"):
+        clock = time.pthread_getcpuclockid(thread.ident)
+        return lambda: time.clock_gettime(clock)
+    # Windows and macOS tell it of the process alone, in which the threads of torch count, too.
+    threads = torch.get_num_threads()
+    return lambda: time.process_time() / threads
+
+
 class _Job:
     """One thing to do: its work, what it raised, and the call of the learner's function that is under way."""
 
     def __init__(self, work: Callable[[], object]):
         self.work, self.context = work, contextvars.copy_context()
         self.error: BaseException | None = None
-        self.call: tuple[float, Callable[[], str]] | None = None
+        self.call: tuple[Since, Callable[[], str]] | None = None
         self.done = threading.Event()
 
 
@@ -91,7 +124,7 @@ def call_under_way(describe: Callable[[], str]) -> Iterator[None]:
     if job is None:
         yield
         return
-    outer, job.call = job.call, (time.monotonic(), describe)
+    outer, job.call = job.call, (Since(threading.current_thread()), describe)
     try:
         yield
     finally:
@@ -101,20 +134,22 @@ def call_under_way(describe: Callable[[], str]) -> Iterator[None]:
 def run_apart(work: Callable[[], object]) -> BaseException | None:
     """Run `work` in a thread of its own and give what it raised: None, its exception, or a `Mistake` on the time.
 
-    A call marked with `call_under_way` may take `CALL_SECONDS`, everything together `JUDGE_SECONDS`.
+    A call marked with `call_under_way` may take `CALL_SECONDS`, everything together `JUDGE_SECONDS`, both of processor
+    time: what else runs on the machine takes nothing from an answer.
     """
     judge = _idle.pop() if _idle else _Judge()
     if not judge.is_alive():
         judge.start()
     job = _Job(work)
-    began = time.monotonic()
+    began = Since(judge)
     judge.jobs.put(job)
     try:
         while not job.done.wait(0.05):
             call = job.call
-            late = call is not None and time.monotonic() - call[0] > CALL_SECONDS
-            if late or time.monotonic() - began > JUDGE_SECONDS:
-                return _too_long(judge, job, call if late else None)
+            if call and (limit := call[0].over(CALL_SECONDS)):
+                return _too_long(judge, job, f"did not end within {limit}", (("your call", call[1]()),))
+            if limit := began.over(JUDGE_SECONDS):
+                return _too_long(judge, job, f"took {limit} in all")
     except BaseException:  # Ctrl-C, or "Interrupt kernel"
         _stop(judge, job)
         raise
@@ -122,9 +157,7 @@ def run_apart(work: Callable[[], object]) -> BaseException | None:
     return job.error
 
 
-def _too_long(judge: _Judge, job: _Job, call: tuple[float, Callable[[], str]] | None) -> Mistake:
-    facts = (("your call", call[1]()),) if call else ()
-    what = f"did not end within {CALL_SECONDS:g} seconds" if call else f"took {JUDGE_SECONDS:g} seconds in all"
+def _too_long(judge: _Judge, job: _Job, what: str, facts: tuple = ()) -> Mistake:
     hint = "Look at its loops: does every turn bring the end nearer?"
     if not _stop(judge, job):
         hint += " It could not be stopped and still runs: restart the kernel."

@@ -1,26 +1,24 @@
-"""Finds the smallest input on which a learner's function is wrong, and the mistake that explains it best."""
+"""Finds the smallest input on which a learner's function is wrong, and says what is wrong with it."""
 
 from __future__ import annotations
 
 import copy
 import difflib
 import functools
-import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 
+from course_utils.exercises import explain
 from course_utils.exercises.calls import described
 from course_utils.exercises.inputs import NONE_FOUND, Clock, Strategy, smallest
 from course_utils.exercises.mistake import Mistake
-from course_utils.exercises.trial import Outcome, Trial
-from course_utils.exercises.values import ARRAYS, difference, is_number, same, show
+from course_utils.exercises.trial import Trial, Tried
+from course_utils.exercises.values import difference, same, show
 
 INPUTS = 100  # generated for one check
 LEAST_INPUTS = 30  # of those, tried however slow the function is
-SEARCH_SECONDS = 1.5  # of processor time; after that no more inputs are tried, nor is a failure shrunk
+SEARCH_SECONDS = 0.6  # of processor time: for trying inputs, for saying what is wrong, and for shrinking a failure
 AGAIN = 8  # inputs on which the function is called a second time
-EXPLAINS = 0.85  # a mistake is named when it agrees with the answer on more than this share of where either is wrong
-SUGGESTS = 0.7  # above this share it is named with a "perhaps"; below, it is as a rule another mistake
+MOST_RIGHT = 40  # inputs on which the answer was right, of which one is held up
 BY_HAND = "Work this input out by hand, step by step."
 UNLIKE_THE_RIGHT_ONE = f"{BY_HAND} What is different in the one that was right?"
 
@@ -51,39 +49,32 @@ def compare(
             what it computes. It may raise `Mistake` for a value that cannot be meant, and nothing else.
     Raises:
         Mistake: the smallest input that was found on which the answer is wrong. The hint is that of the mistake which
-            gives most of the answer's wrong results, when it gives more than `EXPLAINS` of them; with a "perhaps" when
-            it gives more than `SUGGESTS`.
+            gives most of the answer's wrong results, when it gives more than `explain.EXPLAINS` of them; else what is
+            true of all its wrong results; else that mistake with a "perhaps", when it gives more than
+            `explain.SUGGESTS`. An input on which nothing comes back is shown where no other is wrong.
     """
     plain = view or (lambda value, *args: value)
     trial = Trial(answer, right, names, functools.partial(same, rtol=rtol, atol=atol), plain)
-    inputs_tried = [*edges, *generated(inputs, INPUTS)]
     tried, clock = [], Clock(SEARCH_SECONDS)
-    for number, args in enumerate(inputs_tried):
+    for number, args in enumerate([*edges, *generated(inputs, INPUTS)]):
         if number >= len(edges) + LEAST_INPUTS and clock.over():
             break
-        tried.append((args, *trial.is_right(args)))
-    failed = [(args, got, expected) for args, good, got, expected in tried if not good]
+        tried.append(trial.on(args))
+    failed = [one for one in tried if not one.good]
     if not failed:
         _call_again(trial, tried)
         return
-    share, hint, explained, mistake, telling = _nearest(trial, wrong, tried)
-    order = _other_order(trial, failed)
-    if order:
-        hint, mistake = order, None
-    elif hint:
-        if share <= EXPLAINS:
-            hint = f"Perhaps this: {hint}"
-        if explained < len(failed):
-            hint = f"{hint} (That explains {explained} of the {len(failed)} results that are wrong.)"
+    lost = [one for one in failed if one.got.lost]
+    aside = lost if 2 * len(lost) <= len(failed) else []  # an edge that raises must not hide what is wrong elsewhere
+    finding = explain.found(trial, wrong, tried, aside, Clock(SEARCH_SECONDS))
 
-    def shows(args: tuple) -> bool:
-        good, got, _ = trial.is_right(args)
-        return not good and (mistake is None or trial.equal(trial.of(mistake, args), got))
+    def shows(one: Tried) -> bool:
+        return not one.good and not (aside and one.got.lost) and finding.shows(one)
 
-    known = [args for args, got, _ in failed if mistake is None or trial.equal(trial.of(mistake, args), got)]
-    args = _shrunk(inputs, shows, known)
-    _, got, expected = trial.is_right(args)
-    raise _explained(trial, args, got, expected, hint, telling)
+    smallest_one = trial.on(
+        _shrunk(inputs, lambda args: shows(trial.on(args)), [one.args for one in failed if shows(one)])
+    )
+    raise _explained(trial, smallest_one, finding, wrong, tried, _besides(trial, aside, finding))
 
 
 def generated(inputs: Strategy, count: int) -> list[tuple]:
@@ -105,115 +96,71 @@ def _shrunk(inputs: Strategy, fails: Callable[[tuple], bool], known: Sequence[tu
     return tried if found is NONE_FOUND or 2 * len(described(tried)) < len(described(found)) else found
 
 
-def mistakes(wrong: Mapping[str, Callable | tuple[Callable, ...]]) -> Iterator[tuple[str, int, Callable]]:
-    """(hint, number, function) of every way to make one of the mistakes.
-
-    Args:
-        wrong: as in `compare`.
-    """
-    for hint, ways in wrong.items():
-        for number, way in enumerate(ways if isinstance(ways, tuple) else (ways,)):
-            yield hint, number, way
-
-
-def _made(trial: Trial, hint: str, mistake: Callable, tried: Sequence[tuple]) -> list[tuple[Outcome, bool]]:
-    """What a mistake makes of each input that was tried, and whether that is wrong; `hint` says which mistake it is."""
-    made = ((trial.of(mistake, args), expected) for args, *_, expected in tried)
-    return [(own, not trial.equal(expected, own)) for own, expected in made]
-
-
-def _nearest(
-    trial: Trial, wrong: Mapping[str, Callable | tuple[Callable, ...]], tried: Sequence[tuple]
-) -> tuple[float, str, int, Callable | None, list[tuple]]:
-    """The mistake that agrees best with the answer where either is wrong: share, hint, results explained, function.
-
-    The last item lists inputs where it tells something that the answer is right: some mistake is wrong there, and the
-    result is not 0, which a wrong factor leaves alone.
-    """
-    best, telling = (SUGGESTS, "", 0, None), set()
-    for hint, number, mistake in mistakes(wrong):
-        made = _made(trial, f"{hint} {number}", mistake, tried)
-        telling |= {number for number, (_, differs) in enumerate(made) if differs}
-        matter = [
-            (good, trial.equal(own, got))
-            for (own, differs), (_, good, got, _) in zip(made, tried, strict=True)
-            if not good or differs
-        ]
-        share = sum(equal for _, equal in matter) / max(1, len(matter))
-        if share > best[0]:
-            best = (share, hint, sum(equal for good, equal in matter if not good), mistake)
-    told = (tried[number] for number in telling) if wrong else tried
-    return *best, [args for args, good, _, expected in told if good and not same(0, expected.value)]
-
-
-def _call_again(trial: Trial, tried: Sequence[tuple]) -> None:
+def _call_again(trial: Trial, tried: Sequence[Tried]) -> None:
     """Call a right answer once more on some inputs, in reverse: what it returns must not hang on the calls before."""
-    for args, _, first, _ in reversed(tried[:AGAIN]):
-        second = trial.of_answer(args)
-        if second.fault or not trial.equal(first, second):
+    for one in reversed(tried[:AGAIN]):
+        second = trial.of_answer(one.args)
+        if second.fault or not trial.equal(one.got, second):
             now = second.fault.message if second.fault else show(second.shown)
             raise Mistake(
                 "Your function does not always return the same for the same input.",
                 "Its result hangs on chance, or on what it kept from earlier calls.",
-                (("your call", described(args, trial.names)), ("first", show(first.shown)), ("later", now)),
+                (("your call", described(one.args, trial.names)), ("first", show(one.got.shown)), ("later", now)),
             )
 
 
-def _other_order(trial: Trial, failed: Sequence[tuple]) -> str:
-    """A hint where the function has the card's parameters in another order and is right by their names; else ""."""
-    try:
-        own = list(inspect.signature(trial.answer).parameters)[: len(trial.names)]
-    except (TypeError, ValueError):  # some callables do not tell
-        return ""
-    if own == list(trial.names) or sorted(own) != sorted(trial.names):
-        return ""
-    places = [list(trial.names).index(name) for name in own]
-    by_name = replace(trial, answer=lambda *args: trial.answer(*(args[place] for place in places)))
-    right = [by_name.is_right(args)[0] for args, *_ in failed[:AGAIN]]
-    if sum(right) <= len(right) * SUGGESTS:
-        return ""
-    said = f"The parameters of your function are {', '.join(own)}."
-    return f"{said} The card has them in the order {', '.join(trial.names)}, and the check calls it in that order."
+def _besides(trial: Trial, aside: Sequence[Tried], finding: explain.Finding) -> tuple[tuple[str, str], ...]:
+    """A fact on the shortest input on which nothing came back, where something else is shown; none where none is."""
+    left = [one for one in aside if not (finding.sure and finding.shows(one))]
+    if not left:
+        return ()
+    one = min(left, key=lambda one: len(described(one.args)))
+    said = one.got.fault.message.removeprefix("Your function ").rstrip(".")
+    return (("besides", f"{said}, on {described(one.args, trial.names)}"),)
 
 
 def _explained(
-    trial: Trial, args: tuple, got: Outcome, expected: Outcome, hint: str, telling: Sequence[tuple]
+    trial: Trial,
+    one: Tried,
+    finding: explain.Finding,
+    wrong: Mapping[str, Callable | tuple[Callable, ...]],
+    tried: Sequence[Tried],
+    besides: tuple[tuple[str, str], ...],
 ) -> Mistake:
-    """The `Mistake` for one input, whole; `telling` are inputs on which the answer was right."""
+    """The `Mistake` for one input, whole."""
+    got, expected, hint = one.got, one.expected, finding.hint(one)
     if got.fault:
         facts = got.fault.facts
         if expected.fault is None and not any(label == "expected" for label, _ in facts):
             facts = (*facts, ("expected", show(expected.shown)))
-        return Mistake(got.fault.message, hint or got.fault.hint, facts)
+        return Mistake(got.fault.message, hint or got.fault.hint, facts + besides)
     facts = [
-        ("your call", described(args, trial.names)),
+        ("your call", described(one.args, trial.names)),
         ("returned", show(got.shown)),
         ("expected", show(expected.shown)),
     ]
     apart = difference(expected.shown, got.shown)
     if apart:
         facts.append(("that is", apart))
-    if not hint:
-        if is_number(expected.value) and not isinstance(expected.value, ARRAYS) and not is_number(got.value):
-            hint = "Return one number."
-        else:
-            near = _nearest_right(trial, args, telling)
-            facts += near
-            hint = UNLIKE_THE_RIGHT_ONE if near else BY_HAND
-    return Mistake("On this input the result is wrong.", hint, tuple(facts))
+    if not finding.sure and not hint.startswith("Perhaps this"):
+        near = _nearest_right(trial, one.args, wrong, tried)
+        facts += near
+        hint = f"{hint} {UNLIKE_THE_RIGHT_ONE if near else BY_HAND}".strip()
+    return Mistake("On this input the result is wrong.", hint, (*facts, *besides))
 
 
-def _nearest_right(trial: Trial, args: tuple, telling: Sequence[tuple]) -> list[tuple[str, str]]:
-    """The input most like `args` of those on which the answer was right, as a fact; empty when there is none."""
+def _nearest_right(trial: Trial, args: tuple, wrong: Mapping, tried: Sequence[Tried]) -> list[tuple[str, str]]:
+    """The input most like `args` of those on which it tells something that the answer was right, as a fact, or none."""
     text = described(args, trial.names)
 
-    def unlike(other: tuple) -> tuple[int, float]:
-        shown = described(other, trial.names)
-        changed = sum(not same(a, b) for a, b in zip(args, other, strict=False))
+    def unlike(other: Tried) -> tuple[int, float]:
+        shown = described(other.args, trial.names)
+        changed = sum(not same(a, b) for a, b in zip(args, other.args, strict=False))
         return changed, 1 - difflib.SequenceMatcher(None, text, shown, autojunk=False).ratio()
 
-    short = sorted(telling, key=lambda other: len(described(other, trial.names)))[:40]
-    return [("right on", described(min(short, key=unlike), trial.names))] if short else []
+    short = sorted((one for one in tried if one.good), key=lambda one: len(described(one.args, trial.names)))
+    near = explain.telling(trial, wrong, short[:MOST_RIGHT])
+    return [("right on", described(min(near, key=unlike).args, trial.names))] if near else []
 
 
 def examine(

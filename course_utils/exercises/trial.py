@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from course_utils.exercises.calls import described, run
+from course_utils.exercises.calls import CHANGED, described, run
 from course_utils.exercises.mistake import Mistake
 from course_utils.exercises.values import show
 
@@ -18,6 +18,21 @@ class Outcome:
     shown: object = None
     value: object = None
     fault: Mistake | None = None
+
+    @property
+    def lost(self) -> bool:
+        """True when nothing came back: it raised, or gave None."""
+        return self.fault is not None and self.shown is None and self.fault.message != CHANGED
+
+
+@dataclass
+class Tried:
+    """An input, whether the answer is right on it, what the answer gave and what is expected."""
+
+    args: tuple
+    good: bool
+    got: Outcome
+    expected: Outcome
 
 
 def _kind(fault: Mistake) -> str:
@@ -62,7 +77,14 @@ class Trial:
             return bool(one.fault and other.fault) and _kind(one.fault) == _kind(other.fault)
         return self.agree(one.value, other.value)
 
-    def is_right(self, args: tuple) -> tuple[bool, Outcome, Outcome]:
-        """Whether the answer is right on `args`, with its outcome and the expected one."""
-        got, expected = self.of_answer(args), self.of(self.right, args)
-        return not got.fault and self.equal(expected, got), got, expected
+    def on(self, args: tuple) -> Tried:
+        """What the answer makes of `args`, beside what is expected.
+
+        The right function comes first: what torch loads when it is needed is loaded then, and not on the answer's time.
+        """
+        expected, got = self.of(self.right, args), self.of_answer(args)
+        return Tried(args, not got.fault and self.equal(expected, got), got, expected)
+
+    def name(self, at: int) -> str:
+        """What the argument at this place is called."""
+        return self.names[at] if at < len(self.names) else f"argument {at + 1}"

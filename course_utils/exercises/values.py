@@ -15,10 +15,12 @@ MOST_ELEMENTS = 64  # an array with more is told by dtype, shape and range
 MOST_LETTERS = 500
 ARRAYS = (torch.Tensor, np.ndarray)
 SEQUENCES = (list, tuple, range, deque)
+OF_LARGEST = 0.1  # times rtol: how far any number of an array may be off, as a share of the largest of them
+NUMBER_SHAPES = ((), (1,))  # of an array that passes for one number
 
 
 def is_number(value: object) -> bool:
-    """True for one real number: int, float, Fraction, Decimal, numpy's, an array of one element; not for a bool."""
+    """True for one real number: int, float, Fraction, Decimal, numpy's, an array of shape () or (1,); for no bool."""
     try:
         return _is_number(value)
     except Exception:  # an object that raises when it is asked for its class
@@ -27,7 +29,7 @@ def is_number(value: object) -> bool:
 
 def _is_number(value: object) -> bool:
     if isinstance(value, ARRAYS):
-        return math.prod(value.shape) == 1 and str(value.dtype) not in ("torch.bool", "bool")
+        return tuple(value.shape) in NUMBER_SHAPES and str(value.dtype) not in ("torch.bool", "bool")
     if isinstance(value, bool | np.bool_):
         return False
     return isinstance(value, int | float | Fraction | Decimal | np.integer | np.floating)
@@ -36,8 +38,12 @@ def _is_number(value: object) -> bool:
 def same(expected: object, got: object, *, rtol: float = 0.0, atol: float = 0.0) -> bool:
     """True when two values agree: numbers and arrays within ``atol + rtol * |expected|``, the rest exactly.
 
-    What holds a number does not matter (int, Fraction, numpy, an array of one element), nor what holds several: a list
-    is like a tuple, a range or an array of the same elements. NaN is like NaN. A value that cannot be compared differs.
+    In an array with a tolerance `rtol` a number may also be off by a tenth of `rtol` times the largest one: where
+    positive and negative terms cancel, rounding in another order of the sum leaves more than `rtol` of what is left.
+
+    What holds a number does not matter (int, Fraction, numpy, an array of shape () or (1,)), nor what holds several: a
+    list is like a tuple, a range or an array of the same elements. Where an array with dimensions is expected, the
+    shapes must agree: [[1.0]] is not [1.0]. NaN is like NaN. A value that cannot be compared differs.
     """
     try:
         return _same(expected, got, rtol, atol)
@@ -49,7 +55,7 @@ def _same(expected: object, got: object, rtol: float, atol: float) -> bool:
     if isinstance(expected, bool | np.bool_):
         truth = isinstance(got, bool | np.bool_) or (isinstance(got, ARRAYS) and got.dtype in (torch.bool, np.bool_))
         return truth and bool(got) == bool(expected)
-    if is_number(expected) and is_number(got):
+    if not _has_dimensions(expected) and is_number(expected) and is_number(got):
         return _close(_scalar(expected), _scalar(got), rtol, atol)
     if isinstance(expected, ARRAYS):
         return isinstance(got, (*ARRAYS, *SEQUENCES)) and _same_arrays(expected, got, rtol, atol)
@@ -82,6 +88,10 @@ def _same(expected: object, got: object, rtol: float, atol: float) -> bool:
     return type(expected) is type(got) and bool(expected == got)
 
 
+def _has_dimensions(value: object) -> bool:
+    return isinstance(value, ARRAYS) and len(value.shape) > 0
+
+
 def _scalar(value: object) -> object:
     return value.item() if isinstance(value, (*ARRAYS, np.generic)) else value
 
@@ -95,7 +105,8 @@ def _close(expected: object, got: object, rtol: float, atol: float) -> bool:
     return expected == got or abs(expected - got) <= atol + rtol * abs(expected) < math.inf
 
 
-def _plain(value: object) -> torch.Tensor:
+def as_plain(value: object) -> torch.Tensor:
+    """An array, a number or a list of them as a dense float64 tensor on the CPU; what is none raises."""
     tensor = torch.as_tensor(list(value) if isinstance(value, range | deque) else value).detach()
     tensor = tensor.dequantize() if tensor.is_quantized else tensor
     tensor = tensor.to_dense() if tensor.layout != torch.strided else tensor
@@ -106,10 +117,14 @@ def _same_arrays(expected: object, got: object, rtol: float, atol: float) -> boo
     plain = type(expected) is type(got) is torch.Tensor and expected.layout == got.layout == torch.strided
     if plain and expected.dtype == got.dtype and torch.equal(expected, got):
         return True  # most comparisons end here, at a tenth of the price of the rest
-    a, b = _plain(expected), _plain(got)
-    if a.numel() == b.numel() == 1:
-        a, b = a.reshape(()), b.reshape(())
-    return a.shape == b.shape and torch.allclose(b, a, rtol=rtol, atol=atol, equal_nan=True)
+    a, b = as_plain(expected), as_plain(got)
+    if tuple(a.shape) == () and tuple(b.shape) in NUMBER_SHAPES:
+        b = b.reshape(())
+    if a.shape != b.shape:
+        return False
+    if rtol and a.numel() > 1:
+        atol += OF_LARGEST * rtol * a.abs().nan_to_num(0.0, posinf=0.0).max().item()
+    return torch.allclose(b, a, rtol=rtol, atol=atol, equal_nan=True)
 
 
 def show(value: object, most: int = MOST_LETTERS) -> str:
@@ -146,7 +161,7 @@ def _array_text(value: object) -> str:
     dtype = str(value.dtype).removeprefix("torch.")
     size, kind = math.prod(value.shape), "tensor" if isinstance(value, torch.Tensor) else "array"
     if size > MOST_ELEMENTS:
-        plain = _plain(value)
+        plain = as_plain(value)
         return (
             f"{'an' if dtype.startswith('i') else 'a'} {dtype} {kind} of shape {tuple(value.shape)}, "
             f"from {plain.min().item():.4g} to {plain.max().item():.4g}"
@@ -156,7 +171,15 @@ def _array_text(value: object) -> str:
     plain = plain.to_dense() if getattr(plain, "layout", torch.strided) != torch.strided else plain
     usual = dtype in ("float32", "int64", "bool") and size
     shape = "" if size else f", shape={tuple(value.shape)}"
-    return f"{kind}({_text(plain.tolist())}{'' if usual else f', dtype={dtype}'}{shape})"
+    numbers = _shortest(plain.tolist(), dtype) if dtype in ("float32", "float16") else plain.tolist()
+    return f"{kind}({_text(numbers)}{'' if usual else f', dtype={dtype}'}{shape})"
+
+
+def _shortest(value: object, dtype: str) -> object:
+    """A number, or nested lists of them, with no more digits than the dtype tells apart: 0.33, not 0.33000001."""
+    if isinstance(value, list):
+        return [_shortest(part, dtype) for part in value]
+    return float(str(np.dtype(dtype).type(value)))
 
 
 def difference(expected: object, got: object) -> str:
@@ -165,7 +188,7 @@ def difference(expected: object, got: object) -> str:
         return ""
     try:
         if isinstance(expected, ARRAYS) and isinstance(got, (*ARRAYS, *SEQUENCES)):
-            a, b = _plain(expected), _plain(got)
+            a, b = as_plain(expected), as_plain(got)
             if a.shape != b.shape:
                 return f"shape {tuple(b.shape)}, expected {tuple(a.shape)}"
             at = int((a - b).abs().nan_to_num(math.inf).argmax())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import functools
 from collections.abc import Callable, Set
 
 import torch
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from course_utils import legacy_int8
-from course_utils.exercises.core import Mistake, Verdict, check
+from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import same
 from course_utils.measure import int8_audit
@@ -205,18 +204,6 @@ def _unchanged(model: nn.Module) -> nn.Module:
 _unchanged.__name__ = "lambda model: model"
 
 
-def _with_torchao(checked: Callable) -> Callable:
-    """Import torchao before a check, not at the top: it is slow, and inside it would count as a change of torch."""
-
-    @functools.wraps(checked)
-    def judged(answer: object) -> Verdict:
-        import torchao.quantization  # noqa: F401
-
-        return checked(answer)
-
-    return judged
-
-
 class _Typed(nn.Linear):
     """A linear layer that shows the type of its weights."""
 
@@ -242,7 +229,6 @@ def _models() -> list[nn.Module]:
     ]
 
 
-@_with_torchao
 @check("Exercise 2, The model that did not change", by_value=("torchao.quantization",))
 def did_nothing(answer: Callable) -> None:
     """``did_nothing(model, quantize) -> bool``."""

@@ -1,0 +1,106 @@
+"""Results that are an amount of an argument, its largest number or how many items it has, or off by such an amount."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+
+from course_utils.exercises.pattern import LEAST, capital, quiet
+from course_utils.exercises.relations import fits, numbers_of
+from course_utils.exercises.trial import Trial, Tried
+from course_utils.exercises.values import is_number, same
+
+_Amount = Callable[[object], float]
+_OF_LIST: tuple[tuple[str, _Amount], ...] = (
+    ("the number of items of `{}`", len),
+    ("the sum of `{}`", sum),
+)
+_TAKEN_OF_LIST: tuple[tuple[str, _Amount], ...] = (
+    ("the first of `{}`", lambda x: x[0]),
+    ("the last of `{}`", lambda x: x[-1]),
+    ("the largest of `{}`", max),
+    ("the smallest of `{}`", min),
+    ("the mean of `{}`", statistics.fmean),
+    ("the median of `{}`", statistics.median),
+    ("the number of items of `{}`, less 1", lambda x: len(x) - 1),
+)
+_OF_TENSOR: tuple[tuple[str, _Amount], ...] = (
+    ("the number of elements of `{}`", torch.numel),
+    ("the rows of `{}`", len),
+    ("the last dimension of `{}`", lambda x: x.shape[-1]),
+)
+_TAKEN_OF_TENSOR: tuple[tuple[str, _Amount], ...] = (
+    ("the sum of `{}`", lambda x: x.sum().item()),
+    ("the largest of `{}`", lambda x: x.max().item()),
+    ("the smallest of `{}`", lambda x: x.min().item()),
+    ("the largest of `{}`, without its sign", lambda x: x.abs().max().item()),
+    ("the mean of `{}`", lambda x: x.double().mean().item()),
+)
+_OFF: tuple[tuple[str, Callable[[np.ndarray, float], np.ndarray]], ...] = (
+    ("what is expected times {}", lambda e, amount: e * amount),
+    ("what is expected divided by {}", lambda e, amount: e / amount),
+    ("what is expected and {} on top", lambda e, amount: e + amount),
+    ("what is expected less {}", lambda e, amount: e - amount),
+    ("{} less what is expected", lambda e, amount: amount - e),
+    ("{} divided by what is expected", lambda e, amount: amount / e),
+)
+
+
+def by_amount(trial: Trial, wrong: Sequence[Tried], subject: str) -> tuple[str, Callable[[Tried], bool]] | None:
+    """(sentence, test of another wrong result) where each wrong result is an amount of an argument, or off by one.
+
+    Args:
+        trial: the comparison.
+        wrong: inputs on which the answer is wrong, with its results.
+        subject: what of the result they are.
+    """
+    if len(wrong) < LEAST or all(same(one.got.shown, wrong[0].got.shown) for one in wrong):
+        return None
+    for text, shows in _relations(trial, wrong[0].args):
+        if all(map(shows, wrong)):
+            return f"{capital(subject)} is {text}.", shows
+    for at, value in enumerate(wrong[0].args):
+        shows = quiet(lambda one, at=at: _is_among(one.got.shown, one.args[at]))
+        if isinstance(value, dict | list | tuple) and all(map(shows, wrong)):
+            if not all(_is_among(one.expected.shown, one.args[at]) for one in wrong):
+                return f"{capital(subject)} is one of the values of `{trial.name(at)}`.", shows
+    return None
+
+
+def _is_among(number: object, values: dict | list | tuple) -> bool:
+    return is_number(number) and number in (values.values() if isinstance(values, dict) else values)
+
+
+def _relations(trial: Trial, args: tuple) -> Iterator[tuple[str, Callable[[Tried], bool]]]:
+    for at, value in enumerate(args):
+        off_by, taken = _amounts(value)
+        for text, amount in (*off_by, *taken):
+            yield text.format(trial.name(at)), _is_off(lambda e, amount: np.full_like(e, amount), amount, at)
+        for text, amount in off_by:
+            for words, relation in _OFF:
+                yield words.format(text.format(trial.name(at))), _is_off(relation, amount, at)
+
+
+def _amounts(value: object) -> tuple[tuple[tuple[str, _Amount], ...], tuple[tuple[str, _Amount], ...]]:
+    """Amounts of an argument by which a result may be off, and others that it may be."""
+    if isinstance(value, bool):
+        return (), ()
+    if isinstance(value, torch.Tensor):
+        return _OF_TENSOR, _TAKEN_OF_TENSOR
+    if is_number(value):
+        return (("`{}`", float),), ()
+    if isinstance(value, list | tuple | str | dict):
+        return _OF_LIST, _TAKEN_OF_LIST
+    return (), ()
+
+
+def _is_off(relation: Callable, amount: _Amount, at: int) -> Callable[[Tried], bool]:
+    def shows(one: Tried) -> bool:
+        e, g = numbers_of(one.expected.shown), numbers_of(one.got.shown)
+        with np.errstate(all="ignore"):
+            return e.shape == g.shape and fits(lambda e: relation(e, amount(one.args[at])), e, g)
+
+    return quiet(shows)
