@@ -6,17 +6,15 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 import time
 import urllib.request
 import webbrowser
 from pathlib import Path
 
-from tqdm import tqdm
-
 import course
 from tools import open as open_task
 from tools.decks import arrange
+from tools.publishing import bar as bars
 from tools.publishing import lessons
 from tools.workspace import workspace
 
@@ -153,10 +151,12 @@ def run(file, server):
     client.start_channels(iopub=False, stdin=False, hb=False, control=False)  # only whether a cell failed is asked
     cells = [cell.source for cell in lessons.read_published(file).cells if cell.cell_type == "code"]
     try:
-        for source in tqdm(cells, desc="Running the cells", unit="cell", file=sys.stdout):
-            reply = client.execute(source, reply=True, timeout=CELL_SECONDS)["content"]
-            if reply["status"] != "ok":
-                raise RuntimeError(f"{reply.get('ename')}: {reply.get('evalue')}")
+        with bars.cells(len(cells), "Running the lesson") as bar:
+            for source in cells:
+                reply = client.execute(source, reply=True, timeout=CELL_SECONDS)["content"]
+                if reply["status"] != "ok":
+                    raise RuntimeError(f"{reply.get('ename')}: {reply.get('evalue')}")
+                bar.update()
     except (RuntimeError, TimeoutError) as error:
         first = source.partition("\n")[0]
         course.say(f"The cell that begins {first!r} fails, and those below were not run. {error}")

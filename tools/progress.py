@@ -23,6 +23,7 @@ def main(argv):
     )
     parser.add_argument("lessons", nargs="*", metavar="NAME", help="lessons to show in full, for example energy or 1.2")
     parser.add_argument("--way", metavar="TITLE", help='the way to follow, or a part of its title: "evening"')
+    parser.add_argument("--all", action="store_true", help="every lesson of the course, not those of your way alone")
     parser.add_argument("--json", action="store_true", help="the same facts, to be read by programs")
     args = parser.parse_args(argv)
     wanted = lessons.select(args.lessons) if args.lessons else []
@@ -40,7 +41,8 @@ def main(argv):
         facts["lessons"] = [lesson for lesson in facts["lessons"] if not names or lesson["name"] in names]
         print(json.dumps(facts, indent=1))
         return 0
-    for line in [*said, *(in_full(found.standings[lesson.name]) for lesson in wanted)] if wanted else overview(found):
+    lines = [in_full(found.standings[lesson.name]) for lesson in wanted] if wanted else overview(found, args.all)
+    for line in [*said, *lines]:
         say(line)
     return 0
 
@@ -61,26 +63,37 @@ def choose(words):
     progress.add(WORKSPACE / progress.NAME, {"kind": "way", "lesson": "", "way": fitting[0]})
 
 
-def overview(found):
-    """The lines for the whole course."""
-    standings, part = found.standings.values(), None
-    width = max(len(standing.lesson.title) for standing in standings)
-    for standing in standings:
+def overview(found, every=False):
+    """The lines for the learner's way, with what was begun beside it; or for the whole course."""
+    way = [found.standings[lesson.name] for lesson in found.way.lessons]
+    shown = [s for s in found.standings.values() if every or s in way or s.passed or s.begun]
+    width, part = max(len(standing.lesson.title) for standing in shown), None
+    for standing in shown:
         lesson = standing.lesson
         if lesson.part != part:
             part = lesson.part
             yield f"\n{lesson.part_number} · {lesson.part_title}"
         mark = "✓" if standing.finished else "…" if standing.begun else " "
-        yield f"  {mark} {lesson.number:<5} {lesson.title:<{width}}  {standing.minutes} min  {standing.count}"
-    passed, total = sum(s.passed for s in standings), sum(len(s.exercises) for s in standings)
-    yield f"\nFinished: {found.finished} of {len(standings)} lessons. Passed: {passed} of {total} exercises."
-    yield f"Your way: {found.way.title}."
+        on_way = "  on your way" if standing in way and len(way) < len(shown) else ""
+        yield f"  {mark} {lesson.number:<5} {lesson.title:<{width}}  {standing.minutes} min  {standing.count}{on_way}"
+    yield f"\nYour way, {found.way.title}: {_sum(way)}."
+    if len(way) < len(found.standings):
+        yield f"The whole course: {_sum(found.standings.values())}."
     yield from (f"Begun: {s.lesson.number} {s.lesson.title}, {s.count}." for s in found.begun[:3] if s != found.next)
     if found.next:
         yield f"Next: {found.next.lesson.number} {found.next.lesson.title}, {found.next.minutes} min."
     else:
         yield "You have finished it."
+    if len(shown) < len(found.standings):
+        yield f"All {len(found.standings)} lessons: {command('progress', '--all')}"
     yield f"More on a lesson: {command('progress', 'NUMBER')}"
+
+
+def _sum(standings):
+    standings = list(standings)
+    passed, total = sum(s.passed for s in standings), sum(len(s.exercises) for s in standings)
+    finished = sum(standing.finished for standing in standings)
+    return f"{finished} of {len(standings)} lessons finished, {passed} of {total} exercises passed"
 
 
 def in_full(standing):

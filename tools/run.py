@@ -11,8 +11,9 @@ from tqdm import tqdm
 
 from course_utils.doctor import START
 from course_utils.syllabus import Lesson
+from tools.publishing import bar as bars
 from tools.publishing import lessons as _lessons
-from tools.workspace import workspace
+from tools.workspace import progress, workspace
 
 WORKSPACE = workspace.WORKSPACE
 RESULTS = workspace.RESULTS / "run"
@@ -52,7 +53,7 @@ def main(argv):
         return 1
     jobs = [job for lesson in lessons if (job := _job(lesson, fresh=args.fresh))]
     env = workspace.environment() | ({"COURSE_QUICK": "1", "COURSE_PROGRESS": "0"} if args.quick else {})
-    with tqdm(total=sum(job.cells for job in jobs), unit="cell", file=sys.stdout) as bar:
+    with bars.cells(sum(job.cells for job in jobs)) as bar:
         good = [_run(job, env, bar) for job in jobs]
     return 0 if all(good) and len(jobs) == len(lessons) else 1
 
@@ -88,7 +89,7 @@ def _run(job, env, bar):
             on_cell=lambda _: bar.update(),
             lesson=lesson.name,
         )
-        report, good = summary(done), True
+        report, good = "\n".join([summary(done), *_counted(lesson)]), True
     except _lessons.CellFailed as failed:
         done, good = failed.notebook, False
         report = f"Stopped at cell {failed.number}, line {failed.line}: {failed.error}"
@@ -122,7 +123,13 @@ def summary(nb):
             found = re.match(rf"\W*({'|'.join(VERDICTS)}):", text, re.IGNORECASE)
             if found:
                 counts[found.group(1).lower()] += 1
-    return "\n".join([*cards, "Exercises: " + ", ".join(f"{n} {name}" for name, n in counts.items())])
+    return "\n".join([*cards, "Exercises in this file: " + ", ".join(f"{n} {name}" for name, n in counts.items())])
+
+
+def _counted(lesson):
+    """What `progress` says of a lesson: an exercise that has passed once stays passed, whatever is in the file now."""
+    count = progress.count(lesson, WORKSPACE)
+    return [f"Passed so far: {count} ({START} progress {lesson.number})"] if count else []
 
 
 def _texts(cell):

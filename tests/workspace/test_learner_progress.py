@@ -1,6 +1,7 @@
 """What a learner has done is kept: by whom, in which form, and what `course.py progress` makes of it."""
 
 import json
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from course_utils import syllabus
 from course_utils.exercises import core, progress
 from course_utils.files import ROOT
 from tools import progress as task
+from tools.publishing import course as _course
 from tools.publishing import execute, lessons
 from tools.workspace import progress as _progress
 
@@ -272,8 +274,29 @@ def test_the_task_gives_the_same_as_json(learner, capsys):
 
 
 def test_a_way_is_chosen_by_a_part_of_its_title(learner, kept, capsys):
-    assert learner.main(["--way", "evening"]) == 0 and "Your way: One evening." in capsys.readouterr().out
+    assert learner.main(["--way", "evening"]) == 0 and "Your way, One evening: 0 of " in capsys.readouterr().out
     with pytest.raises(SystemExit, match="No way is called 'nowhere'. There are: One evening;"):
         learner.main(["--way", "nowhere"])
     with pytest.raises(SystemExit, match="No way is called ''"):
         learner.main(["--way", ""])
+
+
+def numbers(said):
+    """The numbers of the lessons in what the task printed."""
+    return re.findall(r"^  [ ✓…] (\d\.\d+) ", said, re.MULTILINE)
+
+
+def test_the_lessons_of_the_way_are_shown_with_what_was_begun_beside_it_and_the_others_when_asked_for(learner, capsys):
+    every = list(syllabus.lessons().values())
+    evening = [lesson.number for lesson in _course.ways()[0].lessons]
+    assert learner.main(["--way", "evening"]) == 0
+    said = capsys.readouterr().out
+    assert numbers(said) == evening and "on your way" not in said
+    assert f"The whole course: 0 of {len(every)} lessons finished" in said and "progress --all" in said
+    progress.keep("prediction", "amp", number=1, question="How?", prediction="so")
+    learner.main([])
+    said = capsys.readouterr().out
+    assert numbers(said) == sorted([*evening, "2.2"]) and said.count("on your way") == len(evening)
+    learner.main(["--all"])
+    said = capsys.readouterr().out
+    assert numbers(said) == [lesson.number for lesson in every] and said.count("on your way") == len(evening)

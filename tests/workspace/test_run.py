@@ -1,9 +1,11 @@
 """The task that runs lessons in the terminal: which file it runs, what it says, where the results go, and Ctrl-C."""
 
+import io
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import nbformat
@@ -12,9 +14,10 @@ import pytest
 
 from course_utils import syllabus
 from course_utils.doctor import START
+from course_utils.exercises import progress
 from course_utils.exercises.core import Verdict
 from tools import run
-from tools.publishing import lessons
+from tools.publishing import bar, lessons
 
 COURSE = """
 [[part]]
@@ -112,7 +115,38 @@ def test_the_summary_counts_verdicts_and_shows_the_scorecard():
     card = nbformat.v4.new_code_cell("card", metadata={"tags": ["scorecard"]})
     card.outputs = [nbformat.from_dict({**result, "data": {"text/plain": "claim  holds"}})]
     nb.cells.append(card)
-    assert run.summary(nb).splitlines() == ["claim  holds", "Exercises: 1 passed, 1 not done yet, 1 not yet"]
+    assert run.summary(nb).splitlines() == ["claim  holds", "Exercises in this file: 1 passed, 1 not done yet, 1 not yet"]
+
+
+def test_after_a_reset_it_says_what_is_counted_as_passed_as_progress_does(root, without_kernel, capsys):
+    checks = root / "lessons" / "size" / "checks.py"
+    checks.parent.mkdir()
+    checks.write_text("".join(f'@check("Exercise {n}")\ndef task{n}(): ...\n' for n in (1, 2)), encoding="utf-8")
+    for name in ("task1", "task2"):
+        record = {"kind": "check", "lesson": "size", "exercise": name, "status": "passed"}
+        progress.add(root / "workspace" / progress.NAME, record)
+    lessons.write(notebook("✎ Not done yet: Exercise 1.", tags=["check"]), root / OWN)
+    run.main(["size"])
+    said = capsys.readouterr().out
+    assert "Exercises in this file: 0 passed, 1 not done yet, 0 not yet\n" in said
+    assert f"Passed so far: 2 of 2 ({START} progress 1.1)\n" in said
+
+
+def test_the_bar_makes_no_forecast_and_moves_while_a_cell_runs(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stdout", shown)
+    monkeypatch.setattr(bar, "TICK_S", 0.05)
+    with bar.cells(24, "integers") as moving:
+        moving.update(7)
+        time.sleep(1.2)
+    lines = shown.getvalue().split("\r")
+    assert any("integers: 7 of 24 cells |" in line and ", this cell 1 s" in line for line in lines), lines
+    assert "%" not in shown.getvalue() and "cell/s" not in shown.getvalue() and "<" not in shown.getvalue()
+    assert not any(thread.name == bar.CLOCK for thread in threading.enumerate())
 
 
 @pytest.mark.slow
@@ -124,7 +158,7 @@ def test_what_the_learner_solved_is_counted_and_their_ledger_is_in_the_workspace
     solved = notebook(folder + "; print('✓ Passed: Exercise 1.')", tags=["check", "lecture"])
     lessons.write(workspace.for_learner(solved), root / OWN)
     assert run.main(["size"]) == 0
-    assert "Exercises: 1 passed, 0 not done yet" in capsys.readouterr().out
+    assert "Exercises in this file: 1 passed, 0 not done yet" in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -169,5 +203,5 @@ def test_ctrl_c_ends_a_run_with_one_line_and_leaves_no_kernel(root, work):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130 and err == ""
-    assert [line for line in out.splitlines() if line.strip() and "cell/s" not in line] == ["Stopped."]
+    assert [line for line in out.splitlines() if line.strip() and " cells |" not in line] == ["Stopped."]
     assert not psutil.pid_exists(int((root / "pid").read_text()))

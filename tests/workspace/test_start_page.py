@@ -48,6 +48,13 @@ def test_it_says_what_is_passed_what_is_begun_and_what_is_next(workspace):
     assert "**Go on:** [3.1 " in text and "**Next: [1.2 " in text
 
 
+def test_it_says_what_the_course_is_and_offers_the_ways_before_it_lists_the_lessons(workspace):
+    text = page(workspace)
+    order = ["# Resource-efficient", "The course makes", "Begin here", "## Ways", "--way NAME", "## 1 · ", "## Help"]
+    places = [text.find(words) for words in order]
+    assert places == sorted(places) and places[0] == 0, places
+
+
 def test_it_is_made_anew_at_each_start(workspace):
     assert start.write(workspace) == []
     keep(workspace, "flawed_lines")

@@ -106,17 +106,26 @@ def of(workspace, root=ROOT):
     standings = {}
     for name, lesson in syllabus.lessons(root).items():
         mine, front = [record for record in records if record["lesson"] == name], course.front_matter(lesson)
-        exercises = tuple(_standing(*exercise, mine) for exercise in exercises_of(lesson))
         times = [str(record.get("when", "")) for record in mine if record["kind"] != "reset"]
         standings[name] = Standing(
             lesson,
             front.get("minutes", 0),
             front.get("promise", ""),
-            exercises,
+            _exercises(lesson, mine),
             _predictions(mine),
             max(times, default=""),
         )
     return Progress(standings, way, tuple(ways))
+
+
+def count(lesson, workspace):
+    """How many exercises of a lesson have passed, in words: "2 of 3"; "" where it has none."""
+    found = _exercises(lesson, [r for r in progress.read(workspace / progress.NAME) if r["lesson"] == lesson.name])
+    return Standing(lesson, 0, "", found).count if found else ""
+
+
+def _exercises(lesson, records):
+    return tuple(_standing(*exercise, records) for exercise in exercises_of(lesson))
 
 
 @cache

@@ -14,9 +14,10 @@ from tools.workspace.copies import read_state, write_state
 from tools.workspace.workspace import START_PAGE
 
 KEY = "start page"  # in the workspace's record of what was handed out
+WAYS = """\
+A way holds all that its lessons need. `{progress} --way NAME` makes one yours, by its title or a part of it: the line
+at the top, and `{progress}`, then follow it."""
 HELP = """\
-A way holds all that its lessons need. `{progress} --way NAME` makes one yours: the line at the top then follows it.
-
 ## Help
 
 | you want to | type, in a terminal in the folder of the course |
@@ -80,13 +81,14 @@ def text(found, root=ROOT, now=None):
     commands = {task: command(task) for task in ("progress", "reset", "doctor")} | {"start": command()}
     return "\n\n".join(
         [
-            "# Resource-efficient deep learning in PyTorch",
+            pages.INTRODUCTION,
             _next(found),
             f"Finished: {found.finished} of {len(found.standings)} lessons. Passed: {passed} of {total} exercises. "
             f"*As of {now:%Y-%m-%d %H:%M}; this page is made anew at each start, and by* `{commands['progress']}`.",
-            *(_part(*title, standings) for title, standings in parts.items()),
             "## Ways through the course",
             _ways(found, root),
+            WAYS.format(**commands),
+            *(_part(*title, standings) for title, standings in parts.items()),
             HELP.format(**commands),
         ]
     )
