@@ -11,6 +11,8 @@ import urllib.request
 import webbrowser
 from pathlib import Path
 
+import nbformat
+
 import course
 from tools import open as open_task
 from tools.decks import arrange
@@ -20,7 +22,7 @@ from tools.workspace import workspace
 
 REQUIRES = ("live",)
 FOLDER = workspace.RESULTS / "present"
-STYLE = Path(__file__).resolve().parent / "decks" / "present.css"
+STYLE, SCRIPT = (Path(__file__).resolve().parent / "decks" / name for name in ("present.css", "present.js"))
 EMPHASIS = re.compile(r"(\*{1,2})(\S(?:.*?\S)?)\1")
 START_SECONDS, CELL_SECONDS = 60, 600
 RISE = {  # what jupyterlab-rise reads in a notebook
@@ -110,6 +112,10 @@ def for_a_room(nb):
             cell.cell_type, cell.source = "raw", EMPHASIS.sub(r"\2", cell.source)  # Markdown would be there twice
         if cell.cell_type == "code" and arrange.hides_code(cell):
             cell.metadata["jupyter"] = {"source_hidden": True}
+    script = nbformat.v4.new_output(
+        "display_data", {"text/html": f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>"}
+    )
+    shown.cells.append(nbformat.v4.new_code_cell(outputs=[script], metadata={"slideshow": {"slide_type": "skip"}}))
     # The words of JupyterLab for this kernel: with others the notebook would be unsaved as soon as it is open.
     shown.metadata = type(nb.metadata)(
         course=nb.metadata.get("course", {}),

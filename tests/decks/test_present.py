@@ -47,10 +47,12 @@ def test_a_room_sees_slides_notes_and_outputs_but_no_solution():
     shown = present.for_a_room(published)
     assert published == before
     sources = [c.source for c in published.cells[:-1]]
-    assert [c.source for c in shown.cells] == [sources[0], "For the lecturer, 1 min. Ask for 2 * 3.", *sources[2:]]
+    made = [sources[0], "For the lecturer, 1 min. Ask for 2 * 3.", *sources[2:], ""]
+    assert [c.source for c in shown.cells] == made
     assert shown.cells[1].cell_type == "raw", "the speaker's view would show the text and what is made of it"
     kinds = [c.metadata["slideshow"]["slide_type"] for c in shown.cells]
-    assert kinds == ["slide", "notes", "skip", "subslide", "fragment", "-", "-"]
+    assert kinds == ["slide", "notes", "skip", "subslide", "fragment", "-", "-", "skip"]
+    assert "--fit" in shown.cells[-1].outputs[0].data["text/html"], "the script that makes a long slide fit"
     assert shown.cells[3].outputs == drawn()
     assert set(shown.metadata) == {"course", "kernelspec", "language_info", "rise"}
 

@@ -45,6 +45,7 @@ def published():
         made(code, FRAMES, "-", outputs=[picture()], execution_count=1),
         made(text, "## Third", "subslide"),
         made(code, "before + 2", "fragment"),
+        made(text, "## Fourth\n\n" + "\n".join(f"- item {number}" for number in range(16)), "slide"),
     ]
     return nbformat.v4.new_notebook(cells=cells, metadata={"course": {"name": "topic"}})
 
@@ -122,6 +123,18 @@ def test_cells_above_have_been_run_so_that_this_one_can_be(page):
     page.wait_for_selector("section.present .fragment.visible .jp-CodeCell.jp-mod-active", timeout=10_000)
     page.keyboard.press("Control+Enter")
     page.wait_for_function(f"{SHOWN}.includes('42')", timeout=30_000)
+
+
+def test_a_slide_that_would_be_cut_is_made_to_fit_and_nothing_lies_over_it(page):
+    page.set_viewport_size({"width": 1366, "height": 768})
+    page.mouse.click(1200, 650)
+    page.keyboard.press("Space")
+    page.wait_for_function(f"{SHOWN}.includes('Fourth')")
+    slide = "document.querySelector('section.present > section.present')"
+    page.wait_for_function(f"{slide}.scrollHeight <= 768 + 3 && {slide}.clientHeight == 768", timeout=10_000)
+    last = page.locator("section.present > section.present li").last.bounding_box()
+    assert last["y"] + last["height"] < 768
+    assert page.locator(".jp-Notebook-footer").first.is_hidden(), "Click to add a cell."
 
 
 def test_a_cell_that_fails_is_told(slides, tmp_path, capsys):
