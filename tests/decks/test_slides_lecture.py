@@ -82,6 +82,12 @@ def headings(found):
     return [slide.heading.source for slide in found]
 
 
+def test_its_first_slide_says_what_the_course_is(course):
+    first = lecture.slides(course(question(*ANSWER)))[0]
+    said = " ".join(cell.source for cell in first.head)
+    assert "makes neural networks smaller" in said and "3 lessons in 2 parts, in one hour" in said
+
+
 def test_it_holds_what_is_tagged_between_title_map_and_what_to_do_next(course):
     lessons = course(
         [markdown("# Bits"), *question(*ANSWER), markdown("## Left out"), markdown(LAST)],

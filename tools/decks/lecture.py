@@ -8,6 +8,7 @@ import nbformat
 from course_utils import syllabus
 from tools.decks import arrange
 from tools.publishing import lessons as _lessons
+from tools.publishing import pages
 
 TAG = "lecture"
 MINUTES = 60
@@ -92,7 +93,9 @@ def _opening(lessons):
         part = [lesson for lesson in known if lesson.part_number == number]
         rows = "".join(f"<li><b>{lesson.number}</b> {html.escape(lesson.title)}</li>" for lesson in part)
         boxes.append(f"<div><h4>{number}. {html.escape(part[0].part_title)}</h4><ul>{rows}</ul></div>")
-    start = f"{len(known)} lessons in {len(boxes)} parts, in one hour. Every number was measured, or is cited."
+    what = pages.INTRODUCTION.partition("\n\n")[2]
+    size = f"**{len(known)} lessons in {len(boxes)} parts, in one hour.**"
+    start = f"{what}\n\n{size} Every number was measured, or is cited."
     return _made(
         [f"# {title(lessons)}", start, "Say what the hour is: the questions of the course, and its main results."],
         [
