@@ -1,11 +1,14 @@
 """Grade submissions: every answer in a process of its own, its verdict made outside of it."""
 
 import argparse
+import os
 import sys
 import threading
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -15,12 +18,15 @@ from tqdm import tqdm
 from course_utils import runtime
 from course_utils.exercises import search
 from course_utils.files import write_whole
+from tools.environment import env
 from tools.grading import grade_page, gradebook, judge, slice
 from tools.publishing import lessons as _lessons
 from tools.sandbox import contained as _contained
 from tools.sandbox import values
 
 REQUIRES = ("grading",)
+SUFFIXES = (".ipynb", ".py")
+ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 TRUSTED = _contained.Limits(call=70.0, seconds=110.0)
 FILE_SECONDS = 900  # for all exercises of a file; each has limits of its own
 _houses = {}
@@ -47,11 +53,18 @@ def main(argv):
         if file and not Path(file).absolute().parent.is_dir():
             raise SystemExit(f"{file} cannot be written: there is no folder {Path(file).absolute().parent}.")
     way = contained_way() if args.contained else None
-    jobs = [(name, str(path), [lesson.name for lesson in lessons]) for name, path in found(args.files)]
+    there = found(args.files)
+    jobs = [(name, path, [lesson.name for lesson in lessons]) for name, path in there.files]
     known = sorted({name for lesson in lessons for name in judge.exercises(lesson)})
     points = gradebook.points(args.points, known, args.trust)
     rows, contained = run(jobs, args.workers or min(8, max(1, runtime.physical_cores())), way)
+    rows += [judge.Row(name, "", 0, "", judge.UNREADABLE, said) for name, said in there.refused]
     print(gradebook.table(rows, points), contained, sep="\n\n")
+    for line in (
+        *(f"{row.submission}: {row.message}" for row in rows if row.status == judge.UNREADABLE),
+        *there.left_out,
+    ):
+        print(line)
     if any(row.trust for row in rows):
         print(grade_page.TRUST, "They bring points." if args.trust else "They bring no points without --trust.")
     one = gradebook.statistics(rows, (search.BY_HAND,))
@@ -81,30 +94,103 @@ def _count(text):
     return number
 
 
+@dataclass
+class Found:
+    """What there is to grade.
+
+    Attributes:
+        files: (what to call it, path) of each.
+        refused: (what to call it, sentence that says why) of each thing that may be a submission and is not read.
+        left_out: sentences on other things in the folders.
+    """
+
+    files: list[tuple[str, str]] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+
 def found(names):
-    """The files that are meant, as (what to call it, path); a folder is searched, without Jupyter's own copies.
+    """What there is to grade; a folder is searched, without what is hidden in it, Jupyter's own copies among that.
 
     Raises:
         SystemExit: there is no such file, or nothing to grade in a folder.
     """
-    files = {}
+    files, refused, result = {}, [], Found()  # files: real path -> (called so, or so where that is not enough, path)
     for name in names:
         path = Path(name)
         if path.is_dir():
-            inner = [file for file in sorted(path.rglob("*")) if file.suffix in (".ipynb", ".py")]
-            inner = [file for file in inner if file.is_file() and not file.is_symlink()]  # a link: the work of another
-            inner = [file for file in inner if not any(part.startswith(".") for part in file.relative_to(path).parts)]
-            if not inner:
-                raise SystemExit(f"There is no notebook and no .py file in {path}.")
-            files |= {file.resolve(): file.relative_to(path).as_posix() for file in inner}
-        elif path.suffix not in (".ipynb", ".py"):
+            inner = _look_into(path)
+            if not inner["files"] and not inner["refused"]:
+                said = " ".join(inner["left out"])
+                raise SystemExit(f"There is no notebook and no .py file in {path}. {said}".rstrip())
+            files |= {file.resolve(): (file.relative_to(path), file) for file in inner["files"]}
+            refused += [((file.relative_to(path), file), said) for file, said in inner["refused"]]
+            result.left_out += inner["left out"]
+        elif path.suffix.lower() not in SUFFIXES:
             raise SystemExit(f"{name}: expected a notebook (.ipynb), a .py file, or a folder of them.")
         elif not path.is_file():
             raise SystemExit(f"There is no file {name}.")
         else:
-            files[path.resolve()] = path.as_posix()
+            files[path.resolve()] = (path, path)
+    called = _called([*files.values(), *(file for file, _ in refused)])
+    result.files = list(zip(called, map(str, files), strict=False))
+    result.refused = list(zip(called[len(files) :], (said for _, said in refused), strict=True))
+    return result
+
+
+def _look_into(folder):
+    """What a folder holds: {"files": paths, "refused": (path, why), "left out": sentences}."""
+    files, refused, hidden, others = [], [], 0, Counter()
+
+    def closed(error):
+        refused.append((Path(error.filename), f"It cannot be opened ({error.strerror})."))
+
+    for at, folders, names in os.walk(folder, onerror=closed):
+        hidden += sum(name.startswith(".") for name in (*folders, *names))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        links = [name for name in folders if env.linked_to(Path(at, name))]
+        folders[:] = [name for name in folders if name not in links]
+        for path in (Path(at, name) for name in sorted([*links, *names]) if not name.startswith(".")):
+            if path.name in links or (path.is_symlink() and path.suffix.lower() in (*SUFFIXES, *ARCHIVES)):
+                refused.append((path, "It is a link, which may lead to the work of another. Put a copy in its place."))
+            elif path.suffix.lower() in SUFFIXES and path.is_file():
+                files.append(path)
+            elif path.suffix.lower() in ARCHIVES:
+                refused.append((path, "It is an archive. Unpack it beside itself and grade the folder again."))
+            else:
+                others[path.suffix or path.name] += 1
+    said = []
+    if hidden:
+        said.append(f"{hidden} hidden (a name that begins with a dot, as Jupyter's own copies)")
+    if others:
+        kinds = ", ".join(f"{kind} ({count})" for kind, count in others.most_common(8))
+        said.append(f"{sum(others.values())} neither a notebook nor a .py file: {kinds}")
+    left_out = [gradebook.one_line(values.plain_text(f"Left out of {folder}: {'; '.join(said)}."))] if said else []
+    return {"files": sorted(files), "refused": sorted(refused), "left out": left_out}
+
+
+def _called(pairs):
+    """What to call each of some files: no two alike, however they are written down.
+
+    Args:
+        pairs: (path within the folder that was named, path) of each.
+    """
+    whole = [path.absolute() for _, path in pairs]
+    try:
+        above = os.path.commonpath([path.parent for path in whole]) if pairs else ""
+        whole = [path.relative_to(above) for path in whole]
+    except ValueError:  # on two drives
+        pass
     # A name may be in another encoding than the system's; what is shown and written of it must be text.
-    return [(values.plain_text(label), path) for path, label in files.items()]
+    short = [gradebook.one_line(values.plain_text(path.as_posix())) for path, _ in pairs]
+    names = [gradebook.one_line(values.plain_text(path.as_posix())) for path in whole]
+    often = Counter(short)
+    names = [one if often[one] == 1 else other for one, other in zip(short, names, strict=True)]
+    often, seen, result = Counter(names), Counter(), []
+    for name in names:
+        seen[name] += 1
+        result.append(name if often[name] == 1 else f"{name} (number {seen[name]})")
+    return result
 
 
 def run(jobs, workers, way=None):
@@ -191,7 +277,7 @@ def graded(label, path, names, way=None):
         return [judge.Row(label, "", 0, "", judge.UNREADABLE, f"{path.name}: {error}.")], "", False
     lesson = lessons[0] if len(lessons) == 1 else judge.lesson_of(submission, path, lessons)
     if lesson is None:
-        said = "It does not say of which lesson it is, and defines no function of an exercise. --lesson says it."
+        said = "Neither its metadata nor its name nor its functions say of which one lesson it is. --lesson says it."
         return [judge.Row(label, "", 0, "", judge.UNREADABLE, said)], "", False
     rows = []
     for number, name in enumerate(judge.exercises(lesson), start=1):

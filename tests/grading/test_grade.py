@@ -100,25 +100,95 @@ def test_correlation(values, wanted):
     assert gradebook.correlation(values) == (None if wanted is None else pytest.approx(wanted))
 
 
+def made_files(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
 def test_files_are_found_and_what_is_none_is_said(tmp_path):
-    for name in ("a b/ö.ipynb", "c.py", ".ipynb_checkpoints/c.py", "notes.txt"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    assert [name for name, _ in grade.found([str(tmp_path)])] == ["a b/ö.ipynb", "c.py"]
+    made_files(tmp_path, "a b/ö.ipynb", "c.py", ".ipynb_checkpoints/c.py", "notes.txt")
+    found = grade.found([str(tmp_path)])
+    assert [name for name, _ in found.files] == ["a b/ö.ipynb", "c.py"] and not found.refused
     (tmp_path / "empty").mkdir()
-    if os.name == "posix":
-        (tmp_path / "empty" / "link.py").symlink_to(tmp_path / "c.py")
     for wrong, said in (("none.ipynb", "no file"), ("notes.txt", "expected a notebook"), ("empty", "no notebook")):
         with pytest.raises(SystemExit, match=said):
             grade.found([str(tmp_path / wrong)])
+    made_files(tmp_path, "empty/essay.pdf")
+    with pytest.raises(SystemExit, match=r"no notebook.*1 neither a notebook nor a \.py file: \.pdf \(1\)"):
+        grade.found([str(tmp_path / "empty")])
+
+
+def test_what_is_left_out_is_said(tmp_path):
+    made_files(
+        tmp_path, "A.PY", "b.IPYNB", "c.zip", "d/e.tar.gz", ".f.py", ".ipynb_checkpoints/g.ipynb", "h.txt", "i.txt"
+    )
+    found = grade.found([str(tmp_path)])
+    assert [name for name, _ in found.files] == ["A.PY", "b.IPYNB"]
+    assert {name: "Unpack it" in said for name, said in found.refused} == {"c.zip": True, "d/e.tar.gz": True}
+    assert found.left_out == [
+        f"Left out of {tmp_path}: 2 hidden (a name that begins with a dot, as Jupyter's own copies); "
+        "2 neither a notebook nor a .py file: .txt (2)."
+    ]
+    assert [Path(path).name for _, path in grade.found([str(tmp_path / "A.PY")]).files] == ["A.PY"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="making a link takes a privilege")
+def test_a_link_is_refused_with_a_row(tmp_path):
+    made_files(tmp_path, "in/c.py", "other/d.py")
+    (tmp_path / "in" / "link.py").symlink_to(tmp_path / "other" / "d.py")
+    (tmp_path / "in" / "gone.ipynb").symlink_to(tmp_path / "nothing")
+    (tmp_path / "in" / "team").symlink_to(tmp_path / "other", target_is_directory=True)
+    found = grade.found([str(tmp_path / "in")])
+    assert [name for name, _ in found.files] == ["c.py"]
+    assert {name: "a link" in said for name, said in found.refused} == dict.fromkeys(
+        ("gone.ipynb", "link.py", "team"), True
+    )
+    named = grade.found([str(tmp_path / "in" / "link.py")])  # whoever names it means it
+    assert len(named.files) == 1 and not named.refused
+
+
+def test_a_folder_that_cannot_be_opened_is_refused_with_a_row(tmp_path, monkeypatch):
+    made_files(tmp_path, "c.py", "closed/d.py")
+    scandir = os.scandir
+
+    def guarded(path="."):
+        if os.fspath(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    found = grade.found([str(tmp_path)])
+    assert [name for name, _ in found.files] == ["c.py"]
+    assert found.refused == [("closed", "It cannot be opened (Permission denied).")]
+
+
+def test_files_of_one_name_in_several_folders_are_told_apart(tmp_path):
+    made_files(tmp_path, "monday/hw.py", "monday/a.py", "tuesday/hw.py", "tuesday/b/hw.py")
+    names = [name for name, _ in grade.found([str(tmp_path / "monday"), str(tmp_path / "tuesday")]).files]
+    assert sorted(names) == ["a.py", "b/hw.py", "monday/hw.py", "tuesday/hw.py"]
+    rows = [_judge.Row(name, "energy", 1, "conv2d_macs", "passed") for name in names]
+    assert len(gradebook.table(rows, POINTS).splitlines()) == len(names)
+
+
+def test_what_is_left_out_is_in_the_table_and_the_csv_file(tmp_path, monkeypatch, capsys):
+    made_files(tmp_path, "in/a.py", "in/b.zip", "in/c.txt")
+    monkeypatch.setattr(grade, "run", lambda jobs, *_: ([_judge.Row(jobs[0][0], "energy", 1, "f", "passed")], "so"))
+    assert grade.main([str(tmp_path / "in"), "--csv", str(tmp_path / "g.csv")]) == 1
+    told = list(csv.DictReader(io.StringIO((tmp_path / "g.csv").read_text(encoding="utf-8"))))
+    assert [(row["submission"], row["status"]) for row in told] == [("a.py", "passed"), ("b.zip", "unreadable")]
+    printed = capsys.readouterr().out
+    assert "b.zip: It is an archive" in printed and "1 neither a notebook nor a .py file: .txt (1)" in printed
 
 
 @pytest.mark.skipif(os.name != "posix", reason="elsewhere every name is text")
 def test_a_name_that_is_no_text_is_told_as_one(tmp_path):
-    os.close(os.open(os.fsencode(tmp_path) + b"/Jos\xe9.py", os.O_CREAT))
-    [(label, path)] = grade.found([str(tmp_path)])
-    assert label == "Jos?.py" and Path(path).is_file()
-    rows = [_judge.Row(label, "", 0, "", _judge.UNREADABLE, "")]
+    for name in (b"/Jos\xe9.py", b"/Jos\xe8.py"):
+        os.close(os.open(os.fsencode(tmp_path) + name, os.O_CREAT))
+    found = grade.found([str(tmp_path)]).files
+    assert [label for label, _ in found] == ["Jos?.py (number 1)", "Jos?.py (number 2)"]
+    assert all(Path(path).is_file() for _, path in found)
+    rows = [_judge.Row(label, "", 0, "", _judge.UNREADABLE, "") for label, _ in found]
     assert (gradebook.to_csv(rows, POINTS) + gradebook.table(rows, POINTS)).encode()
 
 

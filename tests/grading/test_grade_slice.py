@@ -15,8 +15,8 @@ def part(*cells, name="f"):
 
 def value(found, name="f"):
     space = {}
-    for label, source in found.pieces:
-        exec(compile(source, label, "exec"), space)
+    for label, line, source in found.pieces:
+        exec(compile("\n" * (line - 1) + source, label, "exec"), space)
     return space[name]()
 
 
@@ -145,6 +145,15 @@ def test_which_lesson_it_is(tmp_path):
     )
     assert lesson("qat_cnn of ann.ipynb") == "qat_cnn"
     assert lesson("x.ipynb", "def quantize():\n    pass") == "integers" and lesson("x.ipynb", "a = 1") is None
+    # Whole words of the file's name; functions decide where these say nothing, or several things
+    macs, bits = "def conv2d_macs():\n    pass", "def quantize():\n    pass"
+    for name in ("Campbell", "example", "Camp", "lamp_2", "équaliser", "preamp"):
+        assert lesson(f"{name}.ipynb", macs) == "energy" and lesson(f"{name}.ipynb", "a = 1") is None
+    assert lesson("amp2.ipynb") == lesson("Ann-AMP.ipynb") == lesson("2amp (1).ipynb") == "amp"
+    assert lesson("ticket_full.ipynb") == lesson("ann ticket-full 3.ipynb") == "ticket_full"
+    assert lesson("students_energy.ipynb", macs) == lesson("energy of students.ipynb", macs) == "energy"
+    assert lesson("students_energy.ipynb") is None, "each of the two"
+    assert lesson("energy.ipynb", bits) == "integers" and lesson("energy.ipynb", bits, macs) == "energy"
     path = tmp_path / "bad.ipynb"
     path.write_text(json.dumps({"cells": [], "metadata": {"course": ["x"]}}), encoding="utf-8")
     assert slice.read(path).course == ""

@@ -76,9 +76,13 @@ def to_csv(rows, points):
     return out.getvalue()
 
 
+def one_line(text):
+    """A text on one line, of letters that can be seen."""
+    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(str(text).split()))
+
+
 def _harmless(value):
-    text = " ".join(str(value).split())
-    text = "".join(letter if letter.isprintable() else "?" for letter in text)
+    text = one_line(value)
     return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
 
 
@@ -93,7 +97,9 @@ def table(rows, points):
             + (" (on trust)" if row.trust else "")
             for row in own
         )
-        lines.append(f"{_harmless(submission)[:60]:<30} {lesson:<18} {got:>5g} of {most:g}   {marks}")
+        name = _harmless(submission)
+        name = name if len(name) <= 60 else f"…{name[-59:]}"  # of a long path, the end tells more
+        lines.append(f"{name:<30} {lesson:<18} {got:>5g} of {most:g}   {marks}")
     return "\n".join(lines)
 
 

@@ -72,7 +72,10 @@ def check_of(lesson, name):
 
 
 def lesson_of(submission, path, lessons):
-    """The lesson that a submission is of: as its metadata say, or its file name, or the functions that it defines.
+    """The lesson that a submission is of: as its metadata say, else its file name, else the functions that it defines.
+
+    A lesson's name counts where it stands in the file's name as whole words: `amp` is in `ann_amp2.py`, and not in
+    `example.py`. Where the names of several lessons do, or the functions are those of another lesson, these decide.
 
     Args:
         submission: a `slice.Submission`.
@@ -81,16 +84,28 @@ def lesson_of(submission, path, lessons):
     Returns:
         a lesson, or None.
     """
-    for said in (submission.course, re.sub(r"^(\d+_)+", "", path.stem)):
-        found = [lesson for lesson in lessons if lesson.name == said]
-        if found:
-            return found[0]
-    named = sorted((lesson for lesson in lessons if lesson.name in path.stem), key=lambda lesson: -len(lesson.name))
-    if named:
-        return named[0]
+    for lesson in lessons:
+        if lesson.name == submission.course:
+            return lesson
+    words = _words(path.stem)
+    named = [lesson for lesson in lessons if f" {_words(lesson.name)} " in f" {words} "]
+    named = [lesson for lesson in named if not any(_is_longer(other.name, lesson.name) for other in named)]
     defined = slice.functions(submission)
-    best = max(lessons, key=lambda lesson: len(defined.intersection(exercises(lesson))), default=None)
-    return best if best and defined.intersection(exercises(best)) else None
+    for choice in (named, lessons):
+        best = max(choice, key=lambda lesson: len(defined.intersection(exercises(lesson))), default=None)
+        if best and defined.intersection(exercises(best)):
+            return best
+    return named[0] if len(named) == 1 else None
+
+
+def _words(name):
+    """The words of a name with a space between, in small letters; digits and signs part them."""
+    return " ".join(re.findall(r"[^\W\d_]+", name.casefold()))
+
+
+def _is_longer(name, other):
+    """Whether a lesson's name holds another one, as ticket_full holds ticket."""
+    return name != other and f" {_words(other)} " in f" {_words(name)} "
 
 
 def judge(house, lesson, name, part, *, submission=""):
@@ -127,7 +142,7 @@ def judge(house, lesson, name, part, *, submission=""):
 
 def _shown(part):
     """The code of an answer with all that it uses, as a reader sees it."""
-    return "\n\n".join(source.strip("\n") for _, source in part.pieces)
+    return "\n\n".join(source.strip("\n") for _, _, source in part.pieces)
 
 
 def _told(row, verdict):

@@ -1,15 +1,21 @@
-"""The part of a submission that one exercise needs: the last definition of its function, and what that uses."""
+"""The part of a submission that one exercise needs: the last definition of its function, and what that uses.
+
+What a statement binds and changes is in `tools.grading.effects`.
+"""
 
 import ast
 import json
 import re
 import symtable
-from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
+from tools.grading import effects
+
 MOST_BYTES = 30 << 20  # of a file; a notebook with all its pictures is smaller
-MOST_CODE = 1 << 20  # letters of code in it
+MOST_CODE = 400_000  # letters of code in it; parsed, each takes some 600 bytes, and the longest lesson has 30,000
+MOST_STATEMENTS = 20_000  # at the top of its cells; the longest lesson has some hundred
 MAGIC = re.compile(r"^[ \t]*[%!?].*$", re.M)
 OF_PYTHON = re.compile(r"\s*%%(time|capture|prun)\b")  # magics of a cell that is run as any other
 CELL = re.compile(r"^# ?%%.*$", re.M)
@@ -26,18 +32,23 @@ class Submission:
     cells: list[tuple[str, str]]
     course: str = ""
 
+    @cached_property
+    def index(self):
+        """What its statements bind, use and change: an `_Index`, made once for all exercises."""
+        return _Index(self.cells)
+
 
 @dataclass
 class Part:
     """What is run for an exercise, and shown of it.
 
     Attributes:
-        pieces: (label, source) of each statement.
+        pieces: (label, line in its cell, source) of each statement.
         code: the statement that defines the function, as it was written; "" when there is none.
         fault: a sentence when a later cell that defines the function is no Python, or what it needs cannot be told.
     """
 
-    pieces: list[tuple[str, str]] = field(default_factory=list)
+    pieces: list[tuple[str, int, str]] = field(default_factory=list)
     code: str = ""
     fault: str = ""
 
@@ -49,14 +60,17 @@ def read(path):
         Unreadable: it is something else, or too large.
     """
     path = Path(path)
+    is_notebook = path.suffix.lower() == ".ipynb"
     try:
         if path.stat().st_size > MOST_BYTES:
             raise Unreadable(f"it has more than {MOST_BYTES >> 20} MB")
         text = path.read_text(encoding="utf-8-sig")
-        found = _notebook(json.loads(text)) if path.suffix == ".ipynb" else Submission([("the file", text)])
+        found = _notebook(json.loads(text)) if is_notebook else Submission([("the file", text)])
         if sum(len(source) for _, source in found.cells) > MOST_CODE:  # before it is parsed, which takes far more
             raise Unreadable(f"it has more than {MOST_CODE} letters of code")
-        return found if path.suffix == ".ipynb" else Submission(_cells_of(text))
+        found = found if is_notebook else Submission(_cells_of(text))
+        found.index  # noqa: B018  (which is made here, because it says whether there is too much)
+        return found
     except Unreadable:
         raise
     except (OSError, ValueError, RecursionError, TypeError, AttributeError, KeyError) as error:
@@ -100,56 +114,93 @@ def _parsed(source):
 
 def functions(submission):
     """The names of all functions that a submission defines at the top of a cell."""
-    return {name for _, source in submission.cells for node in _parsed(source) or [] for name in _binds(node)}
+    return {name for one in submission.index.statements for name in one.binds}
 
 
 def needed(submission, name):
     """Cut out of a submission what the function `name` needs.
 
-    That is its last definition, and every statement at the top of a cell that binds a name which is used there, and so
-    on; in the order of the cells. Cells that are no Python are left out.
+    That is its last definition, and every statement at the top of a cell that binds a name which is used there, or
+    changes in place what that name stands for, and so on; in the order of the cells. Cells that are no Python are left
+    out.
     """
     try:
-        return _needed(submission, name)
+        return submission.index.needed(name)
     except RecursionError:  # Python compiles deeper expressions than it can walk
         return Part(fault=f"The code of {name}, or what it uses, is nested too deep to be read.")
 
 
-def _needed(submission, name):
-    statements = []  # (label, node, source)
-    part = Part()
-    for label, source in submission.cells:
-        body = _parsed(source)
-        if body is None:
-            if re.search(rf"^(async )?def {name}\b", source, re.M):
+@dataclass
+class _Statement:
+    """One statement at the top of a cell.
+
+    Attributes:
+        label: of its cell.
+        node: its syntax.
+        lines: of the whole cell.
+        binds: names that it binds as functions may be.
+    """
+
+    label: str
+    node: ast.stmt
+    lines: list[str]
+    binds: set[str]
+
+    @cached_property
+    def uses(self):
+        """Names of the notebook that it uses; parameters and other names of a function's own are none."""
+        return _global(symtable.symtable(ast.unparse(self.node), "cell", "exec"))
+
+    @property
+    def source(self):
+        """It as it was written, its decorators too."""
+        lines = self.lines[self.first - 1 : self.node.end_lineno]
+        alone = len(lines) > 0 and not lines[0][: self.node.col_offset].strip() and ";" not in lines[-1]
+        return "\n".join(lines) if alone else ast.unparse(self.node)
+
+    @property
+    def first(self):
+        """The line in its cell in which it begins."""
+        return min([self.node.lineno, *(deco.lineno for deco in getattr(self.node, "decorator_list", []))])
+
+
+class _Index:
+    """The statements of all cells, and by name: those that bind it, those that change what it stands for."""
+
+    def __init__(self, cells):
+        self.statements, self.broken = [], []  # broken: (number of statements before it, label, source)
+        for label, source in cells:
+            body = _parsed(source)
+            if body is None:
+                self.broken.append((len(self.statements), label, source))
+                continue
+            lines = source.split("\n")
+            self.statements += [_Statement(label, node, lines, _binds(node)) for node in body]
+            if len(self.statements) > MOST_STATEMENTS:
+                raise Unreadable(f"it has more than {MOST_STATEMENTS} statements at the top of its cells")
+        self.effects = effects.Effects([one.node for one in self.statements])
+        self.for_all = [at for at, one in enumerate(self.statements) if _is_for_all(one.node)]
+
+    def needed(self, name):
+        part, of_name = Part(), [at for at, one in enumerate(self.statements) if name in one.binds]
+        last = max(of_name, default=None)
+        for at, label, source in self.broken:
+            if (last is None or at > last) and re.search(rf"^(async )?def {name}\b", source, re.M):
                 part.fault = f"{label[:1].upper()}{label[1:]} defines {name} and is no Python: {_why(source)}."
-            continue
-        for node in body:
-            if name in _binds(node):
-                part.fault = ""
-            statements.append((label, node, source))
-    last = max((at for at, (_, node, _) in enumerate(statements) if name in _binds(node)), default=None)
-    if last is None:
+        if last is None:
+            return part
+        part.code = self.statements[last].source
+        chosen, seen, looked_at = {last, *self.for_all}, set(), {name}
+        waiting = list(chosen)
+        while waiting:
+            for used in self.statements[waiting.pop()].uses - seen:
+                seen.add(used)
+                for at in (*self.effects.bound.get(used, ()), *self.effects.changing(used, looked_at)):
+                    if at not in chosen and (at < last or name not in self.statements[at].binds):
+                        chosen.add(at)
+                        waiting.append(at)
+        part.pieces = [(one.label, one.first, one.source) for one in map(self.statements.__getitem__, sorted(chosen))]
         return part
-    _, node, source = statements[last]
-    part.code = _source(node, source)
-    binders, for_all = defaultdict(list), []
-    for at, (_, node, _) in enumerate(statements):
-        if at < last or name not in _binds(node):
-            for bound in _changes(node):
-                binders[bound].append(at)
-            for_all += [at] if _is_for_all(node) else []
-    chosen, waiting, seen = {last, *for_all}, [last, *for_all], set()
-    while waiting:
-        for used in _uses(statements[waiting.pop()][1]) - seen:
-            seen.add(used)
-            waiting += [at for at in binders[used] if at not in chosen]
-            chosen.update(binders[used])
-    for at in sorted(chosen):
-        label, node, source = statements[at]
-        # The lines keep their numbers within the cell, for what an exception says.
-        part.pieces.append((label, "\n" * (node.lineno - 1) + _source(node, source)))
-    return part
 
 
 def _why(source):
@@ -162,53 +213,23 @@ def _why(source):
     return "it stops"
 
 
-def _source(node, source):
-    """A statement as it was written, its decorators too."""
-    first = min([node.lineno, *(deco.lineno for deco in getattr(node, "decorator_list", []))])
-    lines = source.split("\n")[first - 1 : node.end_lineno]
-    alone = len(lines) > 0 and not lines[0][: node.col_offset].strip() and ";" not in lines[-1]
-    return "\n".join(lines) if alone else ast.unparse(node)
-
-
 def _binds(node):
     """Names that a statement at the top binds as functions may be: def, class, and an assignment to a name."""
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return {node.name}
-    if isinstance(node, ast.Assign | ast.AnnAssign):
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        return {target.id for target in targets if isinstance(target, ast.Name)}
-    if isinstance(node, ast.If | ast.Try | ast.With):
-        return {name for part in ast.iter_child_nodes(node) if isinstance(part, ast.stmt) for name in _binds(part)}
-    return set()
-
-
-def _changes(node):
-    """Names that a statement binds, or of which it sets a part."""
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return {node.name}
-    if isinstance(node, ast.Import | ast.ImportFrom):
-        return {(alias.asname or alias.name.partition(".")[0]) for alias in node.names}
-    found = set()
-    for part in ast.walk(node):
-        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store | ast.Del):
-            found.add(part.id)
-        elif isinstance(part, ast.Attribute | ast.Subscript) and isinstance(part.ctx, ast.Store):
-            base = part
-            while isinstance(base, ast.Attribute | ast.Subscript):
-                base = base.value
-            found |= {base.id} if isinstance(base, ast.Name) else set()
-        elif isinstance(part, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef) and part is not node:
-            found |= _changes(part)
+    found, waiting = set(), [node]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(part.name)
+        elif isinstance(part, ast.Assign | ast.AnnAssign):
+            targets = part.targets if isinstance(part, ast.Assign) else [part.target]
+            found |= {target.id for target in targets if isinstance(target, ast.Name)}
+        elif isinstance(part, ast.If | ast.Try | ast.With):
+            waiting += [inner for inner in ast.iter_child_nodes(part) if isinstance(inner, ast.stmt)]
     return found
 
 
 def _is_for_all(node):
     return isinstance(node, ast.ImportFrom) and (node.module == "__future__" or node.names[0].name == "*")
-
-
-def _uses(node):
-    """Names of the notebook that a statement uses; parameters and other names of a function's own are none."""
-    return _global(symtable.symtable(ast.unparse(node), "cell", "exec"))
 
 
 def _global(table):

@@ -44,7 +44,7 @@ class Answer:
 
     Args:
         process: a `contained.Process` of its own.
-        pieces: (label, source) of the statements to run there.
+        pieces: (label, line in its cell, source) of the statements to run there.
         name: of the function.
         by_value: functions among the arguments go to the submission as they are, with `cloudpickle`.
         watch: word -> function that is called here when an operator with that word in its name ran there.

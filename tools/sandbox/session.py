@@ -204,16 +204,22 @@ def _operators(torch, watch):
 def run_pieces(pieces):
     """Run statements of a submission, each by itself; give the names that they bind, and what went wrong.
 
-    A statement that raises leaves its names unbound, and the next ones are run all the same.
+    A statement that raises leaves its names unbound, and the next ones are run all the same. What it says of a line
+    is said of the line in its cell.
+
+    Args:
+        pieces: (label, line in its cell, source) of each.
     """
+    import ast
     import types
 
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = module
     trouble = []
-    for label, source in pieces:
+    for label, line, source in pieces:
         try:
-            exec(compile(source, label, "exec", dont_inherit=True), module.__dict__)
+            tree = ast.increment_lineno(ast.parse(source), line - 1)
+            exec(compile(tree, label, "exec", dont_inherit=True), module.__dict__)
         except (Exception, SystemExit) as error:
             trouble.append(f"{label}: {type(error).__name__}: {_text(error)[:300]}")
     return module.__dict__, trouble
