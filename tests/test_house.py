@@ -16,6 +16,8 @@ ALLOWED = {  # what each place may import of the others
     "tests": {"course_utils", "lessons", "tools", "course"},
 }
 LEGACY = "course_utils.legacy_int8"
+TASKS = {f"tools.{path.stem}" for path in (ROOT / "tools").glob("[a-z]*.py")}
+SCREEN = ("website", "tools.open")  # pictures are taken of JupyterLab as `open` starts it
 
 
 def modules(root):
@@ -87,6 +89,36 @@ def circle(trees):
     return []
 
 
+def rooms(trees):
+    """The rooms of tools/ and its tasks, each with those that it imports from."""
+    tools = {name: tree for name, tree in trees.items() if name.startswith("tools.")}
+
+    def room(name):
+        return name if name.count(".") == 1 and name in TASKS else name.split(".")[1]
+
+    graph = {}
+    for name, tree in tools.items():
+        found = {target for target in imports(tree, tools) if target in tools}
+        graph.setdefault(room(name), set()).update(room(target) for target in found)
+    return {name: found - {name} for name, found in graph.items()}
+
+
+def room_faults(trees):
+    """A circle among the rooms of tools/, and what a room imports from a task: a task uses rooms, not the other way."""
+    graph = rooms(trees)
+    back = [
+        f"{name} imports {target}"
+        for name, found in graph.items()
+        for target in sorted(found & TASKS)
+        if name not in TASKS and (name, target) != SCREEN
+    ]
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        back.append(f"a circle: {' → '.join(error.args[1])}")
+    return back
+
+
 def legacy_ways(trees):
     """Modules of the library and the tools that import torch.ao; one may."""
     return [
@@ -115,6 +147,10 @@ def test_the_library_has_no_circle(house):
     assert circle(house) == []
 
 
+def test_the_rooms_of_the_tools_have_no_circle(house):
+    assert room_faults(house) == []
+
+
 def test_one_module_imports_torch_ao(house):
     assert legacy_ways(house) == []
 
@@ -128,6 +164,8 @@ def test_one_module_imports_torch_ao(house):
         (private_ways, "tools.a", "from course_utils.callbacks._masks import x"),
         (private_ways, "lessons.energy.checks", "from course_utils.callbacks import _masks"),
         (circle, "course_utils.files", "from course_utils import runtime"),
+        (room_faults, "tools.environment.a", "from tools import build"),
+        (room_faults, "tools.publishing.a", "from tools.workspace import copies"),
         (legacy_ways, "course_utils.a", "import torch.ao.quantization as q"),
         (legacy_ways, "tools.a", "def f():\n    from torch.ao.nn import quantized"),
     ],

@@ -1,7 +1,6 @@
 """Make slides from the published notebooks: one offline file a lesson, with speaker notes (key S)."""
 
 import argparse
-import html
 import shutil
 import sys
 from pathlib import Path
@@ -129,19 +128,10 @@ def to_html(slides, about, foot):
 
     exporter = HTMLExporter(template_name="slides_template", extra_template_basedirs=[str(HERE)])
     exporter.exclude_anchor_links = True
-    exporter.register_filter("described", described)
+    exporter.register_filter("described", arrange.described)
     deck = {**about, "seconds": sum(slide.seconds for slide in slides)}
     nb = nbformat.v4.new_notebook(cells=arrange.cells(slides, foot))
     return exporter.from_notebook_node(nb, resources={"deck": deck})[0]
-
-
-def described(drawing, alt):
-    """An SVG for a page: with its alt text, where it has none of its own, and without what stands above its root."""
-    drawing = drawing[drawing.index("<svg") :]
-    opening = drawing[: drawing.index(">")]
-    role = "" if "role=" in opening else ' role="img"'
-    given = "" if "aria-label" in opening else f' aria-label="{html.escape(alt)}"'
-    return f"<svg{given}{role}{drawing[4:]}"
 
 
 def _print(decks, kinds):

@@ -6,6 +6,7 @@ from _decks import ALT, code, drawing, markdown, notebook, opened
 
 from course_utils.show import plots
 from tools import slides
+from tools.decks import arrange
 from tools.decks import deck as _deck
 
 pytestmark = pytest.mark.slow
@@ -46,7 +47,7 @@ def test_a_drawing_is_preferred_to_its_pixels_and_has_the_font_of_the_deck(page,
 
 
 def test_a_drawing_that_says_what_it_shows_keeps_its_words():
-    svg = slides.described("<svg role='img' aria-label='Its own'><g/></svg>", "Another")
+    svg = arrange.described("<svg role='img' aria-label='Its own'><g/></svg>", "Another")
     assert svg == "<svg role='img' aria-label='Its own'><g/></svg>"
 
 

@@ -234,3 +234,12 @@ def _tag(text):
 def foot(number, title):
     """The foot of a slide: number and title of its lesson."""
     return f'<span class="lesson">{html.escape(f"{number} · {title}")}</span>'
+
+
+def described(drawing, alt):
+    """An SVG for a page: with its alt text, where it has none of its own, and without what stands above its root."""
+    drawing = drawing[drawing.index("<svg") :]
+    opening = drawing[: drawing.index(">")]
+    role = "" if "role=" in opening else ' role="img"'
+    given = "" if "aria-label" in opening else f' aria-label="{html.escape(alt)}"'
+    return f"<svg{given}{role}{drawing[4:]}"

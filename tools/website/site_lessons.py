@@ -7,8 +7,8 @@ import re
 import nbformat
 
 from course_utils import syllabus
+from tools.decks.arrange import described
 from tools.publishing import lessons as _lessons
-from tools.slides import described
 from tools.website import site_terms
 
 DOCUMENTS = {  # file of the repository -> its page, and what the contents call it
