@@ -19,6 +19,14 @@ def test_ruff_has_no_complaint():
     assert status == 0, f"run 'ruff check --fix'\n{said}"
 
 
+def test_ruff_looks_into_every_folder():
+    """It passes over what .gitignore names: "workspace/" there is tools/workspace/ as well."""
+    status, said = ruff("check", "--show-files", ".")
+    seen, folders = set(said.splitlines()), ("course_utils", "lessons", "tests", "tools")
+    passed_over = {str(path) for folder in folders for path in (ROOT / folder).rglob("*.py")} - seen
+    assert status == 0 and not passed_over, f"not looked at: {sorted(passed_over)}"
+
+
 def test_everything_has_the_one_format():
     status, said = ruff("format", "--no-cache", "--check", ".")
     assert status == 0, f"run 'ruff format'\n{said}"

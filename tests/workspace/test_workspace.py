@@ -1,6 +1,5 @@
 """The learner's copies: made, renewed, moved with their lessons, never overwritten once changed."""
 
-import json
 import sys
 
 import nbformat

@@ -7,8 +7,7 @@ import os
 from course_utils import syllabus
 from course_utils.door import command
 from course_utils.files import ROOT, write_whole
-from tools.publishing import course
-from tools.publishing import pages
+from tools.publishing import course, pages
 from tools.workspace import progress
 from tools.workspace.copies import read_state, write_state
 from tools.workspace.workspace import START_PAGE
