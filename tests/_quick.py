@@ -28,6 +28,7 @@ def environment(folder):
         "COURSE_THREADS": "1",
         "OMP_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
+        "OMP_WAIT_POLICY": "PASSIVE",  # as in tools/test.py
         "COURSE_LEDGER": str(folder / "ledger"),
         "COURSE_WORKSPACE": str(folder / "workspace"),
         **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary)),

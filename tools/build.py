@@ -10,7 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from course_utils.files import write_whole
-from tools.publishing import alone, compact, inputs, pages
+from tools.publishing import alone, compact, inputs, pages, waiting
 from tools.publishing import lessons as _lessons
 from tools.publishing.step import faults, is_published, refresh
 
@@ -144,6 +144,7 @@ def environment(ledger, publish=False):
         "COURSE_JUDGE_SPEED": "1" if publish else None,
         "MPLBACKEND": None,
         "TQDM_BAR_FORMAT": BAR_WITHOUT_RATE,
+        **waiting.environment(),  # as a learner's kernel has it
     }
 
 

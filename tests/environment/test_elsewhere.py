@@ -18,7 +18,7 @@ from course_utils.files import ROOT
 from tools import copies, run
 from tools import open as open_task
 from tools.environment import python as _python
-from tools.publishing import hosted, lessons, pages
+from tools.publishing import hosted, lessons, pages, waiting
 from tools.workspace import workspace
 
 BINDER = ROOT / ".binder"
@@ -44,13 +44,13 @@ def test_one_variable_moves_all_that_is_the_learners(tmp_path):
     own = (tmp_path / "a b").resolve()
     said = told(COURSE_WORKSPACE=str(own))
     places = [str(own), str(own), str(own / "build" / "run"), str(own / "build" / "present"), str(own / "ledger")]
-    assert said == [*places, {"COURSE_LEDGER": str(own / "ledger")}]
+    assert said == [*places, {**waiting.environment(), "COURSE_LEDGER": str(own / "ledger")}]
     assert told(COURSE_WORKSPACE=str(own), COURSE_LEDGER="other")[4] == "other"
 
 
 def test_without_the_variable_all_is_where_it_was():
     work, build = str(ROOT / "workspace"), ROOT / "build"
-    assert told() == [work, work, str(build / "run"), str(build / "present"), None, {}]
+    assert told() == [work, work, str(build / "run"), str(build / "present"), None, waiting.environment()]
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ def test_each_copy_for_colab_begins_with_the_cell_that_brings_the_course(tmp_pat
 
 def cell(folder):
     """Run Colab's first cell in a folder that holds what was uploaded; gives (status, what it said)."""
-    source = hosted.FIRST_CELL.format(address="")
+    source = hosted.first_cell("")
     done = subprocess.run([sys.executable, "-c", source], cwd=folder, capture_output=True, encoding="utf-8")
     return done.returncode, done.stdout + done.stderr
 

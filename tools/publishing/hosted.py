@@ -7,6 +7,7 @@ import tomllib
 import nbformat
 
 from course_utils.files import ROOT
+from tools.publishing import waiting
 from tools.publishing.lessons import START_PAGE
 
 GITHUB = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?/?")
@@ -15,6 +16,8 @@ FIRST_CELL = """\
 # run it once more, and go on. All of it is lost when Colab ends the session.
 import os, subprocess, sys, zipfile
 from pathlib import Path
+
+os.environ.update({waiting})  # how long a thread of PyTorch waits awake
 
 ADDRESS = "{address}"
 course = Path("course").resolve()
@@ -62,10 +65,16 @@ def binder(address):
     return f"https://mybinder.org/v2/gh/{owner}/{name}/HEAD?urlpath=lab/tree/workspace/{START_PAGE}"
 
 
+def first_cell(address):
+    """What a notebook does in Colab before anything else, as code; `address` may be ""."""
+    told = ", ".join(f'{name}="{text}"' for name, text in waiting.BRIEFLY.items())
+    return FIRST_CELL.format(address=address, waiting=told)
+
+
 def for_colab(nb, address):
     """A copy of a learner's notebook with the first cell for Colab; `nb` is left as it was."""
     shown = copy.deepcopy(nb)
-    shown.cells.insert(0, nbformat.v4.new_code_cell(FIRST_CELL.format(address=address), id="colab"))
+    shown.cells.insert(0, nbformat.v4.new_code_cell(first_cell(address), id="colab"))
     return shown
 
 

@@ -10,7 +10,7 @@ from course_utils.door import command
 from course_utils.exercises import progress
 from course_utils.exercises.predictions import is_folded, is_for_lecturer
 from course_utils.files import ROOT
-from tools.publishing import lessons
+from tools.publishing import lessons, waiting
 from tools.workspace import predict
 from tools.workspace.copies import digest, digest_of, metadata, read, read_state, was_run, write_state
 
@@ -93,8 +93,9 @@ def fill(notebooks, workspace):
 
 
 def environment():
-    """What a kernel must be told where the workspace is not in the course: where its ledger is. Often {}."""
-    return {"COURSE_LEDGER": os.environ.get("COURSE_LEDGER") or str(WORKSPACE / "ledger")} if OWN else {}
+    """What a learner's kernel is told: how a thread waits, and where the ledger is if that is not in the course."""
+    ledger = {"COURSE_LEDGER": os.environ.get("COURSE_LEDGER") or str(WORKSPACE / "ledger")} if OWN else {}
+    return {**waiting.environment(), **ledger}
 
 
 def for_learner(nb):
