@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Set
-from statistics import fmean, geometric_mean, median, median_high, median_low, mode
+from statistics import fmean, geometric_mean, harmonic_mean, median, median_high, median_low, mode
 
 import numpy as np
 import torch
@@ -34,7 +35,11 @@ FLAWED_LINES = {
 }
 
 
-@check("Exercise 1, Three flaws in a benchmark")
+@check(
+    "Exercise 1, Three flaws in a benchmark",
+    why="A comparison is fair when both models meet the same conditions and the same summary, and when the clock only "
+    "runs forward. Then what is left of the difference is that of the models.",
+)
 def flawed_lines(answer: Callable) -> None:
     """``flawed_lines() -> set of int``, numbers of lines."""
 
@@ -77,7 +82,11 @@ def _line_numbers(value: object) -> set[int]:
         ) from None
 
 
-@check("Exercise 2, The typical speed-up")
+@check(
+    "Exercise 2, The typical speed-up",
+    why="Drift changes both times of a round alike, so it cancels where you divide within the round. A disturbed round "
+    "gives an extreme ratio, and extremes do not move the middle of the sorted ratios.",
+)
 def typical_speedup(answer: Callable) -> None:
     """``typical_speedup(base_seconds, own_seconds) -> float``, the median of the rounds' ratios."""
 
@@ -90,8 +99,21 @@ def typical_speedup(answer: Callable) -> None:
     def turned(speedup):
         return lambda base, own: speedup(own, base)
 
-    def without_extremes(ratios):
-        return fmean(sorted(ratios)[1:-1] or ratios)
+    def without_extremes(low, high):
+        return of_rounds(lambda ratios: fmean(sorted(ratios)[low : len(ratios) - high] or ratios))
+
+    def without_quarters(ratios):
+        cut = len(ratios) // 4
+        return fmean(sorted(ratios)[cut : len(ratios) - cut])
+
+    def of_other_rounds(own_of):
+        return lambda base, own: of_rounds()(base, own_of(own))
+
+    def of_one_round(number):
+        return lambda base, own: (lambda at: base[at] / own[at])(number(base, own))
+
+    def place(choose):
+        return lambda seconds: seconds.index(choose(seconds))
 
     wrong = {
         "You divide the means (or the sums). One disturbed round moves a mean as far as it likes.": of_lists(fmean),
@@ -99,19 +121,55 @@ def typical_speedup(answer: Callable) -> None:
         "You take the geometric mean of the ratios. One disturbed round moves it; the median stays.": of_rounds(
             geometric_mean
         ),
-        "You take a mean without the two extremes. In a few rounds two disturbed ones still move it; the median is the "
-        "middle alone.": of_rounds(without_extremes),
+        "You take a mean that leaves out extremes. In a few rounds two disturbed ones still move it; the median is the "
+        "middle alone.": (
+            without_extremes(1, 1),
+            without_extremes(0, 1),
+            without_extremes(1, 0),
+            of_rounds(without_quarters),
+        ),
+        "You take the harmonic mean of the ratios: you divide by the mean of own over baseline. One disturbed round moves "
+        "it; the median stays.": of_rounds(harmonic_mean),
+        "You take the middle between the lowest and the highest ratio. Two extremes decide it; the median is the middle "
+        "of the sorted ratios.": of_rounds(lambda ratios: (min(ratios) + max(ratios)) / 2),
+        "You take a quarter or another share of the sorted ratios for the middle. The median has half of them on each "
+        "side.": tuple(
+            of_rounds(lambda ratios, share=share: float(np.percentile(ratios, share))) for share in (25, 75, 90, 95)
+        ),
         "You have it upside down: faster means that the baseline takes longer.": turned(of_rounds()),
         "You have it upside down, and you divide two medians. Divide within each round first.": turned(
             of_lists(median)
         ),
-        "You divide two medians. They may come from different rounds: divide within each round first.": of_lists(
-            median
+        "You divide two medians. They may come from different rounds: divide within each round first.": (
+            of_lists(median),
+            of_lists(median_low),
+            of_lists(median_high),
         ),
-        "Your pairs are of different rounds, as after sorting both lists. Divide within each round.": (
-            lambda base, own: of_rounds()(sorted(base), sorted(own))
+        "You compare each time of one list with the median of the other. Only times of the same round belong together.": (
+            lambda base, own: median(median(base) / seconds for seconds in own)
+        ),
+        "Your pairs are of different rounds, as after sorting, turning or shifting a list. Divide within each round.": (
+            lambda base, own: of_rounds()(sorted(base), sorted(own)),
+            of_other_rounds(lambda own: own[::-1]),
+            of_other_rounds(lambda own: own[-1:] + own[:-1]),
+            of_other_rounds(lambda own: own[1:] + own[:1]),
+            of_other_rounds(sorted),
+            lambda base, own: of_rounds()(sorted(base), own),
         ),
         "You divide the best cases. Two lucky samples are not typical.": of_lists(min),
+        "You divide the worst cases. Two disturbed samples are not typical.": of_lists(max),
+        "You sum up each list by itself, the two in different ways, and then divide. Divide within each round first.": (
+            of_lists(median, fmean),
+            of_lists(fmean, median),
+            of_lists(max, min),
+            of_lists(min, max),
+            of_lists(min, fmean),
+            of_lists(min, median),
+            of_lists(fmean, max),
+            of_lists(max, fmean),
+            of_lists(median, max),
+            of_lists(max, median),
+        ),
         "You divide the mean of one by the best of the other. Sum up both in the same way.": of_lists(fmean, min),
         "You take the highest ratio. That is the luckiest round, not a typical one.": of_rounds(max),
         "You take the lowest ratio. That is the unluckiest round, not a typical one.": of_rounds(min),
@@ -126,6 +184,12 @@ def typical_speedup(answer: Callable) -> None:
             of_rounds(lambda ratios: (ratios[len(ratios) // 2] + ratios[-(len(ratios) // 2) - 1]) / 2),
         ),
         "You look at the first round only. It may be a disturbed one.": of_rounds(lambda ratios: ratios[0]),
+        "You look at the last round only. It may be a disturbed one.": of_rounds(lambda ratios: ratios[-1]),
+        "You leave out the rounds in which the candidate is slower. They count like the others.": of_rounds(
+            lambda ratios: median([ratio for ratio in ratios if ratio > 1] or [1.0])
+        ),
+        "Of an even number of rounds you add the two middle ratios and do not halve the sum, or you double the "
+        "median.": of_rounds(lambda ratios: median_low(ratios) + median_high(ratios)),
         "You take the most frequent ratio. Times hardly ever repeat: the median is the middle of the sorted ratios.": of_rounds(
             mode
         ),
@@ -134,6 +198,12 @@ def typical_speedup(answer: Callable) -> None:
         ),
         "You divide with //, which rounds down. A speed-up is seldom a whole number: divide with /.": of_rounds(
             each=lambda b, o: b // o
+        ),
+        "You cut off what is behind the point, as int() does. Return the speed-up as it is.": of_rounds(
+            lambda ratios: int(median(ratios))
+        ),
+        "You take a logarithm. Twice as fast is a speed-up of 2.": tuple(
+            of_rounds(lambda ratios, log=log: log(median(ratios))) for log in (math.log, math.log2, math.log10)
         ),
         "You divide every base_seconds by every own_seconds. Only times of the same round belong together.": (
             lambda base, own: median(b / o for b in base for o in own)
@@ -144,6 +214,7 @@ def typical_speedup(answer: Callable) -> None:
         "You leave out the first round. Every round counts: one that is disturbed hardly moves a median.": of_rounds(
             lambda ratios: median(ratios[1:] or ratios)
         ),
+        "You leave out the last round. Every round counts.": of_rounds(lambda ratios: median(ratios[:-1] or ratios)),
         "You keep each ratio once, as a set does. Two rounds with the same ratio are two rounds.": of_rounds(
             lambda ratios: median(set(ratios))
         ),
@@ -155,7 +226,7 @@ def typical_speedup(answer: Callable) -> None:
             f"You round to {what}. Return the speed-up as it is.": of_rounds(
                 lambda ratios, digits=digits: round(median(ratios), digits)
             )
-            for digits, what in enumerate(["a whole number", "one digit", "two digits"])
+            for digits, what in enumerate(["a whole number", "one digit", "two digits", "three digits"])
         },
         "You return per cent. Twice as fast is a speed-up of 2, not of 200.": of_rounds(
             lambda ratios: 100 * median(ratios)
@@ -164,21 +235,39 @@ def typical_speedup(answer: Callable) -> None:
             lambda ratios: 100 * (median(ratios) - 1)
         ),
         "You divide the median of one by the best of the other. Divide within each round.": of_lists(median, min),
-        "You subtract one median from the other. A speed-up is a ratio: it has no unit.": (
-            lambda base, own: median(base) - median(own)
+        "You take the one round in which a time is the least, the most or the middle one. Its ratio need not be typical: "
+        "take the median of all.": tuple(
+            of_one_round(lambda base, own, at=at, mine=mine: at(own if mine else base))
+            for at in map(place, (min, max, median_low, median_high))
+            for mine in (True, False)
+        ),
+        "You subtract one list's sum, mean or median from that of the other. A speed-up is a ratio: it has no unit.": tuple(
+            lambda base, own, of=of: of(base) - of(own) for of in (median, fmean, sum)
         ),
         "You subtract. A speed-up is a ratio: it has no unit.": of_rounds(each=lambda b, o: b - o),
+        "You compare magnitudes of differences. Divide the baseline by the candidate in each round.": (
+            of_rounds(each=lambda b, o: abs(b - o) / o),
+            of_rounds(each=lambda b, o: abs(b - o) / b),
+            of_rounds(each=lambda b, o: abs(b - o)),
+        ),
         "You return what is gained: 0 for equal times. As fast as before is a speed-up of 1.": of_rounds(
             each=lambda b, o: b / o - 1
         ),
         "You add the share of time that is saved to 1. Half the time is a speed-up of 2, not of 1.5.": of_rounds(
             each=lambda b, o: 2 - o / b
         ),
-        "You return the share of time that is saved. How many times faster is the candidate?": of_rounds(
-            each=lambda b, o: 1 - o / b
+        "You return the share of time that is saved. How many times faster is the candidate?": (
+            of_rounds(each=lambda b, o: 1 - o / b),
+            of_rounds(each=lambda b, o: 100 * (1 - o / b)),
+            lambda base, own: 1 - median(own) / median(base),
+            lambda base, own: 100 * (1 - median(own) / median(base)),
         ),
     }
-    seconds = numbers(0.25, 4, step=0.25)
+
+    def rounds(seconds):
+        return st.lists(st.tuples(seconds, seconds), min_size=1, max_size=7)
+
+    short, as_measured = numbers(0.25, 4, step=0.25), st.integers(10_000, 99_999).map(lambda n: n / 1e6)
     compare(
         answer,
         right=of_rounds(),
@@ -190,7 +279,7 @@ def typical_speedup(answer: Callable) -> None:
             ([0.021, 0.020, 0.094, 0.022, 0.020], [0.011, 0.010, 0.012, 0.010, 0.016]),
             ([2.0, 2.6, 3.1, 3.9], [1.0, 1.2, 1.6, 2.6]),
         ],
-        inputs=st.lists(st.tuples(seconds, seconds), min_size=1, max_size=7).map(
+        inputs=(rounds(short) | rounds(short) | rounds(as_measured)).map(
             lambda rounds: ([base for base, _ in rounds], [own for _, own in rounds])
         ),
     )
