@@ -17,21 +17,66 @@ FLOATS = st.sampled_from([torch.float32, torch.float64])
 LIMITS = st.sampled_from([(0, 15), (-8, 7), (0, 255), (-128, 127), (0, 127), (-127, 127)])  # qmin, qmax
 
 
-@check("Exercise 1, Scale and zero point")
+@check(
+    "Exercise 1, Scale and zero point",
+    why="Between the integers there are qmax - qmin steps, and the scale spreads the range over them. Since the range holds 0, "
+    "0 lies on one of the steps, and the zero point says which integer that is.",
+)
 def qparams(answer: Callable) -> None:
     """``qparams(values, qmin, qmax) -> (scale, zero_point)``."""
 
     def rule(
-        *, low=lambda v: min(v, 0.0), high=lambda v: max(v, 0.0), zero=lambda at, q: q - round(at), more=0, flat=1.0
+        *,
+        of=lambda v: v,
+        low=lambda v: min(v, 0.0),
+        high=lambda v: max(v, 0.0),
+        steps=lambda qmin, qmax: qmax - qmin,
+        scaled=lambda width, steps: width / steps,
+        zero=lambda at, q: q - round(at),
+        flat=1.0,
     ):
         """The right map with parts replaced; `zero` takes the low end in steps, and qmin."""
 
         def parameters(values, qmin, qmax):
-            bottom, top = low(values.min().item()), high(values.max().item())
-            scale = (top - bottom) / (qmax - qmin + more) or flat
+            bottom, top = low(of(values).min().item()), high(of(values).max().item())
+            scale = scaled(top - bottom, steps(qmin, qmax)) or flat
             return scale, zero(bottom / (scale or 1.0), qmin)
 
         return parameters
+
+    def other_zero(zero):
+        """The right scale, and ``zero(values, scale, qmin, qmax)`` for the zero point."""
+
+        def parameters(values, *q):
+            scale, _ = rule()(values, *q)
+            return scale, zero(values, scale, *q)
+
+        return parameters
+
+    def lowest(values):
+        return min(values.min().item(), 0.0)
+
+    def within(**part):
+        """The zero point pushed into qmin … qmax, as torch does where a range lies beside 0."""
+
+        def parameters(values, qmin, qmax):
+            scale, zero = rule(**part)(values, qmin, qmax)
+            return scale, min(max(zero, qmin), qmax)
+
+        return parameters
+
+    def raising_at_zeros(error):
+        def parameters(values, *q):
+            if not values.any():
+                raise error
+            return rule()(values, *q)
+
+        return parameters
+
+    def added_up(values, qmin, qmax):
+        low, high = abs(values.min().item()), abs(values.max().item())
+        scale = (low + high) / (qmax - qmin) or 1.0
+        return scale, qmin + round(low / scale)
 
     def mirrored(values, qmin, qmax):
         return 2 * values.abs().max().item() / (qmax - qmin) or 1.0, 0
@@ -80,14 +125,17 @@ def qparams(answer: Callable) -> None:
             empty_when(flat, low=float, high=float),
             without_width(ZeroDivisionError()),  # a Python float by 0
             without_width(OverflowError()),  # a tensor by 0 is inf, and that is no int
+            within(low=float, high=float),
         ),
         "Where all values are positive, your range does not hold 0. Widen its low end, too.": (
             rule(low=float),
             empty_when(flat, low=float),
+            within(low=float),
         ),
         "Where all values are negative, your range does not hold 0. Widen its high end, too.": (
             rule(high=float),
             empty_when(flat, high=float),
+            within(high=float),
         ),
         "You take values that are all alike for zeros. Widen the range first: only that of zeros is empty.": empty_when(
             flat
@@ -104,15 +152,71 @@ def qparams(answer: Callable) -> None:
             zero=lambda at, q: q + round(at)
         ),
         "Your zero point counts from 0. The low end is at qmin.": rule(zero=lambda at, q: -round(at)),
+        "Your zero point is the low end itself. Divide it by the scale first: the zero point counts steps.": (
+            other_zero(lambda v, s, a, b: a - round(lowest(v))),
+            other_zero(lambda v, s, a, b: lowest(v)),
+        ),
+        "You multiply the low end by the scale. Divide: the zero point counts how many scales fit between it and 0.": (
+            other_zero(lambda v, s, a, b: a - round(lowest(v) * s))
+        ),
+        "You begin at qmax with the low end. The low end is at qmin, the high end at qmax.": other_zero(
+            lambda v, s, a, b: b + round(lowest(v) / s)
+        ),
+        "Your zero point is always in the middle of the integers. It lies where 0 lands, which the values decide.": (
+            other_zero(lambda v, s, a, b: round((a + b) / 2)),
+            other_zero(lambda v, s, a, b: (a + b + 1) // 2),
+        ),
+        "Your zero point is one integer too high or too low. The low end itself is at qmin, not beside it.": (
+            rule(zero=lambda at, q: q - round(at) + 1),
+            rule(zero=lambda at, q: q - round(at) - 1),
+        ),
+        "You push the zero point into -128 … 127, or into 0 … 255, whatever qmin and qmax are.": (
+            rule(zero=lambda at, q: min(max(q - round(at), -128), 127)),
+            rule(zero=lambda at, q: min(max(q - round(at), 0), 255)),
+        ),
         "Your zero point is always qmin. That is right only where no value is negative.": rule(zero=lambda at, q: q),
-        "You divide by the number of integers. Between them there is one step less: qmax - qmin.": rule(more=1),
+        "You divide by the number of integers. Between them there is one step less: qmax - qmin.": rule(
+            steps=lambda qmin, qmax: qmax - qmin + 1
+        ),
+        "You divide by one step too few. There are qmax - qmin of them.": rule(
+            steps=lambda qmin, qmax: qmax - qmin - 1
+        ),
+        "You divide by qmax alone. The steps go from qmin to qmax: qmax - qmin.": rule(steps=lambda qmin, qmax: qmax),
+        "You divide by qmax + qmin. The steps between them are qmax - qmin.": rule(
+            steps=lambda qmin, qmax: qmax + qmin or 1
+        ),
+        "You divide with //, which leaves whole numbers. A scale is a float: divide with /.": rule(
+            scaled=lambda width, steps: width // steps
+        ),
+        "Your scale is rounded to a few digits. Keep all of them.": tuple(
+            rule(scaled=lambda width, steps, digits=digits: round(width / steps, digits)) for digits in (2, 3, 4)
+        ),
+        "You add a small number to the scale, against a division by 0. The card's scale is the width by the number of steps, and 1.0 "
+        "where all values are 0.": tuple(
+            rule(scaled=lambda width, steps, eps=eps: width / steps + eps) for eps in (1e-8, 1e-6, 1e-5, 1e-10)
+        ),
+        "Your scale is upside down: it is the width of the range by the number of steps.": (
+            lambda *args: (1 / rule()(*args)[0], rule()(*args)[1])
+        ),
+        "Your range is that of the first row. It is that of all values.": rule(of=lambda v: v[0] if v.dim() else v),
+        "Your range goes from 0 to the largest |value|. It goes from the smallest value, with its sign, to the largest.": (
+            rule(of=torch.abs)
+        ),
+        "You add |lowest| and |highest|. That is the width only where the two have different signs.": added_up,
         "Your range is symmetric. Here it goes from the smallest to the largest value.": (
             mirrored,
             evened_out,
         ),
         "Your map is symmetric, with 0 for its zero point. Here the range need not be.": by_the_top,
-        "Where all values are 0, your scale is 0: nothing can be divided by it. The card says 1.0.": rule(flat=0.0),
+        "Where all values are 0, your scale is 0: nothing can be divided by it. The card says 1.0.": (
+            rule(flat=0.0),
+            raising_at_zeros(ZeroDivisionError()),
+            raising_at_zeros(ValueError()),  # a tensor's 0 / 0 is nan, and that is no int
+        ),
         "Where all values are 0, your zero point is 0. The range begins at 0 there, and its low end is qmin: 0 stands at qmin.": flat_at_0,
+        "Where all values are 0, your zero point is not qmin. The range begins at 0 there, and its low end is at qmin.": (
+            lambda values, *q: rule()(values, *q) if values.any() else (1.0, q[1])
+        ),
         "Where the scale is merely small, you put 1.0 in its place. The card says so for zeros alone.": small_is_none(
             1e-6
         ),
@@ -161,60 +265,119 @@ def _rows(draw: Callable) -> tuple:
     return torch.tensor(x), torch.tensor(scales), torch.tensor(zeros, dtype=kind), qmin, qmax
 
 
-@check("Exercise 2, Quantize, row by row")
+@check(
+    "Exercise 2, Quantize, row by row",
+    why="A column of scales gives each row its own. The integers are PyTorch's to the last one because the operations are: the fp32 "
+    "reciprocal, rounding half to even, the zero point, and the clamp last.",
+)
 def quantize(answer: Callable) -> None:
     """``quantize(x, scale, zero_point, qmin, qmax) -> integers``, one scale a row."""
 
-    fp32 = torch.float32
+    fp32, dividing = torch.float32, {"scaled": lambda x, s, z: x / s}
 
     def rule(
-        *, to=torch.round, divide=False, order="", ends=torch.clamp, zero=1, at=(..., None), kind=torch.int, real=fp32
+        *,
+        to=torch.round,
+        scaled=lambda x, s, z: x * (1 / s),
+        order="",
+        ends=torch.clamp,
+        zero=1,
+        at=(..., None),
+        zero_at=None,
+        kind=torch.int,
+        real=fp32,
     ):
         def integers(x, scale, zero_point, qmin, qmax):
-            x, s, z = x.to(real), scale[at].to(real), zero_point[at] * zero
-            y = x / s if divide else x * (1 / s)
+            x, s, z = x.to(real), scale[at].to(real), zero_point[at if zero_at is None else zero_at] * zero
+            y = scaled(x, s, z)
             if order == "clamp first":
                 return ends(to(y), qmin, qmax) + z
-            q = to(y + z) if order == "zero first" else to(y) + z
+            q = to(y + z) if order == "zero first" else to(y) + (0 if order == "no zero" else z)
             return ends(q, qmin, qmax).long().to(kind)
 
         return integers
 
-    mistakes = {
+    usual = {
         "You cut off the digits instead of rounding to the nearest integer.": {"to": torch.trunc},
         "You round down always. Round to the nearest integer.": {"to": torch.floor},
         "You round half-way cases up. They go to the even neighbour.": {"to": lambda y: torch.floor(y + 0.5)},
+        "You do not clamp: values outside the range need the nearest end, qmin or qmax.": {"ends": lambda q, *_: q},
+        "You clamp before you add the zero point. The clamp comes last.": {"order": "clamp first"},
+        "You add the zero point before you round. The sum is rounded, too, and an odd one turns half-way cases round.": {
+            "order": "zero first"
+        },
+        "You left out the zero point.": {"zero": 0},
+        "Your scales lie along the columns. There is one for each row: scale[:, None].": {"at": ...},
+    }
+    others = {
         "You round half-way cases away from 0. They go to the even neighbour.": {
             "to": lambda y: y.sign() * torch.floor(y.abs() + 0.5)
         },
         "You turn floats into int32 before the clamp: beyond 2^31 it overflows. Clamp first.": {
             "ends": lambda q, *limits: ((q.long() + 2**31) % 2**32 - 2**31).clamp(*limits)
         },
-        "You do not clamp: values outside the range need the nearest end, qmin or qmax.": {"ends": lambda q, *_: q},
         "Your integers do not stop at qmin. Clamp at both ends.": {"ends": lambda q, qmin, qmax: q.clamp(max=qmax)},
         "Your integers do not stop at qmax. Clamp at both ends.": {"ends": lambda q, qmin, qmax: q.clamp(min=qmin)},
         "You clamp to -128 … 127 whatever qmin and qmax are.": {"ends": lambda q, qmin, qmax: q.clamp(-128, 127)},
-        "You clamp before you add the zero point. The clamp comes last.": {"order": "clamp first"},
-        "You add the zero point before you round. The sum is rounded, too, and an odd one turns half-way cases round.": {
-            "order": "zero first"
-        },
-        "You left out the zero point.": {"zero": 0},
         "You subtract the zero point. It is added: it is the integer that stands for 0.": {"zero": -1},
-        "Your scales lie along the columns. There is one for each row: scale[:, None].": {"at": ...},
         "All rows get the scale and zero point of the first. Each has its own.": {"at": 0},
         "You do not clamp but take int8, where large values wrap round.": {"ends": lambda q, *_: q, "kind": torch.int8},
         "Your result is int8: where qmax is 255, integers above 127 wrap round. Take int32.": {"kind": torch.int8},
+        "Your result is uint8: where qmin is below 0, negative integers wrap round. Take int32.": {"kind": torch.uint8},
+        "You turn the integers into int8 before the clamp: what does not fit wraps round. Clamp first.": {
+            "ends": lambda q, *limits: ((q + 128) % 256 - 128).clamp(*limits)
+        },
+        "You multiply by the scale. It is the step of the grid: how many steps is x? Multiply by 1 / scale.": {
+            "scaled": lambda x, s, z: x * s
+        },
+        "You round up always. Round to the nearest integer.": {"to": torch.ceil},
+        "You add the zero point and cut off the digits of the sum. Round to the nearest integer, before you add it.": {
+            "to": torch.trunc,
+            "order": "zero first",
+        },
+        "You take the zero point from x before you divide. It counts integers, not the units of x: add it after the rounding.": {
+            "scaled": lambda x, s, z: (x - z) * (1 / s),
+            "order": "no zero",
+        },
+        "You add the zero point to x before you divide. It counts integers, not the units of x: add it after the rounding.": {
+            "scaled": lambda x, s, z: (x + z) * (1 / s),
+            "order": "no zero",
+        },
+        "All rows get the scale of the first. Each has its own.": {"at": 0, "zero_at": (..., None)},
+        "All rows get the zero point of the first. Each has its own.": {"zero_at": 0},
+        "All rows get the mean of the scales. Each has its own.": {"scaled": lambda x, s, z: x / s.mean()},
+        "You clamp at qmax - 1. qmax itself is one of the integers: clamp(qmin, qmax).": {
+            "ends": lambda q, qmin, qmax: q.clamp(qmin, qmax - 1)
+        },
+        "You clamp at -qmax. The lower end is qmin.": {"ends": lambda q, qmin, qmax: q.clamp(-qmax, qmax)},
+        "You clamp to 0 … 255 whatever qmin and qmax are.": {"ends": lambda q, qmin, qmax: q.clamp(0, 255)},
+        "The two ends of your clamp are swapped, so that all becomes one of them. It is clamp(qmin, qmax).": {
+            "ends": lambda q, qmin, qmax: q.clamp(qmax, qmin)
+        },
+        "What is out of the range becomes 0. It needs the nearest end, qmin or qmax.": {
+            "ends": lambda q, qmin, qmax: torch.where((q < qmin) | (q > qmax), 0, q)
+        },
+        "What is out of the range wraps round to the other end. It needs the nearest end, qmin or qmax.": {
+            "ends": lambda q, qmin, qmax: (q - qmin) % (qmax - qmin + 1) + qmin
+        },
+        "You compute in half precision, which has eleven bits. Stay in fp32.": {"real": torch.float16},
     }
     wrong = {
-        "You divide by the scale. PyTorch multiplies by its fp32 reciprocal, which shows half-way.": rule(divide=True),
-        "You compute in float64. PyTorch takes the reciprocal in fp32, which shows half-way.": rule(real=torch.float64),
-        **{hint: rule(**mistake) for hint, mistake in mistakes.items()},
+        "You divide by the scale. PyTorch multiplies by its fp32 reciprocal, which shows half-way.": rule(**dividing),
+        "You compute in float64. PyTorch takes the reciprocal in fp32, which shows half-way.": (
+            rule(real=torch.float64),
+            rule(real=torch.float64, **dividing),
+        ),
+        **{hint: rule(**mistake) for hint, mistake in (usual | others).items()},
     }
     wrong["You return floats on the grid. Return the integers that stand for them."] = (
-        lambda x, scale, zero_point, *ends: (rule()(x, scale, zero_point, *ends) - zero_point[:, None]) * scale[:, None]
+        lambda x, scale, zero_point, *ends: (
+            (rule()(x, scale, zero_point, *ends) - zero_point[:, None]) * scale[:, None]
+        ),
+        lambda x, scale, zero_point, *ends: rule()(x, scale, zero_point, *ends) * scale[:, None],
     )
-    for hint, mistake in mistakes.items():  # the same mistakes, made while dividing
-        wrong[f"{hint} And multiply by 1 / scale in place of dividing."] = rule(divide=True, **mistake)
+    for hint, mistake in usual.items():  # the same, made while dividing
+        wrong[f"{hint} And multiply by 1 / scale in place of dividing."] = rule(**dividing, **mistake)
     edges = [
         (torch.tensor([[0.9, -1.6], [0.334, 2.48]]), torch.tensor([0.5, 0.02]), torch.tensor([0, 5]), -128, 127),
         (torch.tensor([[-9.0, 9.0, 3e10]]), torch.tensor([1.0]), torch.tensor([-2]), -8, 7),
