@@ -27,7 +27,11 @@ def _products(draw: Callable) -> tuple:
     return xq, draw(zeros), wq, draw(zeros)
 
 
-@check("Exercise 1, A matrix product of integers")
+@check(
+    "Exercise 1, A matrix product of integers",
+    why="Converted to int32 first, neither the differences nor their sums can overflow, and integer sums are exact. Written out, the "
+    "product has four terms: two of them subtract sums of a row, and the last adds back what both have subtracted.",
+)
 def int_matmul(answer: Callable) -> None:
     """``int_matmul(xq, x_zero, wq, w_zero) -> int32 (batch, outputs)``."""
 
@@ -56,8 +60,22 @@ def int_matmul(answer: Callable) -> None:
         x, w = ((q.long() - z).to(torch.int8) for q, z in ((xq, zx), (wq, zw)))
         return rule()(x, 0, w, 0)
 
-    def in_fp32(xq, zx, wq, zw):
-        return ((xq.float() - zx) @ (wq.float() - zw).T).int()
+    def in_floats(dtype):
+        return lambda xq, zx, wq, zw: ((xq.to(dtype) - zx) @ (wq.to(dtype) - zw).T).float().nan_to_num().int()
+
+    def clamped_differences(xq, zx, wq, zw):
+        x, w = ((q.long() - z).clamp(-128, 127) for q, z in ((xq, zx), (wq, zw)))
+        return rule()(x, 0, w, 0)
+
+    def corrected(by):
+        """The product of the stored integers, minus a number that is the same for all."""
+        return lambda xq, zx, wq, zw: rule(0, 0, 0)(xq, zx, wq, zw) - by(zx, zw)
+
+    def elementwise(xq, zx, wq, zw):
+        return (xq.int() - zx) * (wq.int() - zw)
+
+    def as_unsigned(xq, zx, wq, zw):
+        return rule()(xq.view(torch.uint8), zx, wq.view(torch.uint8), zw)
 
     def sums_in_a_row(xq, zx, wq, zw):
         x, w = xq.long(), wq.long()
@@ -85,8 +103,42 @@ def int_matmul(answer: Callable) -> None:
         "The last term is missing: n · x_zero · w_zero was subtracted twice and must be added once.": rule(-1, -1, 0),
         "The last term has the wrong sign: n · x_zero · w_zero is added.": rule(-1, -1, -1),
         "You add the zero points. They are subtracted from the integers.": rule(1, 1, 1),
+        "You add x_zero to xq. It is subtracted, like w_zero.": rule(1, -1, -1),
+        "You add w_zero to wq. It is subtracted, like x_zero.": rule(-1, 1, -1),
+        "One of the two cross terms is added. Both are subtracted; only n · x_zero · w_zero is added.": (
+            rule(1, -1, 1),
+            rule(-1, 1, 1),
+        ),
+        "Only the last term is there: the cross terms, which are subtracted, are missing.": rule(0, 0, 1),
+        "The last term adds the zero points. It is their product, n times: n · x_zero · w_zero.": (
+            lambda xq, zx, wq, zw: rule(of_both=0)(xq, zx, wq, zw) + xq.shape[1] * (zx + zw)
+        ),
+        "You take the zero points off once, from the finished sum. Each of the n products has them: subtract them from the integers, or "
+        "use the sums of the rows.": (
+            corrected(lambda zx, zw: zx + zw),
+            corrected(lambda zx, zw: zx * zw),
+        ),
+        "You subtract both zero points from xq. w_zero belongs to the weights.": lambda xq, zx, wq, zw: rule()(
+            xq, zx + zw, wq, 0
+        ),
+        "You multiply element by element, with *. A matrix product is @: each row of xq with each row of wq, added up.": (
+            elementwise,
+            lambda *args: elementwise(*args).sum(-1),
+        ),
+        "You do not transpose wq: both matrices have the inputs in their columns, so it is xq @ wq.T.": (
+            lambda xq, zx, wq, zw: (xq.int() - zx) @ (wq.int() - zw)
+        ),
+        "You read the int8 numbers as unsigned, so that -1 counts as 255. Convert their values: .int().": as_unsigned,
         "The last term lacks n: the zero points' product is added once for each input.": rule(n=lambda x, w: 1),
         "In the last term you count the rows of xq. n is the number of its columns.": rule(n=lambda x, w: len(x)),
+        "In the last term you count the outputs. n is the number of inputs, the columns of xq.": rule(
+            n=lambda x, w: len(w)
+        ),
+        "In the last term you count all numbers of a matrix. n is that of its columns.": (
+            rule(n=lambda x, w: x.numel()),
+            rule(n=lambda x, w: w.numel()),
+        ),
+        "You divide the sums by n. Asked are the sums themselves.": lambda *args: rule()(*args) // args[0].shape[1],
         "You add up all weights. Each output has the sum of its own row of wq.": rule(w_sums=torch.sum),
         "You add up the inputs of the whole batch. Each row of xq has a sum of its own.": rule(x_sums=torch.sum),
         "You have the zero points the wrong way round: x_zero is subtracted from xq, so it multiplies the sums of wq; and "
@@ -96,10 +148,18 @@ def int_matmul(answer: Callable) -> None:
         "Your products are added in int8, where they overflow. Take int32.": narrow_products(torch.int8),
         "Your result overflowed in int16. It needs int32.": narrow(torch.int16),
         "Your products are added in int16, where they overflow. Take int32.": narrow_products(torch.int16),
+        "Your result is clamped to what int8 holds. The sums are larger: they need int32.": lambda *args: rule()(
+            *args
+        ).clamp(-128, 127),
+        "Your differences are clamped to what int8 holds. They go from -255 to 255: take int32.": clamped_differences,
         "You subtract in int8, where -128 - 5 wraps round to 123. Convert to int32 first.": narrow_differences,
         "You add in fp32, which is not exact beyond 2^24. Take int32.": (
-            in_fp32,
+            in_floats(torch.float32),
             rule(products=lambda x, w: (x.float() @ w.float()).long()),
+        ),
+        "You add in 16-bit floats, which have too few digits for such sums. Take int32.": (
+            in_floats(torch.float16),
+            in_floats(torch.bfloat16),
         ),
         "Your sums of xq lie in a row, one for each output. There is one for each input: a column, sum(1, keepdim=True).": (
             sums_in_a_row
@@ -113,13 +173,16 @@ def int_matmul(answer: Callable) -> None:
     compare(answer, right=rule(), wrong=wrong, names=names, edges=edges, inputs=_products(), rtol=0.0, view=view)
 
 
+_OUTLIERS = st.sampled_from([20.0, -20.0, 40.0, -17.32, 31.847])
+
+
 @st.composite
 def _batches(draw: Callable) -> tuple[list[torch.Tensor]]:
     """Batches that an observer sees in a row, of any sign; some have a value beyond three standard deviations."""
     dtype, batches = draw(FLOATS), []
     for _ in range(draw(st.integers(1, 3))):
         if draw(st.booleans()):  # among 12 values one may lie beyond 3 standard deviations, if the others are alike
-            shape, most = draw(st.sampled_from([(12,), (3, 4), (2, 2, 3)])), draw(st.sampled_from([20.0, -20.0, 40.0]))
+            shape, most = draw(st.sampled_from([(12,), (3, 4), (2, 2, 3)])), draw(_OUTLIERS)
             batch = torch.full(shape, draw(numbers(-4, 4, step=0.5)), dtype=dtype)
             batch.view(-1)[0], batch.view(-1)[draw(st.integers(2, 11))] = draw(numbers(-4, 4, step=0.5)), most
         else:
@@ -138,7 +201,11 @@ AFTER_0 = [
 ]
 
 
-@check("Exercise 2, An observer of your own")
+@check(
+    "Exercise 2, An observer of your own",
+    why="Three standard deviations hold what a batch usually has and leave a far outlier outside; the batch's own ends keep the range from "
+    "growing beyond what was seen. The union of the ranges then covers every batch.",
+)
 def update_range(answer: Callable) -> None:
     """``update_range(state, batch) -> (low, high)``, folded over several batches."""
 
@@ -217,19 +284,47 @@ def update_range(answer: Callable) -> None:
     def if_any(old, new):
         return old or new
 
+    def plain(low, high):
+        return low, high
+
     def folded(
-        *, reach=3.0, low=within, high=within, join=(min, max), of=lambda b: b, centre=1, less=1, power=1, start=None
+        *,
+        reach=3.0,
+        low=within,
+        high=within,
+        join=(min, max),
+        of=lambda b: b,
+        centre=torch.mean,
+        spread=torch.std,
+        now=plain,
+        later=None,
+        start=None,
     ):
+        """The right fold with parts replaced; `now` makes a batch's range of its two ends, `later` that of all but the first."""
+
         def fold(batches):
             state = start
             for b in map(of, batches):
                 ends = b.min().item(), b.max().item()
-                middle, width = centre * b.mean().item(), reach * b.std(correction=less).item() ** power
-                now = low(middle - width, *ends), high(middle + width, *ends)
-                state = now if state is None else tuple(j(*both) for j, *both in zip(join, state, now, strict=True))
+                middle, width = float(centre(b)), reach * float(spread(b))
+                both = now(low(middle - width, *ends), high(middle + width, *ends))
+                if state is not None:
+                    both = later(b) if later else both
+                    both = tuple(j(*two) for j, *two in zip(join, state, both, strict=True))
+                state = both
             return state
 
         return fold
+
+    def moving(share):
+        return [lambda old, new: old + share * (new - old)] * 2
+
+    def turned(batches):
+        """(high, low) is returned, and the state is read as (low, high)."""
+        state = None
+        for low, high in (folded()([b]) for b in batches):
+            state = (high, low) if state is None else (max(state[1], high), min(state[0], low))
+        return state
 
     wrong = {
         "You keep the last batch only: join its range with the state.": folded(join=[last, last]),
@@ -238,8 +333,14 @@ def update_range(answer: Callable) -> None:
         "Your low end is that of the last batch. Keep the lowest of all.": folded(join=[last, max]),
         "Your high end is that of the last batch. Keep the highest of all.": folded(join=[min, last]),
         "You join to the narrowest range. Keep the lowest low and the highest high.": folded(join=(max, min)),
-        "You average over the batches. Keep the lowest low and the highest high.": folded(
-            join=[lambda old, new: (old + new) / 2] * 2
+        "You average over the batches. Keep the lowest low and the highest high.": folded(join=moving(0.5)),
+        "You move the state towards the batch by a share of the way, as a moving average does. Keep the lowest low and the highest high.": tuple(
+            folded(join=moving(share), **limits) for share in (0.1, 0.01, 0.9) for limits in ({}, {"reach": 1e6})
+        ),
+        "You join the lows with max. Keep the lowest low.": folded(join=(max, max)),
+        "You join the highs with min. Keep the highest high.": folded(join=(min, min)),
+        "From the second batch on you take its minimum and maximum. Each batch's range is its mean ± 3 deviations, limited.": (
+            folded(later=lambda b: (b.min().item(), b.max().item()))
         ),
         "You take |x|: then the low end is never below 0, and negative values are clipped.": folded(of=torch.abs),
         "Your range is the minimum and maximum, however far out. Take the mean ± 3 deviations.": folded(reach=1e6),
@@ -264,15 +365,47 @@ def update_range(answer: Callable) -> None:
         "You take the wider one of the two ranges. Take the narrower one.": folded(low=min, high=max),
         "You go one standard deviation from the mean. The card says three.": folded(reach=1.0),
         "You go two standard deviations from the mean. The card says three.": folded(reach=2),
-        "You measure from 0. The three standard deviations count from the batch's mean.": folded(centre=0),
-        "Your standard deviation divides by the number of values. batch.std() divides by one less.": folded(less=0),
+        "You go four standard deviations or more from the mean. The card says three.": (
+            folded(reach=4),
+            folded(reach=6),
+        ),
+        "You measure from 0. The three standard deviations count from the batch's mean.": folded(centre=lambda b: 0),
+        "You measure from the median. The three standard deviations count from the batch's mean.": folded(
+            centre=torch.median
+        ),
+        "You measure from the middle between minimum and maximum. The three standard deviations count from the batch's mean.": folded(
+            centre=lambda b: (b.min() + b.max()) / 2
+        ),
+        "Your standard deviation divides by the number of values. batch.std() divides by one less.": folded(
+            spread=lambda b: b.std(correction=0)
+        ),
+        "You take the mean distance from the mean. The card says batch.std().": folded(
+            spread=lambda b: (b - b.mean()).abs().mean()
+        ),
+        "You look at the first row of a batch. Take all of its values.": folded(
+            of=lambda b: b[0] if b.dim() > 1 else b
+        ),
+        "You make the range symmetric about 0. It goes from the low end to the high one, wherever they lie.": folded(
+            now=lambda low, high: (-max(abs(low), abs(high)), max(abs(low), abs(high)))
+        ),
+        "You round the ends. Keep all their digits.": tuple(
+            folded(now=lambda low, high, digits=digits: (round(low, digits), round(high, digits)))
+            for digits in (1, 2, 3)
+        ),
         "0 is always in your range. Here the range is the batches' own, with or without 0.": folded(start=(0.0, 0.0)),
-        "Your reach is three variances. The standard deviation is the root of one.": folded(power=2),
-        "You return the high end first. The low end comes first.": lambda batches: folded()(batches)[::-1],
+        "Your reach is three variances. The standard deviation is the root of one.": folded(spread=torch.var),
+        "You return the high end first. The low end comes first.": (lambda batches: folded()(batches)[::-1], turned),
+        "You return the low end and the width. Return both ends.": lambda batches: (
+            folded()(batches)[0],
+            folded()(batches)[1] - folded()(batches)[0],
+        ),
     }
     outlier, other = torch.zeros(12), torch.tensor([[1.0, 2.0], [2.0, 3.0]])
     outlier[3] = 24.0
-    edges = [([batch],) for batch in (torch.zeros(4), outlier, other)] + [([other, -outlier, -other],)]
+    far = torch.zeros(40)  # among so many values, one may lie six standard deviations out
+    far[7] = -9.37
+    digits = torch.tensor([0.123456, -0.654321])
+    edges = [([batch],) for batch in (torch.zeros(4), outlier, other, far, digits)] + [([other, -outlier, -other],)]
     edges.append(
         ([outlier * 5 / 6 + 4, outlier],)
     )  # the first high end lies between the second's own and its largest value
@@ -281,34 +414,56 @@ def update_range(answer: Callable) -> None:
     compare(of_answer, right=folded(), wrong=wrong, rtol=1e-4, atol=1e-4, **parts)
 
 
-@check("Exercise 3, The best clip")
+@check(
+    "Exercise 3, The best clip",
+    why="A smaller clip makes the steps finer for the many values inside and cuts off the few outside. The mean squared error over all "
+    "values counts both, so its minimum is the best compromise, wherever that lies.",
+)
 def best_clip(answer: Callable) -> None:
     """``best_clip(values, candidates, bits) -> float``, one of the candidates."""
 
-    def off(values, c, bits, *, integer=torch.round, of="all", steps=lambda bits: 2**bits - 1, limits=True):
-        """The errors of the values that one clip leaves."""
-        scale, half = 2 * c / steps(bits), 2 ** (bits - 1)
-        inside = values.clamp(-c, c)
-        q = integer((inside if of == "clipped first" else values) / scale)
-        back = (q.clamp(-half, half - 1) if limits else q) * scale
-        errors = {"inside": back - inside, "clipped": values - inside, "kept": (back - values)[values.abs() <= c]}
-        return errors.get(of, back - values)
+    def signed(half):
+        return -half, half - 1
 
-    def loss(values, c, bits, *, power=2, **part):
-        errors = off(values.double(), c, bits, **part)
-        return errors.abs().pow(power).mean().item() if errors.numel() else math.inf
+    def clamp(v, ends):
+        return min(max(v, ends[0]), ends[1])
 
-    def rule(*, choose=min, width=None, **part):
-        return lambda values, candidates, bits: choose(candidates, key=lambda c: loss(values, c, width or bits, **part))
+    def off(v, c, bits, *, integer=round, of="all", steps=lambda bits: 2**bits - 1, ends=signed):
+        """The error that one clip leaves in one value, as a float; `of` says which part of it is counted."""
+        scale, inside = 2 * c / steps(bits), clamp(v, (-c, c))
+        q = clamp(integer((inside if of == "clipped first" else v) / scale), ends(2 ** (bits - 1)))
+        if of in ("steps", "integers"):
+            return q - v / scale if of == "steps" else q - v
+        back = clamp(q * scale, (-c, c)) if of == "clamped back" else q * scale
+        return {"inside": back - inside, "clipped": v - inside}.get(of, back - v)
+
+    def mean_of(power, keeps=lambda v, c: True):
+        def mean(values, errors, c):
+            kept = [abs(e) ** power for v, e in zip(values, errors, strict=True) if keeps(v, c)]
+            return sum(kept) / len(kept) if kept else math.inf
+
+        return mean
+
+    squares = mean_of(2)
+
+    def loss(values, c, bits, *, over=squares, of_values=torch.Tensor.flatten, **part):
+        kept = of_values(values.double()).tolist()
+        return over(kept, [off(v, c, bits, **part) for v in kept], c)
+
+    def rule(*, choose=min, width=lambda bits: bits, **part):
+        return lambda values, candidates, bits: choose(candidates, key=lambda c: loss(values, c, width(bits), **part))
 
     def nearest(wanted):
-        return lambda values, candidates, bits: min(candidates, key=lambda c: abs(c - wanted(values)))
+        return lambda values, candidates, bits: min(candidates, key=lambda c: abs(c - wanted(values.double())))
 
     def top(values):
         return values.abs().max().item()
 
     def not_beyond(values, candidates, bits):
         return rule()(values, [c for c in candidates if c <= top(values)] or candidates, bits)
+
+    def least_that_covers(values, candidates, bits):
+        return min((c for c in candidates if c >= top(values)), default=max(candidates))
 
     def until_it_rises(values, candidates, bits):
         best, *others = candidates
@@ -322,37 +477,105 @@ def best_clip(answer: Callable) -> None:
         if not is_number(value):
             raise Mistake("Your function did not return one number.", "Return one of the candidates.")
         named = [c for c in candidates if same(c, value, rtol=1e-6)]
-        return [loss(values, named[0], bits)] if named else ["no candidate", value]
+        if not named:
+            losses, best = [loss(values, c, bits) for c in candidates], rule()(values, candidates, bits)
+            errors, hint = (
+                [min(losses), min(losses) ** 0.5, min(losses) * values.numel()],
+                "Return one of the candidates.",
+            )
+            if any(same(error, value, rtol=1e-3, atol=1e-9) for error in errors):
+                hint = "You return the least error. Return its candidate."
+            elif same(candidates.index(best), value):
+                hint = "You return the best one's position. Return the candidate."
+            raise Mistake("Your function returned none of the candidates.", hint)
+        return [loss(values, named[0], bits)]
 
     wrong = {
         "You take the candidate nearest to the largest |value|. That alone does not decide: measure the error of each.": nearest(
             top
         ),
-        "You take a fixed share of the largest |value|. Measure each candidate.": nearest(lambda v: 0.9 * top(v)),
+        "You take a fixed share of the largest |value|. Measure each candidate.": tuple(
+            nearest(lambda v, share=share: share * top(v)) for share in (0.9, 0.5, 0.75)
+        ),
+        "You take the candidate nearest to the largest value, with its sign. Measure the error of each.": nearest(
+            lambda v: v.max().item()
+        ),
+        "You go by a rule of thumb: so many standard deviations, or the mean |value|. Measure the error of each candidate.": (
+            *(nearest(lambda v, n=n: n * v.std(correction=0).item()) for n in (1, 2, 3)),
+            nearest(lambda v: v.abs().mean().item()),
+        ),
         "You take the largest candidate. Measure the error of each.": lambda values, candidates, bits: max(candidates),
         "You take the smallest candidate. Measure the error of each.": lambda values, candidates, bits: min(candidates),
+        "You take the smallest candidate that clips nothing. Clipping may pay: measure the error of each.": (
+            least_that_covers
+        ),
         "You leave out candidates beyond the largest |value|. Their grids are others, and may fit better: measure all.": (
             not_beyond
         ),
         "You take the first candidate. Measure the error of each.": lambda values, candidates, bits: candidates[0],
+        "You take the last candidate. Measure the error of each.": lambda values, candidates, bits: candidates[-1],
+        "You take the middle candidate. Measure the error of each.": lambda values, candidates, bits: sorted(
+            candidates
+        )[len(candidates) // 2],
         "You stop where the error rises for the first time. It may fall again: try all candidates.": until_it_rises,
-        "You minimise the mean absolute error. Squared, large errors count more.": rule(power=1),
-        "You count the rounding only. Compare with the values, not with the clipped ones.": rule(of="inside"),
-        "You leave out the clipped values. Their error counts, too.": rule(of="kept"),
-        "You count the clipping only, not the rounding.": rule(of="clipped"),
-        "You do not clamp the integers, so nothing is ever clipped.": rule(limits=False),
-        "One of your integers is 2^(b-1), to which c may round. The largest is 2^(b-1) - 1.": rule(
-            of="clipped first", limits=False
+        "You minimise the mean absolute error. Squared, large errors count more.": rule(over=mean_of(1)),
+        "You minimise a higher power of the errors than their squares, which leaves the largest ones to decide.": (
+            rule(over=mean_of(3)),
+            rule(over=mean_of(4)),
         ),
-        "You cut the digits off. Round to the nearest integer.": rule(integer=torch.trunc),
-        "You round down. Round to the nearest integer.": rule(integer=torch.floor),
+        "You minimise the largest error. The mean of the squares counts them all.": rule(
+            over=lambda values, errors, c: max(map(abs, errors))
+        ),
+        "You add up the errors before you square them, or not squared at all. Those above and below cancel: square each, then take the "
+        "mean.": (
+            rule(over=lambda values, errors, c: abs(sum(errors))),
+            rule(over=lambda values, errors, c: sum(errors)),
+            rule(over=lambda values, errors, c: -sum(errors)),
+        ),
+        "You divide each error by its value. The squared errors count as they are.": rule(
+            over=lambda values, errors, c: sum((e / (abs(v) + 1e-9)) ** 2 for v, e in zip(values, errors, strict=True))
+        ),
+        "You compare integers with value / scale, so that errors count in steps, which differ from clip to clip. Go back to floats "
+        "first.": rule(of="steps"),
+        "You compare the integers with the values. Multiply them by the scale first.": rule(of="integers"),
+        "You count the rounding only. Compare with the values, not with the clipped ones.": rule(of="inside"),
+        "You leave out the clipped values. Their error counts, too.": rule(over=mean_of(2, lambda v, c: abs(v) <= c)),
+        "You count the clipping only, not the rounding.": rule(of="clipped"),
+        "You do not clamp the integers, so nothing is ever clipped.": rule(ends=lambda half: (-math.inf, math.inf)),
+        "You clamp the result to -c … c in place of the integers. The lowest level is -c - s/2, the highest c - s/2.": rule(
+            of="clamped back", ends=lambda half: (-math.inf, math.inf)
+        ),
+        "One of your integers is 2^(b-1), to which c may round. The largest is 2^(b-1) - 1.": (
+            rule(of="clipped first", ends=lambda half: (-math.inf, math.inf)),
+            rule(ends=lambda half: (-half, half)),
+        ),
+        "Your lowest integer is -(2^(b-1) - 1). The card's is -2^(b-1), one further down.": rule(
+            ends=lambda half: (1 - half, half - 1)
+        ),
+        "Your integers begin at 0. They go from -2^(b-1) to 2^(b-1) - 1: the values have both signs.": rule(
+            ends=lambda half: (0, 2 * half - 1)
+        ),
+        "You cut the digits off. Round to the nearest integer.": rule(integer=math.trunc),
+        "You round down. Round to the nearest integer.": rule(integer=math.floor),
+        "You round up. Round to the nearest integer.": rule(integer=math.ceil),
         "You divide 2c by 2^b. Between 2^b integers there are 2^b - 1 steps.": rule(steps=lambda bits: 2**bits),
-        "You divide c by 2^(b-1) - 1. The card's scale is 2c / (2^b - 1).": rule(steps=lambda bits: 2**bits - 2),
+        "You divide c by 2^(b-1) - 1. The card's scale is 2c / (2^b - 1).": rule(steps=lambda bits: 2**bits - 2 or 1),
         "You divide c by 2^b - 1. From -c to c it is 2c.": rule(steps=lambda bits: 2 * (2**bits - 1)),
-        "You use 8 bits always. With fewer bits a smaller clip is often better.": rule(width=8),
+        "You multiply 2c by the number of steps. The scale is one step: 2c / (2^b - 1).": rule(
+            steps=lambda bits: 1 / (2**bits - 1)
+        ),
+        "You use a fixed number of bits. With fewer bits a smaller clip is often better: take `bits`.": (
+            rule(width=lambda bits: 8),
+            rule(width=lambda bits: 4),
+        ),
+        "You count one bit too few or too many: with b bits there are 2^b integers.": (
+            rule(width=lambda bits: bits - 1),
+            rule(width=lambda bits: bits + 1),
+        ),
+        "You look at the first row of the values. All of them count.": rule(
+            of_values=lambda v: v[:1].flatten() if v.dim() > 1 else v
+        ),
         "You take the candidate with the largest error.": rule(choose=max),
-        "You return the best one's position. Return the candidate.": lambda v, cs, b: cs.index(rule()(v, cs, b)),
-        "You return the least error. Return its candidate.": lambda v, cs, b: min(loss(v, c, b) for c in cs),
     }
     values = FLOATS.flatmap(lambda dtype: tensors(shapes(dims=(1, 2), most=3), numbers(-4, 4, step=0.25), dtype))
     candidates = st.lists(numbers(0.25, 5, step=0.25), min_size=1, max_size=5, unique=True)
@@ -361,7 +584,8 @@ def best_clip(answer: Callable) -> None:
         (torch.tensor([-1.0, 0.5, 1.0]), [1.0], 4),
         (torch.tensor([-1.0, 0.25, 0.5, 2.0]), [0.5, 1.5, 1.0, 2.0], 2),
         (torch.tensor([0.01, -0.008, 0.003]), [0.001, 0.01, 0.005], 4),  # small errors
+        (torch.tensor([3e-4, -2.61e-4, 1.07e-4]), [1e-4, 2e-4, 3e-4], 4),  # whose squares are 0 in half precision
         (torch.tensor([50.0, 40.0]), [1.0, 20.0, 2.0], 4),  # large ones
     ]
     parts = {"names": ("values", "candidates", "bits"), "edges": edges, "inputs": inputs, "view": view}
-    compare(answer, right=rule(), wrong=wrong, rtol=2e-3, atol=1e-8, **parts)
+    compare(answer, right=rule(), wrong=wrong, rtol=2e-3, atol=1e-12, **parts)
