@@ -115,7 +115,10 @@ def test_the_summary_counts_verdicts_and_shows_the_scorecard():
     card = nbformat.v4.new_code_cell("card", metadata={"tags": ["scorecard"]})
     card.outputs = [nbformat.from_dict({**result, "data": {"text/plain": "claim  holds"}})]
     nb.cells.append(card)
-    assert run.summary(nb).splitlines() == ["claim  holds", "Exercises in this file: 1 passed, 1 not done yet, 1 not yet"]
+    assert run.summary(nb).splitlines() == [
+        "claim  holds",
+        "Exercises in this file: 1 passed, 1 not done yet, 1 not yet",
+    ]
 
 
 def test_after_a_reset_it_says_what_is_counted_as_passed_as_progress_does(root, without_kernel, capsys):
