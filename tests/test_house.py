@@ -2,11 +2,11 @@
 
 import ast
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 
 import pytest
 
 from course_utils.files import ROOT
+from tools import release
 
 PLACES = ("course_utils", "lessons", "tools", "tests")
 ALLOWED = {  # what each place may import of the others
@@ -183,12 +183,8 @@ def test_every_module_has_a_docstring(house):
     assert bare == [], "modules without a docstring"
 
 
-def test_no_file_is_long():
-    most = {"lessons": 1500, "tests": 400, "tools": 250, "course_utils": 300}
-    long = {
-        path.relative_to(ROOT).as_posix(): lines
-        for place, limit in most.items()
-        for path in (ROOT / place).rglob("*.py")
-        if (lines := len(Path(path).read_text(encoding="utf-8").splitlines())) > limit
-    }
-    assert long == {}
+def test_the_tracked_tree_fits_on_the_machines_that_take_it():
+    tracked = release.tracked()
+    if not tracked:
+        pytest.skip("not a clone: git does not say what is tracked")
+    assert sum(tracked.values()) < release.MOST_BYTES, "over 64 MiB; release figures names the largest"

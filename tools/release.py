@@ -19,6 +19,7 @@ LOGS = ROOT / "build" / "release"
 MOST_APART = 0.006
 LEVELS = 2  # so many of one seed, and its dense network
 MAY_FAIL = ("newest",)
+MOST_BYTES = 64 * 2**20  # a machine with a GPU, to which the tree travels, takes no more
 COMMANDS = {  # what each one needs is in the task's own help
     "tests": ("test", "--full"),
     "decks": ("slides", "--check"),
@@ -35,7 +36,8 @@ def main(argv):
 
     A check that fails does not stop the others. What a command prints is kept in build/release/NAME.log.
     """
-    checks = {"words": words, "published": published, "lottery": lottery, **dict.fromkeys(COMMANDS)}
+    checks = {"words": words, "figures": figures, "published": published, "lottery": lottery}
+    checks |= dict.fromkeys(COMMANDS)
     parser = argparse.ArgumentParser(prog="course.py release", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(checks)} (default: all)")
     parser.add_argument("--list", action="store_true", help="make no check; say what each one is")
@@ -92,6 +94,31 @@ def words(root=ROOT):
         except ValueError:
             faults.append(f"{name}: {day!r} is no day; write it as 2026-11-30")
     return faults
+
+
+def tracked(root=ROOT):
+    """Path -> bytes of every file that git tracks; {} outside of a clone."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True, encoding="utf-8")
+    files = (root / name for name in listed.stdout.split("\0") if name)
+    return {path.relative_to(root).as_posix(): path.stat().st_size for path in files if path.is_file()}
+
+
+def figures():
+    """Print what is long and what is heavy, for somebody to look at; only a tree of over 64 MiB is a fault."""
+    sizes = tracked()
+    lines = {name: (ROOT / name).read_bytes().count(b"\n") for name in sizes if name.endswith(".py")}
+    notebooks = {name: size for name, size in sizes.items() if name.startswith("notebooks/")}
+    for place in ("course_utils", "lessons", "tools", "tests"):
+        own = {name: count for name, count in lines.items() if name.startswith(f"{place}/")}
+        longest = ", ".join(f"{name} {own[name]:,}" for name in sorted(own, key=own.get, reverse=True)[:3])
+        say(f"  {place}: {sum(own.values()):,} lines in {len(own)} files; the longest: {longest}")
+    most = sorted(sizes, key=sizes.get, reverse=True)[:4]
+    heaviest = ", ".join(f"{name} {sizes[name] / 1e6:.1f} MB" for name in most)
+    largest = max(notebooks.values(), default=0)
+    say(f"  {len(notebooks)} notebooks: {sum(notebooks.values()) / 1e6:.1f} MB, the largest {largest / 1e3:.0f} kB")
+    total = sum(sizes.values())
+    say(f"  tracked: {total / 2**20:.1f} MiB of {MOST_BYTES / 2**20:.0f}; the heaviest: {heaviest}")
+    return [] if total < MOST_BYTES else [f"the tracked tree has {total / 2**20:.1f} MiB"]
 
 
 def published():

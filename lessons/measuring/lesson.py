@@ -614,6 +614,7 @@ def with_two_threads():
     return found
 
 
+# %% slideshow={"slide_type": "skip"}
 # How a thread waits is settled when PyTorch starts. The course lets it stay awake only briefly; here it waits as in
 # PyTorch's packages, in a process of its own.
 SCRIPT = f"""

@@ -26,7 +26,6 @@ RULES = [
 ]
 UNIT_RULES = [rules.one_sitting, rules.cells_with_company, rules.short_start, rules.timed_notes]
 FILES = {"lesson.py", "checks.py", "claims.toml", "answers.py"}
-MOST_NOTEBOOK_ON_AVERAGE = 270 * 1024  # what a clone brings; one alone may have more
 
 
 def test_there_are_lessons():
@@ -103,11 +102,6 @@ def test_outputs_of_the_notebook(lesson):
 @each_lesson
 def test_notebook_is_small(lesson):
     expect_none(rules.small_enough(lesson.notebook))
-
-
-def test_the_notebooks_together_are_small():
-    sizes = [lesson.notebook.stat().st_size for lesson in _course.LESSONS]
-    assert sum(sizes) <= MOST_NOTEBOOK_ON_AVERAGE * len(sizes)
 
 
 @pytest.mark.parametrize("path", LIBRARY, ids=lambda path: path.relative_to(ROOT).as_posix())
