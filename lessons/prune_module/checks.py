@@ -28,7 +28,11 @@ def _masked_weights(draw: Callable) -> tuple[Tensor, Tensor, float]:
     return weight, draw(masks(shape)).to(dtype), draw(numbers(0, 1))
 
 
-@check("Exercise 1, A mask by magnitude")
+@check(
+    "Exercise 1, A mask by magnitude",
+    why="The mask says what is left, not the values. Infinity as the magnitude of what is gone puts it behind all others, "
+    "and indices from a sort cut an exact number, which no threshold does where magnitudes are equal.",
+)
 def magnitude_mask(answer: Callable) -> None:
     """``magnitude_mask(weight, mask, amount) -> mask``; which of equal magnitudes goes is free."""
 
@@ -66,8 +70,22 @@ def magnitude_mask(answer: Callable) -> None:
 
     right = cut()
 
+    def in_parts(w, m, a, dim=0):
+        parts = zip(w.unbind(dim), m.unbind(dim), strict=True)
+        return torch.stack([right(*part, a) for part in parts], dim) if w.dim() > 1 else right(w, m, a)
+
     def row_by_row(w, m, a):
         return torch.stack([row_by_row(*row, a) for row in zip(w, m, strict=True)]) if w.dim() > 1 else right(w, m, a)
+
+    def by_quantile(stays):
+        def mask_of(w, m, a):
+            return m * stays(w.abs(), w[m == 1].abs().double().quantile(a)) if m.any() else m
+
+        return mask_of
+
+    def largest_of_all(w, m, a):
+        keep = int(m.sum()) - round(a * int(m.sum()))
+        return torch.zeros(w.numel()).scatter(0, w.abs().flatten().topk(keep).indices, 1).reshape(w.shape)
 
     def gone_as(number):
         """What is gone already gets a number for a magnitude, and not infinity."""
@@ -104,8 +122,9 @@ def magnitude_mask(answer: Callable) -> None:
         "You look for the smallest among all weights, and some cuts hit what is gone already. Set those aside first.": cut(
             among_all=True
         ),
-        "What is gone already counts as 0, the smallest of all, so it is cut first, once more. Set it aside.": cut(
-            size=lambda w, m: (w * m).abs(), among_all=True
+        "What is gone already counts as 0, the smallest of all, so it is cut first, once more. Set it aside.": (
+            cut(size=lambda w, m: (w * m).abs(), among_all=True),
+            gone_as(-1.0),
         ),
         "You take the fraction of all weights, and look among all of them. Count only what is left.": cut(
             among_all=True, count=of_all
@@ -116,10 +135,41 @@ def magnitude_mask(answer: Callable) -> None:
         ),
         "You cut the fraction in each row by itself. It is a fraction of the whole tensor, whatever its shape.": (
             row_by_row,
-            lambda w, m, a: (
-                torch.stack([right(*row, a) for row in zip(w, m, strict=True)]) if w.dim() > 1 else right(w, m, a)
-            ),
+            in_parts,
         ),
+        "You cut the fraction in each column by itself. It is a fraction of the whole tensor, whatever its shape.": (
+            lambda w, m, a: in_parts(w, m, a, min(1, w.dim() - 1))
+        ),
+        "You take the fraction of the number of rows, which is what len() of a tensor gives. Count the ones of the "
+        "mask.": cut(count=lambda w, m, a: round(a * len(m))),
+        "A weight of 0 that the old mask keeps never goes in yours. It is the smallest of all, so it goes first: the mask "
+        "says what is gone, and not the value.": cut(size=lambda w, m: torch.where(w == 0, torch.inf, w.abs())),
+        "You return weights. Wanted is the mask: 1 where a weight stays, 0 where it is gone.": lambda w, m, a: (
+            w * right(w, m, a)
+        ),
+        "You cut one weight too many. round(amount · number left) is the count, and the first so many places of the order "
+        "go.": cut(count=lambda w, m, a: round(a * int(m.sum())) + 1),
+        "You cut one weight too few. round(amount · number left) is the count, and the first so many places of the order "
+        "go.": cut(count=lambda w, m, a: max(0, round(a * int(m.sum())) - 1)),
+        "Where the count is 0 you cut everything: number −1 of a sorted tensor is its largest. Then nothing is to go.": (
+            lambda w, m, a: right(w, m, a) if round(a * int(m.sum())) else torch.zeros_like(m),
+            lambda w, m, a: m * (w.abs() > w[m == 1].abs().sort().values[round(a * int(m.sum())) - 1]),
+        ),
+        "You cut by a quantile of what is left. It lies between two weights or on one of them, so the number that goes is not "
+        "always the rounded count: cut by index.": (by_quantile(torch.ge), by_quantile(torch.gt)),
+        "You keep the largest of all weights, so what is gone already comes back. Choose among what the old mask "
+        "keeps.": largest_of_all,
+        "You take the amount as the fraction that is gone in the end. It is the fraction of what is left that goes "
+        "now.": cut(count=lambda w, m, a: max(0, round(a * m.numel()) - int((m == 0).sum()))),
+        "You compare magnitudes with a fraction of the largest one. The amount is a fraction of the number of weights.": (
+            lambda w, m, a: m * (w.abs() > a * (w * m).abs().max()),
+            lambda w, m, a: m * (w.abs() > a * w.abs().max()),
+            lambda w, m, a: m * (w.abs() >= a * (w * m).abs().max()),
+        ),
+        "You cut the first weights that are left, whatever their size. Those of least magnitude go.": cut(
+            size=lambda w, m: torch.ones_like(w)
+        ),
+        "Nothing goes: your mask is the old one, or all ones.": (lambda w, m, a: m, lambda w, m, a: torch.ones_like(m)),
         "You compare magnitudes with the amount itself. It is a fraction of the number of weights.": (
             lambda w, m, a: m * (w.abs() > a),
             lambda w, m, a: m * (w.abs() >= a),
@@ -157,6 +207,8 @@ def magnitude_mask(answer: Callable) -> None:
             (torch.tensor([[1.0, -1.0, 1.0], [1.0, 2.0, -2.0]]), torch.ones(2, 3), 0.5),
             (torch.tensor([0.1, 0.2, 5.0, 6.0, 7.0, 8.0]), torch.tensor([0.0, 0, 1, 1, 1, 1]), 0.5),
             (torch.tensor([0.0, 1.0, 0.0, 2.0]), torch.tensor([1.0, 1, 1, 0]), 0.5),
+            (torch.tensor([1.0, 2.0]), torch.ones(2), 0.5),
+            (torch.tensor([1.0001, -1.0]), torch.ones(2), 0.5),  # alike in half precision
         ],
         inputs=_masked_weights(),
         view=_cut_and_kept,
