@@ -30,7 +30,11 @@ def _prunings(draw: Callable) -> tuple[int, list[float]]:
     return n, amounts
 
 
-@check("Exercise 1, What is left after k rounds")
+@check(
+    "Exercise 1, What is left after k rounds",
+    why="Each call of prune sees only what the calls before it left, and cuts a whole number of weights: so what is left has "
+    "to be counted call by call, with the rounding in each.",
+)
 def weights_left(answer: Callable) -> None:
     """``weights_left(n, amounts) -> int``."""
 
@@ -50,11 +54,42 @@ def weights_left(answer: Callable) -> None:
 
     of_n = rule(goes=lambda amount, left, n: round(amount * n))
     unrounded = rule(goes=lambda amount, left, n: amount * left)
+
+    def of_their_sum(n, amounts):
+        return n - round(n * sum(a for a in amounts if isinstance(a, float))) - sum(a for a in amounts if is_whole(a))
+
+    def is_whole(amount):
+        return isinstance(amount, int)
+
+    def one_stays(n, amounts):
+        left = n
+        for amount in amounts:
+            left = max(1, rule()(left, [amount]))
+        return left
+
+    def from_n_each_time(n, amounts):
+        left = n
+        for amount in amounts:
+            left = n - (amount if is_whole(amount) else round(amount * left))
+        return left
+
+    def with_counts_as_fractions(n, amounts):
+        return round(n * math.prod(1 - (amount / n if is_whole(amount) else amount) for amount in amounts))
+
     wrong = {
-        "You add the fractions: each one counts what is left, not the whole tensor.": of_n,
-        "You add the fractions and stop at 0. Each one counts what is left, not the whole tensor.": lambda n, amounts: (
-            max(0, of_n(n, amounts))
+        "You add the fractions: each one counts what is left, not the whole tensor.": (of_n, of_their_sum),
+        "You add the fractions and stop at 0. Each one counts what is left, not the whole tensor.": (
+            lambda n, amounts: max(0, of_n(n, amounts)),
+            lambda n, amounts: max(0, of_their_sum(n, amounts)),
         ),
+        "You always leave one weight. An amount of 1.0 takes all that is left, and a count may, too: then 0 are left.": (
+            one_stays,
+            lambda n, amounts: max(1, rule()(n, amounts)),
+        ),
+        "You take at least one weight in each call. A fraction whose count rounds to 0 takes none.": rule(
+            goes=lambda amount, left, n: max(1, round(amount * left))
+        ),
+        "You subtract from n in each round. Subtract from what the calls before have left.": from_n_each_time,
         "You add all amounts as if each were a fraction of n. A fraction counts what is left; an int is a count.": (
             lambda n, amounts: max(0, round(n * (1 - sum(amounts))))
         ),
@@ -81,7 +116,7 @@ def weights_left(answer: Callable) -> None:
         ),
         "You look at the last amount only.": lambda n, amounts: rule()(n, amounts[-1:]),
         "You look at the first amount only.": lambda n, amounts: rule()(n, amounts[:1]),
-        "You cut off the count of a fraction. It is rounded to the nearest whole number.": rule(
+        "You cut off the count of a fraction, or round what stays up. The count is rounded to the nearest whole number.": rule(
             goes=lambda amount, left, n: int(amount * left)
         ),
         "You round the count of a fraction up, or what stays down. The count is rounded to the nearest whole number.": (
@@ -94,8 +129,10 @@ def weights_left(answer: Callable) -> None:
             goes=lambda amount, left, n: left - round(left * (1 - amount))
         ),
         "You never round: a tensor loses whole weights, in each round.": unrounded,
-        "You round once, at the end. Every call of prune cuts a whole number of weights.": lambda n, amounts: round(
-            unrounded(n, amounts)
+        "You round once, at the end. Every call of prune cuts a whole number of weights.": (
+            lambda n, amounts: round(unrounded(n, amounts)),
+            lambda n, amounts: int(unrounded(n, amounts)),
+            with_counts_as_fractions,
         ),
         "You take an amount of 1.0 for a count of one. A float is a fraction: 1.0 is all that is left.": rule(
             is_count=lambda amount: amount >= 1
@@ -107,7 +144,13 @@ def weights_left(answer: Callable) -> None:
         wrong=wrong,
         rtol=0.0,
         names=("n", "amounts"),
-        edges=[(48_000, [0.6, 0.6]), (100, [0.5, 0.25] + [0.01] * 23), (54, [0.3, 3, 0.5]), (10, [0.2, 1.0])],
+        edges=[
+            (100, [0.5]),
+            (48_000, [0.6, 0.6]),
+            (100, [0.5, 0.25] + [0.01] * 23),
+            (54, [0.3, 3, 0.5]),
+            (10, [0.2, 1.0]),
+        ],
         inputs=_prunings(),
     )
 
@@ -183,7 +226,12 @@ def _pruned(state: Mapping[str, Tensor]) -> list[str]:
     return [name for name in names if f"{name}_mask" in state]
 
 
-@check("Exercise 2, Load a pruned checkpoint", trust="it gives a model, which is trained a step")
+@check(
+    "Exercise 2, Load a pruned checkpoint",
+    why="A new model has neither the names of the masks nor the hook that multiplies. prune.identity makes both, so the state "
+    "fits key by key, and the hook holds the zeros while training goes on.",
+    trust="it gives a model, which is trained a step",
+)
 def load_pruned(answer: Callable) -> None:
     """``load_pruned(make_model, state) -> model``, its masks active."""
 
@@ -207,6 +255,10 @@ def load_pruned(answer: Callable) -> None:
             return model
 
         return load
+
+    def only(active):
+        """The rest is loaded as products, or left as it is in a new model."""
+        return loader(active=active), loader(active=active, dense=None)
 
     def without_hooks(make_model, state):
         model = loader()(make_model, state)
@@ -256,6 +308,51 @@ def load_pruned(answer: Callable) -> None:
             prune.l1_unstructured(*_place(model, key), amount=int((state[f"{key}_mask"] == 0).sum()))
         return model
 
+    def once_more(make_model, state):
+        model = loader()(make_model, state)
+        for key in _pruned(state):
+            prune.l1_unstructured(*_place(model, key), amount=0.5)
+        return model
+
+    def frozen(which):
+        """Parameters that ask for no gradient: those that `which` gives the names of."""
+
+        def load(make_model, state):
+            model = loader()(make_model, state)
+            for name, parameter in model.named_parameters():
+                parameter.requires_grad_(name not in which(model, state))
+            return model
+
+        return load
+
+    def every_parameter(only_with_masks):
+        """A mask for every parameter, be it pruned or not."""
+
+        def load(make_model, state):
+            model = make_model()
+            if _pruned(state) or not only_with_masks:
+                for name, _ in list(model.named_parameters()):
+                    prune.identity(*_place(model, name))
+            model.load_state_dict(state, strict=False)
+            return model
+
+        return load
+
+    def first_alone(make_model, state):
+        model = make_model()
+        for key in _pruned(state)[:1]:
+            prune.identity(*_place(model, key))
+        model.load_state_dict(state, strict=False)
+        return model
+
+    def linear_alone(make_model, state):
+        model = make_model()
+        for key in _pruned(state):
+            if isinstance(_place(model, key)[0], nn.Linear):
+                prune.identity(*_place(model, key))
+        model.load_state_dict(state, strict=False)
+        return model
+
     def prepared_only(make_model, state):
         model = make_model()
         for key in _pruned(state):
@@ -291,7 +388,17 @@ def load_pruned(answer: Callable) -> None:
             active=lambda key: False
         ),
         "Only tensors called weight have masks in your model. Any tensor may be pruned: look at every name that "
-        "has an _orig and a _mask.": loader(active=lambda key: key.rpartition(".")[2] == "weight"),
+        "has an _orig and a _mask.": only(lambda key: key.rpartition(".")[2] == "weight"),
+        "Only tensors called weight or bias have masks in your model. Other layers call theirs otherwise: look at every "
+        "name that has an _orig and a _mask.": only(lambda key: key.rpartition(".")[2] in ("weight", "bias")),
+        "Only linear layers have masks in your model. A tensor of any module may be pruned.": linear_alone,
+        "Only tensors of the model itself have masks in yours. A module inside of it may be pruned, too: get_submodule "
+        "finds it by its path.": only(lambda key: "." not in key),
+        "Only the first pruned tensor has a mask in your model. Several may be pruned.": first_alone,
+        "Every parameter gets a mask in your model, so where the state has none the model keeps its new values. Prepare "
+        "only what has an _orig and a _mask.": (every_parameter(False), every_parameter(True)),
+        "The parameters of your model ask for no gradient, so training cannot go on. A mask holds the zeros: leave "
+        "requires_grad as it is.": frozen(lambda model, state: dict(model.named_parameters())),
         "Your masks are all ones: load them from the state, too.": loader(with_mask=False),
         "The masks are right and the values that they multiply are those of a new model: what ends in _orig has to "
         "come from the state as well.": loader(orig=None),
@@ -299,9 +406,13 @@ def load_pruned(answer: Callable) -> None:
         "that is taken off.": loader(orig=torch.mul),
         "The model that you return has the values of a new one, even where nothing is pruned: nothing was loaded into it. "
         "Prepare it, then load the state.": (prepared_only, masked_only, lambda make_model, state: make_model()),
-        "You pruned the new model again, by magnitude. The masks are in the state.": pruned_again,
-        "Tensors with the right names are not enough: a hook must multiply before each forward pass. prune.identity "
-        "makes it.": (without_hooks, products_alone),
+        "You pruned the model again, by magnitude. The masks are in the state.": (pruned_again, once_more),
+        "A training step does not reach what is pruned in your model. A hook must multiply before each forward pass, which "
+        "prune.identity makes, and what ends in _orig must ask for a gradient.": (
+            without_hooks,
+            products_alone,
+            frozen(lambda model, state: [f"{key}_orig" for key in _pruned(state)]),
+        ),
         "replace() takes _mask or _orig out of the middle of a name, too. Cut off the ending alone: removesuffix().": (
             replaced(strict=True),
             replaced(strict=False),
