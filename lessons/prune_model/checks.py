@@ -35,7 +35,11 @@ def _as_masks(value: object, *_: object) -> list[torch.Tensor]:
         ) from None
 
 
-@check("Exercise 1, One threshold for all")
+@check(
+    "Exercise 1, One threshold for all",
+    why="One order over all weights lets each layer lose as many as it has small ones; a share in each layer would fix the "
+    "numbers beforehand. Counting from 1, the threshold is number round(amount · N) of that order.",
+)
 def global_masks(answer: Callable) -> None:
     """``global_masks(weights, amount) -> list of tensors``, 1 keep and 0 prune."""
 
@@ -59,6 +63,42 @@ def global_masks(answer: Callable) -> None:
             thresholds.append(order[pruned - 1].item() if pruned else 0.0)
         return [(w.abs() > sum(thresholds) / len(thresholds)).float() for w in ws]
 
+    def threshold_of(layer, ws, amount):
+        """Masks by the threshold of one layer alone."""
+        pruned = round(amount * layer.numel())
+        threshold = layer.abs().flatten().sort().values[pruned - 1] if pruned else -1
+        return [(w.abs() > threshold).float() for w in ws]
+
+    def but_one(place):
+        """One of the tensors is left as it is, where there are several."""
+
+        def masks_of(ws, amount):
+            if len(ws) == 1:
+                return mask()(ws, amount)
+            made = mask()([w for w in ws if w is not ws[place]], amount)
+            whole = torch.ones_like(ws[place])
+            return [whole, *made] if place == 0 else [*made, whole]
+
+        return masks_of
+
+    def by_quantiles(ws, amount):
+        threshold = sum(w.abs().flatten().double().quantile(amount) for w in ws) / len(ws)
+        return [(w.abs() > threshold).float() for w in ws]
+
+    def at_the_large_end(ws, amount):
+        row, pruned = torch.cat([w.abs().flatten() for w in ws]).sort(descending=True).values, round(amount * total(ws))
+        return [(w.abs() > row[pruned - 1]).float() if pruned else torch.ones_like(w) for w in ws]
+
+    def each_row(ws, amount):
+        def of(w):
+            return mask()([w], amount)[0] if w.dim() < 2 else torch.stack([of(row) for row in w])
+
+        return [of(w) for w in ws]
+
+    def signed_after_all(ws, amount):
+        row, pruned = torch.cat([w.abs().flatten() for w in ws]).sort().values, round(amount * total(ws))
+        return [(w > row[pruned - 1]).float() if pruned else torch.ones_like(w) for w in ws]
+
     def all_at_zero(ws, amount):
         return cut([w.abs() for w in ws], round(amount * total(ws)) or total(ws))
 
@@ -76,6 +116,28 @@ def global_masks(answer: Callable) -> None:
         "You compare signed weights, so large negative ones go first. Compare absolute values.": mask(
             score=lambda w: w
         ),
+        "Your threshold is that of the absolute values, and you compare signed weights with it, so all negative ones go. "
+        "Compare absolute values.": signed_after_all,
+        "Your masks prune the share in each row. Put all weights of all tensors into one row first.": (
+            each_row,
+            lambda ws, amount: [each_row([w if w.dim() < 2 else w.flatten(1)], amount)[0].reshape(w.shape) for w in ws],
+        ),
+        "You take the threshold of one tensor for all of them. Put the weights of all tensors into one row first.": (
+            lambda ws, amount: threshold_of(ws[0], ws, amount),
+            lambda ws, amount: threshold_of(max(ws, key=torch.numel), ws, amount),
+            lambda ws, amount: threshold_of(ws[-1], ws, amount),
+        ),
+        "You leave one of several tensors whole. All weights of all tensors count, and can go.": (
+            but_one(-1),
+            but_one(0),
+        ),
+        "You sort from large to small, and count the weights that go from that end. Count from the smallest.": (
+            at_the_large_end
+        ),
+        "Your N counts rows: len() of a tensor. numel() counts its weights.": lambda ws, amount: cut(
+            [w.abs() for w in ws], round(amount * sum(map(len, ws)))
+        ),
+        "You prune nothing: your masks are all ones.": lambda ws, amount: [torch.ones_like(w) for w in ws],
         "You take the amount as the share to keep. It is the share to prune.": mask(
             count=lambda share, n: n - round(share * n)
         ),
@@ -84,7 +146,8 @@ def global_masks(answer: Callable) -> None:
         ],
         "You prune the largest weights. Those with the smallest absolute value go.": mask(score=lambda w: -w.abs()),
         "You average a threshold of each layer. The total need not be the amount: put all weights into one row.": (
-            averaged
+            averaged,
+            by_quantiles,
         ),
         "You round in each layer and add up. Of all N weights together round(amount · N) go.": lambda ws, amount: cut(
             [w.abs() for w in ws], sum(round(amount * w.numel()) for w in ws)
@@ -145,7 +208,11 @@ def global_masks(answer: Callable) -> None:
         right=mask(),
         wrong=wrong,
         names=("weights", "amount"),
-        edges=[*[([torch.tensor([1.0, 2.0])], amount) for amount in (0.5, 0.0, 1.0)], (layers, 0.5), (layers, 0.25)],
+        edges=[
+            *[([torch.tensor([1.0, 2.0])], amount) for amount in (0.5, 0.0, 1.0)],
+            *[(layers, amount) for amount in (0.5, 0.25)],
+            ([torch.tensor([1.0001, 2.0]), torch.tensor([-1.0])], 0.25),  # alike in half precision
+        ],
         inputs=st.tuples(_weights(), numbers(0, 1)),
         rtol=0.0,
         view=_as_masks,
