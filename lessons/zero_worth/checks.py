@@ -46,7 +46,11 @@ def _states() -> Strategy[dict[str, torch.Tensor]]:
     )
 
 
-@check("Exercise 1, How sparse is this model?")
+@check(
+    "Exercise 1, How sparse is this model?",
+    why="A layer computes with weight_orig times weight_mask, so the zeros of that product count, and the mask itself is no "
+    "weight. One division at the end lets each weight count the same, in a small layer or a large one.",
+)
 def weight_sparsity(answer: Callable) -> None:
     """``weight_sparsity(state) -> float``, from the state_dict of a plain or masked model."""
 
@@ -70,6 +74,15 @@ def weight_sparsity(answer: Callable) -> None:
 
     def share(tensors, is_zero=lambda t: t == 0):
         return sum(is_zero(t).sum().item() for t in tensors) / max(1, sum(t.numel() for t in tensors))
+
+    def zeros_by(elements, of=weights):
+        """Zeros of the weights by another number of elements."""
+        return lambda s: sum((w == 0).sum().item() for w in of(s)) / max(1, sum(t.numel() for t in elements(s)))
+
+    def named(*parts, masked=False):
+        return lambda s: [
+            t for name, t in s.items() if any(p in name for p in parts) and (masked or "mask" not in name)
+        ]
 
     def twice(state):
         zeros = sum((t == 0).sum().item() for t in of(state, ".weight") + of(state, "weight_orig"))
@@ -95,6 +108,41 @@ def weight_sparsity(answer: Callable) -> None:
         "You leave out weights of one dimension, such as those of a batch norm. Each entry that ends in .weight counts.": (
             lambda s: share([w for w in weights(s) if w.dim() > 1])
         ),
+        "You count weights of two dimensions only. A convolution's have four, those of a batch norm one: each counts.": (
+            lambda s: share([w for w in weights(s) if w.dim() == 2])
+        ),
+        "You count what is not above 0: negative weights are no zeros. Compare with == 0.": lambda s: share(
+            weights(s), lambda t: t <= 0
+        ),
+        "You count the masks alone. Plain layers have none, and a weight that its mask keeps can be 0, too.": (
+            lambda s: share(of(s, "_mask")),
+            lambda s: share(of(s, "weight_mask")),
+        ),
+        "You count every entry but the masks: biases are no weights, and a masked weight is weight_orig times its mask.": (
+            lambda s: share(named("")(s))
+        ),
+        "You divide the zeros of the weights by the number of all entries, biases or masks among them. Divide by the number "
+        "of weights.": (
+            zeros_by(named("", masked=True)),
+            zeros_by(named("")),
+            zeros_by(named("weight", "bias")),
+            zeros_by(named("weight", masked=True)),
+        ),
+        "You divide by the number of weights that are not 0. Sparsity is the share of zeros among all.": lambda s: (
+            sum((w == 0).sum().item() for w in weights(s)) / sum((w != 0).sum().item() for w in weights(s))
+        ),
+        "Your zeros are those of one layer, and your elements those of all. Add up both over the layers, with +=.": (
+            zeros_by(weights, lambda s: in_order(s)[-1:]),
+            zeros_by(weights, lambda s: in_order(s)[:1]),
+        ),
+        "You give the share of the sparsest layer. The question is about the whole model: add up over the layers.": (
+            lambda s: max(share([w]) for w in weights(s))
+        ),
+        "In plain layers you count no zeros. A weight can be 0 without a mask, too.": zeros_by(
+            weights, lambda s: [weight * mask for weight, mask in masked(s)]
+        ),
+        "In plain layers you count no zeros, and in masked ones those of the mask alone. A weight can be 0 without a mask, "
+        "or where its mask keeps it.": zeros_by(weights, lambda s: of(s, "weight_mask")),
         "You count rows: len() of a matrix. numel() counts its weights.": lambda s: (
             sum((w == 0).sum().item() for w in weights(s)) / sum(len(w) for w in weights(s))
         ),
@@ -179,7 +227,11 @@ def weight_sparsity(answer: Callable) -> None:
     )
 
 
-@check("Exercise 2, When does a sparse file pay?")
+@check(
+    "Exercise 2, When does a sparse file pay?",
+    why="Each weight that is left costs a value and an index, and the row positions cost the same at any density. So the "
+    "dense bytes, less the positions, say how many weights CSR has room for.",
+)
 def break_even_density(answer: Callable) -> None:
     """``break_even_density(rows, columns, value_bytes, index_bytes) -> float``."""
 
@@ -234,8 +286,31 @@ def break_even_density(answer: Callable) -> None:
         "You add the row positions to what there is room for. They take room: subtract them.": density(
             positions=lambda r, c, v, i: -(r + 1) * i
         ),
-        "You divide with //, which leaves whole numbers only. A share needs /.": lambda *args: math.floor(
-            density()(*args)
+        "Your result is always 0. Do you divide with //, which leaves whole numbers only, or subtract the bytes of all row "
+        "positions from a share?": lambda *args: math.floor(density()(*args)),
+        "You answer 1 where CSR never pays. There not even an empty matrix is smaller, so no weight may be left: 0.": (
+            lambda *args: below_zero(*args) if below_zero(*args) > 0 else 1.0,
+            lambda *args: below_zero(*args) if below_zero(*args) >= 0 else 1.0,
+        ),
+        "You take all row positions from the bytes of one value. Divide them by rows · columns, too.": lambda r, c, v, i: (
+            max(0.0, (v - (r + 1) * i) / (v + i))
+        ),
+        "You leave out the value that comes with each index. CSR stores both for each weight that is left.": density(
+            each=lambda v, i: i
+        ),
+        "You divide the bytes of the two forms with all weights left. Asked is the density at which they are equal.": (
+            lambda r, c, v, i: (r * c * (v + i) + (r + 1) * i) / (r * c * v),
+            lambda r, c, v, i: r * c * v / (r * c * (v + i) + (r + 1) * i),
+        ),
+        "Parentheses are missing: * and / come before + and −, so you divide only a part, or by only a part.": (
+            lambda r, c, v, i: max(0.0, r * c * v - (r + 1) * i / (v + i) / (r * c)),
+            lambda r, c, v, i: max(0.0, (r * c * v - (r + 1) * i) / v + i / (r * c)),
+            lambda r, c, v, i: max(0.0, (r * c * v - (r + 1) * i) / (v + i) / r * c),
+            lambda r, c, v, i: max(0.0, r * c * v - (r + 1) * i / ((v + i) * r * c)),
+        ),
+        "You multiply the 1 alone by index_bytes, and not rows + 1: parentheses are missing.": (
+            density(positions=lambda r, c, v, i: r + i),
+            density(positions=lambda r, c, v, i: r - i),
         ),
         "You divide by the number of rows alone. The share is of all rows · columns weights.": lambda r, c, v, i: (
             density()(r, c, v, i) * c
@@ -243,9 +318,11 @@ def break_even_density(answer: Callable) -> None:
         "You return the number of weights that are left. The question is about their share.": lambda r, c, v, i: (
             density()(r, c, v, i) * r * c
         ),
-        "You round the number of weights down to a whole one. The sizes are equal at a density that need not be whole.": (
+        "You round the number of weights down to a whole one. The sizes are equal at a number that need not be whole.": (
             density(whole=math.floor)
         ),
+        "You round the number of weights to a whole one, or up to it. The sizes are equal at a number that need not be "
+        "whole.": (density(whole=round), density(whole=math.ceil)),
         "You return percent. Return a share from 0 to 1.": lambda *args: 100 * density()(*args),
     }
     width = st.sampled_from([4, 8, 2, 1])
