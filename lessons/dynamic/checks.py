@@ -23,21 +23,23 @@ def _of_call(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 def _layer(
     *,
     span: Callable = _of_call,
-    steps: int = 255,
-    top: int = 255,
+    scaled: Callable = lambda width: width / 255,
+    clamp: tuple[int, int] = (0, 255),
     rounding: Callable = torch.round,
     whole_zero: Callable = torch.round,
     code: Callable = lambda x, scale, low, zero, rounding: rounding(x / scale) + zero,
     difference: Callable = lambda q, zero: q - zero,
+    product: Callable = lambda q, w: q @ w.T,
+    back: Callable = lambda sums, scale, w_scale, bias: sums * (scale * w_scale) + bias,
 ) -> Callable:
     """The layer; each switch is one of its rules, done otherwise."""
 
     def layer(x, w_q, w_scale, bias):
         low, high = span(x)
-        scale = (high - low) / steps
+        scale = scaled(high - low)
         zero = whole_zero(-low / scale)
-        q = code(x, scale, low, zero, rounding).clamp(0, top)
-        return difference(q, zero) @ w_q.float().T * (scale * w_scale) + bias
+        q = code(x, scale, low, zero, rounding).clamp(*clamp)
+        return back(product(difference(q, zero), w_q.float()), scale, w_scale, bias)
 
     return layer
 
@@ -76,10 +78,6 @@ def _scales(x, w_scale):
     return (high - low) / 255 * w_scale
 
 
-def _no_input_scale(x, w_q, w_scale, bias):
-    return (_layer()(x, w_q, w_scale, 0 * bias) / _scales(x, w_scale)) * w_scale + bias
-
-
 def _by_column(x, w_q, w_scale, bias):
     low, high = _span(x.amin(0), x.amax(0))
     scale = ((high - low) / 255).clamp(min=1e-12)
@@ -90,7 +88,10 @@ def _by_column(x, w_q, w_scale, bias):
 
 @st.composite
 def _calls(draw: Callable) -> tuple[torch.Tensor, torch.Tensor, float, torch.Tensor]:
-    """(x, w_q, w_scale, bias) whose scale is a power of two: float32 holds every step exactly, halves too."""
+    """(x, w_q, w_scale, bias). Where the scale is a power of two, float32 holds every step exactly, halves too.
+
+    Where it is not, there are no halves: float32 and float64 may round those to different sides.
+    """
     rows, n_in, n_out = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.integers(1, 2))
     one_sign = st.sampled_from([0, 510])
     below = draw(one_sign if rows * n_in == 1 else one_sign | st.integers(0, 510))  # half steps below 0
@@ -102,12 +103,30 @@ def _calls(draw: Callable) -> tuple[torch.Tensor, torch.Tensor, float, torch.Ten
     ends = [end for end in (low, high) if end]
     for place, end in zip(places, ends, strict=False):
         steps.view(-1)[place] = end
-    x = steps * draw(st.sampled_from([1.0, 0.5, 0.25, 2.0]))
+    scale = draw(st.sampled_from([1.0, 0.5, 0.25, 2.0, 0.013071, 0.0028245]))
+    x = scale * (steps if scale in (1.0, 0.5, 0.25, 2.0) else steps + 0.25 * (steps % 1 == 0.5))
     w_q = draw(tensors((n_out, n_in), st.integers(-127, 127), torch.int8))
     return x, w_q, draw(numbers(0.125, 1)), draw(tensors((n_out,)))
 
 
-@check("Exercise 1, A dynamic int8 linear layer")
+def _zero_once(x, w_q, w_scale, bias):
+    """The zero point taken off the finished sums, in which each q has it."""
+    low, high = _of_call(x)
+    scale = (high - low) / 255
+    sums = _layer(difference=lambda q, zero: q)(x, w_q, 1.0, 0 * bias) / scale
+    return (sums - torch.round(-low / scale)) * (scale * w_scale) + bias
+
+
+def _usual_spread(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    reach = 3 * x.std(correction=0)
+    return _span(x.mean() - reach, x.mean() + reach)
+
+
+@check(
+    "Exercise 1, A dynamic int8 linear layer",
+    why="x is about (q − zero point) · scale, and a weight is w · w_scale. So the product of the integers needs only one factor, "
+    "scale · w_scale, to be the product of the floats: all multiplications run in integers.",
+)
 def dynamic_linear(answer: Callable) -> None:
     """``dynamic_linear(x, w_q, w_scale, bias) -> float tensor (batch, n_out)``."""
     right = _layer()
@@ -138,7 +157,10 @@ def dynamic_linear(answer: Callable) -> None:
         ),
         "Your sums wrap round at 65,536: they are added up in 16 bits. Convert both factors to int32.": _wrapping(16),
         "Your input has 7 bits, 0 to 127, as PyTorch's has on x86. Here it has 8: 0 to 255.": _layer(
-            steps=127, top=127
+            scaled=lambda width: width / 127, clamp=(0, 127)
+        ),
+        "Your input has 4 bits, 0 to 15. Here it has 8: 0 to 255.": _layer(
+            scaled=lambda width: width / 15, clamp=(0, 15)
         ),
         "Your input is rounded down (floor) where the nearest whole number is asked: that lowers values by half "
         "a step on average.": _layer(rounding=torch.floor),
@@ -151,18 +173,28 @@ def dynamic_linear(answer: Callable) -> None:
         "Your input is not rounded. The exercise asks for the rounding of the real layer, too.": (
             lambda x, w_q, w_scale, bias: x @ (w_q.float() * w_scale).T + bias
         ),
-        "Your zero point is no whole number. Round it by itself: it is stored beside whole numbers.": _layer(
-            whole_zero=lambda zero: zero, code=lambda x, scale, low, zero, rounding: rounding(x / scale + zero)
+        "Your zero point is no whole number. Round it by itself: it is stored beside whole numbers.": (
+            _layer(whole_zero=lambda zero: zero, code=lambda x, scale, low, zero, rounding: rounding(x / scale + zero)),
+            _layer(whole_zero=lambda zero: zero),
         ),
         "You round x and the zero point in one go. Round x / scale, then add the zero point, which is whole "
         "already.": _layer(code=lambda x, scale, low, zero, rounding: rounding((x - low) / scale)),
         "Your q can be 256. Clamp it: where the range ends on halves, rounding can push its upper end over the edge.": _layer(
-            top=256
+            clamp=(0, 256)
         ),
         "Your result lacks the scale of the weights: an int8 weight w stands for w · w_scale.": (
             lambda x, w_q, w_scale, bias: right(x, w_q, 1.0, bias)
         ),
-        "You divide the range by 256. Between 256 numbers there are 255 steps.": _layer(steps=256),
+        "You divide the range by 256. Between 256 numbers there are 255 steps.": _layer(
+            scaled=lambda width: width / 256
+        ),
+        "Your scale is the whole range. It is one of the 255 steps in it: divide by 255.": _layer(
+            scaled=lambda width: width
+        ),
+        "Your scale is rounded. Keep all its digits: only q and the zero point are whole numbers.": tuple(
+            _layer(scaled=lambda width, places=places: torch.round(width / 255, decimals=places).clamp(min=10**-places))
+            for places in (0, 1, 2)
+        ),
         "Your zero point has the wrong sign: it is −low / scale.": _layer(whole_zero=lambda zero: torch.round(-zero)),
         "Your zero point is rounded down (floor, int). Asked is the nearest whole number.": _layer(
             whole_zero=torch.floor
@@ -179,10 +211,70 @@ def dynamic_linear(answer: Callable) -> None:
         "Your integers are shifted by 128. The input has 0 to 255 here, not −128 to 127.": _layer(
             whole_zero=lambda zero: torch.round(zero) - 128
         ),
-        "Your result lacks the scale of the input: a stored q stands for (q − zero point) · scale.": _no_input_scale,
+        "Your result lacks the scale of the input: a stored q stands for (q − zero point) · scale.": _layer(
+            back=lambda sums, scale, w_scale, bias: sums * w_scale + bias
+        ),
+        "Your result lacks both scales: the sums of integers stand for sums · scale · w_scale.": _layer(
+            back=lambda sums, scale, w_scale, bias: sums + bias
+        ),
+        "You divide by the scale of the input: a stored q stands for (q − zero point) · scale.": _layer(
+            back=lambda sums, scale, w_scale, bias: sums * (w_scale / scale) + bias
+        ),
+        "You add the two scales. Each factor of the product has its own: multiply by both.": _layer(
+            back=lambda sums, scale, w_scale, bias: sums * (w_scale + scale) + bias
+        ),
+        "You multiply by w_scale twice. A weight stands for w · w_scale, once.": _layer(
+            back=lambda sums, scale, w_scale, bias: sums * scale * w_scale**2 + bias
+        ),
+        "You multiply by the scale of the input twice. A q stands for (q − zero point) · scale, once.": _layer(
+            back=lambda sums, scale, w_scale, bias: sums * scale**2 * w_scale + bias
+        ),
+        "You round the bias to whole steps of the sums. Here it is added in floats.": _layer(
+            back=lambda sums, scale, w_scale, bias: (sums + torch.round(bias / (scale * w_scale))) * (scale * w_scale)
+        ),
+        "Your result is made of whole numbers. Only the sums are; with the scales and the bias it is a float.": (
+            _layer(back=lambda sums, scale, w_scale, bias: torch.round(sums * (scale * w_scale) + bias)),
+            _layer(back=lambda sums, scale, w_scale, bias: torch.trunc(sums * (scale * w_scale) + bias)),
+            _layer(back=lambda sums, scale, w_scale, bias: sums * (scale * w_scale) + torch.trunc(bias)),
+        ),
+        "Your weights are rounded once more, or cut off. They are integers already: multiply with w_q itself.": (
+            lambda x, w_q, w_scale, bias: right(x, torch.trunc(w_q.float() * w_scale), 1.0, bias),
+            lambda x, w_q, w_scale, bias: right(x, torch.round(w_q.float() * w_scale), 1.0, bias),
+        ),
+        "Your sums are in half precision, which has eleven bits. Use int32.": _layer(
+            product=lambda q, w: (q.half() @ w.half().T).float()
+        ),
+        "Your result is never negative: a linear layer has no ReLU.": lambda *args: right(*args).clamp(min=0),
+        "You add the bias twice.": lambda x, w_q, w_scale, bias: right(x, w_q, w_scale, 2 * bias),
+        "You multiply element by element, with *. Each output is the sum over all inputs: q @ w_q.T.": (
+            _layer(product=lambda q, w: q * w),
+            _layer(product=lambda q, w: (q * w).sum(-1)),
+        ),
+        "You do not transpose w_q. Its rows are the outputs: q @ w_q.T.": _layer(product=lambda q, w: q @ w),
+        "You take the zero point off once, from the finished sum. Every q has it: subtract it before the product.": _zero_once,
+        "You add the zero point once more before the product. A stored q stands for (q − zero point) · scale.": _layer(
+            difference=lambda q, zero: q + zero
+        ),
+        "You never add the zero point, or only after the clamp, which has cut off all that is negative. Add it first, then "
+        "clamp to 0 … 255.": _layer(
+            code=lambda x, scale, low, zero, rounding: rounding(x / scale), difference=lambda q, zero: q
+        ),
+        "You subtract a zero point that you have not added. q is round(x / scale) + zero point.": _layer(
+            code=lambda x, scale, low, zero, rounding: rounding(x / scale)
+        ),
+        "You clamp to −128 … 127. The input's numbers go from 0 to 255 here.": _layer(clamp=(-128, 127)),
+        "Your range is the mean ± 3 standard deviations. Asked are the lowest and the highest value.": _layer(
+            span=_usual_spread
+        ),
+        "Your range goes from 0 to the largest |x|. It goes from the lowest value to the highest.": _layer(
+            span=lambda x: (0 * x.min(), x.abs().max())
+        ),
+        "You have 0 in the wrong place: low is min(0, lowest) and high is max(0, highest).": _of_range(
+            lambda x: (x.min().clamp(min=0), x.max().clamp(max=0))
+        ),
         "Your columns have a scale each. One scale serves the whole call.": _by_column,
-        "You add the bias before the scales, so that they shrink it. Convert back first, then add it.": (
-            lambda x, w_q, w_scale, bias: right(x, w_q, w_scale, 0 * bias) + _scales(x, w_scale) * bias
+        "You add the bias before the scales, so that they shrink it. Convert back first, then add it.": _layer(
+            back=lambda sums, scale, w_scale, bias: (sums + bias) * (scale * w_scale)
         ),
         "You subtract the bias.": lambda x, w_q, w_scale, bias: right(x, w_q, w_scale, -bias),
         "You divide by the scale of the weights: an int8 weight w stands for w · w_scale.": (
