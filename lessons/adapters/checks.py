@@ -103,6 +103,7 @@ def merged_weight(answer: Callable) -> None:
             (torch.zeros(3, 2), torch.tensor([[1.0, 2], [0.5, -1]]), torch.tensor([[1.0, 0], [0, 1], [2, 2]]), 8),
             (torch.tensor([[1.5, -1, 0.5]]), torch.tensor([[1.0, 0.5, 2], [1, 1, 1]]), torch.tensor([[2.0, -1.5]]), 3),
             (torch.tensor([[0.5, 2]]), torch.tensor([[1.0, 2]]), torch.zeros(1, 1), 4),
+            (torch.tensor([[0.0, 0.0]]), torch.tensor([[0.0, 0.0]]), torch.tensor([[0.0]]), 2),
         ],
         inputs=_adapters(),
         rtol=1e-5,
@@ -186,6 +187,7 @@ def adapter_bill(answer: Callable) -> None:
             ([(384, 128), (128, 128), (512, 128), (128, 512)], 4),
             ([(2, 7), (9, 1)], 1),
             ([(3, 2), (3, 2)], 2),
+            ([], 4),
         ],
         inputs=st.tuples(st.lists(layer, min_size=1, max_size=4), st.integers(1, 8)).filter(
             lambda args: all(args[1] <= min(shape) for shape in args[0])
@@ -258,6 +260,7 @@ def merged_codes(answer: Callable) -> None:
             (torch.tensor([0, 1, 2, 3]), 0.5, torch.tensor([0.125, 0.375, -0.375, 0.75]), 2),
             (torch.tensor([0, 3, 1]), 0.25, torch.tensor([-0.5, 0.5, -0.0625]), 2),
             (torch.tensor([[1], [0]]), 2.0, torch.tensor([[-1.5], [0.75]]), 1),
+            (torch.tensor([0, 1]), 1.0, torch.tensor([0.0, 0.0]), 2),
         ],
         inputs=_codes(),
         atol=1e-6,

@@ -55,7 +55,14 @@ def mean_bits(answer: Callable) -> None:
         right=lambda weights, bits: _total(weights, bits) / sum(weights),
         wrong=wrong,
         names=("weights", "bits"),
-        edges=[([1, 3], [8, 2]), ([7], [3]), ([1, 1, 1], [2, 4, 8]), ([2, 5], [0, 0]), ([288, 36864], [6, 2])],
+        edges=[
+            ([1, 3], [8, 2]),
+            ([7], [3]),
+            ([1, 1, 1], [2, 4, 8]),
+            ([2, 5], [0, 0]),
+            ([288, 36864], [6, 2]),
+            ([1], [4]),
+        ],
         inputs=_layers(),
     )
 
@@ -246,7 +253,8 @@ def greedy_bits(answer: Callable) -> None:
             ([[2.0, 1.0, 0.0], [2.0, 1.0, 0.0]], [1, 1], 3),  # equal layers
             ([[4.0, 0.0], [8.0, 0.0], [1.0, 0.0]], [4, 8, 2], 9),
             ([[9.0, 0.5, 0.0], [3.0, 1.5, 0.0]], [1, 1], 2),  # the second bit of the first layer is dear
-            ([[1.0, 2.0, 0.0], [5.0, 3.0, 0.0]], [2, 2], 4),  # a hill
+            ([[1.0, 2.0, 0.0], [5.0, 3.0, 0.0]], [2, 2], 4),
+            ([[4.0, 1.0, 0.0]], [2], 9),  # a hill
         ],
         inputs=_budgets(),
         rtol=0.0,

@@ -172,6 +172,7 @@ def code_lengths(answer: Callable) -> None:
             ([2, 2, 2, 2, 2],),
             ([15, 7, 6, 6, 5],),  # from the top it is longer
             ([1, 1, 2, 3, 5, 8, 13, 21],),
+            ([1, 1],),
         ],
         inputs=_histograms(),
         rtol=0.0,
@@ -326,7 +327,8 @@ def share_step(answer: Callable) -> None:
             (torch.tensor([-1.0, 2, 0]), torch.tensor([0.25])),
             (torch.tensor([1.0, 1.5, 4, 0, 0]), torch.tensor([4.25, 0.0])),  # a centroid at 0
             (torch.tensor([2.0, -2.0]), torch.tensor([0.5])),  # members whose sum is 0
-            (torch.tensor([-2.0, 3.0]), torch.tensor([1.5, 4.5])),  # then 3 is nearer to the other one
+            (torch.tensor([-2.0, 3.0]), torch.tensor([1.5, 4.5])),
+            (torch.tensor([1.0]), torch.tensor([1.0])),  # then 3 is nearer to the other one
         ],
         inputs=_layers().filter(lambda args: _apart(*args)),
         rtol=1e-4,

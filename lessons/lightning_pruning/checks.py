@@ -65,7 +65,7 @@ def even_schedule(answer: Callable) -> None:
         right=each(share),
         wrong=wrong,
         names=("epochs", "sparsity"),
-        edges=[([19, 39, 59, 79, 99], 0.9), ([0, 3], 0.75), ([2, 4, 8], 0.5)],
+        edges=[([19, 39, 59, 79, 99], 0.9), ([0, 3], 0.75), ([2, 4, 8], 0.5), ([7], 0.5)],
         inputs=st.tuples(
             st.lists(st.integers(0, 20), min_size=1, max_size=6, unique=True).map(sorted),
             numbers(1 / 16, 15 / 16, step=1 / 16),

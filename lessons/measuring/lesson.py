@@ -169,7 +169,7 @@ plots.show(
 # |---|---|
 # | **Predict** | commit yourself: write an answer down *before* you run the cell |
 # | a short cell | run it (Shift + Enter), change it, run it again |
-# | **What you saw** | compare with your prediction; a wrong one teaches most |
+# | *Compare with your prediction* | the answer: closed until you click on it, after the cell above it has run. A wrong prediction teaches most |
 # | an exercise card | write a function in place of the line that raises, run it, then the check: it shows a small input on which your answer is wrong |
 # | the **scorecard** | each **claim**, a published figure or a bound, beside what your run measured |
 
@@ -627,7 +627,7 @@ from course_utils import models, runtime
 print(json.dumps(with_two_threads()))
 """
 env = {name: text for name, text in os.environ.items() if name not in ("GOMP_SPINCOUNT", "KMP_BLOCKTIME")}
-answer = subprocess.run([sys.executable, "-c", SCRIPT], env=env, capture_output=True, text=True, check=True)
+answer = subprocess.run([sys.executable, "-c", SCRIPT], env=env, capture_output=True, encoding="utf-8", check=True)
 two_over_one = json.loads(answer.stdout)
 card.record("shared-product", two_over_one["product, 768 × 768"][0])
 card.record("busy-second-thread", two_over_one["LeNet, one image"][1])

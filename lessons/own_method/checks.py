@@ -105,7 +105,8 @@ def threshold_mask(answer: Callable) -> None:
             (torch.tensor([0.5, -0.5, 0.75, 0.25]), half, 0.5),
             (torch.tensor([1.0, -1, 2, 0]), half.half(), 0.0),
             (torch.tensor([[[[-2.0, 1], [2, 0]]]]), half.reshape(1, 1, 2, 2), 1.0),
-            (torch.tensor([1.0001, -1.0001, 2, -2]), half.half(), 1.0),  # the first two are 1 in float16
+            (torch.tensor([1.0001, -1.0001, 2, -2]), half.half(), 1.0),
+            (torch.tensor([1.0, 1.0]), torch.tensor([1.0, 1.0]), 0.5),  # the first two are 1 in float16
         ],
         inputs=_with_threshold(),
         view=_typed_mask,
@@ -252,7 +253,12 @@ def combined_mask(answer: Callable) -> None:
             (torch.tensor([3.0, 1, 2]), torch.zeros(3), 1.0),
             (torch.tensor([2.0, 1]), torch.ones(2), 0.25),  # a half
             (torch.tensor([1.0, -2, 3, 4, 5, 6]), torch.ones(6), 0.75),  # and one above 4
-            (torch.tensor([1.0, -2e10, 4e10]), torch.tensor([0.0, 1, 1]), 0.5),  # larger than what one takes for large
+            (torch.tensor([1.0, -2e10, 4e10]), torch.tensor([0.0, 1, 1]), 0.5),
+            (
+                torch.tensor([3.0, 1.0, 2.0, 4.0]),
+                torch.tensor([1.0, 1.0, 1.0, 1.0]),
+                0.5,
+            ),  # larger than what one takes for large
         ],
         inputs=_with_amount(),
         view=_as_mask,

@@ -154,7 +154,10 @@ def mask_2_4(answer: Callable) -> None:
             (torch.tensor([[1.0, -1, 1, 0.5], [2, 2, 2, 2], [0, 0, 0, 3]]),),
             (torch.tensor([[5.0]]),),
             (torch.zeros(2, 8),),  # whole groups of zeros
-            (torch.zeros(1, 5),),  # and a shorter one
+            (torch.zeros(1, 5),),
+            (
+                torch.tensor([[1.0, 1.0, 0.0, 0.0], [1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 1.0, 1.0]]),
+            ),  # and a shorter one
         ],
         inputs=_matrices(),
         view=_kept_sizes,
@@ -274,6 +277,7 @@ def fresh_statistics(answer: Callable) -> None:
         edges=[
             ([torch.tensor([[[[1.0, 3]], [[2, 2]]], [[[5, 7]], [[4, 8]]]])],),
             ([torch.tensor([1.0, 3]).reshape(2, 1, 1, 1), torch.tensor([2.0, 4, 9]).reshape(3, 1, 1, 1)],),
+            ([torch.tensor([[[[1.0]], [[1.0]], [[1.0]]], [[[1.0]], [[1.0]], [[1.0]]]])],),
         ],
         inputs=_batches(),
         rtol=1e-4,

@@ -127,6 +127,7 @@ def wanda_mask(answer: Callable) -> None:
             (torch.tensor([[2.0, 3]]), torch.tensor([[1.0, 1], [2, 0]]), 0.5),
             (torch.tensor([[3.0, 1, 2]]), torch.tensor([[1.0, 1, 1]]), 0.25),
             (torch.tensor([[1.0, 2], [3, 4]]), torch.tensor([[1.0, 1]]), 0.5),
+            (torch.tensor([[1.0, 2.0]]), torch.tensor([[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]), 0.5),
         ],
         inputs=_layers().filter(lambda args: _apart(args[0], args[1])),
         view=lambda value, weight, *_: as_mask(value, weight),
@@ -219,6 +220,7 @@ def repaired(answer: Callable) -> None:
             (torch.tensor([0.5, -1.5, 2.0]), torch.tensor([[2.0, 1, 0], [1, 3, -1], [0, -1, 5]]), 1),
             (torch.tensor([1.0, 2.0]), torch.eye(2), 0),  # independent inputs: nothing to repair
             (torch.tensor([-2.0]), torch.tensor([[4.0]]), 0),
+            (torch.tensor([0.0, 0.0]), torch.tensor([[1.0, 0.0], [0.0, 1.0]]), 0),
         ],
         inputs=_rows(),
         rtol=1e-4,
@@ -314,6 +316,7 @@ def movement_scores(answer: Callable) -> None:
                 [torch.tensor([1.0, -2.0, 0.5]), torch.tensor([0.75, -2.5, 0.25])],
                 [torch.tensor([0.25, 0.5, -1.0]), torch.tensor([-0.5, 0.25, 2.5])],
             ),
+            ([torch.tensor([0.0, 0.0])], [torch.tensor([0.0, 0.0])]),
         ],
         inputs=_steps(),
         view=as_tensor,

@@ -168,7 +168,8 @@ def pareto(answer: Callable) -> None:
             ([(2, 0.75), (1, 0.5), (2, 0.75)],),  # equal rows on the front
             ([(2, None), (None, 1.0), (3, 0.75), (None, None)],),
             ([(2, 0.75)],),
-            ([(2, 0.5), (1, 0.0), (3, 0.0)],),  # 0 is a value, too
+            ([(2, 0.5), (1, 0.0), (3, 0.0)],),
+            ([(10, 0.75)],),  # 0 is a value, too
         ],
         inputs=st.tuples(st.lists(known | known | value, max_size=7)),
         view=as_rows,
@@ -341,6 +342,7 @@ def pick(answer: Callable) -> None:
             ([("b", 2, 0.75, 1.0), ("a", 2, 0.75, 3.0), ("c", 2, 0.75, 2.0)], 3, 1.0),  # the first, not the fastest
             ([("a", 3, 0.75, 1.5), ("b", 2, 0.75, 1.0), ("c", 3, 0.75, 3.0), ("d", 1, 0.5, 2.0)], 4, 1.0),
             ([("a", 2, 0.75, 1.5), ("b", 2, 0.75, 3.0), ("c", 2, 0.5, 2.0)], 3, 1.0),
+            ([("float", 40, 0.5, 1.0), ("int8", 10, 0.75, 2.0)], 20, 1.5),
         ],
         inputs=_budgets(),
         view=as_name,

@@ -166,6 +166,7 @@ def cut_block(answer: Callable) -> None:
         edges=[
             *[(torch.tensor(spiky).reshape(5, 3, 1, 1), norm, n_keep) for n_keep in (2, 5)],
             (torch.tensor([[[[1.0, -1], [1, -1]]], [[[0, 0], [0, 3]]]]), {"bias": torch.tensor([1.0, 2])}, 1),
+            (torch.tensor([[[[1.0]], [[1.0]]], [[[1.0]], [[1.0]]]]), {}, 2),
         ],
         inputs=_blocks(),
         view=_made_of("the weight", "the batch norm's dict"),
@@ -301,6 +302,12 @@ def cut_pair(answer: Callable) -> None:
         edges=[
             (_counted(4, 2, 1, 1), _counted(4, first=10, step=10), _counted(2, 8), [1, 3]),
             (_counted(2, 2, 3, 3), _counted(2, first=10, step=10), _counted(1, 18), [1]),
+            (
+                torch.tensor([[[[1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]]]),
+                torch.tensor([1.0]),
+                torch.tensor([[1.0], [1.0], [1.0], [1.0], [1.0]]),
+                [0],
+            ),
         ],
         inputs=_pairs(),
         view=_made_of(*names),

@@ -50,7 +50,7 @@ def share_per_round(answer: Callable) -> None:
         wrong=wrong,
         names=("density", "rounds"),
         atol=1e-9,
-        edges=[(0.1, 5), (0.036, 15)],
+        edges=[(0.1, 5), (0.036, 15), (0.5, 1)],
         inputs=st.tuples(numbers(0.0625, 1, step=0.0625), st.integers(1, 20)),
     )
 

@@ -236,6 +236,7 @@ def peak_bytes(answer: Callable) -> None:
             ([1, 6, 2, 6, 6, 1], (1, 4)),
             ([6, 6], (0, 1)),
             ([7, 2, 2, 2, 9, 8], (1, 3)),
+            ([0, 0],),
         ],
         inputs=_chains(),
     )
@@ -364,6 +365,7 @@ def checkpointed_peak(answer: Callable) -> None:
             ([5], [7], [0]),
             ([2, 3, 4], [9, 1, 1], [0]),
             ([9, 9, 9], [10, 9, 8], [0, 1, 2]),
+            ([0], [0], [0]),
         ],
         inputs=_segments(),
     )

@@ -164,6 +164,7 @@ def in_groups(answer: Callable) -> None:
             (torch.tensor([[2.0, -1.4, 0.2, -4.0]]), 4, 4),  # the group is the row
             (torch.tensor([[2**-8, 2**-9], [-2051, 1000]]), 4, 2),  # a small scale; one that 16 bits do not hold
             (torch.tensor([[1.0], [-1.0]]), 2, 1),
+            (torch.tensor([[0.0, 0.0]]), 2, 2),
         ],
         inputs=_matrices().filter(lambda args: _clear(*args)),
         atol=1e-6,  # a scale kept from 0 by something tiny
@@ -231,6 +232,6 @@ def stored_bits(answer: Callable) -> None:
         right=rule(),
         wrong=wrong,
         names=("rows", "columns", "bits", "group"),
-        edges=[(128, 512, 4, 32), (3, 10, 2, 4), (2, 5, 3, 8), (1, 1, 1, 1)],
+        edges=[(128, 512, 4, 32), (3, 10, 2, 4), (2, 5, 3, 8), (1, 1, 1, 1), (128, 128, 4, 32)],
         inputs=st.tuples(st.integers(1, 8), st.integers(1, 64), st.integers(1, 8), st.integers(1, 80)),
     )
