@@ -195,7 +195,7 @@ def test_a_name_that_is_no_text_is_told_as_one(tmp_path):
 def test_a_wrong_call_says_what_is_wrong_before_anything_runs(tmp_path):
     (tmp_path / "a.py").touch()
     for words, said in (
-        (["--lesson", "enrgy"], "Did you mean energy"),
+        (["--lesson", "enrgy"], "Did you mean 1.3 .energy"),
         (["--csv", str(tmp_path / "no" / "x.csv")], "cannot be written"),
         (["--points", "two"], "expected a number"),
     ):

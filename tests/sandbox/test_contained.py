@@ -139,7 +139,7 @@ def test_nothing_is_left_of_an_answer(house):
 
 def test_a_process_that_is_asked_after_its_end_says_that_it_is_gone(house):
     with house.process() as process:
-        process.send(pickle.dumps({"pieces": [("cell", "import os\nos._exit(3)")], "name": "f"}))
+        process.send(pickle.dumps({"pieces": [("cell", 1, "import os\nos._exit(3)")], "name": "f"}))
         for _ in range(2):
             with pytest.raises(contained.Gone):
                 process.receive()

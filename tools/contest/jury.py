@@ -115,7 +115,7 @@ def ask(house, files, images):
 
     with house.process() as process:
         try:
-            answer = Answer(process, [("the checker", INSIDE.read_text(encoding="utf-8"))], "answer")
+            answer = Answer(process, [("the checker", 1, INSIDE.read_text(encoding="utf-8"))], "answer")
             for what, value in [("load", files), *(("predict", part) for part in _batches(images))]:
                 began = time.monotonic()
                 got = _call(answer, what, value)
