@@ -100,6 +100,12 @@ def magnitude_mask(answer: Callable) -> None:
         order = torch.where(m == 1, w.abs(), torch.inf).flatten().argsort(stable=True)
         return m * (order >= round(a * int(m.sum()))).reshape(w.shape)
 
+    def from_scratch(weight, mask, amount):
+        goes = round(amount * int(mask.sum()))
+        new = torch.ones_like(mask).flatten()
+        new[(weight * mask).abs().flatten().topk(goes, largest=False).indices] = 0
+        return new.reshape(mask.shape)
+
     wrong = {
         "You compare what argsort gives with a number of weights. It lists places in the order of size, and not the rank of "
         "each place: the first so many of its numbers are the places that go.": argsort_as_rank,
@@ -196,6 +202,8 @@ def magnitude_mask(answer: Callable) -> None:
         "The right weights go, but what the old mask had cut comes back. What was 0 in it stays 0.": cut(
             start=torch.ones_like
         ),
+        "You prune weight * mask anew: the zeros that are there already are the smallest, and are counted as cut now. "
+        "Leave them out before you rank.": from_scratch,
     }
     compare(
         answer,
