@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import torch
 
-from course_utils.exercises.pattern import LEAST, capital, quiet
+from course_utils.exercises.pattern import LEAST, quiet, told
 from course_utils.exercises.relations import fits, numbers_of
 from course_utils.exercises.trial import Trial, Tried
 from course_utils.exercises.values import is_number, same
@@ -42,31 +42,32 @@ _TAKEN_OF_TENSOR: tuple[tuple[str, _Amount], ...] = (
 _OFF: tuple[tuple[str, Callable[[np.ndarray, float], np.ndarray]], ...] = (
     ("what is expected times {}", lambda e, amount: e * amount),
     ("what is expected divided by {}", lambda e, amount: e / amount),
-    ("what is expected and {} on top", lambda e, amount: e + amount),
-    ("what is expected less {}", lambda e, amount: e - amount),
-    ("{} less what is expected", lambda e, amount: amount - e),
+    ("what is expected plus {}", lambda e, amount: e + amount),
+    ("what is expected minus {}", lambda e, amount: e - amount),
+    ("{} minus what is expected", lambda e, amount: amount - e),
     ("{} divided by what is expected", lambda e, amount: amount / e),
 )
 
 
-def by_amount(trial: Trial, wrong: Sequence[Tried], subject: str) -> tuple[str, Callable[[Tried], bool]] | None:
+def by_amount(trial: Trial, tried: Sequence[Tried], subject: str) -> tuple[str, Callable[[Tried], bool]] | None:
     """(sentence, test of another wrong result) where each wrong result is an amount of an argument, or off by one.
 
     Args:
         trial: the comparison.
-        wrong: inputs on which the answer is wrong, with its results.
-        subject: what of the result they are.
+        tried: what it gave for each input.
+        subject: what of the result is compared.
     """
+    wrong, right = ([one for one in tried if one.good is good] for good in (False, True))
     if len(wrong) < LEAST or all(same(one.got.shown, wrong[0].got.shown) for one in wrong):
         return None
     for text, shows in _relations(trial, wrong[0].args):
         if all(map(shows, wrong)):
-            return f"{capital(subject)} is {text}.", shows
+            return told(f"is {text}", subject, all(map(shows, right))), shows
     for at, value in enumerate(wrong[0].args):
         shows = quiet(lambda one, at=at: _is_among(one.got.shown, one.args[at]))
         if isinstance(value, dict | list | tuple) and all(map(shows, wrong)):
             if not all(_is_among(one.expected.shown, one.args[at]) for one in wrong):
-                return f"{capital(subject)} is one of the values of `{trial.name(at)}`.", shows
+                return told(f"is one of the values of `{trial.name(at)}`", subject, all(map(shows, right))), shows
     return None
 
 

@@ -11,9 +11,6 @@ from course_utils.exercises import isolation
 from course_utils.exercises.mistake import Mistake
 from course_utils.exercises.values import ARRAYS, SEQUENCES, is_number, same, show
 
-CHANGED = "Your function changed its input."
-
-
 def run(answer: Callable, args: Sequence[object], names: Sequence[str] = ()) -> object:
     """Call the learner's function on copies of `args`.
 
@@ -55,7 +52,7 @@ def run(answer: Callable, args: Sequence[object], names: Sequence[str] = ()) -> 
         )
         raise Mistake("Your function returned None.", hint, facts)
     if not all(same(before, after) for before, after in zip(args, given, strict=True)):
-        raise Mistake(CHANGED, "Work on a copy: the caller still needs the original.", facts)
+        raise Mistake("Your function changed its input.", "Work on a copy: the caller still needs the original.", facts)
     return got
 
 

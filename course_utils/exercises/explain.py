@@ -50,20 +50,23 @@ def found(trial: Trial, wrong: Wrong, tried: Sequence[Tried], aside: Sequence[Tr
         trial: the comparison.
         wrong: hint -> a function that makes that mistake, or several.
         tried: what was tried, with one wrong result or more.
-        aside: of these, inputs on which nothing came back: they count for a mistake, but not against one.
+        aside: of these, inputs without a result to look at: they count for a mistake, but not against one.
         clock: of the time there is for calling the functions again.
     """
     kept_back = set(map(id, aside))
     counted = [one for one in tried if id(one) not in kept_back]
     failed = [one for one in counted if not one.good]
     known = _nearest(trial, wrong, tried, kept_back)
-    return (
-        _other_order(trial, failed)
-        or (known if known and known.sure else None)
-        or _in_common(trial, counted, failed, clock)
-        or known
-        or _hinted(trial, counted, failed, clock)
-    )
+    try:
+        return (
+            _other_order(trial, failed)
+            or (known if known and known.sure else None)
+            or _in_common(trial, counted, failed, clock)
+            or known
+            or _hinted(trial, counted, failed, clock)
+        )
+    except Exception:  # what came back raises when it is looked at
+        return known or Finding()
 
 
 # ---- mistakes that the check knows -------------------------------------------------------------------
@@ -92,21 +95,24 @@ def _nearest(trial: Trial, wrong: Wrong, tried: Sequence[Tried], aside: set[int]
     n_failed = sum(not one.good and id(one) not in aside for one in tried)
     best, hint, explained, of, nearest = SUGGESTS, "", 0, 0, None
     for text, number, mistake in mistakes(wrong):
-        agree = apart = agree_failed = on_aside = 0
+        alike = apart = alone = (
+            0  # both wrong alike, the answer wrong in its own way, the mistake wrong where it is right
+        )
+        on_aside, most = 0, n_failed + len(aside)
         for one in ordered:
             own, differs = _made(trial, mistake, one, f"{text} {number}")
-            equal = (not one.good or differs) and trial.equal(own, one.got)
-            if id(one) in aside:
-                on_aside += equal
-            elif not one.good or differs:
-                agree, apart, agree_failed = agree + equal, apart + (not equal), agree_failed + (equal and not one.good)
-                if apart > (1 - best) * (n_failed + apart):  # too far off, whatever comes
-                    break
+            if one.good:
+                alone += differs and not trial.equal(own, one.got)
+            elif trial.equal(own, one.got):
+                alike, on_aside = alike + 1, on_aside + (id(one) in aside)
+            elif id(one) not in aside:
+                apart += 1
+            if (most - apart) <= best * (most + alone):  # too far off, whatever comes
+                break
         else:
-            share = (agree + on_aside) / max(1, agree + on_aside + apart)
+            share = alike / max(1, alike + apart + alone)
             if share > best:
-                best, hint, nearest = share, text, mistake
-                explained, of = agree_failed + on_aside, n_failed + on_aside
+                best, hint, nearest, explained, of = share, text, mistake, alike, n_failed + on_aside
     if nearest is None:
         return None
     if explained < of:
@@ -162,35 +168,32 @@ def _in_common(
     trial: Trial, counted: Sequence[Tried], failed: Sequence[Tried], clock: Clock, subject: str = RESULT
 ) -> Finding | None:
     """What is true of every wrong result, or of every wrong item."""
-    if len(failed) < LEAST or any(one.got.shown is None for one in failed):  # nothing came back, or an input changed
+    if len(failed) < LEAST or any(one.got.lost for one in failed):
         return None
     always = readings.whatever_it_is_given(trial, counted, subject)
     if always:
         return _said(always)
     wrong, right = _pairs(failed), _pairs([one for one in counted if one.good])
-    pattern = moved.rearranged(wrong, right, subject)
-    if pattern and pattern.sure:
-        return _of_pattern(pattern)
+    found = [moved.rearranged(wrong, right, subject)]
+    if found[0] and found[0].sure and found[0].everywhere:
+        return _of_pattern(found[0])
     refused = [one for one in failed if one.got.fault]
     if refused:  # by the check, which says why; if it is most of them, that comes before their values
         return Finding(shows=lambda one: one.got.fault is not None) if 2 * len(refused) >= len(failed) else None
     if 2 * sum(bool(_unlike(one, subject)) for one in failed) >= len(failed):
         return Finding(lambda one: _unlike(one, subject), lambda one: bool(_unlike(one, subject)), True)
-    pattern = relations.related(wrong, right, subject, partly=False)
-    if pattern:
-        return _of_pattern(pattern)
-    for found in (
-        amounts.by_amount(trial, failed, subject),
-        _read(trial, counted, clock, subject),
-    ):
-        if found:
-            return _said(*found)
+    found.append(relations.related(wrong, right, subject, partly=False))
+    if found[1] and found[1].sure and found[1].everywhere:
+        return _of_pattern(found[1])
+    other = amounts.by_amount(trial, counted, subject) or _read(trial, counted, clock, subject)
+    if other:
+        return _said(*other)
     items = _of_items(trial, counted, failed, clock, subject)
     if items and items.sure:
         return items
-    pattern = relations.related(wrong, right, subject)
-    if pattern and pattern.sure:
-        return _of_pattern(pattern)
+    for pattern in (*found, relations.related(wrong, right, subject)):
+        if pattern and pattern.sure:
+            return _of_pattern(pattern)
     idle = readings.without_effect(trial, counted, clock, subject)
     return _said(idle) if idle else None
 
@@ -224,7 +227,7 @@ def _of_items(
         return None
     fine, known, unknown = [], {}, []
     for n in range(size):
-        item, part = f"the {kinds.place(n, size)}", [_item(trial, one, n) for one in counted]
+        item, part = f"the {kinds.place(n)}", [_item(trial, one, n) for one in counted]
         wrong = [one for one in part if not one.good]
         if not wrong:
             fine.append(item)
@@ -241,8 +244,7 @@ def _of_items(
     also = f"{capital(' and '.join(fine))} of {subject} {is_right}" if fine else ""
 
     def hint(one: Tried) -> str:
-        items = ((found, _item(trial, one, n)) for n, found in known.items())
-        texts = [found.hint(item) for found, item in items if not item.good]
+        texts = [found.hint(_item(trial, one, n)) for n, found in known.items()]
         return " ".join(filter(None, [*texts, also, *unknown]))
 
     def shows(one: Tried) -> bool:

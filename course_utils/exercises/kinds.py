@@ -12,10 +12,8 @@ from course_utils.exercises.values import ARRAYS, SEQUENCES, as_plain, is_number
 PLACES = ("first", "second", "third", "fourth", "fifth", "sixth")
 
 
-def place(number: int, of: int = 0) -> str:
-    """The place of an item, counted from 0, in words: "first", "last" for the last of more than two, "item 8"."""
-    if of > 2 and number == of - 1:
-        return "last item"
+def place(number: int) -> str:
+    """The place of an item, counted from 0, in words: "first item", "item 8"."""
     return f"{PLACES[number]} item" if number < len(PLACES) else f"item {number + 1}"
 
 

@@ -28,8 +28,9 @@ def rearranged(wrong: Pairs, right: Pairs = (), subject: str = RESULT) -> Patter
         holds = quiet(test)
         if all(holds(*pair) for pair in wrong):
             items = "characters" if isinstance(wrong[0][0], str) else "items"
-            said = told(text.format(items), subject, all(holds(*pair) for pair in right))
-            return Pattern(said, holds, (text, test) not in _AMOUNTS)
+            everywhere = all(holds(*pair) for pair in right)
+            said = told(text.format(items), subject, everywhere)
+            return Pattern(said, holds, (text, test) not in _AMOUNTS, everywhere)
     return _at_other_keys(wrong, right, subject)
 
 
@@ -63,6 +64,12 @@ def _text(value: object) -> str:
     return value
 
 
+def _of_any_length(value: object) -> object:
+    if isinstance(value, tuple | Mapping):
+        raise TypeError("a tuple has its length")
+    return value
+
+
 def _listed(value: object) -> list:
     row = isinstance(value, ARRAYS) and len(value.shape) == 1
     if not (row or isinstance(value, (str, *SEQUENCES))):
@@ -91,17 +98,23 @@ _MOVED: tuple[tuple[str, Callable[[object], object]], ...] = (
     ("has the expected {} in reverse order", _reverse),
     ("has the expected {} sorted, the smallest first", _in_order),
     ("has the expected {} sorted, the largest first", lambda e: _reverse(_in_order(e))),
-    ("has each of the expected {} once only", lambda e: _like(e, list(dict.fromkeys(e)))),
-    ("lacks the last of the expected {}", lambda e: e[:-1]),
-    ("lacks the first of the expected {}", lambda e: e[1:]),
+    ("has each of the expected {} once only", lambda e: _like(e, list(dict.fromkeys(_listed(e))))),
+    ("lacks the last of the expected {}", lambda e: _of_any_length(e)[:-1]),
+    ("lacks the first of the expected {}", lambda e: _of_any_length(e)[1:]),
     ("is what is expected in small letters", lambda e: _text(e).lower()),
     ("lacks the white space around what is expected", lambda e: _text(e).strip()),
 )
 _BESIDE: tuple[tuple[str, Callable[[object, object], bool]], ...] = (
-    ("is what is expected with one of the {} too many at its end", lambda e, g: same(_listed(e), _listed(g)[:-1])),
-    ("is what is expected with one of the {} too many at its beginning", lambda e, g: same(_listed(e), _listed(g)[1:])),
-    ("begins with what is expected, and goes on", lambda e, g: same(_listed(e), _listed(g)[: len(e)])),
-    ("ends before what is expected does", lambda e, g: same(_listed(e)[: len(g)], _listed(g))),
+    (
+        "is what is expected with one of the {} too many at its end",
+        lambda e, g: same(_listed(_of_any_length(e)), _listed(g)[:-1]),
+    ),
+    (
+        "is what is expected with one of the {} too many at its beginning",
+        lambda e, g: same(_listed(_of_any_length(e)), _listed(g)[1:]),
+    ),
+    ("begins with what is expected, and goes on", lambda e, g: same(_listed(_of_any_length(e)), _listed(g)[: len(e)])),
+    ("ends before what is expected does", lambda e, g: same(_listed(_of_any_length(e))[: len(g)], _listed(g))),
     ("has the expected {} in another order", lambda e, g: same(_sorted(e), _sorted(g), rtol=RTOL)),
 )
 _AMOUNTS: tuple[tuple[str, Callable[[object, object], bool]], ...] = (
@@ -119,4 +132,6 @@ def _at_other_keys(wrong: Pairs, right: Pairs, subject: str) -> Pattern | None:
     keys = relations.related(
         [(list(e), list(g)) for e, g in wrong], [(list(e), list(g)) for e, g in right], f"each key of {subject}"
     )
-    return Pattern(keys.text, quiet(lambda e, g: keys.holds(list(e), list(g))), keys.sure) if keys else None
+    if keys is None:
+        return None
+    return Pattern(keys.text, quiet(lambda e, g: keys.holds(list(e), list(g))), keys.sure, keys.everywhere)

@@ -18,11 +18,13 @@ class Pattern:
         text: says it, in a sentence.
         holds: ``holds(expected, got)`` tells whether another wrong result shows it, too.
         sure: False where it says only in which direction the results are wrong.
+        everywhere: whether the right results show it, too.
     """
 
     text: str
     holds: Callable[[object, object], bool]
     sure: bool = True
+    everywhere: bool = False
 
 
 def quiet(test: Callable[..., object]) -> Callable[..., bool]:

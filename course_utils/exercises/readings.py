@@ -7,6 +7,7 @@ gives for a list without its last item, say, or for two arguments exchanged.
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
@@ -42,6 +43,7 @@ _OF_TENSOR: tuple[tuple[str, _Change], ...] = (
     ("the signs of `{}`", torch.sign),
     ("1 / `{}`", torch.reciprocal),
     ("the first number of `{}` in place of all", lambda x: x.flatten()[:1].expand_as(x)),
+    ("the first row of `{}` in place of all", lambda x: x[:1].expand_as(x)),
 )
 _OF_ROWS: tuple[tuple[str, _Change], ...] = (
     ("`{}` without its last item", lambda x: x[:-1]),
@@ -198,28 +200,36 @@ def without_effect(trial: Trial, tried: Sequence[Tried], clock: Clock, subject: 
     Args:
         trial, tried, clock, subject: as in `read_otherwise`.
     """
-    wrong = [one for one in tried if not one.good and not one.got.fault]
+    asked = _rare([one for one in tried if not one.got.fault])
     for at in range(len(tried[0].args)) if len(tried[0].args) > 1 else ():
         seen = 0
-        for one, other in _others(wrong, tried, at):
+        for one, other in _others(asked, tried, at):
             args = _with(one.args, at, other)
             expected = trial.of(trial.right, args)
             if clock.over():
                 return ""
-            if expected.fault or trial.equal(expected, one.expected):
+            if expected.fault:
                 continue
             got = trial.of_answer(args)
-            if got.fault or not same(got.shown, one.got.shown):
+            if got.fault or not same(got.shown, one.got.shown):  # also where nothing else is expected
                 break
-            seen += 1
+            seen += not trial.equal(expected, one.expected)
             if seen > LEAST:
                 return f"{capital(subject)} stays the same when `{trial.name(at)}` changes; what is expected does not."
     return ""
 
 
-def _others(wrong: Sequence[Tried], tried: Sequence[Tried], at: int) -> Iterator[tuple[Tried, object]]:
-    """Pairs of a wrong result and another value of argument `at`, from another input; two for each of the first ten."""
-    for number, one in enumerate(wrong[:10]):
+def _rare(tried: Sequence[Tried]) -> list[Tried]:
+    """Some inputs of which the answer makes what it makes of few others: there it would tell if an argument counted."""
+    texts = [show(one.got.shown) for one in tried]
+    text, count = max(Counter(texts).items(), key=lambda item: item[1], default=("", 0))
+    rare = [one for one, own in zip(tried, texts, strict=True) if own != text or count <= len(tried) // 10]
+    return [*[one for one in rare if not one.good][:10], *[one for one in rare if one.good][:10]]
+
+
+def _others(asked: Sequence[Tried], tried: Sequence[Tried], at: int) -> Iterator[tuple[Tried, object]]:
+    """Pairs of a result and another value of argument `at`, from another input; two for each result."""
+    for number, one in enumerate(asked):
         found = 0
         for step in range(1, len(tried)):
             value = tried[(7 * number + step) % len(tried)].args[at]

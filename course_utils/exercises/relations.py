@@ -36,11 +36,11 @@ def related(wrong: Pairs, right: Pairs = (), subject: str = RESULT, *, partly: b
             return _truths(wrong, right, subject, e, g)
         apart = unequal(e, g)
         for whole in (True, False) if partly else (True,):
-            found = _relation(e, g, apart, whole)
+            found = [(text, all(holds(*pair) for pair in right), holds) for text, holds in _fitting(e, g, apart, whole)]
             if found:
-                text, holds = found
+                text, everywhere, holds = max(found, key=lambda one: one[1])  # the first that is true everywhere
                 every = subject if whole else f"every wrong number in {subject}"
-                return Pattern(told(f"is {text}", every, not whole or all(holds(*pair) for pair in right)), holds)
+                return Pattern(told(f"is {text}", every, everywhere or not whole), holds, everywhere=everywhere)
         if not (partly and apart.any()):
             return None
         return _bound(e, g, right, subject) or _direction(e[apart], g[apart], subject)
@@ -71,10 +71,10 @@ def fits(relation: Relation, e: np.ndarray, g: np.ndarray) -> bool:
     return bool(np.allclose(g, relation(e), rtol=2e-6, atol=1e-12, equal_nan=True))
 
 
-def _relation(e: np.ndarray, g: np.ndarray, apart: np.ndarray, whole: bool) -> tuple[str, Callable] | None:
-    """(text, test) of the first relation that all numbers show, or all wrong ones; else None."""
+def _fitting(e: np.ndarray, g: np.ndarray, apart: np.ndarray, whole: bool) -> Iterator[tuple[str, Callable]]:
+    """(text, test) of each relation that all numbers show, or all wrong ones."""
     if len(set(e[apart])) < 2 or (not whole and apart.all()):
-        return None
+        return
     if not whole:
         e, g = e[apart], g[apart]
     for text, relation in (*_fitted(e, g), *_FIXED):
@@ -87,8 +87,7 @@ def _relation(e: np.ndarray, g: np.ndarray, apart: np.ndarray, whole: bool) -> t
                 with np.errstate(all="ignore"):
                     return fits(relation, e, g)
 
-            return text, quiet(holds)
-    return None
+            yield text, quiet(holds)
 
 
 def _fitted(e: np.ndarray, g: np.ndarray) -> Iterator[tuple[str, Relation]]:
@@ -101,7 +100,7 @@ def _fitted(e: np.ndarray, g: np.ndarray) -> Iterator[tuple[str, Relation]]:
     at = at[np.abs(e[at]).argmax()]
     factor, apart = g[at] / e[at], g[at] - e[at]
     if factor and _is_told(factor, e):
-        yield factor_of(factor), lambda e: factor * e
+        yield _factor(factor), lambda e: factor * e
     if apart and _is_told(apart, e):
         yield f"{abs(apart):.6g} {'more' if apart > 0 else 'less'} than what is expected", lambda e: e + apart
 
@@ -112,8 +111,9 @@ def _is_told(number: float, e: np.ndarray) -> bool:
     return plain or len(set(e)) >= LEAST
 
 
-def factor_of(factor: float) -> str:
-    """A factor in words: "twice what is expected", "1/8 of what is expected"."""
+def _factor(factor: float) -> str:
+    if abs(factor + 1) < 1e-5:
+        return "what is expected with the other sign"
     for number, form in ((factor, "{:,.0f} times"), (1 / factor, "1/{:,.0f} of")):
         if number > 1.5 and abs(number - round(number)) < 1e-5 * number:
             said = form.format(round(number))
@@ -134,7 +134,6 @@ def _wrapped(bits: int, low: int) -> Relation:
 
 
 _FIXED: tuple[tuple[str, Relation], ...] = (
-    ("what is expected with the other sign", np.negative),
     ("what is expected without its sign", np.abs),
     ("1 minus what is expected", lambda e: 1 - e),
     ("100 minus what is expected", lambda e: 100 - e),

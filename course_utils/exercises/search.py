@@ -11,6 +11,7 @@ from course_utils.exercises import explain
 from course_utils.exercises.calls import described
 from course_utils.exercises.inputs import NONE_FOUND, Clock, Strategy, smallest
 from course_utils.exercises.mistake import Mistake
+from course_utils.exercises.pattern import quiet
 from course_utils.exercises.trial import Trial, Tried
 from course_utils.exercises.values import difference, same, show
 
@@ -51,7 +52,7 @@ def compare(
         Mistake: the smallest input that was found on which the answer is wrong. The hint is that of the mistake which
             gives most of the answer's wrong results, when it gives more than `explain.EXPLAINS` of them; else what is
             true of all its wrong results; else that mistake with a "perhaps", when it gives more than
-            `explain.SUGGESTS`. An input on which nothing comes back is shown where no other is wrong.
+            `explain.SUGGESTS`. An input on which nothing comes back is shown where that is the case on most that fail.
     """
     plain = view or (lambda value, *args: value)
     trial = Trial(answer, right, names, functools.partial(same, rtol=rtol, atol=atol), plain)
@@ -67,9 +68,12 @@ def compare(
     lost = [one for one in failed if one.got.lost]
     aside = lost if 2 * len(lost) <= len(failed) else []  # an edge that raises must not hide what is wrong elsewhere
     finding = explain.found(trial, wrong, tried, aside, Clock(SEARCH_SECONDS))
+    mostly_lost = len(aside) < len(lost) and not finding.sure
 
     def shows(one: Tried) -> bool:
-        return not one.good and not (aside and one.got.lost) and finding.shows(one)
+        if one.good or (aside and one.got.lost) or (mostly_lost and not one.got.lost):
+            return False
+        return quiet(finding.shows)(one)
 
     smallest_one = trial.on(
         _shrunk(inputs, lambda args: shows(trial.on(args)), [one.args for one in failed if shows(one)])
@@ -110,7 +114,7 @@ def _call_again(trial: Trial, tried: Sequence[Tried]) -> None:
 
 
 def _besides(trial: Trial, aside: Sequence[Tried], finding: explain.Finding) -> tuple[tuple[str, str], ...]:
-    """A fact on the shortest input on which nothing came back, where something else is shown; none where none is."""
+    """A fact on the shortest input without a result to look at, where another is shown; none where there is none."""
     left = [one for one in aside if not (finding.sure and finding.shows(one))]
     if not left:
         return ()

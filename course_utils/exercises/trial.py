@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from course_utils.exercises.calls import CHANGED, described, run
+from course_utils.exercises.calls import described, run
 from course_utils.exercises.mistake import Mistake
 from course_utils.exercises.values import show
 
@@ -21,8 +21,8 @@ class Outcome:
 
     @property
     def lost(self) -> bool:
-        """True when nothing came back: it raised, or gave None."""
-        return self.fault is not None and self.shown is None and self.fault.message != CHANGED
+        """True when there is no result to look at: it raised, gave None, or changed its input."""
+        return self.fault is not None and self.shown is None
 
 
 @dataclass
