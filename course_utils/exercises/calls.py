@@ -11,6 +11,7 @@ from course_utils.exercises import isolation
 from course_utils.exercises.mistake import Mistake
 from course_utils.exercises.values import ARRAYS, SEQUENCES, is_number, same, show
 
+
 def run(answer: Callable, args: Sequence[object], names: Sequence[str] = ()) -> object:
     """Call the learner's function on copies of `args`.
 
