@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from course_utils.browser import find_browser
-from course_utils.door import command
+from course_utils.door import FOR_LZMA, command
 from course_utils.files import ROOT
 
 START = command()
@@ -57,7 +57,7 @@ def examine() -> list[Finding]:
 
 
 def check_python() -> Iterable[Finding]:
-    """Python's version against pyproject.toml."""
+    """Python's version against pyproject.toml; and its module lzma, without which nothing imports torchvision."""
     wanted = _project().get("requires-python", "")
     bounds = re.fullmatch(r">=3\.(\d+),<3\.(\d+)", wanted)
     detail = f"{platform.python_version()} ({platform.python_implementation()}, {platform.machine()})"
@@ -68,8 +68,14 @@ def check_python() -> Iterable[Finding]:
             f"{detail}; expected {wanted}.",
             f"Install Python 3.{int(bounds[2]) - 1}, then: {START}",
         )
-    else:
-        yield Finding("Python", "ok", detail)
+        return
+    try:
+        import lzma  # noqa: F401
+    except ImportError:
+        fault = "has no module lzma, which torchvision and the course's data need."
+        yield Finding("Python", "fault", f"{detail} {fault}", f"{FOR_LZMA}. Then, with that one: {START}")
+        return
+    yield Finding("Python", "ok", detail)
 
 
 def check_packages() -> Iterable[Finding]:

@@ -1,4 +1,4 @@
-"""The command line of the course, as a message tells it to a reader."""
+"""The command line of the course, and which Python it needs, as a message tells them to a reader."""
 
 import os
 import sys
@@ -7,6 +7,10 @@ from pathlib import Path
 from course_utils.files import ROOT
 
 PYTHON = "py" if os.name == "nt" else "python3"
+FOR_LZMA = (
+    "Use a Python that has it: one from python.org, conda, uv or a Linux distribution. One that is compiled by hand or "
+    "by pyenv needs liblzma's headers first (Debian and Ubuntu: liblzma-dev; Fedora: xz-devel; macOS: brew install xz)"
+)
 
 
 def command(*words: str) -> str:

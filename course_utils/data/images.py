@@ -1,7 +1,7 @@
 """Fashion-MNIST and MNIST as tensors in memory.
 
-The files lie in ``data/`` as .gz. Each is unpacked straight into memory and read only after the sha256 of its
-unpacked bytes is found right. Nothing is unpacked to disk: no process can meet a file that another has half
+The files lie packed in ``data/``. Each is unpacked straight into memory, as far as it is asked for, and nothing is read
+from it before its sha256 is found right. Nothing is unpacked to disk: no process can meet a file that another has half
 written, so two notebooks may start at once. How a missing or damaged file is treated: `files`.
 """
 
@@ -44,7 +44,7 @@ def load(
         name: "fashion_mnist" or "mnist".
         split: "train" (60,000 images) or "test" (10,000).
         n: the first n images; None = all. A smoke run (``COURSE_QUICK``) reads at most 200.
-        folder: holds ``<name>/*.gz``; None = ``data/`` of the course.
+        folder: holds ``<name>/*-ubyte.xz`` or ``.gz``; None = ``data/`` of the course.
     Returns:
         (images, labels): images float32 (N, 1, 28, 28) in [0, 1];
         labels int64 (N,), indices of CLASSES[name].
@@ -54,11 +54,11 @@ def load(
     """
     prefix, total, n = _request(name, split, n)
     folder = FOLDER if folder is None else Path(folder)
-    images = read(folder / name / f"{prefix}-images-idx3-ubyte.gz", total, 28, 28)
-    labels = read(folder / name / f"{prefix}-labels-idx1-ubyte.gz", total)
-    pixels = images[:n, None].astype(np.float32)
+    images = read(folder / name / f"{prefix}-images-idx3-ubyte", total, 28, 28, n=n)
+    labels = read(folder / name / f"{prefix}-labels-idx1-ubyte", total, n=n)
+    pixels = images[:, None].astype(np.float32)
     pixels /= 255
-    return torch.from_numpy(pixels), torch.from_numpy(labels[:n].astype(np.int64))
+    return torch.from_numpy(pixels), torch.from_numpy(labels.astype(np.int64))
 
 
 def _request(name: str, split: str, n: int | None) -> tuple[str, int, int]:

@@ -78,6 +78,13 @@ def test_a_torch_that_cannot_be_imported_is_a_fault_with_a_remedy(monkeypatch):
     assert "Visual C++ Redistributable" in finding.remedy
 
 
+def test_a_python_without_lzma_is_a_fault_that_names_one_that_has_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "lzma", None)
+    (finding,) = doctor.check_python()
+    assert (finding.name, finding.status) == ("Python", "fault") and "has no module lzma" in finding.detail
+    assert "python.org" in finding.remedy and "liblzma-dev" in finding.remedy and doctor.START in finding.remedy
+
+
 def test_without_torch_its_fault_is_told_once(monkeypatch):
     refuse_import(monkeypatch, "torchvision")
     findings = doctor.examine()

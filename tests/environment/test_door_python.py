@@ -108,6 +108,15 @@ def test_what_is_said_of_each_python(monkeypatch, version, name, maxsize, expect
     assert fault is None if expected is None else expected in fault
 
 
+def test_a_python_that_was_compiled_without_liblzma_cannot_serve(monkeypatch, tmp_path):
+    assert python.fault() is None and python.fits([sys.executable])
+    (tmp_path / "lzma.py").write_text("raise ImportError('No module named _lzma')", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert not python.fits([sys.executable])
+    monkeypatch.setitem(sys.modules, "lzma", None)
+    assert "compiled without liblzma" in python.fault()
+
+
 def test_the_range_of_pythons_is_that_of_pyproject():
     low, high = python.allowed()
     assert env.project()["requires-python"] == f">=3.{low},<3.{high + 1}"

@@ -1,6 +1,7 @@
-"""Ways to damage a data file, for the tests of what is said about it."""
+"""Ways to damage a data file, for the tests of what is said about it; and files as a download brings them."""
 
 import gzip
+import lzma
 import shutil
 
 from course_utils import data
@@ -20,14 +21,18 @@ def flip_a_bit(path, *, at=0.5):
     path.write_bytes(content)
 
 
+def unpacked(path):
+    return (lzma if path.suffix == ".xz" else gzip).decompress(path.read_bytes())
+
+
 def flip_a_pixel(path):
-    raw = bytearray(gzip.decompress(path.read_bytes()))
+    raw = bytearray(unpacked(path))
     raw[-1] ^= 1
-    path.write_bytes(gzip.compress(raw, 1))
+    path.write_bytes(lzma.compress(raw, preset=0) if path.suffix == ".xz" else gzip.compress(raw, 1))
 
 
 def unpack(path):
-    path.write_bytes(gzip.decompress(path.read_bytes()))
+    path.write_bytes(unpacked(path))
 
 
 def be_a_folder(path):
@@ -37,3 +42,11 @@ def be_a_folder(path):
 
 def hold(name, file):
     return lambda path: shutil.copy(data.FOLDER / name / file, path)
+
+
+def publish(name, folder):
+    """Put the four files of a data set into a new folder, as the mirrors have them: all as .gz."""
+    folder.mkdir(parents=True)
+    for path in (data.FOLDER / name).iterdir():
+        (folder / f"{path.stem}.gz").write_bytes(gzip.compress(unpacked(path), 1))
+    return folder

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 import torchvision
-from _damage import flip_a_pixel, hold, truncate
+from _damage import flip_a_pixel, hold, publish, truncate
 
 from course_utils import data
 from course_utils.data import files
@@ -31,7 +31,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def fake_torchvision(monkeypatch, *, source=data.FOLDER / "mnist", fails=None):
+def fake_torchvision(monkeypatch, *, source=None, fails=None):
     """Replace torchvision's MNIST by one that copies `source` or raises; returns the folders it got."""
     calls = []
 
@@ -69,14 +69,13 @@ def test_a_missing_file_is_downloaded_verified_and_put_in_place(folder, monkeypa
     assert f"{missing} is missing. Downloading MNIST" in said and "verified" in said
 
 
-def checksums_of_the_small_files():
+def checksums_of_the_small_files(of):
     every = json.loads((data.FOLDER / "checksums.json").read_text(encoding="utf-8"))
-    sums = every["sha256_of_unpacked_bytes"]["mnist"]
-    return {"mnist": {file: sums[file] for file in (TEST_IMAGES, TEST_LABELS)}}
+    return {"mnist": {name: digest for name, digest in every[f"sha256_of_{of}"]["mnist"].items() if "t10k" in name}}
 
 
 def test_a_fresh_folder_is_filled_by_one_download(tmp_path, monkeypatch):
-    calls = fake_torchvision(monkeypatch)
+    calls = fake_torchvision(monkeypatch, source=publish("mnist", tmp_path / "mirror"))
     folder = tmp_path / "not" / "there yet"
     for split in ("test", "train"):
         assert len(data.load("mnist", split, n=3, folder=folder)[0]) == 3
@@ -139,7 +138,10 @@ def test_torchvisions_own_download_without_network(folder, monkeypatch):
     [
         (flip_a_pixel, "the downloaded file is damaged: the checksum"),
         (truncate, "download failed: .*end"),
-        (hold("fashion_mnist", TEST_LABELS), f"downloaded file holds the content of fashion_mnist/{TEST_LABELS}"),
+        (
+            hold("fashion_mnist", TEST_LABELS),
+            "downloaded file holds the content of fashion_mnist/t10k-labels-idx1-ubyte",
+        ),
     ],
     ids=["changed", "truncated", "swapped"],
 )
@@ -175,7 +177,7 @@ from pathlib import Path
 
 from course_utils import data
 
-folder, me, other = Path(sys.argv[1]), *(Path(sys.argv[1], mark) for mark in sys.argv[2:])
+folder, mirror, me, other = *map(Path, sys.argv[1:3]), *(Path(sys.argv[1], mark) for mark in sys.argv[3:])
 
 def wait_for(mark):
     end = time.monotonic() + 300
@@ -187,7 +189,7 @@ class MNIST:
     def __init__(self, root, *, download):
         me.with_suffix(".downloading").touch()
         wait_for(other.with_suffix(".downloading"))  # both found the file missing: the worst case
-        shutil.copytree(data.FOLDER / "mnist", Path(root, "MNIST", "raw"))
+        shutil.copytree(mirror, Path(root, "MNIST", "raw"))
 
 datasets = types.SimpleNamespace(MNIST=MNIST)  # the real torchvision would only cost seconds to import
 sys.modules.update({"torchvision": types.SimpleNamespace(datasets=datasets), "torchvision.datasets": datasets})
@@ -200,10 +202,11 @@ print(images.double().sum().item(), labels.sum().item())
 
 @pytest.mark.slow
 def test_two_processes_at_once_on_an_empty_folder_both_get_good_data(tmp_path):
+    mirror = publish("mnist", tmp_path / "mirror")
     environment = {**os.environ, "PYTHONPATH": str(data.FOLDER.parent), "OMP_NUM_THREADS": "1"}
     pair = [
         subprocess.Popen(
-            [sys.executable, "-c", TWO_AT_ONCE, tmp_path, *marks],
+            [sys.executable, "-c", TWO_AT_ONCE, tmp_path, mirror, *marks],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -217,7 +220,7 @@ def test_two_processes_at_once_on_an_empty_folder_both_get_good_data(tmp_path):
     for out, err in results:
         assert out.splitlines()[-1:] == [expected], err
     assert sorted(path.name for path in (tmp_path / "mnist").iterdir()) == sorted(
-        path.name for path in (data.FOLDER / "mnist").glob("*.gz")
+        path.name for path in mirror.iterdir()
     )
 
 

@@ -43,6 +43,10 @@ def fault():
         return f"This is {platform.python_implementation()}; PyTorch needs CPython."
     if sys.maxsize < 2**32:
         return "This is a 32-bit Python; PyTorch needs a 64-bit one."
+    try:
+        import lzma  # noqa: F401
+    except ImportError:
+        return "This Python was compiled without liblzma: it lacks lzma, which torchvision and the course's data need."
     return None
 
 
@@ -61,7 +65,7 @@ def fits(command):
     """True when a command starts a Python that the course can use."""
     low, high = allowed()
     test = (
-        f"import sys; sys.exit(not ((3, {low}) <= sys.version_info[:2] <= (3, {high})"
+        f"import lzma, sys; sys.exit(not ((3, {low}) <= sys.version_info[:2] <= (3, {high})"
         " and sys.implementation.name == 'cpython' and sys.maxsize > 2**32))"
     )
     quiet = dict(os.environ, PYTHON_MANAGER_AUTOMATIC_INSTALL="false")  # asking "py" must not install

@@ -14,15 +14,18 @@ WATCHED = ("course_utils", "records", "data")
 LISTED = ("records", "data")  # Python itself lists course_utils, wherever it looks for a module
 # What is watched computes, measures or draws. Not watched: a published check says "not done yet" whatever engine is
 # under it, and the doctor speaks of one machine. The package itself silences logs. What finds lessons, files and rows,
-# or words them, gives every run the same: published data are verified when they are read, rows are watched as files, a
-# build shows the scorecard anew. A checkpoint is watched by its own bytes: the catalogue changes with any other one.
+# or words them, gives every run the same: published data are verified when they are read, and a test knows the bytes of
+# the tensors made of them; rows are watched as files, a build shows the scorecard anew. A checkpoint is watched by its
+# own bytes: the catalogue changes with any other one.
 LEFT_OUT = (
     "course_utils/exercises/",
     "course_utils/doctor.py",
     "course_utils/__init__.py",
     "course_utils/syllabus.py",
     "course_utils/files.py",
+    "course_utils/door.py",
     "course_utils/data/files.py",
+    "course_utils/data/images.py",
     "course_utils/scorecard/",
     "data/checksums.json",
     "data/checkpoints/catalogue.json",
@@ -66,7 +69,7 @@ def used(answer, lesson):
         if path.is_dir() and any(path.is_relative_to(root / name) for name in LISTED):
             found[f"{path.relative_to(root).as_posix()}/"] = _digest_of_names(path, own)
     for path in {Path(text).resolve() for text in told["opened"]}:
-        if not path.is_relative_to(root) or not path.is_file() or path.suffix in (".gz", ".pyc"):
+        if not path.is_relative_to(root) or not path.is_file() or path.suffix in (".gz", ".xz", ".pyc"):
             continue
         name = path.relative_to(root).as_posix()
         shows = name == f"lessons/{lesson.name}/show.py"
