@@ -28,7 +28,13 @@ def main(argv):
     if not {"-h", "--help"} & set(argv):
         print("Close other programs first: a second busy process changes what is measured.", file=sys.stderr)
     if argv and argv[0] in names:
-        return importlib.import_module(f"tools.benches.{argv[0]}").main(argv[1:])
+        from course_utils.measure import timing
+
+        try:
+            return importlib.import_module(f"tools.benches.{argv[0]}").main(argv[1:])
+        except timing.Unsteady as error:
+            print(f"Not measured: {error}")
+            return 1
     parser = argparse.ArgumentParser(prog="course.py bench", description=__doc__)
     parser.add_argument(
         "names",  # not "lessons": course.py would look for a bench among them

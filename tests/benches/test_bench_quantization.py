@@ -369,14 +369,103 @@ def test_one_line_says_that_the_other_runtimes_are_missing(tmp_path, capsys, mon
     assert len(lines) == 1 and "ONNX Runtime and OpenVINO" in lines[0] and part in lines[0]
 
 
-def test_with_the_packages_the_other_runtimes_are_routes(monkeypatch):
+def test_with_the_packages_the_other_runtimes_are_routes(monkeypatch, tmp_path):
     tried = []
     monkeypatch.setattr(compare, "measure", lambda network, routes, **_: tried.extend(routes) or [])
     monkeypatch.setattr(task, "profile_int8", lambda network, calls: mock.Mock(as_dict=dict))
+    monkeypatch.setattr(task, "KEPT", tmp_path / "kept.json")
     tiny = {"MobileNet-v2": lambda tiny: networks.mobilenet_v2(tiny=True)}
     monkeypatch.setattr(networks, "NETWORKS", tiny)
     task.measure(list(tiny), 1, peers=True)
     assert {"torch", "ONNX Runtime", "OpenVINO"} == {route.runtime for route in tried}
+
+
+# ---- a run that is stopped, and one beside other programs -----------------------------------------------------
+
+
+@pytest.fixture
+def busy(monkeypatch, tmp_path):
+    """The bench with three networks that are not measured but looked up in `busy.found`, which tests change."""
+    names = ("BERT-base shape", "ResNet-50", "MobileNet-v2")
+    found, asked = {name: [replace(row, model=name) for row in rows_of()] for name in names}, []
+
+    def measure(network, routes, **_):
+        asked.append(network.name)
+        if isinstance(found[network.name], BaseException):
+            raise found[network.name]
+        return found[network.name]
+
+    monkeypatch.setattr(networks, "NETWORKS", {name: lambda tiny, name=name: mock_network(name) for name in names})
+    monkeypatch.setattr(compare, "measure", measure)
+    monkeypatch.setattr(compare, "control_cosine", lambda network: 0.5)
+    monkeypatch.setattr(torch_eager, "routes", lambda network, live: [])
+    monkeypatch.setattr(task, "profile_int8", lambda network, calls: mock.Mock(as_dict=dict))
+    monkeypatch.setattr(task, "KEPT", tmp_path / "kept" / "quantization.json")
+    return mock.Mock(found=found, asked=asked, path=tmp_path / "record.json", kept=task.KEPT)
+
+
+def mock_network(name):
+    network = mock.Mock()
+    network.name = name
+    return network
+
+
+def too_noisy(*names):
+    comparison = timing.Comparison({name: SWINGS for name in names}, 1, "cpu")
+    return timing.Unsteady(comparison, list(names))
+
+
+def test_beside_other_programs_it_says_what_is_unsteady_and_keeps_the_rest(busy, capsys):
+    good = busy.found["ResNet-50"]
+    busy.found["ResNet-50"] = too_noisy("torch: int8 static, x86", "OpenVINO: int8")
+    words = ["--json", str(busy.path)]
+    assert task.main(words) == 1
+    printed = capsys.readouterr().out
+    assert (
+        "ResNet-50 was not measured: the times of torch: int8 static, x86, and of OpenVINO: int8 were too far apart"
+        in printed
+    )
+    assert "Kept: BERT-base shape, MobileNet-v2. To go on: " in printed and "--resume" in printed
+    assert "Traceback" not in printed and not busy.path.exists(), "no record of a part"
+    again = [name for name in networks.NETWORKS for _ in range(3 if name == "ResNet-50" else 1)]
+    assert busy.asked == again, "what is unsteady is tried twice more, and the next network is measured all the same"
+
+    busy.found["ResNet-50"], busy.asked[:] = good, []
+    task.main([*words, "--resume"])
+    assert busy.asked == ["ResNet-50"] and not busy.kept.exists()
+    record, rows = int8_record.recorded(busy.path)
+    assert [row.model for row in rows[::4]] == list(networks.NETWORKS) == list(record["dates"])
+    assert list(record["control_cosine"]) == list(networks.NETWORKS) and "unsteady" not in record
+
+
+def test_a_run_that_is_stopped_goes_on(busy, capsys):
+    good = busy.found["ResNet-50"]
+    busy.found["ResNet-50"] = KeyboardInterrupt()
+    assert task.main(["--json", str(busy.path)]) == 130
+    assert "Kept: BERT-base shape. To go on: " in capsys.readouterr().err and not busy.path.exists()
+    busy.found["ResNet-50"] = good
+    task.main(["--json", str(busy.path), "--resume"])
+    assert busy.asked == ["BERT-base shape", "ResNet-50", "ResNet-50", "MobileNet-v2"] and busy.path.exists()
+
+
+def test_what_cannot_be_gone_on_with_is_said(busy):
+    with pytest.raises(SystemExit, match="no run was stopped"):
+        task.main(["--resume"])
+    busy.found["MobileNet-v2"] = too_noisy("torch: int8")
+    task.main(["--rounds", "3"])
+    with pytest.raises(SystemExit, match="other rounds"):
+        task.main(["--rounds", "5", "--resume"])
+    busy.kept.write_text("{", encoding="utf-8")
+    with pytest.raises(SystemExit, match="cannot be read"):
+        task.main(["--rounds", "3", "--resume"])
+
+
+def test_a_bench_whose_times_are_unsteady_says_so_in_a_sentence(monkeypatch, capsys):
+    for name in ("COURSE_JUDGE_SPEED", "OMP_NUM_THREADS", "COURSE_THREADS"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setattr(task, "main", mock.Mock(side_effect=too_noisy("the loop")))
+    assert bench.main(["quantization"]) == 1
+    assert "Not measured: 'the loop': the quartiles" in capsys.readouterr().out
 
 
 def test_a_name_that_is_no_bench_is_a_lesson(capsys, monkeypatch):

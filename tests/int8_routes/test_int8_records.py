@@ -108,8 +108,9 @@ def test_a_gap_is_told_and_judged_as_an_aim():
 
 def test_with_the_other_runtimes_the_bench_writes_the_record_of_its_processor(monkeypatch, tmp_path, capsys):
     made = {"rows": [asdict(row) for row in rows_of()], "spent": []}
-    monkeypatch.setattr(task, "measure", lambda names, rounds, peers, quick: made)
+    monkeypatch.setattr(task, "measure", lambda names, rounds, peers, quick, parts: dict(made))
     monkeypatch.setattr(task, "missing_peers", lambda: [])
+    monkeypatch.setattr(task, "KEPT", tmp_path / "kept.json")
     monkeypatch.setattr(int8_record, "own_path", lambda head: tmp_path / "own.json")
     task.main(["--peers", "--network", "ResNet-50"])
     assert not (tmp_path / "own.json").exists(), "a record of one network is none of the processor"

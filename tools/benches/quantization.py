@@ -13,10 +13,12 @@ import psutil
 import torch
 
 from course_utils import runtime
+from course_utils.door import command
 from course_utils.files import ROOT, write_whole
 from course_utils.int8_routes import compare, networks, other_runtimes, torch_eager
 from course_utils.int8_routes import record as int8_record
 from course_utils.int8_routes.profile import profile_int8
+from course_utils.measure import timing
 from course_utils.scorecard import claims
 
 COMMAND = "python course.py bench quantization --peers"
@@ -29,6 +31,8 @@ OVER_EAGER = {  # by network: the claim, and the speed-up that is aimed at
     "MobileNet-v2": ("mobilenet-over-eager", 6.5),
 }
 PROFILED = "MobileNet-v2"
+ATTEMPTS = 3  # at a network whose times are too far apart to judge
+KEPT = ROOT / "build" / "bench" / "quantization.json"  # the networks of a run that has not come to its end
 
 
 class Finding(NamedTuple):
@@ -58,13 +62,23 @@ def main(argv):
         help="a smoke run: tiny networks, and only the routes that "
         "need neither a compiler nor another package; nothing is judged",
     )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with a run that was stopped: its networks that are done stay"
+    )
     args = parser.parse_args(argv)
     if args.rounds < 1:
         parser.error(f"--rounds must be 1 or more, got {args.rounds}")
     torch.set_num_threads(1)
     names = [args.network] if args.network else list(networks.NETWORKS)
     peers = args.peers and not args.quick and not missing_peers()
-    record = measure(names, args.rounds, peers=peers, quick=args.quick)
+    how = {"rounds": args.rounds, "peers": peers, "quick": args.quick}
+    parts = kept(how) if args.resume else {}
+    try:
+        record = measure(names, args.rounds, peers=peers, quick=args.quick, parts=parts)
+    except KeyboardInterrupt:
+        print(f"\nStopped. {go_on(argv, parts)}", file=sys.stderr)
+        return 130
+    unsteady = record.pop("unsteady", {})
     rows = [int8_record.Row(**row) for row in record["rows"]]
     print(int8_record.table(rows))
     for row in rows:
@@ -73,6 +87,11 @@ def main(argv):
     if not peers:
         print(without_peers(asked=args.peers))
     print(int8_record.spent_table(int8_record.Spent(**one) for one in record["spent"]))
+    if unsteady:
+        print("\n".join(unsteady.values()))
+        print(f"No record was written. Close other programs, wait until the machine is idle. {go_on(argv, parts)}")
+        return 1
+    KEPT.unlink(missing_ok=True)
     if path := args.json or (int8_record.own_path(record) if peers and not args.network else None):
         write(record, path)
     if args.quick:
@@ -99,40 +118,118 @@ def without_peers(*, asked):
     return "Not measured: ONNX Runtime and OpenVINO. --peers measures them too, but not in a smoke run."
 
 
-def measure(names, rounds, *, peers=False, quick=False):
-    """Measure networks one after another.
+def measure(names, rounds, *, peers=False, quick=False, parts=None):
+    """Measure networks one after another; what is done is kept in a file at once, but in a smoke run.
 
     Args:
         names: keys of `networks.NETWORKS`.
         rounds: samples a route.
         peers: also in ONNX Runtime and OpenVINO.
         quick: tiny networks and few routes.
+        parts: what `kept` gave, and gets what is measured here; its networks are not measured again.
     Returns:
-        dict: the record, plain values only; "load" is the system's load before and after.
+        dict: the record, plain values only; "load" is the system's load before and after, "dates" tells of each network
+        when it was measured. "unsteady" is there where times were too far apart to judge: network -> sentence.
     """
-    start, before, rows, spent, control, profiles = time.time(), load(), [], [], {}, {}
+    parts, unsteady = {} if parts is None else parts, {}
+    how = {"rounds": rounds, "peers": peers, "quick": quick}
     for name in names:
+        if name in parts:
+            continue
         print(f"{name}: building every route", file=sys.stderr)
-        network = networks.NETWORKS[name](tiny=quick)
-        control[name] = compare.control_cosine(network)
-        routes = torch_eager.routes(network, live=quick) + (other_runtimes.routes(network) if peers else [])
-        rows += compare.measure(network, routes, rounds=rounds, spent=spent, profiles=1 if quick else 7)
-        if name == PROFILED:
-            profiles[name] = profile_int8(network, calls=1 if quick else 5).as_dict()
-        del network  # the next one needs the memory
+        for left in reversed(range(ATTEMPTS)):
+            try:
+                parts[name] = measure_one(name, **how)
+                break
+            except timing.Unsteady as error:
+                apart = f"the times of {', and of '.join(error.noisy)} were too far apart to judge"
+            if left:
+                print(f"{name}: {apart}; it is measured again.", file=sys.stderr)
+        else:
+            unsteady[name] = (
+                f"{name} was not measured: {apart}, each time that they were taken. Other programs take the processor."
+            )
+            print(unsteady[name], file=sys.stderr)
+            continue
+        if not quick:
+            text = json.dumps({**how, **_here(), "networks": parts}, indent=1, ensure_ascii=False)
+            write_whole(KEPT, text + "\n")
+    done = [parts[name] for name in names if name in parts]
     return {
         **runtime.provenance(),
         "command": COMMAND,
         "engines": list(torch.backends.quantized.supported_engines),
         "rounds": rounds,
         "tiny": quick,
-        "seconds": round(time.time() - start),
+        "seconds": round(sum(part["seconds"] for part in done)),
+        "load": [done[0]["load"][0], done[-1]["load"][1]] if done else [],
+        "dates": {name: parts[name]["date"] for name in names if name in parts},
+        "control_cosine": {name: parts[name]["control_cosine"] for name in names if name in parts},
+        "rows": [row for part in done for row in part["rows"]],
+        "profile": {name: parts[name]["profile"] for name in names if name in parts and parts[name]["profile"]},
+        "spent": [one for part in done for one in part["spent"]],
+        **({"unsteady": unsteady} if unsteady else {}),
+    }
+
+
+def measure_one(name, *, rounds, peers, quick):
+    """Measure one network; give plain values.
+
+    Raises:
+        timing.Unsteady: as `compare.measure`.
+    """
+    start, before, spent, profile = time.time(), load(), [], None
+    network = networks.NETWORKS[name](tiny=quick)
+    control = compare.control_cosine(network)
+    routes = torch_eager.routes(network, live=quick) + (other_runtimes.routes(network) if peers else [])
+    rows = compare.measure(network, routes, rounds=rounds, spent=spent, profiles=1 if quick else 7)
+    if name == PROFILED:
+        profile = profile_int8(network, calls=1 if quick else 5).as_dict()
+    return {
+        "date": runtime.provenance()["date"],
+        "seconds": time.time() - start,
         "load": [before, load()],
         "control_cosine": control,
         "rows": [asdict(row) for row in rows],
-        "profile": profiles,
+        "profile": profile,
         "spent": [asdict(one) for one in spent],
     }
+
+
+def kept(how):
+    """The networks that an earlier run measured before it was stopped: name -> what `measure_one` gave.
+
+    Args:
+        how: rounds, peers and quick of this run.
+    Raises:
+        SystemExit: there is none, or it was measured in another way; the message says what differs.
+    """
+    try:
+        told = json.loads(KEPT.read_text(encoding="utf-8"))
+        differ = [word for word, value in {**how, **_here()}.items() if told[word] != value]
+        parts = dict(told["networks"])
+    except FileNotFoundError:
+        raise SystemExit("There is nothing to go on with: no run was stopped. Start without --resume.") from None
+    except (OSError, ValueError, KeyError, TypeError):
+        raise SystemExit(f"{KEPT} cannot be read. Start without --resume.") from None
+    if differ:
+        raise SystemExit(f"The run that was stopped had other {', '.join(differ)}. Start without --resume.")
+    print(f"Already measured: {', '.join(parts)}", file=sys.stderr)
+    return parts
+
+
+def _here():
+    """What two parts of one record must have in common."""
+    told = json.loads(json.dumps(runtime.provenance()))
+    return {name: told[name] for name in ("cpu", "flags", "versions", "threads")}
+
+
+def go_on(argv, parts):
+    """How to go on with a run that was stopped."""
+    words = [word for word in argv if word != "--resume"]
+    again = command("bench", "quantization", *words, *["--resume"] * bool(parts))
+    done = f"Kept: {', '.join(parts)}. " if parts else ""
+    return f"{done}To go on: {again}"
 
 
 def load():
