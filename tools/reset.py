@@ -46,12 +46,12 @@ def main(argv):
 
 def _anew(lesson, *, forget):
     """Put a learner's copy out of the way, and say what was done; `fill` then hands out a fresh one."""
+    there = (WORKSPACE / lesson.place).exists()  # not where an earlier reset was cut off
     kept = workspace.put_aside(lesson.name, WORKSPACE / lesson.place, WORKSPACE)
     if forget:
         progress.add(WORKSPACE / progress.NAME, {"kind": "reset", "lesson": lesson.name})
-    said = f"a fresh copy is in {lesson.place}" + (
-        f"; yours is kept as {kept.name}." if kept else ". You had typed nothing."
-    )
+    typed = f"; yours is kept as {kept.name}." if kept else ". You had typed nothing." if there else "."
+    said = f"a fresh copy is in {lesson.place}{typed}"
     return said + (" Nothing of it is counted any more." if forget else " What you passed and predicted stays counted.")
 
 

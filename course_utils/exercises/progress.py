@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
+import functools
 import json
 import os
 import sys
@@ -67,7 +69,7 @@ def _is_a_learners() -> bool:
 
 
 def keep(kind: str, lesson: str, **what: object) -> None:
-    """Add a record, unless the last one about the same says the same; never raises.
+    """Add a record, unless the last one about the same says the same; never raises, and says once that it cannot.
 
     Args:
         kind: "check", "prediction", "again", "way" or "reset".
@@ -77,14 +79,22 @@ def keep(kind: str, lesson: str, **what: object) -> None:
     with contextlib.suppress(Exception):  # a check must not fail because a disk is full
         path = file()
         if path is not None:
-            add(path, {"kind": kind, "lesson": lesson, **what})
+            try:
+                add(path, {"kind": kind, "lesson": lesson, **what})
+            except OSError as error:
+                _say_once(f"This is not kept in your progress: {path} cannot be written ({error.strerror}).")
+
+
+@functools.cache
+def _say_once(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
 
 
 def add(path: Path, record: dict[str, object]) -> None:
     """Add a record to a file, unless the last one about the same says the same.
 
     Raises:
-        OSError: the file cannot be written.
+        OSError: the file cannot be written; then it is as it was.
     """
     about = {key: record.get(key) for key in SAME}
     last = next((r for r in reversed(read(path)) if {key: r.get(key) for key in SAME} == about), {})
@@ -94,10 +104,15 @@ def add(path: Path, record: dict[str, object]) -> None:
     line = json.dumps(record, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "ab+", buffering=0) as out:  # one write, at the end whoever else writes
-        if out.tell():
+        end = out.tell()
+        if end:
             out.seek(-1, os.SEEK_END)
             line = line if out.read(1) == b"\n" else b"\n" + line  # a line that was cut off stays alone
-        out.write(line)
+        written = out.write(line)
+        if written < len(line):  # a disk that fills up takes a part, and says so at the next write only
+            if os.fstat(out.fileno()).st_size == end + written:  # else another kernel has added a line
+                out.truncate(end)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
 def read(path: Path | None) -> list[dict]:

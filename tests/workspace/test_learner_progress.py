@@ -135,6 +135,69 @@ progress.keep("check", "integers", exercise="qparams", status="not yet")"""
 # The file
 
 
+class _NearlyFull:
+    """A file on a disk that has room for ten bytes more; what it cannot take it does not say at once."""
+
+    def __init__(self, file):
+        self._file = file
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._file.close()
+
+    def __getattr__(self, name):
+        return getattr(self._file, name)
+
+    def write(self, line):
+        return self._file.write(line[:10])
+
+
+@pytest.fixture
+def nearly_full(monkeypatch):
+    monkeypatch.setattr(progress, "open", lambda *args, **more: _NearlyFull(open(*args, **more)), raising=False)
+    progress._say_once.cache_clear()
+
+
+def test_a_disk_that_fills_up_leaves_the_file_as_it_was_and_it_is_said_once(kept, nearly_full, monkeypatch, capsys):
+    kept.parent.mkdir()
+    kept.write_text('{"kind": "check", "lesson": "a", "exercise": "x", "status": "passed"}\n', encoding="utf-8")
+    before = kept.read_bytes()
+    passed("qparams")
+    passed("quantize")
+    assert kept.read_bytes() == before, "no half of a line"
+    said = capsys.readouterr().err
+    assert said.count("not kept in your progress") == 1 and "No space left" in said and progress.NAME in said
+    with pytest.raises(OSError, match="No space left"):
+        progress.add(kept, {"kind": "way", "lesson": "", "way": "Short way"})
+    monkeypatch.undo()
+    progress.add(kept, {"kind": "way", "lesson": "", "way": "Short way"})
+    assert [record["kind"] for record in progress.read(kept)] == ["check", "way"]
+
+
+def test_what_another_kernel_wrote_meanwhile_is_left_when_a_disk_fills_up(kept, nearly_full, monkeypatch):
+    kept.parent.mkdir()
+    other = b'{"kind": "way", "lesson": "", "way": "Short way"}\n'
+
+    def write(self, line):
+        count = self._file.write(line[:10])
+        with open(kept, "ab") as out:
+            out.write(b"\n" + other)
+        return count
+
+    monkeypatch.setattr(_NearlyFull, "write", write)
+    passed("qparams")
+    assert [record["kind"] for record in progress.read(kept)] == ["way"]
+
+
+def test_a_file_that_cannot_be_written_stops_no_check(kept, capsys):
+    progress._say_once.cache_clear()
+    kept.mkdir(parents=True)  # a folder of that name
+    passed("qparams")
+    assert "not kept in your progress" in capsys.readouterr().err
+
+
 def test_the_same_verdict_again_adds_nothing(kept):
     for status in ("not yet", "not yet", "passed", "passed", "not yet"):
         passed("qparams", status=status)

@@ -72,6 +72,25 @@ def test_what_a_learner_wrote_into_it_is_kept_beside_it(workspace):
     assert "Begin here" in (workspace / "start.md").read_text(encoding="utf-8")
 
 
+def test_a_page_that_could_not_be_renewed_is_not_taken_for_the_learners(workspace, monkeypatch):
+    start.write(workspace)
+    keep(workspace, "flawed_lines")
+    whole = start.write_whole
+
+    def full(path, text):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(start, "write_whole", full)
+    for _ in range(2):
+        with pytest.raises(OSError, match="No space"):
+            start.write(workspace)
+    monkeypatch.setattr(start, "write_whole", whole)
+    assert start.write(workspace) == [], "it was as it had been made"
+    assert "1 of 2" in (workspace / "start.md").read_text(encoding="utf-8")
+    (workspace / "start.md").write_text("mine", encoding="utf-8")
+    assert "is kept" in start.write(workspace)[0]
+
+
 def test_a_learners_copy_leads_to_it(workspace):
     cells = [nbformat.v4.new_markdown_cell("[All lessons](../overview.ipynb).")]
     assert (
@@ -114,6 +133,22 @@ def test_a_reset_of_an_untouched_copy_keeps_nothing_and_takes_its_outputs(lesson
     assert task.main(["topic"]) == 0
     assert "You had typed nothing." in capsys.readouterr().out
     assert lesson.names() == [NAME] and lesson.read().cells[1].outputs == []
+
+
+def test_a_reset_that_was_cut_off_goes_on_and_says_nothing_false(lesson, capsys, monkeypatch):
+    lesson.write("a = 1", "mine = 1")
+    with monkeypatch.context() as patch:
+        patch.setattr(_workspace.lessons, "write", broken)
+        assert task.main(["topic"]) == 1
+    assert "No space left on device" in capsys.readouterr().out
+    assert lesson.code("2_part/1_topic.old.ipynb") == ["a = 1", "mine = 1"]
+    assert task.main(["topic"]) == 0 and lesson.code() == ["a = 1", "b = 2"]
+    said = capsys.readouterr().out
+    assert "a fresh copy is in" in said and "You had typed nothing" not in said
+
+
+def broken(*_):
+    raise OSError(28, "No space left on device")
 
 
 def test_a_reset_brings_the_newer_version_into_its_place(lesson):

@@ -245,6 +245,84 @@ def test_a_write_that_fails_leaves_the_old_copy_and_no_draft(lesson, monkeypatch
     assert sorted(path.name for path in (lesson.workspace / NAME).parent.iterdir()) == ["1_topic.ipynb"]
 
 
+def test_a_disk_that_fills_up_while_copies_are_made_costs_nothing_that_was_handed_out_before(lesson, monkeypatch):
+    """The second lesson finds no room: the first one stays known, and its newer version is put beside it once."""
+    more = lesson.notebooks / "2_part" / "2_more.ipynb"
+    more.write_text(nbformat.v4.writes(notebook("c = 3", course={"name": "more", "number": "2.2"})), encoding="utf-8")
+    write = workspace.lessons.write
+
+    def first_alone(nb, path):
+        if "more" in path.name:
+            raise OSError(28, "No space left on device", str(path))
+        write(nb, path)
+
+    def fill_up():
+        with monkeypatch.context() as patch:
+            patch.setattr(workspace.lessons, "write", first_alone)
+            with pytest.raises(OSError, match="No space"):
+                lesson.fill()
+
+    fill_up()
+    lesson.write("a = 1", "mine = 2")
+    fill_up()
+    assert lesson.names() == [NAME], "what the learner wrote is of the version that there is"
+    lesson.publish("a = 10", "b = 2")
+    fill_up()
+    fill_up()
+    assert lesson.names() == ["2_part/1_topic.ipynb", "2_part/1_topic.new.ipynb"]
+    assert lesson.fill() == [] and lesson.names()[-1] == "2_part/2_more.ipynb"
+
+
+def cut_off(lesson):
+    """What JupyterLab leaves when it is killed while it saves: half a notebook, and the one before, hidden."""
+    copy = lesson.workspace / NAME
+    lesson.write("a = 1", "mine = 2")
+    copy.with_name(f".~{copy.name}").write_bytes(copy.read_bytes())
+    lesson.write("a = 1", "mine = 3")
+    copy.write_bytes(copy.read_bytes()[:500])
+    return copy
+
+
+def test_a_copy_whose_saving_was_cut_off_gets_back_what_was_saved_before(lesson):
+    lesson.fill()
+    half = cut_off(lesson).read_bytes()
+    (said,) = lesson.fill()
+    assert NAME in said and "What was saved before is back" in said and "1_topic.old.ipynb" in said
+    assert lesson.code() == ["a = 1", "mine = 2"]
+    assert (lesson.workspace / "2_part" / "1_topic.old.ipynb").read_bytes() == half
+    assert not list(lesson.workspace.rglob(".~*")) and lesson.fill() == []
+
+
+def test_a_copy_that_is_being_saved_is_left_alone(lesson, monkeypatch):
+    lesson.fill()
+    copy = cut_off(lesson)
+
+    def saved(seconds):
+        lesson.write("a = 1", "mine = 3")
+        copy.with_name(f".~{copy.name}").unlink(missing_ok=True)
+
+    monkeypatch.setattr(workspace.time, "sleep", saved)
+    assert lesson.fill() == [] and lesson.code() == ["a = 1", "mine = 3"]
+
+
+def test_without_a_whole_one_before_a_damaged_copy_stays(lesson):
+    lesson.fill()
+    copy = cut_off(lesson)
+    for before in (b"", None):
+        hidden = copy.with_name(f".~{copy.name}")
+        hidden.write_bytes(before) if before is not None else hidden.unlink()
+        lesson.fill()
+        assert len(copy.read_bytes()) == 500
+
+
+def test_what_a_killed_program_left_among_the_notebooks_is_no_lesson(lesson):
+    left = lesson.notebooks / "2_part" / ".new-abc" / "1_topic.ipynb"
+    left.parent.mkdir()
+    left.write_bytes((lesson.notebooks / NAME).read_bytes())
+    lesson.fill()
+    assert lesson.names() == [NAME]
+
+
 # A lesson that got another place
 
 

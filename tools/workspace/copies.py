@@ -9,6 +9,7 @@ from course_utils.files import write_whole
 from tools.publishing import lessons
 
 STATE = ".handed_out.json"
+UNREADABLE = "unreadable"
 
 
 def digest(sources):
@@ -17,11 +18,11 @@ def digest(sources):
 
 
 def digest_of(path):
-    """Digest of a notebook file; "unreadable" when it is no notebook, which counts as changed."""
+    """Digest of a notebook file; `UNREADABLE` when it is no notebook, which counts as changed."""
     try:
         return digest(lessons.sources(read(path.read_bytes())))
     except Exception:  # a learner's file may be anything; nothing in it may stop the start
-        return "unreadable"
+        return UNREADABLE
 
 
 def metadata(path):

@@ -42,12 +42,14 @@ def write(workspace, root=ROOT, found=None):
         OSError: the workspace cannot be written.
     """
     path, state, said = workspace / START_PAGE, read_state(workspace), []
-    if path.exists() and _digest(path.read_bytes()) != state.get(KEY, {}).get("handed_out"):
+    known, there = state.get(KEY, {}), _digest(path.read_bytes()) if path.exists() else None
+    if there and there not in (known.get("handed_out"), known.get("before")):
         kept = _free(path)
         os.replace(path, kept)
         said = [f"What you wrote into {START_PAGE} is kept, in {kept.name}."]
     made = text(found or progress.of(workspace, root), root)
-    write_state(workspace, {**state, KEY: {"handed_out": _digest(made.encode())}})
+    # Of the two writes the second may fail: the page that is there then is still known as ours.
+    write_state(workspace, {**state, KEY: {"handed_out": _digest(made.encode()), "before": there}})
     write_whole(path, made)
     return said
 

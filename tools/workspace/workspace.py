@@ -3,6 +3,8 @@
 import os
 import shutil
 import sys
+import time
+from contextlib import suppress
 
 import nbformat
 
@@ -12,7 +14,7 @@ from course_utils.exercises.predictions import is_folded, is_for_lecturer
 from course_utils.files import ROOT
 from tools.publishing import lessons, waiting
 from tools.workspace import predict
-from tools.workspace.copies import digest, digest_of, metadata, read, read_state, was_run, write_state
+from tools.workspace.copies import UNREADABLE, digest, digest_of, metadata, read, read_state, was_run, write_state
 
 # Where the learner's copies, ledger and results are: in the course, unless many share one copy of it.
 OWN, WORKSPACE = os.environ.get("COURSE_WORKSPACE"), progress.workspace()
@@ -42,41 +44,60 @@ def fill(notebooks, workspace):
 
     A missing copy is made. A copy whose cells are as they were handed out is renewed when the lesson is newer. A copy
     that was changed, or is no notebook any more, stays; the newer lesson is put beside it, once for each version. A
-    copy is known by the lesson's name in its metadata: one whose lesson has got another number moves with it. The
-    overview is renewed where it is there and made nowhere: the start page stands for it.
+    copy is known by the lesson's name in its metadata: one whose lesson has got another number moves with it. A copy
+    whose saving was cut off gets back what was saved before. The overview is renewed where it is there and made
+    nowhere: the start page stands for it.
 
     Args:
         notebooks: folder of the published notebooks (Path).
         workspace: folder of the learner (Path); made when it is missing.
     Returns:
-        list of sentences for the learner: what moved, what was renewed though it had been run, what was put beside a
-        changed copy. Often empty.
+        list of sentences for the learner: what moved, what was put back, what was renewed though it had been run, what
+        was put beside a changed copy. Often empty.
     Raises:
-        OSError: the workspace cannot be written.
+        OSError: the workspace cannot be written; each copy is an old one or a new one, and known as what it is.
     """
     workspace.mkdir(parents=True, exist_ok=True)
-    state, moved, renewed, beside = read_state(workspace), [], [], []
-    published = [path for path in sorted(notebooks.rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts]
-    places = [path.relative_to(notebooks) for path in published]
-    for path, place in zip(published, places, strict=True):
-        own, copy = _bare(read(path.read_bytes())), workspace / place
+    state = read_state(workspace)
+    try:
+        said = _fill(notebooks, workspace, state)
+    except OSError:
+        with suppress(OSError):  # what was handed out before must not be taken for the learner's own
+            write_state(workspace, state)
+        raise
+    write_state(workspace, state)
+    return said
+
+
+def _fill(notebooks, workspace, state):
+    moved, put_back, renewed, beside = [], [], [], []
+    places = [path.relative_to(notebooks) for path in sorted(notebooks.rglob("*.ipynb"))]
+    # Hidden: Jupyter's own copies, and what a program left that was killed while it wrote
+    places = [place for place in places if not any(part.startswith(".") for part in place.parts)]
+    for place in places:
+        own, copy = _bare(read((notebooks / place).read_bytes())), workspace / place
         if place.name == OVERVIEW and not copy.exists():
             continue
         lesson = _with_what_is_put_in(own)
-        name = lesson.metadata.get("course", {}).get("name") or path.stem
+        name = lesson.metadata.get("course", {}).get("name") or place.stem
         found = _find(name, workspace) if not copy.exists() else None
         if found:
             _move(found, copy)
             moved.append(f"{found.relative_to(workspace).as_posix()} is now {place.as_posix()}")
+        half = _put_back(copy)
+        put_back += [f"{place.as_posix()} (the half: {half.name})"] if half else []
         outputs = was_run(copy)
         wrote, new_file = _hand_out(lesson, digest(lessons.sources(own)), copy, state.setdefault(name, {}))
         renewed += [place.as_posix()] if wrote and outputs else []
         beside += [f"{place.as_posix()} (the new one: {new_file})"] if new_file else []
-    write_state(workspace, state)
     return [
         text.format("; ".join(what))
         for what, text in (
             (moved, "Lessons have new places, and what you wrote moved with them: {}."),
+            (
+                put_back,
+                "JupyterLab was ended while it saved, and left half a notebook: {}. What was saved before is back.",
+            ),
             (
                 renewed,
                 "Renewed, because the lesson is newer: {}. You had typed nothing there; run it again for outputs.",
@@ -151,6 +172,31 @@ def _move(copy, target):
         shutil.rmtree(copy.parent)
 
 
+def _put_back(copy):
+    """Put back what JupyterLab keeps of a copy while it saves it, where the saving was cut off.
+
+    Returns:
+        the file in which the half is that it wrote (Path), or None when there was nothing to put back.
+    """
+    before = copy.with_name(f".~{copy.name}")
+    for wait in (1, 0):
+        if not before.exists() or digest_of(copy) != UNREADABLE or digest_of(before) == UNREADABLE:
+            return None
+        time.sleep(wait)  # it may be saving just now
+    half = _free_old(copy)
+    shutil.copyfile(copy, half)
+    os.replace(before, copy)
+    return half
+
+
+def _free_old(copy):
+    """A name beside a copy, for what a learner wrote, that is not taken."""
+    number = 1
+    while (kept := copy.with_name(f"{copy.stem}.{OLD}{'' if number == 1 else number}.ipynb")).exists():
+        number += 1
+    return kept
+
+
 def _hand_out(lesson, text, copy, known):
     """Bring one copy up to date.
 
@@ -191,9 +237,7 @@ def put_aside(name, copy, workspace):
     """
     known, kept = read_state(workspace).get(name, {}), None
     if copy.exists() and digest_of(copy) != known.get("handed_out"):
-        number = 1
-        while (kept := copy.with_name(f"{copy.stem}.{OLD}{'' if number == 1 else number}.ipynb")).exists():
-            number += 1
+        kept = _free_old(copy)
         os.replace(copy, kept)
     copy.unlink(missing_ok=True)
     for beside in copy.parent.glob(f"{copy.stem}.new*.ipynb"):
