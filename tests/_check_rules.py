@@ -18,7 +18,7 @@ import rules
 import torch
 from _sooner import quickly, same_inputs, until_one_fails
 
-from course_utils.exercises import core, explain, isolation, search, values
+from course_utils.exercises import core, explain, investigation, isolation, search, values
 
 EXAMPLE_FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 LEAST_WRONG, LEAST_ODD = 3, 2
@@ -135,6 +135,22 @@ def hints_are_reached(exercise):
                 elif told != hint:
                     faults.append(f"the mistake {hint!r} is told {told!r}")
     return faults
+
+
+def worlds_are_decisive(exercise, wrong):
+    """In each world of an investigation some wrong answer comes to the wrong conclusion, and is told why."""
+    module, found = inspect.getmodule(inspect.unwrap(exercise.check)), []
+    if not hasattr(module, "investigate"):
+        return []
+
+    def listening(answer, worlds, **parts):
+        found.extend(worlds)
+        return investigation.investigate(answer, worlds, **parts)
+
+    with mock.patch.object(module, "investigate", listening):
+        exercise.check(exercise.solution)
+    told = {exercise.check(answer).hint for answer in wrong} if found else set()
+    return [f"no wrong answer falls where {world.said}" for world in found if world.hint not in told]
 
 
 def _told(mistake, parts):
@@ -288,7 +304,7 @@ class _Watched:
 
     def __call__(self, *args, **kwargs):
         self.calls += 1
-        if self.calls > WATCHED_CALLS:
+        if self.calls > WATCHED_CALLS or any(map(callable, args)):  # an instrument keeps what it is used for
             return self.answer(*args, **kwargs)
         expected = self.solution(*copy.deepcopy(args), **copy.deepcopy(kwargs))
         try:

@@ -32,6 +32,11 @@ def test_the_examples_of_the_stub_are_tried(exercise):
     expect_none(_check_rules.examples_are_tried(exercise))
 
 
+@each_exercise
+def test_every_world_of_an_investigation_has_its_mistake(exercise, lesson, name):
+    expect_none(_check_rules.worlds_are_decisive(exercise, _course.answers(lesson).WRONG.get(name, [])))
+
+
 @pytest.mark.slow
 @each_exercise
 def test_each_wrong_answer_gets_its_own_hint(exercise, lesson, name):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from course_utils.exercises import core
 from course_utils.exercises.inputs import numbers
+from course_utils.exercises.investigation import World, investigate
 from course_utils.exercises.search import compare
 
 INPUTS = st.tuples(numbers(-4, 4))
@@ -194,3 +195,33 @@ def f(x, y=1):
     ):
         assert change in made, change
     assert len(set(made.values())) == len(made), "no two mutants are alike"
+
+
+def differs_by(points):
+    return lambda arm, number: points * (arm == "a") + 0.1 * number
+
+
+@core.check("which")
+def investigation(answer):
+    worlds = [
+        World("a is more.", "a", differs_by(3), "Look at a."),
+        World("they are alike, and what comes later is more.", "alike", differs_by(0), "Take turns."),
+    ]
+    investigate(answer, worlds, arms=("a", "b"), conclusions=("a", "b", "alike"))
+
+
+def test_a_world_in_which_nobody_falls_is_seen():
+    def answer(most):
+        def which(run):
+            apart = run("a") - run("b")
+            return "a" if apart > most else "b" if apart < -most else "alike"
+
+        return which
+
+    planted = exercise(investigation, answer(1))
+    first_only = [lambda run: "b" if run("a") - run("b") > 1 else "alike"]
+    assert _check_rules.worlds_are_decisive(planted, first_only) == [
+        "no wrong answer falls where they are alike, and what comes later is more."
+    ]
+    expect_none(_check_rules.worlds_are_decisive(planted, [*first_only, answer(0)]))
+    expect_none(_check_rules.worlds_are_decisive(exercise(good_check), []))

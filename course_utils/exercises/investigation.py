@@ -1,0 +1,213 @@
+"""Judges an experiment: a function that is handed an instrument, uses it as often as it likes, and gives a conclusion.
+
+The check plants what is true, in several small worlds: in one there is an effect, in another there is none and
+something else makes the numbers differ. Every run is kept, so that the check sees how the experiment was made, and not
+only what came out. An answer in another process uses the instrument from there: it takes and gives plain values.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from course_utils.exercises import calls
+from course_utils.exercises.mistake import Mistake
+from course_utils.exercises.values import is_number, show
+
+MOST_RUNS = 2_000  # of one experiment
+MOST_SHOWN = 8  # results of an arm, in a verdict
+NEVER_RUN = "A comparison needs both sides: without it nothing tells what would have come out otherwise."
+BUDGET = "Give each the same number of runs. Who may try more often finds the better best, and knows its mean better."
+ONE_THING = "Only one thing may differ between the two, or nobody can say which of them made the difference."
+TOO_FEW = (
+    "Two runs of the same thing differ as well. Only several of them tell how much, and what a difference is worth."
+)
+NO_RUN = "Call the function that you are given for each of them first, and conclude from what comes back."
+
+
+@dataclass(frozen=True)
+class Run:
+    """One use of the instrument.
+
+    Attributes:
+        arm: what was measured.
+        settings: under what: name -> value, all of them.
+        result: what came out.
+    """
+
+    arm: str
+    settings: Mapping[str, object]
+    result: float
+
+
+@dataclass(frozen=True)
+class World:
+    """What is true where the experiment is made.
+
+    Attributes:
+        said: what is planted, in a sentence for a learner whose conclusion was wrong.
+        right: the conclusion that is right here, or several.
+        measure: ``measure(arm, number, **settings)`` -> float. `number` counts the runs of this experiment from 0: a
+            machine may get slower with time, or be slow at first.
+        hint: which mistake leads to a wrong conclusion here.
+    """
+
+    said: str
+    right: str | tuple[str, ...]
+    measure: Callable[..., float]
+    hint: str
+
+    def allows(self, conclusion: object) -> bool:
+        """Whether a conclusion is right here."""
+        return conclusion in ((self.right,) if isinstance(self.right, str) else self.right)
+
+
+@dataclass
+class _Kept:
+    """The runs of one experiment."""
+
+    runs: list[Run] = field(default_factory=list)
+
+
+def investigate(
+    answer: Callable,
+    worlds: Sequence[World],
+    *,
+    arms: Sequence[str],
+    settings: Mapping[str, object] | None = None,
+    least: Mapping[str, int] | None = None,
+    least_runs: int = 1,
+    tuned: Sequence[str] = (),
+    conclusions: Sequence[str],
+    rule: Callable[[Mapping[str, Sequence[float]]], str] | None = None,
+    rule_said: str = "",
+    look: Callable[[Sequence[Run]], None] | None = None,
+    name: str = "run",
+) -> None:
+    """Let `answer` make its experiment in each world, and judge how it was made, then what it concludes.
+
+    What is judged, in this order: is each arm run; is each given the same number of runs, under the same settings; are
+    there enough runs, and values of a setting; is the conclusion one of those that the card names; does it follow from
+    the experiment's own numbers; is it right.
+
+    Args:
+        answer: the learner's function; it takes the instrument, ``run(arm, **settings)``, and returns a conclusion.
+        worlds: the simplest first. They must not all have the same right conclusion.
+        arms: what can be run.
+        settings: what else can be chosen, with what it is when it is not: ``{"seed": 0, "lr": 0.1}``.
+        least: setting -> how many different values each arm must be run with.
+        least_runs: of each arm.
+        tuned: settings of which an arm may have another one in its last runs, when each arm has tried the same ones.
+        conclusions: those that the card names.
+        rule: how the card says that a conclusion follows: arm -> its results gives the conclusion. None = the card
+            leaves it open.
+        rule_said: that rule in a sentence, for the verdict.
+        look: called with the runs before the conclusion is judged; raises `Mistake` for a fault of this exercise alone.
+        name: of the instrument on the card.
+    Raises:
+        Mistake: the first fault, in the first world that shows one.
+        ValueError: the worlds all have one conclusion, so an answer that never changes its mind would pass.
+    """
+    if any(all(world.allows(one) for world in worlds) for one in conclusions):
+        raise ValueError("the worlds have one right conclusion: plant an effect in one of them, and none in another")
+    for world in (*worlds, worlds[0]):  # the second time, too, it must come out right
+        kept = _Kept()
+        got = calls.run(answer, (_instrument(world, arms, settings or {}, kept, name),), (name,))
+        _made_well(kept.runs, arms, least or {}, least_runs, tuned, name)
+        if look:
+            look(kept.runs)
+        facts = (*told(kept.runs, arms), ("you say", show(got)))
+        if not isinstance(got, str) or got not in conclusions:
+            named = ", ".join(map(repr, conclusions))
+            raise Mistake("That is no conclusion that the card names.", f"Return one of {named}.", facts)
+        if rule and (follows := rule({arm: [r.result for r in kept.runs if r.arm == arm] for arm in arms})) != got:
+            said = f"By the rule on the card they say {follows!r}. {rule_said}".strip()
+            raise Mistake("Your own runs do not say that.", said, facts)
+        if not world.allows(got):
+            right = world.right if isinstance(world.right, str) else " or ".join(world.right)
+            facts = (*facts, ("what is true", f"{right}: {world.said}"))
+            raise Mistake("Your experiment comes to a wrong conclusion.", world.hint, facts)
+
+
+def _instrument(
+    world: World, arms: Sequence[str], settings: Mapping[str, object], kept: _Kept, name: str
+) -> Callable[..., float]:
+    """What the learner's function is handed: a plain function, which a submission in another process can call."""
+
+    def run(arm: str, **chosen: object) -> float:
+        if not isinstance(arm, str) or arm not in arms:
+            raise ValueError(f"{name} knows {', '.join(map(repr, arms))}; it was asked for {show(arm)}.")
+        unknown = [word for word in chosen if word not in settings]
+        if unknown:
+            knows = f"only {', '.join(settings)}" if settings else "no setting"
+            raise ValueError(f"{name} has {knows}; it was given {', '.join(unknown)}.")
+        for word, value in chosen.items():
+            if not is_number(value):
+                raise ValueError(f"{word} must be a number, got {show(value)}.")
+        if len(kept.runs) >= MOST_RUNS:
+            raise ValueError(f"An experiment may have at most {MOST_RUNS:,} runs, and yours has had them.")
+        own = {**settings, **{word: getattr(value, "item", lambda v=value: v)() for word, value in chosen.items()}}
+        result = float(world.measure(arm, len(kept.runs), **own))
+        kept.runs.append(Run(arm, own, result))
+        return result
+
+    run.__name__ = run.__qualname__ = name
+    return run
+
+
+def _made_well(
+    runs: Sequence[Run],
+    arms: Sequence[str],
+    least: Mapping[str, int],
+    least_runs: int,
+    tuned: Sequence[str],
+    name: str,
+) -> None:
+    """Raise the first fault in how an experiment was made."""
+    if not runs:
+        raise Mistake("Your function comes to a conclusion without a single run.", NO_RUN)
+    facts = told(runs, arms)
+    for arm in arms:
+        if not any(run.arm == arm for run in runs):
+            raise Mistake(f"Your experiment never runs {arm!r}.", NEVER_RUN, facts)
+    counts = {arm: sum(run.arm == arm for run in runs) for arm in arms}
+    if len(set(counts.values())) > 1:
+        said = ", ".join(f"{arm!r} {count}" for arm, count in counts.items())
+        raise Mistake(f"They do not have the same number of runs: {said}.", BUDGET, facts)
+    for word in runs[0].settings:
+        had = {arm: Counter(run.settings[word] for run in runs if run.arm == arm) for arm in arms}
+        compared = [set(values) if word in tuned else values for values in had.values()]
+        if any(values != compared[0] for values in compared):
+            said = "; ".join(f"{arm!r} {_listed(values)}" for arm, values in had.items())
+            raise Mistake(f"{word} is not the same for all of them: {said}.", ONE_THING, facts)
+        if len(compared[0]) < least.get(word, 1):
+            many = f"{len(compared[0])} value{'s' * (len(compared[0]) > 1)} of {word}"
+            raise Mistake(f"Your experiment has {many}; it needs {least[word]} or more.", TOO_FEW, facts)
+    together = {arm: Counter(_key(run, tuned) for run in runs if run.arm == arm) for arm in arms}
+    if any(keys != together[arms[0]] for keys in together.values()):
+        raise Mistake("The settings are not combined in the same way for all of them.", ONE_THING, facts)
+    if counts[arms[0]] < least_runs:
+        count = counts[arms[0]]
+        said = f"Each is run {'once' if count == 1 else f'{count} times'}; the experiment needs {least_runs} or more."
+        raise Mistake(said, TOO_FEW, facts)
+
+
+def _key(run: Run, tuned: Sequence[str]) -> tuple:
+    return tuple((word, value) for word, value in run.settings.items() if word not in tuned)
+
+
+def _listed(values: Counter) -> str:
+    """Values of a setting, each with how often it was used where that is not once."""
+    several = [f"{show(value)}" + (f" ({count} times)" if count > 1 else "") for value, count in values.items()]
+    return ", ".join(several[:MOST_SHOWN]) + (" …" if len(several) > MOST_SHOWN else "")
+
+
+def told(runs: Sequence[Run], arms: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """What came out for each arm, as facts of a verdict."""
+    facts = []
+    for arm in arms:
+        own = [run.result for run in runs if run.arm == arm]
+        shown = ", ".join(f"{result:.4g}" for result in own[:MOST_SHOWN]) + (" …" if len(own) > MOST_SHOWN else "")
+        facts.append((arm, shown or "never run"))
+    return tuple(facts)

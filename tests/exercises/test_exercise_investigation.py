@@ -1,0 +1,180 @@
+"""The engine under investigations: it sees how an experiment was made, and whether its conclusion is right."""
+
+import pytest
+
+from course_utils.exercises.core import check
+from course_utils.exercises.investigation import MOST_RUNS, World, investigate
+
+NOISE = (0.0, 0.4, -0.3, 0.1, -0.2)
+CONCLUSIONS = ("new", "old", "no difference")
+
+
+def better_by(points, tires=0.0):
+    """A world in which "new" is better by so many points, and the numbers fall with every run."""
+
+    def measure(arm, number, seed, lr):
+        return 90 + points * (arm == "new") + NOISE[seed % len(NOISE)] - tires * number + 100 * (lr - 0.1)
+
+    return measure
+
+
+WORLDS = [
+    World("new is better by 3 points.", "new", better_by(3), "Compare the means."),
+    World("there is no difference.", "no difference", better_by(0), "Chance makes them differ as well."),
+    World("everything gets worse with time.", "no difference", better_by(0, tires=0.5), "Take turns."),
+]
+
+
+def rule(results):
+    """Different where every run of one is better than every run of the other."""
+    for one, other in (("new", "old"), ("old", "new")):
+        if min(results[one]) > max(results[other]):
+            return one
+    return "no difference"
+
+
+def judged(answer, worlds=WORLDS, **more):
+    asked = {
+        "arms": ("new", "old"),
+        "settings": {"seed": 0, "lr": 0.1},
+        "least": {"seed": 3},
+        "conclusions": CONCLUSIONS,
+        "rule": rule,
+        "rule_said": "One is better when all its runs are.",
+        **more,
+    }
+
+    @check("7.21 Which is better?")
+    def fair(answer):
+        investigate(answer, worlds, **asked)
+
+    verdict = fair(answer)
+    assert "Traceback" not in repr(verdict)
+    return verdict
+
+
+def experiment(pairs, conclude=rule, **more):
+    """An answer that makes these runs, (arm, seed), and concludes."""
+
+    def answer(run):
+        results = {"new": [], "old": []}
+        for arm, seed in pairs:
+            results[arm].append(run(arm, seed=seed, **more))
+        return conclude(results)
+
+    return answer
+
+
+TURNS = [(arm, seed) for seed in range(5) for arm in ("new", "old")]
+
+
+def test_a_fair_experiment_passes_whatever_is_true():
+    assert judged(experiment(TURNS)).status == "passed"
+    assert judged(experiment(TURNS, lr=0.2)).status == "passed"
+
+
+FAULTS = [
+    (lambda run: "new", "a conclusion without a single run", "Call the function that you are given"),
+    (experiment([("new", 0), ("new", 1)], lambda results: "new"), "never runs 'old'", "needs both sides"),
+    (experiment([*TURNS, ("new", 5)]), "same number of runs: 'new' 6, 'old' 5", "Who may try more often"),
+    (experiment([("new", 0), ("old", 1)]), "seed is not the same for all of them: 'new' 0; 'old' 1.", "Only one thing"),
+    (experiment(TURNS[:4]), "has 2 values of seed; it needs 3", "Two runs of the same thing differ"),
+    (experiment(TURNS, lambda results: "better"), "no conclusion that the card names", "'no difference'"),
+    (experiment(TURNS, lambda results: 3), "no conclusion that the card names", "'no difference'"),
+    (
+        experiment(TURNS, lambda results: "no difference"),
+        "Your own runs do not say that",
+        "By the rule on the card they",
+    ),
+    (experiment(sorted(TURNS)), "comes to a wrong conclusion", "Take turns."),
+]
+
+
+@pytest.mark.parametrize(("answer", "message", "hint"), FAULTS)
+def test_each_fault_is_told(answer, message, hint):
+    verdict = judged(answer)
+    assert verdict.status == "not yet" and message in verdict.message and hint in verdict.hint, verdict
+
+
+def test_the_verdict_shows_the_runs_and_what_is_true():
+    said = repr(judged(experiment(sorted(TURNS))))
+    assert "new:          90, 89.9, 88.7, 88.6," in said and "everything gets worse with time" in said
+    assert "you say:      'new'" in said
+
+
+def test_a_combination_that_only_one_has_is_seen():
+    def crossed(run):
+        results = {"new": [], "old": []}
+        for seed, lr, other in ((0, 0.1, 0.2), (1, 0.2, 0.1), (2, 0.1, 0.1)):
+            results["new"].append(run("new", seed=seed, lr=lr))
+            results["old"].append(run("old", seed=seed, lr=other))
+        return rule(results)
+
+    assert "not combined in the same way" in judged(crossed).message
+
+
+def test_each_arm_may_be_at_its_best_where_it_has_tried_the_same():
+    """The old one likes another rate: at one rate for both it looks worse than it is."""
+
+    def measure(arm, number, seed, lr):
+        best = {"new": 0.1, "old": 0.2}[arm]
+        return 90 - 30 * abs(lr - best) + NOISE[seed] / 10
+
+    worlds = [World("both are as good, each at its rate.", "no difference", measure, "Is each at its best?"), WORLDS[0]]
+
+    def at_its_best(run):
+        best = {arm: max((0.1, 0.2), key=lambda lr, arm=arm: run(arm, lr=lr)) for arm in ("new", "old")}
+        return rule({arm: [run(arm, seed=seed, lr=best[arm]) for seed in range(3)] for arm in best})
+
+    def follows(results):
+        return rule({arm: numbers[-3:] for arm, numbers in results.items()})
+
+    def at_one_rate(run):
+        for lr in (0.1, 0.2):
+            results = {arm: [run(arm, seed=seed, lr=lr) for seed in range(3)] for arm in ("old", "new")}
+        return rule({**results, "old": results["old"][-3:]})
+
+    assert judged(at_its_best, worlds, tuned=("lr",), rule=follows).status == "passed"
+    assert "lr is not the same" in judged(at_its_best, worlds, rule=follows).message
+    assert judged(at_one_rate, worlds, tuned=("lr",), rule=None).hint == "Is each at its best?"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda run: run("newer"), "run knows 'new', 'old'; it was asked for 'newer'."),
+        (lambda run: run(7), "it was asked for 7"),
+        (lambda run: run("new", epochs=3), "run has only seed, lr; it was given epochs."),
+        (lambda run: run("new", seed="a"), "seed must be a number, got 'a'."),
+        (lambda run: [run("new") for _ in range(MOST_RUNS + 1)], f"at most {MOST_RUNS:,} runs"),
+        (lambda run: run("new") / 0, "ZeroDivisionError"),
+    ],
+)
+def test_a_wrong_use_of_the_instrument_is_told(answer, said):
+    verdict = judged(answer)
+    assert verdict.status == "not yet" and said in verdict.message, verdict
+
+
+def test_what_holds_only_once_is_no_answer():
+    first = []
+
+    def lucky(run):
+        first.append(1)
+        return experiment(TURNS if len(first) <= len(WORLDS) else TURNS[:2])(run)
+
+    assert judged(lucky).status == "not yet"
+
+
+def test_an_exercise_in_which_one_conclusion_is_always_right_is_refused():
+    verdict = judged(experiment(TURNS), WORLDS[1:])
+    assert verdict.status == "check failed" and "plant an effect in one of them" in verdict.message
+
+
+def test_a_lesson_may_look_at_the_runs_itself():
+    from course_utils.exercises.mistake import Mistake
+
+    def look(runs):
+        if runs[0].arm == runs[1].arm:
+            raise Mistake("They do not take turns.")
+
+    assert judged(experiment(sorted(TURNS)), look=look).message == "They do not take turns."
