@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 
 from course import command
-from tools.decks import arrange, lecture, paper
+from tools.decks import arrange, lecture, paper, reasons
 from tools.decks import deck as _deck
 from tools.publishing import lessons as _lessons
 
@@ -44,6 +44,8 @@ def main(argv):
     try:
         if kinds:
             _print(decks, kinds)
+        if args.check:
+            _say_reasons([] if args.lecture else lessons)
         return _report(decks, SLIDES / "shots" if args.shots else None) if args.check or args.shots else 0
     except _deck.NoBrowser as reason:
         print(f"Not run: {reason}")
@@ -51,6 +53,13 @@ def main(argv):
     except PermissionError as error:  # on Windows, a PDF that a reader shows
         print(f"Not written: {error.filename}. Close the program that holds it, then start again.")
         return 1
+
+
+def _say_reasons(found):
+    """Name what a learner, who sees no notes, may miss on the page."""
+    for lesson in found:
+        for sentence in reasons.only_in_notes(_lessons.read(lesson)):
+            print(f"{lesson.name}, a note, to read: does the page say this as well? {sentence}")
 
 
 def _deck_of(lesson):

@@ -24,6 +24,7 @@ RULES = [
     rules.exercise_code,
     rules.figures,
 ]
+PAGE_RULES = [rules.open_cells, rules.questions_have_answers, rules.answers_wait]
 UNIT_RULES = [rules.one_sitting, rules.cells_with_company, rules.short_start, rules.timed_notes]
 FILES = {"lesson.py", "checks.py", "claims.toml", "answers.py"}
 
@@ -61,6 +62,15 @@ def test_lesson(lesson, rule):
 @each_lesson
 @pytest.mark.parametrize("rule", UNIT_RULES, ids=lambda rule: rule.__name__)
 def test_lesson_in_the_form_of_a_unit(lesson, rule):
+    expect_none(rule(_course.text(lesson)))
+
+
+@pytest.mark.parametrize("rule", PAGE_RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize(
+    "lesson",
+    [pytest.param(one, id=one.name) for one in _course.LESSONS if rules.in_the_form(_course.text(one))],
+)
+def test_lesson_that_teaches_alone(lesson, rule):
     expect_none(rule(_course.text(lesson)))
 
 

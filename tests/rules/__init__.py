@@ -6,6 +6,7 @@ calls them on lessons with a planted fault.
 """
 
 from rules._cells import code_text, numbered, slide_type, tags
+from rules.alone import answers_wait, in_the_form, open_cells, questions_have_answers
 from rules.exercises import exercise_code, exercise_parts, exercises
 from rules.lesson import front_matter, names, parts, rhythm, runs_anywhere, slides, tags_known
 from rules.published import PROGRESS_BAR, output_text, outputs, small_enough
@@ -14,6 +15,10 @@ from rules.symbols import deprecated, dotted_names, figures, wholesale_filters
 from rules.unit import cells_with_company, one_sitting, short_start, timed_notes
 
 __all__ = [
+    "answers_wait",
+    "in_the_form",
+    "open_cells",
+    "questions_have_answers",
     "PROGRESS_BAR",
     "cells_with_company",
     "claim_records",

@@ -10,7 +10,7 @@ import pytest
 
 from course_utils import syllabus
 from course_utils.exercises import predictions, progress
-from tools.publishing import execute, lessons
+from tools.publishing import boxes, execute, lessons
 from tools.workspace import predict, workspace
 
 ASKED = "## 1. One\n\n**Predict.** It is so. How many? **A** 1, **B** 2."
@@ -66,6 +66,16 @@ def test_each_question_has_a_line_in_the_cell_below_or_above_an_answer_in_words_
     assert second == "f()" and third == 'predict(2, "")  # your prediction\n\n3'
     assert card.startswith('predict.again("")  # ') and card.endswith("\ncard.show()")
     assert "once more.** How many? **A** 1, **B** 2. Write" in sources(nb, "markdown")[-1]
+
+
+def test_a_closed_answer_asks_for_the_run_of_the_cells_above_it_where_there_are_any():
+    closed, again = (text(boxes.put("**Two.**", ["answer"])) for _ in range(2))
+    nb = workspace.for_learner(
+        notebook(text("# T"), code("1", "setup"), text(ASKED), code("2"), closed, text("**Predict.** Why?"), again)
+    )
+    run, in_words = [source for source in sources(nb, "markdown") if "<details" in source]
+    assert "<summary>Compare with your prediction, once you have run the cells above</summary>" in run
+    assert in_words == closed.source
 
 
 def test_only_an_answer_in_words_adds_a_cell_and_the_published_notebook_stays():

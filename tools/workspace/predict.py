@@ -6,11 +6,14 @@ import copy
 import nbformat
 
 from course_utils.exercises.predictions import OWN_PLACE, asks, questions, version
+from tools.publishing import boxes
 
 FIRST = 'predict({}, "")  # your prediction: write it between the quotation marks, with none inside; then run the cell'
 OTHER = 'predict({}, "")  # your prediction'
 OWN = 'my_guess = predict({}, "") or {}  # write between the quotation marks: {}'
 AGAIN = 'predict.again("")  # the first question once more: write your answer of now'
+# No kernel is told when a closed answer is opened, so the line that opens it asks for the run.
+RUN_FIRST = f"{boxes.SUMMARY}, once you have run the cells above"
 ONCE_MORE = "**The first question, once more.** {} Write your answer of now into the cell below."
 
 
@@ -37,7 +40,20 @@ def with_places(nb):
             cell.metadata.pop("jupyter", None)  # it is to be written into: not folded
     nb.cells[setup].source = _with_sheet(nb.cells[setup].source, name, version(found))
     _ask_again(nb.cells, found[0])
+    _ask_for_the_run(nb.cells)
     return nb
+
+
+def _ask_for_the_run(cells):
+    """Say on each closed answer that its cells come first, where there are any between the question and the answer."""
+    to_run = False
+    for cell in cells:
+        if cell.cell_type == "code":
+            to_run = to_run or not cell.get("id", "").startswith("predict-")
+        elif 'class="course-compare"' in cell.source and to_run:
+            cell.source = cell.source.replace(f"<summary>{boxes.SUMMARY}<", f"<summary>{RUN_FIRST}<", 1)
+        elif "**Predict.**" in cell.source:
+            to_run = False
 
 
 def _with_line(source, question):
