@@ -14,6 +14,11 @@ from tools.website import site_check, site_lessons, site_pages
 REQUIRES = ("dev", "site")
 BUILD = _lessons.ROOT / "build"
 SITE, SOURCE = BUILD / "site", BUILD / "site-source"
+ASSETS = {  # of others, and what they are called on the site
+    "decks/assets/mathjax/tex-svg.js": "mathjax.js",
+    "website/assets/minisearch/index.js": "minisearch.js",
+    "website/assets/minisearch/LICENSE.txt": "minisearch.LICENSE.txt",
+}
 TEMPLATE = _lessons.ROOT / "tools" / "website" / "site_template"
 
 
@@ -58,9 +63,8 @@ def write_source(lessons, folder):
     """Write what Sphinx reads: a notebook a lesson, and the other pages."""
     folder.mkdir(parents=True)
     shutil.copytree(TEMPLATE, folder, dirs_exist_ok=True)
-    shutil.copyfile(
-        next((_lessons.ROOT / "tools" / "decks" / "assets" / "mathjax").glob("*.js")), folder / "static" / "mathjax.js"
-    )
+    for asset, name in ASSETS.items():
+        shutil.copyfile(_lessons.ROOT / "tools" / asset, folder / "static" / name)
     site_lessons.write(lessons, folder / "lessons")
     site_pages.write(lessons, folder)
 

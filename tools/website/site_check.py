@@ -21,6 +21,14 @@ LOOK = """() => ({
     alts: [...document.querySelectorAll("main [role=img]:not([aria-hidden=true], [title]), main img")]
         .map(e => e.getAttribute("aria-label") || e.alt || ""),
     raw: [...document.querySelectorAll("main mjx-merror, main .math:not(:has(mjx-container))")].map(e => e.textContent),
+    tight: [...document.querySelectorAll("main tr")].filter(row => {
+        const words = [...row.cells].map(cell => {
+            const range = document.createRange();
+            range.selectNodeContents(cell);
+            return range.getBoundingClientRect();
+        }).filter(box => box.width);
+        return words.slice(1).some((box, n) => box.left - words[n].right < 5);
+    }).map(row => row.innerText),
     wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
 })"""
 
@@ -53,8 +61,9 @@ def check(page, site, lessons):
         lessons: whose pages it has.
 
     A fault is a request that leaves the machine or fails, an error of a script, a link inside the site that leads
-    nowhere, a picture without alt text or with another one than in the notebook, a formula that was not set, a page
-    wider than a phone, what axe-core calls serious on a page of each kind in both themes, and a search without results.
+    nowhere, a picture without alt text or with another one than in the notebook, a table whose columns run together, a
+    formula that was not set, a page wider than a phone, what axe-core calls serious on a page of each kind in both
+    themes, and a search without results.
     """
     seen, faults = {}, []
     for path in pages(site):
@@ -85,6 +94,7 @@ def _faults(path, found, seen):
             yield f"leads to #{part} of {goal.name}, which is not there"
     yield from ("a picture has no alt text" for alt in found["alts"] if not alt.strip())
     yield from (f"a formula was not set: {text[:60]}" for text in found["raw"])
+    yield from (f"columns of a table run together: {' | '.join(text.split())[:60]}" for text in found["tight"])
     if found["wide"] > 0:
         yield f"wider than a phone by {found['wide']} pixels"
 

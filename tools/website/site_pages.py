@@ -51,14 +51,14 @@ def front(lessons):
     parts = pages.parts_table(
         _lessons.ROOT, lambda lesson: f"[{lesson.title}](lessons/{lesson.name}.ipynb)", level="##", needs=True
     )
-    drawing = site_map.svg(lessons, lambda lesson: f"lessons/{lesson.name}.html")
+    drawn = site_map.html(lessons, lambda lesson: f"lessons/{lesson.name}.html")
     return "\n\n".join(
         [
             pages.INTRODUCTION,
-            f'<div class="course-figure">{drawing}</div>',
-            "*An arrow leads from a lesson to one that builds on it. Click on a lesson.*",
+            drawn,
+            "*Each lesson names those that it builds on. A click opens it.*",
             "[Famous claims, and what was measured here](claims.md) · [What older tutorials get wrong](errata.md)",
-            *(f"![{pictures.PICTURES[name].alt}](pictures/{name}.png)" for name in ("lesson", "check", "scorecard")),
+            *(f"![{pictures.PICTURES[name].alt}](pictures/{name}.png)" for name in ("check", "scorecard", "lesson")),
             "## Ways through the course",
             course.ways_table(_lessons.ROOT),
             parts,

@@ -9,14 +9,14 @@ sys.path.insert(0, os.environ["COURSE_SITE_ROOT"])
 project = "Resource-efficient deep learning in PyTorch"
 author = "the authors of the course"
 copyright = "text CC BY 4.0, code MIT"  # as Sphinx names it
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "tools.website.site_search"]
 exclude_patterns = ["_build"]
 html_theme = "sphinx_book_theme"
 html_title = "Resource-efficient deep learning in PyTorch"
 html_static_path = ["static"]
+templates_path = ["templates"]
 html_css_files = ["site.css"]
 html_js_files = ["site.js"]
-html_show_search_summary = False  # so that search works from the file system
 html_copy_source = False
 html_show_sourcelink = False
 html_context = {"default_mode": "auto"}

@@ -1,0 +1,81 @@
+// The search of the site: SECTIONS (sections.js) in MiniSearch, results with the words around what was found.
+// What a page keeps closed, such as the answer to a prediction, is found, and no result shows it.
+"use strict";
+const MOST = 40, OF_A_PAGE = 3, BEFORE = 70, LENGTH = 240;
+const plain = text => text.toLowerCase().replace(/[\s-]+/g, " ").trim();
+
+function found(query) {
+  const search = new MiniSearch({
+    fields: ["title", "terms", "page", "text", "code", "closed"],
+    extractField: (section, name) => name == "terms" ? section.terms.join(" ") : section[name],
+    idField: "to",
+    searchOptions: {
+      boost: {title: 4, terms: 4, page: 2, code: 0.5, closed: 0.7},
+      prefix: word => word.length > 2,
+      fuzzy: word => word.length > 5 ? 0.2 : false,
+      boostDocument: to => byAddress.get(to).kind == "library" ? 0.3 : 1,
+    },
+  });
+  const byAddress = new Map(SECTIONS.map(section => [section.to, section]));
+  search.addAll(SECTIONS);
+  const all = search.search(query, {combineWith: "AND"});
+  const results = (all.length ? all : search.search(query)).map(({id, score, terms}) => {
+    const section = byAddress.get(id);
+    return {section, score, words: terms, rank: rank(section, plain(query))};
+  });
+  results.sort((one, other) => one.rank - other.rank || other.score - one.score);
+  const shown = new Map();
+  return results.filter(({section}) => {
+    const count = section.kind == "entry" ? 0 : (shown.get(section.page) ?? 0) + 1;
+    shown.set(section.page, count);
+    return count <= OF_A_PAGE;
+  });
+}
+
+// First the glossary's entry, then where a lesson explains the word, then headings that have it, then all the rest.
+function rank(section, query) {
+  if (section.kind == "entry" && plain(section.title) == query) return 0;
+  if (section.terms.some(term => plain(term) == query)) return 1;
+  if (section.kind == "entry" && plain(section.title).includes(query)) return 2;
+  if (section.kind == "library") return 5;
+  return plain(section.title).includes(query) ? 3 : plain(section.text).includes(query) ? 4 : 5;
+}
+
+function element(name, text, more = {}) {
+  return Object.assign(document.createElement(name), {textContent: text}, more);
+}
+
+// The words around the first place of the query, else of a word of it, in prose before code; what was found is marked.
+function excerpt({section, words}, query) {
+  const spelled = [query, ...words].map(word => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replace(/\s+/g, "\\s+"));
+  const all = new RegExp(`(${spelled.join("|")})`, "i");
+  const places = [new RegExp(spelled[0], "i"), all].flatMap(
+    pattern => [section.text, section.code].map(text => ({text, at: text.search(pattern)})));
+  const place = places.find(place => place.at >= 0);
+  const {text, at} = place ?? {text: section.text || section.code, at: 0};
+  const start = at > BEFORE ? text.indexOf(" ", at - BEFORE) + 1 : 0;
+  const line = element("p", start ? "… " : "");
+  for (const [n, part] of text.slice(start, start + LENGTH).split(all).entries()) {
+    line.append(n % 2 ? element("mark", part) : part);
+  }
+  line.append(start + LENGTH < text.length ? " …" : "");
+  if (!place && all.test(section.closed)) line.append(element("em", " (The words stand in a part that is closed.)"));
+  return line;
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+  const query = new URLSearchParams(location.search).get("q")?.trim();
+  if (!query) return;
+  for (const field of document.querySelectorAll("input[name=q]")) field.value = query;
+  const results = found(query), list = element("ul", "", {className: "course-found"});
+  for (const result of results.slice(0, MOST)) {
+    const {page, title, to} = result.section, item = element("li", "");
+    item.append(element("a", title || page, {href: to}));
+    if (title) item.append(element("span", page));
+    item.append(excerpt(result, query));
+    list.append(item);
+  }
+  const count = results.length > MOST ? `${results.length} places; the first ${MOST}:` : `${results.length} places.`;
+  const said = results.length ? count : `Nothing was found for “${query}”. Try fewer letters, or another word.`;
+  document.getElementById("search-results").replaceChildren(element("p", said), list);
+});
