@@ -1,5 +1,7 @@
 """The site: its pages come from the published notebooks, lead to each other, and can be used by everybody, offline."""
 
+import shutil
+
 import nbformat
 import pytest
 
@@ -105,6 +107,58 @@ def test_notes_for_lecturers_and_open_solutions_are_not_on_the_site(built):
         nb = lessons.read_published(lesson.notebook)
         solutions = sum("solution" in cell.metadata.get("tags", []) for cell in nb.cells)
         assert text.count("above-input") >= solutions > 0
+
+
+DEEPER = """<!doctype html><html lang="en"><title>t</title><script src="site.js"></script><main>
+<a href="#deeper">to it</a><section id="remember"><h2>Remember</h2><p style="height: 3000px">It.</p></section>
+<section id="deeper"><h2>Deeper</h2><p>First words.</p>
+<section id="chips"><h3>What do chips change?<a class="headerlink" href="#chips">#</a></h3><p>Much.</p></section>
+</section><section id="scorecard"><h2>Scorecard</h2><p style="height: 3000px">A table.</p></section></main></html>"""
+
+
+@pytest.fixture
+def deeper(tmp_path, page):
+    """The page of a lesson with a part under Deeper, opened at an anchor or at none; asks whether its words show."""
+    shutil.copy(site.TEMPLATE / "static" / "site.js", tmp_path)
+    (tmp_path / "lesson.html").write_text(DEEPER, encoding="utf-8")
+
+    def shows(at=None):
+        if at is not None:
+            page.goto("about:blank")
+            page.goto((tmp_path / "lesson.html").as_uri() + at, wait_until="load")
+        return page.get_by_text("Much.").is_visible()
+
+    return shows
+
+
+@pytest.mark.slow
+def test_deeper_is_closed_and_says_what_it_asks(deeper, page):
+    assert not deeper("") and not page.get_by_text("First words.").is_visible()
+    assert page.get_by_role("heading", name="Deeper").is_visible() and page.get_by_text("A table.").is_visible()
+    assert page.locator("details.course-deeper > summary").inner_text() == "What do chips change?"
+    page.click("details.course-deeper > summary")
+    assert deeper() and page.get_by_text("First words.").is_visible()
+
+
+@pytest.mark.slow
+def test_deeper_opens_for_whoever_is_led_into_it(deeper, page):
+    assert deeper("#chips") and page.get_by_role("heading", name="What do chips change?").bounding_box()["y"] < 400
+    assert deeper("#deeper") and not deeper("#remember")
+    for _ in range(2):  # the second click leads where the address is already
+        page.click("main > a")
+        assert deeper()
+        page.evaluate("document.querySelector('.course-deeper').open = false")
+
+
+@pytest.mark.slow
+def test_deeper_is_open_in_print_and_without_a_script(deeper, page, tmp_path):
+    deeper("")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert deeper()
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert not deeper()
+    (tmp_path / "site.js").write_text("", encoding="utf-8")
+    assert deeper("")
 
 
 FAULTS = {

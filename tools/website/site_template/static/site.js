@@ -4,3 +4,37 @@ document.addEventListener("DOMContentLoaded", () => {
     if (!summary.textContent.trim()) summary.setAttribute("aria-label", "Show what is below");
   }
 });
+
+// What a lesson has under Deeper is closed: its questions stand there, and a click opens it.
+// Without a script it is open.
+document.addEventListener("DOMContentLoaded", () => {
+  const heading = document.querySelector("section#deeper > h2");
+  if (!heading) return;
+  const box = document.createElement("details"), summary = document.createElement("summary");
+  box.className = "course-deeper";
+  const questions = [...heading.parentElement.querySelectorAll(":scope > section > h3")].map(title => {
+    const words = title.cloneNode(true);
+    words.querySelector(".headerlink")?.remove();
+    return words.textContent.trim();
+  });
+  summary.textContent = questions.join(" · ") || "Show";
+  while (heading.nextSibling) box.append(heading.nextSibling);
+  box.prepend(summary);
+  heading.after(box);
+
+  const lead = hash => {  // a link, the list of contents or the search may lead into it
+    const goal = document.getElementById(decodeURIComponent(hash.slice(1)));
+    if (!goal || box.open || !heading.parentElement.contains(goal)) return;
+    box.open = true;
+    goal.scrollIntoView();
+  };
+  lead(location.hash);
+  window.addEventListener("hashchange", () => lead(location.hash));
+  document.addEventListener("click", event => {  // on the same link again, too, which changes no address
+    const link = event.target.closest("a[href*='#']");
+    if (link?.pathname == location.pathname) lead(link.hash);
+  });
+  let closed = false;  // a page on paper is open
+  window.addEventListener("beforeprint", () => { closed = !box.open; box.open = true; });
+  window.addEventListener("afterprint", () => { box.open = !closed; });
+});
