@@ -12,7 +12,7 @@ from tools import site, slides
 from tools.decks import deck
 from tools.publishing import lessons
 from tools.website import screen
-from tools.website.pictures import FOLDER, LESSON, PICTURES, SCORED, SOURCES, digest, known, old
+from tools.website.pictures import DRAWING, DRAWN, FOLDER, LESSON, PICTURES, SCORED, SOURCES, digest, known, old
 
 REQUIRES = ("dev", "site")
 EXERCISE = "qparams"
@@ -62,7 +62,7 @@ def take(name):
     with tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True) as scratch:
         folder = Path(scratch)
         if name == "lesson":
-            return screen.lesson(lesson, folder)
+            return screen.lesson(lessons.select([DRAWN])[0], DRAWING, folder)
         if name == "check":
             return screen.exercise(lesson, EXERCISE, MISTAKE, folder)
         if name == "scorecard":

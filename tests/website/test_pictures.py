@@ -70,7 +70,7 @@ def test_the_sites_first_page_shows_three():
     from tools.publishing import lessons
 
     front = site_pages.front(lessons.select([]))
-    assert [name for _, name in shown([front])] == ["lesson.png", "check.png", "scorecard.png"]
+    assert [name for _, name in shown([front])] == ["check.png", "scorecard.png", "lesson.png"]
 
 
 def test_each_one_says_what_it_shows_and_its_sources_are_there():

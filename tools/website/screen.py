@@ -20,15 +20,12 @@ READY = """path => {
     return context?.path == path && context.isReady;
 }"""
 DONE = "() => jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status == 'idle'"
-WITH_A_DRAWING = """() => {
-    const cells = [...jupyterapp.shell.currentWidget.content.model.cells];
-    const drawn = cells.filter(cell => cell.type == 'code' &&
-        [...Array(cell.outputs.length).keys()].some(n => 'image/svg+xml' in cell.outputs.get(n).data));
-    const lines = cell => cell.sharedModel.source.split('\\n').length;
-    return cells.indexOf(drawn.sort((one, other) => lines(one) - lines(other))[0]);
-}"""
+DRAWS = """words => [...jupyterapp.shell.currentWidget.content.model.cells].findIndex(cell =>
+    cell.type == 'code' && JSON.stringify(cell.outputs.toJSON()).includes(words))"""
 BEGINS = """words => [...jupyterapp.shell.currentWidget.content.model.cells].findIndex(cell =>
     cell.type == 'code' && cell.sharedModel.source.startsWith(words))"""
+TAGGED = """tag => [...jupyterapp.shell.currentWidget.content.model.cells].findIndex(cell =>
+    cell.getMetadata('tags')?.includes(tag))"""
 SHOW = """n => {
     const book = jupyterapp.shell.currentWidget.content;
     book.activeCellIndex = n; book.mode = 'command'; book.deselectAll();
@@ -45,15 +42,18 @@ class NotShown(Exception):
     """What the picture is of did not come to stand on the screen; the text says what was waited for."""
 
 
-def lesson(lesson, folder):
-    """A lesson in JupyterLab, run, at its first drawing, as PNG bytes.
+def lesson(lesson, words, folder):
+    """A lesson as it was published, in JupyterLab, at the drawing whose alt text has some words, as PNG bytes.
 
     Raises:
-        NoBrowser, NotShown: as `_jupyterlab`.
+        NoBrowser, NotShown: as `_jupyterlab`; NotShown, too, where no drawing has the words.
     """
-    with _jupyterlab(lesson, folder) as page:
-        _command(page, "notebook:run-all-cells")
-        _show(page, page.evaluate(WITH_A_DRAWING))
+    with _jupyterlab(lesson, folder, published=True) as page:
+        cell = page.evaluate(DRAWS, words)
+        if cell < 0:
+            raise NotShown(f"{lesson.name} has no drawing with the words {words!r}")
+        page.wait_for_timeout(3000)  # the list of files opens some time after JupyterLab is there
+        _show(page, cell)
         return page.screenshot()
 
 
@@ -89,11 +89,13 @@ def scorecard(lesson, folder):
     """The scorecard of a lesson as it was published, in JupyterLab, as PNG bytes.
 
     Raises:
-        NoBrowser, NotShown: as `_jupyterlab`.
+        NoBrowser, NotShown: as `_jupyterlab`; NotShown, too, where the lesson has none.
     """
     with _jupyterlab(lesson, folder, published=True) as page:
         _without_the_list_of_files(page)
-        card = page.evaluate(BEGINS, "card.show()")
+        card = page.evaluate(TAGGED, "scorecard")
+        if card < 0:
+            raise NotShown(f"{lesson.name} has no scorecard")
         _show(page, card)
         return page.screenshot(clip=page.evaluate(BOX, [card, card, WIDE["width"]]))
 
