@@ -2,16 +2,13 @@
 
 import argparse
 import os
-import socket
 import sys
 import webbrowser
-
-import zmq
 
 import course
 from course_utils import doctor
 from tools.publishing import lessons
-from tools.workspace import start, workspace
+from tools.workspace import lab, start, workspace
 
 NOTEBOOKS = course.ROOT / "notebooks"
 WORKSPACE = workspace.WORKSPACE
@@ -52,7 +49,8 @@ def main(argv):
         "Starting JupyterLab. Ctrl-C ends it. "
         + ("The address, should no browser open:" if browser else "Open this address in a browser:")
     )
-    return course.hand_over(command(browser=browser, port=options.port, address=page(lesson)), environment())
+    words = lab.command(WORKSPACE, page(lesson), browser=browser, port=options.port)
+    return course.hand_over(words, lab.environment(WORKSPACE))
 
 
 def examine():
@@ -70,24 +68,8 @@ def examine():
 
 def running(lesson=None):
     """The address of a JupyterLab that serves this workspace, at a lesson or at the start page; or None."""
-    server = server_of(WORKSPACE)
+    server = lab.server_of(WORKSPACE)
     return f"{server['url']}{page(lesson)[1:]}?token={server['token']}" if server else None
-
-
-def server_of(folder):
-    """What Jupyter has written down of a server on a folder that answers (a dict), or None."""
-    from jupyter_server.serverapp import list_running_servers
-
-    for server in list_running_servers():
-        try:
-            if not os.path.samefile(server["root_dir"], folder):
-                continue
-            # The file may have outlived its server, and its process number may be another program's by now.
-            socket.create_connection((server["hostname"], server["port"]), timeout=2).close()
-        except OSError:
-            continue
-        return server
-    return None
 
 
 def prepare_workspace():
@@ -116,37 +98,3 @@ def page(lesson=None):
         if (WORKSPACE / place).exists():
             return f"/lab/tree/{place}"
     return "/lab"
-
-
-def command(*, browser, port=None, folder=None, address=None):
-    """The command that starts JupyterLab on the workspace; or on another folder, at an address such as "/lab"."""
-    words = [
-        sys.executable,
-        "-m",
-        "jupyterlab",
-        f"--ServerApp.root_dir={folder or WORKSPACE}",
-        f"--LabApp.default_url={address or page()}",
-        "--ServerApp.answer_yes=True",  # Ctrl-C asks nothing
-        "--ServerApp.ip=127.0.0.1",  # has one address; "localhost" has two
-        "--LabApp.log_level=ERROR",
-        "--ServerApp.log_level=ERROR",  # a tab left open by the last server asks for its kernels: a warning for each
-    ]
-    if zmq.has("curve"):  # else each kernel warns that somebody could listen in between it and the server
-        words.append("--KernelManager.transport_encryption=auto")
-    if not browser:
-        words.append("--no-browser")
-    if port is not None:
-        words.append(f"--ServerApp.port={port}")
-    if hasattr(os, "geteuid") and os.geteuid() == 0:  # a container; JupyterLab refuses otherwise
-        words.append("--allow-root")
-    return words
-
-
-def environment():
-    """The environment of JupyterLab: the course's own settings (no news, save every 10 s) come before the user's."""
-    folders = [str(course.ROOT / "tools" / "workspace" / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH")]
-    own = {
-        "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, folders)),
-        "JUPYTERLAB_WORKSPACES_DIR": str(WORKSPACE / ".jupyterlab"),  # which tabs are open: not those of other folders
-    }
-    return {**os.environ, **workspace.environment(), **own}

@@ -18,7 +18,7 @@ from tools import open as open_task
 from tools.decks import arrange
 from tools.publishing import bar as bars
 from tools.publishing import lessons
-from tools.workspace import workspace
+from tools.workspace import lab, workspace
 
 REQUIRES = ("live",)
 FOLDER = workspace.RESULTS / "present"
@@ -50,7 +50,7 @@ def main(argv):
         course.say(f"{lesson.name}: no notebook yet. Make it with: {course.command('build', lesson.name)}")
         return 1
     file = write(lessons.read_published(lesson.notebook), FOLDER / f"{lesson.name}.ipynb")
-    server = open_task.server_of(FOLDER)
+    server = lab.server_of(FOLDER)
     process = None if server else start(file, port=options.port)
     try:
         server = server or wait_for(process)
@@ -128,15 +128,15 @@ def for_a_room(nb):
 
 def start(file, *, port=None):
     """Start Jupyter on the folder of a copy; the address that it prints is that of the slides."""
-    words = open_task.command(browser=False, port=port, folder=file.parent, address=f"/rise/{file.name}")
-    return subprocess.Popen(words, env=open_task.environment())
+    words = lab.command(file.parent, f"/rise/{file.name}", port=port)
+    return subprocess.Popen(words, env=lab.environment(file.parent))
 
 
 def wait_for(process):
     """What Jupyter has written down of a server that was just started; None where it ended, or says nothing."""
     end = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < end:
-        server = open_task.server_of(FOLDER)
+        server = lab.server_of(FOLDER)
         if server:
             return server
         time.sleep(0.2)

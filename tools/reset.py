@@ -5,9 +5,8 @@ import sys
 
 from course import ROOT, say
 from course_utils.exercises import progress
-from tools import open as open_task
 from tools.publishing import lessons as _lessons
-from tools.workspace import start, workspace
+from tools.workspace import lab, start, workspace
 
 NOTEBOOKS, WORKSPACE = ROOT / "notebooks", progress.workspace()
 
@@ -39,7 +38,7 @@ def main(argv):
             "folder can be written. Nothing is lost; the same command goes on."
         )
         return 1
-    if open_task.server_of(WORKSPACE):
+    if lab.server_of(WORKSPACE):
         say("JupyterLab is open. Where the lesson is open in a tab, close the tab without saving and open it again.")
     return 0
 

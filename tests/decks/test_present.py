@@ -91,7 +91,7 @@ def presented(monkeypatch, tmp_path):
     monkeypatch.setattr(present, "FOLDER", tmp_path / "present")
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
     servers = iter([None, {"url": "http://127.0.0.1:8888/", "token": "abc"}])
-    monkeypatch.setattr(present.open_task, "server_of", lambda folder: next(servers))
+    monkeypatch.setattr(present.lab, "server_of", lambda folder: next(servers))
     monkeypatch.setattr(present.open_task, "has_display", lambda: True)
     monkeypatch.setattr(present.subprocess, "Popen", lambda words, env: done.append(words) or Process())
     monkeypatch.setattr(present, "run", lambda file, server: done.append(("run", file.name)))
@@ -117,9 +117,7 @@ def test_it_runs_nothing_and_opens_nothing_where_that_is_wanted(presented):
 
 
 def test_a_second_lesson_is_shown_by_the_server_of_the_first(presented, monkeypatch):
-    monkeypatch.setattr(
-        present.open_task, "server_of", lambda folder: {"url": "http://127.0.0.1:8888/", "token": "abc"}
-    )
+    monkeypatch.setattr(present.lab, "server_of", lambda folder: {"url": "http://127.0.0.1:8888/", "token": "abc"})
     assert present.main(["energy"]) == 0
     assert presented == [("run", "energy.ipynb"), ADDRESS]
 

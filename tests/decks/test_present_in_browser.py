@@ -11,8 +11,8 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from course_utils.browser import find_browser
-from tools import open as open_task
 from tools import present
+from tools.workspace import lab
 
 pytest.importorskip("jupyterlab_rise", reason="not run: the extra `live` is not installed")
 pytestmark = pytest.mark.slow
@@ -60,8 +60,8 @@ def slides(tmp_path_factory):
         patch.setattr(present, "FOLDER", folder / "shown")
         file = present.write(published(), folder / "shown" / "topic.ipynb")
         with (folder / "log").open("w", encoding="utf-8") as log:
-            words = open_task.command(browser=False, folder=file.parent, address=f"/rise/{file.name}")
-            process = subprocess.Popen(words, env=open_task.environment(), stdout=log, stderr=subprocess.STDOUT)
+            words = lab.command(file.parent, f"/rise/{file.name}")
+            process = subprocess.Popen(words, env=lab.environment(file.parent), stdout=log, stderr=subprocess.STDOUT)
             try:
                 server = present.wait_for(process)
                 assert server, (folder / "log").read_text(encoding="utf-8")

@@ -25,9 +25,9 @@ BINDER = ROOT / ".binder"
 ASK = """
 import json
 from tools import open, run, present
-from tools.workspace import workspace
+from tools.workspace import lab, workspace
 print(json.dumps([str(open.WORKSPACE), str(run.WORKSPACE), str(run.RESULTS), str(present.FOLDER),
-                  open.environment().get("COURSE_LEDGER"), workspace.environment()]))
+                  lab.environment(open.WORKSPACE).get("COURSE_LEDGER"), workspace.environment()]))
 """
 
 

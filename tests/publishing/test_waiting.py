@@ -8,11 +8,14 @@ import sys
 import pytest
 
 from tools import build
-from tools import open as open_task
 from tools.publishing import hosted, lessons, waiting
-from tools.workspace import workspace
+from tools.workspace import lab, workspace
 
-STARTS = {"open, present": open_task.environment, "run": workspace.environment, "build": lambda: build.environment(".")}
+STARTS = {
+    "open, present": lambda: lab.environment(workspace.WORKSPACE),
+    "run": workspace.environment,
+    "build": lambda: build.environment("."),
+}
 NAMES = (*waiting.BRIEFLY, *waiting.OTHERS)
 SHOW = "import torch; torch.ones(300, 300) @ torch.ones(300, 300)"
 

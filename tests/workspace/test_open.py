@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -11,6 +12,7 @@ from jupyter_server import serverapp
 from course_utils import syllabus
 from course_utils.doctor import Finding
 from tools import open as open_task
+from tools.workspace import lab
 
 EMPTY = nbformat.v4.writes(nbformat.v4.new_notebook())
 
@@ -66,9 +68,9 @@ def test_it_opens_at_the_lesson_that_was_named(opened, tmp_path):
 
 
 def test_what_a_kernel_says_to_its_server_is_encrypted_so_that_none_warns_of_it(monkeypatch):
-    assert "--KernelManager.transport_encryption=auto" in open_task.command(browser=False)
-    monkeypatch.setattr(open_task.zmq, "has", lambda what: False)  # then no kernel would start with it
-    assert not any("transport_encryption" in word for word in open_task.command(browser=False))
+    assert "--KernelManager.transport_encryption=auto" in lab.command(Path("workspace"), "/lab")
+    monkeypatch.setattr(lab.zmq, "has", lambda what: False)  # then no kernel would start with it
+    assert not any("transport_encryption" in word for word in lab.command(Path("workspace"), "/lab"))
 
 
 def test_how_to_begin_a_lesson_anew_is_said(opened, capsys):
@@ -165,11 +167,15 @@ def test_a_browser_is_opened_only_where_somebody_sees_it(monkeypatch, variables,
     assert open_task.has_display() is expected
 
 
+def test_each_folder_has_its_own_tabs(tmp_path):
+    assert lab.environment(tmp_path)["JUPYTERLAB_WORKSPACES_DIR"] == str(tmp_path / ".jupyterlab")
+
+
 def test_root_is_allowed_only_to_root(monkeypatch):
-    monkeypatch.setattr(open_task.os, "geteuid", lambda: 0, raising=False)
-    assert "--allow-root" in open_task.command(browser=True)
-    monkeypatch.setattr(open_task.os, "geteuid", lambda: 1000, raising=False)
-    assert "--allow-root" not in open_task.command(browser=True)
+    monkeypatch.setattr(lab.os, "geteuid", lambda: 0, raising=False)
+    assert "--allow-root" in lab.command(Path("workspace"), "/lab", browser=True)
+    monkeypatch.setattr(lab.os, "geteuid", lambda: 1000, raising=False)
+    assert "--allow-root" not in lab.command(Path("workspace"), "/lab", browser=True)
 
 
 def test_a_fatal_fault_stops_the_start_and_another_one_is_only_told(opened, monkeypatch, capsys):

@@ -15,6 +15,7 @@ from playwright.sync_api import sync_playwright
 
 from course_utils.browser import find_browser
 from tools import open as open_task
+from tools.workspace import lab as jupyter
 from tools.workspace import workspace
 
 pytestmark = pytest.mark.slow
@@ -56,11 +57,10 @@ def lab(tmp_path_factory):
             patch.setenv(name, str(folder / name.lower()))  # nothing of the user's, and nothing left behind
         workspace.fill(folder / "notebooks", folder / "workspace")
         (folder / "workspace" / "page.md").write_text("# A page", encoding="utf-8")
-        words = [*open_task.command(browser=False), "--LabApp.expose_app_in_browser=True"]
+        words = [*jupyter.command(folder / "workspace", open_task.page()), "--LabApp.expose_app_in_browser=True"]
         with (folder / "log").open("w", encoding="utf-8") as log:
-            process = subprocess.Popen(
-                words, env=open_task.environment(), stdin=terminal(), stdout=log, stderr=subprocess.STDOUT
-            )
+            own = jupyter.environment(folder / "workspace")
+            process = subprocess.Popen(words, env=own, stdin=terminal(), stdout=log, stderr=subprocess.STDOUT)
             try:
                 yield SimpleNamespace(url=address(folder / "log"), process=process, folder=folder, log=folder / "log")
             finally:
@@ -108,6 +108,7 @@ def test_a_notebook_that_was_only_opened_is_not_unsaved(page):
 
 
 def test_a_kernel_that_starts_writes_no_warning_into_the_terminal(lab, page):
+    page.wait_for_function(f"({STATE})().kernel == 'idle'", timeout=60_000)
     assert "WARNING" not in lab.log.read_text(encoding="utf-8")
 
 

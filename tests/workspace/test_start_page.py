@@ -114,7 +114,7 @@ def lesson(tmp_path, monkeypatch):
     monkeypatch.setattr(task, "WORKSPACE", made.workspace)
     monkeypatch.setattr(task._lessons, "select", lambda names: [one])
     monkeypatch.setattr(task.start, "write", lambda workspace: [])
-    monkeypatch.setattr(task.open_task, "server_of", lambda folder: None)
+    monkeypatch.setattr(task.lab, "server_of", lambda folder: None)
     made.fill()
     return made
 
@@ -194,7 +194,7 @@ def test_a_file_that_cannot_be_moved_is_told(lesson, monkeypatch, capsys):
 
 
 def test_an_open_jupyterlab_is_told(lesson, monkeypatch, capsys):
-    monkeypatch.setattr(task.open_task, "server_of", lambda folder: {"url": "x"})
+    monkeypatch.setattr(task.lab, "server_of", lambda folder: {"url": "x"})
     task.main(["topic"])
     assert "close the tab without saving" in capsys.readouterr().out
 

@@ -8,9 +8,9 @@ import time
 from contextlib import contextmanager
 from unittest import mock
 
-from tools import open as open_task
 from tools.decks import deck as _deck
 from tools.publishing import lessons
+from tools.workspace import lab
 from tools.workspace import workspace as _workspace
 
 WIDE = {"width": 1240, "height": 760}
@@ -142,11 +142,11 @@ def _jupyterlab(lesson, folder, published=False):
         shutil.copyfile(lesson.notebook, workspace / lesson.place)
     own = {name: str(folder / name.lower()) for name in ("JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")}
     own |= {name: str(folder / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "IPYTHONDIR", "COURSE_LEDGER")}
-    words = open_task.command(browser=False, folder=workspace, address="/lab")
+    words = lab.command(workspace, "/lab")
     with mock.patch.dict(os.environ, own), log.open("w", encoding="utf-8") as said:
         server = subprocess.Popen(
             [*words, "--LabApp.expose_app_in_browser=True"],
-            env=open_task.environment(),
+            env=lab.environment(workspace),
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=subprocess.STDOUT,
