@@ -194,6 +194,8 @@ def run_task(name, arguments, extras):
     """Import tools/NAME.py and run its main; a package that was removed by hand is named."""
     # PyTorch reads this once, when it is imported; its notes on profiling would land in the lessons' outputs.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    if name == "open" and not wants_help(arguments):  # what Jupyter needs is loaded for seconds, on a busy machine many
+        say("Looking whether the course is open already ...")
     try:
         module = importlib.import_module("tools." + name)
     except ModuleNotFoundError as error:

@@ -196,6 +196,17 @@ def test_a_package_removed_by_hand_is_named_with_the_remedy_for_this_environment
     assert "pip install" in said and "[dev]" in said and "delete" not in said
 
 
+def test_open_says_what_it_does_before_it_loads_what_takes_seconds(monkeypatch, capsys):
+    class Task:
+        main = staticmethod(lambda arguments: 0)
+
+    seen = []
+    monkeypatch.setattr(course.importlib, "import_module", lambda name: seen.append(capsys.readouterr().out) or Task)
+    for name, arguments in (("open", ["1.3"]), ("open", ["--help"]), ("progress", [])):
+        course.run_task(name, arguments, ())
+    assert seen == ["Looking whether the course is open already ...\n", "", ""]
+
+
 # What a task needs
 
 
