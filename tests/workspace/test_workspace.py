@@ -1,5 +1,6 @@
 """The learner's copies: made, renewed, moved with their lessons, never overwritten once changed."""
 
+import re
 import sys
 
 import nbformat
@@ -80,6 +81,21 @@ def test_a_first_start_hands_out_copies_without_outputs_and_with_solutions_folde
     assert [cell.execution_count for cell in cells[1:]] == [None, None]
     assert cells[-1].metadata.jupyter.source_hidden is True
     assert "42" in (lesson.notebooks / NAME).read_text(encoding="utf-8")  # the published one keeps its outputs
+
+
+def test_a_folded_solution_says_that_it_is_one_and_makes_no_newer_version(lesson, monkeypatch):
+    lesson.publish("def double(x):\n    raise NotImplementedError", "def double_solution(x):\n    return 2 * x")
+    with monkeypatch.context() as before:  # a copy from before this line was put in
+        before.setattr(workspace, "SOLUTION", re.compile("(?!)"))
+        lesson.fill()
+    assert lesson.code()[1].startswith("def double_solution")
+    lesson.fill()
+    stub, solution = lesson.code()
+    assert stub.startswith("def double(") and solution.startswith("# Solution: double\ndef double_solution(x):")
+    nb = lesson.read()
+    nb.cells[1].source = "def double(x):\n    return x + x"
+    (lesson.workspace / NAME).write_text(nbformat.v4.writes(nb), encoding="utf-8")
+    assert lesson.fill() == [] and lesson.names() == [NAME] and "x + x" in lesson.code()[0]
 
 
 def test_a_copy_holds_nothing_for_the_lecturer_or_the_tools(lesson):

@@ -1,6 +1,7 @@
 """Fills workspace/ with the learner's copies of the lessons; never overwrites what a learner wrote."""
 
 import os
+import re
 import shutil
 import sys
 import time
@@ -24,6 +25,7 @@ ELSEWHERE = (
     "yours, in the environment variable COURSE_WORKSPACE (docs/elsewhere.md)."
 )
 OLD = "old"  # 1_topic.old.ipynb: what a learner wrote before a reset
+SOLUTION = re.compile(r"(?=def (\w+)_solution\()")  # how the cell of a solution begins
 START_PAGE, OVERVIEW = lessons.START_PAGE, lessons.OVERVIEW
 KEPT_TAGS = {"check", "scorecard"}  # `run` finds the verdicts by them
 # As JupyterLab writes them for the kernel of this Python: a notebook with any other words is "unsaved" once opened.
@@ -122,8 +124,8 @@ def environment():
 def for_learner(nb):
     """Copy a published notebook as a learner gets it.
 
-    Without outputs, without the lecturer's cells, without the tags that only the tools need; solutions stay folded;
-    with a place for each prediction, and links to the start page of the workspace.
+    Without outputs, without the lecturer's cells, without the tags that only the tools need; solutions stay folded
+    behind a line that says so; with a place for each prediction, and links to the start page of the workspace.
 
     Args:
         nb: NotebookNode; left as it was.
@@ -134,11 +136,13 @@ def for_learner(nb):
 
 
 def _with_what_is_put_in(bare):
-    """Copy a notebook with places for predictions, and with links that lead to the start page."""
+    """Copy a notebook with places for predictions, the names of solutions, and links that lead to the start page."""
     nb = predict.with_places(bare)
     for cell in nb.cells:
         if cell.cell_type == "markdown":
             cell.source = cell.source.replace(f"](../{OVERVIEW})", f"](../{START_PAGE})")
+        elif match := SOLUTION.match(cell.source):
+            cell.source = f"# Solution: {match[1]}\n{cell.source}"  # of a folded cell the first line is all that shows
     return nb
 
 
