@@ -1,5 +1,6 @@
 """The site: its pages come from the published notebooks, lead to each other, and can be used by everybody, offline."""
 
+import json
 import shutil
 
 import nbformat
@@ -107,6 +108,17 @@ def test_notes_for_lecturers_and_open_solutions_are_not_on_the_site(built):
         nb = lessons.read_published(lesson.notebook)
         solutions = sum("solution" in cell.metadata.get("tags", []) for cell in nb.cells)
         assert text.count("above-input") >= solutions > 0
+
+
+@pytest.mark.slow
+def test_the_search_shows_no_closed_answer_of_any_lesson(built):
+    text = (built / "_static" / "sections.js").read_text(encoding="utf-8")
+    sections = json.loads(text.removeprefix("const SECTIONS = ").rstrip(";\n"))
+    for lesson in LESSONS:
+        own = [section for section in sections if section["to"].startswith(f"lessons/{lesson.name}.html")]
+        said = " ".join(section["text"] for section in own)
+        closed = [section["closed"] for section in own if section["closed"]]
+        assert closed and not [words[:60] for words in closed if len(words) > 60 and words[:60] in said], lesson.name
 
 
 DEEPER = """<!doctype html><html lang="en"><title>t</title><script src="site.js"></script><main>

@@ -21,7 +21,7 @@ LOOK = """() => ({
     alts: [...document.querySelectorAll("main [role=img]:not([aria-hidden=true], [title]), main img")]
         .map(e => e.getAttribute("aria-label") || e.alt || ""),
     raw: [...document.querySelectorAll("main mjx-merror, main .math:not(:has(mjx-container))")].map(e => e.textContent),
-    tight: [...document.querySelectorAll("main tr")].filter(row => {
+    tight: [...document.querySelectorAll("main table:not(.indextable) tr")].filter(row => {
         const words = [...row.cells].map(cell => {
             const range = document.createRange();
             range.selectNodeContents(cell);
