@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import itertools
+import math
 import sys
 from collections.abc import Callable, Iterable
 from operator import ge, le
@@ -87,7 +88,11 @@ def _models() -> Strategy[Model]:
     return st.lists(tensor, max_size=5).map(_filled)
 
 
-@check("Exercise 1, Bytes of a model")
+@check(
+    "Exercise 1, Bytes of a model",
+    why="A tensor takes its number of elements times the bytes of one, and only the tensor knows its dtype. parameters() "
+    "and buffers() give each tensor object once, wherever in the model it is used.",
+)
 def model_bytes(answer: Callable) -> None:
     """``model_bytes(model) -> int``, bytes of parameters and buffers, a shared tensor once."""
 
@@ -109,9 +114,11 @@ def model_bytes(answer: Callable) -> None:
     def saved(m):
         return {id(t): t for t in m.state_dict(keep_vars=True).values()}.values()
 
-    def size_of_the_first(m):
-        first = next(iter([*m.parameters(), *m.buffers()]), None)
-        return 0 if first is None else size(each=lambda t: first.element_size())(m)
+    def tensors(m):
+        return [*m.parameters(), *m.buffers()]
+
+    def size_of(at):
+        return lambda m: size(each=lambda t: tensors(m)[at].element_size())(m)
 
     def file_bytes(m):
         file = io.BytesIO()
@@ -146,13 +153,57 @@ def model_bytes(answer: Callable) -> None:
         "You count elements. A float32 takes 4 bytes, a float16 takes 2: multiply by the size of one.": size(
             each=lambda t: 1
         ),
-        "You take 4 bytes for every element. Each tensor has its own dtype: ask it for its element_size().": size(
-            each=lambda t: 4
+        **{
+            f"You take {count} bytes for every element. Each tensor has its own dtype: ask it for its element_size().": size(
+                each=lambda t, count=count: count
+            )
+            for count in (2, 4, 8)
+        },
+        "You convert the model to float32 first, which changes it, or take 4 bytes for every float. Half precision has "
+        "2, double precision has 8: ask each tensor for its element_size().": size(
+            each=lambda t: 4 if t.is_floating_point() else t.element_size()
         ),
-        "You take the element size of one tensor for all. Each tensor has its own dtype.": size_of_the_first,
+        "You take 8 bytes for every whole number, as int64 has. Others have fewer: ask each tensor for its "
+        "element_size().": size(each=lambda t: t.element_size() if t.is_floating_point() else 8),
+        "You take the element size of one tensor for all. Each tensor has its own dtype.": (
+            size_of(0),
+            size_of(-1),
+        ),
+        "You leave out tensors with fewer than two dimensions. Those of biases and of norms have one or none, and take "
+        "bytes, too.": size(each=lambda t: t.element_size() if t.dim() > 1 else 0),
+        "You leave out tensors without dimensions, such as a batch norm's count of batches. Each is one number.": size(
+            each=lambda t: t.element_size() if t.dim() else 0
+        ),
+        "You multiply the first extents of a shape, not all of them. numel() is the product of all, and 1 where there are "
+        "none.": tuple(
+            (lambda m, most=most: sum(math.prod(t.shape[:most]) * t.element_size() for t in tensors(m)))
+            for most in (1, 2)
+        ),
+        "You count one tensor: the sum begins anew in the loop, or return stands inside it.": tuple(
+            lambda m, at=at: tensors(m)[at].nbytes if tensors(m) else 0 for at in (0, -1)
+        ),
+        "You leave out the buffers and count one parameter: return stands inside the loop.": lambda m: next(
+            (p.nbytes for p in m.parameters()), 0
+        ),
+        "You leave out the tensors of the outermost module: you ask its parts alone. Ask the model itself for its "
+        "parameters() and buffers(): they go through all parts.": (
+            lambda m: sum(size()(part) for part in m.children()),
+            lambda m: sum(size()(part) for part in set(m.modules()) - {m}),
+        ),
+        "You look at modules without parts alone. A module that has parts may hold tensors of its own.": lambda m: sum(
+            size()(part) for part in m.modules() if not [*part.children()]
+        ),
+        "You leave out the buffers, and count a shared parameter each time that it is used.": size(
+            named_parameters, none
+        ),
+        "You count the buffers twice: are they in both of your sums?": size(buffers=lambda m: 2 * [*m.buffers()]),
         "You count bits. A byte has 8 of them.": size(each=lambda t: 8 * t.element_size()),
-        "You count a shared tensor each time that it is used. It is in memory once.": size(
-            named_parameters, named_buffers
+        "You count a shared tensor each time that it is used. It is in memory once.": (
+            size(named_parameters, named_buffers),
+            lambda m: sum(
+                size(lambda m: m.parameters(recurse=False), lambda m: m.buffers(recurse=False))(part)
+                for part in m.modules()
+            ),
         ),
         "You count a shared buffer each time that it is used. It is in memory once.": size(buffers=named_buffers),
         "You count a shared parameter each time that it is used. It is in memory once.": size(named_parameters),
@@ -199,8 +250,10 @@ def model_bytes(answer: Callable) -> None:
         "You keep one tensor for each last name, such as weight. Two layers each have a weight of their own.": one_of(
             lambda name, t: name.rpartition(".")[2]
         ),
-        "You count the gradients, too. They are no parameters and no buffers, and a model that answers needs none.": lambda m: (
-            size()(m) + sum(p.grad.nbytes for p in m.parameters() if p.grad is not None)
+        "You count the gradients, too. They are no parameters and no buffers, and a model that answers needs none.": (
+            lambda m: size()(m) + sum(p.grad.nbytes for p in m.parameters() if p.grad is not None),
+            lambda m: size()(m) + sum(p.nbytes for p in m.parameters()),
+            lambda m: size()(m) + sum(p.nbytes for p in trained(m)),
         ),
         "You count what is called weight or bias. A tensor may have any name, such as a batch norm's running_mean.": (
             called_weight_or_bias
@@ -278,7 +331,11 @@ def _reports(draw: Callable) -> tuple[list[dict], str]:
     ], names[own]
 
 
-@check("Exercise 2, Name the baseline")
+@check(
+    "Exercise 2, Name the baseline",
+    why="Rows under the same conditions differ only in the technique, and against the fastest of them nothing is won by "
+    "a handicap of the other side. Where the named row is that best one, it has gained nothing.",
+)
 def fair_baseline(answer: Callable) -> None:
     """``fair_baseline(rows, name) -> str``, the fastest fp32 row under the conditions of row `name`."""
     conditions = ("device", "threads", "batch")
@@ -348,6 +405,35 @@ def fair_baseline(answer: Callable) -> None:
     def fp32_is_its_own(rows, name):
         return name if named(rows, name)["dtype"] == "fp32" else pick()(rows, name)
 
+    def one_or_other(must):
+        def chosen(rows, name):
+            mine = named(rows, name)
+            others = [c for c in conditions if c != must]
+            return fastest(r for r in fitting(rows, mine, [must]) if any(r[c] == mine[c] for c in others))["name"]
+
+        return chosen
+
+    def under(**wanted):
+        return lambda rows, name: fastest(fitting(rows, wanted, tuple(wanted)) or rows)["name"]
+
+    def next_faster(rows, name):
+        mine = named(rows, name)
+        return max((r for r in fitting(rows, mine) if r["ms"] < mine["ms"]), key=lambda r: r["ms"], default=mine)[
+            "name"
+        ]
+
+    def slower_rows(rows, name):
+        mine = named(rows, name)
+        return [row for row in fitting(rows, mine) if row["ms"] > mine["ms"]]
+
+    def slower(choose):
+        return lambda rows, name: choose(slower_rows(rows, name) or [named(rows, name)])["name"]
+
+    def of_other_dtype(rows, name):
+        mine = named(rows, name)
+        fit = [r for r in rows if r["dtype"] != mine["dtype"] and all(r[c] == mine[c] for c in conditions)]
+        return fastest(fit or [mine])["name"]
+
     def pick(choose=fastest, *, same=conditions, dtypes=("fp32",), give="name", own=None, other=False):
         def chosen(rows, name):
             mine = own(rows, name) if own else next(row for row in rows if row["name"] == name)
@@ -383,6 +469,42 @@ def fair_baseline(answer: Callable) -> None:
         "Your baseline can have a larger batch than the named row. It must be the same.": bounded("batch", ge),
         "Your baseline can differ in one condition. Device, threads and batch must all be the same, not two of them.": (
             two_alike
+        ),
+        "Two of your conditions are alternatives: one of them is enough. All three must be the same.": tuple(
+            one_or_other(c) for c in conditions
+        ),
+        "You take rows of one kind of conditions whatever row is named, such as CPU, one thread, a batch of 1. Take those of "
+        "the named row.": (
+            under(device="cpu", threads=1, batch=1),
+            under(threads=1, batch=1),
+            under(device="cpu"),
+            under(device="cpu", threads=1),
+            under(device="cpu", batch=1),
+            under(threads=1),
+            under(batch=1),
+        ),
+        "You take the fp32 that is next in time to the named row. The best may be faster than that.": next_faster,
+        "You take only fp32 rows that are slower than the named row, or the row itself. The best fp32 may be faster: then "
+        "the technique loses.": (
+            slower(fastest),
+            slower(slowest),
+            lambda rows, name: max(named(rows, pick()(rows, name)), named(rows, name), key=lambda row: row["ms"])[
+                "name"
+            ],
+        ),
+        "Your baseline has another dtype than the named row. It must be fp32, whatever the named row is.": of_other_dtype,
+        "You compare milliseconds times threads. The time alone decides, between rows with as many threads.": pick(
+            lambda rows: min(rows, key=lambda row: row["ms"] * row["threads"]), same=("device", "batch")
+        ),
+        "You take the first or the last row of the list, whatever it is.": (
+            lambda rows, name: rows[0]["name"],
+            lambda rows, name: rows[-1]["name"],
+        ),
+        "You take the name that comes last in the alphabet. Take the row with the smallest ms.": pick(
+            lambda rows: max(rows, key=lambda row: row["name"])
+        ),
+        "You compare the times as texts, in which 10 comes before 9. Compare the numbers.": pick(
+            lambda rows: min(rows, key=lambda row: str(row["ms"]))
         ),
         "You compare threads times batch. Each of the two must be the same.": product_alike,
         "You prefer the row called eager. Another fp32 row under the same conditions may be faster: take the best.": (
