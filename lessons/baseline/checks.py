@@ -6,6 +6,7 @@ import copy
 import io
 import itertools
 import math
+import pickle
 import sys
 from collections.abc import Callable, Iterable
 from operator import ge, le
@@ -120,9 +121,22 @@ def model_bytes(answer: Callable) -> None:
     def size_of(at):
         return lambda m: size(each=lambda t: tensors(m)[at].element_size())(m)
 
+    def by_name_of_each_module(m):
+        seen = {}
+        for part in m.modules():
+            seen |= {
+                name: t.nbytes for name, t in [*part.named_parameters(), *part.named_buffers()] if name not in seen
+            }
+        return sum(seen.values())
+
     def file_bytes(m):
         file = io.BytesIO()
         torch.save(m.state_dict(), file)
+        return file.tell()
+
+    def whole_file_bytes(m):
+        file = io.BytesIO()
+        torch.save(m, file)
         return file.tell()
 
     def each_value_once(m):
@@ -196,6 +210,36 @@ def model_bytes(answer: Callable) -> None:
         "You leave out the buffers, and count a shared parameter each time that it is used.": size(
             named_parameters, none
         ),
+        "You leave out all that is no float: whole numbers and truth values take bytes, too.": size(
+            each=lambda t: t.element_size() if t.is_floating_point() else 0
+        ),
+        "You take 4 bytes for every element of a parameter. Parameters have dtypes of their own: ask for element_size().": (
+            lambda m: size(buffers=none, each=lambda t: 4)(m) + size(none)(m)
+        ),
+        "You count the elements of the buffers, or the buffers themselves. Each element takes element_size() bytes.": (
+            lambda m: size(buffers=none)(m) + size(none, each=lambda t: 1)(m),
+            lambda m: size(buffers=none)(m) + len([*m.buffers()]),
+        ),
+        "You add up the extents of a shape. The number of elements is their product: numel().": lambda m: sum(
+            sum(t.shape) * t.element_size() for t in tensors(m)
+        ),
+        "You convert the model to half precision, which changes it. Take the bytes that it has now.": (
+            size(each=lambda t: 2 if t.is_floating_point() else t.element_size()),
+            size(buffers=none, each=lambda t: 2 if t.is_floating_point() else t.element_size()),
+        ),
+        "You go through all modules, and each gives the parameters of its parts as well. So some count again.": (
+            lambda m: sum(size(buffers=none)(part) for part in m.modules()) + size(none)(m),
+            by_name_of_each_module,
+        ),
+        "You count four or more times the parameters, as training with Adam takes. Asked is what the model itself holds.": tuple(
+            lambda m, times=times, buffers=buffers: times * size(buffers=none)(m) + buffers * size(none)(m)
+            for times in (3, 4)
+            for buffers in (0, 1)
+        ),
+        "You keep one tensor for each dtype. Add up all of them.": one_of(lambda name, t: t.dtype),
+        "You leave out parameters that are not called weight, and all buffers. A tensor may have any name.": lambda m: (
+            sum(t.nbytes for name, t in m.named_parameters() if name.endswith("weight"))
+        ),
         "You count the buffers twice: are they in both of your sums?": size(buffers=lambda m: 2 * [*m.buffers()]),
         "You count bits. A byte has 8 of them.": size(each=lambda t: 8 * t.element_size()),
         "You count a shared tensor each time that it is used. It is in memory once.": (
@@ -234,6 +278,8 @@ def model_bytes(answer: Callable) -> None:
         "Your result is the size of a file. It holds names and a frame, too, and leaves out what is not saved.": (
             file_bytes,
             lambda m: size_report(m, loads=1).file_bytes,
+            lambda m: len(pickle.dumps(m)),
+            whole_file_bytes,
         ),
         "Your result comes from sys.getsizeof: that is the Python object, without the numbers that it points at.": (
             lambda m: sum(sys.getsizeof(t) for t in [*m.parameters(), *m.buffers()])
@@ -324,8 +370,8 @@ def _reports(draw: Callable) -> tuple[list[dict], str]:
         draw(st.integers(0, 7)),
         draw(st.sampled_from(["abcde", "edcba", "cadbe", ["ab", "b", "abc", "a", "c"]])),
     )
-    scale = draw(st.sampled_from([3.5, 0.25, 3000.0]))
-    ms = draw(st.permutations([scale * (n + 1) for n in range(len(kinds))]))
+    least, step = draw(st.sampled_from([(3.5, 3.5), (0.25, 0.25), (3000.0, 3000.0), (2.0134, 0.0011)]))
+    ms = draw(st.permutations([round(least + n * step, 4) for n in range(len(kinds))]))
     return [
         _row(name, dtype, time, usual ^ other) for name, (dtype, other), time in zip(names, kinds, ms, strict=False)
     ], names[own]
@@ -384,6 +430,33 @@ def fair_baseline(answer: Callable) -> None:
             r for r in fitting(rows, mine, ["device"]) if r["threads"] * r["batch"] == mine["threads"] * mine["batch"]
         ]
         return fastest(fit)["name"]
+
+    def nearest_in_time(rows, name):
+        mine = named(rows, name)
+        return min(fitting(rows, mine), key=lambda row: abs(row["ms"] - mine["ms"]))["name"]
+
+    def places(rows, name):
+        fit = fitting(rows, named(rows, name))
+        return fit.index(fastest(fit))
+
+    def fastest_or_itself(rows, name):
+        mine, best = named(rows, name), fastest(row for row in rows if row["dtype"] == "fp32")
+        return best["name"] if all(best[c] == mine[c] for c in conditions) else name
+
+    def below(most, other):
+        def chosen(rows, name):
+            best = fastest(fitting(rows, named(rows, name)))
+            return best["name"] if best["ms"] < most else name if other is None else rows[other]["name"]
+
+        return chosen
+
+    def in_bounds_both(compared):
+        def chosen(rows, name):
+            mine = named(rows, name)
+            fit = fitting(rows, mine, ["device"])
+            return fastest(r for r in fit if all(compared(r[c], mine[c]) for c in ("threads", "batch")))["name"]
+
+        return chosen
 
     def prefers_eager(rows, name):
         fit = fitting(rows, named(rows, name))
@@ -500,6 +573,10 @@ def fair_baseline(answer: Callable) -> None:
             lambda rows, name: rows[0]["name"],
             lambda rows, name: rows[-1]["name"],
         ),
+        "You look for the name eager, and take the row itself where there is none. Take the fastest fp32, whatever its "
+        "name.": lambda rows, name: next(
+            (row["name"] for row in fitting(rows, named(rows, name)) if "eager" in row["name"]), name
+        ),
         "You take the name that comes last in the alphabet. Take the row with the smallest ms.": pick(
             lambda rows: max(rows, key=lambda row: row["name"])
         ),
@@ -517,8 +594,27 @@ def fair_baseline(answer: Callable) -> None:
         ),
         "You compare the time for each input over all batch sizes. A batch of 16 is other work: the batch must be the "
         "same.": pick(lambda rows: min(rows, key=lambda row: row["ms"] / row["batch"]), same=("device", "threads")),
-        "You compare whole milliseconds. Two times may differ by less.": pick(
-            lambda rows: min(rows, key=lambda row: int(row["ms"]))
+        "You compare whole milliseconds, or rounded ones. Two times may differ by less: compare them as they are.": (
+            pick(lambda rows: min(rows, key=lambda row: int(row["ms"]))),
+            *(
+                pick(lambda rows, digits=digits: min(rows, key=lambda row: round(row["ms"], digits)))
+                for digits in (0, 1, 2)
+            ),
+        ),
+        "You take the fp32 that is nearest in time to the named row. Take the best, with the smallest ms.": nearest_in_time,
+        "You find the place of the best in one list, and look it up in another one. Take the name from the row itself.": (
+            lambda rows, name: rows[places(rows, name)]["name"],
+            lambda rows, name: [row for row in rows if row["dtype"] == "fp32"][places(rows, name)]["name"],
+        ),
+        "You take the fastest fp32 of all, and the row itself where that one has other conditions. Keep the rows under the same "
+        "conditions first, then take the fastest.": fastest_or_itself,
+        "Your search starts at a number, such as 100 ms, and finds nothing where all times are above it. Start with a row, or "
+        "with infinity.": tuple(below(most, other) for most in (100, 10, 1000) for other in (0, -1, None)),
+        "Your baseline can have fewer threads and a smaller batch. Both must be the same.": in_bounds_both(le),
+        "Your baseline can have more threads and a larger batch. Both must be the same.": in_bounds_both(ge),
+        "You return several names. Return one.": tuple(
+            lambda rows, name, glue=glue: glue.join(row["name"] for row in fitting(rows, named(rows, name)))
+            for glue in (" ", ", ", ",")
         ),
         "You take the second fastest fp32. Take the best.": pick(place(lambda count: 1)),
         "You take a middle one of the fp32 rows. Take the best.": pick(place(lambda count: count // 2)),
