@@ -86,6 +86,29 @@ def linear_energy_pj(answer: Callable) -> None:
             energy(of_biases=lambda n, m, b, mul, add: 2 * b * m * add),
             energy(of_biases=lambda n, m, b, mul, add: b * m * (mul + 2 * add)),
         ),
+        "You add one bias for the layer. There is one for each output of each input.": energy(
+            of_biases=lambda n, m, b, mul, add: add
+        ),
+        "You count the additions of one input only, or its multiplications. Every input of the batch needs both.": (
+            lambda n, m, b, mul, add: b * n * m * mul + n * m * add + m * add,
+            lambda n, m, b, mul, add: b * n * m * mul + n * m * add + b * m * add,
+            lambda n, m, b, mul, add: n * m * mul + b * n * m * add + b * m * add,
+        ),
+        "You subtract the prices. A MAC is a multiplication and an addition: add them.": energy(
+            of_macs=lambda mul, add: mul - add
+        ),
+        "You take the higher price, or the lower one. A MAC is a multiplication and an addition: add them.": (
+            energy(of_macs=max),
+            energy(of_macs=min),
+        ),
+        "Your biases have no price. Each costs an addition, add_pj.": (
+            energy(of_biases=lambda n, m, b, mul, add: b * m),
+            energy(of_biases=lambda n, m, b, mul, add: m),
+            energy(of_biases=lambda n, m, b, mul, add: b),
+        ),
+        "You multiply the price of a bias by mul_pj. It is one addition, add_pj.": energy(
+            of_biases=lambda n, m, b, mul, add: b * m * mul * add
+        ),
         "You exchange the two prices. A bias costs an addition, and a MAC a multiplication and an addition.": (
             energy(of_macs=lambda mul, add: add, of_biases=lambda n, m, b, mul, add: b * m * mul),
             lambda n, m, b, mul, add: b * n * m * (mul + add) + b * n * mul,
@@ -125,7 +148,7 @@ def linear_energy_pj(answer: Callable) -> None:
             f"You round to {what}. Return the energy as it is.": (
                 lambda n, m, b, mul, add, digits=digits: round(energy()(n, m, b, mul, add), digits)
             )
-            for digits, what in enumerate(["a whole number", "one digit", "two digits"])
+            for digits, what in enumerate(["a whole number", "one digit", "two digits", "three digits"])
         },
         "Your result is in joules. Return picojoules.": lambda *args: 1e-12 * energy()(*args),
         "Your result is in nanojoules. Return picojoules.": lambda *args: energy()(*args) / 1000,
@@ -255,8 +278,9 @@ def conv2d_macs(answer: Callable) -> None:
         "You round the number of outputs up. A kernel that does not fit whole makes no output.": macs(
             outputs=lambda side, k, s, p: (math.ceil((side + 2 * p - k) / s) + 1) ** 2
         ),
-        "You round the number of outputs to the nearest. A kernel that does not fit whole makes no output.": macs(
-            outputs=lambda side, k, s, p: (round((side + 2 * p - k) / s) + 1) ** 2
+        "You round the number of outputs to the nearest. A kernel that does not fit whole makes no output.": (
+            macs(outputs=lambda side, k, s, p: (round((side + 2 * p - k) / s) + 1) ** 2),
+            macs(outputs=lambda side, k, s, p: round((side + 2 * p - k) / s + 1) ** 2),
         ),
         "You take side / stride for the output's side. The kernel's size and the padding count, too.": macs(
             outputs=lambda side, k, s, p: (side // s) ** 2
@@ -265,7 +289,7 @@ def conv2d_macs(answer: Callable) -> None:
             macs()(ci, co, k, side, s, p, g)
         ),
         "You subtract the padding. It enlarges the image on both sides: side + 2 · padding.": macs(
-            outputs=lambda side, k, s, p: (max(-1, side - 2 * p - k) // s + 1) ** 2
+            outputs=lambda side, k, s, p: ((side - 2 * p - k) // s + 1) ** 2
         ),
         "Your output's side is 1 too large: the hint's formula has + 1, once.": macs(
             outputs=lambda side, k, s, p: (_outputs(side, k, s, p) + 1) ** 2
@@ -276,7 +300,7 @@ def conv2d_macs(answer: Callable) -> None:
             macs(outputs=lambda side, k, s, p: ((side - k) // s + 2 * p) ** 2),
         ),
         "You ignore the stride and the padding. The output's side is ⌊(side + 2 · padding − kernel) / stride⌋ + 1.": macs(
-            outputs=lambda side, k, s, p: max(0, side - k + 1) ** 2
+            outputs=lambda side, k, s, p: (side - k + 1) ** 2
         ),
         "You take the padded image's size where the output's belongs: there is one dot product for each output element.": (
             macs(outputs=lambda side, k, s, p: (side + 2 * p) ** 2)
@@ -287,6 +311,36 @@ def conv2d_macs(answer: Callable) -> None:
         "together.": macs(products=lambda ci, k, g: 2 * (ci // g * k * k) - 1),
         "You add c_in and the kernel's area. The dot product has the whole window in each map: multiply them.": (
             macs(products=lambda ci, k, g: ci // g + k * k)
+        ),
+        "One side of your output lacks its + 1. The output is a square.": macs(
+            outputs=lambda side, k, s, p: _outputs(side, k, s, p) * (_outputs(side, k, s, p) - 1)
+        ),
+        "You divide the pixels of the image by the stride's square. Count the outputs of one side, ⌊(side + 2 · padding − "
+        "kernel) / stride⌋ + 1, and square them.": (
+            macs(outputs=lambda side, k, s, p: side**2 / s**2),
+            macs(outputs=lambda side, k, s, p: side**2 // s**2),
+            lambda ci, co, k, side, s=1, p=0, g=1: co * side**2 * (ci // g) * k * k // s**2,
+            macs(outputs=lambda side, k, s, p: (side + 2 * p) ** 2 // s**2),
+        ),
+        "Your brackets are in the wrong place. The output's side is ⌊(side + 2 · padding − kernel) / stride⌋ + 1.": (
+            macs(outputs=lambda side, k, s, p: ((side + 2 * p - k) // (s + 1)) ** 2),
+            macs(outputs=lambda side, k, s, p: ((side + 2 * (p - k)) // s + 1) ** 2),
+            macs(outputs=lambda side, k, s, p: (2 * (side + p) - k) // s + 1),
+            macs(outputs=lambda side, k, s, p: ((2 * (side + p) - k) // s + 1) ** 2),
+            macs(outputs=lambda side, k, s, p: ((2 * side + p - k) // s + 1) ** 2),
+        ),
+        "Your kernel always has 3 × 3 weights. It has kernel × kernel.": macs(products=lambda ci, k, g: ci // g * 9),
+        "You take the image's area where the kernel's belongs: an output is a dot product over kernel × kernel places.": (
+            lambda ci, co, k, side, s=1, p=0, g=1: co * _outputs(side, k, s, p) ** 2 * (ci // g) * side * side
+        ),
+        "You add one to each window. A dot product has kernel · kernel products for each map, and no bias.": macs(
+            products=lambda ci, k, g: ci // g * (k * k + 1)
+        ),
+        "You write ^, which is no power in Python: it compares bits. Write ** 2.": (
+            lambda ci, co, k, side, s=1, p=0, g=1: co * (ci // g) * k * k * _outputs(side, k, s, p) ^ 2,
+            lambda ci, co, k, side, s=1, p=0, g=1: _outputs(side, k, s, p) ^ 2 * co * (ci // g) * k * k,
+            macs(outputs=lambda side, k, s, p: _outputs(side, k, s, p) ^ 2),
+            macs(products=lambda ci, k, g: ci // g * (k ^ 2)),
         ),
         "Two squares are missing: the output and the kernel have two sides each.": (
             lambda ci, co, k, side, s=1, p=0, g=1: co * _outputs(side, k, s, p) * (ci // g) * k
