@@ -98,6 +98,38 @@ def roof_seconds(answer: Callable) -> None:
                 lambda n, m, b, e: b * n * m / max(1, e * (n * m + b * (n + m))),
             )
         ),
+        "You count the batch beside the numbers. Each of its inputs has n_in numbers, and each output n_out: multiply.": least(
+            counted=lambda n, m, b: n * m + b + n + m
+        ),
+        "You add two times, and leave out the inputs and outputs. Arithmetic and memory work at the same time, and the memory "
+        "moves all numbers.": least(
+            counted=lambda n, m, b: n * m, joined=lambda arithmetic, memory: arithmetic + memory
+        ),
+        "You add the time of the inputs and outputs after the longer one. The memory moves all numbers while the arithmetic "
+        "runs: one time for all bytes.": lambda n, m, b, e, peak, band: (
+            max(2 * b * n * m / peak, e * n * m / band) + e * b * (n + m) / band
+        ),
+        "You add operations and bytes, or the two rates. Each kind of work has a rate of its own: two times, of which the longer "
+        "one counts.": (
+            lambda n, m, b, e, peak, band: (2 * b * n * m + e * (n * m + b * (n + m))) / (peak + band),
+            lambda n, m, b, e, peak, band: (2 * b * n * m + e * (n * m + b * (n + m))) / min(peak, band),
+            lambda n, m, b, e, peak, band: max(2 * b * n * m, e * (n * m + b * (n + m))) / min(peak, band),
+            lambda n, m, b, e, peak, band: max(2 * b * n * m, e * (n * m + b * (n + m))) / max(peak, band),
+        ),
+        "You divide by the rates with //, which drops what is behind the point. Divide with /.": (
+            lambda n, m, b, e, peak, band: max(2 * b * n * m / peak, e * (n * m + b * (n + m)) // band),
+            lambda n, m, b, e, peak, band: max(2 * b * n * m // peak, e * (n * m + b * (n + m)) / band),
+        ),
+        "You divide the operations by bytes_each. The peak is in operations a second, whatever their bytes are.": (
+            lambda n, m, b, e, peak, band: least()(n, m, b, e, peak * e, band)
+        ),
+        "You take the time of the bytes for each input of the batch. The batch is done when all its bytes are moved.": (
+            lambda n, m, b, e, peak, band: max(2 * b * n * m / peak, e * (n * m + b * (n + m)) / band / b),
+            lambda n, m, b, e, peak, band: max(2 * b * n * m / peak, e * (n * m + n + m) / band / b),
+        ),
+        "You take the difference of the two times. The longer one counts.": least(
+            joined=lambda arithmetic, memory: abs(arithmetic - memory)
+        ),
         "You multiply the operations by bytes_each. Only the memory moves bytes.": lambda n, m, b, e, peak, band: (
             least()(n, m, b, e, peak / e, band)
         ),
@@ -242,7 +274,10 @@ def break_even_batch(answer: Callable) -> None:
         "Your batch can be 0. One input is the least that can be computed.": lambda *args: (
             math.ceil(ratio(*args)) if ratio(*args) >= 1 else 0
         ),
-        "You return the quotient itself. A batch size is a whole number, and at least 1: which one is enough?": ratio,
+        "You return the quotient itself. A batch size is a whole number, and at least 1: which one is enough?": (
+            ratio,
+            lambda *args: max(1.0, ratio(*args)),
+        ),
         "Without weights your batch is 0. One input is the least that can be computed.": lambda *args: math.ceil(
             ratio(*args)
         ),
@@ -285,6 +320,24 @@ def break_even_batch(answer: Callable) -> None:
         "Your batch is a power of two. Any whole number can be the smallest that is enough.": lambda *args: (
             2 ** math.ceil(math.log2(max(1, ratio(*args))))
         ),
+        "You take min where max belongs: the batch is at least 1, not at most.": lambda *args: min(
+            1, math.ceil(ratio(*args))
+        ),
+        "You divide by 1,000 or more. All prices are in picojoules: nothing is to be converted.": tuple(
+            least(lambda *args, unit=unit: ratio(*args) / unit) for unit in (1e3, 1e6, 1e9, 1e12)
+        ),
+        "You take 1,300 pJ for a read from DRAM. By the card it is 640 pJ for 32 bits.": least(
+            lambda weights, macs, mac, bits: ratio(weights, macs, mac, bits) * 1300 / dram
+        ),
+        "You divide the width by 32 with //, which makes fewer than 32 bits free. Divide with /.": (
+            lambda weights, macs, mac, bits: max(1, math.ceil(weights * dram * (bits // 32) / (macs * mac)))
+        ),
+        "You add n_macs and mac_pj. One input costs n_macs · mac_pj.": least(
+            lambda weights, macs, mac, bits: weights * dram * bits / 32 / (macs + mac)
+        ),
+        "You subtract the arithmetic from the fetch. How many times does it fit in? Divide.": least(
+            lambda weights, macs, mac, bits: weights * dram * bits / 32 - macs * mac
+        ),
         "You multiply by n_macs. Divide by it: the more arithmetic an input has, the fewer inputs pay for the fetch.": (
             least(lambda weights, macs, mac, bits: ratio(weights, 1, mac, bits) * macs)
         ),
@@ -312,6 +365,11 @@ def break_even_batch(answer: Callable) -> None:
         "You round the weights for each MAC first. Round once, at the end.": (
             least(lambda weights, macs, mac, bits: ratio(weights // macs, 1, mac, bits)),
             least(lambda weights, macs, mac, bits: ratio(math.ceil(weights / macs), 1, mac, bits)),
+            least(lambda weights, macs, mac, bits: math.ceil(dram * bits / 32 / mac) * weights / macs),
+            least(
+                lambda weights, macs, mac, bits: math.ceil(dram * bits / 32 / mac) * weights // macs, whole=math.floor
+            ),
+            least(lambda weights, macs, mac, bits: math.ceil(weights / macs) * math.ceil(dram * bits / 32 / mac)),
         ),
         "You take 640 pJ for each byte. It is the price of 32 bits, four bytes.": least(
             lambda weights, macs, mac, bits: ratio(weights, macs, mac, 4 * bits)
