@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from statistics import fmean
 
@@ -204,6 +205,31 @@ def loss_scale(answer: Callable) -> None:
             lambda b: 14 - max(b.values()),
             lambda b: 15 - max(b.values()),
             lambda b: 14 - sum(b.values()),
+            lambda b: 14 - len(b),
+        ),
+        "How many gradients a bin holds counts with you. One that overflows is enough: the exponent alone decides.": (
+            lambda b: 14 - max(b) + math.log2(b[max(b)]),
+            lambda b: 14 - max(b) - math.log2(b[max(b)]),
+            lambda b: 14 - max(b) - math.ceil(math.log2(sum(b.values()))),
+            lambda b: 14 - max(b) - math.log2(sum(b.values())),
+        ),
+        "You add up exponents. Each bin has a magnitude of its own: the highest one decides.": (
+            lambda b: 14 - sum(b),
+            lambda b: 14 - max(b) - min(b),
+        ),
+        "Your scale is the upper or lower edge of the top bin. That edge times the scale must stay below 65,504.": (
+            lambda b: max(b) + 1,
+            lambda b: max(b),
+        ),
+        "Your scale takes 2^(e + 24) or 2^(e + 14) for the lowest bin. The larger a gradient is, the smaller the scale must be.": (
+            lambda b: 24 + min(b),
+            lambda b: 14 + min(b),
+        ),
+        "Where the top bin lies at 1 or above, your scale is 1. It must be what keeps that bin below 65,504.": (
+            lambda b: 14 - max(b) if max(b) < 0 else 0
+        ),
+        "Your scale goes by the bin with the largest |e|. A bin of e = -20 is far below one of e = 8.": (
+            lambda b: 14 - max(b, key=abs)
         ),
         "Your scale goes by the second highest bin, or by the one in the middle: the gradients above it overflow.": (
             lambda b: 14 - place(b, -2),
@@ -218,7 +244,12 @@ def loss_scale(answer: Callable) -> None:
         "One power too small: the top bin could go one higher, and fewer gradients flush to 0.": lambda b: 13 - max(b),
         "Your scale goes by the bin that is listed last. The bins come in any order.": lambda b: 14 - list(b)[-1],
         "Your scale goes by the bin that is listed first. The bins come in any order.": lambda b: 14 - list(b)[0],
-        "Your scale goes by the mean: the gradients above it overflow.": lambda b: 14 - round(fmean(b, b.values())),
+        "Your scale goes by the mean: the gradients above it overflow.": (
+            lambda b: 14 - round(fmean(b, b.values())),
+            lambda b: 14 - fmean(b, b.values()),
+            lambda b: 14 - fmean(b),
+            lambda b: 14 - round(fmean(b)),
+        ),
         "Your scale goes by the fullest bin: the gradients above it overflow.": (
             lambda b: 14 - max(b, key=b.get),
             lambda b: 14 - max(b, key=lambda e: (b[e], e)),
@@ -241,16 +272,25 @@ def loss_scale(answer: Callable) -> None:
             hint: tuple(map(power, ways)) if isinstance(ways, tuple) else power(ways)
             for hint, ways in exponents.items()
         },
-        "Your scale goes by the highest bin listed, but nothing may be in it.": power(least=0),
+        "Your scale goes by the highest bin listed, but nothing may be in it.": (
+            power(least=0),
+            lambda histogram: power(least=0)(histogram) if any(histogram.values()) else 1.0,
+        ),
         "Your scale goes by the bin that is listed first or last, even where nothing is in it. The bins come in any order.": (
             power(lambda b: 14 - list(b)[0], least=0),
             power(lambda b: 14 - list(b)[-1], least=0),
         ),
-        "Where the highest bin listed is empty, your scale is 1. The next one with something in it decides.": (
-            lambda histogram: power()(histogram) if histogram and histogram[max(histogram)] else 1.0
+        "Where the highest bin listed is empty, your scale is 1 or 0. The next one with something in it decides.": tuple(
+            lambda histogram, other=other: power()(histogram) if histogram and histogram[max(histogram)] else other
+            for other in (1.0, 0.0)
         ),
         "Where there is no gradient, your scale is 0: nothing would be left of a loss. Asked is 1.0.": power(empty=0.0),
         "You leave out bins with one gradient in them. One that overflows is enough for an inf.": power(least=2),
+        "You take 65,504 or 65,536 for the scale. It depends on the gradients: the top bin times the scale must stay below 65,504.": (
+            power(of=lambda exponent: 65504.0),
+            power(of=lambda exponent: 65536.0),
+            power(of=lambda exponent: 32768.0),
+        ),
         "You write ^, which is no power in Python: it compares bits. Write 2.0 ** exponent.": power(
             of=lambda exponent: float(2 ^ exponent)
         ),
@@ -282,6 +322,7 @@ def loss_scale(answer: Callable) -> None:
             ({-8: 1, -20: 100, -24: 10, 3: 0, -9: 7},),
             ({17: 2, -3: 9},),
             ({14: 1},),
+            ({60: 1, -3: 4},),
         ],
         inputs=st.tuples(st.dictionaries(st.integers(-40, 20), st.integers(0, 9), max_size=4)),
     )
