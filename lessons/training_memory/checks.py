@@ -100,6 +100,7 @@ def training_bytes(answer: Callable) -> None:
             at_each(lambda n, t, s: 4 * (n * 2 + s if t else n)),
             at_each(lambda n, t, s: 4 * n * 2 + s if t else 4 * n),
             lambda ts, s: rule()(ts, 0) + 4 * s,
+            lambda ts, s: rule()(ts, s) + 4 * s,
         ),
         "You take tensors for one when size and flag are the same. Only the same name means the same tensor.": rule(
             tensors=lambda ts: {t[1:]: t for t in ts}.values()
@@ -112,7 +113,18 @@ def training_bytes(answer: Callable) -> None:
         "You count tensors. Each holds many numbers, of 4 bytes each.": (
             at_each(lambda n, t, s: 4 * (2 + s if t else 1)),
             at_each(lambda n, t, s: 2 + s if t else 1),
+            at_each(lambda n, t, s: 4 * (2 + s)),
         ),
+        "You take the largest tensor. All of them are in memory at once: add them up.": lambda ts, s: max(
+            (rule()([one], s) for one in ts), default=0
+        ),
+        "You raise 2 to the power of n_states. A trained number is there 2 + n_states times.": rule(
+            trained=lambda s: 2**s
+        ),
+        "You keep two states at most. The optimizer keeps n_states of them.": rule(trained=lambda s: 2 + min(s, 2)),
+        "You keep at least one state. n_states may be 0, as for plain SGD.": rule(trained=lambda s: 2 + max(s, 1)),
+        "You leave out the last tensor.": lambda ts, s: rule()([*{t[0]: t for t in ts}.values()][:-1], s),
+        "You leave out the first tensor.": lambda ts, s: rule()([*{t[0]: t for t in ts}.values()][1:], s),
         "As soon as one tensor is trained, you give all of them gradients and states. Each tensor has a flag of its own.": (
             any_trained
         ),
@@ -182,7 +194,7 @@ def training_bytes(answer: Callable) -> None:
         answer,
         right=rule(),
         wrong=wrong,
-        rtol=0.0,
+        rtol=1e-12,
         names=("tensors", "n_states"),
         edges=[
             ([("w", 5, True)], 2),
@@ -235,6 +247,9 @@ def peak_bytes(answer: Callable) -> None:
 
     def largest_two(sizes, skip=None):
         return sum(sorted(sizes)[-2:])
+
+    def largest_two_and_skip(sizes, skip=None):
+        return sum(sorted(sizes)[-2:]) + (sizes[skip[0]] if skip else 0)
 
     def largest_of_chain_and_skip(sizes, skip=None):
         return rule(waits=lambda *_: False)(sizes) + (sizes[skip[0]] if skip else 0)
@@ -310,8 +325,10 @@ def peak_bytes(answer: Callable) -> None:
         "You take the largest activation alone. While a layer runs, its input and its output are both there.": lambda s, k=None: (
             max(s)
         ),
-        "You take the largest activation, and the one that waits. While a layer runs, input and output are both there.": rule(
-            pair=lambda s, i: s[i + 1]
+        "You take the largest activation, and the one that waits. While a layer runs, input and output are both there.": (
+            rule(pair=lambda s, i: s[i + 1]),
+            rule(pair=lambda s, i: max(s[i], s[i + 1])),
+            lambda s, k=None: max(s) + (s[k[0]] if k else 0),
         ),
         "You count the inputs only. The output of the layer is alive, too.": rule(pair=lambda s, i: s[i]),
         "You forget the shortcut: activation start waits until it has been added.": rule(**never),
@@ -354,6 +371,65 @@ def peak_bytes(answer: Callable) -> None:
             rule(pair=lambda s, i: s[i] * s[i + 1]),
             rule(pair=lambda s, i: s[i] * s[i + 1], waits=lambda *_: False),
         ),
+        "You take twice the largest activation. Its neighbours may be smaller: add input and output of each layer.": (
+            lambda s, k=None: 2 * max(s),
+            lambda s, k=None: rule()(s, k) if k else 2 * max(s),
+        ),
+        "You add the place start, a number of an activation. What waits are its bytes, sizes[start].": lambda sizes, skip=None: (
+            max(
+                sizes[i] + sizes[i + 1] + (skip[0] if skip and skip[0] < i < skip[1] else 0)
+                for i in range(len(sizes) - 1)
+            )
+        ),
+        "You take activation start - 1 for the one that waits. It is sizes[start].": lambda sizes, skip=None: max(
+            sizes[i] + sizes[i + 1] + (sizes[skip[0] - 1] if skip and skip[0] < i < skip[1] else 0)
+            for i in range(len(sizes) - 1)
+        ),
+        "You count sizes[start] twice while it waits. It is there once.": (
+            lambda sizes, skip=None: max(
+                sizes[i] + sizes[i + 1] + (2 * sizes[skip[0]] if skip and skip[0] < i < skip[1] else 0)
+                for i in range(len(sizes) - 1)
+            )
+        ),
+        "Activation start waits in your result while the layer runs that comes after its addition. Then it is freed.": rule(
+            waits=lambda layer, a, b: layer == b
+        ),
+        "Activation start waits in your result while its own layer runs, of which it is the input. It waits at the layers after "
+        "that one, up to end - 1.": rule(waits=lambda layer, a, b: layer == a),
+        "You add sizes[start] to the peak of the chain. It waits only at some layers; the peak may be at another one.": (
+            lambda sizes, skip=None: rule()(sizes) + (sizes[skip[0]] if skip and skip[1] - skip[0] > 1 else 0)
+        ),
+        "You take the largest pair that the shortcut spans, and add sizes[start] also where it is the input itself. Other layers "
+        "may be the peak.": lambda sizes, skip=None: (
+            rule(layers=lambda n: range(*skip), waits=lambda *_: True)(sizes, skip) if skip else rule()(sizes)
+        ),
+        "With a shortcut you add up what it spans. One layer runs at a time, and only activation start waits.": (
+            lambda sizes, skip=None: sum(sizes[skip[0] : skip[1] + 1]) if skip else rule()(sizes)
+        ),
+        "You keep the activations between in place of start. It is sizes[start] that waits; they are freed after their use.": (
+            lambda sizes, skip=None: max(
+                sizes[i] + sizes[i + 1] + (sum(sizes[skip[0] + 1 : i]) if skip and skip[0] < i < skip[1] else 0)
+                for i in range(len(sizes) - 1)
+            )
+        ),
+        "You subtract. What is alive at once adds up.": (
+            rule(pair=lambda s, i: abs(s[i] - s[i + 1])),
+            rule(pair=lambda s, i: abs(s[i] - s[i + 1]), waits=lambda *_: False),
+            lambda sizes, skip=None: max(
+                sizes[i] + sizes[i + 1] - (sizes[skip[0]] if skip and skip[0] < i < skip[1] else 0)
+                for i in range(len(sizes) - 1)
+            ),
+        ),
+        "You start at place -1, which is the last item in Python: the last activation and the first are no neighbours.": (
+            lambda sizes, skip=None: max(
+                sizes[i - 1] + sizes[i] + (sizes[skip[0]] if skip and skip[0] < i < skip[1] else 0)
+                for i in range(len(sizes))
+            ),
+            lambda sizes, skip=None: max(
+                sizes[i - 1] + sizes[i] + (sizes[skip[0]] if skip and skip[0] < i - 1 < skip[1] else 0)
+                for i in range(len(sizes))
+            ),
+        ),
         "You add the first activation and the last. Those of a layer in the middle may be larger.": lambda s, k=None: (
             s[0] + s[-1]
         ),
@@ -380,13 +456,19 @@ def peak_bytes(answer: Callable) -> None:
         "Your activation start is counted in its own layer too, and for one layer too long.": rule(
             waits=lambda layer, a, b: a <= layer <= b
         ),
-        "You leave out the last layer.": rule(layers=lambda n: range(n - 1)),
+        "You leave out the last layer.": (
+            rule(layers=lambda n: range(n - 1)),
+            rule(layers=lambda n: range(n - 1) if n > 1 else range(n)),
+        ),
         "You leave out the first layer: its input, too, is in memory.": rule(layers=lambda n: range(1, n)),
         "You keep three activations of the chain at once. The input of a layer is freed before the next one runs.": (
             rule(pair=three),
             windows,
         ),
-        "You add the two largest activations. They are alive together only if they are neighbours.": largest_two,
+        "You add the two largest activations. They are alive together only if they are neighbours.": (
+            largest_two,
+            largest_two_and_skip,
+        ),
         "You look beside the largest activation only. The largest pair may be elsewhere, and the shortcut counts.": around_largest,
         "You take the smallest. The memory must hold the largest.": rule(of=min),
         "You take the mean over the layers. The memory must hold the largest.": rule(of=lambda v: sum(v) / len(v)),
@@ -530,6 +612,34 @@ def checkpointed_peak(answer: Callable) -> None:
         ),
         "You keep the inputs of all layers before the segment. A checkpoint keeps the input of its segment only.": rule(
             kept=lambda x, a, j: sum(x[: a[j]])
+        ),
+        "You keep the input of the segment's layers, and forget those of the segments before it.": rule(
+            kept=lambda x, a, j: sum(x[a[j] : [*a[1:], len(x)][j]])
+        ),
+        "You keep the inputs of all layers up to the segment's end. A checkpoint keeps the input of its segment only.": rule(
+            kept=lambda x, a, j: sum(x[: [*a[1:], len(x)][j]])
+        ),
+        "Your last segment ends at the number of segments. It ends at the number of layers, len(inputs).": (
+            lambda x, v, a: max(
+                sum(x[b] for b in a[: j + 1]) + sum(v[s:e])
+                for j, (s, e) in enumerate(zip(a, [*a[1:], len(a)], strict=True))
+            ),
+            lambda x, v, a: max(sum(x[b] for b in a) + sum(v[s:e]) for s, e in zip(a, [*a[1:], len(a)], strict=True)),
+        ),
+        "You add the inside of the first layers alone. The insides of all layers of a segment come back, one segment at a time.": (
+            lambda x, v, a: sum(x[s] + v[s] for s in a)
+        ),
+        "You take the first inside of a segment for all of its layers. Each layer has its own: add them up.": rule(
+            again=lambda x, v, s, e: (e - s) * v[s]
+        ),
+        "You add up places. A start is the number of a layer: its input has inputs[start] bytes.": rule(
+            kept=lambda x, a, j: sum(a[: j + 1])
+        ),
+        "With one segment you take the inputs of all layers. A checkpoint keeps the input of its segment only.": lambda x, v, a: (
+            rule()(x, v, a) if len(a) > 1 else sum(x) + sum(v)
+        ),
+        "With one segment you take the inputs of all layers, and with several you leave out the last segment.": lambda x, v, a: (
+            no_last(x, v, a) if len(a) > 1 else sum(x) + sum(v)
         ),
         "You return the place of the peak. Return its bytes.": lambda x, v, a: max(
             range(len(a)), key=lambda j: sum(x[s] for s in a[: j + 1]) + sum(v[a[j] : [*a[1:], len(x)][j]])
