@@ -76,12 +76,16 @@ def _stretch(parameters: Sequence[nn.Parameter], norm: float) -> None:
     torch._foreach_mul_([p.grad for p in parameters], factor)
 
 
+def _shrink(parameters: Sequence[nn.Parameter], most: float, norm: torch.Tensor) -> None:
+    torch._foreach_mul_([p.grad for p in parameters], min(1.0, float(most / (norm + 1e-6))))
+
+
 def _step(
     *,
     loss_of=F.mse_loss,
     clip=_clip,
     early=False,
-    scaled=True,
+    scaled=lambda scaler, loss: scaler.scale(loss),
     by="scaler",
     update=True,
     zero=True,
@@ -94,7 +98,7 @@ def _step(
         with torch.autocast("cpu"):
             loss = loss_of(model(x), y)
         value = returned(loss.item(), scaler.get_scale(), y)
-        (scaler.scale(loss) if scaled else loss).backward()
+        scaled(scaler, loss).backward()
         if early:
             clip(parameters, max_norm)
         scaler.unscale_(optimizer)
@@ -122,11 +126,16 @@ STEPS_WRONG = {
     "A step without clipping ends there. Clip between unscale_ and step.": {"clip": lambda *_: None},
     "A step after update() ends there: by then the scaler has forgotten that unscale_ ran, and step divides once more. update "
     "comes last.": {"update": "before"},
-    "A step whose gradients are clipped to a norm of 1 ends there. The largest norm is max_norm.": {
-        "clip": lambda ps, most: _clip(ps, 1.0)
-    },
+    "A step whose gradients are clipped to a norm of 1 or 0.5 ends there. The largest norm is max_norm.": tuple(
+        {"clip": lambda ps, most, norm=norm: _clip(ps, norm)} for norm in (1.0, 0.5)
+    ),
     "A step clipped by another norm ends there. Asked is that of all gradients together, the root of the sum of their squares: "
-    "norm_type 2.": tuple({"clip": lambda ps, most, p=p: _clip(ps, most, norm_type=p)} for p in (1.0, math.inf)),
+    "norm_type 2.": (
+        *({"clip": lambda ps, most, p=p: _clip(ps, most, norm_type=p)} for p in (1.0, math.inf)),
+        {"clip": lambda ps, most: _shrink(ps, most, sum(p.grad.norm() for p in ps))},
+        {"clip": lambda ps, most: _shrink(ps, most, max(p.grad.norm() for p in ps))},
+        {"clip": lambda ps, most: _shrink(ps, most, sum(p.grad.square().sum() for p in ps))},
+    ),
     "A step clipped to the square, or to the root, of max_norm ends there. Give max_norm itself.": tuple(
         {"clip": lambda ps, most, power=power: _clip(ps, most**power)} for power in (2, 0.5)
     ),
@@ -143,11 +152,24 @@ STEPS_WRONG = {
     ),
     "A step that limits each number of the gradients ends there.": {"clip": nn.utils.clip_grad_value_},
     "A step that clips each parameter by itself ends there.": {"clip": lambda ps, most: [_clip([p], most) for p in ps]},
-    "A step that clips the first group of the optimizer only ends there.": {
-        "clip": lambda ps, most: _clip(ps[:1], most)
+    "A step that clips one group of the optimizer only ends there. The norm is that of all gradients together.": (
+        {"clip": lambda ps, most: _clip(ps[:1], most)},
+        {"clip": lambda ps, most: _clip(ps[-1:], most)},
+    ),
+    "A step that limits the weights ends there. Asked is the norm of the gradients.": {
+        "clip": lambda ps, most: [p.data.clamp_(-most, most) for p in ps]
     },
-    "A step that gives its gradients the norm max_norm ends there. Smaller ones stay as they are.": {"clip": _stretch},
-    "A step whose gradients are divided by the scale, but never were multiplied, ends there.": {"scaled": False},
+    "A step whose gradients are still multiplied by the scale ends there: the loss was scaled twice.": {
+        "scaled": lambda scaler, loss: scaler.scale(scaler.scale(loss))
+    },
+    "A step whose loss was divided by the scale ends there. scaler.scale multiplies it, and unscale_ divides the gradients.": {
+        "scaled": lambda scaler, loss: loss / scaler.get_scale()
+    },
+    "A step that gives its gradients the norm max_norm ends there. Smaller ones stay as they are, and the loss is multiplied by "
+    "the scale alone.": {"clip": _stretch},
+    "A step whose gradients are divided by the scale, but never were multiplied, ends there.": {
+        "scaled": lambda scaler, loss: loss
+    },
     "The batch holds an infinite number: scaler.step(optimizer) would have skipped this step.": {"by": "optimizer"},
     "The weights are where they were. Which call makes the step, and with which gradients?": {"by": None},
     "Two steps with the same gradients, or one with twice the gradients, end there. scaler.step calls optimizer.step itself, and "
@@ -164,6 +186,10 @@ LOSSES_WRONG = {
         {"returned": lambda loss, scale, y, grown=grown: loss / (scale * grown)} for grown in (1, 2, 0.5)
     ),
     "That is the sum of the squares, not their mean.": {"returned": lambda loss, scale, y: loss * y.numel()},
+    "That is the scale. Return the loss.": tuple(
+        {"returned": lambda loss, scale, y, grown=grown: scale * grown} for grown in (1, 2, 0.5)
+    ),
+    "That is the loss with the other sign.": {"returned": lambda loss, scale, y: -loss},
     "That is the root of the loss. Return what mse_loss gave.": {"returned": lambda loss, scale, y: loss**0.5},
     "That is half or twice the loss. Return what mse_loss gave: the mean of the squares.": tuple(
         {"returned": lambda loss, scale, y, factor=factor: loss * factor} for factor in (0.5, 2)
@@ -185,6 +211,11 @@ RAISED = {
     "unscale_() is being called after step()": "unscale_ comes before step.",
     "step() has already been called": "Call scaler.step once in a step, and scaler.update() at its end.",
     "Attempting to unscale FP16 gradients": "Leave the weights in fp32: autocast casts what it needs.",
+    "object is not iterable": "clip_grad_norm_ takes the parameters first, model.parameters(), and then the norm.",
+    "missing 1 required positional argument: 'optimizer'": "unscale_ and step of the scaler take the optimizer.",
+    "has no attribute 'param_groups'": "unscale_ and step of the scaler take the optimizer.",
+    "Expected `device_type` of type `str`": "autocast takes the type of the device, a text: x.device.type.",
+    "so it cannot be clipped": "Leave error_if_nonfinite as it is: the scaler skips a step with such gradients.",
     "does not require grad": "The loss hangs on no weight: leave out no_grad and detach().",
 }
 _end, _loss = operator.attrgetter("weights", "scale"), operator.attrgetter("loss")
@@ -370,6 +401,23 @@ def dynamic_scale(answer: Callable) -> None:
             scales.append(scale)
         return scales, [not inf for inf in found_infs]
 
+    def many_infs(scale, found_infs, interval):
+        scales, good, bad = [], 0, 0
+        for inf in found_infs:
+            good, bad = (0, bad + 1) if inf else (good + 1, 0)
+            if inf and bad >= interval:
+                scale /= 2
+            elif good == interval:
+                scale, good = scale * 2, 0
+            scales.append(scale)
+        return scales, [not inf for inf in found_infs]
+
+    def from_the_first_scale(scale, found_infs, interval):
+        return rule(shrink=lambda s: scale / 2, grow=lambda s: scale * 2)(scale, found_infs, interval)
+
+    def by_the_interval(scale, found_infs, interval):
+        return rule(shrink=lambda s: s / interval, grow=lambda s: s * interval)(scale, found_infs, interval)
+
     def changes_alone(scale, found_infs, interval):
         scales, stepped = rule()(scale, found_infs, interval)
         pairs = zip([scale, *scales[:-1]], scales, strict=True) if scales else ()
@@ -458,6 +506,18 @@ def dynamic_scale(answer: Callable) -> None:
             reset=("growth",), counts_infs=True
         ),
         "Your scale grows before the next step, not after the good one that completes growth_interval.": grows_at_the_next,
+        "Your counter goes one back at an inf. The good steps must come in a row: set it to 0.": rule(
+            reset=("growth",), counts_infs=-1
+        ),
+        "After an inf your scale grows at the next good step. Set the counter to 0.": rule(restart=(99, 0)),
+        "After an inf your scale is 0 or 1. Halve it.": (rule(shrink=lambda s: 0.0), rule(shrink=lambda s: 1.0)),
+        "You multiply and divide by growth_interval. That says when the scale is doubled: the factors are 2 and 0.5.": (
+            by_the_interval
+        ),
+        "You halve and double the first scale each time. Each change starts from the scale as it is then.": (
+            from_the_first_scale
+        ),
+        "You wait for growth_interval infs. Every inf halves the scale at once.": many_infs,
         "Of several infs in a row only the first halves your scale. Every one of them does.": first_inf_alone,
         "Your first list holds the changes alone. It has the scale after each step, changed or not.": changes_alone,
         "Your first list holds the steps taken alone. A step that is skipped has a scale, too.": (
