@@ -18,7 +18,7 @@ from course_utils.exercises.calls import run
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, tensors
 from course_utils.exercises.search import compare, examine
-from course_utils.exercises.values import same, show
+from course_utils.exercises.values import is_number, same, show
 
 LR, _clip = 0.5, nn.utils.clip_grad_norm_
 
@@ -76,25 +76,41 @@ def _stretch(parameters: Sequence[nn.Parameter], norm: float) -> None:
     torch._foreach_mul_([p.grad for p in parameters], factor)
 
 
-def _step(*, clip=_clip, early=False, scaled=True, by="scaler", update=True, zero=True, returned=lambda loss, *_: loss):
+def _shrink(parameters: Sequence[nn.Parameter], most: float, norm: torch.Tensor) -> None:
+    torch._foreach_mul_([p.grad for p in parameters], min(1.0, float(most / (norm + 1e-6))))
+
+
+def _step(
+    *,
+    loss_of=F.mse_loss,
+    clip=_clip,
+    early=False,
+    scaled=lambda scaler, loss: scaler.scale(loss),
+    by="scaler",
+    update=True,
+    zero=True,
+    returned=lambda loss, *_: loss,
+):
     """The right step; each argument makes one mistake."""
 
     def step(model, optimizer, scaler, x, y, max_norm):
         parameters = list(model.parameters())
         with torch.autocast("cpu"):
-            loss = F.mse_loss(model(x), y)
+            loss = loss_of(model(x), y)
         value = returned(loss.item(), scaler.get_scale(), y)
-        (scaler.scale(loss) if scaled else loss).backward()
+        scaled(scaler, loss).backward()
         if early:
             clip(parameters, max_norm)
         scaler.unscale_(optimizer)
         if not early:
             clip(parameters, max_norm)
+        if update == "before":
+            scaler.update()
         if by in ("scaler", "both"):
             scaler.step(optimizer)
         if by in ("optimizer", "both"):
             optimizer.step()
-        if update:
+        if update is True:
             scaler.update()
         if zero:
             optimizer.zero_grad()
@@ -107,24 +123,100 @@ STEPS_WRONG = {
     "A step with the old gradients added to its own ends there: zero_grad() comes once a step.": {"zero": False},
     "A step whose gradients are divided by the scale after clipping ends there. unscale_ comes first; then step does not "
     "divide again.": {"early": True},
-    "A step without clipping ends there.": {"clip": lambda *_: None},
+    "A step without clipping ends there. Clip between unscale_ and step.": {"clip": lambda *_: None},
+    "A step after update() ends there: by then the scaler has forgotten that unscale_ ran, and step divides once more. update "
+    "comes last.": {"update": "before"},
+    "A step whose gradients are clipped to a norm of 1 or 0.5 ends there. The largest norm is max_norm.": tuple(
+        {"clip": lambda ps, most, norm=norm: _clip(ps, norm)} for norm in (1.0, 0.5)
+    ),
+    "A step clipped by another norm ends there. Asked is that of all gradients together, the root of the sum of their squares: "
+    "norm_type 2.": (
+        *({"clip": lambda ps, most, p=p: _clip(ps, most, norm_type=p)} for p in (1.0, math.inf)),
+        {"clip": lambda ps, most: _shrink(ps, most, sum(p.grad.norm() for p in ps))},
+        {"clip": lambda ps, most: _shrink(ps, most, max(p.grad.norm() for p in ps))},
+        {"clip": lambda ps, most: _shrink(ps, most, sum(p.grad.square().sum() for p in ps))},
+    ),
+    "A step clipped to the square, or to the root, of max_norm ends there. Give max_norm itself.": tuple(
+        {"clip": lambda ps, most, power=power: _clip(ps, most**power)} for power in (2, 0.5)
+    ),
+    "A step with another loss ends there. The loss is mse_loss(model(x), y), the mean of the squares.": tuple(
+        {"loss_of": of}
+        for of in (
+            F.l1_loss,
+            F.smooth_l1_loss,
+            lambda out, y: F.mse_loss(out, y).sqrt(),
+            lambda out, y: F.mse_loss(out, y) / 2,
+            lambda out, y: F.mse_loss(out, y, reduction="sum"),
+            lambda out, y: F.cross_entropy(out, y),
+        )
+    ),
     "A step that limits each number of the gradients ends there.": {"clip": nn.utils.clip_grad_value_},
     "A step that clips each parameter by itself ends there.": {"clip": lambda ps, most: [_clip([p], most) for p in ps]},
-    "A step that clips the first group of the optimizer only ends there.": {
-        "clip": lambda ps, most: _clip(ps[:1], most)
+    "A step that clips one group of the optimizer only ends there. The norm is that of all gradients together.": (
+        {"clip": lambda ps, most: _clip(ps[:1], most)},
+        {"clip": lambda ps, most: _clip(ps[-1:], most)},
+    ),
+    "A step that limits the weights ends there. Asked is the norm of the gradients.": {
+        "clip": lambda ps, most: [p.data.clamp_(-most, most) for p in ps]
     },
-    "A step that gives its gradients the norm max_norm ends there. Smaller ones stay as they are.": {"clip": _stretch},
-    "A step whose gradients are divided by the scale, but never were multiplied, ends there.": {"scaled": False},
+    "A step whose gradients are still multiplied by the scale ends there: the loss was scaled twice.": {
+        "scaled": lambda scaler, loss: scaler.scale(scaler.scale(loss))
+    },
+    "A step whose loss was divided by the scale ends there. scaler.scale multiplies it, and unscale_ divides the gradients.": {
+        "scaled": lambda scaler, loss: loss / scaler.get_scale()
+    },
+    "A step that gives its gradients the norm max_norm ends there. Smaller ones stay as they are, and the loss is multiplied by "
+    "the scale alone.": {"clip": _stretch},
+    "A step whose gradients are divided by the scale, but never were multiplied, ends there.": {
+        "scaled": lambda scaler, loss: loss
+    },
     "The batch holds an infinite number: scaler.step(optimizer) would have skipped this step.": {"by": "optimizer"},
     "The weights are where they were. Which call makes the step, and with which gradients?": {"by": None},
-    "Two steps with the same gradients end there. scaler.step calls optimizer.step itself.": {"by": "both"},
+    "Two steps with the same gradients, or one with twice the gradients, end there. scaler.step calls optimizer.step itself, and "
+    "backward() adds to what is there: call each once.": {"by": "both"},
     "The scale of the scaler that you were given is as before. With growth_interval=1 every update() of it changes it.": {
         "update": False
     },
 }
 LOSSES_WRONG = {
-    "That is the scaled loss. Return the one before scaler.scale.": {"returned": lambda loss, scale, y: loss * scale},
+    "That is the scaled loss. Return the one before scaler.scale.": tuple(
+        {"returned": lambda loss, scale, y, grown=grown: loss * scale * grown} for grown in (1, 2, 0.5)
+    ),
+    "That is the loss divided by the scale. It never was multiplied: return what mse_loss gave.": tuple(
+        {"returned": lambda loss, scale, y, grown=grown: loss / (scale * grown)} for grown in (1, 2, 0.5)
+    ),
     "That is the sum of the squares, not their mean.": {"returned": lambda loss, scale, y: loss * y.numel()},
+    "That is the scale. Return the loss.": tuple(
+        {"returned": lambda loss, scale, y, grown=grown: scale * grown} for grown in (1, 2, 0.5)
+    ),
+    "That is the loss with the other sign.": {"returned": lambda loss, scale, y: -loss},
+    "That is the root of the loss. Return what mse_loss gave.": {"returned": lambda loss, scale, y: loss**0.5},
+    "That is half or twice the loss. Return what mse_loss gave: the mean of the squares.": tuple(
+        {"returned": lambda loss, scale, y, factor=factor: loss * factor} for factor in (0.5, 2)
+    ),
+    "mse_loss takes the mean over the batch already: neither divide by the batch size nor multiply by it.": (
+        {"returned": lambda loss, scale, y: loss / len(y)},
+        {"returned": lambda loss, scale, y: loss * len(y)},
+        {"returned": lambda loss, scale, y: loss / y.numel()},
+    ),
+    "That is the loss, rounded. Return loss.item() as it is.": tuple(
+        {"returned": lambda loss, scale, y, digits=digits: round(loss, digits)} for digits in (0, 1, 2, 3)
+    ),
+}
+RAISED = {
+    "No inf checks were recorded for this optimizer": "No parameter had a gradient then: backward() is missing, or zero_grad() "
+    "came before the step.",
+    "No inf checks were recorded prior to update": "Neither unscale_ nor step of the scaler came before update(), which comes last.",
+    "unscale_() has already been called": "Call unscale_ once in a step, and update() at its end.",
+    "unscale_() is being called after step()": "unscale_ comes before step.",
+    "step() has already been called": "Call scaler.step once in a step, and scaler.update() at its end.",
+    "Attempting to unscale FP16 gradients": "Leave the weights in fp32: autocast casts what it needs.",
+    "object is not iterable": "clip_grad_norm_ takes the parameters first, model.parameters(), and then the norm.",
+    "missing 1 required positional argument: 'optimizer'": "unscale_ and step of the scaler take the optimizer.",
+    "has no attribute 'param_groups'": "unscale_ and step of the scaler take the optimizer.",
+    "Expected `device_type` of type `str`": "autocast takes the type of the device, a text: x.device.type.",
+    "so it cannot be clipped": "Leave error_if_nonfinite as it is: the scaler skips a step with such gradients.",
+    "does not require grad": "The loss hangs on no weight: leave out no_grad and detach().",
 }
 _end, _loss = operator.attrgetter("weights", "scale"), operator.attrgetter("loss")
 _close = functools.partial(same, rtol=1e-3, atol=1e-6)
@@ -133,10 +225,11 @@ _close = functools.partial(same, rtol=1e-3, atol=1e-6)
 def _hint(known: Mapping[str, Mapping], of: Callable, got: _Effect, setting: tuple, calls: int) -> str:
     """The hint of the mistake whose call number `calls` has the effect `of` of what was got; empty if none has."""
     *before, batches = setting
-    for hint, mistake in known.items():
-        with contextlib.suppress(Exception):  # a step with this mistake need not run so far
-            if _close(of(list(_effects(_step(**mistake), *before, batches[:calls]))[-1]), of(got)):
-                return hint
+    for hint, ways in known.items():
+        for mistake in ways if isinstance(ways, tuple) else (ways,):
+            with contextlib.suppress(Exception):  # a step with this mistake need not run so far
+                if _close(of(list(_effects(_step(**mistake), *before, batches[:calls]))[-1]), of(got)):
+                    return hint
     return ""
 
 
@@ -154,7 +247,12 @@ def _settings(draw: Callable) -> tuple:
     return draw(tensors((n_out, n_in), small)), draw(tensors((n_out,), small)), scale, max_norm, batches
 
 
-@check("Exercise 1, The step with clipping", trust="it is watched while it trains a model, and the model is looked at")
+@check(
+    "Exercise 1, The step with clipping",
+    why="Scaling moves all gradients by one factor, so that small ones survive in 16 bits; max_norm is meant for the true ones. "
+    "unscale_ divides before you clip, and the scaler remembers that: its step neither divides again nor steps on inf.",
+    trust="it is watched while it trains a model, and the model is looked at",
+)
 def train_step(answer: Callable) -> None:
     """``train_step(model, optimizer, scaler, x, y, max_norm) -> float``, judged by its effects."""
 
@@ -179,9 +277,11 @@ def train_step(answer: Callable) -> None:
                 _judge_effect(expected, got, setting, calls)
         except Mistake as mistake:
             more = [fact for fact in mistake.facts if fact[0] != "your call"]
-            raise Mistake(mistake.message, mistake.hint, (*facts, *more)) from mistake
+            hint = next((hint for text, hint in RAISED.items() if text in mistake.message), mistake.hint)
+            raise Mistake(mistake.message, hint, (*facts, *more)) from mistake
 
-    x, y = torch.tensor([[1.0, 2.0], [-1.5, 0.5]]), torch.tensor([[0.5, -2.0], [1.0, 1.5]])
+    x = torch.tensor([[1.0, 2.0], [-1.5, 0.5], [0.75, -0.25]])
+    y = torch.tensor([[0.5, -2.0], [1.0, 1.5], [2.0, -1.25]])
     layer = (torch.tensor([[1.0, -0.5], [0.5, 2.0]]), torch.tensor([0.25, -1.0]))
     bad = x * math.inf
     edges = [(*layer, 8.0, 1.0, [(x, y), (y, x)]), (*layer, 1.0, 100.0, [(x, y)] * 2), (*layer, 8.0, 1.0, [(bad, y)])]
@@ -193,6 +293,11 @@ def _judge_passes(model: _Model) -> None:
     named = ", ".join(sorted({str(dtype).removeprefix("torch.") for dtype in model.forward_in}))
     for fault, message, hint in (
         (not model.forward_in, "Your function did not call the model.", "Begin with the forward pass: model(x)."),
+        (
+            None in model.forward_in and len(model.forward_in) > 1 and any(model.forward_in),
+            "A second forward pass ran outside autocast.",
+            "One forward pass is enough: return the loss that it gave.",
+        ),
         (
             None in model.forward_in,
             "In a forward pass autocast was off for the CPU, where x is.",
@@ -213,7 +318,7 @@ def _judge_effect(expected: _Effect, got: _Effect, setting: tuple, calls: int) -
         facts = (("afterwards", show(getattr(got, what))), ("expected", show(getattr(expected, what))))
         order = (
             "Follow the call by hand. The loss is mse_loss, max_norm limits the norm of all gradients together (the root of the "
-            "sum of their squares), and the order is that of the card's hint."
+            "sum of their squares), the order is that of the card's hint, and optimizer and scaler are those that you are given."
         )
         raise Mistake(
             f"Your call leaves the {what} wrong.", _hint(STEPS_WRONG, _end, got, setting, calls) or order, facts
@@ -221,6 +326,9 @@ def _judge_effect(expected: _Effect, got: _Effect, setting: tuple, calls: int) -
     facts = (("returned", show(got.loss)), ("expected", show(expected.loss)))
     if issubclass(type(got.loss), torch.Tensor):
         raise Mistake("Your function returned a tensor, expected a float.", "loss.item() is a float.", facts)
+    if not is_number(got.loss):
+        kind = type(got.loss).__name__
+        raise Mistake(f"Your function returned a {kind}, expected a float.", "Return loss.item() alone.", facts)
     if not _close(expected.loss, got.loss):
         hint = (
             _hint(LOSSES_WRONG, _loss, got, setting, calls)
@@ -229,24 +337,106 @@ def _judge_effect(expected: _Effect, got: _Effect, setting: tuple, calls: int) -
         raise Mistake("The step is right, but the loss that you return is not.", hint, facts)
 
 
-@check("Exercise 2, A dynamic loss scaler")
+@check(
+    "Exercise 2, A dynamic loss scaler",
+    why="Nobody knows the largest scale that is safe, so the scaler keeps trying: it doubles after enough good steps, and an inf "
+    "costs one skipped step and halves it again. Both changes start the count anew.",
+)
 def dynamic_scale(answer: Callable) -> None:
     """``dynamic_scale(scale, found_infs, growth_interval) -> (scales, stepped)``."""
 
-    def rule(returned=None, *, least=0, shrink=0.5, grow=2.0, reset=("inf", "growth")):
+    def rule(
+        returned=None,
+        *,
+        least=0,
+        shrink=lambda s: s * 0.5,
+        grow=lambda s: s * 2,
+        reset=("inf", "growth"),
+        restart=(0, 0),
+        counts_infs=False,
+        reached=operator.ge,
+    ):
         def simulate(scale, found_infs, interval):
             first, scales, good = scale, [], 0
             for inf in found_infs:
-                good = good + 1 if not inf else 0 if "inf" in reset else good
+                good = good + 1 if not inf else restart[0] if "inf" in reset else good + counts_infs
                 if inf:
-                    scale *= shrink
-                elif good >= interval + least:
-                    scale, good = scale * grow, 0 if "growth" in reset else good
+                    scale = shrink(scale)
+                elif reached(good, interval + least):
+                    scale, good = grow(scale), restart[1] if "growth" in reset else good
                 scales.append(scale)
             stepped = [not inf for inf in found_infs]
             return returned(first, scales, stepped) if returned and scales else (scales, stepped)
 
         return simulate
+
+    def by_number(first):
+        def simulate(scale, found_infs, interval):
+            scales = []
+            for number, inf in enumerate(found_infs, start=first):
+                scale *= 0.5 if inf else 1 if number % interval else 2
+                scales.append(scale)
+            return scales, [not inf for inf in found_infs]
+
+        return simulate
+
+    def grows_at_the_next(scale, found_infs, interval):
+        scales, good = [], 0
+        for inf in found_infs:
+            if good == interval:
+                scale, good = scale * 2, 0
+            scale, good = (scale / 2, 0) if inf else (scale, good + 1)
+            scales.append(scale)
+        return scales, [not inf for inf in found_infs]
+
+    def first_inf_alone(scale, found_infs, interval):
+        scales, good, before = [], 0, False
+        for inf in found_infs:
+            good = 0 if inf else good + 1
+            if inf and not before:
+                scale /= 2
+            elif good == interval:
+                scale, good = scale * 2, 0
+            before = inf
+            scales.append(scale)
+        return scales, [not inf for inf in found_infs]
+
+    def many_infs(scale, found_infs, interval):
+        scales, good, bad = [], 0, 0
+        for inf in found_infs:
+            good, bad = (0, bad + 1) if inf else (good + 1, 0)
+            if inf and bad >= interval:
+                scale /= 2
+            elif good == interval:
+                scale, good = scale * 2, 0
+            scales.append(scale)
+        return scales, [not inf for inf in found_infs]
+
+    def from_the_first_scale(scale, found_infs, interval):
+        return rule(shrink=lambda s: scale / 2, grow=lambda s: scale * 2)(scale, found_infs, interval)
+
+    def by_the_interval(scale, found_infs, interval):
+        return rule(shrink=lambda s: s / interval, grow=lambda s: s * interval)(scale, found_infs, interval)
+
+    def changes_alone(scale, found_infs, interval):
+        scales, stepped = rule()(scale, found_infs, interval)
+        pairs = zip([scale, *scales[:-1]], scales, strict=True) if scales else ()
+        return [after for before, after in pairs if after != before], stepped
+
+    def seen_in_the_scale(compared):
+        def simulate(scale, found_infs, interval):
+            scales, _ = rule()(scale, found_infs, interval)
+            return scales, [compared(after, before) for before, after in zip([scale, *scales], scales, strict=False)]
+
+        return simulate
+
+    def powers_of_the_count(scale, found_infs, interval):
+        scales, good = [], 0
+        for inf in found_infs:
+            good = 0 if inf else good + 1
+            scale = scale / 2 if inf else scale * 2 ** (good // interval)
+            scales.append(scale)
+        return scales, [not inf for inf in found_infs]
 
     returns = {
         "You step on inf: that puts inf or NaN into the weights.": lambda first, s, took: (s, [True] * len(took)),
@@ -261,8 +451,99 @@ def dynamic_scale(answer: Callable) -> None:
     }
     wrong = {
         **{hint: rule(returned) for hint, returned in returns.items()},
-        "Your scale never grows: after some skips it would stay too small for ever.": rule(grow=1),
-        "Your scale never shrinks: after a step with inf it is halved.": rule(shrink=1),
+        "You exchange the two changes. After an inf the scale is halved; after growth_interval good steps it is doubled.": (
+            rule(shrink=lambda s: s * 2, grow=lambda s: s / 2),
+            lambda scale, infs, interval: (
+                rule()(scale, [not inf for inf in infs], interval)[0],
+                [not inf for inf in infs],
+            ),
+            lambda scale, infs, interval: rule()(scale, [not inf for inf in infs], interval),
+        ),
+        "Your scale is not halved after an inf: you multiply by another factor. It is 0.5.": tuple(
+            rule(shrink=lambda s, factor=factor: s * factor) for factor in (0.25, 0.1, 0.75, 0.9, 1 / 3)
+        ),
+        "Your scale is not doubled after the good steps: you multiply by another factor. It is 2.": tuple(
+            rule(grow=lambda s, factor=factor: s * factor) for factor in (1.5, 4, 10, 3, 1.1, 1.25)
+        ),
+        "You add and subtract. The scale is multiplied: by 2, or by 0.5.": tuple(
+            rule(shrink=lambda s, less=less: s - less, grow=lambda s, more=more: s + more)
+            for less, more in ((0.5, 2), (2, 2), (1, 1), (0.5, 1))
+        ),
+        "You square the scale, or take its root. It is doubled, or halved.": (
+            rule(grow=lambda s: s**2),
+            rule(shrink=lambda s: s**0.5),
+            rule(grow=lambda s: s**2, shrink=lambda s: s**0.5),
+        ),
+        "Your scale is never below 1. Where gradients are very large it must be.": rule(
+            shrink=lambda s: max(1.0, s / 2)
+        ),
+        "Your scale is never above 65,536. Small gradients can take more.": rule(grow=lambda s: min(65536.0, s * 2)),
+        "You halve with //, which leaves whole numbers: half of 1 is then 0. Divide with /.": rule(
+            shrink=lambda s: s // 2
+        ),
+        "Your scale grows at every step whose number growth_interval divides. Count the good steps in a row since the last "
+        "change.": (by_number(1), by_number(0)),
+        "Your counter starts at 1 after an inf. The step with the inf is no good one: set it back to 0.": (
+            rule(restart=(1, 0)),
+            rule(restart=(1, 0), reached=operator.eq),
+        ),
+        "Your counter starts at 1 after growing. Set it back to 0.": (
+            rule(restart=(0, 1)),
+            rule(restart=(0, 1), reached=operator.eq),
+        ),
+        "Your counter starts at 1 after an inf and after growing. Set it back to 0.": (
+            rule(restart=(1, 1)),
+            rule(restart=(1, 1), reached=operator.eq),
+        ),
+        "Your scale grows once: after growing the counter goes on, and is never growth_interval again before an inf. Set it "
+        "back to 0.": rule(reset=("inf",), reached=operator.eq),
+        "Your counter starts below 0 after an inf or after growing. Set it back to 0.": (
+            rule(restart=(-1, 0)),
+            rule(restart=(0, -1)),
+            rule(restart=(-1, -1)),
+        ),
+        "You count the steps with inf as well. Good steps in a row count, and an inf sets the counter back to 0.": rule(
+            reset=("growth",), counts_infs=True
+        ),
+        "Your scale grows before the next step, not after the good one that completes growth_interval.": grows_at_the_next,
+        "Your counter goes one back at an inf. The good steps must come in a row: set it to 0.": rule(
+            reset=("growth",), counts_infs=-1
+        ),
+        "After an inf your scale grows at the next good step. Set the counter to 0.": rule(restart=(99, 0)),
+        "After an inf your scale is 0 or 1. Halve it.": (rule(shrink=lambda s: 0.0), rule(shrink=lambda s: 1.0)),
+        "You multiply and divide by growth_interval. That says when the scale is doubled: the factors are 2 and 0.5.": (
+            by_the_interval
+        ),
+        "You halve and double the first scale each time. Each change starts from the scale as it is then.": (
+            from_the_first_scale
+        ),
+        "You wait for growth_interval infs. Every inf halves the scale at once.": many_infs,
+        "Of several infs in a row only the first halves your scale. Every one of them does.": first_inf_alone,
+        "Your first list holds the changes alone. It has the scale after each step, changed or not.": changes_alone,
+        "Your first list holds the steps taken alone. A step that is skipped has a scale, too.": (
+            lambda *args: (
+                [s for s, took in zip(*rule()(*args), strict=True) if took],
+                rule()(*args)[1],
+            )
+        ),
+        "Your second list has numbers of steps. It is True or False for each step.": lambda *args: (
+            rule()(*args)[0],
+            [at for at, took in enumerate(rule()(*args)[1]) if took],
+        ),
+        "Your second list has an entry for the steps taken alone. A step that is skipped has its False.": lambda *args: (
+            rule()(*args)[0],
+            [took for took in rule()(*args)[1] if took],
+        ),
+        "Your second list is True where the scale stays, or where it grows. The optimizer takes every step without an "
+        "inf.": (seen_in_the_scale(operator.eq), seen_in_the_scale(operator.gt)),
+        "Your second list is True where the scale changes. The optimizer takes every step without an inf.": (
+            seen_in_the_scale(operator.ne)
+        ),
+        "Your scale doubles more than once: after growth_interval good steps it doubles, and the counter starts again.": (
+            powers_of_the_count
+        ),
+        "Your scale never grows: after some skips it would stay too small for ever.": rule(grow=float),
+        "Your scale never shrinks: after a step with inf it is halved.": rule(shrink=float),
         "Your scale grows after every good step: wait for growth_interval of them.": rule(least=-9),
         "Your scale grows one good step too late: growth_interval of them are enough.": rule(least=1),
         "Your scale grows one good step too early: wait for growth_interval of them.": rule(least=-1),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import io
 import itertools
+import math
+import pickle
 import sys
 from collections.abc import Callable, Iterable
 from operator import ge, le
@@ -87,7 +89,11 @@ def _models() -> Strategy[Model]:
     return st.lists(tensor, max_size=5).map(_filled)
 
 
-@check("Exercise 1, Bytes of a model")
+@check(
+    "Exercise 1, Bytes of a model",
+    why="A tensor takes its number of elements times the bytes of one, and only the tensor knows its dtype. parameters() "
+    "and buffers() give each tensor object once, wherever in the model it is used.",
+)
 def model_bytes(answer: Callable) -> None:
     """``model_bytes(model) -> int``, bytes of parameters and buffers, a shared tensor once."""
 
@@ -109,13 +115,28 @@ def model_bytes(answer: Callable) -> None:
     def saved(m):
         return {id(t): t for t in m.state_dict(keep_vars=True).values()}.values()
 
-    def size_of_the_first(m):
-        first = next(iter([*m.parameters(), *m.buffers()]), None)
-        return 0 if first is None else size(each=lambda t: first.element_size())(m)
+    def tensors(m):
+        return [*m.parameters(), *m.buffers()]
+
+    def size_of(at):
+        return lambda m: size(each=lambda t: tensors(m)[at].element_size())(m)
+
+    def by_name_of_each_module(m):
+        seen = {}
+        for part in m.modules():
+            seen |= {
+                name: t.nbytes for name, t in [*part.named_parameters(), *part.named_buffers()] if name not in seen
+            }
+        return sum(seen.values())
 
     def file_bytes(m):
         file = io.BytesIO()
         torch.save(m.state_dict(), file)
+        return file.tell()
+
+    def whole_file_bytes(m):
+        file = io.BytesIO()
+        torch.save(m, file)
         return file.tell()
 
     def each_value_once(m):
@@ -146,13 +167,87 @@ def model_bytes(answer: Callable) -> None:
         "You count elements. A float32 takes 4 bytes, a float16 takes 2: multiply by the size of one.": size(
             each=lambda t: 1
         ),
-        "You take 4 bytes for every element. Each tensor has its own dtype: ask it for its element_size().": size(
-            each=lambda t: 4
+        **{
+            f"You take {count} bytes for every element. Each tensor has its own dtype: ask it for its element_size().": size(
+                each=lambda t, count=count: count
+            )
+            for count in (2, 4, 8)
+        },
+        "You convert the model to float32 first, which changes it, or take 4 bytes for every float. Half precision has "
+        "2, double precision has 8: ask each tensor for its element_size().": size(
+            each=lambda t: 4 if t.is_floating_point() else t.element_size()
         ),
-        "You take the element size of one tensor for all. Each tensor has its own dtype.": size_of_the_first,
+        "You take 8 bytes for every whole number, as int64 has. Others have fewer: ask each tensor for its "
+        "element_size().": size(each=lambda t: t.element_size() if t.is_floating_point() else 8),
+        "You take the element size of one tensor for all. Each tensor has its own dtype.": (
+            size_of(0),
+            size_of(-1),
+        ),
+        "You leave out tensors with fewer than two dimensions. Those of biases and of norms have one or none, and take "
+        "bytes, too.": size(each=lambda t: t.element_size() if t.dim() > 1 else 0),
+        "You leave out tensors without dimensions, such as a batch norm's count of batches. Each is one number.": size(
+            each=lambda t: t.element_size() if t.dim() else 0
+        ),
+        "You multiply the first extents of a shape, not all of them. numel() is the product of all, and 1 where there are "
+        "none.": tuple(
+            (lambda m, most=most: sum(math.prod(t.shape[:most]) * t.element_size() for t in tensors(m)))
+            for most in (1, 2)
+        ),
+        "You count one tensor: the sum begins anew in the loop, or return stands inside it.": tuple(
+            lambda m, at=at: tensors(m)[at].nbytes if tensors(m) else 0 for at in (0, -1)
+        ),
+        "You leave out the buffers and count one parameter: return stands inside the loop.": lambda m: next(
+            (p.nbytes for p in m.parameters()), 0
+        ),
+        "You leave out the tensors of the outermost module: you ask its parts alone. Ask the model itself for its "
+        "parameters() and buffers(): they go through all parts.": (
+            lambda m: sum(size()(part) for part in m.children()),
+            lambda m: sum(size()(part) for part in set(m.modules()) - {m}),
+        ),
+        "You look at modules without parts alone. A module that has parts may hold tensors of its own.": lambda m: sum(
+            size()(part) for part in m.modules() if not [*part.children()]
+        ),
+        "You leave out the buffers, and count a shared parameter each time that it is used.": size(
+            named_parameters, none
+        ),
+        "You leave out all that is no float: whole numbers and truth values take bytes, too.": size(
+            each=lambda t: t.element_size() if t.is_floating_point() else 0
+        ),
+        "You take 4 bytes for every element of a parameter. Parameters have dtypes of their own: ask for element_size().": (
+            lambda m: size(buffers=none, each=lambda t: 4)(m) + size(none)(m)
+        ),
+        "You count the elements of the buffers, or the buffers themselves. Each element takes element_size() bytes.": (
+            lambda m: size(buffers=none)(m) + size(none, each=lambda t: 1)(m),
+            lambda m: size(buffers=none)(m) + len([*m.buffers()]),
+        ),
+        "You add up the extents of a shape. The number of elements is their product: numel().": lambda m: sum(
+            sum(t.shape) * t.element_size() for t in tensors(m)
+        ),
+        "You convert the model to half precision, which changes it. Take the bytes that it has now.": (
+            size(each=lambda t: 2 if t.is_floating_point() else t.element_size()),
+            size(buffers=none, each=lambda t: 2 if t.is_floating_point() else t.element_size()),
+        ),
+        "You go through all modules, and each gives the parameters of its parts as well. So some count again.": (
+            lambda m: sum(size(buffers=none)(part) for part in m.modules()) + size(none)(m),
+            by_name_of_each_module,
+        ),
+        "You count four or more times the parameters, as training with Adam takes. Asked is what the model itself holds.": tuple(
+            lambda m, times=times, buffers=buffers: times * size(buffers=none)(m) + buffers * size(none)(m)
+            for times in (3, 4)
+            for buffers in (0, 1)
+        ),
+        "You keep one tensor for each dtype. Add up all of them.": one_of(lambda name, t: t.dtype),
+        "You leave out parameters that are not called weight, and all buffers. A tensor may have any name.": lambda m: (
+            sum(t.nbytes for name, t in m.named_parameters() if name.endswith("weight"))
+        ),
+        "You count the buffers twice: are they in both of your sums?": size(buffers=lambda m: 2 * [*m.buffers()]),
         "You count bits. A byte has 8 of them.": size(each=lambda t: 8 * t.element_size()),
-        "You count a shared tensor each time that it is used. It is in memory once.": size(
-            named_parameters, named_buffers
+        "You count a shared tensor each time that it is used. It is in memory once.": (
+            size(named_parameters, named_buffers),
+            lambda m: sum(
+                size(lambda m: m.parameters(recurse=False), lambda m: m.buffers(recurse=False))(part)
+                for part in m.modules()
+            ),
         ),
         "You count a shared buffer each time that it is used. It is in memory once.": size(buffers=named_buffers),
         "You count a shared parameter each time that it is used. It is in memory once.": size(named_parameters),
@@ -183,6 +278,8 @@ def model_bytes(answer: Callable) -> None:
         "Your result is the size of a file. It holds names and a frame, too, and leaves out what is not saved.": (
             file_bytes,
             lambda m: size_report(m, loads=1).file_bytes,
+            lambda m: len(pickle.dumps(m)),
+            whole_file_bytes,
         ),
         "Your result comes from sys.getsizeof: that is the Python object, without the numbers that it points at.": (
             lambda m: sum(sys.getsizeof(t) for t in [*m.parameters(), *m.buffers()])
@@ -199,8 +296,10 @@ def model_bytes(answer: Callable) -> None:
         "You keep one tensor for each last name, such as weight. Two layers each have a weight of their own.": one_of(
             lambda name, t: name.rpartition(".")[2]
         ),
-        "You count the gradients, too. They are no parameters and no buffers, and a model that answers needs none.": lambda m: (
-            size()(m) + sum(p.grad.nbytes for p in m.parameters() if p.grad is not None)
+        "You count the gradients, too. They are no parameters and no buffers, and a model that answers needs none.": (
+            lambda m: size()(m) + sum(p.grad.nbytes for p in m.parameters() if p.grad is not None),
+            lambda m: size()(m) + sum(p.nbytes for p in m.parameters()),
+            lambda m: size()(m) + sum(p.nbytes for p in trained(m)),
         ),
         "You count what is called weight or bias. A tensor may have any name, such as a batch norm's running_mean.": (
             called_weight_or_bias
@@ -271,14 +370,18 @@ def _reports(draw: Callable) -> tuple[list[dict], str]:
         draw(st.integers(0, 7)),
         draw(st.sampled_from(["abcde", "edcba", "cadbe", ["ab", "b", "abc", "a", "c"]])),
     )
-    scale = draw(st.sampled_from([3.5, 0.25, 3000.0]))
-    ms = draw(st.permutations([scale * (n + 1) for n in range(len(kinds))]))
+    least, step = draw(st.sampled_from([(3.5, 3.5), (0.25, 0.25), (3000.0, 3000.0), (2.0134, 0.0011)]))
+    ms = draw(st.permutations([round(least + n * step, 4) for n in range(len(kinds))]))
     return [
         _row(name, dtype, time, usual ^ other) for name, (dtype, other), time in zip(names, kinds, ms, strict=False)
     ], names[own]
 
 
-@check("Exercise 2, Name the baseline")
+@check(
+    "Exercise 2, Name the baseline",
+    why="Rows under the same conditions differ only in the technique, and against the fastest of them nothing is won by "
+    "a handicap of the other side. Where the named row is that best one, it has gained nothing.",
+)
 def fair_baseline(answer: Callable) -> None:
     """``fair_baseline(rows, name) -> str``, the fastest fp32 row under the conditions of row `name`."""
     conditions = ("device", "threads", "batch")
@@ -328,6 +431,33 @@ def fair_baseline(answer: Callable) -> None:
         ]
         return fastest(fit)["name"]
 
+    def nearest_in_time(rows, name):
+        mine = named(rows, name)
+        return min(fitting(rows, mine), key=lambda row: abs(row["ms"] - mine["ms"]))["name"]
+
+    def places(rows, name):
+        fit = fitting(rows, named(rows, name))
+        return fit.index(fastest(fit))
+
+    def fastest_or_itself(rows, name):
+        mine, best = named(rows, name), fastest(row for row in rows if row["dtype"] == "fp32")
+        return best["name"] if all(best[c] == mine[c] for c in conditions) else name
+
+    def below(most, other):
+        def chosen(rows, name):
+            best = fastest(fitting(rows, named(rows, name)))
+            return best["name"] if best["ms"] < most else name if other is None else rows[other]["name"]
+
+        return chosen
+
+    def in_bounds_both(compared):
+        def chosen(rows, name):
+            mine = named(rows, name)
+            fit = fitting(rows, mine, ["device"])
+            return fastest(r for r in fit if all(compared(r[c], mine[c]) for c in ("threads", "batch")))["name"]
+
+        return chosen
+
     def prefers_eager(rows, name):
         fit = fitting(rows, named(rows, name))
         return next((row for row in fit if row["name"] == "eager"), fastest(fit))["name"]
@@ -347,6 +477,35 @@ def fair_baseline(answer: Callable) -> None:
 
     def fp32_is_its_own(rows, name):
         return name if named(rows, name)["dtype"] == "fp32" else pick()(rows, name)
+
+    def one_or_other(must):
+        def chosen(rows, name):
+            mine = named(rows, name)
+            others = [c for c in conditions if c != must]
+            return fastest(r for r in fitting(rows, mine, [must]) if any(r[c] == mine[c] for c in others))["name"]
+
+        return chosen
+
+    def under(**wanted):
+        return lambda rows, name: fastest(fitting(rows, wanted, tuple(wanted)) or rows)["name"]
+
+    def next_faster(rows, name):
+        mine = named(rows, name)
+        return max((r for r in fitting(rows, mine) if r["ms"] < mine["ms"]), key=lambda r: r["ms"], default=mine)[
+            "name"
+        ]
+
+    def slower_rows(rows, name):
+        mine = named(rows, name)
+        return [row for row in fitting(rows, mine) if row["ms"] > mine["ms"]]
+
+    def slower(choose):
+        return lambda rows, name: choose(slower_rows(rows, name) or [named(rows, name)])["name"]
+
+    def of_other_dtype(rows, name):
+        mine = named(rows, name)
+        fit = [r for r in rows if r["dtype"] != mine["dtype"] and all(r[c] == mine[c] for c in conditions)]
+        return fastest(fit or [mine])["name"]
 
     def pick(choose=fastest, *, same=conditions, dtypes=("fp32",), give="name", own=None, other=False):
         def chosen(rows, name):
@@ -384,6 +543,46 @@ def fair_baseline(answer: Callable) -> None:
         "Your baseline can differ in one condition. Device, threads and batch must all be the same, not two of them.": (
             two_alike
         ),
+        "Two of your conditions are alternatives: one of them is enough. All three must be the same.": tuple(
+            one_or_other(c) for c in conditions
+        ),
+        "You take rows of one kind of conditions whatever row is named, such as CPU, one thread, a batch of 1. Take those of "
+        "the named row.": (
+            under(device="cpu", threads=1, batch=1),
+            under(threads=1, batch=1),
+            under(device="cpu"),
+            under(device="cpu", threads=1),
+            under(device="cpu", batch=1),
+            under(threads=1),
+            under(batch=1),
+        ),
+        "You take the fp32 that is next in time to the named row. The best may be faster than that.": next_faster,
+        "You take only fp32 rows that are slower than the named row, or the row itself. The best fp32 may be faster: then "
+        "the technique loses.": (
+            slower(fastest),
+            slower(slowest),
+            lambda rows, name: max(named(rows, pick()(rows, name)), named(rows, name), key=lambda row: row["ms"])[
+                "name"
+            ],
+        ),
+        "Your baseline has another dtype than the named row. It must be fp32, whatever the named row is.": of_other_dtype,
+        "You compare milliseconds times threads. The time alone decides, between rows with as many threads.": pick(
+            lambda rows: min(rows, key=lambda row: row["ms"] * row["threads"]), same=("device", "batch")
+        ),
+        "You take the first or the last row of the list, whatever it is.": (
+            lambda rows, name: rows[0]["name"],
+            lambda rows, name: rows[-1]["name"],
+        ),
+        "You look for the name eager, and take the row itself where there is none. Take the fastest fp32, whatever its "
+        "name.": lambda rows, name: next(
+            (row["name"] for row in fitting(rows, named(rows, name)) if "eager" in row["name"]), name
+        ),
+        "You take the name that comes last in the alphabet. Take the row with the smallest ms.": pick(
+            lambda rows: max(rows, key=lambda row: row["name"])
+        ),
+        "You compare the times as texts, in which 10 comes before 9. Compare the numbers.": pick(
+            lambda rows: min(rows, key=lambda row: str(row["ms"]))
+        ),
         "You compare threads times batch. Each of the two must be the same.": product_alike,
         "You prefer the row called eager. Another fp32 row under the same conditions may be faster: take the best.": (
             prefers_eager
@@ -395,8 +594,27 @@ def fair_baseline(answer: Callable) -> None:
         ),
         "You compare the time for each input over all batch sizes. A batch of 16 is other work: the batch must be the "
         "same.": pick(lambda rows: min(rows, key=lambda row: row["ms"] / row["batch"]), same=("device", "threads")),
-        "You compare whole milliseconds. Two times may differ by less.": pick(
-            lambda rows: min(rows, key=lambda row: int(row["ms"]))
+        "You compare whole milliseconds, or rounded ones. Two times may differ by less: compare them as they are.": (
+            pick(lambda rows: min(rows, key=lambda row: int(row["ms"]))),
+            *(
+                pick(lambda rows, digits=digits: min(rows, key=lambda row: round(row["ms"], digits)))
+                for digits in (0, 1, 2)
+            ),
+        ),
+        "You take the fp32 that is nearest in time to the named row. Take the best, with the smallest ms.": nearest_in_time,
+        "You find the place of the best in one list, and look it up in another one. Take the name from the row itself.": (
+            lambda rows, name: rows[places(rows, name)]["name"],
+            lambda rows, name: [row for row in rows if row["dtype"] == "fp32"][places(rows, name)]["name"],
+        ),
+        "You take the fastest fp32 of all, and the row itself where that one has other conditions. Keep the rows under the same "
+        "conditions first, then take the fastest.": fastest_or_itself,
+        "Your search starts at a number, such as 100 ms, and finds nothing where all times are above it. Start with a row, or "
+        "with infinity.": tuple(below(most, other) for most in (100, 10, 1000) for other in (0, -1, None)),
+        "Your baseline can have fewer threads and a smaller batch. Both must be the same.": in_bounds_both(le),
+        "Your baseline can have more threads and a larger batch. Both must be the same.": in_bounds_both(ge),
+        "You return several names. Return one.": tuple(
+            lambda rows, name, glue=glue: glue.join(row["name"] for row in fitting(rows, named(rows, name)))
+            for glue in (" ", ", ", ",")
         ),
         "You take the second fastest fp32. Take the best.": pick(place(lambda count: 1)),
         "You take a middle one of the fp32 rows. Take the best.": pick(place(lambda count: count // 2)),

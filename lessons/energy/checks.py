@@ -14,7 +14,11 @@ from course_utils.exercises.search import compare
 from course_utils.measure.energy import ADD_PJ, MUL_PJ, READ_32_BIT_PJ
 
 
-@check("Exercise 1, Energy of a linear layer")
+@check(
+    "Exercise 1, Energy of a linear layer",
+    why="Every weight costs one multiplication and one addition for each input, and every output one addition more, for its "
+    "bias. Each kind of operation has its own count and its own price, and the batch multiplies them all.",
+)
 def linear_energy_pj(answer: Callable) -> None:
     """``linear_energy_pj(n_in, n_out, batch, mul_pj, add_pj) -> float``, in pJ."""
 
@@ -65,9 +69,75 @@ def linear_energy_pj(answer: Callable) -> None:
         "You count each MAC twice. It is one multiplication, mul_pj, and one addition, add_pj.": energy(
             of_macs=lambda mul, add: 2 * (mul + add)
         ),
-        "You add the reading of the weights. The card asks for the arithmetic only.": energy(
-            of_biases=lambda n, m, b, mul, add: b * m * add + READ_32_BIT_PJ["DRAM"] * n * m
+        "You add the reading of the weights. The card asks for the arithmetic only.": tuple(
+            energy(of_biases=lambda n, m, b, mul, add, read=read, each=each: b * m * add + read * each(n, m, b))
+            for read in READ_32_BIT_PJ.values()
+            for each in (lambda n, m, b: n * m, lambda n, m, b: b * n * m, lambda n, m, b: n * m + m)
         ),
+        "You add n_in and n_out. Each of the n_out results is a sum over all n_in inputs: the weights are n_in · n_out.": (
+            lambda n, m, b, mul, add: b * (n + m) * (mul + add) + b * m * add,
+            lambda n, m, b, mul, add: b * (n + m) * (mul + add),
+        ),
+        "You multiply the two prices. A MAC is a multiplication and an addition: add them.": (
+            energy(of_macs=lambda mul, add: mul * add),
+            lambda n, m, b, mul, add: b * n * m * mul * n * m * add,
+        ),
+        "You count two additions for a bias. It is one: the sum starts at zero, and the bias is added once.": (
+            energy(of_biases=lambda n, m, b, mul, add: 2 * b * m * add),
+            energy(of_biases=lambda n, m, b, mul, add: b * m * (mul + 2 * add)),
+        ),
+        "You add one bias for the layer. There is one for each output of each input.": energy(
+            of_biases=lambda n, m, b, mul, add: add
+        ),
+        "You count the additions of one input only, or its multiplications. Every input of the batch needs both.": (
+            lambda n, m, b, mul, add: b * n * m * mul + n * m * add + m * add,
+            lambda n, m, b, mul, add: b * n * m * mul + n * m * add + b * m * add,
+            lambda n, m, b, mul, add: n * m * mul + b * n * m * add + b * m * add,
+        ),
+        "You subtract the prices. A MAC is a multiplication and an addition: add them.": energy(
+            of_macs=lambda mul, add: mul - add
+        ),
+        "You take the higher price, or the lower one. A MAC is a multiplication and an addition: add them.": (
+            energy(of_macs=max),
+            energy(of_macs=min),
+        ),
+        "Your biases have no price. Each costs an addition, add_pj.": (
+            energy(of_biases=lambda n, m, b, mul, add: b * m),
+            energy(of_biases=lambda n, m, b, mul, add: m),
+            energy(of_biases=lambda n, m, b, mul, add: b),
+        ),
+        "You multiply the price of a bias by mul_pj. It is one addition, add_pj.": energy(
+            of_biases=lambda n, m, b, mul, add: b * m * mul * add
+        ),
+        "You exchange the two prices. A bias costs an addition, and a MAC a multiplication and an addition.": (
+            energy(of_macs=lambda mul, add: add, of_biases=lambda n, m, b, mul, add: b * m * mul),
+            lambda n, m, b, mul, add: b * n * m * (mul + add) + b * n * mul,
+        ),
+        "You take one addition less, for the layer or for each input. Here a sum starts at zero: one addition for each "
+        "weight, and one for each bias.": (
+            energy(of_biases=lambda n, m, b, mul, add: b * (m - 1) * add),
+            energy(of_biases=lambda n, m, b, mul, add: (b * m - 1) * add),
+        ),
+        "You cut off what is behind the point of the prices. They may be below 1: keep all their digits.": (
+            lambda n, m, b, mul, add: b * n * m * int(mul + add) + b * m * int(add),
+            lambda n, m, b, mul, add: energy()(n, m, b, int(mul), int(add)),
+        ),
+        "Brackets are missing: you multiply only one of the two prices by the number of MACs. Write macs * (mul_pj + "
+        "add_pj).": (
+            lambda n, m, b, mul, add: b * n * m * mul + add + b * m * add,
+            lambda n, m, b, mul, add: b * n * m * mul + add,
+        ),
+        "You price a bias like a MAC, and count one for each input of the layer. There is one addition for each output.": (
+            energy(of_biases=lambda n, m, b, mul, add: b * n * (mul + add))
+        ),
+        "You count the MACs once, and not for every input of the batch. A batch shares the fetch of the weights; its "
+        "arithmetic is done for every input.": lambda n, m, b, mul, add: n * m * (mul + add) + b * m * add,
+        "You multiply by the batch twice. Each input needs its MACs and its biases once.": (
+            lambda n, m, b, mul, add: b * b * n * m * (mul + add) + b * m * add,
+            lambda n, m, b, mul, add: b * energy()(n, m, b, mul, add),
+        ),
+        "You take the mean of the two prices for every operation. There are more additions than multiplications: price "
+        "each kind by itself.": lambda n, m, b, mul, add: (2 * b * n * m + b * m) * (mul + add) / 2,
         "You add one bias for each weight. There is one for each output.": energy(
             of_biases=lambda n, m, b, mul, add: b * n * m * add
         ),
@@ -78,7 +148,7 @@ def linear_energy_pj(answer: Callable) -> None:
             f"You round to {what}. Return the energy as it is.": (
                 lambda n, m, b, mul, add, digits=digits: round(energy()(n, m, b, mul, add), digits)
             )
-            for digits, what in enumerate(["a whole number", "one digit", "two digits"])
+            for digits, what in enumerate(["a whole number", "one digit", "two digits", "three digits"])
         },
         "Your result is in joules. Return picojoules.": lambda *args: 1e-12 * energy()(*args),
         "Your result is in nanojoules. Return picojoules.": lambda *args: energy()(*args) / 1000,
@@ -130,7 +200,11 @@ def _convolutions(draw: Callable) -> tuple[int, ...]:
     return c_in, c_out, kernel, side, draw(st.integers(1, 3)), padding, groups
 
 
-@check("Exercise 2, MACs of a convolution")
+@check(
+    "Exercise 2, MACs of a convolution",
+    why="Each output element is one dot product over the window in the maps that it sees, so outputs times length gives all "
+    "MACs. Groups leave the outputs as they are and make each dot product shorter.",
+)
 def conv2d_macs(answer: Callable) -> None:
     """``conv2d_macs(c_in, c_out, kernel, side, stride, padding, groups) -> int``."""
 
@@ -204,11 +278,85 @@ def conv2d_macs(answer: Callable) -> None:
         "You round the number of outputs up. A kernel that does not fit whole makes no output.": macs(
             outputs=lambda side, k, s, p: (math.ceil((side + 2 * p - k) / s) + 1) ** 2
         ),
-        "You round the number of outputs to the nearest. A kernel that does not fit whole makes no output.": macs(
-            outputs=lambda side, k, s, p: (round((side + 2 * p - k) / s) + 1) ** 2
+        "You round the number of outputs to the nearest. A kernel that does not fit whole makes no output.": (
+            macs(outputs=lambda side, k, s, p: (round((side + 2 * p - k) / s) + 1) ** 2),
+            macs(outputs=lambda side, k, s, p: round((side + 2 * p - k) / s + 1) ** 2),
         ),
         "You take side / stride for the output's side. The kernel's size and the padding count, too.": macs(
             outputs=lambda side, k, s, p: (side // s) ** 2
+        ),
+        "Your padding is 1 where none is given. It is 0: take the defaults of the card.": lambda ci, co, k, side, s=1, p=1, g=1: (
+            macs()(ci, co, k, side, s, p, g)
+        ),
+        "You subtract the padding. It enlarges the image on both sides: side + 2 · padding.": macs(
+            outputs=lambda side, k, s, p: ((side - 2 * p - k) // s + 1) ** 2
+        ),
+        "Your output's side is 1 too large: the hint's formula has + 1, once.": macs(
+            outputs=lambda side, k, s, p: (_outputs(side, k, s, p) + 1) ** 2
+        ),
+        "You add the padding to the output. It enlarges the image, before you divide by the stride.": (
+            macs(outputs=lambda side, k, s, p: (_outputs(side, k, s, 0) + 2 * p) ** 2),
+            macs(outputs=lambda side, k, s, p: (_outputs(side, k, s, 0) + p) ** 2),
+            macs(outputs=lambda side, k, s, p: ((side - k) // s + 2 * p) ** 2),
+        ),
+        "You ignore the stride and the padding. The output's side is ⌊(side + 2 · padding − kernel) / stride⌋ + 1.": macs(
+            outputs=lambda side, k, s, p: (side - k + 1) ** 2
+        ),
+        "You take the padded image's size where the output's belongs: there is one dot product for each output element.": (
+            macs(outputs=lambda side, k, s, p: (side + 2 * p) ** 2)
+        ),
+        "You multiply the kernel by the stride. The stride divides the way that the kernel has: (side + 2 · padding − kernel) "
+        "/ stride.": macs(outputs=lambda side, k, s, p: ((side + 2 * p - k * s) // s + 1) ** 2),
+        "You count operations, with one addition less for each dot product. A MAC is one multiplication and one addition "
+        "together.": macs(products=lambda ci, k, g: 2 * (ci // g * k * k) - 1),
+        "You add c_in and the kernel's area. The dot product has the whole window in each map: multiply them.": (
+            macs(products=lambda ci, k, g: ci // g + k * k)
+        ),
+        "One side of your output lacks its + 1. The output is a square.": macs(
+            outputs=lambda side, k, s, p: _outputs(side, k, s, p) * (_outputs(side, k, s, p) - 1)
+        ),
+        "You divide the pixels of the image by the stride's square. Count the outputs of one side, ⌊(side + 2 · padding − "
+        "kernel) / stride⌋ + 1, and square them.": (
+            macs(outputs=lambda side, k, s, p: side**2 / s**2),
+            macs(outputs=lambda side, k, s, p: side**2 // s**2),
+            lambda ci, co, k, side, s=1, p=0, g=1: co * side**2 * (ci // g) * k * k // s**2,
+            macs(outputs=lambda side, k, s, p: (side + 2 * p) ** 2 // s**2),
+        ),
+        "Your brackets are in the wrong place. The output's side is ⌊(side + 2 · padding − kernel) / stride⌋ + 1.": (
+            macs(outputs=lambda side, k, s, p: ((side + 2 * p - k) // (s + 1)) ** 2),
+            macs(outputs=lambda side, k, s, p: ((side + 2 * (p - k)) // s + 1) ** 2),
+            macs(outputs=lambda side, k, s, p: (2 * (side + p) - k) // s + 1),
+            macs(outputs=lambda side, k, s, p: ((2 * (side + p) - k) // s + 1) ** 2),
+            macs(outputs=lambda side, k, s, p: ((2 * side + p - k) // s + 1) ** 2),
+        ),
+        "Your kernel always has 3 × 3 weights. It has kernel × kernel.": macs(products=lambda ci, k, g: ci // g * 9),
+        "You take the image's area where the kernel's belongs: an output is a dot product over kernel × kernel places.": (
+            lambda ci, co, k, side, s=1, p=0, g=1: co * _outputs(side, k, s, p) ** 2 * (ci // g) * side * side
+        ),
+        "You add one to each window. A dot product has kernel · kernel products for each map, and no bias.": macs(
+            products=lambda ci, k, g: ci // g * (k * k + 1)
+        ),
+        "You write ^, which is no power in Python: it compares bits. Write ** 2.": (
+            lambda ci, co, k, side, s=1, p=0, g=1: co * (ci // g) * k * k * _outputs(side, k, s, p) ^ 2,
+            lambda ci, co, k, side, s=1, p=0, g=1: _outputs(side, k, s, p) ^ 2 * co * (ci // g) * k * k,
+            macs(outputs=lambda side, k, s, p: _outputs(side, k, s, p) ^ 2),
+            macs(products=lambda ci, k, g: ci // g * (k ^ 2)),
+        ),
+        "Two squares are missing: the output and the kernel have two sides each.": (
+            lambda ci, co, k, side, s=1, p=0, g=1: co * _outputs(side, k, s, p) * (ci // g) * k
+        ),
+        "You square the side and the kernel before you count the outputs. Count those of one side, then square them.": (
+            lambda ci, co, k, side, s=1, p=0, g=1: co * ((side**2 + 2 * p - k**2) // s + 1) * (ci // g) * k * k,
+            lambda ci, co, k, side, s=1, p=0, g=1: co * (((side + 2 * p) ** 2 - k**2) // s + 1) * (ci // g) * k * k,
+        ),
+        "You take c_in for the number of output maps. There are c_out of them.": lambda ci, co, k, side, s=1, p=0, g=1: (
+            ci * _outputs(side, k, s, p) ** 2 * (ci // g) * k * k
+        ),
+        "Your result leaves out the kernel's area. The dot product runs over the window's kernel × kernel places, too.": macs(
+            products=lambda ci, k, g: ci // g
+        ),
+        "You count output elements. Each is a dot product of c_in / groups · kernel · kernel MACs.": macs(
+            products=lambda ci, k, g: 1
         ),
         "You count each weight once. It is used at every place of the output.": macs(outputs=lambda *_: 1),
         "You leave out the products with padded zeros. By the card they are made, too.": lambda ci, co, k, side, s=1, p=0, g=1: (

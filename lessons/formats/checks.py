@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from statistics import fmean
 
@@ -19,6 +20,7 @@ LINES = (
 KEYS = [line.partition(" ")[0] for line in LINES]
 DEVICES = {"cpu": "the CPU", "cuda": "CUDA"}
 WANTED = ("expected", 'a dict from "a" … "g" and "loss" to names of types')
+NAMES = ("float32", "float16", "bfloat16")
 RIGHT_TYPES = CPU, CUDA = "hhffhhhf", "hfffhfff"  # for each line: h is the 16-bit type of the device, f is float32
 
 
@@ -28,11 +30,11 @@ def _table(cpu: str, cuda: str, cpu_half: str = "bfloat16", cuda_half: str = "fl
     return lambda device, line: halves[device] if letters[device][LINES.index(line)] == "h" else "float32"
 
 
-def _one_line_wrong() -> dict[str, Callable[[str, str], str]]:
-    """Hint -> types that are right but for one line on one device."""
+def _rules() -> dict[str, tuple[str, str]]:
+    """Line -> what autocast does with it on the CPU, and on CUDA."""
     linear, fp32 = "linear is on the list for 16 bits", "is on the list for fp32"
     keeps, wider = "is on neither list: it keeps its input's type", "+ is on neither list: the wider input decides"
-    rules = {
+    return {
         "a": (linear, linear),
         "b": (f"layer_norm {keeps}", f"layer_norm {fp32}"),
         "c": (wider, wider),
@@ -42,8 +44,12 @@ def _one_line_wrong() -> dict[str, Callable[[str, str], str]]:
         "g": ("sum adds up in fp32 inside, but its result has the type of its input", f"sum {fp32}"),
         "loss": (f"cross_entropy {fp32}", f"cross_entropy {fp32}"),
     }
+
+
+def _one_line_wrong() -> dict[str, Callable[[str, str], str]]:
+    """Hint -> types that are right but for one line on one device."""
     wrong = {}
-    for at, (key, rule) in enumerate(rules.items()):
+    for at, (key, rule) in enumerate(_rules().items()):
         for number, (name, why) in enumerate(zip(DEVICES.values(), rule, strict=True)):
             letters = list(RIGHT_TYPES)
             letters[number] = letters[number][:at] + "hf"[letters[number][at] == "h"] + letters[number][at + 1 :]
@@ -51,7 +57,11 @@ def _one_line_wrong() -> dict[str, Callable[[str, str], str]]:
     return wrong
 
 
-@check("Exercise 1, Eight types")
+@check(
+    "Exercise 1, Eight types",
+    why="Autocast decides for each operation by its list. What is on no list takes the type of its inputs, the wider one where "
+    "they differ: so one result in fp32 stays so until a linear layer casts it again.",
+)
 def autocast_types(answer: Callable) -> None:
     """``autocast_types(device_type) -> dict`` of "a" to "g" and "loss" to the name of a type."""
 
@@ -62,7 +72,60 @@ def autocast_types(answer: Callable) -> None:
             raise Mistake(mistake.message, mistake.hint, (*mistake.facts, WANTED)) from mistake
         return _types(types, device_type)[KEYS[LINES.index(line)]]
 
+    right, rules = _table(*RIGHT_TYPES), _rules()
+
+    def of_line(dtype, device_type, line):  # a wrong type is told the rule of its line, whatever else is wrong
+        expected, key = right(device_type, line), KEYS[LINES.index(line)]
+        if dtype != expected:
+            rule = rules[key][list(DEVICES).index(device_type)]
+            if "float32" not in (dtype, expected):
+                rule = f"the 16-bit type is {expected} by default"
+            place = f"on {DEVICES[device_type]}"
+            raise Mistake(f"Your dict has {dtype} for {key} {place}.", f"{key} {place}: {rule}.")
+        return dtype
+
     on_both = {
+        "You ignore device_type: your types are CUDA's on both devices. The CPU has lists of its own, and bfloat16.": (
+            *(CUDA, CUDA, "float16", "float16"),
+        ),
+        "You ignore device_type: your types are the CPU's on both devices. CUDA has lists of its own, and float16.": (
+            *(CPU, CPU, "bfloat16", "bfloat16"),
+        ),
+        "You ignore device_type: you use the CPU's list on CUDA, too, with float16 on both.": (
+            *(CPU, CPU, "float16", "float16"),
+        ),
+        "You ignore device_type: you use CUDA's list on the CPU, too, with bfloat16 on both.": (
+            *(CUDA, CUDA, "bfloat16", "bfloat16"),
+        ),
+        "You exchanged the devices, with their 16-bit types: the one with float16 is CUDA.": (
+            *(CUDA, CPU, "float16", "bfloat16"),
+        ),
+        "You exchanged the lists: linear layers run in 16 bits, what sums up or is a loss in fp32.": (
+            "fhhhfhhh",
+            "fhhhfhhh",
+        ),
+        "Your b + x has 16 bits on both devices, and so has your relu. x is fp32: the wider type wins, and relu keeps it.": (
+            *("hhhhhhhf", "hfhhhfff"),
+        ),
+        "Your b + x has 16 bits on both devices. x is fp32: the wider type wins.": ("hhhfhhhf", "hfhfhfff"),
+        "On CUDA your b + x has 16 bits, and so has your relu. x is fp32: the wider type wins, and relu keeps it.": (
+            *(CPU, "hfhhhfff"),
+        ),
+        "All of your types have 16 bits, but for the loss. x is fp32, so b + x takes that; and CUDA has more on fp32's list.": (
+            *("hhhhhhhf", "hhhhhhhf"),
+        ),
+        "On the CPU none of your types has 16 bits. Autocast works there, too: linear layers cast to bfloat16.": (
+            *("f" * 8, CUDA),
+        ),
+        "On CUDA none of your types has 16 bits. Linear layers are on that list: they cast to float16.": (CPU, "f" * 8),
+        "Your softmax and sum are in fp32 on the CPU. They are on no list there: they keep their input's type.": (
+            *("hhffhfff", CUDA),
+        ),
+        "Your softmax and sum have 16 bits on CUDA. There both are on fp32's list.": (CPU, "hfffhhhf"),
+        "Only your first linear layer has 16 bits. linear2 casts its fp32 input to 16 bits, too.": (
+            "hfffffff",
+            "hfffffff",
+        ),
         "You use the CPU's list on CUDA. There layer_norm, softmax and sum are on fp32's.": (CPU, CPU),
         "You use CUDA's list on the CPU. There layer_norm, softmax and sum keep their input's type.": (CUDA, CUDA),
         "You exchanged the devices: the one that runs layer_norm, softmax and sum in fp32 is CUDA.": (CUDA, CPU),
@@ -78,7 +141,8 @@ def autocast_types(answer: Callable) -> None:
     }
     compare(
         type_of,
-        right=_table(*RIGHT_TYPES),
+        right=right,
+        view=of_line,
         wrong={**{hint: _table(*types) for hint, types in on_both.items()}, **_one_line_wrong()},
         names=("device_type", "line"),
         edges=[],
@@ -99,41 +163,151 @@ def _types(returned: object, device_type: str) -> dict[str, str]:
         raise Mistake(f"Your dict has no entry for {', '.join(lack)}.", "Every line of the card needs a type.", facts)
     if more:
         raise Mistake(f"Your dict has {show(more, 100)}, which no line gives.", "One entry for each line.", facts)
+    unknown = next((name for name in types.values() if name not in NAMES), None)
+    if unknown is not None:
+        names = "Name each type in full: float32, float16 or bfloat16."
+        raise Mistake(f"Your dict has {show(unknown, 100)} for a type.", names, facts)
     return types
 
 
-@check("Exercise 2, Choose a loss scale")
+@check(
+    "Exercise 2, Choose a loss scale",
+    why="A scale of a power of two moves every bin without rounding a digit. With 14 less the highest used exponent the top "
+    "bin ends at 2^15: one power more could pass 65,504, and one less would lose small gradients.",
+)
 def loss_scale(answer: Callable) -> None:
     """``loss_scale(histogram) -> float``; histogram is a dict from exponent to count."""
 
-    def power(exponent_of=lambda bins: 14 - max(bins), *, listed=False, of=lambda exponent: 2.0**exponent):
+    def power(exponent_of=lambda bins: 14 - max(bins), *, least=1, of=lambda exponent: 2.0**exponent, empty=1.0):
         def scale(histogram):
-            bins = {e: n for e, n in histogram.items() if n > 0 or listed}
-            return of(exponent_of(bins)) if bins else 1.0
+            bins = {e: n for e, n in histogram.items() if n >= least}
+            return of(exponent_of(bins)) if bins else empty
 
         return scale
 
+    def used(histogram):
+        return [e for e, n in histogram.items() if n]
+
+    def place(bins, at):
+        return sorted(bins)[at if -len(bins) <= at else -1]
+
     exponents = {
+        "Your scale takes the range of bfloat16 or float32, which ends at 2^128. fp16 ends at 65,504.": (
+            lambda b: 127 - max(b),
+            lambda b: 126 - max(b),
+            lambda b: 128 - max(b),
+        ),
+        "You add the exponent. The larger the gradients are, the smaller the scale must be: subtract it.": (
+            lambda b: 14 + max(b),
+            lambda b: 15 + max(b),
+        ),
+        "You take the counts for exponents. The keys of the dict are the exponents.": (
+            lambda b: 14 - max(b.values()),
+            lambda b: 15 - max(b.values()),
+            lambda b: 14 - sum(b.values()),
+            lambda b: 14 - len(b),
+        ),
+        "How many gradients a bin holds counts with you. One that overflows is enough: the exponent alone decides.": (
+            lambda b: 14 - max(b) + math.log2(b[max(b)]),
+            lambda b: 14 - max(b) - math.log2(b[max(b)]),
+            lambda b: 14 - max(b) - math.ceil(math.log2(sum(b.values()))),
+            lambda b: 14 - max(b) - math.log2(sum(b.values())),
+        ),
+        "You add up exponents. Each bin has a magnitude of its own: the highest one decides.": (
+            lambda b: 14 - sum(b),
+            lambda b: 14 - max(b) - min(b),
+        ),
+        "Your scale is the upper or lower edge of the top bin. That edge times the scale must stay below 65,504.": (
+            lambda b: max(b) + 1,
+            lambda b: max(b),
+        ),
+        "Your scale takes 2^(e + 24) or 2^(e + 14) for the lowest bin. The larger a gradient is, the smaller the scale must be.": (
+            lambda b: 24 + min(b),
+            lambda b: 14 + min(b),
+        ),
+        "Where the top bin lies at 1 or above, your scale is 1. It must be what keeps that bin below 65,504.": (
+            lambda b: 14 - max(b) if max(b) < 0 else 0
+        ),
+        "Your scale goes by the bin with the largest |e|. A bin of e = -20 is far below one of e = 8.": (
+            lambda b: 14 - max(b, key=abs)
+        ),
+        "Your scale goes by the second highest bin, or by the one in the middle: the gradients above it overflow.": (
+            lambda b: 14 - place(b, -2),
+            lambda b: 14 - place(b, len(b) // 2),
+        ),
+        "Your scale goes by the middle between the lowest bin and the highest. The highest may then be over the edge.": (
+            lambda b: (1 - max(b) - min(b)) // 2,
+            lambda b: 14 - (max(b) + min(b)) // 2,
+        ),
         "One power too large: the top bin then ends at 2^16, and 65,504 is less.": lambda bins: 15 - max(bins),
         "Two powers too large: the top bin ends at 2^(e+1), and 65,504 is less than 2^16.": lambda bins: 16 - max(bins),
         "One power too small: the top bin could go one higher, and fewer gradients flush to 0.": lambda b: 13 - max(b),
         "Your scale goes by the bin that is listed last. The bins come in any order.": lambda b: 14 - list(b)[-1],
         "Your scale goes by the bin that is listed first. The bins come in any order.": lambda b: 14 - list(b)[0],
-        "Your scale goes by the mean: the gradients above it overflow.": lambda b: 14 - round(fmean(b, b.values())),
-        "Your scale goes by the fullest bin: the gradients above it overflow.": lambda b: 14 - max(b, key=b.get),
+        "Your scale goes by the mean: the gradients above it overflow.": (
+            lambda b: 14 - round(fmean(b, b.values())),
+            lambda b: 14 - fmean(b, b.values()),
+            lambda b: 14 - fmean(b),
+            lambda b: 14 - round(fmean(b)),
+        ),
+        "Your scale goes by the fullest bin: the gradients above it overflow.": (
+            lambda b: 14 - max(b, key=b.get),
+            lambda b: 14 - max(b, key=lambda e: (b[e], e)),
+        ),
         "Your scale goes by the lowest bin: the gradients above it overflow.": lambda bins: 14 - min(bins),
-        "Your scale takes the lowest bin to 2^-24. The highest may then be over the edge.": lambda b: -24 - min(b),
+        "Your scale takes the lowest bin to 2^-24 or 2^-14. The highest may then be over the edge.": (
+            lambda b: -24 - min(b),
+            lambda b: -14 - min(b),
+        ),
         "Your scale is never below 1. Large gradients need a smaller one.": lambda bins: max(0, 14 - max(bins)),
         "Your scale is never above 65,536. Small gradients can take more.": lambda bins: min(16, 14 - max(bins)),
         "A bin of e = 0 is a bin like any other: your scale takes it for none.": lambda b: 14 - max(b) if max(b) else 0,
-        "A bin of e = -8 is not one of e = 8: your scale forgets the sign.": lambda bins: 14 - max(map(abs, bins)),
+        "A bin of e = -8 is not one of e = 8: your scale forgets the sign.": (
+            lambda bins: 14 - max(map(abs, bins)),
+            lambda bins: 14 - abs(max(bins)),
+        ),
     }
     wrong = {
-        **{hint: power(exponent_of) for hint, exponent_of in exponents.items()},
-        "Your scale goes by the highest bin listed, but nothing may be in it.": power(listed=True),
+        **{
+            hint: tuple(map(power, ways)) if isinstance(ways, tuple) else power(ways)
+            for hint, ways in exponents.items()
+        },
+        "Your scale goes by the highest bin listed, but nothing may be in it.": (
+            power(least=0),
+            lambda histogram: power(least=0)(histogram) if any(histogram.values()) else 1.0,
+        ),
+        "Your scale goes by the bin that is listed first or last, even where nothing is in it. The bins come in any order.": (
+            power(lambda b: 14 - list(b)[0], least=0),
+            power(lambda b: 14 - list(b)[-1], least=0),
+        ),
+        "Where the highest bin listed is empty, your scale is 1 or 0. The next one with something in it decides.": tuple(
+            lambda histogram, other=other: power()(histogram) if histogram and histogram[max(histogram)] else other
+            for other in (1.0, 0.0)
+        ),
+        "Where there is no gradient, your scale is 0: nothing would be left of a loss. Asked is 1.0.": power(empty=0.0),
+        "You leave out bins with one gradient in them. One that overflows is enough for an inf.": power(least=2),
+        "You take 65,504 or 65,536 for the scale. It depends on the gradients: the top bin times the scale must stay below 65,504.": (
+            power(of=lambda exponent: 65504.0),
+            power(of=lambda exponent: 65536.0),
+            power(of=lambda exponent: 32768.0),
+        ),
+        "You write ^, which is no power in Python: it compares bits. Write 2.0 ** exponent.": power(
+            of=lambda exponent: float(2 ^ exponent)
+        ),
+        "Your scale is cut to a whole number. Large gradients need one below 1, such as 0.5.": power(
+            of=lambda exponent: float(int(2.0**exponent))
+        ),
+        "You divide by the exponent. The bin ends at 2^(e + 1): divide by that.": (
+            lambda histogram: 2.0**14 / max(used(histogram)) if any(used(histogram)) and max(used(histogram)) else 1.0,
+            lambda histogram: 65504 / max(used(histogram)) if any(used(histogram)) and max(used(histogram)) else 1.0,
+        ),
         "You return the exponent. Asked for is 2 to its power.": power(of=float),
         "That is 1 over the scale: the gradients are multiplied by it.": power(of=lambda exponent: 2.0**-exponent),
-        "Your scale is no power of two: the top bin ends at 65,504.": power(lambda b: 32752 / 2.0 ** max(b), of=float),
+        "Your scale is no power of two: the top bin ends at 65,504.": (
+            power(lambda b: 32752 / 2.0 ** max(b), of=float),
+            power(lambda b: 65504 // 2 ** (max(b) + 1), of=float),
+            power(lambda b: 65504 / 2.0 ** max(b), of=float),
+        ),
     }
     compare(
         answer,
@@ -148,6 +322,7 @@ def loss_scale(answer: Callable) -> None:
             ({-8: 1, -20: 100, -24: 10, 3: 0, -9: 7},),
             ({17: 2, -3: 9},),
             ({14: 1},),
+            ({60: 1, -3: 4},),
         ],
         inputs=st.tuples(st.dictionaries(st.integers(-40, 20), st.integers(0, 9), max_size=4)),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
 from hypothesis import strategies as st
 
 from course_utils.exercises.core import check
@@ -13,7 +14,11 @@ from course_utils.exercises.search import compare
 from course_utils.measure.energy import READ_32_BIT_PJ
 
 
-@check("Exercise 1, The least time of a layer")
+@check(
+    "Exercise 1, The least time of a layer",
+    why="Memory and arithmetic work side by side, so the longer of the two times is the least that the layer takes. The weights "
+    "are moved once for the batch, the operations grow with it: so a large batch ends in arithmetic.",
+)
 def roof_seconds(answer: Callable) -> None:
     """``roof_seconds(n_in, n_out, batch, bytes_each, peak, bandwidth) -> float``, in seconds."""
 
@@ -55,8 +60,110 @@ def roof_seconds(answer: Callable) -> None:
         "You count the larger one of an input and its output. Both are moved.": least(
             counted=lambda n, m, b: n * m + b * max(n, m)
         ),
-        "You take the larger one of weights and activations. The same memory moves both, one after the other: add them.": least(
-            counted=lambda n, m, b: max(n * m, b * (n + m))
+        "You take the larger one of weights and activations. The same memory moves both, one after the other: add them.": (
+            least(counted=lambda n, m, b: max(n * m, b * (n + m))),
+            least(counted=lambda n, m, b: max(n * m, b * n, b * m)),
+        ),
+        "You move some numbers twice. Weights and inputs are read once, and outputs are written once.": tuple(
+            least(counted=lambda n, m, b, w=w, i=i, o=o: w * n * m + b * (i * n + o * m))
+            for w, i, o in ((1, 1, 2), (1, 2, 1), (1, 2, 2), (2, 1, 1), (2, 2, 2))
+        ),
+        "You count n_in numbers for an output, or n_out for an input. An input has n_in, an output n_out.": (
+            least(counted=lambda n, m, b: n * m + 2 * b * n),
+            least(counted=lambda n, m, b: n * m + 2 * b * m),
+        ),
+        "You multiply counts that belong to different numbers. Weights are n_in · n_out, inputs batch · n_in, outputs batch · "
+        "n_out: add the three.": (
+            least(counted=lambda n, m, b: n * m + b * n * m),
+            least(counted=lambda n, m, b: n * m * b * (n + m)),
+            least(counted=lambda n, m, b: n * m * b),
+        ),
+        "You take n_in + n_out for the number of weights. Each of the n_out results has n_in weights: n_in · n_out.": (
+            least(counted=lambda n, m, b: n + m + b * (n + m)),
+            least(operations=lambda n, m, b: 2 * b * (n + m)),
+            least(operations=lambda n, m, b: 2 * b * (n + m), counted=lambda n, m, b: n + m + b * (n + m)),
+        ),
+        "You take the mean of the two times. Arithmetic and memory work at the same time: the slower one decides.": least(
+            joined=lambda arithmetic, memory: (arithmetic + memory) / 2
+        ),
+        "You choose between the two times by an intensity that leaves out bytes or counts a MAC as one operation. Take the "
+        "longer of the two times.": tuple(
+            lambda n, m, b, e, peak, band, of=of: (
+                2 * b * n * m / peak if of(n, m, b, e) > peak / band else e * (n * m + b * (n + m)) / band
+            )
+            for of in (
+                lambda n, m, b, e: 2 * b / e,
+                lambda n, m, b, e: b / e,
+                lambda n, m, b, e: b / 2,
+                lambda n, m, b, e: b * n * m / max(1, e * (n * m + b * (n + m))),
+            )
+        ),
+        "You count the batch beside the numbers. Each of its inputs has n_in numbers, and each output n_out: multiply.": least(
+            counted=lambda n, m, b: n * m + b + n + m
+        ),
+        "You add two times, and leave out the inputs and outputs. Arithmetic and memory work at the same time, and the memory "
+        "moves all numbers.": least(
+            counted=lambda n, m, b: n * m, joined=lambda arithmetic, memory: arithmetic + memory
+        ),
+        "You add the time of the inputs and outputs after the longer one. The memory moves all numbers while the arithmetic "
+        "runs: one time for all bytes.": lambda n, m, b, e, peak, band: (
+            max(2 * b * n * m / peak, e * n * m / band) + e * b * (n + m) / band
+        ),
+        "You add operations and bytes, or the two rates. Each kind of work has a rate of its own: two times, of which the longer "
+        "one counts.": (
+            lambda n, m, b, e, peak, band: (2 * b * n * m + e * (n * m + b * (n + m))) / (peak + band),
+            lambda n, m, b, e, peak, band: (2 * b * n * m + e * (n * m + b * (n + m))) / min(peak, band),
+            lambda n, m, b, e, peak, band: max(2 * b * n * m, e * (n * m + b * (n + m))) / min(peak, band),
+            lambda n, m, b, e, peak, band: max(2 * b * n * m, e * (n * m + b * (n + m))) / max(peak, band),
+        ),
+        "You divide by the rates with //, which drops what is behind the point. Divide with /.": (
+            lambda n, m, b, e, peak, band: max(2 * b * n * m / peak, e * (n * m + b * (n + m)) // band),
+            lambda n, m, b, e, peak, band: max(2 * b * n * m // peak, e * (n * m + b * (n + m)) / band),
+        ),
+        "You divide the operations by bytes_each. The peak is in operations a second, whatever their bytes are.": (
+            lambda n, m, b, e, peak, band: least()(n, m, b, e, peak * e, band)
+        ),
+        "You take the time of the bytes for each input of the batch. The batch is done when all its bytes are moved.": (
+            lambda n, m, b, e, peak, band: max(2 * b * n * m / peak, e * (n * m + b * (n + m)) / band / b),
+            lambda n, m, b, e, peak, band: max(2 * b * n * m / peak, e * (n * m + n + m) / band / b),
+        ),
+        "You take the difference of the two times. The longer one counts.": least(
+            joined=lambda arithmetic, memory: abs(arithmetic - memory)
+        ),
+        "You multiply the operations by bytes_each. Only the memory moves bytes.": lambda n, m, b, e, peak, band: (
+            least()(n, m, b, e, peak / e, band)
+        ),
+        "You take one addition less for each sum. A MAC is two operations: 2 · n_in for each output.": least(
+            operations=lambda n, m, b: b * (2 * n - 1) * m if n else 0
+        ),
+        "You count four operations for a MAC. It is two: a multiplication and an addition.": least(
+            operations=lambda n, m, b: 4 * b * n * m
+        ),
+        "You multiply by the rates. A rate is work in a second: the time is the work divided by it.": (
+            lambda n, m, b, e, peak, band: least()(n, m, b, e, 1 / peak, 1 / band)
+        ),
+        "You divide the rates by the work. The time is the work divided by the rate.": (
+            lambda n, m, b, e, peak, band: (
+                max(peak / (2 * b * n * m), band / (e * (n * m + b * (n + m)))) if n * m else 0.0
+            ),
+            lambda n, m, b, e, peak, band: 1 / least()(n, m, b, e, peak, band) if n * m else 0.0,
+        ),
+        "You take bytes_each for the inputs and outputs only. Weights have as many bytes a number.": (
+            lambda n, m, b, e, peak, band: max(2 * b * n * m / peak, (n * m + e * b * (n + m)) / band)
+        ),
+        "Brackets are missing around the bytes: you divide only a part of them by the bandwidth.": (
+            lambda n, m, b, e, peak, band: max(2 * b * n * m / peak, e * n * m + b * (n + m) / band),
+            lambda n, m, b, e, peak, band: max(2 * b * n * m / peak, e * n * m + e * b * (n + m) / band),
+            lambda n, m, b, e, peak, band: max(2 * b * n * m / peak, e * (n * m + b * (n + m) / band)),
+        ),
+        "You return the operations. Their time is what is left when you divide by the peak.": (
+            lambda n, m, b, *_: 2 * b * n * m
+        ),
+        "You return the bytes. Their time is what is left when you divide by the bandwidth.": (
+            lambda n, m, b, e, *_: e * (n * m + b * (n + m))
+        ),
+        "You return the arithmetic intensity. The time is the longer one of operations over peak and bytes over bandwidth.": (
+            lambda n, m, b, e, *_: 2 * b * n * m / max(1, e * (n * m + b * (n + m)))
         ),
         "You move the inputs and outputs, and leave out the weights: n_in · n_out numbers.": least(
             counted=lambda n, m, b: b * (n + m)
@@ -117,7 +224,7 @@ def roof_seconds(answer: Callable) -> None:
     )
 
 
-_BITS = st.sampled_from([32, 16, 8, 4, 64])
+_BITS = st.sampled_from([32, 16, 8, 4, 64, 3, 6, 12, 24])
 
 
 @st.composite
@@ -128,7 +235,11 @@ def _just_above(draw: Callable) -> tuple[int, int, float, int]:
     return macs * batch + 1, macs, READ_32_BIT_PJ["DRAM"] * bits / 32, bits
 
 
-@check("Exercise 2, The batch that pays for the fetch")
+@check(
+    "Exercise 2, The batch that pays for the fetch",
+    why="The fetch is paid once, the arithmetic once for each input. So their quotient is the batch at which both cost the same, "
+    "and the next whole number is the first at which the arithmetic costs at least as much.",
+)
 def break_even_batch(answer: Callable) -> None:
     """``break_even_batch(n_weights, n_macs, mac_pj, bits) -> int``."""
     dram = READ_32_BIT_PJ["DRAM"]
@@ -163,7 +274,10 @@ def break_even_batch(answer: Callable) -> None:
         "Your batch can be 0. One input is the least that can be computed.": lambda *args: (
             math.ceil(ratio(*args)) if ratio(*args) >= 1 else 0
         ),
-        "You return the quotient itself. A batch size is a whole number, and at least 1: which one is enough?": ratio,
+        "You return the quotient itself. A batch size is a whole number, and at least 1: which one is enough?": (
+            ratio,
+            lambda *args: max(1.0, ratio(*args)),
+        ),
         "Without weights your batch is 0. One input is the least that can be computed.": lambda *args: math.ceil(
             ratio(*args)
         ),
@@ -175,9 +289,87 @@ def break_even_batch(answer: Callable) -> None:
         ),
         "You add a half and round. Python rounds half-way cases to the even neighbour, so an odd whole quotient becomes one "
         "more.": least(whole=lambda quotient: round(quotient + 0.5)),
+        "You have the quotient upside down: the fetch divided by the arithmetic of one input gives the batch.": (
+            lambda weights, *rest: max(1, math.ceil(1 / ratio(weights, *rest))) if weights else 1,
+            lambda weights, *rest: 1 / ratio(weights, *rest) if weights else 1,
+        ),
+        "You cut off what is behind the point of mac_pj. It may be below 1: keep all its digits.": lambda weights, macs, mac, bits: (
+            least()(weights, macs, int(mac), bits) if int(mac) else 1
+        ),
+        "You round the width to whole bytes, or to a whole part of 32 bits. Other widths cost in proportion: 24 bits three "
+        "quarters of 32, 4 bits an eighth.": tuple(
+            least(lambda weights, macs, mac, bits, to=to: ratio(weights, macs, mac, to(bits)))
+            for to in (
+                lambda bits: 8 * (bits // 8),
+                lambda bits: 8 * math.ceil(bits / 8),
+                lambda bits: 32 / (32 // bits) if bits <= 32 else bits,
+                lambda bits: 32 // (32 // bits) if bits <= 32 else bits,
+                lambda bits: 32 * math.ceil(bits / 32),
+                lambda bits: 2 ** math.ceil(math.log2(bits)),
+            )
+        ),
+        "You round the fetch to whole words of 32 bits. Reading costs in proportion to the bits.": (
+            least(lambda weights, macs, mac, bits: ratio(math.ceil(weights * bits / 32), macs, mac, 32)),
+            least(lambda weights, macs, mac, bits: ratio(weights * bits // 32, macs, mac, 32)),
+        ),
+        "You take the price of a cache. The weights come from DRAM: 640 pJ for 32 bits.": tuple(
+            least(lambda weights, macs, mac, bits, price=price: ratio(weights, macs, mac, bits) * price / dram)
+            for price in READ_32_BIT_PJ.values()
+            if price != dram
+        ),
+        "Your batch is a power of two. Any whole number can be the smallest that is enough.": lambda *args: (
+            2 ** math.ceil(math.log2(max(1, ratio(*args))))
+        ),
+        "You take min where max belongs: the batch is at least 1, not at most.": lambda *args: min(
+            1, math.ceil(ratio(*args))
+        ),
+        "You divide by 1,000 or more. All prices are in picojoules: nothing is to be converted.": tuple(
+            least(lambda *args, unit=unit: ratio(*args) / unit) for unit in (1e3, 1e6, 1e9, 1e12)
+        ),
+        "You take 1,300 pJ for a read from DRAM. By the card it is 640 pJ for 32 bits.": least(
+            lambda weights, macs, mac, bits: ratio(weights, macs, mac, bits) * 1300 / dram
+        ),
+        "You divide the width by 32 with //, which makes fewer than 32 bits free. Divide with /.": (
+            lambda weights, macs, mac, bits: max(1, math.ceil(weights * dram * (bits // 32) / (macs * mac)))
+        ),
+        "You add n_macs and mac_pj. One input costs n_macs · mac_pj.": least(
+            lambda weights, macs, mac, bits: weights * dram * bits / 32 / (macs + mac)
+        ),
+        "You subtract the arithmetic from the fetch. How many times does it fit in? Divide.": least(
+            lambda weights, macs, mac, bits: weights * dram * bits / 32 - macs * mac
+        ),
+        "You multiply by n_macs. Divide by it: the more arithmetic an input has, the fewer inputs pay for the fetch.": (
+            least(lambda weights, macs, mac, bits: ratio(weights, 1, mac, bits) * macs)
+        ),
+        "You multiply by mac_pj. Divide by it: dear arithmetic pays for the fetch at a smaller batch.": least(
+            lambda weights, macs, mac, bits: ratio(weights, macs, 1 / mac, bits)
+        ),
+        "You forget n_weights: the fetch reads all weights.": least(
+            lambda weights, macs, mac, bits: ratio(1, macs, mac, bits)
+        ),
+        "You forget n_macs: one input takes n_macs MACs, not one.": least(
+            lambda weights, macs, mac, bits: ratio(weights, 1, mac, bits)
+        ),
+        "You forget mac_pj: each of the n_macs MACs of an input costs mac_pj.": least(
+            lambda weights, macs, mac, bits: ratio(weights, macs, 1, bits)
+        ),
+        "Your batch is twice what it should be: you take 640 pJ for 16 bits, or half of the MACs.": least(
+            lambda weights, macs, mac, bits: ratio(2 * weights, macs, mac, bits)
+        ),
+        "Your batch is one more than is needed where the quotient is no whole number: you round up, and then add 1.": (
+            lambda *args: math.ceil(ratio(*args)) + 1
+        ),
+        "You compute in float32, which has 24 bits. Python's own numbers have 53: leave them as they are.": least(
+            lambda *args: float(np.float32(ratio(*args)))
+        ),
         "You round the weights for each MAC first. Round once, at the end.": (
             least(lambda weights, macs, mac, bits: ratio(weights // macs, 1, mac, bits)),
             least(lambda weights, macs, mac, bits: ratio(math.ceil(weights / macs), 1, mac, bits)),
+            least(lambda weights, macs, mac, bits: math.ceil(dram * bits / 32 / mac) * weights / macs),
+            least(
+                lambda weights, macs, mac, bits: math.ceil(dram * bits / 32 / mac) * weights // macs, whole=math.floor
+            ),
+            least(lambda weights, macs, mac, bits: math.ceil(weights / macs) * math.ceil(dram * bits / 32 / mac)),
         ),
         "You take 640 pJ for each byte. It is the price of 32 bits, four bytes.": least(
             lambda weights, macs, mac, bits: ratio(weights, macs, mac, 4 * bits)
@@ -206,7 +398,10 @@ def break_even_batch(answer: Callable) -> None:
             (25_502_912, 4_089_184_256, 4.6, 32),
             (7, 21, 1.5, 16),
             (100_001, 100_000, 640.0, 32),  # just above one
+            (100_000_001, 100_000_000, 640.0, 32),  # just above one, by less than float32 sees
             (1000, 1000, 4.0, 64),
+            (1000, 1000, 4.0, 24),
+            (1000, 1000, 4.0, 6),
             (1, 1, 128.0, 32),  # exactly 5
             (3, 1, 128.0, 32),
             (0, 10, 4.6, 32),  # a layer without weights: no fetch, and still one input

@@ -18,7 +18,11 @@ def _models(draw: Callable) -> tuple[list[tuple[str, int, bool]], int]:
     return [(name, *kinds[name]) for name in names], draw(st.integers(0, 3))
 
 
-@check("Exercise 1, Bytes of a training")
+@check(
+    "Exercise 1, Bytes of a training",
+    why="A trained number is in memory 2 + n_states times, as weight, gradient and states; another one is there once. A name stands "
+    "for one tensor, so each name counts once, wherever it is used.",
+)
 def training_bytes(answer: Callable) -> None:
     """``training_bytes(tensors, n_states) -> int``."""
 
@@ -53,7 +57,87 @@ def training_bytes(answer: Callable) -> None:
         kept = {t[0]: t for t in ts}.values()
         return 4 * (sum(n for _, n, _ in kept) + sum(n * (1 + s) for _, n, t in ts if t))
 
+    def counted_once(of_each, of_name):
+        """Per place of a tensor, and per name: what a trained number takes there."""
+        return lambda ts, s: (
+            4
+            * (
+                sum(n * of_each(s) for _, n, t in ts if t)
+                + sum(n * (of_name(s) if t else 1) for _, n, t in {t[0]: t for t in ts}.values())
+            )
+        )
+
+    def again_as_frozen(ts, s):
+        return rule()(ts, s) + 4 * (sum(n for _, n, _ in ts) - sum(n for _, n, _ in {t[0]: t for t in ts}.values()))
+
+    def until_a_name_comes_again(ts, s):
+        names = [name for name, *_ in ts]
+        return rule()(ts[: next((at for at, name in enumerate(names) if name in names[:at]), len(ts))], s)
+
+    def any_trained(ts, s):
+        return rule()([(name, n, any(t for *_, t in ts)) for name, n, _ in ts], s)
+
+    def at_each(each):
+        return lambda ts, s: sum(each(n, t, s) for _, n, t in {t[0]: t for t in ts}.values())
+
     wrong = {
+        "You count 16 bytes for every number, as for one trained with Adam. A trained number has 2 + n_states of 4 bytes, another "
+        "one has one.": (rule(trained=lambda s: 4, frozen=lambda s: 4), rule(each=16, trained=lambda s: 1)),
+        "You count the gradient of a shared tensor twice. It exists once, and so does its gradient.": counted_once(
+            lambda s: 1, lambda s: 1 + s
+        ),
+        "You count the states of a shared tensor twice. It exists once, and so do its states.": counted_once(
+            lambda s: s, lambda s: 2
+        ),
+        "You count the weights of a shared tensor at each of its places. It exists once.": again_as_frozen,
+        "You count a trained tensor twice where it is shared, and others once. Each name stands for one tensor.": counted_once(
+            lambda s: 2 + s, lambda s: 0
+        ),
+        "You stop at the first name that comes again. Leave out that entry only: more tensors may follow.": (
+            until_a_name_comes_again
+        ),
+        "You add n_states numbers for a tensor, or for the model. Each state has as many numbers as its tensor.": (
+            at_each(lambda n, t, s: 4 * (n * 2 + s if t else n)),
+            at_each(lambda n, t, s: 4 * n * 2 + s if t else 4 * n),
+            lambda ts, s: rule()(ts, 0) + 4 * s,
+            lambda ts, s: rule()(ts, s) + 4 * s,
+        ),
+        "You take tensors for one when size and flag are the same. Only the same name means the same tensor.": rule(
+            tensors=lambda ts: {t[1:]: t for t in ts}.values()
+        ),
+        "You take tensors for one when their names begin alike, as weight and bias of a layer do. Only the whole name means the "
+        "same tensor.": rule(tensors=lambda ts: {t[0].partition(".")[0]: t for t in ts}.values()),
+        "You count one byte for a number that is not trained. It is fp32, too: 4 bytes.": at_each(
+            lambda n, t, s: 4 * n * (2 + s) if t else n
+        ),
+        "You count tensors. Each holds many numbers, of 4 bytes each.": (
+            at_each(lambda n, t, s: 4 * (2 + s if t else 1)),
+            at_each(lambda n, t, s: 2 + s if t else 1),
+            at_each(lambda n, t, s: 4 * (2 + s)),
+        ),
+        "You take the largest tensor. All of them are in memory at once: add them up.": lambda ts, s: max(
+            (rule()([one], s) for one in ts), default=0
+        ),
+        "You raise 2 to the power of n_states. A trained number is there 2 + n_states times.": rule(
+            trained=lambda s: 2**s
+        ),
+        "You keep two states at most. The optimizer keeps n_states of them.": rule(trained=lambda s: 2 + min(s, 2)),
+        "You keep at least one state. n_states may be 0, as for plain SGD.": rule(trained=lambda s: 2 + max(s, 1)),
+        "You leave out the last tensor.": lambda ts, s: rule()([*{t[0]: t for t in ts}.values()][:-1], s),
+        "You leave out the first tensor.": lambda ts, s: rule()([*{t[0]: t for t in ts}.values()][1:], s),
+        "As soon as one tensor is trained, you give all of them gradients and states. Each tensor has a flag of its own.": (
+            any_trained
+        ),
+        "You count activations, or a copy of every tensor. Asked are weights, gradients and states.": rule(
+            trained=lambda s: 3 + s, frozen=lambda s: 2
+        ),
+        "You count weights and gradients of 2 bytes, as in mixed precision. Here all is in fp32, 4 bytes.": (
+            at_each(lambda n, t, s: n * (4 + 4 * s if t else 2)),
+            at_each(lambda n, t, s: n * (8 + 4 * s if t else 2)),
+        ),
+        "You count one byte for a state. It is fp32, too: 4 bytes for each number.": at_each(
+            lambda n, t, s: n * (8 + s if t else 4)
+        ),
         "You count a shared tensor twice. It exists once, and so do its gradient and its states.": rule(
             tensors=twice_shared
         ),
@@ -110,7 +194,7 @@ def training_bytes(answer: Callable) -> None:
         answer,
         right=rule(),
         wrong=wrong,
-        rtol=0.0,
+        rtol=1e-12,
         names=("tensors", "n_states"),
         edges=[
             ([("w", 5, True)], 2),
@@ -126,17 +210,26 @@ def training_bytes(answer: Callable) -> None:
 
 @st.composite
 def _chains(draw: Callable) -> tuple:
-    """(sizes,) or (sizes, skip): activations of a chain; with a skip, two of them have the same size."""
-    sizes = draw(st.lists(st.integers(1, 20), min_size=2, max_size=6))
-    if not draw(st.booleans()):
+    """(sizes,) or (sizes, skip): activations of a chain; with a skip, two of them have the same size.
+
+    Of the shortcuts half span most of the chain: only a long one shows when its activation begins and ends to wait.
+    """
+    kind = draw(st.sampled_from(["chain", "any shortcut", "long shortcut"]))
+    long = kind == "long shortcut"
+    sizes = draw(st.lists(st.integers(1, 20), min_size=5 if long else 2, max_size=8 if long else 6))
+    if kind == "chain":
         return (sizes,)
-    start = draw(st.integers(0, len(sizes) - 2))
-    end = draw(st.integers(start + 1, len(sizes) - 1))
+    start = draw(st.integers(0, 1 if long else len(sizes) - 2))
+    end = draw(st.integers(len(sizes) - 2 if long else start + 1, len(sizes) - 1))
     sizes[start] = sizes[end] = draw(st.integers(1, 20))
     return sizes, (start, end)
 
 
-@check("Exercise 2, The peak of a chain")
+@check(
+    "Exercise 2, The peak of a chain",
+    why="While a layer runs, its input and its output are alive, and whatever still waits to be used. Everything else has been "
+    "freed: so the largest of these sums is the peak, and a shortcut raises it only at the layers that it spans.",
+)
 def peak_bytes(answer: Callable) -> None:
     """``peak_bytes(sizes, skip=None) -> int``."""
 
@@ -155,6 +248,9 @@ def peak_bytes(answer: Callable) -> None:
     def largest_two(sizes, skip=None):
         return sum(sorted(sizes)[-2:])
 
+    def largest_two_and_skip(sizes, skip=None):
+        return sum(sorted(sizes)[-2:]) + (sizes[skip[0]] if skip else 0)
+
     def largest_of_chain_and_skip(sizes, skip=None):
         return rule(waits=lambda *_: False)(sizes) + (sizes[skip[0]] if skip else 0)
 
@@ -171,6 +267,52 @@ def peak_bytes(answer: Callable) -> None:
         peak = rule()(sizes, skip)
         return max(peak, 2 * sizes[skip[1]] + sizes[skip[1] - 1] + sizes[skip[0]]) if skip else peak
 
+    def begins_at_0(sizes, skip=None):
+        return rule()(sizes, skip if skip and skip[0] else None)
+
+    def later_start(waits):
+        """Activation start + 1 waits in place of start."""
+        return lambda sizes, skip=None: max(
+            sizes[i] + sizes[i + 1] + (sizes[skip[0] + 1] if skip and waits(i, *skip) else 0)
+            for i in range(len(sizes) - 1)
+        )
+
+    def all_since(sizes, skip=None):
+        """Every activation since start waits, up to the end."""
+        a, b = skip or (0, 0)
+        return max(
+            sizes[i] + sizes[i + 1] + (sum(sizes[a:i]) if skip and a < i < b else 0) for i in range(len(sizes) - 1)
+        )
+
+    def all_at_the_end(sizes, skip=None):
+        return max(rule()(sizes), sum(sizes[skip[0] : skip[1] + 1]) if skip else 0)
+
+    def only_spanned(sizes, skip=None):
+        return rule(layers=lambda n: range(*skip))(sizes, skip) if skip else rule()(sizes)
+
+    def in_the_sizes(last):
+        """sizes[start] is added to the activations between, so that two layers count each."""
+
+        def peak(sizes, skip=None):
+            a, b = skip or (0, 0)
+            return rule()([size + (sizes[a] if a < at < b + last else 0) for at, size in enumerate(sizes)])
+
+        return peak
+
+    def at_the_addition(*others):
+        """At the end these activations are alive, the shortcut's two among them, and nowhere else does one wait."""
+        return lambda sizes, skip=None: max(
+            rule()(sizes), sizes[skip[0]] + sum(sizes[skip[1] + at] for at in others) if skip else 0
+        )
+
+    def windows(sizes, skip=None):
+        return max(sum(sizes[i : i + 3]) for i in range(max(1, len(sizes) - 2)))
+
+    def place_of_the_peak(sizes, skip=None):
+        a, b = skip or (0, 0)
+        live = [sizes[i] + sizes[i + 1] + (sizes[a] if a < i < b else 0) for i in range(len(sizes) - 1)]
+        return live.index(max(live))
+
     never = {"waits": lambda layer, a, b: False}
     wrong = {
         "You add up all activations. Each is freed after its last use: the peak is the largest sum that is alive at once.": lambda s, k=None: (
@@ -183,11 +325,117 @@ def peak_bytes(answer: Callable) -> None:
         "You take the largest activation alone. While a layer runs, its input and its output are both there.": lambda s, k=None: (
             max(s)
         ),
-        "You take the largest activation, and the one that waits. While a layer runs, input and output are both there.": rule(
-            pair=lambda s, i: s[i + 1]
+        "You take the largest activation, and the one that waits. While a layer runs, input and output are both there.": (
+            rule(pair=lambda s, i: s[i + 1]),
+            rule(pair=lambda s, i: max(s[i], s[i + 1])),
+            lambda s, k=None: max(s) + (s[k[0]] if k else 0),
         ),
         "You count the inputs only. The output of the layer is alive, too.": rule(pair=lambda s, i: s[i]),
         "You forget the shortcut: activation start waits until it has been added.": rule(**never),
+        "A shortcut that starts at 0 is none for you: 0 counts as false. Ask `if skip`, or `skip is not None`.": begins_at_0,
+        "Your activation start begins to wait one layer too late. Layer start + 1 already runs while it waits.": rule(
+            waits=lambda layer, a, b: a + 1 < layer < b
+        ),
+        "Your activation start begins to wait one layer too late and is freed one too early. It waits from layer start + 1 to "
+        "layer end - 1.": rule(waits=lambda layer, a, b: a + 1 < layer < b - 1),
+        "You take activation start + 1 for the one that waits. It is sizes[start].": (
+            later_start(lambda layer, a, b: a < layer < b),
+            later_start(lambda layer, a, b: a + 1 < layer < b),
+        ),
+        "Activation start waits in your result at the last spanned layer alone. It waits at each layer from start + 1 on.": rule(
+            waits=lambda layer, a, b: layer == b - 1 != a
+        ),
+        "Activation start waits in your result at one layer alone, the one after its own. It waits until activation end is "
+        "made.": rule(waits=lambda layer, a, b: layer == a + 1 < b),
+        "Activation start waits in your result from its own layer on, where it is the input, and not at the last one.": rule(
+            waits=lambda layer, a, b: a <= layer < b - 1
+        ),
+        "Activation start is there from the beginning in your result, also at its own layer. It exists from its making on, and "
+        "counts once.": rule(waits=lambda layer, a, b: layer < b),
+        "You keep all activations between start and end. Only activation start waits: the others are freed after their use.": (
+            all_since,
+            all_at_the_end,
+        ),
+        "With a shortcut you look only at the layers that it spans. The peak may be elsewhere.": only_spanned,
+        "You add sizes[start] to the activations between, which count at two layers each: so it counts twice. Add it to the sum "
+        "of a layer.": (in_the_sizes(0), in_the_sizes(1)),
+        "You add sizes[start] at the addition alone. It waits at each layer between start and end.": (
+            at_the_addition(0),
+            at_the_addition(0, -1),
+        ),
+        "You return the place of the peak. Return its bytes.": (
+            place_of_the_peak,
+            lambda sizes, skip=None: place_of_the_peak(sizes),
+        ),
+        "You multiply input and output. Both are in memory: add them.": (
+            rule(pair=lambda s, i: s[i] * s[i + 1]),
+            rule(pair=lambda s, i: s[i] * s[i + 1], waits=lambda *_: False),
+        ),
+        "You take twice the largest activation. Its neighbours may be smaller: add input and output of each layer.": (
+            lambda s, k=None: 2 * max(s),
+            lambda s, k=None: rule()(s, k) if k else 2 * max(s),
+        ),
+        "You add the place start, a number of an activation. What waits are its bytes, sizes[start].": lambda sizes, skip=None: (
+            max(
+                sizes[i] + sizes[i + 1] + (skip[0] if skip and skip[0] < i < skip[1] else 0)
+                for i in range(len(sizes) - 1)
+            )
+        ),
+        "You take activation start - 1 for the one that waits. It is sizes[start].": lambda sizes, skip=None: max(
+            sizes[i] + sizes[i + 1] + (sizes[skip[0] - 1] if skip and skip[0] < i < skip[1] else 0)
+            for i in range(len(sizes) - 1)
+        ),
+        "You count sizes[start] twice while it waits. It is there once.": (
+            lambda sizes, skip=None: max(
+                sizes[i] + sizes[i + 1] + (2 * sizes[skip[0]] if skip and skip[0] < i < skip[1] else 0)
+                for i in range(len(sizes) - 1)
+            )
+        ),
+        "Activation start waits in your result while the layer runs that comes after its addition. Then it is freed.": rule(
+            waits=lambda layer, a, b: layer == b
+        ),
+        "Activation start waits in your result while its own layer runs, of which it is the input. It waits at the layers after "
+        "that one, up to end - 1.": rule(waits=lambda layer, a, b: layer == a),
+        "You add sizes[start] to the peak of the chain. It waits only at some layers; the peak may be at another one.": (
+            lambda sizes, skip=None: rule()(sizes) + (sizes[skip[0]] if skip and skip[1] - skip[0] > 1 else 0)
+        ),
+        "You take the largest pair that the shortcut spans, and add sizes[start] also where it is the input itself. Other layers "
+        "may be the peak.": lambda sizes, skip=None: (
+            rule(layers=lambda n: range(*skip), waits=lambda *_: True)(sizes, skip) if skip else rule()(sizes)
+        ),
+        "With a shortcut you add up what it spans. One layer runs at a time, and only activation start waits.": (
+            lambda sizes, skip=None: sum(sizes[skip[0] : skip[1] + 1]) if skip else rule()(sizes)
+        ),
+        "You keep the activations between in place of start. It is sizes[start] that waits; they are freed after their use.": (
+            lambda sizes, skip=None: max(
+                sizes[i] + sizes[i + 1] + (sum(sizes[skip[0] + 1 : i]) if skip and skip[0] < i < skip[1] else 0)
+                for i in range(len(sizes) - 1)
+            )
+        ),
+        "You subtract. What is alive at once adds up.": (
+            rule(pair=lambda s, i: abs(s[i] - s[i + 1])),
+            rule(pair=lambda s, i: abs(s[i] - s[i + 1]), waits=lambda *_: False),
+            lambda sizes, skip=None: max(
+                sizes[i] + sizes[i + 1] - (sizes[skip[0]] if skip and skip[0] < i < skip[1] else 0)
+                for i in range(len(sizes) - 1)
+            ),
+        ),
+        "You start at place -1, which is the last item in Python: the last activation and the first are no neighbours.": (
+            lambda sizes, skip=None: max(
+                sizes[i - 1] + sizes[i] + (sizes[skip[0]] if skip and skip[0] < i < skip[1] else 0)
+                for i in range(len(sizes))
+            ),
+            lambda sizes, skip=None: max(
+                sizes[i - 1] + sizes[i] + (sizes[skip[0]] if skip and skip[0] < i - 1 < skip[1] else 0)
+                for i in range(len(sizes))
+            ),
+        ),
+        "You add the first activation and the last. Those of a layer in the middle may be larger.": lambda s, k=None: (
+            s[0] + s[-1]
+        ),
+        "You look at every second layer. Each activation is output of one layer and input of the next: look at all pairs.": rule(
+            layers=lambda n: range(0, n, 2), waits=lambda *_: False
+        ),
         "You forget the shortcut, and take the largest activation alone.": rule(pair=lambda s, i: s[i + 1], **never),
         "You add sizes[start] in all layers, or to the peak of the chain. It waits only between start and end; the peak may be elsewhere.": largest_of_chain_and_skip,
         "You count activation start twice where it is the input of its own layer.": rule(
@@ -208,19 +456,32 @@ def peak_bytes(answer: Callable) -> None:
         "Your activation start is counted in its own layer too, and for one layer too long.": rule(
             waits=lambda layer, a, b: a <= layer <= b
         ),
-        "You leave out the last layer.": rule(layers=lambda n: range(n - 1)),
-        "You leave out the first layer: its input, too, is in memory.": rule(layers=lambda n: range(1, n)),
-        "You keep three activations of the chain at once. The input of a layer is freed before the next one runs.": rule(
-            pair=three
+        "You leave out the last layer.": (
+            rule(layers=lambda n: range(n - 1)),
+            rule(layers=lambda n: range(n - 1) if n > 1 else range(n)),
         ),
-        "You add the two largest activations. They are alive together only if they are neighbours.": largest_two,
+        "You leave out the first layer: its input, too, is in memory.": rule(layers=lambda n: range(1, n)),
+        "You keep three activations of the chain at once. The input of a layer is freed before the next one runs.": (
+            rule(pair=three),
+            windows,
+        ),
+        "You add the two largest activations. They are alive together only if they are neighbours.": (
+            largest_two,
+            largest_two_and_skip,
+        ),
         "You look beside the largest activation only. The largest pair may be elsewhere, and the shortcut counts.": around_largest,
         "You take the smallest. The memory must hold the largest.": rule(of=min),
         "You take the mean over the layers. The memory must hold the largest.": rule(of=lambda v: sum(v) / len(v)),
         "You look at the first layer only.": rule(layers=lambda n: range(1)),
         "You look at the last layer only.": rule(layers=lambda n: range(n - 1, n)),
         "You give the sum a place of its own. By the card it is written over activation end.": added_output,
-        "You give the sum a place of its own, while the layer's input is still there. By the card it is written over activation end.": added_output_beside_input,
+        "You give the sum a place of its own, while the layer's input is still there. By the card it is written over activation end.": (
+            added_output_beside_input,
+            lambda sizes, skip=None: max(
+                rule()(sizes, skip),
+                sum(sizes[at] for at in {skip[0], skip[1] - 1, skip[1]}) + sizes[skip[1]] if skip else 0,
+            ),
+        ),
     }
     compare(
         answer,
@@ -251,7 +512,11 @@ def _segments(draw: Callable) -> tuple[list[int], list[int], list[int]]:
     return inputs, inside, [0] + [at + 1 for at, cut in enumerate(cuts) if cut]
 
 
-@check("Exercise 3, Where to cut")
+@check(
+    "Exercise 3, Where to cut",
+    why="At the turn of a segment its inside is back, and the inputs of the segments still to come are kept beside it. More cuts "
+    "make each inside smaller and the kept inputs more: the peak is the largest sum of both.",
+)
 def checkpointed_peak(answer: Callable) -> None:
     """``checkpointed_peak(inputs, inside, starts) -> int``."""
 
@@ -319,6 +584,65 @@ def checkpointed_peak(answer: Callable) -> None:
         ),
         "You take the largest layer of a segment. The insides of all its layers are there until its backward pass.": rule(
             again=lambda x, v, s, e: max(v[s:e])
+        ),
+        "You leave out the input of the first segment. It is kept until its backward pass, the last one, is done.": rule(
+            kept=lambda x, a, j: sum(x[s] for s in a[1 : j + 1])
+        ),
+        "You keep the inputs of later segments, whose backward passes are done. Those of earlier segments wait, and its own.": (
+            rule(kept=lambda x, a, j: sum(x[s] for s in a[j + 1 :]))
+        ),
+        "You keep the input of the next segment, too. Its backward pass is done: the segments come from the last to the first.": (
+            rule(kept=lambda x, a, j: sum(x[s] for s in a[: j + 2]))
+        ),
+        "Your insides go from the segment's start to the end of the chain. They end where the next segment starts: later ones "
+        "are done.": rule(again=lambda x, v, s, e: sum(v[s:])),
+        "You count layers from 1. The starts are places in the lists, from 0: inputs[start].": rule(
+            kept=lambda x, a, j: sum(x[s - 1] for s in a[: j + 1])
+        ),
+        "You take the largest of the kept inputs. All of them are there at once: add them.": rule(
+            kept=lambda x, a, j: max(x[s] for s in a[: j + 1])
+        ),
+        "You count the segment's own input twice. It is kept once, among the inputs; its inside does not hold it.": (
+            rule(again=lambda x, v, s, e: sum(v[s:e]) + x[s])
+        ),
+        "You also count the inputs of all layers in the segment, the first one twice. Each is the output of the layer before, and "
+        "is in its inside.": rule(again=lambda x, v, s, e: sum(v[s:e]) + sum(x[s:e])),
+        "You take the last layer of a segment. The insides of all its layers come back.": rule(
+            again=lambda x, v, s, e: v[e - 1]
+        ),
+        "You keep the inputs of all layers before the segment. A checkpoint keeps the input of its segment only.": rule(
+            kept=lambda x, a, j: sum(x[: a[j]])
+        ),
+        "You keep the input of the segment's layers, and forget those of the segments before it.": rule(
+            kept=lambda x, a, j: sum(x[a[j] : [*a[1:], len(x)][j]])
+        ),
+        "You keep the inputs of all layers up to the segment's end. A checkpoint keeps the input of its segment only.": rule(
+            kept=lambda x, a, j: sum(x[: [*a[1:], len(x)][j]])
+        ),
+        "Your last segment ends at the number of segments. It ends at the number of layers, len(inputs).": (
+            lambda x, v, a: max(
+                sum(x[b] for b in a[: j + 1]) + sum(v[s:e])
+                for j, (s, e) in enumerate(zip(a, [*a[1:], len(a)], strict=True))
+            ),
+            lambda x, v, a: max(sum(x[b] for b in a) + sum(v[s:e]) for s, e in zip(a, [*a[1:], len(a)], strict=True)),
+        ),
+        "You add the inside of the first layers alone. The insides of all layers of a segment come back, one segment at a time.": (
+            lambda x, v, a: sum(x[s] + v[s] for s in a)
+        ),
+        "You take the first inside of a segment for all of its layers. Each layer has its own: add them up.": rule(
+            again=lambda x, v, s, e: (e - s) * v[s]
+        ),
+        "You add up places. A start is the number of a layer: its input has inputs[start] bytes.": rule(
+            kept=lambda x, a, j: sum(a[: j + 1])
+        ),
+        "With one segment you take the inputs of all layers. A checkpoint keeps the input of its segment only.": lambda x, v, a: (
+            rule()(x, v, a) if len(a) > 1 else sum(x) + sum(v)
+        ),
+        "With one segment you take the inputs of all layers, and with several you leave out the last segment.": lambda x, v, a: (
+            no_last(x, v, a) if len(a) > 1 else sum(x) + sum(v)
+        ),
+        "You return the place of the peak. Return its bytes.": lambda x, v, a: max(
+            range(len(a)), key=lambda j: sum(x[s] for s in a[: j + 1]) + sum(v[a[j] : [*a[1:], len(x)][j]])
         ),
         "You take the largest layer of a segment, and keep all inputs throughout.": rule(
             again=lambda x, v, s, e: max(v[s:e]), kept=lambda x, a, j: sum(x[s] for s in a)
