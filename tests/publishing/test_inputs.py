@@ -3,11 +3,12 @@
 import json
 
 import _course
+import nbformat
 import pytest
 from test_build import LESSON, executed
 
 from tools import build
-from tools.publishing import inputs, lessons
+from tools.publishing import inputs, lessons, step
 
 USES = """\
 # %%
@@ -121,6 +122,28 @@ def test_the_words_of_a_claim_change_without_a_run_and_what_it_judges_does_not(t
     table.write_text(CLAIMS.replace("1.0", "2.0"), encoding="utf-8")
     assert build.faults(lesson) == ["built with another lessons/fixture/claims.toml"]
     assert not build.refresh(lesson)
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        (('"""Area of a square."""', '"""The area, as lesson 9.9 has it."""'), True),
+        (("def area", "# a word\ndef area"), True),
+        (("side * side", "side ** 2"), False),
+        (("return side", "print(area.__doc__)\n    return side"), False),
+    ],
+)
+def test_a_comment_or_a_docstring_of_a_cell_needs_no_run(lesson, change, same):
+    code = 'def area(side):\n    """Area of a square."""\n    return side * side\n'
+    assert code.replace(*change) != code
+    cells = [[nbformat.v4.new_code_cell(text)] for text in (code, code.replace(*change))]
+    assert (step._programs(cells[0]) == step._programs(cells[1])) is same
+
+
+def test_a_cell_that_shows_its_own_text_is_compared_letter_by_letter():
+    for shows in ("inspect.getsource(f)  # {}", "'{}'"):
+        cells = [[nbformat.v4.new_code_cell(shows.format(word))] for word in ("a", "b")]
+        assert step._programs(cells[0]) != step._programs(cells[1])
 
 
 def test_a_checkpoint_is_watched_by_its_own_bytes_and_not_by_those_of_its_neighbours(lesson):

@@ -13,7 +13,7 @@ from course_utils.files import ROOT
 IN_COURSE_TOML = ("title", "name", "number", "part")
 WORDS_A_MINUTE = 180  # of a text that is to be understood
 CELL = re.compile(r"^# %%(.*)\n((?:(?!# %%).*\n?)*)", re.M)
-EXERCISE = re.compile(r"^# ★+ · (\d+) minutes$", re.M)
+EXERCISE = re.compile(r"^# ★+ · (\d+) minutes\b", re.M)
 DEEPER = "## Deeper"  # what follows this heading, up to the next of its rank, is no part of a lesson's core
 
 

@@ -128,7 +128,7 @@ def digest(path):
     """
     content = path.read_bytes()
     if path.suffix == ".py":
-        content = _code_text(content)
+        content = code_text(content)
     elif path.name == "claims.toml":
         content = _judging(content)
     else:
@@ -151,7 +151,7 @@ def _judging(source):
 
 
 @functools.cache
-def _code_text(source):
+def code_text(source):
     """The code of a Python file's bytes, as text in bytes; every lesson asks for that of the same modules."""
     return repr(_code(ast.parse(source))).encode()
 

@@ -7,6 +7,8 @@ import nbformat
 from course_utils.scorecard import claims
 from tools.publishing import course, inputs, lessons
 
+READS_ITSELF = ("getsource", "__doc__", "doctest", "help(")
+
 
 def is_published(lesson):
     """True when the notebook that is there was built with --publish."""
@@ -77,7 +79,9 @@ def _first_difference(old, new):
 
 
 def refresh(lesson):
-    """Bring a notebook into step without a run, when only text, tags, front matter or the words of claims differ.
+    """Bring a notebook into step without a run, when nothing differs that a run could show.
+
+    That is text, tags, front matter, the words of claims, and in code comments and docstrings, where no cell reads them.
 
     Returns:
         True when it is in step now.
@@ -90,7 +94,7 @@ def refresh(lesson):
         return False
     known, wanted = nb.metadata.get(inputs.KEY, {}), lessons.read(lesson)
     old, new = ([cell for cell in book.cells if cell.cell_type == "code"] for book in (nb, wanted))
-    if inputs.stale(known, lesson) or [cell.source for cell in old] != [cell.source for cell in new]:
+    if inputs.stale(known, lesson) or _programs(old) != _programs(new):
         return False
     for cell, ran in zip(new, old, strict=True):
         cell.outputs, cell.execution_count = ran.outputs, ran.execution_count
@@ -98,3 +102,20 @@ def refresh(lesson):
     lessons.write(_with_todays_words(wanted, lesson), path)
     print(f"{lesson.name}: text, tags, front matter or claims' words brought up to date; not run again")
     return True
+
+
+def _programs(cells):
+    """What code cells do, in order: without their comments and docstrings, but where a cell may show those."""
+    sources = [cell.source for cell in cells]
+    if any(word in source for source in sources for word in READS_ITSELF):
+        return sources
+    return [_program(source) for source in sources]
+
+
+def _program(source):
+    if source.rstrip().endswith(("'", '"')):  # a text at the end is shown
+        return source
+    try:
+        return inputs.code_text(source.encode())
+    except SyntaxError:  # a magic
+        return source
