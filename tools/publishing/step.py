@@ -81,7 +81,7 @@ def _first_difference(old, new):
 def refresh(lesson):
     """Bring a notebook into step without a run, when nothing differs that a run could show.
 
-    That is text, tags, front matter, the words of claims, and in code comments and docstrings, where no cell reads them.
+    That is text, tags, front matter, the words of claims; in code comments and docstrings, where no cell reads them.
 
     Returns:
         True when it is in step now.
