@@ -196,6 +196,12 @@ def choose(answer: Callable) -> None:
         "You ask whether the layers last at most a quarter of the conversions. Turn that round.": _choose(
             cheap=lambda case: case["int8_ms"] <= case["convert_ms"] / 4
         ),
+        "You take dynamic where static loses nothing and conversions last long. There is a line for that: static.": _choose(
+            names=("dynamic", "dynamic")
+        ),
+        "You take static where there are no int8 kernels. It needs them as well: there the answer is float.": (
+            lambda case: _choose()(case) if case["int8_kernels"] else ("static", WHY["static"])
+        ),
         "You forget QAT, for where static int8 loses more than 1 point.": _choose(order="float dynamic"),
         "You never choose dynamic. Where conversions are short it is the one.": _choose(order="float qat"),
     }
@@ -386,7 +392,7 @@ class _Row(Row):
 
 def rows_of(runs_in: dict[str, str]) -> list[Row]:
     """Rows of an audit, from {name: what it runs in}."""
-    bits = {"int8": 8, "float32": 32, "bfloat16": 16}
+    bits = {"int8": 8, "float32": 32, "bfloat16": 16, "unknown": 8}  # what is stored in 8 bits may run in anything
     return [
         _Row(name, "Linear", where, bits.get(where), "", None, "made for the check") for name, where in runs_in.items()
     ]

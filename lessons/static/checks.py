@@ -185,6 +185,12 @@ def fuse_list(answer: Callable) -> None:
             fused(lambda found, kinds, reads: [sum(found, [])] if found else []),
             fused(lambda found, kinds, reads: [sum(found, [])]),
         ),
+        "You return chains twice. Each is fused once.": fused(lambda found, kinds, reads: found * 2),
+        "Your chains have two names at most. Where a batch norm is followed by its ReLU, the ReLU belongs to the "
+        "chain.": fused(lambda found, kinds, reads: [chain[:2] for chain in found]),
+        "Your chains can hold a fully connected layer. It is no part of them: conv-bn-relu, conv-bn or conv-relu.": (
+            fused(wanted=("bn", "relu", "fc"))
+        ),
         "Your result has one chain at most. A network has as many as it has.": (
             fused(lambda found, kinds, reads: found[:1]),
             fused(lambda found, kinds, reads: found[-1:]),
@@ -254,7 +260,8 @@ def fuse_list(answer: Callable) -> None:
         "f1": ["b2"],
         "f2": ["b2"],
     }
-    every = (chain, branch, swapped, beside, three, last)
+    ending = {"c1": ["x"], "b1": ["c1"], "r1": ["b1"], "f1": ["r1"], "c2": ["f1"], "r2": ["c2"], "f2": ["r2"]}
+    every = (chain, branch, swapped, beside, three, last, ending)
     nets = [({name: kinds[name[0]] for name in reads}, reads) for reads in every]
     compare(
         answer,
