@@ -137,6 +137,14 @@ def quantize_for_size(answer: Callable) -> None:
             total -= 3 * w
         return chosen
 
+    def all_subtracted(layers, target):
+        total, chosen = bytes_of(layers), set()
+        for name, kind, w, _ in sorted(layers, key=lambda layer: -layer[2]):
+            if total > target and kind in QUANTIZED:
+                chosen.add(name)
+            total -= 3 * w
+        return chosen
+
     def of_each_size_one(layers, target):
         last = {w: (name, kind, w, b) for name, kind, w, b in layers if kind in QUANTIZED}
         return _for_size(last.values(), target - bytes_of(layers) + bytes_of(last.values()))
@@ -176,7 +184,10 @@ def quantize_for_size(answer: Callable) -> None:
         "You count less than a byte for a weight that is quantized. int8 takes one: 3 of the 4 bytes are saved.": tuple(
             variant(saves=lambda w, b, share=share: share * w) for share in (3.5, 3.75, 3.875)
         ),
-        "Your result can hold any kind of layer. Only Linear and LSTM become smaller here.": variant(kinds=None),
+        "Your result can hold any kind of layer. Only Linear and LSTM become smaller here.": (
+            variant(kinds=None),
+            variant(kinds=(*QUANTIZED, "Conv2d", "Embedding", "GRU", "RNN")),
+        ),
         "Your result can hold embeddings. They are tables that are read, not multiplied: here they stay float.": variant(
             kinds=(*QUANTIZED, "Embedding")
         ),
@@ -238,6 +249,11 @@ def quantize_for_size(answer: Callable) -> None:
         ),
         "You begin with the smallest layers, weights and biases together. The fewest are found with the largest saving "
         "first.": variant(order=lambda w, b: w + b),
+        "You subtract what layers that stay float would save. Only those that you take become smaller.": all_subtracted,
+        "You count a bias as one byte, or as two, from the beginning. It takes 4, before and after.": (
+            variant(counted=lambda kind, w, b: 4 * w + b),
+            variant(counted=lambda kind, w, b: 4 * w + 2 * b),
+        ),
         "You leave out the layer with which the target is reached.": variant(last=False),
         "You take all that can be quantized. Stop as soon as the target is met.": lambda layers, target: (
             _able(layers) if _for_size(layers, target) else set()
