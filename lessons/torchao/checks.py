@@ -125,7 +125,24 @@ def wanted(answer: Callable) -> None:
             left_out=lambda name, kept: any(name.startswith(k + ".") for k in kept)
         ),
         "You compare single parts of the path with kept names. A kept name is a path from the start, and may have "
-        "dots itself.": rule(left_out=lambda name, kept: any(part in kept for part in name.split("."))),
+        "dots itself.": (
+            rule(left_out=lambda name, kept: any(part in kept for part in name.split("."))),
+            rule(left_out=lambda name, kept: name in kept or any(part in kept for part in name.split("."))),
+            rule(left_out=lambda name, kept: any(part in ".".join(kept).split(".") for part in name.split("."))),
+            rule(left_out=lambda name, kept: name.split(".")[0] in [k.split(".")[0] for k in kept]),
+        ),
+        "You ask one of the three conditions only. A wanted layer is linear, in whole groups, and not kept.": (
+            rule(fits=lambda m, g: True, left_out=lambda name, kept: False),
+            rule(kind=lambda m: True, fits=lambda m, g: True),
+            rule(
+                kind=lambda m: True,
+                fits=lambda m, g: getattr(m, "in_features", 1) % g == 0,
+                left_out=lambda name, kept: False,
+            ),
+        ),
+        "You leave out linear layers without a bias. They are linear layers as well.": rule(
+            kind=lambda m: isinstance(m, nn.Linear) and m.bias is not None
+        ),
         "You compare the first part of the path only. A kept name may have dots itself.": (
             rule(left_out=lambda name, kept: name in kept or name.split(".")[0] in kept),
             rule(left_out=lambda name, kept: name.split(".")[0] in kept),
@@ -224,6 +241,7 @@ def wanted(answer: Callable) -> None:
         names=("module", "name", "group", "kept"),
         edges=[
             (linear(8, 5), "fc1", 4, []),
+            (linear(8, 5, bias=False), "fc1", 4, []),
             (linear(8, 4), "body.fc1", 4, ["body"]),
             (linear(8, 4), "body.fc1", 4, ["bod"]),
             (linear(8, 4), "fc10", 4, ["fc1"]),
