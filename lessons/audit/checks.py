@@ -58,10 +58,14 @@ def _sizes(draw: Callable) -> tuple[list[tuple[str, str, int, int]], int]:
     able = sorted((w for _, kind, w, _ in layers if kind in QUANTIZED), reverse=True)
     reached = [total - 3 * sum(able[:taken]) for taken in range(len(able) + 1)]
     near = st.tuples(st.sampled_from(reached), st.sampled_from([0, -1, 1])).map(lambda pair: max(0, sum(pair)))
-    return layers, draw(near | st.integers(0, total + 4))
+    return layers, draw(near | st.integers(0, total + 4) | st.integers(0, 9 * total))
 
 
-@check("Exercise 1, What to quantize for a size target")
+@check(
+    "Exercise 1, What to quantize for a size target",
+    why="Every layer saves 3 bytes a weight, whichever others are taken with it. So the layers that save most reach the target "
+    "with the fewest, and one look at each, in the order of their weights, is enough.",
+)
 def quantize_for_size(answer: Callable) -> None:
     """``quantize_for_size(layers, target_bytes) -> set of names``."""
 
@@ -94,8 +98,96 @@ def quantize_for_size(answer: Callable) -> None:
                 total -= 3 * w
         return chosen
 
+    def after(change):
+        """Right but for the target, which `change` makes of the layers and the target."""
+        return lambda layers, target: _for_size(layers, change(layers, target))
+
+    def bytes_of(layers):
+        return sum(4 * (w + b) for _, _, w, b in layers)
+
+    def able_first(layers):
+        return sorted((layer for layer in layers if layer[1] in QUANTIZED), key=lambda layer: -layer[2])
+
+    def at_least_one(layers, target):
+        return _for_size(layers, target) or {name for name, *_ in able_first(layers)[:1]}
+
+    def not_beyond(layers, target):
+        total, chosen = bytes_of(layers), set()
+        for name, _, w, _ in able_first(layers):
+            if total - 3 * w >= target:
+                chosen.add(name)
+                total -= 3 * w
+        return chosen
+
+    def one_that_is_enough(layers, target):
+        missing = bytes_of(layers) - target
+        enough = [name for name, _, w, _ in reversed(able_first(layers)) if 3 * w >= missing]
+        return set(enough[:1]) if enough and missing > 0 else _for_size(layers, target)
+
+    def all_that_are_enough(layers, target):
+        missing = bytes_of(layers) - target
+        return {name for name, _, w, _ in able_first(layers) if 3 * w >= missing > 0}
+
+    def until_one_stays_float(layers, target):
+        whole, total, chosen = sorted(layers, key=lambda layer: -layer[2]), bytes_of(layers), set()
+        for name, kind, w, _ in whole:
+            if total <= target or kind not in QUANTIZED:
+                break
+            chosen.add(name)
+            total -= 3 * w
+        return chosen
+
+    def all_subtracted(layers, target):
+        total, chosen = bytes_of(layers), set()
+        for name, kind, w, _ in sorted(layers, key=lambda layer: -layer[2]):
+            if total > target and kind in QUANTIZED:
+                chosen.add(name)
+            total -= 3 * w
+        return chosen
+
+    def of_each_size_one(layers, target):
+        last = {w: (name, kind, w, b) for name, kind, w, b in layers if kind in QUANTIZED}
+        return _for_size(last.values(), target - bytes_of(layers) + bytes_of(last.values()))
+
     wrong = {
-        "Your result can hold any kind of layer. Only Linear and LSTM become smaller here.": variant(kinds=None),
+        "You take a layer even where the target is met already. Compare the bytes with the target before you take "
+        "one.": at_least_one,
+        "You take a layer only where its saving does not go beyond the target. The one with which the bytes fall below it is "
+        "needed, too.": not_beyond,
+        "You look for a layer that is enough by itself. Asked are those that save most, the largest first.": (
+            one_that_is_enough,
+            all_that_are_enough,
+        ),
+        "You compare each layer by itself with the target. It is for the bytes of all layers together.": (
+            lambda layers, target: {name for name, _, w, b in able_first(layers) if 4 * (w + b) > target},
+            lambda layers, target: {name for name, _, w, b in able_first(layers) if w + 4 * b > target},
+        ),
+        "You begin with the bytes of the quantized model. Begin with those in fp32: then each layer that you take saves its "
+        "3 bytes a weight.": (
+            variant(counted=lambda kind, w, b: (1 if kind in QUANTIZED else 4) * w + 4 * b),
+            variant(counted=lambda kind, w, b: w + 4 * b),
+        ),
+        "You take the target for the bytes that must be saved. It is what all layers may take afterwards.": after(
+            lambda layers, target: bytes_of(layers) - target
+        ),
+        "You take the target for KB or MB. It is given in bytes.": tuple(
+            after(lambda layers, target, unit=unit: unit * target) for unit in (1000, 1024, 10**6, 2**20)
+        ),
+        "You count bits and compare them with bytes. In fp32 a number takes 4 bytes.": after(
+            lambda layers, target: target / 8
+        ),
+        "You sort by the name, as sorted() does with tuples. Sort by the weights, the largest first.": lambda layers, target: (
+            _for_size(sorted(layers), target, order=lambda w, b: 0)
+        ),
+        "Of layers with the same number of weights you keep one, as a dict with the sizes as keys does.": of_each_size_one,
+        "You stop at the first layer that stays float. Leave it out and go on.": until_one_stays_float,
+        "You count less than a byte for a weight that is quantized. int8 takes one: 3 of the 4 bytes are saved.": tuple(
+            variant(saves=lambda w, b, share=share: share * w) for share in (3.5, 3.75, 3.875)
+        ),
+        "Your result can hold any kind of layer. Only Linear and LSTM become smaller here.": (
+            variant(kinds=None),
+            variant(kinds=(*QUANTIZED, "Conv2d", "Embedding", "GRU", "RNN")),
+        ),
         "Your result can hold embeddings. They are tables that are read, not multiplied: here they stay float.": variant(
             kinds=(*QUANTIZED, "Embedding")
         ),
@@ -147,6 +239,21 @@ def quantize_for_size(answer: Callable) -> None:
         "You take one more layer where the bytes equal the target: 'at most' includes equal.": variant(
             enough=lambda total, target: total < target
         ),
+        "You take what a layer's biases need off what its weights save. They take 4 bytes each before and after.": (
+            variant(saves=lambda w, b: 3 * w - 4 * b),
+            variant(saves=lambda w, b: 3 * w - b),
+        ),
+        "You order by the biases. They save nothing: order by the weights, the largest first.": (
+            variant(order=lambda w, b: -b),
+            variant(order=lambda w, b: b),
+        ),
+        "You begin with the smallest layers, weights and biases together. The fewest are found with the largest saving "
+        "first.": variant(order=lambda w, b: w + b),
+        "You subtract what layers that stay float would save. Only those that you take become smaller.": all_subtracted,
+        "You count a bias as one byte, or as two, from the beginning. It takes 4, before and after.": (
+            variant(counted=lambda kind, w, b: 4 * w + b),
+            variant(counted=lambda kind, w, b: 4 * w + 2 * b),
+        ),
         "You leave out the layer with which the target is reached.": variant(last=False),
         "You take all that can be quantized. Stop as soon as the target is met.": lambda layers, target: (
             _able(layers) if _for_size(layers, target) else set()
@@ -176,6 +283,7 @@ def quantize_for_size(answer: Callable) -> None:
             ([], 0),
             *[(net, total - less) for less in (0, 120, 121, 210, 211, 270)],
             (net, 0),
+            ([("up", "Linear", 7, 1), ("lstm", "LSTM", 7, 2), ("down", "Linear", 7, 0)], 0),
             ([("gru", "GRU", 40, 0), ("fc", "Linear", 10, 0)], 100),
             *[([("other", kind, 40, 8), ("fc", "Linear", 10, 0)], 100) for kind in NAMED_ALIKE],
             *[(fat, sum(4 * (w + b) for _, _, w, b in fat) - less) for less in (120, 121)],
@@ -240,10 +348,16 @@ def _models() -> list[nn.Module]:
         nn.Sequential(nn.MultiheadAttention(2, 1)),
         nn.Sequential(nn.ReLU()),
         _old_line({"1"})(half_done),
+        _old_line({"0"})(half_done),
     ]
 
 
-@check("Exercise 2, The model that did not change", by_value=("torchao.quantization",))
+@check(
+    "Exercise 2, The model that did not change",
+    why="The old line swaps modules, torchao swaps the tensors inside them: no name and no type tells both. An audit that "
+    "asks each weight of the returned model for its bits sees both.",
+    by_value=("torchao.quantization",),
+)
 def did_nothing(answer: Callable) -> None:
     """``did_nothing(model, quantize) -> bool``."""
 
@@ -253,7 +367,54 @@ def did_nothing(answer: Callable) -> None:
     def bits(model: nn.Module) -> list[int | None]:
         return [row.weight_bits for row in int8_audit.audit(model).rows]
 
+    def kinds(model: nn.Module) -> list[type]:
+        return [type(part) for part in model.modules()]
+
+    def count(model: nn.Module) -> int:
+        return sum(p.numel() for p in model.parameters())
+
+    linear = torch.ao.nn.quantized.dynamic.Linear
+
     wrong = {
+        "You look at the first module with weights only. As soon as any of them is stored in 8 bits, False is asked.": looks(
+            lambda m: 8 not in bits(m)[:1]
+        ),
+        "You leave out the first module with weights. It counts like the others.": looks(
+            lambda m: 8 not in bits(m)[1:]
+        ),
+        "You compare names or numbers before and after: classes, keys of the state_dict, a count of parameters. torchao keeps "
+        "them all, and a model may come with 8-bit weights. Ask each weight of the returned model for its bits.": (
+            lambda model, quantize: kinds(model) == kinds(quantize(model)),
+            lambda model, quantize: list(model.state_dict()) == list(quantize(model).state_dict()),
+            lambda model, quantize: count(model) == count(quantize(model)),
+        ),
+        "You see direct children of the model only. Look at the model itself, and at what lies deeper: modules() gives them "
+        "all.": looks(
+            lambda m: (
+                not any(
+                    "quantized" in type(child).__module__
+                    or "torchao" in type(getattr(child, "weight", None)).__module__
+                    for child in m.children()
+                )
+            )
+        ),
+        "You look for quantized linear layers of the old line alone. It quantizes an LSTM, too, and torchao swaps weights of "
+        "modules that keep their class.": looks(lambda m: not any(isinstance(part, linear) for part in m.modules())),
+        "You miss the LSTM that the old line quantized.": looks(
+            lambda m: (
+                not any(
+                    isinstance(part, linear) or "torchao" in type(getattr(part, "weight", None)).__module__
+                    for part in m.modules()
+                )
+            )
+        ),
+        "You look for a type other than float32. torchao's weights say float32, packed weights of the old line are hidden from "
+        "parameters(), and a float of 16 bits is not int8.": (
+            looks(lambda m: all(p.dtype == torch.float32 for p in m.parameters())),
+            looks(
+                lambda m: all(v.dtype == torch.float32 for v in m.state_dict().values() if isinstance(v, torch.Tensor))
+            ),
+        ),
         "You miss what torchao did: it keeps the modules, and the names of their classes, and swaps the weights.": looks(
             lambda m: "DynamicQuantized" not in str(m)
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
+from statistics import geometric_mean, harmonic_mean, median, median_high
 
 from hypothesis import strategies as st
 
@@ -40,7 +41,7 @@ WHY = {
 def _cases(draw: Callable) -> tuple[dict]:
     """Times of which one is often a quarter of the other, and drops of often 1 point, or a little more."""
     int8_ms = draw(numbers(1, 16, step=0.5))
-    convert_ms = int8_ms * draw(st.sampled_from([0.25, 0.5, 0.3125, 1.0, 4.0, 0.125, 0.0]))
+    convert_ms = int8_ms * draw(st.sampled_from([0.25, 0.5, 0.3125, 1.0, 4.0, 0.125, 0.0, 0.2371, 0.2618, 0.37, 0.45]))
     drop = draw(st.one_of(numbers(0, 3, step=0.5), numbers(0.75, 1.75, step=0.25), numbers(-2, 0, step=0.5)))
     kind = draw(st.sampled_from(["CNN", "LSTM", "Transformer"]))
     return (_case(kind, draw(st.booleans().map(operator.not_)), int8_ms, convert_ms, drop),)
@@ -104,13 +105,56 @@ def _choose(
     return choose
 
 
-@check("Exercise 1, Choose, and say why")
+@check(
+    "Exercise 1, Choose, and say why",
+    why="The lines stand in the order of their price. Without kernels nothing else helps; cheap conversions need no calibration; "
+    "only then is static asked, and a training only where static loses too much.",
+)
 def choose(answer: Callable) -> None:
     """``choose(case) -> (method, reason)``."""
+
+    def by_name(*kinds: str) -> tuple[Callable, ...]:
+        """Dynamic for these networks, with the other lines of the table or without some of them."""
+        orders = "float dynamic qat", "float dynamic", "dynamic qat", "dynamic", "float qat dynamic"
+        ways = [_choose(cheap=lambda case: case["kind"] in kinds, order=order) for order in orders]
+        return *ways, _choose(cheap=lambda case: case["kind"] in kinds, loses=lambda case: True)
+
+    def short(case: dict) -> bool:
+        return case["convert_ms"] <= case["int8_ms"] / 4
+
     wrong = {
         "You decide by the name of the network. A Transformer of narrow layers may be bound by its conversions, and a "
-        "CNN may not: look at the two times.": _choose(cheap=lambda case: case["kind"] != "CNN"),
-        "You take dynamic for LSTMs alone: look at the two times.": _choose(cheap=lambda case: case["kind"] == "LSTM"),
+        "CNN may not: look at the two times.": by_name("LSTM", "Transformer"),
+        "You take dynamic for LSTMs alone: look at the two times.": by_name("LSTM"),
+        "You take dynamic for Transformers alone: look at the two times.": by_name("Transformer"),
+        "You ask for the name of the network besides its two times. The times alone decide.": (
+            _choose(cheap=lambda case: case["kind"] != "CNN" and short(case)),
+            _choose(cheap=lambda case: case["kind"] != "CNN" or short(case)),
+            _choose(cheap=lambda case: case["kind"] == "LSTM" and short(case)),
+            _choose(cheap=lambda case: case["kind"] == "LSTM" or short(case)),
+        ),
+        "You divide with //, which rounds down. A quarter of 7 ms is 1.75 ms: divide with /.": _choose(
+            cheap=lambda case: case["convert_ms"] <= case["int8_ms"] // 4
+        ),
+        "You stay in float where conversions last long. Float is for a device without int8 kernels.": (
+            _choose(device=lambda case: not case["int8_kernels"] or case["convert_ms"] > case["int8_ms"]),
+            _choose(device=lambda case: not case["int8_kernels"] or case["convert_ms"] >= case["int8_ms"]),
+        ),
+        "You compare the conversions with a number of milliseconds. What counts is their share of the layers' time.": tuple(
+            _choose(cheap=lambda case, most=most: case["convert_ms"] <= most) for most in (0.25, 0.5, 1, 2, 4)
+        ),
+        "You take another share of the layers' time. A quarter of it is the line.": tuple(
+            _choose(share=share) for share in (0.2, 0.3, 0.4)
+        ),
+        "You compare the drop with another number of points, such as 2 or a half. The line is 1.": tuple(
+            _choose(loses=lambda case, most=most: case["drop_pp"] > most) for most in (2, 0.5, 1.5)
+        ),
+        "You have QAT and static the wrong way round: QAT is for more than 1 point lost.": (
+            _choose(loses=lambda case: case["drop_pp"] <= 1),
+            _choose(loses=lambda case: case["drop_pp"] < 1),
+        ),
+        "You train only where conversions last longer than the layers, too. Behind the second line only the drop is "
+        "asked.": _choose(loses=lambda case: case["drop_pp"] > 1 and case["convert_ms"] > case["int8_ms"]),
         "You forget the device. Without int8 kernels the answer is float.": _choose(order="dynamic qat"),
         "You ask for the device too late. Without int8 kernels nothing else counts.": _choose(
             order="dynamic float qat"
@@ -118,8 +162,8 @@ def choose(answer: Callable) -> None:
         "You have the device the wrong way round: float is for no kernels.": _choose(
             device=lambda c: c["int8_kernels"]
         ),
-        "You train for every lost tenth of a point. QAT costs a training: it is for more than 1 point.": _choose(
-            loses=lambda case: case["drop_pp"] > 0
+        "You train for every lost tenth of a point. QAT costs a training: it is for more than 1 point.": tuple(
+            _choose(loses=lambda case, most=most: case["drop_pp"] > most) for most in (0, 0.01, 0.1)
         ),
         "You train where static loses 1 point, too. 'More than' 1 leaves out 1.": _choose(
             loses=lambda case: case["drop_pp"] >= 1
@@ -134,8 +178,9 @@ def choose(answer: Callable) -> None:
             _choose(loses=lambda case: round(case["drop_pp"]) > 1),
             _choose(loses=lambda case: int(case["drop_pp"]) > 1),
         ),
-        "You look at the lost accuracy first. It is that of static int8: where dynamic fits, nobody asks for it.": _choose(
-            order="float qat dynamic"
+        "You look at the lost accuracy first. It is that of static int8: where dynamic fits, nobody asks for it.": (
+            _choose(order="float qat dynamic"),
+            _choose(order="qat float dynamic"),
         ),
         "You take the quarter of the whole time. It is a quarter of the int8 layers.": _choose(
             whole=lambda case: case["int8_ms"] + case["convert_ms"]
@@ -151,6 +196,12 @@ def choose(answer: Callable) -> None:
         "You ask whether the layers last at most a quarter of the conversions. Turn that round.": _choose(
             cheap=lambda case: case["int8_ms"] <= case["convert_ms"] / 4
         ),
+        "You take dynamic where static loses nothing and conversions last long. There is a line for that: static.": _choose(
+            names=("dynamic", "dynamic")
+        ),
+        "You take static where there are no int8 kernels. It needs them as well: there the answer is float.": (
+            lambda case: _choose()(case) if case["int8_kernels"] else ("static", WHY["static"])
+        ),
         "You forget QAT, for where static int8 loses more than 1 point.": _choose(order="float dynamic"),
         "You never choose dynamic. Where conversions are short it is the one.": _choose(order="float qat"),
     }
@@ -160,6 +211,9 @@ def choose(answer: Callable) -> None:
         ("CNN", True, 9.0, 20.0, 0.0),
         ("CNN", True, 9.0, 20.0, -1.5),
         ("CNN", True, 9.0, 20.0, 1.25),
+        ("CNN", True, 9.0, 20.0, 0.75),
+        ("LSTM", True, 9.0, 20.0, 0.05),
+        ("LSTM", True, 7.0, 1.5, 0.0),
     ]
     compare(
         answer,
@@ -203,7 +257,11 @@ def _networks(draw: Callable) -> tuple:
     return draw(st.lists(layer, min_size=1, max_size=4)), *peaks, draw(st.sampled_from([1.0, 2.0, 4.0]))
 
 
-@check("Exercise 2, Predict the gain")
+@check(
+    "Exercise 2, Predict the gain",
+    why="Each layer waits for the slower of its two, arithmetic or bytes, and which one that is may change with the format. So the "
+    "maximum belongs into each layer and each format, and only times may be added up, not gains.",
+)
 def predicted_gain(answer: Callable) -> None:
     """``predicted_gain(layers, peak_fp32, peak_int8, bandwidth) -> float``."""
 
@@ -213,7 +271,66 @@ def predicted_gain(answer: Callable) -> None:
     def average(layers: list, *machine: float) -> float:
         return sum(_gain()([layer], *machine) for layer in layers) / len(layers)
 
+    def of_gains(pick: Callable) -> Callable:
+        return lambda layers, *machine: pick([_gain()([layer], *machine) for layer in layers])
+
+    def as_limited_in_fp32(longer: Callable) -> Callable:
+        def gain(layers: list, fp32: float, int8: float, bandwidth: float) -> float:
+            slow = [(2 * macs / fp32, 4 * (w + v) / bandwidth) for macs, w, v in layers]
+            fast = [(2 * macs / int8, (w + v) / bandwidth) for macs, w, v in layers]
+            kept = [own[longer(moved, arithmetic)] for (arithmetic, moved), own in zip(slow, fast, strict=True)]
+            return sum(map(max, slow)) / sum(kept)
+
+        return gain
+
+    def of_ratios(pick: Callable) -> Callable:
+        """The gain of arithmetic and that of bytes, each of the whole network."""
+        by_bytes, by_arithmetic = _gain(time=lambda a, m: m), lambda layers, fp32, int8, bandwidth: int8 / fp32
+        return lambda *args: pick(by_bytes(*args), by_arithmetic(*args))
+
     wrong = {
+        "You have the two peaks exchanged. fp32 runs at peak_fp32, int8 at peak_int8.": _gain(
+            peaks=lambda fp32, int8: (int8, fp32)
+        ),
+        "You take the peak of int8 for fp32, too.": _gain(peaks=lambda fp32, int8: (int8, int8)),
+        "You count a MAC as two operations in one of the formats only. It is two in both.": (
+            _gain(peaks=lambda fp32, int8: (fp32, 2 * int8)),
+            _gain(peaks=lambda fp32, int8: (2 * fp32, int8)),
+        ),
+        "You look at one layer only. The network has all of them: sum up their times.": (
+            lambda layers, *machine: _gain()(layers[:1], *machine),
+            lambda layers, *machine: _gain()(layers[-1:], *machine),
+        ),
+        "You move two bytes a number in int8. That is fp16; in int8 it is one.": _gain(int8=lambda w, v: 2 * (w + v)),
+        "You move the weights as 4 bytes in int8. There they are one byte, as the inputs and outputs are.": _gain(
+            int8=lambda w, v: 4 * w + v
+        ),
+        "You leave the inputs and outputs out in one of the formats only. They are moved in both.": (
+            _gain(int8=lambda w, v: w),
+            _gain(fp32=lambda w, v: 4 * w),
+        ),
+        "You multiply weights by values. Both are numbers that are moved: add them.": _gain(
+            fp32=lambda w, v: 4 * w * v, int8=lambda w, v: w * v
+        ),
+        "You multiply the two times. A gain is their ratio.": _gain(divide=operator.mul),
+        "You subtract the two times. A gain is their ratio: how many times faster.": (
+            _gain(divide=operator.sub),
+            _gain(divide=lambda slow, fast: fast - slow),
+        ),
+        "You give the share of the time that is saved. Asked is how many times faster: the ratio of the times.": _gain(
+            divide=lambda slow, fast: 1 - fast / slow
+        ),
+        "You take the best, the worst or the middle of the layers' gains, or multiply them. Sum up the times, then "
+        "divide.": tuple(map(of_gains, (max, min, math.prod, median, median_high, harmonic_mean, geometric_mean))),
+        "You decide in fp32 what limits a layer, and keep that for int8. Take the longer of the two in each format.": (
+            as_limited_in_fp32(operator.gt),
+            as_limited_in_fp32(operator.ge),
+        ),
+        "You give what is gained, in per cent. Asked is how many times faster: the ratio of the times.": _gain(
+            divide=lambda slow, fast: 100 * (slow / fast - 1)
+        ),
+        "You take 4 or the ratio of the peaks, whichever is smaller or larger. Each layer has its own limit, which may change with "
+        "the format.": (of_ratios(min), of_ratios(max)),
         "You take the maximum once, of the totals. Each layer has its own limit: take it in each, then sum.": of_totals,
         "You average the gains of the layers. A short layer then counts as much as a long one: divide the times.": average,
         "You count a MAC as one operation. It is a multiplication and an addition.": _gain(ops=1),
@@ -275,7 +392,7 @@ class _Row(Row):
 
 def rows_of(runs_in: dict[str, str]) -> list[Row]:
     """Rows of an audit, from {name: what it runs in}."""
-    bits = {"int8": 8, "float32": 32, "bfloat16": 16}
+    bits = {"int8": 8, "float32": 32, "bfloat16": 16, "unknown": 8}  # what is stored in 8 bits may run in anything
     return [
         _Row(name, "Linear", where, bits.get(where), "", None, "made for the check") for name, where in runs_in.items()
     ]
@@ -315,6 +432,8 @@ def _slowest(value: object, rows: list[Row], ms: dict[str, float]) -> tuple[obje
     pair = _pair(value)
     if pair is None:
         raise Mistake("Your function must return two things.", "Return (name, limit).")
+    if isinstance(pair[0], Row):
+        raise Mistake("Your function returned a row in place of its name.", "Return (row.name, limit).")
     try:
         name = str(pair[0])
     except Exception:  # what was returned may raise whatever it is asked
@@ -323,13 +442,42 @@ def _slowest(value: object, rows: list[Row], ms: dict[str, float]) -> tuple[obje
     return (alike[0] if name in alike else name), pair[1]
 
 
-@check("Exercise 3, Read an audit, find the bottleneck")
+@check(
+    "Exercise 3, Read an audit, find the bottleneck",
+    why="What a module takes of the whole time is all that making it faster can win. At best its time is 0, and then the rest of the "
+    "model is what remains: the total over that rest is the limit, whatever the kernel.",
+)
 def bottleneck(answer: Callable) -> None:
     """``bottleneck(rows, ms) -> (name, limit)``."""
 
-    def all_gone(rows: list[Row], ms: dict[str, float]) -> tuple[str, float]:
-        left = sum(ms[row.name] for row in rows if row.runs_in == "int8")
-        return _bottleneck()(rows, ms)[0], sum(ms.values()) / left if left else math.inf
+    def all_gone(nothing_left: float) -> Callable:
+        def found(rows: list[Row], ms: dict[str, float]) -> tuple[str, float]:
+            left = sum(ms[row.name] for row in rows if row.runs_in == "int8")
+            return _bottleneck()(rows, ms)[0], sum(ms.values()) / left if left else nothing_left
+
+        return found
+
+    def of_float_alone(nothing_left: float) -> Callable:
+        return _bottleneck(
+            kept=lambda row: row.runs_in != "int8",
+            limit=lambda own, total: total / (total - own) if total > own else nothing_left,
+        )
+
+    def at_any_rate(among: Callable) -> Callable:
+        """Also where all run in int8."""
+
+        def found(rows: list[Row], ms: dict[str, float]) -> tuple[str, float]:
+            names, total = [row.name for row in rows if among(row)], sum(ms.values())
+            name = max(names, key=ms.__getitem__, default="")
+            left = total - ms.get(name, 0.0)
+            return name, total / left if left else math.inf
+
+        return found
+
+    def without_the_slowest_of_all(rows: list[Row], ms: dict[str, float]) -> tuple[str, float]:
+        name, limit = _bottleneck()(rows, ms)
+        total = sum(ms.values())
+        return name, total / (total - max(ms.values())) if name else limit
 
     def by_place(rows: list[Row], ms: dict[str, float]) -> tuple[str, float]:
         return _bottleneck()(rows, dict(zip([row.name for row in rows], ms.values(), strict=True)))
@@ -337,7 +485,8 @@ def bottleneck(answer: Callable) -> None:
     wrong = {
         "You pair rows and times by their places. ms has an order of its own: look each time up by name.": by_place,
         "You take the slowest module of all, although it runs in int8 already. Look for the slowest of the others.": (
-            _bottleneck(among=lambda row: True)
+            _bottleneck(among=lambda row: True),
+            at_any_rate(lambda row: True),
         ),
         "You take the first module that is not int8. Its time decides, not its place.": _bottleneck(
             pick=lambda names, key: names[0]
@@ -364,11 +513,42 @@ def bottleneck(answer: Callable) -> None:
         "Your limit is the time that is left. The limit is the total over that.": _bottleneck(
             limit=lambda own, total: total - own
         ),
-        "You leave the int8 modules out of the total. The whole model runs, not only its float part.": _bottleneck(
-            kept=lambda row: row.runs_in != "int8"
+        "You leave the int8 modules out of the total. The whole model runs, not only its float part.": (
+            _bottleneck(kept=lambda row: row.runs_in != "int8"),
+            *map(of_float_alone, (math.inf, 1.0, 0.0)),
         ),
-        "You take all modules away that are not int8. The limit is that of one module.": all_gone,
-        "If all run in int8, nothing is to be won: the limit is 1.": _bottleneck(none=0.0),
+        "You take all modules away that are not int8. The limit is that of one module.": tuple(
+            map(all_gone, (math.inf, 1.0, 0.0))
+        ),
+        "You take bfloat16 for int8. It is a float of 16 bits: such a module does not run in int8.": _bottleneck(
+            among=lambda row: row.runs_in not in ("int8", "bfloat16")
+        ),
+        "You look among the modules that run in int8. Asked are the others.": (
+            _bottleneck(among=lambda row: row.runs_in == "int8"),
+            at_any_rate(lambda row: row.runs_in == "int8"),
+        ),
+        "Your second item is the time of the module. Asked is the limit: the total over what is left without it.": _bottleneck(
+            limit=lambda own, total: own
+        ),
+        "You make the module faster by a factor, such as 4. For the limit it takes no time at all.": tuple(
+            _bottleneck(limit=lambda own, total, factor=factor: total / (total - own + own / factor))
+            for factor in (4, 2)
+        ),
+        "Your limit is what the module takes against the rest, or the gain alone: 1 too little. It is the total over the "
+        "rest.": (
+            _bottleneck(limit=lambda own, total: own / (total - own)),
+            _bottleneck(limit=lambda own, total: (total - own) / own),
+        ),
+        "Your limit takes away the slowest module of all. It is that of the module that you return.": (
+            without_the_slowest_of_all
+        ),
+        "You take the first or the last name of the alphabet. Give max the key: the time of each name.": (
+            _bottleneck(pick=lambda names, key: max(names)),
+            _bottleneck(pick=lambda names, key: min(names)),
+        ),
+        "If all run in int8, nothing is to be won: the limit is 1.": tuple(
+            _bottleneck(none=none) for none in (0.0, math.inf)
+        ),
     }
     first = {"embed": "float32", "conv": "int8", "attend": "float32", "norm": "float32"}
     second = {"a": "int8", "b": "unknown", "c": "float32", "d": "bfloat16"}

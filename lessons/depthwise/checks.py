@@ -83,7 +83,12 @@ def _why_float_failed(said: str) -> str:
     return "Try that step yourself."
 
 
-@check("Exercise 1, A residual block that survives", trust="it gives a module, which is prepared, converted and run")
+@check(
+    "Exercise 1, A residual block that survives",
+    why="prepare and convert see modules only. A sum that is a module gets an observer, so a scale of its own, and convert puts an "
+    "int8 sum in its place; a plain + is Python, which nobody can replace.",
+    trust="it gives a module, which is prepared, converted and run",
+)
 @legacy_int8.quiet()
 @torch.no_grad()
 def residual_block(answer: Callable) -> None:
@@ -122,7 +127,7 @@ def residual_block(answer: Callable) -> None:
 
 
 def _in_float(block: nn.Module, x: torch.Tensor, conv: nn.Conv2d, facts: tuple) -> None:
-    after, clamped = conv(x), torch.relu(x)
+    after, clamped, bias = conv(x), torch.relu(x), 0 if conv.bias is None else conv.bias.reshape(-1, 1, 1)
     got = attempt("In float, before any quantization, your block", lambda: block(x.clone()), facts, _why_float_failed)
     expected = torch.relu(x + after)
     if same(expected, got, atol=1e-5):
@@ -141,12 +146,44 @@ def _in_float(block: nn.Module, x: torch.Tensor, conv: nn.Conv2d, facts: tuple) 
             clamped + conv(clamped)
         ),
     }
+    known |= {
+        "Both parts of your sum are x. One is conv(x).": torch.relu(x + x),
+        "The ReLU comes once, after the sum: the shortcut is x itself, not relu(x).": torch.relu(clamped + after),
+        "The ReLU comes once, after the sum: the convolution gets x itself, not relu(x).": torch.relu(
+            x + conv(clamped)
+        ),
+        "The ReLU comes once, after the sum: not on conv(x) as well.": torch.relu(x + torch.relu(after)),
+        "The ReLU comes once, after the sum: not before it on both parts.": torch.relu(clamped + torch.relu(after)),
+        "Add x and conv(x); you subtract one from the other.": torch.relu(after - x),
+        "Add conv(x) to x; you subtract it.": torch.relu(x - after),
+        "You take the sum without its sign. A ReLU gives 0 where the sum is negative.": torch.abs(x + after),
+        "You halve the sum. Asked is relu(x + conv(x)) itself.": torch.relu(x + after) / 2,
+        "Your convolution has lost its bias. Use the one that you are given, as it is.": torch.relu(x + after - bias),
+        "Only x comes through: conv(x) is missing.": clamped,
+        "There is no convolution in it, and the ReLU is missing.": x,
+    }
     hint = next((h for h, value in known.items() if same(value, got, atol=1e-5)), "Asked is relu(x + conv(x)).")
+    if _is_leaky(x + after, got):
+        hint = "Below 0 your result is a share of the sum: that is a leaky ReLU. A ReLU gives 0 there."
+    if isinstance(got, torch.Tensor) and got.shape != expected.shape:
+        hint = f"Your result has the shape {tuple(got.shape)}, x has {tuple(x.shape)}. A sum keeps it: add, do not put side by side."
+    if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in block.modules()):
+        hint = "There is a batch norm in your block. Asked is relu(x + conv(x)) and nothing else."
+    if any(isinstance(module, torch.ao.nn.quantized.Quantize) for module in block.modules()):
+        hint = "Your block is converted already. Return it in float: the check prepares, calibrates and converts it."
     owned = [module.weight for module in block.modules() if isinstance(module, nn.Conv2d)]
     if owned and not any(same(conv.weight, weight) for weight in owned):
         hint = "Your block has a convolution with other weights. Use the one that you are given."
     shown = (*facts, ("gives", show(got)), ("expected", show(expected)))
     raise Mistake("In float, before any quantization, your block computes something else.", hint, shown)
+
+
+def _is_leaky(total: torch.Tensor, got: object) -> bool:
+    """Whether `got` is the sum where that is positive, and one share of it, neither 0 nor all, where it is not."""
+    if not isinstance(got, torch.Tensor) or got.shape != total.shape or not (total < 0).any():
+        return False
+    shares = got[total < 0] / total[total < 0]
+    return 0.001 < float(shares[0]) < 0.9 and same(torch.where(total < 0, shares[0] * total, total), got, atol=1e-5)
 
 
 def _in_int8(got: object, kernels: list[str], expected: torch.Tensor, rounding: float, facts: tuple) -> None:

@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import mean, pstdev, stdev, variance
+from statistics import mean, median, pstdev, stdev, variance
 
 import torch
 from hypothesis import strategies as st
@@ -102,25 +102,31 @@ def _fake(
     passes: Callable = lambda q, z, a, b: (q >= a) & (q <= b),
     back: Callable = lambda g, s: g,
     sign: int = 1,
+    steps: Callable = lambda x, scale: x / scale,
+    reaches: Callable | None = None,
 ) -> Callable:
-    """The rule, or a mistake in one of its parts; q is the integer before it is clamped."""
+    """The rule, or a mistake in one of its parts; q is the integer before it is clamped.
+
+    For the gradient q comes from `reaches`, where it is given, in place of `rounded`.
+    """
 
     def fake(x: torch.Tensor, scale: float, zero_point: int, qmin: int, qmax: int) -> _Graded:
         z, above = sign * zero_point, _above(x)
-        q = rounded(x / scale) + z
-        return _Graded(values(q, scale, z, qmin, qmax), back(above, scale) * passes(q, z, qmin, qmax), above)
+        q = rounded(steps(x, scale)) + z
+        looked_at = q if reaches is None else reaches(x / scale) + z
+        return _Graded(values(q, scale, z, qmin, qmax), back(above, scale) * passes(looked_at, z, qmin, qmax), above)
 
     return fake
 
 
 @st.composite
 def _on_grids(draw: Callable) -> tuple:
-    """Quarters of a step and no halves: those are rounded up by one rule and down by another."""
-    scale = draw(st.sampled_from([0.5, 0.25, 1.0, 2.0, 0.125]))
+    """Parts of a step and no halves: those are rounded up by one rule and down by another."""
+    scale = draw(st.sampled_from([0.5, 0.25, 1.0, 2.0, 0.125, 0.013071]))
     qmin, qmax = draw(st.sampled_from([(-2, 1), (0, 3), (-4, 3), (0, 15), (-8, 7), (-128, 127)]))
     zero_point = draw(st.integers(qmin, qmax))
     whole = st.integers(qmin - zero_point - 3, qmax - zero_point + 3)
-    steps = st.builds(operator.add, whole, st.sampled_from([0.0, 0.25, -0.25]))
+    steps = st.builds(operator.add, whole, st.sampled_from([0.0, 0.25, -0.25, 0.47, -0.47]))
     dtype = draw(st.sampled_from([torch.float32, torch.float64]))
     x = draw(tensors(shapes(dims=(1, 0, 2), most=3), steps.map(lambda n: n * scale), dtype=dtype))
     return x, scale, zero_point, qmin, qmax
@@ -132,7 +138,12 @@ def _fake_quant() -> None:
 
 
 # The check asks whether torch did the work, and does not see that of an answer in another process.
-@check("Exercise 1, Straight through, with a zero point", watched={"fake_quant": _fake_quant})
+@check(
+    "Exercise 1, Straight through, with a zero point",
+    why="Rounding has the slope 0 nearly everywhere, so nothing could be learned through it. As a constant that is added it leaves "
+    "the slope of the clipping alone: 1 where x is free to move, 0 where a step changes nothing.",
+    watched={"fake_quant": _fake_quant},
+)
 def straight_through(answer: Callable) -> None:
     """``straight_through(x, scale, zero_point, qmin, qmax) -> Tensor``; values and gradient are compared."""
 
@@ -146,8 +157,37 @@ def straight_through(answer: Callable) -> None:
         graded.back = graded.above * ((x >= qmin) & (x <= qmax))
         return graded
 
+    def compares_inside(x: torch.Tensor, scale: float, zero_point: int, qmin: int, qmax: int) -> _Graded:
+        graded = compares_x(x, scale, zero_point, qmin, qmax)
+        graded.back = graded.back * ((x > qmin) & (x < qmax))  # clamp has the gradient 0 at an end
+        return graded
+
     def around_0(q: torch.Tensor, z: int, a: int, b: int) -> torch.Tensor:
         return (q - z >= a) & (q - z <= b)
+
+    def between(low: Callable, high: Callable) -> tuple[Callable, ...]:
+        """The gradient passes between these two numbers of steps: by what was rounded, or by x itself."""
+        rounded = _fake(passes=lambda q, z, a, b: (q - z >= low(z, a)) & (q - z <= high(z, b)))
+        itself = _fake(passes=lambda q, z, a, b: (q - z > low(z, a)) & (q - z < high(z, b)), reaches=lambda x: x)
+        return rounded, itself
+
+    def in_floats(x: torch.Tensor, scale: float, zero_point: int, qmin: int, qmax: int) -> _Graded:
+        """The range without the scale."""
+        graded = _fake()(x, scale, zero_point, qmin, qmax)
+        graded.back = graded.above * ((x > qmin - zero_point) & (x < qmax - zero_point))
+        return graded
+
+    def anyhow(q: torch.Tensor, *_: object) -> torch.Tensor:
+        return q == q
+
+    def from_low(q: torch.Tensor, z: int, a: int, b: int) -> torch.Tensor:
+        return q >= a
+
+    def to_high(q: torch.Tensor, z: int, a: int, b: int) -> torch.Tensor:
+        return q <= b
+
+    def wider(low: int, high: int) -> Callable:
+        return _fake(values=lambda q, s, z, a, b: (q.clamp(a + low, b + high) - z) * s)
 
     wrong = {
         "The gradient is 0 everywhere, as that of torch.round. Put in that of clipping.": _fake(
@@ -157,26 +197,113 @@ def straight_through(answer: Callable) -> None:
         "The gradient is 1 inside the range. It must be what comes from above.": _fake(back=lambda g, s: 0 * g + 1),
         "Your gradient is rounded. It stays a float: only the forward pass rounds.": _fake(back=lambda g, s: g.round()),
         "Your gradient is multiplied by the scale. Dividing and multiplying by it cancel.": _fake(back=operator.mul),
-        "The zero point has the wrong sign: q is round(x / scale) + zero_point.": _fake(sign=-1),
+        "The zero point has the wrong sign: q is round(x / scale) + zero_point.": (
+            _fake(sign=-1),
+            _fake(sign=-1, passes=lambda q, z, a, b: (q - 2 * z >= a) & (q - 2 * z <= b)),
+            _fake(values=lambda q, s, z, a, b: ((q - 2 * z).clamp(a, b) - z) * s),
+        ),
         "No gradient comes back to values that are rounded to an end of the range. They are not clipped.": _fake(
             passes=lambda q, z, a, b: (q > a) & (q < b)
         ),
-        "Your gradient is stopped as if the zero point were 0. It shifts the range.": _fake(passes=around_0),
+        "Your gradient is stopped as if the zero point were 0. It shifts the range.": between(
+            lambda z, a: a, lambda z, b: b
+        ),
+        "You add the zero point to the ends of the range in floats. There it is taken off: (qmin − zero_point) · scale to "
+        "(qmax − zero_point) · scale.": (
+            *between(lambda z, a: a + z, lambda z, b: b + z),
+            *(
+                _fake(values=lambda q, s, z, a, b: (q - z).clamp(a + z, b + z) * s, passes=passes, reaches=lambda x: x)
+                for passes in (
+                    lambda q, z, a, b: (q - z > a + z) & (q - z < b + z),
+                    lambda q, z, a, b: (q - z >= a + z) & (q - z <= b + z),
+                )
+            ),
+        ),
+        "Your range in floats lacks the scale: it runs from (qmin − zero_point) · scale to (qmax − zero_point) · "
+        "scale.": in_floats,
+        "Your gradient is divided by the scale. Dividing and multiplying by it cancel.": _fake(back=operator.truediv),
+        "Your gradient comes back where x is clipped, and not where it is free. Turn it round.": _fake(
+            passes=lambda q, z, a, b: (q < a) | (q > b)
+        ),
+        "Your gradient is stopped at one end only. Below the range and above it x is clipped.": (
+            _fake(passes=from_low),
+            _fake(passes=to_high),
+        ),
+        "Your values are clamped at one end only. Use qmin and qmax.": (
+            _fake(values=lambda q, s, z, a, b: (q.clamp(min=a) - z) * s),
+            _fake(values=lambda q, s, z, a, b: (q.clamp(max=b) - z) * s),
+            _fake(values=lambda q, s, z, a, b: (q.clamp(min=a) - z) * s, passes=from_low),
+            _fake(values=lambda q, s, z, a, b: (q.clamp(max=b) - z) * s, passes=to_high),
+        ),
+        "Your range is that of 8 bits whatever qmin and qmax are. Use the two.": (
+            _fake(values=lambda q, s, z, a, b: (q.clamp(-128, 127) - z) * s),
+            _fake(
+                values=lambda q, s, z, a, b: (q.clamp(-128, 127) - z) * s, passes=lambda q, *_: (q >= -128) & (q <= 127)
+            ),
+        ),
+        "Your gradient has a factor of its own. Inside the range it is what comes from above, unchanged.": tuple(
+            _fake(back=lambda g, s, factor=factor: factor * g) for factor in (0.5, 2, 0.1)
+        ),
+        "Your gradient has the wrong sign. Inside the range it is what comes from above.": _fake(back=lambda g, s: -g),
+        "Your gradient is clipped to −1 … 1. Inside the range it is what comes from above.": (
+            _fake(back=lambda g, s: g.clamp(-1, 1)),
+            _fake(back=lambda g, s: g.clamp(-1, 1), passes=anyhow),
+        ),
+        "Your gradient is 1 everywhere. Where x is clipped it is 0, and elsewhere what comes from above.": _fake(
+            back=lambda g, s: 0 * g + 1, passes=anyhow
+        ),
+        "You multiply x by the scale. x / scale is its number of steps.": (
+            _fake(steps=operator.mul),
+            _fake(steps=operator.mul, reaches=torch.round),
+        ),
+        "You divide by the scale at the end. An integer stands for (q − zero_point) · scale.": _fake(
+            values=lambda q, s, z, a, b: (q.clamp(a, b) - z) / s
+        ),
+        "You add the zero point on the way back. It was added to q: take it off.": _fake(
+            values=lambda q, s, z, a, b: (q.clamp(a, b) + z) * s
+        ),
+        "You take the zero point off after the scale. It counts steps: (q − zero_point) · scale, with the "
+        "parentheses.": _fake(values=lambda q, s, z, a, b: q.clamp(a, b) * s - z),
+        "Your function gives x back, unrounded and not clipped.": _fake(
+            rounded=lambda x: x, values=lambda q, s, z, *_: (q - z) * s, passes=anyhow
+        ),
+        "Neither your values nor your gradient are clipped: use qmin and qmax.": _fake(
+            values=lambda q, s, z, *_: (q - z) * s, passes=anyhow
+        ),
+        "Your values go to another end of the range. It goes from qmin to qmax, the two included.": tuple(
+            wider(*ends) for ends in ((0, 1), (0, -1), (1, 0), (-1, 0), (-1, 1), (1, -1))
+        ),
+        "Your values are rounded up. Round to the nearest.": (
+            _fake(rounded=torch.ceil),
+            _fake(rounded=torch.ceil, reaches=torch.round),
+        ),
         "All is as if the zero point were 0. Add it before you clamp.": _fake(
             values=lambda q, s, z, a, b: (q - z).clamp(a, b) * s, passes=around_0
         ),
         "Your values are clamped as if the zero point were 0. Add it before you clamp.": _fake(
             values=lambda q, s, z, a, b: (q - z).clamp(a, b) * s
         ),
-        "You compare x itself with qmin and qmax. Those are integers: the range in floats has other ends.": compares_x,
+        "You compare x itself with qmin and qmax. Those are integers: the range in floats has other ends.": (
+            compares_x,
+            compares_inside,
+        ),
         "Your values are not clamped: use qmin and qmax.": _fake(values=lambda q, s, z, *_: (q - z) * s),
         "Your values are the integers q. Go back to floats.": _fake(values=lambda q, s, z, a, b: q.clamp(a, b)),
         "The zero point is still in your values. Take it off before you multiply by the scale.": _fake(
             values=lambda q, s, z, a, b: q.clamp(a, b) * s
         ),
-        "Your values are clipped and not rounded.": _fake(rounded=lambda x: x),
-        "Your values are rounded down. Round to the nearest.": _fake(rounded=torch.floor),
-        "Your values are rounded towards 0. Round to the nearest.": _fake(rounded=torch.trunc),
+        "Your values are clipped and not rounded.": (
+            _fake(rounded=lambda x: x),
+            _fake(rounded=lambda x: x, reaches=torch.round),
+        ),
+        "Your values are rounded down. Round to the nearest.": (
+            _fake(rounded=torch.floor),
+            _fake(rounded=torch.floor, reaches=torch.round),
+        ),
+        "Your values are rounded towards 0. Round to the nearest.": (
+            _fake(rounded=torch.trunc),
+            _fake(rounded=torch.trunc, reaches=torch.round),
+        ),
     }
     compare(
         _graded(answer),
@@ -187,6 +314,7 @@ def straight_through(answer: Callable) -> None:
             (torch.zeros(2), 0.5, 0, -8, 7),
             (torch.tensor([5.0, -5.0, 1.4]), 0.5, 0, -4, 3),
             (torch.tensor([0.2, 15.0, -5.0, 7.0]), 0.1, -100, -128, 127),
+            (torch.tensor([64.735, 65.735, 64.265]), 0.5, -128, -128, 127),  # alike in half precision
             (torch.tensor([0.335, -1.275, 0.08, 9.0, -9.0]), 0.02, 12, -128, 127),
         ],
         inputs=_on_grids(),
@@ -234,14 +362,113 @@ def _seeds(draw: Callable) -> tuple[list[dict[str, float]]]:
     return _runs(*rows)
 
 
-@check("Exercise 2, Where did the gain at 8 bits go?")
+@check(
+    "Exercise 2, Where did the gain at 8 bits go?",
+    why="The two arms differ in the rounding alone: start, data and length of training are the same. What a lucky seed gives to "
+    "both goes away in the difference of each seed, and so the spread of the differences is the noise that counts.",
+)
 def gain_of_rounding(answer: Callable) -> None:
     """``gain_of_rounding(runs) -> (float, bool)``."""
 
     def mistake(**change: object) -> Callable:
         return lambda runs: _gain(runs, **change)
 
+    def gains_of(runs: list) -> list[float]:
+        return [run["qat, int8"] - run["trained on, int8"] for run in runs]
+
+    def arm(runs: list, name: str) -> list[float]:
+        return [run[name] for run in runs]
+
+    def with_gain(of: Callable) -> Callable:
+        """Another gain, with the right verdict."""
+        return lambda runs: (of(runs), _gain(runs)[1])
+
+    def of_each_arm(pick: Callable) -> Callable:
+        return with_gain(lambda runs: pick(arm(runs, "qat, int8")) - pick(arm(runs, "trained on, int8")))
+
+    def of_gains(gains: Callable) -> Callable:
+        """Gain and verdict of other differences."""
+        return lambda runs: _gain(
+            [{"qat, int8": gain, "trained on, int8": 0.0} for gain in (gains(run) for run in runs)]
+        )
+
+    def ratio(runs: list) -> float:
+        return mean(arm(runs, "qat, int8")) / mean(arm(runs, "trained on, int8"))
+
     wrong = {
+        "You take the median of the gains. Asked is their mean: the standard error belongs to it.": (
+            mistake(pick=median),
+            with_gain(lambda runs: median(gains_of(runs))),
+        ),
+        "You take the best or the median seed of each arm. Take the difference for each seed first, then the mean.": (
+            of_each_arm(max),
+            of_each_arm(median),
+        ),
+        "Your gain is that of one seed. Take the mean of all.": tuple(
+            with_gain(lambda runs, pick=pick: pick(gains_of(runs)))
+            for pick in (max, min, lambda gains: gains[0], lambda gains: gains[-1])
+        ),
+        "Your gain is a share of the accuracy. Points are a difference: 90 to 91 percent is 1 point.": (
+            with_gain(ratio),
+            with_gain(lambda runs: ratio(runs) - 1),
+            with_gain(lambda runs: 100 * (ratio(runs) - 1)),
+        ),
+        "You add up the gains, or divide their sum by n - 1. A mean is the sum over n; n - 1 belongs to the "
+        "deviation.": (
+            with_gain(lambda runs: sum(gains_of(runs))),
+            with_gain(lambda runs: sum(gains_of(runs)) / (len(runs) - 1)),
+            mistake(pick=lambda gains: sum(gains) / (len(gains) - 1)),
+        ),
+        "You divide by the root of n - 1. The n - 1 is in statistics.stdev already: the standard error is std / √n.": mistake(
+            per=lambda n: math.sqrt(n - 1)
+        ),
+        "You multiply by the root of n. More seeds make the standard error smaller: divide by it.": mistake(
+            per=lambda n: 1 / math.sqrt(n)
+        ),
+        "Your verdict is the wrong way round: True means that the gain is more than noise.": (
+            mistake(exceeds=operator.lt),
+            mistake(exceeds=operator.le),
+        ),
+        "You call every gain above 0 real. Compare its size with twice the standard error.": mistake(
+            size=float, times=0
+        ),
+        "You compare with the deviation of the gains itself, or you divide by the root of the four keys, which comes to the "
+        "same. Compare with twice std / √n, n the number of seeds.": (
+            mistake(times=1, per=lambda n: 1),
+            mistake(times=1, per=lambda n: 1, size=float),
+        ),
+        "You compare with a fixed number of points. What is noise is told by the spread of the gains.": tuple(
+            mistake(spread=lambda *_, points=points: points, per=lambda n: 1, times=1) for points in (0.5, 1, 2)
+        ),
+        "You take the spread of one arm alone, or add up those of both. Take that of the gains.": (
+            mistake(spread=lambda gains, aware, trained: stdev(trained)),
+            mistake(spread=lambda gains, aware, trained: stdev(aware) + stdev(trained)),
+        ),
+        "You take another measure of spread: the distance from lowest to highest, or a mean distance. Take "
+        "statistics.stdev.": (
+            mistake(spread=lambda gains, *_: max(gains) - min(gains)),
+            mistake(spread=lambda gains, *_: mean(abs(gain - mean(gains)) for gain in gains)),
+        ),
+        "You compare with another number of standard errors, such as 1.96. By the card it is 2.": tuple(
+            mistake(times=times) for times in (1.96, 1.5, 2.5)
+        ),
+        "You judge other gains than those that you return. The verdict belongs to the same differences.": tuple(
+            lambda runs, plain=plain: (_gain(runs)[0], _gain(runs, plain=plain)[1]) for plain in ("int8", "float")
+        ),
+        "Your gain is that over the network not trained on, or over float. Take the arm that differs from QAT in the rounding "
+        "alone; your verdict does.": tuple(
+            lambda runs, plain=plain: (_gain(runs, plain=plain)[0], _gain(runs)[1]) for plain in ("int8", "float")
+        ),
+        "You take the gain of training on, without QAT. Asked is what the rounding in the loop adds to it.": of_gains(
+            lambda run: run["trained on, int8"] - run["int8"]
+        ),
+        "You compare QAT with float, the other way round: what is lost to fp32. Asked is what rounding won.": of_gains(
+            lambda run: run["float"] - run["qat, int8"]
+        ),
+        "You take four arms. Two that differ in nothing but the rounding are enough: QAT, and trained on.": (
+            of_gains(lambda run: run["qat, int8"] - run["int8"] - (run["trained on, int8"] - run["float"])),
+            of_gains(lambda run: run["qat, int8"] - run["float"] - (run["trained on, int8"] - run["int8"])),
+        ),
         "You compare with the network not trained on. QAT then gets credit for its training.": mistake(plain="int8"),
         "You compare with float. That tells what is lost to fp32, not what rounding won.": mistake(plain="float"),
         "Your gain has the wrong sign. Where QAT is better it is positive.": mistake(pick=lambda d: -mean(d)),

@@ -112,7 +112,12 @@ def _accuracy(behind: int) -> float:
     return 70.0 + 7 * behind % 11
 
 
-@check("Exercise 1, The loop, in the right order", trust="it trains a model and gives it")
+@check(
+    "Exercise 1, The loop, in the right order",
+    why="The model that trains rounds, and stays in float so that it can learn; what is measured is what will run, a converted copy. "
+    "Ranges and statistics that rest from the middle on let the weights settle on a grid that no longer moves.",
+    trust="it trains a model and gives it",
+)
 @legacy_int8.quiet()
 def qat_loop(answer: Callable) -> None:
     """``qat_loop(model, train_epoch, accuracy, epochs) -> (int8 model, list of accuracies)``."""
@@ -129,12 +134,22 @@ def qat_loop(answer: Callable) -> None:
             got = run(watched, (small_net(), train_epoch, accuracy, epochs))
             _right_loop(got, epochs)
         except Mistake as mistake:
+            mistake = _trains_its_input(passed) or mistake
             facts = [fact for fact in mistake.facts if fact[0] != call[0]]  # without the model written out
             raise Mistake(mistake.message, mistake.hint, (call, *facts)) from mistake
         if not passed[0].training:
             raise Mistake("Your function leaves its model in evaluation mode.", "Call eval() on a copy.", (call,))
 
     examine(judge, edges=[(epochs,) for epochs in (2, 3, 4, 5)])
+
+
+def _trains_its_input(passed: list) -> Mistake | None:
+    """The mistake of training the model that came in; that it changed is then no news."""
+    if not passed or all(state.kind != "not prepared for QAT" for state in _log(passed[0]).epochs):
+        return None
+    text = "Your function trains `model`, the one that it was given."
+    hint = "Train the one that tq.prepare_qat(model) returns. `model` itself stays as it is, in float and without rounding: its "
+    return Mistake(text, hint + "training would never reach what you convert.")
 
 
 def _right_loop(got: object, epochs: int) -> None:
@@ -155,8 +170,9 @@ def _right_loop(got: object, epochs: int) -> None:
     if len(found) != epochs:
         text = f"The model that you return has {len(found)} of {epochs} epochs behind it."
         raise Mistake(text, "Train once an epoch, and return the int8 model of the last, whatever the accuracies.")
-    _frozen(found, "the observers", [state.observers for state in found])
-    _frozen(found, "the batch norm statistics", [state.norms for state in found])
+    observers, norms = ([getattr(state, part) for state in found] for part in ("observers", "norms"))
+    _frozen(found, "the observers", observers, not all(map(all, norms)))
+    _frozen(found, "the batch norm statistics", norms, not all(map(all, observers)))
 
 
 def _trained(found: list[_State]) -> None:
@@ -183,19 +199,46 @@ def _noted(noted: object, epochs: int) -> None:
     elif same([_accuracy(n) for n in range(epochs)], noted):
         hint = "They are late by an epoch: measure after each, not before it."
     elif same([_accuracy(1)] * epochs, noted):
-        hint = "Each is that of a model trained for one epoch. Prepare once, before the loop."
+        hint = "Each is that of a model trained for one epoch. Prepare once, before the loop, and train that model itself, not a copy."
+    elif same([value / 100 for value in expected], noted):
+        hint = "You divide them by 100. Note what accuracy gives, as it is."
+    elif same(expected[::-1], noted) or same(sorted(expected), noted) or same(sorted(expected)[::-1], noted):
+        hint = "Their order is another: note them as they come, the first epoch first."
+    elif same(expected[-1:], noted) or same(expected[-1], noted):
+        hint = "It is that of the last epoch alone. Measure after each, and note all of them in a list."
+    elif any(same(value, noted) for value in (max(expected), min(expected), sum(expected) / epochs)):
+        hint = "That is one number for all epochs. Return the list."
+    elif same(expected[: len(noted)] if _is_list(noted) else None, noted):
+        hint = f"There are {len(noted)}, and {epochs} epochs: train and measure in each, the first and the last too."
+    elif _is_list(noted) and same(expected, noted[:epochs]):
+        hint = f"There are {len(noted)}, and {epochs} epochs: train no longer than you are asked to, and measure once in each."
+    elif same([_accuracy(epochs)] * epochs, noted):
+        hint = "All are those of the last epoch. Measure in the loop, after each epoch."
     if not same(expected, noted):
         raise Mistake("The accuracies are wrong.", hint, (("yours", show(noted)), ("expected", show(expected))))
 
 
-def _frozen(found: list[_State], what: str, on: list[list[bool]]) -> None:
-    """Raise when `what` is not frozen in the right epochs; `on` tells for each epoch which ones are not."""
+def _is_list(value: object) -> bool:
+    return type(value) in (list, tuple) and len(value) > 0
+
+
+def _frozen(found: list[_State], what: str, on: list[list[bool]], other: bool) -> None:
+    """Raise when `what` is not frozen in the right epochs.
+
+    Args:
+        found: how each epoch found the model.
+        what: the observers or the batch norm statistics.
+        on: for each epoch, which of them are not frozen.
+        other: whether what else is to be frozen ever is.
+    """
     due, still = len(found) // 2, [not any(each) for each in on]
     whole = all(any(each) == all(each) for each in on)
     if whole and still == [i >= due for i in range(len(found))]:
         return
     first = still.index(True) if any(still) else None
-    if all(map(all, on)):
+    if all(map(all, on)) and other:
+        hint = f"You freeze the one and not the other: {what} need a call of their own, also handed to apply."
+    elif all(map(all, on)):
         hint = f"No epoch finds {what} frozen: you freeze too late, or in another model than the one that trains, or "
         hint += "never. (disable_observer and freeze_bn_stats act on one module: hand them to apply.)"
     elif first == 0:

@@ -62,15 +62,20 @@ def _networks(draw: Callable) -> tuple[dict, dict, bool]:
     sources = {}
     for at, name in enumerate(names):
         before = ["x", *names[:at]]
-        both = st.lists(st.sampled_from(before), min_size=2, max_size=2, unique=True)
-        one = st.just(before[-1:]) | st.sampled_from(before).map(lambda source: [source])
+        some = st.sampled_from(before) | st.sampled_from(before[-3:])
+        both = st.lists(some, min_size=2, max_size=2, unique=True)
+        one = st.just(before[-1:]) | some.map(lambda source: [source])
         sources[name] = draw(both if kinds[at] == "add" and at else one)
     listed = draw(st.just(names) | st.permutations(names))
     reads = {name: sources[name] for name in listed}
     return {name: kinds[names.index(name)] for name in listed}, reads, draw(st.sampled_from([False, False, True]))
 
 
-@check("Exercise 1, What may be fused")
+@check(
+    "Exercise 1, What may be fused",
+    why="One fused module gives only the result of its last step. Whoever else reads a result on the way would find nothing "
+    "there: that is why one reader is asked inside a chain, and at its end any number will do.",
+)
 def fuse_list(answer: Callable) -> None:
     """``fuse_list(kinds, reads, training) -> list[list[str]]``; the order of the lists does not matter."""
 
@@ -102,8 +107,43 @@ def fuse_list(answer: Callable) -> None:
 
         return chains
 
-    def later(kinds: dict, reads: dict) -> list[list[str]]:
-        return _chains(kinds, reads, starts=("bn", "fc"), wanted=("relu",))
+    def of_names(change: Callable) -> Callable:
+        return fused(lambda found, kinds, reads: [change(chain, kinds) for chain in found])
+
+    def among_later(kinds: dict, reads: dict, training: bool) -> list[list[str]]:
+        """Only readers that are listed after what they read."""
+        at = list(kinds).index
+        kept = {
+            name: [source for source in sources if source in kinds and at(source) < at(name)]
+            for name, sources in reads.items()
+        }
+        return [] if training else _chains(kinds, kept)
+
+    def in_listed_order(chain: list, kinds: dict, reads: dict) -> bool:
+        return chain == sorted(chain, key=list(kinds).index)
+
+    def behind_the_relu(kinds: dict, reads: dict, training: bool) -> list[list[str]]:
+        return [] if training else _chains(kinds, reads, wanted=("bn", "relu", "bn", "relu"))
+
+    def sums_are_relus(kinds: dict, reads: dict, training: bool) -> list[list[str]]:
+        taken = {name: "relu" if kind == "add" else kind for name, kind in kinds.items()}
+        return [] if training else _chains(taken, reads)
+
+    def two_may_read(kinds: dict, reads: dict, training: bool) -> list[list[str]]:
+        found = _chains(kinds, reads, alone=lambda chain: len(_readers(reads, chain[-1])) > 2)
+        return [] if training else found
+
+    def whole_or_none(kinds: dict, reads: dict, training: bool) -> list[list[str]]:
+        found = [] if training else _chains(kinds, reads, alone=lambda chain: False)
+        return [chain for chain in found if all(len(_readers(reads, name)) == 1 for name in chain[:-1])]
+
+    def without_sums(kinds: dict, reads: dict, training: bool) -> list[list[str]]:
+        return (
+            [] if training else _chains(kinds, {name: sources for name, sources in reads.items() if len(sources) == 1})
+        )
+
+    def later(kinds: dict, reads: dict, *starts: str) -> list[list[str]]:
+        return _chains(kinds, reads, starts=starts or ("bn", "fc"), wanted=("relu",))
 
     wrong = {
         "You fuse in training mode. Batch norm then uses the statistics of each batch, which cannot be folded into "
@@ -111,6 +151,64 @@ def fuse_list(answer: Callable) -> None:
         "You fuse in training mode only. Turn it round.": lambda k, r, training: _chains(k, r) if training else [],
         "You fuse across a branch. Where two modules read a result, the fused module would no longer compute it, and "
         "one of them would read something else.": (fused(alone=lambda chain: False), reading(among=("bn", "relu"))),
+        "You miss a sum that reads the result, too, as with sources == [name]. It is a reader like the others: look whether the "
+        "name is among its sources.": (without_sums, reading(among=("conv", "bn", "relu", "fc"))),
+        "You do not count every reader. A fully connected layer, a sum or another convolution that reads a result needs it as "
+        "much as a ReLU does.": (
+            reading(among=("conv", "bn", "relu")),
+            reading(among=("conv", "bn", "relu", "add")),
+            reading(among=("bn", "relu", "add", "fc")),
+            reading(among=("bn", "relu", "add")),
+            reading(among=("bn", "relu", "fc")),
+        ),
+        "You allow two readers inside a chain. One of them would find nothing there: it must be one.": two_may_read,
+        "You drop a chain as a whole where a result inside it has two readers. What lies before that result still "
+        "fuses.": whole_or_none,
+        "You ask for exactly one reader at the end of a chain. None is enough there: it is the end.": only(
+            lambda chain, kinds, reads: len(_readers(reads, chain[-1])) == 1
+        ),
+        "You return kinds where names are asked: fuse_modules finds the modules by their names.": of_names(
+            lambda chain, kinds: [kinds[name] for name in chain]
+        ),
+        "Your chains are in reverse order. fuse_modules needs the order in which the modules run: convolution, batch norm, "
+        "ReLU.": of_names(lambda chain, kinds: chain[::-1]),
+        "You leave out the batch norm between a convolution and its ReLU. A chain has all the modules that become "
+        "one.": of_names(lambda chain, kinds: [name for name in chain if kinds[name] != "bn"]),
+        "You take a reader only where it is listed after what it reads. The order of the list says nothing.": (
+            among_later,
+            only(in_listed_order),
+        ),
+        "You return parts of a chain, too. One module cannot be fused twice: each chain once, as long as possible.": fused(
+            lambda found, kinds, reads: found + [chain[:2] for chain in found if len(chain) == 3]
+        ),
+        "All your chains are in one list. Each is a list by itself.": (
+            fused(lambda found, kinds, reads: [sum(found, [])] if found else []),
+            fused(lambda found, kinds, reads: [sum(found, [])]),
+        ),
+        "You return chains twice. Each is fused once.": fused(lambda found, kinds, reads: found * 2),
+        "Your chains have two names at most. Where a batch norm is followed by its ReLU, the ReLU belongs to the "
+        "chain.": fused(lambda found, kinds, reads: [chain[:2] for chain in found]),
+        "Your chains can hold a fully connected layer. It is no part of them: conv-bn-relu, conv-bn or conv-relu.": (
+            fused(wanted=("bn", "relu", "fc"))
+        ),
+        "Your result has one chain at most. A network has as many as it has.": (
+            fused(lambda found, kinds, reads: found[:1]),
+            fused(lambda found, kinds, reads: found[-1:]),
+        ),
+        "Your chains can hold a batch norm behind the ReLU. It comes before it or not at all: behind the ReLU a chain ends, "
+        "since the integer kernel can clamp only what it gives.": (
+            behind_the_relu,
+            fused(wanted=("relu", "bn")),
+            fused(
+                lambda found, kinds, reads: (
+                    found + [chain for chain in _chains(kinds, reads, wanted=("relu", "bn")) if chain not in found]
+                )
+            ),
+        ),
+        "You take a sum for a ReLU. Only a ReLU ends a chain behind the batch norm or the convolution.": sums_are_relus,
+        "In training mode you leave out the batch norm alone. There nothing is fused: return an empty list.": (
+            lambda kinds, reads, training: _chains(kinds, reads, wanted=("relu",) if training else ("bn", "relu"))
+        ),
         "You look at one source of each module. A sum has several, and reads them all.": (
             reading(first=0),
             reading(first=1),
@@ -134,8 +232,14 @@ def fuse_list(answer: Callable) -> None:
         "Your chains always end in a ReLU. A convolution followed by its batch norm fuses as well.": only(
             lambda chain, kinds, reads: kinds[chain[-1]] == "relu"
         ),
-        "Your chains can begin at a batch norm or a fully connected layer. Here they begin at a convolution.": fused(
-            lambda found, kinds, reads: found + [c for c in later(kinds, reads) if c[0] not in sum(found, [])]
+        "Your chains can begin at a batch norm or a fully connected layer. Here they begin at a convolution.": (
+            fused(lambda found, kinds, reads: found + [c for c in later(kinds, reads) if c[0] not in sum(found, [])]),
+            fused(
+                lambda found, kinds, reads: found + [c for c in later(kinds, reads, "bn") if c[0] not in sum(found, [])]
+            ),
+            fused(starts=("conv", "bn")),
+            fused(starts=("conv", "fc")),
+            fused(starts=("conv", "bn", "fc")),
         ),
         "Your result is empty where there are chains.": lambda kinds, reads, training: [],
         "Your result has single convolutions. A chain has two names or three.": fused(keep=lambda chain: True),
@@ -144,7 +248,21 @@ def fuse_list(answer: Callable) -> None:
     branch = {"c1": ["x"], "b1": ["c1"], "c2": ["b1"], "b2": ["c2"], "r2": ["b2"], "add": ["r2", "c1", "b2"]}
     swapped = {"b1": ["x"], "r1": ["b1"], "c1": ["r1"], "r2": ["c1"], "b2": ["r2"], "fc": ["b2"], "r3": ["fc"]}
     kinds = {"c": "conv", "b": "bn", "r": "relu", "a": "add", "f": "fc"}
-    nets = [({name: kinds[name[0]] for name in reads}, reads) for reads in (chain, branch, swapped)]
+    beside = {"c1": ["x"], "b1": ["c1"], "f1": ["c1"], "c2": ["b1"], "b2": ["c2"], "r2": ["b2"], "f2": ["b2"]}
+    three = {"c1": ["x"], "r1": ["c1"], "c2": ["c1"], "b2": ["c2"], "r2": ["b2"], "a1": ["b2", "r1"]}
+    last = {
+        "c1": ["x"],
+        "b1": ["c1"],
+        "r1": ["b1"],
+        "a1": ["r1", "x"],
+        "c2": ["r1"],
+        "b2": ["c2"],
+        "f1": ["b2"],
+        "f2": ["b2"],
+    }
+    ending = {"c1": ["x"], "b1": ["c1"], "r1": ["b1"], "f1": ["r1"], "c2": ["f1"], "r2": ["c2"], "f2": ["r2"]}
+    every = (chain, branch, swapped, beside, three, last, ending)
+    nets = [({name: kinds[name[0]] for name in reads}, reads) for reads in every]
     compare(
         answer,
         right=fused(),
@@ -213,7 +331,12 @@ def _reference(model: nn.Module, data: list[torch.Tensor], setting: tq.QConfig) 
     return tq.convert(observed)
 
 
-@check("Exercise 2, Calibration", trust="it gives a model, whose ranges and kernels are looked at")
+@check(
+    "Exercise 2, Calibration",
+    why="A static model never measures while it works: all its scales come from what the observers saw. So the data must be "
+    "like those of the work, pass in evaluation mode, and pass before convert takes the observers away.",
+    trust="it gives a model, whose ranges and kernels are looked at",
+)
 @legacy_int8.quiet()
 def static_int8(answer: Callable) -> None:
     """``static_int8(model, batches, qconfig) -> nn.Module``, converted; judged by its scales and what it computes."""
@@ -281,21 +404,35 @@ def _calibrated_right(got: nn.Module, expected: nn.Module, data: list, setting: 
         if len(data) > 1 and same(_scales(_reference(small_net(), data[-1:], setting)), scales, rtol=1e-4):
             hint = "These are the ranges of the last batch alone. Either the others never went through the prepared model, or "
             hint += "prepare stands inside the loop: each call of it makes new observers."
-    elif _of_other_setting(scales, data):
+    elif not same(right[0], scales[0], rtol=1e-4) and _of_other_setting(scales[0], data):
         text, hint = "The scales are those of another qconfig.", "Use the qconfig that your function is given."
     elif same(255 * right[0][1], scales[0][1], rtol=1e-2):
         text = "The scale of the input is 255 times too large."
         hint = "You multiplied the batches by 255. The model will get its images as they are: calibrate with those."
+    elif same(right[0][1], 255 * scales[0][1], rtol=1e-2):
+        text = "The scale of the input is 255 times too small."
+        hint = "You divided the batches by 255. The model will get its images as they are: calibrate with those."
     elif not same(right[0], scales[0], rtol=1e-4):
         text = "The input is quantized with another scale or zero point."
         hint = "The observers saw other values than those of the batches. Calibrate with the data itself, as it is."
     else:
         text = "A scale or zero point inside the model is another."
-        hint = "The range of the input is right, those inside are not: the same values in other places make other sums."
+        hint = "The range of the input is right, those inside are not: the observers saw other values than those of the batches, "
+        hint += "or the same in other places."
     raise Mistake(text, hint, shown)
 
 
-def _of_other_setting(scales: list, data: list[torch.Tensor]) -> bool:
-    """True when a setting that people take instead of the given one makes these scales."""
-    others = [qconfig(127), tq.default_qconfig, tq.get_default_qconfig(torch.backends.quantized.engine)]
-    return any(same(_scales(_reference(small_net(), data, other)), scales, rtol=1e-4) for other in others)
+def _of_other_setting(scale: tuple[str, float, int], data: list[torch.Tensor]) -> bool:
+    """True when an observer of a setting that people take instead of the given one makes this scale of the input."""
+    others = (
+        *(tq.MinMaxObserver(quant_min=0, quant_max=top) for top in (127, 255)),
+        *(tq.MovingAverageMinMaxObserver(quant_min=0, quant_max=top) for top in (127, 255)),
+        *(tq.HistogramObserver(reduce_range=less) for less in (False, True)),  # the slow ones last
+    )
+    for observer in others:
+        for batch in data:
+            observer(batch)
+        own, zero = observer.calculate_qparams()
+        if same((float(own), int(zero)), scale[1:], rtol=1e-4):
+            return True
+    return False

@@ -76,7 +76,11 @@ def _asked(draw: Callable) -> tuple[nn.Module, str, int, list[str]]:
     return module, name, group, kept
 
 
-@check("Exercise 1, A filter")
+@check(
+    "Exercise 1, A filter",
+    why="A dot ends a name, so a path lies in a module when it is that module's name or goes on with a dot. And a row falls into "
+    "whole groups only where its length, the inputs of the layer, is a multiple of the group.",
+)
 def wanted(answer: Callable) -> None:
     """``wanted(module, name, group, kept) -> bool``."""
 
@@ -93,7 +97,27 @@ def wanted(answer: Callable) -> None:
             left_out=lambda name, kept: any(name.startswith(k) for k in kept)
         ),
         "You look whether a kept name occurs anywhere in the path. It must be the layer's own path, or the beginning "
-        "of it up to a dot.": rule(left_out=lambda name, kept: any(k in name for k in kept)),
+        "of it up to a dot.": (
+            rule(left_out=lambda name, kept: any(k in name for k in kept)),
+            rule(left_out=lambda name, kept: any(f".{k}." in f".{name}." for k in kept)),
+        ),
+        "You leave out every layer as soon as something is kept. Only what is kept, or lies in it, stays as it is.": rule(
+            left_out=lambda name, kept: bool(kept)
+        ),
+        "You join the conditions with 'or', or the parentheses are missing. A wanted layer meets all three: linear, in whole "
+        "groups, not kept.": (
+            lambda m, name, g, kept: isinstance(m, nn.Linear) and (m.in_features % g == 0 or not _inside(name, kept)),
+            lambda m, name, g, kept: (isinstance(m, nn.Linear) and m.in_features % g == 0) or not _inside(name, kept),
+            lambda m, name, g, kept: (isinstance(m, nn.Linear) and m.in_features % g == 0) or _inside(name, kept),
+        ),
+        "You look for linear layers inside the module. Asked is the module itself: those in it are asked by their own "
+        "names.": lambda m, name, g, kept: any(rule()(part, name, g, kept) for part in m.modules()),
+        "You ask for more inputs than one group has, or for just as many. They must be a multiple of it, one group "
+        "included.": (
+            rule(fits=lambda m, g: m.in_features > g),
+            rule(fits=lambda m, g: m.in_features // g > 1),
+            rule(fits=lambda m, g: m.in_features == g),
+        ),
         "You look only for the layer's own name. A layer inside a kept module stays as it is, too.": rule(
             left_out=lambda name, kept: name in kept
         ),
@@ -101,9 +125,27 @@ def wanted(answer: Callable) -> None:
             left_out=lambda name, kept: any(name.startswith(k + ".") for k in kept)
         ),
         "You compare single parts of the path with kept names. A kept name is a path from the start, and may have "
-        "dots itself.": rule(left_out=lambda name, kept: any(part in kept for part in name.split("."))),
-        "You compare the first part of the path only. A kept name may have dots itself.": rule(
-            left_out=lambda name, kept: name in kept or name.split(".")[0] in kept
+        "dots itself.": (
+            rule(left_out=lambda name, kept: any(part in kept for part in name.split("."))),
+            rule(left_out=lambda name, kept: name in kept or any(part in kept for part in name.split("."))),
+            rule(left_out=lambda name, kept: any(part in ".".join(kept).split(".") for part in name.split("."))),
+            rule(left_out=lambda name, kept: name.split(".")[0] in [k.split(".")[0] for k in kept]),
+        ),
+        "You ask one of the three conditions only. A wanted layer is linear, in whole groups, and not kept.": (
+            rule(fits=lambda m, g: True, left_out=lambda name, kept: False),
+            rule(kind=lambda m: True, fits=lambda m, g: True),
+            rule(
+                kind=lambda m: True,
+                fits=lambda m, g: getattr(m, "in_features", 1) % g == 0,
+                left_out=lambda name, kept: False,
+            ),
+        ),
+        "You leave out linear layers without a bias. They are linear layers as well.": rule(
+            kind=lambda m: isinstance(m, nn.Linear) and m.bias is not None
+        ),
+        "You compare the first part of the path only. A kept name may have dots itself.": (
+            rule(left_out=lambda name, kept: name in kept or name.split(".")[0] in kept),
+            rule(left_out=lambda name, kept: name.split(".")[0] in kept),
         ),
         "You compare the end of the path only. Names are paths from the start.": (
             rule(left_out=lambda name, kept: name.split(".")[-1] in kept),
@@ -112,6 +154,9 @@ def wanted(answer: Callable) -> None:
         "You look at the layer and the module right above it. What lies deeper in a kept module stays, too.": rule(
             left_out=lambda name, kept: name in kept or name.rpartition(".")[0] in kept
         ),
+        "You look at the module right above the layer only. The layer itself may be kept, or a module further up.": rule(
+            left_out=lambda name, kept: name.rpartition(".")[0] in kept
+        ),
         "You take a kept name for a pattern, where a dot stands for any character. Compare texts, or use "
         "re.escape.": rule(left_out=lambda name, kept: any(re.match(rf"{k}(\.|$)", name) for k in kept)),
         "You turned the relation round: a kept module does not have to lie in this one.": rule(
@@ -119,6 +164,9 @@ def wanted(answer: Callable) -> None:
         ),
         "You look only at the first kept name. There may be several.": rule(
             left_out=lambda name, kept: _inside(name, kept[:1])
+        ),
+        "You look only at the last kept name, as a loop does that overwrites its result. One that fits is enough.": rule(
+            left_out=lambda name, kept: _inside(name, kept[-1:])
         ),
         "You leave a module out only when all kept names hold it. One is enough.": rule(
             left_out=lambda name, kept: all(_inside(name, [k]) for k in kept) and bool(kept)
@@ -168,6 +216,16 @@ def wanted(answer: Callable) -> None:
             kind=lambda m: isinstance(m, nn.Linear | nn.Conv2d),
             fits=lambda m, g: (m.in_features if isinstance(m, nn.Linear) else m.in_channels) % g == 0,
         ),
+        "You take embeddings, or nn.Bilinear. The card asks for nn.Linear, or a subclass.": (
+            rule(
+                kind=lambda m: isinstance(m, nn.Linear | nn.Embedding),
+                fits=lambda m, g: m.weight.shape[1] % g == 0,
+            ),
+            rule(
+                kind=lambda m: isinstance(m, nn.Linear | nn.Bilinear),
+                fits=lambda m, g: (m.in_features if isinstance(m, nn.Linear) else m.in1_features) % g == 0,
+            ),
+        ),
         "You take every module that has a weight. The card asks for linear layers.": rule(
             kind=lambda m: hasattr(m, "weight"), fits=lambda m, g: m.weight.shape[-1] % g == 0
         ),
@@ -183,6 +241,7 @@ def wanted(answer: Callable) -> None:
         names=("module", "name", "group", "kept"),
         edges=[
             (linear(8, 5), "fc1", 4, []),
+            (linear(8, 5, bias=False), "fc1", 4, []),
             (linear(8, 4), "body.fc1", 4, ["body"]),
             (linear(8, 4), "body.fc1", 4, ["bod"]),
             (linear(8, 4), "fc10", 4, ["fc1"]),
@@ -203,7 +262,11 @@ def wanted(answer: Callable) -> None:
     )
 
 
-@check("Exercise 2, The bytes of a packed format")
+@check(
+    "Exercise 2, The bytes of a packed format",
+    why="What is filled up once for each row is rounded up once for each row: bits to whole bytes, weights to whole groups. Only "
+    "then do the rows count, since neither a byte nor a group goes on into the next one.",
+)
 def packed_bytes(answer: Callable) -> None:
     """``packed_bytes(rows, cols, bits, group, scale_bytes) -> int``."""
 
@@ -219,6 +282,45 @@ def packed_bytes(answer: Callable) -> None:
         return lambda r, c, b, g, s: weights(r, c, b) + scales(r, c, g) * each(s)
 
     wrong = {
+        "You round nowhere. A row is filled up to whole bytes, and its last group has a whole scale.": (
+            lambda r, c, b, g, s: r * (c * b / 8 + c / g * s),
+            lambda r, c, b, g, s: r * c * b / 8 + r * c / g * s,
+        ),
+        "You round both down: the bytes of a row, and its groups. Round both up.": lambda r, c, b, g, s: (
+            r * (c * b // 8 + c // g * s)
+        ),
+        "You round by adding 1, also where a row is full already and its last group is whole. Round up: -(-a // b).": (
+            lambda r, c, b, g, s: r * (c * b // 8 + 1 + (c // g + 1) * s)
+        ),
+        "You take all rows for a single one. Each row is filled up, and has its groups, for itself.": (
+            lambda r, c, b, g, s: up(r * c * b, 8) + up(r * c, g) * s,
+            lambda r, c, b, g, s: r * c * b // 8 + up(r * c, g) * s,
+            lambda r, c, b, g, s: r * c * b // 8 + r * c // g * s,
+        ),
+        "You count the weights of one row. There are `rows` of them.": size(weights=lambda r, c, b: up(c * b, 8)),
+        "You count bytes for a weight without rows. No rows, no bytes.": (
+            size(scales=lambda r, c, g: max(1, r * up(c, g))),
+            lambda r, c, b, g, s: size()(max(1, r), c, b, g, s),
+        ),
+        "You give the shorter group a part of a scale. Its scale is as large as the others.": lambda r, c, b, g, s: (
+            r * (up(c * b, 8) + c // g * s + up(c % g * s, g))
+        ),
+        "You divide the bytes of a row by the group. A group is that many weights: it is cols that you divide.": (
+            lambda r, c, b, g, s: r * (up(c * b, 8) + up(up(c * b, 8), g) * s),
+            lambda r, c, b, g, s: r * (up(c * b, 8) + up(c * b, g) * s),
+        ),
+        "You fill up rows to words of two or four bytes. Here to whole bytes.": (
+            size(weights=lambda r, c, b: r * 4 * up(c * b, 32)),
+            size(weights=lambda r, c, b: r * 2 * up(c * b, 16)),
+        ),
+        "You pack the scales as if their bytes were bits. A scale takes scale_bytes bytes.": lambda r, c, b, g, s: (
+            r * up(c * b + up(c, g) * s, 8)
+        ),
+        "You round the groups to the nearest whole number, or count one at least. Round them up.": (
+            size(scales=lambda r, c, g: r * round(c / g)),
+            size(scales=lambda r, c, g: r * max(1, c // g)),
+            size(scales=lambda r, c, g: r * max(1, round(c / g))),
+        ),
         "You left out the scales.": size(scales=lambda *_: 0),
         "You count the scales only. The weights need bytes, too.": size(weights=lambda *_: 0),
         "You store each weight in whole bytes of its own. Packed, several of them share a byte.": size(
@@ -269,6 +371,9 @@ def packed_bytes(answer: Callable) -> None:
         "You count a zero point of a byte for each group. This format has scales only.": size(each=lambda s: s + 1),
         "You fill up each group to whole bytes. Only a row is filled up.": lambda r, c, b, g, s: (
             r * ((c // g) * up(g * b, 8) + up(c % g * b, 8) + up(c, g) * s)
+        ),
+        "You fill up each group to whole bytes, and take the shorter one for a whole one. Only a row is filled up.": (
+            lambda r, c, b, g, s: r * up(c, g) * (up(g * b, 8) + s)
         ),
         "You store the last group in full length. It is shorter.": lambda r, c, b, g, s: (
             r * (up(up(c, g) * g * b, 8) + up(c, g) * s)
