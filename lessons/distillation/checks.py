@@ -17,6 +17,7 @@ from course_utils.exercises.search import compare
 from course_utils.exercises.values import is_number
 
 NAMES = ("student", "teacher", "labels", "T", "alpha")
+CALLED_BACKWARD = RuntimeError("backward() was called before the loss came back")
 
 
 class _Loss:
@@ -45,6 +46,8 @@ def _graded(function: Callable) -> Callable:
             loss = function(*leaves, labels, T, alpha)
         for given, leaf in zip((student, teacher), leaves, strict=True):
             given.copy_(leaf.detach())  # an answer that edits its input has edited this copy
+        if any(leaf.grad is not None for leaf in leaves):
+            return CALLED_BACKWARD
         if not issubclass(type(loss), Tensor) or not is_number(loss):
             return loss
         try:
@@ -61,6 +64,11 @@ def _graded(function: Callable) -> Callable:
 def _parts(value: object, *args: object) -> object:
     if type(value) is _Loss:
         return value.parts()
+    if value is CALLED_BACKWARD:
+        raise Mistake(
+            "Your function calls backward() itself.",
+            "Return the loss as it is. Who trains calls backward(), and only once.",
+        )
     if issubclass(type(value), Exception):
         raise Mistake(
             f"What your function returns cannot be used for training: backward() raised {type(value).__name__}.",
@@ -84,7 +92,11 @@ def _answers(draw: Callable) -> tuple:
     return z, v, labels, draw(st.sampled_from([1.0, 2.0, 4.0, 0.5, 8])), draw(st.sampled_from([0.5, 1.0, 0.0, 0.25]))
 
 
-@check("Exercise 1, The loss")
+@check(
+    "Exercise 1, The loss",
+    why="The teacher's probabilities say how alike the wrong classes are, and T makes the small ones count. The gradient of the "
+    "soft part shrinks about with 1 / T², so T² keeps the two parts in balance.",
+)
 def distillation_loss(answer: Callable) -> None:
     """``distillation_loss(student, teacher, labels, T, alpha) -> Tensor``; value and gradients are compared."""
 
@@ -150,13 +162,14 @@ def distillation_loss(answer: Callable) -> None:
         "Only the teacher's logits are divided by T. Both are.": rule(lambda z, v, T: kl(logs(z, 1), shares(v, T))),
         "Only the student's logits are divided by T. Both are.": rule(lambda z, v, T: kl(logs(z, T), shares(v, 1))),
         "The soft part is taken at T = 1. Divide both logits by T.": rule(lambda z, v, T: kl(logs(z, 1), shares(v, 1))),
-        "You take the teacher's first choice for a label. All its probabilities are the target.": rule(
-            lambda z, v, T: F.cross_entropy(z / T, v.argmax(1))
+        "You take the teacher's first choice for a label. All its probabilities are the target.": (
+            rule(lambda z, v, T: F.cross_entropy(z / T, v.argmax(1))),
+            rule(lambda z, v, T: F.cross_entropy(z, v.argmax(1))),
         ),
         "α and 1 - α are swapped: α weighs the teacher.": rule(weights=lambda a: (1 - a, a)),
         "The labels keep their full weight. They get 1 - α.": rule(weights=lambda a: (a, 1)),
         "The soft part keeps its full weight. It gets α.": rule(weights=lambda a: (1, 1 - a)),
-        "The part of the labels is missing.": rule(weights=lambda a: (a, 0)),
+        "The part of the labels is missing.": (rule(weights=lambda a: (a, 0)), rule(weights=lambda a: (1, 0))),
         "The cross-entropy with the labels takes the student's logits as they are, at T = 1.": rule(
             own=lambda z, y, T: F.cross_entropy(z / T, y)
         ),
@@ -165,6 +178,39 @@ def distillation_loss(answer: Callable) -> None:
         ),
         "You take the softmax over the batch (dim=0). Each row is an answer: dim=1.": rule(
             lambda z, v, T: kl(torch.log_softmax(z / T, 0), torch.softmax(v / T, 0))
+        ),
+        "You multiply the logits by T. Divide them by it: a high temperature makes the answers softer.": rule(
+            lambda z, v, T: kl(logs(z, 1 / T), shares(v, 1 / T))
+        ),
+        "You take the squared distance of the logits, or of the probabilities. The card asks for the KL divergence.": (
+            rule(lambda z, v, T: F.mse_loss(z, v)),
+            rule(lambda z, v, T: F.mse_loss(z / T, v / T)),
+            rule(lambda z, v, T: F.mse_loss(shares(z, T), shares(v, T))),
+            rule(lambda z, v, T: F.mse_loss(z, v), factor=lambda T: 1),
+        ),
+        "The soft part sends no gradient to the student: detach the teacher, and the teacher alone.": (
+            rule(lambda z, v, T: from_teacher(z.detach(), v, T)),
+            rule(lambda z, v, T: from_teacher(z.detach(), v, T), detach=False),
+        ),
+        "The labels' part sends no gradient to the student: detach the teacher, and the teacher alone.": rule(
+            own=lambda z, y, T: F.cross_entropy(z.detach(), y)
+        ),
+        "You add a small number before the logarithm, which changes loss and gradient. log_softmax needs none.": (
+            rule(lambda z, v, T: kl((shares(z, T) + 1e-3).log(), shares(v, T))),
+            rule(lambda z, v, T: kl((shares(z, T) + 1e-2).log(), shares(v, T))),
+        ),
+        "The two parts are added without α: it weighs the soft part, and 1 - α the labels.": rule(
+            weights=lambda a: (1, 1)
+        ),
+        "You halve the sum of both parts. α and 1 - α are the weights.": rule(weights=lambda a: (0.5, 0.5)),
+        "The part of the teacher is missing.": rule(weights=lambda a: (0, 1 - a)),
+        "Your divergence has the wrong sign, so training would drive the student away from the teacher.": rule(
+            lambda z, v, T: -from_teacher(z, v, T)
+        ),
+        "You take the teacher's probabilities for the labels' part, too. It compares the student with the labels.": (
+            lambda student, teacher, labels, T, alpha: rule(
+                own=lambda z, y, T: F.cross_entropy(z, shares(teacher.detach(), 1))
+            )(student, teacher, labels, T, alpha)
         ),
         "kl_div's target is log-probabilities, too. It wants softmax there, unless you say log_target=True.": rule(
             lambda z, v, T: kl(logs(z, T), logs(v, T))
@@ -181,7 +227,9 @@ def distillation_loss(answer: Callable) -> None:
         (*logits, torch.tensor([1, 1]), 8.0, 0.75),
         (torch.zeros(1, 2), torch.zeros(1, 2), torch.tensor([0]), 1.0, 1.0),
     ]
-    graded = {hint: _graded(mistake) for hint, mistake in wrong.items()}
+    graded = {
+        hint: tuple(map(_graded, ways)) if isinstance(ways, tuple) else _graded(ways) for hint, ways in wrong.items()
+    }
     parts = {"names": NAMES, "edges": edges, "inputs": _answers(), "view": _parts}
     compare(_graded(answer), right=_graded(rule()), wrong=graded, rtol=1e-3, atol=2e-5, **parts)
 
@@ -199,6 +247,7 @@ def _mean_entropy(z: Tensor) -> Tensor:
 
 
 LOWEST, HIGHEST, HALVINGS = 0.05, 500.0, 8
+CLOSE, NEAR = 0.015, 0.25  # a temperature this close passes; one this near comes from a coarse search, as a rule
 
 
 def _search(entropy: Callable[[Tensor], Tensor]) -> Callable[[Tensor, float], float]:
@@ -234,7 +283,11 @@ def _softness(draw: Callable) -> tuple[Tensor, float]:
     return (logits, bits) if clear else (torch.tensor([[2.0, 0.0]]), 0.5)
 
 
-@check("Exercise 2, The temperature for an entropy")
+@check(
+    "Exercise 2, The temperature for an entropy",
+    why="Entropy rises with T, so each trial says in which half the temperature lies. In twenty halvings of the logarithm the "
+    "range from 0.05 to 500 shrinks to less than a thousandth of a percent.",
+)
 def temperature_for(answer: Callable) -> None:
     """``temperature_for(logits, bits) -> float``, within 1 % or so."""
     right = _search(_mean_entropy)
@@ -266,11 +319,29 @@ def temperature_for(answer: Callable) -> None:
     def scaled(by):
         return _search(lambda z: by(z) * _mean_entropy(z))
 
+    def kept_within(low, high):
+        return lambda z, bits: min(high, max(low, right(z, bits)))
+
+    def mean_of_temperatures(z, bits):
+        return sum(right(row[None], bits) for row in z) / len(z)
+
     wrong = {
-        "You multiply the logits by T. Divide by it: a high temperature makes the answers softer.": (
+        "You return 1 / T, or you multiply the logits by what you look for. The logits are divided by the temperature.": (
             lambda z, bits: 1 / right(z, bits),
             lambda z, bits: max(LOWEST, 1 / right(z, bits)),
         ),
+        "You multiply the logits by T, so your search runs to an end of the range. Divide by T: a high temperature makes the "
+        "answers softer.": lambda z, bits: HIGHEST if right(z, bits) > 1 / math.sqrt(LOWEST * HIGHEST) else LOWEST,
+        "You return the logarithm of the temperature. Take exp() of it.": lambda z, bits: math.log(right(z, bits)),
+        "Your search begins with a range that is too narrow. The temperature may be from 0.05 to 500.": (
+            *[kept_within(0, high) for high in (10.0, 20.0, 50.0)],
+            kept_within(0.5, HIGHEST),
+            kept_within(1.0, 10.0),
+            kept_within(1.0, 20.0),
+        ),
+        "You look for a temperature for each row, and average those. One temperature is meant, at which the mean entropy of "
+        "the rows is `bits`.": mean_of_temperatures,
+        "You measure the entropy with log10. Bits need log2.": scaled(lambda z: math.log10(2)),
         "Some probabilities are 0 here, and 0 · log 0 is nan in torch: such a probability adds nothing.": (
             _search(nothing_of_nothing),
             nan_is_not_less,
@@ -295,8 +366,10 @@ def temperature_for(answer: Callable) -> None:
         "You move the wrong way: where the entropy is too low, the temperature must rise.": lambda z, bits: (
             HIGHEST if right(z, bits) < math.sqrt(LOWEST * HIGHEST) else LOWEST
         ),
-        "Your search ends at 500 whatever the logits are: it keeps the wrong half.": lambda z, bits: HIGHEST,
-        "Your search ends at 0.05 whatever the logits are: it keeps the wrong half.": lambda z, bits: LOWEST,
+        "Your search ends at 500 whatever the logits are. It keeps the wrong half, or the entropy is not that of the logits "
+        "divided by T.": lambda z, bits: HIGHEST,
+        "Your search ends at 0.05 whatever the logits are. It keeps the wrong half, or the entropy is not that of the logits "
+        "divided by T.": lambda z, bits: LOWEST,
         "Your result is never below 1. The temperature may be as low as 0.05.": lambda z, bits: max(
             1.0, right(z, bits)
         ),
@@ -312,4 +385,14 @@ def temperature_for(answer: Callable) -> None:
         (torch.tensor([[300.0, 0.0], [2.0, 0.0]]), 0.25),  # a sure answer beside one that is not: e^-300 is 0
     ]
     names = ("logits", "bits")
-    compare(answer, right=right, wrong=wrong, names=names, edges=edges, inputs=_softness(), rtol=0.015)
+
+    def view(value: object, logits: Tensor, bits: float) -> object:
+        if is_number(value) and -1e9 < value < 1e9 and CLOSE < abs(float(value) / right(logits, bits) - 1) < NEAR:
+            raise Mistake(
+                "Your temperature is near the exact one, but not within 1 %.",
+                "Twenty halvings of the range from 0.05 to 500 are plenty. A grid, few halvings, or a search that stops where "
+                "the entropy is nearly right, are not fine enough.",
+            )
+        return value
+
+    compare(answer, right=right, wrong=wrong, names=names, edges=edges, inputs=_softness(), rtol=CLOSE, view=view)

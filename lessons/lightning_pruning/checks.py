@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from numbers import Integral, Real
 
@@ -12,7 +13,11 @@ from course_utils.exercises.inputs import numbers
 from course_utils.exercises.search import compare
 
 
-@check("Exercise 1, Ninety percent in five prunings")
+@check(
+    "Exercise 1, Ninety percent in five prunings",
+    why="Each pruning multiplies what is left by the same number q, so q multiplied n times must be 1 - sparsity. That makes q "
+    "the n-th root, and each pruning takes 1 - q.",
+)
 def even_schedule(answer: Callable) -> None:
     """``even_schedule(epochs, sparsity) -> dict[int, float]``."""
 
@@ -43,13 +48,57 @@ def even_schedule(answer: Callable) -> None:
         "You take the root of the sparsity, and one minus that. Take the root of the share that is left.": each(
             lambda n, sparsity: 1 - sparsity ** (1 / n)
         ),
-        "Your amounts say how much is gone in all by then. Each amount is taken from what is left.": growing,
+        "Your amounts say how much is gone in all by then. Each amount is taken from what is left.": (
+            growing,
+            lambda epochs, sparsity: {e: sparsity * (i + 1) / len(epochs) for i, e in enumerate(epochs)},
+        ),
+        "Your amounts are shares of all weights. Each amount is taken from what is left by then, so all are the same.": (
+            lambda epochs, sparsity: {
+                e: share(len(epochs), sparsity) * (1 - share(len(epochs), sparsity)) ** i for i, e in enumerate(epochs)
+            }
+        ),
+        "You take one pruning more, or one fewer, than there are epochs in the list. Each of them prunes: n is len(epochs).": (
+            each(share, n=lambda epochs: len(epochs) + 1),
+            each(share, n=lambda epochs: len(epochs) - 1),
+            each(share, n=lambda epochs: max(1, len(epochs) - 1)),
+        ),
+        "You take the number of epochs that are trained for the number of prunings. n is len(epochs).": (
+            each(share, n=lambda epochs: epochs[-1]),
+            each(share, n=lambda epochs: epochs[-1] + 1),
+            each(share, n=lambda epochs: epochs[-1] - epochs[0]),
+            each(share, n=lambda epochs: epochs[-1] - epochs[0] + 1),
+        ),
+        "You divide by n what should be its root: without parentheses ** 1 / n is a division. Write ** (1 / n).": each(
+            lambda n, sparsity: 1 - (1 - sparsity) ** 1 / n
+        ),
+        "You divide with //, and 1 // n is 0 for two prunings or more. The root needs 1 / n.": each(
+            lambda n, sparsity: 1 - (1 - sparsity) ** (1 // n)
+        ),
+        "You divide the logarithm by the number of prunings. That is the logarithm of q, or close to the amount: take exp() of "
+        "it, and subtract that from 1.": (
+            each(lambda n, sparsity: -math.log(1 - sparsity) / n),
+            each(lambda n, sparsity: 1 - math.log(1 - sparsity) / n),
+        ),
+        "You raise to the power n. n prunings together leave 1 - sparsity, so one leaves the n-th root.": (
+            each(lambda n, sparsity: 1 - (1 - sparsity) ** n),
+            each(lambda n, sparsity: (1 - sparsity) ** n),
+            each(lambda n, sparsity: sparsity**n),
+        ),
+        "Your keys are one epoch off. PruningSchedule prunes at the end of the epochs that it is given, as they are.": (
+            each(share, keys=lambda epochs: [e + 1 for e in epochs]),
+            each(share, keys=lambda epochs: [e - 1 for e in epochs]),
+        ),
+        "One of the epochs is missing. There should be one pruning after each of them.": (
+            each(share, keys=lambda epochs: epochs[:-1]),
+            each(share, keys=lambda epochs: epochs[1:]),
+            each(share, keys=lambda epochs: epochs[:1]),
+        ),
         "Your schedule ends at the right density, but not with equal shares: you take equal numbers of weights.": of_the_whole,
         "Only the last epoch prunes. There should be one pruning after each of the epochs.": lambda epochs, sparsity: {
             epochs[-1]: sparsity
         },
-        "Your amounts are rounded to two digits: another share than the sparsity is gone at the end.": each(
-            lambda n, sparsity: round(share(n, sparsity), 2)
+        "Your amounts are rounded: another share than the sparsity is gone at the end. Return them as they come.": (
+            *[each(lambda n, sparsity, digits=digits: round(share(n, sparsity), digits)) for digits in (1, 2, 3, 4)],
         ),
         "You give percent. An amount is a share from 0 to 1.": each(lambda n, sparsity: 100 * share(n, sparsity)),
         "You count the prunings, 0, 1, 2, … The keys are the epochs that were given.": each(
@@ -58,6 +107,8 @@ def even_schedule(answer: Callable) -> None:
         "You prune after every epoch up to the last one. Only those that were given prune.": (
             each(share, n=lambda epochs: epochs[-1] + 1, keys=lambda epochs: range(epochs[-1] + 1)),
             each(share, keys=lambda epochs: range(epochs[-1] + 1)),
+            each(share, keys=lambda epochs: range(epochs[0], epochs[-1] + 1)),
+            each(share, keys=lambda epochs: range(epochs[0], epochs[-1])),
         ),
     }
     compare(
@@ -65,7 +116,7 @@ def even_schedule(answer: Callable) -> None:
         right=each(share),
         wrong=wrong,
         names=("epochs", "sparsity"),
-        edges=[([19, 39, 59, 79, 99], 0.9), ([0, 3], 0.75), ([2, 4, 8], 0.5), ([7], 0.5)],
+        edges=[([7], 0.5), ([19, 39, 59, 79, 99], 0.9), ([0, 3], 0.75), ([2, 4, 8], 0.5)],
         inputs=st.tuples(
             st.lists(st.integers(0, 20), min_size=1, max_size=6, unique=True).map(sorted),
             numbers(1 / 16, 15 / 16, step=1 / 16),

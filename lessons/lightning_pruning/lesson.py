@@ -806,7 +806,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercise
 #
-# Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here.
+# Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here. Your function must leave what it is given as it is.
 #
 # ### Exercise 1 · Ninety percent in five prunings
 # ★★ · 10 minutes

@@ -52,8 +52,8 @@ def _larger_half(weight: torch.Tensor) -> torch.Tensor:
     return mask.reshape(weight.shape)
 
 
-def _two_of_each_row(weight: torch.Tensor) -> torch.Tensor:
-    return torch.zeros_like(weight).scatter(1, weight.abs().topk(min(2, weight.shape[1])).indices, 1)
+def _two_of_each_row(weight: torch.Tensor, count: int = 2) -> torch.Tensor:
+    return torch.zeros_like(weight).scatter(1, weight.abs().topk(min(count, weight.shape[1])).indices, 1)
 
 
 def _overlapping(weight: torch.Tensor) -> torch.Tensor:
@@ -72,6 +72,27 @@ def _padded(weight: torch.Tensor) -> torch.Tensor:
     return mask.reshape(len(weight), -1)[:, : weight.shape[1]]
 
 
+def _every_nth(n: int | None) -> Callable:
+    """A mask of groups whose columns lie n apart, or so far that a group reaches over the whole row."""
+
+    def mask_of(weight: torch.Tensor) -> torch.Tensor:
+        step = n or -(-weight.shape[1] // 4)
+        mask = torch.zeros_like(weight)
+        for start in range(min(step, weight.shape[1])):
+            mask[:, start::step] = _two_of_each_row(weight[:, start::step])
+        return mask
+
+    return mask_of
+
+
+def _places_of_group(weight: torch.Tensor) -> torch.Tensor:
+    """Places within a group, taken for columns of the matrix."""
+    mask = torch.zeros_like(weight)
+    for row, group in _groups(weight):
+        mask[row, _picked()(weight[row, group])] = 1
+    return mask
+
+
 def _kept_sizes(value: object, weight: torch.Tensor) -> list[list[float]]:
     """The magnitudes that a mask keeps in each group, sorted: among equal ones any choice is right."""
     mask = as_mask(value, weight)
@@ -88,7 +109,11 @@ def _matrices(draw: Callable) -> tuple[torch.Tensor]:
     return (sizes.reshape(rows, columns) * draw(tensors((rows, columns), st.sampled_from([1.0, -1.0]))),)
 
 
-@check("Exercise 1, A 2:4 mask")
+@check(
+    "Exercise 1, A 2:4 mask",
+    why="topk gives exactly two places, also where magnitudes are equal or 0, and the hardware has room for exactly two of "
+    "each four. A threshold lets pass as many as happen to be large.",
+)
 def mask_2_4(answer: Callable) -> None:
     """``mask_2_4(weight) -> mask``, (rows, columns); where magnitudes are equal any choice is right."""
 
@@ -96,6 +121,13 @@ def mask_2_4(answer: Callable) -> None:
         return lambda weight: _mask(weight, pick, **more)
 
     right = by(_picked())
+
+    def alike_in_all_rows(size):
+        return lambda w: right(size(w)).expand_as(w)
+
+    def first_row_alone(rest):
+        return lambda w: torch.cat([right(w[:1]), rest(w[1:])])
+
     wrong = {
         "Your groups run down the columns. A group is four neighbours in one row.": lambda w: right(w.T).T,
         "Your groups run on from one row into the next. Each row starts a group of its own: in a matrix product a row "
@@ -108,13 +140,46 @@ def mask_2_4(answer: Callable) -> None:
         ),
         "You keep the two smallest of each group.": by(_picked(largest=False)),
         "Your mask has ones where weights go. One means that a weight stays.": lambda w: 1 - right(w),
-        "You keep the first two of each group, whatever their size. The two largest magnitudes stay.": by(
-            lambda group: torch.arange(min(2, len(group)))
+        "You keep the first two of each group, or the last two, whatever their size. The two largest magnitudes stay.": (
+            by(lambda group: torch.arange(min(2, len(group)))),
+            by(lambda group: torch.arange(len(group))[-2:]),
         ),
         "You keep one weight of each group. Two of four stay.": by(_picked(count=lambda n: 1)),
+        "You keep three weights of each group. Two of four stay.": by(_picked(count=lambda n: min(3, n))),
+        "You keep everything: your mask is all ones. Two of four stay.": torch.ones_like,
+        "You compare what argsort gives with a number of weights. It lists places in the order of size, and not the rank of "
+        "each place: its last two numbers are the places that stay.": (
+            by(lambda group: group.abs().argsort(stable=True) >= 2),
+            by(lambda group: group.abs().argsort(descending=True, stable=True) < 2),
+        ),
+        "You take places within a group for columns of the matrix. Add the column at which the group starts.": (
+            _places_of_group
+        ),
+        "Your groups take columns that lie apart. A group is four neighbours.": (_every_nth(None), _every_nth(4)),
+        "Your groups have eight neighbours, of which four stay. In 2:4 two of each four do.": lambda w: torch.cat(
+            [_two_of_each_row(part, 4) for part in w.split(8, dim=1)], dim=1
+        ),
+        "You compare with the middle or the mean of a group, so one, three or four may pass. Exactly two stay.": (
+            by(lambda group: group.abs() > group.abs().median()),
+            by(lambda group: group.abs() >= group.abs().median()),
+            by(lambda group: group.abs() > group.abs().mean()),
+            by(lambda group: group.abs() >= group.abs().mean()),
+        ),
+        "You choose the same columns for all rows. Each row has groups of its own.": (
+            alike_in_all_rows(lambda w: w.abs().sum(0, keepdim=True)),
+            alike_in_all_rows(lambda w: w.float().norm(dim=0, keepdim=True)),
+            alike_in_all_rows(lambda w: w[:1]),
+        ),
+        "Only the first row of your mask is made. Does return stand inside of the loop?": (
+            first_row_alone(torch.zeros_like),
+            first_row_alone(torch.ones_like),
+        ),
+        "You keep one weight of the shorter group at a row's end, however long it is. It keeps its two largest, if it has "
+        "two.": by(_picked(count=lambda n: 2 if n == 4 else 1)),
         "You keep the larger half of the whole matrix. 2:4 asks for two in every group.": _larger_half,
-        "You keep the larger half of each row. 2:4 asks for two in every group of four.": lambda w: torch.cat(
-            [_larger_half(row) for row in w.split(1)]
+        "You keep the larger half of each row. 2:4 asks for two in every group of four.": (
+            lambda w: torch.cat([_larger_half(row) for row in w.split(1)]),
+            lambda w: torch.zeros_like(w).scatter(1, w.abs().topk((w.shape[1] + 1) // 2).indices, 1),
         ),
         "You keep two weights of each row, however long it is. Two of every four neighbours stay.": _two_of_each_row,
         "Your groups overlap: one begins at every column. They stand side by side, one begins at every fourth.": _overlapping,
@@ -153,6 +218,8 @@ def mask_2_4(answer: Callable) -> None:
             (torch.tensor([[4.0, -3, 2, 1, -8, 7, 6]]),),
             (torch.tensor([[1.0, -1, 1, 0.5], [2, 2, 2, 2], [0, 0, 0, 3]]),),
             (torch.tensor([[5.0]]),),
+            (torch.block_diag(torch.ones(2, 2), torch.ones(2, 2)),),
+            (torch.tensor([[3.0, 1.0, 1.0001, 0.0]]),),  # two that are alike in half precision
             (torch.zeros(2, 8),),  # whole groups of zeros
             (torch.zeros(1, 5),),
             (
@@ -198,7 +265,11 @@ def _exponential(values: list[torch.Tensor], start: float) -> torch.Tensor:
     return kept
 
 
-@check("Exercise 2, What batch norm stores")
+@check(
+    "Exercise 2, What batch norm stores",
+    why="With momentum=None the first batch replaces the 0 and the 1 of the beginning, and each later one counts as much as "
+    "those before it: that is a plain mean over the batches, which old weights cannot spoil.",
+)
 def fresh_statistics(answer: Callable) -> None:
     """``fresh_statistics(batches) -> (mean, variance)``, each (channels,)."""
 
@@ -208,12 +279,14 @@ def fresh_statistics(answer: Callable) -> None:
         spread=_variance,
         over=lambda values, batches: sum(values) / len(values),
         seen=lambda batches: batches,
+        seen_by_spread=None,
+        over_spread=None,
     ):
-        """The right rule with parts replaced."""
+        """The right rule with parts replaced, for both results or for the variance alone."""
 
         def statistics(batches):
-            batches = seen(batches)
-            return over([mean(b) for b in batches], batches), over([spread(b) for b in batches], batches)
+            first, second = seen(batches), (seen_by_spread or seen)(batches)
+            return over([mean(b) for b in first], first), (over_spread or over)([spread(b) for b in second], second)
 
         return statistics
 
@@ -221,8 +294,21 @@ def fresh_statistics(answer: Callable) -> None:
         means, variances = ([f(batch) for batch in batches] for f in (_mean, _variance))
         return _exponential(means, 0.0), _exponential(variances, 1.0)
 
-    def weighted(values, batches):
-        return sum(v * len(b) for v, b in zip(values, batches, strict=True)) / sum(map(len, batches))
+    def weighted(values, batches, less=0):
+        weights = [b[:, 0].numel() - less for b in batches]
+        return sum(v * n for v, n in zip(values, weights, strict=True)) / sum(weights)
+
+    def begun_with_the_first(keep):
+        def over(values, _):
+            kept = values[0]
+            for value in values[1:]:
+                kept = keep * kept + (1 - keep) * value
+            return kept
+
+        return by(over=over)
+
+    def joined(batches):
+        return [torch.cat(batches)]
 
     right = by()
     wrong = {
@@ -243,7 +329,26 @@ def fresh_statistics(answer: Callable) -> None:
         "pixels, have one variance.": (
             by(spread=lambda batch: batch.mean((2, 3)).var(0)),
             by(spread=lambda batch: batch.flatten(2).var(2).mean(0)),
+            by(spread=lambda batch: batch.flatten(2).var(2, correction=0).mean(0)),
         ),
+        "You have a variance for each pixel, over the images, and average those. All values of a channel, over images and "
+        "pixels, have one variance.": by(spread=lambda batch: batch.var(0).mean((1, 2))),
+        "Your variance is that of the batches' means. Take the variance of the values in each batch, then the mean of "
+        "these.": (
+            by(over_spread=lambda values, batches: torch.stack([_mean(b) for b in batches]).var(0)),
+            by(over_spread=lambda values, batches: torch.stack([_mean(b) for b in batches]).var(0, correction=0)),
+        ),
+        "You average the standard deviations, and square that. Average the variances.": by(
+            spread=lambda batch: batch.std((0, 2, 3)), over_spread=lambda values, _: (sum(values) / len(values)) ** 2
+        ),
+        "Your mean divides by one less than the number of values. Only the variance does.": by(
+            mean=lambda batch: batch.sum((0, 2, 3)) / (batch[:, 0].numel() - 1)
+        ),
+        "You average each batch with what is there so far, so the last one counts half. A plain mean lets all count alike.": (
+            begun_with_the_first(0.5)
+        ),
+        "Yours is a moving average that begins with the first batch, so the later ones count little. Here every batch counts "
+        "alike.": begun_with_the_first(0.9),
         "You count the 0 and the 1 with which a batch norm begins as one batch more. With momentum=None they are gone after "
         "the first batch.": lambda batches: (
             sum(map(_mean, batches)) / (len(batches) + 1),
@@ -258,8 +363,19 @@ def fresh_statistics(answer: Callable) -> None:
         "You keep the last batch only. Average over all batches.": by(seen=lambda batches: batches[-1:]),
         "You keep the first batch only. Average over all batches.": by(seen=lambda batches: batches[:1]),
         "You put all batches into one. Each has its own mean and variance; then comes the mean over the batches.": by(
-            seen=lambda batches: [torch.cat(batches)]
+            seen=joined
         ),
+        "You put all batches into one, and divide by the number of values. Each batch has its own mean and variance, which "
+        "divides by one less; then comes the mean over the batches.": by(
+            seen=joined, spread=lambda batch: batch.var((0, 2, 3), correction=0)
+        ),
+        "For the variance you put all batches into one. Each has its own; then comes the mean over the batches.": by(
+            seen_by_spread=joined
+        ),
+        "For the mean you put all batches into one, which lets a large batch count more. Each has its own; then comes the "
+        "mean over the batches.": by(seen=joined, seen_by_spread=list),
+        "You weigh the variance of each batch by its number of values, or by one less. The mean over the batches is a plain "
+        "one.": (by(over_spread=weighted), by(over_spread=lambda values, batches: weighted(values, batches, 1))),
         "You weigh each batch by its images. The mean over the batches is a plain one.": by(over=weighted),
         "You add up over the batches. Divide by their number.": by(over=lambda values, batches: sum(values)),
         "Yours is the moving average that training keeps: it remembers 0 and 1, with which it began. Here every batch "
@@ -276,6 +392,7 @@ def fresh_statistics(answer: Callable) -> None:
         names=("batches",),
         edges=[
             ([torch.tensor([[[[1.0, 3]], [[2, 2]]], [[[5, 7]], [[4, 8]]]])],),
+            ([torch.ones(2, 3, 1, 1)],),
             ([torch.tensor([1.0, 3]).reshape(2, 1, 1, 1), torch.tensor([2.0, 4, 9]).reshape(3, 1, 1, 1)],),
             ([torch.tensor([[[[1.0]], [[1.0]], [[1.0]]], [[[1.0]], [[1.0]], [[1.0]]]])],),
         ],

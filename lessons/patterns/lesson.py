@@ -604,7 +604,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ## Exercises
 #
-# Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here.
+# Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here. Your function must leave what it is given as it is.
 #
 # ### Exercise 1 · A 2:4 mask
 # ★★ · 15 minutes

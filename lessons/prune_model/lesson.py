@@ -779,7 +779,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ## Exercise
 #
-# Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here.
+# Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here. Your function must leave what it is given as it is.
 #
 # ### Exercise 1 · One threshold for all
 # ★★ · 12 minutes

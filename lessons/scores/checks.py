@@ -32,7 +32,11 @@ def _layers(draw: Callable) -> tuple:
     return weight, inputs, draw(numbers(0, 1))
 
 
-@check("Exercise 1, Wanda")
+@check(
+    "Exercise 1, Wanda",
+    why="A weight changes the output by its size times that of its input, and each row computes an output of its own: so the "
+    "product ranks the weights, row by row.",
+)
 def wanda_mask(answer: Callable) -> None:
     """``wanda_mask(weight, inputs, amount) -> mask``; each row loses the same number of weights."""
 
@@ -54,10 +58,72 @@ def wanda_mask(answer: Callable) -> None:
         order = (weight.abs() * inputs.norm(dim=0)).argsort(dim=1, stable=True)
         return (order >= round(amount * weight.shape[1])).float()
 
+    def products_of(weight, inputs):
+        return weight.abs() * inputs.norm(dim=0)
+
+    def by_quantile(stays):
+        def mask(weight, inputs, amount):
+            products = products_of(weight, inputs)
+            return stays(products, products.double().quantile(amount, dim=1, keepdim=True)).float()
+
+        return mask
+
+    def down_the_columns(weight, inputs, amount):
+        places = products_of(weight, inputs).argsort(dim=0, stable=True)[: round(amount * weight.shape[1])]
+        return torch.ones_like(weight).scatter(0, places, 0)
+
+    def whole_lines(dim):
+        """Whole rows or columns go, those of the smallest sum."""
+
+        def mask(weight, inputs, amount):
+            sums = products_of(weight, inputs).sum(1 - dim)
+            gone = torch.zeros(len(sums)).scatter(0, sums.argsort(stable=True)[: round(amount * len(sums))], 1)
+            return (1 - gone.reshape(-1, 1) if dim == 0 else 1 - gone).expand_as(weight)
+
+        return mask
+
+    def same_in_all_rows(size):
+        return lambda weight, inputs, amount: right(size(weight), inputs, amount).expand_as(weight)
+
+    def number_before_the_first(weight, inputs, amount):
+        ranked = products_of(weight, inputs).sort(dim=1).values
+        last = ranked[:, round(amount * weight.shape[1]) - 1]
+        return (products_of(weight, inputs) > last.reshape(-1, 1)).float()
+
     right = rule()
     wrong = {
         "You compare what argsort gives with a number of weights. It lists places in the order of size, and not the rank of "
         "each place: the first so many of its numbers are the places that go.": argsort_as_rank,
+        "You prune at least one weight a row. Where round(amount · columns) is 0, nothing is to go.": rule(
+            count=lambda k: max(1, round(k))
+        ),
+        "You leave at least one weight a row. Where the amount is 1, all go.": lambda weight, inputs, amount: rule(
+            count=lambda k: min(weight.shape[1] - 1, round(k))
+        )(weight, inputs, amount),
+        "Where round(amount · columns) is 0 you prune whole rows: number −1 of a sorted row is its largest. Then nothing is "
+        "to go.": number_before_the_first,
+        "You cut by a quantile of each row. It lies between two products or on one of them, so the number that goes is not "
+        "always the rounded one: cut by index.": (by_quantile(torch.gt), by_quantile(torch.ge)),
+        "Your count is a fraction of all weights, and each row loses that many. Each row loses round(amount · columns).": (
+            lambda weight, inputs, amount: rule(count=lambda _: round(amount * weight.numel()))(weight, inputs, amount)
+        ),
+        "You square the weight, but not the norm. Square both or none of them.": rule(size=torch.square),
+        "You add the norm to the weight. They are multiplied.": lambda weight, inputs, amount: right(
+            weight.abs() + inputs.norm(dim=0), torch.ones(1, weight.shape[1]), amount
+        ),
+        "You divide the weight by the norm. They are multiplied: a large input makes a weight matter more.": (
+            rule(norm=lambda x: 1 / x.norm(dim=0).clamp(min=1e-6)),
+            lambda weight, inputs, amount: right(weight / inputs.norm(dim=0), torch.ones(1, weight.shape[1]), amount),
+        ),
+        "You prune whole columns, the same in all rows. Each row ranks its own products, and its own smallest go.": (
+            whole_lines(1),
+            same_in_all_rows(lambda weight: weight[:1]),
+            same_in_all_rows(lambda weight: weight.abs().sum(0, keepdim=True)),
+        ),
+        "You prune whole rows, all weights of an output. In each row its own smallest products go.": whole_lines(0),
+        "A product of 0 always goes in yours. Exactly round(amount · columns) go in each row, also where more are 0.": (
+            lambda *args: right(*args) * (products_of(*args[:2]) != 0)
+        ),
         "You take the norm of each sample. Each input, a column, has its own norm over all samples.": rule(
             norm=lambda x: x.norm(dim=1)
         ),
@@ -70,8 +136,16 @@ def wanda_mask(answer: Callable) -> None:
         )(weight, inputs, amount),
         "No input changes your mask: it is that of the magnitudes in each row. Multiply each column of weights by the norm "
         "of its own input.": rule(norm=lambda x: torch.ones(x.shape[1])),
-        "You rank all weights of the matrix together. Each row ranks its own.": rule(group="layer"),
-        "You rank within the columns. Each row, an output, ranks its own weights.": rule(group="column"),
+        "You rank all weights of the matrix together. Each row ranks its own.": (
+            rule(group="layer"),
+            lambda weight, inputs, amount: rule(
+                group="layer", count=lambda _: len(weight) * round(amount * weight.shape[1])
+            )(weight, inputs, amount),
+        ),
+        "You rank within the columns. Each row, an output, ranks its own weights.": (
+            rule(group="column"),
+            down_the_columns,
+        ),
         "You rank all magnitudes of the matrix together, and no input changes that.": rule(
             norm=lambda x: torch.ones(x.shape[1]), group="layer"
         ),
@@ -105,8 +179,11 @@ def wanda_mask(answer: Callable) -> None:
         "You prune one weight a row too few.": rule(count=lambda k: round(k) - 1),
         "You prune one weight a row too many.": rule(count=lambda k: round(k) + 1),
         "You prune nothing.": lambda weight, inputs, amount: torch.ones_like(weight),
-        "You keep the fraction `amount`. It is the fraction to prune.": lambda weight, inputs, amount: right(
-            weight, inputs, 1 - amount
+        "You keep the fraction `amount`. It is the fraction to prune.": (
+            lambda weight, inputs, amount: right(weight, inputs, 1 - amount),
+            lambda weight, inputs, amount: rule(count=lambda _: weight.shape[1] - round(amount * weight.shape[1]))(
+                weight, inputs, amount
+            ),
         ),
     }
     compare(
@@ -121,6 +198,8 @@ def wanda_mask(answer: Callable) -> None:
             (torch.tensor([[1.0, 2, 3, 4]]), torch.ones(2, 4), 0.625),
             (torch.tensor([[1.0, 1]]), torch.tensor([[3.0, 2], [0, 2], [0, -2]]), 0.5),  # the largest misleads
             # Short ones, which a learner is shown: generated ones shrink badly, for their products must differ.
+            (torch.tensor([[1.0, 2]]), torch.ones(3, 2), 0.5),
+            (torch.tensor([[1.0001, -1]]), torch.ones(1, 2), 0.5),  # alike in half precision
             (torch.tensor([[1.0, -2]]), torch.tensor([[1.0, 1]]), 0.5),
             (torch.tensor([[2.0, 3]]), torch.tensor([[2.0, 1]]), 0.5),
             (torch.tensor([[2.0, 3]]), torch.tensor([[1.0, 1], [1, -1]]), 0.5),
@@ -145,7 +224,11 @@ def _rows(draw: Callable) -> tuple:
     return draw(tensors((n,), numbers(-2, 2, step=0.5))), factor @ factor.T + torch.eye(n), draw(st.integers(0, n - 1))
 
 
-@check("Exercise 2, One weight goes, the others make up for it")
+@check(
+    "Exercise 2, One weight goes, the others make up for it",
+    why="Column i of the inverse says how the others have to move together with weight i for the output to change least. "
+    "Scaled so that its entry i is w[i], it takes weight i to exactly 0.",
+)
 def repaired(answer: Callable) -> None:
     """``repaired(w, h_inverse, i) -> row``, by the formula of the optimal brain surgeon."""
 
@@ -159,9 +242,67 @@ def repaired(answer: Callable) -> None:
         """The same, and weight i set to 0 by hand, whatever the change has made of it."""
         return lambda w, h, i: only(torch.tensor(0.0), w - change(w, h, i), i)
 
+    def divided_by(number):
+        return rule(lambda w, h, i: w[i] / number(h, i) * h[:, i])
+
+    def at(other):
+        """The same with another place than i, in a part or everywhere."""
+        return rule(lambda w, h, i: w[other(i, w)] / h[other(i, w), other(i, w)] * h[:, other(i, w)])
+
+    def in_a_loop(w, h, i):
+        new = w.clone()
+        for j in range(len(new)):
+            new[j] -= new[i] / h[i, i] * h[j, i]
+        return new
+
+    def shared_out(w, h, i):
+        return only(torch.tensor(0.0), w + w[i] / max(1, len(w) - 1), i)
+
     wrong = {
         "Weight i becomes 0, and the others stay as they are. They are to make up for the value that it had before.": (
             lambda w, h, i: only(torch.tensor(0.0), w, i)
+        ),
+        "You take the first entry or column of the inverse, whatever i is. Entry [i, i] and column i are meant.": (
+            divided_by(lambda h, i: h[0, 0]),
+            rule(lambda w, h, i: w[i] / h[i, i] * h[:, 0]),
+            rule(lambda w, h, i: w[0] / h[i, i] * h[:, i]),
+        ),
+        "You take another weight than number i. i counts from 0, as an index does.": (
+            at(lambda i, w: i - 1),
+            at(lambda i, w: (i + 1) % len(w)),
+        ),
+        "Only the weights up to i are repaired. All others may change; a loop must keep the first value of w[i].": (
+            in_a_loop,
+            lambda w, h, i: torch.where(torch.arange(len(w)) > i, w, w - w[i] / h[i, i] * h[:, i]),
+        ),
+        "You divide by the root of entry [i, i], or by twice that entry. Divide by the entry: then weight i becomes 0.": (
+            divided_by(lambda h, i: h[i, i].sqrt()),
+            divided_by(lambda h, i: 2 * h[i, i]),
+        ),
+        "You divide by all of the column or of the diagonal, its norm or its sum. Divide by entry [i, i].": (
+            divided_by(lambda h, i: h[:, i].norm()),
+            divided_by(lambda h, i: h[:, i].sum()),
+            divided_by(lambda h, i: h.trace()),
+        ),
+        "You divide the entry by the weight. It is the weight by the entry, so that the scaled column has w[i] at i.": (
+            rule(lambda w, h, i: h[i, i] / w[i] * h[:, i]),
+            lambda w, h, i: w - h[i, i] / w[i] * h[:, i] if w[i] else w.clone(),
+        ),
+        "You take weight i without its sign. A negative weight is made up for the other way round.": rule(
+            lambda w, h, i: w[i].abs() / h[i, i] * h[:, i]
+        ),
+        "You leave out weight i: its value scales the column.": rule(lambda w, h, i: h[:, i] / h[i, i]),
+        "You subtract weight i from every weight. How far each moves is told by column i of the inverse.": (
+            rule(lambda w, h, i: w[i]),
+            rule(lambda w, h, i: w[i] / h[i, i] * h[i, i] * torch.ones_like(w)),
+        ),
+        "You take the diagonal of the inverse. How far each moves is told by column i.": rule(
+            lambda w, h, i: w[i] / h[i, i] * h.diagonal()
+        ),
+        "You share weight i out evenly among the others. How far each moves is told by column i of the inverse.": shared_out,
+        "You multiply the whole row by the matrix. Only weight i goes, and only column i says how the others move.": (
+            rule(lambda w, h, i: h @ w),
+            lambda w, h, i: h @ w,
         ),
         "The sign is wrong: weight i doubles in place of going.": rule(lambda w, h, i: -w[i] / h[i, i] * h[:, i]),
         "You do not divide by the entry [i, i] of the inverse, so weight i does not become 0.": rule(
@@ -218,6 +359,7 @@ def repaired(answer: Callable) -> None:
         names=("w", "h_inverse", "i"),
         edges=[
             (torch.tensor([0.5, -1.5, 2.0]), torch.tensor([[2.0, 1, 0], [1, 3, -1], [0, -1, 5]]), 1),
+            (torch.zeros(2), torch.eye(2), 0),
             (torch.tensor([1.0, 2.0]), torch.eye(2), 0),  # independent inputs: nothing to repair
             (torch.tensor([-2.0]), torch.tensor([[4.0]]), 0),
             (torch.tensor([0.0, 0.0]), torch.tensor([[1.0, 0.0], [0.0, 1.0]]), 0),
@@ -240,7 +382,11 @@ def _steps(draw: Callable) -> tuple[list, list]:
     return draw(steps), draw(steps)
 
 
-@check("Exercise 3, The movement score")
+@check(
+    "Exercise 3, The movement score",
+    why="Plain SGD moves a weight against its gradient. So weight times gradient is negative in a step that takes the weight "
+    "away from 0, and minus the sum is large where training has done that again and again.",
+)
 def movement_scores(answer: Callable) -> None:
     """``movement_scores(weights, gradients) -> scores``, two lists with a tensor a step."""
 
@@ -254,6 +400,35 @@ def movement_scores(answer: Callable) -> None:
     wrong = {
         "The sign is wrong: plain SGD goes against the gradient, so moving away from 0 means w · g below 0.": rule(
             lambda w, g, wg: wg.sum(0)
+        ),
+        "You pair the weights of a step with the gradient of another one. Each step has both of its own.": (
+            rule(lambda w, g, wg: -(w[:-1] * g[1:]).sum(0)),
+            rule(lambda w, g, wg: -(w[1:] * g[:-1]).sum(0)),
+        ),
+        "You take how far the weights moved. The score counts it by weight times gradient, step by step.": (
+            rule(lambda w, g, wg: w[-1] - w[0]),
+            rule(lambda w, g, wg: w[-1].abs() - w[0].abs()),
+        ),
+        "You left out the gradients. They tell which way a weight moves.": rule(lambda w, g, wg: -w.sum(0)),
+        "You add or subtract weight and gradient. Multiply them.": (
+            rule(lambda w, g, wg: -(w + g).sum(0)),
+            rule(lambda w, g, wg: (w - g).sum(0)),
+        ),
+        "You multiply the steps with each other. Add them up.": (
+            rule(lambda w, g, wg: -wg.prod(0)),
+            rule(lambda w, g, wg: wg.prod(0)),
+        ),
+        "You square the weights or the gradients. The score takes both as they are.": (
+            rule(lambda w, g, wg: -(w * wg).sum(0)),
+            rule(lambda w, g, wg: -(g * wg).sum(0)),
+        ),
+        "You drop steps by their sign: only one direction counts in yours. Steps to and fro must cancel.": (
+            rule(lambda w, g, wg: (-wg).relu().sum(0)),
+            rule(lambda w, g, wg: -wg.relu().sum(0)),
+        ),
+        "You take only the signs of the gradients, or their absolute values. Take the gradients as they are.": (
+            rule(lambda w, g, wg: -(w * g.sign()).sum(0)),
+            rule(lambda w, g, wg: -(w * g.abs()).sum(0)),
         ),
         "You take the absolute value of the sum. The sign tells away from 0 and towards it apart: keep it.": rule(
             lambda w, g, wg: wg.sum(0).abs()
@@ -283,12 +458,17 @@ def movement_scores(answer: Callable) -> None:
         "You multiply the summed gradients by the first weights. Each step has weights of its own.": rule(
             lambda w, g, wg: -w[0] * g.sum(0)
         ),
-        "You add up first and multiply then. Multiply step by step.": rule(lambda w, g, wg: -w.sum(0) * g.sum(0)),
+        "You add up or average first, and multiply then. Multiply step by step.": (
+            rule(lambda w, g, wg: -w.sum(0) * g.sum(0)),
+            rule(lambda w, g, wg: -w.mean(0) * g.sum(0)),
+            rule(lambda w, g, wg: -w.mean(0) * g.mean(0)),
+        ),
         "You left out the weights: a negative weight moves away from 0 when its gradient is positive.": rule(
             lambda w, g, wg: -g.sum(0)
         ),
-        "You take only the signs of the weights. Multiply by the weights themselves.": rule(
-            lambda w, g, wg: -(w.sign() * g).sum(0)
+        "You take only the signs of the weights. Multiply by the weights themselves.": (
+            rule(lambda w, g, wg: -(w.sign() * g).sum(0)),
+            rule(lambda w, g, wg: -wg.sign().sum(0)),
         ),
         "You take absolute values of the weights. Their signs count: away from 0 is down for a negative weight.": rule(
             lambda w, g, wg: -(w.abs() * g).sum(0)
@@ -312,6 +492,7 @@ def movement_scores(answer: Callable) -> None:
         wrong=wrong,
         names=("weights", "gradients"),
         edges=[
+            ([torch.zeros(2)], [torch.zeros(2)]),
             (
                 [torch.tensor([1.0, -2.0, 0.5]), torch.tensor([0.75, -2.5, 0.25])],
                 [torch.tensor([0.25, 0.5, -1.0]), torch.tensor([-0.5, 0.25, 2.5])],

@@ -780,7 +780,7 @@ ledger.table(rows)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises
 #
-# Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here.
+# Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here. Your function must leave what it is given as it is.
 #
 # ### Exercise 1 · Wanda
 # ★★ · 8 minutes

@@ -61,7 +61,11 @@ def _blocks(draw: Callable) -> tuple:
     return weight, norm, draw(st.integers(1, n_out))
 
 
-@check("Exercise 1, Keep the strongest channels")
+@check(
+    "Exercise 1, Keep the strongest channels",
+    why="An output channel is an index of dim 0, so its norm runs over all other dims. One sorted list of numbers cuts the "
+    "weight and every tensor of the batch norm alike: what belongs to a channel goes with it.",
+)
 def cut_block(answer: Callable) -> None:
     """``cut_block(weight, norm, n_keep) -> (weight, norm)``."""
 
@@ -79,13 +83,17 @@ def cut_block(answer: Callable) -> None:
 
         return block
 
+    def one_off(by):
+        """A number of channels that is not n_keep."""
+        return cut(pick=lambda score, k: score.topk(max(0, min(k + by, len(score)))).indices.tolist())
+
     right, unordered = cut(), cut(order=list)
 
-    def by_factor(size):
-        """Ranked by what the batch norm multiplies with, too, where it has such a factor."""
-        return lambda weight, norm, n_keep: cut(
-            score=lambda w: size(w, norm["weight"]) if "weight" in norm else _l2(w)
-        )(weight, norm, n_keep)
+    def by_norm(size, name="weight"):
+        """Ranked by a tensor of the batch norm, too, where it has one of this name."""
+        return lambda weight, norm, n_keep: cut(score=lambda w: size(w, norm[name]) if name in norm else _l2(w))(
+            weight, norm, n_keep
+        )
 
     wrong = {
         "You keep the weakest channels. The ones with the largest norm are to stay.": cut(
@@ -94,9 +102,13 @@ def cut_block(answer: Callable) -> None:
         "You remove n_keep channels. n_keep is the number of channels that stay.": cut(
             pick=lambda score, k: score.topk(len(score) - k).indices.tolist()
         ),
-        "You keep the first n_keep channels. Those with the largest norm are to stay, wherever they stand.": cut(
-            pick=lambda score, k: list(range(k))
+        "You keep the first n_keep channels, or the last ones. Those with the largest norm are to stay, wherever they "
+        "stand.": (
+            cut(pick=lambda score, k: list(range(k))),
+            cut(pick=lambda score, k: list(range(len(score) - k, len(score)))),
         ),
+        "You keep one channel too many or one too few. n_keep of them stay, also where a comparison with the smallest norm "
+        "that stays is easier to write.": (one_off(-1), one_off(1)),
         "You measure the norms of the input channels. An output channel is an index of dim 0: its norm runs over all "
         "the other dims.": cut(score=_of_inputs),
         "Your weight is cut as it should be, but your batch norm still has its old tensors: it would fail, or scale "
@@ -124,9 +136,18 @@ def cut_block(answer: Callable) -> None:
             weight,
             norm,
         ),
-        "You rank by the batch norm's factor. Here the norm of the convolution's weights alone decides.": (
-            by_factor(lambda weight, factor: factor.abs()),
-            by_factor(lambda weight, factor: _l2(weight) * factor.abs()),
+        "You rank by a tensor of the batch norm. Here the norm of the convolution's weights alone decides.": (
+            by_norm(lambda weight, factor: factor.abs()),
+            by_norm(lambda weight, factor: _l2(weight) * factor.abs()),
+            by_norm(lambda weight, bias: bias.abs(), "bias"),
+            by_norm(lambda weight, variance: variance, "running_var"),
+        ),
+        "You rank by the strongest kernel of each channel. It is one norm over all weights of a channel.": cut(
+            score=lambda weight: weight.flatten(2).norm(dim=2).amax(1)
+        ),
+        "You rank by the variance of the weights, from which their mean is gone. The norm takes them as they are.": (
+            cut(score=lambda weight: weight.flatten(1).var(1)),
+            cut(score=lambda weight: weight.flatten(1).var(1, correction=0)),
         ),
         "You rank by the kernel of one input channel. The norm of an output channel runs over all of its kernels.": cut(
             score=lambda weight: weight[:, 0].flatten(1).norm(dim=1)
@@ -148,6 +169,9 @@ def cut_block(answer: Callable) -> None:
         "The channels that should be gone are still there, as zeros. Cut them out: the tensors get shorter.": cut(
             of_weight=_zeroed, of_norm=lambda norm, keep: {name: _zeroed(tensor, keep) for name, tensor in norm.items()}
         ),
+        "You cut the input channels of the weight. Its output channels, which are to go, are dim 0.": cut(
+            of_weight=lambda weight, keep: weight[:, [k for k in keep if k < weight.shape[1]]]
+        ),
         "You cut the input channels too. They belong to the layer before; only the output channels go here.": cut(
             of_weight=lambda weight, keep: weight[keep][:, [k for k in keep if k < weight.shape[1]]]
         ),
@@ -166,7 +190,8 @@ def cut_block(answer: Callable) -> None:
         edges=[
             *[(torch.tensor(spiky).reshape(5, 3, 1, 1), norm, n_keep) for n_keep in (2, 5)],
             (torch.tensor([[[[1.0, -1], [1, -1]]], [[[0, 0], [0, 3]]]]), {"bias": torch.tensor([1.0, 2])}, 1),
-            (torch.tensor([[[[1.0]], [[1.0]]], [[[1.0]], [[1.0]]]]), {}, 2),
+            (torch.ones(2, 2, 1, 1), {}, 2),
+            (torch.tensor([1.0, 1.0001]).reshape(2, 1, 1, 1), {}, 1),  # alike in half precision
         ],
         inputs=_blocks(),
         view=_made_of("the weight", "the batch norm's dict"),
@@ -191,7 +216,11 @@ def _pairs(draw: Callable) -> tuple:
     return *conv, _counted(n, n_out * area), keep
 
 
-@check("Exercise 2, Two chained layers")
+@check(
+    "Exercise 2, Two chained layers",
+    why="flatten puts the pixels of a channel side by side, so each channel owns a block of columns. Two axes, (out, area), "
+    "name the block, and one index along the first cuts it whole.",
+)
 def cut_pair(answer: Callable) -> None:
     """``cut_pair(conv_weight, conv_bias, linear_weight, keep)`` -> the three tensors, cut."""
 
@@ -229,8 +258,39 @@ def cut_pair(answer: Callable) -> None:
     def within(tensor, dim, keep):
         return tensor.index_select(dim, torch.tensor([k for k in keep if k < tensor.shape[dim]], dtype=torch.int64))
 
+    def in_turned_shape(linear, n_out, keep, _):
+        return linear.reshape(n_out, len(linear), -1)[keep].reshape(len(linear), -1)
+
+    def rows_too(linear, n_out, keep, _):
+        return within(by_channel(linear, n_out)[:, keep].flatten(1), 0, keep)
+
     right = pair()
     wrong = {
+        "You keep one channel of `keep`. All of its channels stay: index with the whole list.": (
+            pair(stays=lambda keep, n_out: keep[:1]),
+            pair(stays=lambda keep, n_out: keep[-1:]),
+        ),
+        "You keep all channels from the first to the last number in `keep`. Only those that it names stay.": (
+            pair(stays=lambda keep, n_out: list(range(keep[0], keep[-1] + 1))),
+            pair(stays=lambda keep, n_out: list(range(keep[0], keep[-1]))),
+        ),
+        "You count the channels from 1. `keep` has the numbers of an index, from 0 on.": pair(
+            stays=lambda keep, n_out: [k - 1 for k in keep]
+        ),
+        "You give linear_weight the shape (out, n, area), which mixes its rows. The rows stay as they are: (n, out, area).": (
+            pair(columns=in_turned_shape)
+        ),
+        "You take the first column of each channel. Each channel owns `area` columns, side by side.": pair(
+            columns=places(lambda keep, area, *_: [k * area for k in keep])
+        ),
+        "Your linear_weight keeps the columns of the channels that go, and loses those of the channels that stay.": pair(
+            columns=lambda linear, n_out, keep, _: by_channel(linear, n_out)[
+                :, [k for k in range(n_out) if k not in keep]
+            ].flatten(1)
+        ),
+        "You cut rows of linear_weight, too. Its rows are its own outputs, and all of them stay.": pair(
+            columns=rows_too
+        ),
         "The next layer's inputs are left: linear_weight still has the columns of the channels that are gone.": pair(
             columns=lambda linear, *_: linear
         ),
@@ -302,12 +362,7 @@ def cut_pair(answer: Callable) -> None:
         edges=[
             (_counted(4, 2, 1, 1), _counted(4, first=10, step=10), _counted(2, 8), [1, 3]),
             (_counted(2, 2, 3, 3), _counted(2, first=10, step=10), _counted(1, 18), [1]),
-            (
-                torch.tensor([[[[1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]]]),
-                torch.tensor([1.0]),
-                torch.tensor([[1.0], [1.0], [1.0], [1.0], [1.0]]),
-                [0],
-            ),
+            (torch.ones(1, 1, 3, 3), torch.ones(1), torch.ones(5, 1), [0]),
         ],
         inputs=_pairs(),
         view=_made_of(*names),

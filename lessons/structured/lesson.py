@@ -708,7 +708,7 @@ ledger.table(
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ## Exercises
 #
-# Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here.
+# Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here. Your function must leave what it is given as it is.
 #
 # ### Exercise 1 · Keep the strongest channels
 # ★★ · 12 minutes

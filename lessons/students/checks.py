@@ -29,7 +29,11 @@ def _confusions(draw: Callable) -> tuple[Tensor, int]:
     return counts, missing
 
 
-@check("Exercise 1, Read the confusion of the missing class")
+@check(
+    "Exercise 1, Read the confusion of the missing class",
+    why="A row holds all images of one true class, so shares of a class divide by the sum of its row. Errors stand off the "
+    "diagonal, and the row without it says what the class is taken for.",
+)
 def missing_class(answer: Callable) -> None:
     """``missing_class(confusion, missing) -> (share, class, share)``."""
 
@@ -65,10 +69,62 @@ def missing_class(answer: Callable) -> None:
                 return float(recognised), named, float(blame)
         raise Mistake("Your function did not return three numbers.", "Return (share, class, share).")
 
+    def in_order(*places):
+        return lambda m, c: tuple(rule()(m, c)[place] for place in places)
+
+    def diagonal_gone(m, c):
+        """The diagonal entry is set to 0 before anything is divided."""
+        return rule()(torch.where(torch.eye(len(m), dtype=torch.bool) & (torch.arange(len(m)) == c), 0, m), c)
+
     wrong = {
         "You read the column: what was taken for the missing class. A row is one true class.": lambda m, c: rule()(
             m.T, c
         ),
+        "Your three results are right, but in another order. Return (share recognised, class, share of all errors).": (
+            in_order(1, 0, 2),
+            in_order(1, 2, 0),
+            in_order(0, 2, 1),
+            in_order(2, 0, 1),
+        ),
+        "You set the diagonal to 0 before you read it: nothing is recognised then. Read it first, or change a copy.": (
+            diagonal_gone
+        ),
+        "The first number divides by the column: what the student calls this class. Divide by the images of the class, the "
+        "sum of its row.": rule(first=lambda k: k.hits / max(1, k.hits + k.column.sum().item())),
+        "The first number is the share of all that is right. Divide by the images of the missing class.": rule(
+            first=lambda k: k.hits / max(1, k.every - k.failed)
+        ),
+        "The first number compares what is recognised with what is not. Divide by all images of the class.": rule(
+            first=lambda k: k.hits / k.errors
+        ),
+        "You count classes from 1. The class is an index of the matrix, from 0 on.": rule(
+            second=lambda k: k.row.argmax().item() + 1
+        ),
+        "The class that you name is the one that is chosen least often. The most frequent one is asked.": (
+            rule(second=lambda k: k.row.argmin().item()),
+            rule(second=lambda k: k.m[k.c].argmin().item()),
+        ),
+        "You name the second largest of the row. The diagonal need not be the largest: leave it out, and take the largest.": (
+            rule(second=lambda k: k.m[k.c].argsort()[-2].item())
+        ),
+        "The class that you name is what is chosen most often in the whole matrix. Look at the row of the missing class.": (
+            rule(second=lambda k: (k.m - torch.diag(k.m.diagonal())).sum(0).argmax().item()),
+            rule(second=lambda k: (k.m - torch.diag(k.m.diagonal())).argmax().item() % len(k.m)),
+        ),
+        "You add both directions, the row and the column. Only the row holds images of the missing class.": rule(
+            second=lambda k: (k.row + k.column).argmax().item()
+        ),
+        "You compare the errors on that class with those on the others. Divide by all errors.": rule(
+            third=lambda k: k.errors / max(1, k.failed - k.errors)
+        ),
+        "Your last number is upside down: the errors on that class stand above, all errors below.": rule(
+            third=lambda k: k.failed / k.errors
+        ),
+        "Your shares are whole numbers: // divides without a rest. A share needs /.": rule(
+            first=lambda k: k.hits // max(1, k.images), third=lambda k: k.errors // k.failed
+        ),
+        "Your last number is the share of all images that are errors. Asked is the part of the errors that lies on the missing "
+        "class.": rule(third=lambda k: k.failed / k.every),
         "The class that you name is the missing class itself: that is the diagonal, which is right. Leave it out.": rule(
             second=lambda k: k.m[k.c].argmax().item()
         ),

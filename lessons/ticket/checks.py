@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -17,7 +18,11 @@ from course_utils.exercises.search import compare
 from course_utils.exercises.values import same, show
 
 
-@check("Exercise 1, How much a round?")
+@check(
+    "Exercise 1, How much a round?",
+    why="Rounds multiply: what is left after n of them is the share that one keeps, to the power of n. So one keeps the n-th "
+    "root of the density, and removes the rest.",
+)
 def share_per_round(answer: Callable) -> None:
     """``share_per_round(density, rounds) -> float``."""
     wrong = {
@@ -36,7 +41,21 @@ def share_per_round(answer: Callable) -> None:
         "That is what n rounds leave which keep `density` each. Here they reach it together: you need the root.": (
             lambda d, n: d**n
         ),
-        "You divide the density by the rounds. What the rounds keep is multiplied, not added.": lambda d, n: 1 - d / n,
+        "You divide the density by the rounds, as density ** 1 / rounds does without parentheses. What the rounds keep is "
+        "multiplied: you need the root.": (lambda d, n: 1 - d / n, lambda d, n: d / n),
+        "You divide with //, and 1 // rounds is 0 for two rounds or more. The root needs 1 / rounds.": lambda d, n: (
+            1 - d ** (1 // n)
+        ),
+        "You divide the logarithm of the density by the rounds. That is the logarithm of what a round keeps, or close to what "
+        "it removes: take exp() of it, and subtract that from 1.": (
+            lambda d, n: -math.log(d) / n,
+            lambda d, n: math.log(d) / n,
+            lambda d, n: 1 - math.log(d) / n,
+        ),
+        "That is the share for one round fewer.": (
+            lambda d, n: 1 - d ** (1 / (n - 1)),
+            lambda d, n: 1 - d ** (1 / max(1, n - 1)),
+        ),
         "That is what all rounds remove together. The question is for one of them.": lambda d, n: 1 - d,
         "That is the share for two rounds, whatever `rounds` is.": lambda d, n: 1 - d**0.5,
         "That is the share for one round more.": lambda d, n: 1 - d ** (1 / (n + 1)),
@@ -50,7 +69,7 @@ def share_per_round(answer: Callable) -> None:
         wrong=wrong,
         names=("density", "rounds"),
         atol=1e-9,
-        edges=[(0.1, 5), (0.036, 15), (0.5, 1)],
+        edges=[(0.5, 1), (0.1, 5), (0.036, 15)],
         inputs=st.tuples(numbers(0.0625, 1, step=0.0625), st.integers(1, 20)),
     )
 
@@ -87,6 +106,10 @@ def rewound(answer: Callable) -> None:
     def kept(t, f, m):
         return torch.where(m > 0, f, 0.0)
 
+    def masked_alone(which):
+        """The masks of some names; the other weights are whole."""
+        return lambda t, f, m: {n: kept(t[n], f[n], m[n]) if n in which(list(m)) else f[n] for n in f}
+
     wrong = {
         "These are the trained numbers, pruned. Rewinding means the numbers from before the training.": rule(
             lambda t, f, m: torch.where(m > 0, t, 0.0), lambda t, f: t
@@ -113,7 +136,28 @@ def rewound(answer: Callable) -> None:
         "It is the wrong half of the weights that is 0: 1 in a mask means kept.": rule(
             lambda t, f, m: torch.where(m > 0, 0.0, f)
         ),
-        "Your weights are the masks themselves, without the first numbers.": rule(lambda t, f, m: m),
+        "Your weights are the masks themselves, without the first numbers.": (
+            rule(lambda t, f, m: m),
+            lambda t, f, m: dict(m),
+        ),
+        "Only one of the masks is applied. Does return stand inside of the loop?": (
+            masked_alone(lambda names: names[:1]),
+            masked_alone(lambda names: names[-1:]),
+        ),
+        "You average the first numbers and the trained ones. Rewinding takes the first alone.": (
+            rule(lambda t, f, m: m * (t + f) / 2, lambda t, f: (t + f) / 2),
+            rule(lambda t, f, m: m * (t + f) / 2),
+        ),
+        "You return how far training went from the first numbers. The next round begins with the first numbers.": (
+            rule(lambda t, f, m: m * (t - f), lambda t, f: t - f),
+            rule(lambda t, f, m: m * (f - t), lambda t, f: f - t),
+        ),
+        "All your numbers are 0. What is kept goes back to its first numbers.": rule(
+            lambda t, f, m: torch.zeros_like(f), lambda t, f: torch.zeros_like(f)
+        ),
+        "What is 0 in your weights is what is 0 in `trained` or in the masks. The masks alone say what is pruned.": rule(
+            lambda t, f, m: torch.where((t != 0) & (m > 0), f, 0.0)
+        ),
         "What is 0 in your weights is what is 0 in `trained`. The masks say what is pruned.": rule(
             lambda t, f, m: torch.where(t != 0, f, 0.0)
         ),

@@ -673,12 +673,12 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ## Exercises
 #
-# Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here.
+# Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here. Your function must leave what it is given as it is.
 #
 # ### Exercise 1 · How much a round?
 # ★ · 5 minutes
 #
-# You want to reach `density` (the share of weights that is left) after `rounds` rounds, and every round removes the same share of what is *left*. Write
+# You want to reach `density` (the share of weights that is left, more than 0) after `rounds` rounds, and every round removes the same share of what is *left*. Write
 # `share_per_round`.
 #
 # `share_per_round(density, rounds)` → a number from 0 to 1

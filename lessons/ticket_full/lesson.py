@@ -683,13 +683,13 @@ Table(
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ## Exercises
 #
-# Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here.
+# Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here. Your function must leave what it is given as it is.
 #
 # ### Exercise 1 · Read the curves
 # ★★★ · 15 minutes
 #
 # `dense` and `ticket` are lists of rows (iteration, validation loss, validation accuracy, test accuracy), one for each validation, in order; accuracies from 0 to 1. Both
-# runs are validated at the same iterations. Write `compare_runs`, as the paper compares: stop each run early, where its own validation *loss* is least. Return by how many
+# runs are validated at the same iterations, and no two losses of a run are equal. Write `compare_runs`, as the paper compares: stop each run early, where its own validation *loss* is least. Return by how many
 # *percent* of dense's stop the ticket stops sooner (negative if later), and how many *points* better the test accuracy of the stopped ticket is than that of the stopped
 # dense network.
 #

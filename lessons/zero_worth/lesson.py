@@ -760,7 +760,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ## Exercises
 #
-# Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here.
+# Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here. Your function must leave what it is given as it is.
 #
 # ### Exercise 1 · How sparse is this model?
 # ★★ · 12 minutes

@@ -59,7 +59,10 @@ X_AND_N = st.tuples(numbers(-9, 9), st.integers(1, 9))
         (lambda x, n: line(-x, n), "Your result is the right one for `x` with the other sign."),
         (lambda x, n: line(x, n) * n, "Your result is what is expected times `n`."),
         (lambda x, n: line(x, n) / n, "Your result is what is expected divided by `n`."),
-        (lambda x, n: math.sin(7 * x), "Your result stays the same when `n` changes; what is expected does not."),
+        (
+            lambda x, n: math.sin(7 * x),
+            "Your result stays the same when `n` changes, on every input that was tried; what is expected does not.",
+        ),
         (lambda x, n: (line(x, n), 0.0), "Your result is a tuple of 2; expected is one number."),
         (lambda x, n: f"{line(x, n)}", "Your result is a text; expected is one number."),
         (lambda x, n: line(x, n) if n > 1 else 0.5 * x - 3, "Your function is wrong only where `n` is 1, and right on"),
