@@ -4,7 +4,7 @@
 #     promise: You will be able to say what a language model reads for each token that it writes, and make it read less.
 #     minutes: 45
 #     seconds: 45
-#     needs: [measuring, roofline, integers]
+#     needs: [measuring, roofline, integers, attention]
 #     goals:
 #       - Say what a step of decoding reads, and what a batch of texts shares.
 #       - Write a KV cache, show that it changes nothing, and count its bytes.

@@ -1,0 +1,537 @@
+# ---
+# jupyter:
+#   course:
+#     promise: You will be able to say what attention computes, work it out by hand, and build a Transformer block from linear layers.
+#     seconds: 40
+#     needs: [measuring]
+#     goals:
+#       - Work attention out by hand for three tokens, from queries, keys and values.
+#       - Say what the mask, the positions and the heads are for, and what goes wrong without each.
+#       - Assemble a Transformer block, and find out what a head looks at.
+#     terms: [attention, "attention mask", embedding, induction head, "query, key, value", residual connection, rotary position embedding, softmax,
+#       Transformer block]
+#   jupytext: {text_representation: {extension: .py, format_name: percent}}
+#   kernelspec: {display_name: Python 3, language: python, name: python3}
+# ---
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# # [[title]]
+#
+# *A linear layer always looks at the same places. What if the place depends on what stands there?*
+#
+# **Agenda**
+#
+# [[agenda]]
+#
+# [[promise]]
+#
+# **Goals**
+#
+# [[goals]]
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1 min.* "Every layer that we have used so far looks at fixed places. Today we build one that looks things up." Go straight on to the phone book.
+
+# %% tags=["setup"] slideshow={"slide_type": "skip"}
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from course_utils import language, runtime
+from course_utils.scorecard import claims
+from course_utils.show.tables import Table
+from lessons.attention import checks as check
+from lessons.attention import show
+
+runtime.seed_all(0)
+torch.set_num_threads(1)  # one thread, on the processor: everything here is small
+runtime.describe("cpu")
+
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# ## 1. Looking something up
+#
+# A tiny phone book has six entries, each a name and a digit, in any order. Then a name is asked for:
+#
+# `Eva 3 · Ida 7 · Ada 1 · Max 4 · Ben 8 · Uwe 2 · Ada?`
+#
+# A network of two linear layers sees all of it at once, as one long vector. It has 16,106 weights, and it learns from 1,000 batches of new phone books.
+#
+# **Predict.** How often does it then give the right digit? **A** nearly always, **B** half the time, **C** less than half. Guessing is right in one case of ten.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# *For the lecturer, 3 min.* Let the room answer the example aloud, then ask how they did it: they *looked for* the name. Vote A to C; expect A. After the table: "It has thirteen times as many weights as the winner. So what is it that the winner has?" Do not say it yet.
+
+# %% slideshow={"slide_type": "skip"}
+generator = torch.Generator().manual_seed(0)
+book = show.phone_books(1, generator)
+fixed = show.FixedPlaces()  # two linear layers on all entries, side by side
+share_fixed = show.learn(fixed)
+share_lookup = show.learn(show.Lookup())  # what this lesson explains
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# Puts the two networks side by side.
+show.phone_table({"two linear layers": (fixed, share_fixed), "one layer of attention": (show.Lookup(), share_lookup)})
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# **The two linear layers give the right digit in less than half of all cases (C). A layer of attention with a twelfth of the weights gives it nearly always.**
+#
+# <!-- page -->
+#
+# Think about what the linear layer has to do. Its weights belong to *places*: one weight for "the third entry is Ada", another for "the fourth entry is Ada". It multiplies them with what stands there and adds up. But to answer, it must take the digit from the third place if Ada stands there, and from the fourth place if she stands *there*. For
+# every place and every name it has to learn this anew, and a product of "who is asked for" with "who stands here" is exactly what a sum of fixed weights cannot form. (A second layer can approximate such a product, with enough neurons and examples. Given more of both, it gets better, but slowly.)
+#
+# You did it in another way. You took the name that is asked for, compared it with every name in the book, and read the digit beside the one that fits. Attention is that procedure, made of multiplications, so that a network can learn it.
+#
+# Both networks were trained with three learning rates, and the table shows the best of each.
+
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# ## 2. Queries, keys and values
+#
+# - The **query** $q$ says what is looked for.
+# - Each entry has a **key** $k$, which says what it can be found by,
+# - and a **value** $v$, which is what one gets from it.
+#
+# How well does an entry fit? That is the dot product $q \cdot k$. Here are three entries and a query:
+#
+# | | key | value |
+# |---|---|---|
+# | 1 | (1, 0) | 10 |
+# | 2 | (0, 1) | 20 |
+# | 3 | (1, 1) | 60 |
+#
+# query (2, 0)
+#
+# **Predict.** Which entries fit best, and roughly which number comes out, if entries that fit equally well count equally?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# *For the lecturer, 4 min.* Let everybody work out the three dot products on paper: 2, 0, 2. Then on the board: e² = 7.4, 1, 7.4; divide by 15.8. Let somebody guess the result before you work it out: about the middle of 10 and 60. Ask what happens with the query (20, 0): the second entry vanishes.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Work it out with a pencil, in three steps.
+#
+# **1. Scores.** Two vectors fit when their dot product is large. $q \cdot k_1 = 2 \cdot 1 + 0 \cdot 0 = 2$, then $q \cdot k_2 = 0$, and $q \cdot k_3 = 2$.
+#
+# **2. Shares.** We want shares that are positive and add up to 1, and a higher score should give a larger share. The **softmax** does this: it takes $e$ to the power of each score and divides by the sum. $e^2 = 7.39$, $e^0 = 1$, $e^2 = 7.39$; together 15.78. So the shares are 0.468, 0.063 and 0.468.
+#
+# **3. A weighted mean of the values.** $0.468 \cdot 10 + 0.063 \cdot 20 + 0.468 \cdot 60 = 34.0$.
+#
+# A dictionary in Python gives the value of the *one* key that is equal. Attention gives a mean of all values, in which the keys that fit count most. That is less exact, but it has a great advantage: if the query changes a little, the result changes a little. So there are gradients, and a network can learn its queries and keys.
+
+
+# %% slideshow={"slide_type": "fragment"} tags=["lecture"]
+def attention(q, k, v):
+    scores = q @ k.mT / math.sqrt(q.shape[-1])  # mT: rows and columns exchanged
+    return scores.softmax(-1) @ v
+
+
+q = torch.tensor([[2.0, 0.0]]) * math.sqrt(2)  # because the function divides by √2
+k = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+v = torch.tensor([[10.0], [20.0], [60.0]])
+by_hand = attention(q, k, v).item()
+print(f"{by_hand:.1f}")
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# **The first and the third entry fit best, with a score of 2 each, and 34.0 comes out.** It is nearly the middle of 10 and 60; the second entry, with its score of 0, still counts a little.
+#
+# <!-- page -->
+#
+# The function above is all of attention. One piece is new: it divides the scores by $\sqrt{d}$, where $d$ is the number of features of a query. Why? A dot product is a sum of $d$ products. If the features are random numbers with a spread of 1, then the sum has a spread of $\sqrt{d}$: the more features, the larger the scores. With 64 features the
+# scores differ by 8 or so, and $e^8$ is 2,981. One entry would take everything, a small change of the query would change nothing, and the network could not learn. Dividing by $\sqrt{d}$ brings the spread back to 1. (Here we multiplied the query by $\sqrt{2}$ beforehand, so that the numbers are those of your pencil.)
+#
+# With several queries at once, `q` has a row for each, and every row of the scores gets a softmax of its own.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# ### Who makes queries, keys and values?
+#
+# Three linear layers make them, from the same vectors. At first their weights are random; training changes them like all others.
+#
+# **Predict.** Our trained network is asked for the digit of a name. To which of the six entries does it give the largest share, and is it all of it?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Read the six entries aloud, ask for the name, let the room point. Show the bars. "Nobody told it to compare names. It was told digits only." Ask what the value vectors must carry: the digit. And the keys: the name.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# A name is not a vector yet. An **embedding** is a table with one row of numbers for each name, and the row stands for the name; at first the rows are random too, and they are learned. Each entry of the phone book becomes the sum of two rows, one for its name and one for its digit. Then
+#
+# - the linear layer `key` has to bring out the *name* of this sum, because that is what an entry is found by,
+# - the linear layer `value` has to bring out the *digit*, because that is what is wanted,
+# - and the linear layer `query` looks at the name that is asked for.
+
+
+# %% slideshow={"slide_type": "skip"}
+class PhoneBook(nn.Module):
+    def __init__(self, width=16):
+        super().__init__()
+        self.name, self.digit = nn.Embedding(12, width), nn.Embedding(10, width)
+        self.query, self.key, self.value = (nn.Linear(width, width, bias=False) for _ in range(3))
+        self.head = nn.Linear(width, 10)
+
+    def forward(self, names, digits, asked):
+        entries = self.name(names) + self.digit(digits)  # (books, 6, width)
+        q = self.query(self.name(asked))[:, None]  # (books, 1, width)
+        return self.head(attention(q, self.key(entries), self.value(entries))[:, 0])
+
+
+reader = PhoneBook()
+share_right = show.learn(reader)
+shares = show.shares_of(reader, book)  # the softmax of the scores, for one phone book
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Draws the shares that the entries of one phone book get.
+show.one_lookup(book, shares)
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
+# **The entry with the name that was asked for gets nearly all of it.** In the run on this page more than nine tenths went to that one entry.
+#
+# Nobody has told the network that names are to be compared. It was shown phone books and right digits, and comparing names is what makes the loss small. The three linear layers have divided the work between them, as described above.
+#
+# Where this stops being true: such clean shares come from such a clean task. In a language model most heads spread their attention, and a share is no proof that an entry *mattered* for the answer, because what counts is the share times the value.
+
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# ## 3. The mask
+#
+# A language model learns to say which character comes next. To learn from a whole line at once, it foretells the next character *at every place* of the line.
+#
+# So the line that it reads contains the answers. We train two small models on the source code of Python's library, one character a token. In the first, each place may look only at itself and what came **before**. In the second, every place may look at all others.
+#
+# **Predict.** Which of the two foretells better while it learns? And which of them when it has to *write*?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# *For the lecturer, 3 min.* Write "i m p o r t" on the board, and under each letter the one that is to be foretold. Ask what the place under "i" may look at. Vote twice. After the table: "What does the second model do? It copies. And what does it copy when there is nothing behind?"
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# A **mask** forbids some places before the softmax: their scores become $-\infty$, and $e^{-\infty} = 0$, so their share is 0 and the rest still adds up to 1. Three places with these scores, by hand:
+#
+# | looks at → | 1 | 2 | 3 | | shares | 1 | 2 | 3 |
+# |---|---|---|---|---|---|---|---|---|
+# | place 1 | 0 | $-\infty$ | $-\infty$ | | | 1 | 0 | 0 |
+# | place 2 | 1 | 1 | $-\infty$ | | | 0.5 | 0.5 | 0 |
+# | place 3 | 0 | 0 | 2 | | | 0.107 | 0.107 | 0.787 |
+#
+# In the last row $e^0 = 1$, $e^0 = 1$ and $e^2 = 7.39$, together 9.39. This mask is called **causal**, because what comes later has no influence on what comes before.
+
+
+# %% slideshow={"slide_type": "skip"}
+def masked_attention(q, k, v, causal=True):
+    scores = q @ k.mT / math.sqrt(q.shape[-1])
+    if causal:
+        later = torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1)  # True above the diagonal
+        scores = scores.masked_fill(later, -math.inf)
+    return scores.softmax(-1) @ v
+
+
+with_mask, without_mask = show.two_models(masked_attention)
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# Shows among how many characters each model hesitates, while it sees the line and when it writes.
+show.mask_table({"looks back only": with_mask, "may look at everything": without_mask})
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# **Without the mask the model is nearly perfect while it learns, and useless when it has to write.** It has learned to look at the next place and to copy what stands there.
+#
+# <!-- page -->
+#
+# The numbers in the table are **perplexities**: among how many equally likely characters the model hesitates. 1 is perfect, and a model that knows nothing about 96 characters has 96. In the run on this page the model without a mask comes near 1.4 as long as the line lies in front of it. When it writes, the next character is not there yet, and it hesitates among more
+# characters than if it knew nothing.
+#
+# This is worth remembering beyond attention. A measurement that is too good usually sees the answer somewhere. The control is to measure as the model will be *used*: here, with nothing behind the last character.
+#
+# Where this stops being true: not every model writes. A model that reads a whole text and then says whether it is friendly may look in both directions, and BERT does.
+
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# ## 4. Positions
+#
+# We shuffle the six entries of a phone book and ask once more.
+#
+# **Predict.** Does the answer of the attention layer change? And what does that mean for a *sentence*, such as "dog bites man"?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 3 min.* For a phone book it is a blessing, for a sentence a disaster. Show the difference of the outputs, then turn two pencils on the board: two hands of a clock, both turned on by one hour, and the angle between them stays.
+
+# %% slideshow={"slide_type": "fragment"}
+names, digits, asked, _ = book
+order = torch.randperm(6, generator=generator)
+with torch.no_grad():
+    before = reader(names, digits, asked)
+    after = reader(names[:, order], digits[:, order], asked)
+apart = (before - after).abs().max().item()
+print(f"largest difference between the outputs: {apart:.1e}")
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **The answer does not change: attention has no idea of order.** "Dog bites man" and "man bites dog" would be the same to it.
+#
+# <!-- page -->
+#
+# (What little differs comes from rounding, because the same numbers are added up in another order.) The reason is in step 3: a weighted mean is a sum, and a sum does not care in which order its terms come. For a phone book this is just right. For a text the network must be told where each token stands.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# There are several ways to tell it. Most of today's language models use **rotary position embedding**, short **RoPE** ([Su et al., 2021](https://arxiv.org/abs/2104.09864)). The idea is that of a clock. Take two features of a query as a hand of a clock, and *turn* the hand by a fixed angle for every step of the text. Do the same with the keys.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# ### Clock hands
+#
+# A query and a key both point to the right, (1, 0). Then each is turned by 30° for every step of the text.
+#
+# The query at step 2 stands at 60°, the key at step 1 at 30°. Their dot product is $\cos 30° = 0.87$.
+#
+# **Predict.** What is it for the same query at step 12 and the same key at step 11?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Two pencils against the board, a right angle of twelve o'clock between the fingers. Turn both by the same angle: what stays? Then ask for a key three steps back: 90°, and the product is 0.
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Draws both pairs of hands.
+show.clock_hands()
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **It is 0.87 again, because there are 30° between the two hands in both cases.**
+#
+# <!-- page -->
+#
+# The query at step 12 is turned by 360°, the key at step 11 by 330°. Both have been turned on by the same 300°, and turning two hands together leaves the angle between them as it is. A dot product of two hands of length 1 is the cosine of that angle. So the score depends on how far the two tokens are **apart**, and not on where they stand. A key three steps back would be 90° away, and
+# the dot product would be $\cos 90° = 0$.
+#
+# So a head can learn "I want the token one step back", wherever it is. A query has many pairs of features, and each pair turns at a speed of its own: the fast ones tell neighbours apart, the slow ones tell near from far. `language.rotate` does it; the next cell checks the calculation with a single pair, which turns by one radian (57°) a step.
+
+# %% slideshow={"slide_type": "skip"}
+hand = torch.tensor([1.0, 0.0]).expand(1, 1, 20, 2)  # the same vector at 20 steps
+turned = language.rotate(hand)[0, 0]
+products = turned @ turned.T
+print(f"steps 2 and 1: {products[2, 1]:.4f}, steps 12 and 11: {products[12, 11]:.4f}, cos(1): {math.cos(1):.4f}")
+rotary_error = (products.diagonal(-1) - math.cos(1)).abs().max().item()
+
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# ## 5. Heads, and a Transformer block
+#
+# One weighted mean is one question. To ask several questions at once, the features are split among **heads**: each head has its own queries, keys and values, and
+# its own softmax. A last linear layer mixes what they found.
+#
+# **Predict.** Two heads in place of one, with the same width: does the number of weights change?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 4 min.* Ask first. Then go through `forward` line by line with the drawing: "norm, three linear layers, split, turn, look, join, mix, add. Then the part that you know: two linear layers." Ask why the result is added to `x`: at the start a block may then do nothing, and learn a correction.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# A **Transformer block** has two halves. The first lets the tokens look at each other (attention). The second works on each token alone: a linear layer up to four times the width, a bend (GELU, a soft ReLU), and a linear layer back down. In front of each half stands a normalization (`RMSNorm` divides each token's vector by its root mean square, so that its size
+# does not matter). And each half *adds* its result to what came in. This is a **residual connection**: the block only has to learn what to change.
+
+
+# %% slideshow={"slide_type": "skip"}
+class Block(nn.Module):
+    def __init__(self, width, n_heads):
+        super().__init__()
+        self.n_heads = n_heads
+        self.norm1, self.norm2 = nn.RMSNorm(width), nn.RMSNorm(width)
+        self.q, self.k, self.v, self.out = (nn.Linear(width, width, bias=False) for _ in range(4))
+        self.up, self.down = nn.Linear(width, 4 * width, bias=False), nn.Linear(4 * width, width, bias=False)
+
+    def forward(self, x):  # (texts, steps, width)
+        y = self.norm1(x)
+        q, k, v = (f(y).unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for f in (self.q, self.k, self.v))
+        found = masked_attention(language.rotate(q), language.rotate(k), v)
+        x = x + self.out(found.transpose(1, 2).flatten(2))
+        return x + self.down(F.gelu(self.up(self.norm2(x))))
+
+
+# %% slideshow={"slide_type": "skip"}
+one, two = (sum(p.numel() for p in Block(128, n_heads).parameters()) for n_heads in (1, 2))
+theirs = language.trained().blocks[0]  # a block of a model that ships with the course
+mine = show.with_weights_of(Block(128, n_heads=4), theirs)
+x = torch.randn(1, 40, 128)
+with torch.no_grad():
+    block_error = (mine(x) - theirs(x)).abs().max().item()
+print(
+    f"weights with one head {one:,}, with two {two:,}; largest difference from PyTorch's own attention {block_error:.0e}"
+)
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Draws the block.
+show.block()
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
+# **No: the number of weights stays the same, because the heads share the features among them.**
+#
+# <!-- page -->
+#
+# With a width of 128 and two heads, each head has queries and keys of 64 features, cut from the same 128 outputs of the same linear layers. So heads cost no weights. What they do cost is the table of scores, because each head has a table of its own, steps × steps large.
+#
+# The last cell gave our block the weights of a block that ships with the course, which calls PyTorch's `scaled_dot_product_attention`. The outputs agree up to rounding, so these few lines are the real thing. A language model is an embedding, a stack of such blocks (5 in ours, 32 in Llama-3.1-8B), and a linear layer which gives a score for every token that may come next. These scores are called
+# **logits**.
+
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
+# ## 6. What does a trained head look at?
+#
+# The course ships a small language model, five blocks with four heads each, which has learned Python's source code. We give it a line in which a name comes twice, and look at the softmax of two of its heads.
+#
+# **Predict.** A head looks from the second `val` to one earlier character. Which one would help most to foretell the next?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# *For the lecturer, 3 min.* Cover the end of the line and let the room continue it aloud: "val… ue_of_x!" Ask how they knew. They looked where the same letters stood before, and read on. Show the second frame last.
+
+# %% slideshow={"slide_type": "skip"}
+line = "value_of_x = 1\nprint(value_of_x)"
+heads = show.shares_of_heads(language.trained(), line)  # (blocks, heads, steps, steps)
+back_one = heads[1, 2].diagonal(-1).mean().item()  # what head 3 of block 2 gives to the character before
+after_same = show.share_after_the_same(heads[4, 0], line)
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# Draws to which earlier characters two heads look.
+show.two_heads(line, {"block 2, head 3": heads[1, 2], "block 5, head 1": heads[4, 0]})
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer", "lecture"]
+# **The character that followed the same letter last time would help most, and one head of the last block looks just there.** The other head in the picture looks at the character just before.
+#
+# In the first frame the dark places lie on a line just before the letters themselves: that head looks one step back, wherever it is. This is a head that looks at *places*, and RoPE makes it possible. In the second frame, the dark places lie on a line far to the left: from most letters of the second `value_of_x` the head looks at the letter *behind* the
+# same letter in the first one. It looks at *contents*. It has found out where the text has been before, and what came next there. Such a head is called an **induction head** ([Olsson et al., 2022](https://arxiv.org/abs/2209.11895)). It needs a partner: an earlier block must have written into each character which one came before it, as the first head does.
+#
+# Where this stops being true: we chose these two heads out of twenty, because they are easy to read. Most of the others are not. And a picture shows where a head looks, not what the model does with it.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# One more look at the table of scores before the exercises. A text of 1,000 tokens has 1,000 · 1,000 scores in each head, one of 2,000 tokens four times as many. And when a model *writes*, every new token wants to look at the keys and values of all tokens before it. Must they all be computed again each time? That question is where
+# [[decoding]] begins.
+
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# ## Exercises
+#
+# ### Exercise 1 · One query
+# ★★ · 10 minutes
+#
+# Write `look_up`: attention of a single query, in plain Python. `query` is a list of numbers, `keys` a list of such lists, all of the same length; `values` is a list of numbers, one for each key. Return the weighted mean of the values.
+# The scores are divided by the square root of the number of features.
+#
+# A key may be `None`: this place is masked, and gets a share of 0. At least one key is there.
+#
+# <details><summary>Hint</summary>
+# Scores, then e to the power of each, then divide by their sum. What share has a masked place, and does it count in the sum? The function math.exp is there.
+# </details>
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 5 min.* In pairs, on paper first: the three entries of section 2, with the second one masked. The result is 35. Then in code.
+
+
+# %% tags=["exercise"] slideshow={"slide_type": "-"}
+def look_up(query, keys, values):
+    """Attention of one query.
+
+    >>> look_up([1.0], [[5.0]], [10.0])  # one place gets everything
+    10.0
+    """
+    raise NotImplementedError
+
+
+# %% tags=["check"] slideshow={"slide_type": "skip"}
+check.look_up(look_up)
+
+
+# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+def look_up_solution(query, keys, values):
+    parts = []
+    for key in keys:
+        if key is None:
+            parts.append(0.0)
+        else:
+            score = sum(a * b for a, b in zip(query, key, strict=True)) / math.sqrt(len(query))
+            parts.append(math.exp(score))
+    return sum(part * value for part, value in zip(parts, values, strict=True)) / sum(parts)
+
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# ### Exercise 2 · What does this head look at?
+# ★★★ · 15 minutes · an investigation
+#
+# You are given a head of an unknown model as an instrument. `share(token, distance=d)` puts one token `d` steps back (1 to 8), all others are fillers, and returns the share of attention that this token gets. `token` is `"same"`, the token that the head looks from, or `"other"`.
+#
+# Write `looks_at`. Return `"place"` if what counts is how far away the token stands, `"content"` if what counts is whether it is the same token, and `"neither"` if nothing of this matters. The instrument is a little noisy, by 0.02 or less. A share is clearly larger than another one if it is larger by 0.2.
+#
+# <details><summary>Hint</summary>
+# Change one thing at a time. How does the share depend on the distance when the token stays what it is? And on the token when the distance stays?
+# </details>
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# The check hands your function several heads. Ask the instrument for both tokens at the same distances, at four or more of them.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 4 min.* In pairs, no code: "Which table would you fill in before you say what the head looks at?" Wanted: two rows, same and other, and a column for each distance. What does each of the three heads look like in that table?
+
+
+# %% tags=["exercise"] slideshow={"slide_type": "-"}
+def looks_at(share):
+    """Say what a head looks at: "place", "content" or "neither".
+
+    Args:
+        share: an instrument; `share("same", distance=3)` gives a number from 0 to 1.
+    """
+    raise NotImplementedError
+
+
+# %% tags=["check"] slideshow={"slide_type": "skip"}
+check.looks_at(looks_at)
+
+
+# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+def looks_at_solution(share):
+    same = [share("same", distance=d) for d in range(1, 9)]
+    other = [share("other", distance=d) for d in range(1, 9)]
+    by_content = max(abs(s - o) for s, o in zip(same, other, strict=True))  # the distance stays
+    by_place = max(max(row) - min(row) for row in (same, other))  # the token stays
+    if max(by_content, by_place) < 0.2:
+        return "neither"
+    return "content" if by_content > by_place else "place"
+
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Deeper
+#
+# ### Why does dividing by √d matter?
+#
+# Section 2 gave the reason in words. Here it is measured: random queries and keys of 4, 64 and 1,024 features, 20 keys each, and the largest share that a key gets, on average.
+
+# %% slideshow={"slide_type": "skip"}
+rows = []
+for d in (4, 64, 1024):
+    q, k = torch.randn(500, 1, d), torch.randn(500, 20, d)
+    scores = (q @ k.transpose(1, 2))[:, 0]
+    rows.append([f"{d:,}", *(f"{s.softmax(-1).max(-1).values.mean():.2f}" for s in (scores, scores / math.sqrt(d)))])
+Table(["features", "largest share, undivided", "divided by √d"], rows)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Undivided, the largest share grows towards 1 with the number of features, although the keys are nothing but chance. Divided, it stays where it is.
+#
+# ### How much of a Transformer is attention?
+#
+# A block of width $w$ has four linear layers of $w \cdot w$ weights for attention, and two of $4 w \cdot w$ for the second half: $4 w^2$ and $8 w^2$. So a third of a block's weights belong to attention, and two thirds to the two linear layers that work on each token alone. The scores themselves have no weights at all.
+#
+# ### Other ways to tell positions
+#
+# The first Transformer added a fixed pattern of sines and cosines to the embeddings ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)). Others learn a vector for each position, which then ends where the training texts ended. RoPE turns queries and keys and leaves the values alone.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ## Scorecard
+#
+# What can be counted or computed exactly, and what this run measured.
+
+# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+claims.show("attention")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Remember
+#
+# - Attention compares a query with every key, turns the scores into shares by a softmax, and gives the weighted mean of the values.
+# - The mask keeps the future out; without it a model that learns to write learns to copy.
+# - Attention itself knows no order. Rotary position embedding turns queries and keys, so that scores depend on how far tokens are apart.
+# - A block is attention and two linear layers, each behind a norm and added to what came in. Heads ask several questions at once, and cost no weights.
+#
+# **Going further**
+#
+# - A. Vaswani et al., [*Attention is all you need*](https://arxiv.org/abs/1706.03762), 2017. The Transformer.
+# - J. Su et al., [*RoFormer*](https://arxiv.org/abs/2104.09864), 2021. Rotary position embedding.
+# - C. Olsson et al., [*In-context learning and induction heads*](https://arxiv.org/abs/2209.11895), 2022.
+#
+# **Project ideas**: take the mask away from the shipped model and see what it writes; find the head of the shipped model that looks at the last line end; give the two linear layers of section 1 ten times the neurons and the steps.
+#
+# **Credits.** Text CC BY 4.0, code MIT.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Ask the first question again: "Why could the linear layers not read the phone book?" Next time: a model writes, one token after the other. What must it read for each?
