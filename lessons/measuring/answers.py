@@ -135,7 +135,80 @@ def with_quantile(base_seconds, own_seconds):
     return torch.quantile(torch.tensor(base_seconds) / torch.tensor(own_seconds), 0.5)
 
 
+def _verdict(ratio):
+    return "new" if ratio > 1.05 else "old" if ratio < 0.95 else "no difference"
+
+
+def _in_turn(seconds, rounds=40):
+    times = {"old": [], "new": []}
+    for _ in range(rounds):
+        for name, own in times.items():
+            own.append(seconds(name))
+    return times["old"], times["new"]
+
+
+def race_by_means(seconds):
+    old, new = (own[10:] for own in _in_turn(seconds, 60))
+    return _verdict(statistics.mean(old) / statistics.mean(new))
+
+
+def race_by_means_from_the_first_call(seconds):
+    old, new = _in_turn(seconds, 20)
+    return _verdict(sum(old) / sum(new))
+
+
+def race_in_blocks(seconds):
+    for name in ("old", "new") * 8:
+        seconds(name)
+    old = statistics.median(seconds("old") for _ in range(30))
+    return _verdict(old / statistics.median(seconds("new") for _ in range(30)))
+
+
+def race_that_believes_the_claim(seconds):
+    old, new = _in_turn(seconds)
+    return "new" if with_numpy(old, new) > 1.05 else "no difference"
+
+
+def race_for_any_gain(seconds):
+    old, new = _in_turn(seconds, 200)
+    ratio = with_numpy(old[20:], new[20:])
+    return "new" if ratio > 1.01 else "old" if ratio < 0.95 else "no difference"
+
+
+def race_for_large_gains(seconds):
+    old, new = _in_turn(seconds)
+    return "new" if with_numpy(old, new) > 1.5 else "no difference"
+
+
+def race_of_best_times(seconds):
+    old, new = _in_turn(seconds, 100)
+    return _verdict(min(old) / min(new))
+
+
+def race_changing_places(seconds):
+    times = {"old": [], "new": []}
+    for turn in range(100):
+        for name in sorted(times, reverse=bool(turn % 2)):
+            times[name].append(seconds(name))
+    ratios = np.array(times["old"]) / np.array(times["new"])
+    return _verdict(float(np.median(ratios[20:])))
+
+
+def race_with_trimmed_means(seconds):
+    old, new = _in_turn(seconds, 120)
+    ratios = sorted(o / n for o, n in zip(old[20:], new[20:], strict=True))
+    return _verdict(statistics.mean(ratios[30:-30]))
+
+
 WRONG = {
+    "fair_race": [
+        race_for_large_gains,
+        race_by_means_from_the_first_call,
+        race_in_blocks,
+        race_by_means,
+        race_that_believes_the_claim,
+        race_for_any_gain,
+    ],
     "flawed_lines": [
         blames_the_warm_up,
         blames_taking_turns,
@@ -166,6 +239,7 @@ WRONG = {
     ],
 }
 ODD = {
+    "fair_race": [race_of_best_times, race_changing_places, race_with_trimmed_means],
     "flawed_lines": [
         as_sorted_list,
         as_keys,
@@ -179,6 +253,20 @@ ODD = {
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 EQUIVALENT = {
+    "fair_race": {
+        "for round_number in range(50):: 50 -> 49": "how many rounds there are is free",
+        "for round_number in range(50):: 50 -> 51": "how many rounds there are is free",
+        "if speedup > 1.05:: speedup > 1.05: Gt -> GtE": "no machine has a ratio of exactly 1.05",
+        "return 'old' if speedup < 0.95 else 'no difference': speedup < 0.95: Lt -> LtE": "nor of exactly 0.95",
+        "order = ('old', 'new') if round_number % 2 else ('new', 'old'): 2 -> 1": "always in one order is fair enough here",
+        "order = ('old', 'new') if round_number % 2 else ('new', 'old'): 2 -> 3": "the order still changes",
+        "order = ('old', 'new') if round_number % 2 else ('new', 'old'): round_number % 2: Mod -> FloorDiv": (
+            "nearly always in one order is fair enough here"
+        ),
+        "speedup = median((base / own for base, own in zip(old, new, strict=True))): True -> False": (
+            "the two lists have the same length"
+        ),
+    },
     "typical_speedup": {
         "return median((base / own for base, own in zip(base_seconds, own_seconds, strict=True))): True -> False": (
             "the two lists have the same length"

@@ -13,15 +13,16 @@ from hypothesis import strategies as st
 from course_utils.exercises.calls import run
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers
+from course_utils.exercises.investigation import World, investigate
 from course_utils.exercises.search import compare, examine
 from course_utils.exercises.values import is_number, show
 
-# Why a line of the benchmark in exercise 1 is no flaw. The three that are missing here are.
+# Why a line of the benchmark in exercise 3 is no flaw. The three that are missing here are.
 RIGHT_LINES = {
     3: "Line 3 is right: a model that answers, and does not learn, belongs in evaluation mode.",
     4: "Line 4 is right: each model gets a list of its own.",
     5: "Line 5 is right: nothing is trained, so no gradients need to be recorded, for either model.",
-    6: "Line 6 is right: it warms up both models on purpose, while no clock runs.",
+    6: "Line 6 is right: it warms up both models, 30 times each, while no clock runs.",
     7: "Line 7 is right: many rounds are what one timing lacks.",
     8: "Line 8 is right: the models take turns in a changing order, so a drifting clock rate hits both.",
     9: "Line 9 is right: it reads the clock just before the call. It did not choose the clock.",
@@ -36,7 +37,7 @@ FLAWED_LINES = {
 
 
 @check(
-    "Exercise 1, Three flaws in a benchmark",
+    "Exercise 3, Three flaws in a benchmark",
     why="A comparison is fair when both models meet the same conditions and the same summary, and when the clock only "
     "runs forward. Then what is left of the difference is that of the models.",
 )
@@ -83,7 +84,7 @@ def _line_numbers(value: object) -> set[int]:
 
 
 @check(
-    "Exercise 2, The typical speed-up",
+    "Exercise 1, The typical speed-up",
     why="Drift changes both times of a round alike, so it cancels where you divide within the round. A disturbed round "
     "gives an extreme ratio, and extremes do not move the middle of the sorted ratios.",
 )
@@ -282,4 +283,85 @@ def typical_speedup(answer: Callable) -> None:
         inputs=(rounds(short) | rounds(short) | rounds(as_measured)).map(
             lambda rounds: ([base for base, _ in rounds], [own for _, own in rounds])
         ),
+    )
+
+
+def _machine(faster=0.0, warming=True, drift=0.0, disturbed=False):
+    """A made-up machine: seconds of a call, by what is called and by how many calls came before.
+
+    Args:
+        faster: by which share "new" takes less time than "old".
+        warming: whether the first calls are slow.
+        drift: by which share of the first call each call is slower than the one before, for 300 calls.
+        disturbed: whether another program takes the processor during one call of twelve.
+    """
+
+    def measure(arm: str, number: int) -> float:
+        seconds = 1e-3 * (1 - faster * (arm == "new"))
+        seconds *= 1 + 0.004 * ((7 * number) % 5 - 2)  # no two calls take quite the same
+        seconds *= 1 + drift * min(number, 300)
+        if warming:
+            seconds *= 1 + 12 / 2**number if number < 12 else 1
+        return seconds * (6 if disturbed and number > 12 and number % 12 == 0 else 1)
+
+    return measure
+
+
+MACHINES = (
+    World(
+        "new takes 20 % less time than old, on a quiet machine.",
+        "new",
+        _machine(0.2),
+        "Compare what is typical of the two: how many times as long does old take, in the typical round? 1.25 is more than "
+        "1.05.",
+    ),
+    World(
+        "they are equally fast, and the first calls are slow.",
+        "no difference",
+        _machine(),
+        "The first calls of a machine are slow, and they count for whichever you called first. Leave out the first "
+        "rounds, or take a median.",
+    ),
+    World(
+        "they are equally fast, and every call takes 0.4 % longer than the one before.",
+        "no difference",
+        _machine(drift=0.004),
+        "You run one of them before the other, and the machine gets slower meanwhile. Take turns, and compare within each "
+        "round.",
+    ),
+    World(
+        "they are equally fast, and another program disturbs one call of twelve.",
+        "no difference",
+        _machine(disturbed=True),
+        "A few disturbed calls move a mean or a sum as far as they like. Take a median.",
+    ),
+    World(
+        "new takes 12 % more time than old, and the machine gets slower.",
+        "old",
+        _machine(-0.12, drift=0.001),
+        'The claim may be wrong the other way round as well: new may be slower than old. Then return "old".',
+    ),
+    World(
+        "new takes 2 % less time than old.",
+        "no difference",
+        _machine(0.02),
+        "By the card less than 5 % counts as no difference, whichever of the two is ahead.",
+    ),
+)
+
+
+@check(
+    "Exercise 2, A fair race",
+    why="Taking turns lets drift meet both alike, the ratio within a round divides it out, and the median of many rounds "
+    "leaves out the slow first calls and the disturbed ones. What is left is the difference of the two.",
+)
+def fair_race(answer: Callable) -> None:
+    """``fair_race(seconds) -> "new", "old" or "no difference"``, on made-up machines."""
+    investigate(
+        answer,
+        MACHINES,
+        arms=("old", "new"),
+        least_runs=15,
+        conclusions=("new", "old", "no difference"),
+        name="seconds",
     )

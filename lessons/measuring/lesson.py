@@ -2,7 +2,6 @@
 # jupyter:
 #   course:
 #     promise: You will be able to time code so that others can trust the ratio.
-#     minutes: 45
 #     seconds: 30
 #     needs: []
 #     goals:
@@ -19,7 +18,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # [[title]]
 #
-# *"Twice as fast." How would you check that?*
+# *"Four times as fast." How would you check that?*
 #
 # **Agenda**
 #
@@ -32,17 +31,11 @@
 # [[goals]]
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* "Twice as fast. Twice as fast as what? Measured how?" Ask who has read such a sentence
-# this week. Collect what people would want to know, on the board: which machine, how many runs, against what. Most of
-# it comes back today. Then: "We begin with a call that we repeat eight times."
+# *For the lecturer, 1 min.* "Four times as fast. As fast as what? Measured how?" Ask who has read such a sentence this week, and go straight on: "We make one ourselves, now."
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
+import copy
 import gc
-import inspect
-import json
-import os
-import subprocess
-import sys
 import time
 import weakref
 from statistics import mean, median, quantiles
@@ -51,116 +44,123 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from course_utils import doctor, models, runtime
+from course_utils import data, doctor, runtime, training
+from course_utils.data import checkpoints
 from course_utils.measure import timing
-from course_utils.scorecard import claims, ledger
-from course_utils.show import diagrams, plots
-from course_utils.show.course_map import course_map
+from course_utils.measure.sizes import size_report
+from course_utils.scorecard import claims
 from course_utils.show.tables import Table, si
 from lessons.measuring import checks as check
+from lessons.measuring import show
 
-card = claims.Scorecard("measuring")
 runtime.seed_all(0)
 torch.set_num_threads(1)
 device = runtime.best_device()
 runtime.describe(device)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
-# ## 1. The same call, eight times
+# ## 1. Smaller and faster, in five minutes
 #
-# A small network for digits, not trained yet, gets an empty image. We ask it eight times and take the time of each
-# call.
+# A small network has learned to name pieces of clothing on photographs. Whenever it answers, PyTorch also writes down what
+# *learning* would need later. `torch.inference_mode()` switches this off.
 #
-# **Predict.** The work is the same eight times. How many times as long as a typical call does the slowest take: 1.1
-# times, twice, more? And which call is the slowest?
+# We time one call as it is, and then one call without the notes.
+#
+# **Predict.** How many times as fast is the second call? **A** hardly at all, **B** 1.1 times, **C** 1.5 times, **D** more than twice. And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 2.5 min.* "Same network, same image, eight calls. Who says that the slowest takes less than twice
-# the typical time?" Hands; expect most of them. "And which of the eight is it?" Show the table. Let the room say it: the
-# slow ones come first. Ask why, and take the reasons without judging them: "We test two reasons now."
+# *For the lecturer, 2.5 min.* Hands for A to D; expect B and C. Show the number, and let the room be pleased. "Shall we write that into the report?" Somebody will
+# smell it. Do not explain yet: the next cell asks the same network again.
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
-my_guess = "?"  # your number: the slowest call over a typical one
-net = models.LeNet300100().to(device).eval()  # evaluation mode: it answers, and does not learn
-image = torch.zeros(1, 1, 28, 28, device=device)
-calls_us = []
-for _ in range(8):
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Here are the network, an empty photograph, the call without notes, and a stopwatch. The stopwatch looks at the clock, lets the call happen, and looks again.
+
+# %% slideshow={"slide_type": "skip"}
+net = checkpoints.load("small_cnn").to(device).eval()  # evaluation mode: it answers, and does not learn
+photo = torch.zeros(1, 1, 28, 28, device=device)
+without_notes = torch.inference_mode()(lambda: net(photo))
+
+
+def seconds(call):
     start = time.perf_counter()
-    net(image)
-    timing.synchronise(device)  # on a GPU: wait for the result; section 3 says why
-    calls_us.append(1e6 * (time.perf_counter() - start))
-card.record("first-call", calls_us[0] / median(calls_us[1:]))
-print(f"slowest call / median: {max(calls_us) / median(calls_us):.1f}, your guess: {my_guess}")
-Table(["call", "time, µs"], [[n, f"{us:.0f}"] for n, us in enumerate(calls_us, start=1)])
+    call()
+    timing.synchronise(device)  # on a GPU: wait until the result is there
+    return time.perf_counter() - start
+
+
+# %% slideshow={"slide_type": "fragment"} tags=["lecture"]
+as_it_is = seconds(lambda: net(photo))
+quiet = seconds(without_notes)
+print(f"as it is: {si(as_it_is, 's')}, without notes: {si(quiet, 's')}")
+print(f"speed-up: {as_it_is / quiet:.1f} times")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
-# **What you saw: here the slow calls came first.** Run the cell once more, some seconds later. Is it so again?
-# The next cells ask why.
+# **The second call was several times as fast (D), and that is not because of the notes.** It was the second call.
+#
+# <!-- page -->
+#
+# In runs for this lesson the first call took 4 to 8 times as long as the second one. Before you put such a number into a report, ask what else was different
+# between the two measurements. One call wrote notes and the other did not. But one of them also came *first*, and the next cell shows what that is worth.
+#
+# If you have run the cell twice, you have seen a much smaller number the second time, because by then no call was the first any more. (Restart the kernel to see the large one again.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### Was it the network?
+# ### Was it the notes?
 #
-# One reason could be its weights: nobody had read them before. Another could be that no call had come just before.
+# We call the network twice more, in the other order: first without the notes, then as it is.
 #
-# A second network has the same shapes and weights of its own. We ask it right after some calls of the first one. Then
-# we let the *first* network rest for a second, and ask it again.
-#
-# **Predict.** Which of these two first calls is slow, and which is not?
+# **Predict.** Which of the two calls is faster now, and by how much?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* "If new weights are the reason, the second network is slow. If the pause is the reason, it
-# is the first one, after its rest." Hands for each; expect a divided room. Show the table: "Which is higher, the second
-# row or the third?" Where the first row is far above the last, ask what the difference may be: probably what a process pays once. "Each control
-# takes one reason away; both take away the start of the process." Transition: "How does this course use that?"
+# *For the lecturer, 2 min.* "One line of code more, and the discovery is gone." Ask: "How many reports have you read that made this control?" Then: "So a time is hard to measure. A size is easy, as you see next."
 
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-def eight_calls_us(network):
-    times = []
-    for _ in range(8):
-        start = time.perf_counter()
-        network(image)
-        timing.synchronise(device)
-        times.append(1e6 * (time.perf_counter() - start))
-    return times
-
-
-second = models.LeNet300100().to(device).eval()
-eight_calls_us(net)  # the first network works, and the second comes at once
-firsts = {"first network, section 1": calls_us, "second network, at once": eight_calls_us(second)}
-time.sleep(1)
-firsts["first network, after a rest"] = eight_calls_us(net)
-Table(
-    ["eight calls of the", "first call / median of the others"],
-    [[name, f"{us[0] / median(us[1:]):.1f}×"] for name, us in firsts.items()],
-)
+# %% slideshow={"slide_type": "fragment"}
+quiet_again = seconds(without_notes)
+as_it_is_again = seconds(lambda: net(photo))
+print(f"as it is: {si(as_it_is_again, 's')}, without notes: {si(quiet_again, 's')}")
+print(f"speed-up: {as_it_is_again / quiet_again:.1f} times")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: here the call after the rest was the slower one.** In trials the next call was as slow after other
-# computing, and faster after calls of *another* network: so probably the code of a call had left the caches, more than its
-# weights. What the first row has beyond the last is probably paid once a process: PyTorch's own timer warms up, as "[some elements of PyTorch are lazily initialized](https://docs.pytorch.org/docs/stable/benchmark_utils.html)".
+# **Now the two calls take about the same time, so the notes cost little.** What you measured before was the price of being first.
 #
-# Whoever times old code first and new code second can "speed up" a call by doing nothing. So **warm up** first.
+# <!-- page -->
+#
+# This little cell is a **control**: it repeats the measurement and changes one thing only, the order. If the notes were slow, the call as it is would have stayed several times slower. It did not, so the notes are not the
+# reason. Controls of this kind run through the whole course.
+#
+# How much the notes really cost, we do not know yet. It is some per cent, and one call each cannot show some per cent. In section 5 you can.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Making a network *smaller* is easier to measure, because the size of a file does not depend on the moment. The network has about 88,000 weights, and each takes 32 bits. Let us store them in 16 bits each ([[formats]] explains
+# how a number fits into 16 bits), write both networks to files, and count how many of 10,000 photographs each of them names correctly.
+
+# %% slideshow={"slide_type": "skip"}
+half = copy.deepcopy(net).half()  # every weight in 16 bits
+sizes = [size_report(network).file_bytes for network in (net, half)]
+images, labels = data.load("fashion_mnist", "test")
+right = [training.evaluate(network, images, labels) for network in (net, half.float())]
+Table(
+    ["each weight in", "file", "named correctly"],
+    [[f"{bits} bits", si(size, "B"), f"{share:.2%}"] for bits, size, share in zip((32, 16), sizes, right, strict=True)],
+)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# The file is half as large, and the network names as many photographs correctly as before, give or take a few of the 10,000. You have just made a network smaller, and you can trust the number: whoever repeats it gets the same one. This is the first of many ways to save that the course will
+# try out. The rest of this lesson makes a *time* as trustworthy as that size.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 2. How this course works
 #
-# The course makes neural networks smaller, faster and cheaper to run. Most parts pull a lever, and the lessons
-# measure what it gains and what it costs, mostly **on your machine**.
+# The course makes neural networks smaller, faster and cheaper to run. Each part tries one way, and the lessons measure what
+# it gains and what it costs, mostly **on your machine**.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* "This is the map. A box is a part of the course, a number is a lesson, and we are in the
-# black one. Most parts pull a lever; the lessons bring rows to the table in the middle." Ask: "Which of the
-# levers have you used?" Expect 16 bits most often. Transition: "What does a lesson look like?"
+# black one. The lessons bring rows to the table in the middle." Ask: "Which of these ways have you used?" Expect 16 bits most often.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
-columns = [name.partition(",")[0] for name in ledger.table([]).columns[3:8]]
-plots.show(
-    course_map("measuring", columns=columns, height=480).figure(),
-    alt="The parts of the course as boxes, each with its lever and the numbers of its lessons, on both sides of a box in the middle, "
-    f"the ledger, which holds {', '.join(columns)}. The number of this lesson is filled.",
-    caption="The **ledger** is the course's table of measured models. The lessons add rows.",
-)
+# Draws the parts of the course around the table that their lessons fill.
+show.the_course()
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### A lesson, step by step
@@ -175,12 +175,11 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* "One rule for today: you commit to a number before you see mine. A wrong guess is worth
-# more than a right one, because you will remember it." Say where the notebooks are. Transition: "Now we build a
-# stopwatch."
+# more than a right one, because you will remember it." Say where the notebooks are.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The solution is folded under each check. Nothing in a lesson depends on your answers: *Run All* reaches the end
-# without them.
+# without them. What stands under the heading *Deeper*, near the end of a lesson, is for whoever wants to know more. You can leave it out.
 #
 # **Ways through the course.** A way holds what its lessons need.
 #
@@ -199,290 +198,96 @@ report = doctor.examine()
 faults = sum(finding.status == "fault" for finding in report)
 Table(["examined", "status", "found", "remedy"], report, caption=f"{len(report)} points, {faults} faults")
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
-# ## 3. A timer, built in the open
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# ## 3. The first calls
 #
-# Look at the clock, do the work, look again. To try this timer, compare a function **with itself**: that is an **A/A
-# test**.
+# We let the network rest for a second, and then call it eight times.
 #
-# **Predict.** A and B are one function, each timed once. How far from 1 can the ratio of their times be, in eight
-# tries?
+# **Predict.** It has been called thousands of times by now, so nothing is new to it. Is the first of the eight calls still slower than the others?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* "Old code, new code, one timing each: that is how most speed-ups are found. Here old and
-# new are the same line." Ask for the largest speed-up that people would believe to be noise; expect a few per cent.
-# Show it. "By this stopwatch we have made some progress, by doing nothing." If the first ratio is far above 1: probably the
-# first call again. Ask what is wrong with this timer: at least four things. Write them down and keep them.
+# *For the lecturer, 2.5 min.* "It has had its first call long ago. Will the first of these eight be slow?" Vote yes or no. Show the table, and collect guesses without judging them. If
+# somebody asks what happens in the second of rest: the Deeper section has the controls.
 
+# %% slideshow={"slide_type": "fragment"}
+time.sleep(1)
+calls_us = [1e6 * seconds(lambda: net(photo)) for _ in range(8)]
+Table(["call", "time, µs"], [[number, f"{us:.0f}"] for number, us in enumerate(calls_us, start=1)])
 
-# %% slideshow={"slide_type": "-"}
-def naive_seconds(fn):
-    start = time.time()
-    fn()
-    return time.time() - start
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **Yes: after a rest the first call is usually slower again, and often the second one as well.** So call a function some times before you take its time. This is the **warm-up**.
+#
+# <!-- page -->
+#
+# Think of a cook who has been out of the kitchen. The first dish takes longer, because the tools have been put away. A processor keeps what it has used last in small, fast memories, the *caches*: the program's instructions, the weights, the table that says where memory
+# lies. While the network rests, other programs use the processor and put their things there. The first calls bring everything back. (This is the usual explanation. The controls under *Deeper* test a part of it.)
+#
+# The very first call of a process, as in section 1, pays for still more, probably because PyTorch prepares some things only when they are needed: PyTorch's own timer warms up, since
+# "[some elements of PyTorch are lazily initialized](https://docs.pytorch.org/docs/stable/benchmark_utils.html)".
+#
+# Where this stops being true: if your program calls the network once an hour, then the slow first call *is* what its user waits for. Then measure that, and say so.
 
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# ## 4. Many calls, one number
+#
+# Now the network is warm. We multiply two matrices 300 times and take the time of each product.
+#
+# **Predict.** Sketch the 300 times. Do they scatter evenly around their mean? How far above the typical one is the worst?
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% [markdown] slideshow={"slide_type": "skip"}
+# We will need one number for many calls. Suppose that seven calls took
+#
+# 10, 11, 10, 12, 10, 11, 90 µs.
+#
+# Something disturbed the last one. Their **mean** is 154 / 7 = 22 µs, and *no* call took anything like 22 µs: one bad call has doubled it. Now sort them: 10, 10, 10, **11**, 11, 12, 90. The one in the middle, 11 µs, is the **median**. Half of the calls took longer and half took less. If the bad call had taken 900 µs, the
+# median would still be 11.
+#
+# The median says what is typical, and nothing about how far the calls lie apart. For that we take the middle half of the sorted times, from the value at a quarter (10) to the value at three quarters (12). These two are the first and the third **quartile**, and the distance between them, 2 µs, is the
+# **interquartile range**, or **IQR**.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 3 min.* Let everybody sketch 300 dots on paper; expect many bells. On the board: 10, 11, 10, 12, 10, 11, 90, mean 22, median 11. Then the picture: "How far do the
+# slow calls lie from the median, and how far the fast ones?" Ask: "Which number would you report, and which would you report to somebody
+# who waits for every single answer?" Wanted: the median and its spread; the tail.
+
+# %% slideshow={"slide_type": "skip"}
 square = torch.randn(384, 384, device=device)
 
 
 def work():
-    """One product of two matrices: the job of this section and the next."""
+    """One product of two matrices."""
     return square @ square
 
 
-pairs = [(naive_seconds(work), naive_seconds(work)) for _ in range(8)]
-print("A over B:", *(f"{a / b:.2f}" if b else "B took no time" for a, b in pairs), sep="   ")
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: a "speed-up" of a function over itself.** What is wrong with `naive_seconds`? At least four things.
-# Which do you find, before you read on?
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
-# ### Flaw 1: the clock
-#
-# Python has several clocks. Two of them are `time.time()` and `time.perf_counter()`.
-#
-# **Predict.** One of the two can be set while you measure. Which? And how small a step can each of them show?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* "Two clocks. Which one would you trust with a microsecond, and why?" Expect the right one,
-# and few reasons. Show the table: the second and third column are the reason. Ask what the last column means: a number
-# of seconds since 1970 is so large that the digits of a float run out. "The step that you get is no smaller than either of the last two columns." Transition: "The clock is mended. Who else is in
-# the room?"
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-rows = []
-for name in ("time", "perf_counter"):
-    knows, digit = time.get_clock_info(name), float(np.spacing(getattr(time, name)()))
-    rows.append([f"time.{name}()", knows.adjustable, knows.monotonic, si(knows.resolution, "s"), si(digit, "s")])
-Table(["clock", "can be set", "never goes back", "least step, as Python says", "last digit of its float"], rows)
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: one can be set, the other only runs on.** The last column is what the float can hold, whatever the
-# clock can do: `time.time()` counts from 1970, and a number so large leaves few digits for the fraction.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
-# ### Flaw 2: somebody else's garbage
-#
-# Python frees most objects as soon as nothing points at them. For the others there is the **garbage collector**. It
-# runs from time to time, perhaps in the middle of *your* measurement.
-#
-# **Predict.** A tensor hangs on an object that points at itself. We delete the object's name. Is the tensor gone?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Draw on the board: a name, an arrow to a circle, from there one to a box, the tensor, and one back to the circle. "The
-# object holds the tensor, and it also holds itself." Wipe out the name. "Is the tensor gone?" Vote yes or no; expect a split room. After the result: "So memory that you think you have freed may still be
-# taken, and the cleaning may happen while the clock runs." Transition: "The third flaw needs a drawing."
-
-
-# %% slideshow={"slide_type": "fragment"}
-node = SimpleNamespace(tensor=torch.zeros(1000))  # an object that can hold anything
-node.me = node
-tensor_there = weakref.ref(node.tensor)  # finds it, and does not keep it alive
-del node
-after_del = tensor_there() is not None
-gc.collect()
-print("still in memory after del:         ", after_del)
-print("still in memory after gc.collect():", tensor_there() is not None)
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: `del` did not free it, the collector did.** So we collect before the clock starts. (If it was gone
-# after `del`, the collector happened to run just then.)
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
-# ### Flaw 3: the call comes back, and the work?
-#
-# A GPU takes its work from a queue. A call hands the work over, and Python goes on.
-#
-# **Predict.** Where must the clock stop? What have you timed if you stop it when the call comes back?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* "I order a pizza by telephone. The call takes a minute. Is a pizza made in a minute?" Let
-# somebody point where the clock must stop. First frame: "Whoever stops at this line has timed the telephone
-# call." Second frame: the right stop. Ask: "On a CPU, is there such a queue?" In PyTorch the call comes back with its result there: in the printed
-# line below the drawing the call itself took the time. Say that the drawing is a scheme, not to scale.
-
-# %% slideshow={"slide_type": "skip"}
-side = 8192 if device.type == "cuda" else 1024
-large = torch.randn(side, side, device=device)
-torch.mm(large, large)  # warm up
-timing.synchronise(device)
-start = time.perf_counter()
-torch.mm(large, large)
-returned = time.perf_counter() - start
-timing.synchronise(device)
-done = time.perf_counter() - start
-said = (
-    f"Here, on {device.type}: the call came back after {si(returned, 's')}, the result was there after {si(done, 's')}."
-)
-print(said)
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-lanes = {
-    "Python": [(0, 1.7, "call", "plain"), (1.7, 10, "free to do other things, or to wait", "#dddddd")],
-    "queue": [(1.2, 3, "product", "activations")],
-    "device": [(3, 10, "product", "activations")],
-}
-STOPS = {"the naive stop": (1.7, "left"), "the right stop": (10, "right")}
-
-
-def scheme(*stops):
-    canvas = diagrams.Canvas(height=350)
-    diagrams.time_line(canvas, lanes, x=150, y=85, width=960, gap=25)
-    for words in stops:
-        at, align = STOPS[words]
-        canvas.wire((150 + 96 * at, 50), (150 + 96 * at, 335), meaning="black", arrow=False, dashed=True)
-        canvas.text(150 + 96 * at, 28, words, align=align, bold=True)
-    return canvas.figure()
-
-
-seen = "A scheme of three lanes in time. Python: a short call, then free. Queue: the product waits for a moment. Device: the "
-seen += (
-    "product is computed, much longer than the call took. A dashed line, the naive stop, stands at the end of the call"
-)
-plots.show(
-    [scheme("the naive stop"), scheme(*STOPS)],
-    alt=[f"{seen}.", f"{seen}, and another one, the right stop, at the end of the product."],
-    caption=f"A scheme of a GPU, not to scale: whoever stops at the first line has timed the handing over. {said}",
-)
-
-# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **What you saw: whoever stops when the call comes back has timed the handing over.** So wait for the device
-# (`torch.cuda.synchronize`, here `timing.synchronise`), before the clock starts and before it stops. Where the cell
-# above says cpu, the call itself took the time: there the product comes back with its result. The course's `Timer` and `compare`
-# wait, too. The published copy of this lesson ran on a CPU, so the drawing is a scheme; with a GPU, the two times
-# above say what you would be wrong by.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
-# ### Three flaws mended
-#
-# **Predict.** Which timer shows the longest times for the same work: the naive one, the careful one, the careful one
-# that collects nothing, or the careful one that pauses for as long instead?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Walk through the function line by line: "Garbage, queue, stopwatch, queue." Vote on the
-# four timers; expect most for no difference. After the result ask: "What differs between the second row and the third?"
-# One line. "And the fourth collects nothing, it waits: so a pause alone can cost about as much." If the third is not at 1.00
-# and somebody asks why: "No A/A test, so we cannot tell that from noise." Transition:
-# "Flaw four cannot be mended by any stopwatch: it was one call, and a cold one."
-
-
-# %% slideshow={"slide_type": "-"}
-def careful_seconds(fn, *, before=gc.collect):
-    before()  # garbage of earlier cells is not ours
-    timing.synchronise(device)  # nor is work that waits in the queue
-    start = time.perf_counter()
-    fn()
-    timing.synchronise(device)  # the result is there now
-    return time.perf_counter() - start
-
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-start = time.perf_counter()
-gc.collect()
-pause = time.perf_counter() - start
-timers = {
-    "naive": naive_seconds,
-    "careful": careful_seconds,
-    "careful, nothing before": lambda fn: careful_seconds(fn, before=lambda: None),
-    "careful, a pause as long": lambda fn: careful_seconds(fn, before=lambda: time.sleep(pause)),
-}
-turns = [{name: seconds(work) for name, seconds in timers.items()} for _ in range(21)]
-typical = {name: median(turn[name] for turn in turns) for name in timers}
-Table(
-    ["timer", "median of 21 calls, in turn", "over the naive one"],
-    [[name, si(s, "s"), f"{s / typical['naive']:.2f}×" if typical["naive"] else "–"] for name, s in typical.items()],
-    caption="The cure: collect once, then warm up.",
-)
-
-# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **What you saw.** The second timer and the third differ in the collecting alone; their order never changes. Where it
-# makes the times longer, look at the fourth: while this lesson was written, a pause as long, with nothing collected,
-# cost most of that. So a pause alone can be the price. And so `timing.compare`, which comes below, collects once, and
-# then calls each function at least twice unseen before it takes a sample. Python's `timeit`, on which it stands,
-# switches the collector off meanwhile.
-#
-# **Flaw 4** is still there: one call, without a warm-up. No stopwatch repairs that.
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
-# ## 4. Flaw 4: one call
-#
-# First a warm-up, 30 products without a clock; then 300, timed. The **IQR** (interquartile range) holds the middle half
-# of the sorted times: from the first *quartile* to the third.
-#
-# **Predict.** Sketch the times. Do they scatter evenly around a mean? How far above the typical one is the worst?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* "Now we are warm." Let everybody sketch 300 dots on paper; expect many bells. Show it: "How far do the
-# slow calls lie from the median, and how far the fast ones?" Where the band is narrow and even, say: "A quiet machine. A busy one draws a tail upwards." Where whole blocks of calls lie lower or higher, say: "Something
-# changed for a while, perhaps the clock rate, perhaps a neighbour on the machine." Ask: "Which number would you report, and which would you report to somebody
-# who waits for every single answer?" Wanted: the median and its spread; the tail. Transition: "These disturbances come
-# and go. What about one that stays?"
-
-# %% slideshow={"slide_type": "skip"}
-for _ in range(30):
+for _ in range(30):  # the warm-up
     work()
-timing.synchronise(device)
-samples_ms = []
-for _ in range(300):
-    start = time.perf_counter()
-    work()
-    timing.synchronise(device)
-    samples_ms.append(1e3 * (time.perf_counter() - start))
-low, middle, high = quantiles(samples_ms, n=4)
-summary = {
-    "fastest": min(samples_ms),
-    "median": middle,
-    "mean": mean(samples_ms),
-    "one in a hundred": quantiles(samples_ms, n=100)[-1],
-    "slowest": max(samples_ms),
-}
-over_median = {name: f"{ms / middle:.2f}" for name, ms in summary.items()}
-Table(["", *summary, "IQR"], [["over the median", *over_median.values(), f"{(high - low) / middle:.2f}"]])
+samples = [seconds(work) for _ in range(300)]
+low, middle, high = quantiles(samples, n=4)
+over = {"mean": mean(samples), "slowest": max(samples), "IQR": high - low}
+print("over the median:", ", ".join(f"{name} {value / middle:.2f}" for name, value in over.items()))
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-fig, (left, right) = plots.figure(columns=2)
-over = [ms / middle for ms in samples_ms]
-ticks = [0.8, 0.9, 1, 1.1, 1.2, 1.4] if max(over) < 1.5 else [0.7, 1, 1.5, 2, 3, 5, 10, 20, 50]
-left.plot(over, ".", color=plots.COLOURS["blue"], markersize=5)
-left.set(xlabel="call", ylabel="time / median (logarithmic)")
-right.plot(np.linspace(0, 100, len(over)), sorted(over))
-right.set(xlabel="share of the calls, sorted, %")
-for ax in (left, right):
-    ax.axhspan(low / middle, high / middle, color=plots.COLOURS["yellow"], alpha=0.4, label="IQR")
-    ax.axhline(1, color=plots.COLOURS["orange"], label="median")
-    ax.axhline(summary["mean"] / middle, color="black", linestyle=":", label="mean")
-    ax.set(yscale="log", yticks=ticks, ylim=(0.95 * min(over), 1.1 * max(over)))
-    ax.yaxis.set_major_formatter("{x:g}")
-    ax.minorticks_off()
-right.legend(loc="upper left")
-plots.show(
-    fig,
-    alt=f"Left: times of 300 calls of one function, in order, over their median, on a logarithmic axis. The fastest lies at {min(over):.2f}, "
-    f"three quarters of them below {high / middle:.2f}, the worst at {max(over):.2f}. Right: the same times sorted; their mean lies at "
-    f"{summary['mean'] / middle:.2f}.",
-    caption="One function, 300 calls, in their order and sorted.",
-)
+# Draws the 300 times, in their order and sorted.
+show.scatter(samples)
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **What you saw.** On a quiet machine the calls scatter little, and to both sides; on a busy one the slow
-# ones are a long **tail**. A lot can make a call slower: other programs, interrupts, a clock rate that sinks. Less can make it faster.
+# **The times lie close together below, and some lie far above: the slow calls are a long tail.** How long it is depends on your machine and on what else it is doing. On a quiet one it is short.
+#
+# There is a reason for this shape. A call cannot take less than its work takes, so there is a floor. But many things can make it take longer: another program gets the processor for a moment, a message from the network arrives, the clock rate sinks. Each of these adds time, and none of them takes any away.
 #
 # - The **mean** follows the tail: a few bad calls move it.
-# - The **median** is the middle call: half took longer. A few bad calls hardly move it.
-# - The **interquartile range** (IQR) holds the middle half. It says how far single calls scatter. It does not say how sure the
-#   median is: that grows with the number of calls, and the IQR does not shrink with it.
+# - The **median** is the middle call. A few bad calls hardly move it.
+# - The **IQR** says how far single calls scatter (their **spread**). It does not say how sure the median is: more calls make the median surer, and the scatter stays what it is.
 #
-# This course reports median and IQR. Where a user waits for each answer, report the tail as well.
+# This course reports median and IQR. Where this is the wrong choice: if somebody waits for each single answer, then one answer in a hundred that takes ten times as long matters to them. Then report the tail as well.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
-# ### Drift
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# ## 5. Two candidates: take turns
 #
-# A processor that gets warm may lower its clock rate, for minutes. Warming up once does not help against that. We play
-# it through: the calls of a processor take steadily longer, up to 30 % during 60 calls. A and B are **the same function**.
+# A processor that gets warm may lower its clock rate for minutes, and a warm-up does not help against that. We play it through: every call takes a
+# little longer than the one before, up to 30 % during 60 calls. A and B are **the same function**.
 #
-# **Predict.** Which speed-up of B over A comes out if A runs 30 times and then B 30 times? And if they take turns?
+# **Predict.** By how much does B seem slower than A if A runs 30 times and then B 30 times? And if they take turns?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* "Same function, 30 times A, then 30 times B, on a processor that gets slower all the time.
@@ -490,105 +295,91 @@ plots.show(
 # order, doing nothing would have looked like progress." Ask what is left in the second frame, and who could be blamed
 # for it: A always comes a moment before B. Cure: change places at random.
 
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Do it with four calls first, by hand. Because of the drift they take 1.0, 1.1, 1.2 and 1.3 seconds, whatever runs in them.
+#
+# - *In blocks*, A A B B: A takes 1.05 on average and B 1.25. So B seems to be slower by 1.25 / 1.05 = 1.19, that is 19 %, and it is the same function.
+# - *In turn*, A B A B: the first round has 1.0 and 1.1, the second 1.2 and 1.3. We divide *within each round*, because its two calls are neighbours in time: 1.1 / 1.0 = 1.10 and 1.3 / 1.2 = 1.08. Only the drift from one call to the next is left.
+# - *In turn, changing places*, A B B A: the rounds give 1.1 / 1.0 = 1.10 and 1.2 / 1.3 = 0.92. The one is above 1 and the other below, and over many rounds what is left averages out.
+
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Plays the drift through, in blocks and in turn, and draws both.
 drifting = np.linspace(1.0, 1.3, 60)  # seconds of call 0, 1, ... 59; played, not measured
-in_blocks = median(drifting[:30]) / median(drifting[30:])
-in_turn = median(drifting[0::2] / drifting[1::2])  # within each round
-calls = np.arange(60)
-
-
-def plan(words, of_a, of_b):
-    fig, ax = plots.figure(size=(10, 3))
-    for name, mine, colour, mark in (("A", of_a, "blue", "o"), ("B", of_b, "orange", "s")):
-        ax.plot(calls[mine], drifting[mine], mark, color=plots.COLOURS[colour], label=name)
-        ax.axhline(median(drifting[mine]), color=plots.COLOURS[colour], linestyle="--")
-    ax.set(title=words, xlabel="call", ylabel="time", ylim=(0.97, 1.33))
-    ax.tick_params(labelsize=18)
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=18)
-    return fig
-
-
-told = [f"in blocks: B is {in_blocks:.2f} times as fast as A", f"in turn: B is {in_turn:.3f} times as fast as A"]
-plots.show(
-    [plan(told[0], calls < 30, calls >= 30), plan(told[1], calls % 2 == 0, calls % 2 == 1)],
-    alt=[f"A rising line of 60 calls, {words}. Dashed: the medians of A and of B." for words in told],
-    caption="The same drift, played, not measured. Dashed: the medians of A and of B.",
-)
+show.drift(drifting)
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **What you saw: in blocks, doing nothing looks like a loss.** In the other order it would look like a gain. Measuring
-# in turn is called **interleaved**: the drift hits both nearly alike; the **ratio within each round** compares
-# neighbours in time. What is left comes from the order: A always came just before B. It goes, on average, when they change places from round to
-# round.
+# **In blocks B seems to be slower by about 14 %; in turn almost nothing is left of it.** In the other order doing nothing would have looked like a gain of the same size.
+#
+# To measure in turn is called **interleaved**. The drift then meets both candidates nearly alike, and the **ratio within each round** compares neighbours in time. How many times as fast the one is as the other is a **speed-up**: the time of the old one divided by the time of the new one.
+#
+# Where this stops being true: turns do not help when the two disturb *each other*, for example when the one leaves the caches full of its own data. Then no order is fair, and you have to say in which situation you measure.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
-# ### The A/A test, done well
+# ### A function against itself
 #
-# `timing.compare` warms up and takes turns in changing order. A call of a network records what learning would need (for
-# its *gradients*); B is the same call without recording.
+# `timing.compare` warms up, takes turns in a changing order, and gives the ratio of each round. We give it three candidates: the network as it is (A), the
+# **same again**, and the network without its notes (B).
 #
-# **Predict.** A, A again, and B: which ratios come out?
+# **Predict.** Which speed-up over A comes out for *A again*, and which for B?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 3 min.* "All that we have learned, in one call. The first thing to compare is a function with
+# *For the lecturer, 3.5 min.* "All that we have learned, in one call. The first thing to compare is a function with
 # itself." Ask for both ratios. Then the picture: "The grey dots are the same code. Everything they do is noise." Ask:
-# "Your colleague reports 3 % faster, from one run each. What do you ask for?" Wanted: the A/A test, and more rounds.
-
+# "Your colleague reports 3 % faster, from one run each. What do you ask for?" Wanted: the A/A test, and more rounds. Then count squares above 1, as with a coin.
 
 # %% slideshow={"slide_type": "skip"}
-def without_gradients():
-    with torch.inference_mode():
-        return net(image)
-
-
-candidates = {"A": lambda: net(image), "A again": lambda: net(image), "B: no gradients": without_gradients}
+candidates = {"A": lambda: net(photo), "A again": lambda: net(photo), "B: without notes": without_notes}
 versus = timing.compare(candidates, rounds=31, device=device)
-card.record("same-function", versus.ratio("A again"), versus.ratio_quartiles("A again"))
 versus
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
-fig, ax = plots.figure(size=(11, 2.7))
-base = versus.samples["A"]
-for name, colour, mark in (("A again", "grey", "o"), ("B: no gradients", "orange", "s")):
-    ratios = [theirs / own for theirs, own in zip(base, versus.samples[name], strict=True)]
-    ax.plot(ratios, mark, color=plots.COLOURS[colour], label=f"{name}: {median(ratios):.2f}×")
-    ax.axhline(median(ratios), color=plots.COLOURS[colour])
-ax.set(xlabel="round", ylabel="speed-up, ×")
-ax.tick_params(labelsize=18)
-ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=18)
-plots.show(
-    fig,
-    alt="Speed-up over A in each round. The grey dots of A again scatter around 1, with a line for their median "
-    f"at {versus.ratio('A again'):.2f}. The orange squares of B have their median at "
-    f"{versus.ratio('B: no gradients'):.2f}.",
-    caption="One dot a round; lines are medians. The grey scatter is the noise floor of this machine, now.",
-)
+# Draws the ratio of every round.
+ratios = show.rounds(versus, "A again", "B: without notes")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
-# **What you saw: the grey dots are the noise floor.** *In one round*, less cannot be told from none.
+# **A again comes out near 1, and what its dots scatter is the noise floor of your machine. B is faster by some per cent.** *In a single round*, nothing smaller than the noise floor can be told from nothing.
+#
+# <!-- page -->
+#
+# To compare a function with itself is called an **A/A test**. Its ratio should be 1, so whatever else comes out is noise. It costs one line, and it tells you what your instrument can see *today*: if *A again* is not near 1 for you, something disturbs your machine. Close other programs, plug in the charger, and run the cell again.
+#
+# In section 1 we found a speed-up of several times. The fair one is some per cent. In runs for this lesson it was 2 to 8 %.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# That is not the same as "there is none". More rounds make the median surer, and then a smaller difference can be told
-# apart. They do not make the scatter of single rounds, the **spread**, smaller. Here B counts as faster where its
-# quartiles (in the table) stay clear of those of *A again*. A round in which A itself was slow lifts both series.
+# ### How sure is that?
 #
-# If *A again* is not near 1 for you, something disturbs your machine: close other programs, plug in the charger, run
-# the cell again.
+# The orange squares may overlap the grey dots. Is B faster all the same? The quartiles do not answer this, because they say how far *single rounds* scatter. Here is a way that needs no formula but counting.
+#
+# Suppose that the notes made no difference. Then in each round it would be mere chance which of the two is faster, as with a coin. Take 5 rounds: B wins all five. A coin shows five heads in one of 2 · 2 · 2 · 2 · 2 = 32 throws of five, and five tails as often, so chance alone gives such a clear result in 2 of 32 cases, or 6 %. That is not much, and not nothing.
+# With 10 rounds and 10 wins it would be 2 of 1,024. This is the **sign test**. It is one reason to take many rounds: they make the scatter of the dots no smaller, but they make the *verdict* surer.
+
+# %% slideshow={"slide_type": "skip"}
+rounds, wins = len(ratios["B: without notes"]), sum(ratio > 1 for ratio in ratios["B: without notes"])
+by_chance = show.as_clear_as(wins, rounds)
+print(
+    f"B was faster in {wins} of {rounds} rounds. Chance alone gives a result as clear in {by_chance:.2g} of all cases."
+)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# If that number is small, say below 0.01, then chance is a bad explanation, and B is faster on your machine. If it is not, then you cannot claim a difference from this run: take more rounds, or quiet the machine.
+#
+# The sign test has a limit which you should know. It tells you *that* there is a difference, and not *why*, nor whether it is large enough to matter to anybody.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
-# ## 5. What does a second thread do?
+# ## 6. What does a second thread do?
 #
 # PyTorch can share the work of one call among threads. The **wall time** says when the answer is there, the **CPU
-# time** how long each thread was busy, added up.
+# time** how long all threads were busy, added up.
 #
-# **Predict.** From one thread to two: what becomes of both, for a product of 768 by 768, and for a small LeNet?
+# **Predict.** From one thread to two: what becomes of the wall time and of the CPU time, for a product of two matrices of 768 by 768, and for a small network with one image?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3.5 min.* "Two workers in place of one. When is the job done, and what does the payroll say?" Ask
 # for four numbers: two jobs, two clocks. Expect half the time for the product, and something in between for the small
-# network. Show the bars. "The small network pays for a second worker who saves little, or costs time." Why?
-# Probably that worker waits most of the time, and a waiting thread stays busy; the notebook says how to test it. Ask
-# what else the second core could have done meanwhile. Transition: "So one thread measures here. Now you."
+# network. Show the bars. Then ask what else the second core could have done meanwhile.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Two people paint a wall of ten hours. Shared perfectly, the wall is done after 5 hours (wall time), and 10 hours are paid (CPU time). If they lose an hour by agreeing who paints where, it is done after 5.5 hours, and 11 are paid. And if they share a job of one minute, the agreement costs more than it saves. How is it with threads?
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -603,83 +394,124 @@ def wall_and_cpu(n_threads, job, n_calls):
         return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def with_two_threads():
-    """Wall time and CPU time of two threads over those of one, for a large job and a small one."""
-    wide, net, image = torch.randn(768, 768), models.LeNet().eval(), torch.zeros(1, 1, 28, 28)
-    jobs = {"product, 768 × 768": (lambda: wide @ wide, 10), "LeNet, one image": (lambda: net(image), 500)}
-    found = {}
-    for name, job in jobs.items():
-        rounds = [{n: wall_and_cpu(n, *job) for n in order} for order in ((1, 2), (2, 1)) * 3]
-        found[name] = [median(r[2][clock] / max(r[1][clock], 1e-9) for r in rounds) for clock in (0, 1)]
-    return found
-
-
-# %% slideshow={"slide_type": "skip"}
-# How a thread waits is settled when PyTorch starts. The course lets it stay awake only briefly; here it waits as in
-# PyTorch's packages, in a process of its own.
-SCRIPT = f"""
-import json, time
-from statistics import median
-import torch
-from course_utils import models, runtime
-{inspect.getsource(wall_and_cpu)}
-{inspect.getsource(with_two_threads)}
-print(json.dumps(with_two_threads()))
-"""
-env = {name: text for name, text in os.environ.items() if name not in ("GOMP_SPINCOUNT", "KMP_BLOCKTIME")}
-answer = subprocess.run([sys.executable, "-c", SCRIPT], env=env, capture_output=True, encoding="utf-8", check=True)
-two_over_one = json.loads(answer.stdout)
-card.record("shared-product", two_over_one["product, 768 × 768"][0])
-card.record("busy-second-thread", two_over_one["LeNet, one image"][1])
-Table(
-    ["on the CPU, 2 threads over 1", "wall time", "CPU time"],
-    [[name, f"{wall:.2f}×", f"{cpu:.2f}×"] for name, (wall, cpu) in two_over_one.items()],
-)
+two_over_one = show.two_threads_over_one(
+    wall_and_cpu
+)  # in a process of its own, in which threads wait as PyTorch has it
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-fig, ax = plots.figure(size=(12, 3.3))
-for clock, colour, words in ((0, "sky", "wall time"), (1, "orange", "CPU time")):
-    places = [3 * row + clock for row in range(len(two_over_one))]
-    values = [pair[clock] for pair in two_over_one.values()]
-    ax.barh(places, values, color=plots.COLOURS[colour], label=words, height=0.9)
-    for place, value in zip(places, values, strict=True):
-        ax.text(
-            value, place, f"  {value:.2f}×", va="center", bbox={"facecolor": "white", "edgecolor": "none", "pad": 0}
-        )
-ax.axvline(1, color="black", linestyle="--", zorder=0)
-ax.set(yticks=[3 * row + 0.5 for row in range(len(two_over_one))], yticklabels=list(two_over_one))
-ax.tick_params(labelsize=18)
-ax.set(xlabel="with two threads, over one thread", xlim=(0, 1.2 * max(max(pair) for pair in two_over_one.values())))
-ax.invert_yaxis()
-ax.legend(loc="center right", fontsize=18)
-told = "; ".join(f"{name}: wall time {wall:.2f}, CPU time {cpu:.2f}" for name, (wall, cpu) in two_over_one.items())
-plots.show(
-    fig,
-    alt=f"Bars of what two threads take over what one takes. {told}. A dashed line marks 1.",
-    caption="Medians of six rounds. Left of the line is a gain, right of it a price: look at the small network.",
-)
+# Draws wall time and CPU time of two threads over those of one.
+show.threads(two_over_one)
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **What you saw: the product is shared; the small network pays for a second thread, and wins little, or loses.** In runs for this lesson two threads
-# took half to two thirds of the wall time of one on the product, for as much CPU time or somewhat more. The small network took far
-# more CPU time, for an answer hardly sooner, or later. Where other programs need the cores, two threads can be
-# slower on the product too: it took up to 1.9 times as long in a trial. Probably a call then waits for the thread that is held up.
+# **The large product is done sooner, for about the same CPU time. The small network pays for a second thread, and wins little or loses.** In runs for this lesson two threads
+# took half to two thirds of the wall time of one on the product. The small network took about twice the CPU time and more, for an answer that came hardly sooner, or later.
 #
-# CPU time does not tell work from waiting. A waiting thread of GNU's OpenMP, which PyTorch's packages for Linux use,
-# first ["waits actively with consuming CPU power"](https://gcc.gnu.org/onlinedocs/libgomp/GOMP_005fSPINCOUNT.html). Probably the second thread
-# mostly waits like that for its next, tiny piece. To test it on Linux, put `env["GOMP_SPINCOUNT"] = "0"` below the line
-# that makes `env`, and run the cell again: then a waiting thread sleeps.
+# Why does a thread that has nothing to do cost CPU time? CPU time does not tell work from waiting. A waiting thread of GNU's OpenMP, which PyTorch's packages for Linux use,
+# first ["waits actively with consuming CPU power"](https://gcc.gnu.org/onlinedocs/libgomp/GOMP_005fSPINCOUNT.html): it asks again and again whether there is work, so that it can begin at once. Probably the second thread
+# mostly waits like that for its next, tiny piece. (*Deeper* has the test.)
 #
-# Beside a busy program the thread that waits awake may hold the core that the other one needs. So in the kernels that this course starts a
-# thread stays awake only briefly, and then sleeps.
+# Where this stops being true: when other programs need the cores, two threads can be slower on the large product as well. It took up to 1.9 times as long in a trial. Probably a call then waits for the one thread that is held up.
 #
-# So a number without its count of threads says little. Here **one thread measures**, and says so; training uses the
-# physical cores.
+# So a time without its number of threads says little. In this course **one thread measures**, and the text says so; training uses all physical cores.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## Exercises
 #
-# ### Exercise 1 · Three flaws in a benchmark
+# ### Exercise 1 · The typical speed-up
+# ★ · 8 minutes
+#
+# Two candidates took turns. Round $i$ gave `base_seconds[i]` for the baseline and `own_seconds[i]` for the candidate.
+# Write `typical_speedup`: how many times faster than the baseline the candidate is in a typical round, so that neither
+# drift nor one disturbed round changes the answer much. Typical is what a median says: of an even number of values it is half-way
+# between the two in the middle. Leave both lists as they are.
+#
+# <details><summary>Hint</summary>
+# Drift cancels within a round. A disturbed round is an outlier among the rounds' ratios. The function median is
+# imported.
+# </details>
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 5 min.* In pairs, 5 of the card's 8 minutes. "One line of code. The question is in which order:
+# divide and then take the median, or take two medians and then divide?" Let the pairs write it, then ask for two rounds
+# where the two orders differ. One such: baseline 1 and 1, candidate 1 and 3. The median of the ratios is 0.67, the
+# ratio of the medians 0.5. The check finds such rounds by itself.
+
+
+# %% tags=["exercise"] slideshow={"slide_type": "-"}
+def typical_speedup(base_seconds, own_seconds):
+    """Typical speed-up of the candidate; two lists of the same length, 1 or more.
+
+    >>> typical_speedup([0.2, 0.2], [0.2, 0.2])  # as fast as itself
+    1.0
+    """
+    raise NotImplementedError
+
+
+# %% tags=["check"] slideshow={"slide_type": "skip"}
+check.typical_speedup(typical_speedup)
+
+
+# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+def typical_speedup_solution(base_seconds, own_seconds):
+    return median(base / own for base, own in zip(base_seconds, own_seconds, strict=True))
+
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# ### Exercise 2 · A fair race
+# ★★★ · 15 minutes · an investigation
+#
+# Somebody claims that `"new"` is faster than `"old"`. You get a stopwatch, `seconds(name)`: it runs `"old"` or `"new"` once, and returns how long
+# that took. The machine is like yours: its first calls are slow, it may get slower with time, and sometimes another program disturbs a call.
+#
+# Write `fair_race`: call the stopwatch as often as you like (both equally often, each at least 15 times, 2,000 calls at most), and return `"new"` or `"old"`, whichever is
+# faster, or `"no difference"` if in a typical round they differ by less than 5 %.
+#
+# <details><summary>Hint</summary>
+# Everything that you need stands in sections 3 to 5. Collect a list for each of the two, and let exercise 1 compare the lists.
+# </details>
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# The check runs your experiment on several machines that it has made up. On some of them the claim is true, on others it is not, and something else makes the times differ. It looks at how you measure, and then at what you conclude.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 5 min.* In pairs, without a laptop: "Write down, in five words each, what your experiment does." Collect the steps on the board: warm up, take turns, many rounds, ratio in each round, median, threshold. For each step ask which made-up machine
+# would fool an experiment without it. The code is for home.
+
+
+# %% tags=["exercise"] slideshow={"slide_type": "-"}
+def fair_race(seconds):
+    """Say which is faster: "new", "old" or "no difference".
+
+    Args:
+        seconds: a stopwatch; `seconds("old")` and `seconds("new")` run the one or the other once and return a time.
+    """
+    raise NotImplementedError
+
+
+# %% tags=["check"] slideshow={"slide_type": "skip"}
+check.fair_race(fair_race)
+
+
+# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+def fair_race_solution(seconds):
+    times = {"old": [], "new": []}
+    for round_number in range(50):
+        order = ("old", "new") if round_number % 2 else ("new", "old")
+        for name in order:
+            times[name].append(seconds(name))
+    old, new = times["old"][10:], times["new"][10:]  # the first ten rounds warm up
+    speedup = median(base / own for base, own in zip(old, new, strict=True))
+    if speedup > 1.05:
+        return "new"
+    return "old" if speedup < 0.95 else "no difference"
+
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Deeper
+#
+# What follows is for whoever builds timers, uses a GPU, or wants to know what was left open above.
+#
+# ### Exercise 3 · Three flaws in a benchmark
 # ★ · 8 minutes
 #
 # The listing is to tell how many times faster a model with weights in int8 (whole numbers of 8 bits) answers than the
@@ -694,7 +526,7 @@ plots.show(
 #  3   int8.eval()
 #  4   base, own = [], []
 #  5   with torch.inference_mode():
-#  6       fp32(x), int8(x)
+#  6       for _ in range(30): fp32(x), int8(x)
 #  7       for _ in range(rounds):
 #  8           for model, seconds in shuffled((fp32, base), (int8, own)):
 #  9               start = clock()
@@ -704,15 +536,8 @@ plots.show(
 # ```
 #
 # <details><summary>Hint</summary>
-# Follow the two models from top to bottom. Is each line the right tool, and does it treat both alike?
+# Follow the two models from top to bottom. Is each line the right tool, and does it treat both alike? The next section is about clocks.
 # </details>
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs, without the check: 5 of the card's 8 minutes. "Three of these lines make the
-# result wrong or unfair. Find them with your neighbour." Leave the listing on the screen. After four minutes collect
-# line numbers by show of hands, and ask of each: "What would it do to the result?" The answers: line 1, the time of day
-# can be set meanwhile; line 2, the baseline runs in the mode for learning, int8 does not; line 12, a mean with its tail
-# over a best makes int8 look faster. Expect as wrong answers the warm-up, and the line that reads the clock.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
@@ -737,46 +562,99 @@ def flawed_lines_solution():
     return {wrong_clock, other_mode, other_summary}
 
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
-# ### Exercise 2 · The typical speed-up
-# ★★ · 8 minutes
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Which clock?
 #
-# Two candidates took turns. Round $i$ gave `base_seconds[i]` for the baseline and `own_seconds[i]` for the candidate.
-# Write `typical_speedup`: how many times faster than the baseline the candidate is in a typical round, so that neither
-# drift nor one disturbed round changes the answer much. Typical is what a median says: of an even number of values it is half-way
-# between the two in the middle. Leave both lists as they are.
+# Python has several clocks. `time.time()` is the time of day, counted from 1970. Somebody, or a program that keeps the clock right, can *set* it while you measure. And it is such a large number that its last digit is coarse: a float has about 16 digits, and ten of them are used up in front of the point.
+# `time.perf_counter()` only runs on, and counts from a moment nearby. Use it for durations.
+
+# %% slideshow={"slide_type": "skip"}
+rows = []
+for name in ("time", "perf_counter"):
+    knows, digit = time.get_clock_info(name), float(np.spacing(getattr(time, name)()))
+    rows.append([f"time.{name}()", knows.adjustable, knows.monotonic, si(knows.resolution, "s"), si(digit, "s")])
+Table(["clock", "can be set", "never goes back", "least step, as Python says", "last digit of its float"], rows)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Somebody else's garbage
 #
-# <details><summary>Hint</summary>
-# Drift cancels within a round. A disturbed round is an outlier among the rounds' ratios. The function median is
-# imported.
-# </details>
+# Python frees most objects as soon as nothing points at them. Objects that point at each other in a circle, or at themselves, it cannot free that way. For these there is the **garbage collector**, which runs from time to time, and perhaps in the middle of *your* measurement. Here a tensor hangs on an object that points at itself:
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs, 5 of the card's 8 minutes. "One line of code. The question is in which order:
-# divide and then take the median, or take two medians and then divide?" Let the pairs write it, then ask for two rounds
-# where the two orders differ. One such: baseline 1 and 1, candidate 1 and 3. The median of the ratios is 0.67, the
-# ratio of the medians 0.5. Wanted: "Divide first, within each round, because neighbours in time share the drift; then take
-# the median." The check finds such rounds by itself.
+# %% slideshow={"slide_type": "skip"}
+node = SimpleNamespace(tensor=torch.zeros(1000))  # an object that can hold anything
+node.me = node
+tensor_there = weakref.ref(node.tensor)  # finds it, and does not keep it alive
+del node
+after_del = tensor_there() is not None
+gc.collect()
+print("still in memory after del:         ", after_del)
+print("still in memory after gc.collect():", tensor_there() is not None)
 
+# %% [markdown] slideshow={"slide_type": "skip"}
+# After `del` the tensor is still in memory; the collector frees it. (If it was gone after `del`, the collector happened to run just then.) So `timing.compare` collects once before it starts, and Python's `timeit`, on which it stands, switches the collector off meanwhile.
+#
+# Should a timer collect before *every* call? The next cell tries four timers on the same product: a plain one, one that collects first, the same without the collecting, and one that pauses for as long as the collecting takes.
 
-# %% tags=["exercise"] slideshow={"slide_type": "-"}
-def typical_speedup(base_seconds, own_seconds):
-    """Typical speed-up of the candidate; two lists of the same length, 1 or more.
+# %% slideshow={"slide_type": "skip"}
+pause = seconds(gc.collect)
+befores = {
+    "nothing before": lambda: None,
+    "collects before": gc.collect,
+    "pauses as long": lambda: time.sleep(pause),
+}
+turns = [{name: (before(), seconds(work))[1] for name, before in befores.items()} for _ in range(21)]
+typical = {name: median(turn[name] for turn in turns) for name in befores}
+Table(["timer", "over the first"], [[name, f"{s / typical['nothing before']:.2f}×"] for name, s in typical.items()])
 
-    >>> typical_speedup([0.2, 0.2], [0.2, 0.2])  # as fast as itself
-    1.0
-    """
-    raise NotImplementedError
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Where collecting makes the times longer, look at the last row: while this lesson was written, a pause as long, with nothing collected, cost most of that. So it is probably the pause that costs, as in section 3, and not the collecting.
+#
+# ### The call comes back, and the work?
+#
+# A GPU takes its work from a queue. A call hands the work over, and Python goes on at once. It is like ordering a pizza by telephone: the call takes a minute, and the pizza does not. Whoever stops the clock when the call comes back has timed the handing over. So wait for the device
+# (`torch.cuda.synchronize`, here `timing.synchronise`) before the clock starts and before it stops.
 
+# %% slideshow={"slide_type": "skip"}
+side = 8192 if device.type == "cuda" else 1024
+large = torch.randn(side, side, device=device)
+torch.mm(large, large)  # warm up
+timing.synchronise(device)
+start = time.perf_counter()
+torch.mm(large, large)
+returned = time.perf_counter() - start
+timing.synchronise(device)
+done = time.perf_counter() - start
+print(f"on {device.type}: the call came back after {si(returned, 's')}, the result was there after {si(done, 's')}")
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
-check.typical_speedup(typical_speedup)
+# %% tags=["hide-input"] slideshow={"slide_type": "skip"}
+# Draws where the clock must stop on a device with a queue.
+show.queue()
 
+# %% [markdown] slideshow={"slide_type": "skip"}
+# On a CPU the call comes back with its result, so the two times are nearly the same there. The published copy of this lesson ran on a CPU, so the drawing is a scheme. With a GPU the printed line says by how much you would be wrong.
+#
+# ### Why was the call after a rest slow?
+#
+# Three rows: the network right after other calls of itself, after a rest of a second, and right after calls of *another* network with the same shapes. If the weights had to be fetched again, the last row would be as slow as the one after the rest.
 
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
-def typical_speedup_solution(base_seconds, own_seconds):
-    return median(base / own for base, own in zip(base_seconds, own_seconds, strict=True))
+# %% slideshow={"slide_type": "skip"}
+other = checkpoints.load("small_cnn").to(device).eval()
+befores = {
+    "its own calls": lambda: [net(photo) for _ in range(8)],
+    "a rest of a tenth of a second": lambda: time.sleep(0.1),
+    "calls of another network": lambda: [other(photo) for _ in range(8)],
+}
+turns = [{name: (before(), seconds(lambda: net(photo)))[1] for name, before in befores.items()} for _ in range(15)]
+typical = {name: median(turn[name] for turn in turns) for name in befores}
+Table(["just before", "one call"], [[name, f"{s / typical['its own calls']:.2f}×"] for name, s in typical.items()])
 
+# %% [markdown] slideshow={"slide_type": "skip"}
+# In trials the call after calls of another network was nearly as fast as after calls of its own, and a call after other computing was as slow as one after a rest. So it is probably the *program* of a call that leaves the caches, more than the weights.
+#
+# ### A thread that waits awake
+#
+# Section 6 guesses that the second thread's CPU time is waiting. On Linux you can test it: start Python with the setting `GOMP_SPINCOUNT=0`, with which a waiting thread goes to sleep at once. In a trial on a machine that was busy, two threads over one then took 1.6 times the wall time in place of 26, and 1.7 times the CPU time in place of 30.
+# The kernels that this course starts let a thread stay awake only briefly, for the same reason: beside a busy program, a thread that waits awake may hold the very core that the other one needs.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
@@ -785,14 +663,14 @@ def typical_speedup_solution(base_seconds, own_seconds):
 # yours. A likely reason then stands below.
 
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
-card.show()
+claims.show("measuring")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
 # - One timing is no measurement: warm up, take turns, and report median, spread and ratio.
-# - Compare a function with itself first, with as many rounds: a speed-up that this A/A test gives as well shows nothing.
-# - A speed-up needs its threads, and the CPU time that they took.
+# - Compare a function with itself first, with as many rounds. A speed-up that this A/A test gives as well shows nothing.
+# - A speed-up needs its number of threads, and the CPU time that they took.
 #
 # **Going further**
 #
