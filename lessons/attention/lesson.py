@@ -108,17 +108,6 @@ show.phone_table({"two linear layers": (fixed, share_fixed), "one layer of atten
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer, 4 min.* Let everybody work out the three dot products on paper: 2, 0, 2. Then on the board: e² = 7.4, 1, 7.4; divide by 15.8. Let somebody guess the result before you work it out: about the middle of 10 and 60. Ask what happens with the query (20, 0): the second entry vanishes.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# Work it out with a pencil, in three steps.
-#
-# **1. Scores.** Two vectors fit when their dot product is large. $q \cdot k_1 = 2 \cdot 1 + 0 \cdot 0 = 2$, then $q \cdot k_2 = 0$, and $q \cdot k_3 = 2$.
-#
-# **2. Shares.** We want shares that are positive and add up to 1, and a higher score should give a larger share. The **softmax** does this: it takes $e$ to the power of each score and divides by the sum. $e^2 = 7.39$, $e^0 = 1$, $e^2 = 7.39$; together 15.78. So the shares are 0.468, 0.063 and 0.468.
-#
-# **3. A weighted mean of the values.** $0.468 \cdot 10 + 0.063 \cdot 20 + 0.468 \cdot 60 = 34.0$.
-#
-# A dictionary in Python gives the value of the *one* key that is equal. Attention gives a mean of all values, in which the keys that fit count most. That is less exact, but it has a great advantage: if the query changes a little, the result changes a little. So there are gradients, and a network can learn its queries and keys.
-
 
 # %% slideshow={"slide_type": "fragment"} tags=["lecture"]
 def attention(q, k, v):
@@ -136,6 +125,16 @@ print(f"{by_hand:.1f}")
 # **The first and the third entry fit best, with a score of 2 each, and 34.0 comes out.** It is nearly the middle of 10 and 60; the second entry, with its score of 0, still counts a little.
 #
 # <!-- page -->
+#
+# Work it out with a pencil, in three steps.
+#
+# **1. Scores.** Two vectors fit when their dot product is large. $q \cdot k_1 = 2 \cdot 1 + 0 \cdot 0 = 2$, then $q \cdot k_2 = 0$, and $q \cdot k_3 = 2$.
+#
+# **2. Shares.** We want shares that are positive and add up to 1, and a higher score should give a larger share. The **softmax** does this: it takes $e$ to the power of each score and divides by the sum. $e^2 = 7.39$, $e^0 = 1$, $e^2 = 7.39$; together 15.78. So the shares are 0.468, 0.063 and 0.468.
+#
+# **3. A weighted mean of the values.** $0.468 \cdot 10 + 0.063 \cdot 20 + 0.468 \cdot 60 = 34.0$.
+#
+# A dictionary in Python gives the value of the *one* key that is equal. Attention gives a mean of all values, in which the keys that fit count most. That is less exact, but it has a great advantage: if the query changes a little, the result changes a little. So there are gradients, and a network can learn its queries and keys.
 #
 # The function above is all of attention. One piece is new: it divides the scores by $\sqrt{d}$, where $d$ is the number of features of a query. Why? A dot product is a sum of $d$ products. If the features are random numbers with a spread of 1, then the sum has a spread of $\sqrt{d}$: the more features, the larger the scores. With 64 features the
 # scores differ by 8 or so, and $e^8$ is 2,981. One entry would take everything, a small change of the query would change nothing, and the network could not learn. Dividing by $\sqrt{d}$ brings the spread back to 1. (Here we multiplied the query by $\sqrt{2}$ beforehand, so that the numbers are those of your pencil.)

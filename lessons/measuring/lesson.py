@@ -484,7 +484,7 @@ def fair_race(seconds):
     """Say which is faster: "new", "old" or "no difference".
 
     Args:
-        seconds: a stopwatch; `seconds("old")` runs the old one once and returns its time.
+        seconds: a stopwatch; `seconds("old")` runs the old one and returns its time.
     """
     raise NotImplementedError
 

@@ -57,7 +57,7 @@ def test_it_says_what_the_course_is_and_offers_the_ways_before_it_lists_the_less
 
 def test_it_is_made_anew_at_each_start(workspace):
     assert start.write(workspace) == []
-    keep(workspace, "flawed_lines")
+    keep(workspace, "typical_speedup")
     assert start.write(workspace) == []
     assert "1 of 2" in (workspace / "start.md").read_text(encoding="utf-8")
     assert sorted(p.name for p in workspace.iterdir()) == [".handed_out.json", progress.NAME, "start.md"]
@@ -74,7 +74,7 @@ def test_what_a_learner_wrote_into_it_is_kept_beside_it(workspace):
 
 def test_a_page_that_could_not_be_renewed_is_not_taken_for_the_learners(workspace, monkeypatch):
     start.write(workspace)
-    keep(workspace, "flawed_lines")
+    keep(workspace, "typical_speedup")
     whole = start.write_whole
 
     def full(path, text):
