@@ -137,7 +137,8 @@ def exercises_of(lesson):
     path = lesson.source.with_name("checks.py")
     if not path.exists():
         return ()
-    _, _, deeper = lesson.source.read_text(encoding="utf-8").partition(f"\n# {course.DEEPER}\n")
+    text = lesson.source.read_text(encoding="utf-8") if lesson.source.exists() else ""
+    _, _, deeper = text.partition(f"\n# {course.DEEPER}\n")
     return tuple(
         (node.name, decorator.args[0].value)
         for node in ast.parse(path.read_text(encoding="utf-8")).body
