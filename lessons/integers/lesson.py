@@ -6,7 +6,7 @@
 #     needs: [measuring, energy]
 #     goals:
 #       - Map floats to integers with a scale and a zero point, and bound the error.
-#       - Find out by an experiment what breaks a network with 2 bits for each weight.
+#       - Find out by an experiment which of two changes makes coarse rounding bearable.
 #       - Save a network with int8 weights, load it again, and compare its bytes and its accuracy with those of the original.
 #     terms: [affine map, clipping, fake quantization, level, quantization, range, scale, "symmetric, asymmetric", zero point]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
@@ -165,7 +165,7 @@ Table(
 #
 # <!-- page -->
 #
-# With 8 bits there are up to 256 levels, and an error of at most half a step is small beside most weights. Each bit that we take away doubles the step, and so it doubles the error. The errors of many weights are added up in each sum of a layer, and for a while the network tolerates that; then the accuracy falls within one or two bits.
+# With 8 bits there are up to 256 levels, and an error of at most half a step is small beside most weights. Each bit that we take away makes the step about twice as large, and the error with it. The errors of many weights are added up in each sum of a layer, and for a while the network tolerates that; then the accuracy falls within one or two bits.
 #
 # A tenth of a point is ten of the 10,000 test images. So a change of a tenth, in either direction, is nothing that you should read much into. At 3 bits the loss varies between one and twenty points from one training of the same network to the next; the table above says which it was in the run on this page. The fall at 2 bits is there in every one of the three trainings that this lesson makes. Other networks fall earlier: section 2 names one that 8 bits destroy.
 
@@ -182,7 +182,7 @@ Table(
 show.cliff(accuracy, {bits: rounded(layers["conv1"], bits) for bits in accuracy if bits < 32} | {32: layers["conv1"]})
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# With 8 and 6 bits you will hardly see a difference between the rounded filters and the original ones. With 2 bits three greys are left at most, and much of what made the four filters different is gone. Section 4 explains why three and not four.
+# With 8 and 6 bits you will hardly see a difference between the rounded filters and the original ones. With 2 bits hardly more than three greys are left, and much of what made the four filters different is gone. Section 4 explains why three and not four.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 2. What it buys, and what it costs
@@ -396,7 +396,7 @@ show.two_maps(features, (squared["symmetric"] / squared["asymmetric"]).item())
 # That is why the usual choice is symmetric for weights and asymmetric for activations, the values between the layers. It stops being right where weights lie mostly on one side of 0, or activations on both sides.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 4. Why do 2 bits break it?
+# ## 4. Which levels do the weights use?
 #
 # With 2 bits the integers are −2, −1, 0, 1, and the scale of section 1 is $s = \frac{2}{3} m$, two thirds of the largest weight.
 #
@@ -482,7 +482,7 @@ Table(
 # But what is wrong with the places: are the steps too large, or are the levels at whole steps, so that nearly everything becomes 0? We changed both at once. Perhaps one of the changes does all the good and the other even does harm. Whoever stops here and writes "halves save 2-bit networks" has made a mistake that fills many papers. To find out, you must change one thing at a time. That is exercise 2.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
-# ## 5. A smaller file that still works
+# ## 5. A file of integers
 #
 # **Predict.** We save LeNet in fp32 and with int8 weights. How many times smaller is the second file: **A** exactly 4 times, **B** a little less, **C** a little more? And why?
 
@@ -764,7 +764,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **Only the first way gave PyTorch's integers in all four rows; with half-way numbers the other two differ in many thousands.**
+# **Only the first way gave PyTorch's integers in all four rows. With half-way numbers the second differs in many thousands, and so does the third where the zero point is odd.** With random numbers all three agree.
 #
 # `torch.round` sends a number that lies exactly half-way to the *even* neighbour: 0.5 becomes 0, and 1.5 becomes 2. Take the zero point 3. By the first way 0.5 is rounded to 0, and 0 + 3 is 3. By the third way 0.5 + 3 = 3.5 is rounded to the even 4. With an odd zero point inside the bracket every half-way case is turned round; with an even one the sum can still be rounded onto a half-way number. The second way divides, and a division can differ from the product with the reciprocal in the last bit, which is enough where everything hangs on the last bit.
 #
