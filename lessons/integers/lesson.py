@@ -135,6 +135,7 @@ def accuracy_with(rounding, net=lenet):
     return training.evaluate(small, test_images, test_labels)
 
 
+# %% slideshow={"slide_type": "skip"}
 my_guess = None  # your prediction: 8, 4, 3 or 2
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
@@ -429,7 +430,7 @@ show.four_bars(used["fc1"])
 # - *start*: step $\frac{2}{3} m$, and the levels are whole steps: −2, −1, 0, 1
 # - *other*: step σ, the standard deviation of the weights, and the levels are *halves*: $-\frac{3}{2}, -\frac{1}{2}, \frac{1}{2}, \frac{3}{2}$ steps
 #
-# **Predict.** How many points of accuracy does *other* win back: **A** none, **B** about 10, **C** 30 or more? Which of its two changes does it?
+# **Predict.** How many points of accuracy does *other* win back: **A** none, **B** about 10, **C** 30 or more? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer, 3 min.* Show of hands; expect A or B, because clipping so many weights must hurt. After the table insist on the second question, "step or place?", collect
@@ -552,12 +553,13 @@ Table(
 # ### Exercise 1 · Scale and zero point
 # ★ · 8 minutes
 #
-# Write `qparams`: scale and zero point of a tensor for the integers from `qmin` to `qmax`. The range goes from the smallest to the largest value,
-# *widened where it does not hold 0*; `affine_map` of section 3 does not do that. Only where all values are 0, not where
-# the scale is merely small, any scale would do: take 1.0.
+# Write `qparams`: the scale and the zero point of a tensor, for the integers from `qmin` to `qmax`. The range goes from the smallest to the
+# largest value. Where it does not hold 0, widen it until it does (`affine_map` of section 3 does not do that).
+#
+# If all values are 0, the range has no width: take the scale 1.0 and the zero point `qmin`. Do this for zeros alone, not where the scale is merely small.
 #
 # `qparams(values, qmin, qmax)` → (scale, zero point), a float and an int; `values` is a tensor of floats, of any shape. Where the zero
-# point lies half-way between two integers, either will do.
+# point lies half-way between two integers, either is right.
 #
 # <details><summary>Hint</summary>
 # The low end is the smaller one of the minimum and 0. From qmin to qmax there are qmax − qmin steps. The zero point is where 0 lands: start at
