@@ -105,6 +105,83 @@ def qparams_from_the_top(values, qmin, qmax):
     return [scale, int(np.rint(qmax - with_zero.max() / scale))]
 
 
+GRIDS = ("start", "step", "offset", "both")
+
+
+def _means(accuracy, networks=range(5)):
+    return {grid: sum(accuracy(grid, seed=n) for n in networks) / len(networks) for grid in GRIDS}
+
+
+def reads_only_both(accuracy):
+    mean = _means(accuracy)
+    return "each" if mean["both"] > mean["start"] + 5 else "neither"
+
+
+def always_blames_the_step(accuracy):
+    mean = _means(accuracy)
+    if mean["both"] > mean["start"] + 5 and mean["step"] < mean["start"] + 5:
+        return "step"
+    return what_helps_by_table(accuracy)
+
+
+def adds_the_second_change_to_the_first(accuracy):
+    mean = _means(accuracy)
+    step, offset = mean["step"] - mean["start"] > 5, mean["both"] - mean["step"] > 5
+    if step and not offset:
+        return "step"
+    return what_helps_by_table(accuracy)
+
+
+def looks_at_single_changes_only(accuracy):
+    mean = _means(accuracy)
+    step, offset = mean["step"] - mean["start"] > 5, mean["offset"] - mean["start"] > 5
+    if step and offset:
+        return "each"
+    return "step" if step else "offset" if offset else "neither"
+
+
+def any_gain_is_one(accuracy):
+    mean = _means(accuracy)
+    step, offset, both = (mean[grid] - mean["start"] > 0.5 for grid in GRIDS[1:])
+    if step and offset:
+        return "each"
+    return "step" if step else "offset" if offset else "together" if both else "neither"
+
+
+def without_the_start(accuracy):
+    step = sum(accuracy("step", seed=n) for n in range(6))
+    return "step" if step > sum(accuracy("offset", seed=n) for n in range(6)) else "offset"
+
+
+def one_network(accuracy):
+    runs = {grid: accuracy(grid) for grid in GRIDS}
+    return max(("step", "offset"), key=runs.get)
+
+
+def other_networks_for_each(accuracy):
+    mean = {grid: sum(accuracy(grid, seed=10 * n + i) for i in range(5)) / 5 for n, grid in enumerate(GRIDS)}
+    return "step" if mean["step"] > mean["start"] + 5 else "neither"
+
+
+def what_helps_by_table(accuracy):
+    mean = _means(accuracy, range(20, 32))
+    helps = tuple(mean[grid] - mean["start"] > 5 for grid in GRIDS[1:])
+    found = {(True, False): "step", (False, True): "offset", (True, True): "each"}
+    return found.get(helps[:2], "together" if helps[2] else "neither")
+
+
+def what_helps_in_pairs(accuracy):
+    gains = {grid: [] for grid in GRIDS[1:]}
+    for seed in np.arange(100, 109):
+        start = accuracy("start", seed=seed)
+        for grid, own in gains.items():
+            own.append(accuracy(grid, seed=seed) - start)
+    step, offset, both = (float(np.mean(own)) > 5 for own in gains.values())
+    if step or offset:
+        return "each" if step and offset else ("offset", "step")[step]
+    return "together" if both else "neither"
+
+
 def truncates(x, scale, zero_point, qmin, qmax):
     q = (x * (1 / scale)[:, None]).int() + zero_point[:, None]
     return q.clamp(qmin, qmax)
@@ -185,6 +262,16 @@ WRONG = {
         least_scale_of_the_observers,
         always_int8_limits,
     ],
+    "what_helps": [
+        reads_only_both,
+        always_blames_the_step,
+        adds_the_second_change_to_the_first,
+        looks_at_single_changes_only,
+        any_gain_is_one,
+        without_the_start,
+        one_network,
+        other_networks_for_each,
+    ],
     "quantize": [
         truncates,
         no_clamp,
@@ -201,11 +288,24 @@ WRONG = {
 }
 ODD = {
     "qparams": [qparams_with_tensors, qparams_from_the_top],
+    "what_helps": [what_helps_by_table, what_helps_in_pairs],
     "quantize": [quantize_in_a_loop, quantize_with_numpy],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 _ORDER = "it takes its arguments in any order"
+_FAR = (
+    "a change gains at most 3 points on the made-up networks, or at least 20, so a limit of 4 or 6 points says the same"
+)
+_GAINS = "helps = {grid: mean[grid] - mean['start'] > 5 for grid in grids}: "
 EQUIVALENT = {
+    "what_helps": {
+        f"{_GAINS}5 -> 4": _FAR,
+        f"{_GAINS}5 -> 6": _FAR,
+        f"{_GAINS}mean[grid] - mean['start'] > 5: Gt -> GtE": _FAR,
+        "mean = {grid: fmean((accuracy(grid, seed=n) for n in range(5))) for grid in grids}: 5 -> 6": (
+            "the card asks for at least 5 networks"
+        ),
+    },
     "qparams": {
         "low = min(values.min().item(), 0.0): min(values.min().item(), 0.0): arguments swapped": _ORDER,
         "high = max(values.max().item(), 0.0): max(values.max().item(), 0.0): arguments swapped": _ORDER,

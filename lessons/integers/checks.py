@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from course_utils.exercises.calls import two_numbers
 from course_utils.exercises.core import check
 from course_utils.exercises.inputs import numbers, shapes, tensors
+from course_utils.exercises.investigation import World, investigate
 from course_utils.exercises.search import compare
 
 FLOATS = st.sampled_from([torch.float32, torch.float64])
@@ -251,6 +252,92 @@ def qparams(answer: Callable) -> None:
     compare(answer, right=rule(), wrong=wrong, names=names, edges=edges, inputs=inputs, view=view)
 
 
+GRIDS = ("start", "step", "offset", "both")
+FINDINGS = ("step", "offset", "each", "together", "neither")
+
+
+def _world(right: str, said: str, hint: str, level: float, **gains: float) -> World:
+    """Networks that start near `level`, up to eight points up or down, and what each change of the grid gains there."""
+
+    def measure(grid: str, number: int, *, seed: float) -> float:
+        network = (seed * 7919) % 17 - 8  # one network is better than another, on every grid
+        luck = ((seed * 31 + 7 * GRIDS.index(grid)) % 5 - 2) * 0.4
+        return level + network + luck + gains.get(grid, 0.0)
+
+    return World(said, right, measure, hint)
+
+
+NETWORKS = (
+    _world(
+        "step",
+        "the smaller step gains 30 points, with the offset or without it; the offset alone gains nothing",
+        "Both changes together are better than the start because the smaller step is among them. That says nothing about the "
+        "offset: look at what each change gains alone.",
+        40.0,
+        step=30.0,
+        offset=-2.0,
+        both=29.0,
+    ),
+    _world(
+        "offset",
+        "the offset gains 25 points, with the smaller step or without it; the smaller step alone gains nothing",
+        "The smaller step alone gains nothing here. It is good only where the offset is there as well, and then the offset did it.",
+        45.0,
+        step=-2.0,
+        offset=25.0,
+        both=24.0,
+    ),
+    _world(
+        "each",
+        "each change gains some 25 points alone, and the two together hardly more than one of them",
+        "Where one change has done its work, the other has little left to gain, and the two together can still be the best. Compare each "
+        "change alone with the start, where neither is made.",
+        40.0,
+        step=26.0,
+        offset=24.0,
+        both=28.0,
+    ),
+    _world(
+        "together",
+        "neither change gains anything alone, and the two together gain 28 points",
+        "Whoever tries one change at a time and stops there never sees that the two can work together. Look at both as well.",
+        40.0,
+        step=-1.0,
+        offset=-2.0,
+        both=28.0,
+    ),
+    _world(
+        "neither",
+        "no change gains more than 3 points",
+        "A gain of two or three points is none by the rule on the card. One of four grids is always the best of them, also where "
+        "nothing helps.",
+        40.0,
+        step=3.0,
+        offset=2.0,
+        both=3.0,
+    ),
+)
+
+
+@check(
+    "Exercise 2, Step or place",
+    why="Each change alone, against the start and on the same networks, shows what this change does. Both together show whether "
+    "they need each other. Networks differ by more than some changes gain, and so the same ones must be used for every grid.",
+)
+def what_helps(answer: Callable) -> None:
+    """``what_helps(accuracy) -> "step", "offset", "each", "together" or "neither"``, on made-up networks."""
+    investigate(
+        answer,
+        NETWORKS,
+        arms=GRIDS,
+        settings={"seed": 0},
+        least={"seed": 5},
+        least_runs=5,
+        conclusions=FINDINGS,
+        name="accuracy",
+    )
+
+
 @st.composite
 def _rows(draw: Callable) -> tuple:
     """(x, scale, zero_point, qmin, qmax): quarters of a scale, so half-way ones too, some of them out of the range."""
@@ -266,7 +353,7 @@ def _rows(draw: Callable) -> tuple:
 
 
 @check(
-    "Exercise 2, Quantize, row by row",
+    "Exercise 3, Quantize, row by row",
     why="A column of scales gives each row its own. The integers are PyTorch's to the last one because the operations are: the fp32 "
     "reciprocal, rounding half to even, the zero point, and the clamp last.",
 )

@@ -12,8 +12,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from course_utils.exercises import investigation
 from course_utils.exercises.values import same
-from tools.sandbox import tell, values
+from tools.sandbox import proxy, tell, values
 
 Pair = namedtuple("Pair", "a b")
 VALUES = [
@@ -162,3 +163,10 @@ def test_keys_that_are_slow_to_tell_apart_are_not_taken(kind):
 
 def test_half_a_character_can_be_written_to_a_file():
     there_and_back("a\ud800b").encode("utf-8")
+
+
+def test_an_instrument_made_by_the_engine_is_called_from_there():
+    world = investigation.World("", "a", lambda arm, number: 0.0, "")
+    instrument = investigation._instrument(world, ["a"], {}, investigation._Kept(), "run")
+    assert not proxy._is_library(instrument), "it would be looked up by a name that the module lacks"
+    assert proxy._is_library(investigation.told) and proxy._is_library(torch.nn.functional.relu)
