@@ -392,8 +392,8 @@ def conv2d_macs(answer: Callable) -> None:
             (32, 32, 3, 56, 1, 1, 32),
             (8, 12, 5, 17, 3, 2, 4),
             (3, 5, 7, 223),  # odd, and more than 2^24
-            (512, 512, 5, 23),
-            (1, 4, 3, 8, 1, 1),  # more than 2^31
+            (512, 512, 5, 23),  # more than 2^31
+            (1, 4, 3, 8, 1, 1),
         ],
         inputs=_convolutions(),
     )

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will know where the energy of a neural network goes, and how often a weight must be used to pay for itself.
+#     promise: You will know where the energy of a neural network goes, and how often a fetched weight must be used before its arithmetic costs as much as the fetch.
 #     seconds: 20
 #     needs: [measuring]
 #     goals:
@@ -80,15 +80,23 @@ show.two_parts(bill)
 #
 # <!-- page -->
 #
-# You can check this with two prices, which section 3 explains. To fetch one weight of 32 bits from the main memory takes about 640 picojoules. To multiply it by
+# You can check this with two prices, which sections 3 and 4 explain. To fetch one weight of 32 bits from the main memory takes about 640 picojoules. To multiply it by
 # an input and add the product to a sum takes about 4.6. This network uses each of its weights once for a digit, so for every weight it pays 640 + 4.6. Halving the 4.6 saves 2.3 of 644.6,
 # and that is 0.36 %.
 #
-# This holds for a network that fetches every weight and then uses it only once. Section 4 meets a network that uses each weight 160 times, and there the answer is another one.
+# This holds for a network that fetches every weight and then uses it only once. Section 4 meets networks that use their weights more often, and there the answer is another one.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# The whole estimate fits into three lines. LeNet-300-100 has 266,200 weights, and it makes as many multiplications for a digit (section 4 counts them):
+
+# %% slideshow={"slide_type": "skip"}
+macs, weights = 266_200, 266_200
+arithmetic_pj, fetch_pj = macs * 4.6, weights * 640
+print(f"arithmetic {arithmetic_pj / 1e6:.1f} µJ, fetching the weights {fetch_pj / 1e6:.1f} µJ")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # What you have just seen is an *estimate*: we counted operations and weights, and multiplied the counts by prices from the literature. Nobody measured a joule. Such an estimate is good
-# for comparing: it says which part of a bill is large and which is not worth the trouble. The rest of this lesson asks where the prices come from
+# for comparing: it shows which part of the bill is large, and which is so small that saving there is not worth the trouble. The rest of this lesson asks where the prices come from
 # (section 3), whether the picture is the same for other networks (section 4), and what changes it (section 5).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -111,8 +119,7 @@ show.two_parts(bill)
 # *For the lecturer, 2 min.* Take one reason only, the one nearest to the room. Then: "A picojoule is a word without a picture. Let us boil water with it."
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A kilowatt-hour is the energy that a device of 1,000 watts takes in one hour: 1,000 J each second, for 3,600 seconds, which makes $3.6 \cdot 10^{6}$ J. Going down the table from joules,
-# each step of a thousand has a name of its own: milli (a thousandth), micro (a millionth), nano, pico (a millionth of a millionth).
+# A kilowatt-hour is the energy that a device of 1,000 watts takes in one hour: 1,000 J each second, for 3,600 seconds, which makes $3.6 \cdot 10^{6}$ J. Below one joule every step of a thousand has its own name: milli (a thousandth), micro (a millionth), nano (a thousandth of a millionth), pico (a millionth of a millionth).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How much is a picojoule?
@@ -120,7 +127,7 @@ show.two_parts(bill)
 # Heating a cup of water takes tens of kilojoules. Multiplying two *fp32* numbers (floating point, 32 bits) takes a few
 # picojoules.
 #
-# **Predict.** One cup pays for how many fp32 multiplications? **A** $10^{6}$, **B** $10^{11}$, **C** $10^{16}$.
+# **Predict.** How many fp32 multiplications take as much energy as heating this one cup? **A** $10^{6}$, **B** $10^{11}$, **C** $10^{16}$.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Vote; expect B. Let somebody do it in powers of ten: $10^5$ over about $10^{-11}$ is $10^{16}$, C. Then ask how a training run can use millions of cups. The next section has the prices.
@@ -138,14 +145,14 @@ print(f"multiplications: {number} · 10^{power}")
 print(f"training GPT-3: {GPT3_MWH * 1000 * J_PER_KWH / cup_j / 1e6:.0f} million cups")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **One cup pays for about $10^{16}$ multiplications (C).** Training a large model takes millions of cups all the same.
+# **One cup pays for about $10^{16}$ multiplications (C).** Even so, training GPT-3 took an estimated 55 million cups.
 #
 # <!-- page -->
 #
 # In powers of ten: the cup takes about $10^{5}$ J, a multiplication a few times $10^{-12}$ J, and the quotient lies between $10^{16}$ and $10^{17}$. With the exact numbers it is $2.3 \cdot 10^{16}$.
 #
-# How can the training of GPT-3 take 55 million cups, then? There are two reasons. Training makes an enormous number of multiplications. And a machine uses energy for much that is no multiplication:
-# for memory, as in section 1, for instructions, for moving data between chips, for cooling.
+# How can the training of GPT-3 take 55 million cups, then? Training makes an enormous number of multiplications: by the usual count about $1.6 \cdot 10^{23}$ of them, half of the $3.14 \cdot 10^{23}$ floating-point operations that [Brown et al., 2020](https://arxiv.org/abs/2005.14165), table D.1, give. At the 3.7 pJ of
+# an fp32 multiplication these are about 7 million cups. So the multiplications alone explain an eighth of the estimate, and less on a chip that multiplies in 16 bits. Most of the energy goes into everything else: into memory, as in section 1, into instructions, into moving data between chips, into cooling.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
 # ## 3. The price list
@@ -168,62 +175,24 @@ print(f"training GPT-3: {GPT3_MWH * 1000 * J_PER_KWH / cup_j / 1e6:.0f} million 
 show.price_list()
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
-# **Reading 64 bits from DRAM costs as much as some 350 multiplications in fp32.**
+# **Reading 64 bits from DRAM costs as much as some 350 multiplications in fp32 (300).** These are the bits of two fp32 numbers, so one number costs as much as some 175.
 #
 # <!-- page -->
 #
-# By the list it is 1,300 pJ against 3.7 pJ, and 1,300 / 3.7 = 351; at the high end of the published span it is twice as much. The reason is distance and size, by the usual explanation: a multiplier is a small circuit, and its bits travel a fraction of a millimetre. A bit from
+# By the list it is 1,300 pJ against 3.7 pJ, and 1,300 / 3.7 = 351; the source gives a range for DRAM, and at its upper end the ratio is twice as large. The reason is distance and size. (This is the explanation that is usually given, and no row of the list tests it.) A multiplier is a small circuit, and its bits travel a fraction of a millimetre. A bit from
 # DRAM is looked up among billions of others, leaves its chip, and travels over wires of centimetres to the processor; each of these wires must be charged. The caches stand in between: the smaller a memory and the nearer it is to the
 # arithmetic, the less a read costs. From the smallest cache of the list, 64 bits cost as much as about three multiplications.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The list holds two more messages.
 #
-# **Fewer bits cost less, and they help a multiplication more than an addition.** From int32 to int8 an addition gets about 3 times cheaper (0.1 to 0.03 pJ), a multiplication about 15 times (3.1 to 0.2 pJ). The next drawing explains the difference.
+# **Operations on fewer bits cost less, and the saving is larger for a multiplication than for an addition.** From int32 to int8 an addition gets about 3 times cheaper (0.1 to 0.03 pJ), a multiplication about 15 times (3.1 to 0.2 pJ). *Deeper* shows where the difference comes from: a multiplication brings every bit of one number together with every bit of the other.
 #
-# **A whole number is not cheap as such.** The multiplication of two int32 numbers costs 3.1 pJ, that of two fp16 numbers only 1.1 pJ. What makes int8 cheap is its 8 bits, not that it has no decimal point.
+# **Is it the bits, or is it that int8 is a whole number?** Compare rows of the same width. At 32 bits a multiplication of whole numbers costs 3.1 pJ and one of floats 3.7, hardly more. But an *addition* of whole numbers costs 0.1 pJ and one of floats 0.9, nine times as much, because two floats must first be shifted to the same exponent. So a multiplication is cheap because of its
+# few bits, and a sum is cheap because it is a whole number.
 #
-# One caution before you quote this list: the reads are of 64 bits, the operations are of 8, 16 or 32. If the price of a read goes with its width, then 8 bits from the smallest cache cost 1.25 pJ, which is *less* than a multiplication in fp32. "Memory costs more than
-# arithmetic" is a sentence about DRAM, or about large caches.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
-# ### Pairs of bits
-#
-# A multiplier brings each bit of one number together with each bit of the other. In floating point only the *significands* meet, the
-# digits of the numbers; the exponents are added.
-#
-# **Predict.** From int8 to int32: how many times more pairs of bits are there?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Before the picture, multiply 101 by 011 on the board, row by row, and let the room count the pairs: nine. "How many pairs in int8? In int32?" Then compare within one colour.
-# Ask what fp32 has to do besides its square.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# Multiply 5 by 3 with a pencil, in binary, as you learned it at school for decimal numbers:
-#
-# ```text
-#         1 0 1        5
-#       × 0 1 1        3
-#       -------
-#         1 0 1        5 times the last bit of 3, which is 1
-#       1 0 1          5 times its next bit, 1, one place to the left
-#     0 0 0            5 times its first bit, 0
-#     ---------
-#     0 1 1 1 1       15
-# ```
-#
-# There are three rows with three digits each. Each digit is the product of one bit of the 5 and one bit of the 3, so there are 3 · 3 = 9 pairs. Two numbers of $b$ bits make $b^2$ pairs. An addition passes through the digits only once, so its work grows with $b$. This is why halving the bits
-# should make an addition about two times cheaper, and a multiplication about four times.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-# Draws one cell for each pair of bits, with the published price under each square.
-show.pairs_of_bits()
-
-# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **From int8 to int32 the number of pairs grows 16 times, from 64 to 1,024.** The published price grows almost as much, 15.5 times, from 0.2 to 3.1 pJ. So for whole numbers the picture of pairs explains the price well.
-#
-# From fp16 to fp32 the pairs grow 4.8 times (11² to 24²) and the price 3.4 times, so there the picture is only roughly right. Between the two kinds it fails: fp32 has about half as many pairs as int32, and costs more. A floating-point
-# multiplication has other work besides, for it must also add the exponents, shift the result into place and round it; what that costs, the list does not say.
+# **What the list says of memory.** The reads are of 64 bits, the operations of 8, 16 or 32. If the energy of a read is proportional to the number of bits, then an fp32 number from the smallest cache costs 5 pJ, about as much as its multiplication and addition together (4.6 pJ). From the larger cache it costs 50, and from DRAM 650. So "memory costs more than arithmetic" is about a tie for the smallest cache and fp32, and
+# the larger the memory, the truer it gets.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The unit of work is the MAC
@@ -232,27 +201,13 @@ show.pairs_of_bits()
 # MAC**.
 #
 # An int8 multiplication is 18.5 times cheaper than one in fp32, an addition 30 times. But a long sum of int8 products does not fit
-# into 8 bits.
+# into 8 bits (*Deeper* shows what happens to it).
 #
-# **Predict.** How many times cheaper is an int8 MAC whose sum is kept in int32? **A** 30, **B** 20, **C** 15, **D** 10.
+# **Predict.** How many times cheaper than an fp32 MAC is an int8 MAC whose sum is kept in int32? **A** 30, **B** 20, **C** 15, **D** 10.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Write the four prices on the board: fp32 multiply 3.7, add 0.9; int8 multiply 0.2; int32 add 0.1. One minute on paper, then a vote; expect B. One number to keep: 15. And fp16: with its sum
 # in fp32 a MAC is 2.3 times cheaper, not 3.1.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# Why does the sum need more bits than the products? An int8 number lies between −128 and 127. Two products of 100 add up to 200, which is already too large. The cell below shows what happens then, and what happens to a long sum in fp16.
-
-# %% slideshow={"slide_type": "skip"}
-int8_sum = torch.tensor([100, 100], dtype=torch.int8).sum(dtype=torch.int8)
-fp16_sum = torch.zeros((), dtype=torch.float16)
-for one in torch.ones(4096, dtype=torch.float16):
-    fp16_sum += one
-print(f"100 + 100 in int8: {int8_sum.item()};  4,096 times 1 in fp16: {fp16_sum.item():g}")
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# In int8 the sum *wraps round*: behind 127 comes −128, so 200 becomes 200 − 256 = −56. In fp16 the sum gets stuck at 2,048. Above 2,048 the next number that fp16 can hold is 2,050; 2,048 + 1 lies exactly between the two and is rounded back to 2,048, again and again. So hardware keeps the sum
-# in a wider format: int32 for products of int8, fp32 for products of fp16. ([[formats]] looks closer at floats of 16 bits, [[integers]] at whole numbers.)
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Adds the price of a multiplication and of the addition that goes with it.
@@ -268,24 +223,25 @@ Table(
 #
 # <!-- page -->
 #
-# By hand: in fp32 a MAC costs 3.7 + 0.9 = 4.6 pJ. In int8 with a sum in int32 it costs 0.2 + 0.1 = 0.3 pJ, and 4.6 / 0.3 = 15.3. Whoever quotes the multiplication alone says 18.5. In the same way fp16 is 2.3 times cheaper than fp32 when its sum
+# By hand: in fp32 a MAC costs 3.7 + 0.9 = 4.6 pJ. In int8 with a sum in int32 it costs 0.2 + 0.1 = 0.3 pJ, and 4.6 / 0.3 = 15.3. If you compare the multiplications alone you get 18.5, which is too optimistic for a MAC. In the same way fp16 is 2.3 times cheaper than fp32 when its sum
 # is kept in fp32, and not 3.1 times. These are prices of the circuits; whether *your* processor has such circuits is another question, and the lessons on quantization measure it.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 4. The bill of a whole model
 #
 # A linear layer of $n$ inputs and $m$ outputs multiplies every input by a weight for every output.
-#
-# **Predict.** How many MACs does LeNet-300-100, 784 → 300 → 100 → 10, need for one digit? And how many is that for each weight?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Draw 2 → 3 → 1 and let the room count its arrows. Then half a minute in the head: 235,200 + 30,000 + 1,000. Ask what the counter leaves out.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # To write the bill of a model we need two counts: how many MACs it makes for one input, and how many weights it fetches.
 #
 # Take a tiny network, 2 → 3 → 1. Each of its three hidden values is a sum of two products, one for each input: 3 · 2 = 6 MACs. The output is a sum of three products: 3 more. Together these are 9 MACs, and there are 9 weights, since each product has a weight of its own. In general a linear layer from
 # $n$ to $m$ values makes $n \cdot m$ MACs with its $n \cdot m$ weights.
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# **Predict.** How many MACs does LeNet-300-100, 784 → 300 → 100 → 10, need for one digit? In how many of them does each single weight take part?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Draw 2 → 3 → 1 and let the room count its arrows. Then half a minute in the head: 235,200 + 30,000 + 1,000. Ask what the counter leaves out: the 410 additions of the biases.
 
 # %% slideshow={"slide_type": "fragment"}
 by_hand = 784 * 300 + 300 * 100 + 100 * 10
@@ -302,20 +258,19 @@ print(f"MACs by hand {by_hand:,}, by torch {by_torch:,}, weights {bill.weights:,
 # The three layers make 784 · 300 = 235,200, 300 · 100 = 30,000 and 100 · 10 = 1,000 of them. PyTorch's counter agrees once its number is halved, because it counts *floating-point operations*, and a MAC is two: a multiplication and an addition. Both counts leave out the 410 additions of the
 # biases, which hardly matter here.
 #
-# "One for each weight" is what makes this network so dependent on memory. It is true of every linear layer that works on one input at a time.
+# "One for each weight" is what makes this network so dependent on memory. It is true of every linear layer that works on one *vector* at a time. A layer that works on the 16 words of a sentence, each a vector, uses every weight 16 times.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The same weights, nearer
 #
-# Section 1 fetched the weights from DRAM, as a device does that wakes up for one digit. Let them lie in a cache instead, one as expensive
-# as the 1 MB of the list.
+# Section 1 fetched the weights from DRAM, as a device does that wakes up for one digit. Suppose instead that all weights lie in a cache whose reads cost as much as those of the 1 MB cache in the list.
 #
-# **Predict.** What is now the larger part of the bill, and by how many times? **A** arithmetic, **B** weights, about
+# **Predict.** Which part of the bill is larger now, and how many times larger than the other? **A** arithmetic, **B** weights, about
 # twice, **C** weights, about ten times.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Vote; expect A and B. Read the answer from the first line. "How much would half-price arithmetic save here?" About 4 %. And: "How would you save
-# more?"
+# more?" Fewer bits, fewer weights, more uses of each.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Compares the price of one MAC with that of one weight, from a cache and from DRAM.
@@ -329,20 +284,20 @@ show.one_weight({"one MAC": energy.MAC_PJ["fp32"], "1 MB cache": cache_pj, "DRAM
 #
 # <!-- page -->
 #
-# Reading 64 bits from a cache of 1 MB costs 100 pJ by the list. A weight has 32 bits, so we take half, 50 pJ, and 50 / 4.6 is about 11. Half-price arithmetic would save 2.3 of 54.6 pJ here, about 4 %. Since the fetch is so expensive, there are three ways to save more: fetch fewer bits for each weight, fetch fewer weights,
-# or use each fetched weight more often. These three are what most of this course is about.
+# Reading 64 bits from a cache of 1 MB costs 100 pJ by the list. A weight has 32 bits, so we take half, 50 pJ, and 50 / 4.6 is about 11. Half-price arithmetic would save 2.3 of 54.6 pJ here, about 4 %. Besides a nearer memory there are three ways to save more: fetch fewer bits for each weight, fetch fewer weights,
+# or use each fetched weight more often. These three are what most of this course is about, since the sizes of the memories are those of the machine.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Where the numbers come from: the price of a DRAM read, 640 pJ for 32 bits, is that of
 # [Han et al., 2015, figure 1](https://arxiv.org/abs/1506.02626). It is about half of the low end of Horowitz's span for
-# 64 bits; at the high end all factors of this section would double. The weights of this network take 1.06 MB, so they do not quite fit into 1 MB.
+# 64 bits; at the high end the factors with DRAM in them would double. The weights of this network take 1.06 MB, so they do not quite fit into 1 MB.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Other networks
 #
 # LeNet is a small convolutional network (not LeNet-300-100), ResNet-50 a large one. A weight from DRAM costs 640 pJ, a MAC 4.6.
 #
-# **Predict.** How often must a network use each weight, so that its arithmetic costs as much? Does ResNet-50?
+# **Predict.** How many times must a network use its weights before its arithmetic costs as much as fetching them from DRAM? Do you expect that ResNet-50 does?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* On paper: 640 over 4.6. Then hands for yes and no. Read the column "MACs for each weight" from top to bottom: 1, a few, more than
@@ -368,15 +323,21 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **A network must use each weight about 140 times before its arithmetic costs as much as the fetch; ResNet-50 does, with 160.**
+# **A network must use its weights about 140 times on average before its arithmetic costs as much as the fetch. ResNet-50 does, with 160, on images of 224 × 224.**
 #
 # <!-- page -->
 #
 # The arithmetic of $k$ uses costs $4.6\,k$ pJ, and it reaches 640 pJ at $k$ = 640 / 4.6 = 139.1. So up to 139 uses the weights cost more, from 140 on the arithmetic does. The column *MACs for each weight* decides: it is 1 for LeNet-300-100, 3.3 for LeNet, 160 for ResNet-50.
 #
-# LeNet is convolutional, too. Why is its number so low? Most of its weights stand in linear layers, which use each weight once.
+# The table also shows why the number of operations alone is a bad measure. LeNet makes 0.20 million MACs for a digit and LeNet-300-100 makes 0.27 million, which is not much more. But their bills are 39 and 172 µJ, because LeNet-300-100 fetches six times as many weights.
 #
-# ResNet-50 is close to the line, so do not build on its answer. With the high end of Horowitz's span for DRAM the line lies at 283, and the weights are the larger part again. And this bill leaves something out, which is the first question under *Deeper*.
+# What is that in kilowatt-hours? A million digits through LeNet-300-100 take 171.6 µJ · $10^6$ = 171.6 J, or 0.00005 kWh. A million images through ResNet-50 take 35.1 mJ · $10^6$ = 35.1 kJ, or 0.0098 kWh, less than half a cup of hot water. A real machine takes more, for reasons that stand under *Deeper*.
+#
+# LeNet is convolutional, too. Why is its number so low? Nearly all of its weights stand in linear layers, which use each once. Its convolutions by themselves use their weights 154 times on average.
+#
+# The number belongs to the image as much as to the network, because a convolution uses its weights once for each place. On images of 32 × 32 ResNet-50 would have 3.4 uses a weight, like LeNet, and on 384 × 384 it would have 471. (*Deeper* counts both.)
+#
+# And the half-price chip of section 1? For an image through ResNet-50 it would save half of 18.8 out of 18.8 + 16.3 mJ, which is 27 % (B). But ResNet-50, with 160 uses, is close to the line of 140, so a small change of the prices can reverse its answer. With the high end of Horowitz's span for DRAM the line lies at 283, and the weights are the larger part again. And this bill leaves something out, which is the first question under *Deeper*.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### How often is one weight used?
@@ -384,16 +345,15 @@ Table(
 # Three ways to use a weight that was fetched once:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* "The thick arrow is paid once. Everything thin shares it." Ask: what else could share a read? (The words of a sentence; the steps of a
-# recurrent network, if the weights stay near.) Then: "How large must the batch be?"
+# *For the lecturer, 1.5 min.* "The thick arrow is paid once. Everything thin shares it." Ask: what else could share a read? (The words of a sentence. The page has them in section 4.) Then: "How large must the batch be?"
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws one weight that is fetched once, and what it is used for.
 show.uses_of_a_weight()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In a linear layer each weight takes part in one output. A convolution slides the same small window over the whole image and uses the same weights at every place. Take a window of 3 × 3 on an image of 5 × 5 pixels: it fits at 3 · 3 = 9 places, so each of its 9 weights is used 9 times, which makes
-# 81 MACs for 9 weights. On an image of 224 × 224 there are very many more places; this is where the 160 of ResNet-50 comes from.
+# A linear layer that works on one vector uses each weight for one output. A convolution slides the same small window over the whole image and uses the same weights at every place. Take a window of 3 × 3 on an image of 5 × 5 pixels: it fits at 3 · 3 = 9 places, so each of its 9 weights is used 9 times, which makes
+# 81 MACs for 9 weights. A real layer has many such windows: one with 16 input maps, 32 output maps and windows of 3 × 3 has 32 · 16 · 9 = 4,608 weights. If its output maps have 14 × 14 places, each weight is used 14 · 14 = 196 times, and the layer makes 4,608 · 196 = 903,168 MACs. On an image of 224 × 224 there are very many more places. In ResNet-50 the first layers use a weight 12,544 times, and the last convolutions, which see a map of 7 × 7, 49 times. The 160 is the mean.
 #
 # There is one more way to use a weight more often, and it works for every layer: give the network several inputs at once.
 
@@ -404,21 +364,17 @@ show.uses_of_a_weight()
 #
 # $$E = N_\text{MAC} \, e_\text{MAC} + N_\text{weights} \, e_\text{read} \,/\, B$$
 #
-# $N$ are counts, $e$ the energy of one.
+# Here $N_\text{MAC}$ and $N_\text{weights}$ are the counts for one input, $e_\text{MAC}$ is the energy of one MAC, $e_\text{read}$ that of fetching one weight.
 #
-# **Predict.** From which batch on is the arithmetic the larger part for LeNet, with 3.34 MACs a weight? And for LeNet-300-100 in
+# **Predict.** How large must the batch be for arithmetic to become the larger part of LeNet's bill, with 3.34 MACs for each weight? And for LeNet-300-100 in
 # int8, where a weight costs 160 pJ and a MAC 0.3?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Two minutes in pairs, on paper. A server can wait for a full batch. Ask who cannot: whoever has one input, now.
+# *For the lecturer, 3 min.* Two minutes in pairs, on paper: set both parts equal. LeNet 42, LeNet-300-100 in int8 534. Ask who cannot wait for a full batch: whoever has one input, now.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Read the formula with one weight that is used once for each input. With a batch of 1 the input pays 4.6 pJ for its MAC and the whole 640 pJ of the fetch: 644.6 pJ. In a batch of 4 the four inputs share the fetch, and each pays 4.6 + 640 / 4 = 164.6 pJ. In a batch of 140 each pays 4.6 + 4.57 = 9.2 pJ. The price of the
+# Read the formula with one weight that is used once for each input. With a batch of 1 the input pays 4.6 pJ for its MAC and the whole 640 pJ of the fetch: 644.6 pJ. In a batch of 4 the four inputs share the fetch, and each pays 4.6 + 640 / 4 = 164.6 pJ. The price of the
 # arithmetic never changes, that of the fetch is divided by $B$.
-#
-# The two parts are equal where $N_\text{MAC} \, e_\text{MAC} = N_\text{weights} \, e_\text{read} / B$, and so at
-#
-# $$B = \frac{e_\text{read}}{e_\text{MAC}} \cdot \frac{N_\text{weights}}{N_\text{MAC}}.$$
 #
 # (In int8 a weight has 8 bits in place of 32. We take a quarter of the price for its read, 160 pJ. That is an assumption: that the price of a read goes with its bits.)
 
@@ -432,15 +388,19 @@ show.batches(bills, int8)
 #
 # <!-- page -->
 #
+# The two parts are equal where $N_\text{MAC} \, e_\text{MAC} = N_\text{weights} \, e_\text{read} / B$, and so at
+#
+# $$B = \frac{e_\text{read}}{e_\text{MAC}} \cdot \frac{N_\text{weights}}{N_\text{MAC}}.$$
+#
 # LeNet: 640 / 4.6 = 139.1, divided by 3.34 uses a weight it is 41.6, so 42 is the first whole number. LeNet-300-100 in int8: 160 / 0.3 = 533.3, so 534; in fp32 it was 140. Does that surprise you? Fewer bits make *both* parts cheaper, but the arithmetic by 15 times and the fetch by only 4. So after quantization
 # memory is an even larger share of the bill.
 #
-# Where this stops being true: a phone that answers one question has a batch of 1, however good the formula is. And a batch saves only the fetch of the *weights*. Each input brings values of its own, which the formula leaves out.
+# Where this stops being true: a server with many users can wait for a full batch, but a phone that answers a single question has only one input, so it has nothing to share the fetch with. And a batch saves only the fetch of the *weights*. Each input brings values of its own, which the formula leaves out.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6. How to use the list
 #
-# **Predict.** Which term of section 5's formula do these make smaller: training in fp16, int8, a larger batch, fewer weights?
+# **Predict.** Section 5's formula has an arithmetic term and a memory term. Which of the two does each of these reduce, and why: training in fp16, int8, a larger batch, fewer weights?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Ask row by row, before the table opens. Then the exercises, in pairs.
@@ -448,7 +408,7 @@ show.batches(bills, int8)
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # | when you… | it saves | because |
 # |---|---|---|
-# | train in fp16 or bf16, another format of 16 bits ([[amp]]) | arithmetic; memory for what is stored in 16 bits | half the bits in the large matrix products, where the hardware has them |
+# | train in fp16 or bf16, another format of 16 bits ([[amp]]) | arithmetic; memory for what is stored in 16 bits | the large matrix products work on half as many bits, if the hardware has units for 16 bits |
 # | infer in int8 ([[integers]] and after) | arithmetic, memory | a quarter of the bits, and a cheap multiplier |
 # | enlarge the batch | memory | one read of a weight serves many inputs |
 # | prune, that is remove weights ([[prune_module]] and after) | memory, arithmetic | a weight that is gone is neither read nor multiplied, *if* the file and the code can skip it |
@@ -457,10 +417,21 @@ show.batches(bills, int8)
 #
 # The first term of the formula is the arithmetic, $N_\text{MAC} \, e_\text{MAC}$; the second is the memory. Training in 16 bits lowers $e_\text{MAC}$, and it lowers $e_\text{read}$ for the tensors that are kept in 16 bits; the weights themselves usually stay in 32. Int8 lowers both prices. A larger batch divides the second term
 # and does nothing for the first. Removing weights lowers both counts, but only where the program really leaves the zeros out; [[zero_worth]] measures when it does.
+#
+# How much that is of the total depends on how often a weight is used. Here is the share of the whole bill that each change saves for a weight that is used once, and for one that is used 140 times:
+#
+# | change | used once, 4.6 + 640 pJ | used 140 times, 4.6 + 4.57 pJ each |
+# |---|---|---|
+# | arithmetic at half its price | 0.4 % | 25 % |
+# | int8: 0.3 + 160 pJ | 75 % | 84 % |
+# | weights in a cache of 1 MB: 4.6 + 50 pJ | 92 % | 46 % |
+# | half of the weights removed | 50 % | 50 % |
+#
+# So the best remedy depends on the device and on the batch. For a single input the nearer memory wins, for a large batch the fewer bits do.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Most lessons write a row into one table, the **ledger**: which model it was, how often it is right, how many bytes its file has, how long it takes to load, how much faster it is than the plain model, and its estimated energy for one input. At the end of the course you can compare all of them. LeNet-300-100 got its row in
-# [[baseline]]. The cell below trains LeNet for two passes over Fashion-MNIST and writes its row; training takes about ten seconds.
+# Most lessons write a row into one table, the **ledger**: the model, its accuracy, how many bytes its file has, how long it takes to load, how much faster it is than the plain model, and its estimated energy for one input. At the end of the course you can compare all of them. LeNet-300-100 got its row in
+# [[baseline]], on handwritten digits. This row is of another task, pictures of clothes, so the two accuracies cannot be compared; the bytes can. The cell below trains LeNet for two passes over Fashion-MNIST and writes its row; training takes about ten seconds, or more on a busy machine.
 
 # %% slideshow={"slide_type": "skip"}
 runtime.seed_all(0)
@@ -533,7 +504,7 @@ def linear_energy_pj_solution(n_in, n_out, batch, mul_pj, add_pj):
 # ★★ · 12 minutes
 #
 # Write `conv2d_macs`: the MACs of a two-dimensional convolution without bias, with a window of kernel × kernel, on one image of
-# side × side. Padding goes on all sides and counts like pixels: a product with a padded zero is made too. With `groups` = g, which divides
+# side × side. Padding goes on all sides and counts like pixels: products with padded zeros are counted as well. With `groups` = g, which divides
 # `c_in` and `c_out`, each of the `c_out` output maps sees only `c_in` / g of the input maps.
 #
 # `conv2d_macs(c_in, c_out, kernel, side, stride=1, padding=0, groups=1)` → a whole number
@@ -591,21 +562,89 @@ activations_mj = sum(given_out) * 2 * dram_pj / 1e9  # each value is written onc
 print(f"activations: {sum(given_out) / 1e6:.1f} million values, {activations_mj:.1f} mJ if all go through DRAM")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# If every output of a convolution or a linear layer were written to DRAM once and read from it once, the activations of ResNet-50 would cost nearly as much as its weights, and memory would be the larger part of its bill. A good program keeps many of them in caches, and normalization and ReLU are counted here as if they were done
-# on the way. So this is a calculation and no measurement: the truth lies between the two bills.
+# If every output of a convolution or a linear layer were written to DRAM once and read from it once, at the price of a read each time, the activations of ResNet-50 would cost nearly as much as its weights, and memory would be the larger part of its bill. This is a calculation and no measurement, and the truth may lie on either side of it. A good program keeps many activations in caches, which costs less. But normalization, ReLU and
+# the additions of the shortcuts are counted here as if they were done on the way. If each of these layers read its inputs from DRAM and wrote its outputs there, the activations would cost more than three times as much.
 #
+# ### How often does ResNet-50 use a weight on images of another size?
+
+# %% slideshow={"slide_type": "skip"}
+uses = {}
+for side in (32, 112, 224, 384):
+    counted = energy.estimate(resnet, torch.zeros(1, 3, side, side))
+    uses[side] = counted.macs / counted.weights
+convolutions = [layer for layer in nets["LeNet"][0].modules() if isinstance(layer, torch.nn.Conv2d)]
+linear_macs = sum(layer.weight.numel() for layer in nets["LeNet"][0].modules() if isinstance(layer, torch.nn.Linear))
+own = (bills["LeNet"].macs - linear_macs) / sum(layer.weight.numel() for layer in convolutions)
+print("ResNet-50:", ", ".join(f"{side} × {side}: {count:.1f}" for side, count in uses.items()))
+print(f"the convolutions of LeNet alone: {own:.0f}")
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# A convolution makes its MACs at every place of the image, and its weights stay the same. So the number of uses grows with the area. The answer of section 4 is one about images of 224 × 224.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Why does a multiplication gain more from fewer bits than an addition?
+#
+# A multiplier brings each bit of one number together with each bit of the other. In floating point only the *significands* meet, the
+# digits of the numbers; the exponents are added.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Multiply 5 by 3 with a pencil, in binary, as you learned it at school for decimal numbers:
+#
+# ```text
+#         1 0 1        5
+#       × 0 1 1        3
+#       -------
+#         1 0 1        5 times the last bit of 3, which is 1
+#       1 0 1          5 times its next bit, 1, one place to the left
+#     0 0 0            5 times its first bit, 0
+#     ---------
+#     0 1 1 1 1       15
+# ```
+#
+# There are three rows with three digits each. Each digit is the product of one bit of the 5 and one bit of the 3, so there are 3 · 3 = 9 pairs. Two numbers of $b$ bits make $b^2$ pairs. An addition passes through the digits only once, so its work grows with $b$. This is why halving the bits
+# should make an addition about two times cheaper, and a multiplication about four times.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# **Predict.** From int8 to int32: how many times more pairs of bits are there?
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Draws one cell for each pair of bits, with the published price under each square.
+show.pairs_of_bits()
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
+# **From int8 to int32 the number of pairs grows 16 times, from 64 to 1,024.** The published price grows almost as much, 15.5 times, from 0.2 to 3.1 pJ. So for whole numbers the picture of pairs explains the price well.
+#
+# From fp16 to fp32 the pairs grow 4.8 times (11² to 24²) and the price 3.4 times, so there the picture is only roughly right. The picture fails when you compare a whole-number format with a floating-point one: fp32 has about half as many pairs as int32, and costs more. A floating-point
+# multiplication has other work besides, for it must also add the exponents, shift the result into place and round it; what that costs, the list does not say.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Why does a sum need more bits than its terms?
+#
+# An int8 number lies between −128 and 127. A *product* of two of them can be 16,384, which takes 16 bits. And a sum of 784 such products can reach 12.8 million, which takes 25 bits. Whoever keeps too few bits gets wrong sums without an error message. The cell below shows the smallest case, 100 + 100 in int8, and a long sum in fp16.
+
+# %% slideshow={"slide_type": "skip"}
+int8_sum = torch.tensor([100, 100], dtype=torch.int8).sum(dtype=torch.int8)
+fp16_sum = torch.zeros((), dtype=torch.float16)
+for one in torch.ones(4096, dtype=torch.float16):
+    fp16_sum += one
+print(f"100 + 100 in int8: {int8_sum.item()};  4,096 times 1 in fp16: {fp16_sum.item():g}")
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# In int8 the sum *wraps round*: behind 127 comes −128, so 200 becomes 200 − 256 = −56. In fp16 the sum gets stuck at 2,048. Above 2,048 the next number that fp16 can hold is 2,050, and 2,048 + 1 lies exactly between the two. A tie is rounded to the one whose last bit is 0; here that is 2,048, again and again. So hardware usually keeps the sum
+# in a wider format: int32 for products of int8, fp32 for products of fp16. (Some GPUs can also keep sums of fp16 in fp16, which is faster; PyTorch leaves that switched off.) [[formats]] looks closer at floats of 16 bits, [[integers]] at whole numbers.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### What do newer chips change?
 #
-# The prices are those of a process of 2014. What counts are their *ratios*, and those have moved as well. By [Jouppi et al., 2021, table 2](https://doi.org/10.1109/ISCA52012.2021.00010), a chip of 7 nm multiplies in fp32 for 1.31 pJ
-# and reads 64 bits from an 8 KB cache for 7.5 pJ and from one of 1 MB for 14. A read from DDR memory still takes 1,300 pJ; one from HBM2, which is memory stacked beside the chip, 250 to 450. So with DDR the gap between memory and arithmetic has grown.
+# The prices were published in 2014, and they are those of 45 nm, a process that came to market in 2007. What counts are their *ratios*, and those have moved as well. By [Jouppi et al., 2021, table 2](https://doi.org/10.1109/ISCA52012.2021.00010), a chip of 7 nm multiplies in fp32 for 1.31 pJ
+# and reads 64 bits from an 8 KB cache for 7.5 pJ and from one of 1 MB for 14. A read from DDR memory still takes 1,300 pJ; one from HBM2, which is memory stacked beside the chip, 250 to 450. So the gap between arithmetic and DDR memory has grown, from about 140 multiply-accumulates for a number of 32 bits to nearly 400. The gap to a cache of 1 MB has shrunk, from 11 to 4, and with HBM2 it is 75 to 135.
 #
-# These are also prices of the circuits alone. A processor fetches and decodes an instruction for each operation, which by the same figure of Horowitz takes about 70 pJ, 25 of it for the instruction cache. That is many times the price of the multiplication itself. Vector and matrix units let one instruction serve many operations.
+# These are also prices of the circuits alone. A processor also fetches and decodes an instruction for each operation, reads its registers and steers everything. Horowitz draws about 70 pJ for a whole instruction of addition, of which the addition itself is a small part. At such a price for each operation the line of 140 would fall below ten. Vector and matrix units let one instruction serve many operations.
 #
 # ### And training?
 #
 # For a training step count two to three times the MACs of inference. Each layer makes three matrix products of the same size: the
-# forward pass, the gradient of its inputs, and the gradient of its weights. But the first layer, in LeNet-300-100 by far the
-# largest, needs no gradient of its inputs. The optimizer's own arithmetic comes on top.
+# forward pass, the gradient of its inputs, and the gradient of its weights. But the first layer, in LeNet-300-100 by far the largest, needs no gradient of its inputs. For LeNet-300-100 that makes 3 · 266,200 − 235,200 = 563,400 MACs, 2.1 times those of inference. The optimizer's own arithmetic comes on top.
 #
 # ### A trap in a name
 #

@@ -99,7 +99,7 @@ print(f"speed-up: {as_it_is / quiet:.1f} times")
 #
 # <!-- page -->
 #
-# In runs for this lesson the first call took about 4 to 8 times as long as the second one. Before you put such a number into a report, ask what else was different
+# In runs for this lesson the first call took 4 to 27 times as long as the second one. Before you put such a number into a report, ask what else was different
 # between the two measurements. One call wrote notes and the other did not. But one of them also came *first*, and the next cell shows what that is worth.
 #
 # If you have run the cell twice, you have seen a much smaller number the second time, because by then no call was the first any more. (Restart the kernel to see the large one again.)
@@ -132,12 +132,12 @@ print(f"speed-up: {as_it_is_again / quiet_again:.1f} times")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Making a network *smaller* is easier to measure, because the size of a file does not depend on the moment. The network has about 88,000 weights, and each takes 32 bits. Let us store them in 16 bits each ([[formats]] explains
-# how a number fits into 16 bits), write both networks to files, and count how many of 10,000 photographs each of them names correctly.
+# how a number fits into 16 bits), write both networks to files, and count how many of 2,000 photographs each of them names correctly.
 
 # %% slideshow={"slide_type": "skip"}
 half = copy.deepcopy(net).half()  # every weight in 16 bits
 sizes = [size_report(network).file_bytes for network in (net, half)]
-images, labels = data.load("fashion_mnist", "test")
+images, labels = data.load("fashion_mnist", "test", n=2000)
 right = [training.evaluate(network, images, labels) for network in (net, half.float())]
 Table(
     ["each weight in", "file", "named correctly"],
@@ -145,7 +145,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The file is half as large, and the network names as many photographs correctly as before, give or take a few of the 10,000. You have just made a network smaller, and you can trust the number: whoever repeats it gets the same one. This is the first of many ways to save that the course will
+# The file is half as large, and the network names as many photographs correctly as before, give or take a few of the 2,000. You have just made a network smaller, and you can trust the number: whoever repeats it gets the same one. This is the first of many ways to save that the course will
 # try out. The rest of this lesson makes a *time* as trustworthy as that size.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
