@@ -244,7 +244,8 @@ def _of_items(
     also = f"{capital(' and '.join(fine))} of {subject} {is_right}" if fine else ""
 
     def hint(one: Tried) -> str:
-        texts = [found.hint(_item(trial, one, n)) for n, found in known.items()]
+        items = ((found, _item(trial, one, n)) for n, found in known.items())
+        texts = [found.hint(item) for found, item in items if quiet(found.shows)(item)]  # true of what is shown
         return " ".join(filter(None, [*texts, also, *unknown]))
 
     def shows(one: Tried) -> bool:

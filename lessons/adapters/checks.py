@@ -38,7 +38,10 @@ def _adapters(draw: Callable) -> tuple:
     return weight, a, b, draw(st.integers(1, 8))
 
 
-@check("Exercise 1, Merge a bypass")
+@check(
+    "Exercise 1, Merge a bypass",
+    why="Both paths are linear in the same input, so their matrices can be added before the input comes. The scale alpha / r belongs to the bypass and has to go into the sum.",
+)
 def merged_weight(answer: Callable) -> None:
     """``merged_weight(weight, a, b, alpha) -> weight``: W + alpha / r · B A."""
 
@@ -115,7 +118,10 @@ def merged_weight(answer: Callable) -> None:
 # ---- exercise 2 --------------------------------------------------------------------------------------
 
 
-@check("Exercise 2, What is trained")
+@check(
+    "Exercise 2, What is trained",
+    why="A bypass of rank r has r rows and r columns in place of a whole matrix, and AdamW keeps two moments in 32 bits, 8 bytes, for each number that is trained. The frozen weights need none.",
+)
 def adapter_bill(answer: Callable) -> None:
     """``adapter_bill(shapes, rank) -> (numbers trained, bytes of AdamW's two moments)``."""
 
@@ -187,6 +193,7 @@ def adapter_bill(answer: Callable) -> None:
             ([(384, 128), (128, 128), (512, 128), (128, 512)], 4),
             ([(2, 7), (9, 1)], 1),
             ([(3, 2), (3, 2)], 2),
+            ([(3, 2), (5, 7)], 4),  # more than a side: wasteful, and the same count
             ([], 4),
         ],
         inputs=st.tuples(st.lists(layer, min_size=1, max_size=4), st.integers(1, 8)).filter(
@@ -211,7 +218,10 @@ def _codes(draw: Callable) -> tuple:
     return torch.tensor(codes).view(shape), scale, change.view(shape), bits
 
 
-@check("Exercise 3, Merge into the codes")
+@check(
+    "Exercise 3, Merge into the codes",
+    why="A code can move only by whole steps, so the change is divided by the scale and rounded, and the ends of the grid hold it. What is smaller than half a step is lost, which is why merging into few bits undoes a fine bypass.",
+)
 def merged_codes(answer: Callable) -> None:
     """``merged_codes(codes, scale, change, bits) -> codes`` on the same grid."""
 

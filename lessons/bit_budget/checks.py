@@ -26,7 +26,10 @@ def _layers(draw: Callable) -> tuple[list[int], list[int]]:
     return weights, draw(st.lists(st.integers(0, 8), min_size=n, max_size=n))
 
 
-@check("Exercise 1, Bits a weight")
+@check(
+    "Exercise 1, Bits a weight",
+    why="The file holds weights and not layers, so a layer counts as often as it has weights. A wide layer at few bits can pay for a small one at many.",
+)
 def mean_bits(answer: Callable) -> None:
     """``mean_bits(weights, bits) -> number``; a layer counts by its weights."""
     wrong = {
@@ -179,7 +182,10 @@ def _budgets(draw: Callable) -> tuple[list[list[float]], list[int], int]:
     return rows, weights, draw(st.integers(0, most * sum(weights) + 1))
 
 
-@check("Exercise 2, Greedy, from above")
+@check(
+    "Exercise 2, Greedy, from above",
+    why="Each step takes the bit away that adds the least cost for every bit of the file that it saves. That is a good choice at each step, and need not be the best set of all.",
+)
 def greedy_bits(answer: Callable) -> None:
     """``greedy_bits(costs, weights, budget) -> bits``; a step is judged by its added cost for each bit of the file."""
 

@@ -28,7 +28,10 @@ def _caches(draw: Callable) -> tuple[int, ...]:
     )
 
 
-@check("Exercise 1, The bytes of a cache")
+@check(
+    "Exercise 1, The bytes of a cache",
+    why="Each layer keeps a key and a value of every head of keys and values for every token, of the prompt as well as of what is written. Query heads keep nothing, so sharing them out among fewer heads makes the cache smaller.",
+)
 def cache_bytes(answer: Callable) -> None:
     """``cache_bytes(n_layers, n_heads, n_kv_heads, head_size, prompt, new, batch, bits) -> int``."""
 
@@ -118,7 +121,10 @@ def _pair(value: object, *_: object) -> tuple[object, str]:
     return count, text
 
 
-@check("Exercise 2, What is kept of a draft")
+@check(
+    "Exercise 2, What is kept of a draft",
+    why="The model's own choice after each accepted token is what it would have written alone. So the text stays the same: the draft's tokens count up to the first that differs, and then the model's own token follows.",
+)
 def verified(answer: Callable) -> None:
     """``verified(draft, own) -> (accepted, text)``."""
 

@@ -118,7 +118,10 @@ def _histograms(draw: Callable) -> tuple[list[int]]:
     return (counts,)
 
 
-@check("Exercise 1, How long is each word?")
+@check(
+    "Exercise 1, How long is each word?",
+    why="The two rarest symbols can share their longest word but for the last bit, so joining them costs least. Repeating this until one is left is Huffman's algorithm, and no prefix code is shorter on average.",
+)
 def code_lengths(answer: Callable) -> None:
     """``code_lengths(counts) -> lengths``; any lengths of a best prefix code are right."""
     wrong = {
@@ -202,7 +205,10 @@ def _layers(draw: Callable) -> tuple[torch.Tensor, torch.Tensor]:
     return weight, torch.tensor(values)
 
 
-@check("Exercise 2, One step of sharing")
+@check(
+    "Exercise 2, One step of sharing",
+    why="Each weight takes the nearest centroid, and each centroid moves to the mean of its members, which makes the squared error smaller or leaves it. Pruned weights stay zero and belong to nobody.",
+)
 def share_step(answer: Callable) -> None:
     """``share_step(weight, centroids) -> (new weight, new centroids)``; zeros stay, and are nobody's members."""
 

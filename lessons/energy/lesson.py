@@ -323,7 +323,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **A network must use its weights about 140 times on average before its arithmetic costs as much as the fetch. ResNet-50 does, with 160, on images of 224 × 224.**
+# **A network must use its weights about 140 times on average before its arithmetic costs as much as the fetch. ResNet-50 does, with 160.** This holds for the images that it was made for, 224 × 224 pixels.
 #
 # <!-- page -->
 #

@@ -36,7 +36,10 @@ ALONE = {
 NAMES = {name for group in GROUPS for name in group} | set(ALONE)
 
 
-@check("Exercise 1, The fuse list of a model")
+@check(
+    "Exercise 1, The fuse list of a model",
+    why="A convolution, its batch norm and its ReLU become one operator only where nothing else reads what lies between them. So a group ends where the values are read a second time, and every name is that of the module itself.",
+)
 def fuse_list(answer: Callable) -> None:
     """``fuse_list() -> list of groups``; the order of the groups does not matter."""
 
@@ -208,7 +211,11 @@ def _rebuild(compatible: bool, fault: str) -> Callable[[nn.Module], nn.Module]:
     return rebuild
 
 
-@check("Exercise 2, Export and reload", trust="it writes a file and gives a model")
+@check(
+    "Exercise 2, Export and reload",
+    why="A file is right when the network that is rebuilt from it gives the same results as the one that was saved. Comparing them on real inputs finds what comparing names or shapes would miss.",
+    trust="it writes a file and gives a model",
+)
 @legacy_int8.quiet()
 def export(answer: Callable) -> None:
     """``export(model, path, make, rebuild, x) -> (nn.Module, bool)``; on models and files that are good or spoilt."""

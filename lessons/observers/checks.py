@@ -483,7 +483,9 @@ def best_clip(answer: Callable) -> None:
                 [min(losses), min(losses) ** 0.5, min(losses) * values.numel()],
                 "Return one of the candidates.",
             )
-            if any(same(error, value, rtol=1e-3, atol=1e-9) for error in errors):
+            if isinstance(value, int) and same(candidates.index(best), value):
+                hint = "You return the best one's position. Return the candidate."
+            elif any(same(error, value, rtol=1e-3, atol=1e-9) for error in errors):
                 hint = "You return the least error. Return its candidate."
             elif same(candidates.index(best), value):
                 hint = "You return the best one's position. Return the candidate."

@@ -85,7 +85,10 @@ def _ends(*keys: Callable) -> Callable:
     return ends
 
 
-@check("Exercise 1, The front")
+@check(
+    "Exercise 1, The front",
+    why="A row goes only if another one is at least as good in both and better in one. What is left are the choices in which more of one thing must be paid with less of the other.",
+)
 def pareto(answer: Callable) -> None:
     """``pareto(rows) -> rows``: those that no other dominates, in the order in which they came."""
     wrong = {
@@ -170,6 +173,8 @@ def pareto(answer: Callable) -> None:
             ([(2, 0.75)],),
             ([(2, 0.5), (1, 0.0), (3, 0.0)],),
             ([(10, 0.75)],),  # 0 is a value, too
+            ([(281, 0.9843), (57, 0.9812), (105, 0.9841), (33, 0.9811)],),  # alike in two digits
+            ([(1_069_117, 0.9843), (1_069_020, 0.9842)],),  # alike in whole kilobytes
         ],
         inputs=st.tuples(st.lists(known | known | value, max_size=7)),
         view=as_rows,
@@ -232,7 +237,10 @@ def _budgets(draw: Callable) -> tuple:
     return rows, draw(st.sampled_from([3, 4, 2, 5, 1])), draw(st.sampled_from([1.0, 1.5, 0.5, 2.0]))
 
 
-@check("Exercise 2, A model for the budget")
+@check(
+    "Exercise 2, A model for the budget",
+    why="The budget decides first who is allowed at all, and among those the most accurate one wins. A row with a number that nobody measured cannot be shown to keep the budget.",
+)
 def pick(answer: Callable) -> None:
     """``pick(rows, most_bytes, least_speedup) -> name``, or "nobody"."""
 
@@ -333,6 +341,7 @@ def pick(answer: Callable) -> None:
         names=("rows", "most_bytes", "least_speedup"),
         edges=[
             (rows, 281, 1.5),
+            ([("a", 2, 0.9812, 2.0), ("b", 2, 0.9843, 2.0), ("c", 1, 0.9838, 2.0)], 3, 1.0),  # alike in two digits
             (rows, 100, 2.0),
             ([], 1, 1.0),
             ([("a", 3, 0.75, 2.0), ("b", 2, 0.75, 1.0), ("c", 2, 0.75, 3.0)], 3, 1.0),

@@ -90,7 +90,10 @@ def _rounds(draw: Callable) -> tuple[dict, dict, dict]:
     return trained, first, dict(draw(st.permutations(list(masks.items()))))
 
 
-@check("Exercise 2, A rewind that is one")
+@check(
+    "Exercise 2, A rewind that is one",
+    why="A ticket is a mask together with the numbers from before the training. So the weights that are left go back to their first values, the biases too, and the copies share no memory with what is trained next.",
+)
 def rewound(answer: Callable) -> None:
     """``rewound(trained, first, masks) -> dict``, new tensors that share no memory with what was given."""
 

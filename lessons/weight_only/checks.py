@@ -104,7 +104,10 @@ def _matrices(draw: Callable) -> tuple:
     return weight, draw(st.integers(2, 4)), group
 
 
-@check("Exercise 1, Groups, symmetric")
+@check(
+    "Exercise 1, Groups, symmetric",
+    why="The largest weight of a group decides its step, and only its own group suffers from it. So small groups have finer steps, and the price is one scale for each group.",
+)
 def in_groups(answer: Callable) -> None:
     """``in_groups(weight, bits, group) -> weight``, float, on a symmetric grid for each group of a row."""
     wrong = {
@@ -175,7 +178,10 @@ def in_groups(answer: Callable) -> None:
 # ---- exercise 2 --------------------------------------------------------------------------------------
 
 
-@check("Exercise 2, Every bit counted")
+@check(
+    "Exercise 2, Every bit counted",
+    why="A scale and a zero point belong to a whole group, so their bits are shared by its weights. A last group that is not full pays for them as well, which is why small groups and short rows cost more for each weight.",
+)
 def stored_bits(answer: Callable) -> None:
     """``stored_bits(rows, columns, bits, group) -> number``: codes, scales and zero points, over the weights."""
 
