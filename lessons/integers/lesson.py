@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will store the weights of a network as small integers, know what the rounding costs, and save a model that is smaller and still works.
-#     seconds: 35
+#     seconds: 42
 #     needs: [measuring, energy]
 #     goals:
 #       - Map floats to integers with a scale and a zero point, and bound the error.

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will be able to time code so that others can trust the ratio.
-#     seconds: 30
+#     seconds: 40
 #     needs: []
 #     goals:
 #       - Find your way through a lesson, and get help when something fails.
