@@ -174,6 +174,16 @@ def adapter_bill(answer: Callable) -> None:
         "You leave the rank out: A has as many rows, and B as many columns.": rule(
             lambda rows, columns, r: rows + columns
         ),
+        "You return the pair the other way round: first the numbers that are trained, then the bytes.": (
+            lambda shapes, rank: rule()(shapes, rank)[::-1]
+        ),
+        "You return bits in place of bytes: a float32 has 4 bytes, 32 bits.": rule(each=64),
+        "You limit the rank to the smaller side of a layer. A has `rank` rows and B as many columns, whatever the sides are.": rule(
+            lambda rows, columns, r: min(r, rows, columns) * (rows + columns)
+        ),
+        "You subtract rank · rank from each bypass. All numbers of A and of B are trained.": rule(
+            lambda rows, columns, r: r * (rows + columns - r)
+        ),
         "You count the first layer alone.": lambda shapes, rank: rule()(shapes[:1], rank),
         "You count the last layer alone.": lambda shapes, rank: rule()(shapes[-1:], rank),
         "You count layers of one shape once. Each has a bypass of its own.": (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import statistics
 from collections.abc import Callable, Sequence
 
 from hypothesis import strategies as st
@@ -47,6 +48,17 @@ def mean_bits(answer: Callable) -> None:
         "You take the bits of the layer with the most weights. All layers count.": lambda weights, bits: max(
             zip(weights, bits, strict=True)
         )[1],
+        "You leave out the weights of layers with 0 bits. They are weights of the network, so they count in the mean.": (
+            lambda weights, bits: _total(weights, bits) / (sum(w for w, b in zip(weights, bits, strict=True) if b) or 1)
+        ),
+        "You take the median of the bits. The mean over all weights is asked for.": lambda weights, bits: (
+            statistics.median(bits)
+        ),
+        "You take the most bits of any layer.": lambda weights, bits: max(bits),
+        "You take the bits of the first layer alone.": lambda weights, bits: bits[0],
+        "You add 32 bits of a scale for each layer. Count the bits of the weights alone.": lambda weights, bits: (
+            (_total(weights, bits) + 32 * len(bits)) / sum(weights)
+        ),
         "You return a whole number and lose what is behind the point. Divide with /, not with //, and do not round.": (
             lambda weights, bits: _total(weights, bits) // sum(weights),
             lambda weights, bits: round(_total(weights, bits) / sum(weights)),
@@ -218,6 +230,10 @@ def greedy_bits(answer: Callable) -> None:
         ),
         "You compare the mean bits of the layers with the budget. The budget is all bits of the file.": _from_above(
             fits=lambda weights, bits, budget: sum(bits) <= budget * len(bits)
+        ),
+        "You take bits from a layer that has none left. A layer of 0 bits has none to give.": _from_above(least=-20),
+        "You compare bytes with the budget. The budget is in bits.": _from_above(
+            fits=lambda weights, bits, budget: _total(weights, bits) <= 8 * budget
         ),
         "You take one bit away at most. Go on as long as the file is larger than the budget.": _one_step,
         "Of layers that are equal take the one that comes first; you take the last.": _from_above(last=True),

@@ -61,6 +61,32 @@ def cache_bytes(answer: Callable) -> None:
         "You add up the heads of Q and those of K and V. The cache holds K and V alone.": rule(
             heads=lambda q, kv: q + kv
         ),
+        "You count K and V once together, and the heads of Q beside them. The cache holds K and V, each with its heads.": (
+            rule(kinds=1, heads=lambda q, kv: q + kv),
+            rule(kinds=1, heads=lambda q, kv: q + 2 * kv),
+        ),
+        "You multiply the prompt by the new tokens. They stand one behind the other: add them.": rule(
+            steps=lambda prompt, new: prompt * new
+        ),
+        "You square the number of tokens. The scores would need that; the cache has one K and one V for each token.": rule(
+            steps=lambda prompt, new: (prompt + new) ** 2
+        ),
+        "You count the prompt once for all texts. Each text of the batch has a cache of its own, the prompt included.": (
+            lambda n_layers, n_heads, n_kv_heads, head_size, prompt, new, batch, bits: rule()(
+                n_layers, n_heads, n_kv_heads, head_size, prompt, batch * new, 1, bits
+            )
+        ),
+        "You divide the size of a head by the number of heads. `head_size` is that of one head already.": (
+            lambda n_layers, n_heads, n_kv_heads, head_size, prompt, new, batch, bits: rule()(
+                n_layers, n_heads, n_kv_heads, head_size // n_heads, prompt, new, batch, bits
+            )
+        ),
+        "You add 2 bytes of scales for each head and token. The card counts the numbers of the cache alone.": (
+            lambda n_layers, n_heads, n_kv_heads, head_size, prompt, new, batch, bits: (
+                rule()(n_layers, n_heads, n_kv_heads, head_size, prompt, new, batch, bits)
+                + 4 * n_layers * n_kv_heads * (prompt + new) * batch
+            )
+        ),
         "You leave out the heads. Each head of K and V has its own numbers.": rule(heads=lambda q, kv: 1),
         "You leave out the layers. Each layer has its own K and V.": rule(layers=lambda n: 1),
         "You leave out the size of a head. Each head has `head_size` numbers.": rule(size=lambda n: 1),
@@ -183,6 +209,21 @@ def verified(answer: Callable) -> None:
         ),
         "At a miss you take the character of the draft. Take the model's.": rule(
             lambda draft, own, n: draft[: n + 1] if n < len(draft) else own
+        ),
+        "After the first miss you go on with the draft. It follows a character that is thrown away.": rule(
+            lambda draft, own, n: own[: n + 1] + draft[n + 1 :]
+        ),
+        "You return how many characters are rejected. Count those that are accepted.": rule(
+            right_text, count=lambda draft, own: len(draft) - good(draft, own)
+        ),
+        "You take one of the model's choices too many: the one after the first miss follows a text that is thrown away.": rule(
+            lambda draft, own, n: own[: n + 2]
+        ),
+        "You always end with the model's last choice. Behind the accepted characters comes its choice at that place.": rule(
+            lambda draft, own, n: draft[:n] + own[-1]
+        ),
+        "Where nothing is accepted you return no text. The model's own first choice is right there, too.": rule(
+            lambda draft, own, n: own[: n + 1] if n else ""
         ),
         "You take the draft whole or not at all. What is right before the first miss is kept.": whole_or_nothing,
         "You compare with the choice one place later: `own[i]` stands beside `draft[i]`.": shifted,

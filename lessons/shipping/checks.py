@@ -97,6 +97,20 @@ def pareto(answer: Callable) -> None:
         "Of equal rows you return one. None of them dominates another: all of them stay.": _one_of_equals,
         "You ask that a row be better in both bytes and accuracy. Better in one and equal in the other is enough to "
         "dominate.": lambda rows: _front(rows, lambda a, b: a[0] < b[0] and a[1] > b[1]),
+        "Your rows dominate only with fewer bytes. One with equal bytes and more accuracy dominates as well.": lambda rows: (
+            _front(rows, lambda a, b: a[0] < b[0] and a[1] >= b[1])
+        ),
+        "Your rows dominate only with more accuracy. One with equal accuracy and fewer bytes dominates as well.": lambda rows: (
+            _front(rows, lambda a, b: a[0] <= b[0] and a[1] > b[1])
+        ),
+        "Only rows that came earlier dominate others. A row that comes later may, too.": lambda rows: [
+            row
+            for place, row in enumerate(rows)
+            if _known(row) and not any(_known(other) and _better(other, row) for other in rows[:place])
+        ],
+        "You round the accuracy before you compare. 98.43 % is more than 98.41 %.": lambda rows: _front(
+            rows, lambda a, b: _better((a[0], round(a[1], 2)), (b[0], round(b[1], 2)))
+        ),
         "You let a row dominate when it is better in either of the two. It must not be worse in the other.": lambda rows: (
             _front(rows, lambda a, b: a[0] < b[0] or a[1] > b[1])
         ),
@@ -255,6 +269,10 @@ def pick(answer: Callable) -> None:
         return next((row for row in rows if row[0] == name), NOBODY)
 
     wrong = {
+        "You round the accuracy before you compare. 98.43 % is more than 98.41 %.": (
+            _best(key=lambda r: (round(r[2], 2), -r[1])),
+            _best(key=lambda r: (int(100 * r[2]), -r[1])),
+        ),
         "A file that takes exactly `most_bytes` fits, too.": with_fit(
             lambda b, _, s, most, least: b < most and s >= least
         ),

@@ -104,6 +104,13 @@ def _matrices(draw: Callable) -> tuple:
     return weight, draw(st.integers(2, 4)), group
 
 
+def _nan_for_zeros(weight, bits, group):
+    """0 / 0 in a group of zeros."""
+    new = _rule()(weight, bits, group).double().reshape(len(weight), -1, group)
+    empty = (weight.reshape(new.shape) == 0).all(-1, keepdim=True)
+    return torch.where(empty, math.nan, new).reshape(weight.shape)
+
+
 @check(
     "Exercise 1, Groups, symmetric",
     why="The largest weight of a group decides its step, and only its own group suffers from it. So small groups have finer steps, and the price is one scale for each group.",
@@ -150,6 +157,14 @@ def in_groups(answer: Callable) -> None:
             _rule(top=lambda part: part.amax(-1, keepdim=True)),
             _rule(top=lambda part: part.amax(-1, keepdim=True).clamp(min=1e-12)),
         ),
+        "You divide 0 by 0 in a group of zeros, which gives nan. Such a group stays zero: keep its scale from 0.": _nan_for_zeros,
+        "You divide the largest weight by 2^bits - 1. On both sides of 0 there are 2^(bits-1) integers: divide by that.": _rule(
+            steps=lambda b: 2**b - 1
+        ),
+        "Your scale comes from the mean size of the weights. The largest one must fit: take max|w|.": _rule(
+            top=lambda part: part.abs().mean(-1, keepdim=True)
+        ),
+        "You round to 4 bits whatever `bits` says.": lambda weight, bits, group: _rule()(weight, 4, group),
         "You return the integers. Multiply them by their scale.": _rule(codes=True),
         "You round down. Round to the nearest integer.": _rule(whole=torch.floor),
         "You cut the digits off, towards zero. Round to the nearest integer.": _rule(whole=torch.trunc),
@@ -196,6 +211,13 @@ def stored_bits(answer: Callable) -> None:
         "You forgot the scales.": rule(pays=lambda bits: bits),
         "Your scales take 32 bits. The card gives them 16.": rule(pays=lambda bits: 32 + bits),
         "Your zero points take 16 bits. They take as many as a code.": rule(pays=lambda bits: 16 + 16),
+        "Your zero points take 8 bits. They take as many as a code.": rule(pays=lambda bits: 16 + 8),
+        "You count one group too many where the groups fill a row exactly.": rule(
+            groups=lambda columns, group: columns // group + 1
+        ),
+        "You fill the last group of a row up and count the codes that fill it. Only real weights are stored.": (
+            lambda rows, columns, bits, group: -(-columns // group) * (bits * group + 16 + bits) / columns
+        ),
         "You count a scale and a zero point for each weight. A group shares them.": (
             lambda rows, columns, bits, group: bits + 16 + bits
         ),
