@@ -49,7 +49,7 @@ runtime.seed_all(0)
 torch.set_num_threads(1)  # one thread, on the processor: everything here is small
 runtime.describe("cpu")
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. Looking something up
 #
 # A tiny phone book has six entries, each a name and a digit, in any order. Then a name is asked for:
@@ -60,7 +60,7 @@ runtime.describe("cpu")
 #
 # **Predict.** How often does it then give the right digit? **A** nearly always, **B** half the time, **C** less than half. Guessing is right in one case of ten.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Let the room answer the example aloud, then ask how they did it: they *looked for* the name. Vote A to C; expect A. After the table: "It has thirteen times as many weights as the winner. So what is it that the winner has?" Do not say it yet.
 
 # %% slideshow={"slide_type": "skip"}
@@ -70,11 +70,11 @@ fixed = show.FixedPlaces()  # two linear layers on all entries, side by side
 share_fixed = show.learn(fixed)
 share_lookup = show.learn(show.Lookup())  # what this lesson explains
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Puts the two networks side by side.
 show.phone_table({"two linear layers": (fixed, share_fixed), "one layer of attention": (show.Lookup(), share_lookup)})
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **The two linear layers give the right digit in less than half of all cases (C). A layer of attention with a twelfth of the weights gives it nearly always.**
 #
 # <!-- page -->
@@ -86,7 +86,7 @@ show.phone_table({"two linear layers": (fixed, share_fixed), "one layer of atten
 #
 # Both networks were trained with three learning rates, and the table shows the best of each.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. Queries, keys and values
 #
 # - The **query** $q$ says what is looked for.
@@ -105,11 +105,11 @@ show.phone_table({"two linear layers": (fixed, share_fixed), "one layer of atten
 #
 # **Predict.** Which entries fit best, and roughly which number comes out, if entries that fit equally well count equally?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* Let everybody work out the three dot products on paper: 2, 0, 2. Then on the board: e² = 7.4, 1, 7.4; divide by 15.8. Let somebody guess the result before you work it out: about the middle of 10 and 60. Ask what happens with the query (20, 0): the second entry vanishes.
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["lecture"]
+# %% slideshow={"slide_type": "fragment"}
 def attention(q, k, v):
     scores = q @ k.mT / math.sqrt(q.shape[-1])  # mT: rows and columns exchanged
     return scores.softmax(-1) @ v
@@ -121,7 +121,7 @@ v = torch.tensor([[10.0], [20.0], [60.0]])
 by_hand = attention(q, k, v).item()
 print(f"{by_hand:.1f}")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **The first and the third entry fit best, with a score of 2 each, and 34.0 comes out.** It is nearly the middle of 10 and 60; the second entry, with its score of 0, still counts a little.
 #
 # <!-- page -->
@@ -188,7 +188,7 @@ show.one_lookup(book, shares)
 #
 # Where this stops being true: such clean shares come from such a clean task. In a language model most heads spread their attention, and a share is no proof that an entry *mattered* for the answer, because what counts is the share times the value.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. The mask
 #
 # A language model learns to say which character comes next. To learn from a whole line at once, it foretells the next character *at every place* of the line.
@@ -197,7 +197,7 @@ show.one_lookup(book, shares)
 #
 # **Predict.** Which of the two foretells better while it learns? And which of them when it has to *write*?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Write "i m p o r t" on the board, and under each letter the one that is to be foretold. Ask what the place under "i" may look at. Vote twice. After the table: "What does the second model do? It copies. And what does it copy when there is nothing behind?"
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -223,11 +223,11 @@ def masked_attention(q, k, v, causal=True):
 
 with_mask, without_mask = show.two_models(masked_attention)
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Shows among how many characters each model hesitates, while it sees the line and when it writes.
 show.mask_table({"looks back only": with_mask, "may look at everything": without_mask})
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **Without the mask the model is nearly perfect while it learns, and useless when it has to write.** It has learned to look at the next place and to copy what stands there.
 #
 # <!-- page -->
@@ -359,14 +359,14 @@ show.block()
 # The last cell gave our block the weights of a block that ships with the course, which calls PyTorch's `scaled_dot_product_attention`. The outputs agree up to rounding, so these few lines are the real thing. A language model is an embedding, a stack of such blocks (5 in ours, 32 in Llama-3.1-8B), and a linear layer which gives a score for every token that may come next. These scores are called
 # **logits**.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 6. What does a trained head look at?
 #
 # The course ships a small language model, five blocks with four heads each, which has learned Python's source code. We give it a line in which a name comes twice, and look at the softmax of two of its heads.
 #
 # **Predict.** A head looks from the second `val` to one earlier character. Which one would help most to foretell the next?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Cover the end of the line and let the room continue it aloud: "val… ue_of_x!" Ask how they knew. They looked where the same letters stood before, and read on. Show the second frame last.
 
 # %% slideshow={"slide_type": "skip"}
@@ -375,11 +375,11 @@ heads = show.shares_of_heads(language.trained(), line)  # (blocks, heads, steps,
 back_one = heads[1, 2].diagonal(-1).mean().item()  # what head 3 of block 2 gives to the character before
 after_same = show.share_after_the_same(heads[4, 0], line)
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws to which earlier characters two heads look.
 show.two_heads(line, {"block 2, head 3": heads[1, 2], "block 5, head 1": heads[4, 0]})
 
-# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **The character that followed the same letter last time would help most, and one head of the last block looks just there.** The other head in the picture looks at the character just before.
 #
 # In the first frame the dark places lie on a line just before the letters themselves: that head looks one step back, wherever it is. This is a head that looks at *places*, and RoPE makes it possible. In the second frame, the dark places lie on a line far to the left: from most letters of the second `value_of_x` the head looks at the letter *behind* the

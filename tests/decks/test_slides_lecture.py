@@ -185,6 +185,10 @@ def seen(page, folder, lessons):
     return deck.look(page, folder / "lecture.html")
 
 
+def test_the_lessons_tag_no_more_than_an_hour_holds():
+    assert len(lecture.slides(_lessons.select([]))) <= deck.MOST_IN_A_LECTURE
+
+
 @pytest.mark.slow
 def test_the_lecture_over_this_course_is_sound(page, tmp_path):
     found = seen(page, tmp_path, _lessons.select([]))

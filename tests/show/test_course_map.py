@@ -54,6 +54,6 @@ def test_the_map_refuses_a_name_that_is_no_lesson():
 
 
 def test_the_lesson_has_room_for_all_parts_of_this_course():
-    text = (ROOT / "lessons" / "measuring" / "lesson.py").read_text(encoding="utf-8")
+    text = (ROOT / "lessons" / "measuring" / "show.py").read_text(encoding="utf-8")
     height = int(re.search(r'course_map\("measuring", columns=columns, height=(\d+)\)', text)[1])
     assert course_map("measuring", columns=COLUMNS, height=height).faults() == []
