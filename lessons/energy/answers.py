@@ -116,6 +116,93 @@ def by_counting_positions(c_in, c_out, kernel, side, stride=1, padding=0, groups
     return np.int64(positions) ** 2 * c_out * c_in * kernel**2 // groups
 
 
+def _savings(bill, uses):
+    """What each half saves at each number of uses, and the bill without."""
+    none = [bill("none", uses=n) for n in uses]
+    return none, {
+        half: [b - bill(half, uses=n) for b, n in zip(none, uses, strict=True)] for half in ("arithmetic", "fetch")
+    }
+
+
+def _winners(saved):
+    return {("arithmetic", "fetch")[f > a] for a, f in zip(saved["arithmetic"], saved["fetch"], strict=True)}
+
+
+def _concludes(bill, uses, least=0.05):
+    none, saved = _savings(bill, uses)
+    shares = [max(pair) / b for *pair, b in zip(saved["arithmetic"], saved["fetch"], none, strict=True)]
+    if max(shares) <= least:
+        return "neither"
+    won = _winners(saved)
+    return won.pop() if len(won) == 1 else "depends"
+
+
+def weights_used_once(bill):
+    return _concludes(bill, [1])
+
+
+def begins_at_ten(bill):
+    return _concludes(bill, [10, 100, 1000])
+
+
+def stops_at_five_hundred(bill):
+    return _concludes(bill, [1, 10, 100, 500])
+
+
+def always_buys_one(bill):
+    return _concludes(bill, [1, 1000], least=0.0)
+
+
+def sums_over_the_uses(bill):
+    none, saved = _savings(bill, range(1, 1001, 50))
+    total = {half: sum(values) for half, values in saved.items()}
+    best = max(total, key=total.get)
+    return best if total[best] > 0.05 * sum(none) else "neither"
+
+
+def a_fetch_is_always_dearer(bill):
+    none, saved = _savings(bill, [1, 1000])
+    if max(saved["fetch"][0] / none[0], saved["arithmetic"][1] / none[1]) <= 0.05:
+        return "neither"
+    return "depends" if saved["arithmetic"][1] > saved["fetch"][1] else "fetch"
+
+
+def many_uses_are_arithmetic(bill):
+    none, saved = _savings(bill, [1, 1000])
+    if max(saved["fetch"][0] / none[0], saved["arithmetic"][0] / none[0], saved["arithmetic"][1] / none[1]) <= 0.05:
+        return "neither"
+    return "depends" if saved["fetch"][0] > saved["arithmetic"][0] else "arithmetic"
+
+
+def without_the_chip_as_it_is(bill):
+    uses = (1, 1000)
+    cheaper = {("arithmetic", "fetch")[bill("fetch", uses=n) < bill("arithmetic", uses=n)] for n in uses}
+    return cheaper.pop() if len(cheaper) == 1 else "depends"
+
+
+def other_uses_for_each(bill):
+    return "fetch" if bill("none", uses=1) - bill("fetch", uses=1) > bill("arithmetic", uses=1000) else "arithmetic"
+
+
+def says_where_it_changes(bill):
+    none, saved = _savings(bill, [1, 1000])
+    return _winners(saved)
+
+
+def half_by_many_uses(bill):
+    return _concludes(bill, [1, 2, 5, 10, 20, 50, 100, 200, 500, 999, 1000])
+
+
+def half_as_numpy(bill):
+    uses = np.array([1, 30, 1000])
+    bills = {half: np.array([bill(half, uses=n) for n in uses]) for half in ("none", "arithmetic", "fetch")}
+    saved = bills["none"] - np.stack([bills["arithmetic"], bills["fetch"]])
+    if (saved / bills["none"]).max() <= 0.05:
+        return "neither"
+    best = saved.argmax(0)
+    return "depends" if np.ptp(best) else ("arithmetic", "fetch")[best[0]]
+
+
 WRONG = {
     "linear_energy_pj": [
         no_bias,
@@ -127,6 +214,18 @@ WRONG = {
         in_nanojoules,
         shared_over_the_batch,
         at_the_prices_of_the_list,
+    ],
+    "which_half": [
+        weights_used_once,
+        begins_at_ten,
+        stops_at_five_hundred,
+        always_buys_one,
+        sums_over_the_uses,
+        a_fetch_is_always_dearer,
+        many_uses_are_arithmetic,
+        without_the_chip_as_it_is,
+        other_uses_for_each,
+        says_where_it_changes,
     ],
     "conv2d_macs": [
         area_only,
@@ -142,10 +241,18 @@ WRONG = {
 }
 ODD = {
     "linear_energy_pj": [one_by_one, linear_as_numpy],
+    "which_half": [half_by_many_uses, half_as_numpy],
     "conv2d_macs": [by_running_it, by_counting_positions],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 EQUIVALENT = {
+    "which_half": {
+        "best = max(best, max(saved.values()) / none): max(best, max(saved.values()) / none): arguments swapped": "the larger "
+        "of two is the same in either order",
+        "better, best = (set(), 0.0): 0.0 -> -1.0": "some half saves more than nothing on every chip",
+        "for uses in (1, 1000):: 1000 -> 999": "no chip changes between 999 and 1,000 uses",
+        "if best <= 0.05:: best <= 0.05: LtE -> Lt": "no half saves exactly 5 %",
+    },
     "conv2d_macs": {
         "dot_product = c_in // groups * kernel * kernel: c_in // groups: FloorDiv -> Div": "groups divides c_in",
     },

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from hypothesis import strategies as st
 
-from course_utils.exercises.core import check
+from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers
+from course_utils.exercises.investigation import Run, World, investigate, told
 from course_utils.exercises.search import compare
 from course_utils.measure.energy import ADD_PJ, MUL_PJ, READ_32_BIT_PJ
 
@@ -180,6 +181,102 @@ def linear_energy_pj(answer: Callable) -> None:
     )
 
 
+HALVES = ("none", "arithmetic", "fetch")
+FEWEST_USES, MOST_USES = 1, 1000
+
+
+def _chip(said: str, right: str, hint: str, *, mac: float, fetch: float, other: float = 0.0) -> World:
+    """A chip on which a MAC, a fetched weight, and all else that a MAC needs have these prices in pJ."""
+
+    def bill(half: str, number: int, uses: float) -> float:
+        if not FEWEST_USES <= uses <= MOST_USES:
+            raise ValueError(f"uses must lie between {FEWEST_USES} and {MOST_USES:,}, got {uses:g}.")
+        own = {"arithmetic": mac, "fetch": fetch / uses}
+        return other + sum(price / 2 if name == half else price for name, price in own.items())
+
+    return World(said, right, bill, hint)
+
+
+CHIPS = (
+    _chip(
+        "a MAC costs 4.6 pJ, a fetch 640: up to 139 uses half the fetch saves more, from 140 on half the arithmetic.",
+        "depends",
+        "One number of uses is one network. Where a weight is used once the fetch rules the bill, where it is used 1,000 times "
+        "the arithmetic may. Look at both ends.",
+        mac=4.6,
+        fetch=640.0,
+    ),
+    _chip(
+        "the weights lie close by: a MAC costs 4.6 pJ, a fetch 0.4.",
+        "arithmetic",
+        "A fetch is not always the larger part. Here it is cheaper than a MAC even where a weight is used only once. Compare what "
+        "the two halves save, and do not assume it.",
+        mac=4.6,
+        fetch=0.4,
+    ),
+    _chip(
+        "a MAC costs 0.3 pJ, a fetch 640: the two would be equal at 2,133 uses.",
+        "fetch",
+        "More uses make the arithmetic's share larger, but not always the larger one. Here the fetch is more than half of the bill "
+        "even at 1,000 uses.",
+        mac=0.3,
+        fetch=640.0,
+    ),
+    _chip(
+        "a MAC costs 4.6 pJ, a fetch 7: already at 2 uses half the arithmetic saves more.",
+        "depends",
+        "The better half changes between 1 and 2 uses. Whoever begins later does not see it: begin at 1.",
+        mac=4.6,
+        fetch=7.0,
+    ),
+    _chip(
+        "a MAC costs 0.4 pJ, a fetch 300: at 750 uses the two are equal.",
+        "depends",
+        "The better half changes at 750 uses. Whoever stops earlier does not see it: go up to 1,000.",
+        mac=0.4,
+        fetch=300.0,
+    ),
+    _chip(
+        "each MAC needs 200 pJ that nobody halves, beside 4.6 for itself and 5 for the fetch.",
+        "neither",
+        "One of two halves is always the better one, also where neither is worth buying. Divide what it saves by the bill without "
+        "it: that is at most 1.2 % here.",
+        mac=4.6,
+        fetch=5.0,
+        other=200.0,
+    ),
+)
+
+
+def _at_several_uses(runs: Sequence[Run]) -> None:
+    if len({run.settings["uses"] for run in runs}) < 2:
+        uses = runs[0].settings["uses"]
+        raise Mistake(
+            f"Your experiment looks at one number of uses, {uses:g}.",
+            "That is one network. How much of a bill is the fetch depends on the uses: run all three at several numbers of uses.",
+            told(runs, HALVES),
+        )
+
+
+@check(
+    "Exercise 2, Which half would you buy?",
+    why="What the fetch costs is divided by the uses, and what the arithmetic costs is not. So the order of the two can change "
+    "only once between 1 and 1,000 uses, and the two ends show whether it does. The bill without a change is the control: it "
+    "tells what a saving is worth.",
+)
+def which_half(answer: Callable) -> None:
+    """``which_half(bill) -> "arithmetic", "fetch", "depends" or "neither"``, on made-up chips."""
+    investigate(
+        answer,
+        CHIPS,
+        arms=HALVES,
+        settings={"uses": 1},
+        conclusions=("arithmetic", "fetch", "depends", "neither"),
+        look=_at_several_uses,
+        name="bill",
+    )
+
+
 def _outputs(side: int, kernel: int, stride: int, padding: int) -> int:
     return (side + 2 * padding - kernel) // stride + 1
 
@@ -201,7 +298,7 @@ def _convolutions(draw: Callable) -> tuple[int, ...]:
 
 
 @check(
-    "Exercise 2, MACs of a convolution",
+    "Exercise 3, MACs of a convolution",
     why="Each output element is one dot product over the window in the maps that it sees, so outputs times length gives all "
     "MACs. Groups leave the outputs as they are and make each dot product shorter.",
 )

@@ -457,7 +457,7 @@ ledger.table([row])
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Exercises
 #
-# Two cards. Write your answer into the cell with the stub, run it, then run the check below it. The check
+# Write your answer into the cell with the stub, run it, then run the check below it. The check
 # tries inputs that you do not see here, and tells you what a wrong answer usually means.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
@@ -500,46 +500,60 @@ def linear_energy_pj_solution(n_in, n_out, batch, mul_pj, add_pj):
 
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
-# ### Exercise 2 · MACs of a convolution
-# ★★ · 12 minutes
+# ### Exercise 2 · Which half would you buy?
+# ★★ · 10 minutes · an investigation
 #
-# Write `conv2d_macs`: the MACs of a two-dimensional convolution without bias, with a window of kernel × kernel, on one image of
-# side × side. Padding goes on all sides and counts like pixels: products with padded zeros are counted as well. With `groups` = g, which divides
-# `c_in` and `c_out`, each of the `c_out` output maps sees only `c_in` / g of the input maps.
+# A maker of chips can halve one price: that of the arithmetic, or that of the fetch of a weight. Which one would you buy? You get
+# an instrument, `bill(half, uses=n)`: the energy for one MAC, in pJ, of a network that uses each fetched weight `n` times, from 1 to
+# 1,000. `half` is `"none"` for the chip as it is, `"arithmetic"` or `"fetch"`. The prices of the chip are hidden, and it may have
+# costs that nobody halves.
 #
-# `conv2d_macs(c_in, c_out, kernel, side, stride=1, padding=0, groups=1)` → a whole number
+# `which_half(bill)` → `"arithmetic"` or `"fetch"` if this half saves more at every number of uses; `"depends"` if the better half
+# changes with the uses; `"neither"` if no half saves more than 5 % anywhere
 #
 # <details><summary>Hint</summary>
-# Each output element is one dot product, a sum of products. How many output elements are there, and how long is the dot product when
-# a map sees only its group's share of the input maps? The output side is
-# ⌊(side + 2 · padding − kernel) / stride⌋ + 1.
+# How does the share of each price in the bill change as the uses grow from 1 to 1,000? So at which uses must you look?
 # </details>
 
+# %% [markdown] slideshow={"slide_type": "skip"}
+# The check makes up several chips. It looks at how you make your experiment (each of the three bills at the same numbers of uses), and then at what you conclude. `"none"` is your control: without it you know which half is better, and not whether it is worth buying.
+
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs; alone at home it takes 12. First ask the room for the two factors: how many dot products (sums of products), and how long is one? Groups can be
-# left for home.
+# *For the lecturer, 5 min.* In pairs, on paper first; alone it takes 10. "Sketch the three bills over the uses, for the prices of section 4." Then: "How many points of this sketch do you need?" Two are enough, if they are
+# the two ends. Ask for a chip on which neither half is worth anything: one that spends 70 pJ on every instruction, with its weights in a cache.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
-def conv2d_macs(c_in, c_out, kernel, side, stride=1, padding=0, groups=1):
-    """MACs of such a convolution on one image of side × side pixels.
+def which_half(bill):
+    """Say which half to buy: "arithmetic", "fetch", "depends" or "neither".
 
-    >>> conv2d_macs(1, 4, 3, 8, 1, 1)  # 4 maps of 8 × 8, each from a 3 × 3 window
-    2304
+    Args:
+        bill: the instrument; `bill("none", uses=3)` gives the energy for
+            one MAC in pJ when each fetched weight is used 3 times.
     """
     raise NotImplementedError
 
 
 # %% tags=["check"] slideshow={"slide_type": "skip"}
-check.conv2d_macs(conv2d_macs)
+check.which_half(which_half)
 
 
 # %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
-def conv2d_macs_solution(c_in, c_out, kernel, side, stride=1, padding=0, groups=1):
-    side_out = (side + 2 * padding - kernel) // stride + 1
-    dot_product = (c_in // groups) * kernel * kernel
-    return c_out * side_out * side_out * dot_product
+def which_half_solution(bill):
+    better, best = set(), 0.0
+    for uses in (1, 1000):  # the fetch weighs most at one end, the arithmetic at the other
+        none = bill("none", uses=uses)
+        saved = {half: none - bill(half, uses=uses) for half in ("arithmetic", "fetch")}
+        better.add(max(saved, key=saved.get))
+        best = max(best, max(saved.values()) / none)
+    if best <= 0.05:
+        return "neither"
+    return better.pop() if len(better) == 1 else "depends"
 
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# What does your function say of the prices in this lesson? Half of the arithmetic saves 2.3 pJ for each MAC, at any number of uses. Half of the fetch saves 320 pJ divided by the uses. The two are equal where 320 / $n$ = 2.3, at $n$ = 139, the line that section 4 found for another question. So
+# for fp32 and DRAM the answer is "depends": up to 139 uses you would buy the cheaper fetch, from 140 on the cheaper arithmetic. With int8 (0.3 and 160 pJ) the line lies at 533. On a chip whose weights lie in the smallest cache (5 pJ) it lies at 1.1: the fetch is the better half for a weight that is used once, and for no other.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Deeper
@@ -580,6 +594,44 @@ print(f"the convolutions of LeNet alone: {own:.0f}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A convolution makes its MACs at every place of the image, and its weights stay the same. So the number of uses grows with the area. The answer of section 4 is one about images of 224 × 224.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Exercise 3 · MACs of a convolution
+# ★★ · 12 minutes
+#
+# Write `conv2d_macs`: the MACs of a two-dimensional convolution without bias, with a window of kernel × kernel, on one image of
+# side × side. Padding goes on all sides and counts like pixels: products with padded zeros are counted as well. With `groups` = g, which divides
+# `c_in` and `c_out`, each of the `c_out` output maps sees only `c_in` / g of the input maps.
+#
+# `conv2d_macs(c_in, c_out, kernel, side, stride=1, padding=0, groups=1)` → a whole number
+#
+# <details><summary>Hint</summary>
+# Each output element is one dot product, a sum of products. How many output elements are there, and how long is the dot product when
+# a map sees only its group's share of the input maps? The output side is
+# ⌊(side + 2 · padding − kernel) / stride⌋ + 1.
+# </details>
+
+
+# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+def conv2d_macs(c_in, c_out, kernel, side, stride=1, padding=0, groups=1):
+    """MACs of such a convolution on one image of side × side pixels.
+
+    >>> conv2d_macs(1, 4, 3, 8, 1, 1)  # 4 maps of 8 × 8, each from a 3 × 3 window
+    2304
+    """
+    raise NotImplementedError
+
+
+# %% tags=["check"] slideshow={"slide_type": "skip"}
+check.conv2d_macs(conv2d_macs)
+
+
+# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+def conv2d_macs_solution(c_in, c_out, kernel, side, stride=1, padding=0, groups=1):
+    side_out = (side + 2 * padding - kernel) // stride + 1
+    dot_product = (c_in // groups) * kernel * kernel
+    return c_out * side_out * side_out * dot_product
+
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Why does a multiplication gain more from fewer bits than an addition?
