@@ -24,6 +24,8 @@ def _joined(
     most: bool = False,
     count: Callable = lambda one, other: one + other,
     again: bool = False,
+    last: bool = False,
+    deeper: Callable = lambda left, right: left + right,
 ) -> list[int]:
     """Lengths by joining two trees at a time.
 
@@ -34,6 +36,8 @@ def _joined(
         most: the two with the largest counts are joined, in place of the smallest.
         count: that of a pair, from those of its two trees.
         again: the pair that was made last is always one of the next two.
+        last: the pair waits behind all others, whatever its count.
+        deeper: which symbols of the two trees get one bit more.
     """
     lengths = [0] * len(counts)
     trees = [(n, [symbol]) for symbol, n in enumerate(counts) if n or silent]
@@ -42,10 +46,11 @@ def _joined(
     trees.sort(reverse=most)
     while len(trees) > 1:
         (one, left), (other, right), *rest = trees
-        for symbol in left + right:
+        for symbol in deeper(left, right):
             lengths[symbol] += 1
         pair = (count(one, other), left + right)
-        trees = [pair, *rest] if again else sorted([pair, *rest], reverse=most)
+        queue = [pair, *rest] if again else [*rest, pair]
+        trees = queue if again or last else sorted(queue, reverse=most)
     return lengths
 
 
@@ -158,6 +163,16 @@ def code_lengths(answer: Callable) -> None:
         "Each of your words is one bit too short. The last joining counts, too.": lambda counts: [
             max(0, length - 1) for length in _joined(counts)
         ],
+        "Your pair waits behind all other trees. It goes back among them by its count: sort again after each joining.": (
+            lambda counts: _joined(counts, last=True)
+        ),
+        "When you join two trees only one of them gets deeper. Every symbol in both gets one bit more.": (
+            lambda counts: _joined(counts, deeper=lambda left, right: left),
+            lambda counts: _joined(counts, deeper=lambda left, right: right),
+        ),
+        "You return −log₂ of the share with its fraction. A word has a whole number of bits.": lambda counts: _each(
+            counts, lambda p: -math.log2(p)
+        ),
         "You return the counts.": lambda counts: list(counts),
         "You return 0 for all symbols.": lambda counts: [0] * len(counts),
     }
@@ -256,6 +271,15 @@ def share_step(answer: Callable) -> None:
         new = right(weight, centroids)[1]
         return torch.where(weight != 0, new[_nearest(weight, new)], weight), new
 
+    def moved_meanwhile(weight, centroids):
+        weight, new = weight.clone(), centroids.clone()
+        for k in range(len(centroids)):
+            members = (_nearest(weight, new) == k) & (weight != 0)
+            if members.any():
+                new[k] = weight[members].mean()
+                weight[members] = new[k]
+        return weight, new
+
     def between(weight, centroids):
         """Borders half way between neighbours, as if the centroids were sorted."""
         return torch.bucketize(weight, (centroids[1:] + centroids[:-1]) / 2)
@@ -305,6 +329,20 @@ def share_step(answer: Callable) -> None:
         "Your two results are swapped. The weight comes first.": lambda weight, centroids: right(weight, centroids)[
             ::-1
         ],
+        "Your weights become the numbers of their centroids. They take the centroids' values.": lambda weight, centroids: (
+            torch.where(weight != 0, _nearest(weight, centroids).to(weight), weight),
+            right(weight, centroids)[1],
+        ),
+        "Only your positive weights are members. Negative ones are weights as well; only zeros are pruned.": rule(
+            counted=lambda weight: weight > 0, moved=lambda weight: weight > 0
+        ),
+        "You look for members again after each centroid that moved. All weights choose among the old centroids, before any moves.": (
+            moved_meanwhile
+        ),
+        "You round the means. Return them as they are.": (
+            rule(middle=lambda members, weight: members.mean().round()),
+            rule(middle=lambda members, weight: (members.mean() * 100).round() / 100),
+        ),
         "You return the weight as it was.": lambda weight, centroids: (weight.clone(), right(weight, centroids)[1]),
     }
 

@@ -180,6 +180,25 @@ def with_numpy_compared(model, path, make, rebuild, x):
     return loaded, np.array_equal(*outs)
 
 
+def compares_on_zeros(model, path, make, rebuild, x):
+    torch.save(model.state_dict(), path)
+    new = rebuild(make())
+    new.load_state_dict(torch.load(path, weights_only=True))
+    zeros = torch.zeros_like(x)
+    return new, torch.equal(new(new.quant(zeros)), model(model.quant(zeros)))
+
+
+def compares_the_classes(model, path, make, rebuild, x):
+    torch.save(model.state_dict(), path)
+    new = rebuild(make())
+    new.load_state_dict(torch.load(path, weights_only=True))
+    return new, torch.equal(new(new.quant(x)).argmax(1), model(model.quant(x)).argmax(1))
+
+
+def set_of_groups():
+    return {("stem.0", "stem.1", "stem.2"), ("conv", "bn"), ("neck", "neck_act")}
+
+
 WRONG = {
     "fuse_list": [
         misses_batch_norm,
@@ -213,10 +232,12 @@ WRONG = {
         compares_sums,
         compares_the_first_row,
         quantizes_once,
+        compares_on_zeros,
+        compares_the_classes,
     ],
 }
 ODD = {
-    "fuse_list": [lists_backwards, built],
+    "fuse_list": [lists_backwards, built, set_of_groups],
     "export": [row_by_row, with_numpy_compared],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.

@@ -63,7 +63,7 @@ def fuse_list(answer: Callable) -> None:
 def _groups(got: object, shown: tuple) -> list[tuple]:
     """The groups, as the callback takes them: lists or tuples of two or more."""
     try:
-        listed = isinstance(got, list | tuple) and len(got) > 0
+        listed = isinstance(got, list | tuple | set | frozenset) and len(got) > 0  # their order is free, by the card
         flat = listed and any(isinstance(group, str) for group in got)
         nested = listed and all(isinstance(group, list | tuple) for group in got)
         groups = [tuple(group) for group in got] if nested else []
@@ -149,9 +149,18 @@ def _int8(seed: int, compatible: bool) -> nn.Module:
 # What goes wrong on the way, what it does to the outputs of the loaded model, and the hint for who says True.
 FAULTS = {
     "all goes well": (None, ""),
+    "the outputs of the loaded model have the other sign": (
+        lambda out, taken: -out,
+        "Every output differs, and nothing in your function notices. Compare the outputs of the two models on x.",
+    ),
     "the outputs of the loaded model are 1 too large": (
         lambda out, taken: out + 1,
-        "Every output differs, and nothing in your function notices. Compare the outputs of the two models on x.",
+        "You compare what stays when all outputs grow alike: which of them is the largest, or their differences. Compare "
+        "the outputs themselves.",
+    ),
+    "the outputs of the loaded model are 1 too large where an input is not 0": (
+        lambda out, taken: out + (taken.dequantize() != 0).any(1, keepdim=True),
+        "You compare on an input of your own, on zeros perhaps. A fault need not show there: compare on the x that you are given.",
     ),
     "the last output of the loaded model is 1e-6 too large": (
         lambda out, taken: out + 1e-6 * (torch.arange(out.numel()).reshape(out.shape) == out.numel() - 1),
@@ -244,8 +253,9 @@ def _export_once(answer: Callable, compatible: bool, fault: str, x: Tensor) -> N
     except Mistake as mistake:
         text = mistake.message.replace("\x1b[1m", "").replace("\x1b[0m", "")
         hint = next((hint for hint, parts in REASONS.items() if any(part in text for part in parts)), mistake.hint)
-        raise Mistake(text, hint, mistake.facts) from None
-    facts = [("input compatible", str(compatible)), ("on the way", fault), ("x", show(x)), ("returned", show(got))]
+        hint = hint.replace("on that input ", "with a model of section 2 ")  # nobody has this check's own model
+        raise Mistake(text, hint, _made_up(compatible, fault, x)) from None
+    facts = [*_made_up(compatible, fault, x), ("returned", show(got))]
 
     def refuse(message: str, hint: str) -> None:
         raise Mistake(message, hint, tuple(facts))
@@ -279,6 +289,11 @@ def _export_once(answer: Callable, compatible: bool, fault: str, x: Tensor) -> N
     if really and not equal:
         hint = "Compare the outputs of both models on x when the file is loaded, each called with m(m.quant(x))."
         refuse("Your function returned False, and the outputs are equal.", hint)
+
+
+def _made_up(compatible: bool, fault: str, x: Tensor) -> tuple[tuple[str, str], ...]:
+    """What the check made up for this call; only x is an argument that can be shown."""
+    return (("input compatible", str(compatible)), ("on the way", fault), ("x", show(x)))
 
 
 @contextmanager
