@@ -104,6 +104,83 @@ def in_float64(n_weights, n_macs, mac_pj, bits):
     return np.maximum(1.0, np.ceil(n_weights * 20.0 * bits / (n_macs * mac_pj)))
 
 
+def _typical(seconds, count=21):
+    samples = {change: [] for change in ("none", "double batch", "half bytes")}
+    for _ in range(count):
+        for change, own in samples.items():
+            own.append(seconds(change))
+    return {change: float(np.median(own)) for change, own in samples.items()}
+
+
+def bytes_decide_first(seconds):
+    typical = _typical(seconds)
+    if typical["half bytes"] < 0.75 * typical["none"]:
+        return "memory"
+    return "arithmetic" if typical["double batch"] > 1.25 * typical["none"] else "neither"
+
+
+def looks_at_the_batch_only(seconds):
+    typical = _typical(seconds)
+    return "arithmetic" if typical["double batch"] > 1.25 * typical["none"] else "memory"
+
+
+def always_memory(seconds):
+    _typical(seconds)
+    return "memory"
+
+
+def never_memory(seconds):
+    typical = _typical(seconds)
+    return "arithmetic" if typical["double batch"] > 1.25 * typical["none"] else "neither"
+
+
+def one_change_after_the_other(seconds):
+    typical = {c: float(np.median([seconds(c) for _ in range(40)])) for c in ("none", "double batch", "half bytes")}
+    if typical["double batch"] > 1.25 * typical["none"]:
+        return "arithmetic"
+    return "memory" if typical["half bytes"] < 0.75 * typical["none"] else "neither"
+
+
+def by_the_mean(seconds):
+    samples = {change: [] for change in ("none", "double batch", "half bytes")}
+    for _ in range(21):
+        for change, own in samples.items():
+            own.append(seconds(change))
+    mean = {change: sum(own) / len(own) for change, own in samples.items()}
+    if mean["double batch"] > 1.25 * mean["none"]:
+        return "arithmetic"
+    return "memory" if mean["half bytes"] < 0.75 * mean["none"] else "neither"
+
+
+def one_call_each(seconds):
+    none, batch, half = seconds("none"), seconds("double batch"), seconds("half bytes")
+    return "arithmetic" if batch > 1.25 * none else "memory" if half < 0.75 * none else "neither"
+
+
+def without_the_layer_as_it_is(seconds):
+    batch, half = ([seconds(change) for _ in range(20)] for change in ("double batch", "half bytes"))
+    return "memory" if np.median(half) < 0.6 * np.median(batch) else "arithmetic"
+
+
+def waits_for_by_ratios(seconds):
+    ratios = []
+    for _ in range(31):
+        none = seconds("none")
+        ratios.append((seconds("double batch") / none, seconds("half bytes") / none))
+    batch, half = np.median(np.array(ratios), axis=0)
+    return "arithmetic" if batch > 1.25 else ("neither", "memory")[int(half < 0.75)]
+
+
+def waits_for_by_least(seconds):
+    least = dict.fromkeys(("half bytes", "none", "double batch"), np.inf)
+    for _ in range(60):
+        for change in least:
+            least[change] = min(least[change], seconds(change))
+    if least["double batch"] / least["none"] > 1.25:
+        return "arithmetic"
+    return "memory" if least["half bytes"] / least["none"] < 0.75 else "neither"
+
+
 WRONG = {
     "roof_seconds": [
         sum_of_both,
@@ -114,6 +191,16 @@ WRONG = {
         always_fp32,
         faster_of_both,
         bytes_by_eight,
+    ],
+    "waits_for": [
+        bytes_decide_first,
+        looks_at_the_batch_only,
+        always_memory,
+        never_memory,
+        one_change_after_the_other,
+        by_the_mean,
+        one_call_each,
+        without_the_layer_as_it_is,
     ],
     "break_even_batch": [
         rounded_down,
@@ -127,6 +214,7 @@ WRONG = {
 }
 ODD = {
     "roof_seconds": [by_intensity, as_numpy, as_fractions],
+    "waits_for": [waits_for_by_ratios, waits_for_by_least],
     "break_even_batch": [by_trying, in_float64],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
@@ -135,6 +223,17 @@ EQUIVALENT = {
         "return max(operations / peak, n_bytes / bandwidth): max(operations / peak, n_bytes / bandwidth): arguments swapped": (
             "max takes its arguments in any order"
         ),
+    },
+    "waits_for": {
+        "for _ in range(25):: 25 -> 24": "how many calls there are is free",
+        "for _ in range(25):: 25 -> 26": "how many calls there are is free",
+        "if typical['double batch'] > 1.25 * typical['none']:: typical['double batch'] > 1.25 * typical['none']: Gt -> GtE": (
+            "no layer has exactly this ratio"
+        ),
+        "return 'memory' if typical['half bytes'] < 0.75 * typical['none'] else 'neither': typical['half bytes'] < 0.75 * "
+        "typical['none']: Lt -> LtE": "nor exactly this one",
+        "typical = {change: sorted(samples)[12] for change, samples in times.items()}: 12 -> 11": "a time near the median will do",
+        "typical = {change: sorted(samples)[12] for change, samples in times.items()}: 12 -> 13": "a time near the median will do",
     },
     "break_even_batch": {
         "return max(1, -int(-fetch_pj // one_input_pj)): max(1, -int(-fetch_pj // one_input_pj)): arguments swapped": (

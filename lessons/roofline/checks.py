@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from course_utils.exercises.core import check
 from course_utils.exercises.inputs import numbers
+from course_utils.exercises.investigation import World, investigate
 from course_utils.exercises.search import compare
 from course_utils.measure.energy import READ_32_BIT_PJ
 
@@ -235,8 +236,96 @@ def _just_above(draw: Callable) -> tuple[int, int, float, int]:
     return macs * batch + 1, macs, READ_32_BIT_PJ["DRAM"] * bits / 32, bits
 
 
+CHANGES = ("none", "double batch", "half bytes")
+
+
+def _layer(said: str, right: str, hint: str, *, batch: float, half: float, drift: float = 0.0, hit: int = 0) -> World:
+    """A made-up layer: what doubling the batch and halving the bytes multiply its time by; how the machine disturbs it.
+
+    Args:
+        drift: how much longer each call takes than the one before.
+        hit: every so many calls one takes eight times as long; 0 = none.
+    """
+    factor = {"none": 1.0, "double batch": batch, "half bytes": half}
+
+    def seconds(change: str, number: int) -> float:
+        time = 4e-3 * factor[change] * (1 + 0.01 * ((7 * number) % 5 - 2)) * (1 + drift * min(number, 400))
+        return time * (8 if hit and number % hit == hit - 1 else 1)
+
+    return World(said, right, seconds, hint)
+
+
+LAYERS = (
+    _layer(
+        "twice the inputs take no longer, half the bytes take half the time.",
+        "memory",
+        "Memory is the limit where more inputs for the same weights cost nothing, and fewer bytes do gain.",
+        batch=1.02,
+        half=0.51,
+    ),
+    _layer(
+        "twice the inputs take twice the time, half the bytes gain nothing.",
+        "arithmetic",
+        "Arithmetic is the limit where twice the work takes longer, although the weights are the same.",
+        batch=1.97,
+        half=1.0,
+    ),
+    _layer(
+        "twice the inputs take twice the time; fewer bits are computed faster, too.",
+        "arithmetic",
+        "Half the bytes halve the time here, but so do the cheaper operations: this processor computes faster with fewer bits. The "
+        "batch tells the two apart. With memory as the limit, twice the inputs would cost nothing.",
+        batch=1.95,
+        half=0.55,
+    ),
+    _layer(
+        "neither change matters: the call itself takes the time.",
+        "neither",
+        "Twice the work takes no longer here, but that alone does not say memory. Half the bytes gain nothing, so the layer does "
+        "not wait for its bytes either.",
+        batch=1.04,
+        half=0.97,
+    ),
+    _layer(
+        "memory is the limit, and the machine gets slower with every call.",
+        "memory",
+        "The machine gets slower while you measure. If you run all calls of one change and then all of the next, the later one looks "
+        "slow. Take turns.",
+        batch=1.03,
+        half=0.52,
+        drift=0.02,
+    ),
+    _layer(
+        "memory is the limit, and another program disturbs one call of twelve.",
+        "memory",
+        "A few disturbed calls move a mean or a sum as far as they like. Take a median.",
+        batch=1.02,
+        half=0.7,
+        hit=12,
+    ),
+)
+
+
 @check(
-    "Exercise 2, The batch that pays for the fetch",
+    "Exercise 2, What does it wait for?",
+    why="Doubling the batch doubles the arithmetic and leaves the weights as they are; halving the bytes halves what memory must "
+    "deliver, but may make the arithmetic cheaper as well. So the batch decides about the arithmetic, and only then the bytes about "
+    "the memory.",
+)
+def waits_for(answer: Callable) -> None:
+    """``waits_for(seconds) -> "memory", "arithmetic" or "neither"``, on made-up layers."""
+    investigate(
+        answer,
+        LAYERS,
+        arms=CHANGES,
+        least_runs=15,
+        conclusions=("memory", "arithmetic", "neither"),
+        name="seconds",
+    )
+
+
+@check(
+    "Exercise 3, The batch that pays for the fetch",
     why="The fetch is paid once, the arithmetic once for each input. So their quotient is the batch at which both cost the same, "
     "and the next whole number is the first at which the arithmetic costs at least as much.",
 )

@@ -1,15 +1,14 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will be able to say of a layer whether memory or arithmetic holds it back, and which lever then helps.
-#     minutes: 40
-#     seconds: 25
+#     promise: You will be able to say of a layer whether memory or arithmetic holds it back, and what then makes it faster.
+#     seconds: 35
 #     needs: [energy]
 #     goals:
+#       - Work out from two times which of the two, memory or arithmetic, holds a layer back.
 #       - Measure the peak and the bandwidth of your machine, and place a layer under its roof.
-#       - Find out whether a layer's weights come from memory or from a cache.
-#       - Say what a larger batch and fewer bits do to a layer, in time and in energy.
-#       - Tell an estimate from a measurement, and know what a counter of joules counts.
+#       - Say what a larger batch and fewer bits do to a layer, and where they do nothing.
+#       - Find out whether a benchmark reads its weights from memory or from a cache.
 #     terms: [arithmetic intensity, "bandwidth, peak", ridge, roofline, working set]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
@@ -35,20 +34,17 @@
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
 import itertools
-import math
-import time
 
 import torch
 from torch.nn.functional import linear
 
-from course_utils import models, runtime, syllabus
-from course_utils.measure import energy, hardware, timing
+from course_utils import models, runtime
+from course_utils.measure import energy, timing
 from course_utils.scorecard import claims
-from course_utils.show import diagrams, plots
 from course_utils.show.tables import Table, si
 from lessons.roofline import checks as check
+from lessons.roofline import show
 
-card = claims.Scorecard("roofline")
 runtime.seed_all(0)
 torch.set_num_threads(1)  # one thread for every measurement in this lesson
 device = runtime.best_device()
@@ -59,71 +55,83 @@ runtime.describe(device)
 #
 # A linear layer of 4,096 by 4,096 weights answers one input. Then it answers 16 inputs at once: 16 times the arithmetic.
 #
-# **Predict.** How many times longer does it take? **A** 16 times, **B** 8 times, **C** 4 times, **D** no longer at all.
+# **Predict.** How many times longer does it take? **A** 16 times, **B** 10 to 15 times, **C** less than 10 times. And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Votes for A to D, counts on the board. Expect A and B. Show the result, take the nearest letter, and ask: "What did the processor do in the rest of the time?"
-# Keep the answers, section 3 tests them. On a machine where the ratio is near 16, say so.
+# *For the lecturer, 3 min.* Votes for A to C, counts on the board. Expect A and B. Show the result and ask: "What did the processor do in the rest of the time?" Collect guesses; section 2 tests the one that is about memory.
+# On a machine where the ratio is near 16, say so.
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-my_guess = "?"  # A, B, C or D
+# %% slideshow={"slide_type": "skip"}
 width = 4096
-weights = torch.randn(8, width, width, device=device)  # eight layers, 0.5 GB; section 3 needs the other seven
+weights = torch.randn(8, width, width, device=device)  # eight layers of 67 MB; the first one is used here
 one, sixteen = (torch.randn(n, width, device=device) for n in (1, 16))
 jobs = {"16 inputs": lambda: linear(sixteen, weights[0]), "1 input": lambda: linear(one, weights[0])}
 hook = timing.compare(jobs, device=device)
-print(f"16 times the work: {hook.ratio('1 input'):.1f} times the time")
-print(f"your guess: {my_guess}")
-print(f"one call: {hook.median_ms('1 input'):.3g} ms (IQR {hook.iqr_ms('1 input'):.2g})")
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
-canvas = diagrams.Canvas(width=620, height=230)
-times = {"1 input": 1.0, "16 inputs": hook.ratio("1 input"), "16 × 1 input": 16.0}
-diagrams.bars(
-    canvas,
-    times,
-    x=170,
-    y=16,
-    width=340,
-    text="{:.1f}",
-    meaning={**dict.fromkeys(times, "fp32"), "16 × 1 input": "plain"},
-)
-plots.show(
-    canvas.figure(),
-    alt=f"Three bars to one linear scale: the time of one input, 1; of 16 inputs at once, {times['16 inputs']:.1f}; and, for comparison, "
-    "16 times the first.",
-    caption="Time of a call, in calls with one input. Grey: 16 times the first, not measured.",
-)
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Draws the two times, and beside them 16 times the first.
+show.sixteen_times(hook)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: the time grew less than the work.** With one input the processor did less arithmetic in a second than it
-# can.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# Probably it waited for the weights, 67 MB that each call must fetch from somewhere, however many inputs use them. The time alone does
-# not prove it; section 3 has a test. If your ratio is close to 16, your machine's matrix product handles one input about as well
-# as many. If the IQR, the width of the middle half of the samples, is large beside the median, close other programs and run
-# the cell again.
+# **The time grows much less than the work: in the run on this page, sixteen times the arithmetic takes less than ten times as long (C).** So with one input the processor did much less arithmetic in a second than it can.
+#
+# <!-- page -->
+#
+# What did it do instead? It waited. To answer even a single input the processor must read all the weights of the layer, and these are 4,096 · 4,096 numbers of 4 bytes each, 67 MB. The 16 inputs need the *same* weights. They are read once, and every weight is then used 16 times in place of once. So a part of the time does
+# not grow with the work at all.
+#
+# This is an explanation, and so far nothing but a guess: the time alone does not show what the processor waited for. The next section turns the guess into two numbers that can be wrong. (If your ratio is close to 16, the library on your machine handles one input about as well as many, and waits for little else. If the times scatter much, close other programs and run the cell again.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 2. Two limits
+# ## 2. Two times, one layer
 #
-# A processor has a **peak**: so many operations a second. Its memory has a **bandwidth**: so many bytes a second. A layer
-# makes $I$ floating-point operations (FLOP) for each byte that it moves, its **arithmetic intensity**. So
-# ([Williams et al., 2009](https://doi.org/10.1145/1498765.1498785))
+# A toy machine does **100 operations** and moves **10 bytes** in a second, both at the same time. A layer of 20 weights, one byte each, multiplies each input by every weight and adds the product to a sum. (Inputs and outputs are so few that we leave them out.)
+#
+# **Predict.** How many seconds does the layer take at least, for one input and for 16?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 4 min.* Two minutes on paper. Draw two bars one under the other, arithmetic and memory, first for one input, then for 16: the longer one decides. Ask from which batch on the arithmetic bar is the longer one: 5. A kitchen helps: the cook is the arithmetic, the door is the memory.
+
+# %% slideshow={"slide_type": "fragment"}
+operations_a_second, bytes_a_second, toy_weights = 100, 10, 20
+for batch in (1, 16):
+    arithmetic_s = 2 * batch * toy_weights / operations_a_second  # product, sum
+    memory_s = toy_weights / bytes_a_second  # each weight once, whatever the batch
+    print(f"{batch} inputs: arithmetic {arithmetic_s:.1f} s, memory {memory_s:.1f} s")
+    print(f"  at least {max(arithmetic_s, memory_s):.1f} s")
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **One input takes at least 2 seconds, and 16 inputs at least 6.4: sixteen times the work in 3.2 times the time.** The longer of two times decides.
+#
+# <!-- page -->
+#
+# One input needs 20 products and 20 sums, 40 operations, and these take 40 / 100 = 0.4 s. But the 20 weights must be moved as well, and that takes 20 / 10 = 2 s. Both go on at the same time, so the layer takes at least 2 s, and the arithmetic stands still for four fifths of them. With 16 inputs the arithmetic takes
+# 16 · 0.4 = 6.4 s. The weights are still moved only once, in 2 s. Now the memory stands still. At 5 inputs both take 2 s.
+#
+# These are the words of the field. The operations that a machine can do in a second are its **peak**. The bytes that its memory delivers in a second are its **bandwidth**. And what tells the two cases apart is how many operations the layer makes for each byte that it moves, its **arithmetic intensity**: for one input 40 / 20 = 2 operations a byte,
+# for 16 inputs 32. The toy machine can do 100 operations in the time of 10 bytes, 10 for each byte. Below an intensity of 10 it waits for its memory, above it for its arithmetic. This number of the machine is called the **ridge**.
+
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# ## 3. The roof of this machine
+#
+# A layer of intensity $I$, in floating-point operations (FLOP) for each byte, is at most as fast as the lower of two limits
+# ([Williams et al., 2009](https://doi.org/10.1145/1498765.1498785)):
 #
 # $$\text{speed} \le \min(\text{peak},\; I \cdot \text{bandwidth})$$
 #
-# Both limits are equal at the **ridge**.
+# Both limits are equal at the ridge, $I = \text{peak} / \text{bandwidth}$.
 #
-# **Predict.** How many operations must this machine do with each byte, so that memory is no longer the limit? **A** 1,
-# **B** 10, **C** 100.
+# **Predict.** Where does the ridge of this machine lie: near **A** 1, **B** 10 or **C** 100 operations a byte?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* A kitchen helps: the peak is the cook, the bandwidth is the door, the intensity is how much is cooked from one delivery. Vote; expect A.
-# Read the answer from the line under the figure: peak over bandwidth; take the letter that is nearest by ratio (4 is nearer to 10 than to 1).
-# Then point at the slope ("the door") and at the flat part ("the cook"). "Where does our layer
-# with one input stand?" Each weight, 4 bytes, gives 2 operations: at 0.5, far on the left.
+# *For the lecturer, 3 min.* Vote; expect A. Read the answer from the line under the figure, and take the letter that is nearest by ratio (4 is nearer to 10 than to 1). Point at the slope ("the door") and at the flat part ("the cook").
+# "Where does our layer with one input stand?" Let somebody work it out: each weight, 4 bytes, gives 2 operations. At 0.5, far on the left.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# The formula says what section 2 said. Divide the operations by the longer of the two times, and you get the lower of two speeds: all operations / arithmetic time is the peak, and all operations / memory time is $I$ · bandwidth.
+#
+# To draw it for your machine we need its two numbers. The **peak** comes from a product of two large matrices: of 2,048 by 2,048 numbers each is used 2,048 times, so this product hardly waits for memory. The **bandwidth** comes from a dot product over all eight layers: it reads 537 MB, more than most caches hold, and does only
+# two operations with each pair of numbers. The other functions in the cell belong to sections 4 and 5. All take turns, so that a slow spell of the machine hits all of them ([[measuring]]).
 
 # %% slideshow={"slide_type": "skip"}
 square, long = torch.randn(2048, 2048, device=device), weights.view(-1)
@@ -131,162 +139,71 @@ turn = itertools.cycle(weights)  # another of the eight layers at each call
 inputs = {batch: torch.randn(batch, width, device=device) for batch in (1, 16, 64, 256)}
 jobs = {"product": lambda: square @ square}  # for the peak
 jobs |= {"read": lambda: torch.dot(long, long)}  # for the bandwidth: reads all eight layers
-jobs |= {"again": lambda: linear(inputs[1], weights[0])}  # for section 3: one layer, again and again
-jobs |= {batch: lambda x=x: linear(x, next(turn)) for batch, x in inputs.items()}  # for sections 3 and 4: eight in turn
-# In turn, round by round: a slow spell hits all alike only if it lasts for whole rounds, so the medians are compared.
+jobs |= {"again": lambda: linear(inputs[1], weights[0])}  # for section 5: one layer, again and again
+jobs |= {batch: lambda x=x: linear(x, next(turn)) for batch, x in inputs.items()}  # eight layers in turn
 taken = timing.compare(jobs, rounds=9, device=device)
-seconds = {job: taken.median_ms(job) / 1e3 for job in jobs}  # the roof and its points are computed from these
+seconds = {job: taken.median_ms(job) / 1e3 for job in jobs}
 
+# %% slideshow={"slide_type": "skip"}
 peak = 2 * 2048**3 / seconds["product"]  # operations a second
 bandwidth = long.numel() * 4 / seconds["read"]  # bytes a second
-ridge = peak / bandwidth
-roof_words = f"peak {si(peak, 'FLOP/s')} ÷ bandwidth {si(bandwidth, 'B/s')} = ridge {ridge:.1f} FLOP a byte"
-print(roof_words)
-
+ridge = peak / bandwidth  # operations a byte
+print(f"peak {si(peak, 'FLOP/s')} ÷ bandwidth {si(bandwidth, 'B/s')} = ridge {ridge:.1f} FLOP a byte")
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-def roof(points=(), label=""):
-    """The measured roof, with points (name, intensity, speed) that follow each other; the last one is filled."""
-    (fig, ax), orange, top = plots.figure(size=(6.4, 4.2)), plots.COLOURS["orange"], peak / 1e9
-    axis, ha = [0.25, ridge, 512], "center" if label == "{}" else "left"
-    ax.plot(axis, [min(peak, i * bandwidth) / 1e9 for i in axis], color="black")
-    ax.axvline(ridge, color=plots.COLOURS["grey"], linestyle=":")
-    ax.text(ridge * 1.1, 0.14 * bandwidth / 1e9, f"ridge {ridge:.1f}")
-    if not points:
-        ax.text(ridge / 1.2, 0.2 * bandwidth / 1e9, "memory is\nthe limit", ha="right")
-        ax.text(1.4 * ridge, 0.25 * top, "arithmetic is\nthe limit")
-    ax.plot([x for _, x, _ in points], [y / 1e9 for _, _, y in points], "o-", color=orange, linewidth=1, mfc="white")
-    for name, x, y in points:
-        ax.annotate(label.format(name), (x, y / 1e9), xytext=(0, -28), textcoords="offset points", ha=ha)
-    ax.plot([x for _, x, _ in points[-1:]], [y / 1e9 for _, _, y in points[-1:]], "o", color=orange, markersize=13)
-    ax.set(xscale="log", yscale="log", xlabel="intensity, FLOP a byte", ylabel="billion FLOP/s")
-    ax.set_xticks(decades := [1, 10, 100, 1000], decades)
-    ax.set_yticks([10**n for n in range(5)], [f"{10**n}" for n in range(5)])
-    ax.set(xlim=(0.2, 1000), ylim=(0.1 * bandwidth / 1e9, 2.5 * top))
-    return fig
-
-
-plots.show(
-    roof(),
-    alt=f"A roof on logarithmic axes: its bound on the speed rises with the intensity up to the ridge, at {ridge:.1f} operations a "
-    f"byte, and is flat from there at {peak / 1e9:.0f} billion operations a second.",
-    caption=f"{roof_words[0].upper()}{roof_words[1:]}.",
-)
+# Draws both limits on logarithmic axes.
+show.roof(peak, bandwidth)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: a slope and a ceiling.**
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# *Peak* is what one product of two matrices of 2,048 reaches in PyTorch, *bandwidth* what a dot product reads of 537 MB, on a processor with
-# one thread. Neither is the chip's own limit; another library may come closer ([[choosing]] tries). Williams et al. count the bytes between the caches and
-# the main memory and call this the *operational* intensity; we count what the layer must move at least.
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 3. From memory, or from a cache?
+# **The ridge of a processor with one thread lies between 1 and 20 operations a byte on the machines that we have seen; the line above says where it lies on yours.** That of a graphics card is usually higher.
 #
-# One layer is 67 MB. Some processors have caches as large as that. Let a dot product, which multiplies two lists of
-# numbers pair by pair and adds up, read a **working set** that grows, from 0.5 MB to 537 MB, again and again.
+# <!-- page -->
 #
-# **Predict.** What happens to the bytes a second? **A** the same everywhere, **B** they fall somewhere, **C** they rise.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote; expect B. In the figure ask what lies between a high point and a low one: a memory that is farther away. Black is our layer, grey are the caches
-# that the system reports; on a virtual machine others may use them too, so the fall can come earlier. On a processor, one that rises much was probably disturbed. "Does our layer lie right of the last fall?" If the
-# curve falls no more to the right of our layer: probably its weights come from memory. If it still falls there, a cache may keep some of them, and the next slide matters.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-sets = {4 * 2**k: long[: 2**k] for k in range(17, 28)}  # bytes -> that much of the weights
-reads = timing.compare({n: lambda x=x: torch.dot(x, x) for n, x in sets.items()}, rounds=5, device=device)
-gb_s = [n / reads.median_ms(n) / 1e6 for n in sets]
-fig, ax = plots.figure(size=(6.4, 3.8))
-ax.plot([n / 1e6 for n in sets], gb_s, "o-", color=plots.COLOURS["orange"])
-known = {"our layer": 4 * width**2} | {
-    f"{name}, reported": n for name, n in hardware.cache_bytes().items() if device.type == "cpu" and n >= min(sets)
-}
-for name, n in known.items():
-    ax.axvline(n / 1e6, color="black" if name == "our layer" else plots.COLOURS["grey"], linestyle="--")
-    y, va = (1.05 * max(gb_s), "top") if n > 3e7 else (0.05 * max(gb_s), "bottom")  # where the curve is not
-    ax.text(n / 1.05e6, y, name, rotation=90, ha="right", va=va)
-ax.set(xscale="log", xlabel="working set, MB", ylabel="GB/s", ylim=(0, 1.1 * max(gb_s)))
-ax.set_xticks([1, 10, 100], ["1", "10", "100"])
-plots.show(
-    fig,
-    alt=f"Bytes a second against the working set: {gb_s[0]:.0f} GB/s at 0.5 MB, {gb_s[7]:.0f} at 67 MB, the size of the layer, "
-    f"{gb_s[-1]:.0f} at 537 MB.",
-    caption="Read again and again: how fast, by the size of what is read. Grey: caches as this system reports them.",
-)
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: on a processor it falls, and not evenly.** The speed depends on how much is read.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# Where the working set outgrows a cache, the next one, or the memory, has to deliver: farther away, and slower.
-# Compare the falls with the grey lines, where your system reports its caches. On a processor, a curve that rises much between was probably disturbed. A virtual machine may share a cache with others; then the
-# curve can fall long before that line.
+# (By their data sheets graphics cards lie between about 12, an A100 with 19.5 TFLOP/s and 1.6 TB/s, and 82, an RTX 4090 with 82.6 TFLOP/s and 1.0 TB/s, both in fp32. With their units for 16 bits it is hundreds.)
+#
+# Left of the ridge the limit is a slope: twice the intensity allows twice the speed, because every byte brings work for twice as many operations. Right of it the limit is flat: the arithmetic is busy all the time, and more work for each byte changes nothing. The drawing looks like a roof, hence its name, the **roofline**.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### A control
+# ### The guess of section 1, tested
 #
-# A network has many layers. When a layer's turn comes, others have used the caches. So let **eight** layers of 67 MB take turns,
-# one input each. The opponent is one layer, again and again, as in section 1. The arithmetic is the same.
+# Section 1 guessed that the layer with one input waits for its weights. One input makes 2 · 4,096² = 33.6 million operations and reads 67.1 MB. So each of the two limits foretells a time: operations / peak, and bytes / bandwidth.
 #
-# **Predict.** Which layer answers sooner: the one that is used again and again, one of eight in turn, or neither?
+# **Predict.** Which of the two times will the measured one be near, and how many times is the other one away, on a machine with a ridge of 5?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* "Same size, same arithmetic; only what can be kept from call to call differs. That isolates the cause." Vote. If the ratio is near 1:
-# "Either both come from memory, or both from a cache that holds all 537 MB; only a larger working set can tell." A bar a little above 1 says that the
-# dot product reads less than the memory can give, or that a cache kept a part. Ask what a ratio above 1 means for a benchmark that calls one layer in a loop: it times a cache, and promises too much.
+# *For the lecturer, 2 min.* The intensity is 0.5, the ridge 5, so memory takes ten times as long as arithmetic: let the room say it before the numbers come. "What would have refuted us?" A measured time near the first number, or far above both.
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-read = {
-    name: seconds["read"] / 8 / seconds[job] for name, job in {"again and again": "again", "eight in turn": 1}.items()
-}
-apart = [whole / 8 / layer for whole, layer in zip(taken.samples["read"], taken.samples[1], strict=True)]
-card.record(
-    "in-turn-at-memory-speed",
-    read["eight in turn"],
-    tuple(torch.tensor(apart).quantile(torch.tensor([0.25, 0.75])).tolist()),
-)
-print(f"again and again is {read['again and again'] / read['eight in turn']:.2f} times as fast as in turn")
-canvas = diagrams.Canvas(width=630, height=230)
-meaning = {**dict.fromkeys(read, "fp32"), "dot product": "plain"}
-diagrams.bars(canvas, read | {"dot product": 1.0}, x=220, y=16, width=310, text="{:.2f}", meaning=meaning)
-plots.show(
-    canvas.figure(),
-    alt="Three bars to one linear scale, weights read in a second, over what the dot product reads: again and again "
-    f"{read['again and again']:.2f}, eight in turn {read['eight in turn']:.2f}, dot product 1.",
-    caption="Weights read in a second. 1 is the dot product over all eight layers.",
-)
+# %% slideshow={"slide_type": "fragment"}
+arithmetic_ms = 2 * width**2 / peak * 1e3
+memory_ms = 4 * width**2 / bandwidth * 1e3
+print(f"arithmetic {arithmetic_ms:.2f} ms, memory {memory_ms:.2f} ms")
+print(f"measured   {seconds[1] * 1e3:.2f} ms for one input")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: whether a cache helps.** Ratio clearly above 1: weights were kept. Near 1: none, or all.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# The two differ only in what the machine could keep from call to call, so the ratio is the work of its caches (the one that keeps addresses of
-# pages among them). Where the second bar is near 1, the layer in turn reads its weights about as fast as the dot product reads. So there, with one input,
-# it waits for its weights, as section 1 suspected. Far above 1, measure again: the dot product was probably disturbed. And section 1 used one layer again and
-# again: where the ratio is clearly above 1, it timed a cache.
+# **The measured time is near that of the memory, and several times that of the arithmetic. With a ridge of 5 the two are a factor of 10 apart.**
 #
-# With the second bar and the ratio both near 1 there are two explanations. Either both fetch from memory: no cache of this machine holds 67 MB, or other programs use
-# it. Or both fetch from a cache, which holds all 537 MB. The roofline cannot tell these apart, because its slope was measured with the same 537 MB. The
-# caches that your system reports give a hint; a larger working set decides.
+# <!-- page -->
+#
+# The factor between the two times is the ridge over the intensity, 5 / 0.5 = 10: the machine could do 5 operations in the time of a byte, and the layer brings half an operation for each. So the guess has passed a test that it could have failed: with one input this layer takes about as long as its weights take to arrive.
+#
+# Three things to know about the two numbers. *Peak* is what one product of matrices reaches in PyTorch, and *bandwidth* what one dot product reads, both with one thread; neither is the chip's own limit, and another library may come closer ([[choosing]] tries). The measured time can even lie a little below that of the memory, because the layer may read its weights
+# faster than our dot product reads. And Williams et al. count the bytes that really pass between the caches and the main memory, and call this the *operational* intensity; we count what the layer must move at least.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
 # ## 4. The batch moves the layer
 #
-# A layer of $n \times n$ fp32 weights moves its weights, its inputs and its outputs:
+# A layer of $n \times n$ fp32 weights moves its weights once, and $n$ inputs and $n$ outputs for each member of a batch of size $B$, four bytes each:
 #
 # $$I(B) = \frac{2 \, B \, n^2}{4\,(n^2 + 2 B n)}$$
 #
-# For small $B$ that is about $B/2$.
-#
-# **Predict.** From which batch on is our layer right of the ridge? Where under the roof are batch 1, 16, 64 and 256?
+# **Predict.** From which batch on does our layer lie right of the ridge? Where under the roof do you expect the batches 1, 16, 64 and 256?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 4 min.* "From which batch on are we right of the ridge?" Half a minute; wanted: at about twice the ridge. Only then
-# open the figure: the exact number stands under it. It opens with the roof alone: let somebody draw the point of each batch
-# before its click. Batch 1 lies near the slope. Where a point is above the roof: "The slope is what a dot product reads; the memory can give a little more, or a cache helped." Ask why
-# batch 16 may lie well below: the roof is a bound, not a forecast.
+# *For the lecturer, 4 min.* Half a minute for the first question; wanted: at about twice the ridge. Only then open the figure, which says the exact number. It opens with the roof alone: let somebody draw the point of each batch
+# before its click. Batch 1 lies near the slope. Where a point is above the roof: "The slope is what a dot product reads; the memory can give a little more, or a cache helped."
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# For a small batch the weights are nearly all that moves: $n^2$ = 16.8 million weights against 2 $n$ = 8,192 inputs and outputs for each member. Leave those out, and the formula becomes $2 B n^2 / (4 n^2) = B / 2$. In words: each weight takes 4 bytes and serves $B$ inputs with two operations each. So batch 1 has an intensity of 0.5, batch 16 of about 8.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -296,188 +213,114 @@ def intensity(batch, n=width, bytes_each=4):
 
 
 speed = {batch: 2 * batch * width**2 / seconds[batch] for batch in inputs}
-spans = {b: torch.tensor(taken.samples[b]).quantile(torch.tensor([0.75, 0.25])) for b in inputs}  # slow, fast
-quartiles = {b: tuple((speed[b] / peak * seconds[b] / spans[b]).tolist()) for b in inputs}
-card.record("batch-1-below-peak", speed[1] / peak, quartiles[1])
-card.record("batch-256-near-peak", speed[256] / peak, quartiles[256])
 share = {batch: s / min(peak, intensity(batch) * bandwidth) for batch, s in speed.items()}
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# Draws the four batches under the roof, one after the other.
+show.batches_under_the_roof(peak, bandwidth, {b: (intensity(b), speed[b], share[b]) for b in inputs}, width)
+
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer", "lecture"]
+# **The layer lies right of the ridge from a batch of about twice the ridge on, and the larger its batch, the faster it is.** Batch 1 lies near the slope, far below the peak; the largest batch comes nearest to the flat part.
+#
+# <!-- page -->
+#
+# Since $I(B)$ is about $B/2$, it reaches the ridge at $B$ = 2 · ridge. (The inputs and outputs make it a little later; the exact batch stands under the figure.)
+#
+# What the batch does *not* change is the time of a batch of one: whoever has one input waits for all the weights. What it changes is what an input costs when there are many.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# ### How near to the roof?
+#
+# The roof is a bound: no point should lie above it, but nothing says that a point must reach it.
+#
+# **Predict.** Which of the four batches reaches the smallest share of its roof? And what else, besides memory and arithmetic, could take the rest of its time?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Collect guesses for the second question first: the call, the caches, the way in which the library walks through the matrix. Then the table. The control stands under *Deeper*.
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Puts intensity, speed and the share of the roof that was reached into a table.
 Table(
     ["batch", "intensity, FLOP a byte", "speed, billion FLOP/s", "share of the roof"],
     [[b, f"{intensity(b):.2f}", f"{s / 1e9:.1f}", f"{share[b]:.0%}"] for b, s in speed.items()],
 )
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
-points = [(b, intensity(b), speed[b]) for b in inputs]
-first = math.ceil(2 * ridge / (1 - 4 * ridge / width)) if 4 * ridge < width else "no size"  # I(B) = ridge, solved for B
-plots.show(
-    [roof(points[:n], label="{}") for n in range(len(points) + 1)],
-    alt=["The roof alone, without a point."]
-    + [
-        f"A point for batch {b}: {speed[b] / 1e9:.0f} billion operations a second, {share[b]:.0%} of the roof."
-        for b in inputs
-    ],
-    caption=f"Eight layers in turn. Right of the ridge from batch {first} on.",
-    slider="batch",
-    values=["none", *inputs],
-)
-
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer", "lecture"]
-# **What you saw: more inputs for each weight, more intensity, more speed.**
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# Batch 1 lies left of the ridge, far below the peak, and near the slope. At batch 256 memory forbids nothing, and the layer comes nearer to the
-# peak. The batches between lie below the roof. Where the ridge is above 8, 16 inputs would by the roof alone take hardly longer than one, and
-# section 1 saw more here. The roof is a bound, not a forecast, and does not say why. Probably the library re-arranges the weights at every call, and
-# its routine for so few inputs is not its best; [[dynamic]] gives fp32 another library, first alone, then with arranged weights, at 128 inputs. A share above 100 % means that a
-# cache kept some weights, or that the peak or the bandwidth was measured too low: another program ran, or the dot product reads less in a second than the
-# memory can give.
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
-# ## 5. Fewer bits
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **A batch in the middle, 16 or 64, reaches the smallest share of its roof; batch 1 and batch 256 come nearer to theirs.**
 #
-# Store and compute in 8 bits instead of 32. First on the bill of [[energy]], in joules, then on the roof.
+# <!-- page -->
 #
-# A small batch pays most for its weights, a large one most for its arithmetic. An int8 weight has a quarter of the bytes, an int8
-# MAC takes a 15th of the energy.
+# At batch 16 neither memory nor arithmetic is the whole explanation, because even the longer of the two would need less time than was measured. Something else must take the rest, and the roofline cannot say what. One candidate is the library: for large matrices it has a routine that keeps parts of them in the caches, for a single input another one, and for a few inputs neither may fit well. *Deeper* tests this with a second library. So a roofline answers one question, what is the least time, and it raises the next one when a
+# layer stays far away from it.
 #
-# **Predict.** How many times less energy does LeNet-300-100 need in int8, at batch 1? And at batch 1024? **A** 4 times,
-# **B** between 4 and 15, **C** 15 times.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 3 min.* Two votes, A to C; expect C for both. At batch 1 hardly anything but the bytes shows: A. At batch 1024 it is B: ask why not 15 (the weights still
-# cost something). These are estimates in joules; the next slide asks the same of the speed.
-
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
-def uj_for_one_input(mac, bits, batch):
-    """Estimated energy of LeNet-300-100 for one input of a batch: its arithmetic, and its share of the fetch."""
-    bill = energy.estimate(models.LeNet300100(), torch.zeros(1, 1, 28, 28), mac=mac, bits=bits)
-    return (bill.compute_nj + bill.fetch_nj / batch) / 1e3
-
-
-formats = {"fp32": 32, "fp16, fp32 sum": 16, "int8, int32 sum": 8}
-uj = {(f, b): uj_for_one_input(f, bits, b) for f, bits in formats.items() for b in (1, 1024)}
-Table(
-    ["µJ a digit", "batch 1", "times less", "batch 1024", "times less"],
-    [
-        [
-            f,
-            *(
-                text
-                for b in (1, 1024)
-                for text in (f"{uj[f, b]:.3g}", "" if f == "fp32" else f"{uj['fp32', b] / uj[f, b]:.1f}")
-            ),
-        ]
-        for f in formats
-    ],
-)
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
-# **What you saw: fewer bits help twice.** At batch 1 the bytes, at batch 1024 the cheaper MAC as well. (The bill of LeNet-300-100 turns at another
-# batch than this roof: in fp32 at 140, by [[energy]], and in int8 at 534.)
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### The same on the roof
-#
-# Now the speed. Three widths of a number: 32, 16 and 8 bits. The layer has one input.
-#
-# **Predict.** Where does the layer's *bound* go when each number takes half the bytes?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let somebody show it with a hand: right, and up the slope. Say plainly that these three points are bounds, not measurements, and that a chip
-# with units for 8 bits has a higher ceiling for them, which is not drawn.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-at = {8 * size: intensity(1, bytes_each=size) for size in (4, 2, 1)}  # bits -> operations a byte
-bounds = [(bits, i, min(peak, i * bandwidth)) for bits, i in at.items()]
-plots.show(
-    [roof(bounds[:n], label="{} bits") for n in range(4)],
-    alt=["The roof alone, without a point."]
-    + [
-        f"The bound of the layer with one input at {bits} bits a number: intensity {i:.1f}, "
-        + ("on the slope." if i < ridge else "under the ceiling.")
-        for bits, i in at.items()
-    ],
-    caption="Bounds for batch 1, not measured. The ceiling is that of fp32.",
-    slider="bits",
-    values=["none", *at],
-)
-
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **What you saw: up the slope.** Half the bits, twice the bound, as long as the ridge is not reached.
+# A share above 100 % means that the bandwidth was measured too low, or that a cache kept some of the weights. That is the next question.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 6. Estimate or measurement?
+# ## 5. From memory, or from a cache?
 #
-# The energies of this course are estimates. Some machines have a counter of joules: Intel and AMD processors one
-# called RAPL, NVIDIA cards one in a library called NVML. (Some counters are models themselves.)
+# A network has many layers. When a layer's turn comes again, the others have passed through the caches in between. So let **eight** layers of 67 MB take turns, one input each. The opponent is one layer, again and again, as in section 1. The arithmetic is the same.
 #
-# **Predict.** A busy processor takes watts. How much of that is our estimate of the *arithmetic* of the layer, at batch 1?
-# **A** most, **B** about half, **C** a small part.
+# **Predict.** Which layer answers sooner: one that is used again and again, one of eight in turn, or neither? And what would each answer tell you about section 1?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote; expect B. The first line is the estimate of the arithmetic as a power, the second that of the weights from memory: read both out and compare them with a lamp of
-# 8 W. A counter counts the whole chip, so it should show far more than the first line. Then ask who has a laptop with Linux and the right to read the counter.
+# *For the lecturer, 3 min.* "Same size, same arithmetic; only what can be kept from call to call differs. That isolates the cause." Vote. Ask what a ratio well above 1 means for a benchmark that calls one layer in a loop: it times a cache, and promises too much.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-estimate_j = {"arithmetic": width**2 * energy.MAC_PJ["fp32"] * 1e-12}
-estimate_j["weights from DRAM"] = width**2 * energy.READ_32_BIT_PJ["DRAM"] * 1e-12
-call_s = seconds[1]
-for part, joule in estimate_j.items():
-    print(f"{part}: {si(joule, 'J')} a call, {si(joule / call_s, 'W')}")
-if hardware.joules(device):
-    idle, _ = hardware.joules_while(lambda: time.sleep(0.1), device=device)
-    busy, calls = hardware.joules_while(lambda: linear(one, next(turn)), device=device)
-    for zone in busy:
-        print(f"{zone}: {si(max(0.0, busy[zone] - idle.get(zone, 0.0)) / calls, 'J')} a call, over idle")
-else:
-    print("No energy counter can be read here.")
+# Compares both layers with the dot product: weights read in a second.
+read = show.again_or_in_turn(taken)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: on a processor, milliwatts, by the estimate: C.** (A fast GPU does more a second, and may pass a watt.)
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# So a counter should show far more than the estimate of the arithmetic. On a processor its zone `package` is the whole processor: it also fetches and decodes
-# instructions, moves numbers between its caches, and keeps its clocks running. A zone `dram`, where there is one, is the main
-# memory; compare it with the second line. No counter could be read where this lesson was written, so nothing of that was tested.
+# **It depends on the caches: where the printed ratio is clearly above 1, the layer that is used again and again is faster, and section 1 timed a cache; where it is near 1, the two are alike.**
 #
-# On Linux the counter can often be read by the administrator only. Windows and macOS have no such file, and many virtual machines have none.
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
-# ## 7. Which lever does each part pull?
+# <!-- page -->
 #
-# **Predict.** The next five parts of the course are training, quantization, pruning, lottery tickets, and the trainer. Which makes
-# which of these smaller: the bits of a number, the number of weights, the MACs?
+# The two differ only in what the machine could keep from call to call, so the ratio isolates the work of its caches. (The cache that keeps the addresses of memory pages is among them.)
+#
+# *Clearly above 1.* Some of the 67 MB stayed in a cache and arrived sooner. A network of many layers has no such luck, so a benchmark that calls one layer in a loop promises too much.
+#
+# *Near 1.* There are two explanations, and this experiment cannot tell them apart. Either both layers came from memory, because no cache holds 67 MB or other programs use it. Or both came from a cache that holds all 537 MB; some server processors have one. The sizes of the caches, which your system reports (*Deeper*), give a hint, and a larger working set decides.
+#
+# The third bar is the dot product, which reads all eight layers. Where "eight in turn" is near it, the layer with one input reads its weights about as fast as a function that does hardly anything but read. That is the strongest sign in this lesson that the layer waits for its memory.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Read out the five parts; the room says for each: bits, weights or MACs? Then open the table. Say to close: "A batch changes none of the three; it lets more inputs share the
-# weights." Then the exercises, in pairs.
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# ## 6. Fewer bits
+#
+# The same eight layers, stored in other formats: *fp32* with 4 bytes a weight, *bf16* (a floating-point number of 16 bits) with 2, *int8* (whole numbers) with 1.
+#
+# **Predict.** How many times faster than fp32 is int8 with **one** input? With **64** inputs the same, more, or less? And why?
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-LEVERS = {
-    "training": ("✓ while training", "", ""),
-    "quantization": ("✓", "", ""),
-    "pruning": ("", "✓ where the file can leave them out", "✓ where the code can skip them"),
-    "tickets": ("", "✓ the same", "✓ with a smaller network"),
-    "trainer": ("✓", "✓ the same", ""),
-}
-parts = {lesson.part: lesson for lesson in syllabus.lessons().values()}
-Table(
-    ["part", "", "bits of a number", "weights", "MACs"],
-    [[parts[part].part_number, parts[part].part_title, *ticks] for part, ticks in LEVERS.items() if part in parts],
-)
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# *For the lecturer, 4 min.* Two votes. After the table, row by row: "Which limit moved?" With one input the bytes decide, so the table follows the bytes. With 64 the arithmetic decides, so it follows the units that this processor has. A bf16 row that gets slower is a processor without units for it: say so before somebody concludes that bf16 is slow.
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: three different things to make smaller.** A larger batch changes none of them: it shares the weights.
+# %% slideshow={"slide_type": "skip"}
+jobs = show.layers_of_fewer_bits(weights, {batch: inputs[batch] for batch in (1, 64)})
+fewer = timing.compare(jobs, rounds=5, device=device)
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# Puts the gains over fp32 beside the bytes, for each batch.
+gains = show.gains_of_fewer_bits(fewer)
+show.gains_table(gains)
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# **With one input fewer bytes make the layer faster, up to about as many times as there are fewer bytes. With 64 inputs the bytes no longer decide, and what counts is which units for arithmetic the processor has.**
+#
+# <!-- page -->
+#
+# By the roofline, in two steps. *One input* lies on the slope, with an intensity of half an operation a byte. A quarter of the bytes makes it 2 operations a byte, so the bound on the speed rises four times, as long as it does not meet the ceiling. The measurement need not reach the bound; in the run on this page it comes near.
+#
+# *64 inputs* have an intensity of about 31 in fp32, right of the ridge. Fewer bytes move the layer farther to the right, where the roof is flat: nothing is gained. Only a *higher ceiling* helps there, and that is a property of the processor. int8 has one on most processors, since one instruction multiplies more numbers of 8 bits than of 32. bf16 has one on some: on a processor without
+# instructions for it the numbers are converted on the way, which costs more than it saves. The line under the table says which yours is.
+#
+# So "fewer bits are faster" is two statements, and each has its condition. Fewer *bytes* help a layer that waits for its memory. Cheaper *operations* help a layer that waits for its arithmetic, if the processor has them. (The int8 layer here also quantizes its inputs at each call, which takes time. [[dynamic]] looks into that.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Exercises
 #
-# Two cards. Write your answer into the cell with the stub, run it, then run the check below it.
+# Write your answer into the cell with the stub, run it, then run the check below it.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Exercise 1 · The least time of a layer
-# ★★ · 10 minutes
+# ★★ · 8 minutes
 #
 # Write `roof_seconds`: the least time, by the roofline, of a linear layer *without bias* on a whole batch. The layer reads its
 # weights once for the batch, reads every input and writes every output; each number takes `bytes_each` bytes. A MAC is two
@@ -492,8 +335,7 @@ Table(
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs; at home it takes 10 minutes. A slip to expect is the sum of both times. Ask for the words on the card that decide it ("at the same time"):
-# "So the layer takes the longer one of two times: operations over the peak, bytes over the bandwidth."
+# *For the lecturer, 5 min.* In pairs; at home it takes 8 minutes. A slip to expect is the sum of both times. Ask for the words on the card that decide it ("at the same time").
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -518,10 +360,120 @@ def roof_seconds_solution(n_in, n_out, batch, bytes_each, peak, bandwidth):
 
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
-# ### Exercise 2 · The batch that pays for the fetch
+# ### Exercise 2 · What does it wait for?
+# ★★★ · 12 minutes · an investigation
+#
+# Somebody's layer is slow. Does it wait for its memory, for its arithmetic, or for something else, such as the call itself? You get a stopwatch, `seconds(change)`: it runs the layer once and returns its time.
+# `"none"` is the layer as it is, `"double batch"` gives it twice the inputs, `"half bytes"` stores its weights in half the bytes. Sometimes another program disturbs a call.
+#
+# `waits_for(seconds)` → `"memory"`, `"arithmetic"` or `"neither"`; run each at least 15 times, all equally often
+#
+# <details><summary>Hint</summary>
+# What does each change do to the two times of section 2? Write a table with a column for each change and a row for each conclusion. Some processors
+# also compute faster with fewer bits.
+# </details>
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# The check makes up several machines. A change counts if the typical time changes by more than a quarter. It looks at how you measure, and then at what you conclude.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 5 min.* In pairs, without a laptop: the table of the hint, on paper. Memory: 1 and a half. Arithmetic: 2, and 1 or a half. Neither: 1 and 1. "Which of the two columns is the safer one?" The batch: a half in the other one may have two reasons. The code is for home.
+
+
+# %% tags=["exercise"] slideshow={"slide_type": "-"}
+def waits_for(seconds):
+    """Say what the layer waits for: "memory", "arithmetic" or "neither".
+
+    Args:
+        seconds: a stopwatch; `seconds("half bytes")` runs the changed
+            layer once and returns its time.
+    """
+    raise NotImplementedError
+
+
+# %% tags=["check"] slideshow={"slide_type": "skip"}
+check.waits_for(waits_for)
+
+
+# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+def waits_for_solution(seconds):
+    changes = ("none", "double batch", "half bytes")
+    times = {change: [] for change in changes}
+    for _ in range(25):  # in turn, so that a slow spell hits all three
+        for change in changes:
+            times[change].append(seconds(change))
+    typical = {change: sorted(samples)[12] for change, samples in times.items()}
+    if typical["double batch"] > 1.25 * typical["none"]:
+        return "arithmetic"  # more work with the same weights takes longer
+    return "memory" if typical["half bytes"] < 0.75 * typical["none"] else "neither"
+
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Deeper
+#
+# ### Why does batch 16 not reach its roof?
+#
+# PyTorch hands a linear layer in fp32 to a library. Before it multiplies, the library may have to arrange the weights in another order, so that its fastest instructions find them side by side. It does this at each call anew. Two controls tell how much that costs. The first takes another library of PyTorch's, oneDNN, which is asked by a name of PyTorch's own that may change. The second is the same,
+# with weights that were arranged beforehand.
+
+# %% slideshow={"slide_type": "skip"}
+show.sixteen_arranged(weights, inputs[1], inputs[16], device)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# By the roof alone 16 inputs would take at least as long as one, or a few times as long where the ridge is below 8. Compare the last column. Where the second row is smaller than the first, the other library has the better routine for so few inputs, and a part of what was missing below the roof was neither memory nor arithmetic, but how a library works. Where the third row is smaller than the second, arranging the weights takes a part of each call. [[dynamic]] gives fp32 the same two controls.
+#
+# ### At which size does a cache stop helping?
+#
+# Let a dot product read a **working set** that grows, from 0.5 MB to 537 MB, again and again.
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Times the dot product for growing working sets, and draws the bytes a second.
+gb_s = show.growing_working_set(long, 4 * width**2, device)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Where the working set outgrows a cache, the next one has to deliver, or the memory: it is farther away, and slower. On a processor the curve falls, and not evenly. Compare the falls with the grey lines, where your system reports its caches. A virtual machine may share a cache with others; then the curve can fall long before that line. A curve that rises much between was probably disturbed.
+# If it falls no more to the right of the black line, our layer probably comes from memory.
+#
+# ### And in joules?
+#
+# A small batch pays most for its weights, a large one most for its arithmetic ([[energy]]). So fewer bits save a different part at each end:
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Estimates LeNet-300-100 in three formats, for one input of a batch of 1 and of 1,024.
+show.energy_of_formats(energy.estimate, models.LeNet300100(), torch.zeros(1, 1, 28, 28))
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# At batch 1 hardly anything but the bytes shows: int8 needs a quarter of the energy, although its MAC takes a 15th. At batch 1,024 it is between 4 and 15 times, because the weights still cost something. (The bill of LeNet-300-100 turns at another batch than this roof: in fp32 at 140, and in int8 at 534.)
+#
+# ### Estimate or measurement?
+#
+# The energies of this course are estimates. Some machines have a counter of joules: Intel and AMD processors one called RAPL, NVIDIA cards one in a library called NVML. (Some counters are models themselves.) How much of a busy processor's power is our estimate of the layer?
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Turns two estimates into watts, and reads the counter of this machine where there is one.
+show.watts(width, seconds[1], device, lambda: linear(one, next(turn)))
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# By the estimate the arithmetic takes milliwatts on a processor, and the weights from DRAM a watt or a few. (A fast GPU does more a second.) A counter should show far more than the first line: its zone `package` is the whole processor, which also fetches and decodes instructions, moves numbers between its caches, and keeps its clocks running. A zone `dram`, where there is one, is the main memory; compare it with the second line. No counter
+# could be read where this lesson was written, so nothing of that was tested. On Linux the counter can often be read by the administrator only. Windows and macOS have no such file, and many virtual machines have none.
+#
+# ### What do the parts of this course make smaller?
+#
+# | part | bits of a number | weights | MACs |
+# |---|---|---|---|
+# | 2, training | fewer, while training | | |
+# | 3, quantization | fewer | | |
+# | 4, pruning | | fewer, where the file can leave them out | fewer, where the code can skip them |
+# | 5, tickets and teachers | | the same | fewer, with a smaller network |
+# | 6, in a Trainer | fewer | as in pruning | |
+#
+# A larger batch changes none of these three. It shares the weights.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Exercise 3 · The batch that pays for the fetch
 # ★★ · 10 minutes
 #
-# Back to joules, for home. Write `break_even_batch`: the smallest batch size at which the arithmetic of a batch costs at least as much as
+# Back to joules. Write `break_even_batch`: the smallest batch size at which the arithmetic of a batch costs at least as much as
 # reading all weights once from DRAM. One input takes `n_macs` MACs, at least 1, of `mac_pj` picojoules each. A weight has `bits` bits. Reading costs
 # 640 pJ for 32 bits, other widths in proportion.
 #
@@ -532,12 +484,8 @@ def roof_seconds_solution(n_in, n_out, batch, bytes_each, peak, bandwidth):
 # A batch size is a whole number, and at least 1.
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* For home: only read the card together. Ask: with int8 weights and int8 arithmetic, does the break-even batch rise or fall? It rises: the arithmetic
-# gets cheaper by more than the fetch.
 
-
-# %% tags=["exercise"] slideshow={"slide_type": "-"}
+# %% tags=["exercise"] slideshow={"slide_type": "skip"}
 def break_even_batch(n_weights, n_macs, mac_pj, bits):
     """Smallest batch whose arithmetic costs at least one fetch of the weights.
 
@@ -565,7 +513,7 @@ def break_even_batch_solution(n_weights, n_macs, mac_pj, bits):
 # says what may be the cause.
 
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
-card.show()
+claims.show("roofline")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
