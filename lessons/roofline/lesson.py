@@ -180,11 +180,11 @@ print(f"arithmetic {arithmetic_ms:.2f} ms, memory {memory_ms:.2f} ms")
 print(f"measured   {seconds[1] * 1e3:.2f} ms for one input")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The measured time is near that of the memory, and several times that of the arithmetic. With a ridge of 5 the two are a factor of 10 apart.**
+# **The measured time is much nearer to that of the memory than to that of the arithmetic. With a ridge of 5 the two are a factor of 10 apart.**
 #
 # <!-- page -->
 #
-# The factor between the two times is the ridge over the intensity, 5 / 0.5 = 10: the machine could do 5 operations in the time of a byte, and the layer brings half an operation for each. So the guess has passed a test that it could have failed: with one input this layer takes about as long as its weights take to arrive.
+# The factor between the two times is the ridge over the intensity, 5 / 0.5 = 10: the machine could do 5 operations in the time of a byte, and the layer brings half an operation for each. So the guess has passed a test that it could have failed: arithmetic alone would explain only a small part of the time, and waiting for the weights explains most of it. (In the run on this page two thirds. What is left is a question for the table in section 4.)
 #
 # Three things to know about the two numbers. *Peak* is what one product of matrices reaches in PyTorch, and *bandwidth* what one dot product reads, both with one thread; neither is the chip's own limit, and another library may come closer ([[choosing]] tries). The measured time can even lie a little below that of the memory, because the layer may read its weights
 # faster than our dot product reads. And Williams et al. count the bytes that really pass between the caches and the main memory, and call this the *operational* intensity; we count what the layer must move at least.
@@ -246,7 +246,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **A batch in the middle, 16 or 64, reaches the smallest share of its roof; batch 1 and batch 256 come nearer to theirs.**
+# **In the run on this page batch 16 reaches the smallest share of its roof, about half of it, and batch 256 the largest.**
 #
 # <!-- page -->
 #
@@ -302,11 +302,11 @@ gains = show.gains_of_fewer_bits(fewer)
 show.gains_table(gains)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
-# **With one input fewer bytes make the layer faster, up to about as many times as there are fewer bytes. With 64 inputs the bytes no longer decide, and what counts is which units for arithmetic the processor has.**
+# **With one input fewer bytes make the layer faster, roughly as many times as there are fewer bytes. With 64 inputs the bytes no longer decide, and what counts is which units for arithmetic the processor has.**
 #
 # <!-- page -->
 #
-# By the roofline, in two steps. *One input* lies on the slope, with an intensity of half an operation a byte. A quarter of the bytes makes it 2 operations a byte, so the bound on the speed rises four times, as long as it does not meet the ceiling. The measurement need not reach the bound; in the run on this page it comes near.
+# By the roofline, in two steps. *One input* lies on the slope, with an intensity of half an operation a byte. A quarter of the bytes makes it 2 operations a byte, so the bound on the speed rises four times, as long as it does not meet the ceiling. How can a gain be larger than four, as in the run on this page? The bound of int8 is four times that of fp32, but neither layer reaches its bound. A gain above four says that int8 comes nearer to its roof than fp32 to its own.
 #
 # *64 inputs* have an intensity of about 31 in fp32, right of the ridge. Fewer bytes move the layer farther to the right, where the roof is flat: nothing is gained. Only a *higher ceiling* helps there, and that is a property of the processor. int8 has one on most processors, since one instruction multiplies more numbers of 8 bits than of 32. bf16 has one on some: on a processor without
 # instructions for it the numbers are converted on the way, which costs more than it saves. The line under the table says which yours is.
