@@ -6,7 +6,6 @@ import copy
 import io
 import itertools
 import math
-import pickle
 import sys
 from collections.abc import Callable, Iterable
 from operator import ge, le
@@ -278,7 +277,6 @@ def model_bytes(answer: Callable) -> None:
         "Your result is the size of a file. It holds names and a frame, too, and leaves out what is not saved.": (
             file_bytes,
             lambda m: size_report(m, loads=1).file_bytes,
-            lambda m: len(pickle.dumps(m)),
             whole_file_bytes,
         ),
         "Your result comes from sys.getsizeof: that is the Python object, without the numbers that it points at.": (
