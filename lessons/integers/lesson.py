@@ -122,7 +122,9 @@ def rounded(weight, bits):
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# `clamp` keeps the integers between $-2^{b-1}$ and $2^{b-1} - 1$: −128 and 127 with 8 bits, −2 and 1 with 2. The next function makes a copy of the network, puts rounded values in place of all its weights, and counts how many test images the copy classifies correctly. The biases stay as they are. Nothing is trained after the rounding.
+# `clamp` keeps the integers between $-2^{b-1}$ and $2^{b-1} - 1$: −128 and 127 with 8 bits, −2 and 1 with 2. Try the rule on our three weights. With $s = 0.166$ the largest, 0.58, is 3.5 steps from 0, half-way between 3 and 4. There is no 4, so it gets 3, which stands for 0.50: the error is 0.08, half a step. −0.31 is −1.87 steps and gets −2, which stands for −0.33; 0.07 gets 0. It is always like this: the rule puts $m$ half a step beyond the largest integer, so that no weight, not even the largest one, is further than half a step from its level.
+#
+# The next function makes a copy of the network, puts rounded values in place of all its weights, and counts how many test images the copy classifies correctly. The biases stay as they are. Nothing is trained after the rounding.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -166,9 +168,11 @@ Table(
 #
 # <!-- page -->
 #
-# With 8 bits there are up to 256 levels, and an error of at most half a step is small beside most weights. Each bit that we take away makes the step about twice as large, and the error with it. The errors of many weights are added up in each sum of a layer, and for a while the network tolerates that; then the accuracy falls within one or two bits.
+# With 8 bits there are up to 256 levels, and an error of at most half a step is small beside most weights. Each bit that we take away makes the step about twice as large, and the error with it.
 #
-# A tenth of a point is ten of the 10,000 test images. So a change of a tenth, in either direction, is nothing that you should read much into. At 3 bits the loss varies between one and twenty points from one training of the same network to the next; the table above says which it was in the run on this page. The fall at 2 bits is there in every one of the three trainings that this lesson makes. Other networks fall earlier: section 2 names one that 8 bits destroy.
+# Why does the network tolerate so much? Each output of `fc1` is a sum of 400 products, so 400 errors are added up. But they largely cancel: 400 errors of either sign at random add up to about $\sqrt{400} = 20$ times one of them, not to 400 times. And the class is decided only by which of the ten last outputs is the largest; a small change matters where two are close. In one training we rounded `fc1` alone and compared the error of its outputs with the outputs themselves (root mean square): it was less than 1 % of them with 8 bits, 18 % with 4, 48 % with 3, 84 % with 2. When the error is nearly as large as the signal, the accuracy falls, within one or two bits.
+#
+# A tenth of a point is ten of the 10,000 test images. So do not read much into a change of a tenth in either direction. At 3 bits the loss varies between one and twenty points from one training of the same network to the next; the table above shows the loss of the run on this page. The fall at 2 bits is there in every one of the three trainings that this lesson makes. Other networks fall earlier: section 2 names one that 8 bits destroy.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### What the rounding does to a filter
@@ -183,12 +187,12 @@ Table(
 show.cliff(accuracy, {bits: rounded(layers["conv1"], bits) for bits in accuracy if bits < 32} | {32: layers["conv1"]})
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# With 8 and 6 bits you will hardly see a difference between the rounded filters and the original ones. With 2 bits hardly more than three greys are left, and much of what made the four filters different is gone. Section 4 explains why three and not four.
+# With 8 and 6 bits you will hardly see a difference between the rounded filters and the original ones. With 2 bits hardly more than three greys are left, and much of what made the four filters different is gone. Section 4 looks at which levels the weights use.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 2. What it buys, and what it costs
 #
-# *int8* is an integer of 8 bits. Many processors compute with it as well.
+# *int8* is an integer of 8 bits. Many processors can not only store it, but also compute with it.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Say: "The same weight three times." Ask: "Where is the scale in the lower two rows?" It is the factor beside the cells, stored
@@ -224,9 +228,9 @@ show.one_weight(bit_rows)
 #
 # <!-- page -->
 #
-# Even the first row needs care. A *file* is not only weights: biases, names, scales and whatever was not quantized stay as large as they were. So the file of section 5 is less than four times smaller, and in later lessons some are only two or three times smaller.
+# Even the first row needs care: it speaks of the weights. What it means for a whole *file* must be measured, and section 5 does that.
 #
-# The traffic between memory and processor shrinks like the weights, if they are turned back into floats only after they have left the memory. Time is another matter. A layer that mostly waits for its weights ([[roofline]]: its time is decided by the bytes it moves) can become faster just because there are fewer bytes. For all other layers you also need a processor and a library with 8-bit arithmetic. Most current CPUs have it, and the lessons after this one measure what it gives.
+# The traffic between memory and processor shrinks by the same factor as the weights, provided that they travel as integers and become floats only in the processor. Time is another matter. A layer that mostly waits for its weights ([[roofline]]: its time is decided by the bytes it moves) can become faster just because there are fewer bytes. For all other layers you also need a processor and a library with 8-bit arithmetic. Most current CPUs have it, and the lessons after this one measure what it gives.
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # **The price:**
@@ -236,12 +240,14 @@ show.one_weight(bit_rows)
 # - a **range** of the values, which has to be chosen beforehand
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# How high the first price can be depends on the network. With one scale for each layer, rounding only the weights to 8 bits took MobileNet-v1 from 70.9 % accuracy on ImageNet to 0.1 %, and ResNet-50 from 75.2 % only to 75.0 % ([Krishnamoorthi, 2018](https://arxiv.org/abs/1806.08342), table 2). [[observers]] shows the cure, a scale for each channel. The third price is what the next section is about: so far the weights themselves told us their largest magnitude, but the values that flow *between* the layers change with every input.
+# How high the first price can be depends on the network. With one scale for each layer, rounding only the weights to 8 bits took MobileNet-v1 from 70.9 % accuracy on ImageNet to 0.1 %, and ResNet-50 from 75.2 % only to 75.0 % ([Krishnamoorthi, 2018](https://arxiv.org/abs/1806.08342), table 2). [[observers]] shows the cure, a scale for each channel.
+#
+# The second price is time: if one layer computes with integers and the next with floats, every value between them must be divided and rounded, or multiplied back, and a small layer may spend longer on that than it saves. The third is a choice: the weights themselves told us their largest magnitude, but the values that flow *between* the layers change with every input. Section 3 shows what a badly chosen range costs, and [[observers]] how to choose one.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. The map: scale and zero point
 #
-# An **affine map** takes a float $x$ to an integer $q$ and back:
+# In section 1 the integer 0 stood for 0. Other numbers lie otherwise, for example from −1 to 3. So the map gets a second number, which shifts the integers to where the numbers are. Multiply and shift: that is an **affine map**. It takes a float $x$ to an integer $q$ and back:
 #
 # $$q = \mathrm{clamp}\!\left(\mathrm{round}(x / s) + z,\; q_{min},\, q_{max}\right) \qquad \hat x = s\,(q - z)$$
 #
@@ -273,7 +279,7 @@ show.eight_integers()
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### The map in three functions
 #
-# **Predict.** The range is −1 to 3, now in 8 bits, so the scale is 4 / 255 = 0.0157. What do 0, 0.01 and 4 come back as?
+# **Predict.** The range is −1 to 3, now on the integers −128 to 127, so the scale is 4 / 255 = 0.0157. Which integer is the zero point? And what do −1, 0.01 and 4 come back as?
 
 
 # %% slideshow={"slide_type": "-"}
@@ -305,11 +311,11 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **0 comes back as exactly 0, 0.01 as one whole step, 0.0157, and 4 as the high end, 2.9961.**
+# **The zero point is −64. −1 comes back as −1.0039, 0.01 as one whole step, 0.0157, and 4 as the high end, 2.9961.**
 #
 # <!-- page -->
 #
-# 0 is divided by the scale, which gives 0, and gets the integer $z = -64$; on the way back $-64 - z$ is 0 again. 0.01 / 0.0157 is 0.64, which is rounded to 1: the number becomes one step larger than 0 and not 0, because it lies beyond the middle. 4 lies outside the range and is clipped to the last integer, 127, which stands for (127 + 64) · 0.0157 = 2.9961. That is not quite 3, and −1 comes back as −1.0039, because the zero point was rounded. (`x * (1 / scale)` is the way PyTorch writes the division; *Deeper* shows when this makes a difference.)
+# From −1 to 0 it is 255 / 4 = 63.75 steps, rounded to 64, and the integers start at −128: $z = -128 + 64 = -64$. The integer −128 is 64 steps below it and stands for −64 · 0.0157 = −1.0039. 0.01 / 0.0157 is 0.64, which is rounded to 1: the number becomes one step larger than 0 and not 0, because it lies beyond the middle. 4 lies outside the range and is clipped to the last integer, 127, which stands for (127 + 64) · 0.0157 = 2.9961. That is not quite 3, because the zero point was rounded. (`x * (1 / scale)` is the way PyTorch writes the division; *Deeper* shows when this makes a difference.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Nine weights fall onto their levels
@@ -332,10 +338,12 @@ show.nine_weights(layers["conv1"][0].flatten(), affine_map, to_integers, to_floa
 #
 # Eight levels, 3 bits, for the range from −1 to 3.
 #
-# **Predict.** How far can $\hat x$ be from $x$ inside the range: **A** a quarter of the scale, **B** half of it, **C** all of it? And how far outside?
+# Between two levels the error is at most half the scale, as in section 1. But the zero point was rounded, and the levels end at −1.14 and 2.86.
+#
+# **Predict.** Can a number *inside* the range be further from its level than half the scale: **A** no, **B** yes, near −1, **C** yes, near 3? And how far *outside* the range?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands; expect B, and few think of the outside. Say after the figure: "The levels are shifted a little, for 0 to
+# *For the lecturer, 2 min.* Show of hands; expect C, and few think of the outside. Say after the figure: "The levels are shifted a little, for 0 to
 # be exact: they end at -1.14 and 2.86. A wider range clips less and rounds more coarsely." Transition: "What if the range is mirrored around 0?"
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -352,13 +360,13 @@ largest = (errors.max() / own_map[0]).item()
 print(f"largest error of a million values in the range: {largest:.5f} scales")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Inside the range the error is at most half the scale (B). Outside it has no bound.**
+# **Inside the range the error is at most half the scale, at its ends as well (A). Outside it has no bound.**
 #
 # <!-- page -->
 #
 # These are two kinds of error. *Rounding* moves a number to the nearest level, and since neighbouring levels are one scale apart, the nearest is at most half a scale away. The million random values of the cell above confirm it, up to some last digits of fp32. *Clipping* moves a number to the end of the range, which can be as far as you like: 4 comes back as 2.86, and 100 would, too.
 #
-# At the very ends the two meet: the levels end at −1.14 and 2.86, because the zero point was rounded. The number 3 is inside the range and clipped to 2.86, but since the shift is at most half a scale, the bound holds there as well.
+# At the ends the two meet. The number 3 is inside the range, and yet it is clipped to 2.86. The error is 0.14, a quarter of the scale. In general the levels are shifted by what the rounding of the zero point changed, and that is at most half a scale, so the bound holds there as well.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Symmetric or asymmetric?
@@ -373,7 +381,7 @@ print(f"largest error of a million values in the range: {largest:.5f} scales")
 # and the error counts squared: about four." Transition: "Half of the integers are never used here. Are weights better off?"
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The map of section 1 was symmetric: its zero point was 0, and the scale followed from $m$ alone. That is convenient, because the zero point drops out of all formulas: $\hat x = s q$. It fits weights, which usually lie on both sides of 0. For the cell below, 500 images go through the first layer of LeNet and its ReLU. (Pixels of the black background are left out. They all have one value for each map, and whether this value happens to lie near a level is luck.)
+# The map of section 1 was symmetric: its zero point was 0, and the scale followed from $m$ alone. That is convenient, because the zero point drops out of all formulas: $\hat x = s q$. It fits weights, which usually lie on both sides of 0. For the cell below, 500 images go through the first layer of LeNet and its ReLU. (Pixels of the black background are left out. In each of the six channels they all have the same value, and whether this one value happens to lie near a level is luck.)
 
 # %% slideshow={"slide_type": "skip"}
 features = torch.relu(lenet.conv1(images[:500]))
@@ -392,7 +400,7 @@ show.two_maps(features, (squared["symmetric"] / squared["asymmetric"]).item())
 #
 # <!-- page -->
 #
-# The symmetric range reaches from $-m$ to $m$, and nothing lies in its lower half. Half of the integers are never used, so the others must stand twice as far apart. The errors double with the scale, and squared they are four times as large. You lose exactly one bit.
+# The symmetric range reaches from $-m$ to $m$, and nothing lies in its lower half. Half of the integers are never used, so the others must stand twice as far apart. The errors double with the scale, and squared they are four times as large. (Exactly 4 needs values that are spread evenly between the levels; real ones are so only roughly.) You lose exactly one bit.
 #
 # That is why the usual choice is symmetric for weights and asymmetric for activations, the values between the layers. It stops being right where weights lie mostly on one side of 0, or activations on both sides.
 
@@ -414,13 +422,15 @@ most_on_lowest = max(counts[0] for counts in used.values())
 show.four_bars(used["fc1"])
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Nearly all of the 48,000 weights get the integer 0, a few get −1 or 1, and −2 gets none, or one by a tie.**
+# **Nearly all of the 48,000 weights get the integer 0, a few get −1 or 1, and −2 gets none, or a single one that lies exactly half-way.**
 #
 # <!-- page -->
 #
 # Why does nothing reach −2? No weight is larger than $m$, so $|w| / s$ is at most $m / (\frac{2}{3} m) = 1.5$. Everything below 1.5 is rounded to −1, 0 or 1. Only a weight of exactly $-m$ stands half-way between −1 and −2 and may be rounded either way. So we pay for four levels and use three. (With 8 bits the same thing costs one level of 256, and nobody notices.)
 #
 # Why are nearly all of them 0? A weight becomes 0 if it is smaller than half a step, $\frac{1}{3} m$. The weights of a trained layer lie in a narrow hill around 0, with a few far outside of it. **The largest weight alone sets the step, and it is an outlier.** The other weights have to live with a step that is far too large for them.
+#
+# In small numbers: a layer has a hundred weights, fifty times 0.1, forty-nine times −0.1, and once 0.6. With 2 bits the step is $\frac{2}{3} \cdot 0.6 = 0.4$. 0.1 / 0.4 = 0.25 is rounded to 0, so 99 weights disappear for the sake of one. With 8 bits the step is 1.2 / 255 = 0.005, and 0.1 is 21 steps: there the outlier, the one weight far from all others, does no harm.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"} tags=["lecture"]
 # ### Is it the bits that break it?
@@ -437,7 +447,7 @@ show.four_bars(used["fc1"])
 # opinions and do not settle it: two things were changed at once, so this table cannot say. The experiment that can is exercise 2.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Both ways take 2 bits for each weight and one scale for each layer, so both make the same number of bytes. Try them by hand on the three weights of section 1. Here $m = 0.58$, and we take 0.4 for the step. Whole steps give the levels −0.8, −0.4, 0 and 0.4, halves the levels −0.6, −0.2, 0.2 and 0.6:
+# Both ways take 2 bits for each weight and one scale for each layer, so both make the same number of bytes. Try them by hand on the three weights of section 1. Here $\frac{2}{3} m$ is 0.39. To see the second change alone, whole steps or halves, we take the same step, 0.4, for both. Whole steps give the levels −0.8, −0.4, 0 and 0.4, halves the levels −0.6, −0.2, 0.2 and 0.6:
 #
 # | weight | nearest whole step | nearest half |
 # |---|---|---|
@@ -445,7 +455,7 @@ show.four_bars(used["fc1"])
 # | −0.31 | −0.4 | −0.2 |
 # | 0.07 | 0 | 0.2 |
 #
-# Halves use all four levels, and none of them is 0: every weight keeps at least its sign. In the words of section 3, the zero point is $-\frac{1}{2}$, which is no integer. Weights have no need for an exact 0 (unless many of them were removed on purpose), so that is allowed here.
+# Halves use all four levels, and none of them is 0: every weight keeps at least its sign. Weights have no need for an exact 0 (unless many of them were removed on purpose), so that is allowed here.
 #
 # A step of σ is much smaller than $\frac{2}{3} m$. In exchange, weights beyond two steps are clipped.
 
@@ -474,13 +484,13 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
-# **At the same 2 bits the other levels win back more than 30 points (C). So it is not the bits alone that break the network. Which of the two changes does it, this table cannot tell.**
+# **At the same 2 bits the other levels win back more than 30 points (C). So it is not the bits alone that break the network. This table cannot tell which of the two changes does it.**
 #
 # <!-- page -->
 #
 # The bytes are the same, and nothing was trained. So most of what was lost in section 1 was lost because the levels stood in the wrong places.
 #
-# But what is wrong with the places: are the steps too large, or are the levels at whole steps, so that nearly everything becomes 0? We changed both at once. Perhaps one of the changes does all the good and the other even does harm. Whoever stops here and writes "halves save 2-bit networks" has made a mistake that fills many papers. To find out, you must change one thing at a time. That is exercise 2.
+# But what is wrong with the places: are the steps too large, or are the levels at whole steps, so that nearly everything becomes 0? We changed both at once. Perhaps one of the changes does all the good and the other even does harm. Whoever stops here and writes "halves save 2-bit networks" has claimed more than the table shows. To find out, you must change one thing at a time. That is exercise 2.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 5. A file of integers
@@ -539,9 +549,11 @@ Table(
 #
 # <!-- page -->
 #
-# The 59,838 weights take one byte each instead of four. What does not shrink is the rest: 236 biases in fp32, and for each of the tensors a name, a shape and some bookkeeping of the file format. The scales and their names are even new. In a network as small as this one, that rest shows; in one with millions of weights it hardly would.
+# The 59,838 weights take one byte each instead of four. What does not shrink is the rest. Count it: 59,838 bytes for the integers, 4 · 236 = 944 for the biases, 4 · 5 = 20 for the scales, together 60.8 kB. The fp32 file holds 4 · 59,838 + 944 bytes, 240.3 kB. By these numbers alone the factor would be 3.95. What is still missing are names, shapes and the bookkeeping of the file format. In a network as small as this one, that shows; in one with millions of weights it hardly would.
 #
 # The accuracy is *exactly* that of 8 bits in section 1, since the same integers and the same scales come back from the disk.
+#
+# With 2 bits nothing would be gained that way, since the smallest integer that torch stores has a byte; *Deeper* packs four of them into one.
 #
 # **What we have not got:** speed. To use the file we turned all integers into floats, and from there on the network computes as before. To compute *with* the integers, the inputs of a layer must be integers as well, and their range depends on the images. That is the subject of [[observers]].
 
@@ -551,7 +563,7 @@ Table(
 # Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here.
 #
 # ### Exercise 1 · Scale and zero point
-# ★ · 8 minutes
+# ★ · 6 minutes
 #
 # Write `qparams`: the scale and the zero point of a tensor, for the integers from `qmin` to `qmax`. The range goes from the smallest to the
 # largest value. Where it does not hold 0, widen it until it does (`affine_map` of section 3 does not do that).
@@ -567,7 +579,7 @@ Table(
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs; alone it takes 8. Two mistakes to expect: 256 steps in place of 255, and a range without 0. Ask: "All values lie
+# *For the lecturer, 5 min.* In pairs; alone it takes 6. Two mistakes to expect: 256 steps in place of 255, and a range without 0. Ask: "All values lie
 # between 1 and 3. Which integer would stand for 0?" None: the zero point would lie below qmin.
 
 
@@ -610,7 +622,7 @@ def qparams_solution(values, qmin, qmax):
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The check makes up several families of networks. In one the step helps, in another it does not, and sometimes the two changes depend on each other. It looks at how you make your experiment, and then at what you conclude. The made-up networks answer at once, so you need not save runs (there may be 2,000 of them).
+# The check makes up several families of networks. In one the step helps, in another it does not, and sometimes the two changes depend on each other. It looks at how you make your experiment, and then at what you conclude. The made-up networks answer at once, so you need not be sparing with runs (up to 2,000 are allowed for each experiment).
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 5 min.* In pairs, without a laptop; alone it takes 12. "Draw a table with two rows, old step and new step, and two columns, whole and halves. Which of the four cells does the table of section 4
@@ -681,24 +693,38 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Each of the two changes helps alone (`"each"`): in the run on this page the smaller step gains more than the halves, and both together are no better than σ alone.**
+# **Each of the two changes helps alone (`"each"`): in the run on this page the smaller step gains more than the halves, and both together are hardly different from σ alone.**
 #
 # <!-- page -->
 #
-# Read the first row: with the large step, halves gain much, because with whole steps nearly every weight becomes 0, and with halves it keeps at least its sign. Read the first column: with whole steps, a smaller step gains even more, because now the levels stand where the weights are. Both changes cure the same illness. That is why the second of them has little left to do, and in the row of σ the halves are even a little worse than whole steps: with the level 0 many small weights were rounded well, and it is gone.
+# Read the first row: with the large step, halves gain much, because with whole steps nearly every weight becomes 0, and with halves it keeps at least its sign. Read the first column: with whole steps, a smaller step gains even more, because now the levels stand where the weights are. Both changes cure the same illness. That is why the second of them has little left to do: in the row of σ, whole steps and halves differ by less than the three networks differ among themselves.
 #
-# The table of section 4 would have let you praise the halves. The row with $\frac{1}{3} m$ says something else that is worth knowing: there the halves helped in some of our trainings and did harm in others. So "halves or whole steps?" has no answer without the step and the network. Whether it is σ or something near it that serves best, and for which network, was not tried here. [[observers]] comes back to the choice of a range.
+# Three networks are fewer than the five that the exercise asks for. For `"each"` they are enough on this page, since the ranges of start and step, and of start and offset, do not touch. They are not enough for a difference of two points.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Deeper
 #
 # What follows is for whoever wants the very same integers as PyTorch, and for whoever asks what else was left open.
 #
+# ### What else does the table of six cells say?
+#
+# The table of section 4 would have let you praise the halves. The row with $\frac{1}{3} m$ says something else that is worth knowing: there the halves helped in some of our trainings and did harm in others. So "halves or whole steps?" has no answer without the step and the network. Whether it is σ or something near it that serves best, and for which network, was not tried here. [[observers]] comes back to the choice of a range.
+#
+# And why do halves help at the large step? A weight keeps its sign, but it is now far too large: in `fc1` a weight of 0.03 becomes about 0.18, and its error has grown. So a smaller error of the weights is not always a better network. That the signs are what counts here is a likely explanation, not one that we tested.
+#
+# ### Why can clipping pay?
+#
+# Does a smaller step not clip the largest weights, with an error that has no bound? It does, and yet it can pay. Take the hundred weights of section 4 again. With the step 0.4, 99 of them lose 0.1 each, and the 0.6 becomes 0.4: the squared errors sum up to 99 · 0.01 + 0.04 = 1.03. Their σ is 0.116. With this step and whole steps, ±0.1 becomes ±0.116, and 0.6 is clipped to 0.116: 99 · 0.0003 + 0.23 = 0.26. One large error costs less than 99 middling ones.
+#
+# ### Four weights in one byte
+#
+# The smallest integer that torch stores has a byte. As an `int8` tensor our 2-bit integers would take as many bytes as those of 8 bits; the 15 kB of section 1 were only computed. To get them one must *pack* four integers into each byte. Take −1, 0, 1, 0. Add 2, so that none is negative: 1, 2, 3, 2. Then 1 + 4 · 2 + 16 · 3 + 64 · 2 = 185 is one byte that holds all four. [[weight_only]] packs its file in this way.
+#
 # ### How many levels are used?
 #
 # With the scale $2m / (2^b - 1)$ the quotient $|w| / s$ is at most $(2^b - 1) / 2 = 2^{b-1} - \frac{1}{2}$. The lowest integer is $-2^{b-1}$, and only a tie can reach it. So apart from ties $2^b - 1$ of the $2^b$ integers are used: 255 of 256 with 8 bits, 3 of 4 with 2 bits. The other end loses a little, too: a weight of exactly $+m$ may be rounded to $2^{b-1}$, which does not exist, and is clamped to the integer below; its error is half a step.
 #
-# Many kernels give the lowest integer away on purpose and use −127 to 127, which makes the map symmetric in every respect. Does it hurt to give away one of *four* levels? The next cell rounds to the three levels −σ, 0 and σ.
+# Many kernels (the routines of a library that compute with such integers) give the lowest integer away on purpose and use −127 to 127, which makes the map symmetric in every respect. Does it hurt to give away one of *four* levels? The next cell rounds to the three levels −σ, 0 and σ.
 
 # %% slideshow={"slide_type": "skip"}
 three_levels = [100 * accuracy_with(lambda w: w.std() * torch.round(w / w.std()).clamp(-1, 1), net) for net in networks]
@@ -768,7 +794,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **Only the first way gave PyTorch's integers in all four rows. With half-way numbers the second differs in many thousands, and so does the third where the zero point is odd.** With random numbers all three agree.
 #
-# `torch.round` sends a number that lies exactly half-way to the *even* neighbour: 0.5 becomes 0, and 1.5 becomes 2. Take the zero point 3. By the first way 0.5 is rounded to 0, and 0 + 3 is 3. By the third way 0.5 + 3 = 3.5 is rounded to the even 4. With an odd zero point inside the bracket every half-way case is turned round; with an even one the sum can still be rounded onto a half-way number. The second way divides, and a division can differ from the product with the reciprocal in the last bit, which is enough where everything hangs on the last bit.
+# `torch.round` sends a number that lies exactly half-way to the *even* neighbour: 0.5 becomes 0, and 1.5 becomes 2. Take the zero point 3. By the first way 0.5 is rounded to 0, and 0 + 3 is 3. By the third way 0.5 + 3 = 3.5 is rounded to the even 4. With an odd zero point inside the bracket every product that is exactly half-way is turned round (in the table about a third of the numbers: the others miss the middle by a last bit, and a few of these are moved onto it when 3 is added); with an even one the sum can still be rounded onto a half-way number. The second way divides, and a division can differ from the product with the reciprocal in the last bit, which is enough where everything hangs on the last bit.
 #
 # For the accuracy of a network this does not matter. It matters when one program imitates another to the last integer, for then a difference is a bug to be found, or only a half-way case. Other functions of PyTorch, and other libraries, may round half-way cases in their own way.
 
@@ -826,6 +852,7 @@ claims.show("integers")
 # - Quantization stores small integers and a scale. A zero point says which integer stands for 0.
 # - Inside the range the error is at most half a scale; outside it has no bound.
 # - The largest weight sets the step of a layer. With few bits that step is too large for the others, and a smaller one can win most of the accuracy back.
+# - Two changes made at once cannot be told apart. Try each alone, on the same networks, and look at the spread before you believe a difference.
 # - With int8 weights the file is nearly four times smaller. It is not faster yet.
 #
 # **Recommended video** (it helps, and does not replace the lesson): Chris Gottbrath, *Deep Dive on PyTorch Quantization*,
