@@ -84,7 +84,7 @@ show.two_parts(bill)
 # an input and add the product to a sum takes about 4.6. This network uses each of its weights once for a digit, so for every weight it pays 640 + 4.6. Halving the 4.6 saves 2.3 of 644.6,
 # and that is 0.36 %.
 #
-# This holds for a network that fetches every weight and then uses it only once. Section 4 meets networks that use their weights more often, and there the answer is another one.
+# This holds for a network that fetches every weight and then uses it only once. Section 4 meets networks that use their weights more often, and there the answer is different.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The whole estimate fits into three lines. LeNet-300-100 has 266,200 weights, and it makes as many multiplications for a digit (section 4 counts them):
@@ -112,6 +112,7 @@ print(f"arithmetic {arithmetic_pj / 1e6:.1f} µJ, fetching the weights {fetch_pj
 # | unit | in joules | where you meet it |
 # |---|---|---|
 # | picojoule, pJ | $10^{-12}$ | one operation on a chip |
+# | nanojoule, nJ | $10^{-9}$ | a few hundred operations on a chip |
 # | microjoule, µJ; millijoule, mJ | $10^{-6}$; $10^{-3}$ | one image through a small or a large network |
 # | kilowatt-hour, kWh; megawatt-hour, MWh | $3.6 \cdot 10^{6}$; $3.6 \cdot 10^{9}$ | an electricity bill; a training run |
 
@@ -120,6 +121,12 @@ print(f"arithmetic {arithmetic_pj / 1e6:.1f} µJ, fetching the weights {fetch_pj
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A kilowatt-hour is the energy that a device of 1,000 watts takes in one hour: 1,000 J each second, for 3,600 seconds, which makes $3.6 \cdot 10^{6}$ J. Below one joule every step of a thousand has its own name: milli (a thousandth), micro (a millionth), nano (a thousandth of a millionth), pico (a millionth of a millionth).
+#
+# From picojoules to a bill takes three steps.
+#
+# 1. *Count times price.* A billion fp32 multiplications at 3.7 pJ take $3.7 \cdot 10^{9}$ pJ.
+# 2. *To joules*, times $10^{-12}$: $3.7 \cdot 10^{-3}$ J, or 3.7 mJ.
+# 3. *To kilowatt-hours*, divided by $3.6 \cdot 10^{6}$. Do the same a million times and it takes 3,700 J, and 3,700 / 3,600,000 is about 0.001 kWh. A device of 100 W takes these 3,700 J in 37 seconds.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How much is a picojoule?
@@ -151,22 +158,22 @@ print(f"training GPT-3: {GPT3_MWH * 1000 * J_PER_KWH / cup_j / 1e6:.0f} million 
 #
 # In powers of ten: the cup takes about $10^{5}$ J, a multiplication a few times $10^{-12}$ J, and the quotient lies between $10^{16}$ and $10^{17}$. With the exact numbers it is $2.3 \cdot 10^{16}$.
 #
-# How can the training of GPT-3 take 55 million cups, then? Training makes an enormous number of multiplications: by the usual count about $1.6 \cdot 10^{23}$ of them, half of the $3.14 \cdot 10^{23}$ floating-point operations that [Brown et al., 2020](https://arxiv.org/abs/2005.14165), table D.1, give. At the 3.7 pJ of
-# an fp32 multiplication these are about 7 million cups. So the multiplications alone explain an eighth of the estimate, and less on a chip that multiplies in 16 bits. Most of the energy goes into everything else: into memory, as in section 1, into instructions, into moving data between chips, into cooling.
+# The multiplications of that training explain only an eighth of these cups (*Deeper* has the sum). Most of the energy goes into everything else: into memory, as in section 1, into instructions, into moving data between chips, into cooling.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
 # ## 3. The price list
 #
 # Mark Horowitz published what one operation roughly costs ([ISSCC 2014](https://doi.org/10.1109/ISSCC.2014.6757323)) on a chip
-# of a process called 45 nm, at 0.9 V.
+# made in a process called 45 nm (a generation of chips; a smaller number is a newer one), run at 0.9 V.
 #
 # *int8* and *int32* are whole numbers of 8 and 32 bits, *fp16* a floating-point number of 16. A *cache* is a small memory on
 # the chip. *DRAM* is the large main memory beside it.
 #
-# **Predict.** Reading 64 bits from DRAM costs as much as how many fp32 multiplications: 3, 30 or 300? And why?
+# **Predict.** Section 1 paid 640 pJ for 32 bits from DRAM. What do 64 bits from a small cache, of 8 KB, cost: about 10, 100 or
+# 1,000 pJ? And why is DRAM so much dearer?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 3 min.* Vote: 3, 30 or 300. Expect 30. After the figure: "Each grid line is ten times the one before. What
+# *For the lecturer, 3 min.* Vote: 10, 100 or 1,000. Expect 100. After the figure: "Each grid line is ten times the one before. What
 # would this look like on a linear axis?" They have seen it: section 1. Ask for a guess why a multiplication gains more from fewer bits than an addition; the next
 # drawing answers. DRAM has a span in the source; its low end is drawn.
 
@@ -175,24 +182,21 @@ print(f"training GPT-3: {GPT3_MWH * 1000 * J_PER_KWH / cup_j / 1e6:.0f} million 
 show.price_list()
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
-# **Reading 64 bits from DRAM costs as much as some 350 multiplications in fp32 (300).** These are the bits of two fp32 numbers, so one number costs as much as some 175.
+# **From a cache of 8 KB, 64 bits cost 10 pJ, about three fp32 multiplications; from DRAM they cost 1,300 pJ, about 350.** So one fp32 number from DRAM, half of these bits, costs as much as some 175 multiplications.
 #
 # <!-- page -->
 #
-# By the list it is 1,300 pJ against 3.7 pJ, and 1,300 / 3.7 = 351; the source gives a range for DRAM, and at its upper end the ratio is twice as large. The reason is distance and size. (This is the explanation that is usually given, and no row of the list tests it.) A multiplier is a small circuit, and its bits travel a fraction of a millimetre. A bit from
+# By the list a multiplication in fp32 costs 3.7 pJ, and 1,300 / 3.7 = 351; the source gives a range for DRAM, and at its upper end the ratio is twice as large. The reason is distance and size. (This is the explanation that is usually given, and no row of the list tests it.) A multiplier is a small circuit, and its bits travel a fraction of a millimetre. A bit from
 # DRAM is looked up among billions of others, leaves its chip, and travels over wires of centimetres to the processor; each of these wires must be charged. The caches stand in between: the smaller a memory and the nearer it is to the
-# arithmetic, the less a read costs. From the smallest cache of the list, 64 bits cost as much as about three multiplications.
+# arithmetic, the less a read costs.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The list holds two more messages.
 #
 # **Operations on fewer bits cost less, and the saving is larger for a multiplication than for an addition.** From int32 to int8 an addition gets about 3 times cheaper (0.1 to 0.03 pJ), a multiplication about 15 times (3.1 to 0.2 pJ). *Deeper* shows where the difference comes from: a multiplication brings every bit of one number together with every bit of the other.
 #
-# **Is it the bits, or is it that int8 is a whole number?** Compare rows of the same width. At 32 bits a multiplication of whole numbers costs 3.1 pJ and one of floats 3.7, hardly more. But an *addition* of whole numbers costs 0.1 pJ and one of floats 0.9, nine times as much, because two floats must first be shifted to the same exponent. So a multiplication is cheap because of its
-# few bits, and a sum is cheap because it is a whole number.
-#
-# **What the list says of memory.** The reads are of 64 bits, the operations of 8, 16 or 32. If the energy of a read is proportional to the number of bits, then an fp32 number from the smallest cache costs 5 pJ, about as much as its multiplication and addition together (4.6 pJ). From the larger cache it costs 50, and from DRAM 650. So "memory costs more than arithmetic" is about a tie for the smallest cache and fp32, and
-# the larger the memory, the truer it gets.
+# **Memory costs about as much as arithmetic when the number comes from the smallest cache, and the larger the memory, the more it costs.** The reads of the list are of 64 bits, the operations of 8, 16 or 32. If the energy of a read is proportional to the number of bits, an fp32 number from the cache of 8 KB costs 5 pJ, about as much as its multiplication and addition together (4.6 pJ). From the cache of 32 KB it costs 10, from
+# the one of 1 MB 50, and from DRAM 650. (Section 1 used 640 pJ, from another source for the same thing. The rest of the lesson stays with 640.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The unit of work is the MAC
@@ -224,7 +228,7 @@ Table(
 # <!-- page -->
 #
 # By hand: in fp32 a MAC costs 3.7 + 0.9 = 4.6 pJ. In int8 with a sum in int32 it costs 0.2 + 0.1 = 0.3 pJ, and 4.6 / 0.3 = 15.3. If you compare the multiplications alone you get 18.5, which is too optimistic for a MAC. In the same way fp16 is 2.3 times cheaper than fp32 when its sum
-# is kept in fp32, and not 3.1 times. These are prices of the circuits; whether *your* processor has such circuits is another question, and the lessons on quantization measure it.
+# is kept in fp32, and not 3.1 times. These are prices of the circuits; whether *your* processor has such circuits, and gains from them, is measured in the lessons on quantization.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 4. The bill of a whole model
@@ -234,11 +238,12 @@ Table(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # To write the bill of a model we need two counts: how many MACs it makes for one input, and how many weights it fetches.
 #
-# Take a tiny network, 2 → 3 → 1. Each of its three hidden values is a sum of two products, one for each input: 3 · 2 = 6 MACs. The output is a sum of three products: 3 more. Together these are 9 MACs, and there are 9 weights, since each product has a weight of its own. In general a linear layer from
+# Take a tiny network, 2 → 3 → 1. Each of its three hidden values is a sum of two products, one for each input: 3 · 2 = 6 MACs. (The sum starts at zero and each product is added to it, so two products take two additions.) The output is a sum of three products: 3 more. Together these are 9 MACs, and there are 9 weights, since each product has a weight of its own. In general a linear layer from
 # $n$ to $m$ values makes $n \cdot m$ MACs with its $n \cdot m$ weights.
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **Predict.** How many MACs does LeNet-300-100, 784 → 300 → 100 → 10, need for one digit? In how many of them does each single weight take part?
+# **Predict.** Section 1 took 266,200 MACs on trust. How do they divide among the three layers of 784 → 300 → 100 → 10? And how
+# often is a weight used if a linear layer works on a sentence of 16 words, each of them a vector?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Draw 2 → 3 → 1 and let the room count its arrows. Then half a minute in the head: 235,200 + 30,000 + 1,000. Ask what the counter leaves out: the 410 additions of the biases.
@@ -251,11 +256,11 @@ by_torch = counter.get_total_flops() // 2  # a MAC is two operations
 print(f"MACs by hand {by_hand:,}, by torch {by_torch:,}, weights {bill.weights:,}")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **LeNet-300-100 makes 266,200 MACs for a digit, one for each of its weights.**
+# **235,200 of the 266,200 MACs are in the first layer, 30,000 in the second, 1,000 in the last. With 16 words each weight is used 16 times; for one digit it is used once.**
 #
 # <!-- page -->
 #
-# The three layers make 784 · 300 = 235,200, 300 · 100 = 30,000 and 100 · 10 = 1,000 of them. PyTorch's counter agrees once its number is halved, because it counts *floating-point operations*, and a MAC is two: a multiplication and an addition. Both counts leave out the 410 additions of the
+# They are the products 784 · 300, 300 · 100 and 100 · 10, one MAC for each weight. PyTorch's counter agrees once its number is halved, because it counts *floating-point operations*, and a MAC is two: a multiplication and an addition. Both counts leave out the 410 additions of the
 # biases, which hardly matter here.
 #
 # "One for each weight" is what makes this network so dependent on memory. It is true of every linear layer that works on one *vector* at a time. A layer that works on the 16 words of a sentence, each a vector, uses every weight 16 times.
@@ -263,7 +268,9 @@ print(f"MACs by hand {by_hand:,}, by torch {by_torch:,}, weights {bill.weights:,
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The same weights, nearer
 #
-# Section 1 fetched the weights from DRAM, as a device does that wakes up for one digit. Suppose instead that all weights lie in a cache whose reads cost as much as those of the 1 MB cache in the list.
+# Section 1 fetched the weights from DRAM, as a device does when it wakes up for a single digit. Suppose instead that all weights
+# already lie in a cache. They take 1.06 MB, so it must be a little larger than the 1 MB cache in the list; let its reads cost the
+# same.
 #
 # **Predict.** Which part of the bill is larger now, and how many times larger than the other? **A** arithmetic, **B** weights, about
 # twice, **C** weights, about ten times.
@@ -285,12 +292,12 @@ show.one_weight({"one MAC": energy.MAC_PJ["fp32"], "1 MB cache": cache_pj, "DRAM
 # <!-- page -->
 #
 # Reading 64 bits from a cache of 1 MB costs 100 pJ by the list. A weight has 32 bits, so we take half, 50 pJ, and 50 / 4.6 is about 11. Half-price arithmetic would save 2.3 of 54.6 pJ here, about 4 %. Besides a nearer memory there are three ways to save more: fetch fewer bits for each weight, fetch fewer weights,
-# or use each fetched weight more often. These three are what most of this course is about, since the sizes of the memories are those of the machine.
+# or use each fetched weight more often. The memories of a machine are given, so most of this course is about these three.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Where the numbers come from: the price of a DRAM read, 640 pJ for 32 bits, is that of
 # [Han et al., 2015, figure 1](https://arxiv.org/abs/1506.02626). It is about half of the low end of Horowitz's span for
-# 64 bits; at the high end the factors with DRAM in them would double. The weights of this network take 1.06 MB, so they do not quite fit into 1 MB.
+# 64 bits; at the high end the factors with DRAM in them would double.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Other networks
@@ -328,16 +335,21 @@ Table(
 # <!-- page -->
 #
 # The arithmetic of $k$ uses costs $4.6\,k$ pJ, and it reaches 640 pJ at $k$ = 640 / 4.6 = 139.1. So up to 139 uses the weights cost more, from 140 on the arithmetic does. The column *MACs for each weight* decides: it is 1 for LeNet-300-100, 3.3 for LeNet, 160 for ResNet-50.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# How often a fetched number is used is called its **reuse**, and the reuse at which both parts are equal, here 139, is the **break-even point**. [[roofline]] asks the same question about time in place of energy; there it is operations for each byte, the *arithmetic intensity*.
 #
-# The table also shows why the number of operations alone is a bad measure. LeNet makes 0.20 million MACs for a digit and LeNet-300-100 makes 0.27 million, which is not much more. But their bills are 39 and 172 µJ, because LeNet-300-100 fetches six times as many weights.
+# ### What the table says
 #
-# What is that in kilowatt-hours? A million digits through LeNet-300-100 take 171.6 µJ · $10^6$ = 171.6 J, or 0.00005 kWh. A million images through ResNet-50 take 35.1 mJ · $10^6$ = 35.1 kJ, or 0.0098 kWh, less than half a cup of hot water. A real machine takes more, for reasons that stand under *Deeper*.
+# The number of operations alone is a bad measure. LeNet makes 0.20 million MACs for a digit and LeNet-300-100 makes 0.27 million, which is not much more. But their bills are 39 and 172 µJ, because LeNet-300-100 fetches more than four times as many weights (266,200 against 59,838).
+#
+# What is that in kilowatt-hours? A million digits through LeNet-300-100 take 171.6 µJ · $10^6$ = 171.6 J, and 171.6 / ($3.6 \cdot 10^6$) is 0.00005 kWh. A million images through ResNet-50 take 35.1 mJ · $10^6$ = 35.1 kJ, or 0.0098 kWh, less than half a cup of hot water. A machine with these prices that fetches every weight anew for each image would take more, because the estimate leaves things out (end of section 6).
 #
 # LeNet is convolutional, too. Why is its number so low? Nearly all of its weights stand in linear layers, which use each once. Its convolutions by themselves use their weights 154 times on average.
 #
-# The number belongs to the image as much as to the network, because a convolution uses its weights once for each place. On images of 32 × 32 ResNet-50 would have 3.4 uses a weight, like LeNet, and on 384 × 384 it would have 471. (*Deeper* counts both.)
+# The number of uses depends on the size of the image as much as on the network, because a convolution uses its weights once for each place. On images of 32 × 32 ResNet-50 would have 3.4 uses a weight, like LeNet, and on 384 × 384 it would have 471. (*Deeper* counts both.)
 #
-# And the half-price chip of section 1? For an image through ResNet-50 it would save half of 18.8 out of 18.8 + 16.3 mJ, which is 27 % (B). But ResNet-50, with 160 uses, is close to the line of 140, so a small change of the prices can reverse its answer. With the high end of Horowitz's span for DRAM the line lies at 283, and the weights are the larger part again. And this bill leaves something out, which is the first question under *Deeper*.
+# And the half-price chip of section 1? For an image through ResNet-50 it would save half of 18.8 out of 18.8 + 16.3 mJ, which is 27 % (B). But ResNet-50, with 160 uses, is close to the line of 140, so a small change of the prices can reverse its answer. With the high end of Horowitz's span for DRAM the line lies at 283, and the weights are the larger part again. And this bill leaves something out (end of section 6).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### How often is one weight used?
@@ -353,7 +365,9 @@ show.uses_of_a_weight()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A linear layer that works on one vector uses each weight for one output. A convolution slides the same small window over the whole image and uses the same weights at every place. Take a window of 3 × 3 on an image of 5 × 5 pixels: it fits at 3 · 3 = 9 places, so each of its 9 weights is used 9 times, which makes
-# 81 MACs for 9 weights. A real layer has many such windows: one with 16 input maps, 32 output maps and windows of 3 × 3 has 32 · 16 · 9 = 4,608 weights. If its output maps have 14 × 14 places, each weight is used 14 · 14 = 196 times, and the layer makes 4,608 · 196 = 903,168 MACs. On an image of 224 × 224 there are very many more places. In ResNet-50 the first layers use a weight 12,544 times, and the last convolutions, which see a map of 7 × 7, 49 times. The 160 is the mean.
+# 81 MACs for 9 weights. A real layer has one such window for each pair of an input channel and an output channel (also called *maps*). With 16 input channels, 32 output channels and windows of 3 × 3 it has 32 · 16 · 9 = 4,608 weights. If its output maps have 14 × 14 places, each weight is used 14 · 14 = 196 times, and the layer makes 4,608 · 196 = 903,168 MACs. In ResNet-50 the first convolution uses a weight 112 · 112 = 12,544 times, the last ones, whose outputs have 7 × 7 places, 49 times, and the linear layer at the end once. The 160 is the mean over all weights; more than half of them are in layers with 49 uses.
+#
+# A weight that is fetched once and used 196 times must stay near the arithmetic until its last use. The estimate takes this for granted and charges nothing for it. Is that small? By the list, 32 bits from the cache of 8 KB cost about 5 pJ. If every use read its weight and its input from there, a use would cost 5 + 5 pJ for reading and 4.6 for arithmetic, and memory would be the larger part however often a weight is used. This is why chips for neural networks hold numbers in *registers*, tiny memories right beside the multipliers.
 #
 # There is one more way to use a weight more often, and it works for every layer: give the network several inputs at once.
 
@@ -395,12 +409,16 @@ show.batches(bills, int8)
 # LeNet: 640 / 4.6 = 139.1, divided by 3.34 uses a weight it is 41.6, so 42 is the first whole number. LeNet-300-100 in int8: 160 / 0.3 = 533.3, so 534; in fp32 it was 140. Does that surprise you? Fewer bits make *both* parts cheaper, but the arithmetic by 15 times and the fetch by only 4. So after quantization
 # memory is an even larger share of the bill.
 #
-# Where this stops being true: a server with many users can wait for a full batch, but a phone that answers a single question has only one input, so it has nothing to share the fetch with. And a batch saves only the fetch of the *weights*. Each input brings values of its own, which the formula leaves out.
+# Where this stops being true: a server with many users can wait for a full batch, but a phone that answers a single question has only one input, so it has nothing to share the fetch with.
+#
+# And a batch saves only the fetch of the *weights*. Even an endless batch leaves the 4.6 pJ of arithmetic for each use: for LeNet-300-100, going from batch 1 to 140 lowers the bill from 644.6 to 9.2 pJ for each weight, and everything beyond can at best halve it once more. Each input also brings values of its own, which the formula leaves out. For LeNet-300-100 these are 784 pixels to
+# read, 400 hidden values to write and to read, and 10 results to write, together 1,594 accesses. If all of them went to DRAM at 640 pJ they would cost 1.0 µJ for each digit, at any batch, nearly as much as the arithmetic (1.2 µJ).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6. How to use the list
 #
-# **Predict.** Section 5's formula has an arithmetic term and a memory term. Which of the two does each of these reduce, and why: training in fp16, int8, a larger batch, fewer weights?
+# **Predict.** Section 5's formula has an arithmetic term and a memory term. Which of the two does each of these reduce, and why: multiplying in fp16 while the
+# weights stay stored in fp32 (as training usually does), int8, a larger batch, fewer weights?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Ask row by row, before the table opens. Then the exercises, in pairs.
@@ -415,7 +433,7 @@ show.batches(bills, int8)
 #
 # <!-- page -->
 #
-# The first term of the formula is the arithmetic, $N_\text{MAC} \, e_\text{MAC}$; the second is the memory. Training in 16 bits lowers $e_\text{MAC}$, and it lowers $e_\text{read}$ for the tensors that are kept in 16 bits; the weights themselves usually stay in 32. Int8 lowers both prices. A larger batch divides the second term
+# The first term of the formula is the arithmetic, $N_\text{MAC} \, e_\text{MAC}$; the second is the memory. Training multiplies and fetches too, so it has the same two terms. In 16 bits it lowers $e_\text{MAC}$, and $e_\text{read}$ for whatever is kept in 16 bits. A copy of the weights usually stays in 32 bits, because a small step of gradient descent would be rounded away in 16. Int8 lowers both prices. A larger batch divides the second term
 # and does nothing for the first. Removing weights lowers both counts, but only where the program really leaves the zeros out; [[zero_worth]] measures when it does.
 #
 # How much that is of the total depends on how often a weight is used. Here is the share of the whole bill that each change saves for a weight that is used once, and for one that is used 140 times:
@@ -424,35 +442,24 @@ show.batches(bills, int8)
 # |---|---|---|
 # | arithmetic at half its price | 0.4 % | 25 % |
 # | int8: 0.3 + 160 pJ | 75 % | 84 % |
+# | only the arithmetic in int8: 0.3 + 640 pJ | 0.7 % | 47 % |
+# | only the stored weights in 8 bits: 4.6 + 160 pJ | 74 % | 37 % |
 # | weights in a cache of 1 MB: 4.6 + 50 pJ | 92 % | 46 % |
 # | half of the weights removed | 50 % | 50 % |
+# | int8, and the weights in that cache: 0.3 + 12.5 pJ | 98 % | 96 % |
 #
-# So the best remedy depends on the device and on the batch. For a single input the nearer memory wins, for a large batch the fewer bits do.
+# So the best remedy depends on how often a weight is used. Used once, a weight is nearly all fetch: storing it in 8 bits brings nearly the whole saving of int8, and a cheaper multiplier brings next to nothing. Used 140 times, the arithmetic is half of the bill, and each half of int8 brings a good part. And the remedies help each other: in 32 bits LeNet-300-100 takes 1.06 MB and does not fit into
+# a cache of 1 MB, in 8 bits it takes 0.27 MB and fits. (100 pJ for 64 bits are 12.5 pJ for 8, if the price goes with the bits.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Most lessons write a row into one table, the **ledger**: the model, its accuracy, how many bytes its file has, how long it takes to load, how much faster it is than the plain model, and its estimated energy for one input. At the end of the course you can compare all of them. LeNet-300-100 got its row in
-# [[baseline]], on handwritten digits. This row is of another task, pictures of clothes, so the two accuracies cannot be compared; the bytes can. The cell below trains LeNet for two passes over Fashion-MNIST and writes its row; training takes about ten seconds, or more on a busy machine.
-
-# %% slideshow={"slide_type": "skip"}
-runtime.seed_all(0)
-small = models.LeNet()
-training.fit(small, *data.load("fashion_mnist"), epochs=2, lr=2e-3)
-accuracy = training.evaluate(small, *data.load("fashion_mnist", "test"))
-size = size_report(small)
-
-# %% tags=["hide-input"] slideshow={"slide_type": "skip"}
-# Writes LeNet's row into the ledger and shows it.
-row = ledger.record(
-    lesson="energy",
-    task="fashion_mnist",
-    model="LeNet",
-    technique="fp32",
-    accuracy=accuracy,
-    file_bytes=size.file_bytes,
-    load_ms=size.load_ms,
-    energy_nj=bills["LeNet"].total_nj,
-)
-ledger.table([row])
+# **What stands on no line of this bill.** The estimate counts MACs and one read of each weight. It leaves out
+#
+# - the *activations*, the values that one layer passes to the next: if all of them went through DRAM, they would cost 14 mJ for an image through ResNet-50, where the weights cost 16;
+# - the reads that bring a weight from a nearby memory to the multiplier each time it is used;
+# - the instructions that tell a processor what to do: about 70 pJ for each on a simple one, against 4.6 for a MAC;
+# - biases and normalization (small), and the power that a machine takes while it waits.
+#
+# Each of these only adds. So, if the weights do come from DRAM for each input, the estimate is too low at the prices of this list; a machine that keeps them in a cache pays less (section 4). And the prices of your machine are others. Use the estimate to compare two networks or two remedies, and not to foretell an electricity bill. *Deeper* counts the activations.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Exercises
@@ -576,8 +583,8 @@ activations_mj = sum(given_out) * 2 * dram_pj / 1e9  # each value is written onc
 print(f"activations: {sum(given_out) / 1e6:.1f} million values, {activations_mj:.1f} mJ if all go through DRAM")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# If every output of a convolution or a linear layer were written to DRAM once and read from it once, at the price of a read each time, the activations of ResNet-50 would cost nearly as much as its weights, and memory would be the larger part of its bill. This is a calculation and no measurement, and the truth may lie on either side of it. A good program keeps many activations in caches, which costs less. But normalization, ReLU and
-# the additions of the shortcuts are counted here as if they were done on the way. If each of these layers read its inputs from DRAM and wrote its outputs there, the activations would cost more than three times as much.
+# If every output of a convolution or a linear layer were written to DRAM once and read from it once, at the price of a read each time, the activations of ResNet-50 would cost nearly as much as its weights, and memory would be the larger part of its bill. This is a calculation and no measurement, and the truth may lie on either side of it. A good program keeps many activations in caches, which costs less. But the count also assumes that normalization, ReLU and
+# the additions of the shortcuts (ResNet adds the input of a block to its output) are done before a value is written, so that they need no read or write of their own. If each of these layers read its inputs from DRAM and wrote its outputs there, the activations would cost more than three times as much.
 #
 # ### How often does ResNet-50 use a weight on images of another size?
 
@@ -637,7 +644,8 @@ def conv2d_macs_solution(c_in, c_out, kernel, side, stride=1, padding=0, groups=
 # ### Why does a multiplication gain more from fewer bits than an addition?
 #
 # A multiplier brings each bit of one number together with each bit of the other. In floating point only the *significands* meet, the
-# digits of the numbers; the exponents are added.
+# digits of the numbers; the exponents are added. The significand of fp16 has 11 binary digits and that of fp32 24 (one of these digits is
+# always 1 and is not stored). So 11 · 11 = 121 and 24 · 24 = 576 pairs meet; the other bits are the sign and the exponent.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Multiply 5 by 3 with a pencil, in binary, as you learned it at school for decimal numbers:
@@ -670,6 +678,13 @@ show.pairs_of_bits()
 # multiplication has other work besides, for it must also add the exponents, shift the result into place and round it; what that costs, the list does not say.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
+# ### Is int8 cheap because of its bits, or because it is a whole number?
+#
+# Compare rows of the same width. At 32 bits a multiplication of whole numbers costs 3.1 pJ and one of floats 3.7, hardly more. But an *addition* of whole numbers costs 0.1 pJ and one of floats 0.9, nine times as much, because a float consists of digits and an *exponent*, as in $1.5 \cdot 2^3$,
+# and only numbers with the same exponent can be added digit by digit. To add $1.5 \cdot 2^3$ and $1.0 \cdot 2^0$ (12 and 1), the second is first shifted to $0.125 \cdot 2^3$. Then the sum is $1.625 \cdot 2^3$ = 13, and it must be rounded if it has too many digits. Whole numbers are just added. So in int8 the multiplication is cheap mainly
+# because its numbers are short, and the addition mainly because its numbers are whole.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### Why does a sum need more bits than its terms?
 #
 # An int8 number lies between −128 and 127. A *product* of two of them can be 16,384, which takes 16 bits. And a sum of 784 such products can reach 12.8 million, which takes 25 bits. Whoever keeps too few bits gets wrong sums without an error message. The cell below shows the smallest case, 100 + 100 in int8, and a long sum in fp16.
@@ -688,10 +703,22 @@ print(f"100 + 100 in int8: {int8_sum.item()};  4,096 times 1 in fp16: {fp16_sum.
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### What do newer chips change?
 #
-# The prices were published in 2014, and they are those of 45 nm, a process that came to market in 2007. What counts are their *ratios*, and those have moved as well. By [Jouppi et al., 2021, table 2](https://doi.org/10.1109/ISCA52012.2021.00010), a chip of 7 nm multiplies in fp32 for 1.31 pJ
+# The prices were published in 2014, and they are those of 45 nm, a process that came to market in 2007. This lesson uses only their *ratios*, but those have changed as well. By [Jouppi et al., 2021, table 2](https://doi.org/10.1109/ISCA52012.2021.00010), a chip of 7 nm multiplies in fp32 for 1.31 pJ
 # and reads 64 bits from an 8 KB cache for 7.5 pJ and from one of 1 MB for 14. A read from DDR memory still takes 1,300 pJ; one from HBM2, which is memory stacked beside the chip, 250 to 450. So the gap between arithmetic and DDR memory has grown, from about 140 multiply-accumulates for a number of 32 bits to nearly 400. The gap to a cache of 1 MB has shrunk, from 11 to 4, and with HBM2 it is 75 to 135.
 #
-# These are also prices of the circuits alone. A processor also fetches and decodes an instruction for each operation, reads its registers and steers everything. Horowitz draws about 70 pJ for a whole instruction of addition, of which the addition itself is a small part. At such a price for each operation the line of 140 would fall below ten. Vector and matrix units let one instruction serve many operations.
+# ### What does a processor spend besides?
+#
+# The prices of the list are those of the circuits alone. A processor also fetches and decodes an instruction for each operation, reads its registers and steers everything. Horowitz draws about 70 pJ for a whole instruction of addition, of which the addition itself is a small part. If every MAC took one such instruction, it would cost about 75 pJ in place of 4.6, and the break-even point would lie at 640 / 75, below nine uses. Vector and matrix units let one instruction serve many operations.
+#
+# ### How would you measure it?
+#
+# A power meter at the plug, or a counter in the chip, shows watts. Take the power while the network runs, subtract the power at rest, multiply by the seconds and divide by the number of inputs: 20 W more for 10 s, in which a million digits are read, are 200 J, or 200 µJ for a digit. A meter shows
+# only the sum. It cannot tell which part of it went to memory, and that is what this lesson asks.
+#
+# ### How can the training of GPT-3 take 55 million cups?
+#
+# Training makes an enormous number of multiplications: by the usual count about $1.6 \cdot 10^{23}$ of them, half of the $3.14 \cdot 10^{23}$ floating-point operations that [Brown et al., 2020](https://arxiv.org/abs/2005.14165), table D.1, give. At the 3.7 pJ of
+# an fp32 multiplication these are about 7 million cups. So the multiplications alone explain an eighth of the estimate, and less on a chip that multiplies in 16 bits.
 #
 # ### And training?
 #
@@ -701,6 +728,33 @@ print(f"100 + 100 in int8: {int8_sum.item()};  4,096 times 1 in fp16: {fp16_sum.
 # ### A trap in a name
 #
 # torchvision's documentation lists ResNet-50 with 4.09 "GFLOPS". These are billions of MACs; PyTorch's counter, which counts operations, says twice as many. When you compare two papers, find out first which of the two they count.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### LeNet's row in the ledger
+#
+# Most lessons write a row into one table, the **ledger**: the model, its accuracy, how many bytes its file has, how long it takes to load, how much faster it is than the plain model, and its estimated energy for one input. At the end of the course you can compare all of them. LeNet-300-100 got its row in
+# [[baseline]], on handwritten digits. This row is of another task, pictures of clothes, so the two accuracies cannot be compared; the bytes can. The cell below trains LeNet for two passes over Fashion-MNIST and writes its row; training takes about ten seconds, or more on a busy machine.
+
+# %% slideshow={"slide_type": "skip"}
+runtime.seed_all(0)
+small = models.LeNet()
+training.fit(small, *data.load("fashion_mnist"), epochs=2, lr=2e-3)
+accuracy = training.evaluate(small, *data.load("fashion_mnist", "test"))
+size = size_report(small)
+
+# %% tags=["hide-input"] slideshow={"slide_type": "skip"}
+# Writes LeNet's row into the ledger and shows it.
+row = ledger.record(
+    lesson="energy",
+    task="fashion_mnist",
+    model="LeNet",
+    technique="fp32",
+    accuracy=accuracy,
+    file_bytes=size.file_bytes,
+    load_ms=size.load_ms,
+    energy_nj=bills["LeNet"].total_nj,
+)
+ledger.table([row])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
