@@ -673,7 +673,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **What you saw. Pruning saves most, coding least.** Forty times holds here with 4 bits a value; with the paper's 6 bits it does not.
+# **Pruning saves most, coding least.** Forty times holds here with 4 bits a value; with the paper's 6 bits it does not.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 7. Where do the bytes go?

@@ -197,6 +197,11 @@ plots.show(
     caption="No arrow: hardly moved. Crossed out is what goes. `Smallest` lets the weight go that is on its way to 0.",
 )
 
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
+# **The last two weights stay, with the scores 0.2 and 3.**
+#
+# `Smallest` compares the scores as they are, with their signs: −5 and 0.1 are the two smallest, so those two weights go. `l1_unstructured` took absolute values and kept the weight whose score is −5. But that score is negative because training moves the weight towards 0, and movement pruning takes this as a sign that the network can do without it. The fourth weight moves away from 0, and both methods keep it. One score is one batch's opinion; a method for real use adds the scores up over many steps.
+
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. What an existing mask leaves to see
 #

@@ -107,6 +107,11 @@ print(f"SmallCNN: {sum(p.numel() for p in cnn.parameters()):,} parameters, {fp32
 steps = {"as copied": attempt(lambda: torch.quantization.get_default_config("fbgemm"))}
 print(steps["as copied"])
 
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
+# **The first line fails (B), because no function of that name exists.**
+#
+# C is right as well, two repairs later: once the names are right and the tensors are converted, the recipe runs and the accuracy is lost, because nothing has been calibrated. So the recipe never did what it promises, and only the first of its faults says so with an error.
+
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Repair 1: the function has another name
 #
