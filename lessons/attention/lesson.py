@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will be able to say what attention computes, work it out by hand, and build a Transformer block from linear layers.
-#     seconds: 40
+#     seconds: 44
 #     needs: [measuring]
 #     goals:
 #       - Work attention out by hand for three tokens, from queries, keys and values.
@@ -58,10 +58,10 @@ runtime.describe("cpu")
 #
 # A network of two linear layers sees all of it at once, as one long vector. It has 16,106 weights, and it learns from 1,000 batches of new phone books.
 #
-# **Predict.** How often does it then give the right digit? **A** nearly always, **B** half the time, **C** less than half. Guessing is right in one case of ten.
+# **Predict.** How often does it then give the right digit? **A** nearly always, **B** half the time, **C** less than half. A blind guess is right in one case of ten.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let the room answer the example aloud, then ask how they did it: they *looked for* the name. Vote A to C; expect A. After the table: "It has thirteen times as many weights as the winner. So what is it that the winner has?" Do not say it yet.
+# *For the lecturer, 3 min.* Let the room answer the example aloud, then ask how they did it: they *looked for* the name. Vote A to C; expect A. After the table: "It has twelve times as many weights as the winner. So what is it that the winner has?" Do not say it yet.
 
 # %% slideshow={"slide_type": "skip"}
 generator = torch.Generator().manual_seed(0)
@@ -75,12 +75,14 @@ share_lookup = show.learn(show.Lookup())  # what this lesson explains
 show.phone_table({"two linear layers": (fixed, share_fixed), "one layer of attention": (show.Lookup(), share_lookup)})
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The two linear layers give the right digit in less than half of all cases (C). A layer of attention with a twelfth of the weights gives it nearly always.**
+# **The two linear layers give the right digit in less than half of all cases (C). A layer of attention with about a twelfth of the weights gives it nearly always.**
 #
 # <!-- page -->
 #
-# Think about what the linear layer has to do. Its weights belong to *places*: one weight for "the third entry is Ada", another for "the fourth entry is Ada". It multiplies them with what stands there and adds up. But to answer, it must take the digit from the third place if Ada stands there, and from the fourth place if she stands *there*. For
-# every place and every name it has to learn this anew, and a product of "who is asked for" with "who stands here" is exactly what a sum of fixed weights cannot form. (A second layer can approximate such a product, with enough neurons and examples. Given more of both, it gets better, but slowly.)
+# A third sounds like something. But six random digits often contain one twice, and the most frequent digit of a book stands there 2.02 times on average. Who always says this digit, *without reading which name is asked for*, is right in 2.02 / 6 = 34 % of the cases (third row of the table). The two linear layers do just that: in the run on this page they nearly always named a most frequent digit. Of looking up they have learned nothing.
+#
+# Think about what the linear layer has to do. Its weights belong to *places*: one weight for "the third entry is Ada", another for "the fourth entry is Ada". It multiplies them with what stands there and adds up. But to answer, it must take the digit from the third place if Ada stands there, and from the fourth place if she stands *there*. It
+# has to learn this separately for every place and every name. And what it would need is a product of "who is asked for" and "who stands here", which a sum of fixed weights cannot form. (A second layer can approximate such a product, with enough neurons and examples. Given more of both, it gets better, but slowly.)
 #
 # You did it in another way. You took the name that is asked for, compared it with every name in the book, and read the digit beside the one that fits. Attention is that procedure, made of multiplications, so that a network can learn it.
 #
@@ -130,21 +132,20 @@ print(f"{by_hand:.1f}")
 #
 # **1. Scores.** Two vectors fit when their dot product is large. $q \cdot k_1 = 2 \cdot 1 + 0 \cdot 0 = 2$, then $q \cdot k_2 = 0$, and $q \cdot k_3 = 2$.
 #
-# **2. Shares.** We want shares that are positive and add up to 1, and a higher score should give a larger share. The **softmax** does this: it takes $e$ to the power of each score and divides by the sum. $e^2 = 7.39$, $e^0 = 1$, $e^2 = 7.39$; together 15.78. So the shares are 0.468, 0.063 and 0.468.
+# **2. Shares.** We want shares that are positive and add up to 1, and a higher score should give a larger share. The **softmax** does this: it takes $e$ to the power of each score and divides by the sum. $e^2 = 7.39$, $e^0 = 1$, $e^2 = 7.39$; together 15.78. So the shares, elsewhere called **attention weights**, are 0.468, 0.063 and 0.468.
 #
 # **3. A weighted mean of the values.** $0.468 \cdot 10 + 0.063 \cdot 20 + 0.468 \cdot 60 = 34.0$.
 #
 # A dictionary in Python gives the value of the *one* key that is equal. Attention gives a mean of all values, in which the keys that fit count most. That is less exact, but it has a great advantage: if the query changes a little, the result changes a little. So there are gradients, and a network can learn its queries and keys.
 #
-# The function above is all of attention. One piece is new: it divides the scores by $\sqrt{d}$, where $d$ is the number of features of a query. Why? A dot product is a sum of $d$ products. If the features are random numbers with a spread of 1, then the sum has a spread of $\sqrt{d}$: the more features, the larger the scores. With 64 features the
-# scores differ by 8 or so, and $e^8$ is 2,981. One entry would take everything, a small change of the query would change nothing, and the network could not learn. Dividing by $\sqrt{d}$ brings the spread back to 1. (Here we multiplied the query by $\sqrt{2}$ beforehand, so that the numbers are those of your pencil.)
+# The function above is all of attention. One piece is new: it divides the scores by $\sqrt{d}$, where $d$ is the number of features of a query. Why? A dot product is a sum of $d$ products, so with many features the scores lie far apart, one entry would take nearly everything, and the network could not learn (*Deeper* measures it). (Here we multiplied the query by $\sqrt{2}$ beforehand, so that the numbers are those of your pencil. Without that, the scores are 2 / 1.41 = 1.41, 0 and 1.41; $e$ to the power of them is 4.11, 1 and 4.11, together 9.23; the shares are 0.446, 0.108 and 0.446; and 33.4 comes out.)
 #
 # With several queries at once, `q` has a row for each, and every row of the scores gets a softmax of its own.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Who makes queries, keys and values?
 #
-# Three linear layers make them, from the same vectors. At first their weights are random; training changes them like all others.
+# Three linear layers make them: here the query from the name that is asked for, keys and values from the entries. At first their weights are random; training changes them like all others.
 #
 # **Predict.** Our trained network is asked for the digit of a name. To which of the six entries does it give the largest share, and is it all of it?
 
@@ -157,6 +158,8 @@ print(f"{by_hand:.1f}")
 # - the linear layer `key` has to bring out the *name* of this sum, because that is what an entry is found by,
 # - the linear layer `value` has to bring out the *digit*, because that is what is wanted,
 # - and the linear layer `query` looks at the name that is asked for.
+#
+# How can a linear layer take a name out of a sum? With small numbers: let Ada be (1, 0, 0, 0), Ben (0, 1, 0, 0), the digit 7 (0, 0, 1, 0) and 8 (0, 0, 0, 1). "Ada 7" is then (1, 0, 1, 0). A layer that keeps the first two numbers makes the key (1, 0), which is Ada; one that keeps the last two makes the value (1, 0), which is 7.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -165,16 +168,16 @@ class PhoneBook(nn.Module):
         super().__init__()
         self.name, self.digit = nn.Embedding(12, width), nn.Embedding(10, width)
         self.query, self.key, self.value = (nn.Linear(width, width, bias=False) for _ in range(3))
-        self.head = nn.Linear(width, 10)
+        self.answer = nn.Linear(width, 10)
 
     def forward(self, names, digits, asked):
         entries = self.name(names) + self.digit(digits)  # (books, 6, width)
         q = self.query(self.name(asked))[:, None]  # (books, 1, width)
-        return self.head(attention(q, self.key(entries), self.value(entries))[:, 0])
+        return self.answer(attention(q, self.key(entries), self.value(entries))[:, 0])
 
 
 reader = PhoneBook()
-share_right = show.learn(reader)
+share_right = show.learn(reader, rates=[3e-3])
 shares = show.shares_of(reader, book)  # the softmax of the scores, for one phone book
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -186,14 +189,29 @@ show.one_lookup(book, shares)
 #
 # Nobody has told the network that names are to be compared. It was shown phone books and right digits, and comparing names is what makes the loss small. The three linear layers have divided the work between them, as described above.
 #
-# Where this stops being true: such clean shares come from such a clean task. In a language model most heads spread their attention, and a share is no proof that an entry *mattered* for the answer, because what counts is the share times the value.
+# Where this stops being true: such clean shares come from such a clean task. Most attention layers of a language model spread their shares, and a share is no proof that an entry *mattered* for the answer, because what counts is the share times the value.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Every token asks
+#
+# In the phone book one name asked, and six entries answered. In a text there is no such division: **every** token asks, and every token can be found. From the vector of each token three linear layers make a query, a key and a value of its own. This is called **self-attention**. With three tokens the scores are a table of 3 × 3, one row for each token that asks, and each row gets a softmax of its own.
+#
+# Three tokens by hand. Let a token be a single number, $x$ = 1, 2, 0, and let each of the three layers have a single weight: query = 1 · $x$, key = 1 · $x$, value = 10 · $x$. Then $\sqrt{d} = \sqrt{1} = 1$.
+#
+# | asks ↓ | scores $q \cdot k$ | $e$ to the power | shares | result, of the values 10, 20, 0 |
+# |---|---|---|---|---|
+# | token 1, $q$ = 1 | 1, 2, 0 | 2.72, 7.39, 1 | 0.245, 0.665, 0.090 | 15.8 |
+# | token 2, $q$ = 2 | 2, 4, 0 | 7.39, 54.6, 1 | 0.117, 0.867, 0.016 | 18.5 |
+# | token 3, $q$ = 0 | 0, 0, 0 | 1, 1, 1 | 0.333, 0.333, 0.333 | 10.0 |
+#
+# Cover the last two columns and work out a row.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. The mask
 #
 # A language model learns to say which character comes next. To learn from a whole line at once, it foretells the next character *at every place* of the line.
 #
-# So the line that it reads contains the answers. We train two small models on the source code of Python's library, one character a token. In the first, each place may look only at itself and what came **before**. In the second, every place may look at all others.
+# We train two small models on the source code of Python's library, one character a token. In the first, each place may look only at itself and what came **before**. In the second, every place may look at all others.
 #
 # **Predict.** Which of the two foretells better while it learns? And which of them when it has to *write*?
 
@@ -201,7 +219,7 @@ show.one_lookup(book, shares)
 # *For the lecturer, 3 min.* Write "i m p o r t" on the board, and under each letter the one that is to be foretold. Ask what the place under "i" may look at. Vote twice. After the table: "What does the second model do? It copies. And what does it copy when there is nothing behind?"
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A **mask** forbids some places before the softmax: their scores become $-\infty$, and $e^{-\infty} = 0$, so their share is 0 and the rest still adds up to 1. Three places with these scores, by hand:
+# A **mask** forbids some places before the softmax: their scores become $-\infty$, and $e^{-\infty} = 0$, so their share is 0 and the rest still adds up to 1. (A score of 0 would not hide a place: $e^0 = 1$, so in row 2 below the third place would still get 1 / (2.72 + 2.72 + 1) = 0.16.) Three places with these scores, by hand:
 #
 # | looks at → | 1 | 2 | 3 | | shares | 1 | 2 | 3 |
 # |---|---|---|---|---|---|---|---|---|
@@ -209,7 +227,7 @@ show.one_lookup(book, shares)
 # | place 2 | 1 | 1 | $-\infty$ | | | 0.5 | 0.5 | 0 |
 # | place 3 | 0 | 0 | 2 | | | 0.107 | 0.107 | 0.787 |
 #
-# In the last row $e^0 = 1$, $e^0 = 1$ and $e^2 = 7.39$, together 9.39. This mask is called **causal**, because what comes later has no influence on what comes before.
+# In the last row $e^0 = 1$, $e^0 = 1$ and $e^2 = 7.39$, together 9.39. This mask is called **causal**, because what comes later has no influence on what comes before. In the example with the tokens 1, 2, 0 it makes 10.0, 18.8 and 10.0 of the results: token 1 sees itself alone, token 2 has shares of 0.119 and 0.881, and token 3 loses nothing.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -232,8 +250,12 @@ show.mask_table({"looks back only": with_mask, "may look at everything": without
 #
 # <!-- page -->
 #
-# The numbers in the table are **perplexities**: among how many equally likely characters the model hesitates. 1 is perfect, and a model that knows nothing about 96 characters has 96. In the run on this page the model without a mask comes near 1.4 as long as the line lies in front of it. When it writes, the next character is not there yet, and it hesitates among more
-# characters than if it knew nothing.
+# The line that the model reads contains the answers: the next character stands one place further on. So it is enough to look there, and the two heads of this model give about 0.3 and 0.7 of their shares to the next place.
+#
+# The numbers in the table are **perplexities**: among how many equally likely characters the model hesitates. 1 is perfect, and a model that knows nothing about 96 characters has 96. In the run on this page the model without a mask comes close to 1 as long as the line lies in front of it; only the
+# last place of a line has nothing to copy. When it writes, the next character is not there yet, and it does worse than if it knew nothing. That is possible, because a model that is *sure and wrong* pays more than one that says "each of the 96 equally": a model that gives the right character 1 in 1,000 hesitates, by this measure, among 1,000.
+#
+# For the model with the mask both columns ask the same question. They differ a little because the second one counts only 14 places of each line.
 #
 # This is worth remembering beyond attention. A measurement that is too good usually sees the answer somewhere. The control is to measure as the model will be *used*: here, with nothing behind the last character.
 #
@@ -259,14 +281,14 @@ apart = (before - after).abs().max().item()
 print(f"largest difference between the outputs: {apart:.1e}")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The answer does not change: attention has no idea of order.** "Dog bites man" and "man bites dog" would be the same to it.
+# **The answer does not change: attention has no idea of order.** Without a mask, "dog" would get the same result in "dog bites man" and in "man bites dog".
 #
 # <!-- page -->
 #
-# (What little differs comes from rounding, because the same numbers are added up in another order.) The reason is in step 3: a weighted mean is a sum, and a sum does not care in which order its terms come. For a phone book this is just right. For a text the network must be told where each token stands.
+# (What little differs comes from rounding, because the same numbers are added up in another order.) The reason is in step 3: a weighted mean is a sum, and a sum does not depend on the order of its terms. Swap entries 1 and 3 of section 2: 0.468 · 60 + 0.063 · 20 + 0.468 · 10 = 34.0 again. For a phone book this is just right. For a text the network must be told where each token stands.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# There are several ways to tell it. Most of today's language models use **rotary position embedding**, short **RoPE** ([Su et al., 2021](https://arxiv.org/abs/2104.09864)). The idea is that of a clock. Take two features of a query as a hand of a clock, and *turn* the hand by a fixed angle for every step of the text. Do the same with the keys.
+# There are several ways to tell it. Most of today's language models use **rotary position embedding**, short **RoPE** ([Su et al., 2021](https://arxiv.org/abs/2104.09864)). The idea is that of a clock. Take two features of a query as a hand of a clock, and *turn* the hand by a fixed angle for every step of the text. Do the same with the keys. (Where a token stands we have called its place; for RoPE one counts steps, from 0.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Clock hands
@@ -289,10 +311,10 @@ show.clock_hands()
 #
 # <!-- page -->
 #
-# The query at step 12 is turned by 360°, the key at step 11 by 330°. Both have been turned on by the same 300°, and turning two hands together leaves the angle between them as it is. A dot product of two hands of length 1 is the cosine of that angle. So the score depends on how far the two tokens are **apart**, and not on where they stand. A key three steps back would be 90° away, and
+# The query at step 12 is turned by 360°, the key at step 11 by 330°. Ten more steps turn both by a further 300°, and turning two hands together does not change the angle between them. A dot product of two hands of length 1 is the cosine of that angle. So the score depends on how far the two tokens are **apart**, and not on where they stand. A key three steps back would be 90° away, and
 # the dot product would be $\cos 90° = 0$.
 #
-# So a head can learn "I want the token one step back", wherever it is. A query has many pairs of features, and each pair turns at a speed of its own: the fast ones tell neighbours apart, the slow ones tell near from far. `language.rotate` does it; the next cell checks the calculation with a single pair, which turns by one radian (57°) a step.
+# So a head can learn to look a fixed number of steps back, wherever it is (*Deeper* works it out). A query has many pairs of features, and each pair turns at a speed of its own: the fast ones tell neighbours apart, the slow ones tell near from far. `language.rotate` does it; the next cell checks the calculation with a single pair, which turns by one radian (57°) a step.
 
 # %% slideshow={"slide_type": "skip"}
 hand = torch.tensor([1.0, 0.0]).expand(1, 1, 20, 2)  # the same vector at 20 steps
@@ -304,7 +326,7 @@ rotary_error = (products.diagonal(-1) - math.cos(1)).abs().max().item()
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. Heads, and a Transformer block
 #
-# One weighted mean is one question. To ask several questions at once, the features are split among **heads**: each head has its own queries, keys and values, and
+# One weighted mean is one question. To ask several at once, the features are split among **heads**: each head has its own queries, keys and values, and
 # its own softmax. A last linear layer mixes what they found.
 #
 # **Predict.** Two heads in place of one, with the same width: does the number of weights change?
@@ -313,8 +335,14 @@ rotary_error = (products.diagonal(-1) - math.cos(1)).abs().max().item()
 # *For the lecturer, 4 min.* Ask first. Then go through `forward` line by line with the drawing: "norm, three linear layers, split, turn, look, join, mix, add. Then the part that you know: two linear layers." Ask why the result is added to `x`: at the start a block may then do nothing, and learn a correction.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A **Transformer block** has two halves. The first lets the tokens look at each other (attention). The second works on each token alone: a linear layer up to four times the width, a bend (GELU, a soft ReLU), and a linear layer back down. In front of each half stands a normalization (`RMSNorm` divides each token's vector by its root mean square, so that its size
-# does not matter). And each half *adds* its result to what came in. This is a **residual connection**: the block only has to learn what to change.
+# Why several heads? Suppose a token wants two things: the value of the character before it, and the value behind the same letter last time. One head must give each a share of 0.5. If the two values are 10 and 60, the mean is 35; if they are 30 and 40, it is 35 as well, and the two cases can no longer be told apart. Two heads return (10, 60) and (30, 40).
+#
+# A **Transformer block** has two halves. The first lets the tokens look at each other (attention). The second works on each token alone: a linear layer up to four times the width, a bend (GELU, a soft ReLU), and a linear layer back down. It is needed because attention only *averages* values: whatever the shares are, nothing above 20 comes out of 10 and 20. The bend makes something new of what
+# was collected. This half is also called the **feed-forward network** or MLP.
+#
+# In front of each half stands a normalization. `RMSNorm` divides each token's vector by its root mean square: (3, 4) has √((9 + 16) / 2) = 3.54 and becomes (0.85, 1.13), and (300, 400) becomes the same. (Then it multiplies each feature by a learned weight.) Without it, vectors that grow from block to block would make the scores grow as their square, and the softmax would give everything to one token.
+#
+# Each half *adds* its result to what came in. This is a **residual connection**. Without it a token would be replaced by a mean of others and would have lost itself. With it, the token keeps what it was, and the block only has to learn what to change. And the gradient has a way back past every block: in a sum $x + f(x)$ it passes through $x$ undiminished.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -328,9 +356,10 @@ class Block(nn.Module):
 
     def forward(self, x):  # (texts, steps, width)
         y = self.norm1(x)
+        # (texts, steps, width) -> (texts, heads, steps, width / heads): each head gets its own slice of the features
         q, k, v = (f(y).unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for f in (self.q, self.k, self.v))
         found = masked_attention(language.rotate(q), language.rotate(k), v)
-        x = x + self.out(found.transpose(1, 2).flatten(2))
+        x = x + self.out(found.transpose(1, 2).flatten(2))  # the slices side by side again
         return x + self.down(F.gelu(self.up(self.norm2(x))))
 
 
@@ -350,7 +379,7 @@ print(
 show.block()
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **No: the number of weights stays the same, because the heads share the features among them.**
+# **No: the number of weights stays the same, because the heads divide the features between them.**
 #
 # <!-- page -->
 #
@@ -380,12 +409,21 @@ after_same = show.share_after_the_same(heads[4, 0], line)
 show.two_heads(line, {"block 2, head 3": heads[1, 2], "block 5, head 1": heads[4, 0]})
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **The character that followed the same letter last time would help most, and one head of the last block looks just there.** The other head in the picture looks at the character just before.
+# **The `u` of the first `value_of_x` would help most, because it followed the same letters last time. One head of the last block looks at such places.** The other head in the picture looks at the character just before.
 #
-# In the first frame the dark places lie on a line just before the letters themselves: that head looks one step back, wherever it is. This is a head that looks at *places*, and RoPE makes it possible. In the second frame, the dark places lie on a line far to the left: from most letters of the second `value_of_x` the head looks at the letter *behind* the
-# same letter in the first one. It looks at *contents*. It has found out where the text has been before, and what came next there. Such a head is called an **induction head** ([Olsson et al., 2022](https://arxiv.org/abs/2209.11895)). It needs a partner: an earlier block must have written into each character which one came before it, as the first head does.
+# In the first frame the dark places lie on a line just before the letters themselves: that head looks one step back, wherever it is. This is a head that looks at *places*, and RoPE makes it possible. In the second frame the dark places lie far to the left: from six of the ten characters (`l`, `e`, both `_`, `o` and `x`) the largest share goes to the character *behind* the same one in the first name; the others look
+# elsewhere. This head looks at *contents*. It finds where the same text occurred before, and what came next there. Such a head is called an **induction head** ([Olsson et al., 2022](https://arxiv.org/abs/2209.11895)).
 #
-# Where this stops being true: we chose these two heads out of twenty, because they are easy to read. Most of the others are not. And a picture shows where a head looks, not what the model does with it.
+# Where this stops being true: we chose these two heads out of twenty, because they are easy to read. Most of the others are not. And a picture shows where a head looks, not what the model does with it. To find that out, switch the head off and measure:
+
+# %% slideshow={"slide_type": "skip"}
+switched_off = show.without_each_head(language.trained(), line)  # (blocks, heads): perplexity of the second name
+whole = show.perplexity_of_the_second(language.trained(), line)
+print(f"all heads: {whole:.1f};  without head 1 of block 5: {switched_off[4, 0]:.1f}")
+print(f"without any other one, at most: {switched_off.flatten().sort().values[-2]:.1f}")
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Without this head the model hesitates among clearly more characters when it writes the name a second time, in the run on this page among half as many again, and no other head costs as much. So on this line the head matters. One line is one case: whether it matters elsewhere, a longer text would have to tell.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # One more look at the table of scores before the exercises. A text of 1,000 tokens has 1,000 · 1,000 scores in each head, one of 2,000 tokens four times as many. And when a model *writes*, every new token wants to look at the keys and values of all tokens before it. Must they all be computed again each time? That question is where
@@ -395,7 +433,7 @@ show.two_heads(line, {"block 2, head 3": heads[1, 2], "block 5, head 1": heads[4
 # ## Exercises
 #
 # ### Exercise 1 · One query
-# ★★ · 10 minutes
+# ★★ · 8 minutes
 #
 # Write `look_up`: attention of a single query, in plain Python. `query` is a list of numbers, `keys` a list of such lists, all of the same length; `values` is a list of numbers, one for each key. Return the weighted mean of the values.
 # The scores are divided by the square root of the number of features.
@@ -438,18 +476,18 @@ def look_up_solution(query, keys, values):
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Exercise 2 · What does this head look at?
-# ★★★ · 15 minutes · an investigation
+# ★★★ · 13 minutes · an investigation
 #
-# You are given a head of an unknown model as an instrument. `share(token, distance=d)` puts one token `d` steps back (1 to 8), all others are fillers, and returns the share of attention that this token gets. `token` is `"same"`, the token that the head looks from, or `"other"`.
+# You are given a head of an unknown model as an instrument. `share(token, distance=d)` puts one token `d` steps back (1 to 8), all others are fillers, and returns the share of attention that this token gets. `token` is `"same"` for a copy of the token from which the head looks, or `"other"` for a different one.
 #
-# Write `looks_at`. Return `"place"` if what counts is how far away the token stands, `"content"` if what counts is whether it is the same token, and `"neither"` if nothing of this matters. The instrument is a little noisy, by 0.02 or less. A share is clearly larger than another one if it is larger by 0.2.
+# Write `looks_at`. Return `"place"` if what counts is how far away the token stands, `"content"` if what counts is whether it is the same token, and `"neither"` if neither matters. The instrument is a little noisy, by 0.02 or less. A share is clearly larger than another one if it is larger by 0.2.
 #
 # <details><summary>Hint</summary>
 # Change one thing at a time. How does the share depend on the distance when the token stays what it is? And on the token when the distance stays?
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The check hands your function several heads. Ask the instrument for both tokens at the same distances, at four or more of them.
+# The check hands your function several heads. Ask the instrument for both tokens at the same distances, at four at least. A head may look at any of the eight.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* In pairs, no code: "Which table would you fill in before you say what the head looks at?" Wanted: two rows, same and other, and a column for each distance. What does each of the three heads look like in that table?
@@ -485,7 +523,7 @@ def looks_at_solution(share):
 #
 # ### Why does dividing by √d matter?
 #
-# Section 2 gave the reason in words. Here it is measured: random queries and keys of 4, 64 and 1,024 features, 20 keys each, and the largest share that a key gets, on average.
+# If the features are random numbers with a spread of 1, then a sum of $d$ products has a spread of $\sqrt{d}$: with 64 features the scores differ by 8 or so, and $e^8$ is 2,981. Dividing by $\sqrt{d}$ brings the spread back to 1. In more detail: each product in $q \cdot k$ has a variance of 1 if the features have; variances of independent terms add up to $d$, and the standard deviation is the root, $\sqrt{64} = 8$. Why can a network not learn when one share is nearly 1? The slope of a share $p$ is $p (1 - p)$: for scores of 1 and 0 it is 0.73 · 0.27 = 0.20, for 8 and 0 it is 0.0003. Here it is measured: random queries and keys of 4, 64 and 1,024 features, 20 keys each, and the largest share that a key gets, on average.
 
 # %% slideshow={"slide_type": "skip"}
 rows = []
@@ -500,11 +538,48 @@ Table(["features", "largest share, undivided", "divided by √d"], rows)
 #
 # ### How much of a Transformer is attention?
 #
-# A block of width $w$ has four linear layers of $w \cdot w$ weights for attention, and two of $4 w \cdot w$ for the second half: $4 w^2$ and $8 w^2$. So a third of a block's weights belong to attention, and two thirds to the two linear layers that work on each token alone. The scores themselves have no weights at all.
+# A block of width $w$ has four linear layers of $w \cdot w$ weights for attention, and two of $4 w \cdot w$ for the second half: $4 w^2$ and $8 w^2$. So a third of a block's weights belong to attention, and two thirds to the two linear layers that work on each token alone. The scores themselves have no weights at all. With $w$ = 128 this makes 12 · 128² = 196,608; the two norms have a weight for each feature, 256 more, which gives the 196,864 of section 5.
+#
+# ### How does a head ask for "the token one step back"?
+#
+# With two equal hands the score is largest at the query's own step ($\cos 0° = 1$). But the layers that make the hands are learned. Let the query start 30° behind the key. At step 2 it stands at 60° − 30° = 30°. The key at step 2 stands at 60°, that at step 1 at 30°, that at step 0 at 0°. The scores are 0.87, **1** and 0.87: now the token one step back scores highest, at every place of the text. (Longer hands make the difference
+# clear: if the product of their lengths is 30, the scores are 26, 30 and 26.)
+#
+# One pair of features is not enough, because after 12 steps of 30° the hand is round again, and a key 13 steps back looks like one that is 1 step back.
 #
 # ### Other ways to tell positions
 #
-# The first Transformer added a fixed pattern of sines and cosines to the embeddings ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)). Others learn a vector for each position, which then ends where the training texts ended. RoPE turns queries and keys and leaves the values alone.
+# The first Transformer added a fixed pattern of sines and cosines to the embeddings ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)). Others learn a vector for each position. Then there is none for positions beyond the longest training text. RoPE turns queries and keys and leaves the values alone.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Why does the query have a layer of its own?
+#
+# If query and key came from one layer, A would fit B as well as B fits A, and a token would usually fit itself best. In a text an adjective may look for its noun, and not for adjectives.
+#
+# ### What is each part worth?
+#
+# The small model of section 3 with the mask, trained again with one part left out or changed at a time:
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Trains the small model four times more, and shows the perplexity of each.
+worth = show.worth_of_parts(masked_attention, with_mask[0])
+show.worth_table(worth)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Without positions the model hesitates among clearly more characters. It still reads, thanks to the mask, which tells a little of the order: a token can notice what it may *not* see. (One layer of it still cannot tell in which order the tokens before it stand.) So it does without the residual connections, and without the second half. One head does about as well as two here: with a single block there is little to ask. One seed each: differences of a few tenths may be luck.
+#
+# ### Which heads does the induction head need?
+#
+# How can the induction head find its place? The query of the second `l` says "I am an l". The `u` of the first name can answer only if its key says "an l stands before me". A `u` does not know that by itself: a head of an earlier block has to look one step back and add what it finds to the vector of the `u`. Heads such as the first one of section 6 can do this.
+#
+# We switch the heads of the blocks before it off, one at a time, and look at the share that the induction head of section 6 then gives to the right places.
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Switches off each head of blocks 1 to 4, and shows what is left of the induction head's share.
+show.partners(language.trained(), line)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# In the run on this page no single head is the partner: without the head that looks one step back the share falls a little, and without either of two heads of block 3 it falls by more. Several heads pass on which character came before.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard

@@ -53,27 +53,28 @@ class Lookup(nn.Module):
         super().__init__()
         self.name, self.digit = nn.Embedding(len(NAMES), width), nn.Embedding(10, width)
         self.query, self.key, self.value = (nn.Linear(width, width, bias=False) for _ in range(3))
-        self.head = nn.Linear(width, 10)
+        self.answer = nn.Linear(width, 10)
 
     def forward(self, names: Tensor, digits: Tensor, asked: Tensor) -> Tensor:
         entries = self.name(names) + self.digit(digits)
         found = F.scaled_dot_product_attention(
             self.query(self.name(asked))[:, None], self.key(entries), self.value(entries)
         )
-        return self.head(found[:, 0])
+        return self.answer(found[:, 0])
 
 
-def learn(network, steps=1000):
-    """Train a network to read phone books, never the same one twice, at each of three rates; keep the best.
+def learn(network, steps=1000, rates=RATES):
+    """Train a network to read phone books, never the same one twice, at each of some rates; keep the best.
 
     Args:
         network: is left as trained at the best rate.
         steps: of 128 books.
+        rates: of Adam.
     Returns:
         float: the share of 2,000 new books of which it gives the right digit.
     """
     best, best_share = None, -1.0
-    for rate in RATES:
+    for rate in rates:
         tried, generator = copy.deepcopy(network), torch.Generator().manual_seed(1)
         optimizer = torch.optim.Adam(tried.parameters(), rate)
         for _ in range(20 if quick() else steps):
@@ -101,6 +102,9 @@ def phone_table(networks):
         [name, f"{sum(p.numel() for p in network.parameters()):,}", f"{share:.1%}"]
         for name, (network, share) in networks.items()
     ]
+    _, digits, _, answer = phone_books(2000, torch.Generator().manual_seed(2))
+    blind = (F.one_hot(digits, 10).sum(1).argmax(1) == answer).float().mean().item()
+    rows.append(["the most frequent digit, name not read", "0", f"{blind:.1%}"])
     return Table(
         ["after 1,000 batches", "weights", "right digits"], rows, caption="2,000 phone books that are new to both."
     )
@@ -145,10 +149,11 @@ def one_lookup(book, shares):
 
 
 class _Small(nn.Module):
-    """A language model of one block, with an attention function of the caller's."""
+    """A language model of one block, with an attention function of the caller's; parts of it can be left out."""
 
-    def __init__(self, attention, causal, width=64, n_heads=2):
+    def __init__(self, attention, causal, width=64, n_heads=2, without=""):
         super().__init__()
+        self.without = without
         self.attention, self.causal, self.n_heads = attention, causal, n_heads
         self.tokens = nn.Embedding(len(language.ALPHABET), width)
         self.norm1, self.norm2, self.norm3 = (nn.RMSNorm(width) for _ in range(3))
@@ -160,9 +165,14 @@ class _Small(nn.Module):
         x = self.tokens(ids)
         y = self.norm1(x)
         q, k, v = (f(y).unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for f in (self.q, self.k, self.v))
-        found = self.attention(language.rotate(q), language.rotate(k), v, self.causal)
-        x = x + self.out(found.transpose(1, 2).flatten(2))
-        return self.head(self.norm3(x + self.down(F.gelu(self.up(self.norm2(x))))))
+        if self.without != "positions":
+            q, k = language.rotate(q), language.rotate(k)
+        found = self.out(self.attention(q, k, v, self.causal).transpose(1, 2).flatten(2))
+        kept = self.without != "residual connections"
+        x = kept * x + found
+        if self.without != "the second half":
+            x = kept * x + self.down(F.gelu(self.up(self.norm2(x))))
+        return self.head(self.norm3(x))
 
 
 def two_models(attention, steps=400):
@@ -178,9 +188,35 @@ def two_models(attention, steps=400):
     return [_perplexities(attention, causal, ids, unseen, 10 if quick() else steps) for causal in (True, False)]
 
 
-def _perplexities(attention, causal, ids, unseen, steps):
+def worth_of_parts(attention, whole, steps=400):
+    """Train the small model with the mask, with one part left out or changed at a time.
+
+    Args:
+        attention: as for `two_models`.
+        whole: perplexity of the whole model, with two heads.
+        steps: of 16 pieces of 64 characters.
+    Returns:
+        dict: what differs -> perplexity with the line in sight.
+    """
+    ids, unseen = (language.encode(language.source(part)[0]) for part in (language.TRAINING, language.HELD_OUT))
+    parts = ("positions", "residual connections", "the second half")
+    kinds = {"one head in place of two": {"n_heads": 1}} | {f"without {part}": {"without": part} for part in parts}
+    steps = 10 if quick() else steps
+    found = {name: _perplexities(attention, True, ids, unseen, steps, **kind)[0] for name, kind in kinds.items()}
+    return {"whole": whole} | found
+
+
+def worth_table(worth):
+    """Perplexities of `worth_of_parts`."""
+    rows = [[name, f"{perplexity:.1f}"] for name, perplexity in worth.items()]
+    return Table(
+        ["small model", "perplexity"], rows, caption="400 batches each, one seed; source files that are new to it."
+    )
+
+
+def _perplexities(attention, causal, ids, unseen, steps, **kind):
     torch.manual_seed(0)
-    network = _Small(attention, causal)
+    network = _Small(attention, causal, **kind)
     optimizer = torch.optim.AdamW(network.parameters(), 3e-3)
     for batch in language.batches(ids, steps=steps, batch_size=16, length=LENGTH):
         loss = F.cross_entropy(network(batch[:, :-1]).flatten(0, 1), batch[:, 1:].flatten())
@@ -204,7 +240,7 @@ def mask_table(models):
     return Table(
         ["each place", "perplexity, the line in sight", "when it writes"],
         rows,
-        caption="On modules that neither model has learned. 1 is perfect; 96 is a model that knows nothing.",
+        caption="On source files that neither model has learned. 1 is perfect; 96 is a model that knows nothing.",
     )
 
 
@@ -258,6 +294,49 @@ def share_after_the_same(head, line):
     """
     first, second = line.index("value_of_x"), line.rindex("value_of_x")
     return torch.stack([head[second + n, first + n + 1] for n in range(1, len("value_of_x") - 1)]).mean().item()
+
+
+def perplexity_of_the_second(model, line):
+    """Perplexity of the characters of the second "value_of_x" but its first."""
+    ids, second = language.encode(line)[None], line.rindex("value_of_x")
+    with torch.no_grad():
+        logits = model(ids[:, :-1])[0]
+    last = second + len("value_of_x") - 1
+    return F.cross_entropy(logits[second:last], ids[0, second + 1 : last + 1]).exp().item()
+
+
+def _switched_off(model, block, head):
+    """A copy of a model in which what one head found is not passed on."""
+    copied = copy.deepcopy(model)
+    width = copied.blocks[block].out.in_features // copied.blocks[block].n_heads
+    with torch.no_grad():
+        copied.blocks[block].out.weight[:, head * width : (head + 1) * width] = 0
+    return copied
+
+
+def without_each_head(model, line):
+    """`perplexity_of_the_second` with each head switched off in turn; float (blocks, heads)."""
+    return torch.tensor(
+        [
+            [perplexity_of_the_second(_switched_off(model, b, h), line) for h in range(block.n_heads)]
+            for b, block in enumerate(model.blocks)
+        ]
+    )
+
+
+def partners(model, line):
+    """A table: what the induction head (block 5, head 1) gives to the right places when an earlier head is switched off."""
+    whole = share_after_the_same(shares_of_heads(model, line)[4, 0], line)
+    rows = [
+        [f"block {b + 1}"]
+        + [
+            f"{share_after_the_same(shares_of_heads(_switched_off(model, b, h), line)[4, 0], line):.2f}"
+            for h in range(model.blocks[b].n_heads)
+        ]
+        for b in range(4)
+    ]
+    heads = [f"head {h + 1}" for h in range(model.blocks[0].n_heads)]
+    return Table(["switched off", *heads], rows, caption=f"With all heads on: {whole:.2f}.")
 
 
 def clock_hands():

@@ -352,7 +352,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **What you saw. It visits the better cell, and leaves it again.** The gradient is not zero there either, so the weights drift over borders and back
-# ([Nagel et al., 2022](https://arxiv.org/abs/2203.08114)), also while the steps shrink. So check the rounded network often, and keep the best.
+# ([Nagel et al., 2022](https://arxiv.org/abs/2203.11086)), also while the steps shrink. So check the rounded network often, and keep the best.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 3. Training on the grid, and a fair opponent
@@ -749,7 +749,7 @@ card.show()
 # [youtube.com/watch?v=c3MT2qV5f9w](https://www.youtube.com/watch?v=c3MT2qV5f9w).
 #
 # **Going further**: Y. Bengio et al., 2013, [arXiv:1308.3432](https://arxiv.org/abs/1308.3432), names the estimator; M. Nagel et al., *Overcoming oscillations*, 2022,
-# [arXiv:2203.08114](https://arxiv.org/abs/2203.08114), the zigzag in MobileNets; S. Esser et al., *Learned step size quantization*, 2020,
+# [arXiv:2203.11086](https://arxiv.org/abs/2203.11086), the zigzag in MobileNets; S. Esser et al., *Learned step size quantization*, 2020,
 # [arXiv:1902.08153](https://arxiv.org/abs/1902.08153): the step learns, too.
 #
 # **Project ideas**: let the step be a parameter; start QAT at 2 bits from the step σ; round the activations as well.

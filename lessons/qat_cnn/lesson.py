@@ -299,7 +299,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer", "lecture"]
 # **What you saw. Free, a copy may be useless though its weights are good.** Its running statistics are wrong: moving them alone repairs it. (A cause that
-# [Nagel et al., 2022](https://arxiv.org/abs/2203.08114) name: rounded weights that flip.) Frozen, or moved, the copies are near fp32. So check a copy every epoch.
+# [Nagel et al., 2022](https://arxiv.org/abs/2203.11086) name: rounded weights that flip.) Frozen, or moved, the copies are near fp32. So check a copy every epoch.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The fair opponent, and is it int8?
