@@ -428,7 +428,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: C, and the output hardly changes here.** (The *cosine* of two outputs is 1 where both point the same way.) To the factor of four, scales, zero points,
+# **The file is close to four times smaller (C), and the output of this network, which has random weights, hardly changes.** (The *cosine* of two outputs is 1 where both point the same way.) To the factor of four, scales, zero points,
 # biases, norms and the file's headers are missing.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -532,7 +532,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: width decides.** The caption says where int8 first won. A wide LSTM reads more weights in each step, and int8 weights are a quarter of the bytes ([[energy]]). Why the
+# **What you saw: width decides.** The caption says where int8 first won. A wide LSTM reads more weights in each step, and int8 weights are a quarter of the bytes ([[energy]]). That may be part of the reason. It cannot be all, because four times fewer bytes explain at most a factor of 4, and at 1,024 units the table has more; the fp32 routine must lose time in another way as well. Why the
 # narrow one is where it is, this table cannot say; [[audit]] counts what runs.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}

@@ -341,7 +341,11 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw. C.** A rewind throws the training away: each epoch from 76 to 98 ends in one. Without it the network with 30 % of its weights ends near the dense one.
+# **With rewind the network is hardly trained at the end (C), because a rewind throws the training away, and each epoch from 76 to 98 ends in one.** Without it the network with 30 % of its weights ends near the dense one.
+#
+# <!-- page -->
+#
+# The number in the legend is the mean of the last ten epochs, and nine of these ten were measured straight after a rewind, when the weights are untrained by construction; the last epoch alone, with one epoch of training, is a little better. Before epoch 76 the rewound network had time to recover. A schedule for a rewind therefore has few cuts, with many epochs between them.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. What Lightning's own callback does

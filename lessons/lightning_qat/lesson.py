@@ -511,7 +511,7 @@ card.record("torchscript-equal", max(gaps.values()))
 Table(["TorchScript", "largest difference"], [[name, f"{gap:g}"] for name, gap in gaps.items()])
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw. A here: the same integers.** TorchScript is on its way out ([[depthwise]]).
+# **The outputs are equal (A), because both compute with the same integers.** Do not build on the call: Lightning has deprecated `to_torchscript()` in 2.7 and removes it in 2.8, in favour of `torch.export`, because TorchScript itself is on its way out ([[depthwise]]). (The course's set-up hides that warning.) [[torchao]] shows what comes instead.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Stop, go home, resume

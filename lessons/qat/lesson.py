@@ -575,7 +575,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
-# **What you saw. B: nearly all of the tens of points were the bad step.** With a step chosen for the opponent the rounding in the loop won one or two.
+# **Nearly all of the tens of points were the bad step (B): plain rounding with a good step beats quantization-aware training with a bad one.** With a step chosen for the opponent the rounding in the loop won one or two points.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Four weights in a byte

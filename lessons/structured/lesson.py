@@ -677,7 +677,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw.** New weights stay far behind: the dense network does pass on a good start. But the cut network does not beat the one that was trained at
+# **New weights stay far behind: the dense network does pass on a good start.** (It is a good start whichever channels stay. In separate runs, not on this page, channels drawn at random reached 87.1 and 86.2 % in place of 87.3 %, so choosing them by their norm buys 0.2 to 1.1 points at this budget.) But the cut network does not beat the one that was trained at
 # this width. [Z. Liu et al., 2018](https://arxiv.org/abs/1810.05270): for a shape chosen *beforehand*, as half of every group is, train the small network
 # directly. Cutting pays where a trained network is there and few steps are left.
 

@@ -535,7 +535,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw. Instructions** (about 70 pJ each, [[energy]]) and the detour over the index. And it counts every fetch as one from DRAM.
+# **The estimate leaves out instructions (about 70 pJ each, [[energy]]) and the detour over the index, and it counts every fetch as one from DRAM.** Besides, time is not energy: a dense kernel uses vector units on numbers that lie side by side. Which of these makes the difference, the table does not show.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Which zeros could a dense kernel skip?
