@@ -1,5 +1,7 @@
 """The lesson `baseline`: plausible wrong answers and odd but right ones, as a learner would write them."""
 
+from statistics import fmean
+
 import numpy as np
 
 
@@ -87,6 +89,92 @@ def by_module(model):
                 seen.add(id(tensor))
                 total += tensor.numel() * tensor.element_size()
     return total
+
+
+def _gains(accuracy, seeds=range(10), **budget):
+    budget = budget or {"epochs": 10}
+    return [accuracy("new", seed=n, **budget) - accuracy("old", seed=n, **budget) for n in seeds]
+
+
+def _by_the_card(gains):
+    wins = sum(gain > 0 for gain in gains)
+    if fmean(gains) >= 0.3 and wins >= 0.9 * len(gains):
+        return "new"
+    return "old" if fmean(gains) <= -0.3 and wins <= 0.1 * len(gains) else "no difference"
+
+
+def one_seed(accuracy):
+    gain = accuracy("new", seed=0, epochs=10) - accuracy("old", seed=0, epochs=10)
+    return "new" if gain >= 0.3 else "old" if gain <= -0.3 else "no difference"
+
+
+def other_seeds_for_the_new(accuracy):
+    return _by_the_card([accuracy("new", seed=n + 10, epochs=5) - accuracy("old", seed=n, epochs=5) for n in range(10)])
+
+
+def more_seeds_for_the_new(accuracy):
+    new, old = (
+        [accuracy(recipe, seed=n, epochs=5) for n in range(count)] for recipe, count in (("new", 20), ("old", 10))
+    )
+    return "new" if max(new) - max(old) >= 0.3 else "no difference"
+
+
+def the_new_one_only(accuracy):
+    return "new" if fmean(accuracy("new", seed=n, epochs=5) for n in range(10)) > 90 else "no difference"
+
+
+def old_minus_new(accuracy):
+    return _by_the_card([-gain for gain in _gains(accuracy)])
+
+
+def the_higher_mean(accuracy):
+    return "new" if fmean(_gains(accuracy)) > 0 else "old"
+
+
+def the_best_run(accuracy):
+    best = {recipe: max(accuracy(recipe, seed=n, epochs=10) for n in range(10)) for recipe in ("old", "new")}
+    if best["new"] - best["old"] >= 0.3:
+        return "new"
+    return "old" if best["old"] - best["new"] >= 0.3 else "no difference"
+
+
+def never_the_old(accuracy):
+    return "new" if _by_the_card(_gains(accuracy)) == "new" else "no difference"
+
+
+def ranges_that_do_not_touch(accuracy):
+    old, new = ([accuracy(recipe, seed=n, epochs=10) for n in range(10)] for recipe in ("old", "new"))
+    if min(new) <= max(old) and min(old) <= max(new):
+        return "no difference"
+    return "new" if fmean(new) - fmean(old) >= 0.3 else "old" if fmean(new) - fmean(old) <= -0.3 else "no difference"
+
+
+def the_signs_only(accuracy):
+    gains = _gains(accuracy)
+    wins, losses = sum(gain > 0 for gain in gains), sum(gain < 0 for gain in gains)
+    return "new" if wins >= 9 else "old" if losses >= 9 else "no difference"
+
+
+def as_the_authors_trained(accuracy):
+    return _by_the_card([accuracy("new", seed=n) - accuracy("old", seed=n) for n in range(10)])
+
+
+def better_by_coins(accuracy):
+    gains = np.array(_gains(accuracy, range(100, 160), epochs=3))
+    throws = np.random.default_rng(0).binomial(60, 0.5, 20_000)
+    lead = abs(int((gains > 0).sum()) - 30)
+    if (abs(throws - 30) >= lead).mean() >= 0.05 or abs(gains.mean()) < 0.3:
+        return "no difference"
+    return "new" if gains.mean() > 0 else "old"
+
+
+def better_one_recipe_after_the_other(accuracy):
+    results = {recipe: [accuracy(recipe, seed=7 * n, epochs=50) for n in range(12)] for recipe in ("new", "old")}
+    gains = np.subtract(results["new"], results["old"])
+    for name, sign in (("old", -1), ("new", 1)):
+        if (sign * gains > 0).sum() >= 10 and (sign * gains).mean() >= 0.3:
+            return name
+    return "no difference"
 
 
 def any_threads(rows, name):
@@ -222,6 +310,19 @@ WRONG = {
         weights_and_biases,
         buffers_of_four_bytes,
     ],
+    "better_recipe": [
+        one_seed,
+        other_seeds_for_the_new,
+        more_seeds_for_the_new,
+        the_new_one_only,
+        old_minus_new,
+        the_higher_mean,
+        the_best_run,
+        never_the_old,
+        ranges_that_do_not_touch,
+        the_signs_only,
+        as_the_authors_trained,
+    ],
     "fair_baseline": [
         any_threads,
         any_batch,
@@ -246,10 +347,31 @@ ODD = {
         by_storage,
         by_module,
     ],
+    "better_recipe": [
+        better_by_coins,
+        better_one_recipe_after_the_other,
+    ],
     "fair_baseline": [
         by_sorting_rows,
         by_loop,
     ],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
-EQUIVALENT = {}
+NOT_SO_MANY = "no made-up pair has exactly so many: with other seeds it would then have another conclusion"
+NOT_EXACTLY = "no mean is exactly 0.3"
+EQUIVALENT = {
+    "better_recipe": {
+        "gains = [accuracy('new', seed=n, epochs=10) - accuracy('old', seed=n, epochs=10) for n in range(10)]: 10 -> 11": (
+            "ten seeds or more"
+        ),
+        "if fmean(gains) <= -0.3 and wins <= 1:: 1 -> 0": NOT_SO_MANY,
+        "if fmean(gains) <= -0.3 and wins <= 1:: 1 -> 2": NOT_SO_MANY,
+        "if fmean(gains) <= -0.3 and wins <= 1:: wins <= 1: LtE -> Lt": NOT_SO_MANY,
+        "if fmean(gains) >= 0.3 and wins >= 9:: 9 -> 10": NOT_SO_MANY,
+        "if fmean(gains) >= 0.3 and wins >= 9:: 9 -> 8": NOT_SO_MANY,
+        "if fmean(gains) >= 0.3 and wins >= 9:: wins >= 9: GtE -> Gt": NOT_SO_MANY,
+        "if fmean(gains) <= -0.3 and wins <= 1:: fmean(gains) <= -0.3: LtE -> Lt": NOT_EXACTLY,
+        "if fmean(gains) >= 0.3 and wins >= 9:: fmean(gains) >= 0.3: GtE -> Gt": NOT_EXACTLY,
+        "wins = sum((gain > 0 for gain in gains)): gain > 0: Gt -> GtE": "no seed gives the same accuracy to both",
+    },
+}

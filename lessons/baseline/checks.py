@@ -6,6 +6,7 @@ import copy
 import io
 import itertools
 import math
+import random
 import sys
 from collections.abc import Callable, Iterable
 from operator import ge, le
@@ -16,6 +17,7 @@ from torch import nn
 
 from course_utils.exercises.core import check
 from course_utils.exercises.inputs import Strategy, shapes
+from course_utils.exercises.investigation import World, investigate
 from course_utils.exercises.search import compare
 from course_utils.measure.sizes import size_report
 
@@ -346,6 +348,146 @@ def model_bytes(answer: Callable) -> None:
     )
 
 
+RECIPES = ("old", "new")
+
+
+def _scattered(seed: float, salt: int) -> float:
+    """A number from -1 to 1 that belongs to a seed."""
+    return random.Random(1000 * int(seed) + salt).uniform(-1, 1)
+
+
+def _turn(seed: float) -> int:
+    """1 for half of the seeds, -1 for the others, evenly among neighbours."""
+    return (-1) ** abs(int(seed)).bit_count()
+
+
+def _is_lucky(seed: float) -> bool:
+    """True for about one seed in ten, of those whose turn it is."""
+    return _turn(seed) > 0 and (int(seed) in (3, 12) or (int(seed) > 20 and _scattered(seed, 3) > 0.6))
+
+
+def _recipes(
+    right: str,
+    said: str,
+    hint: str,
+    *,
+    gain: float,
+    unsure: float = 0.2,
+    spread: float = 0.5,
+    lucky: float = 0.0,
+    passes: tuple[int, int] = (10, 10),
+) -> World:
+    """Two made-up recipes of training.
+
+    Args:
+        gain: of the new one over the old one, in points, give or take `unsure` by the seed.
+        spread: how far a seed moves both of them, up or down.
+        lucky: what the new one gains with one seed in ten; with the others `gain` is for the one or the other by turns.
+        passes: how long the old and the new one train where nobody says it.
+    """
+
+    def accuracy(recipe: str, number: int, *, seed: float, epochs: float) -> float:
+        if not 0 <= epochs <= 100:
+            raise ValueError(f"epochs must be 1 to 100, got {epochs:g}.")
+        own = epochs or passes[RECIPES.index(recipe)]
+        level = 90 - 4 / own + spread * _scattered(seed, 1)
+        if recipe == "old":
+            return level
+        if lucky and _is_lucky(seed):
+            return level + lucky
+        return level + (_turn(seed) if lucky else 1) * (gain + unsure * _scattered(seed, 2))
+
+    return World(said, right, accuracy, hint)
+
+
+SMALL = "All seeds agree here, so that the difference is real. But it is smaller than 0.3 points, and by the card that is none."
+
+PAIRS = (
+    _recipes(
+        "new",
+        "with the same passes the new recipe is 0.7 to 1.1 points better, with every seed",
+        "All seeds speak for the new recipe here, by far more than 0.3 points. Take new minus old with each seed: what is above 0 speaks for the "
+        "new one.",
+        gain=0.9,
+        spread=0.2,
+    ),
+    _recipes(
+        "no difference",
+        "no seed tells the recipes apart by more than 0.25 points, and some are for the one, some for the other",
+        "One of two recipes always has the higher mean, and one always has the best run. By the card a mean difference below 0.3 points is "
+        "none.",
+        gain=0.0,
+        unsure=0.25,
+    ),
+    _recipes(
+        "old",
+        "with the same passes the old recipe is 0.4 to 0.8 points better, with every seed",
+        "A new recipe can also be worse. By the card the answer is 'old' where the mean of new minus old is -0.3 or less, and the seeds agree.",
+        gain=-0.6,
+        spread=0.1,
+    ),
+    _recipes(
+        "new",
+        "the seeds differ by up to 6 points, and with every one of them the new recipe is 0.4 to 0.8 points better",
+        "Here the seeds differ far more than the recipes, so that the results of both overlap. Subtract within each seed first: then what the "
+        "seed does drops out.",
+        gain=0.6,
+        spread=3.0,
+    ),
+    _recipes(
+        "no difference",
+        "with one seed of ten the new recipe gains 8 points; with all others it gains or loses less than 0.2",
+        "One lucky seed makes the mean and the best run here, and the others do not agree with it. Count the seeds: a sign test does not "
+        "care how lucky one of them was.",
+        gain=0.1,
+        unsure=0.08,
+        lucky=8.0,
+    ),
+    _recipes(
+        "no difference",
+        "with every seed the new recipe is better, by 0.05 to 0.25 points",
+        SMALL,
+        gain=0.15,
+        unsure=0.1,
+    ),
+    _recipes(
+        "no difference",
+        "with every seed the new recipe is worse, by 0.05 to 0.25 points",
+        SMALL,
+        gain=-0.15,
+        unsure=0.1,
+    ),
+    _recipes(
+        "no difference",
+        "left to itself the new recipe trains for 40 passes and the old one for 2; with the same passes they do not differ",
+        "The new recipe trains for longer here where nobody says for how long. That is an unfair budget: give epochs= yourself, and the same "
+        "to both.",
+        gain=0.0,
+        passes=(2, 40),
+    ),
+)
+
+
+@check(
+    "Exercise 2, A better recipe?",
+    why="With the same seed both recipes start from the same weights and see the images in the same order, so that a lucky start drops out of "
+    "the difference. The mean says how large the difference is, the sign test how sure; and the same passes for both leave the "
+    "recipe as the one thing that differs.",
+)
+def better_recipe(answer: Callable) -> None:
+    """``better_recipe(accuracy) -> "new", "old" or "no difference"``, on made-up recipes."""
+    investigate(
+        answer,
+        PAIRS,
+        arms=RECIPES,
+        settings={"seed": 0, "epochs": 0},  # 0 passes: as many as the recipe's author chose
+        least={"seed": 10},
+        least_runs=10,
+        conclusions=("new", "old", "no difference"),
+        name="accuracy",
+    )
+
+
 def _row(name: str, dtype: str, ms: float, conditions: int = 0) -> dict:
     """A row of a report; each bit of `conditions` is one condition that is not the usual one."""
     device, threads, batch = (
@@ -376,7 +518,7 @@ def _reports(draw: Callable) -> tuple[list[dict], str]:
 
 
 @check(
-    "Exercise 2, Name the baseline",
+    "Exercise 3, Name the baseline",
     why="Rows under the same conditions differ only in the technique, and against the fastest of them nothing is won by "
     "a handicap of the other side. Where the named row is that best one, it has gained nothing.",
 )
