@@ -58,6 +58,7 @@ def training_step(timer, network, images, labels):
         ax.text(at, 1.3 * max(water), words, ha=align, va="center", fontsize=18)
     ax.tick_params(labelsize=18)
     ax.set(xlabel="changes, in their order", ylabel="bytes / network", ylim=(0, 1.5 * max(water)), xticks=[])
+    ax.set_xlim(left=-0.1 * len(water))  # room for the words on the left
     ax.legend(loc="upper right", fontsize=18)
     plots.show(
         fig,
@@ -150,7 +151,7 @@ def seeds(results):
         ax.tick_params(labelsize=18)
     axes[0].set_ylabel("accuracy, %")
     told = "; ".join(
-        f"rate {rate:g}: higher with the second recipe in "
+        f"rate {rate:g}: higher with {recipes[1]} in "
         f"{sum(new > old for old, new in zip(*(results[recipe, rate] for recipe in recipes), strict=True))} of "
         f"{len(results[recipes[0], rate])} seeds"
         for rate in rates
@@ -158,7 +159,7 @@ def seeds(results):
     plots.show(
         fig,
         alt=f"Accuracies of {recipes[0]} and {recipes[1]} as points, those of one seed joined by a line. {told}.",
-        caption="A line for each seed. Blue: the second recipe is better with this seed; orange: it is not.",
+        caption=f"A line for each seed. Blue: *{recipes[1]}* is better with this seed; orange: it is not.",
     )
 
 
