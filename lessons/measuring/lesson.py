@@ -64,7 +64,7 @@ runtime.describe(device)
 # A small network has learned to name pieces of clothing on photographs. Whenever it answers, PyTorch also writes down what
 # *learning* would need later. `torch.inference_mode()` switches this off.
 #
-# We time one call as it is, and then one call without the notes.
+# We time one call as it is, and then one call without the notes. The **speed-up** is the old time divided by the new one.
 #
 # **Predict.** How many times as fast is the second call? **A** hardly at all, **B** 1.1 times, **C** 1.5 times, **D** more than twice. And why?
 
@@ -95,14 +95,12 @@ print(f"as it is: {si(as_it_is, 's')}, without notes: {si(quiet, 's')}")
 print(f"speed-up: {as_it_is / quiet:.1f} times")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
-# **The second call was several times as fast (D), and that is not because of the notes.** It was the second call.
+# **The second call was several times as fast (D). But was that because of the notes?**
 #
 # <!-- page -->
 #
 # In runs for this lesson the first call took 4 to 27 times as long as the second one. Before you put such a number into a report, ask what else was different
-# between the two measurements. One call wrote notes and the other did not. But one of them also came *first*, and the next cell shows what that is worth.
-#
-# If you have run the cell twice, you have seen a much smaller number the second time, because by then no call was the first any more. (Restart the kernel to see the large one again.)
+# between the two measurements. One call wrote notes and the other did not. But one of them also came *first*.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Was it the notes?
@@ -121,14 +119,16 @@ print(f"as it is: {si(as_it_is_again, 's')}, without notes: {si(quiet_again, 's'
 print(f"speed-up: {as_it_is_again / quiet_again:.1f} times")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Now it is the other way round: the call without the notes came first, and it is not the faster one.** What we measured before was the price of coming first.
+# **Now it is the other way round: the call without the notes came first, and it is not the faster one.** What we measured before was mostly the price of coming first.
 #
 # <!-- page -->
 #
-# This little cell is a **control**: it repeats the measurement and changes one thing only, the order. If the notes were the reason, then the call with the notes would be the slower one in either order. But whichever call comes first is slow. In 25 trials for this lesson, each after a second of rest, the first call took 1.0 to 1.9 times as long as the second, whichever of the two it was. Controls of this kind run through the whole
+# This little cell is a **control**: it repeats the measurement and changes what might be the reason, here the order. If the notes were the reason, then the call with the notes would be the slower one in either order. But whichever call comes first tends to be slow. In 25 trials for this lesson, each after a second of rest, the first call took 1.0 to 1.9 times as long as the second, whichever of the two it was. Controls of this kind run through the whole
 # course.
 #
-# How much the notes really cost, we do not know yet. It is some per cent, and one call each cannot show some per cent. In section 5 you can.
+# It is not a perfect control, because the order is not all that has changed. Before, the first call was the first one of the whole *process*, and now it is not; that is why the difference is so much smaller. For the strict control restart the kernel and run the two lines of this cell in place of those above. (If you have run the cell above twice, you have met the same effect: the second time its number was much smaller.)
+#
+# How much the notes really cost, these calls cannot show, because they scatter by too much. In section 5 you will measure it.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Making a network *smaller* is easier to measure, because the size of a file does not depend on the moment. The network has about 88,000 weights, and each takes 32 bits. Let us store them in 16 bits each ([[formats]] explains
@@ -171,7 +171,7 @@ show.the_course()
 # | a short cell | run it (Shift + Enter), change it, run it again |
 # | *Compare with your prediction* | the answer: closed until you click on it, after the cell above it has run. A wrong prediction teaches most |
 # | an exercise card | write a function in place of the line that raises, run it, then the check: it shows a small input on which your answer is wrong |
-# | the **scorecard** | each **claim**, a published figure or a bound, beside what your run measured |
+# | the **scorecard** | a table at the end: each **claim** of the lesson (a published figure, or a limit that must hold) beside what your run measured |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* "One rule for today: you commit to a number before you see mine. A wrong guess is worth
@@ -203,7 +203,7 @@ Table(["examined", "status", "found", "remedy"], report, caption=f"{len(report)}
 #
 # We let the network rest for a second, and then call it eight times.
 #
-# **Predict.** It has been called thousands of times by now, so nothing is new to it. Is the first of the eight calls still slower than the others?
+# **Predict.** It has been called several times by now, so nothing is new to it. Is the first of the eight calls still slower than the others?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* "It has had its first call long ago. Will the first of these eight be slow?" Vote yes or no. Show the table, and collect guesses without judging them. If
@@ -216,7 +216,7 @@ rows = [[number, f"{us:.0f}"] for number, us in enumerate(calls_us, start=1)]
 Table(["call", "time, µs"], rows)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Yes: after a rest the first call is usually slower again, and often the second one as well.** So call a function some times before you take its time. This is the **warm-up**.
+# **Yes: after a rest the first call is usually slower again, and often the second one as well.** So call a function some times, until the times stop falling, before you take its time. This is the **warm-up**.
 #
 # <!-- page -->
 #
@@ -233,7 +233,8 @@ Table(["call", "time, µs"], rows)
 #
 # Now the network is warm. We multiply two matrices 300 times and take the time of each product.
 #
-# **Predict.** Sketch the 300 times. Do they scatter evenly around their mean? How far above the typical one is the worst?
+# **Predict.** Sketch the 300 times. How far below the median (the middle one) lies the fastest, how far above it the slowest, and where is
+# the mean?
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # We will need one number for many calls. Suppose that seven calls took
@@ -276,9 +277,13 @@ show.scatter(samples)
 #
 # There is a reason for this shape. A call cannot take less than its work takes, so there is a floor. But many things can make it take longer: another program gets the processor for a moment, a message from the network arrives, the clock rate sinks. Each of these adds time, and none of them takes any away.
 #
+# How far the worst lies above the median, *slowest* in the line above tells you; it differs from machine to machine and from day to day. With 300 calls one bad one hardly moves even the mean: a call of 1.84 adds 0.84 / 300 = 0.003 to it. So on a quiet day mean and median agree. On a busy day they part, and you do not know beforehand which day it is.
+#
 # - The **mean** follows the tail: a few bad calls move it.
 # - The **median** is the middle call. A few bad calls hardly move it.
 # - The **IQR** says how far single calls scatter (their **spread**). It does not say how sure the median is: more calls make the median surer, and the scatter stays what it is.
+#
+# If there is a floor, why not report the *fastest* call? Because it is a single call, the luckiest: 300 calls find a luckier one than 30, so it depends on how long you look. It answers another question, how fast the code *could* run with nothing in its way. Whichever you choose, take the same for both candidates. The mean of the one against the fastest of the other makes a speed-up out of nothing: with the seven calls above it would be 22 / 10 = 2.2, for a function against itself.
 #
 # This course reports median and IQR. Where this is the wrong choice: if somebody waits for each single answer, then one answer in a hundred that takes ten times as long matters to them. Then report the tail as well.
 
@@ -309,16 +314,18 @@ drifting = np.linspace(1.0, 1.3, 60)  # seconds of call 0, 1, ... 59; played, no
 show.drift(drifting)
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **In blocks B seems to be slower by about 14 %; in turn almost nothing is left of it.** In the other order doing nothing would have looked like a gain of the same size.
+# **In blocks B seems to be slower by about 14 %; in turn almost nothing is left of it.** Had B run first, B would have looked faster by about as much, although nothing was improved.
 #
-# To measure in turn is called **interleaved**. The drift then meets both candidates nearly alike, and the **ratio within each round** compares neighbours in time. How many times as fast the one is as the other is a **speed-up**: the time of the old one divided by the time of the new one.
+# In blocks of 30 the mean call of A takes 1.07 and that of B 1.23, and 1.23 / 1.07 = 1.14. With four calls it was 19 %, because their two pairs lie two thirds of the whole drift apart, and the two halves of 60 calls only half of it.
+#
+# To measure in turn is called **interleaved**. The drift then meets both candidates nearly alike, and the **ratio within each round** compares neighbours in time. Mind which way round you divide. By hand we divided B by A: above 1 means that B is *slower*. A speed-up is A over B: 1 / 1.14 = 0.88, and below 1 means slower. So "B takes 14 % longer" and "B is 0.88 times as fast" are the same fact.
 #
 # Where this stops being true: turns do not help when the two disturb *each other*, for example when the one leaves the caches full of its own data. Then no order is fair, and you have to say in which situation you measure.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
 # ### A function against itself
 #
-# `timing.compare` warms up, takes turns in a changing order, and gives the ratio of each round. We give it three candidates: the network as it is (A), the
+# `timing.compare` warms up, takes turns in a changing order, and gives the ratio of each round. We give it three candidates, and this time A and B differ: the network as it is (A), the
 # **same again**, and the network without its notes (B).
 #
 # **Predict.** Which speed-up over A comes out for *A again*, and which for B?
@@ -338,9 +345,11 @@ versus
 ratios = show.rounds(versus, "A again", "B: without notes")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
-# **A again comes out near 1, and what its dots scatter is the noise floor of your machine. B is faster by some per cent.** *In a single round*, nothing smaller than the noise floor can be told from nothing.
+# **A again comes out near 1. How far its dots scatter is the noise floor of your machine. B is faster by some per cent.** *In a single round*, a difference smaller than the noise floor cannot be told from none.
 #
 # <!-- page -->
+#
+# Each dot is a sample of some dozens of calls in a row, because a sample must be long enough for the clock. So the dots lie closer together than single calls would, and the network stays warmer than in section 3. Over many rounds, smaller differences can be told; the next section shows how.
 #
 # To compare a function with itself is called an **A/A test**. Its ratio should be 1, so whatever else comes out is noise. It costs one line, and it tells you what your instrument can see *today*: if *A again* is not near 1 for you, something disturbs your machine. Close other programs, plug in the charger, and run the cell again.
 #
@@ -351,7 +360,7 @@ ratios = show.rounds(versus, "A again", "B: without notes")
 #
 # The orange squares may overlap the grey dots. Is B faster all the same? The quartiles do not answer this, because they say how far *single rounds* scatter. Here is a way that needs no formula but counting.
 #
-# Suppose that the notes made no difference. Then in each round it would be mere chance which of the two is faster, as with a coin. Take 5 rounds: B wins all five. A coin shows five heads in one of 2 · 2 · 2 · 2 · 2 = 32 throws of five, and five tails as often, so chance alone gives such a clear result in 2 of 32 cases, or 6 %. That is not much, and not nothing.
+# Suppose that the notes made no difference. Then in each round it would be mere chance which of the two is faster, as with a coin. Take 5 rounds: B wins all five. A coin shows five heads in one of 2 · 2 · 2 · 2 · 2 = 32 throws of five, and five tails as often, so chance alone gives such a clear result in 2 of 32 cases, or 6 %. That is rare, but not rare enough to be sure. And if B wins four of the five? A coin shows four heads or more in 5 + 1 of the 32 throws, and four tails or more as often: together 12 of 32, or 38 %, which shows nothing.
 # With 10 rounds and 10 wins it would be 2 of 1,024. This is the **sign test**. It is one reason to take many rounds: they make the scatter of the dots no smaller, but they make the *verdict* surer.
 
 # %% slideshow={"slide_type": "skip"}
@@ -364,12 +373,25 @@ print(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # If that number is small, say below 0.01, then chance is a bad explanation, and B is faster on your machine. If it is not, then you cannot claim a difference from this run: take more rounds, or quiet the machine.
 #
-# The sign test has a limit which you should know. It tells you *that* there is a difference, and not *why*, nor whether it is large enough to matter to anybody.
+# The sign test has a limit which you should know. It tells you *that* there is a difference, and not *why*, nor whether it is large enough to matter to anybody. And the verdict holds for what you measured: this network, one photograph, one thread, these versions, this machine. Say so with the ratio.
+#
+# ### What to ask of a benchmark
+#
+# | ask | if not |
+# |---|---|
+# | Were both warm? | the one that came first looks slow |
+# | Did they take turns? | a drift helps whichever ran at the better time |
+# | Were both summed up in the same way? | the mean of the one against the best of the other flatters the other |
+# | Same number of threads, inputs, mode and clock? | the ratio measures that difference as well |
+# | Do both give the same answers? | a faster function that computes something else is no gain |
+# | How far apart are the same function and itself? | a gain of that size shows nothing |
+#
+# Exercise 3 under *Deeper* has a listing to try them on.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 6. What does a second thread do?
 #
-# PyTorch can share the work of one call among threads. The **wall time** says when the answer is there, the **CPU
+# A **thread** is one worker of a program: it runs on one core at a time. PyTorch can share the work of one call among several. The **wall time** says when the answer is there, the **CPU
 # time** how long all threads were busy, added up.
 #
 # **Predict.** From one thread to two: what becomes of the wall time and of the CPU time, for a product of two matrices of 768 by 768, and for a small network with one image?
@@ -380,7 +402,7 @@ print(
 # network. Show the bars. Then ask what else the second core could have done meanwhile.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Two people paint a wall of ten hours. Shared perfectly, the wall is done after 5 hours (wall time), and 10 hours are paid (CPU time). If they lose an hour by agreeing who paints where, it is done after 5.5 hours, and 11 are paid. And if they share a job of one minute, the agreement costs more than it saves. How is it with threads?
+# Two people paint a wall of ten hours. Shared perfectly, the wall is done after 5 hours (wall time), and 10 hours are paid (CPU time). If each of them loses half an hour by agreeing who paints where, it is done after 5.5 hours, and 11 are paid. How is it with threads?
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -405,7 +427,7 @@ show.threads(two_over_one)
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **The large product is done sooner, for about the same CPU time. The small network pays for a second thread, and wins little or loses.** In runs for this lesson two threads
-# took half to two thirds of the wall time of one on the product. The small network took about twice the CPU time and more, for an answer that came hardly sooner, or later.
+# took half to two thirds of the wall time of one on the product. The small network took about twice the CPU time or more, and its answer came hardly sooner, or even later. In the painters' terms: a job of 10 minutes, shared, would take 5 minutes each, and agreeing takes 30. So it is done after 35 minutes in place of 10, and 70 are paid.
 #
 # Why does a thread that has nothing to do cost CPU time? CPU time does not tell work from waiting. A waiting thread of GNU's OpenMP, which PyTorch's packages for Linux use,
 # first ["waits actively with consuming CPU power"](https://gcc.gnu.org/onlinedocs/libgomp/GOMP_005fSPINCOUNT.html): it asks again and again whether there is work, so that it can begin at once. Probably the second thread
@@ -422,7 +444,7 @@ show.threads(two_over_one)
 # ★ · 8 minutes
 #
 # Two candidates took turns. Round $i$ gave `base_seconds[i]` for the baseline and `own_seconds[i]` for the candidate.
-# Write `typical_speedup`: how many times faster than the baseline the candidate is in a typical round, so that neither
+# Write `typical_speedup`: how many times as fast as the baseline the candidate is in a typical round, so that neither
 # drift nor one disturbed round changes the answer much. Typical is what a median says: of an even number of values it is half-way
 # between the two in the middle. Leave both lists as they are.
 #
@@ -515,7 +537,7 @@ def fair_race_solution(seconds):
 # ### Exercise 3 · Three flaws in a benchmark
 # ★ · 8 minutes
 #
-# The listing is to tell how many times faster a model with weights in int8 (whole numbers of 8 bits) answers than the
+# The listing is to tell how many times as fast a model with weights in int8 (whole numbers of 8 bits) answers as the
 # fp32 model (floats of 32 bits) it was made from, both on a CPU. It is given both, an input `x` and a number of
 # `rounds`. The caller has set one thread and collected the garbage. **Three lines** are flawed: they make the result
 # wrong or unfair. Return their numbers as a set, like {3, 4}; a list will do. (`train()` and `eval()` switch a model between learning
@@ -568,6 +590,8 @@ def flawed_lines_solution():
 #
 # Python has several clocks. `time.time()` is the time of day, counted from 1970. Somebody, or a program that keeps the clock right, can *set* it while you measure. And it is such a large number that its last digit is coarse: a float has about 16 digits, and ten of them are used up in front of the point.
 # `time.perf_counter()` only runs on, and counts from a moment nearby. Use it for durations.
+#
+# A step is not all. To look at the clock, and to call a function at all, takes time too, often some tens of nanoseconds. Beside a call of 1 ms that is nothing; beside a call of 100 ns it is a good part of what you read. So a short function is called many times between two looks at the clock, and the time is divided. `timing.compare` does that by itself.
 
 # %% slideshow={"slide_type": "skip"}
 rows = []
@@ -594,7 +618,7 @@ print("still in memory after gc.collect():", tensor_there() is not None)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # After `del` the tensor is still in memory; the collector frees it. (If it was gone after `del`, the collector happened to run just then.) So `timing.compare` collects once before it starts, and Python's `timeit`, on which it stands, switches the collector off meanwhile.
 #
-# Should a timer collect before *every* call? The next cell tries four timers on the same product: a plain one, one that collects first, the same without the collecting, and one that pauses for as long as the collecting takes.
+# Should a timer collect before *every* call? The next cell tries three timers on the same product: a plain one, one that collects first, and one that does not collect, but pauses for as long as the collecting takes.
 
 # %% slideshow={"slide_type": "skip"}
 pause = seconds(gc.collect)
@@ -608,7 +632,7 @@ typical = {name: median(turn[name] for turn in turns) for name in befores}
 Table(["timer", "over the first"], [[name, f"{s / typical['nothing before']:.2f}×"] for name, s in typical.items()])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Where collecting makes the times longer, look at the last row: while this lesson was written, a pause as long, with nothing collected, cost most of that. So it is probably the pause that costs, as in section 3, and not the collecting.
+# If collecting made the times longer on your machine, look at the last row: a pause of the same length, with nothing collected. In runs for this lesson it cost most of the difference. So it is probably the pause that costs, as in section 3, and not the collecting.
 #
 # ### The call comes back, and the work?
 #
@@ -636,7 +660,7 @@ show.queue()
 #
 # ### Why was the call after a rest slow?
 #
-# Three rows: the network right after other calls of itself, after a rest of a second, and right after calls of *another* network with the same shapes. If the weights had to be fetched again, the last row would be as slow as the one after the rest.
+# Three rows: the network right after other calls of itself, after a rest of a tenth of a second, and right after calls of *another* network with the same shapes. If the weights had to be fetched again, the last row would be as slow as the one after the rest.
 
 # %% slideshow={"slide_type": "skip"}
 other = checkpoints.load("small_cnn").to(device).eval()
@@ -650,12 +674,12 @@ typical = {name: median(turn[name] for turn in turns) for name in befores}
 Table(["just before", "one call"], [[name, f"{s / typical['its own calls']:.2f}×"] for name, s in typical.items()])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In trials the call after calls of another network was nearly as fast as after calls of its own, and a call after other computing was as slow as one after a rest. So it is probably the *program* of a call that leaves the caches, more than the weights.
+# In trials the call after calls of another network was nearly as fast as after calls of its own, and a call after a product of other large matrices (not in the table) was nearly as slow as one after a rest, so the resting itself is not what makes it slow. So it is probably the *program* of a call that leaves the caches, more than the weights.
 #
 # ### A thread that waits awake
 #
-# Section 6 guesses that the second thread's CPU time is waiting. On Linux you can test it: start Python with the setting `GOMP_SPINCOUNT=0`, with which a waiting thread goes to sleep at once. In a trial on a machine that was busy, two threads over one then took 1.6 times the wall time in place of 26, and 1.7 times the CPU time in place of 30.
-# The kernels that this course starts let a thread stay awake only briefly, for the same reason: beside a busy program, a thread that waits awake may hold the very core that the other one needs.
+# Section 6 guesses that the second thread's CPU time is waiting. On Linux you can test it: start Python with the setting `GOMP_SPINCOUNT=0`, with which a waiting thread goes to sleep at once. In a trial on a machine whose cores were *all busy with other programs*, two threads took 26 times the wall time of one thread and 30 times its CPU time. With the setting it was 1.6 and 1.7 times. So nearly all of it was waiting.
+# The Jupyter kernels (the Python processes behind the notebooks) that this course starts let a thread stay awake only briefly, for the same reason: beside a busy program, a thread that waits awake may hold the very core that the other one needs.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
@@ -669,9 +693,9 @@ claims.show("measuring")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - One timing is no measurement: warm up, take turns, and report median, spread and ratio.
+# - Four times as fast? As fast as what, warm, in turn, over how many rounds, on which machine? Report median, spread and ratio.
 # - Compare a function with itself first, with as many rounds. A speed-up that this A/A test gives as well shows nothing.
-# - A speed-up needs its number of threads, and the CPU time that they took.
+# - A speed-up belongs to a machine, a batch size and a number of threads. Say them, and the CPU time that the threads took.
 #
 # **Going further**
 #
