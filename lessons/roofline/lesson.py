@@ -80,12 +80,12 @@ show.sixteen_times(hook)
 # What did it do instead? It waited. To answer even a single input the processor must read all the weights of the layer, and these are 4,096 · 4,096 numbers of 4 bytes each, 67 MB. The 16 inputs need the *same* weights. They are read once, and every weight is then used 16 times in place of once. So a part of the time does
 # not grow with the work at all.
 #
-# This is an explanation, and so far nothing but a guess: the time alone does not show what the processor waited for. The next section turns the guess into two numbers that can be wrong. (If your ratio is close to 16, the library on your machine handles one input about as well as many, and waits for little else. If the times scatter much, close other programs and run the cell again.)
+# This is an explanation, and so far nothing but a guess: the time alone does not show what the processor waited for. The next section turns the guess into two numbers that can be wrong. (If your ratio is close to 16, one input keeps the arithmetic of your machine about as busy as 16 do, and it hardly waits for its weights. If the times scatter much, close other programs and run the cell again.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. Two times, one layer
 #
-# A toy machine does **100 operations** and moves **10 bytes** in a second, both at the same time. A layer of 20 weights, one byte each, multiplies each input by every weight and adds the product to a sum. (Inputs and outputs are so few that we leave them out.)
+# A toy machine does **100 operations** and moves **10 bytes** in a second, both at the same time. A layer of 20 weights, one byte each, multiplies each input by every weight and adds the product to a sum. (We count the weights only, as if inputs and outputs cost nothing to move. In a layer this small they would cost more than the weights; in a large one they are few. Section 4 puts them back.)
 #
 # **Predict.** How many seconds does the layer take at least, for one input and for 16?
 
@@ -108,6 +108,8 @@ for batch in (1, 16):
 # One input needs 20 products and 20 sums, 40 operations, and these take 40 / 100 = 0.4 s. But the 20 weights must be moved as well, and that takes 20 / 10 = 2 s. Both go on at the same time, so the layer takes at least 2 s, and the arithmetic stands still for four fifths of them. With 16 inputs the arithmetic takes
 # 16 · 0.4 = 6.4 s. The weights are still moved only once, in 2 s. Now the memory stands still. At 5 inputs both take 2 s.
 #
+# Why at the same time? A processor asks for the next weights while it still multiplies the last ones. Where it cannot, the times add up: 5 inputs would take 2 + 2 = 4 s. So the larger of the two times is a bound, and on this account it can miss by at most a factor of two, most of all where both times are alike.
+#
 # These are the words of the field. The operations that a machine can do in a second are its **peak**. The bytes that its memory delivers in a second are its **bandwidth**. And what tells the two cases apart is how many operations the layer makes for each byte that it moves, its **arithmetic intensity**: for one input 40 / 20 = 2 operations a byte,
 # for 16 inputs 32. The toy machine can do 100 operations in the time of 10 bytes, 10 for each byte. Below an intensity of 10 it waits for its memory, above it for its arithmetic. This number of the machine is called the **ridge**.
 
@@ -128,10 +130,10 @@ for batch in (1, 16):
 # "Where does our layer with one input stand?" Let somebody work it out: each weight, 4 bytes, gives 2 operations. At 0.5, far on the left.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The formula says what section 2 said. Divide the operations by the longer of the two times, and you get the lower of two speeds: all operations / arithmetic time is the peak, and all operations / memory time is $I$ · bandwidth.
+# The formula says what section 2 said. Divide the operations by the longer of the two times, and you get the lower of two speeds: all operations / arithmetic time is the peak, and all operations / memory time is $I$ · bandwidth. For the toy machine: one input makes 40 operations in 2 s, which is 2 · 10 a second; 16 inputs make 640 operations in 6.4 s, and that is the peak, 100 a second.
 #
-# To draw it for your machine we need its two numbers. The **peak** comes from a product of two large matrices: of 2,048 by 2,048 numbers each is used 2,048 times, so this product hardly waits for memory. The **bandwidth** comes from a dot product over all eight layers: it reads 537 MB, more than most caches hold, and does only
-# two operations with each pair of numbers. The other functions in the cell belong to sections 4 and 5. All take turns, so that a slow spell of the machine hits all of them ([[measuring]]).
+# To draw it for your machine we need its two numbers. The **peak** comes from a product of two matrices of 2,048 by 2,048 numbers. Each number is used 2,048 times; that is an intensity of $2 \cdot 2048^3 / (3 \cdot 2048^2 \cdot 4)$ = 341 operations a byte, so this product hardly waits for memory. The **bandwidth** comes from the dot product of all eight layers with themselves. Each number
+# arrives once and serves as both factors: 537 MB, more than most caches hold, and two operations for 4 bytes, an intensity of 0.5, like our layer with one input. The other functions in the cell belong to sections 4 and 5. All take turns, so that a slow spell of the machine hits all of them ([[measuring]]).
 
 # %% slideshow={"slide_type": "skip"}
 square, long = torch.randn(2048, 2048, device=device), weights.view(-1)
@@ -159,6 +161,8 @@ show.roof(peak, bandwidth)
 #
 # <!-- page -->
 #
+# Take the letter that is nearest by ratio: below 3.2 it is A, from there to 32 B, above it C. In the run on this page it is 2.5, so A.
+#
 # (By their data sheets graphics cards lie between about 12, an A100 with 19.5 TFLOP/s and 1.6 TB/s, and 82, an RTX 4090 with 82.6 TFLOP/s and 1.0 TB/s, both in fp32. With their units for 16 bits it is hundreds.)
 #
 # Left of the ridge the limit is a slope: twice the intensity allows twice the speed, because every byte brings work for twice as many operations. Right of it the limit is flat: the arithmetic is busy all the time, and more work for each byte changes nothing. The drawing looks like a roof, hence its name, the **roofline**.
@@ -168,7 +172,7 @@ show.roof(peak, bandwidth)
 #
 # Section 1 guessed that the layer with one input waits for its weights. One input makes 2 · 4,096² = 33.6 million operations and reads 67.1 MB. So each of the two limits foretells a time: operations / peak, and bytes / bandwidth.
 #
-# **Predict.** Which of the two times will the measured one be near, and how many times is the other one away, on a machine with a ridge of 5?
+# **Predict.** Which of the two times will the measured one be near? And how many times as long as the shorter is the longer one, on a machine with a ridge of 5?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* The intensity is 0.5, the ridge 5, so memory takes ten times as long as arithmetic: let the room say it before the numbers come. "What would have refuted us?" A measured time near the first number, or far above both.
@@ -186,7 +190,7 @@ print(f"measured   {seconds[1] * 1e3:.2f} ms for one input")
 #
 # The factor between the two times is the ridge over the intensity, 5 / 0.5 = 10: the machine could do 5 operations in the time of a byte, and the layer brings half an operation for each. So the guess has passed a test that it could have failed: arithmetic alone would explain only a small part of the time, and waiting for the weights explains most of it. (In the run on this page two thirds. What is left is a question for the table in section 4.)
 #
-# Three things to know about the two numbers. *Peak* is what one product of matrices reaches in PyTorch, and *bandwidth* what one dot product reads, both with one thread; neither is the chip's own limit, and another library may come closer ([[choosing]] tries). The measured time can even lie a little below that of the memory, because the layer may read its weights
+# Three things to know about the two numbers. *Peak* is what one product of matrices reaches in PyTorch, and *bandwidth* what one dot product reads, both with one thread; neither is the chip's own limit, and another library may come closer ([[choosing]] tries). With more threads the peak grows with the cores, while the bandwidth is shared among them and usually grows less. So the ridge moves to the right, and more layers wait for memory. The measured time can even lie a little below that of the memory, because the layer may read its weights
 # faster than our dot product reads. And Williams et al. count the bytes that really pass between the caches and the main memory, and call this the *operational* intensity; we count what the layer must move at least.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
@@ -201,9 +205,6 @@ print(f"measured   {seconds[1] * 1e3:.2f} ms for one input")
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer, 4 min.* Half a minute for the first question; wanted: at about twice the ridge. Only then open the figure, which says the exact number. It opens with the roof alone: let somebody draw the point of each batch
 # before its click. Batch 1 lies near the slope. Where a point is above the roof: "The slope is what a dot product reads; the memory can give a little more, or a cache helped."
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# For a small batch the weights are nearly all that moves: $n^2$ = 16.8 million weights against 2 $n$ = 8,192 inputs and outputs for each member. Leave those out, and the formula becomes $2 B n^2 / (4 n^2) = B / 2$. In words: each weight takes 4 bytes and serves $B$ inputs with two operations each. So batch 1 has an intensity of 0.5, batch 16 of about 8.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -220,13 +221,18 @@ share = {batch: s / min(peak, intensity(batch) * bandwidth) for batch, s in spee
 show.batches_under_the_roof(peak, bandwidth, {b: (intensity(b), speed[b], share[b]) for b in inputs}, width)
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer", "lecture"]
-# **The layer lies right of the ridge from a batch of about twice the ridge on, and the larger its batch, the faster it is.** Batch 1 lies near the slope, far below the peak; the largest batch comes nearest to the flat part.
+# **In fp32 the layer lies right of the ridge from a batch of about twice the ridge on. The larger its batch, the more operations it does in a second.** Batch 1 lies near the slope, the largest batch nearest to the flat part.
 #
 # <!-- page -->
 #
-# Since $I(B)$ is about $B/2$, it reaches the ridge at $B$ = 2 · ridge. (The inputs and outputs make it a little later; the exact batch stands under the figure.)
+# For a small batch the weights are nearly all that moves: $n^2$ = 16.8 million weights against 2 $n$ = 8,192 inputs and outputs for each member. Leave those out, and the formula becomes $2 B n^2 / (4 n^2) = B / 2$. In words: each weight takes 4 bytes and serves $B$ inputs with two operations each. So batch 1 has an intensity of 0.5, batch 16 of about 8.
 #
-# What the batch does *not* change is the time of a batch of one: whoever has one input waits for all the weights. What it changes is what an input costs when there are many.
+# Since $I(B)$ is about $B/2$, it reaches the ridge at $B$ = 2 · ridge. (The inputs and outputs make it a little later; the exact batch stands under the figure. For a very large batch the weights no longer count, and $I(B)$ approaches $n / 4$, 1,024 here. A layer with $n$ below four times the ridge never reaches the ridge, whatever the batch.)
+#
+# What the batch does *not* change is the time of a batch of one: whoever has one input waits for all the weights. What it changes is what an input costs when there are many. In the run on this page an input costs 3.1 ms alone, 0.80 in a batch of 16, 0.51 in one of 64 and 0.43 in one of 256. It cannot fall below its arithmetic, 0.42 ms, so past the ridge there is little left to win. And the first answer of a batch comes with its last: 256 inputs take 111 ms.
+#
+# Other layers lie elsewhere. A ReLU reads 4 bytes, writes 4 and does one operation: 1/8 of an operation a byte at any batch, so it waits for memory unless its numbers lie in a cache. A convolution uses each weight at every position of the image: at 14 by 14 positions a weight serves one image 196 times, which is 98 operations for each byte of weights, so it can lie right of the ridge with a single image. (Its inputs and outputs lower this number.) And a layer left of the ridge gains nothing from fewer
+# operations alone; its bytes must become fewer.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How near to the roof?
@@ -250,7 +256,9 @@ Table(
 #
 # <!-- page -->
 #
-# At batch 16 neither memory nor arithmetic is the whole explanation, because even the longer of the two would need less time than was measured. Something else must take the rest, and the roofline cannot say what. One candidate is the library: for large matrices it has a routine that keeps parts of them in the caches, for a single input another one, and for a few inputs neither may fit well. *Deeper* tests this with a second library. So a roofline answers one question, what is the least time, and it raises the next one when a
+# In the run on this page 16 inputs need 6.7 ms of arithmetic and 2.1 ms of memory, and 12.8 ms were measured. Even if the two went on one after the other, that would be 8.8 ms. Something else must take the rest, and the roofline cannot say what. The same is true of the third that batch 1 lacks: 0.4 + 2.1 = 2.5 ms, and 3.1 were measured, so the routine for one input reads its weights more slowly than the dot product does. And there is always the call itself: a small layer can take a few microseconds, whatever its weights and its batch, because calling it takes that long.
+#
+# One candidate at batch 16 is the library: for large matrices it has a routine that keeps parts of them in the caches, for a single input another one, and for a few inputs neither may fit well. *Deeper* tests this with a second library. So a roofline answers one question, what is the least time, and it raises the next one when a
 # layer stays far away from it.
 #
 # A share above 100 % means that the bandwidth was measured too low, or that a cache kept some of the weights. That is the next question.
@@ -258,9 +266,9 @@ Table(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. From memory, or from a cache?
 #
-# A network has many layers. When a layer's turn comes again, the others have passed through the caches in between. So let **eight** layers of 67 MB take turns, one input each. The opponent is one layer, again and again, as in section 1. The arithmetic is the same.
+# A network has many layers. When a layer's turn comes again, the others have passed through the caches in between. So let **eight** layers of 67 MB take turns, one input each. Beside it stands one layer, again and again, as in section 1. The arithmetic is the same.
 #
-# **Predict.** Which layer answers sooner: one that is used again and again, one of eight in turn, or neither? And what would each answer tell you about section 1?
+# **Predict.** Which layer answers sooner: the one that is used again and again, or one of eight in turn? Or are they alike? And what would each answer tell you about section 1?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* "Same size, same arithmetic; only what can be kept from call to call differs. That isolates the cause." Vote. Ask what a ratio well above 1 means for a benchmark that calls one layer in a loop: it times a cache, and promises too much.
@@ -274,13 +282,13 @@ read = show.again_or_in_turn(taken)
 #
 # <!-- page -->
 #
-# The two differ only in what the machine could keep from call to call, so the ratio isolates the work of its caches. (The cache that keeps the addresses of memory pages is among them.)
+# The two differ only in what the machine could keep from call to call, so the ratio isolates the work of its caches.
 #
 # *Clearly above 1.* Some of the 67 MB stayed in a cache and arrived sooner. A network of many layers has no such luck, so a benchmark that calls one layer in a loop promises too much.
 #
-# *Near 1.* There are two explanations, and this experiment cannot tell them apart. Either both layers came from memory, because no cache holds 67 MB or other programs use it. Or both came from a cache that holds all 537 MB; some server processors have one. The sizes of the caches, which your system reports (*Deeper*), give a hint, and a larger working set decides.
+# *Near 1.* There are three explanations, and this experiment cannot tell them apart. Either both layers came from memory, because no cache holds 67 MB or other programs use it. Or both came from a cache that holds all 537 MB; some server processors have one. Or the routine for one input is so slow that a faster cache would not show. The sizes of the caches, which your system reports (*Deeper*), give a hint. To decide, read more and more numbers in turn, until their sum is larger than any cache can be: *Deeper* does that.
 #
-# The third bar is the dot product, which reads all eight layers. Where "eight in turn" is near it, the layer with one input reads its weights about as fast as a function that does hardly anything but read. That is the strongest sign in this lesson that the layer waits for its memory.
+# The third bar is the dot product, which reads all eight layers. Where "eight in turn" is near it, the layer with one input reads its weights about as fast as a function that does hardly anything but read. That is the strongest sign in this lesson that the layer waits for its memory. In the run on this page it reads two thirds as fast. That is a weaker sign: the weights take most of the time, and the routine may take the rest. (Section 6 brings another sign.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
 # ## 6. Fewer bits
@@ -306,10 +314,10 @@ show.gains_table(gains)
 #
 # <!-- page -->
 #
-# By the roofline, in two steps. *One input* lies on the slope, with an intensity of half an operation a byte. A quarter of the bytes makes it 2 operations a byte, so the bound on the speed rises four times, as long as it does not meet the ceiling. How can a gain be larger than four, as in the run on this page? The bound of int8 is four times that of fp32, but neither layer reaches its bound. A gain above four says that int8 comes nearer to its roof than fp32 to its own.
+# By the roofline, in two steps. *One input* lies on the slope, with an intensity of half an operation a byte. A quarter of the bytes makes it 2 operations a byte, so the bound on the speed rises four times, as long as it stays left of the ridge. How can a gain be larger than four, as in the run on this page? The bound of int8 is four times that of fp32, but neither layer reaches its bound. A gain of 5.1 in place of 4 says that int8 comes nearer to its roof: fp32 reached 67 % of its own, so int8 reaches about 5.1 / 4 · 67 % = 85 %.
 #
-# *64 inputs* have an intensity of about 31 in fp32, right of the ridge. Fewer bytes move the layer farther to the right, where the roof is flat: nothing is gained. Only a *higher ceiling* helps there, and that is a property of the processor. int8 has one on most processors, since one instruction multiplies more numbers of 8 bits than of 32. bf16 has one on some: on a processor without
-# instructions for it the numbers are converted on the way, which costs more than it saves. The line under the table says which yours is.
+# *64 inputs* have an intensity of about 31 in fp32, right of the ridge. Fewer bytes move the layer farther to the right, where the roof is flat: nothing is gained. In the run on this page 64 inputs have 26.8 ms of arithmetic, and 2.2 ms of memory at the same time; whoever removes three quarters of the 2.2 ms still has 26.8. Only a *higher peak* helps there, and that is a property of the processor. int8 has one on most processors, since one instruction multiplies more numbers of 8 bits than of 32. bf16 has one on some: on a processor without
+# instructions for it the numbers are converted on the way, which costs more than it saves. (With one input the conversion costs less than the wait that the halved bytes save, so there bf16 still wins.) The line under the table says which yours is.
 #
 # So "fewer bits are faster" is two statements, and each has its condition. Fewer *bytes* help a layer that waits for its memory. Cheaper *operations* help a layer that waits for its arithmetic, if the processor has them. (The int8 layer here also quantizes its inputs at each call, which takes time. [[dynamic]] looks into that.)
 
@@ -327,7 +335,7 @@ show.gains_table(gains)
 # operations. Arithmetic and memory work at the same time.
 #
 # `roof_seconds(n_in, n_out, batch, bytes_each, peak, bandwidth)` → seconds; `peak` in operations a second, `bandwidth` in bytes a second; `batch`
-# is at least 1, and so are `n_in` and `n_out`, or both are 0: no layer
+# is at least 1; `n_in` and `n_out` are both at least 1, or both 0: then there is no layer, and no time
 #
 # <details><summary>Hint</summary>
 # How long would the arithmetic take alone, and the memory alone? Each input has n_in numbers, each output n_out. When both work at the same
@@ -413,25 +421,25 @@ def waits_for_solution(seconds):
 #
 # ### Why does batch 16 not reach its roof?
 #
-# PyTorch hands a linear layer in fp32 to a library. Before it multiplies, the library may have to arrange the weights in another order, so that its fastest instructions find them side by side. It does this at each call anew. Two controls tell how much that costs. The first takes another library of PyTorch's, oneDNN, which is asked by a name of PyTorch's own that may change. The second is the same,
+# PyTorch hands a linear layer in fp32 to a library. Before it multiplies, the library may have to arrange the weights in another order, so that its fastest instructions find them side by side. It does this at each call anew. Two controls tell how much that costs. The first takes another library of PyTorch's, oneDNN, which is called by an internal name of PyTorch, so a later version may not have it. The second is the same,
 # with weights that were arranged beforehand.
 
 # %% slideshow={"slide_type": "skip"}
 show.sixteen_arranged(weights, inputs[1], inputs[16], device)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# By the roof alone 16 inputs would take at least as long as one, or a few times as long where the ridge is below 8. Compare the last column. Where the second row is smaller than the first, the other library has the better routine for so few inputs, and a part of what was missing below the roof was neither memory nor arithmetic, but how a library works. Where the third row is smaller than the second, arranging the weights takes a part of each call. [[dynamic]] gives fp32 the same two controls.
+# What would the roof allow? With a ridge of 8 or more, 16 inputs as fast as one; below it 8 / ridge times the time of one, in the run on this page 8 / 2.5 = 3.2 times. In milliseconds the roof asks for 6.7 there. PyTorch's default takes 13.3, oneDNN 11.5, and with arranged weights 10.0: of the 6.6 ms above the roof the library and its arranging explain half, and the other half stays open. On your machine, compare the last column. Where the second row is smaller than the first, the other library has the better routine for so few inputs, and a part of what was missing below the roof was neither memory nor arithmetic, but how a library works. Where the third row is smaller than the second, arranging the weights takes a part of each call. [[dynamic]] gives fp32 the same two controls.
 #
 # ### At which size does a cache stop helping?
 #
-# Let a dot product read a **working set** that grows, from 0.5 MB to 537 MB, again and again.
+# Let a dot product read a **working set**, the numbers that are read again and again. It grows from 0.5 MB to 537 MB.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Times the dot product for growing working sets, and draws the bytes a second.
 gb_s = show.growing_working_set(long, 4 * width**2, device)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Where the working set outgrows a cache, the next one has to deliver, or the memory: it is farther away, and slower. On a processor the curve falls, and not evenly. Compare the falls with the grey lines, where your system reports its caches. A virtual machine may share a cache with others; then the curve can fall long before that line. A curve that rises much between was probably disturbed.
+# Where the working set outgrows a cache, the next one has to deliver, or the memory: it is farther away, and slower. A curve falls where a cache no longer holds the set, and not evenly. A curve that is flat from the left to the right says nothing about memory: then the function itself, and not what it reads from, sets the pace. In the run on this page it hardly falls. So a dot product is held back here by its own instructions, this figure cannot say from where our layer came, and the memory may deliver more than our bandwidth. Compare the falls with the grey lines, where your system reports its caches. A virtual machine may share a cache with others; then the curve can fall long before that line. A curve that rises much between was probably disturbed.
 # If it falls no more to the right of the black line, our layer probably comes from memory.
 #
 # ### And in joules?
@@ -443,7 +451,7 @@ gb_s = show.growing_working_set(long, 4 * width**2, device)
 show.energy_of_formats(energy.estimate, models.LeNet300100(), torch.zeros(1, 1, 28, 28))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# At batch 1 hardly anything but the bytes shows: int8 needs a quarter of the energy, although its MAC takes a 15th. At batch 1,024 it is between 4 and 15 times, because the weights still cost something. (The bill of LeNet-300-100 turns at another batch than this roof: in fp32 at 140, and in int8 at 534.)
+# At batch 1 hardly anything but the bytes shows: int8 needs a quarter of the energy, although its MAC takes a 15th. At batch 1,024 it is between 4 and 15 times, because the weights still cost something. (In joules LeNet-300-100 turns at another batch than in seconds: its balance is the price of a read over that of a MAC, 640 / 4.6, so 140 in fp32 and 534 in int8, and not the ridge.)
 #
 # ### Estimate or measurement?
 #
@@ -464,10 +472,10 @@ show.watts(width, seconds[1], device, lambda: linear(one, next(turn)))
 # | 2, training | fewer, while training | | |
 # | 3, quantization | fewer | | |
 # | 4, pruning | | fewer, where the file can leave them out | fewer, where the code can skip them |
-# | 5, tickets and teachers | | the same | fewer, with a smaller network |
+# | 5, tickets and teachers | | fewer, as in pruning or with a smaller network | fewer, with a smaller network |
 # | 6, in a Trainer | fewer | as in pruning | |
 #
-# A larger batch changes none of these three. It shares the weights.
+# A larger batch changes none of these three. It shares the weights. Fewer bits and fewer weights shorten the time of the memory, fewer MACs that of the arithmetic. Which of them counts is what this lesson tells you about a layer.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 3 · The batch that pays for the fetch
@@ -519,9 +527,9 @@ claims.show("roofline")
 # ## Remember
 #
 # - A layer is at most as fast as the lower of two limits: the peak of the arithmetic, and the intensity times the bandwidth.
-# - A larger batch and fewer bits raise the intensity. Left of the ridge they raise the bound on the speed; fewer bits make the arithmetic
-#   cheaper as well.
-# - The slope is that of the memory that you measured. A benchmark that repeats one layer may measure a cache.
+# - A larger batch and fewer bits raise the intensity, and left of the ridge the bound on the speed rises with it. Right of the ridge
+#   neither helps by itself; fewer bits do where the processor computes faster with them.
+# - Weights that lie in a cache have a steeper slope, so a benchmark that repeats one layer may promise too much.
 #
 # **Going further**
 #
