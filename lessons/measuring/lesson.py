@@ -82,9 +82,10 @@ without_notes = torch.inference_mode()(lambda: net(photo))
 
 
 def seconds(call):
+    timing.synchronise(device)  # on a GPU: wait until earlier work is done
     start = time.perf_counter()
     call()
-    timing.synchronise(device)  # on a GPU: wait until the result is there
+    timing.synchronise(device)  # and until the result is there
     return time.perf_counter() - start
 
 
@@ -364,14 +365,13 @@ ratios = show.rounds(versus, "A again", "B: without notes")
 # With 10 rounds and 10 wins it would be 2 of 1,024. This is the **sign test**. It is one reason to take many rounds: they make the scatter of the dots no smaller, but they make the *verdict* surer.
 
 # %% slideshow={"slide_type": "skip"}
-rounds, wins = len(ratios["B: without notes"]), sum(ratio > 1 for ratio in ratios["B: without notes"])
-by_chance = show.as_clear_as(wins, rounds)
-print(
-    f"B was faster in {wins} of {rounds} rounds. Chance alone gives a result as clear in {by_chance:.2g} of all cases."
-)
+for name in ("A again", "B: without notes"):
+    rounds, wins = len(ratios[name]), sum(ratio > 1 for ratio in ratios[name])
+    by_chance = show.as_clear_as(wins, rounds)
+    print(f"{name}: faster in {wins} of {rounds} rounds; chance is as clear in {by_chance:.2g} of all cases")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# If that number is small, say below 0.01, then chance is a bad explanation, and B is faster on your machine. If it is not, then you cannot claim a difference from this run: take more rounds, or quiet the machine.
+# The first line is the control: a function against itself must win and lose about equally often. If B's number is small, say below 0.01, and that of *A again* is not, then chance is a bad explanation, and B is faster on your machine. If B's number is not small, you cannot claim a difference from this run: take more rounds, or quiet the machine.
 #
 # The sign test has a limit which you should know. It tells you *that* there is a difference, and not *why*, nor whether it is large enough to matter to anybody. And the verdict holds for what you measured: this network, one photograph, one thread, these versions, this machine. Say so with the ratio.
 #
@@ -660,13 +660,14 @@ show.queue()
 #
 # ### Why was the call after a rest slow?
 #
-# Three rows: the network right after other calls of itself, after a rest of a tenth of a second, and right after calls of *another* network with the same shapes. If the weights had to be fetched again, the last row would be as slow as the one after the rest.
+# Four rows: the network right after other calls of itself, after a rest of a tenth of a second, right after a product of large matrices, and right after calls of *another* network with the same shapes. In the third nobody rests, but other things fill the caches. If the weights had to be fetched again, the last row would be as slow as the one after the rest.
 
 # %% slideshow={"slide_type": "skip"}
 other = checkpoints.load("small_cnn").to(device).eval()
 befores = {
     "its own calls": lambda: [net(photo) for _ in range(8)],
     "a rest of a tenth of a second": lambda: time.sleep(0.1),
+    "a product of other matrices": lambda: (torch.mm(large, large), timing.synchronise(device)),
     "calls of another network": lambda: [other(photo) for _ in range(8)],
 }
 turns = [{name: (before(), seconds(lambda: net(photo)))[1] for name, before in befores.items()} for _ in range(15)]
@@ -674,7 +675,7 @@ typical = {name: median(turn[name] for turn in turns) for name in befores}
 Table(["just before", "one call"], [[name, f"{s / typical['its own calls']:.2f}×"] for name, s in typical.items()])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In trials the call after calls of another network was nearly as fast as after calls of its own, and a call after a product of other large matrices (not in the table) was nearly as slow as one after a rest, so the resting itself is not what makes it slow. So it is probably the *program* of a call that leaves the caches, more than the weights.
+# In trials the call after a product of other matrices was nearly as slow as after a rest, so the resting itself is not what makes it slow. After calls of another network it was nearly as fast as after calls of its own. So it is probably the *program* of a call that leaves the caches, more than the weights.
 #
 # ### A thread that waits awake
 #

@@ -169,6 +169,100 @@ def mask_as_lists(weight, mask, amount):
     return new.numpy()
 
 
+def _means(lost, amount, draws=8):
+    cuts = ("magnitude", "random", "control")
+    return [sum(lost(cut, amount=amount, draw=draw) for draw in range(draws)) / draws for cut in cuts]
+
+
+def _named(share):
+    if share > 0.8:
+        return "silent neurons"
+    return "ranking" if share < 0.2 else "both"
+
+
+def one_draw_each(lost):
+    magnitude, chance, control = (lost(cut, amount=0.9) for cut in ("magnitude", "random", "control"))
+    return _named((chance - control) / (chance - magnitude)) if chance - magnitude >= 1 else "no lead"
+
+
+def at_a_half(lost):
+    magnitude, chance, control = _means(lost, 0.5)
+    return _named((chance - control) / (chance - magnitude)) if chance - magnitude >= 1 else "no lead"
+
+
+def at_nearly_all(lost):
+    magnitude, chance, control = _means(lost, 0.99)
+    return _named((chance - control) / (chance - magnitude)) if chance - magnitude >= 1 else "no lead"
+
+
+def upside_down(lost):
+    magnitude, chance, control = _means(lost, 0.9)
+    return _named((control - magnitude) / (chance - magnitude)) if chance - magnitude >= 1 else "no lead"
+
+
+def always_a_lead(lost):
+    magnitude, chance, control = _means(lost, 0.9)
+    return _named((chance - control) / (chance - magnitude or 1))
+
+
+def without_the_control(lost):
+    magnitude = sum(lost("magnitude", amount=0.9, draw=d) for d in range(5)) / 5
+    chance = sum(lost("random", amount=0.9, draw=d) for d in range(5)) / 5
+    return "silent neurons" if chance - magnitude > 5 else "no lead"
+
+
+def one_or_the_other(lost):
+    magnitude, chance, control = _means(lost, 0.9)
+    if chance - magnitude < 1:
+        return "no lead"
+    return "silent neurons" if control - magnitude < chance - control else "ranking"
+
+
+def points_for_a_share(lost):
+    magnitude, chance, control = _means(lost, 0.9)
+    return _named(chance - control) if chance - magnitude >= 1 else "no lead"
+
+
+def over_what_random_loses(lost):
+    magnitude, chance, control = _means(lost, 0.9)
+    return _named((chance - control) / chance) if chance - magnitude >= 1 else "no lead"
+
+
+def more_draws_for_chance(lost):
+    magnitude = lost("magnitude", amount=0.9)
+    chance = sum(lost("random", amount=0.9, draw=d) for d in range(5)) / 5
+    control = sum(lost("control", amount=0.9, draw=d) for d in range(5)) / 5
+    return _named((chance - control) / (chance - magnitude)) if chance - magnitude >= 1 else "no lead"
+
+
+def luckiest_against_unluckiest(lost):
+    magnitude = [lost("magnitude", amount=0.9, draw=d) for d in range(8)]
+    chance = [lost("random", amount=0.9, draw=d) for d in range(8)]
+    control = [lost("control", amount=0.9, draw=d) for d in range(8)]
+    lead = min(chance) - magnitude[0]
+    return "no lead" if lead < 1 else _named((min(chance) - max(control)) / lead)
+
+
+def whose_lead_by_medians(lost):
+    lead = {
+        cut: np.median([lost(cut, amount=0.9, draw=d) for d in range(31)]) for cut in ("random", "magnitude", "control")
+    }
+    if lead["random"] - lead["magnitude"] < 1:
+        return "no lead"
+    return _named((lead["random"] - lead["control"]) / (lead["random"] - lead["magnitude"]))
+
+
+def whose_lead_over_amounts(lost):
+    results = np.array(
+        [
+            [[lost(c, amount=a, draw=d) for c in ("magnitude", "random", "control")] for d in range(6)]
+            for a in (0.7, 0.8, 0.9)
+        ]
+    )
+    magnitude, chance, control = results.mean((0, 1))
+    return "no lead" if chance - magnitude < 1 else _named((chance - control) / (chance - magnitude))
+
+
 WRONG = {
     "magnitude_mask": [
         threshold_takes_ties,
@@ -190,6 +284,36 @@ WRONG = {
         argsort_for_the_rank,
         places_in_a_shorter_list,
     ],
+    "whose_lead": [
+        one_draw_each,
+        at_a_half,
+        at_nearly_all,
+        upside_down,
+        always_a_lead,
+        without_the_control,
+        one_or_the_other,
+        points_for_a_share,
+        over_what_random_loses,
+        more_draws_for_chance,
+        luckiest_against_unluckiest,
+    ],
 }
-ODD = {"magnitude_mask": [mask_by_torch, mask_in_a_loop, mask_as_lists]}
-EQUIVALENT = {}  # no mutant of the solution here is as right as the solution
+ODD = {
+    "magnitude_mask": [mask_by_torch, mask_in_a_loop, mask_as_lists],
+    "whose_lead": [whose_lead_by_medians, whose_lead_over_amounts],
+}
+# Mutants of the solutions that are as right as the solution: what was changed -> why.
+EQUIVALENT = {
+    "whose_lead": {
+        "if lead < 1:: 1 -> 2": "no layer has a lead of one to two points",
+        "if lead < 1:: lead < 1: Lt -> LtE": "nor of exactly one",
+        "if share > 0.8:: share > 0.8: Gt -> GtE": "no share is exactly 0.8",
+        "return 'ranking' if share < 0.2 else 'both': share < 0.2: Lt -> LtE": "nor exactly 0.2",
+        "mean = {cut: sum((lost(cut, amount=0.9, draw=draw) for draw in range(10))) / 10 for cut in cuts}: 10 -> 11": (
+            "how many draws there are is free"
+        ),
+        "mean = {cut: sum((lost(cut, amount=0.9, draw=draw) for draw in range(10))) / 10 for cut in cuts}: 10 -> 9": (
+            "how many draws there are is free"
+        ),
+    },
+}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from hypothesis import strategies as st
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import masks, numbers, shapes, tensors
+from course_utils.exercises.investigation import Run, World, investigate
 from course_utils.exercises.search import compare
 
 VALUES = st.one_of(numbers(1, 4, step=0.5), numbers(-2, 2, step=1))  # the simplest is 1: a 0 hides what a mask does
@@ -29,7 +30,7 @@ def _masked_weights(draw: Callable) -> tuple[Tensor, Tensor, float]:
 
 
 @check(
-    "Exercise 1, A mask by magnitude",
+    "Exercise 2, A mask by magnitude",
     why="The mask says what is left, not the values. Infinity as the magnitude of what is gone puts it behind all others, "
     "and indices from a sort cut an exact number, which no threshold does where magnitudes are equal.",
 )
@@ -241,3 +242,120 @@ def _cut_and_kept(value: object, weight: Tensor, mask: Tensor, amount: float) ->
         "kept": weight.abs()[ones & (mask == 1)].sort().values,
         "brought back": weight.abs()[ones & (mask == 0)].sort().values,
     }
+
+
+CUTS = ("magnitude", "random", "control")
+
+
+def _scatter(cut: str, amount: float, draw: int) -> float:
+    """Between -1 and 1, as if by chance, and the same for the same arguments; 0 for magnitude, which draws nothing."""
+    if cut == "magnitude":
+        return 0.0
+    whole = math.sin(12.9898 * (draw + 1) + 78.233 * len(cut) + 37.719 * amount) * 43758.5453
+    return 2 * (whole - math.floor(whole)) - 1
+
+
+def _pruned(said: str, right: str, hint: str, *, share: float, most: float = 20.0, scatter: float = 1.0) -> World:
+    """A made-up layer.
+
+    Args:
+        share: of magnitude's lead over random cuts that the control has as well.
+        most: the lead at an amount of 0.9, in points. It grows with the square of what is cut beyond 0.4, and beyond 0.97
+            nothing is left of any network.
+        scatter: of the draws, in points; twice as much at 0.9.
+    """
+
+    def lost(cut: str, number: int, amount: float, draw: int) -> float:
+        amount = min(1.0, max(0.0, float(amount)))
+        if amount > 0.97:
+            return 88.0  # chance
+        beyond = max(0.0, amount - 0.4) / 0.5
+        lead = most * beyond**2
+        behind = {"magnitude": 0.0, "random": 1.0, "control": 1 - share}[cut]
+        return 6 * beyond**3 + lead * behind + scatter * (1 + beyond) * beyond * _scatter(cut, amount, draw)
+
+    return World(said, right, lost, hint)
+
+
+PRUNED = (
+    _pruned(
+        "the control loses as much as random cuts.",
+        "ranking",
+        "Where the control loses as much as random cuts, the silent neurons explain nothing of the lead. The share is "
+        "(random − control) / (random − magnitude).",
+        share=0.0,
+    ),
+    _pruned(
+        "the control loses as little as magnitude.",
+        "silent neurons",
+        "Where the control, which draws among the firing neurons, loses as little as magnitude, their ranking is worth nothing: the "
+        "silent neurons explain the whole lead. Divide by the lead, random − magnitude, and not by what random cuts lose.",
+        share=1.0,
+    ),
+    _pruned(
+        "the control saves a tenth of what magnitude saves.",
+        "ranking",
+        "A share is a quotient: what the control saves, over what magnitude saves. Here it saves two points of twenty.",
+        share=0.1,
+    ),
+    _pruned(
+        "the control lies half-way between magnitude and random cuts.",
+        "both",
+        "Where the control lies between, each of the two explains a part.",
+        share=0.5,
+    ),
+    _pruned(
+        "magnitude loses as much as random cuts, at every amount.",
+        "no lead",
+        "Here magnitude saves nothing, so there is nothing to explain, and a share of nothing is a quotient of two chances. Look at the "
+        "lead, random − magnitude, before you divide by it.",
+        share=0.5,
+        most=0.0,
+        scatter=0.3,
+    ),
+    _pruned(
+        "half of the lead is the silent neurons', and single draws scatter by many points.",
+        "both",
+        "The draws scatter widely here, and the least or the greatest of them says little. Take means over several draws.",
+        share=0.5,
+        most=25.0,
+        scatter=4.0,
+    ),
+)
+
+
+def _where_there_is_a_lead(runs: Sequence[Run]) -> None:
+    """Refuse an experiment at amounts that say nothing."""
+    amounts = sorted({run.settings["amount"] for run in runs})
+    if amounts[-1] < 0.6:
+        raise Mistake(
+            "You cut less than 60 % of the weights.",
+            "All three lose little there, and a share of hardly anything is mostly chance. Look where random cuts cost many points.",
+            facts=(("your amounts", ", ".join(map(str, amounts))),),
+        )
+    if amounts[0] > 0.97:
+        raise Mistake(
+            "You cut nearly everything.",
+            "Then nothing is left of the network, whatever chose the weights, and all three lose alike.",
+            facts=(("your amounts", ", ".join(map(str, amounts))),),
+        )
+
+
+@check(
+    "Exercise 1, Whose lead is it?",
+    why="The control agrees with magnitude in the silent neurons and with chance in the firing ones. So what it loses less than random "
+    "cuts is due to the silent neurons, and what it loses more than magnitude is due to the ranking. A share needs a lead that is large "
+    "against the scatter of the draws.",
+)
+def whose_lead(answer: Callable) -> None:
+    """``whose_lead(lost) -> "silent neurons", "ranking", "both" or "no lead"``, on made-up layers."""
+    investigate(
+        answer,
+        PRUNED,
+        arms=CUTS,
+        settings={"amount": 0.5, "draw": 0},
+        least={"draw": 5},
+        look=_where_there_is_a_lead,
+        conclusions=("silent neurons", "ranking", "both", "no lead"),
+        name="lost",
+    )

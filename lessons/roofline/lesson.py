@@ -66,11 +66,11 @@ width = 4096
 weights = torch.randn(8, width, width, device=device)  # eight layers of 67 MB; the first one is used here
 one, sixteen = (torch.randn(n, width, device=device) for n in (1, 16))
 jobs = {"16 inputs": lambda: linear(sixteen, weights[0]), "1 input": lambda: linear(one, weights[0])}
-hook = timing.compare(jobs, device=device)
+sixteen_to_one = timing.compare(jobs, device=device)
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the two times, and beside them 16 times the first.
-show.sixteen_times(hook)
+show.sixteen_times(sixteen_to_one)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **The time grows much less than the work: in the run on this page, sixteen times the arithmetic takes less than ten times as long (C).** So with one input the processor did much less arithmetic in a second than it can.
@@ -161,7 +161,7 @@ show.roof(peak, bandwidth)
 #
 # <!-- page -->
 #
-# Take the letter that is nearest by ratio: below 3.2 it is A, from there to 32 B, above it C. In the run on this page it is 2.5, so A.
+# Take the letter that is nearest by ratio: below 3.2 it is A, from there to 32 B, above it C. In the run on this page it is 3.4, just B.
 #
 # (By their data sheets graphics cards lie between about 12, an A100 with 19.5 TFLOP/s and 1.6 TB/s, and 82, an RTX 4090 with 82.6 TFLOP/s and 1.0 TB/s, both in fp32. With their units for 16 bits it is hundreds.)
 #
@@ -188,7 +188,7 @@ print(f"measured   {seconds[1] * 1e3:.2f} ms for one input")
 #
 # <!-- page -->
 #
-# The factor between the two times is the ridge over the intensity, 5 / 0.5 = 10: the machine could do 5 operations in the time of a byte, and the layer brings half an operation for each. So the guess has passed a test that it could have failed: arithmetic alone would explain only a small part of the time, and waiting for the weights explains most of it. (In the run on this page two thirds. What is left is a question for the table in section 4.)
+# The factor between the two times is the ridge over the intensity, 5 / 0.5 = 10: the machine could do 5 operations in the time of a byte, and the layer brings half an operation for each. So the guess has passed a test that it could have failed: arithmetic alone would explain only a small part of the time, and waiting for the weights explains most of it. (In the run on this page more than four fifths. What is left is a question for the table in section 4.)
 #
 # Three things to know about the two numbers. *Peak* is what one product of matrices reaches in PyTorch, and *bandwidth* what one dot product reads, both with one thread; neither is the chip's own limit, and another library may come closer ([[choosing]] tries). With more threads the peak grows with the cores, while the bandwidth is shared among them and usually grows less. So the ridge moves to the right, and more layers wait for memory. The measured time can even lie a little below that of the memory, because the layer may read its weights
 # faster than our dot product reads. And Williams et al. count the bytes that really pass between the caches and the main memory, and call this the *operational* intensity; we count what the layer must move at least.
@@ -229,7 +229,7 @@ show.batches_under_the_roof(peak, bandwidth, {b: (intensity(b), speed[b], share[
 #
 # Since $I(B)$ is about $B/2$, it reaches the ridge at $B$ = 2 · ridge. (The inputs and outputs make it a little later; the exact batch stands under the figure. For a very large batch the weights no longer count, and $I(B)$ approaches $n / 4$, 1,024 here. A layer with $n$ below four times the ridge never reaches the ridge, whatever the batch.)
 #
-# What the batch does *not* change is the time of a batch of one: whoever has one input waits for all the weights. What it changes is what an input costs when there are many. In the run on this page an input costs 3.1 ms alone, 0.80 in a batch of 16, 0.51 in one of 64 and 0.43 in one of 256. It cannot fall below its arithmetic, 0.42 ms, so past the ridge there is little left to win. And the first answer of a batch comes with its last: 256 inputs take 111 ms.
+# What the batch does *not* change is the time of a batch of one: whoever has one input waits for all the weights. What it changes is what an input costs when there are many. In the run on this page an input costs 3.5 ms alone, 0.89 in a batch of 16, 0.56 in one of 64 and 0.47 in one of 256. It cannot fall below its arithmetic, 0.44 ms, so past the ridge there is little left to win. And the first answer of a batch comes with its last: 256 inputs take 120 ms.
 #
 # Other layers lie elsewhere. A ReLU reads 4 bytes, writes 4 and does one operation: 1/8 of an operation a byte at any batch, so it waits for memory unless its numbers lie in a cache. A convolution uses each weight at every position of the image: at 14 by 14 positions a weight serves one image 196 times, which is 98 operations for each byte of weights, so it can lie right of the ridge with a single image. (Its inputs and outputs lower this number.) And a layer left of the ridge gains nothing from fewer
 # operations alone; its bytes must become fewer.
@@ -256,7 +256,7 @@ Table(
 #
 # <!-- page -->
 #
-# In the run on this page 16 inputs need 6.7 ms of arithmetic and 2.1 ms of memory, and 12.8 ms were measured. Even if the two went on one after the other, that would be 8.8 ms. Something else must take the rest, and the roofline cannot say what. The same is true of the third that batch 1 lacks: 0.4 + 2.1 = 2.5 ms, and 3.1 were measured, so the routine for one input reads its weights more slowly than the dot product does. And there is always the call itself: a small layer can take a few microseconds, whatever its weights and its batch, because calling it takes that long.
+# In the run on this page 16 inputs need 7.0 ms of arithmetic and 2.9 ms of memory, and 14.2 ms were measured. Even if the two went on one after the other, that would be 9.9 ms. Something else must take the rest, and the roofline cannot say what. With batch 1 it is different: 0.4 + 2.9 = 3.3 ms, and 3.5 were measured. There it is enough to assume that the two do not quite go on at the same time, or that the routine for one input reads its weights a little more slowly than the dot product does. And there is always the call itself: a small layer can take a few microseconds, whatever its weights and its batch, because calling it takes that long.
 #
 # One candidate at batch 16 is the library: for large matrices it has a routine that keeps parts of them in the caches, for a single input another one, and for a few inputs neither may fit well. *Deeper* tests this with a second library. So a roofline answers one question, what is the least time, and it raises the next one when a
 # layer stays far away from it.
@@ -288,7 +288,7 @@ read = show.again_or_in_turn(taken)
 #
 # *Near 1.* There are three explanations, and this experiment cannot tell them apart. Either both layers came from memory, because no cache holds 67 MB or other programs use it. Or both came from a cache that holds all 537 MB; some server processors have one. Or the routine for one input is so slow that a faster cache would not show. The sizes of the caches, which your system reports (*Deeper*), give a hint. To decide, read more and more numbers in turn, until their sum is larger than any cache can be: *Deeper* does that.
 #
-# The third bar is the dot product, which reads all eight layers. Where "eight in turn" is near it, the layer with one input reads its weights about as fast as a function that does hardly anything but read. That is the strongest sign in this lesson that the layer waits for its memory. In the run on this page it reads two thirds as fast. That is a weaker sign: the weights take most of the time, and the routine may take the rest. (Section 6 brings another sign.)
+# The third bar is the dot product, which reads all eight layers. Where "eight in turn" is near it, the layer with one input reads its weights about as fast as a function that does hardly anything but read. That is the strongest sign in this lesson that the layer waits for its memory. In the run on this page it reads five sixths as fast: the weights take most of the time, and the routine may take the rest. (Section 6 brings another sign.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
 # ## 6. Fewer bits
@@ -314,9 +314,9 @@ show.gains_table(gains)
 #
 # <!-- page -->
 #
-# By the roofline, in two steps. *One input* lies on the slope, with an intensity of half an operation a byte. A quarter of the bytes makes it 2 operations a byte, so the bound on the speed rises four times, as long as it stays left of the ridge. How can a gain be larger than four, as in the run on this page? The bound of int8 is four times that of fp32, but neither layer reaches its bound. A gain of 5.1 in place of 4 says that int8 comes nearer to its roof: fp32 reached 67 % of its own, so int8 reaches about 5.1 / 4 · 67 % = 85 %.
+# By the roofline, in two steps. *One input* lies on the slope, with an intensity of half an operation a byte. A quarter of the bytes makes it 2 operations a byte, so the bound on the speed rises four times, as long as it stays left of the ridge. How can a gain be larger than four, as in the run on this page? The bound of int8 is four times that of fp32, but neither layer reaches its bound. A gain of 4.8 in place of 4 says that int8 comes nearer to its roof: fp32 reached 83 % of its own, so int8 reaches about 4.8 / 4 · 83 % = 100 %.
 #
-# *64 inputs* have an intensity of about 31 in fp32, right of the ridge. Fewer bytes move the layer farther to the right, where the roof is flat: nothing is gained. In the run on this page 64 inputs have 26.8 ms of arithmetic, and 2.2 ms of memory at the same time; whoever removes three quarters of the 2.2 ms still has 26.8. Only a *higher peak* helps there, and that is a property of the processor. int8 has one on most processors, since one instruction multiplies more numbers of 8 bits than of 32. bf16 has one on some: on a processor without
+# *64 inputs* have an intensity of about 31 in fp32, right of the ridge. Fewer bytes move the layer farther to the right, where the roof is flat: nothing is gained. In the run on this page 64 inputs have 28 ms of arithmetic, and 3 ms of memory at the same time; whoever removes three quarters of the 3 ms still has 28. Only a *higher peak* helps there, and that is a property of the processor. int8 has one on most processors, since one instruction multiplies more numbers of 8 bits than of 32. bf16 has one on some: on a processor without
 # instructions for it the numbers are converted on the way, which costs more than it saves. (With one input the conversion costs less than the wait that the halved bytes save, so there bf16 still wins.) The line under the table says which yours is.
 #
 # So "fewer bits are faster" is two statements, and each has its condition. Fewer *bytes* help a layer that waits for its memory. Cheaper *operations* help a layer that waits for its arithmetic, if the processor has them. (The int8 layer here also quantizes its inputs at each call, which takes time. [[dynamic]] looks into that.)
@@ -428,19 +428,20 @@ def waits_for_solution(seconds):
 show.sixteen_arranged(weights, inputs[1], inputs[16], device)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# What would the roof allow? With a ridge of 8 or more, 16 inputs as fast as one; below it 8 / ridge times the time of one, in the run on this page 8 / 2.5 = 3.2 times. In milliseconds the roof asks for 6.7 there. PyTorch's default takes 13.3, oneDNN 11.5, and with arranged weights 10.0: of the 6.6 ms above the roof the library and its arranging explain half, and the other half stays open. On your machine, compare the last column. Where the second row is smaller than the first, the other library has the better routine for so few inputs, and a part of what was missing below the roof was neither memory nor arithmetic, but how a library works. Where the third row is smaller than the second, arranging the weights takes a part of each call. [[dynamic]] gives fp32 the same two controls.
+# What would the roof allow? With a ridge of 8 or more, 16 inputs as fast as one; below it 8 / ridge times the time of one, in the run on this page 8 / 3.4 = 2.4 times. In milliseconds the roof asks for 7.0 there. PyTorch's default takes 13.6, oneDNN 11.4, and with arranged weights 10.3: of the 6.6 ms above the roof the library and its arranging explain half, and the other half stays open. On your machine, compare the last column. Where the second row is smaller than the first, the other library has the better routine for so few inputs, and a part of what was missing below the roof was neither memory nor arithmetic, but how a library works. Where the third row is smaller than the second, arranging the weights takes a part of each call. [[dynamic]] gives fp32 the same two controls.
 #
 # ### At which size does a cache stop helping?
 #
-# Let a dot product read a **working set**, the numbers that are read again and again. It grows from 0.5 MB to 537 MB.
+# Let a sum read a **working set**, the numbers that are read again and again. It grows from 0.5 MB to 537 MB. (A sum, because it does even less with each number than a dot product.) The second line is our layer with one input, with fewer or more rows, so that its weights are the working set.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
-# Times the dot product for growing working sets, and draws the bytes a second.
-gb_s = show.growing_working_set(long, 4 * width**2, device)
+# Times a sum and a layer for growing working sets, and draws the bytes a second.
+show.growing_working_set(long, 4 * width**2, device)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Where the working set outgrows a cache, the next one has to deliver, or the memory: it is farther away, and slower. A curve falls where a cache no longer holds the set, and not evenly. A curve that is flat from the left to the right says nothing about memory: then the function itself, and not what it reads from, sets the pace. In the run on this page it hardly falls. So a dot product is held back here by its own instructions, this figure cannot say from where our layer came, and the memory may deliver more than our bandwidth. Compare the falls with the grey lines, where your system reports its caches. A virtual machine may share a cache with others; then the curve can fall long before that line. A curve that rises much between was probably disturbed.
-# If it falls no more to the right of the black line, our layer probably comes from memory.
+# Where the working set outgrows a cache, the next one has to deliver, or the memory: it is farther away, and slower. So a curve falls where a cache no longer holds the set, and not evenly. Where the line of the layer falls as well, what delivers the weights was holding the layer back, and where it lies on the line of the sum, the layer reads its weights as fast as a function that does little but read. A line that is flat from the left to the right says nothing about memory: then the function itself sets the pace, and not what it reads from.
+#
+# Compare the falls with the grey lines, where your system reports its caches. A virtual machine may share a cache with others; then the curve can fall long before that line. A curve that rises much between was probably disturbed. If it falls no more to the right of the black line, our layer probably comes from memory.
 #
 # ### And in joules?
 #

@@ -3,7 +3,7 @@
 import itertools
 import math
 import time
-from statistics import quantiles
+from statistics import median, quantiles
 
 import torch
 from torch.nn.functional import linear
@@ -17,13 +17,13 @@ from course_utils.show.tables import Table, si
 LAYERS = 8  # that take turns in this lesson
 
 
-def sixteen_times(hook):
+def sixteen_times(taken):
     """Three bars: the time of one input, of 16 at once, and 16 times the first.
 
     Args:
-        hook: `timing.Comparison` of "16 inputs" with "1 input".
+        taken: `timing.Comparison` of "16 inputs" with "1 input".
     """
-    ratio = hook.ratio("1 input")
+    ratio = taken.ratio("1 input")
     print(f"16 times the work: {ratio:.1f} times the time")
     canvas = diagrams.Canvas(width=620, height=230)
     times = {"1 input": 1.0, "16 inputs": ratio, "16 × 1 input": 16.0}
@@ -33,8 +33,8 @@ def sixteen_times(hook):
         canvas.figure(),
         alt=f"Three bars to one linear scale: the time of one input, 1; of 16 inputs at once, {ratio:.1f}; and, for comparison, "
         "16 times the first.",
-        caption=f"Time of a call, in calls with one input, which take {hook.median_ms('1 input'):.3g} ms (IQR "
-        f"{hook.iqr_ms('1 input'):.2g}). Grey: 16 times the first, not measured.",
+        caption=f"Time of a call, in calls with one input, which take {taken.median_ms('1 input'):.3g} ms (IQR "
+        f"{taken.iqr_ms('1 input'):.2g}). Grey: 16 times the first, not measured.",
     )
 
 
@@ -71,8 +71,8 @@ def batches_under_the_roof(peak, bandwidth, points, width):
         [_under_the_roof(peak, bandwidth, placed[:n]) for n in range(len(placed) + 1)],
         alt=["The roof alone, without a point."]
         + [
-            f"A point for batch {batch}: {y / 1e9:.0f} billion operations a second, {share:.0%} of the roof."
-            for batch, (_, y, share) in points.items()
+            f"A point for batch {batch}: {y / 1e9:.0f} billion operations a second."
+            for batch, (_, y, _) in points.items()
         ],
         caption=f"Eight layers in turn. Right of the ridge from batch {first} on.",
         slider="batch",
@@ -111,13 +111,13 @@ def read_share(taken, job=1):
         (float, (float, float)).
     """
     shares = [whole / LAYERS / one for whole, one in zip(taken.samples["read"], taken.samples[job], strict=True)]
-    return taken.median_ms("read") / LAYERS / taken.median_ms(job), _quartiles(shares)
+    return median(shares), _quartiles(shares)
 
 
 def share_of_peak(taken, batch, width, peak):
-    """Share of the peak that a batch reaches: of its median time, and of the quartiles of its times."""
+    """Share of the peak that a batch reaches: median over the rounds, and quartiles."""
     shares = [2 * batch * width**2 / seconds / peak for seconds in taken.samples[batch]]
-    return 2 * batch * width**2 / (taken.median_ms(batch) / 1e3) / peak, _quartiles(shares)
+    return median(shares), _quartiles(shares)
 
 
 def _quartiles(values):
@@ -248,36 +248,47 @@ def sixteen_arranged(weights, one, sixteen, device):
 
 
 def growing_working_set(numbers, layer_bytes, device):
-    """Bytes a second of a dot product that reads a working set again and again, by the size of the set.
+    """Bytes a second of a sum, and of a layer with one input, that read a working set again and again.
 
     Args:
         numbers: float32, of which the sets are cut.
         layer_bytes: of the lesson's layer, to be marked.
         device: where the numbers are.
-    Returns:
-        list of GB/s.
     """
     sets = {4 * 2**k: numbers[: 2**k] for k in range(17, 28)}  # bytes -> that much of the numbers
-    reads = timing.compare({n: lambda x=x: torch.dot(x, x) for n, x in sets.items()}, rounds=5, device=device)
-    gb_s = [n / reads.median_ms(n) / 1e6 for n in sets]
+    width = math.isqrt(layer_bytes // 4)
+    one = torch.randn(1, width, device=device)
+    jobs = {}
+    for n, x in sets.items():  # a sum, because it does less with each number than a dot product
+        jobs["sum", n] = lambda x=x: x.sum()
+        jobs["layer", n] = lambda x=x: linear(one, x.view(-1, width))
+    reads = timing.compare(jobs, rounds=5, device=device)
+    rates = {job: [n / reads.median_ms((job, n)) / 1e6 for n in sets] for job in ("sum", "layer")}
+    top = max(max(rate) for rate in rates.values())
     fig, ax = plots.figure(size=(6.4, 3.8))
-    ax.plot([n / 1e6 for n in sets], gb_s, "o-", color=plots.COLOURS["orange"])
+    marks = {"sum": ("o-", "orange", "a sum"), "layer": ("s--", "blue", "the layer, one input")}
+    for job, (style, colour, name) in marks.items():
+        ax.plot([n / 1e6 for n in sets], rates[job], style, color=plots.COLOURS[colour], label=name)
+    ax.legend(loc="upper center", ncol=2)
     known = {"our layer": layer_bytes} | {
         f"{name}, reported": n for name, n in hardware.cache_bytes().items() if device.type == "cpu" and n >= min(sets)
     }
     for name, n in known.items():
         ax.axvline(n / 1e6, color="black" if name == "our layer" else plots.COLOURS["grey"], linestyle="--")
-        y, va = (1.05 * max(gb_s), "top") if n > 3e7 else (0.05 * max(gb_s), "bottom")  # where the curve is not
+        y, va = (1.12 * top, "top") if n > 3e7 else (0.05 * top, "bottom")  # where the curve is not
         ax.text(n / 1.05e6, y, name, rotation=90, ha="right", va=va)
-    ax.set(xscale="log", xlabel="working set, MB", ylabel="GB/s", ylim=(0, 1.1 * max(gb_s)))
+    ax.set(xscale="log", xlabel="working set, MB", ylabel="GB/s", ylim=(0, 1.4 * top))
     ax.set_xticks([1, 10, 100], ["1", "10", "100"])
     plots.show(
         fig,
-        alt=f"Bytes a second against the working set: {gb_s[0]:.0f} GB/s at 0.5 MB, {gb_s[7]:.0f} at 67 MB, the size of the "
-        f"layer, {gb_s[-1]:.0f} at 537 MB.",
+        alt="Bytes a second against the working set. "
+        + " ".join(
+            f"{name.capitalize()}: {rates[job][0]:.0f} GB/s at 0.5 MB, {rates[job][7]:.0f} at 67 MB, the size of the lesson's "
+            f"layer, {rates[job][-1]:.0f} at 537 MB."
+            for job, (*_, name) in marks.items()
+        ),
         caption="Read again and again: how fast, by the size of what is read. Grey: caches as this system reports them.",
     )
-    return gb_s
 
 
 def energy_of_formats(estimate, model, x):
