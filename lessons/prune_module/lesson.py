@@ -441,7 +441,7 @@ scores = compare_scores(bench), compare_scores(show.Bench(again.cpu().eval(), te
 show.scores_table(*scores)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Sometimes one and sometimes the other (C): in six trainings for this lesson, with the seeds 0 to 5, the new score cost less in two, by up to 1.5 points, and more in four, by up to 2.5.** The table has two trainings of yours.
+# **Sometimes one and sometimes the other (C): in six trainings for this lesson, with the seeds 0 to 5, the new score cost less in two, by up to 1.5 points, and more in four, by up to 3.** The table has two trainings of yours.
 #
 # <!-- page -->
 #
