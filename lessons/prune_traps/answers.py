@@ -1,9 +1,9 @@
 """the lesson `prune_traps`: plausible wrong answers and odd but right ones, as a learner would write them."""
 
-import copy
 import math
 from fractions import Fraction
 
+import numpy as np
 import torch
 from torch.nn.utils import prune
 
@@ -150,6 +150,15 @@ def dense_of(state):
     }
 
 
+def called(model):
+    """Not an answer: the model, every hook called once."""
+    with torch.no_grad():
+        for module in model.modules():
+            for hook in module._forward_pre_hooks.values():
+                hook(module, None)
+    return model
+
+
 def not_strict(make_model, state):
     model = make_model()
     model.load_state_dict(state, strict=False)
@@ -180,7 +189,7 @@ def weights_only(make_model, state):
         else:
             given[k] = given.pop(k + "_orig") * given.pop(k + "_mask")
     model.load_state_dict(given)
-    return model
+    return called(model)
 
 
 def masks_of_ones(make_model, state):
@@ -189,7 +198,7 @@ def masks_of_ones(make_model, state):
         prune.identity(*place(model, k))
     masks = [k + "_mask" for k in pruned_in(state)]
     model.load_state_dict({k: v for k, v in state.items() if k not in masks}, strict=False)
-    return model
+    return called(model)
 
 
 def masks_on_random_weights(make_model, state):
@@ -231,7 +240,7 @@ def endings_by_replace(make_model, state):
             if k in dict(model.named_parameters()):
                 prune.identity(*place(model, k))
     model.load_state_dict(state, strict=False)
-    return model
+    return called(model)
 
 
 def only_masks_with_zeros(make_model, state):
@@ -240,7 +249,7 @@ def only_masks_with_zeros(make_model, state):
         if 0 in state[k + "_mask"]:
             prune.identity(*place(model, k))
     model.load_state_dict(state, strict=False)
-    return model
+    return called(model)
 
 
 def prunes_again_by_magnitude(make_model, state):
@@ -263,26 +272,92 @@ def masks_by_custom_from_mask(make_model, state):
     return model
 
 
-def pruned_at_random_then_loaded(make_model, state):
+def without_computing_anew(make_model, state):
     model = make_model()
-    modules = dict(model.named_modules())
-    for k in list(state):
-        path, _, name = k.removesuffix("_orig").rpartition(".")
-        if k.endswith("_orig") and k not in model.state_dict():
-            prune.random_unstructured(modules[path], name, amount=0.5)
-    model.load_state_dict(copy.deepcopy(state))
-    return model
-
-
-def parameters_that_lack_a_name(make_model, state):
-    model = make_model()
-    for k in [k for k, _ in model.named_parameters() if k not in state]:
+    for k in pruned_in(state):
         prune.identity(*place(model, k))
     model.load_state_dict(state)
     return model
 
 
+def prepared_loaded_and_called(make_model, state):
+    return called(without_computing_anew(make_model, state))
+
+
+CURES = ("mask again", "strict", "refresh")
+
+
+def one_run_each(right):
+    gains = {cure: right(cure) - right("none") for cure in CURES}
+    best = max(gains, key=gains.get)
+    return best if gains[best] > 1 else "nothing"
+
+
+def means_of(right, seeds=8):
+    """Not an answer: cure -> mean over the seeds."""
+    return {c: sum(right(c, seed=s) for s in range(seeds)) / seeds for c in ("none", *CURES)}
+
+
+def always_the_best(right):
+    means = means_of(right)
+    return max(CURES, key=means.get)
+
+
+def never_strict(right):
+    means = means_of(right)
+    best = max(("mask again", "refresh"), key=means.get)
+    return best if means[best] - means["none"] > 1 else "nothing"
+
+
+def two_points_or_nothing(right):
+    means = {c: sum(right(c, seed=s) for s in range(8)) / 8 for c in ("none", *CURES)}
+    best = max(CURES, key=means.get)
+    return best if means[best] - means["none"] > 3 else "nothing"
+
+
+def other_seeds_for_each(right):
+    means = {c: sum(right(c, seed=s) for s in range(8 * n, 8 * n + 8)) / 8 for n, c in enumerate(("none", *CURES))}
+    best = max(CURES, key=means.get)
+    return best if means[best] - means["none"] > 1 else "nothing"
+
+
+def against_each_other(right):
+    means = sorted((sum(right(c, seed=s) for s in range(8)) / 8, c) for c in CURES)
+    return means[-1][1] if means[-1][0] - means[-2][0] > 1 else "nothing"
+
+
+def above_the_worst_seed(right):
+    runs = {c: [right(c, seed=s) for s in range(8)] for c in ("none", *CURES)}
+    for cure in CURES:
+        if min(runs[cure]) > max(runs["none"]):
+            return cure
+    return "nothing"
+
+
+def seed_by_seed(right):
+    gains = {cure: [] for cure in CURES}
+    for s in range(30):
+        none = right("none", seed=s)
+        for cure in CURES:
+            gains[cure].append(right(cure, seed=s) - none)
+    return next((cure for cure in CURES if np.mean(gains[cure]) > 1), "nothing")
+
+
+def by_medians(right):
+    runs = {cure: np.median([right(cure, seed=s) for s in range(40)]) for cure in ("none", *CURES)}
+    return next((cure for cure in CURES if runs[cure] - runs["none"] > 1), "nothing")
+
+
 WRONG = {
+    "what_is_wrong": [
+        one_run_each,
+        always_the_best,
+        two_points_or_nothing,
+        against_each_other,
+        above_the_worst_seed,
+        never_strict,
+        other_seeds_for_each,
+    ],
     "weights_left": [
         adds_the_fractions,
         density_of_the_sum,
@@ -313,10 +388,26 @@ WRONG = {
         endings_by_replace,
         only_masks_with_zeros,
         prunes_again_by_magnitude,
+        without_computing_anew,
     ],
 }
 ODD = {
     "weights_left": [left_by_recursion, left_by_pruning, left_as_fraction],
-    "load_pruned": [masks_by_custom_from_mask, pruned_at_random_then_loaded, parameters_that_lack_a_name],
+    "load_pruned": [masks_by_custom_from_mask, prepared_loaded_and_called],
+    "what_is_wrong": [seed_by_seed, by_medians],
 }
-EQUIVALENT = {}  # no mutant of a solution here is as right as the solution
+# Mutants of the solutions that are as right as the solution: what was changed -> why.
+EQUIVALENT = {
+    "what_is_wrong": {
+        "mean = {cure: sum((right(cure, seed=seed) for seed in range(10))) / 10 for cure in cures}: 10 -> 11": (
+            "how many seeds there are is free"
+        ),
+        "mean = {cure: sum((right(cure, seed=seed) for seed in range(10))) / 10 for cure in cures}: 10 -> 9": (
+            "how many seeds there are is free"
+        ),
+        "return best if mean[best] - mean['none'] > 1 else 'nothing': 1 -> 2": "no cure wins between one and two points here",
+        "return best if mean[best] - mean['none'] > 1 else 'nothing': mean[best] - mean['none'] > 1: Gt -> GtE": (
+            "no cure wins exactly one point"
+        ),
+    },
+}

@@ -13,6 +13,7 @@ from torch.nn.utils import prune
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, tensors
+from course_utils.exercises.investigation import World, investigate
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import show
 
@@ -31,7 +32,7 @@ def _prunings(draw: Callable) -> tuple[int, list[float]]:
 
 
 @check(
-    "Exercise 1, What is left after k rounds",
+    "Exercise 3, What is left after k rounds",
     why="Each call of prune sees only what the calls before it left, and cuts a whole number of weights: so what is left has "
     "to be counted call by call, with the rounding in each.",
 )
@@ -215,6 +216,16 @@ def _checkpoints(draw: Callable) -> tuple[Callable, dict[str, Tensor]]:
     return make_model, {key: value.clone() for key, value in model.state_dict().items()}
 
 
+def _computed_anew(model: nn.Module) -> nn.Module:
+    """The model, its pruned tensors computed from what was loaded."""
+    with torch.no_grad():
+        for module in model.modules():
+            for hook in module._forward_pre_hooks.values():
+                if isinstance(hook, prune.BasePruningMethod):
+                    hook(module, None)
+    return model
+
+
 def _place(model: nn.Module, key: str) -> tuple[nn.Module, str]:
     path, _, name = key.rpartition(".")
     return model.get_submodule(path), name
@@ -228,8 +239,9 @@ def _pruned(state: Mapping[str, Tensor]) -> list[str]:
 
 @check(
     "Exercise 2, Load a pruned checkpoint",
-    why="A new model has neither the names of the masks nor the hook that multiplies. prune.identity makes both, so the state "
-    "fits key by key, and the hook holds the zeros while training goes on.",
+    why="A new model has neither the names of the masks nor the hook that multiplies. prune makes both, and the hook holds the zeros "
+    "while training goes on. weight is the product that was computed last: it has to be computed from what was loaded, before "
+    "anything reads it.",
     trust="it gives a model, which is trained a step",
 )
 def load_pruned(answer: Callable) -> None:
@@ -238,7 +250,7 @@ def load_pruned(answer: Callable) -> None:
     def values_alone(values, mask):
         return values
 
-    def loader(*, active=lambda key: True, dense=torch.mul, orig=values_alone, with_mask=True):
+    def loader(*, active=lambda key: True, dense=torch.mul, orig=values_alone, with_mask=True, anew=True):
         """Masks for the keys that are `active`; the rest is loaded as one tensor, or not at all where there is none."""
 
         def load(make_model, state):
@@ -252,7 +264,7 @@ def load_pruned(answer: Callable) -> None:
                 elif dense:
                     given[key] = dense(values, mask)
             model.load_state_dict(given, strict=False)
-            return model
+            return _computed_anew(model) if anew else model
 
         return load
 
@@ -290,7 +302,7 @@ def load_pruned(answer: Callable) -> None:
                     if strict or name in dict(model.named_parameters()):
                         prune.identity(*_place(model, name))
             model.load_state_dict(state, strict=strict)
-            return model
+            return _computed_anew(model)
 
         return load
 
@@ -300,7 +312,7 @@ def load_pruned(answer: Callable) -> None:
             if (state[f"{key}_mask"] == 0).any():
                 prune.identity(*_place(model, key))
         model.load_state_dict(state, strict=False)
-        return model
+        return _computed_anew(model)
 
     def pruned_again(make_model, state):
         model = loader(active=lambda key: False, dense=values_alone)(make_model, state)
@@ -334,7 +346,7 @@ def load_pruned(answer: Callable) -> None:
                 for name, _ in list(model.named_parameters()):
                     prune.identity(*_place(model, name))
             model.load_state_dict(state, strict=False)
-            return model
+            return _computed_anew(model)
 
         return load
 
@@ -343,7 +355,7 @@ def load_pruned(answer: Callable) -> None:
         for key in _pruned(state)[:1]:
             prune.identity(*_place(model, key))
         model.load_state_dict(state, strict=False)
-        return model
+        return _computed_anew(model)
 
     def linear_alone(make_model, state):
         model = make_model()
@@ -351,7 +363,7 @@ def load_pruned(answer: Callable) -> None:
             if isinstance(_place(model, key)[0], nn.Linear):
                 prune.identity(*_place(model, key))
         model.load_state_dict(state, strict=False)
-        return model
+        return _computed_anew(model)
 
     def prepared_only(make_model, state):
         model = make_model()
@@ -372,7 +384,7 @@ def load_pruned(answer: Callable) -> None:
                 if key.endswith(ending):
                     prune.identity(*_place(model, key.removesuffix(ending)))
             model.load_state_dict(state)
-            return model
+            return _computed_anew(model)
 
         return load
 
@@ -418,6 +430,10 @@ def load_pruned(answer: Callable) -> None:
             replaced(strict=False),
         ),
         "Where a mask has no zero your model has none. It is a mask all the same: look at the names.": where_a_zero_is,
+        "After loading, the attribute weight is still the product of the new model's values, until a forward pass. prune reads it: "
+        "a further cut would rank random numbers. Compute it anew, or load the values first and add the masks second.": (
+            loader(anew=False),
+        ),
     }
     weight, bias = torch.tensor([[1.0, -2.0]]), torch.tensor([3.0])
     pruned = {"weight_mask": torch.tensor([[1.0, 0.0]]), "bias_orig": bias, "bias_mask": torch.tensor([0.0])}
@@ -459,7 +475,10 @@ def _looked_at(load: Callable) -> Callable:
 
 
 def _what_it_does(model: _Model, make_model: Callable, state: Mapping[str, Tensor]) -> dict[str, object]:
-    """Its state, its output, and its pruned tensors after a training step, which revives zeros that nothing holds."""
+    """Its pruned tensors before any forward pass, its state, its output, and those tensors after a training step.
+
+    The step revives zeros that nothing holds.
+    """
     if not issubclass(type(model.value), nn.Module):
         raise Mistake("Your function returned no model.", "Return the model: a torch.nn.Module.")
     net, x = model.value, torch.tensor([[1.0, 2.0], [3.0, -1.0], [0.5, 1.0]])
@@ -477,6 +496,9 @@ def _what_it_does(model: _Model, make_model: Callable, state: Mapping[str, Tenso
         return {key: getattr(*_place(net, key)).detach() for key in _pruned(state)}
 
     model.seen = {
+        "pruned tensors, as loaded": _or_error(
+            lambda: {key: getattr(*_place(net, key)).detach().clone() for key in _pruned(state)}
+        ),
         "state_dict()": _or_error(lambda: {key: value.clone() for key, value in net.state_dict().items()}),
         "output": _or_error(output),
         "after a training step": _or_error(after_a_step),
@@ -489,3 +511,75 @@ def _or_error(look: Callable[[], object]) -> object:
         return look()
     except Exception as error:  # whatever an unknown model raises
         return f"raised {show(error, 120)}"
+
+
+CURES = ("none", "mask again", "strict", "refresh")
+
+
+def _scatter(cure: str, seed: int) -> float:
+    """Between -1 and 1, as if by chance, and the same for the same arguments."""
+    whole = math.sin(12.9898 * (seed + 1) + 78.233 * CURES.index(cure)) * 43758.5453
+    return 2 * (whole - math.floor(whole)) - 1
+
+
+def _recipe(said: str, right: str, hint: str, *, gain: float, scatter: float = 1.0, seeds: float = 0.0) -> World:
+    """A made-up colleague.
+
+    Args:
+        gain: points that the right cure wins; the others win nothing.
+        scatter: of a run, in points.
+        seeds: by how much a later seed is better, for all cures alike.
+    """
+
+    def percent(cure: str, number: int, seed: int) -> float:
+        return 90 + gain * (cure == right) + scatter * _scatter(cure, seed) + seeds * (seed % 10)
+
+    return World(said, right, percent, hint)
+
+
+RECIPES = (
+    _recipe(
+        "the file was loaded with strict=False.",
+        "strict",
+        "This cure wins many points. Compare each cure with none, seed by seed or by means.",
+        gain=40.0,
+    ),
+    _recipe(
+        "nothing is wrong: the network is too small for its task.",
+        "nothing",
+        "None of the cures helps here. The best of several means is always a little better than none, by chance: ask by how much.",
+        gain=0.0,
+    ),
+    _recipe(
+        "a cut ranked the weights of a new layer; refresh wins two points.",
+        "refresh",
+        "This cure wins two points, which is more than the one that the card asks for, and little against the scatter of single runs.",
+        gain=2.0,
+    ),
+    _recipe(
+        "the zeros were trained away; the seeds differ by many points, for all cures alike.",
+        "mask again",
+        "The seeds differ here far more than the cures. Give each cure the same seeds, and compare with none.",
+        gain=4.0,
+        seeds=3.0,
+    ),
+)
+
+
+@check(
+    "Exercise 1, What is wrong with this recipe?",
+    why="Only one thing differs between a run with one cure and a run with none. The same seeds for each make the runs comparable, and "
+    "a mean over several seeds scatters less than a single run. The best of several is better than none by chance, so it must be "
+    "better by more than that.",
+)
+def what_is_wrong(answer: Callable) -> None:
+    """``what_is_wrong(right) -> the cure that helps, or "nothing"``, on made-up recipes."""
+    investigate(
+        answer,
+        RECIPES,
+        arms=CURES,
+        settings={"seed": 0},
+        least={"seed": 5},
+        conclusions=("mask again", "strict", "refresh", "nothing"),
+        name="right",
+    )
