@@ -1,5 +1,7 @@
 """the lesson `formats`: plausible wrong answers and odd but right ones, as a learner would write them."""
 
+from statistics import fmean, median
+
 import numpy as np
 import torch
 from torch.nn import functional as F
@@ -191,7 +193,102 @@ def scale_with_numpy(histogram):
     return np.exp2(14 - exponents.max()) if exponents.size else np.float64(1.0)
 
 
+def mean_errors(error, arms=("fp32", "16 bits", "weights", "scale", "both"), n=5):
+    return {arm: fmean(error(arm, seed=seed) for seed in range(n)) for arm in arms}
+
+
+def always_the_weights(error):
+    mean = mean_errors(error)
+    return "nothing" if mean["16 bits"] < mean["fp32"] + 5 else "weights"
+
+
+def always_the_scale(error):
+    mean = mean_errors(error)
+    if mean["16 bits"] < mean["fp32"] + 5:
+        return "nothing"
+    return "scale" if mean["both"] < mean["fp32"] + 5 else "neither"
+
+
+def what_improves(error):
+    mean = mean_errors(error)
+    if mean["16 bits"] - mean["fp32"] <= 5:
+        return "nothing"
+    gains = {arm: mean["16 bits"] - mean[arm] for arm in ("weights", "scale", "both")}
+    best = max(("weights", "scale"), key=gains.get)
+    if gains[best] > 5:
+        return best
+    return "both" if gains["both"] > 5 else "neither"
+
+
+def by_a_wish(error):
+    mean = mean_errors(error)
+    good = [arm for arm in ("16 bits", "weights", "scale", "both") if mean[arm] < 30]
+    return "neither" if not good else {"16 bits": "nothing"}.get(good[0], good[0])
+
+
+def both_in_the_end(error):
+    mean = mean_errors(error)
+    good = [arm for arm in ("16 bits", "weights", "scale") if mean[arm] - mean["fp32"] <= 5]
+    return {"16 bits": "nothing"}.get(good[0], good[0]) if good else "both"
+
+
+def without_fp32(error):
+    mean = mean_errors(error, ("16 bits", "weights", "scale", "both"))
+    good = [arm for arm in ("weights", "scale", "both") if mean["16 bits"] - mean[arm] > 5]
+    return good[0] if good else "neither"
+
+
+def one_network(error):
+    mean = mean_errors(error, n=1)
+    good = [arm for arm in ("16 bits", "weights", "scale", "both") if mean[arm] <= mean["fp32"] + 5]
+    return "neither" if not good else {"16 bits": "nothing"}.get(good[0], good[0])
+
+
+def other_networks_for_each_arm(error):
+    arms = ("fp32", "16 bits", "weights", "scale", "both")
+    mean = {arm: fmean(error(arm, seed=10 * n + seed) for seed in range(5)) for n, arm in enumerate(arms)}
+    good = [arm for arm in arms[1:] if mean[arm] <= mean["fp32"] + 5]
+    return "neither" if not good else {"16 bits": "nothing"}.get(good[0], good[0])
+
+
+def says_16_bits(error):
+    mean = mean_errors(error)
+    good = [arm for arm in ("16 bits", "weights", "scale", "both") if mean[arm] <= mean["fp32"] + 5]
+    return good[0] if good else "neither"
+
+
+def by_medians_of_differences(error):
+    more = {arm: [] for arm in ("both", "scale", "weights", "16 bits")}
+    for seed in range(40, 51):
+        base = error("fp32", seed=seed)
+        for arm, own in more.items():
+            own.append(error(arm, seed=seed) - base)
+    found = "neither"
+    for arm, own in more.items():
+        if median(own) <= 5:
+            found = arm
+    return "nothing" if found == "16 bits" else found
+
+
+def with_a_table(error):
+    arms = ["16 bits", "weights", "scale", "both", "fp32"]
+    errors = np.array([[error(arm, seed=seed) for arm in arms] for seed in range(20)]).mean(0)
+    good = errors[:4] <= errors[4] + 5
+    return ("nothing", "weights", "scale", "both")[int(good.argmax())] if good.any() else "neither"
+
+
 WRONG = {
+    "missing_part": [
+        always_the_weights,
+        always_the_scale,
+        what_improves,
+        by_a_wish,
+        both_in_the_end,
+        without_fp32,
+        one_network,
+        other_networks_for_each_arm,
+        says_16_bits,
+    ],
     "autocast_types": [
         one_list_for_both,
         gpu_rules_everywhere,
@@ -222,7 +319,18 @@ WRONG = {
     ],
 }
 ODD = {
+    "missing_part": [by_medians_of_differences, with_a_table],
     "autocast_types": [types_with_numpy, types_by_running],
     "loss_scale": [scale_by_trying, scale_with_numpy],
 }
-EQUIVALENT = {}
+# Mutants of the solutions that are as right as the solution: what was changed -> why.
+EQUIVALENT = {
+    "missing_part": {
+        "as_good = [arm for arm in arms[1:] if mean[arm] <= mean['fp32'] + 5]: 5 -> 4": "no training lies so near the border",
+        "as_good = [arm for arm in arms[1:] if mean[arm] <= mean['fp32'] + 5]: 5 -> 6": "nor on the other side of it",
+        "as_good = [arm for arm in arms[1:] if mean[arm] <= mean['fp32'] + 5]: mean[arm] <= mean['fp32'] + 5: LtE -> Lt": (
+            "nor exactly on it"
+        ),
+        "mean = {arm: fmean((error(arm, seed=n) for n in range(5))) for arm in arms}: 5 -> 6": "more networks are welcome",
+    },
+}

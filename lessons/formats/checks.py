@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from course_utils.exercises.calls import run
 from course_utils.exercises.core import Mistake, check
+from course_utils.exercises.investigation import World, investigate
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import show
 
@@ -58,7 +59,7 @@ def _one_line_wrong() -> dict[str, Callable[[str, str], str]]:
 
 
 @check(
-    "Exercise 1, Eight types",
+    "Exercise 3, Eight types",
     why="Autocast decides for each operation by its list. What is on no list takes the type of its inputs, the wider one where "
     "they differ: so one result in fp32 stays so until a linear layer casts it again.",
 )
@@ -171,7 +172,7 @@ def _types(returned: object, device_type: str) -> dict[str, str]:
 
 
 @check(
-    "Exercise 2, Choose a loss scale",
+    "Exercise 1, Choose a loss scale",
     why="A scale of a power of two moves every bin without rounding a digit. With 14 less the highest used exponent the top "
     "bin ends at 2^15: one power more could pass 65,504, and one less would lose small gradients.",
 )
@@ -325,4 +326,95 @@ def loss_scale(answer: Callable) -> None:
             ({60: 1, -3: 4},),
         ],
         inputs=st.tuples(st.dictionaries(st.integers(-40, 20), st.integers(0, 9), max_size=4)),
+    )
+
+
+ARMS = ("fp32", "16 bits", "weights", "scale", "both")
+FINDINGS = ("weights", "scale", "both", "neither", "nothing")
+
+
+def _training(right: str, said: str, hint: str, fp32: float, **more: float) -> World:
+    """Networks with an error of about `fp32` in fp32, up to eight points up or down, and what each other arm adds to it."""
+    adds = {arm: more[arm.replace("16 bits", "low")] if arm != "fp32" else 0.0 for arm in ARMS}
+
+    def measure(arm: str, number: int, *, seed: float) -> float:
+        network = (seed * 7919) % 17 - 8  # one network is better than another, in every arm
+        luck = ((seed * 31 + 7 * ARMS.index(arm)) % 5 - 2) * 0.4
+        return fp32 + network + luck + adds[arm]
+
+    return World(said, right, measure, hint)
+
+
+TRAININGS = (
+    _training(
+        "scale",
+        "most gradients become 0; the loss scale rescues them, and the weights lose nothing in 16 bits",
+        "fp32 weights cannot help where the gradients are 0 before they arrive. Look at what each part does alone.",
+        20.0,
+        low=55.0,
+        weights=54.0,
+        scale=1.0,
+        both=0.5,
+    ),
+    _training(
+        "weights",
+        "updates are swallowed by the weights; the gradients are large enough",
+        "A loss scale moves gradients, and they were large enough here. Look at what each part does alone.",
+        22.0,
+        low=40.0,
+        weights=0.5,
+        scale=39.0,
+        both=0.0,
+    ),
+    _training(
+        "both",
+        "gradients become 0, and what is rescued is swallowed by the weights: each part alone is an improvement, and not more",
+        "The loss scale gains 35 points here, and 26 more are missing to fp32. To be better than before is not to be as good as fp32.",
+        21.0,
+        low=61.0,
+        weights=48.0,
+        scale=26.0,
+        both=1.0,
+    ),
+    _training(
+        "nothing",
+        "the learning rate is much too high: fp32 learns as badly",
+        "All arms have the same bad error here, fp32 too. What fails in fp32 as well is not repaired by a part of mixed precision: "
+        "compare with fp32, and not with an error that you would like.",
+        70.0,
+        low=1.0,
+        weights=0.5,
+        scale=0.5,
+        both=0.5,
+    ),
+    _training(
+        "neither",
+        "activations overflow to inf, forwards: neither a larger loss nor fp32 weights change that",
+        "One of the arms is always the best of the four. Whether it is good enough only fp32 can tell: here even both together are far "
+        "from it.",
+        20.0,
+        low=62.0,
+        weights=60.0,
+        scale=61.0,
+        both=50.0,
+    ),
+)
+
+
+@check(
+    "Exercise 2, Which part is missing?",
+    why="fp32 is the control: it says how good the training can be, and whether 16 bits are to blame at all. Each part alone tells which "
+    "danger there is, and only an arm that comes up to fp32 has met it. The same networks in every arm, because networks differ too.",
+)
+def missing_part(answer: Callable) -> None:
+    """``missing_part(error) -> "weights", "scale", "both", "neither" or "nothing"``, on made-up trainings."""
+    investigate(
+        answer,
+        TRAININGS,
+        arms=ARMS,
+        settings={"seed": 0},
+        least={"seed": 5},
+        least_runs=5,
+        conclusions=FINDINGS,
+        name="error",
     )

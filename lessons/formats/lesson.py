@@ -1,15 +1,15 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will know what a float of 16 bits can hold, what it loses, and which operations PyTorch lets it do.
-#     minutes: 45
-#     seconds: 10
+#     promise: You will know what a float of 16 bits can hold, what it loses, and why sums and weights stay in 32 bits.
+#     seconds: 25
 #     needs: [measuring, energy]
 #     goals:
-#       - Say what fp16, bf16 and fp8 can hold, where they overflow and what they flush to zero.
-#       - Choose a loss scale from a histogram of gradients.
-#       - Predict in which type an operation runs under autocast, on a CPU and on a GPU.
-#     terms: [autocast, bf16, fp16, loss scale, overflow, significand, subnormal, underflow]
+#       - Take a float apart by hand, and say which numbers a format rounds, swallows or cannot hold.
+#       - Say what fp16, bf16 and tf32 give up against fp32, and choose a loss scale.
+#       - Find out by an experiment why a training in 16 bits fails.
+#       - Say in which type an operation runs under autocast, on a CPU and on a GPU.
+#     terms: [autocast, bf16, fp16, loss scale, overflow, significand, subnormal, tf32, underflow]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
@@ -35,437 +35,889 @@
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
 import copy
-import math
+from statistics import fmean
 
 import torch
+from torch import nn
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from course_utils import data, models, runtime, training
 from course_utils.scorecard import claims
-from course_utils.show import diagrams, plots
-from course_utils.show.tables import Table
+from course_utils.show.tables import Table, mean_and_range
 from lessons.formats import checks as check
+from lessons.formats import show
 
-card = claims.Scorecard("formats")
 runtime.seed_all(0)
 torch.set_num_threads(1)
 device = runtime.best_device()
 low = torch.float16 if device.type == "cuda" else torch.bfloat16  # autocast's default on this kind of device
-low_name = str(low).removeprefix("torch.")
 runtime.describe(device)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
 # ## 1. Count to ten thousand
 #
-# Start at 0 and add 1, ten thousand times. In fp32 that makes 10,000.
+# A pocket calculator keeps three digits. It counts 998, 999, 1,000. But 1,000 + 1 has four digits. It keeps the first three, so it shows 1,000 again, and again.
 #
-# **Predict.** What do you get in fp16, a float of 16 bits that can hold 10,000 exactly? And in bf16, another float of 16 bits?
+# A float of 16 bits keeps 11 *binary* digits (**fp16**) or 8 (**bf16**).
+#
+# **Predict.** Start at 0 and add 1, ten thousand times. Where does the count end in fp16, and where in bf16? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 2 min.* Let everybody write down two numbers. Expect "about 10,000, with some error". After the table: "Why does bf16's last column say
-# 9,984?" It was rounded once: up there bf16 has only every 64th number.
+# *For the lecturer, 2 min.* Let everybody write down two numbers. Expect "about 10,000, with some error". If the room is silent, ask
+# which is the first number that needs a twelfth binary digit.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# In [[energy]] you saw a sum in fp16 that got stuck. Here is why that can happen. A number like 1,000 is easy for a calculator with three digits: it keeps 1.00 and remembers beside it that the point must move three places to the right, $1.00 \cdot 10^3$. So it can hold 1,000, and also 1,000,000. What it cannot hold is 1,001, because that needs a fourth digit. A computer does the same with binary digits, each 0 or 1. Its numbers are called *floating-point numbers*, floats for short, because the point moves.
+#
+# The next function counts. After every single addition its total is stored in the given type.
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["lecture", "hide-input"]
-def count_up(dtype, start=0, times=10_000):
-    total = torch.tensor(start, dtype=dtype)
+# %% slideshow={"slide_type": "skip"}
+def count_up(dtype, times=10_000):
+    total = torch.zeros((), dtype=dtype)
     for _ in range(times):
         total += 1
     return total.item()
 
 
 reached = {t: count_up(t) for t in (torch.float32, torch.float16, torch.bfloat16)}
-rows = [[str(t)[6:], f"{end:,.0f}", f"{torch.ones(10_000, dtype=t).sum():,.0f}"] for t, end in reached.items()]
-card.record("fp16-sum-stops", reached[torch.float16])
-card.record("bf16-sum-stops", reached[torch.bfloat16])
-Table(["type", "one by one", "sum()"], rows)
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# Shows where the count ended in each type.
+Table(["type", "the count ends at"], [[str(dtype)[6:], f"{end:,.0f}"] for dtype, end in reached.items()])
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
-# **What you saw: the sum stops growing.** No error, no warning. `sum()` adds up in fp32 inside, and rounds once.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
-# ### The neighbours of a float
+# **The count ends at 2,048 in fp16 and at 256 in bf16, without an error message.**
 #
-# What lies between two numbers of the format is rounded to the nearer one.
+# <!-- page -->
 #
-# **Predict.** Start the same count at 2,050 in place of 0. Does it stop there, too?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Click frame by frame; the answer comes after the last. After the second frame: "2,049 lies midway. Who decides?" Take the vote on 2,050 before the third frame. The rule is
-# "a tie goes to the neighbour whose last bit is 0": 2,048 has one, 2,050 has not, 2,052 has one. Fifth frame: bfloat16 stops at 256 already; the sentence below is about the frame before. Transition: "So what do the 16 bits buy?"
-
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-def neighbours(value, dtype, n=4):
-    """n numbers of a 16-bit format below a value, itself, and n above: the bits of a positive float count upwards."""
-    bits = torch.tensor(value, dtype=dtype).view(torch.int16)
-    return [(bits + k).view(dtype).item() for k in range(-n, n + 1)]
-
-
-def one_more(name, middle, start):
-    canvas, dtype = diagrams.Canvas(height=250), getattr(torch, name)
-    marks = neighbours(middle, dtype)
-    ruler = diagrams.number_line(canvas, marks[0], marks[-1], y=180, ticks={m: f"{m:,.0f}" for m in marks})
-    ends = (torch.tensor(start, dtype=dtype) + 1).item()
-    ruler.point(start + 1, above=85, falls_to=ends)
-    canvas.text(600, 30, f"{name}: {start:,.0f} + 1 becomes {ends:,.0f}")
-    return canvas.figure(), f"Number line of {name} around {middle:,.0f}; {start + 1:,.0f} falls on {ends:,.0f}."
-
-
-steps = [("float16", 2048.0, s) for s in (2047.0, 2048.0, 2050.0, 2052.0)] + [("bfloat16", 256.0, 256.0)]
-drawn, told = zip(*(one_more(*step) for step in steps), strict=True)
-plots.show(drawn, alt=told, caption="Blue: what the format can hold. Orange: the exact sum, and where it goes.")
-
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **What you saw: one step later, at 2,052.** Ties go to the neighbour whose last bit is 0.
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 2. What a format can hold
+# In the binary system 2,048 is $2^{11}$, a 1 with eleven zeros, as 1,000 is a 1 with three zeros. Smaller whole numbers have at most eleven digits, so fp16 keeps them exactly, and the zeros at the end of 2,048 need not be kept. But the next number, 2,049, is 100000000001, which has twelve digits and ends in a 1. fp16 must drop the last digit, and is back at 2,048. bf16 keeps 8 digits, so it gets stuck at $2^8 = 256$. fp32 keeps 24, and would get stuck at $2^{24}$, about 16.8 million.
 #
-# A float is a sign $s$, an exponent $e$ and a mantissa $m$:
+# Both formats can hold much larger numbers. It is the small addend that gets lost, because the total is large. If we had added 64 in each step, fp16 would have counted past ten thousand without any loss.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 2. A float, taken apart
 #
 # $$x = (-1)^s \cdot 2^{e} \cdot (1 + m), \qquad 0 \le m < 1$$
 #
-# $1 + m$ is the **significand**. Between $2^e$ and $2^{e+1}$ the neighbours are $2^{e} \varepsilon$ apart; $\varepsilon$ is the spacing at 1.
+# - **sign** $s$: one bit
+# - **exponent** $e$: moves the point; its bits decide how *large* and how *small* a number can be
+# - **mantissa** $m$: the digits behind the point; its bits decide how *close together* numbers lie
 #
-# **Predict.** fp16 spends 5 bits on the exponent, bf16 8. Which one reaches further, and what does it pay?
+# For example $5.5 = 101.1_2 = 1.011_2 \cdot 2^2$: the exponent is 2, and the mantissa has the digits 011.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Say the formula in words: "exponent bits buy range, mantissa bits buy neighbours." Vote. Then read two rows of the table only, fp16 and bf16. e4m3 is
-# named by its bits: 4 of exponent, 3 of mantissa.
-
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output", "hide-input"]
-FORMATS = {
-    "fp32": torch.float32,
-    "fp16": torch.float16,
-    "bf16": torch.bfloat16,
-    "fp8 e4m3": torch.float8_e4m3fn,
-    "fp8 e5m2": torch.float8_e5m2,
-}
-info = {name: torch.finfo(dtype) for name, dtype in FORMATS.items()}
-
-
-def facts(i):
-    return i.max, i.smallest_normal, i.smallest_normal * i.eps, i.eps
-
-
-Table(
-    ["format", "largest", "least normal", "least\u00a0>\u00a00", "spacing"],
-    [
-        [n.replace("fp8 ", ""), *(f"{v:.{d}g}".replace("-", "−") for v, d in zip(facts(i), (5, 2, 2, 2), strict=True))]
-        for n, i in info.items()
-    ],
-    caption="e4m3 and e5m2 have 8 bits",
-)
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: bf16 reaches almost as high as fp32, and pays with the spacing** (at 1).
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
-# ### Bits, and the powers of two that they reach
-#
-# The lowest exponent drops the leading 1. Such numbers are **subnormal**: they lie between the least normal number and 0.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Left: count the orange cells, then the blue ones. Right: "One orange bit more, and the green bar is about twice as long." Ask where the gradients
-# of a network lie on the right-hand axis. The yellow part is the next question but one.
-
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
-def layout(i):
-    """Bits of exponent and mantissa, from the total and the spacing at 1."""
-    mantissa = round(-math.log2(i.eps))
-    return i.bits - 1 - mantissa, mantissa
-
-
-fig, (left, right) = plots.figure(columns=2, size=(11, 4.2))
-for y, i in enumerate(reversed(info.values())):
-    exponent, mantissa = layout(i)
-    for start, width, colour in ((0, 1, "grey"), (1, exponent, "orange"), (1 + exponent, mantissa, "blue")):
-        for bit in range(width):
-            left.barh(y, 1, left=start + bit, color=plots.COLOURS[colour], edgecolor="white")
-    left.text(i.bits + 0.4, y, f"{exponent} + {mantissa}", va="center")
-    top, normal = math.log2(i.max), math.log2(i.smallest_normal)
-    right.barh(y, top - normal, left=normal, color=plots.COLOURS["green"])
-    right.barh(y, mantissa, left=normal - mantissa, color=plots.COLOURS["yellow"])
-left.set(yticks=range(len(info)), yticklabels=list(reversed(info)), xlabel="bits", xlim=(0, 40))
-right.set(yticks=[], xlabel="power of two", xlim=(-155, 135))
-plots.show(
-    fig,
-    alt="Left: a cell for each bit. fp32 has 8 of exponent and 23 of mantissa, fp16 5 and 10, bf16 8 and 7, e4m3 4 and 3, e5m2 5 and 2. Right: range in powers of two. "
-    "fp32 from -149 to 128, bf16 from -133 to 128, fp16 from -24 to 16, e5m2 from -16 to 16, e4m3 from -9 to 9.",
-    caption="Left: sign grey, exponent orange, mantissa blue. Right: normal numbers green, subnormal ones yellow.",
-)
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### Four numbers, five formats
-#
-# **Predict.** Store 70,000, 2,049, 1.001 and 0.00000002, or 2e-08. Which of them does fp16 give back to *four* digits, and which bf16? Which become infinite, which 0?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Two columns on the board, fp16 and bf16; the room fills them. After the table name the three accidents: overflow, underflow, rounding. e4m3 has no
-# infinity: this cast stops at its largest number.
-
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output", "hide-input"]
-numbers = (70_000.0, 2_049.0, 1.001, 2e-8)
-Table(
-    ["stored as", *(f"{x:g}" for x in numbers)],
-    [[name, *(f"{torch.tensor(x).to(dtype).item():.6g}" for x in numbers)] for name, dtype in FORMATS.items()],
-)
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: fp16 keeps 1.001, bf16 keeps the sizes.** Too large for fp16 is `inf` (**overflow**), too small is 0 (**underflow**). bf16 rounds all four.
+# *For the lecturer, 2.5 min.* Take 5.5 apart on the board, then let the room do 6.5 (110.1, so 1.101 and exponent 2) and 0.375 (0.011, so 1.1 and exponent -2). Ask what the first digit always
+# is, and whether one has to store it.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# fp16 ends at 65,504; from 65,520 on, half a spacing further, it gives `inf`. At half of its least number above 0, and below, it *flushes to zero*.
+# **One number by hand.** In 5.5 there is one 4, no 2, one 1 and one half: $101.1_2$. Move the point two places to the left, and remember the 2: $1.011_2 \cdot 2^2$. The first digit is always a 1 (what else could a *first* binary digit be?), so it need not be stored. fp16 has one bit for the sign, 5 for the exponent and 10 for the mantissa. It stores:
 #
-# The word *mantissa* means $m$ alone in this course. Where a source gives fp16 "11 bits of significand", the leading 1 is counted.
+# | | bits | meaning |
+# |---|---|---|
+# | sign | 0 | positive |
+# | exponent | 10001 | 17; the exponent is this number less 15, so that it can also be negative: 2 |
+# | mantissa | 0110000000 | the digits behind the point |
+#
+# The ten stored digits and the leading 1 are the eleven digits of section 1. Together they are called the **significand**. (The word *mantissa* means the stored part alone in this course; some sources use it for the whole.)
+#
+# **A toy format.** Five bits are few enough to see everything: one for the sign, 2 for the exponent, 2 for the mantissa. Let the exponent be 0, 1 or 2. The two bits of the mantissa give four numbers for each exponent:
+#
+# | exponent | numbers | gap |
+# |---|---|---|
+# | 0 | 1, 1.25, 1.5, 1.75 | $\frac{1}{4}$ |
+# | 1 | 2, 2.5, 3, 3.5 | $\frac{1}{2}$ |
+# | 2 | 4, 5, 6, 7 | 1 |
+#
+# So **the gaps grow with the numbers**. This is the most important fact about floats. Between two powers of two there are always four numbers, and the next interval is twice as long. In general a format with $M$ bits of mantissa has the gap $2^{e - M}$ between $2^e$ and $2^{e+1}$.
+#
+# One pattern of the exponent's two bits is left, 00. Without it the toy would have no 0, because a leading 1 is never 0. So this pattern says: *no* leading 1, and otherwise as with the exponent 0. It gives 0, 0.25, 0.5 and 0.75. Such numbers are called **subnormal**. They fill the hole between the smallest normal number and 0, with the gap of the lowest exponent.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### How many bits are right?
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# ### A float of five bits
 #
-# We store 4,096 random numbers between $2^e$ and $2^{e+1}$ and take the largest relative error, $2^{-b}$. So $b$ bits are right.
-#
-# fp16's least normal number is $2^{-14}$.
-#
-# **Predict.** Each step of $e$ below -14 costs fp16: **A** no bit, **B** one, **C** all of them at once? And bf16?
+# Two bits of exponent, two of mantissa.
+
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# Draws all numbers of the toy format from 0 up.
+show.toy()
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands. Expect A from those who think of floats as "constant relative precision". After the figure: "Gradients in this slope are not lost. They are
-# coarse." Keep the sentence: it comes back when the loss is scaled.
+# *For the lecturer, 1.5 min.* Let the room count the marks of each colour. Ask where a third bit of exponent would put new marks, and where a third bit of mantissa would: beyond 7 and near 0, or
+# half-way between the old ones.
 
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# ### Four numbers for the toy
+#
+# A number that the format does not have is rounded to the nearest one. Half-way between two, it goes to the one whose last bit is 0.
+#
+# **Predict.** What does the toy make of 3.3, of 0.1, of 4 + 0.5, and of 9? And why?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* One minute with a pencil. Take the four answers one by one; ask for 4 + 0.5 last, and let somebody write 4 and 5 in bits. Then ask for 5 + 0.5.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-def right_bits(dtype, e):
-    x = 2.0**e * (1 + torch.rand(4096, dtype=torch.float64))
-    error = ((x.to(dtype).double() - x) / x).abs().max().item()
-    return -math.log2(error)
+# Draws what becomes of four numbers in the toy format.
+show.toy([0.1, 3.3, 4.5, 9.0])
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **3.3 becomes 3.5, 0.1 becomes 0, 4 + 0.5 stays at 4, and 9 is too large: it becomes infinity.**
+#
+# <!-- page -->
+#
+# - 3.3 lies between 3 and 3.5, and 3.5 is nearer. This is ordinary *rounding*. The error is at most half a gap.
+# - 0.1 lies between 0 and 0.25, and 0 is nearer. A number that becomes 0 because it is too small is an **underflow**.
+# - 4.5 lies half-way between 4 and 5. With the exponent 2 the mantissa of 4 is 00 and that of 5 is 01, so 4 ends in a 0 and wins. The sum has *swallowed* the 0.5. By the same rule 5 + 0.5 becomes 6 (mantissa 10).
+# - 9 lies beyond 7. This is an **overflow**, and floats have the value `inf` for it. (Beyond 7 the next number would be 8. Up to half-way, 7.5, a number is rounded down to 7; from there on it overflows.)
+#
+# The toy has no pattern left for `inf`. Real formats reserve one pattern of the exponent, all ones, for `inf` and for NaN, "not a number", which is what you get for $\infty - \infty$ or 0 / 0.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# ### The same for every format
+#
+# Look for the exponent, from it for the gap, and round to a multiple of the gap.
 
 
-exponents = range(-28, 1)
-fig, ax = plots.figure(size=(6.4, 4.2))
-for name, style in (("fp16", "o-"), ("bf16", "s--")):
-    ax.plot(exponents, [right_bits(FORMATS[name], e) for e in exponents], style, label=name)
-ax.axvspan(-25, -14, color=plots.COLOURS["yellow"], alpha=0.25, zorder=0)
-ax.set(xlabel="exponent e of the numbers", ylabel="right bits b", ylim=(-0.5, 12))
-ax.legend(loc="center right")
-plots.show(
-    fig,
-    alt="Right bits against the exponent. bf16 is flat at 8. fp16 is flat at 11 from 0 down to -14, then falls almost in a straight line, to 0 at -25.",
-    caption="Yellow: from the least normal number of fp16 down to where it flushes to zero.",
+# %% slideshow={"slide_type": "-"}
+def rounded(x, mantissa_bits, lowest, largest):
+    exponent = torch.frexp(x).exponent - 1
+    gap = 2.0 ** (exponent.clamp(min=lowest).double() - mantissa_bits)
+    near = torch.round(x / gap) * gap
+    return torch.where(near.abs() > largest, near.sign() * torch.inf, near)
+
+
+print(rounded(torch.tensor([3.3, 0.1, 4.5, 9.0]).double(), 2, 0, 7))  # the toy
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Go through the four lines with 3.3: exponent 1, gap a half, 6.6 gaps, rounded to 7, which is 3.5. Ask which line makes the subnormal numbers (the clamp). Then: "These
+# four lines are fp16, if you give them 10, -14 and 65,504."
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# `frexp` gives the exponent of a number (for a significand between a half and 1, hence the − 1). The `clamp` makes the subnormal numbers: below the lowest exponent the gap stays as it is. `torch.round` sends ties to the even multiple, and that is the one whose last bit is 0. (We compute in *double*, 64 bits, so that our own arithmetic adds no rounding.)
+#
+# Is this really all there is to it? fp16 has 10 bits of mantissa, exponents from −14 to 15, and 65,504 for its largest number (section 3 works that out). We let our function and PyTorch store a million numbers of all sizes, and count where they differ.
+
+# %% slideshow={"slide_type": "skip"}
+some = (torch.randn(1_000_000) * 2.0 ** torch.randint(-30, 18, (1_000_000,))).double()
+ours, theirs = rounded(some, 10, -14, 65_504), some.float().half().double()
+differ = int((ours != theirs).sum())
+print(f"{differ} of a million differ; {int(theirs.isinf().sum()):,} overflow, {int((theirs == 0).sum()):,} underflow")
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Not one differs, so these four lines are all there is to fp16.
+
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# ## 3. What each format gives up
+#
+# An exponent bit more doubles the range of exponents, a mantissa bit more halves the gaps.
+
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# Draws the bits of four formats, and the powers of two that they reach.
+FORMATS = {"fp32": (8, 23), "tf32": (8, 10), "fp16": (5, 10), "bf16": (8, 7)}  # bits of exponent and mantissa
+show.bits_and_reach(FORMATS)
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Left: count the orange cells, then the blue ones; which two rows have equally many of one colour? Right: which bars are short, and why. Say that nothing is ever stored
+# in tf32: it exists only inside a product.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# **fp16 by hand.** Five bits of exponent can count from 0 to 31. Both ends are reserved, 0 for subnormal numbers and 31 for `inf` and NaN. What is left, 1 to 30, stands for the exponents −14 to 15. So:
+#
+# - The largest number has all ten digits 1 and the exponent 15: $1.1111111111_2 \cdot 2^{15} = (2 - 2^{-10}) \cdot 2^{15} = 65{,}504$.
+# - The least normal number is $2^{-14}$, about 0.00006.
+# - The least number above 0 is one gap of the lowest exponent: $2^{-14-10} = 2^{-24}$, about $6 \cdot 10^{-8}$. What is half as large, or smaller, becomes 0.
+#
+# The next cell does this for every format.
+
+
+# %% slideshow={"slide_type": "skip"}
+def limits(exponent_bits, mantissa_bits):
+    """(lowest exponent, largest number) of a format."""
+    highest = 2 ** (exponent_bits - 1) - 1
+    return 1 - highest, (2 - 2.0**-mantissa_bits) * 2.0**highest
+
+
+rows = []
+for name, (exponent_bits, mantissa_bits) in FORMATS.items():
+    lowest, largest = limits(exponent_bits, mantissa_bits)
+    least, gap = 2.0 ** (lowest - mantissa_bits), 2.0**-mantissa_bits
+    rows.append([name, f"{largest:.5g}", f"{2.0**lowest:.1e}", f"{least:.1e}", f"{gap:.1e}"])
+
+# %% slideshow={"slide_type": "skip"} tags=["nbval-check-output", "hide-input"]
+# Puts the limits of the four formats into a table.
+Table(["format", "largest", "least normal", "least > 0", "gap at 1"], rows)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# - **fp32** has 8 bits of exponent and 23 of mantissa. It is the reference: enough range, about seven decimal digits.
+# - **fp16** gives up both, but mostly *range*: nothing beyond 65,504, nothing much below $10^{-7}$. Its gaps are at most a thousandth of the number.
+# - **bf16** ("brain float") is simply the first half of fp32's bits. It keeps fp32's range and gives up *digits*: its gaps are up to 0.8 % of the number, so that it has between two and three decimal digits.
+# - **tf32** has the exponent of bf16 and the mantissa of fp16, 19 bits with the sign. No tensor is stored in it. Some GPUs round the *inputs* of an fp32 product to it, because small factors multiply faster, and add up in fp32. In PyTorch `torch.set_float32_matmul_precision("high")` allows it. It gives up digits in products, and saves no memory.
+#
+# Floats of 8 bits have even less of both; *Deeper* has them.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# ### Four numbers, four formats
+#
+# The largest number of fp16 is 65,504, and its least above 0 is $6 \cdot 10^{-8}$. bf16 reaches as far as fp32, with 7 bits of mantissa.
+#
+# **Predict.** Store 70,000, 2,049, 1.001 and $2 \cdot 10^{-8}$. Which of them does fp16 keep to within one per cent, and which bf16? And why?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Two columns on the board, fp16 and bf16; the room fills them. After the table name the three accidents: overflow, underflow, rounding. Ask which of the three one
+# would notice during a training.
+
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output", "hide-input"]
+# Stores four numbers in each of the four formats.
+numbers = torch.tensor([70_000.0, 2_049.0, 1.001, 2e-8]).double()
+Table(
+    ["stored as", *(f"{x:g}" for x in numbers.tolist())],
+    [
+        [name, *(f"{x:.6g}" for x in rounded(numbers, bits[1], *limits(*bits)).tolist())]
+        for name, bits in FORMATS.items()
+    ],
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: B, about a bit for each step**, until nothing is left. bf16 stays at 8 in this window.
+# **fp16 keeps 2,049 and 1.001, and loses the largest and the smallest number altogether. bf16 keeps all four to within one per cent.**
+#
+# <!-- page -->
+#
+# 70,000 is beyond 65,504, so fp16 gives `inf`. In bf16 the exponent is 16 and the gap $2^{16 - 7} = 512$: the nearest multiple of 512 is 70,144, off by 0.2 %. The number $2 \cdot 10^{-8}$ is less than half of fp16's least number, so it becomes 0; bf16 has it to 0.1 %.
+#
+# Look at the middle columns again. bf16 turns 1.001 into exactly 1. That is an error of a tenth of a per cent only, and yet all that made the number different from 1 is lost. bf16 has the *sizes* of numbers right, and not their small differences. In fp16 it is the other way round. tf32 has what is better of both.
+#
+# The relative error of rounding is at most half a gap: $2^{-8} = 0.4$ % in bf16, $2^{-11} = 0.05$ % in fp16, and $6 \cdot 10^{-8}$ in fp32. It is the same for all sizes of numbers, but for subnormal ones, whose gap no longer shrinks with them.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 3. What flushes to zero
+# ## 4. What a sum swallows
 #
-# LeNet-300-100 learns 12,000 images of Fashion-MNIST for two epochs in fp32. Then one batch goes backward, and we collect gradients: of the outputs of all layers, and of all weights.
+# A sum swallows an addend that is smaller than *half the gap* of the total. In section 1 we added up step by step. Now we leave it to `sum()`.
 #
-# **Predict.** Which share of the gradients of *outputs* becomes 0 in fp16: **A** less than 1 %, **B** some per cent, **C** half? Does it depend on the batch, and on the training?
+# **Predict.** `torch.ones(10_000)` in fp16, and in bf16. What does `.sum()` give: where the count ended, 10,000, or something else? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote A, B, C; then hands for "depends on the batch" and "on the training". After the table: the mean loss divides by the batch, so gradients of outputs shrink with it; a gradient
-# of a weight is a sum over the batch. Columns: ask what a factor of 256 on the loss does, before you point at it.
+# *For the lecturer, 2 min.* Let them vote for each type. After the table: "Who can say why bf16 is off by 16?" Let them work out the gap of bf16 at 10,000: exponent 13, less 7, so 64. Then ask
+# which multiple of 64 is nearest.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# **Two sums by hand.** Take a weight of 1 in fp16, and add 0.0001 to it. The gap behind 1 is $2^{-10} = 0.00098$, and half of it is 0.00049. The addend is smaller, so $1 + 0.0001$ is 1 again. Do it ten thousand times: the sum should be 2, and is 1.
+#
+# Now take a weight of 0.5 in bf16, and add 0.001. The exponent of 0.5 is −1, so the gap is $2^{-1-7} = 0.0039$, and half of it is 0.00195. The addend is smaller, and it is swallowed. In fp16 the gap at 0.5 is $2^{-1-10} = 0.00049$; there 0.001 is about two gaps, and the sum moves by 0.00098. It is rounded, but not lost.
+#
+# So what counts is the *ratio*. Half a gap is between $2^{-9}$ and $2^{-8}$ of the total in bf16, about 1/500 to 1/250. In fp16 it is 1/4,000 to 1/2,000, and in fp32 less than one part in sixteen million.
+
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output", "hide-input"]
+# Adds up ten thousand ones with sum(), in three types.
+summed = {dtype: torch.ones(10_000, dtype=dtype).sum().item() for dtype in reached}
+Table(
+    ["type", "step by step", "sum()"],
+    [[str(dtype)[6:], f"{reached[dtype]:,.0f}", f"{total:,.0f}"] for dtype, total in summed.items()],
+)
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **In fp16 `sum()` gives exactly 10,000, and in bf16 it gives 9,984. It adds up in a wider format and rounds only the result.**
+#
+# <!-- page -->
+#
+# The wider format is fp32, in which all ten thousand additions are exact. At the end the total is stored in the type of the input. fp16 can hold 10,000. bf16 cannot: there the gap is $2^{13-7} = 64$, and 10,000 / 64 = 156.25, so the nearest number is $156 \cdot 64 = 9{,}984$. That is one rounding in place of ten thousand.
+#
+# (*Deeper* tests this against another explanation.)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# **Products in 16 bits, sums in 32.** A layer computes sums of products, and this is how hardware and libraries divide the work. Two fp16 numbers have eleven binary digits each, so their product has at most 22, as 99 · 99 = 9,801 has four decimal digits. fp32 keeps 24, so it holds every such product *exactly*. The additions would swallow, so they run in fp32. Only the finished sum is rounded, once. A multiplier for 11 digits is far smaller than one for 24 ([[energy]]: 1.1 pJ against 3.7 pJ), so this division of work gets most of the gain and avoids most of the loss.
+#
+# Some of the loss remains: the *inputs* have been rounded to 16 bits, and a sum beyond 65,504 is `inf` in fp16, however carefully it was added up.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# ### A weight is a sum, too
+#
+# Each step of a training adds a small update to a weight.
+#
+# LeNet-300-100 has learned Fashion-MNIST for two epochs. It goes on with SGD at a learning rate of 0.01.
+#
+# **Predict.** If its weights were stored in bf16, how many of the updates would change nothing: **A** less than a tenth, **B** about a third, **C** most? And why?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2.5 min.* Give the room two numbers: a weight is about 0.025, and a step of SGD moves it by less than a hundred-thousandth. Show of hands. After the table ask what the column of Adam
+# says about the size of its steps.
 
 # %% slideshow={"slide_type": "skip"}
 images, labels = (t.to(device) for t in data.load("fashion_mnist", "train", n=12_000))
 lenet = models.LeNet300100()
 untrained = copy.deepcopy(lenet).to(device)
-losses = training.fit(lenet, images, labels, epochs=2, batch_size=64, device=device)
+training.fit(lenet, images, labels, epochs=2, batch_size=64, device=device)
+lenet = lenet.cpu()
 
 
-def gradients(net, x, y, scale=1.0):
-    """Gradients of scale · loss: of all layers' outputs and of all weights, as two flat tensors."""
+# %% slideshow={"slide_type": "skip"}
+def last_update(optimizer_of):
+    """(weights, how far the last of 50 steps moves them), in double precision."""
+    net = copy.deepcopy(lenet).double()
+    optimizer = optimizer_of(net.parameters())
+    for picked in training.batches(len(images), 64, steps=50, seed=1):
+        before = torch.cat([p.detach().flatten() for p in net.parameters()])
+        optimizer.zero_grad()
+        F.cross_entropy(net(images[picked].cpu().double()), labels[picked].cpu()).backward()
+        optimizer.step()
+    after = torch.cat([p.detach().flatten() for p in net.parameters()])
+    moving = after != before  # a weight of a pixel that is always 0 has no gradient
+    return before[moving], (after - before)[moving]
+
+
+# %% slideshow={"slide_type": "skip"}
+def swallowed(weights, updates, dtype):
+    """Share of the updates, in %, that leave a weight of this type as it was."""
+    stored = weights.to(dtype)
+    return 100 * ((stored.double() + updates).to(dtype) == stored).double().mean().item()
+
+
+updates = {
+    "SGD, 0.01": last_update(lambda parameters: torch.optim.SGD(parameters, lr=0.01)),
+    "Adam, 0.001": last_update(lambda parameters: torch.optim.Adam(parameters, lr=1e-3)),
+}
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Counts for each type and optimizer the updates that change nothing.
+nothing = {dtype: {name: swallowed(*step, dtype) for name, step in updates.items()} for dtype in reached}
+Table(
+    ["changes nothing", *updates],
+    [[str(dtype)[6:], *(f"{share:.0f} %" for share in of_type.values())] for dtype, of_type in nothing.items()],
+    caption="the last of 50 steps; behind the name the learning rate",
+)
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **With SGD most updates would change nothing in bf16 (C). In fp16 it would be about half of them, and in fp32 very few.**
+#
+# <!-- page -->
+#
+# A typical weight of this network is 0.025. Half a gap of bf16 is there 1/500 to 1/250 of it, 0.00005 to 0.0001. A step of SGD is the learning rate times the gradient, and a typical one is ten times smaller. So the weight stays where it is, again and again: the small steps never add up, as in the count of section 1. The gaps of fp16 are eight times smaller.
+#
+# Adam divides each gradient by its usual size. Its typical step is some twenty times as large here, so fewer are swallowed. With a smaller learning rate, as at the end of a training, there would be more.
+#
+# This is why weights stay in fp32 while products read a 16-bit *copy* of them. The copy may be rounded, since it is made anew in each step. The weight itself is a sum over thousands of steps, and must not be. Activations are no such sums: each is computed, used, and forgotten.
+
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# ## 5. Small gradients
+#
+# The least number of fp16 is $6 \cdot 10^{-8}$, and what is half as large or smaller becomes 0.
+#
+# A batch of 512 images goes through the trained LeNet-300-100 and back. The gradients of the *outputs* of its three layers are stored in fp16.
+#
+# **Predict.** How many of those that are not 0 become 0: **A** less than 1 %, **B** some per cent, **C** half? And would it be more or fewer in a network before training?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2.5 min.* Vote A, B, C; then hands for "more" and "fewer" before training. After the table: ask why a larger batch has smaller gradients of outputs, and let somebody say what
+# the mean in the loss divides by.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# A loss is usually a *mean* over the batch. With 512 images the gradient of one image's output is its own gradient divided by 512. The next functions collect such gradients and count what fp16 loses. (What ReLU made exactly 0 is no loss, and is left out.)
+
+
+# %% slideshow={"slide_type": "skip"}
+def gradients(net, x, y, scale=1):
+    """Gradients of scale · loss: of each layer's outputs, and of each weight and bias."""
     outputs = []
     hooks = [layer.register_forward_hook(lambda layer, given, out: outputs.append(out)) for layer in net.children()]
     loss = F.cross_entropy(net(x).float(), y)
     for hook in hooks:
         hook.remove()
-    grads = torch.autograd.grad(loss * scale, [*outputs, *net.parameters()])
-    flat = [g.flatten() for g in grads]
-    return torch.cat(flat[: len(outputs)]), torch.cat(flat[len(outputs) :])
+    found = torch.autograd.grad(loss * scale, [*outputs, *net.parameters()])
+    return found[: len(outputs)], found[len(outputs) :]
 
 
 def lost(gradient, scale):
-    """Share of the numbers other than 0 that become 0 in fp16; ReLU makes true zeros, they are no loss."""
+    """Share, in %, of the numbers other than 0 that become 0 in fp16 when they are multiplied by `scale`."""
     kept = gradient[gradient != 0] * scale
-    return (kept.half() == 0).float().mean().item()
+    return 100 * (kept.half() == 0).float().mean().item()
 
+
+# %% slideshow={"slide_type": "skip"}
+def of_batch(net, n):
+    """Gradients of a batch of n images: of the outputs, and of the weights, as two flat tensors."""
+    return [torch.cat([g.flatten() for g in group]) for group in gradients(net, images[:n].cpu(), labels[:n].cpu())]
+
+
+outputs, weights = of_batch(lenet, 512)
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-scales, rows = (1, 2**8, 2**16), []
-for batch in (64, 512, 2048):
-    for kind, values in zip(("outputs", "weights"), gradients(lenet, images[:batch], labels[:batch]), strict=True):
-        rows.append([f"{kind}, batch {batch:,}", *(f"{lost(values, k):.2%}" for k in scales)])
-        if (kind, batch) == ("outputs", 512):
-            outputs_gradient = values
-card.record("underflow-unscaled", 100 * lost(outputs_gradient, 1))
-card.record("underflow-scaled", 100 * lost(outputs_gradient, 2**16))
-rows.sort(key=lambda row: row[0].split(",")[0])
-values, _ = gradients(untrained, images[:512], labels[:512])
-rows.insert(2, ["… before training", *(f"{lost(values, k):.2%}" for k in scales)])
-Table(["lost", *(f"loss × {k:,}" for k in scales)], rows)
+# Counts the gradients that fp16 loses, for three batches and three factors on the loss.
+scales, table = (1, 2**8, 2**16), {"outputs, batch 512": outputs}
+table["… before training"] = of_batch(untrained.cpu(), 512)[0]
+for n in (64, 2048):
+    table[f"outputs, batch {n:,}"] = of_batch(lenet, n)[0]
+table["weights, batch 512"] = weights
+Table(
+    ["become 0 in fp16", *(f"loss × {k:,}" for k in scales)],
+    [[name, *(f"{lost(values, k):.2f} %" for k in scales)] for name, values in table.items()],
+)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: B; more with a larger batch, and after training.** A factor on the loss rescues nearly all: it is the **loss scale**.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# The mean loss divides by the batch, so gradients of outputs shrink with it. An image that the network has learned has small gradients, too. The gradient of a weight is a sum over the batch; few are lost at the three sizes. For a
-# speech model Micikevicius et al. count about 5 % of the *weight* gradients (section 3.1). Compare like with like.
+# **Some per cent of the gradients of outputs become 0 (B). Before training hardly any do. A factor on the loss rescues nearly all of them.**
+#
+# <!-- page -->
+#
+# An image that the network has learned has a small gradient: its probability for the right class is nearly 1, and little is left to correct. So gradients shrink during the training. They also shrink with the batch: compare 64 images with 2,048. The gradient of a *weight* is a sum over all images of the batch. It is larger, and fewer are lost.
+#
+# What happens when the loss is multiplied by 256? By the chain rule every gradient is multiplied by 256, too. A gradient of $2 \cdot 10^{-8}$, which fp16 turns into 0, becomes $5 \cdot 10^{-6}$, which it can hold. Before the optimizer takes its step, the gradients of the weights are divided by 256 again. The factor is called **loss scale**. One takes a power of two, because multiplying by it changes the exponent and no digit of the mantissa.
+#
+# Where does this stop being true? With another network, batch or loss the shares differ. bf16 does not need the scale, since it has the range of fp32. And to lose some per cent of these gradients need not harm a training; Exercise 2 is about trainings that it does harm. Micikevicius et al., who introduced the loss scale, count about 5 % of the *weight* gradients of a speech model ([2018](https://arxiv.org/abs/1710.03740), section 3.1).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
-# ### One factor moves every gradient
+# ### How far can one go?
 #
-# Gradients of outputs, batch 512. The chain rule carries a factor on the loss to each of them.
+# The chain rule carries a factor on the loss to every gradient.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Move the slider. At 1: "Grey is gone, yellow is coarse." Ask how far one may go to the right; the dotted line is 65,504. That is exercise 2. In the next
+# *For the lecturer, 2 min.* Move the slider. At 1: "Grey is gone, yellow is coarse." Ask how far one may go to the right; the dotted line is 65,504. That is exercise 1. In the next
 # lesson PyTorch finds the factor by itself.
 
-
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
-def histogram_at(shift):
-    fig, ax = plots.figure(size=(10, 4.0))
-    powers = outputs_gradient[outputs_gradient != 0].abs().log2().cpu() + shift
-    ax.hist(powers, bins=range(-48, 19), weights=[100 / len(powers)] * len(powers), color=plots.COLOURS["green"])
-    ax.axvspan(-48, -25, color=plots.COLOURS["grey"], alpha=0.25, zorder=0, label="flushed to zero")
-    ax.axvspan(-25, -14, color=plots.COLOURS["yellow"], alpha=0.25, zorder=0, label="subnormal")
-    ax.axvline(16, color="black", linestyle=":", label="overflow")
-    ax.set(xlabel="magnitude in fp16, power of two", ylabel="share, %", xlim=(-48, 18), ylim=(0, 15))
-    ax.legend(loc="upper left")
-    shares = [100 * (powers < edge).float().mean().item() for edge in (-25, -14)]
-    return fig, (
-        f"Histogram of gradients with the loss times 2 to the {shift}: {shares[0]:.1f} % lie below 2 to the -25, where fp16 "
-        f"flushes to zero, {shares[1] - shares[0]:.0f} % in the subnormal range up to -14, the rest above; overflow is at 16."
-    )
+# Draws a histogram of the gradients over the range of fp16, for three loss scales.
+show.gradients_by_scale(outputs)
 
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Each step of the slider moves the histogram to the right, as a whole. What was in the grey part becomes a number. What was in the yellow part, where numbers are subnormal and have fewer digits, gets its digits back (*Deeper* measures that). The dotted line is the other end: what crosses it becomes `inf`, and the step is lost. So a good scale is large, but not too large.
 
-shifts = (0, 8, 16)
-drawn, told = zip(*map(histogram_at, shifts), strict=True)
-plots.show(
-    drawn,
-    alt=told,
-    slider="loss scale",
-    values=[f"{2**s:,}" for s in shifts],
-    caption="Scaling the loss moves the whole histogram to the right, towards the normal range of fp16.",
-)
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### A backward pass in fp16
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# ## 6. Autocast: a type for each operation
 #
-# Those were gradients in fp32, cast afterwards. Now copies of the network in fp16 and in bf16 go forward and backward themselves, once with the loss as it is and once with
-# the loss times 65,536. We divide by the scale again, exactly.
+# **Mixed precision** has three parts: products in 16 bits and sums in fp32; weights in fp32; a loss scale. `autocast` does the first for you:
 #
-# **Predict.** People say: a power of two changes no digit of a float. Are the gradients that survive the same with both scales?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands; most say yes. After the table: where do the changed digits come from? From the slope of section 2: without the scale those
-# gradients were subnormal. bf16 is the control.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-rows, changed, true = [], {}, outputs_gradient != 0
-for name in ("fp16", "bf16"):
-    copy_of = copy.deepcopy(lenet).to(FORMATS[name])
-    x = images[:512].to(FORMATS[name])
-    at = {k: gradients(copy_of, x, labels[:512], scale=float(k))[0].double() / k for k in (1, 2**16)}
-    zero = [f"{(g[true] == 0).float().mean():.2%}" for g in at.values()]
-    both = (at[1] != 0) & (at[2**16] != 0) & at[2**16].isfinite()
-    changed[name] = (at[1] != at[2**16])[both].float().mean().item()
-    rows.append([name, *zero, f"{changed[name]:.0%}"])
-card.record("fp16-scale-changes-digits", 100 * changed["fp16"])
-card.record("bf16-scale-changes-digits", 100 * changed["bf16"])
-Table(["backward in", "lost, × 1", "lost, × 65,536", "survivors changed"], rows)
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: not in fp16.** The scale rescues gradients there, too, and changes most of the others. In bf16 it did neither.
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 4. Autocast: a type for each operation
-#
-# **Mixed precision** ([Micikevicius et al., 2018](https://arxiv.org/abs/1710.03740)) has three parts:
-#
-# 1. **Products in 16 bits, sums in fp32.**
-# 2. **Weights in fp32.** Products read a 16-bit copy.
-# 3. **Loss scaling.**
-#
-# `autocast` turns 1 into a type for each operation; `GradScaler` does 3 ([[amp]]).
-#
-# **Predict.** Part 2: let the weights have 16 bits. Which share of the updates changes nothing, with SGD and with Adam?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Go through the three parts; for the second let the room guess a share. The counting of section 1 is the reason: a weight is a running sum, an update is
-# the 1. Two optimizers, because the share goes by the size of the step; one network, one learning rate each.
-
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-def last_update(make_optimizer):
-    """(weights, how far the last of 50 steps moves them), in double precision."""
-    net = copy.deepcopy(lenet).double()
-    opt = make_optimizer(net.parameters())
-    for picked in training.batches(len(images), 64, steps=50, seed=1):
-        before = torch.cat([p.detach().flatten() for p in net.parameters()])
-        opt.zero_grad()
-        F.cross_entropy(net(images[picked].double()), labels[picked]).backward()
-        opt.step()
-    after = torch.cat([p.detach().flatten() for p in net.parameters()])
-    moving = after != before  # weights of pixels that are 0 have no gradient
-    return before[moving], (after - before)[moving]
-
-
-def unmoved(dtype, weights, updates):
-    w = weights.to(dtype)
-    return ((w.double() + updates).to(dtype) == w).double().mean().item()
-
-
-steps = [last_update(lambda p: torch.optim.SGD(p, lr=0.01)), last_update(lambda p: torch.optim.Adam(p, lr=1e-3))]
-Table(
-    ["updates that change nothing", "SGD, 0.01", "Adam, 0.001"],
-    [[name, *(f"{unmoved(FORMATS[name], *step):.0%}" for step in steps)] for name in ("fp32", "fp16", "bf16")],
-    caption="the last of 50 steps; beside the name the learning rate",
-)
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: a weight is a running sum**, and small updates are rounded away. Multiply in 16 bits; add up, and store what is added to, in 32.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
-# ### Autocast alone
-#
-# Wrap the forward pass and the loss, nothing else.
-#
-# **Predict.** Which type has each now: output, loss, weight, gradient of the weight?
+# **Predict.** Which of these four have 16 bits afterwards: output, loss, weight, gradient of the weight? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Four votes, 16 or 32. Point at what is *not* there: nobody converted the inputs, the targets or the network. backward() stands outside the block: PyTorch
 # does not recommend it inside.
 
 # %% slideshow={"slide_type": "skip"}
-width, batch = 256, 128
-net = models.make_mlp(width, width, n_layers=3).to(device)  # linear layers of one width, ReLU between them
-x, y = (torch.randn(batch, width, device=device) for _ in range(2))
-loss_fn = torch.nn.MSELoss()
+net = models.make_mlp(256, 256, n_layers=3).to(device)  # three linear layers, 256 wide, with ReLU between them
+x, y = (torch.randn(128, 256, device=device) for _ in range(2))
+loss_fn = nn.MSELoss()
 
-# %% slideshow={"slide_type": "fragment"}
-with torch.autocast(device_type=device.type, dtype=low):
+# %% slideshow={"slide_type": "-"}
+with torch.autocast(device.type, dtype=low):
     output = net(x)
     loss = loss_fn(output, y)
-loss.backward()  # outside: each backward operation takes the type of its forward one
-print("output  ", output.dtype)
-print("loss    ", loss.dtype)
-print("weight  ", net[0].weight.dtype)
-print("gradient", net[0].weight.grad.dtype)
+loss.backward()
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Prints the types of the four.
+named = {"output": output, "loss": loss, "weight": net[0].weight, "gradient": net[0].weight.grad}
+Table(list(named), [[str(tensor.dtype).removeprefix("torch.") for tensor in named.values()]])
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: only the output has 16 bits.** The loss ran in fp32; weights and their gradients are stored in fp32.
+# **Only the output has 16 bits. The loss, the weight and its gradient are float32.**
+#
+# <!-- page -->
+#
+# Inside the block `autocast` decides for each operation. A linear layer is a product, so its inputs are cast to 16 bits, and so is its output. A loss is a mean over many numbers, so it runs in fp32. The weights were fp32 and stay so, because they are sums over the steps: the layer reads a 16-bit copy. And the gradient of an fp32 tensor is always stored in fp32.
+#
+# `backward()` stands outside the block on purpose: each backward operation takes the type that its forward operation had.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
+# ### The map of casts
+#
+# **Predict.** Which type have the gradients *between* the layers? And why?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# *For the lecturer, 2.5 min.* First frame: follow the colours from left to right; the input arrives in fp32, and the first layer casts it. Dashed: the copies of the weights. Vote, then the second
+# frame. Ask where on this map a small gradient can become 0, if the thin yellow is fp16.
+
 
 # %% slideshow={"slide_type": "skip"}
-assert output.dtype is low  # linear layers run in 16 bits
-assert loss.dtype is torch.float32  # losses run in fp32
-assert net[0].weight.dtype is net[0].weight.grad.dtype is torch.float32
+flow, back = [], {}  # what hooks see: (layer, type in, type out), and the types of the gradients
 
 
+def note(layer, given, out):
+    at = len(flow)
+    flow.append((type(layer).__name__, given[0].dtype, out.dtype))
+    out.register_hook(lambda g: back.update({at: g.dtype}))
+
+
+hooks = [layer.register_forward_hook(note) for layer in net]
+with torch.autocast(device.type, dtype=low):
+    loss = loss_fn(net(x), y)
+loss.backward()
+for hook in hooks:
+    hook.remove()
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# Draws the types that the hooks saw: forward, then backward.
+show.cast_map(flow, back, low)
+
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer", "lecture"]
+# **They have 16 bits. The gradient of a weight is rounded to 16 bits as well, and then stored in fp32.**
+#
+# <!-- page -->
+#
+# The gradient of a tensor has the type of the tensor, and the tensors between the layers have 16 bits. So all gradients pass through 16 bits on their way back, and if these are fp16, small ones become 0 there. It does not help that the gradient of the weight is stored in fp32 at the end. That is why the loss scale is the third part, and why it must be on the *loss*, before the way back begins.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Which operation runs in which type?
+#
+# From [PyTorch's documentation of `torch.amp`](https://docs.pytorch.org/docs/stable/amp.html):
+#
+# | operations | on CUDA | on a CPU |
+# |---|---|---|
+# | `matmul`, `linear`, convolutions | 16 bits (float16) | 16 bits (bfloat16) |
+# | `cross_entropy`, `mse_loss`, `prod` | float32 | float32 |
+# | `softmax`, `layer_norm`, `sum`, `exp`, `log` | **float32** | **type of the input** |
+# | `relu`, `tanh`, 2-D pooling | type of the input | type of the input |
+# | `+`, `cat` | the wider input | the wider input |
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Beside the 16-bit type only the bold row differs. Ask for each operation of that row what could go wrong in fp16, and whether it could in bf16. Then: "What type does
+# softmax have under autocast?" On which device?
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Why these lists? Products are safe in 16 bits, because they are summed in fp32. A loss, `sum`, `prod`, `softmax` and `layer_norm` (which shifts and scales each row to mean 0 and variance 1) all contain long sums or products. `exp` grows fast: $e^{12} = 162{,}755$, more than fp16 can hold. So on a GPU, where the 16-bit type is fp16, they run in fp32 and their result *stays* in fp32. On a CPU the type is bf16, which has the range for such results. There `sum` adds up in fp32 inside, as in section 4, and each result has the type of its input. `relu` only chooses among numbers that are there, so any type will do. An addition of two types takes the wider one, so a 16-bit output plus an fp32 input is fp32.
+#
+# The list goes by the device, not by the type. *Deeper* asks your PyTorch.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# ## Exercises
+#
+# Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here.
+#
+# ### Exercise 1 · Choose a loss scale
+# ★★ · 8 minutes
+#
+# A histogram of gradients is a dict: `{e: n}` means that $n$ gradients have a magnitude from $2^e$ to below $2^{e+1}$; bins come in any order, and $n$ may be 0. Write
+# `loss_scale`: the largest power of two that makes no gradient overflow in fp16, wherever in its bin it lies. The largest fp16 number is 65,504.
+#
+# `loss_scale(histogram)` → a float; 1.0 where there is no gradient at all
+#
+# <details><summary>Hint</summary>
+# Only the highest bin with something in it matters. Where does its upper edge land? 65,504 is a little less than a
+# power of two. Large gradients may need a scale below 1.
+# </details>
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 3 min.* In pairs, on paper, with one histogram: {-3: 2, -20: 900}. Ask where the top bin ends with a scale of 2^16, and with 2^17. The code is for home.
+
+
+# %% tags=["exercise"] slideshow={"slide_type": "-"}
+def loss_scale(histogram):
+    """Largest safe power of two as a float; 1.0 when there is no gradient at all.
+
+    >>> loss_scale({})
+    1.0
+    """
+    raise NotImplementedError
+
+
+# %% tags=["check"] slideshow={"slide_type": "skip"}
+check.loss_scale(loss_scale)
+
+
+# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+def loss_scale_solution(histogram):
+    used = [e for e, n in histogram.items() if n > 0]
+    if not used:
+        return 1.0
+    return 2.0 ** (14 - max(used))  # the top bin then ends at 2**15; up to 2**16 it would pass 65,504
+
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# ### Exercise 2 · Which part is missing?
+# ★★ · 12 minutes · an investigation
+#
+# Somebody stores everything in 16 bits, and the network learns badly. Which part of mixed precision is missing? You get an instrument, `error(arm, seed=n)`, which trains network number `n` and
+# returns its test error in %. The arm `"16 bits"` is the training as it is, `"weights"` keeps the weights in fp32, `"scale"` adds a loss scale, `"both"` does both, `"fp32"` has no 16 bits at all.
+# An arm *is as good as fp32* if its error is at most 5 points higher, on average over at least 5 networks, the same ones for all arms.
+#
+# `missing_part(error)` → `"weights"` or `"scale"` if this alone is as good as fp32; `"both"` if only both together are; `"neither"` if
+# not even those are; `"nothing"` if 16 bits are not to blame
+#
+# <details><summary>Hint</summary>
+# Collect the mean error of each of the five arms, and compare each with fp32. Is the training in 16 bits worse at all? An improvement is not
+# yet a cure.
+# </details>
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# The check makes up several trainings. In some of them gradients become 0, in some updates are swallowed, and some fail for another reason. (It never happens that each of the two parts is enough alone.) It looks at how you make your experiment, and then at what you conclude. Up to 2,000 runs are allowed for each experiment.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 4 min.* In pairs, without a laptop; alone it takes 12. Write five numbers on the board, fp32 70, 16 bits 71, weights 70, scale 71, both 70, and ask for the conclusion. Then 20, 80, 79, 45, 21.
+# The code is for home.
+
+
+# %% tags=["exercise"] slideshow={"slide_type": "-"}
+def missing_part(error):
+    """Say what is missing: "weights", "scale", "both", "neither" or "nothing".
+
+    Args:
+        error: the instrument; `error("scale", seed=3)` trains network 3
+            with a loss scale and gives its test error, in %.
+    """
+    raise NotImplementedError
+
+
+# %% tags=["check"] slideshow={"slide_type": "skip"}
+check.missing_part(missing_part)
+
+
+# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+def missing_part_solution(error):
+    arms = ("fp32", "16 bits", "weights", "scale", "both")
+    mean = {arm: fmean(error(arm, seed=n) for n in range(5)) for arm in arms}
+    as_good = [arm for arm in arms[1:] if mean[arm] <= mean["fp32"] + 5]
+    if not as_good:
+        return "neither"
+    return "nothing" if as_good[0] == "16 bits" else as_good[0]
+
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# ### The same experiment on a real network
+#
+# A network learns to paint its input again through 32 numbers. Its loss is a mean over many pixels, so the gradients are tiny. Five arms, in fp16 and in bf16, three trainings each.
+#
+# **Predict.** Which of your conclusions fits fp16, and which bf16? And why?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2.5 min.* Let the room say for each format which of the two dangers it has, range or digits. Then the table, row by row. Ask what one would have concluded about 16 bits if only fp16 had
+# been tried, and only the row without any part.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# The network is an *autoencoder*: one linear layer makes 32 numbers from 784 pixels, another one makes 784 pixels from the 32 numbers, and the loss is the mean squared difference. We divide this loss by 1,000, because real pictures have a million numbers, over which such a loss is a mean, and their gradients are accordingly smaller. In fp32 this costs a few points only, since Adam divides by the size of the gradients.
+#
+# Many CPUs are slow in fp16. So we compute in fp32 and let every value take a detour through 16 bits, wherever it would be stored. On the way back the gradient takes the same detour.
+
+
+# %% slideshow={"slide_type": "skip"}
+def stored(x, dtype):
+    """x as it comes back from 16 bits; in the backward pass its gradient is rounded in the same way."""
+    return x.to(dtype).float()
+
+
+def rebuilt(layers, x, dtype):
+    """What the layers make of x when every number is stored in `dtype` (the ReLU before the first changes no pixel)."""
+    for layer in layers:
+        sums = F.linear(stored(F.relu(x), dtype), stored(layer.weight, dtype), stored(layer.bias, dtype))
+        x = stored(sums, dtype)
+    return x
+
+
+# %% slideshow={"slide_type": "skip"}
+pixels = images.flatten(1)
+unseen = data.load("fashion_mnist", "test", n=2_000)[0].flatten(1).to(device)
+guess_error = F.mse_loss(pixels.mean(0).expand_as(unseen), unseen)
+
+
+# %% slideshow={"slide_type": "skip"}
+def trained(dtype, weights, scale, seed):
+    """An autoencoder after 250 steps: values in `dtype`, weights kept in the type `weights`, the loss times `scale`."""
+    runtime.seed_all(seed)
+    layers = nn.ModuleList([nn.Linear(784, 32), nn.Linear(32, 784)]).to(device)
+    optimizer = torch.optim.Adam(layers.parameters(), lr=2e-4)
+    for picked in training.batches(len(pixels), 64, steps=250, seed=seed):
+        loss = F.mse_loss(rebuilt(layers, pixels[picked], dtype), pixels[picked]) / 1000
+        optimizer.zero_grad()
+        (loss * scale).backward()
+        for p in layers.parameters():
+            p.grad /= scale
+        optimizer.step()
+        for p in layers.parameters():
+            p.data = stored(p.data, weights)
+    return layers
+
+
+# %% slideshow={"slide_type": "skip"}
+@torch.no_grad()
+def error_left(layers, dtype):
+    """The error on unseen images, in % of the error of always guessing the mean image."""
+    return 100 * (F.mse_loss(rebuilt(layers, unseen, dtype), unseen) / guess_error).item()
+
+
+# %% slideshow={"slide_type": "skip"}
+full, found = torch.float32, {}
+for dtype in (torch.float16, torch.bfloat16):
+    arms = {"fp32": (full, full, 1), "16 bits": (dtype, dtype, 1), "weights": (dtype, full, 1)}
+    arms |= {"scale": (dtype, dtype, 2**16), "both": (dtype, full, 2**16)}
+    for arm, (of_values, of_weights, scale) in arms.items():
+        if arm == "fp32" and found:
+            continue  # it is the same for both
+        runs = [error_left(trained(of_values, of_weights, scale, seed), of_values) for seed in range(3)]
+        found[arm if arm == "fp32" else (str(dtype)[6:], arm)] = runs
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Puts the errors into a table: the mean of three trainings, with the lowest and the highest.
+Table(
+    ["arm", "float16", "bfloat16"],
+    [["fp32", *[mean_and_range(found["fp32"], "{:.0f}")] * 2]]
+    + [
+        [arm, *(mean_and_range(found[name, arm], "{:.0f}") for name in ("float16", "bfloat16"))]
+        for arm in ("16 bits", "weights", "scale", "both")
+    ],
+    caption="error left, % of that of the mean image; three trainings",
+)
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **In fp16 the loss scale is missing (`"scale"`), in bf16 the fp32 weights (`"weights"`). The other part alone changes next to nothing.**
+#
+# <!-- page -->
+#
+# fp16 lacks range. The gradients of the outputs are around $10^{-8}$, and most of them become 0. The network learns something (untrained, its error is about 260 %), and then stops, above the error of always guessing the mean image. fp32 weights do not help, since what never arrives cannot be added. With the loss scale the error is nearly that of fp32.
+#
+# bf16 lacks digits. Its gradients are as good without a scale as with it. But Adam's steps are about 0.0002 or less, and at a weight of 0.1 half a gap is 0.00024. With fp32 weights the error is that of fp32, although every product still reads weights of 8 digits.
+#
+# This is one small network, at one learning rate; with a larger one bf16 swallows less, and that the gradients were this small was our choice. But it shows that the two formats fail for different reasons. Mixed precision takes all parts in fp16, and leaves out the scale in bf16. What it costs and gains is the subject of [[amp]].
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Deeper
+#
+# What follows is for whoever wants to see the proofs, floats of 8 bits, and what autocast does in detail.
+#
+# ### Where does the count stop now?
+#
+# In fp16 the count of section 1 ended at $2^{11}$. From there on the gap is 2.
+#
+# **Predict.** Start the same count at 2,050 in place of 0. Does it stop there, too? And why?
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Draws the neighbours of a total in fp16, and where the sum falls when 1 is added.
+show.one_more()
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
+# **It does not stop at once: 2,050 + 1 becomes 2,052, and there the count ends.**
+#
+# From 2,048 on fp16 has only even numbers: $1024 \cdot 2$, $1025 \cdot 2$, $1026 \cdot 2$, … The sum 2,051 lies half-way between 2,050 and 2,052. The tie goes to the even multiple of the gap: 2,050 is 1025 gaps, 2,052 is 1026, so the count moves *up*, by 2. The next sum, 2,053, lies half-way between 2,052 (1026 gaps) and 2,054 (1027), and the tie goes back to 2,052. The rule "ties to even" exists because it rounds up as often as down, on average. But a count that has come to an even multiple meets the same tie again and again, and stops.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### How do we know that `sum()` adds in fp32?
+#
+# Section 4 left a second explanation open. Add the numbers in pairs, then the pairs in pairs, and so on: then the two addends are always about equal, and no 1 is swallowed, although everything stays in 16 bits. In fp16 ten thousand ones would come out right in this way, too. So ones cannot tell the two explanations apart. Numbers with many digits and of both signs can: each addition in 16 bits would round, while an fp32 sum that is rounded once gives the 16-bit number next to the exact sum. We add up 4,096 random numbers, 200 times, and count how often each way gives that number.
+
+
+# %% slideshow={"slide_type": "skip"}
+def in_pairs(x):
+    while len(x) > 1:
+        x = x[0::2] + x[1::2]
+    return x[0]
+
+
+right = dict.fromkeys([("float16", "sum()"), ("float16", "pairs"), ("bfloat16", "sum()"), ("bfloat16", "pairs")], 0)
+noise = torch.Generator().manual_seed(0)
+for name, way in right:
+    for _ in range(200):
+        addends = torch.randn(4096, generator=noise).to(getattr(torch, name))
+        total = addends.sum() if way == "sum()" else in_pairs(addends)
+        right[name, way] += (total == addends.double().sum().to(addends.dtype)).item()
+Table(
+    ["of 200", "float16", "bfloat16"],
+    [[way, right["float16", way], right["bfloat16", way]] for way in ("sum()", "pairs")],
+)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# `sum()` gives the number next to the exact sum every time (an fp32 sum could miss it once in a long while, where the exact sum lies almost half-way); pairs in 16 bits give it in about a quarter of the trials. So `sum()` adds in fp32, or in something wider. (The cell asks the CPU. For another device, move the numbers there.)
+#
+# ### How many digits do subnormal numbers have?
+#
+# We store 4,096 random numbers between $2^e$ and $2^{e+1}$, and take the largest relative error as $2^{-b}$: so $b$ bits are right.
+#
+# **Predict.** fp16's least normal number is $2^{-14}$. Each step of $e$ below −14 costs fp16: **A** no bit, **B** one, **C** all of them at once? And bf16?
+
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Measures for each exponent how many bits are right, and draws them.
+def right_bits(dtype, e):
+    x = 2.0**e * (1 + torch.rand(4096, dtype=torch.float64))
+    error = ((x.to(dtype).double() - x) / x).abs().max()
+    return -error.log2().item()
+
+
+exponents = range(-28, 1)
+by_format = {"fp16": torch.float16, "bf16": torch.bfloat16}
+show.right_bits({name: [right_bits(dtype, e) for e in exponents] for name, dtype in by_format.items()}, exponents)
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
+# **Each step below −14 costs fp16 about one bit (B), until nothing is left at −25. bf16 keeps its 8 bits in this window.**
+#
+# Below $2^{-14}$ the gap of fp16 stays at $2^{-24}$, as that of the toy did between 0 and 1. A number that is half as large has half as many gaps under it, so it loses one digit. A gradient in this slope is not lost, but it is coarse. bf16 has the same slope, far below this window, from $2^{-126}$ on.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Does every layer need a scale of its own?
+#
+# One factor on the loss multiplies the gradients of all layers alike. Is that fair to each of them?
+#
+# **Predict.** Which of the three layers of section 5 loses most of its gradients in fp16? And why?
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Looks at the gradients of each layer's outputs: how many are lost, how large the typical and the largest one are.
+by_layer = gradients(lenet, images[:512].cpu(), labels[:512].cpu())[0]
+powers = [g[g != 0].abs().log2() for g in by_layer]
+Table(
+    ["layer", "lost", "… × 65,536", "middle", "largest"],
+    [
+        [name, f"{lost(g, 1):.1f} %", f"{lost(g, 2**16):.2f} %", f"2^{p.median():.0f}", f"2^{p.max():.0f}"]
+        for (name, _), g, p in zip(lenet.named_children(), by_layer, powers, strict=True)
+    ],
+    caption="gradients of outputs, batch 512; middle: the median",
+)
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
+# **The last layer loses most, about three in ten in the run on this page. And yet one factor is enough for all three.**
+#
+# The gradients of the last layer are the probabilities less the right answer: for an image that is learned, nearly all of its ten numbers are close to 0. But look at the last two columns. The middles of the layers lie within about four powers of two of each other, and so do their largest values, while fp16 spans forty. So *one* factor that suits one layer suits all of them, and one factor on the loss is enough. In a network whose layers differ by far more than these, it would not be.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### A backward pass in fp16
+#
+# The gradients of section 5 were computed in fp32 and cast afterwards. Now copies of the network in fp16 and in bf16 go forward and backward themselves, once with the loss as it is and once with the loss times 65,536. We divide by the scale again, exactly.
+#
+# **Predict.** A power of two changes no digit of a float. So are the gradients that survive the same with both scales?
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Runs both copies backward with both scales, and counts what is lost and what is changed.
+changed, table, true = {}, [], outputs != 0
+for name, dtype in by_format.items():
+    copy_of, at = copy.deepcopy(lenet).to(dtype), {}
+    for k in (1, 2**16):
+        parts = gradients(copy_of, images[:512].cpu().to(dtype), labels[:512].cpu(), scale=float(k))[0]
+        at[k] = torch.cat([g.flatten() for g in parts]).double() / k
+    both = (at[1] != 0) & (at[2**16] != 0) & at[2**16].isfinite()
+    changed[name] = 100 * (at[1] != at[2**16])[both].float().mean().item()
+    zero = [f"{100 * (g[true] == 0).float().mean():.2f} %" for g in at.values()]
+    table.append([name, *zero, f"{changed[name]:.0f} %"])
+Table(["backward in", "lost, × 1", "lost, × 65,536", "survivors changed"], table)
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
+# **In fp16 they are not the same: most of the survivors change. In bf16 none does.**
+#
+# "A power of two changes no digit" holds for normal numbers. Without the scale most of these gradients were subnormal in fp16, and had lost digits already. With the scale they are normal and keep them. So the loss scale does more than rescue what would be 0. bf16 is the control: its gradients are normal with both scales, and the scale changes nothing.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Floats of 8 bits
+#
+# A weight in 8 bits takes half the room of one in 16, and some GPUs multiply such numbers up to twice as fast, by their maker's figures. There are two formats, named by their bits of exponent and mantissa, and people use both, because eight bits are too few to serve all ([Micikevicius et al., 2022](https://arxiv.org/abs/2209.05433), recommend e4m3 for weights and activations, and e5m2 for gradients).
+#
+# **Predict.** What do the four numbers of section 3 become in e4m3, whose largest number is 448, and in e5m2? Which of the four has a chance at all?
+
+# %% slideshow={"slide_type": "skip"} tags=["nbval-check-output", "hide-input"]
+# Stores the four numbers in the two formats of 8 bits, by PyTorch and by our function.
+eight = {"e4m3": (torch.float8_e4m3fn, 3, -6, 448), "e5m2": (torch.float8_e5m2, 2, *limits(5, 2))}
+kept = {}
+for name, (dtype, *shape) in eight.items():
+    kept[f"{name}, PyTorch"] = numbers.float().to(dtype).double()
+    kept[f"{name}, ours"] = rounded(numbers, *shape)
+Table(
+    ["stored as", *(f"{x:g}" for x in numbers.tolist())],
+    [[name, *(f"{x:.6g}" for x in values.tolist())] for name, values in kept.items()],
+)
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
+# **Only 2,049 in e5m2 and 1.001 in both come out roughly right. 70,000 is too large for both, and $2 \cdot 10^{-8}$ becomes 0.**
+#
+# e5m2 has fp16's exponent, and so its range; with 2 bits of mantissa its gaps are a quarter to an eighth of the number. e4m3 has one digit more and a far shorter range. It uses the top exponent for numbers, too, has no pattern for infinity, and PyTorch's cast stops at the largest number, 448; our function says `inf`, and that is the whole difference. With so little range one scale for the whole network is not enough: each tensor, or each block of numbers, gets a scale of its own. [[torchao]] does that.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### How many casts does autocast make?
+#
+# The map in section 6 shows one 16-bit copy of each weight, and one cast of each weight's gradient. PyTorch can tell: below autocast a cast is an operation, `_to_copy`, and a mode of PyTorch's dispatcher sees each operation.
+
+
+# %% slideshow={"slide_type": "skip"}
 class Casts(TorchDispatchMode):
     """Notes each cast that PyTorch makes below autocast: (shape, from, to)."""
 
@@ -481,149 +933,49 @@ class Casts(TorchDispatchMode):
 
 
 # %% slideshow={"slide_type": "skip"}
-flow, back = [], {}  # what hooks see: (layer, type in, type out), and the types of the gradients
-
-
-def note(layer, given, out):
-    at = len(flow)
-    flow.append((type(layer).__name__, given[0].dtype, out.dtype))
-    out.register_hook(lambda g: back.update({at: g.dtype}))
-
-
-hooks = [layer.register_forward_hook(note) for layer in net]
 with Casts() as forward_casts, torch.autocast(device.type, dtype=low):
     loss = loss_fn(net(x), y)
 with Casts() as backward_casts:
     loss.backward()
-for hook in hooks:
-    hook.remove()
-copies = forward_casts.seen.count(((width, width), torch.float32, low))
-returns = backward_casts.seen.count(((width, width), low, torch.float32))
+copies = forward_casts.seen.count(((256, 256), torch.float32, low))
+returns = backward_casts.seen.count(((256, 256), low, torch.float32))
 print(f"16-bit copies of weights: {copies}; gradients of weights cast to fp32: {returns}")
 
-
-# %% slideshow={"slide_type": "skip"}
-def kind(dtype):
-    return ("fp32", 9) if dtype is torch.float32 else ("fp16", 5)  # colour and thickness: by bytes
-
-
-def cast_map(backward):
-    canvas = diagrams.Canvas(height=400)
-    canvas.text(45, 108, "input")
-    places = [canvas.box(130 + 180 * i, 90, name, width=110, height=80) for i, (name, *_) in enumerate(flow)]
-    places.append(canvas.box(1030, 90, "loss", width=110, height=80, fill="fp32"))
-    edges = [flow[0][1], *(out for *_, out in flow)]
-    for i, (place, dtype) in enumerate(zip(places, edges, strict=True)):
-        meaning, thick = kind(dtype)
-        canvas.wire((place.x - (110 if i == 0 else 70), 130), place.left, meaning=meaning, thick=thick)
-        if backward and i:
-            meaning, thick = kind(back[i - 1])
-            canvas.wire((place.x, 160), (place.x - 70, 160), meaning=meaning, thick=thick)
-    for place in (p for p, (name, *_) in zip(places, flow, strict=False) if name == "Linear"):
-        stored = canvas.box(place.x - 5, 290, "weight\nfp32", width=120, height=90, fill="fp32")
-        canvas.wire((stored.x + 35, 290), (place.x + 30, 170), meaning=kind(low)[0], dashed=True, thick=5)
-        if backward:
-            canvas.wire((place.x + 85, 170), (place.x + 85, 230), meaning=kind(low)[0], thick=5, arrow=False)
-            canvas.wire((place.x + 85, 225), (place.x + 85, 290), meaning="fp32", thick=9)  # after its cast
-    words = "backward: gradients to the left, those of the weights downwards" if backward else "forward"
-    canvas.text(600, 40, f"{words}; orange fp32, yellow {low_name}")
-    return canvas.figure()
-
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
-# ### The map of casts
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Three layers, three copies, three casts back.
 #
-# Types that hooks saw.
+# ### Does your PyTorch keep to the lists?
 #
-# **Predict.** Which type have the gradients between the layers?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 3 min.* First frame: follow the colours from left to right; the input arrives in fp32, and the first layer casts it. Dashed: the copies of the weights. Vote, then the second
-# frame. Say: "Thin yellow is where small gradients can flush to zero, if it is fp16." The gradients of the weights, too: they are yellow until the cast.
-
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
-plots.show(
-    [cast_map(False), cast_map(True)],
-    alt=[
-        f"Forward: the input arrives in fp32 at the first linear layer; from there to the loss all edges are {low_name}. Under each linear layer "
-        f"its weight in fp32 with a dashed arrow, its {low_name} copy, up to the layer. The loss is fp32.",
-        f"Backward added: the gradients from the loss to the left are {low_name}; those of the weights leave the layer in {low_name} and arrive in fp32.",
-    ],
-    caption="Dashed: the copies of the weights, one a layer; their casts were counted. Thickness: bytes of a number.",
-)
-
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer", "lecture"]
-# **What you saw: 16 bits, both ways.** The gradient of a weight is rounded to 16 bits, then stored in fp32.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### Which operation runs in which type?
+# The next cell runs ten operations under autocast. `a` and `image` are fp32, and `h` is the product `a @ a`, in 16 bits.
 #
-# Autocast has a list for 16 bits, one for fp32, and a short one whose inputs are all cast to the widest (on a CPU `cat`). What is on none runs as it would without autocast: `+`
-# takes the wider of two types.
+# **Predict.** Which of the ten results have fp32 on your device? Take the table of section 6.
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Runs ten operations under autocast and shows the type of each result.
+a, image = torch.rand(8, 8, device=device), torch.rand(1, 1, 8, 8, device=device)
+with torch.autocast(device.type, dtype=low):
+    h = a @ a
+    results = {
+        "a @ a": h,
+        "conv2d(image)": F.conv2d(image, image),
+        "tanh(h)": h.tanh(),
+        "h + a": h + a,
+        "exp(h)": h.exp(),
+        "softmax(h)": h.softmax(1),
+        "layer_norm(h)": F.layer_norm(h, (8,)),
+        "h.sum()": h.sum(),
+        "h.prod()": h.prod(),
+        "mse_loss(h, h)": F.mse_loss(h, h),
+    }
+Table(["operation", f"on {device.type}"], [[name, str(result.dtype)[6:]] for name, result in results.items()])
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
+# **On a CPU three of them have fp32: `h + a`, `prod` and `mse_loss`. On a GPU it would be seven: `exp`, `softmax`, `layer_norm` and `sum` as well.**
 #
-# `layer_norm` shifts and scales each row to mean 0 and variance 1; `softmax` makes probabilities.
-#
-# **Predict.** `h` has 16 bits, `x` and `image` 32. Which of these ten come out in fp32 here: `x @ x`, `conv2d(image)`, `tanh(h)`, `h + x`, `exp(h)`, `softmax(h)`, `layer_norm(h)`,
-# `h.sum()`, `h.prod()`, `mse_loss(h, h)`?
-
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Read the operations aloud, hands for fp32. The surprises on a CPU are softmax, layer_norm and sum. Exercise 1 follows the next slide: every pair writes eight types for
-# both devices before it runs the check.
-
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-def types_under_autocast():
-    """Type of the result of some operations; `h` is in 16 bits, `x` and `image` in fp32."""
-    x, image = torch.rand(8, 8, device=device), torch.rand(1, 1, 8, 8, device=device)
-    with torch.autocast(device.type, dtype=low):
-        h = x @ x
-        results = {
-            "x @ x": h,
-            "conv2d(image)": F.conv2d(image, image),
-            "tanh(h)": h.tanh(),
-            "h + x": h + x,
-            "exp(h)": h.exp(),
-            "softmax(h)": h.softmax(1),
-            "layer_norm(h)": F.layer_norm(h, (8,)),
-            "h.sum()": h.sum(),
-            "h.prod()": h.prod(),
-            "mse_loss(h, h)": F.mse_loss(h, h),
-        }
-    return {name: str(result.dtype).removeprefix("torch.") for name, result in results.items()}
-
-
-Table(["operation", f"on {device.type}"], list(types_under_autocast().items()))
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: on a CPU three**, `h + x`, `prod` and `mse_loss`. A GPU has other lists: next slide.
-
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# ### The lists differ by device
-#
-# From [PyTorch's documentation of `torch.amp`](https://docs.pytorch.org/docs/stable/amp.html):
-#
-# | operations | on CUDA | on a CPU |
-# |---|---|---|
-# | `matmul`, `linear`, convolutions | 16 bits (float16) | 16 bits (bfloat16) |
-# | `cross_entropy`, `mse_loss`, `prod` | float32 | float32 |
-# | `softmax`, `layer_norm`, `sum`, `exp`, `log` | **float32** | **type of the input** |
-# | `relu`, `tanh`, 2-D pooling | type of the input | type of the input |
-# | `+`, `cat` | the wider input | the wider input |
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Beside the 16-bit type only the bold row differs. The list goes by device, not by type: on a CPU softmax stays in fp16, too. With bf16 an exp overflows hardly sooner than in fp32.
+# On a CPU a few operations, among them `cat`, cast all their inputs to the widest type. What is on no list runs as it would without autocast. So `h += x` keeps the type of `h`, since it writes into it, and `dot` of two types is an error on a CPU. Two-dimensional pooling keeps its input's type.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So "softmax runs in fp32 under autocast" holds for a GPU. On a CPU `sum` adds up in fp32 inside and rounds its result to the input's type. `h += x` keeps `h`'s type. `dot` of two types is an error on a CPU.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
-# ## Exercises
-#
-# Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here.
-#
-# ### Exercise 1 · Eight types
+# ### Exercise 3 · Eight types
 # ★ · 8 minutes
 #
 # These lines run under `torch.autocast(device_type)` with its default type; `x` is fp32, and so are the weights of both linear layers. Write
@@ -638,14 +990,11 @@ Table(["operation", f"on {device.type}"], list(types_under_autocast().items()))
 #
 # <details><summary>Hint</summary>
 # Go through the lines in order and ask for each: on a list for 16 bits, on a list for fp32, or on none? The table in
-# section 4 has a column for each device. CUDA's default is float16, the CPU's bfloat16.
+# section 6 has a column for each device. CUDA's default is float16, the CPU's bfloat16.
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs, on paper first; alone it takes 8. The mistake to wait for is c on the CPU: the wider input wins, so d is fp32 as well. Exercise 2 is homework in a lecture.
 
-
-# %% tags=["exercise"] slideshow={"slide_type": "-"}
+# %% tags=["exercise"] slideshow={"slide_type": "skip"}
 def autocast_types(device_type):
     """Dict from "a" … "g" and "loss" to a type; device_type is "cpu" or "cuda".
 
@@ -669,56 +1018,21 @@ def autocast_types_solution(device_type):
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# ### Exercise 2 · Choose a loss scale
-# ★★ · 10 minutes
-#
-# A histogram of gradients is a dict: `{e: n}` means that $n$ gradients have a magnitude from $2^e$ to below $2^{e+1}$; bins come in any order, and $n$ may be 0. Write
-# `loss_scale`: the largest power of two that makes no gradient overflow in fp16, wherever in its bin it lies. The largest fp16 number is 65,504.
-#
-# `loss_scale(histogram)` → a float; 1.0 where there is no gradient at all
-#
-# <details><summary>Hint</summary>
-# Only the highest bin with something in it matters. Where does its upper edge land? 65,504 is a little less than a
-# power of two. Large gradients may need a scale below 1.
-# </details>
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "skip"}
-def loss_scale(histogram):
-    """Largest safe power of two as a float; 1.0 when there is no gradient at all.
-
-    >>> loss_scale({})
-    1.0
-    """
-    raise NotImplementedError
-
-
-# %% tags=["check"] slideshow={"slide_type": "skip"}
-check.loss_scale(loss_scale)
-
-
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
-def loss_scale_solution(histogram):
-    used = [e for e, n in histogram.items() if n > 0]
-    if not used:
-        return 1.0
-    return 2.0 ** (14 - max(used))  # the top bin then ends at 2**15; up to 2**16 it would pass 65,504
-
-
-# %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
 #
 # The figures that this run can check, beside their source.
 
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
-card.show()
+claims.show("formats")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - Exponent bits buy range, mantissa bits buy neighbours: fp16 loses small and large numbers, bf16 digits.
-# - A running sum in 16 bits stops growing. So sums and weights stay in fp32; products run in 16 bits.
+# - A float has a fixed number of digits, so its gaps grow with the number. Exponent bits buy range, mantissa bits buy digits: fp16 gives up range, bf16 digits.
+# - A sum swallows what is smaller than half a gap. So sums and weights stay in fp32, and products run in 16 bits.
+# - A loss scale lifts small gradients out of fp16's underflow. bf16 does not need it.
 # - `autocast` chooses a type for each operation, and its lists differ between CPU and GPU.
+# - Before you repair a training in 16 bits, train it in fp32: it may fail there, too.
 #
 # **Going further**: P. Micikevicius et al., *Mixed precision training*, 2018, [arXiv:1710.03740](https://arxiv.org/abs/1710.03740), fp32 weights and loss scaling come from
 # here; P. Micikevicius et al., *FP8 formats for deep learning*, 2022, [arXiv:2209.05433](https://arxiv.org/abs/2209.05433); D. Kalamkar et al., *A study of BFLOAT16 for
@@ -730,4 +1044,4 @@ card.show()
 # this course in one lecture is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Ask what was *not* shown: no speed, no memory, no accuracy. The next lesson measures all three.
+# *For the lecturer, 1 min.* Ask what was *not* shown: no speed, no memory, no accuracy of a full training. The next lesson measures the first two.
