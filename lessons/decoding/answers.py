@@ -114,7 +114,112 @@ def by_takewhile(draft, own):
     return len(kept), kept + own[len(kept)]
 
 
+def four_costs(rise, pieces=8):
+    """Not an answer: (tensor, channels) -> mean rise."""
+    return {
+        (tensor, channels): sum(rise(tensor, channels=channels, piece=piece) for piece in range(pieces)) / pieces
+        for tensor in ("keys", "values")
+        for channels in (0, 1)
+    }
+
+
+def named(scales, keys):
+    """Not an answer: the name of a pair of findings."""
+    return {(True, True): "both", (True, False): "scales", (False, True): "keys", (False, False): "neither"}[
+        scales, keys
+    ]
+
+
+def keys_at_a_scale_a_token(rise):
+    cost = four_costs(rise)
+    return named(cost["keys", 0] > 2 * cost["keys", 1], cost["keys", 0] > 2 * cost["values", 0])
+
+
+def keys_at_a_scale_a_channel(rise):
+    cost = four_costs(rise)
+    return named(cost["keys", 0] > 2 * cost["keys", 1], cost["keys", 1] > 2 * cost["values", 1])
+
+
+def tokens_only(rise):
+    keys, values = (sum(rise(tensor, piece=piece) for piece in range(5)) / 5 for tensor in ("keys", "values"))
+    return "keys" if keys > 2 * values else "neither"
+
+
+def keys_with_a_scale_a_channel(rise):
+    cost = four_costs(rise)
+    return named(cost["keys", 0] > 2 * cost["keys", 1], cost["keys", 1] > 2 * min(cost["values", 0], cost["values", 1]))
+
+
+def three_times(rise):
+    cost = four_costs(rise)
+    best = {t: min(cost[t, 0], cost[t, 1]) for t in ("keys", "values")}
+    return named(cost["keys", 0] > 2 * cost["keys", 1], best["keys"] > 3 * best["values"])
+
+
+def without_the_factor(rise):
+    cost = four_costs(rise)
+    best = {t: min(cost[t, 0], cost[t, 1]) for t in ("keys", "values")}
+    return named(cost["keys", 0] > cost["keys", 1], best["keys"] > best["values"])
+
+
+def values_with_a_scale_a_token(rise):
+    cost = four_costs(rise)
+    return named(cost["keys", 0] > 2 * cost["keys", 1], min(cost["keys", 0], cost["keys", 1]) > 2 * cost["values", 0])
+
+
+def never_the_keys(rise):
+    cost = four_costs(rise)
+    return "scales" if cost["keys", 0] > 2 * cost["keys", 1] else "neither"
+
+
+def worst_and_best_piece(rise):
+    runs = {
+        (t, a): [rise(t, channels=a, piece=piece) for piece in range(12)] for t in ("keys", "values") for a in (0, 1)
+    }
+    best = {t: min(runs[t, 0], runs[t, 1], key=sum) for t in ("keys", "values")}
+    return named(sum(runs["keys", 0]) > 2 * sum(runs["keys", 1]), max(best["keys"]) > 2 * min(best["values"]))
+
+
+def other_pieces_for_values(rise):
+    cost = four_costs(rise)
+    for channels in (0, 1):
+        cost["values", channels] = sum(rise("values", channels=channels, piece=piece) for piece in range(8, 16)) / 8
+    best = {t: min(cost[t, 0], cost[t, 1]) for t in ("keys", "values")}
+    return named(cost["keys", 0] > 2 * cost["keys", 1], best["keys"] > 2 * best["values"])
+
+
+def by_numpy(rise):
+    shape = [[[rise(t, channels=a, piece=p) for p in range(12)] for a in (0, 1)] for t in ("keys", "values")]
+    cost = np.array(shape).mean(-1)
+    return named(bool(cost[0, 0] > 2 * cost[0, 1]), bool(cost[0].min() > 2 * cost[1].min()))
+
+
+def piece_by_piece(rise):
+    total = dict.fromkeys([("values", 1), ("keys", 1), ("values", 0), ("keys", 0)], 0.0)
+    for piece in range(10, 30):
+        for tensor, channels in total:
+            total[tensor, channels] += rise(tensor, channels=channels, piece=piece)
+    findings = []
+    if total["keys", 0] / total["keys", 1] > 2:
+        findings.append("scales")
+    if all(total["keys", a] > 2 * min(total["values", b] for b in (0, 1)) for a in (0, 1)):
+        findings.append("keys")
+    return "both" if len(findings) == 2 else (findings or ["neither"])[0]
+
+
 WRONG = {
+    "keys_or_scales": [
+        keys_at_a_scale_a_token,
+        keys_at_a_scale_a_channel,
+        tokens_only,
+        keys_with_a_scale_a_channel,
+        three_times,
+        without_the_factor,
+        values_with_a_scale_a_token,
+        never_the_keys,
+        worst_and_best_piece,
+        other_pieces_for_values,
+    ],
     "cache_bytes": [
         forgets_one_of_k_and_v,
         heads_of_the_queries,
@@ -137,10 +242,29 @@ WRONG = {
         in_any_case,
     ],
 }
-ODD = {"cache_bytes": [as_a_product, by_adding], "verified": [backwards, by_takewhile]}
+ODD = {
+    "keys_or_scales": [by_numpy, piece_by_piece],
+    "cache_bytes": [as_a_product, by_adding],
+    "verified": [backwards, by_takewhile],
+}
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 EQUIVALENT = {
+    "keys_or_scales": {
+        "cost[tensor, channels] = sum((rise(tensor, channels=channels, piece=piece) for piece in range(8))) / 8: 8 -> 7": "how many pieces there are is free",
+        "cost[tensor, channels] = sum((rise(tensor, channels=channels, piece=piece) for piece in range(8))) / 8: 8 -> 9": "how many pieces there are is free",
+        "cost[tensor, channels] = sum((rise(tensor, channels=channels, piece=piece) for piece in range(8))) / 8: sum((rise(tensor, channels=channels, piece=piece) for piece in range(8))) / 8: Div -> Mult": (
+            "a sum in place of a mean, of equally many runs"
+        ),
+        "keys = min(cost['keys', 0], cost['keys', 1]) > 2 * min(cost['values', 0], cost['values', 1]): min(cost['keys', 0], cost['keys', 1]) > 2 * min(cost['values', 0], cost['values': Gt -> GtE": (
+            "no quotient is exactly two"
+        ),
+        "keys = min(cost['keys', 0], cost['keys', 1]) > 2 * min(cost['values', 0], cost['values', 1]): min(cost['keys', 0], cost['keys', 1]): arguments swapped": "min takes its arguments in any order",
+        "keys = min(cost['keys', 0], cost['keys', 1]) > 2 * min(cost['values', 0], cost['values', 1]): min(cost['values', 0], cost['values', 1]): arguments swapped": "min takes its arguments in any order",
+        "scales = cost['keys', 0] > 2 * cost['keys', 1]: cost['keys', 0] > 2 * cost['keys', 1]: Gt -> GtE": (
+            "no quotient is exactly two"
+        ),
+    },
     "cache_bytes": {
         "return numbers * bits // 8: numbers * bits // 8: FloorDiv -> Div": "K and V of 4 bits or more are whole bytes"
-    }
+    },
 }

@@ -1,13 +1,15 @@
-"""Checks of the lesson `decoding`: the bytes of a KV cache, and what is kept of a draft."""
+"""Checks of the lesson `decoding`: keys or scales, the bytes of a KV cache, and what is kept of a draft."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 from hypothesis import strategies as st
 
 from course_utils.exercises.core import Mistake, check
+from course_utils.exercises.investigation import World, investigate
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import SEQUENCES, is_number
 
@@ -29,7 +31,7 @@ def _caches(draw: Callable) -> tuple[int, ...]:
 
 
 @check(
-    "Exercise 1, The bytes of a cache",
+    "Exercise 2, The bytes of a cache",
     why="Each layer keeps a key and a value of every head of keys and values for every token, of the prompt as well as of what is written. Query heads keep nothing, so sharing them out among fewer heads makes the cache smaller.",
 )
 def cache_bytes(answer: Callable) -> None:
@@ -148,7 +150,7 @@ def _pair(value: object, *_: object) -> tuple[object, str]:
 
 
 @check(
-    "Exercise 2, What is kept of a draft",
+    "Exercise 3, What is kept of a draft",
     why="The model's own choice after each accepted token is what it would have written alone. So the text stays the same: the draft's tokens count up to the first that differs, and then the model's own token follows.",
 )
 def verified(answer: Callable) -> None:
@@ -251,4 +253,107 @@ def verified(answer: Callable) -> None:
         ],
         inputs=_drafts(),
         view=_pair,
+    )
+
+
+TENSORS = ("keys", "values")
+
+
+def _rounded(said: str, right: str, hint: str, costs: dict[tuple[str, int], float], scatter: float = 0.15) -> World:
+    """A made-up model.
+
+    Args:
+        costs: (tensor, channels) -> mean rise of the perplexity, in per cent.
+        scatter: of the pieces of text, as a share.
+    """
+
+    def rise(tensor: str, number: int, channels: int, piece: int) -> float:
+        mean = costs[tensor, int(channels > 0)]
+        whole = math.sin(12.9898 * (piece + 1) + 78.233 * TENSORS.index(tensor) + 37.719 * (channels > 0)) * 43758.5453
+        return mean * (1 + scatter * (2 * (whole - math.floor(whole)) - 1))
+
+    return World(said, right, rise, hint)
+
+
+def _costs(keys_token: float, keys_channel: float, values_token: float, values_channel: float) -> dict:
+    return {
+        ("keys", 0): keys_token,
+        ("keys", 1): keys_channel,
+        ("values", 0): values_token,
+        ("values", 1): values_channel,
+    }
+
+
+ROUNDED = (
+    _rounded(
+        "with a scale for each channel the keys cost no more than the values.",
+        "scales",
+        "With a scale a token the keys cost twenty times more than the values, and with a scale a channel they cost the same. So it is "
+        "how the scales run, and not the keys.",
+        _costs(240, 12, 12, 13),
+    ),
+    _rounded(
+        "the keys cost ten times more than the values, with either kind of scale.",
+        "keys",
+        "Other scales change nothing for these keys, and they cost much more than the values all the same.",
+        _costs(115, 120, 12, 12),
+    ),
+    _rounded(
+        "the scales explain a part, the keys another.",
+        "both",
+        "Another scale makes these keys three times cheaper. They still cost eight times more than the values with a scale a token, which "
+        "is the better one for values here.",
+        _costs(300, 100, 12, 60),
+    ),
+    _rounded(
+        "nothing makes a difference of more than a half.",
+        "neither",
+        "All four cost about the same. A difference counts only if it is more than a factor of two.",
+        _costs(14, 11, 12, 10),
+    ),
+    _rounded(
+        "for these keys a scale a channel is the worse choice; with a scale a token they cost no more than values.",
+        "neither",
+        "A scale a channel does not suit these keys. Compare each tensor at its better scale.",
+        _costs(14, 100, 12, 12),
+    ),
+    _rounded(
+        "the values suit a scale a channel; at their better scales keys cost five times more.",
+        "keys",
+        "With a scale a token the values cost nearly as much as the keys; with a scale a channel they cost much less. Compare each tensor "
+        "at its better scale.",
+        _costs(50, 60, 40, 10),
+    ),
+    _rounded(
+        "the keys cost two and a half times as much as the values.",
+        "keys",
+        "A difference counts if it is more than a factor of two.",
+        _costs(32, 30, 12, 12),
+        scatter=0.05,
+    ),
+    _rounded(
+        "pieces of text differ widely, and nothing makes a difference.",
+        "neither",
+        "Pieces differ by more than a factor of two here. Compare means over several pieces, and not one piece or the worst of them.",
+        _costs(14, 13, 12, 12),
+        scatter=0.8,
+    ),
+)
+
+
+@check(
+    "Exercise 1, The keys or the scales?",
+    why="Two things can be chosen, so there are four experiments. The cost of the keys with both kinds of scales tells what the scales do. "
+    "Whether the keys themselves are harder to round can only be asked at the better scale of each tensor.",
+)
+def keys_or_scales(answer: Callable) -> None:
+    """``keys_or_scales(rise) -> "keys", "scales", "both" or "neither"``, on made-up models."""
+    investigate(
+        answer,
+        ROUNDED,
+        arms=TENSORS,
+        settings={"channels": 0, "piece": 0},
+        least={"channels": 2, "piece": 3},
+        conclusions=("keys", "scales", "both", "neither"),
+        name="rise",
     )

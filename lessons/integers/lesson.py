@@ -73,7 +73,7 @@ runtime.describe(device)
 # or C. Ask one of them why. Then the answer, and: "What is this good for, and is it really the bits that break it?"
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A trained weight is a floating-point number of 32 bits, *fp32*. It can take more than four thousand million different values. If a handful of values did as well, the network would need a fraction of the bytes, and less energy to fetch them ([[energy]]: a weight from the main memory costs more than a hundred times the arithmetic that is done with it). So we ask how few values are enough.
+# A trained weight is a floating-point number of 32 bits, *fp32*. It can take more than four thousand million different values. If a handful of values did as well, the network would need a fraction of the bytes, and less energy to fetch them ([[energy]]: to fetch a weight from the main memory costs more than a hundred times as much as to multiply it once and add the product). So we ask how few values are enough.
 #
 # **Three weights by hand.** Take the weights 0.58, −0.31 and 0.07, and let 3 bits be all that we may spend on each. Three bits can count eight integers, for example −4, −3, … 3. Integers alone do not help, since the weights lie between −1 and 1. So we agree on a *scale*, here 0.2, and let the integer $q$ stand for the number $0.2 \cdot q$. Which integer serves a weight best? Divide the weight by the scale and round to the nearest integer:
 #
@@ -170,7 +170,7 @@ Table(
 #
 # With 8 bits there are up to 256 levels, and an error of at most half a step is small beside most weights. Each bit that we take away makes the step about twice as large, and the error with it.
 #
-# Why does the network tolerate so much? Each output of `fc1` is a sum of 400 products, so 400 errors are added up. But they largely cancel: 400 errors of either sign at random add up to about $\sqrt{400} = 20$ times one of them, not to 400 times. And the class is decided only by which of the ten last outputs is the largest; a small change matters where two are close. In one training we rounded `fc1` alone and compared the error of its outputs with the outputs themselves (root mean square): it was less than 1 % of them with 8 bits, 18 % with 4, 48 % with 3, 84 % with 2. When the error is nearly as large as the signal, the accuracy falls, within one or two bits.
+# Why does the network tolerate so much? Each output of `fc1` is a sum of 400 products, so 400 errors are added up. But errors of either sign at random largely cancel: 400 of them add up to about $\sqrt{400} = 20$ times one of them. Products of random weights would cancel as much; those of a trained layer partly pull together, so the sum gains on its errors. In one training the error of the weights of `fc1` was 1.9 % of them with 8 bits, and that of its outputs 0.7 %; it was 1.7 % when the same weights were shuffled. With 2 bits this no longer helps: nearly every weight becomes 0, so the errors are not random. And the class is decided only by which of the ten last outputs is the largest; a small change matters where two are close. In one training we rounded `fc1` alone and compared the error of its outputs with the outputs themselves (root mean square): it was less than 1 % of them with 8 bits, 18 % with 4, 48 % with 3, 84 % with 2. When the error is nearly as large as the signal, the accuracy falls, within one or two bits.
 #
 # A tenth of a point is ten of the 10,000 test images. So do not read much into a change of a tenth in either direction. At 3 bits the loss varies between one and twenty points from one training of the same network to the next; the table above shows the loss of the run on this page. The fall at 2 bits is there in every one of the three trainings that this lesson makes. Other networks fall earlier: section 2 names one that 8 bits destroy.
 
@@ -230,7 +230,7 @@ show.one_weight(bit_rows)
 #
 # Even the first row needs care: it speaks of the weights. What it means for a whole *file* must be measured, and section 5 does that.
 #
-# The traffic between memory and processor shrinks by the same factor as the weights, provided that they travel as integers and become floats only in the processor. Time is another matter. A layer that mostly waits for its weights ([[roofline]]: its time is decided by the bytes it moves) can become faster just because there are fewer bytes. For all other layers you also need a processor and a library with 8-bit arithmetic. Most current CPUs have it, and the lessons after this one measure what it gives.
+# The traffic of the weights between memory and processor shrinks by the same factor, provided that they travel as integers and become floats only in the processor; the values between the layers are as many bytes as before. Time is another matter. A layer that mostly waits for its weights ([[roofline]]: its time is decided by the bytes it moves) can become faster just because there are fewer bytes. For all other layers you also need a processor and a library with 8-bit arithmetic. Most current CPUs have it, and the lessons after this one measure what it gives.
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # **The price:**
@@ -240,7 +240,7 @@ show.one_weight(bit_rows)
 # - a **range** of the values, which has to be chosen beforehand
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# How high the first price can be depends on the network. With one scale for each layer, rounding only the weights to 8 bits took MobileNet-v1 from 70.9 % accuracy on ImageNet to 0.1 %, and ResNet-50 from 75.2 % only to 75.0 % ([Krishnamoorthi, 2018](https://arxiv.org/abs/1806.08342), table 2). [[observers]] shows the cure, a scale for each channel.
+# How high the first price can be depends on the network. With one scale for each layer, rounding only the weights to 8 bits took MobileNet-v1 from 70.9 % accuracy on ImageNet to 0.1 %, and ResNet-50 from 75.2 % only to 75.0 % ([Krishnamoorthi, 2018](https://arxiv.org/abs/1806.08342), table 2). [[observers]] shows the remedy: a scale for each channel (59.1 %), and with a zero point for each channel as well 70.4 %.
 #
 # The second price is time: if one layer computes with integers and the next with floats, every value between them must be divided and rounded, or multiplied back, and a small layer may spend longer on that than it saves. The third is a choice: the weights themselves told us their largest magnitude, but the values that flow *between* the layers change with every input. Section 3 shows what a badly chosen range costs, and [[observers]] how to choose one.
 
@@ -331,7 +331,7 @@ Table(
 show.nine_weights(layers["conv1"][0].flatten(), affine_map, to_integers, to_floats)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Each arrow leads from a weight to its level, and how far it moves sideways is the error. In the second picture the range is shorter. The levels stand closer together, and the weights inside the range have smaller errors. But a weight beyond the end of the range, with a green arrow, is moved far. A choice of the range is always a choice between these two errors.
+# Each arrow leads from a weight to its level, and how far it moves sideways is the error. In the second picture the range is shorter. The levels stand closer together, and a weight inside the range can be off by less: at most half of the smaller scale. (A single weight may happen to lie worse.) But a weight beyond the end of the range, with a green arrow, is moved far. As long as a shorter range cuts weights off, its choice is one between these two errors.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How large is the error?
@@ -402,7 +402,7 @@ show.two_maps(features, (squared["symmetric"] / squared["asymmetric"]).item())
 #
 # The symmetric range reaches from $-m$ to $m$, and nothing lies in its lower half. Half of the integers are never used, so the others must stand twice as far apart. The errors double with the scale, and squared they are four times as large. (Exactly 4 needs values that are spread evenly between the levels; real ones are so only roughly.) You lose exactly one bit.
 #
-# That is why the usual choice is symmetric for weights and asymmetric for activations, the values between the layers. It stops being right where weights lie mostly on one side of 0, or activations on both sides.
+# That is why the usual choice is symmetric for weights and asymmetric for activations, the values between the layers. The symmetric map stops being right where weights lie mostly on one side of 0; and where activations lie evenly on both sides, the asymmetric one gains next to nothing.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. Which levels do the weights use?
@@ -428,7 +428,7 @@ show.four_bars(used["fc1"])
 #
 # Why does nothing reach −2? No weight is larger than $m$, so $|w| / s$ is at most $m / (\frac{2}{3} m) = 1.5$. Everything below 1.5 is rounded to −1, 0 or 1. Only a weight of exactly $-m$ stands half-way between −1 and −2 and may be rounded either way. So we pay for four levels and use three. (With 8 bits the same thing costs one level of 256, and nobody notices.)
 #
-# Why are nearly all of them 0? A weight becomes 0 if it is smaller than half a step, $\frac{1}{3} m$. The weights of a trained layer lie in a narrow hill around 0, with a few far outside of it. **The largest weight alone sets the step, and it is an outlier.** The other weights have to live with a step that is far too large for them.
+# Why are nearly all of them 0? A weight becomes 0 if it is smaller than half a step, $\frac{1}{3} m$. The weights of a large trained layer lie in a narrow hill around 0, with a thin tail far outside of it. (In `fc1` one in fifty lies beyond $\frac{1}{3} m$; in `conv1`, with 54 weights, there is hardly a tail.) **The end of the tail, the largest weight, sets the step.** The other weights have to live with a step that is far too large for them.
 #
 # In small numbers: a layer has a hundred weights, fifty times 0.1, forty-nine times −0.1, and once 0.6. With 2 bits the step is $\frac{2}{3} \cdot 0.6 = 0.4$. 0.1 / 0.4 = 0.25 is rounded to 0, so 99 weights disappear for the sake of one. With 8 bits the step is 1.2 / 255 = 0.005, and 0.1 is 21 steps: there the outlier, the one weight far from all others, does no harm.
 
@@ -484,7 +484,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
-# **At the same 2 bits the other levels win back more than 30 points (C). So it is not the bits alone that break the network. This table cannot tell which of the two changes does it.**
+# **At the same 2 bits the other levels win back more than 30 points in the run on this page (C); in other trainings of the same network it was 11 to 68. So it is not the bits alone that break the network. This table cannot tell which of the two changes does it.**
 #
 # <!-- page -->
 #
@@ -553,7 +553,7 @@ Table(
 #
 # The accuracy is *exactly* that of 8 bits in section 1, since the same integers and the same scales come back from the disk.
 #
-# With 2 bits nothing would be gained that way, since the smallest integer that torch stores has a byte; *Deeper* packs four of them into one.
+# With 2 bits nothing would be gained that way, since each element of torch's plain integer types takes at least a byte; *Deeper* packs four of them into one.
 #
 # **What we have not got:** speed. To use the file we turned all integers into floats, and from there on the network computes as before. To compute *with* the integers, the inputs of a layer must be integers as well, and their range depends on the images. That is the subject of [[observers]].
 
@@ -611,7 +611,7 @@ def qparams_solution(values, qmin, qmax):
 #
 # Which change saves a network with 2 bits: the smaller step, or the offset that puts the levels at halves? You get an instrument, `accuracy(grid, seed=n)`. It trains
 # network number `n`, rounds its weights in one of four ways, and returns the accuracy in %: `"start"` changes nothing, `"step"` and `"offset"` make one change each, `"both"` make
-# both. A change *helps* if it gains more than 5 points over `"start"`, on average over at least 5 networks, the same ones for all four.
+# both. A change *helps* if it gains more than 5 points over `"start"`, on average over at least 5 networks, the same ones for all four. Run all four in every experiment.
 #
 # `what_helps(accuracy)` → `"step"` or `"offset"` if this one helps alone and the other does not; `"each"` if each helps alone; `"together"` if neither helps alone, but both do;
 # `"neither"` if nothing helps
@@ -697,7 +697,7 @@ Table(
 #
 # <!-- page -->
 #
-# Read the first row: with the large step, halves gain much, because with whole steps nearly every weight becomes 0, and with halves it keeps at least its sign. Read the first column: with whole steps, a smaller step gains even more, because now the levels stand where the weights are. Both changes cure the same illness. That is why the second of them has little left to do: in the row of σ, whole steps and halves differ by less than the three networks differ among themselves.
+# Read the first row: with the large step, halves gain much, and the likely reason is that with whole steps nearly every weight becomes 0, while with halves it keeps at least its sign (*Deeper* looks into that). Read the first column: with whole steps, a smaller step gains even more. Now the levels stand where the weights are. If both changes cure the same illness, the second of them should have little left to do, and so it is on this page: in the row of σ, halves against whole steps lose in some of the networks and win in others. (Compare network by network, not the two ranges. In thirteen trainings halves won by 3 points on average there, from −5 to +13.)
 #
 # Three networks are fewer than the five that the exercise asks for. For `"each"` they are enough on this page, since the ranges of start and step, and of start and offset, do not touch. They are not enough for a difference of two points.
 
@@ -710,7 +710,7 @@ Table(
 #
 # The table of section 4 would have let you praise the halves. The row with $\frac{1}{3} m$ says something else that is worth knowing: there the halves helped in some of our trainings and did harm in others. So "halves or whole steps?" has no answer without the step and the network. Whether it is σ or something near it that serves best, and for which network, was not tried here. [[observers]] comes back to the choice of a range.
 #
-# And why do halves help at the large step? A weight keeps its sign, but it is now far too large: in `fc1` a weight of 0.03 becomes about 0.18, and its error has grown. So a smaller error of the weights is not always a better network. That the signs are what counts here is a likely explanation, not one that we tested.
+# And why do halves help at the large step? A weight keeps its sign, but it is now far too large: in `fc1` a weight of 0.03 becomes about 0.18, and its error has grown. So a smaller error of the weights is not always a better network. Are the signs what counts here? In a trial the sign alone, $\pm\frac{1}{3} m$, left 55, 45 and 59 % right on three networks that had 16, 45 and 6 %. So in two of them the sign is what counts, and in one it is not.
 #
 # ### Why can clipping pay?
 #
@@ -792,7 +792,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **Only the first way gave PyTorch's integers in all four rows. With half-way numbers the second differs in many thousands, and so does the third where the zero point is odd.** With random numbers all three agree.
+# **Only the first way gave PyTorch's integers in all four rows. With half-way numbers the second differs in many thousands, and so does the third where the zero point is odd.** With these random numbers all three agree; in other draws the second or the third differs in a few numbers of a million.
 #
 # `torch.round` sends a number that lies exactly half-way to the *even* neighbour: 0.5 becomes 0, and 1.5 becomes 2. Take the zero point 3. By the first way 0.5 is rounded to 0, and 0 + 3 is 3. By the third way 0.5 + 3 = 3.5 is rounded to the even 4. With an odd zero point inside the bracket every product that is exactly half-way is turned round (in the table about a third of the numbers: the others miss the middle by a last bit, and a few of these are moved onto it when 3 is added); with an even one the sum can still be rounded onto a half-way number. The second way divides, and a division can differ from the product with the reciprocal in the last bit, which is enough where everything hangs on the last bit.
 #
@@ -852,7 +852,7 @@ claims.show("integers")
 # - Quantization stores small integers and a scale. A zero point says which integer stands for 0.
 # - Inside the range the error is at most half a scale; outside it has no bound.
 # - The largest weight sets the step of a layer. With few bits that step is too large for the others, and a smaller one can win most of the accuracy back.
-# - Two changes made at once cannot be told apart. Try each alone, on the same networks, and look at the spread before you believe a difference.
+# - Two changes made at once cannot be told apart. Try none, each alone, and both, on the same networks, and look at the spread of the differences before you believe one.
 # - With int8 weights the file is nearly four times smaller. It is not faster yet.
 #
 # **Recommended video** (it helps, and does not replace the lesson): Chris Gottbrath, *Deep Dive on PyTorch Quantization*,

@@ -274,7 +274,7 @@ LAYERS = (
         "twice the inputs take twice the time; fewer bits are computed faster, too.",
         "arithmetic",
         "Half the bytes halve the time here, but so do the cheaper operations: this processor computes faster with fewer bits. The "
-        "batch tells the two apart. With memory as the limit, twice the inputs would cost nothing.",
+        "batch tells the two apart. With memory as the limit, twice the inputs for the same bytes would cost nothing.",
         batch=1.95,
         half=0.55,
     ),
@@ -308,7 +308,7 @@ LAYERS = (
 
 @check(
     "Exercise 2, What does it wait for?",
-    why="Doubling the batch doubles the arithmetic and leaves the weights as they are; halving the bytes halves what memory must "
+    why="In these layers doubling the batch doubles the arithmetic and leaves the bytes nearly as they are; halving the bytes halves what memory must "
     "deliver, but may make the arithmetic cheaper as well. So the batch decides about the arithmetic, and only then the bytes about "
     "the memory.",
 )

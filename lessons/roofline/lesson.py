@@ -80,7 +80,7 @@ show.sixteen_times(sixteen_to_one)
 # What did it do instead? It waited. To answer even a single input the processor must read all the weights of the layer, and these are 4,096 · 4,096 numbers of 4 bytes each, 67 MB. The 16 inputs need the *same* weights. They are read once, and every weight is then used 16 times in place of once. So a part of the time does
 # not grow with the work at all.
 #
-# This is an explanation, and so far nothing but a guess: the time alone does not show what the processor waited for. The next section turns the guess into two numbers that can be wrong. (If your ratio is close to 16, one input keeps the arithmetic of your machine about as busy as 16 do, and it hardly waits for its weights. If the times scatter much, close other programs and run the cell again.)
+# This is an explanation, and so far nothing but a guess: the time alone does not show what the processor waited for. The next section does the calculation for a toy, and section 3 turns the guess into two numbers that can be wrong. (If your ratio is close to 16, then either one input hardly waits for its weights, or your library fetches them anew for each of the 16; section 3 tells. If the times scatter much, close other programs and run the cell again.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. Two times, one layer
@@ -157,15 +157,15 @@ print(f"peak {si(peak, 'FLOP/s')} ÷ bandwidth {si(bandwidth, 'B/s')} = ridge {r
 show.roof(peak, bandwidth)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The ridge of a processor with one thread lies between 1 and 20 operations a byte on the machines that we have seen; the line above says where it lies on yours.** That of a graphics card is usually higher.
+# **The ridge of a processor with one thread usually lies between 1 and 20 operations a byte; the line above says where it lies on yours.** (On the AMD EPYC of this page it was 2.5 and 3.4 in two runs.) That of a graphics card is usually higher.
 #
 # <!-- page -->
 #
 # Take the letter that is nearest by ratio: below 3.2 it is A, from there to 32 B, above it C. In the run on this page it is 3.4, just B.
 #
-# (By their data sheets graphics cards lie between about 12, an A100 with 19.5 TFLOP/s and 1.6 TB/s, and 82, an RTX 4090 with 82.6 TFLOP/s and 1.0 TB/s, both in fp32. With their units for 16 bits it is hundreds.)
+# (By their data sheets, in fp32: about 12 for an A100 with 19.5 TFLOP/s and 1.6 TB/s, 82 for an RTX 4090 with 82.6 TFLOP/s and 1.0 TB/s. With their units for 16 bits it is hundreds.)
 #
-# Left of the ridge the limit is a slope: twice the intensity allows twice the speed, because every byte brings work for twice as many operations. Right of it the limit is flat: the arithmetic is busy all the time, and more work for each byte changes nothing. The drawing looks like a roof, hence its name, the **roofline**.
+# Left of the ridge the limit is a slope: twice the intensity allows twice the speed, because every byte brings work for twice as many operations. Right of it the limit is flat: even with the arithmetic busy all the time, more work for each byte allows no higher speed. The drawing looks like a roof, hence its name, the **roofline**.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The guess of section 1, tested
@@ -188,9 +188,9 @@ print(f"measured   {seconds[1] * 1e3:.2f} ms for one input")
 #
 # <!-- page -->
 #
-# The factor between the two times is the ridge over the intensity, 5 / 0.5 = 10: the machine could do 5 operations in the time of a byte, and the layer brings half an operation for each. So the guess has passed a test that it could have failed: arithmetic alone would explain only a small part of the time, and waiting for the weights explains most of it. (In the run on this page more than four fifths. What is left is a question for the table in section 4.)
+# The factor between the two times is the ridge over the intensity, 5 / 0.5 = 10: the machine could do 5 operations in the time of a byte, and the layer brings half an operation for each. So the guess has passed a test that it could have failed: arithmetic alone would explain only a small part of the time, and reading the weights at the measured bandwidth would take most of it, in the run on this page more than four fifths. (That is not yet the time that was *waited*: from a cache the same routine still takes about half of it, as *Deeper* shows. What is left is a question for the table in section 4.)
 #
-# Three things to know about the two numbers. *Peak* is what one product of matrices reaches in PyTorch, and *bandwidth* what one dot product reads, both with one thread; neither is the chip's own limit, and another library may come closer ([[choosing]] tries). With more threads the peak grows with the cores, while the bandwidth is shared among them and usually grows less. So the ridge moves to the right, and more layers wait for memory. The measured time can even lie a little below that of the memory, because the layer may read its weights
+# Three things to know about the two numbers. *Peak* is what one product of matrices reaches in PyTorch, and *bandwidth* what one dot product reads, both with one thread; neither is the chip's own limit, and another library may come closer ([[choosing]] tries). With more threads the peak grows with the cores, while the bandwidth is shared among them and usually grows less. So the ridge usually moves to the right, and more layers wait for memory (not measured here). The measured time can even lie a little below that of the memory, because the layer may read its weights
 # faster than our dot product reads. And Williams et al. count the bytes that really pass between the caches and the main memory, and call this the *operational* intensity; we count what the layer must move at least.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
@@ -221,7 +221,7 @@ share = {batch: s / min(peak, intensity(batch) * bandwidth) for batch, s in spee
 show.batches_under_the_roof(peak, bandwidth, {b: (intensity(b), speed[b], share[b]) for b in inputs}, width)
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer", "lecture"]
-# **In fp32 the layer lies right of the ridge from a batch of about twice the ridge on. The larger its batch, the more operations it does in a second.** Batch 1 lies near the slope, the largest batch nearest to the flat part.
+# **In fp32 the layer lies right of the ridge from a batch of about twice the ridge on. Of the four batches, each larger one does more operations in a second.** Batch 1 lies near the slope, the largest batch nearest to the flat part.
 #
 # <!-- page -->
 #
@@ -229,10 +229,10 @@ show.batches_under_the_roof(peak, bandwidth, {b: (intensity(b), speed[b], share[
 #
 # Since $I(B)$ is about $B/2$, it reaches the ridge at $B$ = 2 · ridge. (The inputs and outputs make it a little later; the exact batch stands under the figure. For a very large batch the weights no longer count, and $I(B)$ approaches $n / 4$, 1,024 here. A layer with $n$ below four times the ridge never reaches the ridge, whatever the batch.)
 #
-# What the batch does *not* change is the time of a batch of one: whoever has one input waits for all the weights. What it changes is what an input costs when there are many. In the run on this page an input costs 3.5 ms alone, 0.89 in a batch of 16, 0.56 in one of 64 and 0.47 in one of 256. It cannot fall below its arithmetic, 0.44 ms, so past the ridge there is little left to win. And the first answer of a batch comes with its last: 256 inputs take 120 ms.
+# What the batch does *not* change is the time of a batch of one: whoever has one input waits for all the weights. What it changes is what an input costs when there are many. In the run on this page an input costs 3.5 ms alone, 0.89 in a batch of 16, 0.56 in one of 64 and 0.47 in one of 256. By the roofline it cannot fall below its arithmetic, 0.44 ms at the measured peak. This bound falls no more past batch 7; the measured price does, because the small batches stay farther below their roof, as the next section shows. And the first answer of a batch comes with its last: 256 inputs take 120 ms.
 #
-# Other layers lie elsewhere. A ReLU reads 4 bytes, writes 4 and does one operation: 1/8 of an operation a byte at any batch, so it waits for memory unless its numbers lie in a cache. A convolution uses each weight at every position of the image: at 14 by 14 positions a weight serves one image 196 times, which is 98 operations for each byte of weights, so it can lie right of the ridge with a single image. (Its inputs and outputs lower this number.) And a layer left of the ridge gains nothing from fewer
-# operations alone; its bytes must become fewer.
+# Other layers lie elsewhere. A ReLU reads 4 bytes, writes 4 and does one operation: 1/8 of an operation a byte at any batch, so it waits for memory unless its numbers lie in a cache. A convolution uses each weight at every position of the image: at 14 by 14 positions a weight serves one image 196 times, which is 98 operations for each byte of weights, so it can lie right of the ridge with a single image. (Its inputs and outputs lower this number.) And left of the ridge fewer
+# operations alone do not lower the bound on the time; fewer bytes do.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How near to the roof?
@@ -256,12 +256,12 @@ Table(
 #
 # <!-- page -->
 #
-# In the run on this page 16 inputs need 7.0 ms of arithmetic and 2.9 ms of memory, and 14.2 ms were measured. Even if the two went on one after the other, that would be 9.9 ms. Something else must take the rest, and the roofline cannot say what. With batch 1 it is different: 0.4 + 2.9 = 3.3 ms, and 3.5 were measured. There it is enough to assume that the two do not quite go on at the same time, or that the routine for one input reads its weights a little more slowly than the dot product does. And there is always the call itself: a small layer can take a few microseconds, whatever its weights and its batch, because calling it takes that long.
+# In the run on this page 16 inputs need 7.0 ms of arithmetic and 2.9 ms of memory, and 14.2 ms were measured. Even if the two went on one after the other, that would be 9.9 ms. Something else must take the rest, and the roofline cannot say what. With batch 1 little is missing: 0.44 + 2.93 = 3.37 ms, and 3.54 were measured. The routine for one input may read its weights a little more slowly than the dot product does, and the two need not go on quite at the same time. And there is always the call itself: a small layer can take a few microseconds, whatever its weights and its batch, because calling it takes that long.
 #
 # One candidate at batch 16 is the library: for large matrices it has a routine that keeps parts of them in the caches, for a single input another one, and for a few inputs neither may fit well. *Deeper* tests this with a second library. So a roofline answers one question, what is the least time, and it raises the next one when a
 # layer stays far away from it.
 #
-# A share above 100 % means that the bandwidth was measured too low, or that a cache kept some of the weights. That is the next question.
+# A share above 100 % means, left of the ridge, that the bandwidth was measured too low or that a cache kept some of the weights, and right of it that the peak was measured too low. That is the next question.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. From memory, or from a cache?
@@ -286,7 +286,7 @@ read = show.again_or_in_turn(taken)
 #
 # *Clearly above 1.* Some of the 67 MB stayed in a cache and arrived sooner. A network of many layers has no such luck, so a benchmark that calls one layer in a loop promises too much.
 #
-# *Near 1.* There are three explanations, and this experiment cannot tell them apart. Either both layers came from memory, because no cache holds 67 MB or other programs use it. Or both came from a cache that holds all 537 MB; some server processors have one. Or the routine for one input is so slow that a faster cache would not show. The sizes of the caches, which your system reports (*Deeper*), give a hint. To decide, read more and more numbers in turn, until their sum is larger than any cache can be: *Deeper* does that.
+# *Near 1.* There are three explanations, and this experiment cannot tell them apart. Either both layers came from memory, because no cache holds 67 MB or other programs use it. Or both came from a cache that holds all 537 MB, which is rare. Or the routine for one input is so slow that a faster cache would not show. The sizes of the caches, which your system reports (*Deeper*), give a hint. To decide, read more and more numbers in turn, until their sum is larger than any cache of the machine; *Deeper* goes up to 537 MB, so a cache of that size it cannot exclude either.
 #
 # The third bar is the dot product, which reads all eight layers. Where "eight in turn" is near it, the layer with one input reads its weights about as fast as a function that does hardly anything but read. That is the strongest sign in this lesson that the layer waits for its memory. In the run on this page it reads five sixths as fast: the weights take most of the time, and the routine may take the rest. (Section 6 brings another sign.)
 
@@ -310,14 +310,14 @@ gains = show.gains_of_fewer_bits(fewer)
 show.gains_table(gains)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
-# **With one input fewer bytes make the layer faster, roughly as many times as there are fewer bytes. With 64 inputs the bytes no longer decide, and what counts is which units for arithmetic the processor has.**
+# **With one input fewer bytes make the layer faster, roughly as many times as there are fewer bytes. With 64 inputs the bytes no longer decide, and what counts is how fast the processor and its library multiply such numbers.**
 #
 # <!-- page -->
 #
-# By the roofline, in two steps. *One input* lies on the slope, with an intensity of half an operation a byte. A quarter of the bytes makes it 2 operations a byte, so the bound on the speed rises four times, as long as it stays left of the ridge. How can a gain be larger than four, as in the run on this page? The bound of int8 is four times that of fp32, but neither layer reaches its bound. A gain of 4.8 in place of 4 says that int8 comes nearer to its roof: fp32 reached 83 % of its own, so int8 reaches about 4.8 / 4 · 83 % = 100 %.
+# By the roofline, in two steps. *One input* lies on the slope, with an intensity of half an operation a byte. A quarter of the bytes makes it 2 operations a byte, so the bound on the speed rises four times, as long as it stays left of the ridge. How can a gain be larger than four, as in the run on this page? The bound of int8 is four times that of fp32, but fp32 does not reach its own. A gain of 4.8 in place of 4 says that int8 comes nearer to its roof: fp32 reached 83 % of its own, so int8 reaches about 4.8 / 4 · 83 % = 100 %.
 #
-# *64 inputs* have an intensity of about 31 in fp32, right of the ridge. Fewer bytes move the layer farther to the right, where the roof is flat: nothing is gained. In the run on this page 64 inputs have 28 ms of arithmetic, and 3 ms of memory at the same time; whoever removes three quarters of the 3 ms still has 28. Only a *higher peak* helps there, and that is a property of the processor. int8 has one on most processors, since one instruction multiplies more numbers of 8 bits than of 32. bf16 has one on some: on a processor without
-# instructions for it the numbers are converted on the way, which costs more than it saves. (With one input the conversion costs less than the wait that the halved bytes save, so there bf16 still wins.) The line under the table says which yours is.
+# *64 inputs* have an intensity of about 31 in fp32, right of the ridge. Fewer bytes move the layer farther to the right, where the roof is flat: nothing is gained. In the run on this page 64 inputs have 28 ms of arithmetic, and 3 ms of memory at the same time; whoever removes three quarters of the 3 ms still has 28. Only a *higher peak* helps there, and that is a property of the processor. int8 has one on most processors, since one instruction multiplies more numbers of 8 bits than of 32. bf16 has one on some. The processor of this page has no
+# instructions for it, and PyTorch's routine for bf16 takes three times as long there as fp32. Converting a number is not what costs: in a trial, to turn all weights into fp32 at each call and then to multiply took 42 ms, fp32 alone 38, the bf16 routine 114. It takes as long for each of 64 inputs as for one alone, so it does not share the work. (With one input that routine is fast enough, so there the halved bytes show.) The line over the table says which yours is.
 #
 # So "fewer bits are faster" is two statements, and each has its condition. Fewer *bytes* help a layer that waits for its memory. Cheaper *operations* help a layer that waits for its arithmetic, if the processor has them. (The int8 layer here also quantizes its inputs at each call, which takes time. [[dynamic]] looks into that.)
 
@@ -372,7 +372,7 @@ def roof_seconds_solution(n_in, n_out, batch, bytes_each, peak, bandwidth):
 # ★★★ · 12 minutes · an investigation
 #
 # Somebody's layer is slow. Does it wait for its memory, for its arithmetic, or for something else, such as the call itself? You get a stopwatch, `seconds(change)`: it runs the layer once and returns its time.
-# `"none"` is the layer as it is, `"double batch"` gives it twice the inputs, `"half bytes"` stores its weights in half the bytes. Sometimes another program disturbs a call.
+# `"none"` is the layer as it is, `"double batch"` gives it twice the inputs, `"half bytes"` stores its weights in half the bytes. The made-up layers move hardly anything but weights, and read them once whatever the batch. Sometimes another program disturbs a call.
 #
 # `waits_for(seconds)` → `"memory"`, `"arithmetic"` or `"neither"`; run each at least 15 times, all equally often
 #
@@ -382,10 +382,10 @@ def roof_seconds_solution(n_in, n_out, batch, bytes_each, peak, bandwidth):
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The check makes up several machines. A change counts if the typical time changes by more than a quarter. It looks at how you measure, and then at what you conclude.
+# The check makes up several machines. A change counts if the typical time changes by more than a quarter. It looks at how you measure, and then at what you conclude. A real layer can fool this test. A ReLU moves twice the bytes for twice the inputs. And in a trial the layer of section 1 took 2.1 times as long for two inputs as for one, as long as two calls: for so few inputs the library does not share the weights. There 16 inputs are the better question: they took 4 times as long, not 16 times.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs, without a laptop: the table of the hint, on paper. Memory: 1 and a half. Arithmetic: 2, and 1 or a half. Neither: 1 and 1. "Which of the two columns is the safer one?" The batch: a half in the other one may have two reasons. The code is for home.
+# *For the lecturer, 5 min.* In pairs, without a laptop: the table of the hint, on paper. Memory: 1 and a half. Arithmetic: 2, and 1 or a half. Neither: 1 and 1. "Which of the two columns is the safer one?" The batch, *as long as nearly all bytes are weights and these are read once*: a half in the other one may have two reasons. The code is for home.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -428,7 +428,7 @@ def waits_for_solution(seconds):
 show.sixteen_arranged(weights, inputs[1], inputs[16], device)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# What would the roof allow? With a ridge of 8 or more, 16 inputs as fast as one; below it 8 / ridge times the time of one, in the run on this page 8 / 3.4 = 2.4 times. In milliseconds the roof asks for 7.0 there. PyTorch's default takes 13.6, oneDNN 11.4, and with arranged weights 10.3: of the 6.6 ms above the roof the library and its arranging explain half, and the other half stays open. On your machine, compare the last column. Where the second row is smaller than the first, the other library has the better routine for so few inputs, and a part of what was missing below the roof was neither memory nor arithmetic, but how a library works. Where the third row is smaller than the second, arranging the weights takes a part of each call. [[dynamic]] gives fp32 the same two controls.
+# What would the roof allow? With a ridge of 8 or more, 16 inputs as fast as one; below it 8 / ridge times the time of one, in the run on this page 8 / 3.4 = 2.4 times. In milliseconds the roof asks for 7.0 there. PyTorch's default takes 13.6, oneDNN 11.4, and with arranged weights 10.3: of the 6.6 ms above the roof the library and its arranging explain half, and the other half stays open. On your machine, compare the last column. Where the second row is smaller than the first, the other library has the better routine for so few inputs, and a part of what was missing below the roof was neither memory nor arithmetic that the layer needs, but how a library works. Where the third row is smaller than the second, arranging the weights takes a part of each call. [[dynamic]] gives fp32 the same two controls.
 #
 # ### At which size does a cache stop helping?
 #
@@ -441,7 +441,7 @@ show.growing_working_set(long, 4 * width**2, device)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Where the working set outgrows a cache, the next one has to deliver, or the memory: it is farther away, and slower. So a curve falls where a cache no longer holds the set, and not evenly. Where the line of the layer falls as well, what delivers the weights was holding the layer back, and where it lies on the line of the sum, the layer reads its weights as fast as a function that does little but read. A line that is flat from the left to the right says nothing about memory: then the function itself sets the pace, and not what it reads from.
 #
-# Compare the falls with the grey lines, where your system reports its caches. A virtual machine may share a cache with others; then the curve can fall long before that line. A curve that rises much between was probably disturbed. If it falls no more to the right of the black line, our layer probably comes from memory.
+# Compare the falls with the grey lines, where your system reports its caches. A virtual machine may share a cache with others; then the curve can fall long before that line. A curve that rises much between was probably disturbed. If it falls no more to the right of the black line, and no reported cache is larger than 537 MB, our layer probably comes from memory.
 #
 # ### And in joules?
 #
@@ -529,8 +529,8 @@ claims.show("roofline")
 #
 # - A layer is at most as fast as the lower of two limits: the peak of the arithmetic, and the intensity times the bandwidth.
 # - A larger batch and fewer bits raise the intensity, and left of the ridge the bound on the speed rises with it. Right of the ridge
-#   neither helps by itself; fewer bits do where the processor computes faster with them.
-# - Weights that lie in a cache have a steeper slope, so a benchmark that repeats one layer may promise too much.
+#   neither raises the bound; fewer bits do where the processor computes faster with them.
+# - Weights that lie in a cache have a slope of their own, above that of the memory, so a benchmark that repeats one layer may promise too much.
 #
 # **Going further**
 #
