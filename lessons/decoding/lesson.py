@@ -416,11 +416,11 @@ for name, kind in {"fp32": Cache, "int8": Int8Cache}.items():
 show.int8_table(sizes, by_cache)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The rise is far below 1 % (A), and the file is about 3.6 times smaller: not 4 times, because each row of 32 numbers has a scale of 4 bytes.**
+# **The rise is far below 1 % (A), and the file is about 3.6 times smaller: not 4 times, because each row of numbers has a scale of its own.**
 #
 # <!-- page -->
 #
-# In bytes: a row takes 32 · 4 = 128 bytes in fp32, and 32 + 4 = 36 in int8; 128 / 36 = 3.56. (A large model has 128 numbers in a head, and a scale of 16 bits; then the scales hardly count.)
+# In bytes: a row has 32 numbers. It takes 32 · 4 = 128 bytes in fp32, and 32 + 4 = 36 in int8; 128 / 36 = 3.56. (A large model has 128 numbers in a head, and a scale of 16 bits; then the scales hardly count.)
 #
 # One thing was not measured: the time. Our code turns the whole cache back into floats at each step, so it is not faster. A program that wins time must multiply with the integers directly.
 

@@ -179,6 +179,7 @@ def fresh(layer):
     return product.dtype == layer.weight.dtype and torch.equal(product, layer.weight)
 
 
+# %% slideshow={"slide_type": "skip"}
 layer, x = show.step_1(), test_images[:64]  # a small convolution, pruned by 30 %
 optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
 events = [("pruned", fresh(layer))]
@@ -186,8 +187,6 @@ layer(x).square().mean().backward()
 events.append(("forward, backward", fresh(layer)))
 optimizer.step()
 events.append(("optimizer's step", fresh(layer)))
-
-# %% slideshow={"slide_type": "skip"}
 layer(x)
 events.append(("forward", fresh(layer)))
 layer.double()
@@ -478,6 +477,8 @@ def load_pruned_solution(make_model, state):
 # ## Deeper
 #
 # ### Filters cut again and again
+#
+# Does a second cut of whole filters count the filters that are left, too? And what does it do to a layer that has lost single weights before?
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input", "nbval-check-output"]
 # Cuts half of the filters of conv2 three times; then half of the single weights, and half of the filters.

@@ -221,7 +221,7 @@ share = {batch: s / min(peak, intensity(batch) * bandwidth) for batch, s in spee
 show.batches_under_the_roof(peak, bandwidth, {b: (intensity(b), speed[b], share[b]) for b in inputs}, width)
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer", "lecture"]
-# **In fp32 the layer lies right of the ridge from a batch of about twice the ridge on. Of the four batches, each larger one does more operations in a second.** Batch 1 lies near the slope, the largest batch nearest to the flat part.
+# **In fp32 the layer lies right of the ridge from a batch of about twice the ridge on. Of the four batches, each larger one is faster.** Batch 1 lies near the slope, the largest nearest to the flat part.
 #
 # <!-- page -->
 #
