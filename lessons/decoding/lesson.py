@@ -298,13 +298,13 @@ parts = timing.compare(jobs, rounds=3, device="cpu")
 show.parts_table(parts, layers, models)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **In our small model the calls take most of the step, in the wide one the products with the weights do, and most of that is the time that it takes to read the weights.**
+# **In our small model the calls take most of the step, in the wide one the products with the weights do, and more than half of that is the time that it takes to read the weights.**
 #
 # <!-- page -->
 #
 # *The calls* are measured with a third model. It has as many blocks as ours, but only 8 features, so it makes the same operations on tensors of a few numbers each. All the time it needs is spent in Python and in PyTorch, looking up operators and allocating results. In our model this is the largest part, and nothing about the cache can make it smaller. (A compiler can, or a program without Python.)
 #
-# *The products* are timed alone: a vector times each weight matrix. In the wide model they are most of the step. Compare the row with the two limits below. To read each weight once takes most of the time of the products; the arithmetic at its peak would need a small part of it. So a decode step of a large model *waits for its weights*, as a layer with one input did in [[roofline]]: each weight is read, used for one multiplication and one addition, and is not needed again until the next token.
+# *The products* are timed alone: a vector times each weight matrix. In the wide model they are most of the step. Compare the row with the two limits below. In the run on this page, to read each weight once takes more than half of the time of the products; the arithmetic at its peak would need a tenth of it. So a decode step of a large model *waits for its weights*, as a layer with one input did in [[roofline]]: each weight is read, used for one multiplication and one addition, and is not needed again until the next token.
 #
 # *Attention* is timed alone, too: one query a head against 480 keys, and the mean of as many values, in each block. It grows with the text, and it is small here.
 #

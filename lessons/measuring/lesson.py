@@ -217,7 +217,7 @@ rows = [[number, f"{us:.0f}"] for number, us in enumerate(calls_us, start=1)]
 Table(["call", "time, µs"], rows)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Yes: after a rest the first call is usually slower again, and often the second one as well.** So call a function some times, until the times stop falling, before you take its time. This is the **warm-up**.
+# **Yes: after a rest the first call is usually slower again, and in some runs the second one as well.** So call a function some times, until the times stop falling, before you take its time. This is the **warm-up**.
 #
 # <!-- page -->
 #
@@ -242,7 +242,7 @@ Table(["call", "time, µs"], rows)
 #
 # 10, 11, 10, 12, 10, 11, 90 µs.
 #
-# Something disturbed the last one. Their **mean** is 154 / 7 = 22 µs, and *no* call took anything like 22 µs: one bad call has doubled it. Now sort them: 10, 10, 10, **11**, 11, 12, 90. The one in the middle, 11 µs, is the **median**. Half of the calls took longer and half took less. If the bad call had taken 900 µs, the
+# Something disturbed the last one. Their **mean** is 154 / 7 = 22 µs, and *no* call took anything like 22 µs: one bad call has doubled it. Now sort them: 10, 10, 10, **11**, 11, 12, 90. The one in the middle, 11 µs, is the **median**. As many values stand before it in the row as after it. If the bad call had taken 900 µs, the
 # median would still be 11.
 #
 # The median says what is typical, and nothing about how far the calls lie apart. For that we take the middle half of the sorted times, from the value at a quarter (10) to the value at three quarters (12). These two are the first and the third **quartile**, and the distance between them, 2 µs, is the
@@ -278,7 +278,7 @@ show.scatter(samples)
 #
 # There is a reason for this shape. A call cannot take less than its work takes, so there is a floor. But many things can make it take longer: another program gets the processor for a moment, a message from the network arrives, the clock rate sinks. Each of these adds time, and none of them takes any away.
 #
-# How far the worst lies above the median, *slowest* in the line above tells you; it differs from machine to machine and from day to day. With 300 calls one bad one hardly moves even the mean: a call of 1.84 adds 0.84 / 300 = 0.003 to it. So on a quiet day mean and median agree. On a busy day they part, and you do not know beforehand which day it is.
+# How far the worst lies above the median, *slowest* in the line above tells you; it differs from machine to machine and from day to day. With 300 calls one bad one hardly moves even the mean: a call of twice the usual time adds 1 / 300 = 0.003 to it. So on a quiet day mean and median agree. On a busy day they part, and you do not know beforehand which day it is.
 #
 # - The **mean** follows the tail: a few bad calls move it.
 # - The **median** is the middle call. A few bad calls hardly move it.
@@ -317,7 +317,7 @@ show.drift(drifting)
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **In blocks B seems to be slower by about 14 %; in turn almost nothing is left of it.** Had B run first, B would have looked faster by about as much, although nothing was improved.
 #
-# In blocks of 30 the mean call of A takes 1.07 and that of B 1.23, and 1.23 / 1.07 = 1.14. With four calls it was 19 %, because their two pairs lie two thirds of the whole drift apart, and the two halves of 60 calls only half of it.
+# In blocks of 30 the mean call of A takes 1.074 and that of B 1.226, and 1.226 / 1.074 = 1.14. With four calls it was 19 %, because their two pairs lie two thirds of the whole drift apart, and the two halves of 60 calls only half of it.
 #
 # To measure in turn is called **interleaved**. The drift then meets both candidates nearly alike, and the **ratio within each round** compares neighbours in time. Mind which way round you divide. By hand we divided B by A: above 1 means that B is *slower*. A speed-up is A over B: 1 / 1.14 = 0.88, and below 1 means slower. So "B takes 14 % longer" and "B is 0.88 times as fast" are the same fact.
 #
@@ -371,7 +371,7 @@ for name in ("A again", "B: without notes"):
     print(f"{name}: faster in {wins} of {rounds} rounds; chance is as clear in {by_chance:.2g} of all cases")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The first line is the control: a function against itself must win and lose about equally often. If B's number is small, say below 0.01, and that of *A again* is not, then chance is a bad explanation, and B is faster on your machine. If B's number is not small, you cannot claim a difference from this run: take more rounds, or quiet the machine.
+# The first line is the control: a function against itself must win and lose about as often as a coin, which in 31 throws shows 10 to 21 heads nearly always. (The test counts the rounds as independent of each other.) If B's number is small, say below 0.01, and that of *A again* is not, then chance is a bad explanation, and B is faster on your machine. If B's number is not small, you cannot claim a difference from this run: take more rounds, or quiet the machine.
 #
 # The sign test has a limit which you should know. It tells you *that* there is a difference, and not *why*, nor whether it is large enough to matter to anybody. And the verdict holds for what you measured: this network, one photograph, one thread, these versions, this machine. Say so with the ratio.
 #
@@ -427,7 +427,7 @@ show.threads(two_over_one)
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **The large product is done sooner, for about the same CPU time. The small network pays for a second thread, and wins little or loses.** In runs for this lesson two threads
-# took half to two thirds of the wall time of one on the product. The small network took about twice the CPU time or more, and its answer came hardly sooner, or even later. In the painters' terms: a job of 10 minutes, shared, would take 5 minutes each, and agreeing takes 30. So it is done after 35 minutes in place of 10, and 70 are paid.
+# took half to two thirds of the wall time of one on the product. The small network took about twice the CPU time or more, and its answer came hardly sooner, or even later. In the painters' terms: a job of 10 minutes, shared, would take 5 minutes each, and agreeing takes 6. So it is done after 11 minutes in place of 10, and 22 are paid.
 #
 # Why does a thread that has nothing to do cost CPU time? CPU time does not tell work from waiting. A waiting thread of GNU's OpenMP, which PyTorch's packages for Linux use,
 # first ["waits actively with consuming CPU power"](https://gcc.gnu.org/onlinedocs/libgomp/GOMP_005fSPINCOUNT.html): it asks again and again whether there is work, so that it can begin at once. Probably the second thread
@@ -679,7 +679,7 @@ Table(["just before", "one call"], [[name, f"{s / typical['its own calls']:.2f}�
 #
 # ### A thread that waits awake
 #
-# Section 6 guesses that the second thread's CPU time is waiting. On Linux you can test it: start Python with the setting `GOMP_SPINCOUNT=0`, with which a waiting thread goes to sleep at once. In a trial on a machine whose cores were *all busy with other programs*, two threads took 26 times the wall time of one thread and 30 times its CPU time. With the setting it was 1.6 and 1.7 times. So nearly all of it was waiting.
+# Section 6 guesses that the second thread's CPU time is waiting. On Linux a setting, `GOMP_SPINCOUNT=0`, sends a waiting thread to sleep at once. In a trial on a machine whose cores were *all busy with other programs*, two threads took 26 times the wall time of one thread and 30 times its CPU time. With the setting it was 1.6 and 1.7 times. So there nearly all of it was waiting awake. On a quiet machine the setting does not help: in a trial two threads then took five times the wall time of one and four times its CPU time, in place of 1.1 and 2.1, probably because to fall asleep and to be woken costs time as well.
 # The Jupyter kernels (the Python processes behind the notebooks) that this course starts let a thread stay awake only briefly, for the same reason: beside a busy program, a thread that waits awake may hold the very core that the other one needs.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
