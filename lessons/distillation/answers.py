@@ -1,10 +1,178 @@
 """the lesson `distillation`: plausible wrong answers and odd but right ones, as a learner would write them."""
 
-import math
+import statistics
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+
+
+def as_it_is(p):
+    return p.clone()
+
+
+def shared_by_all_classes(p):
+    highest = p.amax(1, keepdim=True)
+    return torch.where(p == highest, highest, (1 - highest) / p.shape[1])
+
+
+def smoothed_on_top(p):
+    highest = p.amax(1, keepdim=True)
+    return F.one_hot(p.argmax(1), p.shape[1]) * highest + (1 - highest) / p.shape[1]
+
+
+def made_a_label(p):
+    return F.one_hot(p.argmax(1), p.shape[1]).float()
+
+
+def others_to_zero(p):
+    return torch.where(p == p.amax(1, keepdim=True), p, 0.0)
+
+
+def one_highest_for_all(p):
+    top = F.one_hot(p.argmax(1), p.shape[1]).bool()
+    return torch.where(top, p.max(), (1 - p.max()) / (p.shape[1] - 1))
+
+
+def highest_of_columns(p):
+    highest = p.amax(0, keepdim=True)
+    return torch.where(p == highest, highest, (1 - highest) / (p.shape[1] - 1))
+
+
+def all_that_is_left(p):
+    highest = p.amax(1, keepdim=True)
+    return torch.where(p == highest, highest, 1 - highest)
+
+
+def shuffled_again(p):
+    out = p.clone()
+    for row in out:
+        places = [i for i in range(len(row)) if i != row.argmax()]
+        row[places] = row[places].roll(1)
+    return out
+
+
+def mean_sureness(p):
+    sure = p.amax(1).mean()
+    return torch.where(p == p.amax(1, keepdim=True), sure, (1 - sure) / (p.shape[1] - 1))
+
+
+def row_by_row(p):
+    rows = []
+    for row in p.tolist():
+        top = max(row)
+        rows.append([top if v == top else (1 - top) / (len(row) - 1) for v in row])
+    return torch.tensor(rows)
+
+
+def by_scatter(p):
+    value, place = p.max(dim=1, keepdim=True)
+    return ((1 - value) / (p.size(1) - 1)).repeat(1, p.size(1)).scatter(1, place, value)
+
+
+def in_numpy(p):
+    q = p.numpy().copy()
+    top = q.argmax(1)
+    best = q[np.arange(len(q)), top]
+    q[:] = ((1 - best) / (q.shape[1] - 1))[:, None]
+    q[np.arange(len(q)), top] = best
+    return torch.from_numpy(q)
+
+
+RATES = (0.001, 0.003, 0.01)
+
+
+def _means(errors, rates=RATES, seeds=range(5)):
+    """Kind of targets -> mean errors at each rate."""
+    return {
+        kind: [statistics.mean(errors(kind, seed=n, lr=rate) for n in seeds) for rate in rates]
+        for kind in ("labels", "even", "soft")
+    }
+
+
+def _said(labels, even, soft, least=50):
+    if labels - soft <= least:
+        return "nothing"
+    if even - soft <= least:
+        return "sureness"
+    return "both" if labels - even > least else "classes"
+
+
+def at_our_rate_only(errors):
+    return _said(*(means[2] for means in _means(errors).values()))
+
+
+def mean_over_the_rates(errors):
+    return _said(*map(statistics.mean, _means(errors).values()))
+
+
+def at_the_rate_of_labels(errors):
+    means = _means(errors)
+    at = means["labels"].index(min(means["labels"]))
+    return _said(*(of_kind[at] for of_kind in means.values()))
+
+
+def any_gain_counts(errors):
+    return _said(*map(min, _means(errors).values()), least=0)
+
+
+def without_a_look_at_soft_and_even(errors):
+    labels, even, soft = map(min, _means(errors).values())
+    if labels - soft <= 50:
+        return "nothing"
+    return "both" if labels - even > 50 else "classes"
+
+
+def soft_and_labels_alone(errors):
+    means = _means(errors)
+    return "classes" if min(means["labels"]) - min(means["soft"]) > 50 else "nothing"
+
+
+def never_runs_even(errors):
+    labels, soft = (
+        min(errors(kind, seed=n, lr=rate) for n in range(5) for rate in RATES) for kind in ("labels", "soft")
+    )
+    return "classes" if labels - soft > 50 else "nothing"
+
+
+def one_student(errors):
+    return _said(*map(min, _means(errors, seeds=[0]).values()))
+
+
+def one_rate(errors):
+    return _said(*map(min, _means(errors, rates=[0.01]).values()))
+
+
+def other_students_for_each(errors):
+    best = []
+    for start, kind in enumerate(("labels", "even", "soft")):
+        seeds = range(10 * start, 10 * start + 5)
+        best.append(min(statistics.mean(errors(kind, seed=n, lr=rate) for n in seeds) for rate in RATES))
+    return _said(*best)
+
+
+def other_rates(errors):
+    return _said(*map(min, _means(errors, rates=(0.003, 0.01, 0.03)).values()))
+
+
+def labels_at_one_rate(errors):
+    means = _means(errors)
+    labels = statistics.mean(errors("labels", seed=n) for n in range(5))
+    return _said(labels, min(means["even"]), min(means["soft"]))
+
+
+def what_taught_with_more_rates(errors):
+    return _said(
+        *map(min, _means(errors, rates=(0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02), seeds=range(7, 27)).values())
+    )
+
+
+def what_taught_student_by_student(errors):
+    best = {}
+    for kind in ("labels", "even", "soft"):
+        table = np.array([[errors(kind, seed=n, lr=rate) for rate in RATES] for n in range(100, 140)])
+        best[kind] = np.median(table, axis=0).min()
+    return _said(**best)
 
 
 def without_square(student, teacher, labels, T, alpha):
@@ -90,100 +258,33 @@ def with_log_target(student, teacher, labels, T, alpha):
     return torch.lerp(F.cross_entropy(student, labels), T**2 * soft, alpha)
 
 
-def row_entropies(p):
-    return -(p * torch.log2(p.clamp_min(1e-30))).sum(1)
-
-
-def halve(measure, bits, steps=60):
-    low, high = 0.05, 500.0
-    for _ in range(steps):
-        middle = math.sqrt(low * high)
-        if measure(middle) < bits:
-            low = middle
-        else:
-            high = middle
-    return middle
-
-
-def multiplies(logits, bits):
-    low, high = 0.002, 20.0
-    for _ in range(60):
-        middle = math.sqrt(low * high)
-        if row_entropies(F.softmax(logits * middle, 1)).mean() < bits:
-            high = middle
-        else:
-            low = middle
-    return middle
-
-
-def in_nats(logits, bits):
-    return halve(lambda T: torch.special.entr(F.softmax(logits / T, 1)).sum(1).mean(), bits)
-
-
-def entropy_of_the_mean(logits, bits):
-    return halve(lambda T: row_entropies(F.softmax(logits / T, 1).mean(0, keepdim=True)).mean(), bits)
-
-
-def sum_of_rows(logits, bits):
-    return halve(lambda T: row_entropies(F.softmax(logits / T, 1)).sum(), bits)
-
-
-def softmax_over_images(logits, bits):
-    return halve(lambda T: -(F.softmax(logits / T, 0) * F.log_softmax(logits / T, 0) / math.log(2)).sum(0).mean(), bits)
-
-
-def wrong_way(logits, bits):
-    low, high = 0.05, 500.0
-    for _ in range(60):
-        middle = math.sqrt(low * high)
-        if row_entropies(F.softmax(logits / middle, 1)).mean() > bits:
-            low = middle
-        else:
-            high = middle
-    return middle
-
-
-def mean_over_classes(logits, bits):
-    def measure(T):
-        p = F.softmax(logits / T, 1)
-        return -(p * torch.log2(p.clamp_min(1e-30))).mean()
-
-    return halve(measure, bits)
-
-
-def whole_temperatures(logits, bits):
-    found = [row_entropies(F.softmax(logits / T, 1)).mean().item() for T in range(1, 101)]
-    return 1 + int(np.abs(np.array(found) - bits).argmin())
-
-
-def logarithm_of_zero(logits, bits):
-    low, high = 0.05, 500.0
-    for _ in range(60):
-        middle = math.sqrt(low * high)
-        p = F.softmax(logits / middle, 1)
-        if -(p * p.log2()).sum(1).mean() > bits:
-            high = middle
-        else:
-            low = middle
-    return middle
-
-
-def on_a_grid(logits, bits):
-    grid = np.geomspace(0.05, 500, 3000)
-    found = [row_entropies(F.softmax(logits / T, 1)).mean().item() for T in grid]
-    return grid[np.abs(np.array(found) - bits).argmin()]
-
-
-def plain_halves(logits, bits):
-    low, high = torch.tensor(0.05), torch.tensor(500.0)
-    while high - low > 1e-3 * low:
-        T = (low + high) / 2
-        p = (logits.double() / T).softmax(-1)
-        low, high = (T, high) if torch.distributions.Categorical(p).entropy().mean() / math.log(2) < bits else (low, T)
-    return T
-
-
 WRONG = {
+    "even_targets": [
+        as_it_is,
+        shared_by_all_classes,
+        smoothed_on_top,
+        made_a_label,
+        others_to_zero,
+        one_highest_for_all,
+        highest_of_columns,
+        all_that_is_left,
+        shuffled_again,
+        mean_sureness,
+    ],
+    "what_taught": [
+        soft_and_labels_alone,
+        any_gain_counts,
+        without_a_look_at_soft_and_even,
+        at_our_rate_only,
+        mean_over_the_rates,
+        at_the_rate_of_labels,
+        never_runs_even,
+        one_student,
+        one_rate,
+        other_students_for_each,
+        other_rates,
+        labels_at_one_rate,
+    ],
     "distillation_loss": [
         without_square,
         swapped,
@@ -199,28 +300,18 @@ WRONG = {
         both_as_logarithms,
         softmax_twice,
     ],
-    "temperature_for": [
-        multiplies,
-        in_nats,
-        entropy_of_the_mean,
-        sum_of_rows,
-        softmax_over_images,
-        wrong_way,
-        mean_over_classes,
-        whole_temperatures,
-        logarithm_of_zero,
-    ],
 }
-ODD = {"distillation_loss": [by_hand, with_log_target], "temperature_for": [on_a_grid, plain_halves]}
+ODD = {
+    "even_targets": [row_by_row, by_scatter, in_numpy],
+    "what_taught": [what_taught_with_more_rates, what_taught_student_by_student],
+    "distillation_loss": [by_hand, with_log_target],
+}
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 EQUIVALENT = {
-    "temperature_for": {
-        "for _ in range(40):: 40 -> 39": "ten halvings fewer would still give 1 %",
-        "for _ in range(40):: 40 -> 41": "ten halvings fewer would still give 1 %",
-        "low, high = (0.05, 500.0): 500.0 -> 499.0": "1 % is close enough, so 499 will do where 500 is right",
-        "low, high = (0.05, 500.0): 500.0 -> 501.0": "the search still holds all temperatures from 0.05 to 500",
-        "low, high = (middle, high) if mean_bits < bits else (low, middle): mean_bits < bits: Lt -> LtE": (
-            "where both are equal, the middle is the temperature, and either half has it at its end"
-        ),
+    "what_taught": {
+        "if best['labels'] - best['soft'] <= 50:: best['labels'] - best['soft'] <= 50: LtE -> Lt": "no gain is exactly 50",
+        "if best['even'] - best['soft'] <= 50:: best['even'] - best['soft'] <= 50: LtE -> Lt": "no gain is exactly 50",
+        "if best['labels'] - best['soft'] <= 50:: 50 -> 51": "no gain lies there",
+        "if best['labels'] - best['soft'] <= 50:: 50 -> 49": "no gain lies there",
     },
 }

@@ -1,11 +1,11 @@
-"""Checks of the lesson `distillation`: a loss with its gradients, and a temperature."""
+"""Checks of the lesson `distillation`: a control, an investigation, and a loss with its gradients."""
 
 from __future__ import annotations
 
-import bisect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from hypothesis import strategies as st
@@ -13,8 +13,220 @@ from torch import Tensor
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, tensors
+from course_utils.exercises.investigation import Run, World, investigate
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import is_number
+
+
+@st.composite
+def _answers_of_a_teacher(draw: Callable) -> tuple[Tensor]:
+    """(p,): rows of twentieths, each with one highest."""
+    images, classes = draw(st.integers(1, 3)), draw(st.integers(2, 5))
+    rows = []
+    for _ in range(images):
+        others = draw(st.lists(st.integers(0, 4), min_size=classes - 1, max_size=classes - 1))
+        while 20 - sum(others) <= max(others):
+            others = [n // 2 for n in others]
+        at = draw(st.integers(0, classes - 1))
+        rows.append([*others[:at], 20 - sum(others), *others[at:]])
+    return (torch.tensor(rows) / 20,)
+
+
+@check(
+    "Exercise 1, A control that does not lie",
+    why="What is left of a row is one minus its highest probability, and the other classes share it. The row still says how sure the "
+    "teacher is of this image, it still adds up to 1, and it names no other class.",
+)
+def even_targets(answer: Callable) -> None:
+    """``even_targets(p) -> Tensor`` in the shape of p."""
+
+    def rule(
+        *,
+        highest=lambda p: p.amax(1, keepdim=True),
+        kept=lambda p, h: h,
+        others=lambda p, h: (1 - h) / (p.shape[1] - 1),
+    ):
+        def even(p):
+            h = highest(p)
+            return torch.where(p == p.amax(1, keepdim=True), kept(p, h), others(p, h) + 0 * p)
+
+        return even
+
+    def dealt_on(p):
+        """The others of each row, moved on by one place."""
+        out = p.clone()
+        for row, own in zip(out, p, strict=True):
+            places = [n for n in range(len(own)) if n != int(own.argmax())]
+            row[places] = own[places].roll(1)
+        return out
+
+    def two_kept(p):
+        top = p.topk(min(2, p.shape[1]), 1)
+        left = (1 - top.values.sum(1, keepdim=True)) / max(1, p.shape[1] - 2)
+        return (left + 0 * p).scatter(1, top.indices, top.values)
+
+    wrong = {
+        "You return the probabilities as they are: the other classes are still named. Spread what is left evenly.": (
+            lambda p: p.clone()
+        ),
+        "You spread everything evenly. The highest probability of each row stays.": lambda p: torch.full_like(
+            p, 1 / p.shape[1]
+        ),
+        "You divide what is left by the number of classes. One class has its share already, so there is one fewer.": rule(
+            others=lambda p, h: (1 - h) / p.shape[1]
+        ),
+        "The highest gets a part of what is left, too. It keeps its value, and the others share.": rule(
+            kept=lambda p, h: h + (1 - h) / p.shape[1], others=lambda p, h: (1 - h) / p.shape[1]
+        ),
+        "You make a label of each row. The highest probability keeps its value, or the sureness is lost.": rule(
+            kept=lambda p, h: torch.ones_like(h), others=lambda p, h: torch.zeros_like(h)
+        ),
+        "The others get nothing, so the rows do not add up to 1. They share what is left.": rule(
+            others=lambda p, h: torch.zeros_like(h)
+        ),
+        "Each of the others gets all that is left. They share it.": rule(others=lambda p, h: 1 - h),
+        "The others share a whole 1. They share what the highest leaves, 1 minus it.": rule(
+            others=lambda p, h: torch.ones_like(h) / (p.shape[1] - 1)
+        ),
+        "You take the highest of all rows for each row. Each image has its own: amax(1, keepdim=True).": rule(
+            highest=lambda p: p.max().expand(len(p), 1)
+        ),
+        "All rows get the same highest, the mean of all. Then the targets no longer say of which image the teacher is sure.": rule(
+            highest=lambda p: p.amax(1, keepdim=True).mean(0, keepdim=True).expand(len(p), 1)
+        ),
+        "You look for the highest of each column (dim=0). Each row is an answer: dim=1.": (
+            lambda p: torch.where(
+                p == p.amax(0, keepdim=True), p.amax(0, keepdim=True), (1 - p.amax(0, keepdim=True)) / (p.shape[1] - 1)
+            ),
+            lambda p: torch.where(p == p.amax(0, keepdim=True), p, (1 - p.amax(1, keepdim=True)) / (p.shape[1] - 1)),
+        ),
+        "You deal the others out anew, so false classes are named: that is the control that lies. Spread them evenly.": dealt_on,
+        "You keep the two highest. Only one may be named.": two_kept,
+        "You put the highest first. It stays in its place, or the class is wrong.": lambda p: torch.cat(
+            [
+                p.amax(1, keepdim=True),
+                ((1 - p.amax(1, keepdim=True)) / (p.shape[1] - 1)).expand(len(p), p.shape[1] - 1),
+            ],
+            1,
+        ),
+        "You keep the lowest of each row. Keep the highest.": lambda p: torch.where(
+            p == p.amin(1, keepdim=True), p, (1 - p.amin(1, keepdim=True)) / (p.shape[1] - 1)
+        ),
+    }
+    edges = [
+        (torch.tensor([[0.75, 0.25]]),),
+        (torch.tensor([[0.7, 0.2, 0.1], [0.05, 0.35, 0.6]]),),
+        (torch.tensor([[0.1, 0.4, 0.3, 0.2], [0.0, 0.0, 1.0, 0.0], [0.3, 0.25, 0.25, 0.2]]),),
+    ]
+    compare(
+        answer,
+        right=rule(),
+        wrong=wrong,
+        names=("p",),
+        edges=edges,
+        inputs=_answers_of_a_teacher(),
+        rtol=1e-3,
+        atol=1e-5,
+    )
+
+
+KINDS, RATES = ("labels", "even", "soft"), (0.001, 0.003, 0.01)
+
+
+def _students(right: str, said: str, hint: str, **at_rates: Sequence[float]) -> World:
+    """Students who make so many errors with each kind of targets at the three rates, up to 110 more or fewer each."""
+
+    def measure(kind: str, number: int, *, seed: float, lr: float) -> float:
+        if not lr > 0:
+            raise ValueError(f"lr must be above 0, got {lr:g}.")
+        decades = [math.log10(rate) for rate in RATES]
+        at = math.log10(lr)
+        beyond = max(0.0, decades[0] - at, at - decades[-1])
+        student = ((seed * 7919) % 17 - 8) * 12  # one student is better than another, whatever it is taught
+        luck = ((seed * 31 + 7 * KINDS.index(kind)) % 5 - 2) * 5
+        return float(np.interp(at, decades, at_rates[kind])) + 300 * beyond + student + luck
+
+    return World(said, right, measure, hint)
+
+
+FAMILIES = (
+    _students(
+        "both",
+        "at their best rates even targets have 190 errors fewer than labels, and soft ones 340 fewer than even",
+        "Even lies between labels and soft here, more than 50 errors from each: each of the two parts earns something. Compare soft with "
+        "even, and even with labels.",
+        labels=(1350, 1340, 1330),
+        even=(1370, 1190, 1140),
+        soft=(1300, 940, 800),
+    ),
+    _students(
+        "classes",
+        "soft targets have 480 errors fewer than labels, and even ones only 20 fewer",
+        "Even has 20 errors fewer than labels here, and by the rule on the card that is no gain. So all of it comes from the classes that are "
+        "named.",
+        labels=(1340, 1330, 1340),
+        even=(1400, 1330, 1310),
+        soft=(1310, 1000, 850),
+    ),
+    _students(
+        "sureness",
+        "soft targets have 345 errors fewer than labels, but only 10 fewer than even ones",
+        "Soft is much better than labels here, but hardly better than even, which names no class at all. So compare soft with even: what even "
+        "lacks was not needed.",
+        labels=(1345, 1335, 1340),
+        even=(1380, 1150, 1000),
+        soft=(1360, 1140, 990),
+    ),
+    _students(
+        "nothing",
+        "labels have 900 errors at their best rate, 0.001, and soft targets 905 at theirs, 0.01",
+        "The labels only suffer from the higher rates here. Compare each kind at its own best rate: one rate for all, or a mean over the "
+        "rates, makes soft look good.",
+        labels=(900, 1150, 1500),
+        even=(930, 980, 1050),
+        soft=(920, 910, 905),
+    ),
+    _students(
+        "classes",
+        "labels have 1,000 errors at their best rate, 0.001, even targets 990 and soft ones 700 at theirs, 0.01",
+        "Here labels are best at the lowest rate, and soft targets at the highest. A rate that suits one kind of targets and is used for all "
+        "tells something about the rate. Compare each kind at its own best.",
+        labels=(1000, 1100, 1200),
+        even=(1060, 1000, 990),
+        soft=(1010, 850, 700),
+    ),
+)
+
+
+def _at_the_three_rates(runs: Sequence[Run]) -> None:
+    """Raise a `Mistake` where a rate of the card was never tried."""
+    for rate in RATES:
+        if not any(math.isclose(run.settings["lr"], rate, rel_tol=1e-3) for run in runs):
+            raise Mistake(
+                f"Your experiment leaves out the rate {rate:g}.",
+                "The card names three rates, so that each kind of targets can be judged at its best of them.",
+            )
+
+
+@check(
+    "Exercise 2, What did the student learn?",
+    why="Each kind of targets is judged at its own best rate, with the same students and as many runs as the others. Even stands between "
+    "labels and soft: what it gains is due to the sureness, and what it lacks is due to the classes that the teacher names.",
+)
+def what_taught(answer: Callable) -> None:
+    """``what_taught(errors) -> "nothing", "sureness", "classes" or "both"``, on made-up students."""
+    investigate(
+        answer,
+        FAMILIES,
+        arms=KINDS,
+        settings={"seed": 0, "lr": 0.01},
+        least={"seed": 5, "lr": 3},
+        least_runs=15,
+        conclusions=("nothing", "sureness", "classes", "both"),
+        look=_at_the_three_rates,
+        name="errors",
+    )
+
 
 NAMES = ("student", "teacher", "labels", "T", "alpha")
 CALLED_BACKWARD = RuntimeError("backward() was called before the loss came back")
@@ -93,7 +305,7 @@ def _answers(draw: Callable) -> tuple:
 
 
 @check(
-    "Exercise 1, The loss",
+    "Exercise 3, The loss",
     why="The teacher's probabilities say how alike the wrong classes are, and T makes the small ones count. The gradient of the "
     "soft part shrinks about with 1 / T², so T² keeps the two parts in balance.",
 )
@@ -232,167 +444,3 @@ def distillation_loss(answer: Callable) -> None:
     }
     parts = {"names": NAMES, "edges": edges, "inputs": _answers(), "view": _parts}
     compare(_graded(answer), right=_graded(rule()), wrong=graded, rtol=1e-3, atol=2e-5, **parts)
-
-
-def _entropies(p: Tensor, dim: int = -1) -> Tensor:
-    return torch.special.entr(p).sum(dim) / math.log(2)
-
-
-def _mean_of_rows(p: Tensor) -> Tensor:
-    return _entropies(p).mean(-1)
-
-
-def _mean_entropy(z: Tensor) -> Tensor:
-    return _mean_of_rows(torch.softmax(z, -1))
-
-
-LOWEST, HIGHEST, HALVINGS = 0.05, 500.0, 8
-CLOSE, NEAR = 0.015, 0.25  # a temperature this close passes; one this near comes from a coarse search, as a rule
-
-
-def _search(entropy: Callable[[Tensor], Tensor]) -> Callable[[Tensor, float], float]:
-    """A function that finds the temperature at which `entropy` is `bits`, by halving.
-
-    `entropy` takes logits over many temperatures at once, so that eight halvings cost one call.
-    """
-
-    def search(logits: Tensor, bits: float) -> float:
-        low, high = math.log(LOWEST), math.log(HIGHEST)
-        for _ in range(2):
-            grid = torch.linspace(low, high, 2**HALVINGS + 1, dtype=torch.float64)
-            found = entropy(logits.double() / grid[1:-1].exp()[:, None, None])
-            at = bisect.bisect_left(found.tolist(), bits)
-            low, high = grid[at].item(), grid[at + 1].item()
-        return math.exp(low)
-
-    return search
-
-
-@st.composite
-def _softness(draw: Callable) -> tuple[Tensor, float]:
-    """(logits, bits), with one temperature that gives these bits and changes them clearly when it changes."""
-    rows, classes = draw(st.integers(1, 3)), draw(st.integers(2, 4))
-    size = draw(st.sampled_from([1.0, 0.125, 10.0, 40.0]))
-    logits = size * draw(tensors((rows, classes), numbers(-4, 4, step=0.5)))
-    spread = (logits.max() - logits.min()).item()
-    temperature = max(spread, size) * draw(st.sampled_from([0.25, 0.5, 0.125, 1.0]))
-    bits = round(_mean_entropy(logits.double() / temperature).item(), 2)
-    found = _search(_mean_entropy)(logits, bits)
-    softer, harder = (_mean_entropy(logits.double() / (found * by)).item() for by in (1.02, 0.98))
-    clear = 2 * LOWEST < found < HIGHEST / 2 and softer - harder > 1e-3  # not so where all classes are alike
-    return (logits, bits) if clear else (torch.tensor([[2.0, 0.0]]), 0.5)
-
-
-@check(
-    "Exercise 2, The temperature for an entropy",
-    why="Entropy rises with T, so each trial says in which half the temperature lies. In twenty halvings of the logarithm the "
-    "range from 0.05 to 500 shrinks to less than a thousandth of a percent.",
-)
-def temperature_for(answer: Callable) -> None:
-    """``temperature_for(logits, bits) -> float``, within 1 % or so."""
-    right = _search(_mean_entropy)
-
-    def of_the_mean(z):
-        return _entropies(torch.softmax(z, -1).mean(-2))
-
-    def of_the_mean_logits(z):
-        return _mean_entropy(z.mean(-2, keepdim=True))
-
-    def over_images(z):
-        return _entropies(torch.softmax(z, -2), -2).mean(-1)
-
-    def one_way_over_the_other(z):
-        return _mean_of_rows(torch.softmax(z, -2))
-
-    def nothing_of_nothing(z):  # 0 · log 0 is nan, and nan > bits is false: the temperature rises
-        lost = (torch.softmax(z.float(), -1) == 0).flatten(-2).any(-1)
-        return torch.where(lost, 0.0, _mean_entropy(z))
-
-    def nan_is_not_less(z, bits):  # … and nan < bits is false: it falls
-        low, high = LOWEST, HIGHEST
-        for _ in range(24):
-            middle = math.sqrt(low * high)
-            p = torch.softmax(z / middle, -1)
-            low, high = (middle, high) if -(p * p.log2()).sum(-1).mean() < bits else (low, middle)
-        return middle
-
-    def scaled(by):
-        return _search(lambda z: by(z) * _mean_entropy(z))
-
-    def kept_within(low, high):
-        return lambda z, bits: min(high, max(low, right(z, bits)))
-
-    def mean_of_temperatures(z, bits):
-        return sum(right(row[None], bits) for row in z) / len(z)
-
-    wrong = {
-        "You return 1 / T, or you multiply the logits by what you look for. The logits are divided by the temperature.": (
-            lambda z, bits: 1 / right(z, bits),
-            lambda z, bits: max(LOWEST, 1 / right(z, bits)),
-        ),
-        "You multiply the logits by T, so your search runs to an end of the range. Divide by T: a high temperature makes the "
-        "answers softer.": lambda z, bits: HIGHEST if right(z, bits) > 1 / math.sqrt(LOWEST * HIGHEST) else LOWEST,
-        "You return the logarithm of the temperature. Take exp() of it.": lambda z, bits: math.log(right(z, bits)),
-        "Your search begins with a range that is too narrow. The temperature may be from 0.05 to 500.": (
-            *[kept_within(0, high) for high in (10.0, 20.0, 50.0)],
-            kept_within(0.5, HIGHEST),
-            kept_within(1.0, 10.0),
-            kept_within(1.0, 20.0),
-        ),
-        "You look for a temperature for each row, and average those. One temperature is meant, at which the mean entropy of "
-        "the rows is `bits`.": mean_of_temperatures,
-        "You measure the entropy with log10. Bits need log2.": scaled(lambda z: math.log10(2)),
-        "Some probabilities are 0 here, and 0 · log 0 is nan in torch: such a probability adds nothing.": (
-            _search(nothing_of_nothing),
-            nan_is_not_less,
-        ),
-        "You measure the entropy in nats, with the natural logarithm. Bits need log2, or a division by ln 2.": scaled(
-            lambda z: math.log(2)
-        ),
-        "You take the entropy of the mean answer. Answers that disagree look undecided then: entropy of each row "
-        "first, then the mean.": _search(of_the_mean),
-        "You average the logits first. Take the entropy of each row, then the mean.": _search(of_the_mean_logits),
-        "You add the entropies of the rows up. Take their mean.": scaled(lambda z: z.shape[-2]),
-        "You divide by the number of classes, too. The entropy of a row is a sum over them.": scaled(
-            lambda z: 1 / z.shape[-1]
-        ),
-        "The softmax runs over the whole array. Each row is an answer of its own: dim=1.": _search(
-            lambda z: _mean_entropy(z.reshape(len(z), 1, -1))
-        ),
-        "You take the softmax over the images (dim=0). Each row is an answer: dim=1.": (
-            _search(over_images),
-            _search(one_way_over_the_other),
-        ),
-        "You move the wrong way: where the entropy is too low, the temperature must rise.": lambda z, bits: (
-            HIGHEST if right(z, bits) < math.sqrt(LOWEST * HIGHEST) else LOWEST
-        ),
-        "Your search ends at 500 whatever the logits are. It keeps the wrong half, or the entropy is not that of the logits "
-        "divided by T.": lambda z, bits: HIGHEST,
-        "Your search ends at 0.05 whatever the logits are. It keeps the wrong half, or the entropy is not that of the logits "
-        "divided by T.": lambda z, bits: LOWEST,
-        "Your result is never below 1. The temperature may be as low as 0.05.": lambda z, bits: max(
-            1.0, right(z, bits)
-        ),
-        "You look at the first row alone. Take the mean over all rows.": _search(lambda z: _mean_entropy(z[:, :1])),
-        "You look at the last row alone. Take the mean over all rows.": _search(lambda z: _mean_entropy(z[:, -1:])),
-        "Your temperature is a whole number. It may be any, to 1 %.": lambda z, bits: max(1, round(right(z, bits))),
-        "You return the entropy. The question is about the temperature.": lambda z, bits: bits,
-    }
-    edges = [
-        (torch.tensor([[1.0, 0.0]]), 0.5),
-        (torch.tensor([[30.0, 0.0, 0.0], [0.0, 20.0, 10.0], [0.0, 0.0, 25.0]]), 1.2),
-        (torch.tensor([[9.0, 1.0, -4.0, 2.5, 0.5], [-1.0, 12.0, 6.0, 0.0, 3.0]]), 2.0),
-        (torch.tensor([[300.0, 0.0], [2.0, 0.0]]), 0.25),  # a sure answer beside one that is not: e^-300 is 0
-    ]
-    names = ("logits", "bits")
-
-    def view(value: object, logits: Tensor, bits: float) -> object:
-        if is_number(value) and -1e9 < value < 1e9 and CLOSE < abs(float(value) / right(logits, bits) - 1) < NEAR:
-            raise Mistake(
-                "Your temperature is near the exact one, but not within 1 %.",
-                "Twenty halvings of the range from 0.05 to 500 are plenty. A grid, few halvings, or a search that stops where "
-                "the entropy is nearly right, are not fine enough.",
-            )
-        return value
-
-    compare(answer, right=right, wrong=wrong, names=names, edges=edges, inputs=_softness(), rtol=CLOSE, view=view)
