@@ -130,6 +130,8 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Teacher and students
+#
+# The same image goes two ways. Only one of the students is told something about the other nine digits.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Follow one image along both ways with your finger. Ask: "Which way holds more numbers?" One against ten. Then: "More numbers, or better ones? That is the
@@ -576,7 +578,7 @@ Table(
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
 def even_targets(p):
-    """Keep the highest probability of each row; spread the rest evenly over the other classes.
+    """Keep the highest probability of each row; spread the rest evenly over the others.
 
     >>> even_targets(torch.tensor([[0.75, 0.25]])).shape
     torch.Size([1, 2])
@@ -842,7 +844,7 @@ def distillation_loss_solution(student, teacher, labels, T, alpha):
 #
 # | student | labels | teacher of the same images | teacher of shifted images |
 # |---|---|---|---|
-# | 2×800 units, 12 passes, rate 0.001, T = 20 (one student) | 150 | 193 | 134 |
+# | 2×800 units, 12 passes, rate 0.001, T = 20 (two students) | 149 | 196 | 136 |
 # | 2×30 units, 9 passes, rate 0.003, T = 2 (two students) | 316 | 305 | 288 |
 # | the same at T = 8 | 316 | 352 | 326 |
 #
