@@ -226,4 +226,16 @@ ODD = {
     "does_it_improve": [improve_by_numpy, improve_by_medians],
     "global_masks": [with_kthvalue, with_argsort, as_numpy],
 }
-EQUIVALENT = {}
+EQUIVALENT = {
+    "does_it_improve": {
+        "for steps, falling in ((0, 0), (200, 0), (200, 1)):: 0 -> 1": "without steps the kind of rate has no effect",
+        "if gain > 1:: gain > 1: Gt -> GtE": "no gain is exactly one point",
+        "return 'no' if gain < -1 else 'level': gain < -1: Lt -> LtE": "no loss is exactly one point",
+        "means.append(mean((right(network, steps=steps, falling=falling, seed=seed) for seed in range(8)))): 8 -> 7": (
+            "how many seeds there are is free"
+        ),
+        "means.append(mean((right(network, steps=steps, falling=falling, seed=seed) for seed in range(8)))): 8 -> 9": (
+            "how many seeds there are is free"
+        ),
+    }
+}

@@ -234,7 +234,11 @@ def _pair(
     """
 
     def percent(network: str, number: int, steps: int, falling: int, seed: int) -> float:
-        at = 0 if steps < 1 else 2 if falling > 0 else 1
+        if steps not in (0, 200):
+            raise ValueError(f"steps is 0 or 200, got {steps}.")
+        if falling not in (0, 1):
+            raise ValueError(f"falling is 0 (a constant rate) or 1 (a falling one), got {falling}.")
+        at = 0 if steps == 0 else 1 + falling
         means = dense if network == "dense" else pruned
         whole = math.sin(12.9898 * (seed + 1) + 78.233 * len(network) + 37.719 * at) * 43758.5453
         return means[at] + scatter * (2 * (whole - math.floor(whole)) - 1)
@@ -244,25 +248,40 @@ def _pair(
 
 PAIRS = (
     _pair(
-        "the dense network loses by a constant rate and gains by a falling one, and so does the pruned one.",
+        "further training at a falling rate makes both networks better, and in the end they are half a point apart.",
+        "level",
+        "The pruned network has been trained further, and the dense one before the cut has not. Give the dense one these steps as well, "
+        "and compare then.",
+        dense=(95.0, 94.0, 96.6),
+        pruned=(88.0, 93.9, 97.1),
+    ),
+    _pair(
+        "the dense network loses by a constant rate and gains by a falling one; at their best the two are half a point apart.",
         "level",
         "At a constant rate the pruned network looks better here, and at a falling rate the two are level. Compare each at its best.",
-        dense=(96.5, 95.0, 97.6),
-        pruned=(90.0, 97.0, 97.4),
+        dense=(96.9, 95.0, 97.7),
+        pruned=(90.0, 97.0, 97.2),
     ),
     _pair(
         "pruning improves this network, whatever the training.",
         "yes",
-        "This pruned network is three points ahead, each at its best.",
+        "This pruned network is three points ahead, each at its best. An answer must be able to say that pruning helps.",
         dense=(92.0, 92.5, 93.0),
         pruned=(90.0, 95.5, 96.0),
     ),
     _pair(
         "the dense network is better when both are at their best.",
         "no",
-        "At its best the dense network is two points ahead. It needs the additional steps with a falling rate, which the pruned one had.",
-        dense=(94.0, 93.0, 97.5),
-        pruned=(80.0, 95.3, 95.5),
+        "This pruned network is one and a half points behind, each at its best. An answer must be able to say that pruning harms.",
+        dense=(95.5, 95.0, 97.2),
+        pruned=(80.0, 93.3, 95.7),
+    ),
+    _pair(
+        "a constant rate suits the pruned network best, and then it is more than a point ahead.",
+        "yes",
+        "A constant rate is the best setting of this pruned network, and a falling one of the dense one. Each is compared at its own best.",
+        dense=(93.0, 94.0, 95.0),
+        pruned=(90.0, 96.6, 95.4),
     ),
     _pair(
         "every further step harms the dense network, which had been trained to the end.",
@@ -270,13 +289,6 @@ PAIRS = (
         "This dense network is at its best without any further step. So no steps is a setting, too.",
         dense=(97.5, 94.0, 95.5),
         pruned=(85.0, 96.0, 97.3),
-    ),
-    _pair(
-        "a constant rate suits the pruned network best, and then it is two points ahead.",
-        "yes",
-        "A constant rate is the best setting of this pruned network, and a falling one of the dense one. Each is compared at its own best.",
-        dense=(93.0, 94.0, 95.0),
-        pruned=(90.0, 97.0, 95.4),
     ),
     _pair(
         "the two are level, and seeds scatter by several points.",

@@ -368,9 +368,10 @@ check.does_it_improve(does_it_improve)
 def does_it_improve_solution(right):
     best = {}
     for network in ("dense", "pruned"):
+        means = []
         for steps, falling in ((0, 0), (200, 0), (200, 1)):
-            runs = [right(network, steps=steps, falling=falling, seed=seed) for seed in range(8)]
-            best[network] = max(best.get(network, 0.0), sum(runs) / 8)
+            means.append(mean(right(network, steps=steps, falling=falling, seed=seed) for seed in range(8)))
+        best[network] = max(means)
     gain = best["pruned"] - best["dense"]
     if gain > 1:
         return "yes"
