@@ -341,21 +341,6 @@ def cut_and_tuned(one_cut, names):
     )
 
 
-def left_of_layers(one_cut):
-    """A table: what global magnitude leaves of each layer."""
-    return Table(
-        ["left in all", "fc1, %", "fc2, %", "fc3, %"],
-        [
-            [
-                f"{d:.0%}",
-                *(f"{100 * mean(left[-1][n] for _, left in one_cut['magnitude, global', d]):.1f}" for n in range(3)),
-            ]
-            for d in DENSITIES
-        ],
-        caption="Global magnitude; mean of three seeds",
-    )
-
-
 def with_the_last_layer_whole(one_cut, rows, density=0.05):
     """A table: local, local with fc3 whole, global, as many weights left in each."""
     return Table(
@@ -450,7 +435,7 @@ def stairs(runs, plans, sizes):
         fig,
         alt="Four stairs of the weights left over 200 steps, on their way to 5 %: "
         + "; ".join(f"{plan} {', '.join(f'{share:.0f}' for share in left[plan])}" for plan in plans)
-        + " %. Five marks show where the second arm takes a new optimizer.",
+        + " %. Five marks show where the last arm takes a new optimizer.",
         caption="On the way to 5 %, as it ran. Grey: trained at the final density. Triangles: a new optimizer.",
     )
 
