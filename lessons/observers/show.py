@@ -59,7 +59,9 @@ def grids(ranges, outputs, errors, affine_map, to_floats):
         )
 
     drawn, told = zip(*map(frame, range(1, len(ranges) + 1)), strict=True)
-    plots.show(drawn, alt=told, caption="Eight marks in place of 256. Errors: with int8, over that without a broken pixel.")
+    plots.show(
+        drawn, alt=told, caption="Eight marks in place of 256. Errors: with int8, over that without a broken pixel."
+    )
 
 
 def one_filter(weight, weight_step):
@@ -133,7 +135,9 @@ def flow(layer, product, cross_term, output, factor):
         if steps > 1:
             minus = canvas.box(520, 150, "minus\ncross term", width=150, height=110)
             words = f"z_x · Σ q_w, known\nbeforehand: {cross_term:,}"
-            canvas.wire(canvas.box(440, 300, words, width=310, height=80, colour="plain").top, minus.bottom, dashed=True)
+            canvas.wire(
+                canvas.box(440, 300, words, width=310, height=80, colour="plain").top, minus.bottom, dashed=True
+            )
             canvas.wire(minus.right, (800, 205), thick=20)
             canvas.text(735, 120, f"32 bits\n{product - cross_term:,}")
             told += " The cross term, zero point of the input times the sum of the weights' integers, is subtracted; it is known beforehand."
