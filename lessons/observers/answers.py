@@ -250,4 +250,14 @@ ODD = {
     "best_clip": [clip_with_fake_quantize, clip_with_numpy],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
-EQUIVALENT = {}
+EQUIVALENT = {
+    "best_range": {
+        "mean = {name: fmean((error(name, seed=n, held_out=1) for n in range(5))) for name in names}: 5 -> 6": (
+            "how many draws there are is free"
+        ),
+        "return best if mean[best] < mean[second] / 2 else 'none': 2 -> 3": "no observer here is between two and three times as good",
+        "return best if mean[best] < mean[second] / 2 else 'none': mean[best] < mean[second] / 2: Lt -> LtE": (
+            "no error is exactly half of another"
+        ),
+    }
+}

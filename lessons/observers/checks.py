@@ -30,7 +30,7 @@ def _products(draw: Callable) -> tuple:
 
 
 @check(
-    "Exercise 1, A matrix product of integers",
+    "Exercise 2, A matrix product of integers",
     why="Converted to int32 first, neither the differences nor their sums can overflow, and integer sums are exact. Written out, the "
     "product has four terms: two of them subtract sums of a row, and the last adds back what both have subtracted.",
 )
@@ -278,7 +278,7 @@ SOURCES = (
 
 
 @check(
-    "Exercise 2, Which range serves best?",
+    "Exercise 1, Which range serves best?",
     why="Only data like those at work tell what a range is worth. The calibration data have the fault in them, and an observer that "
     "believes in it looks good there. The same draws for all three, because one draw differs from another.",
 )

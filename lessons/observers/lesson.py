@@ -129,9 +129,9 @@ def min_max(state, batch):
     return (low, high) if state is None else (torch.minimum(state[0], low), torch.maximum(state[1], high))
 
 
-def with_broken_pixel(some, image):
+def with_broken_pixel(some, place):
     some = some.clone()
-    some[image, 0, 14, 14] = 50.0
+    some[int(place * len(some)), 0, 14, 14] = 50.0  # place: 0 for the first image, 0.5 for the middle one
     return some
 
 
@@ -142,7 +142,7 @@ def outputs(some):
 # %% slideshow={"slide_type": "skip"}
 clean = lenet.conv1(images[-500:])  # of images that no observer sees
 whole = outputs(images[:2000])
-tenth_broken = outputs(with_broken_pixel(images[:2000], image=907))
+tenth_broken = outputs(with_broken_pixel(images[:2000], place=0.45))
 found = {"whole": None, "one broken": None}
 for before, broken in zip(whole, tenth_broken, strict=True):
     found = {"whole": min_max(found["whole"], before), "one broken": min_max(found["one broken"], broken)}
@@ -269,7 +269,7 @@ show.memories(ranges, clean.max().item(), "tenth")
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # The same figure, with the broken pixel in the first batch.
-first_broken = watch(outputs(with_broken_pixel(images[:2000], image=7)))
+first_broken = watch(outputs(with_broken_pixel(images[:2000], place=0)))
 show.memories(first_broken, clean.max().item(), "first")
 
 # %% slideshow={"slide_type": "skip"}
@@ -292,7 +292,7 @@ print(f"of what was too much after the first batch, {still_there:.0%} is still t
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Four frames. Say at each: "Count the marks under the hill." Before the fourth, hands for larger or smaller than 1×. Ask for a case in which the
-# outlier is the signal. Leave it open: exercise 2 is about it.
+# outlier is the signal. Leave it open: exercise 1 is about it.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A value inside the range lies anywhere between two levels, so its error lies anywhere between $-s/2$ and $s/2$; the mean of its square is $s^2 / 12$. A value outside the range is clipped, and its error is its distance from the end. A narrower range makes the first error smaller and the second one larger.
@@ -319,7 +319,7 @@ show.grids(last, tenth_broken, times_whole, affine_map, to_floats)
 #
 # In the run on this page it is even a little smaller. The few values that are clipped lie close to the end of the range, so each loses little, and all others are rounded a little more finely. A tenth or two more or less may be chance, because it depends on whether a level falls near the value of the background. The first row of the figure and the last two differ by as little as that; the broken min–max differs from them by more than a factor of fifty.
 #
-# All of this holds where the outlier is a *defect*. If the bright spot is what the network has to see, clipping it away is the worst that one can do. Which observer serves best, then, is a question for an experiment: exercise 2.
+# All of this holds where the outlier is a *defect*. If the bright spot is what the network has to see, clipping it away is the worst that one can do. Which observer serves best, then, is a question for an experiment: exercise 1.
 #
 # How many images does calibration need, and which? They must be like those of the later work, and so many that the range does not change any more; in the figures above it hardly moves after the first batches. [[static]] measures it for a whole network.
 
@@ -467,7 +467,7 @@ Table(
 #
 # Write it out for all numbers. A weight is $w \approx s_w q_w$, an input is $x \approx s_x (q_x - z_x)$. Their product is $s_w s_x (q_w q_x - z_x q_w)$. The scales are the same for all products of the sum, so they come out of it, and what is left in the bracket are integers alone. The **cross term** is what the zero point of the inputs adds to the sum by mistake. It does not depend on the input: the sum of the weights' integers is known when the network is stored, so the cross term is computed once and costs one subtraction for each output.
 #
-# What if the weights had a zero point, too? Then $w \approx s_w (q_w - z_w)$, and multiplying out gives two terms more: $-z_w \sum q_x$ and $+n\, z_w z_x$, where $n$ is the number of inputs. The first of them depends on the input and must be computed each time. This is a good reason to keep weights symmetric; exercise 1 computes all four terms.
+# What if the weights had a zero point, too? Then $w \approx s_w (q_w - z_w)$, and multiplying out gives two terms more: $-z_w \sum q_x$ and $+n\, z_w z_x$, where $n$ is the number of inputs. The first of them depends on the input and must be computed each time. This is a good reason to keep weights symmetric; exercise 2 computes all four terms.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The same for a real layer: `fc1` of LeNet-300-100 has 784 inputs and 300 outputs. The cells train this network on images that have positive and negative values (so that the zero point is not 0), and calibrate with 1,000 images: `grids` holds scale and zero point for the input of each layer, and for the output of the last one. They spread each range over the integers 0 to 127, and not 0 to 255. The next section says why.
@@ -631,50 +631,7 @@ Table(
 #
 # Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here.
 #
-# ### Exercise 1 · A matrix product of integers
-# ★★ · 8 minutes
-#
-# Write `int_matmul`: for int8 inputs `xq` (batch, n) and int8 weights `wq` (outputs, n), *both* with a zero point, the sums
-# $\sum (q_w - z_w)(q_x - z_x)$ as int32 of shape (batch, outputs). Multiplied out, a sum is
-#
-# $$\textstyle\sum q_w q_x - z_x \sum q_w - z_w \sum q_x + n\, z_w z_x.$$
-#
-# `int_matmul(xq, x_zero, wq, w_zero)` → an int32 tensor (int64 will do, floats will not), exact: sums may pass $2^{24}$, where fp32 is not; the zero
-# points are ints from -128 to 127
-#
-# <details><summary>Hint</summary>
-# Use the four terms, or subtract the zero points first. Either way: convert to int32 <em>before</em> you subtract or
-# multiply.
-# </details>
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs; alone it takes 8. The mistake to wait for is a subtraction in int8: -128 - 5 is 123 there.
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "-"}
-def int_matmul(xq, x_zero, wq, w_zero):
-    """Sums of (wq - w_zero) · (xq - x_zero) over the last dimension, exact.
-
-    >>> zero = torch.zeros(1, 3, dtype=torch.int8)
-    >>> int_matmul(zero, 0, zero, 0).tolist()
-    [[0]]
-    """
-    raise NotImplementedError
-
-
-# %% tags=["check"] slideshow={"slide_type": "skip"}
-check.int_matmul(int_matmul)
-
-
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
-def int_matmul_solution(xq, x_zero, wq, w_zero):
-    xq, wq = xq.int(), wq.int()
-    cross = x_zero * wq.sum(1) + w_zero * xq.sum(1, keepdim=True)
-    return (xq @ wq.T - cross + xq.shape[1] * x_zero * w_zero).int()
-
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
-# ### Exercise 2 · Which range serves best?
+# ### Exercise 1 · Which range serves best?
 # ★★ · 12 minutes · an investigation
 #
 # You get an instrument, `error(observer, seed=n, held_out=0)`. It draws calibration data number `n`, in which something may be wrong, lets one observer
@@ -893,7 +850,7 @@ class FoldObserver(ObserverBase):
 wrapped = QuantWrapper(copy.deepcopy(lenet.conv1))  # round the input, run the layer, go back to float
 wrapped.qconfig = QConfig(FoldObserver.with_args(fold=moving_average), default_weight_observer)
 watching = prepare(wrapped)
-for batch in with_broken_pixel(images[:2000], image=907).split(100):
+for batch in with_broken_pixel(images[:2000], place=0.45).split(100):
     watching(batch)
 print("the same range as ours:", watching.module.activation_post_process.state == ranges["moving average"][-1])
 print(convert(watching))  # its scale is about twice the table's, for 127 steps in place of 255
@@ -985,7 +942,7 @@ with tempfile.TemporaryDirectory() as folder:
     file_bytes = {name: path.stat().st_size for name, path in paths.items()}
     loaded = torch.load(paths["int8 weights stored"])
 
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-input", "legacy"]
 # Loads the file, counts what it classifies correctly, and writes both rows into the ledger.
 reloaded = models.LeNet().requires_grad_(False).eval()
 for name, p in reloaded.named_parameters():
@@ -1007,6 +964,46 @@ channel_integers = torch.quantize_per_channel(
     conv, weight_step(conv, 8, True).flatten(), torch.zeros(len(conv), dtype=torch.int), 0, torch.qint8
 ).int_repr()
 channel_differs = int((weight_integers(conv, 8, True) != channel_integers).sum())
+
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Exercise 2 · A matrix product of integers
+# ★★ · 8 minutes
+#
+# Write `int_matmul`: for int8 inputs `xq` (batch, n) and int8 weights `wq` (outputs, n), *both* with a zero point, the sums
+# $\sum (q_w - z_w)(q_x - z_x)$ as int32 of shape (batch, outputs). Multiplied out, a sum is
+#
+# $$\textstyle\sum q_w q_x - z_x \sum q_w - z_w \sum q_x + n\, z_w z_x.$$
+#
+# `int_matmul(xq, x_zero, wq, w_zero)` → an int32 tensor (int64 will do, floats will not), exact: sums may pass $2^{24}$, where fp32 is not; the zero
+# points are ints from -128 to 127
+#
+# <details><summary>Hint</summary>
+# Use the four terms, or subtract the zero points first. Either way: convert to int32 <em>before</em> you subtract or
+# multiply.
+# </details>
+
+
+# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+def int_matmul(xq, x_zero, wq, w_zero):
+    """Sums of (wq - w_zero) · (xq - x_zero) over the last dimension, exact.
+
+    >>> zero = torch.zeros(1, 3, dtype=torch.int8)
+    >>> int_matmul(zero, 0, zero, 0).tolist()
+    [[0]]
+    """
+    raise NotImplementedError
+
+
+# %% tags=["check"] slideshow={"slide_type": "skip"}
+check.int_matmul(int_matmul)
+
+
+# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+def int_matmul_solution(xq, x_zero, wq, w_zero):
+    xq, wq = xq.int(), wq.int()
+    cross = x_zero * wq.sum(1) + w_zero * xq.sum(1, keepdim=True)
+    return (xq @ wq.T - cross + xq.shape[1] * x_zero * w_zero).int()
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
