@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will choose ranges and scales, and compute a linear layer in integers from 8-bit inputs to 8-bit outputs.
-#     seconds: 40
+#     seconds: 50
 #     needs: [measuring, energy, integers]
 #     goals:
 #       - Find a range with an observer, and find out by an experiment which observer serves best.
