@@ -714,8 +714,8 @@ CASES = ("nothing", "first batch", "overexposed", "real")
 served = {}
 for case in CASES:
     at_work = lenet.conv1(with_fault(case, images[-500:])) if case == "real" else clean
-    for draw in range(5):
-        last = watch(outputs(with_fault(case, images[2000 * draw : 2000 * draw + 2000])))
+    for draw in images[:10_000].chunk(5):  # five draws of 2,000 images
+        last = watch(outputs(with_fault(case, draw)))
         for name, ends in last.items():
             served.setdefault((case, name), []).append(squared_error(at_work, *ends[-1]))
 served = {key: fmean(errors_of_draws) for key, errors_of_draws in served.items()}
