@@ -115,14 +115,21 @@ def peaks(model, optimizer, x, y, n_steps=2):
     return found
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "skip"}
 reader = RowReader()
 n_weights = sum(p.numel() for p in reader.parameters())
 optimizer = torch.optim.AdamW(reader.parameters())
 first, second = peaks(reader, optimizer, images, labels)
-print(f"weights: {4 * n_weights / MIB:.2f} MiB")
-print(f"step 1:  {first / (4 * n_weights):.0f} times that")
-print(f"step 2:  {second / (4 * n_weights):.0f} times that")
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Compares the peaks of the first two steps with the weights.
+Table(
+    ["", "MiB", "times the weights"],
+    [
+        [name, f"{n / MIB:.1f}", f"{n / (4 * n_weights):.0f}"]
+        for name, n in {"weights": 4 * n_weights, "step 1": first, "step 2": second}.items()
+    ],
+)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **At its highest moment a step has about forty times the bytes of the weights in memory (D).**
@@ -149,9 +156,9 @@ print(f"step 2:  {second / (4 * n_weights):.0f} times that")
 # (Many weights, each used once or few times, and a small batch.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **The first three by hand.** The row reader has about 304,000 parameters (weights and biases; we call them all weights here). In fp32 each takes 4 bytes. Its gradient takes 4 more. AdamW keeps an average of the gradients and an average of their squares from step to step, 4 bytes each. Such a memory of the optimizer is called **optimizer state**. Together that is 4 + 4 + 8 = 16 bytes a parameter, 304,000 · 16 = 4.9 million bytes, or 4.6 MiB. It makes no difference how many images the batch has, because the gradients of all images are added up into one.
+# **The first three by hand.** The row reader has about 304,000 parameters (weights and biases; we call them all weights here). In fp32 each takes 4 bytes. Its gradient takes 4 more. AdamW keeps an average of the gradients and an average of their squares from step to step, 4 bytes each. Such a memory of the optimizer is called **optimizer state**. Together that is 4 + 4 + 8 = 16 bytes a parameter, 304,000 · 16 = 4.9 million bytes, or 4.6 MiB.
 #
-# **Why activations?** Take one weight, $y = w \cdot x$. If the loss grows by 2 for each 1 that $y$ grows, then it grows by $2 \cdot x$ for each 1 that $w$ grows. So the gradient of $w$ is made of the *input* $x$. The backward pass comes to this layer much later than the forward pass did, and somebody has to keep $x$ until then. This somebody is *autograd*, PyTorch's machinery for gradients: in the forward pass each operation hands it the tensors that its own derivative will need. They are called **saved tensors**. Every image has its own $x$, so they grow with the batch.
+# **Why activations?** Take one weight, $y = w \cdot x$. If the loss grows by 2 for each 1 that $y$ grows, then it grows by $2 \cdot x$ for each 1 that $w$ grows. So the gradient of $w$ is made of the *input* $x$. The backward pass comes to this layer much later than the forward pass did, and somebody has to keep $x$ until then. This somebody is *autograd*, PyTorch's machinery for gradients: in the forward pass each operation hands it the tensors that its own derivative will need. They are called **saved tensors**.
 #
 # **An encoder layer by hand.** Its input is 64 images of 28 rows of 64 numbers: 114,688 numbers, or 0.44 MiB. We take that as the unit. What does the layer have to keep?
 #
@@ -206,7 +213,7 @@ show.stacks(settings)
 #
 # <!-- page -->
 #
-# An eighth of the images makes an eighth of the saved tensors. The gradients keep their size, because they have one number for each weight, whatever the batch. SGD without momentum needs nothing from one step to the next, so it has no states; with momentum it keeps one average.
+# Every image has its own $x$ at every layer, so an eighth of the images makes an eighth of the saved tensors. The gradients keep their size: the gradients of all images are added up into one number for each weight, however many images there are. SGD without momentum needs nothing from one step to the next, so it has no states; with momentum it keeps one average.
 #
 # Which change is worth more depends on who is largest. Here the activations take nine tenths, and SGD in place of AdamW saves a twentieth. A network with many weights, each of which is used only once for an image, shows the opposite picture. Section 3 has one.
 
@@ -294,7 +301,7 @@ show.two_steps(phases, {name: sum(p.nbytes for p in model.parameters()) for name
 #
 # The wide network is the second row. Its activations are hardly to be seen, because each weight is used only once for an image. (The weights of the row reader are used 28 times, for each row.) The gradients pile up in the backward pass, and all of them are there when AdamW begins. AdamW needs two temporaries of the size of the tensor that it works on, as [[baseline]] saw.
 #
-# What follows? A method that shrinks activations lowers the peak of the first network, and cannot lower that of the second. For a GPU one thing changes: there AdamW by default works on all tensors at once (`foreach`), and then its temporaries are about as large as all weights together, by [PyTorch's documentation](https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html).
+# What follows? A method that shrinks activations lowers the peak of the first network, and cannot lower that of the second. With `fused=True` AdamW does all in one operation, and the temporaries are gone. On a GPU AdamW by default works on all tensors at once (`foreach`), and then its temporaries are about as large as all weights together, by [PyTorch's documentation](https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html). The peak of the optimizer's step is higher there.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Compares the sum of the four kinds with the peak.
@@ -464,7 +471,7 @@ show.segments(curves)
 #
 # (If the parts are not equally large, weight each by its share, `len(part) / len(batch)`.)
 #
-# Is it always so? It is, as long as one image does not notice the others. Layer norm scales each row of an image by the mean and deviation of this row. Batch norm scales each channel by the mean and deviation over *all images of the batch*. By hand: two images with the values 1 and 3 in some channel have the mean 2, so batch norm turns them into −1 and 1. If each of them comes alone, its mean is itself, and it becomes 0.
+# Is it always so? The two networks differ in their norm. Layer norm scales each row of an image by the mean and deviation of this row. Batch norm scales each channel by the mean and deviation over all pixels of this channel, in all images of the batch.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -499,7 +506,11 @@ Table(
 #
 # <!-- page -->
 #
-# The gradients of the row reader differ in the seventh digit, because the same numbers are added in another order. Those of SmallCNN differ by some tens of per cent: batch norm took its means over 8 images in place of 64, so this was another function. The last row is the control. In evaluation mode batch norm uses fixed means, everything else is as before, and the difference is gone. So batch norm was the cause.
+# What happens to one image in the row reader does not depend on the other images. So its part of the gradient is the same in any company, and the two gradients differ in the seventh digit only, because the same numbers are added in another order.
+#
+# In SmallCNN the images of a batch depend on each other. By hand, with one pixel for each image: two images with the values 1 and 3 in some channel have the mean 2, and batch norm turns them into −1 and 1. If each of them comes alone, its mean is itself, and it becomes 0. Here the means were taken over 8 images in place of 64, so this was another function, and its gradient differs by some tens of per cent.
+#
+# The last row is the control. In evaluation mode batch norm uses fixed means, everything else is as before, and the difference is gone. So batch norm was the cause.
 #
 # Does another gradient harm the training? Not necessarily; a batch norm over 8 images is one that many people train with. But the run is not the one that you meant to repeat.
 #
@@ -562,7 +573,7 @@ def training_bytes_solution(tensors, n_states):
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The check makes up several trainings. In some the activations are large, in some the states, and in one the batches are not equally long. (It never happens that each of the two changes is enough alone.) It looks at how you make your experiment, and then at what you conclude. Up to 2,000 runs are allowed for each experiment.
+# The check makes up several trainings. In some the activations are large, in some the states, and in one the batches are not equally long. (Where something has to change, it never happens that each of the two changes is enough alone.) It looks at how you make your experiment, and then at what you conclude. Up to 2,000 runs are allowed for each experiment.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* In pairs, without a laptop; alone it takes 12. Write four numbers on the board, plain 140, checkpoints 120, SGD 130, both 95, and ask for the conclusion. Then: "Which step would you measure, and why not only that one?" The code is for home.
@@ -870,7 +881,7 @@ claims.show("training_memory")
 # - Weights, gradients, states, activations: with AdamW in fp32 16 bytes a parameter, and activations that grow with the batch.
 # - The peak is where the backward pass begins, if activations are large, and in the optimizer's step, if weights are. Measure it, and not only in the first step.
 # - Checkpoints keep inputs and compute insides again: one more forward pass, the same gradients.
-# - A batch in parts gives the same gradient, unless one image notices the others, as in batch norm.
+# - A batch in parts gives the same gradient, unless a layer mixes the images, as batch norm does.
 # - Shrink what is largest at the peak. Nothing else helps.
 #
 # **Going further**
