@@ -722,9 +722,8 @@ def lenet_256_128():
 
 KINDS = {"AdamW": torch.optim.AdamW, "8 bits": low_bit.AdamW8bit, "4 bits": low_bit.AdamW4bit}
 makers = {"row reader": RowReader, "LeNet-300-100": models.LeNet300100, "LeNet-256-128": lenet_256_128, "wide": wide}
-eager = torch.compiler.set_stance(
-    "force_eager"
-)  # torchao compiles its step; this runs the same code without a compiler
+# torchao compiles its step; this runs the same code without a compiler
+eager = torch.compiler.set_stance("force_eager")
 
 # %% slideshow={"slide_type": "skip"}
 share, whole_step = {}, {}
