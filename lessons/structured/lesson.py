@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will make a trained network really smaller and faster, and measure what it cost.
-#     seconds: 45
+#     seconds: 55
 #     needs: [measuring, prune_module]
 #     goals:
 #       - Say what dim and n mean in structured pruning, and why a mask over channels saves nothing.
