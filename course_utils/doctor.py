@@ -167,7 +167,7 @@ def check_bf16() -> Iterable[Finding]:
     elif runtime.has_fast_bf16():
         yield Finding("bf16", "ok", f"in hardware ({torch.backends.cpu.get_cpu_capability()})")
     else:
-        yield Finding("bf16", "ok", "not in hardware: right results, but no gain in speed on this CPU")
+        yield Finding("bf16", "ok", "not in hardware: right results, and mostly no gain in speed on this CPU")
 
 
 def check_compiler() -> Iterable[Finding]:

@@ -345,7 +345,7 @@ MACHINES = (
         "new takes 2 % less time than old.",
         "no difference",
         _machine(0.02),
-        "By the card less than 5 % counts as no difference, whichever of the two is ahead.",
+        "By the card a typical speed-up between 0.95 and 1.05 counts as no difference, whichever of the two is ahead.",
     ),
 )
 

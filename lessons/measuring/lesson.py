@@ -124,10 +124,10 @@ print(f"speed-up: {as_it_is_again / quiet_again:.1f} times")
 #
 # <!-- page -->
 #
-# This little cell is a **control**: it repeats the measurement and changes what might be the reason, here the order. If the notes were the reason, then the call with the notes would be the slower one in either order. But whichever call comes first tends to be slow. In 25 trials for this lesson, each after a second of rest, the first call took 1.0 to 1.9 times as long as the second, whichever of the two it was. Controls of this kind run through the whole
+# This little cell is a **control**: it repeats the measurement and changes what might be the reason, here the order. If the notes were the reason, then the call with the notes would be the slower one in either order. But whichever call comes first tends to be slow. In 25 trials for this lesson, each after a second of rest, the first call usually took 1.3 to 2 times as long as the second, whichever of the two it was. Controls of this kind run through the whole
 # course.
 #
-# It is not a perfect control, because the order is not all that has changed. Before, the first call was the first one of the whole *process*, and now it is not; that is why the difference is so much smaller. For the strict control restart the kernel and run the two lines of this cell in place of those above. (If you have run the cell above twice, you have met the same effect: the second time its number was much smaller.)
+# It is not a perfect control, because the order is not all that has changed. Before, the first call was the first one of the whole *process*, and now it is not; that is why the difference is so much smaller. (In fresh processes the first call took 3 to 24 times as long as the second, also when it was the one without notes.) For the strict control restart the kernel and run the two lines of this cell in place of those above. (If you have run the cell above twice, you have met the same effect: the second time its number was much smaller.)
 #
 # How much the notes really cost, these calls cannot show, because they scatter by too much. In section 5 you will measure it.
 
@@ -217,12 +217,12 @@ rows = [[number, f"{us:.0f}"] for number, us in enumerate(calls_us, start=1)]
 Table(["call", "time, µs"], rows)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Yes: after a rest the first call is usually slower again, and in some runs the second one as well.** So call a function some times, until the times stop falling, before you take its time. This is the **warm-up**.
+# **Yes: after a rest the first call is usually slower again, and in some runs the second one is, too, by little.** So call a function some times, until the times stop falling, before you take its time. This is the **warm-up**.
 #
 # <!-- page -->
 #
 # Think of a cook who has been out of the kitchen. The first dish takes longer, because the tools have been put away. A processor keeps what it has used last in small, fast memories, the *caches*: the program's instructions, the weights, the table that says where memory
-# lies. While the network rests, other programs use the processor and put their things there. The first calls bring everything back. (This is the usual explanation. The controls under *Deeper* test a part of it.)
+# lies. While the network rests, something else uses the processor and puts its things there. The first calls bring everything back. (This is the usual explanation. The controls under *Deeper* test a part of it.)
 #
 # The very first call of a process, as in section 1, pays for still more, probably because PyTorch prepares some things only when they are needed: PyTorch's own timer warms up, since
 # "[some elements of PyTorch are lazily initialized](https://docs.pytorch.org/docs/stable/benchmark_utils.html)".
@@ -284,7 +284,7 @@ show.scatter(samples)
 # - The **median** is the middle call. A few bad calls hardly move it.
 # - The **IQR** says how far single calls scatter (their **spread**). It does not say how sure the median is: more calls make the median surer, and the scatter stays what it is.
 #
-# If there is a floor, why not report the *fastest* call? Because it is a single call, the luckiest: 300 calls find a luckier one than 30, so it depends on how long you look. It answers another question, how fast the code *could* run with nothing in its way. Whichever you choose, take the same for both candidates. The mean of the one against the fastest of the other makes a speed-up out of nothing: with the seven calls above it would be 22 / 10 = 2.2, for a function against itself.
+# If there is a floor, why not report the *fastest* call? It is a fair choice, and often a steadier number than the median. But it answers another question, how fast the code *could* run with nothing in its way. Whichever you choose, take the same for both candidates. The mean of the one against the fastest of the other makes a speed-up out of nothing: with the seven calls above it would be 22 / 10 = 2.2, for a function against itself.
 #
 # This course reports median and IQR. Where this is the wrong choice: if somebody waits for each single answer, then one answer in a hundred that takes ten times as long matters to them. Then report the tail as well.
 
@@ -352,9 +352,9 @@ ratios = show.rounds(versus, "A again", "B: without notes")
 #
 # Each dot is a sample of some dozens of calls in a row, because a sample must be long enough for the clock. So the dots lie closer together than single calls would, and the network stays warmer than in section 3. Over many rounds, smaller differences can be told; the next section shows how.
 #
-# To compare a function with itself is called an **A/A test**. Its ratio should be 1, so whatever else comes out is noise. It costs one line, and it tells you what your instrument can see *today*: if *A again* is not near 1 for you, something disturbs your machine. Close other programs, plug in the charger, and run the cell again.
+# To compare a function with itself is called an **A/A test**. Its ratio should be 1, so whatever else comes out is noise, or a fault of the instrument. It costs one line, and it tells you what your instrument can see *today*: if *A again* is not near 1 for you, something disturbs your machine. Close other programs, plug in the charger, and run the cell again.
 #
-# In section 1 we found a speed-up of several times. The fair one is some per cent. In runs for this lesson it was 2 to 8 %.
+# In section 1 we found a speed-up of several times. The fair one is some per cent. In runs for this lesson it was 6 to 8 % on a quiet machine, and up to 12 % on a busy one.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### How sure is that?
@@ -431,9 +431,7 @@ show.threads(two_over_one)
 #
 # Why does a thread that has nothing to do cost CPU time? CPU time does not tell work from waiting. A waiting thread of GNU's OpenMP, which PyTorch's packages for Linux use,
 # first ["waits actively with consuming CPU power"](https://gcc.gnu.org/onlinedocs/libgomp/GOMP_005fSPINCOUNT.html): it asks again and again whether there is work, so that it can begin at once. Probably the second thread
-# mostly waits like that for its next, tiny piece. (*Deeper* has the test.)
-#
-# Where this stops being true: when other programs need the cores, two threads can be slower on the large product as well. It took up to 1.9 times as long in a trial. Probably a call then waits for the one thread that is held up.
+# mostly waits like that for its next, tiny piece: in a trial it was busy for nearly all of the wall time. (*Deeper* has a test on a busy machine.)
 #
 # So a time without its number of threads says little. In this course **one thread measures**, and the text says so; training uses all physical cores.
 
@@ -487,18 +485,18 @@ def typical_speedup_solution(base_seconds, own_seconds):
 # that took. The machine is like yours: its first calls are slow, it may get slower with time, and sometimes another program disturbs a call.
 #
 # Write `fair_race`: call the stopwatch as often as you like (both equally often, each at least 15 times, 2,000 calls at most), and return `"new"` or `"old"`, whichever is
-# faster, or `"no difference"` if in a typical round they differ by less than 5 %.
+# faster, or `"no difference"` if the typical speed-up lies between 0.95 and 1.05.
 #
 # <details><summary>Hint</summary>
 # Everything that you need stands in sections 3 to 5. Collect a list for each of the two, and let exercise 1 compare the lists.
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The check runs your experiment on several machines that it has made up. On some of them the claim is true, on others it is not, and something else makes the times differ. It looks at how you measure, and then at what you conclude.
+# The check runs your experiment on several machines that it has made up. On one or two of them the claim is true, on the others it is not, and something else makes the times differ. It looks at how you measure, and then at what you conclude.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs, without a laptop: "Write down, in five words each, what your experiment does." Collect the steps on the board: warm up, take turns, many rounds, ratio in each round, median, threshold. For each step ask which made-up machine
-# would fool an experiment without it. The code is for home.
+# *For the lecturer, 5 min.* In pairs, without a laptop: "Write down, in five words each, what your experiment does." Collect the steps on the board: warm up, take turns, many rounds, ratio in each round, median, threshold. Ask which of the steps a made-up machine really needs:
+# turns (drift), median (disturbances), threshold (2 %). The others are for your own machine. The code is for home.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -632,7 +630,7 @@ typical = {name: median(turn[name] for turn in turns) for name in befores}
 Table(["timer", "over the first"], [[name, f"{s / typical['nothing before']:.2f}×"] for name, s in typical.items()])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# If collecting made the times longer on your machine, look at the last row: a pause of the same length, with nothing collected. In runs for this lesson it cost most of the difference. So it is probably the pause that costs, as in section 3, and not the collecting.
+# If collecting made the times longer on your machine, look at the last row: a pause of the same length, with nothing collected. In runs for this lesson it cost most of the difference. So it is probably the time in between that costs, as in section 3, and not the collecting.
 #
 # ### The call comes back, and the work?
 #
@@ -660,26 +658,37 @@ show.queue()
 #
 # ### Why was the call after a rest slow?
 #
-# Four rows: the network right after other calls of itself, after a rest of a tenth of a second, right after a product of large matrices, and right after calls of *another* network with the same shapes. In the third nobody rests, but other things fill the caches. If the weights had to be fetched again, the last row would be as slow as the one after the rest.
+# Five rows: the network right after other calls of itself; after a rest of a tenth of a second; after a tenth of a second in which a loop counts, so that nobody rests; right after a product of large matrices; and right after calls of 60 *other* networks with the same shapes. Their weights are about 21 MB, more than the near caches hold, but all of them run the same program. If it were the weights that have to be fetched again, the last row would be as slow as the one after the rest.
 
 # %% slideshow={"slide_type": "skip"}
-other = checkpoints.load("small_cnn").to(device).eval()
+others = [checkpoints.load("small_cnn").to(device).eval() for _ in range(60)]
+
+
+def counts_for(duration):
+    end, n = time.perf_counter() + duration, 0
+    while time.perf_counter() < end:
+        n += 1
+
+
 befores = {
     "its own calls": lambda: [net(photo) for _ in range(8)],
     "a rest of a tenth of a second": lambda: time.sleep(0.1),
+    "a loop of a tenth of a second": lambda: counts_for(0.1),
     "a product of other matrices": lambda: (torch.mm(large, large), timing.synchronise(device)),
-    "calls of another network": lambda: [other(photo) for _ in range(8)],
+    "calls of 60 other networks": lambda: [other(photo) for other in others],
 }
 turns = [{name: (before(), seconds(lambda: net(photo)))[1] for name, before in befores.items()} for _ in range(15)]
 typical = {name: median(turn[name] for turn in turns) for name in befores}
 Table(["just before", "one call"], [[name, f"{s / typical['its own calls']:.2f}×"] for name, s in typical.items()])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In trials the call after a product of other matrices was nearly as slow as after a rest, so the resting itself is not what makes it slow. After calls of another network it was nearly as fast as after calls of its own. So it is probably the *program* of a call that leaves the caches, more than the weights.
+# In the run on this page a loop slows the next call about as much as a rest does, so the resting itself is not what makes it slow: something else has used the processor in between. After calls of 60 other networks the next call is only a little slower than after calls of its own. So it is mostly the *program* of a call that leaves the caches, more than the weights.
 #
 # ### A thread that waits awake
 #
 # Section 6 guesses that the second thread's CPU time is waiting. On Linux a setting, `GOMP_SPINCOUNT=0`, sends a waiting thread to sleep at once. In a trial on a machine whose cores were *all busy with other programs*, two threads took 26 times the wall time of one thread and 30 times its CPU time. With the setting it was 1.6 and 1.7 times. So there nearly all of it was waiting awake. On a quiet machine the setting does not help: in a trial two threads then took five times the wall time of one and four times its CPU time, in place of 1.1 and 2.1, probably because to fall asleep and to be woken costs time as well.
+# When other programs need the cores, two threads can be slower on the large product as well. It took about twice as long in trials. Probably a call then waits for the one thread that is held up.
+#
 # The Jupyter kernels (the Python processes behind the notebooks) that this course starts let a thread stay awake only briefly, for the same reason: beside a busy program, a thread that waits awake may hold the very core that the other one needs.
 
 # %% [markdown] slideshow={"slide_type": "skip"}

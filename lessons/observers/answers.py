@@ -56,81 +56,83 @@ def exact_in_float64(xq, x_zero, wq, w_zero):
     return torch.nn.functional.linear(xq.double() - x_zero, wq.double() - w_zero).round().long()
 
 
-def last_batch_only(state, batch):
-    reach = 3 * batch.std()
-    return torch.maximum(batch.mean() - reach, batch.min()), torch.minimum(batch.mean() + reach, batch.max())
+NAMES = ("min_max", "average", "percentile")
 
 
-def of_absolute_values(state, batch):
-    b = batch.abs()
-    low, high = max(b.min(), b.mean() - 3 * b.std()), min(b.max(), b.mean() + 3 * b.std())
-    return (low, high) if state is None else (min(state[0], low), max(state[1], high))
+def at_work(error, seeds=range(5)):
+    return {name: sum(error(name, seed=n, held_out=1) for n in seeds) / len(seeds) for name in NAMES}
 
 
-def plain_min_max(state, batch):
-    low, high = batch.min().item(), batch.max().item()
-    if state is not None:
-        low, high = min(low, state[0]), max(high, state[1])
-    return low, high
+def on_the_calibration_data(error):
+    mean = {name: np.mean([error(name, seed=n) for n in range(8)]) for name in NAMES}
+    first, second, _ = sorted(mean, key=mean.get)
+    return first if 2 * mean[first] < mean[second] else "none"
 
 
-def begins_at_zero(state, batch):
-    low, high = state or (0.0, 0.0)
-    mean, reach = batch.mean().item(), 3 * batch.std().item()
-    return min(low, max(mean - reach, batch.min().item())), max(high, min(mean + reach, batch.max().item()))
+def smallest_of_three(error):
+    mean = at_work(error)
+    return min(mean, key=mean.get)
 
 
-def beyond_the_data(state, batch):
-    low, high = batch.mean() - 3 * batch.std(), batch.mean() + 3 * batch.std()
-    return (low, high) if state is None else (min(state[0], low), max(state[1], high))
+def better_than_the_worst(error):
+    mean = at_work(error)
+    best = min(mean, key=mean.get)
+    return best if mean[best] < max(mean.values()) / 2 else "none"
 
 
-def population_deviation(state, batch):
-    mean, reach = batch.mean().item(), 3 * float(np.std(batch.numpy()))
-    low, high = max(mean - reach, batch.min().item()), min(mean + reach, batch.max().item())
-    return (low, high) if state is None else (min(state[0], low), max(state[1], high))
+def first_that_beats_min_max(error):
+    mean = at_work(error)
+    for name in ("percentile", "average"):
+        if mean[name] < mean["min_max"] / 2:
+            return name
+    return "min_max" if mean["min_max"] < min(mean["average"], mean["percentile"]) / 2 else "none"
 
 
-def keeps_the_last_high(state, batch):
-    mean, reach = batch.mean().item(), 3 * batch.std().item()
-    low, high = max(mean - reach, batch.min().item()), min(mean + reach, batch.max().item())
-    return (low, high) if state is None else (min(state[0], low), high)
+def min_max_is_the_control(error):
+    mean = at_work(error)
+    one, other = sorted(("average", "percentile"), key=mean.get)
+    return one if 2 * mean[one] < min(mean["min_max"], mean[other]) else "none"
 
 
-def limits_the_joined_range(state, batch):
-    low, high = batch.mean() - 3 * batch.std(), batch.mean() + 3 * batch.std()
-    if state is not None:
-        low, high = torch.minimum(low, state[0]), torch.maximum(high, state[1])
-    return torch.maximum(low, batch.min()), torch.minimum(high, batch.max())
+def one_draw(error):
+    found = {name: error(name, seed=0, held_out=1) for name in NAMES}
+    first, second, _ = sorted(found.values())
+    return min(found, key=found.get) if first < second / 2 else "none"
 
 
-def three_variances(state, batch):
-    mean, reach = batch.mean().item(), 3 * batch.var().item()
-    low, high = max(mean - reach, batch.min().item()), min(mean + reach, batch.max().item())
-    return (low, high) if state is None else (min(state[0], low), max(state[1], high))
+def other_draws_for_each(error):
+    mean = {name: sum(error(name, seed=10 * k + n, held_out=1) for n in range(5)) / 5 for k, name in enumerate(NAMES)}
+    first, second, _ = sorted(mean, key=mean.get)
+    return first if mean[first] < mean[second] / 2 else "none"
 
 
-def least_and_largest_of_the_others(state, batch):
-    kept = batch[(batch - batch.mean()).abs() <= 3 * batch.std()]
-    low, high = kept.aminmax()
-    return (low, high) if state is None else (torch.minimum(state[0], low), torch.maximum(state[1], high))
+def without_min_max(error):
+    average, percentile = (np.mean([error(name, seed=n, held_out=1) for n in range(6)]) for name in NAMES[1:])
+    if average < percentile / 2:
+        return "average"
+    return "percentile" if percentile < average / 2 else "none"
 
 
-def range_by_clamping(state, batch):
-    mean, reach = batch.mean(), 3 * batch.std()
-    kept = batch.clamp(mean - reach, mean + reach)
-    ends = [kept.min(), kept.max()] + list(state or [])
-    return min(ends), max(ends)
+def best_range_by_table(error):
+    table = np.array([[error(name, seed=n, held_out=1) for n in range(7, 20)] for name in NAMES])
+    mean = table.mean(1)
+    better = (mean[:, None] < mean / 2).sum(1)  # how many each beats
+    return NAMES[better.argmax()] if better.max() == 2 else "none"
 
 
-def range_as_a_tensor(state, batch):
-    mean, spread = batch.double().mean(), batch.double().std()
-    ends = torch.stack(
-        [torch.max(mean - 3 * spread, batch.min().double()), torch.min(mean + 3 * spread, batch.max().double())]
-    )
-    if state is not None:
-        ends = torch.stack([torch.min(ends[0], state[0]), torch.max(ends[1], state[1])])
-    return tuple(ends)
+def best_range_after_both(error):
+    kept = {name: [] for name in NAMES}
+    for seed in (3, 1, 4, 15, 9, 2):
+        for held_out in (0, 1):
+            for name in NAMES:
+                found = error(name, seed=seed, held_out=held_out)
+                if held_out:
+                    kept[name].append(found)
+    mean = {name: math.fsum(own) / 6 for name, own in kept.items()}
+    for name in NAMES:
+        if all(mean[name] < mean[other] / 2 for other in NAMES if other != name):
+            return name
+    return "none"
 
 
 def largest_value(values, candidates, bits):
@@ -222,17 +224,15 @@ WRONG = {
         in_float32,
         products_in_float32,
     ],
-    "update_range": [
-        last_batch_only,
-        of_absolute_values,
-        plain_min_max,
-        begins_at_zero,
-        beyond_the_data,
-        population_deviation,
-        keeps_the_last_high,
-        limits_the_joined_range,
-        three_variances,
-        least_and_largest_of_the_others,
+    "best_range": [
+        on_the_calibration_data,
+        smallest_of_three,
+        better_than_the_worst,
+        first_that_beats_min_max,
+        min_max_is_the_control,
+        one_draw,
+        other_draws_for_each,
+        without_min_max,
     ],
     "best_clip": [
         largest_value,
@@ -246,16 +246,18 @@ WRONG = {
 }
 ODD = {
     "int_matmul": [subtracts_first, exact_in_float64],
-    "update_range": [range_by_clamping, range_as_a_tensor],
+    "best_range": [best_range_by_table, best_range_after_both],
     "best_clip": [clip_with_fake_quantize, clip_with_numpy],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
-_ORDER = "it takes its arguments in any order"
 EQUIVALENT = {
-    "update_range": {
-        "low = torch.maximum(mean - reach, batch.min()): torch.maximum(mean - reach, batch.min()): arguments swapped": _ORDER,
-        "high = torch.minimum(mean + reach, batch.max()): torch.minimum(mean + reach, batch.max()): arguments swapped": _ORDER,
-        "return (min(state[0], low), max(state[1], high)): min(state[0], low): arguments swapped": _ORDER,
-        "return (min(state[0], low), max(state[1], high)): max(state[1], high): arguments swapped": _ORDER,
-    },
+    "best_range": {
+        "mean = {name: fmean((error(name, seed=n, held_out=1) for n in range(5))) for name in names}: 5 -> 6": (
+            "how many draws there are is free"
+        ),
+        "return best if mean[best] < mean[second] / 2 else 'none': 2 -> 3": "no observer here is between two and three times as good",
+        "return best if mean[best] < mean[second] / 2 else 'none': mean[best] < mean[second] / 2: Lt -> LtE": (
+            "no error is exactly half of another"
+        ),
+    }
 }

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
+import numpy as np
 import torch
 from hypothesis import strategies as st
 
-from course_utils.exercises.calls import described, run, two_numbers
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, shapes, tensors
+from course_utils.exercises.investigation import MOST_RUNS, World, investigate
 from course_utils.exercises.search import compare
-from course_utils.exercises.values import ARRAYS, is_number, same, show
+from course_utils.exercises.values import ARRAYS, is_number, same
 
 FLOATS = st.sampled_from([torch.float32, torch.float64])
 
@@ -28,7 +30,7 @@ def _products(draw: Callable) -> tuple:
 
 
 @check(
-    "Exercise 1, A matrix product of integers",
+    "Exercise 2, A matrix product of integers",
     why="Converted to int32 first, neither the differences nor their sums can overflow, and integer sums are exact. Written out, the "
     "product has four terms: two of them subtract sums of a row, and the last adds back what both have subtracted.",
 )
@@ -173,245 +175,125 @@ def int_matmul(answer: Callable) -> None:
     compare(answer, right=rule(), wrong=wrong, names=names, edges=edges, inputs=_products(), rtol=0.0, view=view)
 
 
-_OUTLIERS = st.sampled_from([20.0, -20.0, 40.0, -17.32, 31.847])
+OBSERVERS = ("min_max", "average", "percentile")
+BATCHES, BATCH = 20, 500  # of one calibration
 
 
-@st.composite
-def _batches(draw: Callable) -> tuple[list[torch.Tensor]]:
-    """Batches that an observer sees in a row, of any sign; some have a value beyond three standard deviations."""
-    dtype, batches = draw(FLOATS), []
-    for _ in range(draw(st.integers(1, 3))):
-        if draw(st.booleans()):  # among 12 values one may lie beyond 3 standard deviations, if the others are alike
-            shape, most = draw(st.sampled_from([(12,), (3, 4), (2, 2, 3)])), draw(_OUTLIERS)
-            batch = torch.full(shape, draw(numbers(-4, 4, step=0.5)), dtype=dtype)
-            batch.view(-1)[0], batch.view(-1)[draw(st.integers(2, 11))] = draw(numbers(-4, 4, step=0.5)), most
-        else:
-            elements = draw(st.sampled_from([numbers(-4, 4), numbers(1, 4), numbers(-4, -1)]))
-            batch = draw(tensors(shapes(dims=(1, 2), least=2, most=3), elements, dtype))
-        batches.append(batch)
-    return (batches,)
+def _ranges(batches: np.ndarray) -> dict[str, tuple[float, float]]:
+    """The range of each observer after batches (BATCHES, BATCH), as on the card."""
+    lows, highs = batches.min(1), batches.max(1)
+    low, high = lows[0], highs[0]
+    for next_low, next_high in zip(lows[1:], highs[1:], strict=True):
+        low, high = low + 0.01 * (next_low - low), high + 0.01 * (next_high - high)
+    ignored = batches.size // 1000
+    ordered = np.sort(batches, axis=None)
+    return {
+        "min_max": (lows.min(), highs.max()),
+        "average": (low, high),
+        "percentile": (ordered[ignored], ordered[-1 - ignored]),
+    }
 
 
-# Batches after which an end of the range is exactly 0, and one that lies wholly on one side of it.
-AFTER_0 = [
-    ([0.0, 0.0], [0.125, 0.125]),
-    ([0.0, 0.0], [-0.125, -0.125]),
-    ([0.0, 1.0, 2.0], [1.0, 2.0, 3.0]),
-    ([-1.0, 0.0], [-3.0, -2.0]),
-]
+def _squared_error(values: np.ndarray, low: float, high: float) -> float:
+    scale = (high - low) / 255
+    zero = -128 - round(low / scale)
+    integers = np.clip(np.round(values / scale) + zero, -128, 127)
+    return float(np.square((integers - zero) * scale - values).mean())
+
+
+def _source(right: str, said: str, hint: str, spoil: Callable, *, at_work: Callable | None = None) -> World:
+    """Data between -1 and 1; `spoil` changes those of the calibration in place, `at_work` those that come later."""
+
+    @lru_cache(maxsize=MOST_RUNS)
+    def errors(seed: float, held_out: float) -> dict[str, float]:
+        rng = np.random.default_rng(abs(hash(seed)))
+        batches, later = (rng.uniform(-0.5, 0.5, (2, BATCHES, BATCH)).sum(0) for _ in range(2))
+        spoil(batches)
+        if at_work:
+            at_work(later)
+        measured = later if held_out else batches
+        return {name: _squared_error(measured, *ends) for name, ends in _ranges(batches).items()}
+
+    def measure(observer: str, number: int, *, seed: float, held_out: float) -> float:
+        if held_out not in (0, 1):
+            raise ValueError(f"held_out is 0 (the calibration data) or 1 (new data), got {held_out}.")
+        return errors(seed, held_out)[observer]
+
+    return World(said, right, measure, hint)
+
+
+def _first_batch(batches: np.ndarray) -> None:
+    batches[0, :4] = 50
+
+
+def _late(batches: np.ndarray) -> None:
+    batches[9, :4] = 20
+
+
+def _overexposed(batches: np.ndarray) -> None:
+    batches[9] *= 8
+    batches[9, :4] = 30
+
+
+def _rare(batches: np.ndarray) -> None:
+    batches[3:9, 0] = 50
+
+
+SOURCES = (
+    _source(
+        "none",
+        "nothing is wrong with the data, and the three errors are nearly the same",
+        "One of three is always the smallest. By the card an observer serves best only if its error is less than half of that of each "
+        "of the other two.",
+        lambda batches: None,
+    ),
+    _source(
+        "percentile",
+        "four values of the first batch are broken, and no such value comes later",
+        "On the calibration data themselves a broken value counts as if it mattered, and an observer that leaves it out looks bad. Take the "
+        "error on the data that come later: held_out=1.",
+        _first_batch,
+    ),
+    _source(
+        "average",
+        "a whole batch is eight times too large, which is too much for the percentile to ignore, and some of its values are larger still",
+        "The percentile is better than min_max here, and the average is better still. Look at all three before you decide.",
+        _overexposed,
+    ),
+    _source(
+        "none",
+        "four values of the tenth batch are broken; the average and the percentile serve about equally well, far better than min_max",
+        "That one observer is bad does not make another the best: two of them are equally good here. Compare the smallest error with the "
+        "second smallest.",
+        _late,
+    ),
+    _source(
+        "min_max",
+        "a few values are far out, and they are real: the data that come later have them as well",
+        "Rare values need not be faults. Here whoever leaves them out clips what the data at work really have: min_max can be the best, too.",
+        _rare,
+        at_work=_rare,
+    ),
+)
 
 
 @check(
-    "Exercise 2, An observer of your own",
-    why="Three standard deviations hold what a batch usually has and leave a far outlier outside; the batch's own ends keep the range from "
-    "growing beyond what was seen. The union of the ranges then covers every batch.",
+    "Exercise 1, Which range serves best?",
+    why="Only data like those at work tell what a range is worth. The calibration data have the fault in them, and an observer that "
+    "believes in it looks good there. The same draws for all three, because one draw differs from another.",
 )
-def update_range(answer: Callable) -> None:
-    """``update_range(state, batch) -> (low, high)``, folded over several batches."""
-
-    def view(state, *args):
-        return two_numbers(state, "two numbers, (low, high): they come back to you as the next state")
-
-    probe, first = torch.tensor([1.0, 2.0]), []
-
-    def remembers_nothing():
-        """One and the same first call, before each series: what came before must not show in it."""
-        try:
-            now = view(run(answer, (None, probe.clone()), ("state", "batch")))
-        except Mistake:  # it is told with the batches
-            return
-        first.append(now)
-        if repr(now) != repr(first[0]):  # of floats, and nan is itself
-            raise Mistake(
-                "Your function does not always return the same for the same input.",
-                "It hangs on chance, or keeps something from earlier calls. What it knows of earlier batches must come in `state`; "
-                "None is a new beginning.",
-                (
-                    ("your call", described((None, probe), ("state", "batch"))),
-                    ("first", show(first[0])),
-                    ("later", show(now)),
-                ),
-            )
-
-    def of_answer(batches):
-        remembers_nothing()
-        state = None
-        for batch in batches:
-            state = run(answer, (state, batch), ("state", "batch"))
-            try:
-                view(state)
-            except Mistake:  # it is told with the whole call
-                break
-        return state
-
-    def within(end, low, high):
-        return min(max(end, low), high)
-
-    def free(end, low, high):
-        return end
-
-    def last(old, new):
-        return new
-
-    def limited_late(batches):
-        state = None
-        for b in batches:
-            ends = b.min().item(), b.max().item()
-            middle, width = b.mean().item(), 3 * b.std().item()
-            low, high = state or (math.inf, -math.inf)
-            state = within(min(low, middle - width), *ends), within(max(high, middle + width), *ends)
-        return state
-
-    def with_falsy_0(joined, low, high):
-        def fold(batches):
-            state = None
-            for now in (folded()([b]) for b in batches):
-                if not state or joined(state):
-                    state = now
-                else:
-                    state = min(low(state[0], now[0]), now[0]), max(high(state[1], now[1]), now[1])
-            return state
-
-        return fold
-
-    def trimmed(b):
-        kept = b[(b - b.mean()).abs() <= 3 * b.std()]
-        return kept if len(kept) > 1 else b
-
-    def always(old, new):
-        return old
-
-    def if_any(old, new):
-        return old or new
-
-    def plain(low, high):
-        return low, high
-
-    def folded(
-        *,
-        reach=3.0,
-        low=within,
-        high=within,
-        join=(min, max),
-        of=lambda b: b,
-        centre=torch.mean,
-        spread=torch.std,
-        now=plain,
-        later=None,
-        start=None,
-    ):
-        """The right fold with parts replaced; `now` makes a batch's range of its two ends, `later` that of all but the first."""
-
-        def fold(batches):
-            state = start
-            for b in map(of, batches):
-                ends = b.min().item(), b.max().item()
-                middle, width = float(centre(b)), reach * float(spread(b))
-                both = now(low(middle - width, *ends), high(middle + width, *ends))
-                if state is not None:
-                    both = later(b) if later else both
-                    both = tuple(j(*two) for j, *two in zip(join, state, both, strict=True))
-                state = both
-            return state
-
-        return fold
-
-    def moving(share):
-        return [lambda old, new: old + share * (new - old)] * 2
-
-    def turned(batches):
-        """(high, low) is returned, and the state is read as (low, high)."""
-        state = None
-        for low, high in (folded()([b]) for b in batches):
-            state = (high, low) if state is None else (max(state[1], high), min(state[0], low))
-        return state
-
-    wrong = {
-        "You keep the last batch only: join its range with the state.": folded(join=[last, last]),
-        "You limit the joined range by this batch's ends. Limit the batch's own range first, then join.": limited_late,
-        "You keep the range of the first batch. Later ones may widen it.": folded(join=[lambda old, new: old] * 2),
-        "Your low end is that of the last batch. Keep the lowest of all.": folded(join=[last, max]),
-        "Your high end is that of the last batch. Keep the highest of all.": folded(join=[min, last]),
-        "You join to the narrowest range. Keep the lowest low and the highest high.": folded(join=(max, min)),
-        "You average over the batches. Keep the lowest low and the highest high.": folded(join=moving(0.5)),
-        "You move the state towards the batch by a share of the way, as a moving average does. Keep the lowest low and the highest high.": tuple(
-            folded(join=moving(share), **limits) for share in (0.1, 0.01, 0.9) for limits in ({}, {"reach": 1e6})
-        ),
-        "You join the lows with max. Keep the lowest low.": folded(join=(max, max)),
-        "You join the highs with min. Keep the highest high.": folded(join=(min, min)),
-        "From the second batch on you take its minimum and maximum. Each batch's range is its mean ± 3 deviations, limited.": (
-            folded(later=lambda b: (b.min().item(), b.max().item()))
-        ),
-        "You take |x|: then the low end is never below 0, and negative values are clipped.": folded(of=torch.abs),
-        "Your range is the minimum and maximum, however far out. Take the mean ± 3 deviations.": folded(reach=1e6),
-        "You leave out the values beyond 3 deviations and take the least and the largest of the others. The ends are the mean "
-        "± 3 deviations themselves.": folded(of=trimmed, reach=1e6),
-        "Your range goes beyond the batch's own minimum or maximum: no value lies there.": folded(low=free, high=free),
-        "Your low end goes below the batch's own minimum: no value lies there.": folded(low=free),
-        "Your high end goes above the batch's own maximum: no value lies there.": folded(high=free),
-        "Your high end is the batch's maximum, however far out. Limit it like the low end.": folded(
-            high=lambda end, low, high: high
-        ),
-        "Your low end is the batch's minimum, however far out. Limit it like the high end.": folded(
-            low=lambda end, low, high: low
-        ),
-        "A state that holds a 0 counts as none in your function. 0 is a number like others: ask whether state is None.": (
-            with_falsy_0(lambda state: False, if_any, if_any),
-            with_falsy_0(lambda state: False, if_any, always),
-            with_falsy_0(lambda state: False, always, if_any),
-            with_falsy_0(lambda state: not any(state), always, always),
-            with_falsy_0(lambda state: not all(state), always, always),
-        ),
-        "You take the wider one of the two ranges. Take the narrower one.": folded(low=min, high=max),
-        "You go one standard deviation from the mean. The card says three.": folded(reach=1.0),
-        "You go two standard deviations from the mean. The card says three.": folded(reach=2),
-        "You go four standard deviations or more from the mean. The card says three.": (
-            folded(reach=4),
-            folded(reach=6),
-        ),
-        "You measure from 0. The three standard deviations count from the batch's mean.": folded(centre=lambda b: 0),
-        "You measure from the median. The three standard deviations count from the batch's mean.": folded(
-            centre=torch.median
-        ),
-        "You measure from the middle between minimum and maximum. The three standard deviations count from the batch's mean.": folded(
-            centre=lambda b: (b.min() + b.max()) / 2
-        ),
-        "Your standard deviation divides by the number of values. batch.std() divides by one less.": folded(
-            spread=lambda b: b.std(correction=0)
-        ),
-        "You take the mean distance from the mean. The card says batch.std().": folded(
-            spread=lambda b: (b - b.mean()).abs().mean()
-        ),
-        "You look at the first row of a batch. Take all of its values.": folded(
-            of=lambda b: b[0] if b.dim() > 1 else b
-        ),
-        "You make the range symmetric about 0. It goes from the low end to the high one, wherever they lie.": folded(
-            now=lambda low, high: (-max(abs(low), abs(high)), max(abs(low), abs(high)))
-        ),
-        "You round the ends. Keep all their digits.": tuple(
-            folded(now=lambda low, high, digits=digits: (round(low, digits), round(high, digits)))
-            for digits in (1, 2, 3)
-        ),
-        "0 is always in your range. Here the range is the batches' own, with or without 0.": folded(start=(0.0, 0.0)),
-        "Your reach is three variances. The standard deviation is the root of one.": folded(spread=torch.var),
-        "You return the high end first. The low end comes first.": (lambda batches: folded()(batches)[::-1], turned),
-        "You return the low end and the width. Return both ends.": lambda batches: (
-            folded()(batches)[0],
-            folded()(batches)[1] - folded()(batches)[0],
-        ),
-    }
-    outlier, other = torch.zeros(12), torch.tensor([[1.0, 2.0], [2.0, 3.0]])
-    outlier[3] = 24.0
-    far = torch.zeros(40)  # among so many values, one may lie six standard deviations out
-    far[7] = -9.37
-    digits = torch.tensor([0.123456, -0.654321])
-    edges = [([batch],) for batch in (torch.zeros(4), outlier, other, far, digits)] + [([other, -outlier, -other],)]
-    edges.append(
-        ([outlier * 5 / 6 + 4, outlier],)
-    )  # the first high end lies between the second's own and its largest value
-    edges += [([torch.tensor(values) for values in rows],) for rows in AFTER_0]
-    parts = {"names": ("one call for each of these batches",), "edges": edges, "inputs": _batches(), "view": view}
-    compare(of_answer, right=folded(), wrong=wrong, rtol=1e-4, atol=1e-4, **parts)
+def best_range(answer: Callable) -> None:
+    """``best_range(error) -> "min_max", "average", "percentile" or "none"``, on made-up data."""
+    investigate(
+        answer,
+        SOURCES,
+        arms=OBSERVERS,
+        settings={"seed": 0, "held_out": 0},
+        least={"seed": 5},
+        least_runs=5,
+        conclusions=(*OBSERVERS, "none"),
+        name="error",
+    )
 
 
 @check(

@@ -104,7 +104,108 @@ def share_of_the_largest(weights, amount):
     return [(w.abs() > line).float() for w in weights]
 
 
+SETTINGS = ((0, 0), (200, 0), (200, 1))
+
+
+def means_of(right, seeds=8):
+    """Not an answer: (network, setting) -> mean over seeds."""
+    return {
+        (network, setting): sum(right(network, steps=setting[0], falling=setting[1], seed=s) for s in range(seeds))
+        / seeds
+        for network in ("dense", "pruned")
+        for setting in SETTINGS
+    }
+
+
+def verdict(gain):
+    """Not an answer: the word for a gain in points."""
+    return "yes" if gain > 1 else "no" if gain < -1 else "level"
+
+
+def at_a_constant_rate(right):
+    mean = means_of(right)
+    return verdict(mean["pruned", (200, 0)] - mean["dense", (200, 0)])
+
+
+def before_against_after(right):
+    mean = means_of(right)
+    return verdict(max(mean["pruned", s] for s in SETTINGS) - mean["dense", (0, 0)])
+
+
+def at_a_falling_rate(right):
+    mean = means_of(right)
+    return verdict(mean["pruned", (200, 1)] - mean["dense", (200, 1)])
+
+
+def never_no_steps(right):
+    mean = {}
+    for network in ("dense", "pruned"):
+        for falling in (0, 1):
+            runs = [right(network, steps=200, falling=falling, seed=s) for s in range(6)]
+            mean[network] = max(mean.get(network, 0), sum(runs) / 6)
+    return verdict(mean["pruned"] - mean["dense"])
+
+
+def trained_settings_alone(right):
+    mean = means_of(right)
+    return verdict(*[max(mean["pruned", s] for s in SETTINGS[1:]) - max(mean["dense", s] for s in SETTINGS[1:])])
+
+
+def never_worse(right):
+    mean = means_of(right)
+    gain = max(mean["pruned", s] for s in SETTINGS) - max(mean["dense", s] for s in SETTINGS)
+    return "yes" if gain > 1 else "level"
+
+
+def best_seed_against_worst(right):
+    runs = {
+        (n, s): [right(n, steps=s[0], falling=s[1], seed=seed) for seed in range(8)]
+        for n in ("dense", "pruned")
+        for s in SETTINGS
+    }
+    best = {n: max((runs[n, s] for s in SETTINGS), key=sum) for n in ("dense", "pruned")}
+    return verdict(max(best["pruned"]) - min(best["dense"]) - 1)
+
+
+def always_level(right):
+    means_of(right)
+    return "level"
+
+
+def one_seed(right):
+    best = {n: max(right(n, steps=a, falling=b) for a, b in SETTINGS) for n in ("dense", "pruned")}
+    return verdict(best["pruned"] - best["dense"])
+
+
+def improve_by_numpy(right):
+    runs = np.array(
+        [[[right(n, steps=a, falling=b, seed=s) for s in range(20)] for a, b in SETTINGS] for n in ("dense", "pruned")]
+    )
+    dense, pruned = runs.mean(2).max(1)
+    return verdict(pruned - dense)
+
+
+def improve_by_medians(right):
+    best = {}
+    for a, b in reversed(SETTINGS):
+        for n in ("pruned", "dense"):
+            runs = sorted(right(n, steps=a, falling=b, seed=s) for s in range(101))
+            best[n] = max(best.get(n, 0), runs[50])
+    return verdict(best["pruned"] - best["dense"])
+
+
 WRONG = {
+    "does_it_improve": [
+        at_a_constant_rate,
+        before_against_after,
+        at_a_falling_rate,
+        never_no_steps,
+        trained_settings_alone,
+        never_worse,
+        best_seed_against_worst,
+        always_level,
+        one_seed,
+    ],
     "global_masks": [
         quantile_of_each_layer,
         signed,
@@ -121,5 +222,20 @@ WRONG = {
         argsort_for_the_rank,
     ],
 }
-ODD = {"global_masks": [with_kthvalue, with_argsort, as_numpy]}
-EQUIVALENT = {}
+ODD = {
+    "does_it_improve": [improve_by_numpy, improve_by_medians],
+    "global_masks": [with_kthvalue, with_argsort, as_numpy],
+}
+EQUIVALENT = {
+    "does_it_improve": {
+        "for steps, falling in ((0, 0), (200, 0), (200, 1)):: 0 -> 1": "without steps the kind of rate has no effect",
+        "if gain > 1:: gain > 1: Gt -> GtE": "no gain is exactly one point",
+        "return 'no' if gain < -1 else 'level': gain < -1: Lt -> LtE": "no loss is exactly one point",
+        "means.append(mean((right(network, steps=steps, falling=falling, seed=seed) for seed in range(8)))): 8 -> 7": (
+            "how many seeds there are is free"
+        ),
+        "means.append(mean((right(network, steps=steps, falling=falling, seed=seed) for seed in range(8)))): 8 -> 9": (
+            "how many seeds there are is free"
+        ),
+    }
+}

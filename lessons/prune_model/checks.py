@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from hypothesis import strategies as st
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, shapes
+from course_utils.exercises.investigation import Run, World, investigate
 from course_utils.exercises.search import compare
 
 
@@ -36,7 +37,7 @@ def _as_masks(value: object, *_: object) -> list[torch.Tensor]:
 
 
 @check(
-    "Exercise 1, One threshold for all",
+    "Exercise 2, One threshold for all",
     why="One order over all weights lets each layer lose as many as it has small ones; a share in each layer would fix the "
     "numbers beforehand. Counting from 1, the threshold is number round(amount · N) of that order.",
 )
@@ -216,4 +217,119 @@ def global_masks(answer: Callable) -> None:
         inputs=st.tuples(_weights(), numbers(0, 1)),
         rtol=0.0,
         view=_as_masks,
+    )
+
+
+NETWORKS = ("dense", "pruned")
+
+
+def _pair(
+    said: str, right: str, hint: str, *, dense: Sequence[float], pruned: Sequence[float], scatter: float = 0.5
+) -> World:
+    """Two made-up networks.
+
+    Args:
+        dense, pruned: per cent right after no steps, after 200 at a constant rate, after 200 at a falling one.
+        scatter: of the seeds, in points.
+    """
+
+    def percent(network: str, number: int, steps: int, falling: int, seed: int) -> float:
+        if steps not in (0, 200):
+            raise ValueError(f"steps is 0 or 200, got {steps}.")
+        if falling not in (0, 1):
+            raise ValueError(f"falling is 0 (a constant rate) or 1 (a falling one), got {falling}.")
+        at = 0 if steps == 0 else 1 + falling
+        means = dense if network == "dense" else pruned
+        whole = math.sin(12.9898 * (seed + 1) + 78.233 * len(network) + 37.719 * at) * 43758.5453
+        return means[at] + scatter * (2 * (whole - math.floor(whole)) - 1)
+
+    return World(said, right, percent, hint)
+
+
+PAIRS = (
+    _pair(
+        "further training at a falling rate makes both networks better, and in the end they are half a point apart.",
+        "level",
+        "The pruned network has been trained further, and the dense one before the cut has not. Give the dense one these steps as well, "
+        "and compare then.",
+        dense=(95.0, 94.0, 96.6),
+        pruned=(88.0, 93.9, 97.1),
+    ),
+    _pair(
+        "the dense network loses by a constant rate and gains by a falling one; at their best the two are half a point apart.",
+        "level",
+        "At a constant rate the pruned network looks better here, and at a falling rate the two are level. Compare each at its best.",
+        dense=(96.9, 95.0, 97.7),
+        pruned=(90.0, 97.0, 97.2),
+    ),
+    _pair(
+        "pruning improves this network, whatever the training.",
+        "yes",
+        "This pruned network is three points ahead, each at its best. An answer must be able to say that pruning helps.",
+        dense=(92.0, 92.5, 93.0),
+        pruned=(90.0, 95.5, 96.0),
+    ),
+    _pair(
+        "the dense network is better when both are at their best.",
+        "no",
+        "This pruned network is one and a half points behind, each at its best. An answer must be able to say that pruning harms.",
+        dense=(95.5, 95.0, 97.2),
+        pruned=(80.0, 93.3, 95.7),
+    ),
+    _pair(
+        "a constant rate suits the pruned network best, and then it is more than a point ahead.",
+        "yes",
+        "A constant rate is the best setting of this pruned network, and a falling one of the dense one. Each is compared at its own best.",
+        dense=(93.0, 94.0, 95.0),
+        pruned=(90.0, 96.6, 95.4),
+    ),
+    _pair(
+        "every further step harms the dense network, which had been trained to the end.",
+        "level",
+        "This dense network is at its best without any further step. So no steps is a setting, too.",
+        dense=(97.5, 94.0, 95.5),
+        pruned=(85.0, 96.0, 97.3),
+    ),
+    _pair(
+        "the two are level, and seeds scatter by several points.",
+        "level",
+        "Seeds scatter widely here. Compare means over seeds, and not the best seed of one with the worst of the other.",
+        dense=(93.0, 94.0, 95.0),
+        pruned=(80.0, 94.5, 95.2),
+        scatter=2.0,
+    ),
+)
+
+
+def _each_setting(runs: Sequence[Run]) -> None:
+    """Refuse an experiment that leaves out one of the three settings for both."""
+    tried = {(run.settings["steps"] > 0, run.settings["steps"] > 0 and run.settings["falling"] > 0) for run in runs}
+    names = {
+        (False, False): "no further steps",
+        (True, False): "200 steps at a constant rate",
+        (True, True): "200 steps at a falling rate",
+    }
+    if missing := [name for setting, name in names.items() if setting not in tried]:
+        raise Mistake(
+            f"You never try {' and '.join(missing)}.",
+            "The best setting of a network is only known when all of them were tried. One that was left out may be the best.",
+        )
+
+
+@check(
+    "Exercise 1, Does pruning improve it?",
+    why="A pruned network comes with more training. Give the dense one as much, and each the setting that suits it: what is left then "
+    "is due to pruning.",
+)
+def does_it_improve(answer: Callable) -> None:
+    """``does_it_improve(right) -> "yes", "no" or "level"``, on made-up networks."""
+    investigate(
+        answer,
+        PAIRS,
+        arms=NETWORKS,
+        settings={"steps": 0, "falling": 0, "seed": 0},
+        least={"seed": 5},
+        look=_each_setting,
+        conclusions=("yes", "no", "level"),
+        name="right",
     )

@@ -9,7 +9,7 @@ from rules._cells import code_lines, code_text, numbered, slide_type, tags
 from tools.decks import arrange
 
 MOST_MINUTES = 45
-MOST_SECONDS = 45
+MOST_SECONDS = 60
 MOST_FIRST_LINES = 12
 MOST_EXERCISES = 3
 HEADING = re.compile(r"#+ ")
