@@ -211,14 +211,16 @@ def step(network, ids, cache):
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A cache is an optimization, so it must give the same logits as before. The test goes over the whole context, character by character, and compares with a single pass over all 512.
+# A cache is an optimization, so it must give the same logits as before. The test goes over the whole context three times, character by character, in pieces of 100, and at once (with one character alone a missing mask would not show), and compares with a single pass over all 512.
 
 # %% slideshow={"slide_type": "skip"}
-whole_text, by_steps = unseen[None, : model.context], Cache(model)
+whole_text, largest_gap = unseen[None, : model.context], 0.0
 with torch.no_grad():
     at_once = model(whole_text)
-one_by_one = torch.cat([step(model, one, by_steps) for one in whole_text.split(1, dim=1)], dim=1)
-largest_gap = ((one_by_one - at_once).abs().max() / (at_once.max() - at_once.min())).item()
+for length in (1, 100, 512):
+    by_steps = Cache(model)
+    parts = torch.cat([step(model, part, by_steps) for part in whole_text.split(length, dim=1)], dim=1)
+    largest_gap = max(largest_gap, ((parts - at_once).abs().max() / (at_once.max() - at_once.min())).item())
 print(f"largest difference of a logit: {largest_gap:.0e} of their range")
 try:
     step(model, whole_text[:, :1], by_steps)
@@ -280,7 +282,7 @@ show.cache_race(race, CONTEXTS, sooner)
 # **Predict.** Which takes most of the step in our model of 4 MB? And in one of 200 MB?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote for each model. Then the table, first column: the calls. Second: the products, and these lie near the time that it takes to read the weights. "So which of the two is a model of today like?"
+# *For the lecturer, 3 min.* Vote for each model. Then the table, first column: the calls. Second: the products, and more than half of their time is what reading the weights takes. "So which of the two is a model of today like?"
 
 # %% slideshow={"slide_type": "skip"}
 wide = language.CharTransformer(width=1024, n_layers=4, n_heads=16)  # not trained: only its size counts here
@@ -302,13 +304,13 @@ show.parts_table(parts, layers, models)
 #
 # <!-- page -->
 #
-# *The calls* are measured with a third model. It has as many blocks as ours, but only 8 features, so it makes the same operations on tensors of a few numbers each. All the time it needs is spent in Python and in PyTorch, looking up operators and allocating results. In our model this is the largest part, and nothing about the cache can make it smaller. (A compiler can, or a program without Python.)
+# *The calls* are measured with a third model. It has as many blocks as ours, but only 8 features, so it makes the same operations on tensors of a few numbers each. Nearly all the time it needs is spent around the arithmetic, in Python and in PyTorch. In our model this is the largest part, and a smaller cache does not make it smaller. Fewer calls do: a compiler, a program without Python, or simply code that works out the angles of RoPE once and not twice in every block (in a trial that took a third to a half off the step).
 #
 # *The products* are timed alone: a vector times each weight matrix. In the wide model they are most of the step. Compare the row with the two limits below. In the run on this page, to read each weight once takes more than half of the time of the products; the arithmetic at its peak would need a tenth of it. So a decode step of a large model *waits for its weights*, as a layer with one input did in [[roofline]]: each weight is read, used for one multiplication and one addition, and is not needed again until the next token.
 #
 # *Attention* is timed alone, too: one query a head against 480 keys, and the mean of as many values, in each block. It grows with the text, and it is small here.
 #
-# (The rows were measured one by one. They need not add up to 1, since a step whose data are still in a cache of the processor is faster than the same step after others.)
+# (The rows were measured one by one. They need not add up to 1: the calls of the products and of attention are in the third row, too, and norms, GELU, RoPE and the copies into the cache are in none at their full size.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. What a step reads, and for whom
@@ -331,7 +333,7 @@ show.reads(model)
 #
 # By hand, for one block. Its weights: queries, keys, values and the output layer have 128 · 128 numbers each, and the two layers of the feed-forward part 4 · 128 · 128 each. That is 12 · 128² = 196,608 numbers of 4 bytes, 786 KB. Its part of the cache: a key and a value of 128 numbers each for every character, 2 · 128 · 4 = 1,024 bytes; at 480 characters 492 KB.
 #
-# For the whole model that is 5 · 1,024 = **5,120 bytes for each character**. The weights take 4 MB, so at 790 characters the cache would have outgrown them, if our model could take so many. Large models are in the same situation. LLaMA-7B has 32 blocks of 4,096 features ([Touvron et al., 2023](https://arxiv.org/abs/2302.13971), table 2): with 16 bits a number, a token takes 2 · 32 · 4,096 · 2 bytes = 524 KB, and a text of 2,048 tokens 1.07 GB.
+# For the whole model that is 5 · 1,024 = **5,120 bytes for each character**. The weights take 4 MB, so at 790 characters the cache would have outgrown them, if our model could take so many. In a large model one text weighs less, and many weigh as much. LLaMA-7B has 32 blocks of 4,096 features ([Touvron et al., 2023](https://arxiv.org/abs/2302.13971), table 2): with 16 bits a number, a token takes 2 · 32 · 4,096 · 2 bytes = 524 KB, and a text of 2,048 tokens 1.07 GB, beside 13.5 GB of weights: thirteen such texts have as many bytes as the weights.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Many texts at once
@@ -341,7 +343,7 @@ show.reads(model)
 # **Predict.** 64 texts at once. How much time does *one* token take, over a token of a single text: **A** the same, **B** a half, **C** less than a fifth?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote, show, and take the letter that the label at 64 says; where this was written it was C. "With one text the point lies near the line of the bytes; with more it falls, but less steeply." Ask what a server gains from many users.
+# *For the lecturer, 3 min.* Vote, show, and take the letter that the label at 64 says; where this was written it was C. "With one text the point lies less than a factor of two above the line of the bytes; with more it falls, but less steeply." Ask what a server gains from many users.
 
 # %% slideshow={"slide_type": "skip"}
 in_turn = itertools.cycle(layers)
@@ -355,13 +357,13 @@ gain, gain_spread = show.median_ratio(taken, 1, 64, factor=64)
 show.batch_curves(taken, layers)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **With 64 texts a token takes less than a fifth of the time (C), because all of them share one reading of the weights.**
+# **With 64 texts a token takes less than a fifth of the time (C), in the run on this page.** All of them share one reading of the weights, and a product with many vectors uses the processor better than one with a single vector, even where nothing has to come from memory.
 #
 # <!-- page -->
 #
 # If reading were all, a token of 64 texts would take 1/64 of the time, the dashed line. It takes more, since each text still needs its own arithmetic, the dotted line, and the layer reaches neither of the two bounds.
 #
-# That is why a server lets many users write at once. But look at what they share: the weights, and nothing else. Each text has keys and values of its own. So the cache grows with the number of texts:
+# That is why a server lets many users write at once. But look at what they share of all that is read: the weights. (They share the calls of Python and PyTorch as well, which in our small model is the larger gain.) Each text has keys and values of its own. So the cache grows with the number of texts:
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Draws the bytes of the weights and of the cache for texts of several lengths, one and several at once.
@@ -370,7 +372,7 @@ token_bytes = Cache(model).stored[..., 0, :].nbytes
 show.bytes_of_cases(weight_bytes, token_bytes)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# With 16 texts of 512 characters the cache has ten times the bytes of the weights, and a step reads all of it. A larger batch makes the weights cheaper for each token, and not the cache. So what limits a server is often the cache, and the next section makes it smaller.
+# With 16 texts of 512 characters the cache has ten times the bytes of the weights, and a step reads all of it. A larger batch makes the weights cheaper for each token, and not the cache. So with many or long texts the cache can become what limits a server ([Kwon et al., 2023](https://arxiv.org/abs/2309.06180)), and the next section makes it smaller.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Fewer bits for the cache
@@ -422,12 +424,12 @@ show.int8_table(sizes, by_cache)
 #
 # In bytes: a row has 32 numbers. It takes 32 · 4 = 128 bytes in fp32, and 32 + 4 = 36 in int8; 128 / 36 = 3.56. (A large model has 128 numbers in a head, and a scale of 16 bits; then the scales hardly count.)
 #
-# One thing was not measured: the time. Our code turns the whole cache back into floats at each step, so it is not faster. A program that wins time must multiply with the integers directly.
+# One thing was not measured: the time. Our code writes the whole cache back to memory as floats at each step, so no gain is to be expected. A program that wins time reads the integers from memory and turns them into floats inside the processor, on the way into the product (KIVI, which the next part meets, does this), or multiplies with the integers directly.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Down to 2 bits
 #
-# With 2 bits a number can be −1, 0 or 1 times its scale. We round the keys alone, and then the values alone.
+# We give 2 bits three values: −1, 0 or 1 times the scale. (The fourth is not used, so that 0 stays in the middle.) We round the keys alone, and then the values alone.
 #
 # **Predict.** Which rounding costs more: **A** that of the keys, **B** that of the values, **C** about the same?
 
@@ -513,7 +515,7 @@ def keys_or_scales_solution(rise):
 # **Predict.** What does a scale for each channel do to the cost of the keys: **A** nothing, **B** it falls to less than a half? And is the rest the same before RoPE?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* The table. "Which sentence of ten minutes ago was wrong?" That keys are harder to round, as it stood: most of it was the scale. Then the last row: turn a hand of a clock that always points to the right, and it points everywhere.
+# *For the lecturer, 3 min.* The table. "Which sentence of ten minutes ago was too simple?" Keys are harder to round here, seven times; but a factor of three was the scale. Then the last row: turn a hand of a clock that always points to the right, and it points everywhere.
 
 # %% slideshow={"slide_type": "skip"}
 table = {
@@ -530,15 +532,15 @@ costs = {name: 100 * (value / by_cache["fp32"] - 1) for name, value in table.ite
 show.rises_table(costs)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **A scale for each channel makes the cost of the keys fall to less than a half (B), and before RoPE it is smaller still. Most of what looked like a property of keys was the way in which they shared a scale.**
+# **A scale for each channel makes the cost of the keys fall to less than a half (B), and before RoPE it is smaller still. So a part of what looked like a property of keys was the way in which they shared a scale; the keys are another part.**
 #
 # <!-- page -->
 #
-# In the words of the exercise it is "both": the scales explain most of it, and at their better scale the keys still cost more than the values.
+# In the words of the exercise it is "both": in the run on this page the keys cost 22 times as much as the values with a scale a token. The scales explain a factor of about three of that, and at their better scale the keys still cost seven times as much. (With four levels in place of three, a scale and a smallest value, a trial gave 28 % for the keys with a scale a token and 32 % with one a channel: what helps depends on the levels, too.)
 #
 # Why does RoPE matter? Think of a feature of the keys that is large for every token: in the picture of [[attention]], a hand that always points to the right, (8, 0). A scale for its channel is large, and that of its neighbour is small. RoPE turns this hand by another angle for each token: (8, 0), then (4.3, 6.7), (−3.3, 7.3), and so on. Now both channels contain large numbers, and small ones. Before RoPE the large feature stays in its channel. (This is our explanation of the last row; the row itself says only that it is so.) The price: whoever stores the keys before RoPE must turn all of them at every step.
 #
-# KIVI ([Liu et al., 2024](https://arxiv.org/abs/2402.02750)) goes this way for large models: keys with a scale for each channel, in groups of tokens, values with a scale for each token. Our experiment takes the scale of a channel over a whole piece of text, which a program that writes token by token does not know in advance.
+# KIVI ([Liu et al., 2024](https://arxiv.org/abs/2402.02750)) goes this way for large models, after RoPE and with four levels: keys with a scale for each channel, in groups of tokens, values with a scale for each token. Our experiment takes the scale of a channel over a whole piece of text, which a program that writes token by token does not know in advance. And 512 numbers share such a scale, where 32 share that of a token, so two things differ between our rows. In groups of 32 characters, with as many scales, a trial gave 37 % for the keys and 9 % for the values: there a scale a channel was the better one for both.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 2 · The bytes of a cache
@@ -585,7 +587,7 @@ def cache_bytes_solution(n_layers, n_heads, n_kv_heads, head_size, prompt, new, 
 show.shared_heads(token_bytes)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A trained model is converted by the *mean* of the heads of a group, and trained a little. Our heads have learned apart from each other, so is the mean of two keys a key of anything? The next cell converts our model to two heads and trains it for 30 steps, with a learning rate of 0.002. (One head was tried as well: its perplexity was 55 at once, and 15 after 30 steps.) Four heads are the **control**: what do 30 steps do to a model that was not cut?
+# A trained model is converted by the *mean* of the heads of a group, and trained a little. Our heads have learned apart from each other, so is the mean of two keys a key of anything? The next cell converts our model to two heads and trains it for 30 steps, with a learning rate of 0.002. (One head was tried as well: its perplexity was 55 at once, and 14 after 30 steps.) Four heads are the **control**: what do 30 steps do to a model that was not cut?
 
 # %% slideshow={"slide_type": "skip"}
 sharing = {n_kv: show.grouped(model, n_kv) for n_kv in (4, 2)}
@@ -596,7 +598,7 @@ after_steps = {n_kv: language.perplexity(network, unseen, pieces=show.PIECES) fo
 show.grouped_table(at_start, after_steps, token_bytes)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# At once the mean of two heads costs several times the perplexity, so the mean of two keys is a poor key. Thirty steps win a large part of that back, and the control hardly changes, so what is left belongs to the sharing and not to the training. How much comes back depends on the steps and on the learning rate: in a trial with half of this rate it was about ten per cent of the loss less. Ainslie et al. give it a twentieth of the first training, ours reads less than a hundredth of its text. Compared with int8, which needs no training, fewer heads are the second choice for a model that exists, and the first for one that is trained anew.
+# At once the mean of two heads costs several times the perplexity. (In a trial the keys alone came to 11 and the values alone to 7: neither mean is a good one.) Thirty steps win a large part of that back. The control gets a little worse by the same steps, so the steps themselves do some harm, but far less than what is left. And what is left is not all the price of sharing: in a trial with 120 steps two heads came to 4.7 and the control to 4.0. With half of this learning rate 65 % of the lost nats were won back, and not 75 %. Ainslie et al. give it a twentieth of the first training, ours reads less than a hundredth of its text. For a model that exists int8, which needs no training, comes first. Whoever trains a model anew can choose fewer heads from the start (not tried here), and round them as well.
 #
 # The models as rows of the course's record, with the share of characters that are their first choice:
 
@@ -609,7 +611,7 @@ show.record_rows(techniques, unseen)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### A draft, checked in one pass
 #
-# A pass over a few tokens costs hardly more than one over a single token, since both read all weights once. So let something cheap **draft** the next tokens, and let the model check all of them in *one* pass: **speculative decoding** ([Leviathan et al., 2023](https://arxiv.org/abs/2211.17192), with a small model as the draft). The model's own choice after each character of the draft is then known. The draft is kept as long as it is what the model would have written. At the first miss the model's own character is taken, and everything behind it is thrown away, because it was chosen after a wrong character.
+# A pass over a few tokens costs less than as many passes over one: in a large model because the weights are read once, in ours because the calls are made once. So let something cheap **draft** the next tokens, and let the model check all of them in *one* pass: **speculative decoding** ([Leviathan et al., 2023](https://arxiv.org/abs/2211.17192), with a small model as the draft). The model's own choice after each character of the draft is then known. The draft is kept as long as it is what the model would have written. At the first miss the model's own character is taken, and everything behind it is thrown away, because it was chosen after a wrong character.
 #
 # Our draft needs no model: it looks up where the last six characters stood before, and proposes what followed there.
 
@@ -663,7 +665,7 @@ drafted, a_pass, same_text = show.drafts_table(outcomes, passes.median_ms(9) / p
 drafted
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Each draft gives the same text, even the random one: a bad draft costs time, not quality. (A pass over several characters rounds otherwise than one over a single one, so two characters that are equally likely to the last digit could change places.) The draft that looks back gives nearly two characters a pass, that which looks through all that was learned more than three, and a pass over nine characters takes about a third longer than one over a single one. The time of a whole text was not measured. Greedy text probably repeats itself more than sampled text, which would suit a draft that looks back; that was not measured either.
+# Each draft gives the same text, even the random one: a bad draft costs time, not quality. (A pass over several characters rounds otherwise than one over a single one, so two characters that are equally likely to the last digit could change places.) The draft that looks back gives 1.7 characters a pass in the run on this page, that which looks through all that was learned more than three, and a pass over nine characters takes about half as long again as one over a single one. The time of a whole text was not measured. Greedy text probably repeats itself more than sampled text, which would suit a draft that looks back; that was not measured either.
 #
 # ### Where is the model surer?
 
@@ -672,7 +674,7 @@ drafted
 one_in = show.likeliest(model, {"for i in ra": "n", "import ": "s"})
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# After `for i in ra` the model is nearly sure, after `import ` it hesitates among many. The perplexity of a text is the geometric mean of $1/p$ over its characters.
+# After `for i in ra` the model gives `n` two thirds; after `import ` it hesitates among many, and its first choice gets 0.15. The perplexity of a text is the geometric mean of $1/p$ over its characters.
 #
 # ### What was left out
 #
@@ -680,7 +682,7 @@ one_in = show.likeliest(model, {"for i in ra": "n", "import ": "s"})
 # - **Attention that writes less.** *FlashAttention* computes the same attention without writing the table of all pairs to memory (Dao et al., 2022, [arXiv:2205.14135](https://arxiv.org/abs/2205.14135)).
 # - **A draft model, and sampling.** With a rule for what to keep, the *distribution* of the text stays the same (Leviathan et al., section 2.3).
 #
-# All three keep what is computed, up to rounding. int8 and fewer heads change the numbers. Before you ask what a method costs in quality, ask whether it changes a number at all.
+# None of the three changes the probabilities that the model gives, up to rounding. int8 and fewer heads change the numbers. Before you ask what a method costs in quality, ask whether it changes a number at all.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 3 · What is kept of a draft
@@ -729,7 +731,7 @@ claims.show("decoding")
 # ## Remember
 #
 # - The causal mask leaves the keys and values of old tokens as they are. A KV cache keeps them, and the logits stay the same.
-# - A cached step of a large model waits for its weights. A batch of texts shares the weights; each text has its own cache.
+# - A cached step of a large model for a single text waits mostly for its weights. A batch of texts shares the weights; each text has its own cache.
 # - int8 makes the cache 3.6 times smaller and changes hardly anything. With fewer bits it matters which numbers share a scale.
 #
 # **Going further**: J. Ainslie et al., *GQA*, 2023, [arXiv:2305.13245](https://arxiv.org/abs/2305.13245); Y. Leviathan, M. Kalman, Y. Matias, *Fast inference from transformers via speculative decoding*, 2023, [arXiv:2211.17192](https://arxiv.org/abs/2211.17192); Z. Liu et al., *KIVI*, 2024, [arXiv:2402.02750](https://arxiv.org/abs/2402.02750) (2 bits for the cache); R. Pope et al., *Efficiently scaling transformer inference*, 2022, [arXiv:2211.05102](https://arxiv.org/abs/2211.05102).

@@ -357,7 +357,7 @@ def int8_table(sizes, perplexities):
             [name, si(sizes[name], "B"), f"{value:.3f}", f"{round(100 * (value / plain - 1), 2) + 0.0:.2f}"]
             for name, value in perplexities.items()
         ],
-        caption="Files, loaded again; the scales are in them. Perplexity on modules that the model never saw.",
+        caption="Files, loaded again; the scales are in them. Perplexity on the first 6,144 characters of modules that the model never saw.",
     )
 
 
@@ -479,7 +479,7 @@ def grouped_table(at_start, after_steps, token_bytes):
     return Table(
         ["heads of K, V", "cache, B a character", "at once", "after 30 steps"],
         [[n, f"{token_bytes * n // 4:,}", f"{at_start[n]:.2f}", f"{after_steps[n]:.2f}"] for n in at_start],
-        caption="Perplexity on modules that the model never saw; one seed. Of the loss (nats) above the control, won back: "
+        caption="Perplexity on the first 6,144 characters of modules that the model never saw; one seed. Of the loss (nats) above the control, won back: "
         + ", ".join(f"{won_back(at_start, after_steps, n):.0%} with {n} head{'s' * (n > 1)}" for n in at_start if n < 4)
         + ".",
     )

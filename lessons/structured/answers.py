@@ -167,7 +167,108 @@ def pair_in_numpy(conv_weight, conv_bias, linear_weight, keep):
     return w[keep], b[keep], m[:, stays]
 
 
+def norm_as_a_list(weight, norm, n_keep):
+    keep = weight.flatten(1).norm(dim=1).topk(n_keep).indices.sort().values
+    return weight[keep], [tensor[keep] for tensor in norm.values()]
+
+
+def _means(right, steps=150, draws=range(5)):
+    return [np.mean([right(name, steps=steps, draw=d) for d in draws]) for name in ("norm", "random", "new")]
+
+
+def _said(share):
+    if share > 0.8:
+        return "start"
+    return "choice" if share < 0.2 else "both"
+
+
+def before_the_training(right):
+    norm, chance, new = (np.mean([right(name, draw=d) for d in range(5)]) for name in ("norm", "random", "new"))
+    return _said((chance - new) / (norm - new)) if norm - new >= 1 else "nothing"
+
+
+def after_a_long_training(right):
+    norm, chance, new = _means(right, steps=1000)
+    return _said((chance - new) / (norm - new)) if norm - new >= 1 else "nothing"
+
+
+def one_draw_each(right):
+    norm, chance, new = _means(right, draws=[0])
+    return _said((chance - new) / (norm - new)) if norm - new >= 1 else "nothing"
+
+
+def choice_and_start_changed(right):
+    norm, chance, new = _means(right)
+    return _said((norm - chance) / (norm - new)) if norm - new >= 1 else "nothing"
+
+
+def over_an_accuracy(right):
+    norm, chance, new = _means(right)
+    return _said((chance - new) / norm) if norm - new >= 1 else "nothing"
+
+
+def in_points(right):
+    norm, chance, new = _means(right)
+    return _said(chance - new) if norm - new >= 1 else "nothing"
+
+
+def one_or_the_other(right):
+    norm, chance, new = _means(right)
+    if norm - new < 1:
+        return "nothing"
+    return "choice" if norm - chance > chance - new else "start"
+
+
+def always_a_share(right):
+    norm, chance, new = _means(right)
+    return _said((chance - new) / (norm - new or 1))
+
+
+def without_new_weights(right):
+    norm, chance = (np.mean([right(name, steps=150, draw=d) for d in range(5)]) for name in ("norm", "random"))
+    return "choice" if norm - chance > 1 else "start"
+
+
+def best_of_chance(right):
+    norm, chance, new = ([right(name, steps=150, draw=d) for d in range(8)] for name in ("norm", "random", "new"))
+    if np.mean(norm) - np.mean(new) < 1:
+        return "nothing"
+    return _said((max(chance) - min(new)) / (min(norm) - min(new)))
+
+
+def norm_once(right):
+    norm = right("norm", steps=150)
+    chance, new = (np.mean([right(name, steps=150, draw=d) for d in range(5)]) for name in ("random", "new"))
+    return _said((chance - new) / (norm - new)) if norm - new >= 1 else "nothing"
+
+
+def what_earned_it_by_medians(right):
+    norm, chance, new = (
+        np.median([right(name, steps=150, draw=d) for d in range(41)]) for name in ("norm", "random", "new")
+    )
+    return _said((chance - new) / (norm - new)) if norm - new >= 1 else "nothing"
+
+
+def what_earned_it_pair_by_pair(right):
+    table = np.array([[right(name, steps=150, draw=d) for name in ("new", "random", "norm")] for d in range(50, 70)])
+    chance, norm = (table[:, 1:] - table[:, :1]).mean(0)
+    return "nothing" if norm < 1 else _said(chance / norm)
+
+
 WRONG = {
+    "what_earned_it": [
+        before_the_training,
+        after_a_long_training,
+        one_draw_each,
+        choice_and_start_changed,
+        over_an_accuracy,
+        in_points,
+        one_or_the_other,
+        always_a_share,
+        without_new_weights,
+        best_of_chance,
+        norm_once,
+    ],
     "cut_block": [
         keeps_the_smallest,
         over_the_wrong_dim,
@@ -183,6 +284,7 @@ WRONG = {
         by_the_factor_of_the_norm_layer,
         first_kernel_of_each,
         zeros_in_place_of_channels,
+        norm_as_a_list,
     ],
     "cut_pair": [
         inputs_left,
@@ -198,7 +300,22 @@ WRONG = {
     ],
 }
 ODD = {
+    "what_earned_it": [what_earned_it_by_medians, what_earned_it_pair_by_pair],
     "cut_block": [with_a_loop, in_numpy, with_a_boolean],
     "cut_pair": [column_by_column, concatenated, pair_in_numpy],
 }
-EQUIVALENT = {}
+# Mutants of the solutions that are as right as the solution: what was changed -> why.
+EQUIVALENT = {
+    "what_earned_it": {
+        "if advantage < 1:: 1 -> 2": "no network has an advantage of one to two points",
+        "if advantage < 1:: advantage < 1: Lt -> LtE": "nor of exactly one",
+        "if share > 0.8:: share > 0.8: Gt -> GtE": "no share is exactly 0.8",
+        "return 'choice' if share < 0.2 else 'both': share < 0.2: Lt -> LtE": "nor exactly 0.2",
+        "mean = {name: sum((right(name, steps=150, draw=draw) for draw in range(10))) / 10 for name in networks}: 10 -> 11": (
+            "how many draws there are is free"
+        ),
+        "mean = {name: sum((right(name, steps=150, draw=draw) for draw in range(10))) / 10 for name in networks}: 10 -> 9": (
+            "how many draws there are is free"
+        ),
+    },
+}

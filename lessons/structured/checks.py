@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 import torch
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from course_utils.exercises.core import Mistake, check
+from course_utils.exercises.investigation import Run, World, investigate
 from course_utils.exercises.search import compare
 
 
@@ -24,7 +26,18 @@ def _made_of(*parts: str) -> Callable:
     return view
 
 
-# ---- exercise 1 --------------------------------------------------------------------------------------
+def _weight_and_dict(value: object, *_: object) -> object:
+    """The pair, if its second part is a dict."""
+    pair = _made_of("the weight", "the batch norm's dict")(value)
+    if not isinstance(pair[1], dict):
+        raise Mistake(
+            "Your batch norm is no dict any more.",
+            "Return it as it came: a dict from the names to their tensors, each of them cut.",
+        )
+    return pair
+
+
+# ---- exercise 3 --------------------------------------------------------------------------------------
 
 
 def _l2(weight: torch.Tensor) -> torch.Tensor:
@@ -62,7 +75,7 @@ def _blocks(draw: Callable) -> tuple:
 
 
 @check(
-    "Exercise 1, Keep the strongest channels",
+    "Exercise 3, Keep the strongest channels",
     why="An output channel is an index of dim 0, so its norm runs over all other dims. One sorted list of numbers cuts the "
     "weight and every tensor of the batch norm alike: what belongs to a channel goes with it.",
 )
@@ -194,7 +207,7 @@ def cut_block(answer: Callable) -> None:
             (torch.tensor([1.0, 1.0001]).reshape(2, 1, 1, 1), {}, 1),  # alike in half precision
         ],
         inputs=_blocks(),
-        view=_made_of("the weight", "the batch norm's dict"),
+        view=_weight_and_dict,
     )
 
 
@@ -265,7 +278,19 @@ def cut_pair(answer: Callable) -> None:
         return within(by_channel(linear, n_out)[:, keep].flatten(1), 0, keep)
 
     right = pair()
+
+    def turned(*order):
+        """The three tensors, cut as they should be, in another order."""
+        return lambda *inputs: tuple(right(*inputs)[place] for place in order)
+
     wrong = {
+        "Your three tensors are the right ones in another order. Return conv_weight, conv_bias, linear_weight.": (
+            turned(1, 0, 2),
+            turned(2, 0, 1),
+            turned(2, 1, 0),
+            turned(0, 2, 1),
+            turned(1, 2, 0),
+        ),
         "You keep one channel of `keep`. All of its channels stay: index with the whole list.": (
             pair(stays=lambda keep, n_out: keep[:1]),
             pair(stays=lambda keep, n_out: keep[-1:]),
@@ -366,4 +391,118 @@ def cut_pair(answer: Callable) -> None:
         ],
         inputs=_pairs(),
         view=_made_of(*names),
+    )
+
+
+# ---- exercise 1 --------------------------------------------------------------------------------------
+
+NETWORKS = ("norm", "random", "new")
+
+
+def _scatter(network: str, steps: float, draw: float) -> float:
+    """Between -1 and 1, as if by chance, and the same for the same arguments."""
+    whole = math.sin(12.9898 * (draw + 1) + 78.233 * NETWORKS.index(network) + 0.37719 * steps) * 43758.5453
+    return 2 * (whole - math.floor(whole)) - 1
+
+
+def _network(said: str, right: str, hint: str, *, share: float, advantage: float = 20.0, scatter: float = 0.2) -> World:
+    """A made-up network after its cut.
+
+    Args:
+        share: of the advantage over new weights that random channels have as well.
+        advantage: of the norm over new weights after 150 steps, in points.
+        scatter: of the draws, in points.
+    """
+
+    def measure(network: str, number: int, steps: float, draw: float) -> float:
+        trained = min(1.0, max(0.0, float(steps)) / 150)
+        ahead = {"norm": 1.0, "random": share, "new": 0.0}[network] * advantage
+        return 10 + trained * (60 + ahead) + scatter * trained * _scatter(network, steps, draw)
+
+    return World(said, right, measure, hint)
+
+
+CUT = (
+    _network(
+        "random channels end as low as new weights.",
+        "choice",
+        "Where random channels end no higher than new weights, the trained start is worth nothing without the choice. The share is "
+        "(random − new) / (norm − new).",
+        share=0.0,
+    ),
+    _network(
+        "random channels end as high as those chosen by norm.",
+        "start",
+        "Where random channels end as high as those by norm, the choice earned nothing. Random channels have the start and not "
+        "the choice: divide what they have over new weights by the whole advantage, norm − new, and not by an accuracy.",
+        share=1.0,
+    ),
+    _network(
+        "random channels have a tenth of the advantage.",
+        "choice",
+        "A share is a quotient: the points that random channels have over new weights, over those that the norm has. Here it is "
+        "two of twenty.",
+        share=0.1,
+    ),
+    _network(
+        "random channels lie half-way between new weights and the norm.",
+        "both",
+        "Where random channels lie between, the start earned a part of the advantage and the choice another part.",
+        share=0.5,
+    ),
+    _network(
+        "the norm ends less than half a point above new weights.",
+        "nothing",
+        "Here the cut network is no better than new weights, so there is nothing to be shared out, and the share is a quotient of two "
+        "chances. Look at the advantage, norm − new, before you divide by it.",
+        share=0.5,
+        advantage=0.4,
+        scatter=0.3,
+    ),
+    _network(
+        "the start earned half, and single draws differ by many points.",
+        "both",
+        "The draws differ widely here, and the best or the worst of them says little. Take means over several draws.",
+        share=0.5,
+        advantage=25.0,
+        scatter=7.0,
+    ),
+)
+
+
+def _after_the_training(runs: Sequence[Run]) -> None:
+    """Refuse an experiment at another budget than the one that is asked about."""
+    budgets = sorted({run.settings["steps"] for run in runs})
+    if budgets == [150]:
+        return
+    facts = (("your steps", ", ".join(map(str, budgets))),)
+    if budgets == [0]:
+        raise Mistake(
+            "You compare the networks before their training.",
+            "Nothing is trained after 0 steps, and all three guess. The laundry uses the network after 150 steps: say steps=150.",
+            facts=facts,
+        )
+    raise Mistake(
+        "You compare the networks after another training than the one of 150 steps.",
+        "A start is worth much after a short training and little after a long one. The question is about 150 steps, so run those alone.",
+        facts=facts,
+    )
+
+
+@check(
+    "Exercise 1, What earned it?",
+    why="Random channels have the trained start in common with those by norm, and their lack of a choice in common with new weights. So "
+    "what they have over new weights is due to the start, and what they lack to the norm is due to the choice.",
+)
+def what_earned_it(answer: Callable) -> None:
+    """``what_earned_it(right) -> "start", "choice", "both" or "nothing"``, on made-up networks."""
+    investigate(
+        answer,
+        CUT,
+        arms=NETWORKS,
+        settings={"steps": 0, "draw": 0},
+        least={"draw": 5},
+        look=_after_the_training,
+        conclusions=("start", "choice", "both", "nothing"),
+        name="right",
     )

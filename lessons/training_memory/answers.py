@@ -83,90 +83,76 @@ def with_numpy(tensors, n_states):
     return 4 * (n.sum() + (1 + n_states) * n[trained].sum())
 
 
-def all_of_them(sizes, skip=None):
-    return sum(sizes)
+ARMS = ("plain", "checkpoints", "SGD", "both")
 
 
-def largest_alone(sizes, skip=None):
-    return max(sizes)
+def highest_peaks(peak, arms=ARMS, steps=range(1, 9)):
+    """Highest peak of each arm."""
+    return {arm: max(peak(arm, step=n) for n in steps) for arm in arms}
 
 
-def no_shortcut(sizes, skip=None):
-    return max(a + b for a, b in itertools.pairwise(sizes))
+def first_that_fits(highest, room=100):
+    return next((arm for arm in ARMS if highest[arm] <= room), "neither")
 
 
-def shortcut_on_top(sizes, skip=None):
-    peak = max(a + b for a, b in itertools.pairwise(sizes))
-    return peak + sizes[skip[0]] if skip else peak
+def always_sgd(peak):
+    """AdamW's states are to blame."""
+    highest_peaks(peak)
+    return "SGD"
 
 
-def shortcut_counted_at_its_own_layer(sizes, skip=None):
-    live = [a + b for a, b in itertools.pairwise(sizes)]
-    if skip:
-        for layer in range(skip[0], skip[1]):
-            live[layer] += sizes[skip[0]]
-    return max(live)
+def first_step_decides(peak):
+    """Runs all steps, and takes the first one for the rule."""
+    all_steps = {arm: [peak(arm, step=n) for n in range(1, 9)] for arm in ARMS}
+    return first_that_fits({arm: found[0] for arm, found in all_steps.items()})
 
 
-def shortcut_freed_early(sizes, skip=None):
-    live = [a + b for a, b in itertools.pairwise(sizes)]
-    if skip:
-        for layer in range(skip[0] + 1, skip[1] - 1):
-            live[layer] += sizes[skip[0]]
-    return max(live)
+def on_average(peak):
+    """Takes the mean over the steps."""
+    return first_that_fits({arm: sum(peak(arm, step=n) for n in range(1, 9)) / 8 for arm in ARMS})
 
 
-def shortcut_one_too_long(sizes, skip=None):
-    live = [a + b for a, b in itertools.pairwise(sizes)]
-    if skip:
-        for layer in range(skip[0] + 1, min(skip[1] + 1, len(live))):
-            live[layer] += sizes[skip[0]]
-    return max(live)
+def some_change_is_needed(peak):
+    """Never looks whether the training as it is fits."""
+    highest = highest_peaks(peak)
+    return next((arm for arm in ARMS[1:] if highest[arm] <= 100), "neither")
 
 
-def shortcut_for_ever(sizes, skip=None):
-    live = [a + b for a, b in itertools.pairwise(sizes)]
-    if skip:
-        for layer in range(skip[0] + 1, len(live)):
-            live[layer] += sizes[skip[0]]
-    return max(live)
+def lowest_of_all(peak):
+    """Takes both for the answer where no arm alone fits."""
+    found = first_that_fits(highest_peaks(peak))
+    return "both" if found == "neither" else found
 
 
-def two_largest(sizes, skip=None):
-    first, second = sorted(sizes, reverse=True)[:2]
-    return first + second
+def one_step_only(peak):
+    return first_that_fits(highest_peaks(peak, steps=[2]))
 
 
-def triples(sizes, skip=None):
-    return max(sum(sizes[i : i + 3]) for i in range(len(sizes) - 1))
+def without_plain(peak):
+    highest = highest_peaks(peak, arms=ARMS[1:])
+    return next((arm for arm in ARMS[1:] if highest[arm] <= 100), "plain")
 
 
-def without_the_last(sizes, skip=None):
-    best = 0
-    for i in range(len(sizes) - 2):
-        live = sizes[i] + sizes[i + 1]
-        if skip and skip[0] < i < skip[1]:
-            live += sizes[skip[0]]
-        best = max(best, live)
-    return best
+def more_steps_for_plain(peak):
+    highest = highest_peaks(peak) | {"plain": max(peak("plain", step=n) for n in (1, 2, 3, 4, 5, 6, 7, 8, 8))}
+    return first_that_fits(highest)
 
 
-def by_sets(sizes, skip=None):
-    last_use = [i for i in range(len(sizes))]
-    if skip:
-        last_use[skip[0]] = max(last_use[skip[0]], skip[1] - 1)
-    peak = 0
-    for layer in range(len(sizes) - 1):
-        alive = {i for i in range(layer + 1) if last_use[i] >= layer} | {layer + 1}
-        peak = max(peak, sum(sizes[i] for i in alive))
-    return peak
+def says_nothing(peak):
+    found = first_that_fits(highest_peaks(peak))
+    return "nothing" if found == "plain" else found
 
 
-def peak_with_numpy(sizes, skip=None):
-    live = np.array(sizes[:-1]) + np.array(sizes[1:])
-    if skip is not None:
-        live[skip[0] + 1 : skip[1]] += sizes[skip[0]]
-    return live.max()
+def all_below(peak):
+    """Asks each step whether it fits."""
+    fits = {arm: all([peak(arm, step=n) <= 100 for n in range(8, 0, -1)]) for arm in ARMS}
+    return next((arm for arm, good in fits.items() if good), "neither")
+
+
+def fits_with_numpy(peak):
+    table = np.array([[peak(arm, step=int(n)) for n in np.arange(1, 9)] for arm in ARMS])
+    good = (table <= 100).all(axis=1)
+    return ARMS[int(good.argmax())] if good.any() else "neither"
 
 
 def as_without_checkpoints(inputs, inside, starts):
@@ -271,18 +257,16 @@ WRONG = {
         last_part_of_the_name,
         one_frozen_freezes_all,
     ],
-    "peak_bytes": [
-        all_of_them,
-        largest_alone,
-        no_shortcut,
-        shortcut_on_top,
-        shortcut_counted_at_its_own_layer,
-        shortcut_freed_early,
-        shortcut_one_too_long,
-        shortcut_for_ever,
-        two_largest,
-        triples,
-        without_the_last,
+    "what_fits": [
+        always_sgd,
+        first_step_decides,
+        on_average,
+        some_change_is_needed,
+        lowest_of_all,
+        one_step_only,
+        without_plain,
+        more_steps_for_plain,
+        says_nothing,
     ],
     "checkpointed_peak": [
         as_without_checkpoints,
@@ -300,7 +284,7 @@ WRONG = {
 }
 ODD = {
     "training_bytes": [sorted_set, with_numpy],
-    "peak_bytes": [by_sets, peak_with_numpy],
+    "what_fits": [all_below, fits_with_numpy],
     "checkpointed_peak": [backward, cumulated],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.

@@ -1,12 +1,13 @@
-"""Checks of the lesson `training_memory`: what training and inference keep in memory."""
+"""Checks of the lesson `training_memory`: what training keeps in memory, and what makes it fit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from hypothesis import strategies as st
 
-from course_utils.exercises.core import check
+from course_utils.exercises.core import Mistake, check
+from course_utils.exercises.investigation import Run, World, investigate, told
 from course_utils.exercises.search import compare
 
 
@@ -208,298 +209,112 @@ def training_bytes(answer: Callable) -> None:
     )
 
 
-@st.composite
-def _chains(draw: Callable) -> tuple:
-    """(sizes,) or (sizes, skip): activations of a chain; with a skip, two of them have the same size.
+ARMS = ("plain", "checkpoints", "SGD", "both")
+FINDINGS = (*ARMS, "neither")
+STEPS = range(1, 9)
 
-    Of the shortcuts half span most of the chain: only a long one shows when its activation begins and ends to wait.
+
+def _device(
+    right: str,
+    said: str,
+    hint: str,
+    *,
+    inside: float,
+    states: float = 0.0,
+    rest: float = 10.0,
+    temporaries: float = 0.0,
+    lengths: tuple[float, ...] = (1.0,) * 8,
+) -> World:
+    """A training on a device with 100 MiB, in which the activations and the optimizer's temporaries are never there together.
+
+    Args:
+        right, said, hint: as in `World`.
+        inside: MiB of activations, of which checkpoints leave a fifth.
+        states: MiB that AdamW keeps, from the end of the first step on.
+        rest: MiB of weights, gradients and the batch.
+        temporaries: MiB in the optimizer's step, when the activations are gone.
+        lengths: how long the batch of each step is; the activations are in proportion to it.
     """
-    kind = draw(st.sampled_from(["chain", "any shortcut", "long shortcut"]))
-    long = kind == "long shortcut"
-    sizes = draw(st.lists(st.integers(1, 20), min_size=5 if long else 2, max_size=8 if long else 6))
-    if kind == "chain":
-        return (sizes,)
-    start = draw(st.integers(0, 1 if long else len(sizes) - 2))
-    end = draw(st.integers(len(sizes) - 2 if long else start + 1, len(sizes) - 1))
-    sizes[start] = sizes[end] = draw(st.integers(1, 20))
-    return sizes, (start, end)
+
+    def measure(arm: str, number: int, *, step: float) -> float:
+        if step not in STEPS:
+            raise ValueError(f"step must be a whole number from 1 to 8, got {step}.")
+        small = arm in ("checkpoints", "both")
+        activations = inside * lengths[int(step) - 1] * (0.2 if small else 1.0)
+        kept = 0.0 if arm in ("SGD", "both") or step == 1 else states
+        return rest + kept + max(activations, temporaries)
+
+    return World(said, right, measure, hint)
+
+
+DEVICES = (
+    _device(
+        "checkpoints",
+        "the activations take nearly all of it",
+        "Here the activations are the largest. Look at what each change does alone.",
+        inside=130.0,
+        states=4.0,
+    ),
+    _device(
+        "SGD",
+        "the first step fits, because the states are made at its end; from the second step on they are too much",
+        "In the first step there are no states yet. From the second step on they are there all the time: look at all eight steps.",
+        inside=20.0,
+        states=100.0,
+    ),
+    _device(
+        "both",
+        "the batch of step 6 is the longest, and there checkpoints alone are not enough; the other steps fit with them",
+        "Batches are not equally long here. One step that does not fit ends the training, so what counts is the highest of the eight "
+        "peaks, and not their mean or most of them.",
+        inside=130.0,
+        states=55.0,
+        rest=14.0,
+        lengths=(1.0, 0.9, 1.0, 0.8, 1.0, 1.3, 0.9, 1.0),
+    ),
+    _device(
+        "plain",
+        "the training as it is fits already, with exactly 100 MiB in its highest steps",
+        "Compare the training as it is with the 100 MiB, too. A change that lowers the peak may not be needed.",
+        inside=70.0,
+        states=20.0,
+    ),
+    _device(
+        "neither",
+        "one operation needs large temporaries, in the optimizer's step: neither checkpoints nor SGD lower these",
+        "One of the arms is always the lowest of the four. Whether it fits only the 100 MiB can tell.",
+        inside=120.0,
+        states=30.0,
+        temporaries=90.5,
+    ),
+)
+
+
+def _all_steps(runs: Sequence[Run]) -> None:
+    """Raise if a step was left out; each arm is known to have been run with the same ones."""
+    if left := sorted(set(STEPS) - {run.settings["step"] for run in runs}):
+        said = f"Your experiment leaves out step {', '.join(map(str, left))}."
+        hint = (
+            "An arm fits if none of its eight steps needs too much: a step that you did not measure may be the highest."
+        )
+        raise Mistake(said, hint, told(runs, ARMS))
 
 
 @check(
-    "Exercise 2, The peak of a chain",
-    why="While a layer runs, its input and its output are alive, and whatever still waits to be used. Everything else has been "
-    "freed: so the largest of these sums is the peak, and a shortcut raises it only at the layers that it spans.",
+    "Exercise 2, What makes it fit?",
+    why="Memory is full at one moment, so the highest of all steps decides: the first step has no states yet, and one long batch is enough to "
+    "end a training. The plain arm tells whether anything has to change, and each change alone tells who was the largest.",
 )
-def peak_bytes(answer: Callable) -> None:
-    """``peak_bytes(sizes, skip=None) -> int``."""
-
-    def rule(*, waits=lambda layer, a, b: a < layer < b, pair=lambda s, i: s[i] + s[i + 1], of=max, layers=None):
-        def peak(sizes, skip=None):
-            steps = (layers or (lambda n: range(n)))(len(sizes) - 1)
-            a, b = skip or (len(sizes), -1)
-            extra = sizes[a] if skip else 0
-            return of([pair(sizes, i) + (extra if skip and waits(i, a, b) else 0) for i in steps] or [0])
-
-        return peak
-
-    def three(s, i):
-        return s[i] + s[i + 1] + (s[i + 2] if i + 2 < len(s) else 0)
-
-    def largest_two(sizes, skip=None):
-        return sum(sorted(sizes)[-2:])
-
-    def largest_two_and_skip(sizes, skip=None):
-        return sum(sorted(sizes)[-2:]) + (sizes[skip[0]] if skip else 0)
-
-    def largest_of_chain_and_skip(sizes, skip=None):
-        return rule(waits=lambda *_: False)(sizes) + (sizes[skip[0]] if skip else 0)
-
-    def around_largest(sizes, skip=None):
-        at = sizes.index(max(sizes))
-        return sizes[at] + max(sizes[max(at - 1, 0) : at] + sizes[at + 1 : at + 2])
-
-    def added_output(sizes, skip=None):
-        """The sum is written to a new place: three of one size at the addition."""
-        peak = rule()(sizes, skip)
-        return max(peak, 3 * sizes[skip[1]]) if skip else peak
-
-    def added_output_beside_input(sizes, skip=None):
-        peak = rule()(sizes, skip)
-        return max(peak, 2 * sizes[skip[1]] + sizes[skip[1] - 1] + sizes[skip[0]]) if skip else peak
-
-    def begins_at_0(sizes, skip=None):
-        return rule()(sizes, skip if skip and skip[0] else None)
-
-    def later_start(waits):
-        """Activation start + 1 waits in place of start."""
-        return lambda sizes, skip=None: max(
-            sizes[i] + sizes[i + 1] + (sizes[skip[0] + 1] if skip and waits(i, *skip) else 0)
-            for i in range(len(sizes) - 1)
-        )
-
-    def all_since(sizes, skip=None):
-        """Every activation since start waits, up to the end."""
-        a, b = skip or (0, 0)
-        return max(
-            sizes[i] + sizes[i + 1] + (sum(sizes[a:i]) if skip and a < i < b else 0) for i in range(len(sizes) - 1)
-        )
-
-    def all_at_the_end(sizes, skip=None):
-        return max(rule()(sizes), sum(sizes[skip[0] : skip[1] + 1]) if skip else 0)
-
-    def only_spanned(sizes, skip=None):
-        return rule(layers=lambda n: range(*skip))(sizes, skip) if skip else rule()(sizes)
-
-    def in_the_sizes(last):
-        """sizes[start] is added to the activations between, so that two layers count each."""
-
-        def peak(sizes, skip=None):
-            a, b = skip or (0, 0)
-            return rule()([size + (sizes[a] if a < at < b + last else 0) for at, size in enumerate(sizes)])
-
-        return peak
-
-    def at_the_addition(*others):
-        """At the end these activations are alive, the shortcut's two among them, and nowhere else does one wait."""
-        return lambda sizes, skip=None: max(
-            rule()(sizes), sizes[skip[0]] + sum(sizes[skip[1] + at] for at in others) if skip else 0
-        )
-
-    def windows(sizes, skip=None):
-        return max(sum(sizes[i : i + 3]) for i in range(max(1, len(sizes) - 2)))
-
-    def place_of_the_peak(sizes, skip=None):
-        a, b = skip or (0, 0)
-        live = [sizes[i] + sizes[i + 1] + (sizes[a] if a < i < b else 0) for i in range(len(sizes) - 1)]
-        return live.index(max(live))
-
-    never = {"waits": lambda layer, a, b: False}
-    wrong = {
-        "You add up all activations. Each is freed after its last use: the peak is the largest sum that is alive at once.": lambda s, k=None: (
-            sum(s)
-        ),
-        "You add up the activations, and the one of the shortcut again.": lambda s, k=None: (
-            sum(s) + (s[k[0]] if k else 0)
-        ),
-        "You add up the pairs of all layers. One layer runs at a time: take the largest.": rule(of=sum),
-        "You take the largest activation alone. While a layer runs, its input and its output are both there.": lambda s, k=None: (
-            max(s)
-        ),
-        "You take the largest activation, and the one that waits. While a layer runs, input and output are both there.": (
-            rule(pair=lambda s, i: s[i + 1]),
-            rule(pair=lambda s, i: max(s[i], s[i + 1])),
-            lambda s, k=None: max(s) + (s[k[0]] if k else 0),
-        ),
-        "You count the inputs only. The output of the layer is alive, too.": rule(pair=lambda s, i: s[i]),
-        "You forget the shortcut: activation start waits until it has been added.": rule(**never),
-        "A shortcut that starts at 0 is none for you: 0 counts as false. Ask `if skip`, or `skip is not None`.": begins_at_0,
-        "Your activation start begins to wait one layer too late. Layer start + 1 already runs while it waits.": rule(
-            waits=lambda layer, a, b: a + 1 < layer < b
-        ),
-        "Your activation start begins to wait one layer too late and is freed one too early. It waits from layer start + 1 to "
-        "layer end - 1.": rule(waits=lambda layer, a, b: a + 1 < layer < b - 1),
-        "You take activation start + 1 for the one that waits. It is sizes[start].": (
-            later_start(lambda layer, a, b: a < layer < b),
-            later_start(lambda layer, a, b: a + 1 < layer < b),
-        ),
-        "Activation start waits in your result at the last spanned layer alone. It waits at each layer from start + 1 on.": rule(
-            waits=lambda layer, a, b: layer == b - 1 != a
-        ),
-        "Activation start waits in your result at one layer alone, the one after its own. It waits until activation end is "
-        "made.": rule(waits=lambda layer, a, b: layer == a + 1 < b),
-        "Activation start waits in your result from its own layer on, where it is the input, and not at the last one.": rule(
-            waits=lambda layer, a, b: a <= layer < b - 1
-        ),
-        "Activation start is there from the beginning in your result, also at its own layer. It exists from its making on, and "
-        "counts once.": rule(waits=lambda layer, a, b: layer < b),
-        "You keep all activations between start and end. Only activation start waits: the others are freed after their use.": (
-            all_since,
-            all_at_the_end,
-        ),
-        "With a shortcut you look only at the layers that it spans. The peak may be elsewhere.": only_spanned,
-        "You add sizes[start] to the activations between, which count at two layers each: so it counts twice. Add it to the sum "
-        "of a layer.": (in_the_sizes(0), in_the_sizes(1)),
-        "You add sizes[start] at the addition alone. It waits at each layer between start and end.": (
-            at_the_addition(0),
-            at_the_addition(0, -1),
-        ),
-        "You return the place of the peak. Return its bytes.": (
-            place_of_the_peak,
-            lambda sizes, skip=None: place_of_the_peak(sizes),
-        ),
-        "You multiply input and output. Both are in memory: add them.": (
-            rule(pair=lambda s, i: s[i] * s[i + 1]),
-            rule(pair=lambda s, i: s[i] * s[i + 1], waits=lambda *_: False),
-        ),
-        "You take twice the largest activation. Its neighbours may be smaller: add input and output of each layer.": (
-            lambda s, k=None: 2 * max(s),
-            lambda s, k=None: rule()(s, k) if k else 2 * max(s),
-        ),
-        "You add the place start, a number of an activation. What waits are its bytes, sizes[start].": lambda sizes, skip=None: (
-            max(
-                sizes[i] + sizes[i + 1] + (skip[0] if skip and skip[0] < i < skip[1] else 0)
-                for i in range(len(sizes) - 1)
-            )
-        ),
-        "You take activation start - 1 for the one that waits. It is sizes[start].": lambda sizes, skip=None: max(
-            sizes[i] + sizes[i + 1] + (sizes[skip[0] - 1] if skip and skip[0] < i < skip[1] else 0)
-            for i in range(len(sizes) - 1)
-        ),
-        "You count sizes[start] twice while it waits. It is there once.": (
-            lambda sizes, skip=None: max(
-                sizes[i] + sizes[i + 1] + (2 * sizes[skip[0]] if skip and skip[0] < i < skip[1] else 0)
-                for i in range(len(sizes) - 1)
-            )
-        ),
-        "Activation start waits in your result while the layer runs that comes after its addition. Then it is freed.": rule(
-            waits=lambda layer, a, b: layer == b
-        ),
-        "Activation start waits in your result while its own layer runs, of which it is the input. It waits at the layers after "
-        "that one, up to end - 1.": rule(waits=lambda layer, a, b: layer == a),
-        "You add sizes[start] to the peak of the chain. It waits only at some layers; the peak may be at another one.": (
-            lambda sizes, skip=None: rule()(sizes) + (sizes[skip[0]] if skip and skip[1] - skip[0] > 1 else 0)
-        ),
-        "You take the largest pair that the shortcut spans, and add sizes[start] also where it is the input itself. Other layers "
-        "may be the peak.": lambda sizes, skip=None: (
-            rule(layers=lambda n: range(*skip), waits=lambda *_: True)(sizes, skip) if skip else rule()(sizes)
-        ),
-        "With a shortcut you add up what it spans. One layer runs at a time, and only activation start waits.": (
-            lambda sizes, skip=None: sum(sizes[skip[0] : skip[1] + 1]) if skip else rule()(sizes)
-        ),
-        "You keep the activations between in place of start. It is sizes[start] that waits; they are freed after their use.": (
-            lambda sizes, skip=None: max(
-                sizes[i] + sizes[i + 1] + (sum(sizes[skip[0] + 1 : i]) if skip and skip[0] < i < skip[1] else 0)
-                for i in range(len(sizes) - 1)
-            )
-        ),
-        "You subtract. What is alive at once adds up.": (
-            rule(pair=lambda s, i: abs(s[i] - s[i + 1])),
-            rule(pair=lambda s, i: abs(s[i] - s[i + 1]), waits=lambda *_: False),
-            lambda sizes, skip=None: max(
-                sizes[i] + sizes[i + 1] - (sizes[skip[0]] if skip and skip[0] < i < skip[1] else 0)
-                for i in range(len(sizes) - 1)
-            ),
-        ),
-        "You start at place -1, which is the last item in Python: the last activation and the first are no neighbours.": (
-            lambda sizes, skip=None: max(
-                sizes[i - 1] + sizes[i] + (sizes[skip[0]] if skip and skip[0] < i < skip[1] else 0)
-                for i in range(len(sizes))
-            ),
-            lambda sizes, skip=None: max(
-                sizes[i - 1] + sizes[i] + (sizes[skip[0]] if skip and skip[0] < i - 1 < skip[1] else 0)
-                for i in range(len(sizes))
-            ),
-        ),
-        "You add the first activation and the last. Those of a layer in the middle may be larger.": lambda s, k=None: (
-            s[0] + s[-1]
-        ),
-        "You look at every second layer. Each activation is output of one layer and input of the next: look at all pairs.": rule(
-            layers=lambda n: range(0, n, 2), waits=lambda *_: False
-        ),
-        "You forget the shortcut, and take the largest activation alone.": rule(pair=lambda s, i: s[i + 1], **never),
-        "You add sizes[start] in all layers, or to the peak of the chain. It waits only between start and end; the peak may be elsewhere.": largest_of_chain_and_skip,
-        "You count activation start twice where it is the input of its own layer.": rule(
-            waits=lambda layer, a, b: a <= layer < b
-        ),
-        "Your activation start is freed one layer too early. It is still needed while the layer runs that makes activation end.": rule(
-            waits=lambda layer, a, b: a < layer < b - 1
-        ),
-        "Your activation start lives one layer too long. After activation end is made it is added, and freed.": rule(
-            waits=lambda layer, a, b: a < layer <= b
-        ),
-        "Your activation start is never freed. After its addition it is no longer needed.": rule(
-            waits=lambda layer, a, b: layer > a
-        ),
-        "Your activation start is there from the beginning. It exists from its making on.": rule(
-            waits=lambda layer, a, b: layer < b and layer != a
-        ),
-        "Your activation start is counted in its own layer too, and for one layer too long.": rule(
-            waits=lambda layer, a, b: a <= layer <= b
-        ),
-        "You leave out the last layer.": (
-            rule(layers=lambda n: range(n - 1)),
-            rule(layers=lambda n: range(n - 1) if n > 1 else range(n)),
-        ),
-        "You leave out the first layer: its input, too, is in memory.": rule(layers=lambda n: range(1, n)),
-        "You keep three activations of the chain at once. The input of a layer is freed before the next one runs.": (
-            rule(pair=three),
-            windows,
-        ),
-        "You add the two largest activations. They are alive together only if they are neighbours.": (
-            largest_two,
-            largest_two_and_skip,
-        ),
-        "You look beside the largest activation only. The largest pair may be elsewhere, and the shortcut counts.": around_largest,
-        "You take the smallest. The memory must hold the largest.": rule(of=min),
-        "You take the mean over the layers. The memory must hold the largest.": rule(of=lambda v: sum(v) / len(v)),
-        "You look at the first layer only.": rule(layers=lambda n: range(1)),
-        "You look at the last layer only.": rule(layers=lambda n: range(n - 1, n)),
-        "You give the sum a place of its own. By the card it is written over activation end.": added_output,
-        "You give the sum a place of its own, while the layer's input is still there. By the card it is written over activation end.": (
-            added_output_beside_input,
-            lambda sizes, skip=None: max(
-                rule()(sizes, skip),
-                sum(sizes[at] for at in {skip[0], skip[1] - 1, skip[1]}) + sizes[skip[1]] if skip else 0,
-            ),
-        ),
-    }
-    compare(
+def what_fits(answer: Callable) -> None:
+    """``what_fits(peak) -> "plain", "checkpoints", "SGD", "both" or "neither"``, on made-up trainings."""
+    investigate(
         answer,
-        right=rule(),
-        wrong=wrong,
-        rtol=0.0,
-        names=("sizes", "skip"),
-        edges=[
-            ([3, 9, 2, 8],),
-            ([9, 1, 7, 1],),
-            ([4, 4, 4], (0, 2)),
-            ([2, 5, 1, 5, 9], (1, 3)),
-            ([1, 6, 2, 6, 6, 1], (1, 4)),
-            ([6, 6], (0, 1)),
-            ([7, 2, 2, 2, 9, 8], (1, 3)),
-            ([0, 0],),
-        ],
-        inputs=_chains(),
+        DEVICES,
+        arms=ARMS,
+        settings={"step": 1},
+        look=_all_steps,
+        conclusions=FINDINGS,
+        name="peak",
     )
 
 
