@@ -114,16 +114,16 @@ show.first_table(first, sizes, hook)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Whoever leaves the zeros out must say where the other numbers belong. There are many ways to say it. Two are enough to see what it costs.
 #
-# **By hand.** A matrix of two rows and four columns, two weights left:
+# **By hand.** A matrix of two rows and four columns, three weights left:
 #
-# $$\begin{pmatrix} 0 & 5 & 0 & 0 \\ 0 & 0 & 0 & -2 \end{pmatrix}$$
+# $$\begin{pmatrix} 0 & 5 & 0 & 3 \\ 0 & 0 & 0 & -2 \end{pmatrix}$$
 #
 # Dense it has eight numbers of 4 bytes, 32 bytes.
 #
-# - *Bit mask*: the bits 0100 0001 say which of the eight are left, one byte in all. Then come the values 5 and −2, eight bytes. Together 9 bytes.
-# - *CSR*: the values 5, −2; their columns 1, 3 (counted from 0); and the list 0, 1, 2. Read it in this way: the values of row 0 begin at number 0, those of row 1 at number 1, and everything ends at number 2. With 4 bytes for each number that makes 8 + 8 + 12 = 28 bytes.
+# - *Bit mask*: the bits 0101 0001 say which of the eight are left, one byte in all. Then come the values 5, 3 and −2, twelve bytes. Together 13 bytes.
+# - *CSR*: the values 5, 3, −2; their columns 1, 3, 3 (counted from 0); and the list 0, 2, 3. Read it in this way: the values of row 0 begin at number 0, those of row 1 at number 2, and everything ends at number 3. With 4 bytes for each number that makes 12 + 12 + 12 = 36 bytes.
 #
-# CSR is the larger one here, but it can do something that the bit mask cannot: one can multiply with it directly. The first output is 5 times input number 1, the second is −2 times input number 3. Two multiplications in place of eight, and no zero is touched. With the bit mask one first has to count bits to know where a value belongs, so it is unpacked to a dense matrix before each call.
+# CSR is the largest here, larger even than dense, but it can do something that the bit mask cannot: one can multiply with it directly. The first output is 5 times input number 1 plus 3 times input number 3, the second is −2 times input number 3. Three multiplications in place of eight, and no zero is touched. With the bit mask one first has to count bits to know where a value belongs, so it is unpacked to a dense matrix before each call.
 #
 # The next cell trains LeNet-300-100 for three passes over 60,000 digits, cuts copies of it to 50, 20, 10, 5 and 1 % of the weights, and fine-tunes them, as [[prune_model]] did. From here on these are our networks.
 
@@ -243,11 +243,11 @@ weighed = show.weigh(tuned, FORMS, digit)  # (density, form) -> (network, its si
 show.files_over_density(weighed, FORMS, sizes["dense"], sizes["90 % masked"])
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
-# **With a tenth of the weights left the bit mask is smallest (C), then plain zeros under gzip, then CSR with int32.** With very few weights left CSR overtakes it.
+# **With a tenth of the weights left the bit mask is smallest (C), then plain zeros under gzip, then CSR with int32.**
 #
 # <!-- page -->
 #
-# By hand for a tenth: the bit mask takes 266,200 / 8 bytes, 33 kB, and 26,620 values, 106 kB; together about 140 kB. CSR with int32 takes 26,620 · 8 bytes, 213 kB, and the row lists. A general compressor such as gzip does better than CSR here, although nobody told it about weights: it finds the long runs of zero bytes. But it hardly shortens the numbers that are left, because the digits of a trained weight look like chance.
+# With very few weights left CSR overtakes the bit mask. By hand for a tenth: the bit mask takes 266,200 / 8 bytes, 33 kB, and 26,620 values, 106 kB; together about 140 kB. CSR with int32 takes 26,620 · 8 bytes, 213 kB, and the row lists. A general compressor such as gzip does better than CSR here, although nobody told it about weights: it finds the long runs of zero bytes. But it hardly shortens the numbers that are left, because the digits of a trained weight look like chance.
 #
 # *Masks removed* has the same size at all six densities: without a format a zero saves no byte, however many there are.
 
@@ -309,7 +309,7 @@ worse = min(large.values(), key=lambda measured: measured.ratio(0.01))
 show.speed_over_density(taken, large)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **It depends on the layer and on the batch. With half of the weights left CSR gains nothing in any of the four lines; with 1 % left the large layer is many times faster, and one image through the small network gains little or nothing.**
+# **It depends on the layer and on the batch. With half of the weights left CSR gains little or nothing in any of the four lines; with 1 % left the large layer is many times faster, and one image through the small network gains little or nothing.**
 #
 # <!-- page -->
 #
@@ -408,7 +408,7 @@ show.columns_without_weights(fc1, used, dark, apart)
 # %% slideshow={"slide_type": "skip"}
 def part_of(layer, rows, columns):
     """A dense layer with these rows and columns of another one."""
-    small = nn.Linear(int(columns.sum()), int(rows.sum())).requires_grad_(False)
+    small = nn.utils.skip_init(nn.Linear, int(columns.sum()), int(rows.sum())).requires_grad_(False)
     small.weight.copy_(layer.weight[rows][:, columns])
     small.bias.copy_(layer.bias[rows])
     return small
@@ -459,7 +459,7 @@ table
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The check runs your experiment on several machines that it has made up. Their dense kernels take the same time at any density. The check wants at least ten runs of each kernel at each density. Then it looks at what you conclude.
+# The check runs your experiment on several machines that it has made up. It wants at least ten runs of each kernel at each density that you try, the same number for both. Then it looks at what you conclude. You need not try every density if you can conclude without it.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 5 min.* In pairs, without a laptop: "What do you run, how often, in which order, and which two numbers do you compare?" Then: "Think of a machine that fools somebody who counts multiplications." The code is for home.

@@ -204,7 +204,7 @@ def weigh(nets, forms, digit):
 
 def files_over_density(weighed, forms, dense_bytes, masked_bytes):
     """Draws the file of each form over the weights left."""
-    fig, ax = plots.figure(size=(11, 4.2))
+    fig, ax = plots.figure(size=(11, 4.0))
     densities = [1.0, *DENSITIES]
     percents = [100 * d for d in densities]
     for form, colour in zip(("masks removed", *forms), ("black", "sky", "blue", "orange"), strict=True):
