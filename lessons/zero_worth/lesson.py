@@ -50,6 +50,7 @@ from lessons.zero_worth import show
 
 for message in ("Sparse CSR tensor support is in beta", "Sparse invariant checks are implicitly disabled"):
     warnings.filterwarnings("ignore", message)  # section 3 tests what we use of CSR
+warnings.filterwarnings("ignore", "Initializing zero-element tensors")  # a layer may lose all of its neurons
 runtime.seed_all(0)
 torch.set_num_threads(1)  # one thread for every measurement in this lesson
 device = runtime.best_device()  # training runs here; bytes and latency are measured on the CPU
@@ -408,7 +409,7 @@ show.columns_without_weights(fc1, used, dark, apart)
 # %% slideshow={"slide_type": "skip"}
 def part_of(layer, rows, columns):
     """A dense layer with these rows and columns of another one."""
-    small = nn.utils.skip_init(nn.Linear, int(columns.sum()), int(rows.sum())).requires_grad_(False)
+    small = nn.Linear(int(columns.sum()), int(rows.sum())).requires_grad_(False)
     small.weight.copy_(layer.weight[rows][:, columns])
     small.bias.copy_(layer.bias[rows])
     return small
