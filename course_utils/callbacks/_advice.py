@@ -8,7 +8,6 @@ ADVICE = (
     ".*GPU available but not used",
     "You defined a `validation_step` but have no",
     "Be aware that when using `ckpt_path`",
-    ".*to_torchscript. has been deprecated",
     ".*LeafSpec.* is deprecated",  # Lightning's use of torch's tree functions
 )
 LOGGERS = ("lightning.pytorch", "lightning.fabric")

@@ -91,7 +91,7 @@ def _models() -> Strategy[Model]:
 
 
 @check(
-    "Exercise 1, Bytes of a model",
+    "Exercise 2, Bytes of a model",
     why="A tensor takes its number of elements times the bytes of one, and only the tensor knows its dtype. parameters() "
     "and buffers() give each tensor object once, wherever in the model it is used.",
 )
@@ -469,7 +469,7 @@ PAIRS = (
 
 
 @check(
-    "Exercise 2, A better recipe?",
+    "Exercise 1, A better recipe?",
     why="With the same seed both recipes start from the same weights and see the images in the same order, so that a lucky start drops out of "
     "the difference. The mean says how large the difference is, the sign test how sure; and the same passes for both leave the "
     "recipe as the one thing that differs.",

@@ -1,4 +1,6 @@
-"""the lesson `lightning_qat`: plausible wrong answers and odd but right ones, as a learner would write them."""
+"""The lesson `lightning_qat`: plausible wrong answers and odd but right ones, as a learner would write them."""
+
+import statistics
 
 import numpy as np
 import torch
@@ -199,7 +201,83 @@ def set_of_groups():
     return {("stem.0", "stem.1", "stem.2"), ("conv", "bn"), ("neck", "neck_act")}
 
 
+FIT, VALIDATED, TESTED = "fit", "fit, validated", "fit, then tested"
+
+
+def ends(range_end, factor, seeds=5):
+    return {run: [range_end(run, factor=factor, seed=n) for n in range(seeds)] for run in (FIT, VALIDATED, TESTED)}
+
+
+def said(validation, test):
+    return {(True, True): "both", (True, False): "validation", (False, True): "test"}.get((validation, test), "neither")
+
+
+def with_ordinary_data(range_end):
+    found = ends(range_end, 1)
+    alone = statistics.median(found[FIT])
+    return said(*(statistics.median(found[run]) > 1.1 * alone for run in (VALIDATED, TESTED)))
+
+
+def calls_any_difference_one(range_end):
+    found = ends(range_end, 100)
+    return said(*(found[run] != found[FIT] for run in (VALIDATED, TESTED)))
+
+
+def asks_the_test_only(range_end):
+    found = ends(range_end, 100)
+    return said(False, statistics.median(found[TESTED]) > 1.5 * statistics.median(found[FIT]))
+
+
+def returns_the_first(range_end):
+    found = ends(range_end, 100)
+    alone = statistics.median(found[FIT])
+    for run, name in ((VALIDATED, "validation"), (TESTED, "test")):
+        if statistics.median(found[run]) > 1.5 * alone:
+            return name
+    return "neither"
+
+
+def by_mean_ends(range_end):
+    found = ends(range_end, 100)
+    alone = statistics.fmean(found[FIT])
+    return said(*(statistics.fmean(found[run]) > 1.2 * alone for run in (VALIDATED, TESTED)))
+
+
+def with_data_twice_as_large(range_end):
+    found = ends(range_end, 2)
+    alone = statistics.median(found[FIT])
+    return said(*(statistics.median(found[run]) > 1.1 * alone for run in (VALIDATED, TESTED)))
+
+
+def without_the_fit_alone(range_end):
+    found = {run: range_end(run, factor=100, seed=0) for run in (VALIDATED, TESTED)}
+    return said(*(end > 2 for end in found.values()))
+
+
+def seed_by_seed(range_end):
+    counts = {VALIDATED: 0, TESTED: 0}
+    for seed in range(7):
+        alone = range_end(FIT, factor=1000, seed=seed)
+        for run in counts:
+            counts[run] += abs(range_end(run, factor=1000, seed=seed) / alone - 1) > 0.2
+    return said(*(count > 3 for count in counts.values()))
+
+
+def by_smallest_ends(range_end):
+    found = ends(range_end, 1e4, seeds=3)
+    return said(*(min(found[run]) > 1.5 * min(found[FIT]) for run in (VALIDATED, TESTED)))
+
+
 WRONG = {
+    "who_moves": [
+        with_ordinary_data,
+        calls_any_difference_one,
+        asks_the_test_only,
+        returns_the_first,
+        by_mean_ends,
+        with_data_twice_as_large,
+        without_the_fit_alone,
+    ],
     "fuse_list": [
         misses_batch_norm,
         names_classes,
@@ -237,11 +315,17 @@ WRONG = {
     ],
 }
 ODD = {
+    "who_moves": [seed_by_seed, by_smallest_ends],
     "fuse_list": [lists_backwards, built, set_of_groups],
     "export": [row_by_row, with_numpy_compared],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 EQUIVALENT = {
+    "who_moves": {
+        "return sorted(quotients)[2] > 1.5: 2 -> 1": "beside the middle of five, of which at most one is broken",
+        "return sorted(quotients)[2] > 1.5: 2 -> 3": "beside the middle of five, of which at most one is broken",
+        "return sorted(quotients)[2] > 1.5: sorted(quotients)[2] > 1.5: Gt -> GtE": "no quotient is exactly 1.5",
+    },
     "export": {
         "return (loaded, torch.equal(loaded(loaded.quant(x)), model(model.quant(x)))): "
         "torch.equal(loaded(loaded.quant(x)), model(model.quant(x))): arguments swapped": "equality has no direction",

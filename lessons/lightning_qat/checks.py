@@ -18,6 +18,7 @@ from course_utils import legacy_int8
 from course_utils.exercises.calls import run
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, tensors
+from course_utils.exercises.investigation import World, investigate
 from course_utils.exercises.search import examine
 from course_utils.exercises.values import same, show
 
@@ -37,7 +38,7 @@ NAMES = {name for group in GROUPS for name in group} | set(ALONE)
 
 
 @check(
-    "Exercise 1, The fuse list of a model",
+    "Exercise 2, The fuse list of a model",
     why="A convolution, its batch norm and its ReLU become one operator only where nothing else reads what lies between them. So a group ends where the values are read a second time, and every name is that of the module itself.",
 )
 def fuse_list(answer: Callable) -> None:
@@ -221,7 +222,7 @@ def _rebuild(compatible: bool, fault: str) -> Callable[[nn.Module], nn.Module]:
 
 
 @check(
-    "Exercise 2, Export and reload",
+    "Exercise 3, Export and reload",
     why="A file is right when the network that is rebuilt from it gives the same results as the one that was saved. Comparing them on real inputs finds what comparing names or shapes would miss.",
     trust="it writes a file and gives a model",
 )
@@ -360,3 +361,84 @@ def _tried(look: Callable[[], object]) -> object:
         return look()
     except Exception as error:  # whatever an unknown model raises
         return f"raised {show(error, 120)}"
+
+
+def _callback(*, validation=0.0, test=0.0, noise=0.002, broken=False):
+    """A made-up callback: where the range ends, by what was run, on which data, with which seed.
+
+    Args:
+        validation: which part of the way to the new data the range goes while it validates.
+        test: the same while it tests.
+        noise: by how much two runs of the same thing may differ.
+        broken: whether one run in seven reads a broken row while it trains.
+    """
+
+    def measure(arm: str, number: int, factor: float, seed: int) -> float:
+        end = 0.5 + 0.01 * ((5 * int(seed)) % 7 - 3) / 3  # every seed has its own first weights and order
+        end *= 1 + noise * ((3 * number) % 11 - 5) / 5
+        end *= 1 + {"fit": 0.0, "fit, validated": validation, "fit, then tested": test}[arm] * (factor - 1)
+        return end * (9 if broken and number % 7 == 6 else 1)
+
+    return measure
+
+
+CALLBACKS = (
+    World(
+        "neither moves anything; two runs of the same thing differ by up to four thousandths all the same.",
+        "neither",
+        _callback(),
+        "Two runs of the same thing differ as well, by less than a hundredth here. With a large factor a stage that looks moves the "
+        "range by far more than that.",
+    ),
+    World(
+        "testing moves the range: it goes half of the way to what the test data reach.",
+        "test",
+        _callback(test=0.51),
+        "Ordinary data look like those of the training, so the range stays where it is, whoever looks. Choose factor so that "
+        "it shows.",
+    ),
+    World(
+        "validating moves the range, and testing does not.",
+        "validation",
+        _callback(validation=0.76),
+        "Validation moves the range here. Compare all three runs: the fit alone, the fit with validation, the fit and a test.",
+    ),
+    World(
+        "validating and testing both move the range.",
+        "both",
+        _callback(validation=0.3, test=0.51),
+        'Both may move it. Ask both questions before you return, and then "both".',
+    ),
+    World(
+        "neither moves anything; one run in seven reads a broken row while it trains, and its range ends nine times as far up.",
+        "neither",
+        _callback(broken=True),
+        "One run in seven is broken here, whatever was run. One such run moves a mean as far as it likes: take a median over the "
+        "seeds.",
+    ),
+    World(
+        "testing moves the range, by an observer that goes only one hundredth of the way.",
+        "test",
+        _callback(test=0.01),
+        "A slow observer moves by a hundredth of the distance. Make the distance large: take data that are 100 times too large, or "
+        "more.",
+    ),
+)
+
+
+@check(
+    "Exercise 1, Who moves the ranges?",
+    why="The fit alone is the control, data far too large make a broken promise show, and several seeds say how much two runs differ "
+    "anyway. Without the first two the experiment could only say that nothing moves.",
+)
+def who_moves(answer: Callable) -> None:
+    """``who_moves(range_end) -> "validation", "test", "both" or "neither"``, for made-up callbacks."""
+    investigate(
+        answer,
+        CALLBACKS,
+        arms=("fit", "fit, validated", "fit, then tested"),
+        settings={"factor": 1, "seed": 0},
+        least={"seed": 3},
+        conclusions=("validation", "test", "both", "neither"),
+        name="range_end",
+    )

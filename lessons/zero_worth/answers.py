@@ -1,5 +1,6 @@
-"""the lesson `zero_worth`: plausible wrong answers and odd but right ones, as a learner would write them."""
+"""The lesson `zero_worth`: plausible wrong answers and odd but right ones, as a learner would write them."""
 
+import statistics
 from fractions import Fraction
 
 import numpy as np
@@ -202,7 +203,101 @@ def by_bisection(rows, columns, value_bytes, index_bytes):
     return low
 
 
+DENSITIES = {0.5: "50 %", 0.2: "20 %", 0.1: "10 %", 0.01: "1 %"}
+
+
+def quotients_at(seconds, density, batch=1, runs=21):
+    taken = [[seconds(k, density=density, batch=batch) for k in ("dense", "sparse")] for _ in range(runs)]
+    return [sparse / dense for dense, sparse in taken]
+
+
+def fastest_density(seconds):
+    typical = {d: statistics.median(quotients_at(seconds, d)) for d in DENSITIES}
+    best = min(typical, key=typical.get)
+    return DENSITIES[best] if typical[best] < 0.95 else "never"
+
+
+def always_the_smallest_at_last(seconds):
+    for density, name in DENSITIES.items():
+        if statistics.median(quotients_at(seconds, density)) < 0.95:
+            return name
+    return "1 %"
+
+
+def for_a_full_batch(seconds):
+    for density, name in DENSITIES.items():
+        if statistics.median(quotients_at(seconds, density, batch=64)) < 0.95:
+            return name
+    return "never"
+
+
+def by_means(seconds):
+    for density, name in DENSITIES.items():
+        rounds = [[seconds(k, density=density, batch=1) for k in ("dense", "sparse")] for _ in range(24)]
+        dense, sparse = (statistics.fmean(times) for times in zip(*rounds, strict=True))
+        if sparse / dense < 0.95:
+            return name
+    return "never"
+
+
+def in_blocks(seconds):
+    for density, name in DENSITIES.items():
+        dense = [seconds("dense", density=density, batch=1) for _ in range(25)]
+        sparse = [seconds("sparse", density=density, batch=1) for _ in range(25)]
+        if statistics.median(sparse) / statistics.median(dense) < 0.95:
+            return name
+    return "never"
+
+
+def any_gain(seconds):
+    for density, name in DENSITIES.items():
+        if statistics.median(quotients_at(seconds, density)) < 1:
+            return name
+    return "never"
+
+
+def from_a_fifth_on(seconds):
+    for density in (0.2, 0.1, 0.01):
+        if statistics.median(quotients_at(seconds, density)) < 0.95:
+            return DENSITIES[density]
+    return "never"
+
+
+def timed_once(seconds):
+    for density, name in DENSITIES.items():
+        if quotients_at(seconds, density, runs=1)[0] < 0.95:
+            return name
+    return "never"
+
+
+def from_below(seconds):
+    found = "never"
+    for density in sorted(DENSITIES):
+        if np.median(quotients_at(seconds, density, runs=15)) <= 0.95:
+            found = DENSITIES[density]
+    return found
+
+
+def best_times(seconds):
+    for density, name in DENSITIES.items():
+        rounds = [[seconds(k, density=density, batch=1) for k in ("sparse", "dense")] for _ in range(10)]
+        sparse, dense = (min(times) for times in zip(*rounds, strict=True))
+        if sparse <= 0.95 * dense:
+            return name
+    return "never"
+
+
 WRONG = {
+    "pays_from": [
+        fastest_density,
+        always_the_smallest_at_last,
+        for_a_full_batch,
+        by_means,
+        in_blocks,
+        any_gain,
+        from_a_fifth_on,
+        timed_once,
+    ],
     "weight_sparsity": [
         counts_masks,
         counts_masks_beside,
@@ -234,11 +329,23 @@ WRONG = {
     ],
 }
 ODD = {
+    "pays_from": [from_below, best_times],
     "weight_sparsity": [with_count_nonzero, with_numpy],
     "break_even_density": [by_formula, by_bisection, as_fraction],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 EQUIVALENT = {
+    "pays_from": {
+        "if quotients[15] < 0.95:: 15 -> 14": "beside the middle of 31 quotients",
+        "if quotients[15] < 0.95:: 15 -> 16": "beside the middle of 31 quotients",
+        "if quotients[15] < 0.95:: quotients[15] < 0.95: Lt -> LtE": "no machine has a quotient of exactly 0.95",
+        "rounds = [[seconds(k, density=density, batch=1) for k in ('dense', 'sparse')] for _ in range(31)]: 31 -> 30": (
+            "how many rounds there are is free"
+        ),
+        "rounds = [[seconds(k, density=density, batch=1) for k in ('dense', 'sparse')] for _ in range(31)]: 31 -> 32": (
+            "how many rounds there are is free"
+        ),
+    },
     "break_even_density": {
         "return max(0.0, left / (rows * columns)): max(0.0, left / (rows * columns)): arguments swapped": (
             "max takes its arguments in any order"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 import torch
 from hypothesis import strategies as st
 
-from course_utils.exercises.core import check
+from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import Strategy, masks, tensors
+from course_utils.exercises.investigation import TOO_FEW, Run, World, investigate
 from course_utils.exercises.search import compare
 
 NUMBERS = st.sampled_from([1.0, 0.0, -0.0, -2.5, 0.5, 1e-9])
@@ -47,7 +49,7 @@ def _states() -> Strategy[dict[str, torch.Tensor]]:
 
 
 @check(
-    "Exercise 1, How sparse is this model?",
+    "Exercise 3, How sparse is this model?",
     why="A layer computes with weight_orig times weight_mask, so the zeros of that product count, and the mask itself is no "
     "weight. One division at the end lets each weight count the same, in a small layer or a large one.",
 )
@@ -334,4 +336,102 @@ def break_even_density(answer: Callable) -> None:
         atol=1e-12,
         edges=[(300, 784, 4, 8), (300, 784, 4, 4), (2048, 64, 2, 2), (100, 1, 1, 8), (1, 1, 8, 4)],
         inputs=st.tuples(st.integers(1, 30), st.integers(1, 30), width, width),
+    )
+
+
+def _machine(fixed, each, *, fixed_64=None, each_64=None, drift=0.0, disturbed=False):
+    """A made-up machine: seconds of a call, by kernel, density, batch and how many calls came before.
+
+    Args:
+        fixed: what a call of the sparse kernel takes with no weight left, as a share of a dense call.
+        each: what all weights together would take on top of it, in the same unit.
+        fixed_64: the same for a batch of 64; None = as for one image.
+        each_64: the same for a batch of 64.
+        drift: by which share of the first call each call is slower than the one before.
+        disturbed: whether another program takes the processor during one call of twelve.
+    """
+
+    def measure(arm: str, number: int, density: float, batch: int) -> float:
+        for_64 = batch > 1 and fixed_64 is not None
+        sparse = fixed_64 + each_64 * density if for_64 else fixed + each * density
+        seconds = 1e-4 * batch * (sparse if arm == "sparse" else 1)
+        seconds *= 1 + 0.002 * ((7 * number) % 5 - 2)  # no two calls take quite the same
+        seconds *= 1 + drift * number
+        return seconds * (6 if disturbed and number % 12 == 0 else 1)
+
+    return measure
+
+
+MACHINES = (
+    World(
+        "for one image the sparse kernel takes 2.80, 1.30, 0.80 and 0.35 times as long as the dense one, on a quiet machine.",
+        "10 %",
+        _machine(0.3, 5),
+        "Asked is the largest density at which the sparse kernel takes at least 5 % less time than the dense one at the same "
+        "density, and not the density at which it is fastest.",
+    ),
+    World(
+        "the fixed cost of a sparse call is higher than the whole dense call: it takes 1.2 times as long even with 1 % left.",
+        "never",
+        _machine(1.2, 0.5),
+        'A sparse call can cost more than it saves at any density. Then return "never", and not the smallest density.',
+    ),
+    World(
+        "for one image the sparse kernel pays with 1 % left only; for 64 images already with 50 %.",
+        "1 %",
+        _machine(0.4, 8, fixed_64=0.1, each_64=1.2),
+        "One image at a time was asked for, so batch=1. A batch of 64 reads each index once for 64 images, and has another answer.",
+    ),
+    World(
+        "the sparse kernel takes 1.38, 0.69, 0.46 and 0.25 times as long, and another program disturbs one call of twelve.",
+        "20 %",
+        _machine(0.23, 2.3, disturbed=True),
+        "A few disturbed calls move a mean or a sum as far as they like. Take a median.",
+    ),
+    World(
+        "the sparse kernel takes 1.00, 0.90, 0.87 and 0.84 times as long, and every call takes longer than the one before.",
+        "20 %",
+        _machine(0.8333, 0.3333, drift=0.01),
+        "You run one of the kernels before the other, and the machine gets slower meanwhile. Take turns, dense and sparse, at "
+        "each density.",
+    ),
+    World(
+        "the sparse kernel takes 0.97, 0.55, 0.41 and 0.28 times as long.",
+        "20 %",
+        _machine(0.27, 1.4),
+        "With 50 % left it takes 3 % less time than the dense one. By the card that does not pay: it must be at least 5 %.",
+    ),
+    World(
+        "the sparse kernel takes 0.80, 0.38, 0.24 and 0.11 times as long.",
+        "50 %",
+        _machine(0.1, 1.4),
+        "It pays with 50 % of the weights left already. Try each of the four densities, the largest, too.",
+    ),
+)
+
+
+@check(
+    "Exercise 1, From where does it pay?",
+    why="Turns at each density let drift meet both kernels alike, and the median leaves the disturbed calls out. What is left is "
+    "the quotient of the two kernels: for this layer, this batch and this machine, and for no other.",
+)
+def pays_from(answer: Callable) -> None:
+    """``pays_from(seconds) -> "50 %", "20 %", "10 %", "1 %" or "never"``, on made-up machines."""
+
+    def ten_of_each(runs: Sequence[Run]) -> None:
+        counts = Counter((run.settings["density"], run.settings["batch"]) for run in runs if run.arm == "dense")
+        (density, batch), fewest = min(counts.items(), key=lambda item: item[1])
+        if fewest < 10:
+            said = f"At density {density:g} and batch {batch:g} each kernel has {fewest} of the ten runs that the check wants."
+            raise Mistake(said, TOO_FEW)
+
+    investigate(
+        answer,
+        MACHINES,
+        arms=("dense", "sparse"),
+        settings={"density": 0.1, "batch": 1},
+        least_runs=10,
+        conclusions=("50 %", "20 %", "10 %", "1 %", "never"),
+        look=ten_of_each,
+        name="seconds",
     )

@@ -103,6 +103,8 @@ def test_any_number_of_inputs_and_outputs_in_a_structure(tmp_path):
     assert out["out"].dtype == out["rest"][0].dtype == torch.float32 and out["rest"][1].dtype == torch.int64
 
 
+# Lightning 2.8 takes to_torchscript away, and this with it.
+@pytest.mark.filterwarnings("ignore:.*to_torchscript. has been deprecated")
 @pytest.mark.parametrize("compatible", [True, False])
 @pytest.mark.parametrize("groups", [None, PAIRS])
 def test_the_scripted_model_runs_and_agrees(tmp_path, compatible, groups):
@@ -147,6 +149,8 @@ def test_ranges_keep_up_with_a_short_fit(tmp_path):
     assert error["int8"] < 0.2 < 0.4 < error["torch"]
 
 
+# Lightning 2.8 takes to_torchscript away, and this with it.
+@pytest.mark.filterwarnings("ignore:.*to_torchscript. has been deprecated")
 def test_fused_triples_and_pairs_with_batch_norm(tmp_path):
     images = torch.randn(64, 1, 6, 6, generator=torch.Generator().manual_seed(0))
     train = loader((images, images.mean((2, 3))))

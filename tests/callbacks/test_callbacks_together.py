@@ -57,6 +57,8 @@ class Masks(Callback):
         self.seen.append(_masks.masks(pl_module))
 
 
+# Lightning 2.8 takes to_torchscript away, and this with it.
+@pytest.mark.filterwarnings("ignore:.*to_torchscript. has been deprecated")
 @pytest.mark.parametrize("permanent", [True, False])
 @pytest.mark.parametrize("groups", [None, PAIRS], ids=["plain", "fused"])
 @pytest.mark.parametrize("order", ORDERS)
