@@ -264,7 +264,7 @@ print("teacher − student: ", [f"{d:+.2f}" for d in p - z.detach().exp()])
 show.pushes(z.detach().exp(), {"label": torch.tensor([1.0, 0.0, 0.0]), "teacher": p})
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The label lowers the logit of class 2, by 0.10 times the step; the teacher's answer raises it, by 0.14 times the step.**
+# **The label lowers the logit of class 2 by 0.10 times the step, and the teacher's answer raises it by 0.14 times the step.**
 #
 # <!-- page -->
 #
