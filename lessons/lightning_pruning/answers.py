@@ -1,4 +1,4 @@
-"""the lesson `lightning_pruning`: plausible wrong answers and odd but right ones, as a learner would write them."""
+"""The lesson `lightning_pruning`: plausible wrong answers and odd but right ones, as a learner would write them."""
 
 import math
 
@@ -75,7 +75,72 @@ def by_trying(epochs, sparsity):
     return {epoch: round(middle, 12) for epoch in epochs}
 
 
+def both_ways(distance, steps=20):
+    return [[distance(setting, pruning=k, steps=steps) for setting in ("rewind", "no rewind")] for k in (1, 2, 3, 4)]
+
+
+def in_words(back):
+    return "always" if all(back) else "not always" if any(back) else "never"
+
+
+def without_training_beside(distance):
+    return in_words([a < 0.1 * b for a, b in both_ways(distance, steps=0)])
+
+
+def without_training_and_zero(distance):
+    return in_words([a == 0 for a, _ in both_ways(distance, steps=0)])
+
+
+def knows_two_words(distance):
+    return "always" if all(a < 0.1 * b for a, b in both_ways(distance)) else "not always"
+
+
+def wants_exactly_zero(distance):
+    return in_words([a == 0 for a, _ in both_ways(distance)])
+
+
+def believes_two(distance):
+    back = [a < 0.1 * b for a, b in both_ways(distance)]
+    return in_words(back[:2])
+
+
+def nearer_is_enough(distance):
+    return in_words([a < b for a, b in both_ways(distance)])
+
+
+def looks_once(distance):
+    a, b = (distance(setting, pruning=1, steps=20) for setting in ("rewind", "no rewind"))
+    return "always" if a < 0.1 * b else "never"
+
+
+def without_a_control(distance):
+    return in_words([distance("rewind", pruning=k, steps=20) < 1e-4 for k in (1, 2, 3, 4)])
+
+
+def in_another_order(distance):
+    without = {k: distance("no rewind", pruning=k, steps=100) for k in (4, 3, 2, 1)}
+    found = {k: distance("rewind", pruning=k, steps=100) for k in (1, 2, 3, 4)}
+    good = sum(math.isclose(found[k], 0, abs_tol=without[k] / 1000) for k in found)
+    return {4: "always", 0: "never"}.get(good, "not always")
+
+
+def with_an_array(distance):
+    away = np.array(both_ways(distance, steps=7))
+    back = away[:, 0] <= 1e-3 * away[:, 1]
+    return in_words(back.tolist())
+
+
 WRONG = {
+    "rewinds": [
+        without_training_beside,
+        without_training_and_zero,
+        knows_two_words,
+        wants_exactly_zero,
+        believes_two,
+        nearer_is_enough,
+        looks_once,
+        without_a_control,
+    ],
     "even_schedule": [
         adds_up,
         all_of_it_each_time,
@@ -91,6 +156,14 @@ WRONG = {
     ],
 }
 ODD = {
+    "rewinds": [in_another_order, with_an_array],
     "even_schedule": [with_logarithms, with_numpy, by_trying],
 }
-EQUIVALENT = {}
+# Mutants of the solutions that are as right as the solution: what was changed -> why.
+EQUIVALENT = {
+    "rewinds": {
+        "back.append(distance('rewind', pruning=k, steps=50) < 0.01 * without): distance('rewind', pruning=k, steps=50) < 0.01 * without: Lt -> LtE": (
+            "no distance is exactly a hundredth of the other"
+        ),
+    },
+}

@@ -1,15 +1,16 @@
-"""Check of the lesson `lightning_pruning`: a schedule that ends at the density that was meant."""
+"""Checks of the lesson `lightning_pruning`: a schedule that ends at the density that was meant, and a rewind that rewinds."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 
 from hypothesis import strategies as st
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers
+from course_utils.exercises.investigation import Run, World, investigate
 from course_utils.exercises.search import compare
 
 
@@ -140,3 +141,95 @@ def _as_the_callback_takes_it(value: object, epochs: list[int], sparsity: float)
     if not all(shares):
         raise Mistake("An amount is no plain number.", "PruningSchedule takes a float for a share, nothing else.")
     return plain
+
+
+def _callback(back: tuple[float, float, float, float], leftover: float = 0.0):
+    """A made-up callback: how far the weights are from the first ones, directly after each of four prunings.
+
+    Args:
+        back: for each pruning, which part of the way to the first weights its rewind goes.
+        leftover: how far a finished rewind stays away all the same.
+    """
+
+    def measure(arm: str, number: int, pruning: int, steps: int) -> float:
+        trained = 0.001 * max(steps, 0) * max(int(pruning), 1) ** 0.8
+        if arm == "no rewind":
+            return trained
+        part = back[min(max(int(pruning), 1), 4) - 1]
+        return max(trained * (1 - part), leftover if steps else 0.0)
+
+    return measure
+
+
+CALLBACKS = (
+    World(
+        "each rewind goes back to the first weights, exactly.",
+        "always",
+        _callback((1, 1, 1, 1)),
+        "With steps=0 nothing was trained: both distances are 0, and there is nothing to compare. Let the network train before "
+        "each pruning.",
+    ),
+    World(
+        "the first rewind is right; the later ones leave the weights as they were trained.",
+        "not always",
+        _callback((1, 0, 0, 0)),
+        "Where nothing was trained, everybody is at the first weights, and any callback passes. Give steps: what would a missing "
+        "rewind look like then?",
+    ),
+    World(
+        "no rewind is done at all.",
+        "never",
+        _callback((0, 0, 0, 0)),
+        'None of the four goes back here. Keep "never" apart from "not always".',
+    ),
+    World(
+        "each rewind goes back, but for 0.0000001 that adding in floating point leaves.",
+        "always",
+        _callback((1, 1, 1, 1), leftover=1e-7),
+        "A distance of 0.0000001 is rounding, beside 0.01 and more without a rewind. Ask whether it is small beside that, and not "
+        "whether it is exactly 0.",
+    ),
+    World(
+        "the first two rewinds are right, the third and the fourth are not.",
+        "not always",
+        _callback((1, 1, 0, 0)),
+        "The third rewind is not right here, and the first two are. Ask each of the four.",
+    ),
+    World(
+        "each rewind goes half of the way back.",
+        "never",
+        _callback((0.5, 0.5, 0.5, 0.5)),
+        "Half of the way back is nearer to the first weights, and not at them. The distance must be small beside the one "
+        "without a rewind.",
+    ),
+)
+
+
+@check(
+    "Exercise 2, Does it rewind?",
+    why="Without a rewind the distance says how far the training went, so that a distance after a rewind has something to be small "
+    "beside. A fault that shows at the second pruning only is found by whoever looks at more than one.",
+)
+def rewinds(answer: Callable) -> None:
+    """``rewinds(distance) -> "always", "not always" or "never"``, for made-up callbacks."""
+
+    def four_prunings(runs: Sequence[Run]) -> None:
+        odd = sorted({run.settings["pruning"] for run in runs} - {1, 2, 3, 4})
+        if odd:
+            raise Mistake(f"There is no pruning number {odd[0]:g}.", "The callback prunes four times: 1, 2, 3 and 4.")
+        missing = sorted({1, 2, 3, 4} - {run.settings["pruning"] for run in runs})
+        if missing:
+            said = f"Your experiment does not look at pruning number {missing[0]}."
+            raise Mistake(
+                said, "The promise is about each of the four rewinds, and one of them may be the first that fails."
+            )
+
+    investigate(
+        answer,
+        CALLBACKS,
+        arms=("rewind", "no rewind"),
+        settings={"pruning": 1, "steps": 0},
+        conclusions=("always", "not always", "never"),
+        look=four_prunings,
+        name="distance",
+    )

@@ -671,7 +671,8 @@ except NotImplementedError as error:
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **It raises an error (C), because its int8 kernels take no floats.** "From the 'CPU' backend" in the message means an ordinary tensor ([[static]]).
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### An export that is going away
 #
 # For a long time one exported such a model with TorchScript, which compiles it for a program without your Python code. The call is still there, and the next cell catches what it says.

@@ -43,6 +43,11 @@ PLANTED = [
     (rules.open_cells, {"folded": "show.parts(bill)"}, "begins with a comment"),
     (rules.questions_have_answers, {"last": "**Predict.** And then?"}, "cell 7: the question has no cell"),
     (rules.questions_have_answers, {"answer": "B. Because."}, "begins with its sentence"),
+    (
+        rules.questions_have_answers,
+        {"answer": "**It is B.**\n\n### What next?"},
+        "'### What next?' stands in an answer",
+    ),
     (rules.answers_wait, {"page": "It will be 37.5 of them."}, "cell 4: 37.5 is said before the answer in cell 6"),
     (rules.answers_wait, {"open": "x = 1  # 37.5 of them"}, "cell 3: 37.5 is said before"),
 ]

@@ -36,7 +36,7 @@ def open_cells(nb):
 
 
 def questions_have_answers(nb):
-    """Before the next question a cell with the tag `answer`, which begins with a sentence in bold or with a table."""
+    """Before the next question a cell with the tag `answer`: first its sentence in bold or a table, no heading in it."""
     faults, asked = [], None
     for number, cell in [*numbered(nb), (len(nb.cells) + 1, None)]:
         if cell is None or (cell.cell_type == "markdown" and "**Predict.**" in cell.source):
@@ -48,6 +48,8 @@ def questions_have_answers(nb):
             source = boxes.take_off(cell.source).lstrip()
             if not (SENTENCE.match(source) or source.startswith("|")):
                 faults.append(f"cell {number}: an answer begins with its sentence, in bold, or with a table")
+            if heading := re.search(r"^#{2,6} .*", source, re.M):
+                faults.append(f"cell {number}: {heading[0]!r} stands in an answer, which is closed: give it a cell")
     return faults
 
 
