@@ -36,7 +36,7 @@ def open_cells(nb):
 
 
 def questions_have_answers(nb):
-    """Before the next question a cell with the tag `answer`: first its sentence in bold or a table, no heading in it."""
+    """Before the next question a cell with the tag `answer`: its sentence in bold or a table first, and no heading."""
     faults, asked = [], None
     for number, cell in [*numbered(nb), (len(nb.cells) + 1, None)]:
         if cell is None or (cell.cell_type == "markdown" and "**Predict.**" in cell.source):
