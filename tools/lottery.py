@@ -4,6 +4,7 @@ import argparse
 import datetime
 import json
 import os
+from dataclasses import replace
 
 import torch
 from torch.nn import functional as F
@@ -17,6 +18,9 @@ from course_utils.lottery.store import Store
 FOLDER = runtime.ROOT / "build" / "lottery"
 KEPT = runtime.ROOT / "records" / "lottery"
 CONTROL_LEVELS = (3, 7, 9, 12, 15)  # 51, 21, 13.5, 7.0 and 3.6 % of the weights
+RATES = (0.0003, 0.0012, 0.0048, 0.0192)  # learning rates, each four times the one before; the second is the paper's
+BUDGETS = (200, 1_000, 5_000)  # iterations
+FOUND_AT = (0.0012, 0.0048)  # the rates with which masks are looked for
 
 
 def main(argv):
@@ -46,12 +50,19 @@ def main(argv):
         action="store_true",
         help="a control in place of the experiment: dense networks on images of length 1, 20,000 iterations each",
     )
+    parser.add_argument(
+        "--rates",
+        action="store_true",
+        help="a control in place of the experiment: each arm at four learning rates, short budgets, 7.0 and 3.6 %%",
+    )
     parser.add_argument("--export-only", action="store_true", help="run nothing: write a record of what has been run")
     args = parser.parse_args(argv)
     if args.nice and hasattr(os, "nice"):
         os.nice(19)
     if args.unit_length:
         return unit_length(args.task, args.seeds, " ".join(["python course.py lottery", *argv]))
+    if args.rates:
+        return rates(args.task, args.seeds, " ".join(["python course.py lottery", *argv]))
     experiment = lottery.Experiment(task=args.task, **({} if args.paper else {"iterations": 1_200}))
     name = f"{'paper' if args.paper else 'short'}-{args.task}"
     file, kept = FOLDER / f"{name}.jsonl", KEPT / f"{name}.json"
@@ -97,6 +108,54 @@ def unit_length(task, seeds, command):
     write_whole(target, json.dumps(content, indent=1) + "\n")
     print(f"Written to {target}")
     return 0
+
+
+def rates(task, seeds, command):
+    """Train each arm at each learning rate, for three budgets and masks found at two rates; writes a record, returns 0.
+
+    Densities are those of the lesson `ticket`. Accuracies are those after the last iteration, in percent: a rate is
+    to be chosen by the held-out images, and the test images are to be read at that rate alone.
+    """
+    runs = []
+    for iterations in BUDGETS:
+        e = lottery.Experiment(
+            task=task, densities=(0.5, 0.2, 0.07, 0.036), iterations=iterations, validate_every=iterations
+        )
+        searches = [
+            lottery.sweep(replace(e, lr=found), range(seeds), controls={}, executor=lottery.InProcess(), progress=False)
+            for found in FOUND_AT
+        ]
+        for rate in RATES:
+            plan = replace(e, lr=rate)
+            for seed in range(seeds):
+                _rates_of_a_seed(runs, plan, seed, searches)
+            print(f"{iterations} iterations, rate {rate}: done", flush=True)
+    target = KEPT / f"rates-{task}.json"
+    head = json.dumps({"command": command, **runtime.provenance()}, indent=1)
+    rows = ",\n".join(json.dumps(run) for run in runs)
+    write_whole(target, f'{head[:-2]},\n "runs": [\n{rows}\n]\n}}\n')
+    print(f"Written to {target}")
+    return 0
+
+
+def _rates_of_a_seed(runs, plan, seed, searches):
+    """Append the runs of one seed at one rate: dense, then all arms under the masks of each search."""
+
+    def add(arm, level, masks, found):
+        run = lottery.run(plan, seed, arm, level, masks)
+        percent = {
+            name: round(100 * run[f"final_{long}_accuracy"], 2)
+            for name, long in (("held_out", "validation"), ("test", "test"))
+        }
+        where = {"iterations": plan.iterations, "rate": plan.lr, "seed": seed, "arm": arm}
+        runs.append({**where, "left": plan.densities[level - 1] if level else 1, "found_at": found, **percent})
+
+    add(lottery.DENSE, 0, "", None)
+    for found, search in zip(FOUND_AT, searches, strict=True):
+        for level in (3, 4):
+            masks = search.of(lottery.TICKET, level - 1)[seed]["next_masks"]
+            for arm in (lottery.TICKET, *lottery.CONTROLS):
+                add(arm, level, masks, found)
 
 
 def begin_with(kept, file, total):

@@ -5,7 +5,7 @@ import math
 
 import torch
 
-# ---- exercise 1 ----
+# ---- exercise 3 ----
 
 
 def adds_up(density, rounds):
@@ -51,7 +51,7 @@ def by_search(density, rounds):
     return low
 
 
-# ---- exercise 2 ----
+# ---- exercise 1 ----
 
 
 def keeps_trained(trained, first, masks):
@@ -123,6 +123,105 @@ def as_parameters(trained, first, masks):
     }
 
 
+# ---- exercise 2 ----
+
+THREE = (0.0012, 0.0048, 0.0192)
+SIX = (0.0003, 0.0012, 0.0048, 0.0192, 0.0768, 0.3072)
+
+
+def tried(right, rates=SIX, seeds=(0, 1, 2)):
+    """arm -> rate -> what each seed got right."""
+    return {
+        arm: {rate: [right(arm, rate=rate, seed=seed) for seed in seeds] for rate in rates}
+        for arm in ("ticket", "reinit")
+    }
+
+
+def mean_of(values):
+    return sum(values) / len(values)
+
+
+def by_half_a_point(gap):
+    return "ticket" if gap > 0.5 else "reinit" if gap < -0.5 else "neither"
+
+
+def wants_no_overlap(right):
+    best = {arm: max(of.values(), key=mean_of) for arm, of in tried(right).items()}
+    if min(best["ticket"]) > max(best["reinit"]):
+        return "ticket"
+    return "reinit" if min(best["reinit"]) > max(best["ticket"]) else "neither"
+
+
+def at_the_papers_rate(right):
+    found = tried(right, THREE)
+    return by_half_a_point(mean_of(found["ticket"][0.0012]) - mean_of(found["reinit"][0.0012]))
+
+
+def mean_over_the_rates(right):
+    found = {arm: mean_of([mean_of(values) for values in of.values()]) for arm, of in tried(right, THREE).items()}
+    return by_half_a_point(found["ticket"] - found["reinit"])
+
+
+def the_best_rate_of_the_ticket(right):
+    found = tried(right)
+    rate = max(SIX, key=lambda rate: mean_of(found["ticket"][rate]))
+    return by_half_a_point(mean_of(found["ticket"][rate]) - mean_of(found["reinit"][rate]))
+
+
+def one_best_rate_for_both(right):
+    found = tried(right)
+    rate = max(SIX, key=lambda rate: mean_of(found["ticket"][rate]) + mean_of(found["reinit"][rate]))
+    return by_half_a_point(mean_of(found["ticket"][rate]) - mean_of(found["reinit"][rate]))
+
+
+def only_for_the_ticket(right):
+    best = {arm: max(map(mean_of, of.values())) for arm, of in tried(right).items()}
+    return "ticket" if best["ticket"] - best["reinit"] > 0.5 else "neither"
+
+
+def best_single_training(right):
+    best = {arm: max(map(max, of.values())) for arm, of in tried(right).items()}
+    return by_half_a_point(best["ticket"] - best["reinit"])
+
+
+def three_rates(right):
+    best = {arm: max(map(mean_of, of.values())) for arm, of in tried(right, THREE).items()}
+    return by_half_a_point(best["ticket"] - best["reinit"])
+
+
+def one_seed(right):
+    best = {arm: max(map(mean_of, of.values())) for arm, of in tried(right, seeds=(0,)).items()}
+    return by_half_a_point(best["ticket"] - best["reinit"])
+
+
+def tunes_reinit_alone(right):
+    ticket = mean_of([right("ticket", rate=0.0012, seed=seed) for seed in range(18)])
+    reinit = max(mean_of([right("reinit", rate=rate, seed=seed) for seed in range(3)]) for rate in SIX)
+    return by_half_a_point(ticket - reinit)
+
+
+def with_a_fine_grid(right):
+    rates = [0.0005 * 2**k for k in range(10)]
+    best = {arm: max(map(mean_of, of.values())) for arm, of in tried(right, rates, range(10, 15)).items()}
+    return by_half_a_point(best["ticket"] - best["reinit"])
+
+
+def in_pairs(right):
+    found = tried(right, seeds=(7, 8, 9))
+    rows = [max(found[arm].values(), key=mean_of) for arm in ("ticket", "reinit")]
+    return by_half_a_point(mean_of([a - b for a, b in zip(*rows, strict=True)]))
+
+
+def goes_on_while_it_gets_better(right):
+    rates = [0.0012, 0.0048, 0.0192]
+    while True:
+        found = tried(right, rates)
+        if all(max(rates, key=lambda rate, of=of: mean_of(of[rate])) < rates[-1] for of in found.values()):
+            best = {arm: max(map(mean_of, of.values())) for arm, of in found.items()}
+            return by_half_a_point(best["ticket"] - best["reinit"])
+        rates.append(4 * rates[-1])
+
+
 WRONG = {
     "share_per_round": [
         adds_up,
@@ -146,10 +245,23 @@ WRONG = {
         masks_what_was_0,
         keeps_the_pruned_as_trained,
     ],
+    "better_arm": [
+        wants_no_overlap,
+        at_the_papers_rate,
+        mean_over_the_rates,
+        the_best_rate_of_the_ticket,
+        one_best_rate_for_both,
+        only_for_the_ticket,
+        best_single_training,
+        three_rates,
+        one_seed,
+        tunes_reinit_alone,
+    ],
 }
 ODD = {
     "share_per_round": [by_logarithm, by_search],
     "rewound": [by_deepcopy, as_parameters],
+    "better_arm": [with_a_fine_grid, in_pairs, goes_on_while_it_gets_better],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 EQUIVALENT = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -14,12 +14,13 @@ from course_utils.exercises.calls import described
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import masks as zeros_and_ones
 from course_utils.exercises.inputs import numbers, shapes, tensors
+from course_utils.exercises.investigation import Run, World, investigate
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import same, show
 
 
 @check(
-    "Exercise 1, How much a round?",
+    "Exercise 3, How much a round?",
     why="Rounds multiply: what is left after n of them is the share that one keeps, to the power of n. So one keeps the n-th "
     "root of the density, and removes the rest.",
 )
@@ -91,7 +92,7 @@ def _rounds(draw: Callable) -> tuple[dict, dict, dict]:
 
 
 @check(
-    "Exercise 2, A rewind that is one",
+    "Exercise 1, A rewind that is one",
     why="A ticket is a mask together with the numbers from before the training. So the weights that are left go back to their first values, the biases too, and the copies share no memory with what is trained next.",
 )
 def rewound(answer: Callable) -> None:
@@ -251,3 +252,101 @@ def _tensors(value: object, trained: dict, first: dict, masks: dict) -> dict[str
     except Exception:
         fault = "The names in your dict cannot be compared with those of `first`.", "Use the names of `first`."
     raise Mistake(*fault)
+
+
+def _networks(ticket: Callable[[float, int], float], reinit: Callable[[float, int], float]) -> Callable[..., float]:
+    """A made-up experiment: what both arms get right at a rate with a seed, and what the seed does to both."""
+
+    def measure(arm: str, number: int, rate: float, seed: int) -> float:
+        luck = 6 * ((int(seed) * 7919 + 13) % 101) / 100 - 3  # good or bad for both arms alike
+        return {"ticket": ticket, "reinit": reinit}[arm](rate, int(seed)) + luck
+
+    return measure
+
+
+def _hill(top: float, at: float, fall: float) -> Callable[[float, int], float]:
+    """The more steps of a factor of four a rate lies from the best one, the less is right; flat on the top."""
+
+    def right(rate: float, seed: int) -> float:
+        steps = abs(math.log(max(rate, 1e-9) / at, 4))
+        return top - fall * max(0.0, steps - 0.5) ** 2
+
+    return right
+
+
+def _lucky(hill: Callable[[float, int], float], above: float) -> Callable[[float, int], float]:
+    """The same, but from a rate on two seeds in three lose eleven points, and the third wins five."""
+
+    def right(rate: float, seed: int) -> float:
+        return hill(rate, seed) + ((5.0 if seed % 3 == 1 else -11.0) if rate > above else 0.0)
+
+    return right
+
+
+EXPERIMENTS = (
+    World(
+        "the ticket is better by one and a half points, and some seeds are better than others by several, for both arms alike.",
+        "ticket",
+        _networks(_hill(93, 0.0048, 1), _hill(91.5, 0.0048, 1)),
+        "A seed moves both arms up or down alike, so that the results of the two arms overlap. Compare means over the same "
+        "seeds: there what the seeds do to both cancels.",
+    ),
+    World(
+        "both are equally good at their best rate, 0.0192; at lower ones reinit loses much more than the ticket.",
+        "neither",
+        _networks(_hill(92, 0.0192, 0.2), _hill(92, 0.0192, 4)),
+        "At a low rate or in the mean over all rates the ticket leads here, and not at the best rate of each. Nobody has to train "
+        "an arm at a rate that does not suit it.",
+    ),
+    World(
+        "both are equally good at their best rates, but these are not the same: 0.0012 for the ticket, 0.0192 for reinit.",
+        "neither",
+        _networks(_hill(92, 0.0012, 3), _hill(92, 0.0192, 6)),
+        "One rate for both, whichever it is, favours one of them. Choose the rate for each arm by itself.",
+    ),
+    World(
+        "reinit is better by one and a half points at its best rate, 0.0192; at 0.0012 the ticket is far ahead.",
+        "reinit",
+        _networks(_hill(91, 0.0048, 1), _hill(92.5, 0.0192, 4)),
+        "The new values are better here. An experiment that can only come out for the ticket, or for nobody, is no test of it.",
+    ),
+    World(
+        "both are equally good; at high rates the ticket has one very good seed, and two bad ones.",
+        "neither",
+        _networks(_lucky(_hill(88, 0.0048, 0.5), 0.01), _hill(88, 0.0048, 0.5)),
+        "The best single training is mostly luck. The best rate is the one with the best *mean* over the seeds.",
+    ),
+    World(
+        "both are equally good; the best rate of reinit is 0.1, higher than the 0.0192 of the lesson.",
+        "neither",
+        _networks(_hill(92, 0.0048, 1), _hill(92, 0.1, 2)),
+        "The best of your rates for reinit is the highest that you tried, so its true best lies beyond. Try more rates for both "
+        "arms, until the best lies between two others.",
+    ),
+)
+
+
+@check(
+    "Exercise 2, Each at its best",
+    why="An arm at its best is the best of its means over the seeds, at whichever rate. Both arms tried the same rates with the same "
+    "seeds, so neither had better chances to be lucky, and only the arm differs.",
+)
+def better_arm(answer: Callable) -> None:
+    """``better_arm(right) -> "ticket", "reinit" or "neither"``, for made-up experiments."""
+
+    def rates_that_exist(runs: Sequence[Run]) -> None:
+        odd = sorted({run.settings["rate"] for run in runs if not 1e-4 <= run.settings["rate"] <= 1})
+        if odd:
+            raise Mistake(f"A learning rate of {odd[0]:g} cannot be had here.", "Take rates from 0.0001 to 1.")
+
+    investigate(
+        answer,
+        EXPERIMENTS,
+        arms=("ticket", "reinit"),
+        settings={"rate": 0.0012, "seed": 0},
+        least={"rate": 3, "seed": 3},
+        tuned=("rate",),
+        conclusions=("ticket", "reinit", "neither"),
+        look=rates_that_exist,
+        name="right",
+    )
