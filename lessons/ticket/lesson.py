@@ -58,7 +58,7 @@ runtime.describe(cpu)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In [[prune_model]] we trained a large network, removed nine tenths of its weights, and trained a little more. The small network that was left was nearly as good. So why do we train the large one at all? Nobody ships it. If a tenth of the weights is enough, we could begin with a tenth, and save most of the work.
 #
-# For a long time this was tried and did not go well: a sparse network that starts from random weights usually ends worse than one that was pruned after training. In 2018 J. Frankle and M. Carbin reported an exception. This lesson rebuilds their experiment, and then does to it what a referee would do.
+# Experience says that this does not go well: a sparse network that starts from random weights usually ends worse than one that was pruned after training. In 2018 J. Frankle and M. Carbin reported an exception. This lesson rebuilds their experiment, and then tests it as a referee would.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. Zeros, and nothing else
@@ -67,16 +67,16 @@ runtime.describe(cpu)
 #
 # To choose the zeros, a *copy* is trained for 200 steps. The untrained network keeps the places where the copy's weights are largest: a fifth of each hidden layer.
 #
-# **Predict.** How many test digits does this untrained network get right, and why? **A** about 10 %. **B** about 30 %. **C** more than 70 %.
+# **Predict.** How many test digits does this untrained network get right, and why? **A** about 10 %. **B** about 30 %. **C** more than 70 %.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Make sure that everybody has understood: no value of the network is ever changed, except to zero. Vote; expect A and B. Then show the figure, and ask what its middle bar
-# is for: as many zeros, at random places.
+# *For the lecturer, 2.5 min.* Make sure that everybody has understood: no value of the network is ever changed, except to zero. Vote; expect A and B. Then show the figure, and ask what each of the other bars
+# is for: what would somebody say who had not seen it?
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **By hand, with four weights.** An untrained layer has the weights 0.3, −0.1, 0.2 and −0.4. We train a copy of it. Its weights become 0.5, −0.02, 0.03 and −0.6. The two largest of these, in magnitude, stand in the first and the last place. So the mask is 1, 0, 0, 1, and the *untrained* layer becomes 0.3, 0, 0, −0.4. Nothing of 0.5 and −0.6 is taken over. All that the training gives us is one bit for each weight: keep it, or set it to zero.
 #
-# The network has three layers with 235,200, 30,000 and 1,000 weights. We keep 20 % of the first two, and 60 % of the thin output layer. As a control, the same network keeps as many weights at random places.
+# The network has three layers with 235,200, 30,000 and 1,000 weights. We keep 20 % of the first two, and 60 % of the thin output layer. The cell makes four masks with as many ones: at random places, at the weights that are largest at the *start*, at those that are largest in the copy, and at those whose magnitude *grew* most in the copy.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -109,28 +109,30 @@ def right(net, masks):
 
 # %% slideshow={"slide_type": "skip"}
 few = images[:12_000], labels[:12_000]  # 200 batches of 60
-untrained = {"all of its weights": [], "a fifth, at random places": [], "a fifth: largest in the copy": []}
+SHARE = (0.2, 0.2, 0.6)
+untrained = {way: [] for way in show.WAYS}
 for seed in SEEDS:
     copy = initialise(seed)
+    start = [layer.weight.detach().abs() for layer in copy.children()]
     training.fit(copy, *few, batch_size=60, lr=1.2e-3, seed=seed, device=cpu, progress=False)
-    trained = [layer.weight.detach() for layer in copy.children()]
-    large = largest([w.abs() for w in trained], share=(0.2, 0.2, 0.6))
-    ones = [torch.ones_like(w) for w in trained]
-    for way, masks in zip(untrained, (ones, engine.shuffled(large, seed), large), strict=True):
+    end = [layer.weight.detach().abs() for layer in copy.children()]
+    ones, large, first_large = [torch.ones_like(w) for w in end], largest(end, SHARE), largest(start, SHARE)
+    grew = largest([b - a for a, b in zip(start, end, strict=True)], SHARE)
+    for way, masks in zip(show.WAYS, (ones, engine.shuffled(large, seed), first_large, large, grew), strict=True):
         untrained[way].append(right(initialise(seed), masks))
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-# Draws which pixels the mask reads, and how many digits the three untrained networks get right.
-show.what_is_kept(untrained, large[0])
+# Draws how many digits the untrained networks get right, by the weights that they keep.
+show.what_is_kept(untrained, alike=(large[0] * first_large[0]).sum() / large[0].sum())
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The untrained network gets far more than 70 % of the digits right (C).** With as many zeros at random places it stays near guessing.
+# **The untrained network gets most of the digits right (C).** With as many zeros at random places it stays near guessing.
 #
 # <!-- page -->
 #
-# The numbers that are left are the same random numbers in all three networks. So it is the choice of the zeros alone that makes a classifier. H. Zhou et al. ([2019](https://arxiv.org/abs/1905.01067)) call such a mask a **supermask**.
+# The numbers that are left are the same random numbers in all of these networks. So it is the choice of the zeros that makes a classifier. H. Zhou et al. ([2019](https://arxiv.org/abs/1905.01067)) call such a mask a **supermask**.
 #
-# How can a mask know so much? The picture gives a part of the answer: the mask reads the middle of the image, where the digits are, and leaves the rim out. Another part is in the signs. A weight of the copy can only be large if the training pushed it away from zero, or if it was large from the beginning and was not pushed back. In both cases its first value probably had a useful sign. A weight that the training pushed *against* its sign passes through zero, becomes small, and is masked. We did not test this here; [[ticket_full]] tests the signs.
+# How can a mask know so much? Look at the other bars. To keep the weights that are largest *at the start* is no better than guessing, although most of the kept weights are the same ones (the caption has the share). To keep those that *grew* most is nearly as good as the supermask, although some of them are small. So what counts is which way the training pushed a weight. Take the weights as votes. In the example by hand 0.3 became 0.5: the training wanted more of this vote, and its random first value already pointed the right way. 0.2 became 0.03: the training wanted less of it, and the mask takes it away. A mask cannot correct a wrong vote, but it can silence it.
 #
 # So the mere choice of the weights contains much of what training found. If we now *train* the network that is left, does this choice also help it to learn?
 
@@ -153,7 +155,7 @@ show.what_is_kept(untrained, large[0])
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The network starts as $m \odot \theta_0$, which means that each weight is multiplied by its mask. We call every mask that the search of section 3 finds, together with its initial weights, a **ticket**. It is a *winning* ticket only if the network that it leaves matches the original *dense* network, the one with all weights. "In isolation" means that the other weights are zero during the whole training, and not only at its end.
 #
-# **How many tickets does a network draw?** A layer of four weights has six subnetworks with two weights: the first and the second, the first and the third, and so on. The first layer of LeNet-300-100 has 235,200 weights. The number of ways to choose a fifth of them has more than 50,000 digits. The hypothesis says that among so many subnetworks there is one whose few weights happened to be drawn well, and that a large network is easy to train *because* it holds so many. That is a thought about the cause. The experiments of this lesson test the first part, that such a subnetwork exists.
+# **How many tickets does a network draw?** A layer of four weights has six subnetworks with two weights: the first and the second, the first and the third, and so on. The first layer of LeNet-300-100 has 235,200 weights. The number of ways to choose a fifth of them has more than 50,000 digits. Among so many there may be one whose few weights happened to be drawn well.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
 # ### Two halves of a claim
@@ -223,7 +225,7 @@ show.schedule()
 #
 # <!-- page -->
 #
-# $0.8 \cdot 0.8 \cdot 0.8 = 0.512$. After six rounds a quarter is left, after nine an eighth, after twelve a sixteenth, which is 6 %; more exactly $0.8^{12} = 0.069$. Who answers 5 has divided 93 % by 20 %, as if each round took a fifth of *all* weights. [[prune_model]] showed that it pays to spare a thin last layer; with 10 % a round, $0.9^{12} = 28\,\%$ of it are left. The printed densities follow from these two rates.
+# $0.8 \cdot 0.8 \cdot 0.8 = 0.512$. After six rounds a quarter is left, after nine an eighth, after twelve a sixteenth, which is 6 %; more exactly $0.8^{12} = 0.069$. Five rounds would do if each took a fifth of *all* weights. [[prune_model]] showed that it pays to spare a thin last layer; with 10 % a round, $0.9^{12} = 28\,\%$ of it are left. The printed densities follow from these two rates.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -366,7 +368,7 @@ print(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Why rounds?
 #
-# One could also train once, and cut from all weights to 7 % in one go.
+# One could also train once, and cut from all weights to 7 % in one go.
 #
 # **Predict.** After one cut, is the network with 7 % of the weights better, worse, or as good as after three rounds? And why?
 
@@ -453,25 +455,25 @@ show.two_names({"rewind": after_five_steps(rewind), "second_rewind": after_five_
 # %% [markdown] slideshow={"slide_type": "skip"}
 # PyTorch tells you where the numbers of a tensor begin: `data_ptr()`. If it is the same for both names, there is one memory. The library is Lightning: from 2.6.0 on, `ModelPruning` with `use_lottery_ticket_hypothesis=True` hands the kept tensors back by such an assignment on a CPU. [[lightning_pruning]] measures it, and has a callback without the fault. In Exercise 1 you write a rewind that passes both tests.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Values or places?
 #
 # The rounds of section 3, three seeds, both controls. All arms: 200 steps, learning rate 0.0012.
 #
 # **Predict.** With 7 % of the weights, how many points will the *ticket* be ahead of *reinit* (right places, new values): less than one, one to three, more? And *reinit* of *random* (other places)?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Point at the number on the board. After the figure ask which curve answers which question: blue against orange are the values, orange against green the places. (7 and 3.6 % are of the hidden layers; with the output layer a little more is left.)
 
 # %% slideshow={"slide_type": "skip"}
 ARMS = ("ticket", "reinit", "random")
 lab.train([(arm, level, plan.lr) for level in (2, 3, 4) for arm in ARMS])
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the accuracy of the arms over the weights left.
 show.one_rate(lab, levels=(2, 3, 4))
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **The ticket is ahead of *reinit* by more than three points, and *reinit* of *random* by about one.** So the values matter more than the places?
 #
 # <!-- page -->
@@ -552,7 +554,7 @@ show.what_is_left(conditions)
 #
 # **The hypothesis itself** (*ticket − dense*): under masks of the better search a network with 7 % of the weights beats the dense one, and the dense one had its best rate, too.
 #
-# The same networks, the same code, and three different conclusions. Which column is the right one? The last is the fairest, because nobody in it is held back by a number that was chosen for something else. It is also the most expensive one. Others have found that learning rates decide about tickets: in deeper networks X. Ma et al. ([2021](https://arxiv.org/abs/2107.00166)) see the ticket's lead at low rates, and lose it at higher ones.
+# The same code, and three different conclusions. The last column is the fairest, because nobody in it is held back by a number that was chosen for something else. Others, too, have found that learning rates decide about tickets: X. Ma et al. ([2021](https://arxiv.org/abs/2107.00166)) report tickets that win in deeper networks at low rates, and may fail to appear at higher ones.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Who learns sooner?
@@ -577,7 +579,7 @@ show.sooner(lab, BEST)
 #
 # <!-- page -->
 #
-# This part of the claim does not hang on the learning rate: the right panel has the rate that is best for the *dense* network. That the ticket starts as a classifier is probably a part of the reason; it was not tested here. To say in a number how much sooner, ask when each network first reaches what the dense one has half-way. The scorecard has the quotient.
+# This part of the claim does not hang on the learning rate: the right panel has the rate that is best for the *dense* network. That the ticket starts as a classifier is probably a part of the reason; it was not tested here.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What a short run can show
@@ -596,7 +598,7 @@ show.sooner(lab, BEST)
 # *For the lecturer, 2 min.* Go through the rows, and ask each time for the evidence on the last pages. Then ask what a referee would still miss: more seeds, longer trainings, other networks.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A short training favours networks that learn quickly, whether or not they would end higher. After 200 iterations the dense network is still learning, so a ticket that is ahead of it may only be faster. The hypothesis speaks of networks that have been trained to the end. For that one needs the long run.
+# A short training favours networks that learn quickly, whether or not they would end higher. After 200 iterations the dense network is still learning, so a ticket that is ahead of it may only be faster.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises
@@ -604,7 +606,7 @@ show.sooner(lab, BEST)
 # Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here. Your function must leave what it is given as it is.
 #
 # ### Exercise 1 · A rewind that is one
-# ★★ · 10 minutes
+# ★★ · 8 minutes
 #
 # Write `rewound`: the tensors with which the next round begins. `trained` and `first` are dicts of all parameters: as trained, and as they were initialised. `masks` are
 # those of the next round, with an entry for each weight and none for a bias: 1.0 is kept, 0.0 pruned. What is pruned only now is not 0 in `trained`.
@@ -657,16 +659,9 @@ def rewound_solution(trained, first, masks):
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The check hands your function the instruments of several made-up experiments, in which a training takes no time. It wants at least three rates and three seeds, the same for both arms.
-#
-# When it passes, hand your function the real networks of this lesson, with 7 % of the weights: `better_arm(real)`. A training takes about half a second.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* In pairs, without a laptop: "Which runs do you make, and which two numbers do you compare?" Then: "Invent an experiment that fools somebody who uses one rate for both." The code is for home.
-
-
-# %% slideshow={"slide_type": "skip"}
-def real(arm, rate=0.0012, seed=0):
-    return lab.run(arm, 3, rate, seed).held_out
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -694,10 +689,20 @@ def better_arm_solution(right):
     return "ticket" if gap > 0.5 else "reinit" if gap < -0.5 else "neither"
 
 
+# %% [markdown] slideshow={"slide_type": "skip"}
+# When your function has passed, hand it the real networks of this lesson, with 7 % of the weights: `better_arm(real)`. A training takes about half a second.
+
+
+# %% slideshow={"slide_type": "skip"}
+def real(arm, rate=0.0012, seed=0):
+    return lab.run(arm, 3, rate, seed).held_out
+
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Deeper
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+#
+# What follows is for whoever asks what longer trainings change, or wants to run the experiment on a larger machine.
+#
 # ### More iterations
 #
 # Does the unfair rate stay unfair when the training is longer? The record of section 6 has the four arms at four rates from 0.0003 to 0.0192, with three seeds, and 200, 1,000 and 5,000 iterations. A search has as many iterations as the trainings. The conditions are those of section 6.

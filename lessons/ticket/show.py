@@ -31,35 +31,32 @@ def batches(count, steps, seed):
     return (next(endless) for _ in range(steps))
 
 
-def what_is_kept(untrained, mask):
-    """Draws which pixels the mask of the first layer reads, and how many test digits three networks get right.
+WAYS = ("all weights", "random fifth", "largest at\nthe start", "largest in\nthe copy", "grew most\nin the copy")
+
+
+def what_is_kept(untrained, alike):
+    """Draws how many test digits untrained networks get right, by the weights that they keep.
 
     Args:
-        untrained: name -> percent right, one number a seed.
-        mask: of fc1, (300, 784).
+        untrained: way to choose -> percent right, one number a seed.
+        alike: the share of the first layer's kept weights that are among the largest at the start as well.
     """
-    fig, (left, right) = plots.figure(columns=2, size=(7.6, 4.6))
-    left.imshow(mask.sum(0).view(28, 28).numpy(), cmap="Blues", vmin=0)
-    left.set(xticks=[], yticks=[])
-    left.set_title("kept weights\nof each pixel")
-    names = list(untrained)
-    values = [mean(untrained[name]) for name in names]
-    colours = [plots.COLOURS[c] for c in ("grey", "green", "blue")]
-    right.bar(range(3), values, color=colours, width=0.7)
-    for place, value in enumerate(values):
-        right.text(place, value + 2, f"{value:.0f}", ha="center", fontsize=20)
-    right.set_xticks(range(3), ["all", "random\nfifth", "chosen\nfifth"])
-    right.set(ylabel="test digits right, %", ylim=(0, 100))
-    right.grid(axis="x", visible=False)
+    fig, ax = plots.figure(size=(7.6, 4.6))
+    values = [mean(untrained[way]) for way in WAYS]
+    colours = [plots.COLOURS[c] for c in ("black", "green", "grey", "blue", "sky")]
+    ax.barh(range(5), values, color=colours, height=0.7)
+    for place, (value, way) in enumerate(zip(values, WAYS, strict=True)):
+        ax.text(value + 1.5, place, mean_and_range(untrained[way], "{:.0f}"), va="center", fontsize=17)
+    ax.set_yticks(range(5), WAYS)
+    ax.invert_yaxis()
+    ax.set(xlabel="test digits right, %", xlim=(0, 125))
+    ax.set_xticks([0, 20, 40, 60, 80, 100])
+    ax.grid(axis="y", visible=False)
+    told = ", ".join(f"{' '.join(way.split())} {value:.0f}" for way, value in zip(WAYS, values, strict=True))
     plots.show(
         fig,
-        alt="Left: 28 by 28 pixels, the darker, the more of the first layer's kept weights read the pixel; the middle is dark, the rim white. "
-        "Right: percent of the test digits right for untrained networks: "
-        + ", ".join(f"{name} {value:.0f}" for name, value in zip(names, values, strict=True))
-        + ".",
-        caption="Untrained networks, mean of three seeds; "
-        + "; ".join(f"{name}: {mean_and_range(untrained[name], '{:.0f}')}" for name in names)
-        + ". Left: seed 2.",
+        alt=f"Percent of the test digits that untrained networks get right, by the weights that they keep: {told}.",
+        caption=f"Untrained networks, mean of three seeds (lowest to highest). Of fc1's weights that are largest in the copy {alike:.0%} are among the largest at the start, too (seed 2).",
     )
 
 
