@@ -3,12 +3,24 @@
 import json
 from itertools import product
 
+import pytest
+
+from course_utils.lottery import engine
 from lessons.ticket import show
 from tools import lottery as tool
 
 
-def test_each_arm_is_trained_at_each_rate_under_the_masks_of_each_search(tmp_path, monkeypatch):
+@pytest.fixture
+def smoke_run(monkeypatch):
+    """Few images in this test alone: the engine keeps what it has read, and a later test would find these few."""
     monkeypatch.setenv("COURSE_QUICK", "1")
+    engine._rows.cache_clear()
+    yield
+    engine._rows.cache_clear()
+
+
+@pytest.mark.usefixtures("smoke_run")
+def test_each_arm_is_trained_at_each_rate_under_the_masks_of_each_search(tmp_path, monkeypatch):
     monkeypatch.setattr(tool, "KEPT", tmp_path)
     monkeypatch.setattr(tool, "BUDGETS", (10,))
     monkeypatch.setattr(tool, "RATES", (0.001, 0.01))
