@@ -18,14 +18,15 @@ from tools.environment.env import command
 TEMPLATE = (
     Path(__file__).resolve().parent / "publishing" / "lesson_template"
 )  # texts, no modules: they import a lesson that is not there
-FILES = ("lesson.py", "checks.py", "claims.toml", "answers.py")
+FILES = ("lesson.py", "show.py", "checks.py", "claims.toml", "answers.py")
 PLACEHOLDER = "new_lesson"
 TO_WRITE = "TO WRITE"
 NAME = re.compile(r"[a-z][a-z0-9_]{1,29}")
 SHOWN = ("title", "promise", "goals", "agenda", "ways")  # [[title]] and the like mean something else in a lesson's text
 STEPS = """\
 What is left to do (the skeleton says "TO WRITE" at each place; docs/contributing.md says more):
-  lesson.py     promise, minutes, goals, needs, and as `terms` the words that this lesson explains; then the lesson
+  lesson.py     promise, seconds, goals, needs, and as `terms` the words that this lesson explains; then the lesson
+  show.py       its drawings, tables and sweeps, each called by one line of the lesson
   claims.toml   every published figure, with its source, and what must hold of the measured value
   checks.py     the right answer of each exercise, and the mistakes that people make, each with its own hint
   answers.py    three wrong answers and two odd but right ones for each exercise, or more
@@ -83,10 +84,12 @@ def make(name, title, *, part, root=ROOT):
 
 def left_to_write(lesson):
     """List the places in a lesson's files that the skeleton left to its author, as "lessons/NAME/FILE:LINE"."""
+    folder = lesson.source.parent
     return [
         f"lessons/{lesson.name}/{file}:{number}"
         for file in FILES
-        for number, line in enumerate(lesson.source.with_name(file).read_text(encoding="utf-8").splitlines(), start=1)
+        if (folder / file).exists()  # a lesson that draws nothing needs no show.py
+        for number, line in enumerate((folder / file).read_text(encoding="utf-8").splitlines(), start=1)
         if TO_WRITE in line
     ]
 

@@ -136,7 +136,8 @@ def test_the_skeleton_keeps_the_rules_of_a_lesson(lesson):
     nb = _lessons.read(lesson)
     expect_none([fault for rule in (*RULES, *UNIT_RULES) for fault in rule(nb)])
     expect_none(rules.front_matter(nb, known=list(syllabus.lessons(lesson.root))))
-    expect_none(rules.claim_records(nb, claims.read(lesson.name, lesson.root)))
+    asked = claims.read(lesson.name, lesson.root)
+    expect_none(rules.claim_records(nb, asked, [(claim.id, claim.value) for claim in asked.values()]))
     assert nb.cells[0].source.startswith(f"# {lesson.number} · Sparse attention")
     assert not any(new.PLACEHOLDER in text for text in map(str, everything(lesson.source.parent).values()))
 
@@ -150,9 +151,8 @@ def test_the_skeleton_has_the_style_of_the_course(lesson, words):
 
 def test_the_skeleton_runs_to_its_scorecard(lesson, monkeypatch, capsys):
     monkeypatch.setenv("COURSE_STRICT", "1")
-    card = claims.Scorecard
-    monkeypatch.setattr(claims, "Scorecard", lambda name: card(name, lesson.root))
-    space = {"__name__": "lesson"}
+    card, space = claims.Scorecard(lesson.name, lesson.root), {"__name__": "lesson"}
+    monkeypatch.setattr(claims, "show", lambda name: (card.take(space), card.show()))
     for number, cell in rules.numbered(_lessons.read(lesson), kind="code"):
         exec(compile(cell.source, f"cell {number}", "exec"), space)
     assert "✓ holds" in capsys.readouterr().out
@@ -160,12 +160,14 @@ def test_the_skeleton_runs_to_its_scorecard(lesson, monkeypatch, capsys):
 
 def test_the_exercise_of_the_skeleton_is_judged(lesson):
     nb, answers = _lessons.read(lesson), _course.answers(lesson)
-    (exercise,) = rules.exercises(nb)
-    whole = _check_rules.load(nb, exercise.name)
-    expect_none(_check_rules.stub_is_not_done(whole))
-    expect_none(_check_rules.survives(whole))
-    assert whole.check(whole.solution).status == whole.check(answers.ODD[exercise.name][0]).status == "passed"
-    assert "round down" in whole.check(answers.WRONG[exercise.name][0]).hint
+    said = {"whole_bytes": "round down", "better_recipe": "Only several of them tell"}
+    assert [exercise.name for exercise in rules.exercises(nb)] == list(said)
+    for name, words in said.items():
+        whole = _check_rules.load(nb, name)
+        expect_none(_check_rules.stub_is_not_done(whole))
+        expect_none(_check_rules.survives(whole))
+        assert whole.check(whole.solution).status == whole.check(answers.ODD[name][0]).status == "passed"
+        assert words in whole.check(answers.WRONG[name][0]).hint
 
 
 def test_answers_that_a_new_lesson_lacks_are_named(lesson):
@@ -190,6 +192,6 @@ def test_the_task_says_what_was_made_and_what_is_left(root, monkeypatch, capsys)
     monkeypatch.setattr(new, "make", lambda *args, **names: make(*args, **names, root=root))
     assert new.main(["sparse_attention", "Sparse attention", "--part", "pruning"]) == 0
     out = capsys.readouterr().out
-    assert "lessons/sparse_attention/ with lesson.py, checks.py, claims.toml, answers.py" in out
+    assert "lessons/sparse_attention/ with lesson.py, show.py, checks.py, claims.toml, answers.py" in out
     for word in ("promise", "goals", "terms", "three wrong", "glossary.md", "course.py build sparse_attention"):
         assert word in out
