@@ -41,8 +41,7 @@ def run(answer: Callable, args: Sequence[object], names: Sequence[str] = ()) -> 
             raise
         raise Mistake(
             f"Your function raised {type(error).__name__}: {show(_said(error), 300)}",
-            _mismatch(answer, given, names, error)
-            or f"Call it yourself{' on that input' if given else ''} to see the line.",
+            _mismatch(answer, given, names, error) or _where_to_see(given),
             facts,
         ) from error
     if got is None:
@@ -114,6 +113,16 @@ def _mismatch(answer: Callable, given: Sequence[object], names: Sequence[str], e
     except Exception:
         return ""
     return ""
+
+
+def _where_to_see(given: Sequence[object]) -> str:
+    """How a learner finds the line that raised: a call on the same input, where the learner can make that input."""
+    for value in given:
+        if getattr(value, "is_instrument", False):  # the check alone has it
+            return (
+                f"To see the line, call it with an instrument of your own: def {value.__name__}(*_, **__): return 1.0"
+            )
+    return f"Call it yourself{' on that input' if given else ''} to see the line."
 
 
 def _said(error: BaseException) -> object:

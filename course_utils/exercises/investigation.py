@@ -15,13 +15,19 @@ from course_utils.exercises import calls
 from course_utils.exercises.mistake import Mistake
 from course_utils.exercises.values import is_number, show
 
-MOST_RUNS = 2_000  # of one experiment
+MOST_RUNS = 10_000  # of one experiment
 MOST_SHOWN = 8  # results of an arm, in a verdict
 NEVER_RUN = "A comparison needs both sides: without it nothing tells what would have come out otherwise."
 BUDGET = "Give each the same number of runs. Who may try more often finds the better best, and knows its mean better."
 ONE_THING = "Only one thing may differ between the two, or nobody can say which of them made the difference."
+ONE_VALUE = "What holds at one value need not hold at another. Run every arm at more of them before you conclude."
 TOO_FEW = (
     "Two runs of the same thing differ as well. Only several of them tell how much, and what a difference is worth."
+)
+CHANCE = ("seed", "draw", "piece", "trial")  # settings whose values are repetitions of the same thing
+FIXED = (
+    "These worlds are not all alike: in some there is an effect, in others none. Let what comes back from the runs "
+    "decide, by the rule on the card."
 )
 NO_RUN = "Call the function that you are given for each of them first, and conclude from what comes back."
 
@@ -50,13 +56,14 @@ class World:
         right: the conclusion that is right here, or several.
         measure: ``measure(arm, number, **settings)`` -> float. `number` counts the runs of this experiment from 0: a
             machine may get slower with time, or be slow at first.
-        hint: which mistake leads to a wrong conclusion here.
+        hint: which mistake leads to a wrong conclusion here; it must be true of every experiment that comes to one, so
+            it may be a function of the runs and of the conclusion.
     """
 
     said: str
     right: str | tuple[str, ...]
     measure: Callable[..., float]
-    hint: str
+    hint: str | Callable[[Sequence[Run], str], str]
 
     def allows(self, conclusion: object) -> bool:
         """Whether a conclusion is right here."""
@@ -80,16 +87,18 @@ def investigate(
     least_runs: int = 1,
     tuned: Sequence[str] = (),
     conclusions: Sequence[str],
-    rule: Callable[[Mapping[str, Sequence[float]]], str] | None = None,
+    rule: Callable[[Sequence[Run]], str | Sequence[str] | None] | None = None,
     rule_said: str = "",
     look: Callable[[Sequence[Run]], None] | None = None,
+    most_runs: int = MOST_RUNS,
     name: str = "run",
 ) -> None:
     """Let `answer` make its experiment in each world, and judge how it was made, then what it concludes.
 
     What is judged, in this order: is each arm run; is each given the same number of runs, under the same settings; are
     there enough runs, and values of a setting; is the conclusion one of those that the card names; does it follow from
-    the experiment's own numbers; is it right.
+    the experiment's own numbers; is it right. Where no repetition is asked for (`least_runs` is 1), what is asked again
+    and gives the same number counts once: a helper that asks for the control each time is as good.
 
     Args:
         answer: the learner's function; it takes the instrument, ``run(arm, **settings)``, and returns a conclusion.
@@ -100,10 +109,11 @@ def investigate(
         least_runs: of each arm.
         tuned: settings of which an arm may have another one in its last runs, when each arm has tried the same ones.
         conclusions: those that the card names.
-        rule: how the card says that a conclusion follows: arm -> its results gives the conclusion. None = the card
-            leaves it open.
+        rule: how the card says that a conclusion follows: the runs give the conclusion, or several that the card
+            allows, or None where it leaves that open. `by_arm` sorts the runs. None = the card has no rule.
         rule_said: that rule in a sentence, for the verdict.
         look: called with the runs before the conclusion is judged; raises `Mistake` for a fault of this exercise alone.
+        most_runs: of one experiment; say it on the card where it is less than usual.
         name: of the instrument on the card.
     Raises:
         Mistake: the first fault, in the first world that shows one.
@@ -112,30 +122,87 @@ def investigate(
     if any(all(world.allows(one) for world in worlds) for one in conclusions):
         raise ValueError("the worlds have one right conclusion: plant an effect in one of them, and none in another")
     for world in (*worlds, worlds[0]):  # the second time, too, it must come out right
-        kept = _Kept()
-        got = calls.run(answer, (_instrument(world, arms, settings or {}, kept, name),), (name,))
-        _made_well(kept.runs, arms, least or {}, least_runs, tuned, name)
+        runs, got = _experiment(answer, world, arms, settings or {}, most_runs, name)
+        runs = _asked_once(runs) if least_runs == 1 else runs
+        _made_well(runs, arms, least or {}, least_runs, tuned)
         if look:
-            look(kept.runs)
-        facts = (*told(kept.runs, arms), ("you say", show(got)))
+            look(runs)
+        facts = (*told(runs, arms), ("you say", show(got)))
         if not isinstance(got, str) or got not in conclusions:
             named = ", ".join(map(repr, conclusions))
             raise Mistake("That is no conclusion that the card names.", f"Return one of {named}.", facts)
-        if rule and (follows := rule({arm: [r.result for r in kept.runs if r.arm == arm] for arm in arms})) != got:
-            said = f"By the rule on the card they say {follows!r}. {rule_said}".strip()
+        follows = rule(runs) if rule else None
+        broken = follows is not None and got not in ((follows,) if isinstance(follows, str) else follows)
+        if (broken or not world.allows(got)) and _is_fixed(answer, got, worlds, arms, settings or {}, most_runs, name):
+            raise Mistake(f"Your function concludes {got!r} whatever it measures.", FIXED, facts)
+        if broken:
+            named = repr(follows) if isinstance(follows, str) else " or ".join(map(repr, follows))
+            said = f"By the rule on the card they say {named}. {rule_said}".strip()
             raise Mistake("Your own runs do not say that.", said, facts)
         if not world.allows(got):
             right = world.right if isinstance(world.right, str) else " or ".join(world.right)
             facts = (*facts, ("what is true", f"{right}: {world.said}"))
-            raise Mistake("Your experiment comes to a wrong conclusion.", world.hint, facts)
+            hint = world.hint if isinstance(world.hint, str) else world.hint(runs, got)
+            raise Mistake("Your experiment comes to a wrong conclusion.", hint, facts)
+
+
+def _experiment(
+    answer: Callable, world: World, arms: Sequence[str], settings: Mapping[str, object], most_runs: int, name: str
+) -> tuple[list[Run], object]:
+    """Let the learner's function make its experiment in one world: its runs, and what it concludes."""
+    kept = _Kept()
+    got = calls.run(answer, (_instrument(world, arms, settings, kept, most_runs, name),), (name,))
+    return kept.runs, got
+
+
+def _is_fixed(answer: Callable, got: object, worlds: Sequence[World], arms: Sequence[str], *how: object) -> bool:
+    """Whether an answer concludes the same in every world, where arms are worlds apart, and where they are alike."""
+
+    def apart(first: int) -> World:
+        order = [*arms[first:], *arms[:first]]
+        return World("", "", lambda arm, number, **settings: 10.0 * 1e6 ** order.index(arm), "")
+
+    try:
+        alike = World("", "", lambda arm, number, **settings: 10.0, "")
+        tried = (*worlds, *map(apart, range(len(arms))), alike)
+        return all(_experiment(answer, world, arms, *how)[1] == got for world in tried)
+    except Exception:  # it fails elsewhere: its conclusion is not the only thing to tell
+        return False
+
+
+def _asked_once(runs: Sequence[Run]) -> list[Run]:
+    """The runs without those that repeat an arm, its settings and its result."""
+    seen, kept = set(), []
+    for run in runs:
+        asked = (run.arm, tuple(run.settings.items()), run.result)
+        if asked not in seen:
+            seen.add(asked)
+            kept.append(run)
+    return kept
+
+
+def by_arm(runs: Sequence[Run]) -> dict[str, list[float]]:
+    """Arm -> its results, in the order in which they came."""
+    found: dict[str, list[float]] = {}
+    for run in runs:
+        found.setdefault(run.arm, []).append(run.result)
+    return found
 
 
 def _instrument(
-    world: World, arms: Sequence[str], settings: Mapping[str, object], kept: _Kept, name: str
+    world: World, arms: Sequence[str], settings: Mapping[str, object], kept: _Kept, most_runs: int, name: str
 ) -> Callable[..., float]:
     """What the learner's function is handed: a plain function, which a submission in another process can call."""
 
-    def run(arm: str, **chosen: object) -> float:
+    def run(*given: object, **chosen: object) -> float:
+        named = [word for word, value in chosen.items() if word not in settings and isinstance(value, str)]
+        if not given and len(named) == 1:  # the arm by a name of the learner's
+            given = (chosen.pop(named[0]),)
+        if len(given) != 1:
+            wanted = "".join(f", {word}=…" for word in settings)
+            was = ", ".join(map(show, given)) or "nothing"
+            raise ValueError(f"{name} takes the arm, and settings by name: {name}({show(arms[0])}{wanted}); not {was}.")
+        arm = given[0]
         if not isinstance(arm, str) or arm not in arms:
             raise ValueError(f"{name} knows {', '.join(map(repr, arms))}; it was asked for {show(arm)}.")
         unknown = [word for word in chosen if word not in settings]
@@ -145,14 +212,15 @@ def _instrument(
         for word, value in chosen.items():
             if not is_number(value):
                 raise ValueError(f"{word} must be a number, got {show(value)}.")
-        if len(kept.runs) >= MOST_RUNS:
-            raise ValueError(f"An experiment may have at most {MOST_RUNS:,} runs, and yours has had them.")
+        if len(kept.runs) >= most_runs:
+            raise ValueError(f"An experiment may have at most {most_runs:,} runs, all arms together: yours wants more.")
         own = {**settings, **{word: getattr(value, "item", lambda v=value: v)() for word, value in chosen.items()}}
         result = float(world.measure(arm, len(kept.runs), **own))
         kept.runs.append(Run(arm, own, result))
         return result
 
     run.__name__ = run.__qualname__ = name
+    run.is_instrument = True
     return run
 
 
@@ -162,7 +230,6 @@ def _made_well(
     least: Mapping[str, int],
     least_runs: int,
     tuned: Sequence[str],
-    name: str,
 ) -> None:
     """Raise the first fault in how an experiment was made."""
     if not runs:
@@ -172,7 +239,7 @@ def _made_well(
         if not any(run.arm == arm for run in runs):
             raise Mistake(f"Your experiment never runs {arm!r}.", NEVER_RUN, facts)
     counts = {arm: sum(run.arm == arm for run in runs) for arm in arms}
-    if len(set(counts.values())) > 1:
+    if least_runs > 1 and len(set(counts.values())) > 1:
         said = ", ".join(f"{arm!r} {count}" for arm, count in counts.items())
         raise Mistake(f"They do not have the same number of runs: {said}.", BUDGET, facts)
     for word in runs[0].settings:
@@ -183,10 +250,14 @@ def _made_well(
             raise Mistake(f"{word} is not the same for all of them: {said}.", ONE_THING, facts)
         if len(compared[0]) < least.get(word, 1):
             many = f"{len(compared[0])} value{'s' * (len(compared[0]) > 1)} of {word}"
-            raise Mistake(f"Your experiment has {many}; it needs {least[word]} or more.", TOO_FEW, facts)
+            hint = TOO_FEW if word in CHANCE else ONE_VALUE
+            raise Mistake(f"Your experiment has {many}; it needs {least[word]} or more.", hint, facts)
     together = {arm: Counter(_key(run, tuned) for run in runs if run.arm == arm) for arm in arms}
     if any(keys != together[arms[0]] for keys in together.values()):
         raise Mistake("The settings are not combined in the same way for all of them.", ONE_THING, facts)
+    if len(set(counts.values())) > 1:
+        said = ", ".join(f"{arm!r} {count}" for arm, count in counts.items())
+        raise Mistake(f"They do not have the same number of runs: {said}.", BUDGET, facts)
     if counts[arms[0]] < least_runs:
         count = counts[arms[0]]
         said = f"Each is run {'once' if count == 1 else f'{count} times'}; the experiment needs {least_runs} or more."

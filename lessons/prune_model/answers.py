@@ -157,6 +157,12 @@ def never_worse(right):
     return "yes" if gain > 1 else "level"
 
 
+def never_better(right):
+    mean = means_of(right)
+    gain = max(mean["pruned", s] for s in SETTINGS) - max(mean["dense", s] for s in SETTINGS)
+    return "no" if gain < -1 else "level"
+
+
 def best_seed_against_worst(right):
     runs = {
         (n, s): [right(n, steps=s[0], falling=s[1], seed=seed) for seed in range(8)]
@@ -202,6 +208,7 @@ WRONG = {
         never_no_steps,
         trained_settings_alone,
         never_worse,
+        never_better,
         best_seed_against_worst,
         always_level,
         one_seed,

@@ -133,7 +133,14 @@ def without_plain(peak):
     return next((arm for arm in ARMS[1:] if highest[arm] <= 100), "plain")
 
 
-def more_steps_for_plain(peak):
+def half_of_it_is_states(peak):
+    """Takes SGD before checkpoints, as soon as it lowers the peak by a little."""
+    highest = highest_peaks(peak)
+    return "SGD" if highest["SGD"] < highest["plain"] - 1 and highest["plain"] > 100 else first_that_fits(highest)
+
+
+def asks_once_more(peak):
+    """Asks the last step of the plain training twice, and gets the same number."""
     highest = highest_peaks(peak) | {"plain": max(peak("plain", step=n) for n in (1, 2, 3, 4, 5, 6, 7, 8, 8))}
     return first_that_fits(highest)
 
@@ -265,7 +272,7 @@ WRONG = {
         lowest_of_all,
         one_step_only,
         without_plain,
-        more_steps_for_plain,
+        half_of_it_is_states,
         says_nothing,
     ],
     "checkpointed_peak": [
@@ -284,7 +291,7 @@ WRONG = {
 }
 ODD = {
     "training_bytes": [sorted_set, with_numpy],
-    "what_fits": [all_below, fits_with_numpy],
+    "what_fits": [asks_once_more, all_below, fits_with_numpy],
     "checkpointed_peak": [backward, cumulated],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.

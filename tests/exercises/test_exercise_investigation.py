@@ -3,7 +3,7 @@
 import pytest
 
 from course_utils.exercises.core import check
-from course_utils.exercises.investigation import MOST_RUNS, World, investigate
+from course_utils.exercises.investigation import MOST_RUNS, World, by_arm, investigate
 
 NOISE = (0.0, 0.4, -0.3, 0.1, -0.2)
 CONCLUSIONS = ("new", "old", "no difference")
@@ -39,7 +39,7 @@ def judged(answer, worlds=WORLDS, **more):
         "settings": {"seed": 0, "lr": 0.1},
         "least": {"seed": 3},
         "conclusions": CONCLUSIONS,
-        "rule": rule,
+        "rule": lambda runs: rule(by_arm(runs)),
         "rule_said": "One is better when all its runs are.",
         **more,
     }
@@ -76,13 +76,18 @@ def test_a_fair_experiment_passes_whatever_is_true():
 FAULTS = [
     (lambda run: "new", "a conclusion without a single run", "Call the function that you are given"),
     (experiment([("new", 0), ("new", 1)], lambda results: "new"), "never runs 'old'", "needs both sides"),
-    (experiment([*TURNS, ("new", 5)]), "same number of runs: 'new' 6, 'old' 5", "Who may try more often"),
+    (
+        experiment([*TURNS, ("new", 5)]),
+        "seed is not the same for all of them: 'new' 0, 1, 2, 3, 4, 5;",
+        "Only one thing",
+    ),
     (experiment([("new", 0), ("old", 1)]), "seed is not the same for all of them: 'new' 0; 'old' 1.", "Only one thing"),
     (experiment(TURNS[:4]), "has 2 values of seed; it needs 3", "Two runs of the same thing differ"),
+    (experiment(TURNS, lambda results: "new"), "concludes 'new' whatever it measures", "not all alike"),
     (experiment(TURNS, lambda results: "better"), "no conclusion that the card names", "'no difference'"),
     (experiment(TURNS, lambda results: 3), "no conclusion that the card names", "'no difference'"),
     (
-        experiment(TURNS, lambda results: "no difference"),
+        experiment(TURNS, lambda results: "old" if rule(results) == "new" else "no difference"),
         "Your own runs do not say that",
         "By the rule on the card they",
     ),
@@ -126,8 +131,8 @@ def test_each_arm_may_be_at_its_best_where_it_has_tried_the_same():
         best = {arm: max((0.1, 0.2), key=lambda lr, arm=arm: run(arm, lr=lr)) for arm in ("new", "old")}
         return rule({arm: [run(arm, seed=seed, lr=best[arm]) for seed in range(3)] for arm in best})
 
-    def follows(results):
-        return rule({arm: numbers[-3:] for arm, numbers in results.items()})
+    def follows(runs):
+        return rule({arm: numbers[-3:] for arm, numbers in by_arm(runs).items()})
 
     def at_one_rate(run):
         for lr in (0.1, 0.2):
@@ -136,6 +141,7 @@ def test_each_arm_may_be_at_its_best_where_it_has_tried_the_same():
 
     assert judged(at_its_best, worlds, tuned=("lr",), rule=follows).status == "passed"
     assert "lr is not the same" in judged(at_its_best, worlds, rule=follows).message
+    assert "lr is not the same" in judged(at_its_best, worlds, rule=follows, least_runs=5).message
     assert judged(at_one_rate, worlds, tuned=("lr",), rule=None).hint == "Is each at its best?"
 
 
@@ -144,9 +150,11 @@ def test_each_arm_may_be_at_its_best_where_it_has_tried_the_same():
     [
         (lambda run: run("newer"), "run knows 'new', 'old'; it was asked for 'newer'."),
         (lambda run: run(7), "it was asked for 7"),
+        (lambda run: run("new", 3), "settings by name: run('new', seed=…, lr=…); not 'new', 3."),
+        (lambda run: run(), "takes the arm, and settings by name"),
         (lambda run: run("new", epochs=3), "run has only seed, lr; it was given epochs."),
         (lambda run: run("new", seed="a"), "seed must be a number, got 'a'."),
-        (lambda run: [run("new") for _ in range(MOST_RUNS + 1)], f"at most {MOST_RUNS:,} runs"),
+        (lambda run: [run("new") for _ in range(MOST_RUNS + 1)], f"at most {MOST_RUNS:,} runs, all arms together"),
         (lambda run: run("new") / 0, "ZeroDivisionError"),
     ],
 )
@@ -178,3 +186,42 @@ def test_a_lesson_may_look_at_the_runs_itself():
             raise Mistake("They do not take turns.")
 
     assert judged(experiment(sorted(TURNS)), look=look).message == "They do not take turns."
+
+
+def asking_for_the_control_each_time(run):
+    """The natural code of somebody who writes a helper: the control is asked again, and gives the same number."""
+
+    def lead(seed):
+        return run("new", seed=seed) - run("old", seed=seed)
+
+    seeds = range(5)
+    results = {arm: [run(arm, seed=seed) for seed in seeds] for arm in ("new", "old")}
+    return rule(results) if min(map(lead, seeds)) > -100 and run("old", seed=0) else "old"
+
+
+def test_what_is_asked_again_and_answered_the_same_counts_once():
+    assert judged(asking_for_the_control_each_time, WORLDS[:2]).status == "passed"
+    said = judged(asking_for_the_control_each_time, WORLDS[:2], least_runs=5)
+    assert "seed is not the same" in said.message or "same number of runs: 'new' 10, 'old' 11" in said.message
+
+
+def test_an_arm_may_have_a_name_and_an_exception_says_how_to_see_the_line():
+    def named(run):
+        return rule({one: [run(recipe=one, seed=seed) for seed in range(3)] for one in ("new", "old")})
+
+    assert judged(named, WORLDS[:2]).status == "passed"
+    assert "def run(*_, **__): return 1.0" in judged(lambda run: run("new") / 0).hint
+
+
+def test_a_rule_may_allow_several_conclusions_or_leave_it_open():
+    either = ("new", "old", "no difference")
+    assert judged(experiment(TURNS), WORLDS[:2], rule=lambda runs: either).status == "passed"
+    assert judged(experiment(TURNS), WORLDS[:2], rule=lambda runs: None).status == "passed"
+    said = judged(experiment(TURNS), WORLDS[:2], rule=lambda runs: ("old", "no difference"))
+    assert "they say 'old' or 'no difference'" in said.hint
+
+
+def test_a_hint_may_look_at_the_runs():
+    by_sum = experiment(TURNS, lambda r: "new" if sum(r["new"]) > sum(r["old"]) + 1 else "old")
+    worlds = [WORLDS[0], World("nothing.", "no difference", better_by(0), lambda runs, got: f"{len(runs)} runs, {got}")]
+    assert judged(by_sum, worlds, rule=None).hint == "10 runs, old"
