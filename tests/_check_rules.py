@@ -149,8 +149,8 @@ def worlds_are_decisive(exercise, wrong):
 
     with mock.patch.object(module, "investigate", listening):
         exercise.check(exercise.solution)
-    told = {exercise.check(answer).hint for answer in wrong} if found else set()
-    return [f"no wrong answer falls where {world.said}" for world in found if world.hint not in told]
+    told = "".join(repr(exercise.check(answer)) for answer in wrong) if found else ""
+    return [f"no wrong answer falls where {world.said}" for world in found if world.said not in told]
 
 
 def _told(mistake, parts):

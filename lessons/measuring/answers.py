@@ -200,8 +200,39 @@ def race_with_trimmed_means(seconds):
     return _verdict(statistics.mean(ratios[30:-30]))
 
 
+def race_of_pairs(seconds, rounds=60):
+    """Times of both, in turn, changing places, the first ten rounds left out."""
+    pairs = []
+    for number in range(rounds):
+        order = ("old", "new") if number % 2 else ("new", "old")
+        took = {name: seconds(name) for name in order}
+        pairs.append((took["old"], took["new"]))
+    return pairs[10:]
+
+
+def verdict_of(speedup, limit=0.05):
+    return "new" if speedup > 1 + limit else "old" if speedup < 1 - limit else "no difference"
+
+
+def race_at_ten_per_cent(seconds):
+    return verdict_of(statistics.median(old / new for old, new in race_of_pairs(seconds)), limit=0.1)
+
+
+def race_of_mean_over_best(seconds):
+    pairs = race_of_pairs(seconds)
+    return verdict_of(sum(old for old, _ in pairs) / len(pairs) / min(new for _, new in pairs))
+
+
+def race_with_two_limits(seconds):
+    speedup = statistics.median(old / new for old, new in race_of_pairs(seconds))
+    return "new" if speedup > 1.05 else "old" if speedup < 0.9 else "no difference"
+
+
 WRONG = {
     "fair_race": [
+        race_at_ten_per_cent,
+        race_of_mean_over_best,
+        race_with_two_limits,
         race_for_large_gains,
         race_by_means_from_the_first_call,
         race_in_blocks,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from statistics import fmean, geometric_mean, harmonic_mean, median, median_high, median_low, mode
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from course_utils.exercises.calls import run
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers
-from course_utils.exercises.investigation import World, investigate
+from course_utils.exercises.investigation import Run, World, investigate
 from course_utils.exercises.search import compare, examine
 from course_utils.exercises.values import is_number, show
 
@@ -293,7 +294,7 @@ def _machine(faster=0.0, warming=True, drift=0.0, disturbed=False):
         faster: by which share "new" takes less time than "old".
         warming: whether the first calls are slow.
         drift: by which share of the first call each call is slower than the one before, for 300 calls.
-        disturbed: whether another program takes the processor during one call of twelve.
+        disturbed: whether another program takes the processor during one call of 37, for a shorter or a longer time.
     """
 
     def measure(arm: str, number: int) -> float:
@@ -302,9 +303,27 @@ def _machine(faster=0.0, warming=True, drift=0.0, disturbed=False):
         seconds *= 1 + drift * min(number, 300)
         if warming:
             seconds *= 1 + 12 / 2**number if number < 12 else 1
-        return seconds * (6 if disturbed and number > 12 and number % 12 == 0 else 1)
+        if disturbed and number % 37 == 15:  # an odd stride: it meets both, and not by the same amount
+            seconds *= 6 + 25 * (number // 37 % 2)
+        return seconds
 
     return measure
+
+
+def _unless_blocks(hint: str) -> Callable[[Sequence[Run], str], str]:
+    """The hint for a wrong conclusion, or that of an experiment which ran one after the other and never took turns."""
+
+    def said(runs: Sequence[Run], got: str) -> str:
+        arms = [run.arm for run in runs]
+        changes = sum(one != other for one, other in itertools.pairwise(arms))
+        if changes < len(arms) / 4:
+            return (
+                f"You change between the two {changes} time{'s' * (changes > 1)} in {len(arms)} calls, and the machine changes "
+                "meanwhile. Take turns, and compare within each round."
+            )
+        return hint
+
+    return said
 
 
 MACHINES = (
@@ -319,41 +338,60 @@ MACHINES = (
         "they are equally fast, and the first calls are slow.",
         "no difference",
         _machine(),
-        "The first calls of a machine are slow, and they count for whichever you called first. Leave out the first "
-        "rounds, or take a median.",
+        _unless_blocks(
+            "The first calls of this machine are slow. They count for whichever you called first, and they move a mean. Leave out "
+            "the first rounds, or take a median."
+        ),
     ),
     World(
         "they are equally fast, and every call takes 0.4 % longer than the one before.",
         "no difference",
         _machine(drift=0.004),
-        "You run one of them before the other, and the machine gets slower meanwhile. Take turns, and compare within each "
-        "round.",
+        _unless_blocks(
+            "This machine gets slower with every call. Put neighbours in time side by side, and sum up both in the same way: a median "
+            "or a mean of one against the best call of the other is no comparison."
+        ),
     ),
     World(
-        "they are equally fast, and another program disturbs one call of twelve.",
+        "they are equally fast, and another program disturbs one call of 37, sometimes for long.",
         "no difference",
         _machine(disturbed=True),
-        "A few disturbed calls move a mean or a sum as far as they like. Take a median.",
+        _unless_blocks(
+            "A few disturbed calls move a mean, a sum, an extreme or a single round as far as they like. Take a median."
+        ),
     ),
     World(
         "new takes 12 % more time than old, and the machine gets slower.",
         "old",
         _machine(-0.12, drift=0.001),
-        'The claim may be wrong the other way round as well: new may be slower than old. Then return "old".',
+        "The claim may be wrong the other way round as well. Here new takes 12 % more time, so its speed-up is 0.89, which is below "
+        '0.95: return "old".',
     ),
     World(
         "new takes 2 % less time than old.",
         "no difference",
         _machine(0.02),
-        "By the card a typical speed-up between 0.95 and 1.05 counts as no difference, whichever of the two is ahead.",
+        "By the card a typical speed-up between 0.95 and 1.05 counts as no difference, whichever of the two is ahead. Here it is 1.02.",
+    ),
+    World(
+        "new takes 7 % less time than old.",
+        "new",
+        _machine(0.07),
+        "By the card a speed-up above 1.05 is a difference. Here it is 1.075.",
+    ),
+    World(
+        "new takes 7.5 % more time than old.",
+        "old",
+        _machine(-0.075),
+        "By the card a speed-up below 0.95 is a difference. Here it is 0.93.",
     ),
 )
 
 
 @check(
     "Exercise 2, A fair race",
-    why="Taking turns lets drift meet both alike, the ratio within a round divides it out, and the median of many rounds "
-    "leaves out the slow first calls and the disturbed ones. What is left is the difference of the two.",
+    why="Taking turns lets drift meet both alike, and a median of many rounds leaves out the slow first calls and the disturbed "
+    "ones. What is left is the difference of the two. (The ratio within each round divides the drift out even where it is strong.)",
 )
 def fair_race(answer: Callable) -> None:
     """``fair_race(seconds) -> "new", "old" or "no difference"``, on made-up machines."""
@@ -362,6 +400,7 @@ def fair_race(answer: Callable) -> None:
         MACHINES,
         arms=("old", "new"),
         least_runs=15,
+        most_runs=2_000,
         conclusions=("new", "old", "no difference"),
         name="seconds",
     )

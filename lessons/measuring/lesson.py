@@ -61,15 +61,15 @@ runtime.describe(device)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
 # ## 1. Smaller and faster, in five minutes
 #
-# A small network has learned to name pieces of clothing on photographs. Whenever it answers, PyTorch also writes down what
-# *learning* would need later. `torch.inference_mode()` switches this off.
+# A small network has learned to name pieces of clothing on photographs. Whenever it answers, PyTorch also takes *notes*: it
+# records what the network would need if it were to learn from this answer. `torch.inference_mode()` switches the notes off.
 #
-# We time one call as it is, and then one call without the notes. The **speed-up** is the old time divided by the new one.
+# We time one call of the network as it is, and then one call without the notes. The **speed-up** is the first time divided by the second.
 #
-# **Predict.** How many times as fast is the second call? **A** hardly at all, **B** 1.1 times, **C** 1.5 times, **D** more than twice. And why?
+# **Predict.** How large is the speed-up? **A** less than 1.1 times, **B** 1.1 to 1.5, **C** 1.5 to 2, **D** more than 2. And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 2.5 min.* Hands for A to D; expect B and C. Show the number, and let the room be pleased. "Shall we write that into the report?" Somebody will
+# *For the lecturer, 2.5 min.* Hands for A to D; expect B and C. `seconds(call)` looks at the clock, makes one call, and looks again. Show the number, and let the room be pleased. "Shall we write that into the report?" Somebody will
 # smell it. Do not explain yet: the next cell asks the same network again.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -78,7 +78,11 @@ runtime.describe(device)
 # %% slideshow={"slide_type": "skip"}
 net = checkpoints.load("small_cnn").to(device).eval()  # evaluation mode: it answers, and does not learn
 photo = torch.zeros(1, 1, 28, 28, device=device)
-without_notes = torch.inference_mode()(lambda: net(photo))
+
+
+@torch.inference_mode()
+def without_notes():
+    return net(photo)
 
 
 def seconds(call):
@@ -101,7 +105,7 @@ print(f"speed-up: {as_it_is / quiet:.1f} times")
 # <!-- page -->
 #
 # In runs for this lesson the first call took 4 to 27 times as long as the second one. Before you put such a number into a report, ask what else was different
-# between the two measurements. One call wrote notes and the other did not. But one of them also came *first*.
+# between the two measurements. One call took notes and the other did not. But one of the two calls also came *first*.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Was it the notes?
@@ -111,7 +115,7 @@ print(f"speed-up: {as_it_is / quiet:.1f} times")
 # **Predict.** Which of the two calls is faster now, and by how much?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* "One line of code more, and the discovery is gone." Ask: "How many reports have you read that made this control?" Then: "So a time is hard to measure. A size is easy, as you see next."
+# *For the lecturer, 2 min.* "One line of code more, and the discovery is gone." Ask: "How many reports have you read that made this control?" Then: "So a time is hard to measure. A size is easier, as you see next."
 
 # %% slideshow={"slide_type": "fragment"}
 quiet_again = seconds(without_notes)
@@ -124,18 +128,27 @@ print(f"speed-up: {as_it_is_again / quiet_again:.1f} times")
 #
 # <!-- page -->
 #
-# This little cell is a **control**: it repeats the measurement and changes what might be the reason, here the order. If the notes were the reason, then the call with the notes would be the slower one in either order. But whichever call comes first tends to be slow. In 25 trials for this lesson, each after a second of rest, the first call usually took 1.3 to 2 times as long as the second, whichever of the two it was. Controls of this kind run through the whole
+# The second measurement is a **control**: it repeats the first one and changes what might be the reason, here the order. If the notes were the reason, then the call with the notes would be the slower one in either order. But in our trials whichever of the two calls came first was usually the slower one. Controls of this kind run through the whole
 # course.
 #
-# It is not a perfect control, because the order is not all that has changed. Before, the first call was the first one of the whole *process*, and now it is not; that is why the difference is so much smaller. (In fresh processes the first call took 3 to 24 times as long as the second, also when it was the one without notes.) For the strict control restart the kernel and run the two lines of this cell in place of those above. (If you have run the cell above twice, you have met the same effect: the second time its number was much smaller.)
+# It is not a perfect control, because the order is not all that has changed. Before, the first call was also the first one of the whole *process*. This time it was not, and that is probably why the difference is so much smaller. (In fresh processes in which the call *without* notes came first, that first call took 2 to 24 times as long as the second.) For a strict control, restart the kernel and run this measurement in place of the first.
 #
-# How much the notes really cost, these calls cannot show, because they scatter by too much. In section 5 you will measure it.
+# These few calls cannot show how much the notes really cost, because the times of single calls scatter too widely. In section 5 you will measure it.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# ### And smaller?
+#
+# Making a network *smaller* is easier to measure, because the size of a file does not depend on the moment. We store each of the 88,000 weights in
+# 16 bits in place of 32, and count how many of 2,000 photographs both networks name correctly.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1 min.* "Half the bits, half the file, as many photographs right, give or take a few. Whoever repeats it gets the same number of bytes." No vote here.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Making a network *smaller* is easier to measure, because the size of a file does not depend on the moment. The network has about 88,000 weights, and each takes 32 bits. Let us store them in 16 bits each ([[formats]] explains
-# how a number fits into 16 bits), write both networks to files, and count how many of 2,000 photographs each of them names correctly.
+# [[formats]] explains how a number fits into 16 bits. For the count each weight is widened to 32 bits again, because here we ask only what the *file* has lost.
 
-# %% slideshow={"slide_type": "skip"}
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# Stores the network in 16 bits, and compares the two files and what the two networks get right.
 half = copy.deepcopy(net).half()  # every weight in 16 bits
 sizes = [size_report(network).file_bytes for network in (net, half)]
 images, labels = data.load("fashion_mnist", "test", n=2000)
@@ -146,18 +159,18 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The file is half as large, and the network names as many photographs correctly as before, give or take a few of the 2,000. You have just made a network smaller, and you can trust the number: whoever repeats it gets the same one. This is the first of many ways to save that the course will
-# try out. The rest of this lesson makes a *time* as trustworthy as that size.
+# The file is half as large, and the network names as many photographs correctly as before, give or take a few of the 2,000. You have just made a network smaller, and you can trust the size: whoever saves the same network again gets the same number of bytes. It is the first of many ways to save memory or time that the course
+# will try. The rest of this lesson shows how a *time* can be made nearly as trustworthy.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 2. How this course works
 #
-# The course makes neural networks smaller, faster and cheaper to run. Each part tries one way, and the lessons measure what
-# it gains and what it costs, mostly **on your machine**.
+# The course makes neural networks smaller, faster and cheaper to run. Each part of it tries one way of doing this, and its
+# lessons measure what that way gains and what it costs, mostly **on your machine**.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* "This is the map. A box is a part of the course, a number is a lesson, and we are in the
-# black one. The lessons bring rows to the table in the middle." Ask: "Which of these ways have you used?" Expect 16 bits most often.
+# black one. The lessons bring rows to the table in the middle." Ask: "Which of these ways have you used?" Expect 16 bits most often. (*load* in the table in the middle is how long a file takes to load.)
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the parts of the course around the table that their lessons fill.
@@ -170,8 +183,8 @@ show.the_course()
 # |---|---|
 # | **Predict** | commit yourself: write an answer down *before* you run the cell |
 # | a short cell | run it (Shift + Enter), change it, run it again |
-# | *Compare with your prediction* | the answer: closed until you click on it, after the cell above it has run. A wrong prediction teaches most |
-# | an exercise card | write a function in place of the line that raises, run it, then the check: it shows a small input on which your answer is wrong |
+# | *Compare with your prediction* | the answer: it stays closed until you click on it. Run the cell above it first. A wrong prediction teaches most |
+# | an exercise card | replace the line that raises an error with your own code, run the cell, then the check below it: it says what is wrong, mostly with a small input on which your answer fails |
 # | the **scorecard** | a table at the end: each **claim** of the lesson (a published figure, or a limit that must hold) beside what your run measured |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -180,9 +193,9 @@ show.the_course()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The solution is folded under each check. Nothing in a lesson depends on your answers: *Run All* reaches the end
-# without them. What stands under the heading *Deeper*, near the end of a lesson, is for whoever wants to know more. You can leave it out.
+# without them. The sections under the heading *Deeper*, near the end of a lesson, are for readers who want to know more. You can leave them out.
 #
-# **Ways through the course.** A way holds what its lessons need.
+# **Ways through the course.** Each way also contains the lessons that its other lessons build on.
 #
 # [[ways]]
 #
@@ -191,8 +204,8 @@ show.the_course()
 #     python course.py doctor --json
 #
 # (`py` in place of `python` on Windows, `python3` on macOS and Linux) and paste what it prints into your question, with
-# the lesson and the last lines of the error. It names versions and devices, and neither you nor your folders. `warn`
-# tells what works less well here; a `fault` comes with its remedy. The next cell shows the same report.
+# the lesson and the last lines of the error. The report names versions and devices, but neither you nor your folders. A line
+# marked `warn` says what will work less well on your machine; a line marked `fault` says what is broken and how to repair it. The next cell shows the same report.
 
 # %% slideshow={"slide_type": "skip"}
 report = doctor.examine()
@@ -204,54 +217,46 @@ Table(["examined", "status", "found", "remedy"], report, caption=f"{len(report)}
 #
 # We let the network rest for a second, and then call it eight times.
 #
-# **Predict.** It has been called several times by now, so nothing is new to it. Is the first of the eight calls still slower than the others?
+# **Predict.** The network has been called several times by now, so nothing is new to it. How many of the eight calls will be clearly slower than
+# the rest: none, the first, or several? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* "It has had its first call long ago. Will the first of these eight be slow?" Vote yes or no. Show the table, and collect guesses without judging them. If
-# somebody asks what happens in the second of rest: the Deeper section has the controls.
+# *For the lecturer, 2.5 min.* "It has had its first call long ago. How many of these eight will be slow?" Vote: none, one, several. Show the bars, and collect guesses before you give the usual explanation, caches: while the network rests, other
+# programs fill the processor's small, fast memories with their own data, and the first calls bring back what this one needs. Do not sell it as proved; *Deeper* has the controls.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "skip"}
 time.sleep(1)
 calls_us = [1e6 * seconds(lambda: net(photo)) for _ in range(8)]
-rows = [[number, f"{us:.0f}"] for number, us in enumerate(calls_us, start=1)]
-Table(["call", "time, µs"], rows)
+print("µs:", ", ".join(f"{us:.0f}" for us in calls_us))
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Draws the eight calls as bars.
+show.first_calls(calls_us)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Yes: after a rest the first call is usually slower again, and in some runs the second one is, too, by little.** So call a function some times, until the times stop falling, before you take its time. This is the **warm-up**.
+# **After a rest the first call is usually slower again, and in some runs the second one is slower as well, by less.** So before you time a function, call it a few times, until its times stop falling. These calls are the **warm-up**.
 #
 # <!-- page -->
 #
 # Think of a cook who has been out of the kitchen. The first dish takes longer, because the tools have been put away. A processor keeps what it has used last in small, fast memories, the *caches*: the program's instructions, the weights, the table that says where memory
-# lies. While the network rests, something else uses the processor and puts its things there. The first calls bring everything back. (This is the usual explanation. The controls under *Deeper* test a part of it.)
+# lies. While the network rests, other programs use the processor and fill the caches with their own data. The first calls bring everything back. (This is the usual explanation. The controls under *Deeper* test a part of it.) In trials for this lesson, each after a second of rest, the first call usually took 1.3 to 2 times as long as the second.
 #
-# The very first call of a process, as in section 1, pays for still more, probably because PyTorch prepares some things only when they are needed: PyTorch's own timer warms up, since
+# The very first call of a process, as in section 1, pays for more than that. Probably PyTorch prepares some things only when they are first needed. The documentation of its own timer gives this as the reason why that timer warms up:
 # "[some elements of PyTorch are lazily initialized](https://docs.pytorch.org/docs/stable/benchmark_utils.html)".
 #
-# Where this stops being true: if your program calls the network once an hour, then the slow first call *is* what its user waits for. Then measure that, and say so.
+# There is an exception. If your program calls the network once an hour, then the slow first call *is* what its user waits for. Then measure that call, and say so.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Many calls, one number
 #
-# Now the network is warm. We multiply two matrices 300 times and take the time of each product.
+# We leave the network for a moment. A warm function multiplies two matrices, and we take the time of each of 300 calls.
 #
-# **Predict.** Sketch the 300 times. How far below the median (the middle one) lies the fastest, how far above it the slowest, and where is
-# the mean?
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# We will need one number for many calls. Suppose that seven calls took
-#
-# 10, 11, 10, 12, 10, 11, 90 µs.
-#
-# Something disturbed the last one. Their **mean** is 154 / 7 = 22 µs, and *no* call took anything like 22 µs: one bad call has doubled it. Now sort them: 10, 10, 10, **11**, 11, 12, 90. The one in the middle, 11 µs, is the **median**. As many values stand before it in the row as after it. If the bad call had taken 900 µs, the
-# median would still be 11.
-#
-# The median says what is typical, and nothing about how far the calls lie apart. For that we take the middle half of the sorted times, from the value at a quarter (10) to the value at three quarters (12). These two are the first and the third **quartile**, and the distance between them, 2 µs, is the
-# **interquartile range**, or **IQR**.
+# **Predict.** Sketch the 300 times as dots. Is the cloud the same above and below its middle, or does it reach farther to one side? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Let everybody sketch 300 dots on paper; expect many bells. On the board: 10, 11, 10, 12, 10, 11, 90, mean 22, median 11. Then the picture: "How far do the
 # slow calls lie from the median, and how far the fast ones?" Ask: "Which number would you report, and which would you report to somebody
-# who waits for every single answer?" Wanted: the median and its spread; the tail.
+# who waits for every single answer?" Wanted: the median and its spread; the tail. The yellow band is the IQR, the middle half of all calls. In the right picture the curve stays in the band from 25 to 75 %.
 
 # %% slideshow={"slide_type": "skip"}
 square = torch.randn(384, 384, device=device)
@@ -266,7 +271,7 @@ for _ in range(30):  # the warm-up
     work()
 samples = [seconds(work) for _ in range(300)]
 low, middle, high = quantiles(samples, n=4)
-over = {"mean": mean(samples), "slowest": max(samples), "IQR": high - low}
+over = {"fastest": min(samples), "mean": mean(samples), "slowest": max(samples), "IQR": high - low}
 print("over the median:", ", ".join(f"{name} {value / middle:.2f}" for name, value in over.items()))
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -274,67 +279,81 @@ print("over the median:", ", ".join(f"{name} {value / middle:.2f}" for name, val
 show.scatter(samples)
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **The times lie close together below, and some lie far above: the slow calls are a long tail.** How long it is depends on your machine and on what else it is doing. On a quiet one it is short.
+# **Most of the times lie close together just above the fastest one, and a few lie far above: these slow calls form a long *tail*.** How long the tail is depends on your machine and on what else it is doing. On a quiet machine it is short.
 #
-# There is a reason for this shape. A call cannot take less than its work takes, so there is a floor. But many things can make it take longer: another program gets the processor for a moment, a message from the network arrives, the clock rate sinks. Each of these adds time, and none of them takes any away.
+# A call cannot take less time than its work takes, so there is a floor. But many things can make it take longer: another program gets the processor for a moment, a message from the network arrives, the clock rate sinks. Each of these adds time, and none of them takes any away. Look also for slow calls that stand side by side in the left picture: one disturbance can last for many calls.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Which single number should stand for 300 calls? Take seven calls first. Suppose that they took
 #
-# How far the worst lies above the median, *slowest* in the line above tells you; it differs from machine to machine and from day to day. With 300 calls one bad one hardly moves even the mean: a call of twice the usual time adds 1 / 300 = 0.003 to it. So on a quiet day mean and median agree. On a busy day they part, and you do not know beforehand which day it is.
+# 10, 11, 10, 12, 10, 11, 90 µs.
+#
+# Something disturbed the last one. Their **mean** is 154 / 7 = 22 µs, and *no* call took anything like 22 µs: one bad call has doubled it. Now sort them: 10, 10, 10, **11**, 11, 12, 90. The one in the middle, 11 µs, is the **median**. In the sorted row as many values stand before the median as after it. If the bad call had taken 900 µs, the
+# median would still be 11.
+#
+# The median says what is typical, and nothing about how far the calls lie apart. For that we take the middle half of the sorted times, from the value at a quarter (10) to the value at three quarters (12). These two are the first and the third **quartile**, and the distance between them, 2 µs, is the
+# **interquartile range**, or **IQR**.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Now read the printed line. Its *fastest* and *slowest* say how far the extremes lie from the median. With 300 calls a single bad one hardly moves even the mean: a call of twice the usual time adds 1 / 300 = 0.003 to it. So on a quiet day mean and median agree. On a busy day they differ, and you do not know beforehand which kind of day it is.
 #
 # - The **mean** follows the tail: a few bad calls move it.
 # - The **median** is the middle call. A few bad calls hardly move it.
 # - The **IQR** says how far single calls scatter (their **spread**). It does not say how sure the median is: more calls make the median surer, and the scatter stays what it is.
 #
-# If there is a floor, why not report the *fastest* call? It is a fair choice, and often a steadier number than the median. But it answers another question, how fast the code *could* run with nothing in its way. Whichever you choose, take the same for both candidates. The mean of the one against the fastest of the other makes a speed-up out of nothing: with the seven calls above it would be 22 / 10 = 2.2, for a function against itself.
+# If there is a floor, why not report the *fastest* call? It is a fair choice, and often a steadier number than the median. But it answers another question: how fast the code *could* run with nothing in its way. Whichever you choose, take the same for both candidates. The mean of one against the fastest call of the other makes a speed-up out of nothing: with the seven calls above it would be 22 / 10 = 2.2, for a function against itself.
 #
-# This course reports median and IQR. Where this is the wrong choice: if somebody waits for each single answer, then one answer in a hundred that takes ten times as long matters to them. Then report the tail as well.
+# This course reports median and IQR. They are the wrong choice if somebody waits for each single answer, because then one answer in a hundred that takes ten times as long matters to them. Report the tail as well: of 300 sorted times, the 297th says that 99 of 100 calls are no slower (the *99th percentile*).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. Two candidates: take turns
 #
-# A processor that gets warm may lower its clock rate for minutes, and a warm-up does not help against that. We play it through: every call takes a
-# little longer than the one before, up to 30 % during 60 calls. A and B are **the same function**.
+# A processor that gets hot may lower its clock rate for minutes, and a warm-up of a few calls does not help against that. Let us simulate it: every call takes a
+# little longer than the one before, so that the last of 60 calls takes 30 % longer than the first. A and B are **the same function**.
 #
-# **Predict.** By how much does B seem slower than A if A runs 30 times and then B 30 times? And if they take turns?
+# **Predict.** What will a report say about B, compared with A, if A runs 30 times and then B 30 times? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* "Same function, 30 times A, then 30 times B, on a processor that gets slower all the time.
-# What does the report say about B?" Take a number from three people. "And if they take turns?" Show it. "In the other
+# What does the report say about B?" Take a number from three people. "And if they take turns?" Show it: in blocks B looks 14 % slower, because half of the 30 % of drift lies between the two blocks; in turn 0.4 % is left. "In the other
 # order, doing nothing would have looked like progress." Ask what is left in the second frame, and who could be blamed
 # for it: A always comes a moment before B. Cure: change places at random.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# Do it with four calls first, by hand. Because of the drift they take 1.0, 1.1, 1.2 and 1.3 seconds, whatever runs in them.
-#
-# - *In blocks*, A A B B: A takes 1.05 on average and B 1.25. So B seems to be slower by 1.25 / 1.05 = 1.19, that is 19 %, and it is the same function.
-# - *In turn*, A B A B: the first round has 1.0 and 1.1, the second 1.2 and 1.3. We divide *within each round*, because its two calls are neighbours in time: 1.1 / 1.0 = 1.10 and 1.3 / 1.2 = 1.08. Only the drift from one call to the next is left.
-# - *In turn, changing places*, A B B A: the rounds give 1.1 / 1.0 = 1.10 and 1.2 / 1.3 = 0.92. The one is above 1 and the other below, and over many rounds what is left averages out.
-
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-# Plays the drift through, in blocks and in turn, and draws both.
-drifting = np.linspace(1.0, 1.3, 60)  # seconds of call 0, 1, ... 59; played, not measured
+# Simulates the drift, in blocks and in turn, and draws both.
+drifting = np.linspace(1.0, 1.3, 60)  # seconds of call 0, 1, ... 59; simulated, not measured
 show.drift(drifting)
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **In blocks B seems to be slower by about 14 %; in turn almost nothing is left of it.** Had B run first, B would have looked faster by about as much, although nothing was improved.
+# **In blocks the report says that B is slower than A by about 14 %, although they are the same function; in turn almost nothing is left of it.** Had B run first, B would have looked faster by about as much.
 #
-# In blocks of 30 the mean call of A takes 1.074 and that of B 1.226, and 1.226 / 1.074 = 1.14. With four calls it was 19 %, because their two pairs lie two thirds of the whole drift apart, and the two halves of 60 calls only half of it.
+# In blocks of 30 calls the middle call of A takes 1.074 seconds and that of B 1.226, because half of the whole drift lies between the two. 1.226 / 1.074 = 1.14. Turns do not help when the two disturb *each other*, for example when one leaves the caches full of its own data. Then no order is fair, and you have to say in which situation you measure.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Do it with four calls, by hand. Because of the drift they take 1.0, 1.1, 1.2 and 1.3 seconds, whatever runs in them.
 #
-# To measure in turn is called **interleaved**. The drift then meets both candidates nearly alike, and the **ratio within each round** compares neighbours in time. Mind which way round you divide. By hand we divided B by A: above 1 means that B is *slower*. A speed-up is A over B: 1 / 1.14 = 0.88, and below 1 means slower. So "B takes 14 % longer" and "B is 0.88 times as fast" are the same fact.
+# - *In blocks*, A A B B: A takes 1.05 on average and B 1.25. So B seems to be slower by 1.25 / 1.05 = 1.19, that is 19 %, and it is the same function.
+# - *In turn*, A B A B: the first round has 1.0 and 1.1, the second 1.2 and 1.3. We divide *within each round*, because its two calls are neighbours in time: 1.1 / 1.0 = 1.10 and 1.3 / 1.2 = 1.08. Only the drift from one call to the next is left.
+# - *In turn, changing places*, A B B A: the rounds give 1.1 / 1.0 = 1.10 and 1.2 / 1.3 = 0.92. One ratio is above 1 and the other below it. Over many rounds the two kinds cancel.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# To measure in turn is called **interleaved**. The drift then meets both candidates nearly alike, and the **ratio within each round** compares neighbours in time. Divide first, and take the median afterwards. Suppose that three rounds give 10, 20 and 30 ms for A, because the machine gets slower, and 5, 30 and 15 ms for B, whose second call was disturbed. The ratios A over B are 2.0, 0.67 and 2.0, and their median is 2. Taken the
+# other way round, the median of A is 20 and that of B is 15, and their ratio is 1.33, which no round has shown: the 20 and the 15 come from different rounds, and the drift lies between them.
 #
-# Where this stops being true: turns do not help when the two disturb *each other*, for example when the one leaves the caches full of its own data. Then no order is fair, and you have to say in which situation you measure.
+# Take care which of the two you divide by the other. By hand we divided B by A: above 1 means that B is *slower*. A speed-up is A over B: 1 / 1.14 = 0.88, and below 1 means slower.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
 # ### A function against itself
 #
-# `timing.compare` warms up, takes turns in a changing order, and gives the ratio of each round. We give it three candidates, and this time A and B differ: the network as it is (A), the
+# `timing.compare` warms up, takes turns in a changing order, and gives the ratio of each round. We give it three candidates: the network as it is (A), the
 # **same again**, and the network without its notes (B).
 #
-# **Predict.** Which speed-up over A comes out for *A again*, and which for B?
+# **Predict.** You have seen what a single call says about the notes. What speed-up over A will B have when it is measured fairly? And how near to 1 will *A again* come?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer, 3.5 min.* "All that we have learned, in one call. The first thing to compare is a function with
 # itself." Ask for both ratios. Then the picture: "The grey dots are the same code. Everything they do is noise." Ask:
-# "Your colleague reports 3 % faster, from one run each. What do you ask for?" Wanted: the A/A test, and more rounds. Then count squares above 1, as with a coin.
+# "Your colleague reports 3 % faster, from one run each. What do you ask for?" Wanted: the A/A test, which compares a function with itself, and more rounds. Then the squares above 1: 29 of 31 in the published run, which a coin does less than once in a million times; *A again* 13 of 31, as a coin does.
 
 # %% slideshow={"slide_type": "skip"}
 candidates = {"A": lambda: net(photo), "A again": lambda: net(photo), "B: without notes": without_notes}
@@ -346,34 +365,38 @@ versus
 ratios = show.rounds(versus, "A again", "B: without notes")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
-# **A again comes out near 1. How far its dots scatter is the noise floor of your machine. B is faster by some per cent.** *In a single round*, a difference smaller than the noise floor cannot be told from none.
+# **B is faster than A by some per cent, and *A again* comes out near 1. To compare a function with itself is an A/A test.** How far its dots scatter is the **noise floor** of your machine: a smaller difference in a single round cannot be distinguished from none.
 #
 # <!-- page -->
 #
-# Each dot is a sample of some dozens of calls in a row, because a sample must be long enough for the clock. So the dots lie closer together than single calls would, and the network stays warmer than in section 3. Over many rounds, smaller differences can be told; the next section shows how.
+# Read the noise floor off the table: its quartiles of *A again* say that in half of all rounds the ratio of a function to itself lay between these two values, and in the other half outside. A single round that shows a gain of that size shows nothing. Some rounds lie farther out; if the dot and the square of one round jump together, it was A that was disturbed, because both ratios divide the time of the same A.
 #
-# To compare a function with itself is called an **A/A test**. Its ratio should be 1, so whatever else comes out is noise, or a fault of the instrument. It costs one line, and it tells you what your instrument can see *today*: if *A again* is not near 1 for you, something disturbs your machine. Close other programs, plug in the charger, and run the cell again.
+# (Each dot is a sample of some dozens of calls in a row, because a sample must be long enough for the clock.) Over many rounds smaller differences can be detected; the next section shows how.
 #
-# In section 1 we found a speed-up of several times. The fair one is some per cent. In runs for this lesson it was 6 to 8 % on a quiet machine, and up to 12 % on a busy one.
+# The ratio of *A again* should be 1, so any other result is noise or a fault of the instrument. The A/A test costs one line of code, and it shows how small a difference your instrument can see *today*. If *A again* is not near 1 for you, something disturbs your machine. Close other programs, plug in the charger, and run the cell again.
+#
+# In section 1 we found a speed-up of several times. In runs for this lesson the fair one was 6 to 8 % on a quiet machine, and up to 12 % on a busy one.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### How sure is that?
 #
 # The orange squares may overlap the grey dots. Is B faster all the same? The quartiles do not answer this, because they say how far *single rounds* scatter. Here is a way that needs no formula but counting.
 #
-# Suppose that the notes made no difference. Then in each round it would be mere chance which of the two is faster, as with a coin. Take 5 rounds: B wins all five. A coin shows five heads in one of 2 · 2 · 2 · 2 · 2 = 32 throws of five, and five tails as often, so chance alone gives such a clear result in 2 of 32 cases, or 6 %. That is rare, but not rare enough to be sure. And if B wins four of the five? A coin shows four heads or more in 5 + 1 of the 32 throws, and four tails or more as often: together 12 of 32, or 38 %, which shows nothing.
-# With 10 rounds and 10 wins it would be 2 of 1,024. This is the **sign test**. It is one reason to take many rounds: they make the scatter of the dots no smaller, but they make the *verdict* surer.
+# Suppose that the notes made no difference. Then in each round it would be mere chance which of the two is faster, as with a coin. Suppose that there are 5 rounds, and that B wins all of them. A coin shows five heads in one of 2 · 2 · 2 · 2 · 2 = 32 throws of five, and five tails as often, so chance alone gives such a clear result in 2 of 32 cases, or 6 %. That is rare, but not rare enough to be sure. And if B wins four of the five? A coin shows four heads or more in 5 + 1 of the 32 throws, and four tails or more as often: together 12 of 32, or 38 %, which shows nothing.
+# With 10 rounds and 10 wins it would be 2 of 1,024. This is the **sign test**. It is one reason to take many rounds: they do not make the scatter of the dots smaller, but they make the *verdict* surer. With fewer than six rounds no result can be rarer than 6 %.
 
 # %% slideshow={"slide_type": "skip"}
 for name in ("A again", "B: without notes"):
     rounds, wins = len(ratios[name]), sum(ratio > 1 for ratio in ratios[name])
     by_chance = show.as_clear_as(wins, rounds)
-    print(f"{name}: faster in {wins} of {rounds} rounds; chance is as clear in {by_chance:.2g} of all cases")
+    print(
+        f"{name}: faster in {wins} of {rounds} rounds; chance alone is at least as clear in a share of {by_chance:.2g} of all cases"
+    )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The first line is the control: a function against itself must win and lose about as often as a coin, which in 31 throws shows 10 to 21 heads nearly always. (The test counts the rounds as independent of each other.) If B's number is small, say below 0.01, and that of *A again* is not, then chance is a bad explanation, and B is faster on your machine. If B's number is not small, you cannot claim a difference from this run: take more rounds, or quiet the machine.
+# The first line is the control: a function against itself must win and lose about as often as a coin, which in 31 throws shows 10 to 21 heads nearly always. (The test counts the rounds as independent of each other.) If the number printed for B is small, say below 0.01, and the one for *A again* is not, then chance is a poor explanation, and B is faster on your machine. Otherwise you cannot claim a difference from this run: take more rounds, or quiet the machine.
 #
-# The sign test has a limit which you should know. It tells you *that* there is a difference, and not *why*, nor whether it is large enough to matter to anybody. And the verdict holds for what you measured: this network, one photograph, one thread, these versions, this machine. Say so with the ratio.
+# The sign test tells you *that* there is a difference, and not *why*, nor whether it is large enough to matter to anybody. And the verdict holds for what you measured: this network, one photograph, one thread, these versions, this machine. Say so with the ratio.
 #
 # ### What to ask of a benchmark
 #
@@ -381,28 +404,31 @@ for name in ("A again", "B: without notes"):
 # |---|---|
 # | Were both warm? | the one that came first looks slow |
 # | Did they take turns? | a drift helps whichever ran at the better time |
-# | Were both summed up in the same way? | the mean of the one against the best of the other flatters the other |
+# | Were both summed up in the same way? | the fastest call of B against the mean of A flatters B |
 # | Same number of threads, inputs, mode and clock? | the ratio measures that difference as well |
 # | Do both give the same answers? | a faster function that computes something else is no gain |
-# | How far apart are the same function and itself? | a gain of that size shows nothing |
+# | How far from 1 is the ratio of a function to itself? | a gain no larger than that may be noise |
 #
-# Exercise 3 under *Deeper* has a listing to try them on.
+# **One report, taken apart.** "We ran the old version 100 times, then the new version 100 times. Old: 20.0 ms on average. New: 8.0 ms at best. The new one is 2.5 times as fast." *Were both warm?* If the first call of the old one took 300 ms and every other one 17 ms, its mean is (300 + 99 · 17) / 100 = 19.8 ms: a single cold call has added nearly 3 ms. *Did they take turns?* No. If the processor slowed down
+# meanwhile, that hurt the new one, so not every fault flatters it. *Were both summed up in the same way?* No: a mean was divided by a minimum. If both medians were known, say 17 and 11 ms, the speed-up would be 1.5. *How far from 1 is a function to itself?* Nobody looked. Only a new measurement can say what the speed-up is. (Exercise 3 under *Deeper* has another report to try the list on.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 6. What does a second thread do?
 #
-# A **thread** is one worker of a program: it runs on one core at a time. PyTorch can share the work of one call among several. The **wall time** says when the answer is there, the **CPU
-# time** how long all threads were busy, added up.
+# A **thread** is one worker of a program: it runs on one core at a time. PyTorch can share the work of one call among several. The **wall time** is the time that passes until the answer is there.
+# The **CPU time** is the time for which the threads were busy, added up over all of them.
 #
-# **Predict.** From one thread to two: what becomes of the wall time and of the CPU time, for a product of two matrices of 768 by 768, and for a small network with one image?
+# **Predict.** We go from one thread to two, for a product of two matrices of 768 by 768 and for a small network with one image. **A** both take half the wall time, **B** the
+# product takes half and the network about as long as before, **C** both take as long as before. And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3.5 min.* "Two workers in place of one. When is the job done, and what does the payroll say?" Ask
-# for four numbers: two jobs, two clocks. Expect half the time for the product, and something in between for the small
-# network. Show the bars. Then ask what else the second core could have done meanwhile.
+# *For the lecturer, 3.5 min.* "Two workers in place of one. When is the job done, and what does the payroll say?" Vote; expect A. Show the bars. Product: about half the wall time, the same payroll. Small network: no gain on the wall, twice the payroll.
+# "Why does a worker who has nothing to do cost anything?" It waits awake: it asks again and again whether there is work, and that counts as busy.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Two people paint a wall of ten hours. Shared perfectly, the wall is done after 5 hours (wall time), and 10 hours are paid (CPU time). If each of them loses half an hour by agreeing who paints where, it is done after 5.5 hours, and 11 are paid. How is it with threads?
+# Two people paint a wall of ten hours. Shared perfectly, the wall is done after 5 hours (wall time), and 10 hours are paid (CPU time). If each of them loses half an hour by agreeing who paints where, it is done after 5.5 hours, and 11 are paid.
+#
+# The two times can differ in either direction. A program that sleeps for one second, or waits that long for a file, takes one second on the wall and almost no CPU time, because a thread that sleeps does not use its core. So a CPU time above the wall time means that several threads were busy, and a CPU time far below it means that the program was waiting.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -417,29 +443,29 @@ def wall_and_cpu(n_threads, job, n_calls):
         return time.perf_counter() - wall, time.process_time() - cpu
 
 
-two_over_one = show.two_threads_over_one(
-    wall_and_cpu
-)  # in a process of its own, in which threads wait as PyTorch has it
+# in a separate process, with PyTorch's own setting for how threads wait
+two_over_one = show.two_threads_over_one(wall_and_cpu)
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws wall time and CPU time of two threads over those of one.
 show.threads(two_over_one)
 
-# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **The large product is done sooner, for about the same CPU time. The small network pays for a second thread, and wins little or loses.** In runs for this lesson two threads
-# took half to two thirds of the wall time of one on the product. The small network took about twice the CPU time or more, and its answer came hardly sooner, or even later. In the painters' terms: a job of 10 minutes, shared, would take 5 minutes each, and agreeing takes 6. So it is done after 11 minutes in place of 10, and 22 are paid.
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **The large product is done in about half the wall time (B), for about the same CPU time. The small network pays for the second thread, and gains little time or even loses some.**
 #
-# Why does a thread that has nothing to do cost CPU time? CPU time does not tell work from waiting. A waiting thread of GNU's OpenMP, which PyTorch's packages for Linux use,
-# first ["waits actively with consuming CPU power"](https://gcc.gnu.org/onlinedocs/libgomp/GOMP_005fSPINCOUNT.html): it asks again and again whether there is work, so that it can begin at once. Probably the second thread
-# mostly waits like that for its next, tiny piece: in a trial it was busy for nearly all of the wall time. (*Deeper* has a test on a busy machine.)
+# <!-- page -->
 #
-# So a time without its number of threads says little. In this course **one thread measures**, and the text says so; training uses all physical cores.
+# In runs for this lesson two threads took half to two thirds of the wall time of one on the product. The small network took about twice the CPU time or more, and its answer came hardly any sooner, or even later.
+#
+# Why does a thread that has nothing to do cost CPU time? It can wait *actively*: it asks again and again whether there is work, so that it can begin at once. Such a thread is busy in the eyes of the system, so CPU time counts its waiting just like work. Probably the second thread mostly waits like that for its next, tiny piece: in a trial it was busy for nearly all of the wall time. (*Deeper* has a test on a busy machine.)
+#
+# So a time without its number of threads says little. In this course times are measured with **one thread** unless the text says otherwise; training uses all physical cores.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## Exercises
 #
 # ### Exercise 1 · The typical speed-up
-# ★ · 8 minutes
+# ★ · 5 minutes
 #
 # Two candidates took turns. Round $i$ gave `base_seconds[i]` for the baseline and `own_seconds[i]` for the candidate.
 # Write `typical_speedup`: how many times as fast as the baseline the candidate is in a typical round, so that neither
@@ -452,7 +478,7 @@ show.threads(two_over_one)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs, 5 of the card's 8 minutes. "One line of code. The question is in which order:
+# *For the lecturer, 5 min.* In pairs; open the hint only after they have argued. "One line of code. The question is in which order:
 # divide and then take the median, or take two medians and then divide?" Let the pairs write it, then ask for two rounds
 # where the two orders differ. One such: baseline 1 and 1, candidate 1 and 3. The median of the ratios is 0.67, the
 # ratio of the medians 0.5. The check finds such rounds by itself.
@@ -484,7 +510,7 @@ def typical_speedup_solution(base_seconds, own_seconds):
 # Somebody claims that `"new"` is faster than `"old"`. You get a stopwatch, `seconds(name)`: it runs `"old"` or `"new"` once, and returns how long
 # that took. The machine is like yours: its first calls are slow, it may get slower with time, and sometimes another program disturbs a call.
 #
-# Write `fair_race`: call the stopwatch as often as you like (both equally often, each at least 15 times, 2,000 calls at most), and return `"new"` or `"old"`, whichever is
+# Write `fair_race`: call the stopwatch as often as you like (both equally often, each at least 15 times, 2,000 calls together at most), and return `"new"` or `"old"`, whichever is
 # faster, or `"no difference"` if the typical speed-up lies between 0.95 and 1.05.
 #
 # <details><summary>Hint</summary>
@@ -495,8 +521,8 @@ def typical_speedup_solution(base_seconds, own_seconds):
 # The check runs your experiment on several machines that it has made up. On one or two of them the claim is true, on the others it is not, and something else makes the times differ. It looks at how you measure, and then at what you conclude.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs, without a laptop: "Write down, in five words each, what your experiment does." Collect the steps on the board: warm up, take turns, many rounds, ratio in each round, median, threshold. Ask which of the steps a made-up machine really needs:
-# turns (drift), median (disturbances), threshold (2 %). The others are for your own machine. The code is for home.
+# *For the lecturer, 5 min.* In pairs, without a laptop: "Write down, in five words each, what your experiment does." Collect the steps on the board: warm up, take turns, many rounds, ratio in each round, median, threshold. Ask what each step is for:
+# turns against drift, the median against disturbed calls and against the slow first ones, the threshold against a difference of 2 %, which is true and not worth a claim. (The check tries machines of each kind.) The code is for home.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -530,7 +556,7 @@ def fair_race_solution(seconds):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Deeper
 #
-# What follows is for whoever builds timers, uses a GPU, or wants to know what was left open above.
+# These sections are for readers who build timers, use a GPU, or want to know what was left open above.
 #
 # ### Exercise 3 · Three flaws in a benchmark
 # ★ · 8 minutes
@@ -587,9 +613,9 @@ def flawed_lines_solution():
 # ### Which clock?
 #
 # Python has several clocks. `time.time()` is the time of day, counted from 1970. Somebody, or a program that keeps the clock right, can *set* it while you measure. And it is such a large number that its last digit is coarse: a float has about 16 digits, and ten of them are used up in front of the point.
-# `time.perf_counter()` only runs on, and counts from a moment nearby. Use it for durations.
+# `time.perf_counter()` cannot be set and only runs forward; it counts from some recent moment, often the start of the computer. Use it for durations.
 #
-# A step is not all. To look at the clock, and to call a function at all, takes time too, often some tens of nanoseconds. Beside a call of 1 ms that is nothing; beside a call of 100 ns it is a good part of what you read. So a short function is called many times between two looks at the clock, and the time is divided. `timing.compare` does that by itself.
+# The smallest step of the clock is not the only limit. To read the clock, and even to call a function, takes time as well, often some tens of nanoseconds. Beside a call of 1 ms that is nothing; beside a call of 100 ns it is a good part of what you read. So a short function is called many times between two looks at the clock, and the time is divided. `timing.compare` does that by itself.
 
 # %% slideshow={"slide_type": "skip"}
 rows = []
@@ -658,7 +684,7 @@ show.queue()
 #
 # ### Why was the call after a rest slow?
 #
-# Five rows: the network right after other calls of itself; after a rest of a tenth of a second; after a tenth of a second in which a loop counts, so that nobody rests; right after a product of large matrices; and right after calls of 60 *other* networks with the same shapes. Their weights are about 21 MB, more than the near caches hold, but all of them run the same program. If it were the weights that have to be fetched again, the last row would be as slow as the one after the rest.
+# Five rows: the network right after other calls of itself; after a rest of a tenth of a second; after a tenth of a second in which a loop counts, so that the processor does not rest; after a rest and then a single call of *another* network, which has the same shapes and therefore the same program, but other weights; and right after calls of 60 other networks, whose weights are about 21 MB, more than the near caches hold. If it were the weights that have to be fetched again, the last two rows would be as slow as the one after the rest.
 
 # %% slideshow={"slide_type": "skip"}
 others = [checkpoints.load("small_cnn").to(device).eval() for _ in range(60)]
@@ -674,7 +700,7 @@ befores = {
     "its own calls": lambda: [net(photo) for _ in range(8)],
     "a rest of a tenth of a second": lambda: time.sleep(0.1),
     "a loop of a tenth of a second": lambda: counts_for(0.1),
-    "a product of other matrices": lambda: (torch.mm(large, large), timing.synchronise(device)),
+    "a rest, then one call of another network": lambda: (time.sleep(0.1), others[0](photo)),
     "calls of 60 other networks": lambda: [other(photo) for other in others],
 }
 turns = [{name: (before(), seconds(lambda: net(photo)))[1] for name, before in befores.items()} for _ in range(15)]
@@ -682,12 +708,13 @@ typical = {name: median(turn[name] for turn in turns) for name in befores}
 Table(["just before", "one call"], [[name, f"{s / typical['its own calls']:.2f}×"] for name, s in typical.items()])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the run on this page a loop slows the next call about as much as a rest does, so the resting itself is not what makes it slow: something else has used the processor in between. After calls of 60 other networks the next call is only a little slower than after calls of its own. So it is mostly the *program* of a call that leaves the caches, more than the weights.
+# In the run on this page a loop slows the next call about as much as a rest does, so it is not that the processor rests. Nor does the loop itself fill the caches, because it needs hardly any memory: in a trial a loop of a thousandth of a second cost only 5 to 7 %, and one of a hundredth about 70 %. It is the time that counts, probably because other programs, on a rented machine also those of its neighbours, use the caches meanwhile. One call of *another* network after the rest brings nearly everything back. The two networks share the
+# program and not the weights, so it is mostly what they share that has to be fetched again, probably the program, and less the weights.
 #
 # ### A thread that waits awake
 #
-# Section 6 guesses that the second thread's CPU time is waiting. On Linux a setting, `GOMP_SPINCOUNT=0`, sends a waiting thread to sleep at once. In a trial on a machine whose cores were *all busy with other programs*, two threads took 26 times the wall time of one thread and 30 times its CPU time. With the setting it was 1.6 and 1.7 times. So there nearly all of it was waiting awake. On a quiet machine the setting does not help: in a trial two threads then took five times the wall time of one and four times its CPU time, in place of 1.1 and 2.1, probably because to fall asleep and to be woken costs time as well.
-# When other programs need the cores, two threads can be slower on the large product as well. It took about twice as long in trials. Probably a call then waits for the one thread that is held up.
+# Section 6 guesses that the second thread's CPU time is waiting. A waiting thread of GNU's OpenMP, which PyTorch's packages for Linux use, first ["waits actively with consuming CPU power"](https://gcc.gnu.org/onlinedocs/libgomp/GOMP_005fSPINCOUNT.html). A setting, `GOMP_SPINCOUNT=0`, sends it to sleep at once. In a trial on a machine whose cores were *all busy with other programs*, two threads took 26 times the wall time of one thread and 30 times its CPU time. With the setting it was 1.6 and 1.7 times. So there nearly all of it was waiting awake. On a quiet machine the setting makes things worse. In a trial two threads took 1.1 times the wall time and 2.1 times the CPU time of one thread without it, and 5 and 4 times with it, probably because it takes time to fall asleep and to be woken.
+# When other programs need the cores, two threads can be slower on the large product as well: in trials they took 1.6 to 2.6 times as long as one. Probably a call then waits for the one thread that is held up.
 #
 # The Jupyter kernels (the Python processes behind the notebooks) that this course starts let a thread stay awake only briefly, for the same reason: beside a busy program, a thread that waits awake may hold the very core that the other one needs.
 
@@ -703,9 +730,9 @@ claims.show("measuring")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - Four times as fast? As fast as what, warm, in turn, over how many rounds, on which machine? Report median, spread and ratio.
-# - Compare a function with itself first, with as many rounds. A speed-up that this A/A test gives as well shows nothing.
-# - A speed-up belongs to a machine, a batch size and a number of threads. Say them, and the CPU time that the threads took.
+# - Four times as fast as what? Were both warm, did they take turns, in how many rounds, and on which machine? Report median, spread and ratio.
+# - Compare a function with itself first, with as many rounds. If this A/A test shows a speed-up of the same size, yours shows nothing.
+# - A speed-up belongs to a machine, to its inputs and to a number of threads. Say them, and the CPU time that the threads took.
 #
 # **Going further**
 #

@@ -26,6 +26,24 @@ def the_course():
     )
 
 
+def first_calls(calls_us):
+    """Bars of the first calls after a rest.
+
+    Args:
+        calls_us: microseconds of each call, in their order.
+    """
+    fig, ax = plots.figure(size=(7, 4.2))
+    numbers = range(1, len(calls_us) + 1)
+    ax.bar(numbers, calls_us, color=plots.COLOURS["blue"])
+    ax.set(xlabel="call after the rest", ylabel="time, µs", xticks=list(numbers))
+    told = ", ".join(f"{us:.0f}" for us in calls_us)
+    plots.show(
+        fig,
+        alt=f"Bars of {len(calls_us)} calls after a rest of one second, in microseconds: {told}.",
+        caption="One network, the same photograph, call after call.",
+    )
+
+
 def scatter(samples):
     """Times of one function over their median: in their order, and sorted.
 
@@ -41,7 +59,7 @@ def scatter(samples):
     right.plot(np.linspace(0, 100, len(over)), sorted(over))
     right.set(xlabel="share of the calls, sorted, %")
     for ax in (left, right):
-        ax.axhspan(low / middle, high / middle, color=plots.COLOURS["yellow"], alpha=0.4, label="IQR")
+        ax.axhspan(low / middle, high / middle, color=plots.COLOURS["yellow"], alpha=0.4, label="IQR: middle half")
         ax.axhline(1, color=plots.COLOURS["orange"], label="median")
         ax.axhline(mean(samples) / middle, color="black", linestyle=":", label="mean")
         ax.set(yscale="log", yticks=ticks, ylim=(0.95 * min(over), 1.1 * max(over)))
@@ -66,14 +84,17 @@ def drift(drifting):
     n, calls = len(drifting), np.arange(len(drifting))
     in_blocks = median(drifting[: n // 2]) / median(drifting[n // 2 :])
     in_turn = median(drifting[0::2] / drifting[1::2])  # within each round
-    told = [f"in blocks: B is {in_blocks:.2f} times as fast as A", f"in turn: B is {in_turn:.3f} times as fast as A"]
+    told = [
+        f"{how}: B seems {100 * (1 / ratio - 1):.{digits}f} % slower (speed-up {ratio:.{digits + 2}f})"
+        for how, ratio, digits in (("in blocks", in_blocks, 0), ("in turn", in_turn, 1))
+    ]
     plots.show(
         [
             _plan(told[0], drifting, calls < n // 2, calls >= n // 2),
             _plan(told[1], drifting, calls % 2 == 0, calls % 2 == 1),
         ],
         alt=[f"A rising line of {n} calls, {words}. Dashed: the medians of A and of B." for words in told],
-        caption="The same drift, played, not measured. Dashed: the medians of A and of B.",
+        caption="The same drift, simulated, not measured. Dashed: the medians of A and of B.",
     )
 
 
@@ -136,7 +157,7 @@ def with_two_threads(wall_and_cpu):
     from course_utils import models
 
     wide, net, image = torch.randn(768, 768), models.LeNet().eval(), torch.zeros(1, 1, 28, 28)
-    jobs = {"product, 768 × 768": (lambda: wide @ wide, 10), "LeNet, one image": (lambda: net(image), 500)}
+    jobs = {"product, 768 × 768": (lambda: wide @ wide, 10), "small network, one image": (lambda: net(image), 500)}
     found = {}
     for name, job in jobs.items():
         rounds = [{n: wall_and_cpu(n, *job) for n in order} for order in ((1, 2), (2, 1)) * 3]
