@@ -46,6 +46,21 @@ def bytes_by_eight(n_in, n_out, batch, bytes_each, peak, bandwidth):
     return max(2 * batch * n_in * n_out / peak, n_bytes / 8 / bandwidth)
 
 
+def to_the_microsecond(n_in, n_out, batch, bytes_each, peak, bandwidth):
+    n_bytes = bytes_each * (n_in * n_out + batch * (n_in + n_out))
+    return round(max(2 * batch * n_in * n_out / peak, n_bytes / bandwidth), 6)
+
+
+def inputs_for_each_output(n_in, n_out, batch, bytes_each, peak, bandwidth):
+    numbers = n_in * n_out + batch * n_out * (n_in + 1)
+    return max(2 * batch * n_in * n_out / peak, numbers * bytes_each / bandwidth)
+
+
+def root_of_squares(n_in, n_out, batch, bytes_each, peak, bandwidth):
+    n_bytes = bytes_each * (n_in * n_out + batch * (n_in + n_out))
+    return math.sqrt((2 * batch * n_in * n_out / peak) ** 2 + (n_bytes / bandwidth) ** 2)
+
+
 def by_intensity(n_in, n_out, batch, bytes_each, peak, bandwidth):
     operations = 2 * batch * n_in * n_out
     moved = bytes_each * (n_in * n_out + batch * (n_in + n_out))
@@ -91,6 +106,14 @@ def at_most_32_bits(n_weights, n_macs, mac_pj, bits):
 
 def the_quotient(n_weights, n_macs, mac_pj, bits):
     return n_weights * 640 * bits / 32 / (n_macs * mac_pj)
+
+
+def a_little_off(n_weights, n_macs, mac_pj, bits):
+    return max(1, math.ceil(n_weights * 640 * bits / 32 / (n_macs * mac_pj) - 1e-6))
+
+
+def macs_a_weight_first(n_weights, n_macs, mac_pj, bits):
+    return max(1, math.ceil(20 * bits / mac_pj / max(1, n_macs // max(n_weights, 1))))
 
 
 def by_trying(n_weights, n_macs, mac_pj, bits):
@@ -141,17 +164,6 @@ def one_change_after_the_other(seconds):
     return "memory" if typical["half bytes"] < 0.75 * typical["none"] else "neither"
 
 
-def by_the_mean(seconds):
-    samples = {change: [] for change in ("none", "double batch", "half bytes")}
-    for _ in range(21):
-        for change, own in samples.items():
-            own.append(seconds(change))
-    mean = {change: sum(own) / len(own) for change, own in samples.items()}
-    if mean["double batch"] > 1.25 * mean["none"]:
-        return "arithmetic"
-    return "memory" if mean["half bytes"] < 0.75 * mean["none"] else "neither"
-
-
 def one_call_each(seconds):
     none, batch, half = seconds("none"), seconds("double batch"), seconds("half bytes")
     return "arithmetic" if batch > 1.25 * none else "memory" if half < 0.75 * none else "neither"
@@ -160,6 +172,49 @@ def one_call_each(seconds):
 def without_the_layer_as_it_is(seconds):
     batch, half = ([seconds(change) for _ in range(20)] for change in ("double batch", "half bytes"))
     return "memory" if np.median(half) < 0.6 * np.median(batch) else "arithmetic"
+
+
+def _by(seconds, typical, *, count=60, longer=1.25, shorter=0.75, inputs=1):
+    samples = {change: [] for change in ("none", "double batch", "half bytes")}
+    for _ in range(count):
+        for change, own in samples.items():
+            own.append(seconds(change))
+    none, batch, half = map(typical, samples.values())
+    if batch / inputs > longer * none:
+        return "arithmetic"
+    return "memory" if half < shorter * none else "neither"
+
+
+def by_the_mean_in_any_order(seconds):
+    changes = ["none", "double batch", "half bytes"]
+    samples = {change: [] for change in changes}
+    for turn in range(60):
+        for change in changes[turn % 3 :] + changes[: turn % 3]:
+            samples[change].append(seconds(change))
+    mean = {change: sum(own) / len(own) for change, own in samples.items()}
+    if mean["double batch"] > 1.25 * mean["none"]:
+        return "arithmetic"
+    return "memory" if mean["half bytes"] < 0.75 * mean["none"] else "neither"
+
+
+def a_tenth_counts(seconds):
+    return _by(seconds, np.median, longer=1.1, shorter=0.9)
+
+
+def must_halve(seconds):
+    return _by(seconds, np.median, longer=1.8, shorter=0.6)
+
+
+def for_each_input(seconds):
+    return _by(seconds, np.median, inputs=2)
+
+
+def waits_for_a_thousand_times(seconds):
+    return _by(seconds, np.median, count=1000)
+
+
+def waits_for_in_15_rounds(seconds):
+    return _by(seconds, np.median, count=15)
 
 
 def waits_for_by_ratios(seconds):
@@ -191,6 +246,9 @@ WRONG = {
         always_fp32,
         faster_of_both,
         bytes_by_eight,
+        to_the_microsecond,
+        inputs_for_each_output,
+        root_of_squares,
     ],
     "waits_for": [
         bytes_decide_first,
@@ -198,9 +256,12 @@ WRONG = {
         always_memory,
         never_memory,
         one_change_after_the_other,
-        by_the_mean,
         one_call_each,
         without_the_layer_as_it_is,
+        by_the_mean_in_any_order,
+        a_tenth_counts,
+        must_halve,
+        for_each_input,
     ],
     "break_even_batch": [
         rounded_down,
@@ -210,11 +271,13 @@ WRONG = {
         almost_one_more,
         at_most_32_bits,
         the_quotient,
+        a_little_off,
+        macs_a_weight_first,
     ],
 }
 ODD = {
     "roof_seconds": [by_intensity, as_numpy, as_fractions],
-    "waits_for": [waits_for_by_ratios, waits_for_by_least],
+    "waits_for": [waits_for_by_ratios, waits_for_by_least, waits_for_a_thousand_times, waits_for_in_15_rounds],
     "break_even_batch": [by_trying, in_float64],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from statistics import median
 
 import numpy as np
 from hypothesis import strategies as st
 
 from course_utils.exercises.core import check
 from course_utils.exercises.inputs import numbers
-from course_utils.exercises.investigation import World, investigate
+from course_utils.exercises.investigation import Run, World, by_arm, investigate
 from course_utils.exercises.search import compare
 from course_utils.measure.energy import READ_32_BIT_PJ
 
@@ -128,6 +129,16 @@ def roof_seconds(answer: Callable) -> None:
             lambda n, m, b, e, peak, band: max(2 * b * n * m / peak, e * (n * m + b * (n + m)) / band / b),
             lambda n, m, b, e, peak, band: max(2 * b * n * m / peak, e * (n * m + n + m) / band / b),
         ),
+        "You add the squares of the two times. Arithmetic and memory work at the same time: the slower one decides.": least(
+            joined=math.hypot
+        ),
+        "You read an input once for each output. It is read once: n_in numbers for each input of the batch.": least(
+            counted=lambda n, m, b: n * m + b * n * m + b * m
+        ),
+        "You round the seconds. A small layer takes microseconds or less: keep all digits.": tuple(
+            lambda n, m, b, e, peak, band, digits=digits: round(least()(n, m, b, e, peak, band), digits)
+            for digits in (3, 4, 5, 6)
+        ),
         "You take the difference of the two times. The longer one counts.": least(
             joined=lambda arithmetic, memory: abs(arithmetic - memory)
         ),
@@ -239,34 +250,100 @@ def _just_above(draw: Callable) -> tuple[int, int, float, int]:
 CHANGES = ("none", "double batch", "half bytes")
 
 
-def _layer(said: str, right: str, hint: str, *, batch: float, half: float, drift: float = 0.0, hit: int = 0) -> World:
+def _medians(runs: Sequence[Run]) -> tuple[float, float]:
+    """What the two changes multiply the time by, by the medians of an experiment's own runs."""
+    own = {arm: median(results) for arm, results in by_arm(runs).items()}
+    return own["double batch"] / own["none"], own["half bytes"] / own["none"]
+
+
+def _by_medians(runs: Sequence[Run]) -> str:
+    """What the card concludes from them."""
+    batch, half = _medians(runs)
+    return "arithmetic" if batch > 1.25 else "memory" if half < 0.75 else "neither"
+
+
+def _layer(
+    said: str,
+    right: str,
+    hint: str | Callable[[Sequence[Run], str], str],
+    *,
+    batch: float,
+    half: float,
+    drift: float = 0.0,
+    disturbed: bool = False,
+) -> World:
     """A made-up layer: what doubling the batch and halving the bytes multiply its time by; how the machine disturbs it.
 
     Args:
         drift: how much longer each call takes than the one before.
-        hit: every so many calls one takes eight times as long; 0 = none.
+        disturbed: whether another program makes every seventh call with half the bytes, and those at the start, take
+            eight times as long: so a mean is wrong in whatever order the calls are made.
     """
     factor = {"none": 1.0, "double batch": batch, "half bytes": half}
 
     def seconds(change: str, number: int) -> float:
         time = 4e-3 * factor[change] * (1 + 0.01 * ((7 * number) % 5 - 2)) * (1 + drift * min(number, 400))
-        return time * (8 if hit and number % hit == hit - 1 else 1)
+        hit = disturbed and change == "half bytes" and (number < 3 or number % 7 == 2)
+        return time * (8 if hit else 1)
 
     return World(said, right, seconds, hint)
+
+
+def _memory(runs: Sequence[Run], got: str) -> str:
+    if got == "neither":
+        return "Half the bytes save about half of the time here, and by the card more than a quarter counts."
+    return "Memory is the limit where more inputs for the same weights cost nothing, and fewer bytes do gain."
+
+
+def _arithmetic(runs: Sequence[Run], got: str) -> str:
+    if got == "neither":
+        return (
+            "Twice the inputs take nearly twice the time here, and by the card more than a quarter counts. Compare the times of "
+            "whole calls: the time of one input hides the added work."
+        )
+    return "Arithmetic is the limit where twice the work takes longer, although the weights are the same."
+
+
+def _seventy(runs: Sequence[Run], got: str) -> str:
+    if got == "arithmetic":
+        return "Twice the inputs take no longer here, so the layer does not wait for its arithmetic."
+    return "By the card a change of more than a quarter counts: half the bytes save 30 % here."
+
+
+def _less_than_a_quarter(runs: Sequence[Run], got: str) -> str:
+    change = "twice the inputs take 17 % longer" if got == "arithmetic" else "half the bytes save 17 %"
+    return f"By the card a change counts if it is more than a quarter. Here {change}, which is less."
+
+
+def _slower(runs: Sequence[Run], got: str) -> str:
+    if _by_medians(runs) == "memory":
+        return "By the medians of your own runs it is the memory. Compare the typical time of each change, the median."
+    return (
+        "The machine gets slower while you measure. If you run all calls of one change and then all of the next, the later one "
+        "looks slow. Take turns."
+    )
+
+
+def _disturbed(runs: Sequence[Run], got: str) -> str:
+    share = f"{_medians(runs)[1]:.0%}"
+    return (
+        f"By the medians of your own runs half the bytes take {share} of the time. A few disturbed calls move a mean, a sum, a "
+        "maximum or a single call as far as they like. Take the median."
+    )
 
 
 LAYERS = (
     _layer(
         "twice the inputs take no longer, half the bytes take half the time.",
         "memory",
-        "Memory is the limit where more inputs for the same weights cost nothing, and fewer bytes do gain.",
+        _memory,
         batch=1.02,
         half=0.51,
     ),
     _layer(
         "twice the inputs take twice the time, half the bytes gain nothing.",
         "arithmetic",
-        "Arithmetic is the limit where twice the work takes longer, although the weights are the same.",
+        _arithmetic,
         batch=1.97,
         half=1.0,
     ),
@@ -287,21 +364,34 @@ LAYERS = (
         half=0.97,
     ),
     _layer(
+        "twice the inputs take no longer, half the bytes save 30 %.",
+        "memory",
+        _seventy,
+        batch=1.02,
+        half=0.7,
+    ),
+    _layer(
+        "twice the inputs take 17 % longer, half the bytes save 17 %.",
+        "neither",
+        _less_than_a_quarter,
+        batch=1.17,
+        half=0.83,
+    ),
+    _layer(
         "memory is the limit, and the machine gets slower with every call.",
         "memory",
-        "The machine gets slower while you measure. If you run all calls of one change and then all of the next, the later one looks "
-        "slow. Take turns.",
+        _slower,
         batch=1.03,
         half=0.52,
         drift=0.02,
     ),
     _layer(
-        "memory is the limit, and another program disturbs one call of twelve.",
+        "memory is the limit, and another program disturbs some calls.",
         "memory",
-        "A few disturbed calls move a mean or a sum as far as they like. Take a median.",
+        _disturbed,
         batch=1.02,
-        half=0.7,
-        hit=12,
+        half=0.51,
+        disturbed=True,
     ),
 )
 
@@ -415,8 +505,18 @@ def break_even_batch(answer: Callable) -> None:
         "You divide by 1,000 or more. All prices are in picojoules: nothing is to be converted.": tuple(
             least(lambda *args, unit=unit: ratio(*args) / unit) for unit in (1e3, 1e6, 1e9, 1e12)
         ),
-        "You take 1,300 pJ for a read from DRAM. By the card it is 640 pJ for 32 bits.": least(
-            lambda weights, macs, mac, bits: ratio(weights, macs, mac, bits) * 1300 / dram
+        "You take 1,300 or 650 pJ for a read from DRAM. By the card it is 640 pJ for 32 bits.": tuple(
+            least(lambda weights, macs, mac, bits, price=price: ratio(weights, macs, mac, bits) * price / dram)
+            for price in (1300, 650)
+        ),
+        "You take a little off before you round up. Just above a whole number, the arithmetic of that number still costs less "
+        "than the fetch.": tuple(
+            least(whole=lambda quotient, off=off: math.ceil(quotient - off)) for off in (1e-6, 1e-5)
+        ),
+        "You round a part of the quotient before the end. Keep all digits, and round up once.": (
+            least(lambda weights, macs, mac, bits: ratio(1, max(1, macs // max(1, weights)), mac, bits)),
+            least(lambda weights, macs, mac, bits: ratio(1, max(1, math.ceil(macs / max(1, weights))), mac, bits)),
+            least(lambda weights, macs, mac, bits: weights * round(dram * bits / 32 / mac) / macs),
         ),
         "You divide the width by 32 with //, which makes fewer than 32 bits free. Divide with /.": (
             lambda weights, macs, mac, bits: max(1, math.ceil(weights * dram * (bits // 32) / (macs * mac)))
@@ -488,6 +588,7 @@ def break_even_batch(answer: Callable) -> None:
             (7, 21, 1.5, 16),
             (100_001, 100_000, 640.0, 32),  # just above one
             (100_000_001, 100_000_000, 640.0, 32),  # just above one, by less than float32 sees
+            (100_000_030, 100_000_000, 640.0, 32),  # just above one, by what float32 sees
             (1000, 1000, 4.0, 64),
             (1000, 1000, 4.0, 24),
             (1000, 1000, 4.0, 6),

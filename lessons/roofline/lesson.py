@@ -5,9 +5,10 @@
 #     seconds: 35
 #     needs: [energy]
 #     goals:
-#       - Work out from two times which of the two, memory or arithmetic, holds a layer back.
+#       - Work out, from the time that its arithmetic needs and the time that its memory needs, which of the two holds a layer back.
 #       - Measure the peak and the bandwidth of your machine, and place a layer under its roof.
-#       - Say what a larger batch and fewer bits do to a layer, and where they do nothing.
+#       - Say what a larger batch and fewer bits do to a layer, and where they do not help.
+#       - Find out from a few timings what a layer waits for.
 #       - Find out whether a benchmark reads its weights from memory or from a cache.
 #     terms: [arithmetic intensity, "bandwidth, peak", ridge, roofline, working set]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
@@ -41,7 +42,7 @@ from torch.nn.functional import linear
 from course_utils import models, runtime
 from course_utils.measure import energy, timing
 from course_utils.scorecard import claims
-from course_utils.show.tables import Table, si
+from course_utils.show.tables import si
 from lessons.roofline import checks as check
 from lessons.roofline import show
 
@@ -55,10 +56,10 @@ runtime.describe(device)
 #
 # A linear layer of 4,096 by 4,096 weights answers one input. Then it answers 16 inputs at once: 16 times the arithmetic.
 #
-# **Predict.** How many times longer does it take? **A** 16 times, **B** 10 to 15 times, **C** less than 10 times. And why?
+# **Predict.** How many times as long does it take? **A** about 16, **B** about 8, **C** about 4, or **D** about as long as one? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Votes for A to C, counts on the board. Expect A and B. Show the result and ask: "What did the processor do in the rest of the time?" Collect guesses; section 2 tests the one that is about memory.
+# *For the lecturer, 3 min.* Votes for A to D, counts on the board. Expect A and B. Show the result and ask: "What did the processor do in the rest of the time?" If nobody says it, say it: each call must read 67 MB of weights. Keep that guess on the board; section 3 tests it.
 # On a machine where the ratio is near 16, say so.
 
 # %% slideshow={"slide_type": "skip"}
@@ -73,76 +74,75 @@ sixteen_to_one = timing.compare(jobs, device=device)
 show.sixteen_times(sixteen_to_one)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The time grows much less than the work: in the run on this page, sixteen times the arithmetic takes less than ten times as long (C).** So with one input the processor did much less arithmetic in a second than it can.
+# **The time grows much less than the work: in the run on this page, 16 inputs take three to four times as long as one, which is nearest to C.** So with one input the processor did far less arithmetic in a second than it did with 16.
 #
 # <!-- page -->
 #
-# What did it do instead? It waited. To answer even a single input the processor must read all the weights of the layer, and these are 4,096 · 4,096 numbers of 4 bytes each, 67 MB. The 16 inputs need the *same* weights. They are read once, and every weight is then used 16 times in place of once. So a part of the time does
-# not grow with the work at all.
+# What did it do in the rest of the time? Probably it waited. To answer even a single input, the processor must read all the weights of the layer, and these are 4,096 · 4,096 numbers of 4 bytes each, 67 MB. The 16 inputs need the *same* weights. The weights are read once, and every weight is then used 16 times in place of once. So a part of the time does not grow with the work at all.
 #
-# This is an explanation, and so far nothing but a guess: the time alone does not show what the processor waited for. The next section does the calculation for a toy, and section 3 turns the guess into two numbers that can be wrong. (If your ratio is close to 16, then either one input hardly waits for its weights, or your library fetches them anew for each of the 16; section 3 tells. If the times scatter much, close other programs and run the cell again.)
+# So far this explanation is nothing but a guess, because the time alone does not show what the processor waited for. Section 2 does the calculation for a toy, and section 3 turns the guess into two times that a measurement can refute. (If your ratio is close to 16, then a single input hardly waits for its weights, or your library fetches the weights anew for each of the 16 inputs, or its routine for 16 is slow. Section 3 tests the first.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. Two times, one layer
 #
-# A toy machine does **100 operations** and moves **10 bytes** in a second, both at the same time. A layer of 20 weights, one byte each, multiplies each input by every weight and adds the product to a sum. (We count the weights only, as if inputs and outputs cost nothing to move. In a layer this small they would cost more than the weights; in a large one they are few. Section 4 puts them back.)
+# A toy machine does **100 operations** and moves **10 bytes** in a second, both at the same time. A layer of 20 weights, one byte each, multiplies each input by every weight and adds the product to a sum.
 #
-# **Predict.** How many seconds does the layer take at least, for one input and for 16?
+# (Inputs and outputs are left out until section 4; in a large layer they are few beside the weights.)
+#
+# **Predict.** How many seconds does the layer take at least for 16 inputs, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Two minutes on paper. Draw two bars one under the other, arithmetic and memory, first for one input, then for 16: the longer one decides. Ask from which batch on the arithmetic bar is the longer one: 5. A kitchen helps: the cook is the arithmetic, the door is the memory.
+# *For the lecturer, 4 min.* Two minutes on paper: one input first, then 16. The figure has the four bars; the longer one of each pair decides. Ask from which batch on the arithmetic bar is the longer one: 5. A kitchen helps: the cook is the arithmetic, the door is the memory.
+# In the words of the field: peak 100, bandwidth 10. One input has an intensity of 2 operations a byte, 16 inputs have 32; the ridge of the toy is 10.
 
-# %% slideshow={"slide_type": "fragment"}
-operations_a_second, bytes_a_second, toy_weights = 100, 10, 20
-for batch in (1, 16):
-    arithmetic_s = 2 * batch * toy_weights / operations_a_second  # product, sum
-    memory_s = toy_weights / bytes_a_second  # each weight once, whatever the batch
-    print(f"{batch} inputs: arithmetic {arithmetic_s:.1f} s, memory {memory_s:.1f} s")
-    print(f"  at least {max(arithmetic_s, memory_s):.1f} s")
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Works out the two times for one input and for 16, and draws them.
+show.two_times(operations_a_second=100, bytes_a_second=10, n_weights=20)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **One input takes at least 2 seconds, and 16 inputs at least 6.4: sixteen times the work in 3.2 times the time.** The longer of two times decides.
+# **16 inputs take at least 6.4 seconds, and one input at least 2: sixteen times the work in 3.2 times the time.** The longer of the two times decides.
 #
 # <!-- page -->
 #
-# One input needs 20 products and 20 sums, 40 operations, and these take 40 / 100 = 0.4 s. But the 20 weights must be moved as well, and that takes 20 / 10 = 2 s. Both go on at the same time, so the layer takes at least 2 s, and the arithmetic stands still for four fifths of them. With 16 inputs the arithmetic takes
+# One input needs 20 products and 20 sums, 40 operations, and these take 40 / 100 = 0.4 s. But the 20 weights must be moved as well, and that takes 20 / 10 = 2 s. Both go on at the same time, so the layer takes at least 2 s, and for four fifths of these 2 s the arithmetic has nothing to do. With 16 inputs the arithmetic takes
 # 16 · 0.4 = 6.4 s. The weights are still moved only once, in 2 s. Now the memory stands still. At 5 inputs both take 2 s.
 #
-# Why at the same time? A processor asks for the next weights while it still multiplies the last ones. Where it cannot, the times add up: 5 inputs would take 2 + 2 = 4 s. So the larger of the two times is a bound, and on this account it can miss by at most a factor of two, most of all where both times are alike.
+# Why at the same time? A processor asks for the next weights while it still multiplies the last ones. Where it cannot, the times add up: 5 inputs would take 2 + 2 = 4 s. So the longer of the two times is only a lower bound. Where memory and arithmetic do not overlap, the true time is their sum. That is at most twice the bound, and it is twice the bound where both times are equal.
 #
-# These are the words of the field. The operations that a machine can do in a second are its **peak**. The bytes that its memory delivers in a second are its **bandwidth**. And what tells the two cases apart is how many operations the layer makes for each byte that it moves, its **arithmetic intensity**: for one input 40 / 20 = 2 operations a byte,
-# for 16 inputs 32. The toy machine can do 100 operations in the time of 10 bytes, 10 for each byte. Below an intensity of 10 it waits for its memory, above it for its arithmetic. This number of the machine is called the **ridge**.
+# These are the words of the field. The operations that a machine can do in a second are its **peak**. The bytes that its memory delivers in a second are its **bandwidth**. Which of the two times is the longer one depends on how many operations the layer performs for each byte that is moved, its **arithmetic intensity**: for one input 40 / 20 = 2 operations a byte,
+# for 16 inputs 640 / 20 = 32. The toy machine can do 100 operations in the time of 10 bytes, 10 for each byte. A layer with an intensity below 10 makes this machine wait for its memory; a layer with an intensity above 10 makes it wait for its arithmetic. These 10 operations a byte are the **ridge** of the machine.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. The roof of this machine
 #
-# A layer of intensity $I$, in floating-point operations (FLOP) for each byte, is at most as fast as the lower of two limits
-# ([Williams et al., 2009](https://doi.org/10.1145/1498765.1498785)):
+# - **Peak**: floating-point operations (FLOP) that the machine can do in a second
+# - **Bandwidth**: bytes that its memory delivers in a second
+# - **Intensity** $I$: operations that a layer performs for each byte that is moved
+#
+# A layer is at most as fast as the lower of two limits ([Williams et al., 2009](https://doi.org/10.1145/1498765.1498785)):
 #
 # $$\text{speed} \le \min(\text{peak},\; I \cdot \text{bandwidth})$$
 #
-# Both limits are equal at the ridge, $I = \text{peak} / \text{bandwidth}$.
+# At the ridge both are equal: $I = \text{peak} / \text{bandwidth}$.
 #
-# **Predict.** Where does the ridge of this machine lie: near **A** 1, **B** 10 or **C** 100 operations a byte?
+# **Predict.** One core of a processor like that of this page does some tens of billions of operations a second, and its memory delivers some tens of billions of bytes. Where does the ridge lie: **A** below 1, **B** between 1 and 20, or **C** above 20 operations a byte? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote; expect A. Read the answer from the line under the figure, and take the letter that is nearest by ratio (4 is nearer to 10 than to 1). Point at the slope ("the door") and at the flat part ("the cook").
+# *For the lecturer, 3 min.* Vote; the line under the figure has the number. Point at the slope ("the door") and at the flat part ("the cook").
 # "Where does our layer with one input stand?" Let somebody work it out: each weight, 4 bytes, gives 2 operations. At 0.5, far on the left.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The formula says what section 2 said. Divide the operations by the longer of the two times, and you get the lower of two speeds: all operations / arithmetic time is the peak, and all operations / memory time is $I$ · bandwidth. For the toy machine: one input makes 40 operations in 2 s, which is 2 · 10 a second; 16 inputs make 640 operations in 6.4 s, and that is the peak, 100 a second.
+# The formula says what section 2 said. Divide the operations by the longer of the two times, and you get the lower of two speeds: the operations divided by the time of the arithmetic are the peak, and the operations divided by the time of the memory are $I$ · bandwidth. For the toy machine: one input makes 40 operations in 2 s, which is 2 · 10 a second; 16 inputs make 640 operations in 6.4 s, and that is the peak, 100 a second.
 #
-# To draw it for your machine we need its two numbers. The **peak** comes from a product of two matrices of 2,048 by 2,048 numbers. Each number is used 2,048 times; that is an intensity of $2 \cdot 2048^3 / (3 \cdot 2048^2 \cdot 4)$ = 341 operations a byte, so this product hardly waits for memory. The **bandwidth** comes from the dot product of all eight layers with themselves. Each number
-# arrives once and serves as both factors: 537 MB, more than most caches hold, and two operations for 4 bytes, an intensity of 0.5, like our layer with one input. The other functions in the cell belong to sections 4 and 5. All take turns, so that a slow spell of the machine hits all of them ([[measuring]]).
+# To draw it for your machine we need its two numbers. The **peak** comes from a product of two matrices of 2,048 by 2,048 numbers. Each number of the two factors is used 2,048 times. The intensity is $2 \cdot 2048^3 / (3 \cdot 2048^2 \cdot 4)$ = 341 operations a byte, so this product hardly waits for memory. The **bandwidth** comes from the dot product of all eight layers with themselves. Each number
+# arrives once and serves as both factors. Together the numbers take 537 MB, which is more than most caches hold. Each takes part in two operations and has 4 bytes, so the intensity is 0.5, as for our layer with one input. The cell also times the layers of sections 4 and 5. All take turns, so that a slow spell of the machine hits all of them ([[measuring]]).
 
 # %% slideshow={"slide_type": "skip"}
 square, long = torch.randn(2048, 2048, device=device), weights.view(-1)
-turn = itertools.cycle(weights)  # another of the eight layers at each call
 inputs = {batch: torch.randn(batch, width, device=device) for batch in (1, 16, 64, 256)}
 jobs = {"product": lambda: square @ square}  # for the peak
 jobs |= {"read": lambda: torch.dot(long, long)}  # for the bandwidth: reads all eight layers
-jobs |= {"again": lambda: linear(inputs[1], weights[0])}  # for section 5: one layer, again and again
-jobs |= {batch: lambda x=x: linear(x, next(turn)) for batch, x in inputs.items()}  # eight layers in turn
+jobs |= show.layer_jobs(weights, inputs)  # the layers of sections 4 and 5
 taken = timing.compare(jobs, rounds=9, device=device)
 seconds = {job: taken.median_ms(job) / 1e3 for job in jobs}
 
@@ -157,25 +157,23 @@ print(f"peak {si(peak, 'FLOP/s')} ÷ bandwidth {si(bandwidth, 'B/s')} = ridge {r
 show.roof(peak, bandwidth)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The ridge of a processor with one thread usually lies between 1 and 20 operations a byte; the line above says where it lies on yours.** (On the AMD EPYC of this page it was 2.5 and 3.4 in two runs.) That of a graphics card is usually higher.
+# **In the run on this page the ridge lies between 1 and 20 operations a byte (B): the machine can do two to four operations in the time in which one byte arrives.** The line above says where it lies on yours.
 #
 # <!-- page -->
 #
-# Take the letter that is nearest by ratio: below 3.2 it is A, from there to 32 B, above it C. In the run on this page it is 3.4, just B.
+# Tens of billions of operations divided by tens of billions of bytes give a few operations a byte. That of a graphics card usually lies higher: by their data sheets, in fp32, at about 12 for an A100 with 19.5 TFLOP/s and 1.6 TB/s, and at 82 for an RTX 4090 with 82.6 TFLOP/s and 1.0 TB/s.
 #
-# (By their data sheets, in fp32: about 12 for an A100 with 19.5 TFLOP/s and 1.6 TB/s, 82 for an RTX 4090 with 82.6 TFLOP/s and 1.0 TB/s. With their units for 16 bits it is hundreds.)
-#
-# Left of the ridge the limit is a slope: twice the intensity allows twice the speed, because every byte brings work for twice as many operations. Right of it the limit is flat: even with the arithmetic busy all the time, more work for each byte allows no higher speed. The drawing looks like a roof, hence its name, the **roofline**.
+# Left of the ridge the limit is a slope: twice the intensity allows twice the speed, because every byte brings work for twice as many operations. (Both axes are logarithmic: a factor of ten is the same distance everywhere, and so $I$ · bandwidth is a straight line.) Right of the ridge the limit is flat: the arithmetic is already busy all the time, so more work for each byte allows no higher speed. The drawing looks like a roof, hence its name, the **roofline**.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The guess of section 1, tested
 #
-# Section 1 guessed that the layer with one input waits for its weights. One input makes 2 · 4,096² = 33.6 million operations and reads 67.1 MB. So each of the two limits foretells a time: operations / peak, and bytes / bandwidth.
+# Section 1 guessed that the layer with one input waits for its weights. One input makes 2 · 4,096² = 33.6 million operations and reads 67.1 MB. So each of the two limits predicts a time: operations / peak, and bytes / bandwidth.
 #
-# **Predict.** Which of the two times will the measured one be near? And how many times as long as the shorter is the longer one, on a machine with a ridge of 5?
+# **Predict.** Which of the two predicted times is the measured one near, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* The intensity is 0.5, the ridge 5, so memory takes ten times as long as arithmetic: let the room say it before the numbers come. "What would have refuted us?" A measured time near the first number, or far above both.
+# *For the lecturer, 2 min.* First let the room say how far apart the two are: the ridge over the intensity. With a ridge of 3 that is 3 / 0.5 = 6; check it against the printed times. "What would have refuted us?" A measured time near the first number, or far above both.
 
 # %% slideshow={"slide_type": "fragment"}
 arithmetic_ms = 2 * width**2 / peak * 1e3
@@ -184,26 +182,25 @@ print(f"arithmetic {arithmetic_ms:.2f} ms, memory {memory_ms:.2f} ms")
 print(f"measured   {seconds[1] * 1e3:.2f} ms for one input")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The measured time is much nearer to that of the memory than to that of the arithmetic. With a ridge of 5 the two are a factor of 10 apart.**
+# **The measured time is much nearer to that of the memory than to that of the arithmetic, as the guess of section 1 predicts.**
 #
 # <!-- page -->
 #
-# The factor between the two times is the ridge over the intensity, 5 / 0.5 = 10: the machine could do 5 operations in the time of a byte, and the layer brings half an operation for each. So the guess has passed a test that it could have failed: arithmetic alone would explain only a small part of the time, and reading the weights at the measured bandwidth would take most of it, in the run on this page more than four fifths. (That is not yet the time that was *waited*: from a cache the same routine still takes about half of it, as *Deeper* shows. What is left is a question for the table in section 4.)
+# The two predictions lie far apart, by the ridge over the intensity. With a ridge of 3 that is 3 / 0.5 = 6: in the time that one byte takes, the machine could do 3 operations, but the layer has only half an operation for it to do. So the guess has passed a test that it could have failed. Arithmetic alone would explain only a small part of the time; reading the weights at the measured bandwidth explains most of it. This does not mean that the processor waited all that time: "memory" is a calculation with a measured bandwidth. When the weights come from a cache, the same routine still takes a third to a half as long, as *Deeper* shows.
 #
-# Three things to know about the two numbers. *Peak* is what one product of matrices reaches in PyTorch, and *bandwidth* what one dot product reads, both with one thread; neither is the chip's own limit, and another library may come closer ([[choosing]] tries). With more threads the peak grows with the cores, while the bandwidth is shared among them and usually grows less. So the ridge usually moves to the right, and more layers wait for memory (not measured here). The measured time can even lie a little below that of the memory, because the layer may read its weights
-# faster than our dot product reads. And Williams et al. count the bytes that really pass between the caches and the main memory, and call this the *operational* intensity; we count what the layer must move at least.
+# Two things to know about these numbers. *Peak* is what one product of matrices reaches in PyTorch, and *bandwidth* what one dot product reads, both with one thread; neither is the chip's own limit, and another library may come closer ([[choosing]] tries). The measured time can even lie a little below that of the memory, because the layer may read its weights faster than our dot product reads.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
-# ## 4. The batch moves the layer
+# ## 4. What does a larger batch change?
 #
-# A layer of $n \times n$ fp32 weights moves its weights once, and $n$ inputs and $n$ outputs for each member of a batch of size $B$, four bytes each:
+# In a layer of $n \times n$ fp32 weights, each weight passes from memory to the processor once. Each member of a batch of size $B$ adds $n$ inputs and $n$ outputs. Every number has four bytes:
 #
 # $$I(B) = \frac{2 \, B \, n^2}{4\,(n^2 + 2 B n)}$$
 #
-# **Predict.** From which batch on does our layer lie right of the ridge? Where under the roof do you expect the batches 1, 16, 64 and 256?
+# **Predict.** From which batch size on does our layer lie to the right of the ridge, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 4 min.* Half a minute for the first question; wanted: at about twice the ridge. Only then open the figure, which says the exact number. It opens with the roof alone: let somebody draw the point of each batch
+# *For the lecturer, 4 min.* Half a minute for the question; wanted: at about twice the ridge. Only then open the figure, which says the exact number. It opens with the roof alone ("eight layers in turn" is explained in section 5): let somebody draw the point of each batch
 # before its click. Batch 1 lies near the slope. Where a point is above the roof: "The slope is what a dot product reads; the memory can give a little more, or a cache helped."
 
 
@@ -221,105 +218,144 @@ share = {batch: s / min(peak, intensity(batch) * bandwidth) for batch, s in spee
 show.batches_under_the_roof(peak, bandwidth, {b: (intensity(b), speed[b], share[b]) for b in inputs}, width)
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer", "lecture"]
-# **In fp32 the layer lies right of the ridge from a batch of about twice the ridge on. Of the four batches, each larger one is faster.** Batch 1 lies near the slope, the largest nearest to the flat part.
+# **In fp32 the layer lies right of the ridge from a batch of about twice the ridge on: with a ridge of 3, from about 6 on.**
 #
 # <!-- page -->
+#
+# In the figure batch 1 lies near the slope. 16, 64 and 256 lie right of the ridge. Each larger batch does more operations in a second, and the largest is nearest to the flat part.
 #
 # For a small batch the weights are nearly all that moves: $n^2$ = 16.8 million weights against 2 $n$ = 8,192 inputs and outputs for each member. Leave those out, and the formula becomes $2 B n^2 / (4 n^2) = B / 2$. In words: each weight takes 4 bytes and serves $B$ inputs with two operations each. So batch 1 has an intensity of 0.5, batch 16 of about 8.
 #
 # Since $I(B)$ is about $B/2$, it reaches the ridge at $B$ = 2 · ridge. (The inputs and outputs make it a little later; the exact batch stands under the figure. For a very large batch the weights no longer count, and $I(B)$ approaches $n / 4$, 1,024 here. A layer with $n$ below four times the ridge never reaches the ridge, whatever the batch.)
 #
-# What the batch does *not* change is the time of a batch of one: whoever has one input waits for all the weights. What it changes is what an input costs when there are many. In the run on this page an input costs 3.5 ms alone, 0.89 in a batch of 16, 0.56 in one of 64 and 0.47 in one of 256. By the roofline it cannot fall below its arithmetic, 0.44 ms at the measured peak. This bound falls no more past batch 7; the measured price does, because the small batches stay farther below their roof, as the next section shows. And the first answer of a batch comes with its last: 256 inputs take 120 ms.
+# What the batch does *not* change is the time of a batch of one: whoever has one input waits for all the weights. What the batch changes is the time for each input when there are many inputs. By the roofline this time cannot fall below that of the arithmetic of one input, and the batch at the ridge has reached that bound already. The measured time for each input may fall further, where a larger batch comes nearer to its roof. And all answers of a batch arrive together: with 256 inputs even the first one has to wait for the last.
 #
-# Other layers lie elsewhere. A ReLU reads 4 bytes, writes 4 and does one operation: 1/8 of an operation a byte at any batch, so it waits for memory unless its numbers lie in a cache. A convolution uses each weight at every position of the image: at 14 by 14 positions a weight serves one image 196 times, which is 98 operations for each byte of weights, so it can lie right of the ridge with a single image. (Its inputs and outputs lower this number.) And left of the ridge fewer
-# operations alone do not lower the bound on the time; fewer bytes do.
+# So ask first on which side a layer lies. Left of the ridge a processor with twice the peak changes nothing in the bound. Fewer operations alone do not lower the bound on the time either; **fewer bytes do**: weights of fewer bits, fewer weights, or numbers that are not moved at all. A ReLU that is computed right after the layer, while the numbers are still at the processor, needs no read and no write of its own: of 4 bytes written by the layer and 8 read and written by the ReLU, only 4 are left. Right of the ridge it is the other way round: a higher peak or fewer operations help.
+#
+# Other layers lie elsewhere. A ReLU on its own does one operation for 8 bytes at any batch, so it waits for memory unless its numbers lie in a cache. A convolution uses each weight at every position of the image: at 14 by 14 positions a weight serves one image 196 times, which is 98 operations for each byte of weights, so it can lie right of the ridge with a single image. (Its inputs and outputs lower this number.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How near to the roof?
 #
-# The roof is a bound: no point should lie above it, but nothing says that a point must reach it.
+# The roof is a bound: no point should lie above it, but nothing says that a point must reach it. One batch stays farthest below.
 #
-# **Predict.** Which of the four batches reaches the smallest share of its roof? And what else, besides memory and arithmetic, could take the rest of its time?
+# **Predict.** Which of these could make a batch take *milliseconds* more than the sum of its two times: **A** memory and arithmetic do not overlap, **B** the call itself takes a few microseconds, **C** the way in which the library goes through the numbers? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Collect guesses for the second question first: the call, the caches, the way in which the library walks through the matrix. Then the table. The control stands under *Deeper*.
+# *For the lecturer, 2 min.* Strike out one after the other. A: then the time is the sum, and no more. B: microseconds, where the table has milliseconds. In a control another library with weights arranged beforehand took half to two thirds of the time for 16 inputs (*Deeper*): so C is one cause.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-# Puts intensity, speed and the share of the roof that was reached into a table.
-Table(
-    ["batch", "intensity, FLOP a byte", "speed, billion FLOP/s", "share of the roof"],
-    [[b, f"{intensity(b):.2f}", f"{s / 1e9:.1f}", f"{share[b]:.0%}"] for b, s in speed.items()],
-)
+# Puts the two times of each batch beside the measured one.
+show.shares_table(seconds, {batch: intensity(batch) for batch in inputs}, bandwidth, peak, width)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **In the run on this page batch 16 reaches the smallest share of its roof, about half of it, and batch 256 the largest.**
+# **Of the three only the library can (C). In the run on this page 16 inputs reach the smallest share of their roof, and they take longer than arithmetic and memory one after the other.**
 #
 # <!-- page -->
 #
-# In the run on this page 16 inputs need 7.0 ms of arithmetic and 2.9 ms of memory, and 14.2 ms were measured. Even if the two went on one after the other, that would be 9.9 ms. Something else must take the rest, and the roofline cannot say what. With batch 1 little is missing: 0.44 + 2.93 = 3.37 ms, and 3.54 were measured. The routine for one input may read its weights a little more slowly than the dot product does, and the two need not go on quite at the same time. And there is always the call itself: a small layer can take a few microseconds, whatever its weights and its batch, because calling it takes that long.
+# Add the first two times of the row for batch 16: the measured time is longer than that sum. Memory and arithmetic that do not overlap (A) explain the sum and no more. And the call itself (B) takes a few microseconds, whatever the weights and the batch, because some work is done before any arithmetic begins. That is much for a tiny layer, and nothing beside milliseconds. Something else must take the rest, and the roofline cannot say what.
 #
-# One candidate at batch 16 is the library: for large matrices it has a routine that keeps parts of them in the caches, for a single input another one, and for a few inputs neither may fit well. *Deeper* tests this with a second library. So a roofline answers one question, what is the least time, and it raises the next one when a
-# layer stays far away from it.
+# One candidate is the library: for large matrices it has a routine that keeps parts of them in the caches, for a single input another one, and for a few inputs neither may fit well. *Deeper* tests this with a second library. So a roofline answers one question: what is the least time? Where a layer stays far below the roof, it raises another: what takes the rest?
 #
-# A share above 100 % means, left of the ridge, that the bandwidth was measured too low or that a cache kept some of the weights, and right of it that the peak was measured too low. That is the next question.
+# A share above 100 % means, left of the ridge, that the bandwidth was measured too low or that a cache kept some of the weights, and right of it that the peak was measured too low. Whether a cache kept some of the weights is the question of the next section.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. From memory, or from a cache?
 #
-# A network has many layers. When a layer's turn comes again, the others have passed through the caches in between. So let **eight** layers of 67 MB take turns, one input each. Beside it stands one layer, again and again, as in section 1. The arithmetic is the same.
+# A network has many layers. When a layer's turn comes again, the others have passed through the caches in between. So let **eight** layers of 67 MB take turns, one input each. For comparison, **one** layer is called again and again, as in section 1. The arithmetic of a call is the same.
 #
-# **Predict.** Which layer answers sooner: the one that is used again and again, or one of eight in turn? Or are they alike? And what would each answer tell you about section 1?
+# (Third bar: a dot product of all weights with themselves, which does hardly anything but read.)
+#
+# **Predict.** Which layer answers sooner: **A** the one that is used again and again, **B** one of eight in turn, or **C** are they alike? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* "Same size, same arithmetic; only what can be kept from call to call differs. That isolates the cause." Vote. Ask what a ratio well above 1 means for a benchmark that calls one layer in a loop: it times a cache, and promises too much.
+# *For the lecturer, 3 min.* "Same size, same arithmetic; only what can be kept from call to call differs. That isolates the work of the caches." Vote. A ratio near 1 is no sign of a cache. (Or of one that holds all 537 MB; that is rare.) Third bar: the layer reads nearly as fast as a function that does hardly anything but read.
+# On another machine, with a ratio well above 1: the loop timed a cache, and promises too much.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Compares both layers with the dot product: weights read in a second.
 read = show.again_or_in_turn(taken)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **It depends on the caches: where the printed ratio is clearly above 1, the layer that is used again and again is faster, and section 1 timed a cache; where it is near 1, the two are alike.**
+# **In the run on this page the two are alike (C): the printed ratio is near 1, so this experiment shows no help from a cache.** Where it is clearly above 1, the layer that is used again and again is faster (A), and section 1 timed a cache.
 #
 # <!-- page -->
 #
-# The two differ only in what the machine could keep from call to call, so the ratio isolates the work of its caches.
+# The two differ only in what the machine could keep from call to call, so the ratio isolates the work of its caches. A ratio a few per cent below 1 means nothing else than one a few per cent above: the times of one and the same call differ by as much.
 #
-# *Clearly above 1.* Some of the 67 MB stayed in a cache and arrived sooner. A network of many layers has no such luck, so a benchmark that calls one layer in a loop promises too much.
+# *Clearly above 1.* Some of the 67 MB stayed in a cache and arrived sooner. In a network of many layers the weights are not kept in this way, so a benchmark that calls one layer in a loop promises too much.
 #
-# *Near 1.* There are three explanations, and this experiment cannot tell them apart. Either both layers came from memory, because no cache holds 67 MB or other programs use it. Or both came from a cache that holds all 537 MB, which is rare. Or the routine for one input is so slow that a faster cache would not show. The sizes of the caches, which your system reports (*Deeper*), give a hint. To decide, read more and more numbers in turn, until their sum is larger than any cache of the machine; *Deeper* goes up to 537 MB, so a cache of that size it cannot exclude either.
+# *Near 1.* There are three explanations, and this experiment cannot tell them apart. Either both layers came from memory, because no cache holds 67 MB or other programs use it. Or both came from a cache that holds all 537 MB, which is rare. Or the routine for one input is so slow that a faster cache would not show. To decide, read a larger and larger set of numbers in turn, until it takes more bytes than any cache of the machine holds. *Deeper* goes up to 537 MB, so it cannot exclude a cache of that size or more.
 #
-# The third bar is the dot product, which reads all eight layers. Where "eight in turn" is near it, the layer with one input reads its weights about as fast as a function that does hardly anything but read. That is the strongest sign in this lesson that the layer waits for its memory. In the run on this page it reads five sixths as fast: the weights take most of the time, and the routine may take the rest. (Section 6 brings another sign.)
+# Where "eight in turn" is near the dot product, the layer with one input reads its weights about as fast as a function that does hardly anything but read. That is the strongest sign in these sections that the layer waits for its memory. (*Deeper* has a stronger one: there, in the run on this page, the same layer gets faster when its weights fit into a cache.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
 # ## 6. Fewer bits
 #
-# The same eight layers, stored in other formats: *fp32* with 4 bytes a weight, *bf16* (a floating-point number of 16 bits) with 2, *int8* (whole numbers) with 1.
+# The same eight layers, stored in other formats: *fp32* with 4 bytes a weight, *bf16* (a floating-point number of 16 bits) with 2, *int8* (whole numbers) with 1. On a CPU, bf16 is timed twice: as PyTorch does it, and without *oneDNN*, a library that PyTorch calls on some processors.
 #
-# **Predict.** How many times faster than fp32 is int8 with **one** input? With **64** inputs the same, more, or less? And why?
+# **Predict.** With **one** input, how many times as fast as fp32 can int8 and bf16 be, by the roofline? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 4 min.* Two votes. After the table, row by row: "Which limit moved?" With one input the bytes decide, so the table follows the bytes. With 64 the arithmetic decides, so it follows the units that this processor has. A bf16 row that gets slower is a processor without units for it: say so before somebody concludes that bf16 is slow.
+# *For the lecturer, 3 min.* Vote; wanted: 4 and 2. Then the table. "How can int8 gain more than four?" fp32 does not reach its own roof: where it reaches 83 %, a routine that reaches all of it gains 4 / 0.83 = 4.8. "Why does bf16 gain so little in its first row?" Same bytes, same processor, another routine: so it is the routine.
+# On a processor without instructions for bf16 both bf16 rows gain about twice.
 
 # %% slideshow={"slide_type": "skip"}
 jobs = show.layers_of_fewer_bits(weights, {batch: inputs[batch] for batch in (1, 64)})
 fewer = timing.compare(jobs, rounds=5, device=device)
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
-# Puts the gains over fp32 beside the bytes, for each batch.
+# Puts the gains over fp32 beside the bytes, for one input.
 gains = show.gains_of_fewer_bits(fewer)
-show.gains_table(gains)
+show.gains_table(gains, 1, device)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
-# **With one input fewer bytes make the layer faster, roughly as many times as there are fewer bytes. With 64 inputs the bytes no longer decide, and what counts is how fast the processor and its library multiply such numbers.**
+# **A quarter of the bytes allows four times the speed, and half the bytes twice the speed. In the run on this page int8 gains about that much or more. bf16 gains about twice without oneDNN, and hardly anything with it.**
 #
 # <!-- page -->
 #
-# By the roofline, in two steps. *One input* lies on the slope, with an intensity of half an operation a byte. A quarter of the bytes makes it 2 operations a byte, so the bound on the speed rises four times, as long as it stays left of the ridge. How can a gain be larger than four, as in the run on this page? The bound of int8 is four times that of fp32, but fp32 does not reach its own. A gain of 4.8 in place of 4 says that int8 comes nearer to its roof: fp32 reached 83 % of its own, so int8 reaches about 4.8 / 4 · 83 % = 100 %.
+# One input lies on the slope, with an intensity of half an operation a byte. A quarter of the bytes makes it 2 operations a byte, so the bound on the speed rises four times, as long as it stays left of the ridge. Half the bytes double it. But a bound only says what is possible; whether a layer gets there is up to its routine.
 #
-# *64 inputs* have an intensity of about 31 in fp32, right of the ridge. Fewer bytes move the layer farther to the right, where the roof is flat: nothing is gained. In the run on this page 64 inputs have 28 ms of arithmetic, and 3 ms of memory at the same time; whoever removes three quarters of the 3 ms still has 28. Only a *higher peak* helps there, and that is a property of the processor. int8 has one on most processors, since one instruction multiplies more numbers of 8 bits than of 32. bf16 has one on some. The processor of this page has no
-# instructions for it, and PyTorch's routine for bf16 takes three times as long there as fp32. Converting a number is not what costs: in a trial, to turn all weights into fp32 at each call and then to multiply took 42 ms, fp32 alone 38, the bf16 routine 114. It takes as long for each of 64 inputs as for one alone, so it does not share the work. (With one input that routine is fast enough, so there the halved bytes show.) The line over the table says which yours is.
+# *How can int8 gain more than four?* The bound of int8 is four times that of fp32, but fp32 does not reach its own. Suppose that fp32 reaches 80 % of its roof. Then a routine for int8 that reaches all of *its* roof is 4 / 0.8 = 5 times as fast.
 #
-# So "fewer bits are faster" is two statements, and each has its condition. Fewer *bytes* help a layer that waits for its memory. Cheaper *operations* help a layer that waits for its arithmetic, if the processor has them. (The int8 layer here also quantizes its inputs at each call, which takes time. [[dynamic]] looks into that.)
+# *Why does bf16 gain so little in its first row?* On the machine of this page the two rows have the same bytes and the same processor; only the routine differs. So the routine loses what the bytes could gain. In a trial there, with weights that were arranged beforehand, the routine of oneDNN gained 1.7 times, so a part of the loss is that it arranges them at each call. In another, with the instructions for bf16 hidden from oneDNN, the first row gained twice. On a processor without such instructions, expect that.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"} tags=["lecture"]
+# ### And with 64 inputs?
+#
+# In fp32, 64 inputs lie right of the ridge, and the table of section 4 says which share of the roof they reach.
+#
+# **Predict.** int8 still takes a quarter of the bytes. Can that make it several times as fast as fp32 with 64 inputs? And why?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# *For the lecturer, 3 min.* Wanted: no, the roof is flat there. Then the table, row by row: int8 gains all the same. "Which limit moved?" The peak. The two bf16 rows have the same bytes, and one gains while the other loses: the bytes cannot be what decides.
+# Without instructions for bf16 both bf16 rows get slower: say so before somebody concludes that bf16 is slow.
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# Puts the gains over fp32 beside the bytes, for 64 inputs.
+show.gains_table(gains, 64, device)
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# **The fewer bytes cannot, because right of the ridge the roof is flat. In the run on this page int8 gains all the same: it has a higher peak.** So does bf16 where the processor has instructions for it and the routine uses them.
+#
+# <!-- page -->
+#
+# Fewer bytes move the layer farther to the right, where the roof is flat. An example: 64 inputs need 28 ms of arithmetic, and 3 ms of memory at the same time. To remove three quarters of the 3 ms leaves the 28 ms as they are. If fp32 takes 35 ms, it reaches 80 % of its roof, so with the *same* peak no format could gain more than 35 / 28 = 1.25 times. A larger gain must come from a *higher peak* for such numbers. A gain below 1 comes from a slower routine.
+#
+# The peak is a property of the processor and of its library. On most processors int8 has a higher peak, because one instruction multiplies more numbers of 8 bits than of 32. On some, so has bf16; the line above the table says whether yours shows such instructions. In the run on this page bf16 without oneDNN, which probably does not use them, is slower than fp32. Its bytes are not to blame, because the row above has the same bytes. Nor is it the memory: in a trial on the machine of this page, this routine took as long with weights from a cache as with weights from memory.
+#
+# So "fewer bits are faster" is two statements, and each has its condition. Fewer *bytes* help a layer that waits for its memory, if the routine does not lose the gain. Cheaper *operations* help a layer that waits for its arithmetic, if the processor has them and the routine uses them. (The int8 layer here also quantizes its inputs at each call, which takes time. [[dynamic]] looks into that.)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### From timings to a cause
+#
+# You can find out without a roof what a layer waits for. Change one thing and time the layer again.
+#
+# *Double the batch.* The arithmetic doubles, and the weights are still moved once. So a layer that waits for its arithmetic takes about twice as long, and a layer that waits for its weights takes about as long as before.
+#
+# *Halve the bytes of the weights.* A layer that waits for its weights now takes about half the time, if the routine is as good.
+#
+# Suppose that a layer takes 10 ms, and with twice the inputs 10.4 ms. Then it does not wait for its arithmetic. But it need not wait for its memory, because the cost of the call does not grow with the batch either. With half the bytes it takes 5.3 ms: it waited for its memory. If it had still taken 10 ms, it would wait for neither of the two. So the batch alone cannot tell memory from the call. Can the bytes alone tell memory from arithmetic? That is a question for Exercise 2.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Exercises
@@ -343,7 +379,7 @@ show.gains_table(gains)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs; at home it takes 8 minutes. A slip to expect is the sum of both times. Ask for the words on the card that decide it ("at the same time").
+# *For the lecturer, 5 min.* In pairs; at home it takes 8 minutes. A slip to expect is the sum of both times. Ask for the words on the card that decide it ("at the same time"). The answer for the board: max(2 · batch · n_in · n_out / peak, bytes_each · (n_in · n_out + batch · (n_in + n_out)) / bandwidth).
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -372,9 +408,9 @@ def roof_seconds_solution(n_in, n_out, batch, bytes_each, peak, bandwidth):
 # ★★★ · 12 minutes · an investigation
 #
 # Somebody's layer is slow. Does it wait for its memory, for its arithmetic, or for something else, such as the call itself? You get a stopwatch, `seconds(change)`: it runs the layer once and returns its time.
-# `"none"` is the layer as it is, `"double batch"` gives it twice the inputs, `"half bytes"` stores its weights in half the bytes. The made-up layers move hardly anything but weights, and read them once whatever the batch. Sometimes another program disturbs a call.
+# `"none"` is the layer as it is, `"double batch"` gives it twice the inputs, `"half bytes"` stores its weights in half the bytes. The made-up layers move hardly anything but weights, and read them once whatever the batch. Sometimes another program disturbs a call, and the machine may get slower from call to call.
 #
-# `waits_for(seconds)` → `"memory"`, `"arithmetic"` or `"neither"`; run each at least 15 times, all equally often
+# `waits_for(seconds)` → `"memory"`, `"arithmetic"` or `"neither"`; run each of the three at least 15 times, and all three equally often. A change counts if the typical time, the median, changes by more than a quarter.
 #
 # <details><summary>Hint</summary>
 # What does each change do to the two times of section 2? Write a table with a column for each change and a row for each conclusion. Some processors
@@ -382,10 +418,10 @@ def roof_seconds_solution(n_in, n_out, batch, bytes_each, peak, bandwidth):
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The check makes up several machines. A change counts if the typical time changes by more than a quarter. It looks at how you measure, and then at what you conclude. A real layer can fool this test. A ReLU moves twice the bytes for twice the inputs. And in a trial the layer of section 1 took 2.1 times as long for two inputs as for one, as long as two calls: for so few inputs the library does not share the weights. There 16 inputs are the better question: they took 4 times as long, not 16 times.
+# The check makes up several machines. It looks at how you measure, and then at what you conclude. A real layer can fool this test. A ReLU moves twice the bytes for twice the inputs. And in a trial the layer of section 1 took about twice as long for two inputs as for one, as long as two calls, probably because for so few inputs the library does not share the weights. For that layer it is better to compare one input with 16.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs, without a laptop: the table of the hint, on paper. Memory: 1 and a half. Arithmetic: 2, and 1 or a half. Neither: 1 and 1. "Which of the two columns is the safer one?" The batch, *as long as nearly all bytes are weights and these are read once*: a half in the other one may have two reasons. The code is for home.
+# *For the lecturer, 5 min.* In pairs, without a laptop: the table of the hint, on paper. Double batch / half bytes. Memory: × 1 / × ½. Arithmetic: × 2 / × 1 or × ½. Neither: × 1 / × 1. "Which of the two columns is the safer one?" The batch, *as long as nearly all bytes are weights and these are read once*: a half in the other one may have two reasons. The code is for home.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -419,6 +455,12 @@ def waits_for_solution(seconds):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Deeper
 #
+# ### What do the two numbers of the roof leave out?
+#
+# With more threads the peak grows with the cores, while the bandwidth is shared among them and usually grows less. So, though it is not measured here, the ridge usually moves to the right, and more layers wait for memory.
+#
+# Williams et al. count the bytes that really pass between the caches and main memory, and call the operations for each of these bytes the *operational* intensity. We count only the bytes that the layer must move at least.
+#
 # ### Why does batch 16 not reach its roof?
 #
 # PyTorch hands a linear layer in fp32 to a library. Before it multiplies, the library may have to arrange the weights in another order, so that its fastest instructions find them side by side. It does this at each call anew. Two controls tell how much that costs. The first takes another library of PyTorch's, oneDNN, which is called by an internal name of PyTorch, so a later version may not have it. The second is the same,
@@ -428,7 +470,9 @@ def waits_for_solution(seconds):
 show.sixteen_arranged(weights, inputs[1], inputs[16], device)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# What would the roof allow? With a ridge of 8 or more, 16 inputs as fast as one; below it 8 / ridge times the time of one, in the run on this page 8 / 3.4 = 2.4 times. In milliseconds the roof asks for 7.0 there. PyTorch's default takes 13.6, oneDNN 11.4, and with arranged weights 10.3: of the 6.6 ms above the roof the library and its arranging explain half, and the other half stays open. On your machine, compare the last column. Where the second row is smaller than the first, the other library has the better routine for so few inputs, and a part of what was missing below the roof was neither memory nor arithmetic that the layer needs, but how a library works. Where the third row is smaller than the second, arranging the weights takes a part of each call. [[dynamic]] gives fp32 the same two controls.
+# What would the roof allow? On a machine with a ridge of 8 or more, 16 inputs could be as fast as one. With a lower ridge they need at least 8 / ridge times the time that the roof allows for one: with a ridge of 3, 2.7 times. On your machine, compare the last column. Where the second row is smaller than the first, the other library has the better routine for so few inputs. Then a part of the lost time is due to the way in which the library works, and not to the memory or arithmetic that the layer needs. Where the third row is smaller than the second, arranging the weights takes a part of each call.
+#
+# How much does that explain? In three trials on the machine of this page the default took about twice the time of its roof, and the library and its arranging explained 86 to 97 % of what was above; on another AMD EPYC it was half. (This roof has the default library's peak. oneDNN's own was 14 to 29 % higher in these trials, so the table does not say how far oneDNN is from *its* roof.) [[dynamic]] gives fp32 the same two controls.
 #
 # ### At which size does a cache stop helping?
 #
@@ -439,9 +483,9 @@ show.sixteen_arranged(weights, inputs[1], inputs[16], device)
 show.growing_working_set(long, 4 * width**2, device)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Where the working set outgrows a cache, the next one has to deliver, or the memory: it is farther away, and slower. So a curve falls where a cache no longer holds the set, and not evenly. Where the line of the layer falls as well, what delivers the weights was holding the layer back, and where it lies on the line of the sum, the layer reads its weights as fast as a function that does little but read. A line that is flat from the left to the right says nothing about memory: then the function itself sets the pace, and not what it reads from.
+# Where the working set outgrows a cache, the numbers have to come from the next cache or from memory, which is farther away and slower. So a curve falls where a cache no longer holds the set. Where the line of the layer falls as well, what delivers the weights was holding the layer back, and where it lies on the line of the sum, the layer reads its weights as fast as a function that does little but read. (At the far left the call itself counts, which takes a few microseconds.) A line that is flat from the left to the right says nothing about memory: then the function itself sets the pace, and not what it reads from.
 #
-# Compare the falls with the grey lines, where your system reports its caches. A virtual machine may share a cache with others; then the curve can fall long before that line. A curve that rises much between was probably disturbed. If it falls no more to the right of the black line, and no reported cache is larger than 537 MB, our layer probably comes from memory.
+# Compare the falls with the grey lines, where your system reports its caches. A virtual machine may share a cache with others; then the curve can fall long before that line. A curve that rises much in between was probably disturbed by another program. If it falls no more to the right of the black line, and no reported cache is larger than 537 MB, our layer probably comes from memory.
 #
 # ### And in joules?
 #
@@ -460,6 +504,7 @@ show.energy_of_formats(energy.estimate, models.LeNet300100(), torch.zeros(1, 1, 
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Turns two estimates into watts, and reads the counter of this machine where there is one.
+turn = itertools.cycle(weights)
 show.watts(width, seconds[1], device, lambda: linear(one, next(turn)))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -476,7 +521,7 @@ show.watts(width, seconds[1], device, lambda: linear(one, next(turn)))
 # | 5, tickets and teachers | | fewer, as in pruning or with a smaller network | fewer, with a smaller network |
 # | 6, in a Trainer | fewer | as in pruning | |
 #
-# A larger batch changes none of these three. It shares the weights. Fewer bits and fewer weights shorten the time of the memory, fewer MACs that of the arithmetic. Which of them counts is what this lesson tells you about a layer.
+# A larger batch changes none of these three. It shares the weights. Fewer bits and fewer weights shorten the time of the memory, fewer MACs that of the arithmetic; fewer bits that as well, where the processor computes faster with them. Which of them counts is what this lesson tells you about a layer.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 3 · The batch that pays for the fetch
@@ -529,13 +574,13 @@ claims.show("roofline")
 #
 # - A layer is at most as fast as the lower of two limits: the peak of the arithmetic, and the intensity times the bandwidth.
 # - A larger batch and fewer bits raise the intensity, and left of the ridge the bound on the speed rises with it. Right of the ridge
-#   neither raises the bound; fewer bits do where the processor computes faster with them.
-# - Weights that lie in a cache have a slope of their own, above that of the memory, so a benchmark that repeats one layer may promise too much.
+#   neither raises it, unless the processor computes faster with fewer bits: then the peak itself is higher.
+# - Let many layers take turns in a benchmark: one layer that is called again and again may time a cache.
 #
 # **Going further**
 #
-# - S. Williams, A. Waterman, D. Patterson, *Roofline*, 2009, [doi.org/10.1145/1498765.1498785](https://doi.org/10.1145/1498765.1498785).
-# - V. Sze et al., *Efficient processing of deep neural networks*, 2017,
+# - S. Williams, A. Waterman, D. Patterson, *Roofline: an insightful visual performance model for multicore architectures*, 2009, [doi.org/10.1145/1498765.1498785](https://doi.org/10.1145/1498765.1498785).
+# - V. Sze et al., *Efficient processing of deep neural networks: a tutorial and survey*, 2017,
 #   [arXiv:1703.09039](https://arxiv.org/abs/1703.09039). How accelerators cut memory reads.
 #
 # **Project ideas**: draw the roofline of every layer of ResNet-50; find a machine with an energy counter and compare; measure the slope of each

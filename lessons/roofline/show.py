@@ -8,7 +8,7 @@ from statistics import median, quantiles
 import torch
 from torch.nn.functional import linear
 
-from course_utils import legacy_int8
+from course_utils import legacy_int8, runtime
 from course_utils.int8_routes import packed
 from course_utils.measure import energy, hardware, timing
 from course_utils.show import diagrams, plots
@@ -33,8 +33,35 @@ def sixteen_times(taken):
         canvas.figure(),
         alt=f"Three bars to one linear scale: the time of one input, 1; of 16 inputs at once, {ratio:.1f}; and, for comparison, "
         "16 times the first.",
-        caption=f"Time of a call, in calls with one input, which take {taken.median_ms('1 input'):.3g} ms (IQR "
-        f"{taken.iqr_ms('1 input'):.2g}). Grey: 16 times the first, not measured.",
+        caption=f"Time of a call; 1 is a call with one input, which takes {taken.median_ms('1 input'):.3g} ms. Grey: 16 times "
+        "the first bar, calculated and not measured.",
+    )
+
+
+def two_times(operations_a_second, bytes_a_second, n_weights, batches=(1, 16)):
+    """Two bars for each batch: the seconds of the arithmetic, and those of the memory; the longer one is filled dark.
+
+    Args:
+        operations_a_second: of the toy machine.
+        bytes_a_second: of the toy machine.
+        n_weights: of the layer, one byte each.
+        batches: numbers of inputs.
+    """
+    canvas, times, meaning = diagrams.Canvas(width=620, height=300), {}, {}
+    for batch in batches:
+        both = {
+            "arithmetic": 2 * batch * n_weights / operations_a_second,  # a product and a sum
+            "memory": n_weights / bytes_a_second,  # each weight once, whatever the batch
+        }
+        for part, seconds in both.items():
+            name = f"{batch} input{'s' * (batch > 1)}: {part}"
+            times[name], meaning[name] = seconds, "fp32" if seconds == max(both.values()) else "plain"
+    diagrams.bars(canvas, times, x=290, y=16, width=220, text="{:.1f} s", meaning=meaning)
+    said = "; ".join(f"{name} {seconds:.1f} seconds" for name, seconds in times.items())
+    plots.show(
+        canvas.figure(),
+        alt=f"Four bars to one linear scale. {said}. The longer one of each pair is coloured.",
+        caption="The toy machine, calculated. The coloured bar of each pair decides.",
     )
 
 
@@ -101,6 +128,39 @@ def _under_the_roof(peak, bandwidth, points=()):
     return fig
 
 
+def layer_jobs(weights, inputs):
+    """Functions that call the next one of the layers, for each batch, and one that calls the first layer again and again.
+
+    Args:
+        weights: (layers, width, width).
+        inputs: batch -> (batch, width).
+    Returns:
+        dict: batch, or "again" (one input), -> function without arguments.
+    """
+    turn = itertools.cycle(weights)
+    in_turn = {batch: lambda x=x: linear(x, next(turn)) for batch, x in inputs.items()}
+    return {"again": lambda: linear(inputs[1], weights[0])} | in_turn
+
+
+def shares_table(seconds, points, bandwidth, peak, width):
+    """The two times of each batch beside the measured one.
+
+    Args:
+        seconds: batch -> measured seconds.
+        points: batch -> FLOP a byte.
+        bandwidth: bytes a second.
+        peak: FLOP a second.
+        width: of the square layer.
+    """
+    rows = []
+    for batch, intensity in points.items():
+        operations = 2 * batch * width**2
+        arithmetic, memory = operations / peak, operations / intensity / bandwidth
+        share = max(arithmetic, memory) / seconds[batch]
+        rows.append([batch, *(f"{1e3 * s:.2f}" for s in (arithmetic, memory, seconds[batch])), f"{share:.0%}"])
+    return Table(["batch", "arithmetic, ms", "memory, ms", "measured, ms", "share of the roof"], rows)
+
+
 def read_share(taken, job=1):
     """Weights that a layer with one input reads in a second, over what the dot product reads: median, and quartiles.
 
@@ -157,7 +217,10 @@ def layers_of_fewer_bits(weights, inputs):
     Returns:
         dict: (format, batch) -> function without arguments.
     """
-    formats = {"fp32": (weights, linear, torch.float32), "bf16": (weights.bfloat16(), linear, torch.bfloat16)}
+    half = weights.bfloat16()
+    formats = {"fp32": (weights, linear, torch.float32), "bf16": (half, linear, torch.bfloat16)}
+    if weights.device.type == "cpu" and torch.backends.mkldnn.is_available():
+        formats["bf16, without oneDNN"] = half, _without_onednn, torch.bfloat16
     if weights.device.type == "cpu":
         try:
             packs = []
@@ -176,6 +239,14 @@ def layers_of_fewer_bits(weights, inputs):
     return jobs
 
 
+def _without_onednn(x, layer):
+    before, torch.backends.mkldnn.enabled = torch.backends.mkldnn.enabled, False
+    try:
+        return linear(x, layer)
+    finally:
+        torch.backends.mkldnn.enabled = before
+
+
 def gains_of_fewer_bits(fewer):
     """How many times faster than fp32 each format is.
 
@@ -187,25 +258,27 @@ def gains_of_fewer_bits(fewer):
     return {(name, batch): fewer.ratio((name, batch), over=("fp32", batch)) for name, batch in fewer.samples}
 
 
-def gains_table(gains):
-    """The gains beside the bytes.
+def gain_of_half_bytes(gains, batch=1):
+    """The gain of bf16, by the faster one of its routines."""
+    return max(gain for (name, n), gain in gains.items() if n == batch and name.startswith("bf16"))
+
+
+def gains_table(gains, batch, device):
+    """The gains of one batch beside the bytes.
 
     Args:
-        gains: (format, batch) -> times faster than fp32.
+        gains: (format, batch) -> times as fast as fp32.
+        batch: whose gains are shown.
+        device: where they were measured.
     """
-    formats, batches = (list(dict.fromkeys(part)) for part in zip(*gains, strict=True))
-    size = {"fp32": "1", "bf16": "1/2", "int8": "1/4"}
+    size = {"fp32": "1", "int8": "1/4"}
+    own = "has instructions" if runtime.has_fast_bf16(device) else "shows no instructions"
+    which = "processor" if torch.device(device).type == "cpu" else "graphics card"
     return Table(
-        ["weights", "bytes, fp32 = 1", *(f"{b} input{'s' * (b > 1)}: times faster" for b in batches)],
-        [[name, size[name], *(f"{gains[name, b]:.2f}" for b in batches)] for name in formats],
-        caption=f"Eight layers in turn. This processor has {_bf16_units()} units for bf16.",
+        ["weights", "bytes, fp32 = 1", f"{batch} input{'s' * (batch > 1)}: speed, fp32 = 1"],
+        [[name, size.get(name, "1/2"), f"{gain:.2f}"] for (name, n), gain in gains.items() if n == batch],
+        caption=f"Eight layers in turn. This {which} {own} for bf16.",
     )
-
-
-def _bf16_units():
-    flags = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    known = [bool(getattr(torch.cpu, flag)()) for flag in flags if hasattr(torch.cpu, flag)]
-    return "its own" if any(known) else "no known"
 
 
 def sixteen_arranged(weights, one, sixteen, device):
@@ -264,11 +337,11 @@ def growing_working_set(numbers, layer_bytes, device):
         jobs["layer", n] = lambda x=x: linear(one, x.view(-1, width))
     reads = timing.compare(jobs, rounds=5, device=device)
     rates = {job: [n / reads.median_ms((job, n)) / 1e6 for n in sets] for job in ("sum", "layer")}
-    top = max(max(rate) for rate in rates.values())
+    top, megabytes = max(max(rate) for rate in rates.values()), [n / 1e6 for n in sets]
     fig, ax = plots.figure(size=(6.4, 3.8))
     marks = {"sum": ("o-", "orange", "a sum"), "layer": ("s--", "blue", "the layer, one input")}
     for job, (style, colour, name) in marks.items():
-        ax.plot([n / 1e6 for n in sets], rates[job], style, color=plots.COLOURS[colour], label=name)
+        ax.plot(megabytes, rates[job], style, color=plots.COLOURS[colour], label=name)
     ax.legend(loc="upper center", ncol=2)
     known = {"our layer": layer_bytes} | {
         f"{name}, reported": n for name, n in hardware.cache_bytes().items() if device.type == "cpu" and n >= min(sets)
@@ -283,8 +356,8 @@ def growing_working_set(numbers, layer_bytes, device):
         fig,
         alt="Bytes a second against the working set. "
         + " ".join(
-            f"{name.capitalize()}: {rates[job][0]:.0f} GB/s at 0.5 MB, {rates[job][7]:.0f} at 67 MB, the size of the lesson's "
-            f"layer, {rates[job][-1]:.0f} at 537 MB."
+            f"{name.capitalize()}: {rates[job][0]:.0f} GB/s at 0.5 MB, {rates[job][3]:.0f} at 4 MB, {rates[job][7]:.0f} at 67 MB, the "
+            f"size of the lesson's layer, {rates[job][-1]:.0f} at 537 MB."
             for job, (*_, name) in marks.items()
         ),
         caption="Read again and again: how fast, by the size of what is read. Grey: caches as this system reports them.",
