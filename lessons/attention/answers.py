@@ -85,6 +85,20 @@ def only_if_the_same_gets_more(share):
     return "content" if content > max(0.2, place) else "place" if place >= 0.2 else "neither"
 
 
+def at_a_tenth(share):
+    same, other = _table(share)
+    content = max(abs(s - o) for s, o in zip(same, other, strict=True))
+    place = max(same) - min(same)
+    return "neither" if max(content, place) < 0.1 else "content" if content > place else "place"
+
+
+def at_a_half(share):
+    same, other = _table(share)
+    content = max(abs(s - o) for s, o in zip(same, other, strict=True))
+    place = max(same) - min(same)
+    return "neither" if max(content, place) < 0.4 else "content" if content > place else "place"
+
+
 def by_means(share):
     same, other = (np.array(row) for row in _table(share))
     if abs(same.mean() - other.mean()) > 0.2:
@@ -106,6 +120,8 @@ WRONG = {
         same_one_step_back,
         without_a_threshold,
         near_only,
+        at_a_tenth,
+        at_a_half,
         only_if_the_same_gets_more,
     ],
 }

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from hypothesis import strategies as st
 
 from course_utils.exercises.core import check
 from course_utils.exercises.inputs import numbers
-from course_utils.exercises.investigation import World, investigate
+from course_utils.exercises.investigation import Run, World, investigate
 from course_utils.exercises.search import compare
 
 
@@ -37,6 +37,14 @@ def _way(**how):
 def _best(query, keys, values):
     scores = [-math.inf if k is None else sum(a * b for a, b in zip(query, k, strict=True)) for k in keys]
     return values[scores.index(max(scores))]
+
+
+def _masked_in_the_sum(part: float) -> Callable:
+    def weigh(parts, values, keys):
+        whole = sum(parts) + part * sum(key is None for key in keys)
+        return sum(p * v for p, v in zip(parts, values, strict=True)) / whole
+
+    return weigh
 
 
 def _there(keys, values):
@@ -80,6 +88,21 @@ def look_up(answer: Callable) -> None:
         "You take the plain mean of the values. The scores must decide how much each one counts.": (
             lambda query, keys, values: sum(values) / len(values),
             lambda query, keys, values: sum(_there(keys, values)) / len(_there(keys, values)),
+        ),
+        "You divide the scores themselves by their sum. The softmax takes e to the power of each first.": _way(
+            power=lambda s: s
+        ),
+        "A masked place still counts in your sum. Its part is 0, there as well.": (
+            _way(weigh=_masked_in_the_sum(1.0)),
+            _way(weigh=_masked_in_the_sum(math.e)),
+        ),
+        "You drop the masked keys and keep all values, so that each value meets another key. Drop both together.": _way(
+            weigh=lambda parts, values, keys: (
+                sum(p * v for p, v in zip(_there(keys, parts), values, strict=False)) / sum(_there(keys, parts))
+            )
+        ),
+        "You take a score of 0 for a masked one. A score may be 0, and its part is 1; ask whether the key is None.": _way(
+            power=lambda s: math.exp(s) if s else 0.0
         ),
         "You take 2 to the power of a score. The softmax takes e.": _way(power=lambda s: 2**s),
         "You take 10 to the power of a score. The softmax takes e.": _way(power=lambda s: 10**s),
@@ -139,6 +162,13 @@ def _head(of: Callable[[str, int], float]) -> Callable[..., float]:
     return measure
 
 
+def _unless_all_distances(runs: Sequence[Run], got: str) -> str:
+    left = sorted(set(range(1, 9)) - {int(run.settings["distance"]) for run in runs})
+    if left:
+        return f"A head may look at any of the eight distances, and you do not ask at {', '.join(map(str, left))}."
+    return "Here one distance gets a share that is larger by 0.3 or more, whichever token stands there. By the card 0.2 is enough."
+
+
 HEADS = (
     World(
         "this head gives 0.8 to a token that is the same, however far away it is, and 0.05 to another one.",
@@ -150,8 +180,12 @@ HEADS = (
         "this head gives 0.7 to whatever stands one step back, and 0.05 to all others.",
         "place",
         _head(lambda token, distance: 0.7 if distance == 1 else 0.05),
-        "One step back this head gives the same token a large share, and the other token as well. Where both get the same, "
-        "the content does not count.",
+        lambda runs, got: (
+            "One step back this head gives the same token a large share, and the other token as well. Where both get the same, "
+            "the content does not count."
+            if got == "content"
+            else _unless_all_distances(runs, got)
+        ),
     ),
     World(
         "this head gives the same share to everything.",
@@ -163,7 +197,19 @@ HEADS = (
         "this head gives 0.6 to whatever stands seven steps back, and 0.05 to all others.",
         "place",
         _head(lambda token, distance: 0.6 if distance == 7 else 0.05),
-        "This head looks further back than you do. Try all distances from 1 to 8.",
+        _unless_all_distances,
+    ),
+    World(
+        "this head gives 0.35 to whatever stands eight steps back, and 0.05 to all others.",
+        "place",
+        _head(lambda token, distance: 0.35 if distance == 8 else 0.05),
+        _unless_all_distances,
+    ),
+    World(
+        "this head gives 0.22 to a token that is the same, and 0.1 to another one.",
+        "neither",
+        _head(lambda token, distance: 0.22 if token == "same" else 0.1),
+        "The two shares differ by 0.12. By the card a difference below 0.2 is none.",
     ),
     World(
         "this head gives 0.55 to a token that is another one, and 0.1 to the same.",

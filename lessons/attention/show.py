@@ -102,11 +102,13 @@ def phone_table(networks):
         [name, f"{sum(p.numel() for p in network.parameters()):,}", f"{share:.1%}"]
         for name, (network, share) in networks.items()
     ]
-    _, digits, _, answer = phone_books(2000, torch.Generator().manual_seed(2))
+    _, digits, _, answer = phone_books(200_000, torch.Generator().manual_seed(2))
     blind = (F.one_hot(digits, 10).sum(1).argmax(1) == answer).float().mean().item()
     rows.append(["the most frequent digit, name not read", "0", f"{blind:.1%}"])
     return Table(
-        ["after 1,000 batches", "weights", "right digits"], rows, caption="2,000 phone books that are new to both."
+        ["after 1,000 batches", "weights", "right digits"],
+        rows,
+        caption="New phone books: 2,000 for the networks, 200,000 for the last row.",
     )
 
 
@@ -238,9 +240,9 @@ def mask_table(models):
     """
     rows = [[name, f"{in_sight:.1f}", f"{writes:.1f}"] for name, (in_sight, writes) in models.items()]
     return Table(
-        ["each place", "perplexity, the line in sight", "when it writes"],
+        ["each place", "perplexity with the whole line visible", "when it writes"],
         rows,
-        caption="On source files that neither model has learned. 1 is perfect; 96 is a model that knows nothing.",
+        caption="Perplexity: among how many characters the model hesitates. 1 is perfect; 96 is a model that knows nothing. Files that neither has learned.",
     )
 
 
@@ -368,6 +370,27 @@ def _hands(at_query, at_key):
     return fig
 
 
+def two_slices():
+    """The features of a token, cut into two slices, each with an attention of its own, and side by side again."""
+    canvas = diagrams.Canvas(height=330)
+    colours = ("#cfe8f7", "#fde3cf")
+    canvas.text(140, 40, "q, k, v: 128 features", size=22)
+    for half, fill in enumerate(colours):
+        y = 90 + 130 * half
+        slices = canvas.box(60, y, "64", width=160, height=70, fill=fill, size=22)
+        head = canvas.box(360, y, f"head {half + 1}: scores, softmax, mean", width=420, height=70, fill=fill, size=22)
+        found = canvas.box(900, y, "64", width=160, height=70, fill=fill, size=22)
+        canvas.wire(slices.right, head.left)
+        canvas.wire(head.right, found.left)
+    canvas.text(980, 40, "side by side: 128", size=22)
+    plots.show(
+        canvas.figure(),
+        alt="Two rows. In each, a box with 64 features of the query, key and value leads to a head with scores, softmax and mean of its own, "
+        "and on to a box with the 64 features that the head found. Together both rows have 128 features on the left and on the right.",
+        caption="Two heads divide 128 features. The layer *out* mixes the right column afterwards.",
+    )
+
+
 def block():
     """The two halves of a Transformer block, from left to right, each added to what came in."""
     canvas = diagrams.Canvas(height=300)
@@ -414,7 +437,7 @@ def two_heads(line, heads):
     rows = range(last, last + len("value_of_x"))
     figures, alts = [], []
     for name, head in heads.items():
-        fig, ax = plots.figure(size=(12, 4.6))
+        fig, ax = plots.figure(size=(12, 4.0))
         ax.imshow(head[last : rows[-1] + 1], cmap="Blues", vmin=0, vmax=1, aspect="auto")
         ax.set_xticks(range(len(letters)), letters, fontsize=20, family="monospace")
         ax.set_yticks(range(len(rows)), [letters[row] for row in rows], fontsize=20, family="monospace")
@@ -432,5 +455,5 @@ def two_heads(line, heads):
     plots.show(
         figures,
         alt=alts,
-        caption="Dark: a large share. A row is a character of the second name, and adds up to 1; · is a space, ⏎ a line end.",
+        caption="Dark: a large share. A row is a character of the second name; · is a space, ⏎ a line end.",
     )
