@@ -200,7 +200,7 @@ show.tried(mended_thrice, cnn, some, some_labels, so_far=with_stubs)
 #
 # With the scale 1 and the zero point 0 a pixel of 0.4 becomes 0 and one of 0.6 becomes 1. Inside the network it is the same, and worse: the integers begin at 0, so an activation of −2.3 is clipped to 0, and 2.3 becomes 2. PyTorch said so in a warning, which was there since the first repair: "must run observer before calling calculate_qparams". In [[observers]] this step was called calibration. It needs images, no labels, and no training.
 #
-# This fault is the dangerous one, since nothing stops. What catches it is a measured accuracy, and a look at the scales: `model.quant.scale` is 1.
+# This fault is the dangerous one, since nothing stops. (How much of it is the pixels and how much the inside, *Deeper* measures.) What catches it is a measured accuracy, and a look at the scales: `model.quant.scale` is 1.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy", "hide-input"]
 # Writes the recipe with all three repairs, and tries it.
@@ -223,39 +223,13 @@ show.tried(with_data, cnn, some, some_labels)
 # Three parts were missing. How would you have noticed each?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Let the room name the three faults and their messages from memory, then show the figure.
+# *For the lecturer, 2 min.* Let the room name the three faults and their messages from memory, then show the figure.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the parts of the recipe, and what PyTorch says where one is missing.
 with legacy_int8.quiet():
     uncalibrated, calibrated = with_stubs(copy.deepcopy(cnn)), with_data(copy.deepcopy(cnn))
 show.holes(percent_right(uncalibrated), percent_right(calibrated))
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### Was it the pixels?
-#
-# The network without calibration rounds all pixels to 0 or 1. But it also rounds every result *inside* with the scale 1.
-#
-# **Predict.** We calibrate only the entrance, or only the inside. Which of the two alone brings back more of the accuracy? And why?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands: entrance or inside. Most bet on the pixels, since one can picture them. Point at the caption: the float network on black-and-white pixels is the control.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# "The pixels are black and white, so the accuracy is gone" sounds convincing. It is a guess, as long as nobody has repaired one place and left the other. An int8 model stores a scale and a zero point for each place, so this is easy to do: we copy the entrance's scale from the calibrated network into the other one, and the other way round.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-# Gives the entrance, or all places inside, their calibrated scales, and measures.
-places = show.Places(uncalibrated, calibrated)
-black_and_white = percent_right(cnn, some.round())
-places.table(percent_right, black_and_white)
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The inside brings back far more: in the run on this page to about 60 %, with pixels that are still black and white. A calibrated entrance alone leaves the network at chance.**
-#
-# <!-- page -->
-#
-# The control in the caption tells the same story: the *float* network also gets about 60 % on black-and-white pixels. So the rounded pixels explain a loss of about 30 points, and the default scales inside explain a loss of all that there was to lose. Without calibration the results of the convolutions lose everything below 0 and everything behind the point, and the batch norm and the ReLU behind them cannot bring that back. (Fused as in section 3 the network stores fewer results inside. There, in a trial, each of the two faults alone left about 60 %.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
 # ## 2. Observe, calibrate, convert
@@ -409,7 +383,7 @@ show.tried(fused_too_early, cnn, some, some_labels)
 # %% slideshow={"slide_type": "skip"}
 depthwise = checkpoints.load("depthwise_cnn").requires_grad_(False)
 networks = {"SmallCNN": cnn, "DepthwiseCNN": depthwise}
-draws = [images[start : start + 256].split(32) for start in (0, 500, 1000)]
+draws = [part[:256].split(32) for part in images.chunk(3)]
 right = {(name, "float"): percent_right(net) for name, net in networks.items()}
 with legacy_int8.quiet():  # two of the four networks see no data, on purpose
     for name, net in networks.items():
@@ -432,7 +406,7 @@ show.four_cells(right)
 #
 # So SmallCNN does not need fusion for its accuracy. Both together are at most about a point above calibration alone, which is ten to twenty of 2,000 images; do not read much into that. (With all 10,000 test images it was 89.8 to 90.1 % without fusion and 90.2 to 90.3 % with it, in a trial.)
 #
-# In DepthwiseCNN it is different: there fusion adds two to three points on top of calibration. And fusion without calibration is no repair in either network. It gains something over nothing, probably because fewer results are rounded with the useless scale 1.
+# In DepthwiseCNN it is different: there fusion adds about three points on top of calibration. And fusion without calibration is no repair in either network. It gains something over nothing, probably because fewer results are rounded with the useless scale 1.
 #
 # The two changes were made one at a time and together. A table that jumps from "neither" to "both" would have praised fusion for what calibration did. What fusion certainly gives SmallCNN is time, which section 5 measures.
 
@@ -490,7 +464,7 @@ Table(
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the range of each channel of block 1.
 before = depthwise.features[0](few)
-channels = show.widths(depthwise.features[1], before)
+show.widths(depthwise.features[1], before)
 
 # %% slideshow={"slide_type": "skip"}
 for part, each in ((0, False), (0, True), (1, False)):
@@ -499,7 +473,7 @@ for part, each in ((0, False), (0, True), (1, False)):
     print(f"{('raw', 'after batch norm')[part]}, {'a scale each' if each else 'one scale'}: {db:.1f} dB")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The raw channels differ in width by far more than the normed ones. The three printed lines isolate the cause: the whole network computes in float, and only one tensor is rounded to 128 levels. If that tensor is the raw result of block 1, with one scale for all channels, this alone brings the output nearly as low as the whole unfused int8 network. With a scale for each channel, or behind the batch norm, the same 128 levels do far less harm. PyTorch stores activations with one scale for a tensor, so the remedy is not to store this tensor at all, and that is what fusion does.
+# The raw channels differ in width by far more than the normed ones: one of them is some 30 times as wide as the median channel. (The channels without a bar always give 0. Nothing is lost on those.) The three printed lines isolate the cause: the whole network computes in float, and only one tensor is rounded to 128 levels. If that tensor is the raw result of block 1, with one scale for all channels, this alone brings the output nearly as low as the whole unfused int8 network. With a scale for each channel, or behind the batch norm, the same 128 levels do far less harm. PyTorch stores activations with one scale for a tensor, so the remedy is not to store this tensor at all, and that is what fusion does.
 #
 # Where the wide channels come from, and what folding does to the *weights* of such a layer, is the subject of [[depthwise]].
 
@@ -560,7 +534,7 @@ Table(
 #
 # <!-- page -->
 #
-# *Pixels 0 to 255* can be worked out. The range is 0 to 255 and there are 128 levels, so the scale is 2. Every pixel of an ordinary image is at most 1, half a step, and becomes 0. The network sees black pictures and gives one answer, which is right in a tenth of the cases. *A quarter as bright*: the range of the pixels ends at 0.25, and everything brighter is clipped. *First image broken*: the range ends at 30, and only four or five levels are left for the pixels. The moving average begins at the first batch and hardly leaves it in seven more; but if the broken image comes last, the range goes only 1 % of the way. The histogram sees one image in 64, and does not ignore it either.
+# *Pixels 0 to 255* can be worked out. The range is 0 to 255 and there are 128 levels, so the scale is 2. Every pixel of an ordinary image is at most 1, half a step, and becomes 0. The network sees black pictures and gives one answer, which is right in a tenth of the cases. *A quarter as bright*: the range of the pixels ends at 0.25, and everything brighter is clipped. *First image broken*: the range ends at 30, and min–max leaves five levels for the pixels. The moving average begins at the first batch and hardly leaves it in seven more; but if the broken image comes last, the range goes only 1 % of the way. The histogram sees one image in 64, and does not ignore it either.
 #
 # Why does one class do no harm? A range is two numbers, and a sandal has black and white pixels as well. Probably the values inside the network are alike, too. Do not rely on it: a class that never occurs in the calibration may have values of its own.
 
@@ -618,7 +592,7 @@ show.rows_of_the_ledger(of_all, files, speed, bills)
 # Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here.
 #
 # ### Exercise 1 · Calibration
-# ★★ · 10 minutes
+# ★★ · 8 minutes
 #
 # Write `static_int8`: the converted model. `model` has its stubs, and no two neighbours in it that could be fused; it may arrive in
 # training mode. Its weights and statistics stay as they are: no `inplace=True`, unless on a copy. `batches` is a list of one tensor or
@@ -702,7 +676,7 @@ def who_lost_solution(right):
     mean = {}
     for model in ("float", "int8", "anew"):
         for place in (0, 1):
-            mean[model, place] = sum(right(model, at_work=place, seed=n) for n in range(5)) / 5
+            mean[model, place] = fmean(right(model, at_work=place, seed=n) for n in range(5))
     at_work = mean["float", 1]
     if at_work - mean["int8", 1] > 2:
         return "rounding" if at_work - mean["anew", 1] > 2 else "calibration"
@@ -721,6 +695,7 @@ def who_lost_solution(right):
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Four votes before the table. Then point at row 2: "Whoever looks at int8 alone would have calibrated anew, for nothing."
+
 
 # %% slideshow={"slide_type": "skip"}
 def dark(share):
@@ -766,7 +741,28 @@ Table(
 # ## Deeper
 #
 # What follows is for whoever wants to know what the ranges do beyond the calibration, how the error travels, how a file is used later, and what came of these tools.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Was it the pixels?
 #
+# The network of section 1 that was never calibrated rounds all pixels to 0 or 1. But it also rounds every result *inside* with the scale 1.
+#
+# "The pixels are black and white, so the accuracy is gone" sounds convincing. It is a guess, as long as nobody has repaired one place and left the other. An int8 model stores a scale and a zero point for each place, so this is easy to do: we copy the entrance's scale from the calibrated network into the other one, and the other way round.
+#
+# **Predict.** We calibrate only the entrance, or only the inside. Which of the two alone brings back more of the accuracy? And why?
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Gives the entrance, or all places inside, their calibrated scales, and measures.
+places = show.Places(uncalibrated, calibrated)
+black_and_white = percent_right(cnn, some.round())
+places.table(percent_right, black_and_white)
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
+# **The inside brings back far more: in the run on this page to about 60 %, with pixels that are still black and white. A calibrated entrance alone leaves the network at chance.**
+#
+# The control in the caption tells the same story: the *float* network also gets about 60 % on black-and-white pixels. So the rounded pixels explain a loss of about 30 points, and the default scales inside explain a loss of all that there was to lose. Without calibration the results of the convolutions lose everything below 0 and everything behind the point, and the batch norm and the ReLU behind them cannot bring that back. (Fused as in section 3 the network stores fewer results inside. There, in a trial, each of the two faults alone left about 60 %.)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### When clipping helps
 #
 # **Predict.** At work every pixel is 0.2 lower than it should be, so the background is −0.2. The float network was never trained for that. Is the int8 network **A** as bad as float, **B** worse, **C** better? And calibrated anew?
@@ -795,17 +791,17 @@ by_part = {}
 for name, net in networks.items():
     for what, parts in PARTS.items():
         chosen = names_to_fuse(net, parts) if parts else ()
-        by_part[name, what] = [show.sqnr_db(net(few), to_int8(net, draw, chosen)(few)) for draw in draws]
+        by_part[name, what] = [show.sqnr_db(net(few), to_int8(net, draw[:2], chosen)(few)) for draw in draws]
 Table(
     ["fused", *networks],
     [[what, *(show.spread(by_part[name, what]) for name in networks)] for what in PARTS],
-    caption="SQNR of the output, dB; three draws of calibration images",
+    caption="SQNR of the output, dB; three draws of 64 calibration images",
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **The fusion of convolution and batch norm brings nearly all of it in DepthwiseCNN, because it is the one that does not store the raw result.**
 #
-# Norm with ReLU alone still stores the raw result of block 1, and this tensor sets the error. In SmallCNN no single step makes much of a difference by itself, and the shares of the two change with the images of the calibration; all three together are the most exact in the table. With other draws of 64 images in place of 256 the order of the middle rows was another one.
+# Norm with ReLU alone still stores the raw result of block 1, and this tensor sets the error. In SmallCNN the spans of the draws overlap, so the table does not say which step helps there, and with 256 images for each draw in place of 64 the numbers are others, in a trial.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### How many images, and which observer?
@@ -818,8 +814,7 @@ exact = cnn(few)
 by_count = {}
 for name in OBSERVERS:
     for n in COUNTS:
-        parts = (images[start : start + n] for start in (0, 500, 1000))
-        by_count[name, n] = [show.sqnr_db(exact, with_observer(name, part)(few)) for part in parts]
+        by_count[name, n] = [show.sqnr_db(exact, with_observer(name, part[:n])(few)) for part in images.chunk(3)]
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Draws the signal over error against the number of images.
@@ -828,7 +823,7 @@ show.curve_of_images(by_count, COUNTS)
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **The step from 1 image to 4 brings most, on average (A), and no observer wins clearly, because the spans of the draws overlap.**
 #
-# One image shows only a part of what can occur, and a few more show nearly all. The histogram still gains from 16 to 64 images. Whether some decibels matter is decided by the accuracy, and the first row of the table in section 4 shows no difference there that is larger than some tenths. Do not read a winner from one draw: on the first 64 images the histogram is ahead by more than three decibels.
+# One image shows only a part of what can occur, and a few more show nearly all. The histogram still gains from 16 to 64 images. Whether some decibels matter is decided by the accuracy, and the first row of the table in section 4 shows no difference there that is larger than some tenths. Do not read a winner from one draw: with the first 64 images alone the histogram is ahead by more than three decibels.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### The error after each layer

@@ -210,7 +210,11 @@ def types_of(model, x):
     model(x)
     for hook in hooks:
         hook.remove()
-    return Table(["module", "takes", "gives"], seen, caption=f"{int8_layers(model, x)} layers called an int8 kernel, by the audit")
+    return Table(
+        ["module", "takes", "gives"],
+        seen,
+        caption=f"{int8_layers(model, x)} layers called an int8 kernel, by the audit",
+    )
 
 
 def int8_layers(model, x):
@@ -265,13 +269,13 @@ def four_cells(right):
 
 
 def ranges_of_channels(block, x):
-    """How wide the range of each channel is, before and after the batch norm of a block.
+    """The range of each channel, before and after the batch norm of a block.
 
     Args:
         block: convolution, batch norm, ReLU.
         x: what goes into it.
     Returns:
-        (raw, normed): tensors, one width for each channel.
+        (raw, normed): each the lowest and the highest value of every channel.
     """
     raw = block[0](x)
     return tuple(y.transpose(0, 1).flatten(1).aminmax(dim=1) for y in (raw, block[1](raw)))
@@ -292,9 +296,10 @@ def widths(block, x):
     plots.show(
         fig,
         alt="Two panels of bars from the lowest to the highest value of each channel. " + "; ".join(told) + ".",
-        caption="DepthwiseCNN, block 1. Widest channel over median channel: " + "; ".join(told).replace("the widest is ", "") + ".",
+        caption="DepthwiseCNN, block 1. Widest channel over median channel: "
+        + "; ".join(told).replace("the widest is ", "")
+        + ".",
     )
-    return {name: (high - low) for name, (low, high) in zip(("raw", "normed"), ranges_of_channels(block, x), strict=True)}
 
 
 def store(block, part, x, steps, *, each):
@@ -333,7 +338,9 @@ def curve_of_images(calibrated, counts):
     for name, marker, colour in zip(names, "os^", ("blue", "green", "orange"), strict=True):
         found = [calibrated[name, n] for n in counts]
         ax.plot(counts, [sum(d) / len(d) for d in found], f"{marker}-", label=name, color=plots.COLOURS[colour])
-        ax.fill_between(counts, [min(d) for d in found], [max(d) for d in found], alpha=0.2, color=plots.COLOURS[colour])
+        ax.fill_between(
+            counts, [min(d) for d in found], [max(d) for d in found], alpha=0.2, color=plots.COLOURS[colour]
+        )
     ax.set(xscale="log", xlabel="images for calibration", ylabel="signal over error, dB")
     ax.set_xticks(counts, [str(n) for n in counts])
     ax.minorticks_off()
@@ -377,11 +384,11 @@ def price_and_gain(right, files, speed):
     """A table of accuracy, file and time of the float and the int8 network."""
     rows = [["accuracy, %", *(f"{value:.2f}" for value in right.values())]]
     rows += [["file", *(si(report.file_bytes, "B") for report in files.values())]]
-    rows += [
-        [f"{n} image{'s' * (n > 1)}, ms", *(f"{speed[n].median_ms(name):.3g}" for name in right)] for n in speed
-    ]
+    rows += [[f"{n} image{'s' * (n > 1)}, ms", *(f"{speed[n].median_ms(name):.3g}" for name in right)] for n in speed]
     ratios = {n: (speed[n].ratio("int8"), speed[n].ratio_quartiles("int8")) for n in speed}
-    said = "; ".join(f"{n} at once {ratio:.2f}× ({low:.2f} to {high:.2f})" for n, (ratio, (low, high)) in ratios.items())
+    said = "; ".join(
+        f"{n} at once {ratio:.2f}× ({low:.2f} to {high:.2f})" for n, (ratio, (low, high)) in ratios.items()
+    )
     smaller = files["fp32"].file_bytes / files["int8"].file_bytes
     return Table(
         ["SmallCNN", *right],
