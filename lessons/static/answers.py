@@ -273,6 +273,125 @@ def of_the_first_source(kinds, reads, training):
     return [] if training else by_following(kinds, {name: sources[:1] for name, sources in reads.items()})
 
 
+SEEDS = range(5)
+
+
+def mean_right(right, model, at_work, seeds=SEEDS):
+    return sum(right(model, at_work=at_work, seed=n) for n in seeds) / len(seeds)
+
+
+def all_means(right, seeds=SEEDS):
+    return {(m, w): mean_right(right, m, w, seeds) for m in ("float", "int8", "anew") for w in (0, 1)}
+
+
+def by_the_card(mean, least=2, place=1):
+    if mean["float", place] - mean["int8", place] > least:
+        return "rounding" if mean["float", place] - mean["anew", place] > least else "calibration"
+    return "images" if mean["float", 0] - mean["float", 1] > least else "nothing"
+
+
+def with_one_draw(right):
+    return by_the_card(all_means(right, [0]))
+
+
+def without_float(right):
+    """What int8 loses between the lab and work."""
+    fell = mean_right(right, "int8", 0) - mean_right(right, "int8", 1)
+    back = mean_right(right, "anew", 1) - mean_right(right, "int8", 1)
+    return "nothing" if fell <= 2 else "calibration" if back > 2 else "rounding"
+
+
+def only_at_work(right):
+    mean = {m: mean_right(right, m, 1) for m in ("float", "int8", "anew")}
+    if mean["float"] - mean["int8"] > 2:
+        return "calibration" if mean["float"] - mean["anew"] <= 2 else "rounding"
+    return "images" if mean["float"] < 85 else "nothing"
+
+
+def only_in_the_lab(right):
+    mean = {m: mean_right(right, m, 0) for m in ("float", "int8", "anew")}
+    return "nothing" if mean["float"] - mean["int8"] <= 2 else "rounding"
+
+
+def other_draws_for_int8(right):
+    names = [(m, w) for m in ("float", "int8", "anew") for w in (0, 1)]
+    return by_the_card({(m, w): mean_right(right, m, w, range(5, 10) if m == "int8" else SEEDS) for m, w in names})
+
+
+def compares_in_the_lab(right):
+    return by_the_card(all_means(right), place=0)
+
+
+def int8_with_itself(right):
+    mean = all_means(right)
+    if mean["int8", 0] - mean["int8", 1] > 2:
+        return "calibration" if mean["anew", 1] - mean["int8", 1] > 2 else "rounding"
+    return "nothing"
+
+
+def worse_than_in_the_lab(right):
+    mean = all_means(right)
+    if mean["int8", 0] - mean["int8", 1] <= 2:
+        return "nothing"
+    return by_the_card(mean)
+
+
+def from_one_point_on(right):
+    mean = all_means(right)
+    if mean["float", 1] - mean["int8", 1] > 1:
+        return "rounding" if mean["float", 1] - mean["anew", 1] > 2 else "calibration"
+    return "images" if mean["float", 0] - mean["float", 1] > 1 else "nothing"
+
+
+def large_falls_only(right):
+    """Takes a fall of float for one only if it is plain to see."""
+    mean = all_means(right)
+    found = by_the_card(mean)
+    return "nothing" if found == "images" and mean["float", 0] - mean["float", 1] < 5 else found
+
+
+def images_first(right):
+    mean = all_means(right)
+    return "images" if mean["float", 0] - mean["float", 1] > 2 else by_the_card(mean)
+
+
+def better_is_cured(right):
+    mean = all_means(right)
+    if mean["float", 1] - mean["int8", 1] > 2:
+        return "calibration" if mean["anew", 1] - mean["int8", 1] > 2 else "rounding"
+    return by_the_card(mean)
+
+
+def in_either_place(right):
+    mean = all_means(right)
+    if max(mean["float", w] - mean["int8", w] for w in (0, 1)) > 2:
+        return "calibration" if mean["float", 1] - mean["anew", 1] <= 2 else "rounding"
+    return by_the_card(mean)
+
+
+def says_ranges(right):
+    return "ranges" if by_the_card(all_means(right)) == "calibration" else by_the_card(all_means(right))
+
+
+def lost_as_tensors(right):
+    table = torch.tensor(
+        [[[right(m, at_work=w, seed=n) for n in range(20, 32)] for w in (0, 1)] for m in ("float", "int8", "anew")]
+    ).mean(-1)
+    lost, left, harder = table[0, 1] - table[1, 1], table[0, 1] - table[2, 1], table[0, 0] - table[0, 1]
+    return ("rounding" if left > 2 else "calibration") if lost > 2 else "images" if harder > 2 else "nothing"
+
+
+def lost_draw_by_draw(right):
+    pairs = []
+    for n in range(7):
+        lab, work = ({m: right(m, at_work=w, seed=n) for m in ("anew", "float", "int8")} for w in (0, 1))
+        pairs.append((work["float"] - work["int8"], work["float"] - work["anew"], lab["float"] - work["float"]))
+    lost, left, harder = (sum(column) / len(pairs) for column in zip(*pairs, strict=True))
+    if lost <= 2:
+        return "images" if harder > 2 else "nothing"
+    return "calibration" if left <= 2 else "rounding"
+
+
 WRONG = {
     "fuse_list": [
         also_while_training,
@@ -304,13 +423,38 @@ WRONG = {
         with_the_last_batch,
         with_pixels_to_255,
     ],
+    "who_lost": [
+        with_one_draw,
+        without_float,
+        only_at_work,
+        only_in_the_lab,
+        other_draws_for_int8,
+        compares_in_the_lab,
+        int8_with_itself,
+        worse_than_in_the_lab,
+        from_one_point_on,
+        large_falls_only,
+        images_first,
+        better_is_cured,
+        in_either_place,
+        says_ranges,
+    ],
 }
 ODD = {
     "fuse_list": [in_tuples, from_the_end],
     "static_int8": [with_one_large_batch, with_quantize],
+    "who_lost": [lost_as_tensors, lost_draw_by_draw],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 EQUIVALENT = {
+    "who_lost": {
+        "if at_work - mean['int8', 1] > 2:: at_work - mean['int8', 1] > 2: Gt -> GtE": "no loss is exactly two points",
+        "mean[model, place] = fmean((right(model, at_work=place, seed=n) for n in range(5))): 5 -> 6": "one draw more is allowed",
+        "return 'images' if mean['float', 0] - at_work > 2 else 'nothing': mean['float', 0] - at_work > 2: Gt -> GtE": "no loss is "
+        "exactly two points",
+        "return 'rounding' if at_work - mean['anew', 1] > 2 else 'calibration': at_work - mean['anew', 1] > 2: Gt -> GtE": "no loss "
+        "is exactly two points",
+    },
     "fuse_list": {
         "chain.append(readers[0]): 0 -> -1": "there is one reader: the first is the last",
         "if len(readers) == 1 and kinds[readers[0]] == wanted:: 0 -> -1": "there is one reader: the first is the last",

@@ -1,11 +1,11 @@
-"""Checks of the lesson `static`: one of them converts what the learner made, and looks at the effect."""
+"""Checks of the lesson `static`: the effect of a conversion, an investigation, and a list of names to fuse."""
 
 from __future__ import annotations
 
 import functools
 import itertools
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from hypothesis import strategies as st
@@ -15,6 +15,7 @@ from course_utils import legacy_int8
 from course_utils.exercises.calls import attempt, run
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, tensors
+from course_utils.exercises.investigation import Run, World, investigate, told
 from course_utils.exercises.search import compare, examine
 from course_utils.exercises.values import same, show
 from course_utils.legacy_int8 import tq
@@ -72,7 +73,7 @@ def _networks(draw: Callable) -> tuple[dict, dict, bool]:
 
 
 @check(
-    "Exercise 1, What may be fused",
+    "Exercise 3, What may be fused",
     why="One fused module gives only the result of its last step. Whoever else reads a result on the way would find nothing "
     "there: that is why one reader is asked inside a chain, and at its end any number will do.",
 )
@@ -332,7 +333,7 @@ def _reference(model: nn.Module, data: list[torch.Tensor], setting: tq.QConfig) 
 
 
 @check(
-    "Exercise 2, Calibration",
+    "Exercise 1, Calibration",
     why="A static model never measures while it works: all its scales come from what the observers saw. So the data must be "
     "like those of the work, pass in evaluation mode, and pass before convert takes the observers away.",
     trust="it gives a model, whose ranges and kernels are looked at",
@@ -436,3 +437,114 @@ def _of_other_setting(scale: tuple[str, float, int], data: list[torch.Tensor]) -
         if same((float(own), int(zero)), scale[1:], rtol=1e-4):
             return True
     return False
+
+
+MODELS = ("float", "int8", "anew")
+LOSERS = ("images", "calibration", "rounding", "nothing")
+
+
+def _case(right: str, said: str, hint: str, *, lab: tuple[float, ...], work: tuple[float, ...]) -> World:
+    """A network: how many points it, its int8 copy, and one calibrated anew have, in the lab and at work."""
+
+    def measure(model: str, number: int, *, at_work: float, seed: float) -> float:
+        if at_work not in (0, 1):
+            raise ValueError(f"at_work is 0 or 1, got {at_work:g}.")
+        images = (seed * 7919) % 13 - 6  # one draw of images is easier than another, for every model
+        own = ((seed * 31 + 7 * MODELS.index(model)) % 5 - 2) * 0.1
+        return (work if at_work else lab)[MODELS.index(model)] + images / 2 + own
+
+    return World(said, right, measure, hint)
+
+
+CASES = (
+    _case(
+        "calibration",
+        "at work float gets 90 points, int8 76, and calibrated anew 88.5",
+        "In the lab int8 is as good as float here, because it was calibrated on such images. What counts is the difference at work.",
+        lab=(91.0, 90.6, 89.4),
+        work=(90.0, 76.0, 88.5),
+    ),
+    _case(
+        "images",
+        "between the lab and work int8 falls from 90.6 points to 78.5, and float from 91 to 79",
+        "int8 falls between the lab and work, and float falls just as far: these images are harder for both. Compare int8 with float "
+        "on the same images.",
+        lab=(91.0, 90.6, 90.5),
+        work=(79.0, 78.5, 78.7),
+    ),
+    _case(
+        "rounding",
+        "int8 is 2.6 points below float, in the lab and at work, and calibrating anew changes nothing",
+        "int8 is no worse at work than in the lab here, and yet more than two points below float in both places. Compare it with float, "
+        "and not with itself.",
+        lab=(91.0, 88.4, 88.4),
+        work=(90.5, 87.9, 87.8),
+    ),
+    _case(
+        "nothing",
+        "no difference is larger than a point and a half",
+        "A loss counts if it is more than two points, by the card. Here are smaller ones, all of them below what one draw of images "
+        "differs from another.",
+        lab=(91.9, 90.6, 90.7),
+        work=(90.4, 88.9, 89.2),
+    ),
+    _case(
+        "images",
+        "float loses 2.6 points between the lab and work, and int8 just as many",
+        "Float has lost 2.6 points between the lab and work here, and the card says that more than two count.",
+        lab=(91.0, 90.6, 90.5),
+        work=(88.4, 88.1, 88.2),
+    ),
+    _case(
+        "calibration",
+        "at work float gets 80 points where it had 91, int8 70, and calibrated anew 79.4",
+        "The images are harder, for float as well. But int8 loses ten points more than float on them, and calibrating anew wins these "
+        "back. The card asks first what int8 loses against float at work.",
+        lab=(91.0, 90.5, 90.4),
+        work=(80.0, 70.0, 79.4),
+    ),
+    _case(
+        "rounding",
+        "at work float gets 90 points, int8 78, and calibrated anew 87.4: 2.6 are still missing",
+        "Calibrating anew wins nine points here and leaves 2.6. Better is not cured: compare it with float, and not with int8 as it was.",
+        lab=(91.0, 90.4, 89.9),
+        work=(90.0, 78.0, 87.4),
+    ),
+    _case(
+        "nothing",
+        "int8 was calibrated on images from work: in the lab it is seven points below float, and at work less than one",
+        "int8 is far below float in the lab here, where nobody uses it. At work it is as good as float.",
+        lab=(91.0, 84.0, 83.8),
+        work=(90.2, 89.5, 89.7),
+    ),
+)
+
+
+def _in_both_places(runs: Sequence[Run]) -> None:
+    places = {run.settings["at_work"] for run in runs}
+    if len(places) < 2:
+        only, other = ("at work", "in the lab") if places == {1} else ("in the lab", "at work")
+        why = {
+            "in the lab": "Without the lab nobody knows whether the images at work are harder for the float network, too.",
+            "at work": "What is lost is lost at work: measure there, with at_work=1.",
+        }
+        raise Mistake(f"Your experiment measures {only} alone.", why[other], told(runs, MODELS))
+
+
+@check(
+    "Exercise 2, Who lost the points?",
+    why="Float on the same images is the control: what float loses as well, no rounding has lost. Calibrating anew is the second "
+    "one: it changes the ranges and nothing else, so what it wins back the old ranges had lost, and what stays lost they had not.",
+)
+def who_lost(answer: Callable) -> None:
+    """``who_lost(right) -> "images", "calibration", "rounding" or "nothing"``, on made-up networks."""
+    investigate(
+        answer,
+        CASES,
+        arms=MODELS,
+        settings={"at_work": 0, "seed": 0},
+        least={"seed": 5},
+        conclusions=LOSERS,
+        look=_in_both_places,
+        name="right",
+    )
