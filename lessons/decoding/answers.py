@@ -2,6 +2,7 @@
 
 import math
 from itertools import takewhile
+from statistics import fmean
 
 import numpy as np
 
@@ -36,6 +37,32 @@ def one_text(n_layers, n_heads, n_kv_heads, head_size, prompt, new, batch, bits)
 
 def whole_bytes_each(n_layers, n_heads, n_kv_heads, head_size, prompt, new, batch, bits):
     return 2 * n_layers * n_kv_heads * head_size * (prompt + new) * batch * (bits // 8)
+
+
+def with_the_queries(n_layers, n_heads, n_kv_heads, head_size, prompt, new, batch, bits):
+    return n_layers * (n_heads + 2 * n_kv_heads) * head_size * (prompt + new) * batch * bits // 8
+
+
+def the_larger_of_both(n_layers, n_heads, n_kv_heads, head_size, prompt, new, batch, bits):
+    return 2 * n_layers * n_kv_heads * head_size * max(prompt, new) * batch * bits // 8
+
+
+def heads_of_a_group(n_layers, n_heads, n_kv_heads, head_size, prompt, new, batch, bits):
+    return 2 * n_layers * (n_heads // n_kv_heads) * head_size * (prompt + new) * batch * bits // 8
+
+
+def rows_computed_again(n_layers, n_heads, n_kv_heads, head_size, prompt, new, batch, bits):
+    tokens = prompt + new
+    return 2 * n_layers * n_kv_heads * head_size * (tokens * (tokens + 1) // 2) * batch * bits // 8
+
+
+def new_once_for_all(n_layers, n_heads, n_kv_heads, head_size, prompt, new, batch, bits):
+    return 2 * n_layers * n_kv_heads * head_size * (prompt * batch + new) * bits // 8
+
+
+def in_int32(n_layers, n_heads, n_kv_heads, head_size, prompt, new, batch, bits):
+    every = np.array([2, n_layers, n_kv_heads, head_size, prompt + new, batch, bits], dtype=np.int32)
+    return int(np.prod(every, dtype=np.int32)) // 8
 
 
 def in_float32(n_layers, n_heads, n_kv_heads, head_size, prompt, new, batch, bits):
@@ -104,6 +131,27 @@ def in_any_case(draft, own):
     return good, own[: good + 1]
 
 
+def nothing_where_all_is_right(draft, own):
+    good = next((n for n, (a, b) in enumerate(zip(draft, own, strict=False)) if a != b), 0)
+    return good, own[: good + 1]
+
+
+def unread(draft, own):
+    return len(draft), draft + own[-1]
+
+
+def one_place_late(draft, own):
+    good = 0
+    while good < len(draft) and draft[good] == own[good]:
+        good += 1
+    return good, draft[:good] + own[min(good + 1, len(draft))]
+
+
+def anywhere(draft, own):
+    good = sum(letter in own for letter in draft)
+    return good, own[: good + 1]
+
+
 def backwards(draft, own):
     good = max(n for n in range(len(draft) + 1) if own.startswith(draft[:n]))
     return good, "".join(list(own)[: good + 1])
@@ -167,6 +215,47 @@ def values_with_a_scale_a_token(rise):
     return named(cost["keys", 0] > 2 * cost["keys", 1], min(cost["keys", 0], cost["keys", 1]) > 2 * cost["values", 0])
 
 
+def half_as_much_again(rise):
+    cost = four_costs(rise)
+    best = {t: min(cost[t, 0], cost[t, 1]) for t in ("keys", "values")}
+    return named(cost["keys", 0] > 1.5 * cost["keys", 1], best["keys"] > 1.5 * best["values"])
+
+
+def scales_three_times(rise):
+    cost = four_costs(rise)
+    best = {t: min(cost[t, 0], cost[t, 1]) for t in ("keys", "values")}
+    return named(cost["keys", 0] > 2.5 * cost["keys", 1], best["keys"] > 2 * best["values"])
+
+
+def scales_half_as_much_again(rise):
+    cost = four_costs(rise)
+    best = {t: min(cost[t, 0], cost[t, 1]) for t in ("keys", "values")}
+    return named(cost["keys", 0] > 1.5 * cost["keys", 1], best["keys"] > 2 * best["values"])
+
+
+def at_the_worse_scale(rise):
+    cost = four_costs(rise)
+    worst = {t: max(cost[t, 0], cost[t, 1]) for t in ("keys", "values")}
+    return named(cost["keys", 0] > 2 * cost["keys", 1], worst["keys"] > 2 * worst["values"])
+
+
+def scales_of_the_values(rise):
+    cost = four_costs(rise)
+    best = {t: min(cost[t, 0], cost[t, 1]) for t in ("keys", "values")}
+    return named(cost["values", 0] > 2 * cost["values", 1], best["keys"] > 2 * best["values"])
+
+
+def the_first_piece(rise):
+    cost = {(t, a): [rise(t, channels=a, piece=p) for p in range(5)][0] for t in ("keys", "values") for a in (0, 1)}
+    best = {t: min(cost[t, 0], cost[t, 1]) for t in ("keys", "values")}
+    return named(cost["keys", 0] > 2 * cost["keys", 1], best["keys"] > 2 * best["values"])
+
+
+def always_both(rise):
+    four_costs(rise)
+    return "both"
+
+
 def never_the_keys(rise):
     cost = four_costs(rise)
     return "scales" if cost["keys", 0] > 2 * cost["keys", 1] else "neither"
@@ -194,6 +283,15 @@ def by_numpy(rise):
     return named(bool(cost[0, 0] > 2 * cost[0, 1]), bool(cost[0].min() > 2 * cost[1].min()))
 
 
+def asked_where_needed(rise):
+    def cost(tensor, channels):
+        return fmean(rise(tensor, channels=channels, piece=piece) for piece in range(5))
+
+    scales = cost("keys", 0) > 2 * cost("keys", 1)
+    keys = min(cost("keys", 0), cost("keys", 1)) > 2 * min(cost("values", 0), cost("values", 1))
+    return named(scales, keys)
+
+
 def piece_by_piece(rise):
     total = dict.fromkeys([("values", 1), ("keys", 1), ("values", 0), ("keys", 0)], 0.0)
     for piece in range(10, 30):
@@ -219,6 +317,13 @@ WRONG = {
         never_the_keys,
         worst_and_best_piece,
         other_pieces_for_values,
+        half_as_much_again,
+        scales_three_times,
+        scales_half_as_much_again,
+        at_the_worse_scale,
+        scales_of_the_values,
+        the_first_piece,
+        always_both,
     ],
     "cache_bytes": [
         forgets_one_of_k_and_v,
@@ -229,6 +334,12 @@ WRONG = {
         in_bits,
         one_text,
         whole_bytes_each,
+        with_the_queries,
+        the_larger_of_both,
+        heads_of_a_group,
+        rows_computed_again,
+        new_once_for_all,
+        in_int32,
         in_float32,
     ],
     "verified": [
@@ -239,11 +350,15 @@ WRONG = {
         all_or_nothing,
         keeps_the_missed_one,
         its_matches_alone,
+        nothing_where_all_is_right,
+        unread,
+        one_place_late,
+        anywhere,
         in_any_case,
     ],
 }
 ODD = {
-    "keys_or_scales": [by_numpy, piece_by_piece],
+    "keys_or_scales": [by_numpy, asked_where_needed, piece_by_piece],
     "cache_bytes": [as_a_product, by_adding],
     "verified": [backwards, by_takewhile],
 }

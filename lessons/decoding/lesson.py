@@ -2,13 +2,13 @@
 # jupyter:
 #   course:
 #     promise: You will be able to say what a language model computes and reads for each token that it writes, and make it less.
-#     seconds: 45
+#     seconds: 55
 #     needs: [measuring, roofline, integers, attention]
 #     goals:
-#       - Say what a step of decoding computes twice, and write the KV cache that avoids it.
+#       - Say what decoding without a cache computes twice, how a KV cache avoids it, and how many bytes the cache takes.
 #       - Find out where the time of a cached step goes.
 #       - Count what a step reads, and say what a batch of texts shares and what it does not.
-#       - Round a cache to fewer bits, and find out which numbers suffer from it and why.
+#       - Round a cache to fewer bits, and find out which choice makes the rounding expensive, with each arm at its best.
 #     terms: [context, decoding, draft, grouped-query attention, KV cache, perplexity, speculative decoding, token]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
@@ -54,18 +54,18 @@ print(f"{len(text):,} characters to learn from; modules that are missing here: {
 runtime.describe("cpu")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# [[attention]] built a language model from its parts. A text is cut into **tokens**, the pieces that the model takes and gives; ours are single characters. The *embedding* turns each token into a vector. A stack of Transformer blocks, five in ours, lets each token look at those before it and works on each. A last linear layer gives the **logits**: a score for every character that may come next. The model of this lesson is the one that came with that lesson. It has 1,009,024 weights, and it learned the source code of Python's own library.
+# [[attention]] built a language model from its parts. A text is cut into **tokens**, the pieces that the model takes in and puts out; in our model each token is a single character. The *embedding* turns each token into a vector. A stack of Transformer blocks, five in ours, lets each token look at those before it and works on each. A last linear layer gives the **logits**: a score for every character that may come next. We use the trained model of that lesson. It has 1,009,024 weights, and it learned the source code of Python's own library.
 #
-# Such a model *reads* a whole text in one pass, and its logits at the last place say what comes next. To *write*, one takes the likeliest character, puts it at the end of the text, and runs the model again. This is called **decoding**, and taking the likeliest one each time is *greedy* decoding. The **context**, the most characters that our model takes at once, is 512.
+# Such a model *reads* a whole text in one pass, and its logits at the last place say what comes next. To *write*, one takes the likeliest character, puts it at the end of the text, and runs the model again. This is called **decoding**, and taking the likeliest one each time is *greedy* decoding. The largest number of characters that the model takes at once is called its **context**; our model has a context of 512.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
 # ## 1. Reading and writing
 #
 # A language model takes a text and says what comes next. Ours knows the source code of Python's own library, and its **tokens** are single characters.
 #
-# It *reads* 256 characters in one pass. To *write*, it runs on the text so far, the likeliest character is put at the end, and it runs again: **greedy decoding**.
+# It *reads* 256 characters in one pass. To *write*, it runs on the text so far, we put the likeliest character at the end, and it runs again: **greedy decoding**.
 #
-# **Predict.** It writes 224 characters after a beginning of 32. How many times as long does that take as to read all 256 once, and why: **A** about as long, **B** 20 times, **C** more than 50 times?
+# **Predict.** It writes 224 characters after a beginning of 32. How many times as long does this take as reading all 256 characters once, and why: **A** less than 5 times, **B** between 5 and 50 times, **C** more than 50 times?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer, 3 min.* Vote; ask one of each letter why. The answer is C. Then ask: "Which work is done twice?" Let somebody say it: the beginning goes through the network again and again. Say: "One character more means one pass more,
@@ -82,6 +82,7 @@ def write(ids, count):
     return ids
 
 
+# %% slideshow={"slide_type": "skip"}
 opening = unseen[None, :32]
 with timing.Timer(device="cpu") as writing:
     page = write(opening, 224)
@@ -98,19 +99,21 @@ show.writing_table(page, opening, slower)
 #
 # <!-- page -->
 #
-# Count the characters that go through the network. To read, 256. To write, 32 for the first new character, 33 for the second, and so on up to 255 for the last: together 32,144, or 126 times as many. The time can be even longer than that, because many short passes cost more for each character than a long one.
+# Count the characters that go through the network. To read, 256. To write, 32 for the first new character, 33 for the second, and so on up to 255 for the last: together 32,144, or 126 times as many. The time need not be 126 times as long. Short passes cost more for each character where the calls of Python weigh, and probably less where attention does, because each character of a short text has fewer others to look at. The last column of the table says what came out here.
 #
-# Nearly all of this work has been done before. When the 100th character is written, the model computes what it thinks of the first 99, as it did a moment ago for the 99th. Section 2 asks which of these numbers are really the same.
+# Why does reading need only one pass? All 256 characters are there from the beginning, and the causal mask lets each place see only what stands before it. So all places can be worked on side by side, and each gets the result that it would get if the text ended there. Writing is different: the 101st character is the *result* of the pass over the first 100, so the pass over 101 cannot begin before the other has ended. Writing is a chain, one pass for each character. Nothing in this lesson's core makes the chain shorter; a cache makes each pass cheaper.
+#
+# To write the 100th character, the model computes the vectors of all 99 before it. A moment ago, for the 99th, it computed those of the first 98. Are these the same numbers again, or did the new character change them?
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 2. What stays the same
+# ## 2. One more character
 #
-# In each block a token has a **query**, a **key** and a **value**. The text `sel` gets a fourth character, `f`.
+# In each block a token has a **query**, a **key** and a **value**. The text `sel` gets a fourth character, `f`. The causal mask lets each place look at itself and at what stands before it.
 #
-# **Predict.** Do the keys of `s`, `e` and `l` change: in the first block, in the last? And if each place could also see what comes after it?
+# **Predict.** In which blocks do the keys of `s`, `e` and `l` change, and why: **A** in none, **B** in all but the first, **C** in all?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote for each of the questions. With the causal mask nothing changes, in any block. Without it the first block still keeps its keys, all later ones change. "So what makes a cache possible?" The mask.
+# *For the lecturer, 2 min.* Vote, then draw s, e, l, f in two rows (block 1, block 2), with arrows that go to the left only. "The key of *s* in block 1 comes from *s* alone. What block 1 gives out for *s* has looked at *s* alone, so block 2 finds the same."
 
 # %% slideshow={"slide_type": "skip"}
 changed = {}
@@ -121,37 +124,62 @@ for causal in (True, False):
     changed[causal] = [gap.item() for gap in gaps]
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-# Writes by how much the three keys change in each block, with the causal mask and without.
-show.changed_table(changed)
+# Writes by how much the three keys change in each block, with the causal mask.
+show.changed_table({"looks back only": changed[True]})
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **With the causal mask no key changes, in no block. If every place could see all others, the keys would stay the same in the first block only.**
+# **With the causal mask no key changes in any block (A), because nothing that an old character has looked at has changed.**
 #
 # <!-- page -->
 #
-# (Changes of about one millionth are rounding: the same sum, added up in another order.) The reason goes from block to block. In the first block the key of `s` is computed from the embedding of `s`, and from nothing else. The causal mask lets `s` look at itself alone, `e` at `s` and `e`, and `l` at all three. None of them looks at `f`, so the first block returns the same three vectors as before. They are what the second block starts from, so its keys are the same as well, and so on. Values and queries are the same for the same reason.
+# The reason goes from block to block. In the first block the key of `s` is computed from the embedding of `s`, and from nothing else. The causal mask lets `s` look at itself alone, `e` at `s` and `e`, and `l` at all three. None of them looks at `f`, so the first block returns the same three vectors as before. The second block starts from these vectors, so its keys are the same as well, and so on. Values and queries are the same for the same reason.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# ### Without the mask
 #
-# Without the mask `s` would look at `f`. Its vector behind the first block would change, and with it its key in the second.
+# Now each place may look at everything, also at what comes after it. The text `sel` gets its `f` again.
+#
+# **Predict.** In which blocks do the keys of `s`, `e` and `l` change now, and why: **A** in none, **B** in all but the first, **C** in all?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1 min.* Add arrows to the right in the drawing. "Now *s* sees *f*, and block 2 starts from another *s*." So what makes it possible to keep keys? The mask.
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Writes the same changes without the mask.
+show.changed_table({"looks back only": changed[True], "looks at everything": changed[False]})
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **Without the mask the keys change in all blocks but the first (B), because `s` looks at `f`, and the second block starts from another vector of `s`.**
+#
+# <!-- page -->
+#
+# In the first block a key is computed from the embedding of its own character, with or without a mask. What the block returns for `s` is a mean over all that `s` looks at, and now `f` is among it. So the vector of `s` after the first block changes, and with it the key of `s` in the second block. A model without the causal mask can therefore keep nothing: whoever adds a character must compute all others again.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So when a character is added, only three things are new in each block: its query, its key and its value. The query asks all keys so far; the answer is a mean of all values so far. Of the old characters attention needs the keys and the values, and it needs them unchanged. It does not need their queries: nobody asks again with an old query.
+# So when a character is added to a text under the causal mask, only three things are new in each block: its query, its key and its value. Its query is compared with all keys so far, and the result is a weighted mean of all values so far. Of the old characters attention needs the keys and the values, and it needs them unchanged. It does not need their queries, because the result of an old query is known already and nobody asks for it again.
 #
-# The remedy follows: keep the keys and values of all characters, in every block, and compute those of the new one alone. This is the **KV cache**.
+# From this follows the remedy: keep the keys and values of all characters in every block, and compute only those of the new character. This is the **KV cache**.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Rows to compute
 #
-# **Predict.** The word `self` is written letter by letter. How many rows of keys does one block compute in all: without a KV cache, and with one?
+# A **KV cache** keeps the keys and values of all characters so far, in every block. Only those of the new character are computed. Old queries are not needed.
+#
+# **Predict.** The word `self` is written letter by letter. How many rows of keys does a KV cache save one block, and why: **A** 4, **B** 6, **C** 10?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let them count before the frames: 10 and 4. Click through. "And for 256 letters?" 32,896 against 256.
+# *For the lecturer, 2 min.* Let them count before the frames: 10 without a cache, 4 with one. Click through; the answer is a click of its own. "And for 256 letters?" 32,896 against 256. (The first table said 32,144, because that text began with 32 characters.)
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the keys of the four letters, step by step.
 show.keys_of_a_word(model)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Without a cache a block computes 1 + 2 + 3 + 4 = 10 rows, with one it computes 4.** For $n$ letters it is $n (n + 1) / 2$ against $n$.
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# **The cache saves 6 rows of keys (B): without a cache a block computes 1 + 2 + 3 + 4 = 10 rows; with a cache it computes 4.** For $n$ letters it is $n (n + 1) / 2$ against $n$.
+#
+# <!-- page -->
+#
+# The rows are not all. In step $t$ the new query is compared with $t$ keys, so with a cache the four steps compute 1 + 2 + 3 + 4 = 10 scores in each head. Without a cache every step computes the scores of all its places under the mask: 1, 1 + 2, 1 + 2 + 3 and 1 + 2 + 3 + 4, together 20. For long texts this is about $n^3 / 6$ scores against $n^2 / 2$. So the cache takes away one power of $n$ from both, rows and scores, and the work of attention still grows with the square of the text.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In code the cache is a tensor with room for the whole context, and a number that says how many places are filled.
@@ -172,18 +200,30 @@ class Cache:
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Attention with a cache differs from that of [[attention]] in three places. The keys and values come from the cache. The mask has a row for each *new* token only, and a column for every token so far. And there is RoPE, *rotary position embedding*, which turns each query and key by an angle that grows with its step. A new token stands behind those in the cache, so its angle must begin at `cache.steps`, and not at 0. (The keys are stored after they were turned: a key keeps its step, so its angle never changes.)
+# Attention with a cache differs from that of [[attention]] in three ways. The keys and values come from the cache. The mask has a row for each *new* token only, and a column for every token so far. And there is RoPE, *rotary position embedding*, which turns each query and key by an angle that grows with its position in the text.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
-# ### Attention with a cache
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Attention with a cache: angle and mask
 #
-# `language.rotate` is RoPE: it turns queries and keys by their steps. New tokens begin behind those in the cache.
+# Three tokens are in the cache, at the positions 0, 1, 2. Two new ones come. **Angle**: turn their queries and keys by the positions 3 and 4. **Mask**: a row for each new token, a column for each token so far.
+#
+# | may look at → | 0 | 1 | 2 | 3 | 4 |
+# |---|---|---|---|---|---|
+# | new token, position 3 | yes | yes | yes | yes | no |
+# | new token, position 4 | yes | yes | yes | yes | yes |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Read the function aloud, line by line. Ask: "`rotate(q)` without its second argument, or no mask at all: which would you find late?" No mask. With one new token a row of ones is right, so it shows only when several come at once; a wrong angle spoils the second token already. Say: "So test with one, with several, and with the whole context."
+# *For the lecturer, 2 min.* Ask: "A wrong angle, or no mask at all: which would you find late?" No mask. With one new token a row of "yes" is right, so it shows only when several come at once; a wrong angle spoils the second token already. Say: "So test with one, with several, and with the whole context."
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# **The mask.** `torch.ones(2, 5).tril(3)` is this table: row 0 keeps its first 4 columns, row 1 its first 5. (Here True means "may look". In [[attention]] it was the other way round: `later` was True where a place was hidden.) Without the mask the first new token would see the second, which is its own answer. If a single token comes, its row is all "yes", and a missing mask does not show.
+#
+# **The angle.** Say that the hand of one pair of features turns by 1 radian (57°) for each position. The score of a query and a key hangs only on the difference of their angles. The new token at position 3 is turned by 3, the stored key at position 2 was turned by 2, so they lie 1 apart: one position, as it should be. If the angles of new tokens began at 0, the new query would be turned by 0, and the difference would be 0 − 2 = −2: the key would seem to stand two positions *after* the token. No error is raised; the logits are wrong from the second token on. So the first new token is turned by the angle of position `cache.steps`, here 3. (The keys are stored after they were turned. A key keeps its position, so its angle never changes.)
+#
+# In the code `language.rotate` is RoPE, and `block.qkv` is one linear layer that gives queries, keys and values side by side.
 
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "skip"}
 def attend(block, x, cache, layer):
     """Attention of new tokens to themselves and to all in the cache."""
     every = block.qkv(block.norm1(x))  # queries, keys, values side by side
@@ -211,7 +251,7 @@ def step(network, ids, cache):
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A cache is an optimization, so it must give the same logits as before. The test goes over the whole context three times, character by character, in pieces of 100, and at once (with one character alone a missing mask would not show), and compares with a single pass over all 512.
+# A cache is an optimization, so it must give the same logits as before. We feed the whole context into a cache three times: character by character, in pieces of 100, and all at once. (With one character at a time a missing mask would not show.) Each time we compare the logits with those of a single pass without a cache.
 
 # %% slideshow={"slide_type": "skip"}
 whole_text, largest_gap = unseen[None, : model.context], 0.0
@@ -228,19 +268,19 @@ except ValueError as error:
     print(error)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The logits agree up to rounding. So the cache changes nothing of what is computed, only when.
+# The logits agree up to rounding. So the cache does not change the results; it only saves computing the same keys and values again.
 #
-# In practice the beginning, the *prompt*, goes through in one step: all its keys and values enter the cache at once. This is called **prefill**, and what follows, token by token, are the decode steps. Prefill reads the weights once for many tokens, a decode step reads them for one. Section 4 shows what that means.
+# In practice the beginning of the text, the *prompt*, is fed in with one step, which puts all its keys and values into the cache. This is called **prefill**, and what follows, token by token, are the decode steps. Prefill reads the weights once for many tokens, a decode step reads them for one. The cache is of use only for decode steps: a model that is trained, or that only judges a finished text, makes a single pass and has nothing to keep. And when the context is full, one must start again with a shorter text or drop old tokens, which changes what the model sees.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. Where does the time go?
 #
-# The text has 479 characters, the 480th comes. Without a cache all 480 go through the network, with one a single character does.
+# The model has been given 479 characters, and now the 480th is fed in. Without a cache all 480 go through the network; with a cache a single character does.
 #
-# **Predict.** How many times as fast is the step with a cache: **A** 2 times, **B** between 4 and 100 times, **C** nearly 480 times? What might hold it back?
+# **Predict.** How many times as fast as the step without a cache is the step with one, and why: **A** 2 times, **B** about 10 times, **C** about 100 times, **D** nearly 480 times?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote. The answer is B where this was written. Ask who voted C: "What does a step cost that does not grow with its characters?" Collect guesses on the board for the next table: reading weights, attention, the calls of Python.
+# *For the lecturer, 2.5 min.* Vote. The answer is B where this was written. Ask who voted D: "What does a step cost that does not grow with its characters?" Collect guesses on the board for the next table: reading weights, attention, the calls of Python.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -268,31 +308,37 @@ sooner, spread = show.median_ratio(race, ("without", 480), ("with", 480))
 show.cache_race(race, CONTEXTS, sooner)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **With a cache the step is several times as fast, but far from 480 times (B).** Something in a cached step does not shrink with the number of characters.
+# **With a cache the step is about 10 times as fast (B), in the run on this page, and far from 480 times, because something in a cached step does not shrink with the number of characters.**
 #
 # <!-- page -->
 #
-# Without a cache the curve grows with the text, because all characters are computed again. With one it hardly grows. But it does not start near zero: 1 character takes much more than 1/480 of the time of 480. What is it spent on?
+# Without a cache the curve grows with the text, because all characters are computed again. With a cache it hardly grows, but it does not start near zero: the step for 1 character takes much more than 1/480 of the time of 480. With a short text the cache wins little: look at 32 characters, at the left end of the curves. On what does a cached step spend its time?
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# There are three suspects, and we measure each of them alone. *The products* are a vector times each weight matrix, and nothing else. *Attention* is one query a head against 480 keys, and the mean of as many values, in each block. *The calls* are a whole cached step of another model, which has as many blocks but only 8 features: it makes the same operations on tensors of a few numbers each, so nearly all its time passes in Python and PyTorch, which prepare each operation.
+#
+# Two limits stand below, the two times of [[roofline]], where we learned that a layer with one input reads 4 bytes of each weight for one multiplication and one addition, an *arithmetic intensity* of 0.5. With round numbers, by hand: to read 200 MB at 20 GB/s takes 10 ms, and 50 million multiplications and additions at 80 GFLOP/s take 1.3 ms. But a limit is not yet the time that was waited. So the last row is a control: as many multiplications as in the larger of two models, with one matrix of 4 MB that is used again and again, and can stay in the processor's cache.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### A cached step, taken apart
 #
-# Three suspects: the **products** with all weights; **attention** to 479 characters; the **calls**, what Python and PyTorch do for each operation, however small its tensors are.
+# Three suspects: the **products** of the new vector with all weights; **attention** to 480 characters; the **calls**, what Python and PyTorch do for each operation, however small its tensors are. Ours has 4 MB of weights, *wide* 202 MB.
 #
-# **Predict.** Which takes most of the step in our model of 4 MB? And in one of 200 MB?
+# **Predict.** What takes most of a step, and why: **A** the products in both models, **B** the calls in both, **C** the calls in ours and the products in the wide one?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote for each model. Then the table, first column: the calls. Second: the products, and more than half of their time is what reading the weights takes. "So which of the two is a model of today like?"
+# *For the lecturer, 3 min.* Vote, then the table, first column: the calls. *Wide* is not trained, only its size counts. *The calls*: a model with 8 features makes the same calls on hardly any numbers. The two limits are the two times of the roofline. The rows overlap, so they do not add up. Second column: the products; the same multiplications with one small matrix, which stays in the processor, take less than half of the time. "Which of the two models is a model of today like?" The second: its largest part is waiting for weights.
 
 # %% slideshow={"slide_type": "skip"}
 wide = language.CharTransformer(width=1024, n_layers=4, n_heads=16)  # not trained: only its size counts here
-tiny = language.CharTransformer(width=8, n_layers=5, n_heads=4)  # as many operations, hardly a number in them
 models = {"ours": model, "wide": wide}
+tiny = {name: language.CharTransformer(8, len(network.blocks), n_heads=4) for name, network in models.items()}
 jobs = {(name, "step"): last(network, 480) for name, network in models.items()}
 jobs |= {(name, "attention"): show.attention_alone(network, 480) for name, network in models.items()}
 jobs |= {(name, "products"): show.products(network) for name, network in models.items()}
+jobs |= {(name, "calls"): last(network, 1) for name, network in tiny.items()}
 layers = torch.randn(8, 4096, 4096)  # 0.5 GB, for the speed of the memory, and for section 4
-jobs |= {"calls": last(tiny, 1)} | show.limits(layers)
+jobs |= {"kept": show.products_kept(wide)} | show.limits(layers)
 parts = timing.compare(jobs, rounds=3, device="cpu")
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -300,50 +346,50 @@ parts = timing.compare(jobs, rounds=3, device="cpu")
 show.parts_table(parts, layers, models)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **In our small model the calls take most of the step, in the wide one the products with the weights do, and more than half of that is the time that it takes to read the weights.**
+# **In our small model the calls take most of the step, and in the wide one the products with the weights do (C), because the calls cost the same however many numbers they work on, and the products grow with the weights.**
 #
 # <!-- page -->
 #
-# *The calls* are measured with a third model. It has as many blocks as ours, but only 8 features, so it makes the same operations on tensors of a few numbers each. Nearly all the time it needs is spent around the arithmetic, in Python and in PyTorch. In our model this is the largest part, and a smaller cache does not make it smaller. Fewer calls do: a compiler, a program without Python, or simply code that works out the angles of RoPE once and not twice in every block (in a trial that took a third to a half off the step).
+# In our model the calls are the largest part. A smaller cache does not reduce it, but fewer calls do. One gets them from a compiler, from a program without Python, or simply from code that works out the angles of RoPE once for all blocks, and not twice in each. (Our column has a trap: 4 MB may stay in the processor's own cache, and then the limit of reading, which is that of the memory, is none.)
 #
-# *The products* are timed alone: a vector times each weight matrix. In the wide model they are most of the step. Compare the row with the two limits below. In the run on this page, to read each weight once takes more than half of the time of the products; the arithmetic at its peak would need a tenth of it. So a decode step of a large model *waits for its weights*, as a layer with one input did in [[roofline]]: each weight is read, used for one multiplication and one addition, and is not needed again until the next token.
+# In the wide model the products are the largest part. In the run on this page, reading the weights once would take about half of their time or more, and the arithmetic at its peak about a tenth. The control says how much of it is waiting: the same multiplications with one matrix that stays close take less than half as long. So more than half of the time of the products is waiting for weights, because each weight is read, used for one multiplication and one addition, and not needed again until the next token. In a cached step of such a model this is the largest single part. (One machine, one thread and one width; in a wider model the calls weigh less still.)
 #
-# *Attention* is timed alone, too: one query a head against 480 keys, and the mean of as many values, in each block. It grows with the text, and it is small here.
+# *Attention* grows with the text, and it is small here.
 #
-# (The rows were measured one by one. They need not add up to 1: the calls of the products and of attention are in the third row, too, and norms, GELU, RoPE and the copies into the cache are in none at their full size.)
+# (The rows were measured one by one, and need not add up to 1: the calls of the products and of attention are in the third row, too, and norms, GELU, RoPE and the copies into the cache have no row of their own.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. What a step reads, and for whom
 #
-# One step needs a row of the embedding, *all* weights of all blocks, and the keys and values of the text so far.
+# One step reads a row of the embedding, *all* weights (five blocks, width 128), and the keys and values so far.
 #
-# **Predict.** Which of the three is the largest in our model, at 480 characters? And the KV cache in parts of the weights: **A** a hundredth, **B** a tenth, **C** more than a half?
+# **Predict.** How many bytes has the KV cache of 480 characters, compared with the weights, and why: **A** less than a twentieth, **B** up to a half, **C** more?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Work it out on the board before the frames: 12 · 128² weights a block, 2 · 128 numbers a character and block. Then click through.
+# *For the lecturer, 2.5 min.* Vote, then the board. Query, key, value and output: 4 · 128². Up and down: 8 · 128². Together 196,608 numbers, 786 kB a block. Cache: a key and a value of 128 numbers, 1,024 bytes; times 480 is 492 kB a block. Then click through; the answer is a click of its own.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws what one step must read, with wires as thick as their bytes.
 show.reads(model)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The weights are the largest, and at 480 characters the KV cache has already more than half of their bytes (C).**
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# **At 480 characters the cache has more than half of the bytes of the weights (C), because each character adds 5,120.**
 #
 # <!-- page -->
 #
-# By hand, for one block. Its weights: queries, keys, values and the output layer have 128 · 128 numbers each, and the two layers of the feed-forward part 4 · 128 · 128 each. That is 12 · 128² = 196,608 numbers of 4 bytes, 786 KB. Its part of the cache: a key and a value of 128 numbers each for every character, 2 · 128 · 4 = 1,024 bytes; at 480 characters 492 KB.
+# By hand, for one block. Its weights: queries, keys, values and the output layer have 128 · 128 numbers each, and the two layers of the feed-forward part 4 · 128 · 128 each. That is 12 · 128² = 196,608 numbers of 4 bytes, 786 kB. (The figure says 787, because it counts the norms, too.) Its part of the cache: for every character a key and a value of 128 numbers each, that is 2 · 128 · 4 = 1,024 bytes. For 480 characters these are 492 kB.
 #
-# For the whole model that is 5 · 1,024 = **5,120 bytes for each character**. The weights take 4 MB, so at 790 characters the cache would have outgrown them, if our model could take so many. In a large model one text weighs less, and many weigh as much. LLaMA-7B has 32 blocks of 4,096 features ([Touvron et al., 2023](https://arxiv.org/abs/2302.13971), table 2): with 16 bits a number, a token takes 2 · 32 · 4,096 · 2 bytes = 524 KB, and a text of 2,048 tokens 1.07 GB, beside 13.5 GB of weights: thirteen such texts have as many bytes as the weights.
+# For the whole model that is 5 · 1,024 = **5,120 bytes for each character**. The weights take 4.04 MB, so a cache of 790 characters would be as large as the weights, if our model could take that many. In a large model the cache of a single text is small beside the weights, but the caches of many texts are not. LLaMA-7B has 32 blocks of 4,096 features ([Touvron et al., 2023](https://arxiv.org/abs/2302.13971), table 2): with 16 bits a number, a token takes 2 · 32 · 4,096 · 2 bytes = 524 kB, and a text of 2,048 tokens 1.07 GB, beside 13.5 GB of weights: thirteen such texts have as many bytes as the weights.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Many texts at once
 #
-# A step for a **batch** of texts reads the weights once and uses them for all. Take a layer of 4,096 by 4,096, 67 MB, eight of them in turn.
+# A step for a **batch** of texts reads the weights once and uses them for all. We use eight layers of 4,096 by 4,096 (67 MB each) in turn, so that none is still in the processor's cache when its turn comes again.
 #
-# **Predict.** 64 texts at once. How much time does *one* token take, over a token of a single text: **A** the same, **B** a half, **C** less than a fifth?
+# **Predict.** How much time does *one* token take with 64 texts at once, in parts of its time with a single text, and why: **A** the same, **B** about a half, **C** less than a fifth?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote, show, and take the letter that the label at 64 says; where this was written it was C. "With one text the point lies less than a factor of two above the line of the bytes; with more it falls, but less steeply." Ask what a server gains from many users.
+# *For the lecturer, 2.5 min.* Vote, show, and take the letter that the label at 64 says; where this was written it was C. "With one text the point lies less than a factor of two above the line of the bytes; with more it falls, but less steeply." Ask what a server gains from many users.
 
 # %% slideshow={"slide_type": "skip"}
 in_turn = itertools.cycle(layers)
@@ -357,37 +403,51 @@ gain, gain_spread = show.median_ratio(taken, 1, 64, factor=64)
 show.batch_curves(taken, layers)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **With 64 texts a token takes less than a fifth of the time (C), in the run on this page.** All of them share one reading of the weights, and a product with many vectors uses the processor better than one with a single vector, even where nothing has to come from memory.
+# **With 64 texts a token takes less than a fifth of the time (C), in the run on this page, because all 64 texts share one reading of the weights, and because a product with many vectors makes better use of the processor than one with a single vector.**
 #
 # <!-- page -->
 #
-# If reading were all, a token of 64 texts would take 1/64 of the time, the dashed line. It takes more, since each text still needs its own arithmetic, the dotted line, and the layer reaches neither of the two bounds.
+# The second reason counts even if nothing has to come from memory; the run does not tell the two apart. If reading the weights were all, the curve would be the dashed line. It begins below 1, because reading is only a part of the time of one text, and falls to 1/64 of where it begins. The measured curve lies above it, since each text still needs its own arithmetic, the dotted line, and the layer reaches neither of the two limits.
 #
-# That is why a server lets many users write at once. But look at what they share of all that is read: the weights. (They share the calls of Python and PyTorch as well, which in our small model is the larger gain.) Each text has keys and values of its own. So the cache grows with the number of texts:
+# That is why a server lets many users write at once. (In our small model they would share the calls of Python and PyTorch as well, which is the larger gain there.)
 
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# ### The bytes of many texts
+#
+# All texts share the weights, 4 MB. A character of one text adds 5,120 bytes to the cache.
+#
+# **Predict.** 16 texts of 512 characters each are written at once. How large is the whole cache, compared with the weights, and why: **A** smaller, **B** between 1 and 5 times as large, **C** more than 5 times as large?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Vote, then the frames. "The weights once. The cache 5,120 bytes for each character *of each text*: 42 MB, ten times the weights. So make it smaller."
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the bytes of the weights and of the cache for texts of several lengths, one and several at once.
 weight_bytes = sum(weight.nbytes for weight in model.parameters())
 token_bytes = Cache(model).stored[..., 0, :].nbytes
 show.bytes_of_cases(weight_bytes, token_bytes)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# With 16 texts of 512 characters the cache has ten times the bytes of the weights, and a step reads all of it. A larger batch makes the weights cheaper for each token, and not the cache. So with many or long texts the cache can become what limits a server ([Kwon et al., 2023](https://arxiv.org/abs/2309.06180)), and the next section makes it smaller.
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# **The cache of 16 texts has ten times the bytes of the weights (C), because each text has keys and values of its own: 16 · 512 · 5,120 bytes = 42 MB.**
+#
+# <!-- page -->
+#
+# By hand, what does a step read for one token of one text? With a single text 4.0 MB of weights and 2.6 MB of cache. With 16 texts 4.0 / 16 = 0.25 MB of weights, and still 2.6 MB of cache. A larger batch makes the weights cheaper for each token, but not the cache. So with many or long texts the cache can become what limits a server ([Kwon et al., 2023](https://arxiv.org/abs/2309.06180)), and the next section makes it smaller.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Fewer bits for the cache
 #
-# Keys and values as integers, with a **scale** for each token and head: $s = \max|x| / 127$. All later tokens read the rounded ones.
+# We store keys and values as integers of 8 bits, with a **scale** for each token and head: $s = \max|x| / 127$. All later tokens read the rounded keys and values.
 #
 # **Perplexity** is $e$ to the mean loss: among how many equally likely characters the model hesitates.
 #
-# **Predict.** By how much does the perplexity rise in int8: **A** less than 1 %, **B** 5 %, **C** 50 %? And how many times smaller is the file, scales included?
+# **Predict.** By how much does the perplexity rise in int8, and why: **A** less than 1 %, **B** between 1 and 10 %, **C** more?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* First perplexity, with three characters on the board: probabilities 1/2, 1/4, 1/8, perplexity 4. Then vote. The answer is A, and 3.6 times. Ask where the missing 0.4 went.
+# *For the lecturer, 3.5 min.* First perplexity, with three characters on the board: probabilities 1/2, 1/4, 1/8, perplexity 4. Then vote; the answer is A. A change below zero is chance: rounding can help by luck. Ask before the click: "8 bits of 32, so 4 times smaller? What else must be kept?" A scale for each row: 32 · 4 = 128 bytes against 32 + 4 = 36.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# To say what rounding costs we need a measure of how well a language model does. For each character of a text that it has never seen, the model gives the true next character a probability $p$, and the loss is $-\ln p$. Say that for three characters $p$ is 1/2, 1/4 and 1/8. The losses are 0.69, 1.39 and 2.08, their mean is 1.39, and $e^{1.39} = 4$. So on average the model hesitates as if it had to choose among 4 equally likely characters. This number is the **perplexity**. A model that knows nothing gives each of the 96 characters 1/96, and its perplexity is 96. Ours comes to less than 4.
+# To say what rounding costs we need a measure of how well a language model does. For each character of a text that it has never seen, the model gives the true next character a probability $p$, and the loss is $-\ln p$. Say that for three characters $p$ is 1/2, 1/4 and 1/8. The losses are 0.69, 1.39 and 2.08, their mean is 1.39, and $e^{1.39} = 4$. So on average the model hesitates as if it had to choose among 4 equally likely characters. This number is the **perplexity**. A model that knows nothing gives each of the 96 characters 1/96, and its perplexity is 96. The perplexity of our model is less than 4.
 #
 # Rounding works as in [[integers]]. A head's key for one token is a row of 32 numbers. Say that the largest of them is 2.54. Then the scale is 2.54 / 127 = 0.02, and the number 0.513 becomes round(25.65) = 26, which is read as 0.52.
 
@@ -418,43 +478,61 @@ for name, kind in {"fp32": Cache, "int8": Int8Cache}.items():
 show.int8_table(sizes, by_cache)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The rise is far below 1 % (A), and the file is about 3.6 times smaller: not 4 times, because each row of numbers has a scale of its own.**
+# **In int8 the perplexity changes by far less than 1 % (A), because 255 levels lie close together: no number is off by more than 1/254 of the largest of its row.** The file is about 3.6 times smaller, and not 4 times, because each row has a scale of its own.
 #
 # <!-- page -->
 #
-# In bytes: a row has 32 numbers. It takes 32 · 4 = 128 bytes in fp32, and 32 + 4 = 36 in int8; 128 / 36 = 3.56. (A large model has 128 numbers in a head, and a scale of 16 bits; then the scales hardly count.)
+# (A change below zero is chance: rounding moves the logits a little, now and then in the right direction.) In bytes: a row has 32 numbers. It takes 32 · 4 = 128 bytes in fp32, and 32 + 4 = 36 in int8; 128 / 36 = 3.56. A large model has 128 numbers in a head and a scale of 16 bits, so the scales hardly count; but its cache has 16 bits a number to begin with, and int8 makes it 256 / 130 = 1.97 times smaller.
 #
-# One thing was not measured: the time. Our code writes the whole cache back to memory as floats at each step, so no gain is to be expected. A program that wins time reads the integers from memory and turns them into floats inside the processor, on the way into the product (KIVI, which the next part meets, does this), or multiplies with the integers directly.
+# One thing was not measured: the time. At each step our code turns the whole cache into floats and writes them to memory, so it cannot be faster. A program that wins time reads the integers from memory and turns them into floats inside the processor, on the way into the product (KIVI does this, [Liu et al., 2024](https://arxiv.org/abs/2402.02750)), or multiplies with the integers directly. And where attention is a small part of a step, as in the table of section 3, a rounded cache wins memory and hardly any time.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Down to 2 bits
 #
-# We give 2 bits three values: −1, 0 or 1 times the scale. (The fourth is not used, so that 0 stays in the middle.) We round the keys alone, and then the values alone.
+# With 2 bits we use three levels: −1, 0 and 1 times the scale, which is the largest number of a token and head. (We leave the fourth level unused, so that the levels lie symmetrically around 0.) We round the keys alone, and then the values alone.
 #
-# **Predict.** Which rounding costs more: **A** that of the keys, **B** that of the values, **C** about the same?
+# **Predict.** What raises the perplexity more, and why: **A** rounding the keys, **B** rounding the values, **C** both about the same?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote; show. The keys cost many times more. "So keys are harder to round than values." Let that stand for a moment. "What else has this experiment fixed?" Wanted: the way in which the scales run. That is Exercise 1.
+# *For the lecturer, 2 min.* Vote; show. The keys cost many times more. "So keys are harder to round than values." Let that stand for a moment. "What else has this experiment fixed?" Collect; the next slides change it.
+
 
 # %% slideshow={"slide_type": "skip"}
-rounded = {
-    "keys": show.rounded_perplexity(model, unseen, bits_k=2),
-    "values": show.rounded_perplexity(model, unseen, bits_v=2),
-}
-rises = {name: 100 * (value / by_cache["fp32"] - 1) for name, value in rounded.items()}
+def rise(tensor, **how):
+    """By how much the perplexity rises, in per cent, when "keys" or "values" are rounded to 2 bits."""
+    rounded = show.rounded_perplexity(model, unseen, tensor, **how)
+    return 100 * (rounded / by_cache["fp32"] - 1)
+
+
+rises = {tensor: rise(tensor) for tensor in ("keys", "values")}
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Writes the rise of the perplexity for keys and for values.
 show.rises_table(rises)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Rounding the keys costs many times more than rounding the values (A).** One is tempted to conclude that keys are harder to round.
+# **Rounding the keys costs many times more than rounding the values (A), and one is tempted to conclude that keys are harder to round. But the experiment does not say so yet, because it has fixed how both are rounded.**
 #
 # <!-- page -->
 #
-# Before you write this into a report, ask what else the experiment has fixed. Every row had one scale: the numbers of *one token* shared it. Suppose that one feature of the keys is large for every token, say 8, and the others are around 1. With one scale for a token, 8 becomes 1 · 8, and all the others are nearer to 0 than to 8 and become 0: nothing is left of them. If instead each *feature* has a scale of its own, shared by all tokens (a scale for a *channel*), the large feature no longer spoils the small ones.
+# Before you write this into a report, list what else the experiment has fixed: which numbers share a scale, how large the scale is, where the levels lie, how many they are, and that the keys were rounded after RoPE. Each of these may suit the values better than the keys. We begin with the first.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# ### Which numbers share a scale?
 #
-# So there are two explanations: keys are harder to round, or this way of sharing scales does not suit them. Exercise 1 lets you find out.
+# A column, one feature of all tokens, is called a **channel**. One channel of these keys is large for every token.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1.5 min.* Rows are tokens, columns are features; a column is a *channel*. First frame: round with a scale for each token: everything but the 8 becomes 0. Second frame: with a scale for each channel nothing is lost. "Both are made up. Which one are our keys like?"
+
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# Draws three made-up keys, with a scale for each token, and with a scale for each channel.
+show.two_ways_to_share()
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# In the rounding of the table above, all numbers of *one token* share a scale, as in the first frame of the figure. That scale is 8: the large feature becomes 1 · 8, and all others are nearer to 0 than to 8, so they become 0. If instead all numbers of one *channel* share a scale, the large feature no longer spoils the small ones.
+#
+# So there are two explanations: the keys are harder to round, or it does not suit the keys that all numbers of a token share a scale. Exercise 1 lets you tell them apart.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## Exercises
@@ -464,19 +542,19 @@ show.rises_table(rises)
 # ### Exercise 1 · The keys or the scales?
 # ★★ · 12 minutes · an investigation
 #
-# You get an instrument, `rise(tensor, channels, piece)`: it rounds `"keys"` or `"values"` of a model to 2 bits, with a scale for each token (`channels=0`) or for each channel (`channels=1`), and returns the rise of the perplexity on one piece of text, in per cent. Pieces differ.
+# You get an instrument: `rise("keys", channels=0, piece=2)` rounds `"keys"` or `"values"` of a model to 2 bits, with a scale for each token (`channels=0`) or for each channel (`channels=1`), and returns the rise of the perplexity on one piece of text, in per cent. Pieces differ.
 #
-# `keys_or_scales(rise)` → `"scales"` if keys with a scale a token cost more than twice what they cost with a scale a channel; `"keys"` if keys at their better scale cost more than twice what values cost at theirs; `"both"` or `"neither"`
+# `keys_or_scales(rise)` → `"scales"` if keys cost more than twice as much with a scale for each token as with a scale for each channel; `"keys"` if keys, with the better of the two kinds of scale, cost more than twice as much as values with theirs; `"both"` if both hold, and `"neither"` if neither does
 #
 # <details><summary>Hint</summary>
 # Two things can be chosen, with two possibilities each. How many runs does that make, if only one thing may differ between two of them?
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The check makes up several models. All comparisons are of means over pieces of text. It looks at how you make your experiment (keys and values with both kinds of scales, on the same pieces, at least three), and then at what you conclude.
+# The check makes up several models. All comparisons are of means over pieces of text. It looks at how you make your experiment (keys and values with both kinds of scales, on the same pieces, at least three), and then at what you conclude. The conclusions hold for the rounding of the instrument; what else could be chosen comes after the exercise.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs, without a laptop: draw the table of two by two, and write into it the four patterns that would lead to the four conclusions.
+# *For the lecturer, 4 min.* In pairs, without a laptop: draw the table of two by two, and write into it four patterns that lead to the four conclusions. With values at 10 | 10 (token | channel), keys at 90 | 15 say scales; 90 | 80 keys; 300 | 80 both; 15 | 12 neither.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -510,37 +588,127 @@ def keys_or_scales_solution(rise):
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What the experiment says of our model
 #
-# Two tensors, two ways to share a scale. A fifth row rounds the keys *before* RoPE turns them.
+# Two tensors, two ways to share a scale: the four runs of Exercise 1, with our model.
 #
-# **Predict.** What does a scale for each channel do to the cost of the keys: **A** nothing, **B** it falls to less than a half? And is the rest the same before RoPE?
+# **Predict.** What does a scale for each channel do to the cost of the keys, and why: **A** nothing, or it rises, **B** it falls by less than a half, **C** it falls by more?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* The table. "Which sentence of ten minutes ago was too simple?" Keys are harder to round here, seven times; but a factor of three was the scale. Then the last row: turn a hand of a clock that always points to the right, and it points everywhere.
+# *For the lecturer, 2 min.* Vote, then the table. Let somebody conclude by the rule of the exercise: "both". "Was each arm at its best?" Lesson 3.1: what sets the scale?
 
 # %% slideshow={"slide_type": "skip"}
-table = {
-    "values, a scale a token": rounded["values"],
-    "values, a scale a channel": show.rounded_perplexity(model, unseen, bits_v=2, along=-2),
-    "keys, a scale a token": rounded["keys"],
-    "keys, a scale a channel": show.rounded_perplexity(model, unseen, bits_k=2, along=-2),
-    "keys before RoPE, a scale a channel": show.rounded_perplexity(model, unseen, bits_k=2, along=-2, before=True),
-}
-costs = {name: 100 * (value / by_cache["fp32"] - 1) for name, value in table.items()}
+costs = {}
+for tensor, channels in itertools.product(("values", "keys"), (0, 1)):
+    costs[tensor, channels] = rise(tensor, channels=channels)
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-# Writes the rise of the perplexity in each of the five cases.
-show.rises_table(costs)
+# Writes the rise of the perplexity in each of the four cases.
+show.rises_table({f"{tensor}, a scale for each {show.SHARED[channels]}": v for (tensor, channels), v in costs.items()})
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **A scale for each channel makes the cost of the keys fall to less than a half (B), and before RoPE it is smaller still. So a part of what looked like a property of keys was the way in which they shared a scale; the keys are another part.**
+# **With three levels up to the largest number, a scale for each channel makes the cost of the keys fall by more than a half (C), probably because some channels of the keys are larger than the others.** By the rule of the exercise our model is a case of "both". But no arm is at its best yet.
 #
 # <!-- page -->
 #
-# In the words of the exercise it is "both": in the run on this page the keys cost 22 times as much as the values with a scale a token. The scales explain a factor of about three of that, and at their better scale the keys still cost seven times as much. (With four levels in place of three, a scale and a smallest value, a trial gave 28 % for the keys with a scale a token and 32 % with one a channel: what helps depends on the levels, too.)
+# In the run on this page the keys cost 22 times as much as the values with a scale for each token, and a third of that with one for each channel. This is a fact about this rounding, and not yet about keys. The scale was always the *largest* number that shares it, and [[integers]] showed what that does: one large weight makes the step of all others coarse.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# By hand: the numbers 2, 0.9, −0.8 and 0.7 share a scale. With the largest number as the scale they become 2, 0, 0 and 0, and the squares of the errors add up to 0 + 0.81 + 0.64 + 0.49 = 1.94. With *half* of it, 1, the number 2 is clipped to 1, and the others become 1, −1 and 1; the squares add up to 1 + 0.01 + 0.04 + 0.09 = 1.14. So clipping the largest number can be the better choice with few levels, and how much it helps depends on the numbers.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# ### Is each arm at its best?
 #
-# Why does RoPE matter? Think of a feature of the keys that is large for every token: in the picture of [[attention]], a hand that always points to the right, (8, 0). A scale for its channel is large, and that of its neighbour is small. RoPE turns this hand by another angle for each token: (8, 0), then (4.3, 6.7), (−3.3, 7.3), and so on. Now both channels contain large numbers, and small ones. Before RoPE the large feature stays in its channel. (This is our explanation of the last row; the row itself says only that it is so.) The price: whoever stores the keys before RoPE must turn all of them at every step.
+# A smaller scale: 0.7 times the largest number, or 0.5 times. What is larger is clipped.
 #
-# KIVI ([Liu et al., 2024](https://arxiv.org/abs/2402.02750)) goes this way for large models, after RoPE and with four levels: keys with a scale for each channel, in groups of tokens, values with a scale for each token. Our experiment takes the scale of a channel over a whole piece of text, which a program that writes token by token does not know in advance. And 512 numbers share such a scale, where 32 share that of a token, so two things differ between our rows. In groups of 32 characters, with as many scales, a trial gave 37 % for the keys and 9 % for the values: there a scale a channel was the better one for both.
+# **Predict.** Each way to share takes the best of the three scales. By which factor is a scale for each channel then cheaper for the keys, and why: **A** still about 3, **B** about 2, **C** hardly any?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2.5 min.* Vote, then read the table row by row, and let them mark the best of each row: about 55 and 58. "What is left of our conclusion?" Keys are still ten times as dear as values, but the way to share explains nothing any more.
+
+# %% slideshow={"slide_type": "skip"}
+SCALES = (1, 0.7, 0.5)  # in parts of the largest number that shares the scale
+by_scale = {
+    case: [cost, *(rise(case[0], channels=case[1], scale=s) for s in SCALES[1:])] for case, cost in costs.items()
+}
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Writes the rise of the perplexity with each scale, for both tensors and both ways to share.
+show.scales_table(by_scale, SCALES)
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **At their best scales the two ways to share cost the keys about the same (C), probably because clipping helps most where one large number had made the levels of a whole token coarse.**
+#
+# <!-- page -->
+#
+# In the run on this page the best of three is 55 % with a scale for each token and 58 % with one for each channel. (On the next 12 pieces of text a trial gave 59 and 66.) So the factor of three was the size of the scale, and not the way to share it. The exercise's conclusion "both" follows from its numbers, and still it does not survive: one arm was further from its best than the other. What does survive so far: with these levels, after RoPE, the keys cost about ten times as much as the values.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# ### One change at a time
+#
+# Each line changes one thing more: smaller groups that share a scale, other places for the levels, a fourth level, and the keys rounded *before* RoPE turns them. Each number is the best of the three scales.
+#
+# **Predict.** How much do keys cost in the last line, compared with values, and why: **A** about ten times as much, **B** about three times, **C** less than twice?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Vote, then line by line: which single change helps the keys most? The place of the levels, the fourth level and RoPE, about a factor of two to three each. Last line: hardly a difference. Turn a hand of a clock that always points to the right, and it points everywhere: so RoPE spreads a large feature over two channels.
+
+# %% slideshow={"slide_type": "skip"}
+token, channel = {"channels": 0}, {"channels": 1}
+groups = channel | {"group": 32}  # 32 characters share a scale, not the whole piece
+between = groups | {"between": True}  # levels from the smallest number to the largest, not around 0
+four = between | {"levels": 4}
+chain = {"a scale for each token": token, "for each channel": channel, "in groups of 32 characters": groups}
+chain |= {"levels from smallest to largest": between, "four levels, not three": four}
+best = {name: [min(rise(t, scale=s, **how) for s in SCALES) for t in ("keys", "values")] for name, how in chain.items()}
+before_rope = min(rise("keys", scale=s, before=True, **four) for s in SCALES)
+best["keys before RoPE"] = [before_rope, best["four levels, not three"][1]]
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Writes the best rise for keys and for values, line by line.
+show.chain_table(best)
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **In the last line the keys cost hardly more than the values, and less than twice as much (C), because the last four changes help the keys more than the values.**
+#
+# <!-- page -->
+#
+# In the run on this page both cost about 2 %, where the first table of this section said 276 and 12. So what looked like a property of keys was mostly a property of the rounding: the scale, the numbers that share it, the place of the levels, their count, and RoPE. The last change counts most for the keys, and none of them is the whole cause. What remains true is narrower: under a coarse rounding, and after RoPE, the keys of our model suffer more than its values. (One model, one order of the changes, three scales tried; in another order a change may count for more or less. On the next 12 pieces of text a trial gave 2.7 and 2.2 % for the last line. In groups a scale is shared by 32 numbers, as with a scale for each token, and not by 512. RoPE does not turn the values, so their last number is that of the line before.)
+#
+# Why do the levels from the smallest to the largest number help? Say that a channel holds 7, 8 and 9. Three levels around 0 are −9, 0 and 9, and all three numbers become 9. Three levels from the smallest to the largest number are 7, 8 and 9, and nothing is lost. This is the offset of [[integers]]: it pays where the numbers of a channel do not lie around 0, and costs a second stored number for each group. Probably the keys have such channels; a histogram of each channel would tell.
+#
+# Why does RoPE matter? Think of a feature of the keys that is large for every token: in the picture of [[attention]], a hand that always points to the right, (8, 0). A scale for its channel is large, and that of its neighbour is small. RoPE turns this hand by another angle for each token: (8, 0), then (4.3, 6.7), (−3.3, 7.3), and so on. Now both channels contain large numbers, and small ones. Before RoPE the large feature stays in its channel. (This is our explanation of the last line; the line itself says only that it is so.) The price: whoever stores the keys before RoPE must turn all of them at every step.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Deeper
+#
+# ### Fewer heads for the cache
+#
+# **Grouped-query attention**: several heads of queries share one head of keys and values ([Ainslie et al., 2023](https://arxiv.org/abs/2305.13245)). The cache shrinks with the heads that it holds.
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Draws four heads of queries with four, two and one head of keys and values.
+show.shared_heads(token_bytes)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# A trained model is converted by the *mean* of the heads of a group, and trained a little. Our heads were trained independently of each other. Is the mean of two of their keys a useful key at all? The next cell converts our model to two heads and trains it for 30 steps (nominal learning rate 0.002; the schedule rises over 40 steps, so in 30 it gets no further than about half of that). (One head was tried as well: its perplexity was 55 at once, and 14 after 30 steps.) Four heads are the **control**: what do 30 steps do to a model that was not cut?
+
+# %% slideshow={"slide_type": "skip"}
+sharing = {n_kv: show.grouped(model, n_kv) for n_kv in (4, 2)}
+at_start = {n_kv: language.perplexity(network, unseen, pieces=show.PIECES) for n_kv, network in sharing.items()}
+for network in sharing.values():
+    language.fit(network, ids, steps=30, lr=2e-3, seed=1, length=256)
+after_steps = {n_kv: language.perplexity(network, unseen, pieces=show.PIECES) for n_kv, network in sharing.items()}
+show.grouped_table(at_start, after_steps, token_bytes)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Without further training, averaging two heads makes the perplexity several times as high. (In a trial the keys alone came to 11 and the values alone to 7: neither mean is a good one.) Thirty steps win a large part of that back. The control gets a little worse by the same steps, so the steps themselves do some harm, but far less than what is left. And what is left is not all the price of sharing: in a trial with 120 steps, which reach the full rate, two heads came to 4.7 and the control to 4.0. With half of this learning rate 65 % of the lost nats were won back, and not 75 %. Ainslie et al. give it a twentieth of the first training, ours reads less than a hundredth of its text. For a model that already exists, try int8 first: it needs no training. Whoever trains a model anew can choose fewer heads from the start (not tried here), and round them as well.
+#
+# The models as rows of the course's record, with the share of characters that are their first choice:
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Writes a row of the record for each model.
+techniques = {"fp32, 4 heads of K and V": model}
+techniques |= {f"heads of K and V: {n_kv}, 30 steps": network for n_kv, network in sharing.items()}
+show.record_rows(techniques, unseen)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 2 · The bytes of a cache
@@ -574,39 +742,6 @@ def cache_bytes_solution(n_layers, n_heads, n_kv_heads, head_size, prompt, new, 
     numbers = 2 * n_layers * n_kv_heads * head_size * (prompt + new) * batch
     return numbers * bits // 8
 
-
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ## Deeper
-#
-# ### Fewer heads for the cache
-#
-# **Grouped-query attention**: several heads of queries share one head of keys and values ([Ainslie et al., 2023](https://arxiv.org/abs/2305.13245)). The cache shrinks with the heads that it holds.
-
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
-# Draws four heads of queries with four, two and one head of keys and values.
-show.shared_heads(token_bytes)
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# A trained model is converted by the *mean* of the heads of a group, and trained a little. Our heads have learned apart from each other, so is the mean of two keys a key of anything? The next cell converts our model to two heads and trains it for 30 steps, with a learning rate of 0.002. (One head was tried as well: its perplexity was 55 at once, and 14 after 30 steps.) Four heads are the **control**: what do 30 steps do to a model that was not cut?
-
-# %% slideshow={"slide_type": "skip"}
-sharing = {n_kv: show.grouped(model, n_kv) for n_kv in (4, 2)}
-at_start = {n_kv: language.perplexity(network, unseen, pieces=show.PIECES) for n_kv, network in sharing.items()}
-for network in sharing.values():
-    language.fit(network, ids, steps=30, lr=2e-3, seed=1, length=256)
-after_steps = {n_kv: language.perplexity(network, unseen, pieces=show.PIECES) for n_kv, network in sharing.items()}
-show.grouped_table(at_start, after_steps, token_bytes)
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# At once the mean of two heads costs several times the perplexity. (In a trial the keys alone came to 11 and the values alone to 7: neither mean is a good one.) Thirty steps win a large part of that back. The control gets a little worse by the same steps, so the steps themselves do some harm, but far less than what is left. And what is left is not all the price of sharing: in a trial with 120 steps two heads came to 4.7 and the control to 4.0. With half of this learning rate 65 % of the lost nats were won back, and not 75 %. Ainslie et al. give it a twentieth of the first training, ours reads less than a hundredth of its text. For a model that exists int8, which needs no training, comes first. Whoever trains a model anew can choose fewer heads from the start (not tried here), and round them as well.
-#
-# The models as rows of the course's record, with the share of characters that are their first choice:
-
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
-# Writes a row of the record for each model.
-techniques = {"fp32, 4 heads of K and V": model}
-techniques |= {f"heads of K and V: {n_kv}, 30 steps": network for n_kv, network in sharing.items()}
-show.record_rows(techniques, unseen)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### A draft, checked in one pass
@@ -665,7 +800,7 @@ drafted, a_pass, same_text = show.drafts_table(outcomes, passes.median_ms(9) / p
 drafted
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Each draft gives the same text, even the random one: a bad draft costs time, not quality. (A pass over several characters rounds otherwise than one over a single one, so two characters that are equally likely to the last digit could change places.) The draft that looks back gives 1.7 characters a pass in the run on this page, that which looks through all that was learned more than three, and a pass over nine characters takes about half as long again as one over a single one. The time of a whole text was not measured. Greedy text probably repeats itself more than sampled text, which would suit a draft that looks back; that was not measured either.
+# Each draft gives the same text, even the random one: a bad draft costs time, not quality. (A pass over several characters is rounded differently from a pass over one, so two characters whose probabilities agree to the last digit could change places.) In the run on this page the draft that looks back gives 1.7 characters a pass, the draft that searches all the training text gives more than three, and a pass over nine characters takes at most about a third longer than a pass over one. The time of a whole text was not measured. Greedy text probably repeats itself more than sampled text, which would suit a draft that looks back; that was not measured either.
 #
 # ### Where is the model surer?
 
@@ -675,6 +810,10 @@ one_in = show.likeliest(model, {"for i in ra": "n", "import ": "s"})
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # After `for i in ra` the model gives `n` two thirds; after `import ` it hesitates among many, and its first choice gets 0.15. The perplexity of a text is the geometric mean of $1/p$ over its characters.
+#
+# ### Two bits elsewhere
+#
+# KIVI ([Liu et al., 2024](https://arxiv.org/abs/2402.02750)) rounds the cache of large models to 2 bits, after RoPE and with four levels from the smallest number to the largest: keys with a scale for each channel, in groups of tokens, and values with a scale for each token. In the groups of our third line in section 5 a scale for each channel was the better one for values, too, so our small model does not confirm the second choice. A scale for a channel has a price as well: whoever writes token by token does not know the largest number of a group before the group is full.
 #
 # ### What was left out
 #
@@ -731,14 +870,20 @@ claims.show("decoding")
 # ## Remember
 #
 # - The causal mask leaves the keys and values of old tokens as they are. A KV cache keeps them, and the logits stay the same.
-# - A cached step of a large model for a single text waits mostly for its weights. A batch of texts shares the weights; each text has its own cache.
-# - int8 makes the cache 3.6 times smaller and changes hardly anything. With fewer bits it matters which numbers share a scale.
+# - In a cached step of a large model for a single text, waiting for the weights is the largest part. A batch of texts shares the weights; each text has its own cache.
+# - int8 makes a cache of fp32 3.6 times smaller (one of 16 bits, as large models have, at most 2 times) and hardly changes the perplexity of our model.
+# - With 2 bits the scale, the numbers that share it, the place and number of the levels, and RoPE all matter. Before you blame the keys, bring each arm to its best, one change at a time.
 #
-# **Going further**: J. Ainslie et al., *GQA*, 2023, [arXiv:2305.13245](https://arxiv.org/abs/2305.13245); Y. Leviathan, M. Kalman, Y. Matias, *Fast inference from transformers via speculative decoding*, 2023, [arXiv:2211.17192](https://arxiv.org/abs/2211.17192); Z. Liu et al., *KIVI*, 2024, [arXiv:2402.02750](https://arxiv.org/abs/2402.02750) (2 bits for the cache); R. Pope et al., *Efficiently scaling transformer inference*, 2022, [arXiv:2211.05102](https://arxiv.org/abs/2211.05102).
+# **Going further**
+#
+# - J. Ainslie et al., *GQA*, 2023, [arXiv:2305.13245](https://arxiv.org/abs/2305.13245)
+# - Y. Leviathan, M. Kalman, Y. Matias, *Fast inference from transformers via speculative decoding*, 2023, [arXiv:2211.17192](https://arxiv.org/abs/2211.17192)
+# - Z. Liu et al., *KIVI*, 2024, [arXiv:2402.02750](https://arxiv.org/abs/2402.02750) (2 bits for the cache)
+# - R. Pope et al., *Efficiently scaling transformer inference*, 2022, [arXiv:2211.05102](https://arxiv.org/abs/2211.05102)
 #
 # **Project ideas**: let a smaller model draft, and keep the distribution when the text is sampled; write a cache whose keys have a scale for each channel of 32 tokens; cache a prompt that many texts share, once.
 #
 # **Credits**: a draft by looking up the text so far after A. Saxena, *Prompt lookup decoding*, 2023. All code written for this course. Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Ask for one sentence each: what is shared by a batch, what is not? The weights are, the cache is not. Transition: "Next: the weights themselves, in fewer bits."
+# *For the lecturer, 1 min.* Ask for one sentence each: what is shared by a batch, what is not? The weights are, the cache is not. And: which control did our first conclusion lack? The scale of each arm at its best. Transition: "Next: the weights themselves, in fewer bits."

@@ -34,7 +34,7 @@ def writing_table(page, opening, slower):
             ["read", 1, f"{last:,}", "1"],
             ["written", last - first, f"{sum(range(first, last)):,}", f"{slower:.0f}"],
         ],
-        caption="Time: over that of reading.",
+        caption="Times are multiples of the time of reading.",
     )
 
 
@@ -71,17 +71,17 @@ def changed_table(changed):
     """By how much the keys of earlier tokens changed.
 
     Args:
-        changed: causal or not -> a share for each layer.
+        changed: what each place sees -> a share for each block.
     """
-    n_layers = len(changed[True])
+    n_layers = len(next(iter(changed.values())))
     rows = [
-        [name, *(f"{share:.0e}" if share else "0" for share in changed[causal])]
-        for name, causal in (("looks back only", True), ("may look at everything", False))
+        [name, *("0" if share < 1e-6 else f"{100 * share:.1f} %" for share in shares)]
+        for name, shares in changed.items()
     ]
     return Table(
         ["each place", *(f"block {n + 1}" for n in range(n_layers))],
         rows,
-        caption="Largest change of the keys of s, e and l when f is added, over the largest key",
+        caption="Largest change of the keys of s, e and l when f is added, in parts of the largest key. 0: less than one millionth, which is rounding.",
     )
 
 
@@ -126,7 +126,7 @@ def cache_race(race, contexts, sooner):
     plots.show(
         fig,
         alt=f"Time of one character against the text so far: without a cache it grows, with one it hardly does. At {contexts[-1]} characters the ratio is {sooner:.0f}.",
-        caption=f"Time over that with a cache at {contexts[-1]} characters; the median ratio there is {sooner:.0f}.",
+        caption=f"All times are divided by the time with a cache at {contexts[-1]} characters. There, the step without a cache takes {sooner:.0f} times as long (median).",
     )
 
 
@@ -179,6 +179,20 @@ def products(model):
     return job
 
 
+def products_kept(model):
+    """A job: as many multiplications as in `products`, with one square matrix of 4 MB again and again."""
+    numbers = sum(layer.weight.numel() for layer in model.modules() if isinstance(layer, nn.Linear))
+    matrix, x = torch.randn(SQUARE, SQUARE), torch.randn(1, 1, SQUARE)
+    times = max(1, round(numbers / matrix.numel()))
+
+    @torch.no_grad()
+    def job():
+        for _ in range(times):
+            F.linear(x, matrix)
+
+    return job
+
+
 @torch.no_grad()
 def attention_alone(model, context):
     """A job: one query a head against so many keys, and the mean of as many values, in each block, and nothing else."""
@@ -219,24 +233,29 @@ def parts_table(parts, numbers, models):
     """What a cached step spends its time on, and what the two limits of the chip would be.
 
     Args:
-        parts: `timing.Comparison` of (model, "step"), (model, "attention"), (model, "products"), "calls" and `limits`.
+        parts: `timing.Comparison` of (model, "step"), (model, "attention"), (model, "products"), (model, "calls"), "kept" and
+            `limits`; "kept" belongs to the last model.
         numbers: what `limits` read.
         models: name -> network.
     """
     rows = {
         "the products with all weights": lambda m, w: parts.median_ms((m, "products")),
         "attention to 480 characters": lambda m, w: parts.median_ms((m, "attention")),
-        "the calls, with hardly any numbers": lambda m, w: parts.median_ms("calls"),
+        "the calls (8 features, as many blocks)": lambda m, w: parts.median_ms((m, "calls")),
         "limit: read each weight once": lambda m, w: parts.median_ms("read") * w / numbers.numel(),
         "limit: arithmetic at its peak": lambda m, w: parts.median_ms("compute") * w / SQUARE**3,
     }
     weights = {name: sum(p.numel() for p in model.parameters()) for name, model in models.items()}
+    last = list(models)[-1]
+    kept = f"{parts.median_ms('kept') / parts.median_ms((last, 'step')):.3f}"
+    control = ["control: products with one kept matrix", *("–" for _ in list(models)[1:]), kept]
     return Table(
         ["share of a cached step", *(f"{name}, {si(4 * weights[name], 'B')}" for name in models)],
         [
             [row, *(f"{time(name, weights[name]) / parts.median_ms((name, 'step')):.3f}" for name in models)]
             for row, time in rows.items()
-        ],
+        ]
+        + [control],
         caption="The 480th character, one thread. The rows are measured one by one and do not add up to 1.",
     )
 
@@ -288,7 +307,7 @@ def bytes_of_cases(weight_bytes, token_bytes, cases=((128, 1), (512, 1), (512, 4
             f"Two bars: weights {weight_bytes / 1e6:.1f} MB, cache of {n} characters of {b} text(s) {n * b * token_bytes / 1e6:.1f} MB."
             for n, b in cases
         ],
-        caption=f"{token_bytes:,} B a character and text.",
+        caption=f"{token_bytes:,} bytes for each character of each text.",
     )
 
 
@@ -361,41 +380,55 @@ def int8_table(sizes, perplexities):
     )
 
 
-def to_levels(x, bits, along):
-    """Round to levels with one scale for all numbers along some dimensions, as float.
+SHARED = ("token", "channel")  # which numbers of a head share a scale, by `channels`
+
+
+def to_levels(x, channels=0, scale=1.0, group=None, between=False, levels=3):
+    """Round to a few levels, as float; numbers beyond the outermost levels are clipped to them.
 
     Args:
-        x: float.
-        bits: of the integers, symmetric: 2 bits are -1, 0 and 1.
-        along: dimensions that share a scale.
+        x: float (batch, heads, steps, features).
+        channels: 0 = the features of a token share their levels, 1 = the steps of a feature do.
+        scale: the outermost levels, in parts of the largest magnitude (or, `between`, of half the range).
+        group: with `channels` 1, how many steps share their levels; None = all.
+        between: levels from the smallest number to the largest, and not around 0.
+        levels: how many.
     """
-    most = 2 ** (bits - 1) - 1
-    scales = x.abs().amax(along, keepdim=True).clamp(min=1e-12) / most
-    return torch.round(x / scales) * scales
+    shape, along = x.shape, -2 if channels else -1
+    if group and shape[-2] % group == 0:
+        x = x.unflatten(-2, (-1, group))
+    if between:
+        low, high = x.amin(along, keepdim=True), x.amax(along, keepdim=True)
+    else:
+        high = x.abs().amax(along, keepdim=True)
+        low = -high
+    middle, half = (low + high) / 2, scale * (high - low) / 2
+    apart = (2 * half).clamp(min=1e-12) / (levels - 1)
+    return (torch.round((x - middle + half) / apart).clamp(0, levels - 1) * apart + middle - half).reshape(shape)
 
 
-def rounded_perplexity(model, ids, bits_k=None, bits_v=None, along=-1, before=False):
-    """Perplexity with rounded keys and values; all later characters read the rounded ones.
+def rounded_perplexity(model, ids, tensor, before=False, **how):
+    """Perplexity with rounded keys or values; all later characters read the rounded ones.
 
     Args:
         model: `language.CharTransformer`.
         ids: int64 (n,).
-        bits_k, bits_v: None rounds nothing.
-        along: -1 = a scale for each token and head, -2 = for each channel of a head over the piece.
+        tensor: "keys" or "values".
         before: round the keys before they are rotated.
+        how: of `to_levels`.
     """
 
     def logits(pieces):
         x = model.tokens(pieces)
         for block in model.blocks:
             q, k, v = _split(block, block.norm1(x))
-            if bits_k and before:
-                k = to_levels(k, bits_k, along)
+            if tensor == "keys" and before:
+                k = to_levels(k, **how)
             q, k = language.rotate(q), language.rotate(k)
-            if bits_k and not before:
-                k = to_levels(k, bits_k, along)
-            if bits_v:
-                v = to_levels(v, bits_v, along)
+            if tensor == "keys" and not before:
+                k = to_levels(k, **how)
+            if tensor == "values":
+                v = to_levels(v, **how)
             mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
             x = x + block.out(mixed.transpose(1, 2).flatten(2))
             x = x + block.down(F.gelu(block.up(block.norm2(x))))
@@ -406,7 +439,65 @@ def rounded_perplexity(model, ids, bits_k=None, bits_v=None, along=-1, before=Fa
 
 def rises_table(rises):
     """Rises of the perplexity, name -> per cent."""
-    return Table(["keys and values", "rise of the perplexity, %"], [[k, f"{v:.1f}"] for k, v in rises.items()])
+    return Table(
+        ["what is rounded to 2 bits", "rise of the perplexity, %"], [[k, f"{v:.1f}"] for k, v in rises.items()]
+    )
+
+
+def two_ways_to_share():
+    """Three made-up keys with a scale for each token and with one for each channel, and what is left, in two frames."""
+    keys = torch.tensor([[8.0, 1, 1], [8, -1, 1], [8, 1, -1]])
+    plots.show(
+        [_shared_scales(keys, channels) for channels in (0, 1)],
+        alt=[
+            "Three keys with the features 8, 1, 1; 8, −1, 1; 8, 1, −1. A scale of 8 stands beside each row; rounded, only the eights are left.",
+            "The same keys. The scales 8, 1 and 1 stand under the columns; rounded, nothing has changed.",
+        ],
+        caption="Three made-up keys: rows are tokens, columns are features. Each number becomes −1, 0 or 1 times its scale.",
+    )
+
+
+def _shared_scales(keys, channels):
+    canvas = diagrams.Canvas(height=400)
+    scales = keys.abs().amax(0 if channels else 1)
+    canvas.text(60, 30, f"a scale for each {SHARED[channels]}", align="left", bold=True)
+    canvas.text(760, 30, "after rounding", align="left", bold=True)
+    for row, name in enumerate(("token 0", "token 1", "token 2")):
+        canvas.text(60, 100 + 80 * row, name, align="left")
+    for left, table in ((190, keys), (760, to_levels(keys[None, None], channels)[0, 0])):
+        diagrams.grid(canvas, table, left, 60, cell=80, meaning="int8", text="{:g}")
+    for n, value in enumerate(scales.tolist()):
+        place = (230 + 80 * n, 330) if channels else (490, 100 + 80 * n)
+        canvas.text(*place, f"{value:g}", colour="fp32", bold=True)
+    canvas.text(*((490, 330) if channels else (490, 330)), "scales", colour="fp32")
+    return canvas.figure()
+
+
+def scales_table(by_scale, scales):
+    """Rises of the perplexity with several scales.
+
+    Args:
+        by_scale: (tensor, channels) -> a rise in per cent for each scale.
+        scales: in parts of the largest number.
+    """
+    heads = ["the largest number" if scale == 1 else f"{scale:g} of it" for scale in scales]
+    return Table(
+        ["scale:", *heads, "best"],
+        [
+            [f"{tensor}, each {SHARED[channels]}", *(f"{rise:.1f}" for rise in (*rises, min(rises)))]
+            for (tensor, channels), rises in by_scale.items()
+        ],
+        caption="Rise of the perplexity, %. Three levels around 0, keys after RoPE.",
+    )
+
+
+def chain_table(best):
+    """The best rises for keys and values, name of the change -> (keys, values)."""
+    return Table(
+        ["each line changes one thing more", "keys", "values", "keys / values"],
+        [[name, f"{keys:.1f}", f"{values:.1f}", f"{keys / values:.1f}"] for name, (keys, values) in best.items()],
+        caption="Rise of the perplexity, %, at the best of three scales.",
+    )
 
 
 def likeliest(model, endings):
