@@ -79,19 +79,21 @@ show.phone_table({"two linear layers": (fixed, share_fixed), "one layer of atten
 #
 # <!-- page -->
 #
-# A third sounds like something. But among six random digits one often occurs twice: on average the most frequent digit of a book occurs 2.02 times. A network that always names this digit, *without reading which name is asked for*, is right in 2.02 / 6 = 34 % of the cases. (The third row of the table counts it on new books.) The two linear layers do much the same: when we looked, they named a most frequent digit nearly always. They have learned next to nothing about looking up a name.
+# A third is better than one in ten. But among six random digits one often occurs twice: on average the most frequent digit of a book occurs 2.02 times. A network that always names this digit, *without reading which name is asked for*, is right in 2.02 / 6 = 34 % of the cases. (The third row of the table counts it on new books.) The two linear layers do much the same: when we looked, they named a most frequent digit nearly always. They have learned next to nothing about looking up a name.
 #
 # Think about what the linear layer has to do. Its weights belong to *places*: one weight for "the third entry is Ada", another for "the fourth entry is Ada". It multiplies each weight by what stands at its place and adds up the products. But to answer, it must take the digit from the third place if Ada stands there, and from the fourth place if she stands *there*. It
 # has to learn this separately for every place and every name. What it would need is a product of two inputs, "who is asked for" times "who stands here". A sum of inputs, each times a fixed weight, contains no such product. (A second layer can approximate it. With more neurons and more examples the network improves, but slowly.)
 #
-# You did it in another way. You took the name that is asked for, compared it with every name in the book, and read the digit beside the one that fits. Attention is that procedure, made of multiplications, so that a network can learn it.
+# And a convolution? Its weights belong to *distances*: one for "one step to the left", one for "here". So it finds a pattern wherever it stands, but only within its window, and its weights are the same whatever stands there.
+#
+# You did it in another way. You took the name that is asked for, compared it with every name in the book, and read the digit beside the one that fits. Attention is that procedure, made of multiplications, so that a network can learn it. Nothing in it belongs to a place: with 6 entries or with 600 its layers have the same weights.
 #
 # Both networks were trained with three learning rates, and the table shows the best of each.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. Queries, keys and values
 #
-# The **query** $q$ says what is looked for. By its **key** $k$ an entry is found, and its **value** $v$ is what it hands over.
+# The **query** $q$ says what is looked for. Each entry has a **key** $k$, with which the query is compared, and a **value** $v$, which is handed over.
 #
 # 1. **Score**: how well does an entry fit? That is the dot product $q \cdot k$.
 # 2. **Share**: $e$ to the power of each score, divided by the sum of all (**softmax**).
@@ -122,11 +124,11 @@ show.phone_table({"two linear layers": (fixed, share_fixed), "one layer of atten
 #
 # Follow it with a pencil. **1. Scores.** Two vectors fit when their dot product is large: $q \cdot k_1 = 2 \cdot 1 + 0 \cdot 0 = 2$, then $q \cdot k_2 = 0$ and $q \cdot k_3 = 2$. **2. Shares.** We want shares that are positive and add up to 1, and a higher score should give a larger share. The softmax does this: the three powers add up to 15.78, and 7.39 / 15.78 = 0.468. **3. The mean.** $0.468 \cdot 10 + 0.063 \cdot 20 + 0.468 \cdot 60 = 34.0$.
 #
-# A dictionary in Python returns the value of the *one* key that is equal. Attention returns a mean of all values, in which the values of the best-fitting keys count most. That is less exact, but it has a great advantage: if the query changes a little, the result changes a little. So there are gradients, and a network can learn its queries and keys. (In other books the shares are called **attention weights**. We avoid the word, because a weight is something that is learned.)
+# A dictionary in Python returns the value of the *one* key that is equal. Attention returns a mean of all values; the better a key fits, the more its value counts. That is less exact, but it has a great advantage: if the query changes a little, the result changes a little. So there are gradients, and a network can learn its queries and keys. (Other books call the shares **attention weights**.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In code attention takes two lines. One piece is new: the function divides the scores by $\sqrt{d}$, where $d$ is the number of features of a query, that is, of the numbers in its vector. Why? Let the features be random numbers around 0 with a spread of 1. Each product then has a spread of 1 as well, and a sum of $d$ of them has a spread of $\sqrt{d}$, because they partly cancel. With 64 features the scores lie about 8 apart, $e^8$ is 2,981, and one entry takes nearly everything. Divided by $\sqrt{64} = 8$ they lie about 1 apart, whatever
-# $d$ is. A share near 1 hardly changes when the scores change, so gradient descent has little to work with. (*Deeper* measures the shares. The phone book is too easy to need the division: in trials the network learned it without, too.)
+# In code attention takes two lines. One piece is new: the function divides the scores by $\sqrt{d}$, where $d$ is the number of features of a query, that is, of the numbers in its vector. Why? Let the features be random numbers around 0 with a spread (standard deviation) of 1. Each product then has a spread of 1 as well. A sum of $d$ such products has a spread of $\sqrt{d}$ and not of $d$, because positive and negative ones partly cancel. With 64 features the scores lie about 8 apart, $e^8$ is 2,981, and one entry takes nearly everything. Divided by $\sqrt{64} = 8$ they lie about 1 apart, whatever
+# $d$ is. A share near 1 hardly changes when the scores change, so gradient descent has little to work with. (*Deeper* measures the shares. The phone book is too easy to need the division.)
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -142,7 +144,7 @@ by_hand = attention(q, k, v).item()
 print(f"{by_hand:.1f}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# We multiplied the query by $\sqrt{2}$ beforehand, so that the function gives the number that you got by hand. With several queries at once, `q` has a row for each, and every row of the scores gets a softmax of its own.
+# We multiplied the query by $\sqrt{2}$ beforehand, so that the function gives the number that you got by hand.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Who makes queries, keys and values?
@@ -191,9 +193,9 @@ show.one_lookup(book, shares)
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **One entry gets nearly all: the one with the name that was asked for. In the run on this page it got more than nine tenths.** The other entry with the digit 8 gets hardly anything, because its name does not fit.
 #
-# Nobody told the network to compare names. It was shown phone books and correct digits only, and comparing names makes the loss small. The three linear layers have divided the work between them, as described above.
+# Nobody told the network to compare names. It was shown phone books and correct digits only, and comparing names makes the loss small.
 #
-# Such clean shares come from such a clean task. The heads of the language model in section 6 give 0.2 to 0.8 to one place, on average. And a share is no proof that an entry *mattered* for the answer, because what counts is the share times the value.
+# The shares are this clear because the task is. The heads of the language model in section 6 give 0.2 to 0.8 to one place, on average. And a share is no proof that an entry *mattered* for the answer, because what counts is the share times the value.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Every token asks
@@ -203,13 +205,13 @@ show.one_lookup(book, shares)
 #
 # Let a token be a single number, $x$ = 1, 2, 0, and let query = $x$, key = $x$, value = $10\,x$.
 #
-# **Predict.** Token 2 asks ($q$ = 2). What are its three scores, and from which token does most of its result come? Why?
+# **Predict.** Token 2 asks ($q$ = 2). From which token does most of its result come? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* One minute on paper: scores 2, 4, 0; powers 7.4, 54.6, 1. Then the result: 18.5. Ask for the row of token 3 (all scores 0, so the plain mean, 10).
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **The scores of token 2 are 2, 4 and 0, and most of its result, 18.5, comes from token 2 itself.** Its own score is the highest.
+# **Most of the result, 18.5, comes from token 2 itself, because its own score is the highest: the three scores are 2, 4 and 0.**
 #
 # | asks ↓ | scores | $e$ to the power | shares | result |
 # |---|---|---|---|---|
@@ -221,7 +223,7 @@ show.one_lookup(book, shares)
 #
 # The scores are a table of 3 × 3, one row for each token that asks, and each row gets a softmax of its own. (Here $\sqrt{d} = \sqrt{1} = 1$, and the values are 10, 20 and 0.) For token 2 the powers add up to 63.0, so the shares are 7.39 / 63.0 = 0.117, 0.867 and 0.016, and the result is 0.117 · 10 + 0.867 · 20 = 18.5.
 #
-# Why three layers, and not the vector itself three times? Let an adjective be (1, 0) and a noun (0, 1). Compared with each other they give 0, and each finds only itself. Now let the query layer turn the adjective into (0, 1) and the noun into (0, 0), and leave the keys as they are. The adjective's query fits the noun with 1 and itself with 0, while the noun looks for nothing. With one layer for query and key the adjective would fit the noun exactly as well as the noun fits the adjective.
+# Why three layers, and not the vector itself three times? Let an adjective be (1, 0) and a noun (0, 1). The dot product of the two is 0, and that of each with itself is 1, so each would find only itself. Now let the query layer turn the adjective into (0, 1) and the noun into (0, 0), and leave the keys as they are. The adjective's query fits the noun with 1 and itself with 0, while the noun looks for nothing. If one layer made both, every score would be the same in both directions: the noun would look for the adjective as much as the adjective looks for the noun.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. The mask
@@ -236,7 +238,7 @@ show.one_lookup(book, shares)
 # *For the lecturer, 3.5 min.* Write "i m p o r t" on the board, and under each letter the one that is to be predicted. Draw the table of scores, 6 × 6, and shade what lies above the diagonal. Ask what the place under "i" may look at. Vote twice. After the table: "What does the second model do? It copies. And what does it copy when nothing follows yet?" Be ready for "105 is worse than knowing nothing": yes, it is sure and wrong.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The mask works before the softmax, so the shares that are left still add up to 1. (A score of 0 would not hide a place: $e^0 = 1$, so in row 2 below the third place would still get 1 / (2.72 + 2.72 + 1) = 0.16.) Three places with these scores, by hand:
+# The mask works before the softmax, so the shares that are left still add up to 1. Three places with these scores, by hand:
 #
 # | looks at → | 1 | 2 | 3 | | shares | 1 | 2 | 3 |
 # |---|---|---|---|---|---|---|---|---|
@@ -244,7 +246,7 @@ show.one_lookup(book, shares)
 # | place 2 | 1 | 1 | $-\infty$ | | | 0.5 | 0.5 | 0 |
 # | place 3 | 0 | 0 | 2 | | | 0.107 | 0.107 | 0.787 |
 #
-# In the last row $e^0 = 1$, $e^0 = 1$ and $e^2 = 7.39$, together 9.39. This mask is called **causal**, because what comes later has no influence on what comes before. In the example with the tokens 1, 2, 0 the mask changes the results 15.8, 18.5 and 10.0 into 10.0, 18.8 and 10.0: token 1 sees only itself, token 2 divides its shares among the first two, and nothing is hidden from token 3.
+# In the last row $e^0 = 1$, $e^0 = 1$ and $e^2 = 7.39$, together 9.39. Why not a score of 0 in place of $-\infty$? Then the third place of row 2 would still get $e^0$ / (2.72 + 2.72 + 1) = 0.16. This mask is called **causal**, because what comes later has no influence on what comes before. In the example with the tokens 1, 2, 0 the mask changes the results 15.8, 18.5 and 10.0 into 10.0, 18.8 and 10.0: token 1 sees only itself, token 2 divides its shares among the first two, and nothing is hidden from token 3.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -270,13 +272,13 @@ show.mask_table({"looks back only": with_mask, "may look at everything": without
 # The line that the model reads contains the answers: the next character stands one place further on. So it is enough to look there.
 #
 # The numbers in the table are **perplexities**: among how many equally likely characters the model hesitates. A perfect model has 1, and one that knows nothing about 96 characters has 96. In the run on this page the model without a mask comes close to 1 as long as the line lies in front of it; only at the
-# last place of a line there is nothing to copy. When it writes, the next character is not there yet, and it does worse than if it knew nothing. That is possible, because a model that is *sure and wrong* pays more than one that says "each of the 96 equally": a model that gives the right character a probability of 1/1,000 has, at this place, a perplexity of 1,000.
+# last place of a line there is nothing to copy. When it writes, the next character is not there yet, and it does worse than if it knew nothing. How can that be? A model that says "each of the 96 equally" gives the right character 1/96, a perplexity of 96. A model that is *sure and wrong* gives it perhaps 1/1,000, a perplexity of 1,000 at this place. (Over several places one takes the mean of the *logarithms*: perplexities of 2 and 8 make 4 together, because √(2 · 8) = 4.)
 #
 # For the model with the mask both columns ask the same question. Its two numbers differ a little, because for the second column only 14 places of each line are counted.
 #
 # This is worth remembering beyond attention. A measurement that is too good usually sees the answer somewhere. The control is to measure as the model will be *used*: here, with nothing behind the last character.
 #
-# Not every model writes, and not every model needs this mask. A model that reads a whole text and then says whether it is friendly may look in both directions, and BERT does.
+# Not every model writes, and not every model needs this mask. A model that reads a whole text and then says whether it is friendly may look in both directions. BERT, a model that reads and does not write, does.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. Positions
@@ -303,10 +305,10 @@ print(f"largest difference between the outputs: {apart:.1e}")
 #
 # <!-- page -->
 #
-# (The tiny difference comes from rounding: the same numbers are added up in another order.) The reason is in step 3: a weighted mean is a sum, and a sum does not depend on the order of its terms. Swap entries 1 and 3 of section 2: 0.468 · 60 + 0.063 · 20 + 0.468 · 10 = 34.0 again. For a phone book this is just right. For a text the network must be told where each token stands.
+# (With the causal mask a little of the order shows: "man" in "dog bites man" sees all three words, and "dog" only itself. But for "man" the words before it are still an unordered heap, so "bites dog man" would look the same to it.) The tiny difference in the output comes from rounding: the same numbers are added up in another order. The reason is in step 3: a weighted mean is a sum, and a sum does not depend on the order of its terms. Swap entries 1 and 3 of section 2: 0.468 · 60 + 0.063 · 20 + 0.468 · 10 = 34.0 again. For a phone book this is just right. For a text the network must be told where each token stands.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# There are several ways to tell a network where each token stands. Many of today's language models use **rotary position embedding**, **RoPE** for short ([Su et al., 2021](https://arxiv.org/abs/2104.09864)). The idea is that of a clock. Take two features of a query as a hand of a clock, and *turn* the hand by a fixed angle for every step of the text. Do the same with the keys. (So far we have said at which *place* a token stands, counting from 1. For RoPE we count its *step*, from 0.)
+# There are several ways to tell a network where each token stands. Many of today's language models use **rotary position embedding**, **RoPE** for short ([Su et al., 2021](https://arxiv.org/abs/2104.09864)). (So far we have said at which *place* a token stands, counting from 1. For RoPE we count its *step*, from 0.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Clock hands
@@ -364,7 +366,7 @@ show.two_slices()
 #
 # The 64 features are cut from the same 128 outputs of the same linear layers, so heads cost no weights. (A later cell counts them.) What they do cost is memory for the scores, because each head has a table of its own, with a row and a column for every step.
 #
-# Why several heads? Suppose a token wants two things: the value of the character before it, and the value of the character that followed the same letter when it last occurred. If it has only one head, that head must give each of the two a share of 0.5, for example. If the two values are 10 and 60, the mean is 35; if they are 30 and 40, it is 35 as well, and the two cases can no longer be told apart. Two heads return (10, 60) and (30, 40).
+# Why several heads? Suppose a token needs two values: that of the character before it, and that of another one further back. If it has only one head, that head must give each of the two a share of 0.5, for example. If the two values are 10 and 60, the mean is 35; if they are 30 and 40, it is 35 as well, and the two cases can no longer be told apart. Two heads return (10, 60) and (30, 40). (In the small model of section 3 a second head gained nothing, as *Deeper* shows. Section 6 shows heads that do different things.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### A Transformer block
@@ -414,15 +416,15 @@ x = torch.randn(1, 40, 128)
 with torch.no_grad():
     block_error = (mine(x) - theirs(x)).abs().max().item()
 print(
-    f"weights with one head {one:,}, with two {two:,}; largest difference from PyTorch's own attention {block_error:.0e}"
+    f"weights with one head {one:,}, with two {two:,}; largest difference from the block that ships {block_error:.0e}"
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The cell gave our block the weights of a block that ships with the course, which calls PyTorch's `scaled_dot_product_attention`. The outputs agree up to rounding, so these few lines compute what PyTorch's attention computes. A language model is an embedding, a stack of such blocks (5 in ours, 32 in Llama-3.1-8B), and a linear layer which gives a score for every token that may come next. These scores are called
 # **logits**.
 #
-# **What it costs.** The linear layers of a block of width $w$ have $12 w^2$ weights (*Deeper* counts them), so they need $12 w^2$ multiplications for each token, however long the text is. Attention needs a dot product with each of the $n$ keys before the token, which is $n w$ multiplications over all heads, and a mean of as many values, another $n w$. Both costs are equal where $2 n w = 12 w^2$, at $n = 6 w$: for $w = 128$ that is a text of 768 tokens, for $w = 4096$ one of 24,576. In shorter texts most of the work is in the
-# linear layers. In longer ones attention takes over, because its work for the whole text grows with $n^2$. The tables of scores grow as fast: 1,000 tokens and 4 heads give 4 · 1,000 · 1,000 numbers, and 2,000 tokens four times as many.
+# **What it costs.** The linear layers of a block of width $w$ have $12 w^2$ weights (*Deeper* counts them), so they need $12 w^2$ multiplications for each token, however long the text is. For each token attention computes $n$ dot products with keys, which is $n w$ multiplications over all heads, and the mean of the $n$ values takes another $n w$. Both costs are equal where $2 n w = 12 w^2$, at $n = 6 w$: for $w = 128$ that is a text of 768 tokens, for $w = 4096$ one of 24,576. In shorter texts most of the work is in the
+# linear layers. In longer ones attention takes over, because its work for the whole text grows with $n^2$. The tables of scores grow as fast.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 6. What does a trained head look at?
@@ -450,7 +452,7 @@ show.two_heads(line, {"block 2, head 3": first, "block 5, head 1": second})
 #
 # <!-- page -->
 #
-# One head of the last block looks at such places. In the first frame most dark squares lie just before the letters themselves: eight of the ten rows look one step back most, two look two steps back. This head goes mostly by *place*, which RoPE makes possible, but not by place alone: in a trial it gave the character before 0.63 on code and 0.38 on random characters. In the second frame the dark squares lie far to the left: from six of the ten characters (`l`, `e`, both `_`, `o` and `x`) the largest share goes to the character *after* the same one in the first name; the others look
+# One head of the last block looks at such places. The figure shows the whole second name; the row of its `l` is where `print(val` ends. In the first frame most dark squares lie just before the letters themselves: eight of the ten rows look one step back most, two look two steps back. This head goes mostly by *place*, which RoPE makes possible, but not by place alone: in a trial it gave the character before 0.63 on code and 0.38 on random characters. In the second frame the dark squares lie far to the left: from six of the ten characters (`l`, `e`, both `_`, `o` and `x`) the largest share goes to the character *after* the same one in the first name; the others look
 # elsewhere. This head goes by *content*. It finds where the same text occurred before, and what came next there. Such a head is called an **induction head** ([Olsson et al., 2022](https://arxiv.org/abs/2209.11895)).
 #
 # We chose these two heads out of twenty, because they are easy to read. Most of the others are not. And a picture shows where a head looks, not what the model does with it. To find that out, switch the head off (its output becomes 0) and measure:
@@ -462,7 +464,7 @@ print(f"all heads: {whole:.1f};  without head 1 of block 5: {switched_off[4, 0]:
 print(f"without any other one, at most: {switched_off.flatten().sort().values[-2]:.1f}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Without this head the perplexity of the name's second occurrence is clearly higher, in the run on this page by more than half. Switching off any other head costs less. So on this line the head matters. One line is one case; in a trial with eight other names on 16 lines it was the same head whose loss cost most, every time.
+# Without this head the perplexity of the name's second occurrence is clearly higher, in the run on this page by more than half. Switching off any other head costs less. So on this line the head matters. But this is a single line. In a trial with eight other names, on 16 lines, the same head was the one that was missed most, each time.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # When a model *writes*, every new token wants to look at the keys and values of all tokens before it. Must they all be computed again each time? That question is where [[decoding]] begins.
@@ -527,7 +529,7 @@ def look_up_solution(query, keys, values):
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The check hands your function several heads. Ask the instrument for both tokens at the same distances, at four at least. A head may look at any of the eight.
+# The check hands your function several heads. Ask the instrument for both tokens at the same distances, at four at least. A head may look at any of the eight distances, so try them all.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* In pairs, no code: "Which table would you fill in before you say what the head looks at?" Wanted: two rows, same and other, and a column for each distance. What does each of the three heads look like in that table? Place: both rows alike, one column high. Content: one row high, the other low. Neither: flat.

@@ -100,7 +100,7 @@ print(f"as it is: {si(as_it_is, 's')}, without notes: {si(quiet, 's')}")
 print(f"speed-up: {as_it_is / quiet:.1f} times")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
-# **The second call was several times as fast (D). But was that because of the notes?**
+# **In our runs the second call was several times as fast (D). But was that because of the notes?**
 #
 # <!-- page -->
 #
@@ -112,7 +112,7 @@ print(f"speed-up: {as_it_is / quiet:.1f} times")
 #
 # We call the network twice more, in the other order: first without the notes, then as it is.
 #
-# **Predict.** Which of the two calls is faster now, and by how much?
+# **Predict.** What becomes of the advantage of the call without notes: does it stay, shrink, or turn round? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* "One line of code more, and the discovery is gone." Ask: "How many reports have you read that made this control?" Then: "So a time is hard to measure. A size is easier, as you see next."
@@ -124,11 +124,11 @@ print(f"as it is: {si(as_it_is_again, 's')}, without notes: {si(quiet_again, 's'
 print(f"speed-up: {as_it_is_again / quiet_again:.1f} times")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Now it is the other way round: the call without the notes came first, and it is not the faster one.** What we measured before was mostly the price of coming first.
+# **The large advantage is gone: now the call without the notes came first, and it is not faster by much, if at all.** What we measured before was mostly the price of coming first.
 #
 # <!-- page -->
 #
-# The second measurement is a **control**: it repeats the first one and changes what might be the reason, here the order. If the notes were the reason, then the call with the notes would be the slower one in either order. But in our trials whichever of the two calls came first was usually the slower one. Controls of this kind run through the whole
+# The second measurement is a **control**: it repeats the first one and changes what might be the reason, here the order. If the notes were the reason, then the call with the notes would be the slower one in either order. In our trials, however, the call that came first was usually the slower one, with or without notes. Controls of this kind run through the whole
 # course.
 #
 # It is not a perfect control, because the order is not all that has changed. Before, the first call was also the first one of the whole *process*. This time it was not, and that is probably why the difference is so much smaller. (In fresh processes in which the call *without* notes came first, that first call took 2 to 24 times as long as the second.) For a strict control, restart the kernel and run this measurement in place of the first.
@@ -159,8 +159,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The file is half as large, and the network names as many photographs correctly as before, give or take a few of the 2,000. You have just made a network smaller, and you can trust the size: whoever saves the same network again gets the same number of bytes. It is the first of many ways to save memory or time that the course
-# will try. The rest of this lesson shows how a *time* can be made nearly as trustworthy.
+# The file is half as large, and the network names as many photographs correctly as before, give or take a few of the 2,000. You have just made a network smaller, and you can trust the size: whoever saves the same network again gets the same number of bytes. The rest of this lesson shows how a *time* can be made nearly as trustworthy.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 2. How this course works
@@ -192,8 +191,7 @@ show.the_course()
 # more than a right one, because you will remember it." Say where the notebooks are.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The solution is folded under each check. Nothing in a lesson depends on your answers: *Run All* reaches the end
-# without them. The sections under the heading *Deeper*, near the end of a lesson, are for readers who want to know more. You can leave them out.
+# The solution is folded under each check. *Run All* reaches the end without your answers. The sections under the heading *Deeper* are for readers who want to know more.
 #
 # **Ways through the course.** Each way also contains the lessons that its other lessons build on.
 #
@@ -281,7 +279,7 @@ show.scatter(samples)
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **Most of the times lie close together just above the fastest one, and a few lie far above: these slow calls form a long *tail*.** How long the tail is depends on your machine and on what else it is doing. On a quiet machine it is short.
 #
-# A call cannot take less time than its work takes, so there is a floor. But many things can make it take longer: another program gets the processor for a moment, a message from the network arrives, the clock rate sinks. Each of these adds time, and none of them takes any away. Look also for slow calls that stand side by side in the left picture: one disturbance can last for many calls.
+# A call cannot take less time than its work takes, so there is a floor. But many things can make it take longer: another program gets the processor for a moment, a message from the network arrives, the clock rate sinks. Each of these adds time, and none of them takes any away.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Which single number should stand for 300 calls? Take seven calls first. Suppose that they took
@@ -295,7 +293,7 @@ show.scatter(samples)
 # **interquartile range**, or **IQR**.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Now read the printed line. Its *fastest* and *slowest* say how far the extremes lie from the median. With 300 calls a single bad one hardly moves even the mean: a call of twice the usual time adds 1 / 300 = 0.003 to it. So on a quiet day mean and median agree. On a busy day they differ, and you do not know beforehand which kind of day it is.
+# Now read the printed line. All four numbers are divided by the median: *slowest* 2 means twice as long, and *IQR* 0.1 means that the middle half of the calls spans 10 % of the median. With 300 calls a single bad one hardly moves even the mean: a call of twice the usual time adds 1 / 300 = 0.003 to it. So on a quiet day mean and median agree. On a busy day they differ, and you do not know beforehand which kind of day it is.
 #
 # - The **mean** follows the tail: a few bad calls move it.
 # - The **median** is the middle call. A few bad calls hardly move it.
@@ -337,7 +335,7 @@ show.drift(drifting)
 # - *In turn, changing places*, A B B A: the rounds give 1.1 / 1.0 = 1.10 and 1.2 / 1.3 = 0.92. One ratio is above 1 and the other below it. Over many rounds the two kinds cancel.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# To measure in turn is called **interleaved**. The drift then meets both candidates nearly alike, and the **ratio within each round** compares neighbours in time. Divide first, and take the median afterwards. Suppose that three rounds give 10, 20 and 30 ms for A, because the machine gets slower, and 5, 30 and 15 ms for B, whose second call was disturbed. The ratios A over B are 2.0, 0.67 and 2.0, and their median is 2. Taken the
+# Measuring in turn is called **interleaving**, and the rounds are *interleaved*. The drift then meets both candidates nearly alike, and the **ratio within each round** compares neighbours in time. Divide first, and take the median afterwards. Suppose that three rounds give 10, 20 and 30 ms for A, because the machine gets slower, and 5, 30 and 15 ms for B, whose second call was disturbed. The ratios A over B are 2.0, 0.67 and 2.0, and their median is 2. Taken the
 # other way round, the median of A is 20 and that of B is 15, and their ratio is 1.33, which no round has shown: the 20 and the 15 come from different rounds, and the drift lies between them.
 #
 # Take care which of the two you divide by the other. By hand we divided B by A: above 1 means that B is *slower*. A speed-up is A over B: 1 / 1.14 = 0.88, and below 1 means slower.
@@ -348,7 +346,7 @@ show.drift(drifting)
 # `timing.compare` warms up, takes turns in a changing order, and gives the ratio of each round. We give it three candidates: the network as it is (A), the
 # **same again**, and the network without its notes (B).
 #
-# **Predict.** You have seen what a single call says about the notes. What speed-up over A will B have when it is measured fairly? And how near to 1 will *A again* come?
+# **Predict.** You have seen what a single call says about the notes. Will the speed-up of B over A be above 1.5 when it is measured fairly? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer, 3.5 min.* "All that we have learned, in one call. The first thing to compare is a function with
@@ -369,7 +367,7 @@ ratios = show.rounds(versus, "A again", "B: without notes")
 #
 # <!-- page -->
 #
-# Read the noise floor off the table: its quartiles of *A again* say that in half of all rounds the ratio of a function to itself lay between these two values, and in the other half outside. A single round that shows a gain of that size shows nothing. Some rounds lie farther out; if the dot and the square of one round jump together, it was A that was disturbed, because both ratios divide the time of the same A.
+# Read the noise floor off the table: its quartiles of *A again* say that in half of all rounds the ratio of a function to itself lay between these two values, and in the other half outside. So if a single round shows a gain of that size, it may be noise. If the dot and the square of one round jump together, then A was disturbed in that round: both ratios are the time of the same A over something.
 #
 # (Each dot is a sample of some dozens of calls in a row, because a sample must be long enough for the clock.) Over many rounds smaller differences can be detected; the next section shows how.
 #
@@ -382,7 +380,7 @@ ratios = show.rounds(versus, "A again", "B: without notes")
 #
 # The orange squares may overlap the grey dots. Is B faster all the same? The quartiles do not answer this, because they say how far *single rounds* scatter. Here is a way that needs no formula but counting.
 #
-# Suppose that the notes made no difference. Then in each round it would be mere chance which of the two is faster, as with a coin. Suppose that there are 5 rounds, and that B wins all of them. A coin shows five heads in one of 2 · 2 · 2 · 2 · 2 = 32 throws of five, and five tails as often, so chance alone gives such a clear result in 2 of 32 cases, or 6 %. That is rare, but not rare enough to be sure. And if B wins four of the five? A coin shows four heads or more in 5 + 1 of the 32 throws, and four tails or more as often: together 12 of 32, or 38 %, which shows nothing.
+# Suppose that the notes made no difference. Then in each round it would be mere chance which of the two is faster, as with a coin. Suppose that there are 5 rounds, and that B wins all of them. Five throws of a coin have 2 · 2 · 2 · 2 · 2 = 32 equally likely outcomes. One of them is five heads and one is five tails, so chance alone gives such a clear result in 2 of 32 cases, or 6 %. That is rare, but not rare enough to be sure. And if B wins four of the five? Of the 32 outcomes, 5 have exactly four heads and 1 has five, and as many have four tails or more: together 12 of 32, or 38 %. A lead that chance produces so often shows nothing.
 # With 10 rounds and 10 wins it would be 2 of 1,024. This is the **sign test**. It is one reason to take many rounds: they do not make the scatter of the dots smaller, but they make the *verdict* surer. With fewer than six rounds no result can be rarer than 6 %.
 
 # %% slideshow={"slide_type": "skip"}
@@ -390,13 +388,13 @@ for name in ("A again", "B: without notes"):
     rounds, wins = len(ratios[name]), sum(ratio > 1 for ratio in ratios[name])
     by_chance = show.as_clear_as(wins, rounds)
     print(
-        f"{name}: faster in {wins} of {rounds} rounds; chance alone is at least as clear in a share of {by_chance:.2g} of all cases"
+        f"{name}: faster in {wins} of {rounds} rounds; a coin is at least as one-sided in {100 * by_chance:.2g} % of all cases"
     )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The first line is the control: a function against itself must win and lose about as often as a coin, which in 31 throws shows 10 to 21 heads nearly always. (The test counts the rounds as independent of each other.) If the number printed for B is small, say below 0.01, and the one for *A again* is not, then chance is a poor explanation, and B is faster on your machine. Otherwise you cannot claim a difference from this run: take more rounds, or quiet the machine.
+# The first line is the control: a function against itself must win about half of the rounds. (31 throws of a coin nearly always show 10 to 21 heads.) (The test counts the rounds as independent of each other.) If the number printed for B is small, say below 1 %, and the one for *A again* is not, then chance is a poor explanation, and B is faster on your machine. Otherwise you cannot claim a difference from this run: take more rounds, or quiet the machine.
 #
-# The sign test tells you *that* there is a difference, and not *why*, nor whether it is large enough to matter to anybody. And the verdict holds for what you measured: this network, one photograph, one thread, these versions, this machine. Say so with the ratio.
+# The sign test tells you *that* there is a difference, and not *why*, nor whether it is large enough to matter to anybody. And the verdict holds for what you measured: this network, one thread, this machine.
 #
 # ### What to ask of a benchmark
 #
@@ -426,7 +424,7 @@ for name in ("A again", "B: without notes"):
 # "Why does a worker who has nothing to do cost anything?" It waits awake: it asks again and again whether there is work, and that counts as busy.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Two people paint a wall of ten hours. Shared perfectly, the wall is done after 5 hours (wall time), and 10 hours are paid (CPU time). If each of them loses half an hour by agreeing who paints where, it is done after 5.5 hours, and 11 are paid.
+# Not all work can be shared. Suppose that a call takes 80 ms, and that 60 of them can be divided between threads; the other 20 are steps that must be done one after the other. With two threads it takes 20 + 60 / 2 = 50 ms, which is 1.6 times as fast. However many threads there are, the 20 ms remain, so the call can never be more than 80 / 20 = 4 times as fast (**Amdahl's law**). The time in which the threads agree on who does what comes on top.
 #
 # The two times can differ in either direction. A program that sleeps for one second, or waits that long for a file, takes one second on the wall and almost no CPU time, because a thread that sleeps does not use its core. So a CPU time above the wall time means that several threads were busy, and a CPU time far below it means that the program was waiting.
 
@@ -561,8 +559,8 @@ def fair_race_solution(seconds):
 # ### Exercise 3 · Three flaws in a benchmark
 # ★ · 8 minutes
 #
-# The listing is to tell how many times as fast a model with weights in int8 (whole numbers of 8 bits) answers as the
-# fp32 model (floats of 32 bits) it was made from, both on a CPU. It is given both, an input `x` and a number of
+# The listing compares two models on a CPU: one in fp32 (floats of 32 bits), and a copy of it with weights in int8 (whole
+# numbers of 8 bits). It should say how many times as fast the copy answers. It is given both, an input `x` and a number of
 # `rounds`. The caller has set one thread and collected the garbage. **Three lines** are flawed: they make the result
 # wrong or unfair. Return their numbers as a set, like {3, 4}; a list will do. (`train()` and `eval()` switch a model between learning
 # and answering; `shuffled` gives the two pairs in a random order.)
@@ -610,12 +608,17 @@ def flawed_lines_solution():
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
+# ### How sure is the ratio itself?
+#
+# The sign test of section 5 says that B is faster. The same counting says how sure the *ratio* is. Sort the 31 ratios. If the 10th to the 22nd run from 1.05 to 1.09, you may report "between 1.05 and 1.09 times as fast": the true median lies outside only if far too many rounds happen to fall on one side of it, and coins do that in 3 % of cases. The quartiles in the table do not say this. They say how far single rounds scatter, and they stay where they are with more rounds, while the interval for the median
+# becomes narrower.
+#
 # ### Which clock?
 #
 # Python has several clocks. `time.time()` is the time of day, counted from 1970. Somebody, or a program that keeps the clock right, can *set* it while you measure. And it is such a large number that its last digit is coarse: a float has about 16 digits, and ten of them are used up in front of the point.
 # `time.perf_counter()` cannot be set and only runs forward; it counts from some recent moment, often the start of the computer. Use it for durations.
 #
-# The smallest step of the clock is not the only limit. To read the clock, and even to call a function, takes time as well, often some tens of nanoseconds. Beside a call of 1 ms that is nothing; beside a call of 100 ns it is a good part of what you read. So a short function is called many times between two looks at the clock, and the time is divided. `timing.compare` does that by itself.
+# The smallest step of the clock is not the only limit. To read the clock, and even to call a function, takes time as well, often some tens of nanoseconds. Beside a call of 1 ms that is nothing; beside a call of 100 ns it is a good part of what you read. So a short function is called many times between two looks at the clock, and the time is divided. `timing.compare` does that by itself. The cost of the clock is then shared by all calls. The cost of *calling* stays in each of them, so the ratio of two very short functions comes out too near to 1.
 
 # %% slideshow={"slide_type": "skip"}
 rows = []
@@ -708,8 +711,8 @@ typical = {name: median(turn[name] for turn in turns) for name in befores}
 Table(["just before", "one call"], [[name, f"{s / typical['its own calls']:.2f}×"] for name, s in typical.items()])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the run on this page a loop slows the next call about as much as a rest does, so it is not that the processor rests. Nor does the loop itself fill the caches, because it needs hardly any memory: in a trial a loop of a thousandth of a second cost only 5 to 7 %, and one of a hundredth about 70 %. It is the time that counts, probably because other programs, on a rented machine also those of its neighbours, use the caches meanwhile. One call of *another* network after the rest brings nearly everything back. The two networks share the
-# program and not the weights, so it is mostly what they share that has to be fetched again, probably the program, and less the weights.
+# In the run on this page a loop slows the next call about as much as a rest does, so it is not that the processor rests. Nor does the loop itself fill the caches, because it needs hardly any memory: in a trial a loop of a thousandth of a second cost only 5 to 7 %, and one of a hundredth about 70 %. It is the time that counts, probably because other programs, on a rented machine also those of its neighbours, use the caches meanwhile. After one call of *another* network the next call is nearly as fast as without a rest. The two networks share the
+# program but not the weights. So what had to be fetched again was mostly what they share, probably the program.
 #
 # ### A thread that waits awake
 #

@@ -85,9 +85,9 @@ show.sixteen_times(sixteen_to_one)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. Two times, one layer
 #
-# A toy machine does **100 operations** and moves **10 bytes** in a second, both at the same time. A layer of 20 weights, one byte each, multiplies each input by every weight and adds the product to a sum.
+# A toy machine does **100 operations** and moves **10 bytes** in a second, both at the same time. A layer of 20 weights, one byte each, needs one product and one sum for every weight and input: two operations.
 #
-# (Inputs and outputs are left out until section 4; in a large layer they are few beside the weights.)
+# (Inputs and outputs are left out until section 4.)
 #
 # **Predict.** How many seconds does the layer take at least for 16 inputs, and why?
 
@@ -125,7 +125,7 @@ show.two_times(operations_a_second=100, bytes_a_second=10, n_weights=20)
 #
 # At the ridge both are equal: $I = \text{peak} / \text{bandwidth}$.
 #
-# **Predict.** One core of a processor like that of this page does some tens of billions of operations a second, and its memory delivers some tens of billions of bytes. Where does the ridge lie: **A** below 1, **B** between 1 and 20, or **C** above 20 operations a byte? And why?
+# **Predict.** One core of a processor like that of this page does some 50 to 150 billion operations a second, and its memory delivers 10 to 30 billion bytes. Where does the ridge lie: **A** below 1, **B** between 1 and 20, or **C** above 20 operations a byte? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Vote; the line under the figure has the number. Point at the slope ("the door") and at the flat part ("the cook").
@@ -161,7 +161,7 @@ show.roof(peak, bandwidth)
 #
 # <!-- page -->
 #
-# Tens of billions of operations divided by tens of billions of bytes give a few operations a byte. That of a graphics card usually lies higher: by their data sheets, in fp32, at about 12 for an A100 with 19.5 TFLOP/s and 1.6 TB/s, and at 82 for an RTX 4090 with 82.6 TFLOP/s and 1.0 TB/s.
+# 50 / 30 is about 2, and 150 / 10 is 15: these numbers give a few operations a byte. The ridge of a graphics card usually lies higher: by their data sheets, in fp32, at about 12 for an A100 with 19.5 TFLOP/s and 1.6 TB/s, and at 82 for an RTX 4090 with 82.6 TFLOP/s and 1.0 TB/s.
 #
 # Left of the ridge the limit is a slope: twice the intensity allows twice the speed, because every byte brings work for twice as many operations. (Both axes are logarithmic: a factor of ten is the same distance everywhere, and so $I$ · bandwidth is a straight line.) Right of the ridge the limit is flat: the arithmetic is already busy all the time, so more work for each byte allows no higher speed. The drawing looks like a roof, hence its name, the **roofline**.
 
@@ -186,7 +186,7 @@ print(f"measured   {seconds[1] * 1e3:.2f} ms for one input")
 #
 # <!-- page -->
 #
-# The two predictions lie far apart, by the ridge over the intensity. With a ridge of 3 that is 3 / 0.5 = 6: in the time that one byte takes, the machine could do 3 operations, but the layer has only half an operation for it to do. So the guess has passed a test that it could have failed. Arithmetic alone would explain only a small part of the time; reading the weights at the measured bandwidth explains most of it. This does not mean that the processor waited all that time: "memory" is a calculation with a measured bandwidth. When the weights come from a cache, the same routine still takes a third to a half as long, as *Deeper* shows.
+# The two predicted times differ by a factor of ridge / intensity. With a ridge of 3 that is 3 / 0.5 = 6: while one byte arrives, the machine could do 3 operations, but for each byte the layer needs only half an operation. So the guess has passed a test that it could have failed. Arithmetic alone would explain only a small part of the time; reading the weights at the measured bandwidth explains most of it. That does not prove that the processor waited for all that time, because the memory time is calculated, not observed. Under *Deeper* the same routine reads its weights from a cache; it then still needs a third to a half of the time.
 #
 # Two things to know about these numbers. *Peak* is what one product of matrices reaches in PyTorch, and *bandwidth* what one dot product reads, both with one thread; neither is the chip's own limit, and another library may come closer ([[choosing]] tries). The measured time can even lie a little below that of the memory, because the layer may read its weights faster than our dot product reads.
 
@@ -218,7 +218,7 @@ share = {batch: s / min(peak, intensity(batch) * bandwidth) for batch, s in spee
 show.batches_under_the_roof(peak, bandwidth, {b: (intensity(b), speed[b], share[b]) for b in inputs}, width)
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer", "lecture"]
-# **In fp32 the layer lies right of the ridge from a batch of about twice the ridge on: with a ridge of 3, from about 6 on.**
+# **In fp32 the layer lies to the right of the ridge once the batch is larger than about twice the ridge: with a ridge of 3, from about 6 inputs on.**
 #
 # <!-- page -->
 #
@@ -230,7 +230,7 @@ show.batches_under_the_roof(peak, bandwidth, {b: (intensity(b), speed[b], share[
 #
 # What the batch does *not* change is the time of a batch of one: whoever has one input waits for all the weights. What the batch changes is the time for each input when there are many inputs. By the roofline this time cannot fall below that of the arithmetic of one input, and the batch at the ridge has reached that bound already. The measured time for each input may fall further, where a larger batch comes nearer to its roof. And all answers of a batch arrive together: with 256 inputs even the first one has to wait for the last.
 #
-# So ask first on which side a layer lies. Left of the ridge a processor with twice the peak changes nothing in the bound. Fewer operations alone do not lower the bound on the time either; **fewer bytes do**: weights of fewer bits, fewer weights, or numbers that are not moved at all. A ReLU that is computed right after the layer, while the numbers are still at the processor, needs no read and no write of its own: of 4 bytes written by the layer and 8 read and written by the ReLU, only 4 are left. Right of the ridge it is the other way round: a higher peak or fewer operations help.
+# So ask first on which side a layer lies. Left of the ridge a processor with twice the peak changes nothing in the bound. Nor do fewer operations, because the least time stays what the bytes need. **Fewer bytes** lower it: weights of fewer bits, fewer weights, or numbers that are not moved at all. A ReLU that is computed right after the layer, while the numbers are still at the processor, needs no read and no write of its own: of 4 bytes written by the layer and 8 read and written by the ReLU, only 4 are left. Right of the ridge it is the other way round: a higher peak or fewer operations help.
 #
 # Other layers lie elsewhere. A ReLU on its own does one operation for 8 bytes at any batch, so it waits for memory unless its numbers lie in a cache. A convolution uses each weight at every position of the image: at 14 by 14 positions a weight serves one image 196 times, which is 98 operations for each byte of weights, so it can lie right of the ridge with a single image. (Its inputs and outputs lower this number.)
 
@@ -239,7 +239,7 @@ show.batches_under_the_roof(peak, bandwidth, {b: (intensity(b), speed[b], share[
 #
 # The roof is a bound: no point should lie above it, but nothing says that a point must reach it. One batch stays farthest below.
 #
-# **Predict.** Which of these could make a batch take *milliseconds* more than the sum of its two times: **A** memory and arithmetic do not overlap, **B** the call itself takes a few microseconds, **C** the way in which the library goes through the numbers? And why?
+# **Predict.** Which of these could make a batch take *milliseconds* more than its roof allows, and even more than the sum of its two times: **A** memory and arithmetic do not overlap, **B** the call itself takes a few microseconds, **C** the way in which the library goes through the numbers? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Strike out one after the other. A: then the time is the sum, and no more. B: microseconds, where the table has milliseconds. In a control another library with weights arranged beforehand took half to two thirds of the time for 16 inputs (*Deeper*): so C is one cause.
@@ -253,7 +253,7 @@ show.shares_table(seconds, {batch: intensity(batch) for batch in inputs}, bandwi
 #
 # <!-- page -->
 #
-# Add the first two times of the row for batch 16: the measured time is longer than that sum. Memory and arithmetic that do not overlap (A) explain the sum and no more. And the call itself (B) takes a few microseconds, whatever the weights and the batch, because some work is done before any arithmetic begins. That is much for a tiny layer, and nothing beside milliseconds. Something else must take the rest, and the roofline cannot say what.
+# Add the first two times of the row for batch 16: the measured time is longer than that sum. If memory and arithmetic did not overlap at all (A), the time would be their sum, but not more. And the call itself (B) takes a few microseconds, whatever the weights and the batch, because some work is done before any arithmetic begins. Something else must take the rest, and the roofline cannot say what.
 #
 # One candidate is the library: for large matrices it has a routine that keeps parts of them in the caches, for a single input another one, and for a few inputs neither may fit well. *Deeper* tests this with a second library. So a roofline answers one question: what is the least time? Where a layer stays far below the roof, it raises another: what takes the rest?
 #
@@ -281,7 +281,7 @@ read = show.again_or_in_turn(taken)
 #
 # <!-- page -->
 #
-# The two differ only in what the machine could keep from call to call, so the ratio isolates the work of its caches. A ratio a few per cent below 1 means nothing else than one a few per cent above: the times of one and the same call differ by as much.
+# The two differ only in what the machine could keep from call to call, so the ratio isolates the work of its caches. A ratio a few per cent below 1 means as little as one a few per cent above: two timings of one and the same call differ by that much.
 #
 # *Clearly above 1.* Some of the 67 MB stayed in a cache and arrived sooner. In a network of many layers the weights are not kept in this way, so a benchmark that calls one layer in a loop promises too much.
 #
@@ -292,7 +292,7 @@ read = show.again_or_in_turn(taken)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
 # ## 6. Fewer bits
 #
-# The same eight layers, stored in other formats: *fp32* with 4 bytes a weight, *bf16* (a floating-point number of 16 bits) with 2, *int8* (whole numbers) with 1. On a CPU, bf16 is timed twice: as PyTorch does it, and without *oneDNN*, a library that PyTorch calls on some processors.
+# The same eight layers, stored in other formats: *fp32* with 4 bytes a weight, *bf16* (a floating-point number of 16 bits) with 2, *int8* (whole numbers) with 1.
 #
 # **Predict.** With **one** input, how many times as fast as fp32 can int8 and bf16 be, by the roofline? And why?
 
@@ -318,7 +318,7 @@ show.gains_table(gains, 1, device)
 #
 # *How can int8 gain more than four?* The bound of int8 is four times that of fp32, but fp32 does not reach its own. Suppose that fp32 reaches 80 % of its roof. Then a routine for int8 that reaches all of *its* roof is 4 / 0.8 = 5 times as fast.
 #
-# *Why does bf16 gain so little in its first row?* On the machine of this page the two rows have the same bytes and the same processor; only the routine differs. So the routine loses what the bytes could gain. In a trial there, with weights that were arranged beforehand, the routine of oneDNN gained 1.7 times, so a part of the loss is that it arranges them at each call. In another, with the instructions for bf16 hidden from oneDNN, the first row gained twice. On a processor without such instructions, expect that.
+# *Why does bf16 gain so little in its first row?* (On a CPU it is timed twice: as PyTorch does it, and without *oneDNN*, a library that PyTorch calls on some processors.) On the machine of this page the two rows have the same bytes and the same processor; only the routine differs. So the routine loses what the bytes could gain. In a trial there, with weights that were arranged beforehand, the routine of oneDNN gained 1.7 times, so a part of the loss is that it arranges them at each call. In another, with the instructions for bf16 hidden from oneDNN, the first row became twice as fast as fp32.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"} tags=["lecture"]
 # ### And with 64 inputs?
@@ -340,7 +340,7 @@ show.gains_table(gains, 64, device)
 #
 # <!-- page -->
 #
-# Fewer bytes move the layer farther to the right, where the roof is flat. An example: 64 inputs need 28 ms of arithmetic, and 3 ms of memory at the same time. To remove three quarters of the 3 ms leaves the 28 ms as they are. If fp32 takes 35 ms, it reaches 80 % of its roof, so with the *same* peak no format could gain more than 35 / 28 = 1.25 times. A larger gain must come from a *higher peak* for such numbers. A gain below 1 comes from a slower routine.
+# Fewer bytes move the layer farther to the right, where the roof is flat. An example: 64 inputs need 28 ms of arithmetic, and 3 ms of memory at the same time. If three quarters of the 3 ms disappear, the 28 ms remain. If fp32 takes 35 ms, it reaches 80 % of its roof, so with the *same* peak no format could gain more than 35 / 28 = 1.25 times. A larger gain must come from a *higher peak* for such numbers. A gain below 1 comes from a slower routine.
 #
 # The peak is a property of the processor and of its library. On most processors int8 has a higher peak, because one instruction multiplies more numbers of 8 bits than of 32. On some, so has bf16; the line above the table says whether yours shows such instructions. In the run on this page bf16 without oneDNN, which probably does not use them, is slower than fp32. Its bytes are not to blame, because the row above has the same bytes. Nor is it the memory: in a trial on the machine of this page, this routine took as long with weights from a cache as with weights from memory.
 #
