@@ -350,7 +350,127 @@ def with_exponents(scale, found_infs, growth_interval):
     return list(scales), list(~np.array(found_infs, dtype=bool))
 
 
+ARMS = ("as found", "no scaler", "no clipping", "no autocast")
+
+
+def _learns(error, arms=ARMS, seeds=range(5), limit=50):
+    return {arm: sum(error(arm, seed=n) for n in seeds) / len(seeds) < limit for arm in arms}
+
+
+def _verdict(learns, both="order"):
+    if learns.get("as found"):
+        return "nothing"
+    if learns["no scaler"] and learns["no clipping"]:
+        return both
+    for arm, name in (("no scaler", "scaler"), ("no clipping", "clipping"), ("no autocast", "precision")):
+        if learns[arm]:
+            return name
+    return "elsewhere"
+
+
+def blames_the_scaler_of_two(error):
+    return _verdict(_learns(error), both="scaler")
+
+
+def blames_clipping_of_two(error):
+    return _verdict(_learns(error), both="clipping")
+
+
+def takes_a_scaler_for_the_order(error):
+    learns = _learns(error)
+    return "order" if learns["no scaler"] and not learns["as found"] else _verdict(learns)
+
+
+def takes_clipping_for_the_order(error):
+    learns = _learns(error)
+    return "order" if learns["no clipping"] and not learns["as found"] else _verdict(learns)
+
+
+def forgets_precision(error):
+    found = _verdict(_learns(error))
+    return "elsewhere" if found == "precision" else found
+
+
+def takes_the_best_arm(error):
+    means = {arm: sum(error(arm, seed=n) for n in range(5)) / 5 for arm in ARMS}
+    learns = {arm: mean < 50 for arm, mean in means.items()}
+    found = _verdict(learns)
+    if found == "elsewhere":
+        best = min(means, key=means.get)
+        return {"no scaler": "scaler", "no clipping": "clipping", "no autocast": "precision", "as found": "nothing"}[best]
+    return found
+
+
+def calls_it_nothing_when_nothing_helps(error):
+    found = _verdict(_learns(error))
+    return "nothing" if found == "elsewhere" else found
+
+
+def has_no_control(error):
+    return _verdict(_learns(error, ARMS[1:]))
+
+
+def looks_away_from_the_control(error):
+    return _verdict({**_learns(error), "as found": False})
+
+
+def one_network(error):
+    return _verdict(_learns(error, seeds=range(1)))
+
+
+def other_networks_for_each(error):
+    return _verdict(
+        {arm: sum(error(arm, seed=10 * at + n) for n in range(5)) / 5 < 50 for at, arm in enumerate(ARMS)}
+    )
+
+
+def the_same_network_five_times(error):
+    return _verdict(_learns(error, seeds=[3] * 5))
+
+
+def more_runs_for_the_control(error):
+    error("as found", seed=9)
+    return _verdict(_learns(error))
+
+
+def without_a_run(error):
+    return "order"
+
+
+def a_sentence(error):
+    return "the order is wrong" if _verdict(_learns(error)) == "order" else _verdict(_learns(error))
+
+
+def many_networks(error):
+    return _verdict(_learns(error, seeds=range(40)))
+
+
+def arms_in_turn(error):
+    sums = dict.fromkeys(ARMS[::-1], 0.0)
+    for n in range(7, 19):
+        for arm in sums:
+            sums[arm] += error(arm, seed=n) / 12
+    return _verdict({arm: mean < 50 for arm, mean in sums.items()})
+
+
 WRONG = {
+    "broken_part": [
+        blames_the_scaler_of_two,
+        blames_clipping_of_two,
+        takes_a_scaler_for_the_order,
+        takes_clipping_for_the_order,
+        forgets_precision,
+        takes_the_best_arm,
+        calls_it_nothing_when_nothing_helps,
+        has_no_control,
+        looks_away_from_the_control,
+        one_network,
+        other_networks_for_each,
+        the_same_network_five_times,
+        more_runs_for_the_control,
+        without_a_run,
+        a_sentence,
+    ],
     "train_step": [
         clips_before_unscale,
         no_update,
@@ -383,6 +503,7 @@ WRONG = {
     ],
 }
 ODD = {
+    "broken_part": [many_networks, arms_in_turn],
     "train_step": [clips_by_hand, zeroes_first],
     "dynamic_scale": [with_the_real_scaler, with_exponents],
 }
