@@ -58,9 +58,7 @@ def addition(dtype: torch.dtype, device: torch.device) -> Callable[[], object]:
     return lambda: torch.add(a, a, out=out)
 
 
-def training_step(
-    width: int, batch: int, autocast: bool, scaling: bool, device: torch.device
-) -> Callable[[], object]:
+def training_step(width: int, batch: int, autocast: bool, scaling: bool, device: torch.device) -> Callable[[], object]:
     """One training step of a new network of three linear layers."""
     net = models.make_mlp(width, width, n_layers=3).to(device)
     optimizer = torch.optim.SGD(net.parameters(), lr=1e-3)

@@ -342,7 +342,9 @@ ARMS = ("as found", "no scaler", "no clipping", "no autocast")
 BROKEN = ("nothing", "scaler", "clipping", "precision", "order", "elsewhere")
 
 
-def _loop(right: str, said: str, hint: str, *, learns: Sequence[str] = (), good: float = 22.0, bad: float = 84.0) -> World:
+def _loop(
+    right: str, said: str, hint: str, *, learns: Sequence[str] = (), good: float = 22.0, bad: float = 84.0
+) -> World:
     """A loop whose arms in `learns` have an error of about `good`, the others of about `bad`, up to six points up or down."""
 
     def measure(arm: str, number: int, *, seed: float) -> float:

@@ -69,7 +69,7 @@ runtime.describe(device)
 # *For the lecturer, 2.5 min.* Show of hands; most say A or B. After the answer let one of them say which tensors have as many bits as before. Do not go deeper yet: "In section 6 we list what is alive at such a peak." First the recipe.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Mixed precision promises two savings. A number of 16 bits takes half the memory, and many processors multiply such numbers faster. What must be done so that the training still works is known, too. [[formats]] found three parts: products in 16 bits with sums in fp32, weights in fp32, and a factor on the loss, so that small gradients do not become 0. This lesson puts the parts together into one training loop, and then asks what the loop really saves. We begin with the memory of a single step. The *peak* is the highest level of the memory along the way ([[baseline]]).
+# Mixed precision promises two savings: a number of 16 bits takes half the memory, and many processors multiply such numbers faster. [[formats]] found what it takes so that the training still works: products in 16 bits with sums in fp32, weights in fp32, and a factor on the loss, so that small gradients do not become 0. This lesson puts these parts into one loop, and asks what the loop really saves. The *peak* of memory is its highest level during a step ([[baseline]]).
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -96,9 +96,7 @@ print(f"peak under autocast over that in fp32: {peaks[True] / peaks[False]:.2f}"
 #
 # <!-- page -->
 #
-# At this small batch the largest things in memory are the gradients of the weights. By hand: the gradient of one weight matrix has 256 · 256 numbers of 4 bytes, 262 kB, and there are three. An activation of the batch has only 32 · 256 numbers, 33 kB. The gradient of an fp32 weight is stored in fp32 in both runs, so autocast does not make it smaller. But the last gradient first comes out of its product in 16 bits, 131 kB, before it is stored in fp32, and these bytes are added to the peak. Halving a few activations of 33 kB does not make up for that.
-#
-# With a larger batch the activations grow and the gradients of the weights do not. Section 6 counts from which batch on the result turns round.
+# At this small batch the largest things in memory are the gradients of the weights. By hand: the gradient of one weight matrix has 256 · 256 numbers of 4 bytes, 262 kB, and there are three. An activation of the batch has only 32 · 256 numbers, 33 kB. The gradient of an fp32 weight is stored in fp32 in both runs, so autocast does not make it smaller. But the last gradient first comes out of its product in 16 bits, 131 kB, before it is stored in fp32, and these bytes are added to the peak. Halving a few activations of 33 kB does not make up for that. Section 6 counts when larger batches turn the result round.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 2. The training loop, line by line
@@ -127,9 +125,9 @@ def train(net, optimizer, scaler, batches, autocast=True):
 # - **`scaler.scale(loss).backward()`** multiplies the loss by a number, the *loss scale*, and computes the gradients. By the chain rule every gradient comes out multiplied by the scale. `backward()` stands outside the `with` block, because each backward operation takes the type that its forward operation had.
 # - **`scaler.step(optimizer)`** divides the gradients by the scale. If all of them are finite, it calls `optimizer.step()`. If one is infinite or NaN, it leaves the step out.
 # - **`scaler.update()`** decides with which scale the next step goes on.
-# - **`optimizer.zero_grad()`** releases the gradients. Without it, `backward()` would add the next gradients to them. (Since PyTorch 2.0 it sets them to `None`, which gives the memory back; before, it filled them with zeros.)
+# - **`optimizer.zero_grad()`** releases the gradients. Without it, `backward()` would add the next gradients to them.
 #
-# The object behind three of the lines is the **gradient scaler**, `torch.amp.GradScaler`. A training run makes one at its beginning and keeps it to the end. Autocast and the scaler both have a switch, `enabled`, so that one loop serves both precisions. When a run goes wrong, the switch tells whether precision is the cause. But is a loop that is switched off really the plain one? We compare three steps with a loop without any of it.
+# The object behind three of the lines is the **gradient scaler**, `torch.amp.GradScaler`. A training run makes one at its beginning and keeps it to the end. Autocast and the scaler both have a switch, `enabled`, so that one loop serves both precisions. When a run goes wrong, the switch tells whether precision is the cause, provided that a loop that is switched off is really the plain one.
 
 # %% slideshow={"slide_type": "skip"}
 batches = [(torch.randn(128, 256, device=device), torch.randn(128, 256, device=device)) for _ in range(3)]
@@ -150,7 +148,7 @@ def largest_difference(a, b):
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The switch
 #
-# The same three steps from the same weights: a plain loop, and `train` with `enabled=False` and with `enabled=True` for autocast and scaler.
+# Three steps from the same weights: a plain loop, and `train` with `enabled=False` and with `enabled=True`.
 #
 # **Predict.** How far are the weights of the two from those of the plain loop afterwards: not a bit, a small part of the way that the training moved them, or more? And why?
 
@@ -158,32 +156,32 @@ def largest_difference(a, b):
 # *For the lecturer, 2 min.* Vote for each of the two settings. After the output: "When your training goes wrong tomorrow, what do you try first?"
 
 # %% slideshow={"slide_type": "skip"}
-start, plain = fresh()[0], fresh()
+start, (plain_net, plain_optimizer) = fresh()[0], fresh()
 for x, y in batches:  # the plain loop
-    F.mse_loss(plain[0](x), y).backward()
-    plain[1].step()
-    plain[1].zero_grad()
+    F.mse_loss(plain_net(x), y).backward()
+    plain_optimizer.step()
+    plain_optimizer.zero_grad()
 
 gaps = {}
 for on in (False, True):
     net, optimizer = fresh()
     train(net, optimizer, torch.amp.GradScaler(device.type, enabled=on), batches, autocast=on)
-    gaps[on] = largest_difference(net, plain[0])
+    gaps[on] = largest_difference(net, plain_net)
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Prints the distances, and what share of the whole move they are.
-way = largest_difference(start, plain[0])
+way = largest_difference(start, plain_net)
 for on, gap in gaps.items():
     print(f"enabled={on}: {gap:.1g}, {gap / way:.1%} of the move")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Switched off, the loop gives the weights of the plain loop to the last bit. Switched on, it differs by a small part of the way that the weights moved.**
+# **Switched off, the loop gives the plain loop's weights to the last bit. Switched on, it differs by a small part of the way that they moved.**
 #
 # <!-- page -->
 #
-# With `enabled=False` a scaler's `scale`, `unscale_` and `update` do nothing, `step` calls `optimizer.step()`, and autocast changes no type. So the same operations run on the same numbers. With `enabled=True` every product reads rounded inputs, and the gradients are rounded as well, to 8 binary digits in bf16. Each is off by up to 0.4 %. A weight that three steps moved by some distance ends up a per cent or so of this distance away.
+# With `enabled=False` a scaler's `scale`, `unscale_` and `update` do nothing, `step` calls `optimizer.step()`, and autocast changes no type. So the same operations run on the same numbers. With `enabled=True` every product reads rounded inputs, and the gradients are rounded as well, to 8 binary digits in bf16. Each is off by up to 0.4 %.
 #
-# This says that three steps are close. It does not say that a whole training is as good; *Deeper* measures that.
+# So three steps are close. That does not say that a whole training is as good; *Deeper* measures that.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Two devices, one recipe
@@ -200,9 +198,9 @@ for on, gap in gaps.items():
 # *For the lecturer, 1.5 min.* One row is enough: the type. Most else follows. Ask who has seen `torch.cuda.amp` in code: most have.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Most of the table follows from its first row. bf16 has the exponent of fp32, and so its range. Gradients that are too small for fp16 are still numbers in bf16, and so it needs no loss scale. What bf16 gives up is digits: 8 in place of fp16's 11. GPUs since Ampere (2020) have units for bf16, too. There you can pass `dtype=torch.bfloat16` and leave the scaler out.
+# bf16 has the exponent of fp32, and so its range. Gradients that are too small for fp16 are still numbers in bf16, and so it needs no loss scale. What bf16 gives up is digits: 8 in place of fp16's 11. GPUs since Ampere (2020) have units for bf16, too: pass `dtype=torch.bfloat16`, and leave the scaler out.
 #
-# Older code says `torch.cuda.amp.autocast()` and `torch.cuda.amp.GradScaler()`. These names are deprecated; they do what the column CUDA does. And why not simply call `model.half()`? Then the weights are stored in 16 bits, and small steps are lost in them. That is not mixed precision.
+# Older code says `torch.cuda.amp.autocast()` and `torch.cuda.amp.GradScaler()`. These names are deprecated. And why not simply call `model.half()`? Then the weights are stored in 16 bits, and small steps are lost in them.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. A scale that nobody knows beforehand
@@ -221,15 +219,15 @@ for on, gap in gaps.items():
 # left out? growth_interval is 2 here to see something; the default is 2,000.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **Two gradients by hand.** Suppose one weight has the gradient $2 \cdot 10^{-8}$ and another one 0.3. On their way back both pass through fp16 ([[formats]]). The small one is less than half of fp16's least number, $6 \cdot 10^{-8}$, and becomes 0. If it is needed, it is lost. Now multiply the loss by 65,536. The gradients become 0.0013 and 19,661, and fp16 can hold both. The scaler divides them by 65,536 in fp32, and gets back $2 \cdot 10^{-8}$ and 0.3. A scale four times as large lifts the small one still better, but $0.3 \cdot 262{,}144 = 78{,}643$ is beyond 65,504 and becomes infinite.
+# **Two gradients by hand.** Suppose one weight has the gradient $2 \cdot 10^{-8}$ and another one 0.3. On their way back both pass through fp16 ([[formats]]). The small one is less than half of fp16's least number, and becomes 0. Now multiply the loss by 65,536. The gradients become 0.0013 and 19,661, and fp16 can hold both. The scaler divides them in fp32, and gets back $2 \cdot 10^{-8}$ and 0.3. A scale four times as large lifts the small one still higher, but $0.3 \cdot 262{,}144 = 78{,}643$ is beyond 65,504 and becomes infinite.
 #
-# So the scale should be as large as possible, and not larger. Its limit is 65,504 divided by the largest gradient, and nobody knows the largest gradient of the next batch. It also changes during the training, because gradients shrink as the network learns. So the scaler *searches*, as you would with a shelf that breaks under too much weight, if it broke without harm:
+# So the scale should be large, and not too large. Its limit is 65,504 divided by the largest gradient, and nobody knows the largest gradient of the next batch. So the scaler *searches*:
 #
 # 1. Begin with a large scale, 65,536.
 # 2. After the backward pass, look for inf or NaN among the gradients. If there is one, the scale was too large: leave the step out, and halve the scale.
 # 3. After many good steps in a row (`growth_interval`, 2,000 unless you say otherwise) a larger scale may be possible: double it, and count from 0 again.
 #
-# Why leave the step out, and not only the infinite number? A weight minus an infinite step is infinite, and after the next forward pass everything is NaN. The other gradients of that batch may have been computed from numbers that overflowed. A skipped step costs one batch, and with the default there is at most about one in 2,000 while the scale hovers at its limit. Why a factor of 2? A power of two changes the exponent and no digit of the mantissa.
+# Why leave the step out? A weight minus an infinite step is infinite, and after the next forward pass everything is NaN. A skipped step only costs one batch. Why double? Gradients shrink as the network learns, and after some skips the scale would otherwise stay too small for ever. Why a factor of 2? A power of two changes the exponent of a number, and no digit.
 #
 # **Six steps by hand**, with `growth_interval=2`, and an inf in step 3:
 #
@@ -280,9 +278,9 @@ Table(
 #
 # <!-- page -->
 #
-# The infinite number in the input made infinite gradients, and the scaler cannot know where they came from: too large a scale looks the same. So it halves, from 131,072 to 65,536. Steps 4 and 5 are two good ones in a row, and the scale doubles again. Step 6 is one good step, and the scale stays.
+# The infinite number in the input made infinite gradients. Too large a scale looks the same to the scaler, so it halves, from 131,072 to 65,536. Steps 4 and 5 are good, and it doubles again. After step 6 it stays.
 #
-# Where does this stop being true? If the inf has nothing to do with the scale, as here, halving cures nothing. A network that gives inf in every batch makes the scaler halve again and again, and no step is ever taken. If you see the scale fall towards 0, look for a bug or for an overflow in the forward pass.
+# Where does this stop being true? If the inf has nothing to do with the scale, as here, halving cures nothing. If every batch gives inf, the scaler halves again and again, and no step is ever taken. If you see the scale fall towards 0, look for an overflow in the forward pass.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
 # ### The ring of the scaler
@@ -307,7 +305,7 @@ show.ring(log)
 # *For the lecturer, 2.5 min.* Let the room decide for each type. After the figure ask what the height of the orange crosses is, and how many batches the search costs with the default of 2,000.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# This is the loop of section 2 with two lines more. They note for each step the scale, the largest gradient before the scaler divides it, and the scale afterwards.
+# The loop of section 2, which also notes for each step the scale, the largest gradient times the scale, and the scale afterwards.
 
 # %% slideshow={"slide_type": "skip"}
 images, labels = (t.to(device) for t in data.load("fashion_mnist", "train", n=12_000))
@@ -343,9 +341,9 @@ show.search(searched)
 #
 # <!-- page -->
 #
-# Look at the green points on the left. Each doubling lifts them by a factor of two, and when one of them would cross 65,504 the step is skipped and the scale halves. In the run on this page the largest gradients are a few tenths, so the limit is about $65{,}504 / 0.3 \approx 218{,}000$, and the scale hovers between the two powers of two around it, 131,072 and 262,144, with a few excursions. The search costs some of the 200 steps, because we let it try after 20 good steps. With the default of 2,000 it would be about a hundred times rarer.
+# Look at the green points on the left. Each doubling lifts them by a factor of two. When one of them would cross 65,504, the step is skipped and the scale halves. In the run on this page the scale spends most of the time at 131,072. Several times it tries 262,144, meets a gradient above $65{,}504 / 262{,}144 = 0.25$ and falls back. The search costs some of the 200 steps, because we let it try after 20 good ones. With the default of 2,000 it tries a hundred times less often.
 #
-# bf16 reaches to $3 \cdot 10^{38}$, so no gradient overflows, no step is skipped, and the scale doubles every 20 steps without any effect on the training. That is what "not needed, does no harm" means in the table of section 2.
+# bf16 reaches to $3 \cdot 10^{38}$. No gradient overflows, no step is skipped, and the scale doubles every 20 steps without any effect. That is what "not needed, does no harm" means in the table of section 2.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. Clip, but when?
@@ -358,7 +356,7 @@ show.search(searched)
 # *For the lecturer, 3 min.* Give the room two gradients, 0.3 and 0.4, a scale of 1,024 and a limit of 0.1, and a minute with a pencil: one half clips first, the other half unscales first. Then the vote.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Why clip at all? A single unlucky batch can have a gradient a hundred times as long as usual, and one step along it can undo what a thousand steps have learned. Clipping keeps the direction of such a gradient and shortens it. The norm is that of all gradients together, the root of the sum of their squares.
+# Why clip at all? An unlucky batch can have a gradient that is far longer than usual, and one step along it can undo what many steps have learned. Clipping keeps the direction of such a gradient and shortens it. The norm is the root of the sum of the squares of all gradients.
 #
 # **Two gradients by hand.** Let the gradients be 0.3 and 0.4. Their norm is $\sqrt{0.09 + 0.16} = 0.5$. With `max_norm = 0.1` they are five times too long, and clipping multiplies both by 0.2: 0.06 and 0.08, with the norm 0.1.
 #
@@ -369,9 +367,9 @@ show.search(searched)
 # | ÷ 1,024: 0.3 and 0.4, norm 0.5 | norm 512 is above 0.1, so × 0.1/512: 0.06 and 0.08, norm 0.1 |
 # | norm 0.5 is above 0.1, so × 0.2: 0.06 and 0.08, norm **0.1** | ÷ 1,024: 0.00006 and 0.00008, norm **0.0001** |
 #
-# In the wrong order the limit is compared with gradients that are 1,024 times too long. So nearly every step is clipped, also those that needed no clipping, and the division by the scale then makes it 1,024 times shorter than the limit. The scale of a real training is 65,536 or more.
+# In the wrong order the limit is compared with gradients that are 1,024 times too long. So nearly every step is clipped, also one that needed no clipping, and the division then makes it 1,024 times shorter than the limit.
 #
-# The next cell does it with the network of section 2: one backward pass, then the calls in the given order.
+# Now with the network of section 2: one backward pass, then the calls in the given order.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -406,8 +404,6 @@ Table(
 # <!-- page -->
 #
 # The first row has the true norm, and 65,536 times it in the middle column. In the second row the step has the norm 0.01, as it should. In the third it has $0.01 / 65{,}536 = 1.53 \cdot 10^{-7}$.
-#
-# Would another optimizer notice? Adam divides each gradient by its usual size, so a common factor should not matter. But the network has 197,376 numbers, and a norm of $1.53 \cdot 10^{-7}$ leaves a typical gradient of $1.53 \cdot 10^{-7} / \sqrt{197{,}376} = 3.4 \cdot 10^{-10}$. Adam adds `eps`, $10^{-8}$, to the size by which it divides. Beside that the gradients hardly count, and Adam's step is some thirty times too short as well.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### The order of the calls
@@ -443,15 +439,15 @@ Table(
 # *For the lecturer, 3 min.* Four votes, one for each cell of a table with two rows and two columns. For the addition let somebody count bytes. After the table ask which row is there only to be fair.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# [[roofline]] found two limits for a layer: the operations that the processor can do in a second, and the bytes that the memory can deliver. 16 bits help with each of them, in different ways.
+# [[roofline]] found two limits for a layer: the operations that the processor can do in a second, and the bytes that the memory can deliver.
 #
-# **An addition by hand.** To add vectors of 16.8 million numbers the processor does one operation for each number, and moves 4 bytes in and 4 bytes out: 134 MB in fp32. The operations are nothing beside that. In 16 bits it moves 67 MB. So it can be at most twice as fast, on any processor, unless the shorter vectors happen to fit into a cache and the longer ones do not.
+# **An addition by hand.** To add vectors of 16.8 million numbers the processor does one operation for each number, and moves 4 bytes in and 4 bytes out: 134 MB in fp32. The operations are nothing beside that. In 16 bits it moves 67 MB. So it can be at most twice as fast (unless the shorter vectors fit into a cache, and the longer ones do not).
 #
-# **A product by hand.** Two matrices of 1,024 by 1,024 take 4 MiB each in fp32. The product needs $1{,}024^3$, about a thousand million, multiplications with as many additions. Each number that is read is used 1,024 times. So arithmetic is the limit, and half the bytes hardly matter. What matters is how many 16-bit products the processor does at a time. A processor *with 16-bit units* has an instruction that takes twice as many pairs of bf16 numbers as of fp32 numbers, multiplies them, and adds up in fp32. A processor *without* has no such instruction. It can store bf16 numbers, but must turn each into fp32 before it multiplies.
+# **A product by hand.** Two matrices of 1,024 by 1,024 have a million numbers each. The product needs $1{,}024^3$, about a thousand million, multiplications with as many additions: each number is used 1,024 times. So arithmetic is the limit, and half the bytes hardly matter. What matters is how many 16-bit products the processor does at a time. A processor *with 16-bit units* has an instruction that takes twice as many pairs of bf16 numbers as of fp32 numbers, multiplies them, and adds up in fp32. A processor *without* can store bf16 numbers, but must turn each into fp32 before it multiplies.
 #
 # **Is fp32 at its best?** For fp32 products PyTorch calls one library (MKL, on an x86 processor), and for bf16 another one (oneDNN). If the first were slow on this chip, bf16 would look good without any merit of its own. So we also time an fp32 product by oneDNN.
 #
-# A lesson runs on one processor only. So the course keeps a record of the others. The table shows your machine on the left, and beside it the record of a chip of the other kind, made by `python3 course.py bench sixteen_bits`, which runs the same functions.
+# The table shows your machine, and beside it a record of a chip of the other kind. `python3 course.py bench sixteen_bits` makes such a record.
 
 # %% slideshow={"slide_type": "skip"}
 times = sixteen_bits.race(device)  # seven rounds, in turn; each figure: first quartile, median, third quartile
@@ -471,11 +467,11 @@ show.side_by_side(times, chip, units, sixteen_bits.records(), of_operations)
 #
 # <!-- page -->
 #
-# The addition moves half the bytes on both processors, and so it gains something on both. That it stays below the limit of two shows that bytes are not all that it waits for.
+# The addition moves half the bytes on both processors, and gains on both. It stays below two, so bytes are not all that it waits for.
 #
-# The product depends on the units. On the chip without them, every number is probably converted before it is multiplied, and bf16 loses. (A profile of that library's instructions would show whether it is the conversions.) On the chip with them, divide the first row by the second, and you have the gain over the better fp32 product: $2.25 / 1.12 = 2.0$ in the record of the AMD processor. That is what an instruction with twice as many pairs can give. The rest is not a merit of 16 bits, but of the library. On another AMD processor we have seen a product 3.4 times as fast, and there the fp32 product of oneDNN alone was twice as fast as PyTorch's usual one.
+# The product depends on the units. Without them every number is probably converted before it is multiplied. (A profile of the library's instructions would tell.) With them, divide the first row by the second, and you have the gain over the *better* fp32 product: $2.25 / 1.12 = 2.0$ in our record of the AMD processor. That is what an instruction with twice as many pairs can give. What goes beyond it is not a merit of 16 bits. On another AMD processor we saw a whole training step 3.4 times as fast, but there the fp32 product by oneDNN alone was twice as fast as PyTorch's usual one.
 #
-# We have measured no GPU. Their tensor cores gain more: the makers of the recipe report 2 to 3 times for whole trainings on Volta, Turing and Ampere, and "modest" gains on older GPUs, which have no such units ([amp_recipe](https://docs.pytorch.org/tutorials/recipes/recipes/amp_recipe.html)). PyTorch reports 1.5 to 5.5 times on eight V100 ([2022](https://pytorch.org/blog/what-every-user-should-know-about-mixed-precision-training-in-pytorch)).
+# We have measured no GPU. PyTorch's recipe reports 2 to 3 times on Volta, Turing and Ampere, and "modest" gains on older GPUs, which have no such units ([amp_recipe](https://docs.pytorch.org/tutorials/recipes/recipes/amp_recipe.html)). For eight V100 PyTorch reports 1.5 to 5.5 times ([2022](https://pytorch.org/blog/what-every-user-should-know-about-mixed-precision-training-in-pytorch)).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### A whole training step
@@ -502,13 +498,11 @@ show.side_by_side(times, chip, units, sixteen_bits.records(), of_steps)
 #
 # <!-- page -->
 #
-# Autocast has a price of its own. By hand, for one narrow layer: it converts a weight of 128 · 128 = 16,384 numbers in every step, and converts its gradient back. At batch 16 the product with this weight has 16 multiplications for each number that was converted. At batch 1,024 it has 1,024. So at batch 16 the conversions, and the calls that start them, are probably most of the work, and at batch 1,024 they are little. That the batch is the cause the two last sizes show, because nothing else differs between them.
+# Autocast has a price of its own. By hand, for one narrow layer: it converts a weight of 128 · 128 = 16,384 numbers in every step, and converts its gradient back. At batch 16 the product has 16 multiplications for each number that was converted, and at batch 1,024 it has 1,024. So at batch 16 the conversions, and the calls that start them, probably cost more than the product gains. The two narrow rows differ in nothing but the batch.
 #
-# The odd size gains about as much as the large one here. On older GPUs it would not: their tensor cores wanted multiples of 8.
+# The odd size gains about as much as the large one here; older GPUs wanted multiples of 8. Without units every size is slower, by a factor of two to four. The scaler costs a pass over all gradients.
 #
-# On the processor without units every size is slower, by a factor of two to four. The scaler costs a pass over all gradients, which one sees in a short step; a *gain* by the scaler could only be noise.
-#
-# So before you switch it on, time a step of *your* network both ways, on *your* chip. It is one argument.
+# So time a step of *your* network both ways, on *your* chip, before you switch it on.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 6. When does it save memory?
@@ -529,15 +523,11 @@ show.side_by_side(times, chip, units, sixteen_bits.records(), of_steps)
 # *For the lecturer, 4 min.* Let the room add up on paper: 5 1/4 against 5 3/8. Then twelve layers: eleven hidden activations in place of two, twelve copies in place of three. 14 1/4 against 11.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Section 1 had a batch of 32, where gradients of weights decide. With a large batch the *activations* decide: what the layers compute on the way forward, and what is kept for the way back ([[baseline]]). Let us count them, for three layers 256 wide and a batch of 1,024. We count in units of one activation in fp32: 1,024 · 256 · 4 bytes = 1 MiB. A weight in fp32 has a quarter of this, and its 16-bit copy an eighth.
+# With a batch of 32 the gradients of the weights decide. With a large batch the *activations* do: what the layers compute on the way forward and keep for the way back ([[baseline]]). We count in units of one activation in fp32: 1,024 · 256 · 4 bytes = 1 MiB. A weight in fp32 has a quarter of this, and its 16-bit copy an eighth.
 #
-# In fp32 the level is highest at the beginning of the backward pass. At the loss there are two hidden activations, the output, and two units that the loss needs for differences and squares: 5. A moment later, when gradients take the place of what is no longer needed, there is one gradient of a weight more: 5¼.
+# In fp32 there are two hidden activations at the loss, the output, and two units that the loss needs for differences and squares. The level is highest a moment later, at the beginning of the backward pass, when gradients take the place of what is no longer needed, and one gradient of a weight comes on top.
 #
-# Under autocast the level is highest in the loss. The hidden activations are half as large. But three things are there that fp32 does not have:
-#
-# - **A copy of the input.** It arrives in fp32, the first layer reads it in 16 bits, and this copy is kept for the backward pass. (The fp32 input belongs to the caller, and counts in neither run.)
-# - **The output twice.** It comes out of the last layer in 16 bits, and is cast to fp32 for the loss.
-# - **A 16-bit copy of each weight**, ⅛ each, made in the forward pass and kept for the backward pass.
+# Under autocast the level is highest in the loss. The hidden activations are half as large. But three things are there that fp32 does not have: a 16-bit *copy of the input*, which the first layer reads and the backward pass needs; the *output twice*, in 16 bits as the layer gives it, and in fp32 for the loss; and a 16-bit *copy of each weight*, ⅛ each, for the backward pass. (The fp32 input belongs to the caller, and counts in neither run.)
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -577,10 +567,10 @@ def by_hand(n_layers):
 
 rows, measured = [], {}
 for n in (3, 12):
-    plain, mixed = (peak_of(batch=1024, n_layers=n, autocast=on) for on in (False, True))
-    measured[n] = mixed / plain
+    in_fp32, mixed = (peak_of(batch=1024, n_layers=n, autocast=on) for on in (False, True))
+    measured[n] = mixed / in_fp32
     counted = by_hand(n)
-    rows.append([n, *(f"{units_:g}" for units_ in counted), f"{counted[1] / counted[0]:.3f}", f"{measured[n]:.3f}"])
+    rows.append([n, *(f"{count:g}" for count in counted), f"{counted[1] / counted[0]:.3f}", f"{measured[n]:.3f}"])
 Table(["layers", "fp32, units", "autocast, units", "ratio by hand", "measured"], rows, caption="batch 1,024, width 256")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
@@ -588,11 +578,9 @@ Table(["layers", "fp32, units", "autocast, units", "ratio by hand", "measured"],
 #
 # <!-- page -->
 #
-# With twelve layers there are eleven hidden activations. fp32 has 11 + 1 + 2 + ¼ = 14¼ units. Autocast has ½ for the input, 5½ for the hidden ones, 1½ for the output, 2 for the loss and twelve copies of ⅛, 1½: 11 units. The measurement gives the ratios of the hand count to within a per cent (on a CPU; a GPU's allocator rounds, and may choose other kernels).
+# With twelve layers there are eleven hidden activations. fp32 has 11 + 1 + 2 + ¼ = 14¼ units. Autocast has ½ for the input, 5½ for the hidden ones, 1½ for the output, 2 for the loss and twelve copies of ⅛: 11 units. The measured ratios agree with the count (on a CPU; a GPU's allocator rounds). What autocast saves grows with the number of layers, and what it adds at both ends of the network does not.
 #
-# So what autocast saves grows with the number of layers, and what it adds at both ends of the network does not. The copies of the weights do grow, but they do not depend on the batch.
-#
-# From which batch on does one layer save? Its activation of $B \cdot n$ numbers becomes half as large, which saves $2 B n$ bytes. Its copy of $n \cdot n$ weights costs $2 n^2$ bytes. The two are equal at $B = n$. **A layer begins to pay when the batch is larger than its width.** For convolutions the image counts as well: each of their few weights is used at many places, so they have large activations and small copies, and should pay early. That is not measured here.
+# From which batch on does one layer save? Its activation of $B \cdot n$ numbers becomes half as large, which saves $2 B n$ bytes. Its copy of $n \cdot n$ weights costs $2 n^2$ bytes. The two are equal at $B = n$. **A layer begins to pay when the batch is larger than its width.** (Convolutions have few weights and large activations, and should pay early. That is not measured here.) A whole network must pay for its two ends as well, so it turns round later: *Deeper* has the curve.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Which of the three is to blame?
@@ -606,14 +594,14 @@ Table(["layers", "fp32, units", "autocast, units", "ratio by hand", "measured"],
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Measures the peak of five variants, over that of fp32.
-plain = peak_of(batch=1024)
+in_fp32 = peak_of(batch=1024)
 variants = {
     "autocast": {},
     "… input in 16 bits": {"x_type": low},
     "… loss in 16 bits": {"loss_type": low},
     "… both": {"x_type": low, "loss_type": low},
 }
-part_of = {name: peak_of(batch=1024, autocast=True, **more) / plain for name, more in variants.items()}
+part_of = {name: peak_of(batch=1024, autocast=True, **more) / in_fp32 for name, more in variants.items()}
 small_output = peak_of(batch=1024, n_out=10, autocast=True) / peak_of(batch=1024, n_out=10)
 Table(
     ["three layers, batch 1,024", "peak, of fp32's"],
@@ -626,36 +614,9 @@ Table(
 #
 # <!-- page -->
 #
-# By hand: 5⅜ units less ½ is 4⅞, and $4⅞ / 5¼ = 0.929$. The loss, its fp32 copy of the output and its room for squares, is the larger part of the price: a loss in 16 bits brings the ratio to about 0.83. But a loss in 16 bits is an experiment, and no advice, because a mean over many numbers loses digits. The input in 16 bits changes nothing in the computation, since the first layer would round it anyway. If your data are ready in 16 bits, hand them over so. (The batch itself is then half as large as well, which this table does not even count.)
+# By hand: 5⅜ units less ½ is 4⅞, and $4⅞ / 5¼ = 0.929$. The loss, its fp32 copy of the output and its room for squares, is the larger part of the price: a loss in 16 bits brings the ratio to about 0.83. But a loss in 16 bits is an experiment and no advice, because a mean over many numbers loses digits. The input in 16 bits changes nothing in the computation, since the first layer would round it anyway. So hand your data over in 16 bits where you can.
 #
-# The last row is another control. A classifier has few outputs, here 10 in place of 256. Then the output and the loss are small in both runs, and three layers are enough to save more than a quarter. So the 1.02 belongs to a network whose output is as wide as its layers, and not to three layers.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
-# ### From which batch on?
-#
-# **Predict.** A layer pays from batch = width on. Does a whole network of 12 layers turn round earlier, there, or later? And why?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let everybody draw the curve of 12 layers in the air: where does it cross the dotted line? After the figure ask for a reason why the small batches lie above 1.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-# Measures six batches for three networks, and draws the ratios.
-networks = {"3 layers": {}, "12 layers": {"n_layers": 12}, "3, 10 outputs": {"n_out": 10}}
-curves = {
-    name: {
-        b / 256: peak_of(batch=b, autocast=True, **shape) / peak_of(batch=b, **shape)
-        for b in (32, 64, 128, 256, 512, 1024)
-    }
-    for name, shape in networks.items()
-}
-show.shares(curves)
-
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **Later: at batch = width the network of 12 layers still needs slightly more than fp32. It saves at twice the width, and more at four times.**
-#
-# <!-- page -->
-#
-# One layer alone breaks even at batch = width, and the whole network must also pay for the input's copy and for the loss. Below that the peak lies elsewhere: at the end of the backward pass, where all gradients of weights are alive, in fp32 in both runs. There autocast saves nothing, and adds the 16-bit form of the gradient that is just being made. That is the answer to section 1. *Deeper* shows which tensors are alive at both peaks.
+# The last row is another control: with 10 outputs, as a classifier has, output and loss are small in both runs, and three layers save more than a quarter. So the 1.02 belongs to a wide output, and not to three layers.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises
@@ -663,7 +624,7 @@ show.shares(curves)
 # Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here.
 #
 # ### Exercise 1 · The step with clipping
-# ★★ · 12 minutes
+# ★★ · 8 minutes
 #
 # Write `train_step`: one step of the recipe with clipping. The norm of the *true* gradients, all together, may be at most `max_norm`. The loss is `mse_loss`. Return it as a float,
 # unscaled. No call may add to the gradients of an earlier one. Use `x.device.type`, leave autocast's dtype at its default, and let only the forward pass and the loss run under it.
@@ -675,7 +636,7 @@ show.shares(curves)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs, on paper: the calls in their order. To write and run it takes 12. The mistakes to wait for: clipping before unscale_, optimizer.step() in place of scaler.step(optimizer), a forgotten update. The code is for home.
+# *For the lecturer, 5 min.* In pairs, on paper: the calls in their order. To write and run it takes 8. The mistakes to wait for: clipping before unscale_, optimizer.step() in place of scaler.step(optimizer), a forgotten update. The code is for home.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -724,7 +685,7 @@ def train_step_solution(model, optimizer, scaler, x, y, max_norm):
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Think of what each switch repairs. If scaler and clipping are both sound, and only their *order* is wrong, then the mistake is gone as soon as one of them is. Without the scaler nothing is multiplied, and clipping meets the true gradients. Without clipping nothing is cut. The check makes up several loops. It looks at how you make your experiment, and then at what you conclude. Up to 2,000 runs are allowed for each experiment.
+# If scaler and clipping are both sound, and only their *order* is wrong, then the mistake is gone as soon as one of them is. Without the scaler nothing is multiplied; without clipping nothing is cut. The check makes up several loops. It looks at how you make your experiment, and then at what you conclude. Up to 2,000 runs are allowed for each.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* In pairs, without a laptop; alone it takes 12. Write four errors on the board, as found 90, no scaler 25, no clipping 24, no autocast 90, and ask for the conclusion. Then 90, 90, 22, 90. The code is for home.
@@ -806,7 +767,7 @@ Table(
 #
 # <!-- page -->
 #
-# Clipping to 1 meets gradients that are 65,536 times too long, and `step` then divides by 65,536. So a step has the norm 0.000015, and 200 of them move no weight far enough to matter. An error of about 90 % with ten classes is what guessing gives. It is not a question of 16 bits, because without autocast, in fp32, the loop stands still as well. One would have blamed the scaler, had one tried only the second arm, and would have removed a part that is sound.
+# Clipping to 1 meets gradients that are 65,536 times too long, and `step` then divides by 65,536. So a step has the norm 0.000015, and 200 of them move no weight far enough to matter. An error of about 90 % with ten classes is what guessing gives. 16 bits are not to blame, because in fp32, without autocast, the loop stands still as well. Whoever had tried the second arm only would have blamed the scaler, which is sound.
 #
 # The repair is one line, `scaler.unscale_(optimizer)`, above the line that clips. Exercise 1 has it.
 
@@ -869,7 +830,7 @@ Table(
 
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
-# Times one step of this network both ways, and writes the rows of the ledger.
+# Makes one step of this network, to be timed both ways.
 def learn_step(use_amp):
     """One training step of LeNet-300-100 at batch 128: the speed-up below is that of this network at this batch."""
     net = models.LeNet300100().to(device)
@@ -886,6 +847,8 @@ def learn_step(use_amp):
     return step
 
 
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Times the step and writes the rows of the ledger.
 short = {torch.bfloat16: "bf16", torch.float16: "fp16"}[low]
 of_a_step = timing.compare({"fp32": learn_step(False), f"{short} autocast": learn_step(True)}, rounds=9, device=device)
 size = size_report(learned)  # trained in 16 bits, stored in 32: the file does not shrink
@@ -904,7 +867,32 @@ ledger.table(ledger.rows(["amp"]))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The file of the trained network is as large as before, because the weights are stored in fp32. Mixed precision is about training; smaller files are the subject of the part that begins with [[integers]].
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### From which batch on?
 #
+# Section 6 found that one layer pays from batch = width on. We measure six batches for three networks: 3 layers, 12 layers, and 3 layers with 10 outputs.
+#
+# **Predict.** Does the network of 12 layers turn round earlier, there, or later? And why?
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Measures six batches for three networks, and draws the ratios.
+networks = {"3 layers": {}, "12 layers": {"n_layers": 12}, "3, 10 outputs": {"n_out": 10}}
+curves = {
+    name: {
+        b / 256: peak_of(batch=b, autocast=True, **shape) / peak_of(batch=b, **shape)
+        for b in (32, 64, 128, 256, 512, 1024)
+    }
+    for name, shape in networks.items()
+}
+show.shares(curves)
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
+# **Later: at batch = width the network of 12 layers still needs slightly more than fp32. It saves at twice the width, and more at four times.**
+#
+# One layer alone breaks even at batch = width, and the whole network must also pay for the input's copy and for the loss. Below that the peak lies elsewhere: at the end of the backward pass, where all gradients of weights are alive, in fp32 in both runs. There autocast saves nothing, and adds the 16-bit form of the gradient that is just being made. That is the answer to section 1.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### What is alive at a peak?
 #
 # We list what a step's peak adds to the weights: arrays of the shape of a **weight**, and of an **activation**, each with its type. Twelve layers, 256 wide.
@@ -926,6 +914,11 @@ show.stacks(alive)
 # At batch 32 the peak lies at the end of the backward pass. All gradients of weights are there in fp32; the 16-bit copies of the weights are gone by then. *Inside the call* is what the operation at the peak uses itself: under autocast it makes the last gradient in 16 bits, or casts it.
 #
 # At batch 1,024 the peak lies where most activations live. In fp32 that is the first steps of the backward pass, where one gradient of a weight exists already. Under autocast it is the loss. The price is visible as well: the copies of the weights, one fp32 activation, and two units inside the call of the loss. *Other shapes* is mostly the loss, whose single number keeps the room of all its squares.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Clipping in the wrong order, with Adam
+#
+# Section 4 clipped before `unscale_`, and the step of SGD became far too short. Would another optimizer notice? Adam divides each gradient by its usual size, so a common factor should not matter. But the network has 197,376 numbers, and a norm of $1.53 \cdot 10^{-7}$ leaves a typical gradient of $1.53 \cdot 10^{-7} / \sqrt{197{,}376} = 3.4 \cdot 10^{-10}$. Adam adds `eps`, $10^{-8}$, to the size by which it divides. Beside that the gradients hardly count, and Adam's step is some thirty times too short as well.
 #
 # ### A batch in parts
 #
@@ -955,7 +948,8 @@ for words, dtype, divide_by in (("/ 4", low, 4), ("/ 4, fp32", torch.float32, 4)
 # **With the division the gradient is that of the whole batch, up to 16-bit rounding. Without it, it is four times too long, off by three times its norm.**
 #
 # Four means are added up, so their sum is four times the mean of all, and $4 - 1 = 3$. The line in fp32 is the control: there the two agree far better. So the small difference in 16 bits is rounding, of each part and of the whole.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### Save and resume
 #
 # A run is interrupted after three of six steps. A checkpoint holds the weights, the optimizer with its momentum, and the scaler with its scale and its count of good steps.
@@ -973,9 +967,9 @@ def start_run(seed=0):
     return *fresh(seed, momentum=0.9), torch.amp.GradScaler(device.type, growth_interval=2)
 
 
-def resumed_without(left_out):
+def resumed_without(left_out, checkpoint, straight):
     """(distance of the weights from the straight run, same scaler) after a resumed run."""
-    run, checkpoint = start_run(seed=1), torch.load(path, weights_only=True, map_location=device)
+    run = start_run(seed=1)
     for key, thing in zip(("net", "optimizer", "scaler"), run, strict=True):
         if key != left_out:
             thing.load_state_dict(checkpoint[key])
@@ -992,7 +986,8 @@ with tempfile.TemporaryDirectory() as folder:
     path = pathlib.Path(folder) / "checkpoint.pt"
     states = (thing.state_dict() for thing in interrupted)
     torch.save(dict(zip(("net", "optimizer", "scaler"), states, strict=True)), path)
-    resumed = {left_out: resumed_without(left_out) for left_out in (None, "optimizer", "scaler")}
+    loaded = torch.load(path, weights_only=True, map_location=device)
+resumed = {left_out: resumed_without(left_out, loaded, straight) for left_out in (None, "optimizer", "scaler")}
 Table(
     ["left out", "weights off by", "same scaler"],
     [[left_out or "nothing", f"{gap:.2g}", same] for left_out, (gap, same) in resumed.items()],
@@ -1002,7 +997,8 @@ Table(
 # **Without the optimizer's state the weights differ. Without the scaler's they are the same to the last bit in bf16, and in fp16 they can differ.**
 #
 # Without its state the optimizer has forgotten its momentum, the average of earlier gradients, and takes other steps. Without its state the scaler begins again with another scale. But a scale is a power of two, and in bf16 multiplying by it and dividing by it again changes no digit. In fp16 it changes the digits of gradients that are subnormal ([[formats]]), and the first steps may be skipped. So save all three.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### A published run, another case
 #
 # A tutorial measured the network of PyTorch's recipe, 3 layers, 4,096 wide, batch 512, on an older GPU ([Technion EE 046211](https://github.com/taldatech/ee046211-deep-learning), tutorial 10): fp32 13.958 s and 1,493,322,752 bytes, AMP 14.081 s and 1,585,620,992 bytes. The age of the GPU was given as the reason.
@@ -1083,7 +1079,7 @@ def dynamic_scale_solution(scale, found_infs, growth_interval):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
 #
-# The figures that this run can check, beside their source. Speed depends on the machine, so a claim about speed may fail on yours; the table then names what may be the cause.
+# The figures that this run can check, beside their source. Speed depends on the machine; where a claim fails, the table names a possible cause.
 
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
 claims.show("amp")
@@ -1092,18 +1088,18 @@ claims.show("amp")
 # ## Remember
 #
 # - The loop: autocast around the forward pass, then scale, backward, unscale, clip, step, update, zero. The weights stay in fp32.
-# - The scaler searches for the largest scale that does not overflow: an inf costs one skipped step and halves it, many good steps double it.
-# - Clip after `unscale_`. The other order makes the step shorter by the whole scale, without a message.
+# - The scaler searches for the largest scale that does not overflow: an inf skips a step and halves it, many good steps double it.
+# - Clip after `unscale_`, or the step is shorter by the whole scale.
 # - It saves time where the chip has 16-bit units and the products are large (batch times width). Elsewhere it may cost time.
-# - It saves memory where the batch is larger than the width, in enough layers. The copies of input and weights, and the loss in fp32, are the price.
+# - It saves memory in many layers with a batch above the width. Copies of input and weights, and the loss in fp32, are the price.
 #
-# **Recommended video** (it helps, and does not replace the lesson): NVIDIA, *Automatic Mixed Precision Training in PyTorch*,
+# **Recommended video**, which does not replace the lesson: NVIDIA, *Automatic Mixed Precision Training in PyTorch*,
 # [youtube.com/watch?v=b5dAmcBKxHg](https://www.youtube.com/watch?v=b5dAmcBKxHg).
 #
 # **Going further**: P. Micikevicius et al., *Mixed precision training*, 2018, [arXiv:1710.03740](https://arxiv.org/abs/1710.03740);
 # [PyTorch's examples of AMP](https://docs.pytorch.org/docs/stable/notes/amp_examples.html), with several losses, gradient penalty and custom functions.
 #
-# **Project ideas**: find the batch from which your own network saves memory; train with a fixed scale that is too small, and plot what is lost; compare bf16 and fp16 on a GPU that has both.
+# **Project ideas**: find the batch from which your own network saves memory; compare bf16 and fp16 on a GPU that has both.
 #
 # **Credits**: recipe and network follow [Michael Carilli's recipe](https://docs.pytorch.org/tutorials/recipes/recipes/amp_recipe.html) for PyTorch, after
 # [NVIDIA's page on mixed precision](https://developer.nvidia.com/automatic-mixed-precision). The idea of this course in one lecture, and the run without a speed-up, are

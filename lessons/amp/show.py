@@ -37,7 +37,9 @@ def ring(log):
         )
 
     drawn, told = zip(*map(turn, range(1, len(log) + 1)), strict=True)
-    plots.show(drawn, alt=told, caption="One turn a training step. Here the scale doubles after two good steps in a row.")
+    plots.show(
+        drawn, alt=told, caption="One turn a training step. Here the scale doubles after two good steps in a row."
+    )
 
 
 def search(logs):
@@ -113,7 +115,9 @@ class Alive(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         before = [k for k in self.kept if not k[0].expired()]
-        with timing.Timer(device=self.device, memory=True) as timer:  # memory inside this operation, its result included
+        with timing.Timer(
+            device=self.device, memory=True
+        ) as timer:  # memory inside this operation, its result included
             out = func(*args, **(kwargs or {}))
         total = sum(n_bytes for *_, n_bytes in before) + timer.peak_bytes
         if total > self.peak:

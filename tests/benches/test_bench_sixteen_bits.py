@@ -19,9 +19,7 @@ def test_the_bench_writes_a_record_that_is_read_again(monkeypatch, tmp_path, cap
     (chip, record), *more = sixteen_bits.records().items()
     assert not more and set(record) >= NEEDED and (tmp_path / f"{bench.slug(chip)}.json").exists()
     assert list(record["times_faster"]) == ["product", "addition", "large", "narrow, batch 16"]
-    assert all(
-        low <= median <= high for of in record["times_faster"].values() for low, median, high in of.values()
-    )
+    assert all(low <= median <= high for of in record["times_faster"].values() for low, median, high in of.values())
     assert "times faster" in capsys.readouterr().out
 
 
