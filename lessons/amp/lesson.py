@@ -101,7 +101,7 @@ print(f"peak under autocast over that in fp32: {peaks[True] / peaks[False]:.2f}"
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 2. The training loop, line by line
 #
-# Five lines in place of three:
+# A plain training loop, and what mixed precision adds:
 
 
 # %% slideshow={"slide_type": "-"}
@@ -127,7 +127,7 @@ def train(net, optimizer, scaler, batches, autocast=True):
 # - **`scaler.update()`** decides with which scale the next step goes on.
 # - **`optimizer.zero_grad()`** releases the gradients. Without it, `backward()` would add the next gradients to them.
 #
-# The object behind three of the lines is the **gradient scaler**, `torch.amp.GradScaler`. A training run makes one at its beginning and keeps it to the end. Autocast and the scaler both have a switch, `enabled`, so that one loop serves both precisions. When a run goes wrong, the switch tells whether precision is the cause, provided that a loop that is switched off is really the plain one.
+# The object behind three of the lines is the **gradient scaler**, `torch.amp.GradScaler`. A run makes one at its beginning and keeps it to the end. Autocast and the scaler both have a switch, `enabled`, so that one loop serves both precisions. When a run goes wrong, the switch tells whether precision is the cause, provided that a loop that is switched off is really the plain one.
 
 # %% slideshow={"slide_type": "skip"}
 batches = [(torch.randn(128, 256, device=device), torch.randn(128, 256, device=device)) for _ in range(3)]
@@ -191,8 +191,7 @@ for on, gap in gaps.items():
 # | default type | float16 | bfloat16 |
 # | scaler | needed | not needed, does no harm |
 # | 16-bit units | tensor cores, since Volta (2017) | AVX-512 BF16, AMX, ARM BF16 |
-# | context | `torch.autocast("cuda")` | `torch.autocast("cpu")` |
-# | its scaler | `torch.amp.GradScaler("cuda")` | `torch.amp.GradScaler("cpu")` |
+# | scaler's name | `torch.amp.GradScaler("cuda")` | `torch.amp.GradScaler("cpu")` |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* One row is enough: the type. Most else follows. Ask who has seen `torch.cuda.amp` in code: most have.
@@ -221,15 +220,15 @@ for on, gap in gaps.items():
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Two gradients by hand.** Suppose one weight has the gradient $2 \cdot 10^{-8}$ and another one 0.3. On their way back both pass through fp16 ([[formats]]). The small one is less than half of fp16's least number, and becomes 0. Now multiply the loss by 65,536. The gradients become 0.0013 and 19,661, and fp16 can hold both. The scaler divides them in fp32, and gets back $2 \cdot 10^{-8}$ and 0.3. A scale four times as large lifts the small one still higher, but $0.3 \cdot 262{,}144 = 78{,}643$ is beyond 65,504 and becomes infinite.
 #
-# So the scale should be large, and not too large. Its limit is 65,504 divided by the largest gradient, and nobody knows the largest gradient of the next batch. So the scaler *searches*:
+# So the scale should be large, and not too large. Its limit is 65,504 divided by the largest gradient, and nobody knows that of the next batch. So the scaler *searches*:
 #
 # 1. Begin with a large scale, 65,536.
 # 2. After the backward pass, look for inf or NaN among the gradients. If there is one, the scale was too large: leave the step out, and halve the scale.
 # 3. After many good steps in a row (`growth_interval`, 2,000 unless you say otherwise) a larger scale may be possible: double it, and count from 0 again.
 #
-# Why leave the step out? A weight minus an infinite step is infinite, and after the next forward pass everything is NaN. A skipped step only costs one batch. Why double? Gradients shrink as the network learns, and after some skips the scale would otherwise stay too small for ever. Why a factor of 2? A power of two changes the exponent of a number, and no digit.
+# Why leave the step out? A weight minus an infinite step is infinite, and after the next forward pass everything is NaN. A skipped step only costs one batch. Why double? Gradients can shrink, and after some skips the scale would stay too small for ever. Why a factor of 2? A power of two changes the exponent of a number, and no digit.
 #
-# **Six steps by hand**, with `growth_interval=2`, and an inf in step 3:
+# **Six steps by hand**, with `growth_interval=2`. Continue the table to step 6:
 #
 # | step | inf? | good steps in a row | scale afterwards |
 # |---|---|---|---|
@@ -237,7 +236,6 @@ for on, gap in gaps.items():
 # | 2 | no | 2: double, and count anew | 131,072 |
 # | 3 | **yes** | 0 | ? |
 #
-# Continue the table yourself up to step 6 before you look at the output.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -341,7 +339,7 @@ show.search(searched)
 #
 # <!-- page -->
 #
-# Look at the green points on the left. Each doubling lifts them by a factor of two. When one of them would cross 65,504, the step is skipped and the scale halves. In the run on this page the scale spends most of the time at 131,072. Several times it tries 262,144, meets a gradient above $65{,}504 / 262{,}144 = 0.25$ and falls back. The search costs some of the 200 steps, because we let it try after 20 good ones. With the default of 2,000 it tries a hundred times less often.
+# Look at the green points on the left. Each doubling lifts them by a factor of two. When one of them would cross 65,504, the step is skipped and the scale halves. In the run on this page the scale climbs several times to 262,144, where a gradient above $65{,}504 / 262{,}144 = 0.25$ makes it fall back. The search costs some of the 200 steps, because we let it try after 20 good ones. With the default of 2,000 it tries a hundred times less often.
 #
 # bf16 reaches to $3 \cdot 10^{38}$. No gradient overflows, no step is skipped, and the scale doubles every 20 steps without any effect. That is what "not needed, does no harm" means in the table of section 2.
 
@@ -421,7 +419,7 @@ Table(
 # *For the lecturer, 1 min.* Ask: "step divides by the scale, and unscale_ has done so already. Is it done twice?"
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# `step` divides by the scale only if `unscale_` has not done so: the scaler remembers the call until `update()`. The same order holds for whatever else looks at gradients or changes them, such as printing their norm or adding noise: first `unscale_`, then look.
+# `step` divides by the scale only if `unscale_` has not done so: the scaler remembers the call until `update()`. Whatever else looks at gradients, such as printing their norm, comes after `unscale_` as well.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. When does it save time?
@@ -441,9 +439,9 @@ Table(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # [[roofline]] found two limits for a layer: the operations that the processor can do in a second, and the bytes that the memory can deliver.
 #
-# **An addition by hand.** To add vectors of 16.8 million numbers the processor does one operation for each number, and moves 4 bytes in and 4 bytes out: 134 MB in fp32. The operations are nothing beside that. In 16 bits it moves 67 MB. So it can be at most twice as fast (unless the shorter vectors fit into a cache, and the longer ones do not).
+# **An addition by hand.** To add vectors of 16.8 million numbers the processor does one operation for each number, and moves 4 bytes in and 4 bytes out: 134 MB in fp32. The operations are nothing beside that. In 16 bits it moves 67 MB. So it can be at most twice as fast (unless only the shorter vectors fit into a cache).
 #
-# **A product by hand.** Two matrices of 1,024 by 1,024 have a million numbers each. The product needs $1{,}024^3$, about a thousand million, multiplications with as many additions: each number is used 1,024 times. So arithmetic is the limit, and half the bytes hardly matter. What matters is how many 16-bit products the processor does at a time. A processor *with 16-bit units* has an instruction that takes twice as many pairs of bf16 numbers as of fp32 numbers, multiplies them, and adds up in fp32. A processor *without* can store bf16 numbers, but must turn each into fp32 before it multiplies.
+# **A product by hand.** Two matrices of 1,024 by 1,024 have a million numbers each. The product needs $1{,}024^3$, about a thousand million, multiplications with as many additions: each number is used 1,024 times. So arithmetic is the limit, and half the bytes hardly matter. What matters is how many 16-bit products the processor does at a time. A processor *with 16-bit units* has an instruction that takes twice as many pairs of bf16 numbers (or more) as of fp32 numbers, multiplies them, and adds up in fp32. A processor *without* can store bf16 numbers, but must turn each into fp32 before it multiplies.
 #
 # **Is fp32 at its best?** For fp32 products PyTorch calls one library (MKL, on an x86 processor), and for bf16 another one (oneDNN). If the first were slow on this chip, bf16 would look good without any merit of its own. So we also time an fp32 product by oneDNN.
 #
@@ -463,7 +461,7 @@ of_operations = [
 show.side_by_side(times, chip, units, sixteen_bits.records(), of_operations)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **With 16-bit units the product is about twice as fast in bf16. Without them it takes about five times as long (0.21). The addition gains on both, and less than twice.**
+# **With 16-bit units the product is about twice as fast in bf16. Without them it takes about five times as long (0.21 in the record). The addition gains on both, and less than twice.**
 #
 # <!-- page -->
 #
@@ -471,7 +469,7 @@ show.side_by_side(times, chip, units, sixteen_bits.records(), of_operations)
 #
 # The product depends on the units. Without them every number is probably converted before it is multiplied. (A profile of the library's instructions would tell.) With them, divide the first row by the second, and you have the gain over the *better* fp32 product: $2.25 / 1.12 = 2.0$ in our record of the AMD processor. That is what an instruction with twice as many pairs can give. What goes beyond it is not a merit of 16 bits. On another AMD processor we saw a whole training step 3.4 times as fast, but there the fp32 product by oneDNN alone was twice as fast as PyTorch's usual one.
 #
-# We have measured no GPU. PyTorch's recipe reports 2 to 3 times on Volta, Turing and Ampere, and "modest" gains on older GPUs, which have no such units ([amp_recipe](https://docs.pytorch.org/tutorials/recipes/recipes/amp_recipe.html)). For eight V100 PyTorch reports 1.5 to 5.5 times ([2022](https://pytorch.org/blog/what-every-user-should-know-about-mixed-precision-training-in-pytorch)).
+# We have measured no GPU. PyTorch's recipe reports 2 to 3 times on Volta, Turing and Ampere, and "modest" gains on GPUs without such units ([amp_recipe](https://docs.pytorch.org/tutorials/recipes/recipes/amp_recipe.html)).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### A whole training step
@@ -494,7 +492,7 @@ of_steps.append(["large, with scaler", "large", "with scaler"])
 show.side_by_side(times, chip, units, sixteen_bits.records(), of_steps)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The narrow network at batch 16 gains least. With 16-bit units a large step is nearly twice as fast, but this one takes longer than in fp32 (0.57 in the record).**
+# **The narrow network at batch 16 gains least. With 16-bit units a large step is nearly twice as fast, but this one takes longer than in fp32 (0.57 in our record of the AMD processor).**
 #
 # <!-- page -->
 #
@@ -517,10 +515,10 @@ show.side_by_side(times, chip, units, sixteen_bits.records(), of_steps)
 # | for the loss | 2 | 2 |
 # | copies of three weights | – | ⅜ |
 #
-# **Predict.** Add up. fp32 needs ¼ more at its peak, a little later. Does autocast save memory here? And with twelve layers?
+# **Predict.** Add up (fp32 needs ¼ more at its peak, a little later). With how many layers does autocast save memory: three, twelve, or both? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Let the room add up on paper: 5 1/4 against 5 3/8. Then twelve layers: eleven hidden activations in place of two, twelve copies in place of three. 14 1/4 against 11.
+# *For the lecturer, 3 min.* Let the room add up on paper: 5 1/4 against 5 3/8. Then twelve layers: eleven hidden activations in place of two, twelve copies in place of three. 14 1/4 against 11.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # With a batch of 32 the gradients of the weights decide. With a large batch the *activations* do: what the layers compute on the way forward and keep for the way back ([[baseline]]). We count in units of one activation in fp32: 1,024 · 256 · 4 bytes = 1 MiB. A weight in fp32 has a quarter of this, and its 16-bit copy an eighth.
@@ -621,7 +619,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises
 #
-# Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here.
+# Write your answer into the stub, run it, then the check below it.
 #
 # ### Exercise 1 · The step with clipping
 # ★★ · 8 minutes
@@ -680,12 +678,11 @@ def train_step_solution(model, optimizer, scaler, x, y, max_norm):
 # without autocast; `"order"` if it learns without the scaler and also without clipping; `"elsewhere"` if it never learns
 #
 # <details><summary>Hint</summary>
-# Collect the mean error of each of the four arms. Then go through the sentence above from left to right. Which mistake of section 4 needs
-# both the scaler and clipping?
+# Collect the mean error of each of the four arms. Then go through the sentence above from left to right.
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# If scaler and clipping are both sound, and only their *order* is wrong, then the mistake is gone as soon as one of them is. Without the scaler nothing is multiplied; without clipping nothing is cut. The check makes up several loops. It looks at how you make your experiment, and then at what you conclude. Up to 2,000 runs are allowed for each.
+# If scaler and clipping are both sound, and only their *order* is wrong, then the mistake is gone as soon as one of them is. Without the scaler nothing is multiplied; without clipping nothing is cut. The check makes up several loops, and judges experiment and conclusion. Up to 2,000 runs are allowed for each.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* In pairs, without a laptop; alone it takes 12. Write four errors on the board, as found 90, no scaler 25, no clipping 24, no autocast 90, and ask for the conclusion. Then 90, 90, 22, 90. The code is for home.
@@ -693,7 +690,7 @@ def train_step_solution(model, optimizer, scaler, x, y, max_norm):
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
 def broken_part(error):
-    """Say what broke: "nothing", "scaler", "clipping", "precision", "order" or "elsewhere".
+    """Say what broke: one of the six conclusions of the card.
 
     Args:
         error: the instrument; `error("no scaler", seed=3)` trains network 3
@@ -767,9 +764,9 @@ Table(
 #
 # <!-- page -->
 #
-# Clipping to 1 meets gradients that are 65,536 times too long, and `step` then divides by 65,536. So a step has the norm 0.000015, and 200 of them move no weight far enough to matter. An error of about 90 % with ten classes is what guessing gives. 16 bits are not to blame, because in fp32, without autocast, the loop stands still as well. Whoever had tried the second arm only would have blamed the scaler, which is sound.
+# Clipping to 1 meets gradients that are 65,536 times too long, and `step` then divides by 65,536. So a step has the norm 0.000015, and 200 of them move no weight far enough to matter. An error of about 90 % with ten classes is what guessing gives. 16 bits are not to blame, because in fp32, without autocast, the loop stands still as well. Whoever tried the second arm only would blame the scaler, which is sound.
 #
-# The repair is one line, `scaler.unscale_(optimizer)`, above the line that clips. Exercise 1 has it.
+# The repair is `scaler.unscale_(optimizer)`, above the line that clips.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Deeper
@@ -1001,7 +998,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### A published run, another case
 #
-# A tutorial measured the network of PyTorch's recipe, 3 layers, 4,096 wide, batch 512, on an older GPU ([Technion EE 046211](https://github.com/taldatech/ee046211-deep-learning), tutorial 10): fp32 13.958 s and 1,493,322,752 bytes, AMP 14.081 s and 1,585,620,992 bytes. The age of the GPU was given as the reason.
+# A tutorial measured the network of PyTorch's recipe, 3 layers, 4,096 wide, batch 512, on an older GPU ([Technion EE 046211](https://github.com/taldatech/ee046211-deep-learning), tutorial 10): fp32 13.958 s and 1,493,322,752 bytes, AMP 14.081 s and 1,585,620,992 bytes. The age of the GPU was given as the reason. (Newer GPUs gain: for eight V100 PyTorch reports 1.5 to 5.5 times ([2022](https://pytorch.org/blog/what-every-user-should-know-about-mixed-precision-training-in-pytorch)).)
 #
 # **Predict.** Age may explain the time. What explains the 92 MB *more*? Count the copies of three weights of 4,096 by 4,096. And why are they not the whole answer?
 
@@ -1028,7 +1025,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **The 16-bit copies of the weights explain it: 100.7 MB, less one activation of 8.4 MB, are the published rise to within 1,024 bytes.**
+# **The copies of the weights explain it: 100.7 MB, less one activation of 8.4 MB, are the published rise to within 1,024 bytes.**
 #
 # Six activations in fp32 became six halves (a copy of the input, five others) and two in fp32 (the output cast for the loss, and its squared difference to the target): 5 in all. The bytes fit a PyTorch that kept both sides of each ReLU. Today's keeps one, and so the counts of section 6 are others. The batch of 512 is an eighth of the width, far below the width from which a layer pays.
 #
@@ -1090,7 +1087,7 @@ claims.show("amp")
 # - The loop: autocast around the forward pass, then scale, backward, unscale, clip, step, update, zero. The weights stay in fp32.
 # - The scaler searches for the largest scale that does not overflow: an inf skips a step and halves it, many good steps double it.
 # - Clip after `unscale_`, or the step is shorter by the whole scale.
-# - It saves time where the chip has 16-bit units and the products are large (batch times width). Elsewhere it may cost time.
+# - It saves time where the chip has 16-bit units and the products are large. Elsewhere it may cost time.
 # - It saves memory in many layers with a batch above the width. Copies of input and weights, and the loss in fp32, are the price.
 #
 # **Recommended video**, which does not replace the lesson: NVIDIA, *Automatic Mixed Precision Training in PyTorch*,
@@ -1099,11 +1096,11 @@ claims.show("amp")
 # **Going further**: P. Micikevicius et al., *Mixed precision training*, 2018, [arXiv:1710.03740](https://arxiv.org/abs/1710.03740);
 # [PyTorch's examples of AMP](https://docs.pytorch.org/docs/stable/notes/amp_examples.html), with several losses, gradient penalty and custom functions.
 #
-# **Project ideas**: find the batch from which your own network saves memory; compare bf16 and fp16 on a GPU that has both.
+# **Project idea**: find the batch from which your own network saves memory.
 #
 # **Credits**: recipe and network follow [Michael Carilli's recipe](https://docs.pytorch.org/tutorials/recipes/recipes/amp_recipe.html) for PyTorch, after
 # [NVIDIA's page on mixed precision](https://developer.nvidia.com/automatic-mixed-precision). The idea of this course in one lecture, and the run without a speed-up, are
-# [Tal Daniel's](https://github.com/taldatech/ee046211-deep-learning) (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
+# [Tal Daniel's](https://github.com/taldatech/ee046211-deep-learning) (Technion). Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Go back to the hopes on the board. Half the time: on which chip? Half the memory: from which batch on? Ask what was not measured: a convolutional network, a GPU if you had none.
