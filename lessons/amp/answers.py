@@ -350,7 +350,106 @@ def with_exponents(scale, found_infs, growth_interval):
     return list(scales), list(~np.array(found_infs, dtype=bool))
 
 
+ARMS = ("as found", "no scaler", "no clipping", "no autocast")
+
+
+def _learns(error, arms=ARMS, seeds=range(5), limit=50):
+    return {arm: sum(error(arm, seed=n) for n in seeds) / len(seeds) < limit for arm in arms}
+
+
+def _verdict(learns, both="order"):
+    if learns.get("as found"):
+        return "nothing"
+    if learns["no scaler"] and learns["no clipping"]:
+        return both
+    for arm, name in (("no scaler", "scaler"), ("no clipping", "clipping"), ("no autocast", "precision")):
+        if learns[arm]:
+            return name
+    return "elsewhere"
+
+
+def blames_the_scaler_of_two(error):
+    return _verdict(_learns(error), both="scaler")
+
+
+def takes_a_scaler_for_the_order(error):
+    learns = _learns(error)
+    return "order" if learns["no scaler"] and not learns["as found"] else _verdict(learns)
+
+
+def takes_clipping_for_the_order(error):
+    learns = _learns(error)
+    return "order" if learns["no clipping"] and not learns["as found"] else _verdict(learns)
+
+
+def forgets_precision(error):
+    found = _verdict(_learns(error))
+    return "elsewhere" if found == "precision" else found
+
+
+def takes_the_best_arm(error):
+    means = {arm: sum(error(arm, seed=n) for n in range(5)) / 5 for arm in ARMS}
+    learns = {arm: mean < 50 for arm, mean in means.items()}
+    found = _verdict(learns)
+    if found == "elsewhere":
+        best = min(means, key=means.get)
+        return {"no scaler": "scaler", "no clipping": "clipping", "no autocast": "precision", "as found": "nothing"}[
+            best
+        ]
+    return found
+
+
+def has_no_control(error):
+    return _verdict(_learns(error, ARMS[1:]))
+
+
+def looks_away_from_the_control(error):
+    return _verdict({**_learns(error), "as found": False})
+
+
+def one_network(error):
+    return _verdict(_learns(error, seeds=range(1)))
+
+
+def other_networks_for_each(error):
+    return _verdict({arm: sum(error(arm, seed=10 * at + n) for n in range(5)) / 5 < 50 for at, arm in enumerate(ARMS)})
+
+
+def more_runs_for_the_control(error):
+    error("as found", seed=9)
+    return _verdict(_learns(error))
+
+
+def a_sentence(error):
+    return "the order is wrong" if _verdict(_learns(error)) == "order" else _verdict(_learns(error))
+
+
+def many_networks(error):
+    return _verdict(_learns(error, seeds=range(40)))
+
+
+def arms_in_turn(error):
+    sums = dict.fromkeys(ARMS[::-1], 0.0)
+    for n in range(7, 19):
+        for arm in sums:
+            sums[arm] += error(arm, seed=n) / 12
+    return _verdict({arm: mean < 50 for arm, mean in sums.items()})
+
+
 WRONG = {
+    "broken_part": [
+        blames_the_scaler_of_two,
+        takes_a_scaler_for_the_order,
+        takes_clipping_for_the_order,
+        forgets_precision,
+        takes_the_best_arm,
+        has_no_control,
+        looks_away_from_the_control,
+        one_network,
+        other_networks_for_each,
+        more_runs_for_the_control,
+        a_sentence,
+    ],
     "train_step": [
         clips_before_unscale,
         no_update,
@@ -383,12 +482,19 @@ WRONG = {
     ],
 }
 ODD = {
+    "broken_part": [many_networks, arms_in_turn],
     "train_step": [clips_by_hand, zeroes_first],
     "dynamic_scale": [with_the_real_scaler, with_exponents],
 }
 
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 EQUIVALENT = {
+    "broken_part": {
+        "found, scaler, clipping, autocast = (mean < 50 for mean in means): 50 -> 49": "no loop lies so near the border",
+        "found, scaler, clipping, autocast = (mean < 50 for mean in means): 50 -> 51": "nor on the other side of it",
+        "found, scaler, clipping, autocast = (mean < 50 for mean in means): mean < 50: Lt -> LtE": "nor exactly on it",
+        "means = [statistics.fmean((error(arm, seed=n) for n in range(5))) for arm in arms]: 5 -> 6": "more networks are welcome",
+    },
     "train_step": {
         "loss = F.mse_loss(model(x), y): F.mse_loss(model(x), y): arguments swapped": (
             "the squared difference is the same either way"

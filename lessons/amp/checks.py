@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from course_utils.exercises.calls import run
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, tensors
+from course_utils.exercises.investigation import World, investigate
 from course_utils.exercises.search import compare, examine
 from course_utils.exercises.values import is_number, same, show
 
@@ -337,8 +338,88 @@ def _judge_effect(expected: _Effect, got: _Effect, setting: tuple, calls: int) -
         raise Mistake("The step is right, but the loss that you return is not.", hint, facts)
 
 
+ARMS = ("as found", "no scaler", "no clipping", "no autocast")
+BROKEN = ("nothing", "scaler", "clipping", "precision", "order", "elsewhere")
+
+
+def _loop(
+    right: str, said: str, hint: str, *, learns: Sequence[str] = (), good: float = 22.0, bad: float = 84.0
+) -> World:
+    """A loop whose arms in `learns` have an error of about `good`, the others of about `bad`, up to six points up or down."""
+
+    def measure(arm: str, number: int, *, seed: float) -> float:
+        network = (seed * 7919) % 13 - 6  # one network is better than another, in every arm
+        luck = ((seed * 31 + 7 * ARMS.index(arm)) % 5 - 2) * 0.5
+        return (good if arm in learns else bad) + network + luck
+
+    return World(said, right, measure, hint)
+
+
+LOOPS = (
+    _loop(
+        "order",
+        "the loop clips before unscale_: without the scaler nothing is multiplied, and without clipping nothing is cut",
+        "Both parts are sound here: each works without the other. What is wrong is between them.",
+        learns=("no scaler", "no clipping"),
+    ),
+    _loop(
+        "scaler",
+        "optimizer.step() stands in place of scaler.step(optimizer), so that a step is 65,536 times too long, or as long as max_norm allows",
+        "It learns as soon as the scaler is off, and not without clipping. A wrong order would be gone without clipping, too.",
+        learns=("no scaler",),
+    ),
+    _loop(
+        "clipping",
+        "max_norm is a thousand times too small; the order is right",
+        "It learns as soon as clipping is off, and not without the scaler. A wrong order would be gone without the scaler, too.",
+        learns=("no clipping",),
+    ),
+    _loop(
+        "precision",
+        "a product overflows in 16 bits, and the others have nothing to do with it",
+        "Only in fp32 does it learn. Scaler and clipping were switched off, one at a time, and changed nothing.",
+        learns=("no autocast",),
+        good=30.0,
+    ),
+    _loop(
+        "elsewhere",
+        "the labels are shuffled: none of the four parts has to do with it",
+        "No arm learns here, so that none of the parts was shown to be the cause. One of four arms is always the best of them: that "
+        "says nothing.",
+        bad=88.0,
+    ),
+    _loop(
+        "nothing",
+        "the loop is sound, and learns as found",
+        "The loop that you were given learns. Whoever looks only at the arms without a part takes their success for a repair: the loop "
+        "as found is the control.",
+        learns=ARMS,
+        good=25.0,
+    ),
+)
+
+
 @check(
-    "Exercise 2, A dynamic loss scaler",
+    "Exercise 2, What broke the loop?",
+    why="The loop as found is the control: without it a sound loop looks repaired by every switch. Each other arm changes one "
+    "thing, and two parts that work alone and not together point at what is between them: the order.",
+)
+def broken_part(answer: Callable) -> None:
+    """``broken_part(error) -> "nothing", "scaler", "clipping", "precision", "order" or "elsewhere"``, on made-up loops."""
+    investigate(
+        answer,
+        LOOPS,
+        arms=ARMS,
+        settings={"seed": 0},
+        least={"seed": 5},
+        least_runs=5,
+        conclusions=BROKEN,
+        name="error",
+    )
+
+
+@check(
+    "Exercise 3, A dynamic loss scaler",
     why="Nobody knows the largest scale that is safe, so the scaler keeps trying: it doubles after enough good steps, and an inf "
     "costs one skipped step and halves it again. Both changes start the count anew.",
 )

@@ -2,13 +2,13 @@
 # jupyter:
 #   course:
 #     promise: You will train in mixed precision with the whole recipe, and know when it saves time, when memory, and when neither.
-#     minutes: 45
-#     seconds: 35
-#     needs: [measuring, formats]
+#     seconds: 45
+#     needs: [measuring, baseline, roofline, formats]
 #     goals:
-#       - Write the whole recipe, with autocast, gradient scaling, clipping, accumulation and a resumed run.
-#       - Say what a gradient scaler does after a good step and after a bad one.
-#       - Measure time and memory of each variant, and explain the cases in which the technique does not pay.
+#       - Write the whole recipe, with autocast, a gradient scaler and clipping, and say what each line is for.
+#       - Say why the loss is scaled, how the scale is found, and why clipping comes after `unscale_`, each with numbers by hand.
+#       - Find out by an experiment which part of a training loop is broken.
+#       - Say on which processor and at which size it saves time, and count from which batch on it saves memory.
 #     terms: [gradient scaler]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
@@ -33,322 +33,155 @@
 # *For the lecturer, 1 min.* Ask what people hope for: half the time? half the memory? Write both on the board; the lesson measures both.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
-import collections
-import gc
 import math
 import pathlib
 import statistics
-import sys
 import tempfile
 
 import torch
-from torch.multiprocessing.reductions import StorageWeakRef
 from torch.nn import functional as F
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
-from tqdm import tqdm
 
 from course_utils import data, models, runtime, training
-from course_utils.measure import timing
+from course_utils.measure import sixteen_bits, timing
 from course_utils.measure.sizes import size_report
 from course_utils.scorecard import claims, ledger
-from course_utils.show import diagrams, plots
-from course_utils.show.tables import Table
+from course_utils.show.tables import Table, mean_and_range
 from lessons.amp import checks as check
+from lessons.amp import show
 
-card = claims.Scorecard("amp")
 runtime.seed_all(0)
 torch.set_num_threads(1)  # one thread for every measurement in this lesson
 device = runtime.best_device()
-low = torch.float16 if device.type == "cuda" else torch.bfloat16  # autocast's default on this kind of device
+low = sixteen_bits.low_type(device)  # autocast's default: float16 on a GPU, bfloat16 on a CPU
 low_name = str(low).removeprefix("torch.")
-loss_fn = torch.nn.MSELoss()
-width, batch = (4096, 4096) if device.type == "cuda" else (1024, 256)  # a small network does not fill a GPU
-inputs = [torch.randn(batch, width, device=device) for _ in range(3)]  # made once, in fp32, used by every trial
-targets = [torch.randn(batch, width, device=device) for _ in range(3)]
-
-
-def fresh(seed=0, momentum=0.0):
-    """The same new network every time, and its optimizer."""
-    torch.manual_seed(seed)
-    net = models.make_mlp(width, width, n_layers=3).to(device)
-    return net, torch.optim.SGD(net.parameters(), lr=0.1, momentum=momentum)
-
-
-def largest_difference(a, b):
-    return max((a[name].float() - b[name].float()).abs().max().item() for name in a)
-
-
-print(f"16-bit type {low_name}; multiplies bfloat16 in hardware: {runtime.has_fast_bf16(device)}")
+units = runtime.has_fast_bf16(device)
+print(f"16-bit type {low_name}; multiplies bfloat16 in hardware: {units}")
 runtime.describe(device)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
 # ## 1. Half the bits, half the memory?
 #
-# Three linear layers, 256 wide, with ReLU between them. A forward and a backward pass on a batch of 32, in fp32 and under `autocast`: its products run in 16 bits ([[formats]]).
+# Three linear layers, 256 wide, with ReLU between them. A forward and a backward pass on a batch of 32, in fp32 and under `autocast`, which runs the products in 16 bits.
 #
-# **Predict.** The peak of memory above the weights, autocast over fp32: **A** a half, **B** three quarters, **C** more than 1?
+# **Predict.** The peak of memory above the weights, under autocast over that in fp32: **A** about a half, **B** about three quarters, **C** more than 1? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 2 min.* Show of hands; most say A or B. Do not explain yet: "In section 5 we list what is alive at such a peak." First the recipe.
+# *For the lecturer, 2.5 min.* Show of hands; most say A or B. After the answer let one of them say which tensors have as many bits as before. Do not go deeper yet: "In section 6 we list what is alive at such a peak." First the recipe.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Mixed precision promises two savings: a number of 16 bits takes half the memory, and many processors multiply such numbers faster. [[formats]] found what it takes so that the training still works: products in 16 bits with sums in fp32, weights in fp32, and a factor on the loss, so that small gradients do not become 0. This lesson puts these parts into one loop, and asks what the loop really saves. The *peak* of memory is its highest level during a step ([[baseline]]).
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "skip"}
 def forward_and_back(autocast):
     with torch.autocast(device.type, dtype=low, enabled=autocast):
-        loss = loss_fn(net(x), y)
+        loss = F.mse_loss(net(x), y)
     loss.backward()
     net.zero_grad()
 
 
 net = models.make_mlp(256, 256, n_layers=3).to(device)
 x, y = (torch.ones(32, 256, device=device) for _ in range(2))
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# Measures the peak of both, after one call of each that warms up.
+peaks = {}
 for on in (False, True):
     forward_and_back(on)  # the first product on a GPU takes room that stays
-peaks = [timing.peak_bytes(lambda on=on: forward_and_back(on), device=device) for on in (False, True)]
-print(f"peak of autocast over fp32: {peaks[1] / peaks[0]:.2f}")
+    peaks[on] = timing.peak_bytes(lambda on=on: forward_and_back(on), device=device)
+print(f"peak under autocast over that in fp32: {peaks[True] / peaks[False]:.2f}")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
-# **What you saw: C, more.** Why, and where it turns round, is section 5.
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 2. The gradient scaler
+# **Under autocast this step needs more memory than in fp32 (C), about a tenth more in the run on this page.**
 #
-# The **gradient scaler** looks for a loss scale while it trains:
+# <!-- page -->
 #
-# | call | what it does |
-# |---|---|
-# | `scaler.scale(loss)` | scale · loss |
-# | `scaler.step(opt)` | divides and checks the gradients for the step |
-# | `scaler.update()` | changes the scale |
+# At this small batch the largest things in memory are the gradients of the weights. By hand: the gradient of one weight matrix has 256 · 256 numbers of 4 bytes, 262 kB, and there are three. An activation of the batch has only 32 · 256 numbers, 33 kB. The gradient of an fp32 weight is stored in fp32 in both runs, so autocast does not make it smaller. But the last gradient first comes out of its product in 16 bits, 131 kB, before it is stored in fp32, and these bytes are added to the peak. Halving a few activations of 33 kB does not make up for that. Section 6 counts when larger batches turn the result round.
+
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# ## 2. The training loop, line by line
 #
-# Six steps; the third batch holds one infinite number.
-#
-# **Predict.** What happens in step 3 to the weights, and what to the scale?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Remind the room: one factor on the loss moves all gradients, and too large a factor makes inf. "How large may it be? Nobody knows beforehand." Vote: NaN weights, or a
-# step that is skipped? growth_interval is 2 here to see something; the default is 2,000.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-net, opt = fresh()
-scaler = torch.amp.GradScaler(device.type, growth_interval=2)  # default: 2,000
-bad = inputs[0].clone()
-bad[0, 0] = math.inf
-log, moved = [], {}  # log: (inf found, scale before, scale afterwards)
-for i, x in enumerate([inputs[0], inputs[1], bad, inputs[0], inputs[1], inputs[2]], start=1):
-    before, scale = net[0].weight.detach().clone(), scaler.get_scale()
-    with torch.autocast(device.type, dtype=low):
-        loss = loss_fn(net(x), targets[0])
-    scaler.scale(loss).backward()
-    infinite = not all(p.grad.isfinite().all() for p in net.parameters())
-    scaler.step(opt)
-    scaler.update()
-    opt.zero_grad()
-    moved[i] = (net[0].weight - before).abs().max().item()
-    log.append((infinite, scale, scaler.get_scale()))
-card.record("step-skipped-on-inf", moved[3])
-Table(
-    ["step", "inf", "largest change", "scale afterwards"],
-    [[i, "yes" if inf else "no", f"{moved[i]:.1e}", f"{after:,.0f}"] for i, (inf, _, after) in enumerate(log, 1)],
-)
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: the step is skipped, and the scale halves.** Not a bit of the first layer changed.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
-# ### The ring of the scaler
-#
-# The same six steps, from the log.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 3 min.* The first of six frames is open: "Why does the scale stay?" Before each other click let the room say whether it doubles, halves or stays, and why: how many good steps in a row? It starts at 65,536, which may be too high: skips among the
-# first steps are how the scaler finds the limit. Exercise 2 is this ring in a few lines.
+# A plain training loop, and what mixed precision adds:
 
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
-def ring_of(number):
-    infinite, before, after = log[number - 1]
-    canvas = diagrams.Canvas(height=430)
-    words = ["scale · loss", "backward", "÷ scale, inf?", "skip" if infinite else "step", "update"]
-    diagrams.ring(canvas, words, x=600, y=230, radius=175, active=3, width=160, height=70)
-    change = {2.0: "doubles", 0.5: "halves", 1.0: "stays"}[after / before]
-    canvas.text(600, 180, f"step {number}", bold=True)
-    canvas.text(600, 225, f"found: {'inf' if infinite else 'none'}")
-    canvas.text(600, 270, f"{before:,.0f} {change}")
-    return canvas.figure(), (
-        f"Ring: scale the loss, backward, divide by the scale and look for inf or NaN, step or skip, update. Step {number}: {words[3]}; "
-        f"the scale was {before:,.0f} and {change}."
-    )
-
-
-drawn, told = zip(*map(ring_of, range(1, 7)), strict=True)
-plots.show(drawn, alt=told, caption="One turn a training step. Here the scale doubles after two good steps in a row.")
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 3. The whole recipe
-#
-# ```python
-# with autocast("cpu", enabled=on):
-#     loss = loss_fn(net(x), y)
-# scaler.scale(loss).backward()
-# scaler.step(opt)
-# scaler.update()
-# opt.zero_grad()
-# ```
-#
-# With `enabled=False` a `GradScaler`'s `scale`, `unscale_` and `update` do nothing, and `step(opt)` just calls `opt.step()`. So one loop serves both precisions.
-#
-# **Predict.** How far are the weights from those of a plain loop after three steps: with `enabled=False`, and with `True`?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Six lines inside the loop are the whole recipe: read them aloud, and let the room name the line of each box of the ring. Vote: the same to the last bit, or nearly? The use of the switch: when a run goes wrong, one
-# argument helps to tell whether precision is the cause.
-
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-def train(use_amp, *, scaler=None, net_opt=None, batches=None):
-    """The recipe; returns the network, its optimizer and the scaler. For inference autocast alone is enough."""
-    net, opt = net_opt or fresh()
-    scaler = scaler or torch.amp.GradScaler(
-        device.type, enabled=use_amp
-    )  # a new one for each run; several losses of one run share it
-    for x, y in batches or zip(inputs, targets, strict=True):
-        with torch.autocast(device.type, dtype=low, enabled=use_amp):
-            loss = loss_fn(net(x), y)
+# %% slideshow={"slide_type": "-"}
+def train(net, optimizer, scaler, batches, autocast=True):
+    for x, y in batches:
+        with torch.autocast(device.type, dtype=low, enabled=autocast):
+            loss = F.mse_loss(net(x), y)
         scaler.scale(loss).backward()
-        scaler.step(opt)
+        scaler.step(optimizer)
         scaler.update()
-        opt.zero_grad(set_to_none=True)  # the default since PyTorch 2.0: frees the gradients, in place of zeros
-    return net, opt, scaler
+        optimizer.zero_grad()
 
-
-net, opt = fresh()
-start = {name: w.clone() for name, w in net.state_dict().items()}
-for x, y in zip(inputs, targets, strict=True):  # the plain loop
-    loss_fn(net(x), y).backward()
-    opt.step()
-    opt.zero_grad()
-plain = net.state_dict()
-gaps = {use_amp: largest_difference(train(use_amp)[0].state_dict(), plain) for use_amp in (False, True)}
-card.record("enabled-false-is-a-no-op", gaps[False])
-for use_amp, gap in gaps.items():
-    print(f"enabled={use_amp}: {gap:.1g}, {gap / largest_difference(plain, start):.2%} of the move")
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: off, the same bits.** On, it is close, measured by how far the weights moved.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### Clipping
-#
-# Clipping limits the norm of all gradients together, here to 0.01. Between `backward()` and `step()` they are multiplied by the scale; `unscale_` divides them.
-#
-# **Predict.** Somebody clips *before* `unscale_`. How long is the step of SGD then: **A** as it should be, **B** too long, **C** far too short?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. After the table: the scaled norm is above any sensible limit, so it is clipped to 0.01, and then divided by 65,536. With SGD training stands still, without a message. Adam divides by the size of the gradients plus its eps; here eps is the larger of the two, so it hardly moves either. Exercise
-# 1 asks for the right order.
+# *For the lecturer, 3 min.* Read the lines aloud one by one. For each ask: "What goes wrong without this line?" Then let somebody say which lines a plain fp32 loop has as well.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# What is each line for?
+#
+# - **`with autocast`** chooses a type for each operation of the forward pass ([[formats]]). The products, `linear` and convolutions, read 16-bit copies of their inputs and weights. The loss runs in fp32, because it adds up many numbers. The weights themselves stay in fp32, since a weight is a sum over thousands of small steps: in fp16 the neighbours of 1 are 0.001 apart, so 1 + 0.0001 is 1 again, and such a step would be lost.
+# - **`scaler.scale(loss).backward()`** multiplies the loss by a number, the *loss scale*, and computes the gradients. By the chain rule every gradient comes out multiplied by the scale. `backward()` stands outside the `with` block, because each backward operation takes the type that its forward operation had.
+# - **`scaler.step(optimizer)`** divides the gradients by the scale. If all of them are finite, it calls `optimizer.step()`. If one is infinite or NaN, it leaves the step out.
+# - **`scaler.update()`** decides with which scale the next step goes on.
+# - **`optimizer.zero_grad()`** releases the gradients. Without it, `backward()` would add the next gradients to them.
+#
+# The object behind three of the lines is the **gradient scaler**, `torch.amp.GradScaler`. A run makes one at its beginning and keeps it to the end. Autocast and the scaler both have a switch, `enabled`, so that one loop serves both precisions. When a run goes wrong, the switch tells whether precision is the cause, provided that a loop that is switched off is really the plain one.
+
+# %% slideshow={"slide_type": "skip"}
+batches = [(torch.randn(128, 256, device=device), torch.randn(128, 256, device=device)) for _ in range(3)]
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-def norms(order, max_norm=0.01):
-    """Norm of the gradients after backward, and as the optimizer gets them."""
-    net, opt = fresh()
-    scaler = torch.amp.GradScaler(device.type, enabled=True)
-    with torch.autocast(device.type, dtype=low):
-        loss = loss_fn(net(inputs[0]), targets[0])
-    scaler.scale(loss).backward()
-    first = torch.nn.utils.get_total_norm([p.grad for p in net.parameters()])
-    for call in order:
-        if call == "unscale_":
-            scaler.unscale_(opt)
-        else:
-            torch.nn.utils.clip_grad_norm_(net.parameters(), max_norm)
-    return first, torch.nn.utils.get_total_norm([p.grad for p in net.parameters()])
+def fresh(seed=0, momentum=0.0):
+    """The same new network every time, and its optimizer."""
+    torch.manual_seed(seed)
+    net = models.make_mlp(256, 256, n_layers=3).to(device)
+    return net, torch.optim.SGD(net.parameters(), lr=0.1, momentum=momentum)
 
 
-orders = (("unscale_",), ("unscale_", "clip"), ("clip", "unscale_"))
-Table(
-    ["calls", "after backward", "in the step"],
-    [[", ".join(order), *(f"{norm:.3g}" for norm in norms(order))] for order in orders],
-)
+def largest_difference(a, b):
+    """The largest distance of two networks in any one number."""
+    return max((p - q).abs().max().item() for p, q in zip(a.parameters(), b.parameters(), strict=True))
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: C.** First `unscale_`, then clip. `step` does not divide a second time.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### Accumulation
+# ### The switch
 #
-# A batch too large for the memory is fed in four parts: `scale` for each part, then `unscale_`, clip, `step` and `update` once.
+# Three steps from the same weights: a plain loop, and `train` with `enabled=False` and with `enabled=True`.
 #
-# **Predict.** How far is the gradient from that of the whole batch, if each part's loss is divided by 4? And if not?
+# **Predict.** How far are the weights of the two from those of the plain loop afterwards: not a bit, a small part of the way that the training moved them, or more? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Ask why the scale must stay the same for all parts of one step. (Their gradients are added up, and the sum is divided once.) After the output: the small difference is rounding to 16 bits, of each part and of the whole; the line in fp32 is the control.
+# *For the lecturer, 2 min.* Vote for each of the two settings. After the output: "When your training goes wrong tomorrow, what do you try first?"
 
+# %% slideshow={"slide_type": "skip"}
+start, (plain_net, plain_optimizer) = fresh()[0], fresh()
+for x, y in batches:  # the plain loop
+    F.mse_loss(plain_net(x), y).backward()
+    plain_optimizer.step()
+    plain_optimizer.zero_grad()
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-def in_parts(n_parts, divide_by, dtype=low):
-    """Gradient of the first layer for one batch, fed in equal parts, after unscale_."""
-    net, opt = fresh()
-    scaler = torch.amp.GradScaler(device.type)
-    for x, y in zip(inputs[0].chunk(n_parts), targets[0].chunk(n_parts), strict=True):
-        with torch.autocast(device.type, dtype=low, enabled=dtype is low):
-            loss = loss_fn(net(x), y) / divide_by
-        scaler.scale(loss).backward()
-    scaler.unscale_(opt)
-    return net[0].weight.grad
-
-
-for words, dtype, divide_by in (("/ 4", low, 4), ("/ 4, fp32", torch.float32, 4), ("no / 4", low, 1)):
-    whole, parts = in_parts(1, 1, dtype), in_parts(4, divide_by, dtype)
-    print(f"{words:10} off by {(whole - parts).norm() / whole.norm():.2g} of the norm")
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: rounding, and a factor of 4** (off by 4 − 1 = 3 norms). In fp32 they agree far better: in 16 bits the parts are rounded, and so is the whole.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### Save and resume
-#
-# A run is interrupted after three of six steps. A checkpoint holds the weights, the optimizer (its momentum) and the scaler (scale, count of good steps).
-#
-# **Predict.** Leave out the optimizer or the scaler. Which omission changes the *weights* after six steps?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote for optimizer or scaler. After the table: a power of two changes no digit in bf16. In fp16 it changes those of the subnormal gradients, as the lesson before measured: so
-# save it.
-
+gaps = {}
+for on in (False, True):
+    net, optimizer = fresh()
+    train(net, optimizer, torch.amp.GradScaler(device.type, enabled=on), batches, autocast=on)
+    gaps[on] = largest_difference(net, plain_net)
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-def start_run(seed=0):
-    """A run with momentum, whose scale doubles after every second good step."""
-    return {"net_opt": fresh(seed, momentum=0.9), "scaler": torch.amp.GradScaler(device.type, growth_interval=2)}
-
-
-def resumed_without(left_out):
-    """(distance of the weights from the straight run, same scaler) after a resumed run."""
-    run, checkpoint = start_run(seed=1), torch.load(path, weights_only=True, map_location=device)
-    for key, thing in zip(("net", "opt", "scaler"), (*run["net_opt"], run["scaler"]), strict=True):
-        if key != left_out:
-            thing.load_state_dict(checkpoint[key])
-    net, _, scaler = train(True, **run, batches=steps)
-    return largest_difference(straight, net.state_dict()), scaler.state_dict() == end
-
-
-steps = list(zip(inputs, targets, strict=True))
-straight, _, end = train(True, **start_run(), batches=steps + steps)
-straight, end = straight.state_dict(), end.state_dict()
-interrupted = train(True, **start_run(), batches=steps)
-with tempfile.TemporaryDirectory() as folder:
-    path = pathlib.Path(folder) / "checkpoint.pt"
-    torch.save(dict(zip(("net", "opt", "scaler"), (x.state_dict() for x in interrupted), strict=True)), path)
-    resumed = {left_out: resumed_without(left_out) for left_out in (None, "opt", "scaler")}
-card.record("resumed-run-is-the-same", resumed[None][0] + (not resumed[None][1]))  # a wrong scaler adds 1
-rows = [[left_out or "nothing", f"{gap:.2g}", same] for left_out, (gap, same) in resumed.items()]
-Table(["left out", "weights off by", "same scaler"], rows)
+# Prints the distances, and what share of the whole move they are.
+way = largest_difference(start, plain_net)
+for on, gap in gaps.items():
+    print(f"enabled={on}: {gap:.1g}, {gap / way:.1%} of the move")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: the optimizer.** A wrong power of two changed no digit in bf16. In fp16 it can ([[formats]]).
+# **Switched off, the loop gives the plain loop's weights to the last bit. Switched on, it differs by a small part of the way that they moved.**
+#
+# <!-- page -->
+#
+# With `enabled=False` a scaler's `scale`, `unscale_` and `update` do nothing, `step` calls `optimizer.step()`, and autocast changes no type. So the same operations run on the same numbers. With `enabled=True` every product reads rounded inputs, and the gradients are rounded as well, to 8 binary digits in bf16. Each is off by up to 0.4 %.
+#
+# So three steps are close. That does not say that a whole training is as good; *Deeper* measures that.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Two devices, one recipe
@@ -356,420 +189,443 @@ Table(["left out", "weights off by", "same scaler"], rows)
 # | | CUDA | CPU |
 # |---|---|---|
 # | default type | float16 | bfloat16 |
-# | scaler | needed | works, not needed: bf16 has the range of fp32 |
-# | 16-bit units | tensor cores, since Volta (2017) | instructions AVX-512 BF16, AMX, ARM BF16 |
-# | context | `torch.amp.autocast("cuda")` | `torch.amp.autocast("cpu")` |
-# | its scaler | `torch.amp.GradScaler("cuda")` | `torch.amp.GradScaler("cpu")` |
-#
-# GPUs since Ampere (2020) compute in bfloat16 as well: pass `dtype=torch.bfloat16` and leave the scaler out. Older code says `torch.cuda.amp.autocast()`: the column CUDA, deprecated. AMP was for GPUs
-# alone at first; it no longer is.
+# | scaler | needed | not needed, does no harm |
+# | 16-bit units | tensor cores, since Volta (2017) | AVX-512 BF16, AMX, ARM BF16 |
+# | scaler's name | `torch.amp.GradScaler("cuda")` | `torch.amp.GradScaler("cpu")` |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* One row is enough: the type. Most else follows. Ask who has seen `torch.cuda.amp` in code: most have. Transition: "It runs. Does it pay?"
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 4. When does it save time?
-#
-# | the limit | 16 bits help | if |
-# |---|---|---|
-# | arithmetic | more operations a second | the chip has units for it |
-# | bandwidth | half the bytes | tensors are large |
-#
-# In [[roofline]] these are the flat part and the slope.
-#
-# **Predict.** How many times faster is this device in 16 bits, at a matrix product and at a + a of a long vector: below 1, 1 to 2, more than 2?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Two votes. The addition is a matter of bytes: 2 is the limit, unless the half fits a cache. The product depends on the chip. A ratio below 1 probably means that there are no 16-bit
-# units, and every number is converted. Above 2: look at the line of oneDNN. Where its fp32 is faster too, PyTorch's usual fp32 product is slow here, and the bits explain only the rest.
-
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-def product(dtype):  # a ratio below 1: probably no 16-bit units
-    a = torch.randn(1024, 1024, device=device).to(dtype)
-    return lambda: a @ a
-
-
-def addition(dtype):
-    a = torch.randn(2**24, device=device).to(dtype)
-    out = torch.empty_like(a)
-    return lambda: torch.add(a, a, out=out)
-
-
-for make in (product, addition):
-    trial = {"fp32": make(torch.float32), low_name: make(low)}
-    if make is product and device.type == "cpu" and torch.backends.mkldnn.is_available():
-        m = torch.randn(1024, 1024).to_mkldnn()  # a control: that size, in fp32, by another library
-        trial["fp32, oneDNN"] = lambda m=m: F.linear(m, m)
-    times = timing.compare(trial, rounds=7, device=device)
-    for name in list(trial)[1:]:
-        print(f"{make.__name__:8} {times.ratio(name):.2f}×, {name}")
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: this chip's two ratios.** The addition's limit is 2, unless the half fits a cache; the product's depends on the units *and on how good the fp32 product
-# is*. What oneDNN, another library, gains in fp32, if anything, is no gain of 16 bits.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### A whole training step
-#
-# A *saturated* device has more work than it can do at once. The *odd size* is no multiple of 8: bad for older tensor cores. *Narrow* is 128 wide, at batch 1,024 and at batch 16.
-#
-# Published: 2 to 3 times on Volta, Turing and Ampere, "modest" on Kepler, Maxwell and Pascal ([amp_recipe](https://docs.pytorch.org/tutorials/recipes/recipes/amp_recipe.html));
-# 1.5 to 5.5 on eight V100 ([PyTorch, 2022](https://pytorch.org/blog/what-every-user-should-know-about-mixed-precision-training-in-pytorch)).
-#
-# **Predict.** Which of the four gains least? Can mixed precision be *slower*?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Two votes. Did the 16-bit product win on the slide before? Then read the last row first: autocast adds a cast for each weight and input, and a small product does not earn it back; small in width *and* batch, compare the last two rows. Did it lose? Then any row may. The scaler costs a pass over the gradients and some small calls, felt in a short step; a gain by it is noise. If the odd size gains *more*, look at fp32: it may be slow
-# at odd sizes, and then the ratio flatters.
-
-
-# %% slideshow={"slide_type": "skip"}
-VARIANTS = {"fp32": (False, False), "autocast": (True, False), "with scaler": (True, True)}
-SIZES = {
-    "saturated": (width, batch),
-    "odd size": (width - 23, batch - 3),
-    "narrow, 1,024": (128, 1024),
-    "narrow, 16": (128, 16),
-}
-
-
-def make_step(width, batch, autocast, scaling, n_layers=3, n_out=None):
-    """One training step of a new network as a function without arguments; `old` is what lives before it."""
-    n_out = n_out or width
-    net = models.make_mlp(width, n_out, n_layers).to(device)
-    opt = torch.optim.SGD(net.parameters(), lr=1e-3)
-    scaler = torch.amp.GradScaler(device.type, enabled=scaling)
-    x, y = (torch.ones(batch, n, device=device) for n in (width, n_out))
-
-    def step():
-        with torch.autocast(device.type, dtype=low, enabled=autocast):
-            loss = loss_fn(net(x), y)  # no name for the output: it would live on through backward
-        scaler.scale(loss).backward()
-        scaler.step(opt)
-        scaler.update()
-        opt.zero_grad()
-
-    step.old = [StorageWeakRef(t.untyped_storage()) for t in (*net.parameters(), x, y)]
-    return step
-
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-times = {
-    size: timing.compare({name: make_step(*shape, *on) for name, on in VARIANTS.items()}, rounds=5, device=device)
-    for size, shape in SIZES.items()
-}
-
-
-def ratio_of(size, name):
-    low_end, high_end = times[size].ratio_quartiles(name)
-    return f"{times[size].ratio(name):.2f} ({low_end:.2f}–{high_end:.2f})"
-
-
-card.record(
-    "bf16-autocast-faster", times["saturated"].ratio("autocast"), times["saturated"].ratio_quartiles("autocast")
-)
-Table(
-    ["times faster", "autocast", "with scaler"],
-    [[size, ratio_of(size, "autocast"), ratio_of(size, "with scaler")] for size in SIZES],
-    caption=f"{low_name} on {device.type}, 1 thread; quartiles in brackets",
-)
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: this chip's ratios, by size.** Below 1 is slower. Where the 16-bit product lost one slide ago, any row may. Where it won, the casts
-# probably cost a small product more than they save: small in width *and* batch, compare the narrow rows.
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
-# ## 5. When does it save memory?
-#
-# We list what a step's peak adds to the weights: arrays of the shape of a **weight**, and of an **activation**. Twelve layers, 256 wide.
-#
-# **Predict.** Batch 32 and batch 1,024: for which does autocast need more than fp32? What is it that lives in 32 bits all the same?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let the room say which tensors stay in 32 bits; expect "the weights", which are not counted here. *Inside the call* is what the operation at the peak takes itself; *other shapes* is mostly the loss. Read the columns of batch 32: the peak lies at the end of backward, where the gradients of weights are there in fp32; under autocast the last of them is just being
-# made in 16 bits, or cast: that depends on the processor. The copies are gone by then. At 1,024 it lies where most activations live: in fp32 in the first steps of backward (one gradient of a weight is there already), under autocast in the loss.
-
-
-# %% slideshow={"slide_type": "skip"}
-NARROW = 256
-
-
-class Alive(TorchDispatchMode):
-    """Follows every tensor that PyTorch makes, operation by operation, and keeps the list at the peak."""
-
-    def __init__(self, old):
-        super().__init__()
-        self.old, self.kept, self.peak = old, [], 0  # kept: (storage, (shape, type), bytes)
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        before = [k for k in self.kept if not k[0].expired()]
-        with timing.Timer(device=device, memory=True) as timer:  # memory inside this operation, its result included
-            out = func(*args, **(kwargs or {}))
-        total = sum(n_bytes for *_, n_bytes in before) + timer.peak_bytes
-        if total > self.peak:
-            self.peak, self.inside = total, timer.peak_bytes
-            self.at_peak = collections.Counter(kind for _, kind, _ in before)
-        for t in (t for t in tree_leaves(out) if isinstance(t, torch.Tensor)):
-            ref, n_bytes = StorageWeakRef(t.untyped_storage()), t.untyped_storage().nbytes()
-            if ref not in self.old and all(ref != k[0] for k in self.kept):
-                self.kept.append((ref, (tuple(t.shape), t.dtype), n_bytes))
-        self.kept = [k for k in self.kept if not k[0].expired()]
-        return out
-
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-listed, stacks = {}, {}
-for batch, name in ((32, "fp32"), (32, "autocast"), (1024, "fp32"), (1024, "autocast")):
-    step = make_step(NARROW, batch, *VARIANTS[name], n_layers=12)
-    gc.collect()
-    gc.freeze()  # else each of the many timers would search all of Python's objects
-    with Alive(step.old) as mode:
-        step()
-    gc.unfreeze()
-    found = {}
-    for shape, rows in (("weight", NARROW), ("activation", batch)):
-        for dtype, bits in ((torch.float32, 32), (low, 16)):
-            n_alive = mode.at_peak[((rows, NARROW), dtype)]
-            found[f"{shape}, {bits}\u00a0bit"] = n_alive * rows * NARROW * bits // 8
-    found["inside the call"] = mode.inside
-    found["other shapes"] = mode.peak - sum(found.values())  # mostly the loss: its number keeps the room of its squares
-    listed[batch, name], stacks[batch, name] = mode.peak, found
-Table(
-    ["shape, type", *(f"{batch:,}: {name}" for batch, name in listed)],
-    [[kind, *(f"{found[kind] / 1e6:.2f}" for found in stacks.values())] for kind in stacks[32, "fp32"]]
-    + [["peak", *(f"{peak / 1e6:.2f}" for peak in listed.values())]],
-    caption="MB at the peak; batch: precision",
-)
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: the small batch needs more.** Its peak is gradients of weights, in fp32 for both; the large one's is activations.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
-# ### The stacks at the peak
-#
-# The same bytes, one scale for each batch.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Left: almost all orange, in both (the last gradient is in the grey part). Right: blue becomes sky, half as high. Ask for the price: yellow, the copies of the weights; and above it what the loss needs in fp32, one blue and two grey. Grey is what the operation at the peak uses itself. Green: mostly the loss, one number in room for all its squares.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
-fig, axes = plots.figure(columns=2, size=(11, 4.4))
-tones = dict(zip(stacks[32, "fp32"], ("orange", "yellow", "blue", "sky", "grey", "green"), strict=True))
-for ax, size in zip(axes, (32, 1024), strict=True):
-    for x, name in enumerate(("fp32", "autocast")):
-        foot = 0
-        for kind, n_bytes in stacks[size, name].items():
-            ax.bar(x, n_bytes / 1e6, bottom=foot, color=plots.COLOURS[tones[kind]], label=kind, width=0.6)
-            foot += n_bytes / 1e6
-    ax.set(xticks=(0, 1), xticklabels=("fp32", "autocast"), title=f"batch {size:,}", ylabel="MB at the peak")
-handles, names = axes[0].get_legend_handles_labels()
-fig.legend(handles[:6], names[:6], loc="outside right center")
-plots.show(
-    fig,
-    alt="Stacks of bytes at the peak, fp32 beside autocast. "
-    + " ".join(
-        f"Batch {size}, {name}: "
-        + ", ".join(f"{kind} {n_bytes / 1e6:.1f} MB" for kind, n_bytes in found.items() if n_bytes > 1e4)
-        + "."
-        for (size, name), found in stacks.items()
-    ),
-    caption="Twelve layers of 256. Weight's shape: gradients and copies; activation's shape: what the backward pass needs.",
-)
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### From which batch on?
-#
-# Networks with 3 and with 12 layers, 256 wide; and one with 3 layers that has 10 outputs in place of 256.
-#
-# **Predict.** For each: does autocast need less than fp32 where the batch is an eighth of the width? Where it is four times the width?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Two quick votes a curve. Three layers with a wide output: it is there in 16 bits and in 32, for the loss, and the loss needs room of its own. With 10 outputs this is small: the control. Ask about a convolutional network: few weights, many activations; it should save early, but that
-# is not measured here.
-
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-def share_of_fp32(batch, n_layers, n_out=NARROW):
-    """Peak memory of a step under autocast, as a share of the peak in fp32."""
-    trials = (make_step(NARROW, batch, *VARIANTS[name], n_layers, n_out) for name in ("fp32", "autocast"))
-    plain, amp = (timing.peak_bytes(trial, device=device) for trial in trials)
-    return amp / plain
-
-
-networks = {"3 layers": (3,), "12 layers": (12,), "3, 10 outputs": (3, 10)}
-sizes = (32, 64, 128, 256, 512, 1024)
-shares = {name: {b / NARROW: share_of_fp32(b, *shape) for b in sizes} for name, shape in networks.items()}
-card.record("memory-small-batch", shares["3 layers"][1 / 8])
-card.record("memory-large-batch", shares["12 layers"][4])
-fig, ax = plots.figure(size=(6.4, 4.0))
-for (name, curve), marker in zip(shares.items(), ("o-", "s--", "^:"), strict=True):
-    ax.plot(list(curve), list(curve.values()), marker, label=name)
-ax.axhline(1, color="black", linestyle=":")
-ax.set(xscale="log", xlabel="batch / width", ylabel="peak, of fp32's")
-ax.set_xticks(list(curve), ["1/8", "1/4", "1/2", "1", "2", "4"])
-ax.minorticks_off()
-ax.legend()
-told = "; ".join(f"{name}: " + ", ".join(f"{s:.2f}" for s in shares[name].values()) for name in shares)
-plots.show(
-    fig,
-    alt=f"Peak of autocast over that of fp32 where batch over width is 1/8, 1/4, 1/2, 1, 2, 4. {told}.",
-    caption="Above the dotted line autocast needs more memory than fp32.",
-)
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: a large batch, and enough layers beside the loss.** The fp32 copy of a wide output, and the room of `mse_loss`, eat what three layers save.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### A published run, another case
-#
-# The recipe's network, 3 layers, 4,096 wide, batch 512, on an older GPU ([Technion EE 046211](https://github.com/taldatech/ee046211-deep-learning), tutorial 10):
-# fp32 13.958 s and 1,493,322,752 bytes, AMP 14.081 s and 1,585,620,992. The age of the GPU was given as the reason.
-#
-# **Predict.** Age may explain the time. What explains the 92 MB more?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room compute: three weights of 4,096² in 2 bytes. Then the row below: six activations in fp32 became six halves and two whole ones for the loss, five in all. This peak is at the first loss, where all copies live; that of our small batch was in the backward pass. So the two rises have different causes. The bytes fit a PyTorch
-# that kept both sides of each ReLU; today's keeps one.
-
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output", "hide-input"]
-PUBLISHED_FP32, PUBLISHED_AMP = 1_493_322_752, 1_585_620_992
-with torch.device("meta"):  # shapes without memory
-    recipe_net = models.make_mlp(4096, 4096, n_layers=3)
-weights = 4 * sum(p.numel() for p in recipe_net.parameters())
-one = 512 * 4096 * 4  # one activation in fp32
-copies = weights // 2  # every weight and bias once more, in 2 bytes
-activations = round((6 / 2 + 2 - 6) * one)  # six halves and two in fp32, in place of six in fp32
-account = copies + activations
-card.record("published-bytes", account / 1e6)
-rest = PUBLISHED_FP32 - 100 * one - 3 * weights  # less 50 batches and targets; weights, and the old trial's twice
-Table(
-    ["", "bytes"],
-    [
-        ["16-bit copies of the weights", f"{copies:,}"],
-        ["activations: 5 in place of 6", f"{activations:,}"],
-        ["together", f"{account:,}"],
-        ["published rise", f"{PUBLISHED_AMP - PUBLISHED_FP32:,}"],
-    ],
-    caption=f"in fp32's peak there is room for {rest / one:.3f} activations",
-)
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: the copies**, less one activation, but for 1,024 bytes.
+# *For the lecturer, 1.5 min.* One row is enough: the type. Most else follows. Ask who has seen `torch.cuda.amp` in code: most have.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Six activations in fp32 became six halves (a copy of the input, five others) and two in fp32 (the output cast for the loss, its squared difference to the target): 5 in all. The bytes fit a PyTorch that kept both sides of each ReLU, today's keeps one; so the lesson's own curve has other
-# counts.
+# bf16 has the exponent of fp32, and so its range. Gradients that are too small for fp16 are still numbers in bf16, and so it needs no loss scale. What bf16 gives up is digits: 8 in place of fp16's 11. GPUs since Ampere (2020) have units for bf16, too: pass `dtype=torch.bfloat16`, and leave the scaler out.
 #
-# The trials were not fair. The names `loss` and `output` kept the trial before alive, its weights and gradients: 403 MB in both peaks. And only one run used `set_to_none`. So delete old names before you measure, and `gc.collect()`.
-# `torch.cuda.empty_cache()` gives cached blocks back to the GPU; a tensor that has a name stays. `torch.cuda.reset_max_memory_allocated()` of that run is deprecated: say `torch.cuda.reset_peak_memory_stats()`.
-#
-# Keep a name for the output in your own loop, and it lives through the backward pass.
+# Older code says `torch.cuda.amp.autocast()` and `torch.cuda.amp.GradScaler()`. These names are deprecated. And why not simply call `model.half()`? Then the weights are stored in 16 bits, and small steps are lost in them.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 6. The same accuracy?
+# ## 3. A scale that nobody knows beforehand
 #
-# LeNet-300-100 learns 12,000 images of Fashion-MNIST, in fp32 and with the recipe. Five seeds; both runs of a pair have the same first weights and batches.
+# fp16 ends at 65,504, and below $6 \cdot 10^{-8}$ there is nothing but 0. The scale lifts all gradients by the same factor.
 #
-# **Predict.** How far apart are the two means? And the best and the worst of five *seeds* in fp32?
+# | gradient | fp16 alone | × 65,536 | × 262,144 |
+# |---|---|---|---|
+# | $2 \cdot 10^{-8}$ | 0 | 0.0013 | 0.0052 |
+# | 0.3 | 0.3 | 19,661 | **inf** |
+#
+# **Predict.** Six steps; the *third* batch holds one infinite number. What happens in step 3 to the weights, and what to the scale? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Two guesses in points, on paper. Then the table. "Five pairs: with 2.78 standard errors on either side the interval holds the true difference 95 times of 100." An interval around 0 does not show that there is no difference; it says how large it
-# can be.
+# *For the lecturer, 3 min.* Let the room check one column of the table: 0.3 times 262,144 is 78,643. "How large may the scale be? Nobody knows beforehand." Vote: NaN weights, or a step that is
+# left out? growth_interval is 2 here to see something; the default is 2,000.
 
+# %% [markdown] slideshow={"slide_type": "skip"}
+# **Two gradients by hand.** Suppose one weight has the gradient $2 \cdot 10^{-8}$ and another one 0.3. On their way back both pass through fp16 ([[formats]]). The small one is less than half of fp16's least number, and becomes 0. Now multiply the loss by 65,536. The gradients become 0.0013 and 19,661, and fp16 can hold both. The scaler divides them in fp32, and gets back $2 \cdot 10^{-8}$ and 0.3. A scale four times as large lifts the small one still higher, but $0.3 \cdot 262{,}144 = 78{,}643$ is beyond 65,504 and becomes infinite.
+#
+# So the scale should be large, and not too large. Its limit is 65,504 divided by the largest gradient, and nobody knows that of the next batch. So the scaler *searches*:
+#
+# 1. Begin with a large scale, 65,536.
+# 2. After the backward pass, look for inf or NaN among the gradients. If there is one, the scale was too large: leave the step out, and halve the scale.
+# 3. After many good steps in a row (`growth_interval`, 2,000 unless you say otherwise) a larger scale may be possible: double it, and count from 0 again.
+#
+# Why leave the step out? A weight minus an infinite step is infinite, and after the next forward pass everything is NaN. A skipped step only costs one batch. Why double? Gradients can shrink, and after some skips the scale would stay too small for ever. Why a factor of 2? A power of two changes the exponent of a number, and no digit.
+#
+# **Six steps by hand**, with `growth_interval=2`. Continue the table to step 6:
+#
+# | step | inf? | good steps in a row | scale afterwards |
+# |---|---|---|---|
+# | 1 | no | 1 | 65,536 |
+# | 2 | no | 2: double, and count anew | 131,072 |
+# | 3 | **yes** | 0 | ? |
+#
+
+
+# %% slideshow={"slide_type": "skip"}
+def watched_step(net, optimizer, scaler, x, y):
+    """One step of the recipe; (was there an inf, scale before, scale afterwards)."""
+    with torch.autocast(device.type, dtype=low):
+        loss = F.mse_loss(net(x), y)
+    scaler.scale(loss).backward()
+    infinite = not all(p.grad.isfinite().all() for p in net.parameters())
+    before = scaler.get_scale()
+    scaler.step(optimizer)
+    scaler.update()
+    optimizer.zero_grad()
+    return infinite, before, scaler.get_scale()
+
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Takes the six steps, and notes how far any weight moved in each.
+net, optimizer = fresh()
+scaler = torch.amp.GradScaler(device.type, growth_interval=2)
+log, moved = [], {}
+for number in range(1, 7):
+    x, y = batches[number % 3]
+    if number == 3:
+        x = x.clone()
+        x[0, 0] = math.inf
+    as_before = fresh()[0]
+    as_before.load_state_dict(net.state_dict())
+    log.append(watched_step(net, optimizer, scaler, x, y))
+    moved[number] = largest_difference(net, as_before)
+Table(
+    ["step", "inf", "largest change of a weight", "scale afterwards"],
+    [[i, "yes" if inf else "no", f"{moved[i]:.1e}", f"{after:,.0f}"] for i, (inf, _, after) in enumerate(log, 1)],
+)
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **In step 3 not a single weight changes, because the scaler leaves the step out. Then it halves the scale.**
+#
+# <!-- page -->
+#
+# The infinite number in the input made infinite gradients. Too large a scale looks the same to the scaler, so it halves, from 131,072 to 65,536. Steps 4 and 5 are good, and it doubles again. After step 6 it stays.
+#
+# Where does this stop being true? If the inf has nothing to do with the scale, as here, halving cures nothing. If every batch gives inf, the scaler halves again and again, and no step is ever taken. If you see the scale fall towards 0, look for an overflow in the forward pass.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
+# ### The ring of the scaler
+#
+# The same six steps.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# *For the lecturer, 2.5 min.* The first of six frames is open: "Why does the scale stay?" Before each other click let the room say whether it doubles, halves or stays, and why: how many good steps in a row?
+
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
+# Draws one turn of the ring for each step.
+show.ring(log)
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# ### The search in a real training
+#
+# LeNet-300-100 learns Fashion-MNIST for 200 steps under autocast, once in float16 and once in bfloat16. Here the scale doubles after 20 good steps.
+#
+# **Predict.** Does the scale settle, does it hover between two values, or does it grow for ever? For each of the two types: which, and why?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2.5 min.* Let the room decide for each type. After the figure ask what the height of the orange crosses is, and how many batches the search costs with the default of 2,000.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# The loop of section 2, which also notes for each step the scale, the largest gradient times the scale, and the scale afterwards.
 
 # %% slideshow={"slide_type": "skip"}
 images, labels = (t.to(device) for t in data.load("fashion_mnist", "train", n=12_000))
 test_set = data.load("fashion_mnist", "test")
 
 
-def recipe_step(net, opt, use_amp):
-    """A function that takes one step of the recipe on images x with labels y."""
-    scaler = torch.amp.GradScaler(device.type, enabled=use_amp)
-
-    def step(x, y):
-        with torch.autocast(device.type, dtype=low, enabled=use_amp):
-            loss = F.cross_entropy(net(x), y)
+# %% slideshow={"slide_type": "skip"}
+def search(dtype, steps=200):
+    torch.manual_seed(0)
+    net, log = models.LeNet300100().to(device), []
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    scaler = torch.amp.GradScaler(device.type, growth_interval=20)
+    for picked in training.batches(len(images), 64, steps=steps, seed=0):
+        with torch.autocast(device.type, dtype=dtype):
+            loss = F.cross_entropy(net(images[picked]), labels[picked])
         scaler.scale(loss).backward()
-        scaler.step(opt)
+        before, largest = scaler.get_scale(), max(p.grad.abs().max().item() for p in net.parameters())
+        scaler.step(optimizer)
         scaler.update()
-        opt.zero_grad()
-
-    return step
-
-
-def learn(seed, use_amp, *, top_lr=2e-3):
-    """LeNet-300-100 after three passes. The learning rate falls to 0, so that the last batches matter less."""
-    torch.manual_seed(seed)
-    net = models.LeNet300100().to(device)
-    opt = torch.optim.Adam(net.parameters())
-    step, steps = recipe_step(net, opt, use_amp), 3 * math.ceil(len(images) / 128)
-    for i, picked in enumerate(training.batches(len(images), 128, steps=steps, seed=seed)):
-        opt.param_groups[0]["lr"] = top_lr * (1 - i / steps)
-        step(images[picked], labels[picked])
-    return net
+        optimizer.zero_grad()
+        log.append((before, largest, scaler.get_scale()))
+    return log
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-accuracy = {False: [], True: []}
-with runtime.threads(runtime.training_threads()):
-    for seed in tqdm(range(5), desc="seeds", file=sys.stdout, leave=False):
-        for use_amp, values in accuracy.items():
-            learned = learn(seed, use_amp)
-            values.append(100 * training.evaluate(learned, *test_set))
-pairs = [amp - plain for amp, plain in zip(accuracy[True], accuracy[False], strict=True)]
-means = {use_amp: statistics.mean(values) for use_amp, values in accuracy.items()}
-spread = max(accuracy[False]) - min(accuracy[False])
-T_4 = 2.776  # 95 % of Student's t with 4 degrees of freedom lie within it
-reach = T_4 * statistics.stdev(pairs) / 5**0.5
-card.record("amp-accuracy", abs(means[True] - means[False]))
-card.record("amp-within-seed-spread", (abs(statistics.mean(pairs)) + reach) / max(spread, 1e-9))
-Table(
-    ["seed", "fp32", low_name, "difference"],
-    [[s, f"{a:.2f}", f"{b:.2f}", f"{b - a:+.2f}"] for s, (a, b) in enumerate(zip(*accuracy.values(), strict=True))]
-    + [["mean", f"{means[False]:.2f}", f"{means[True]:.2f}", f"{statistics.mean(pairs):+.2f} ± {reach:.2f}"]],
-    caption=f"test accuracy, %; ± 95 % interval of five pairs; fp32 seeds {spread:.2f} apart",
-)
+# Trains in both types, and draws scale and largest gradient for each step.
+searched = {name: search(getattr(torch, name)) for name in ("float16", "bfloat16")}
+skipped = {name: sum(after < before for before, _, after in steps) for name, steps in searched.items()}
+show.search(searched)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw: the last row.** If 0 lies in its interval, no difference is shown; the interval says how large one may be. Compare its far end with how far five fp32 seeds lie apart. Micikevicius et al.: six
-# ImageNet networks within 0.3 points (table 1).
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# **In float16 the scale climbs until a gradient overflows, and from then on hovers just below that limit. In bfloat16 it only grows.**
+#
+# <!-- page -->
+#
+# Look at the green points on the left. Each doubling lifts them by a factor of two. When one of them would cross 65,504, the step is skipped and the scale halves. In the run on this page the scale climbs several times to 262,144, where a gradient above $65{,}504 / 262{,}144 = 0.25$ makes it fall back. The search costs some of the 200 steps, because we let it try after 20 good ones. With the default of 2,000 it tries a hundred times less often.
+#
+# bf16 reaches to $3 \cdot 10^{38}$. No gradient overflows, no step is skipped, and the scale doubles every 20 steps without any effect. That is what "not needed, does no harm" means in the table of section 2.
+
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# ## 4. Clip, but when?
+#
+# **Clipping** limits the norm of all gradients together, here to `max_norm = 0.01`. Between `backward()` and `step()` the gradients are multiplied by the scale. `scaler.unscale_(optimizer)` divides them.
+#
+# **Predict.** Somebody clips *before* `unscale_`, at a scale of 65,536. How long is the step of SGD then: **A** as it should be, **B** too long, **C** far too short? And why?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 3 min.* Give the room two gradients, 0.3 and 0.4, a scale of 1,024 and a limit of 0.1, and a minute with a pencil: one half clips first, the other half unscales first. Then the vote.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Why clip at all? An unlucky batch can have a gradient that is far longer than usual, and one step along it can undo what many steps have learned. Clipping keeps the direction of such a gradient and shortens it. The norm is the root of the sum of the squares of all gradients.
+#
+# **Two gradients by hand.** Let the gradients be 0.3 and 0.4. Their norm is $\sqrt{0.09 + 0.16} = 0.5$. With `max_norm = 0.1` they are five times too long, and clipping multiplies both by 0.2: 0.06 and 0.08, with the norm 0.1.
+#
+# Now with a scale of 1,024. After `backward()` the gradients are 307.2 and 409.6, and their norm is 512. There are two orders:
+#
+# | first unscale, then clip | first clip, then unscale |
+# |---|---|
+# | ÷ 1,024: 0.3 and 0.4, norm 0.5 | norm 512 is above 0.1, so × 0.1/512: 0.06 and 0.08, norm 0.1 |
+# | norm 0.5 is above 0.1, so × 0.2: 0.06 and 0.08, norm **0.1** | ÷ 1,024: 0.00006 and 0.00008, norm **0.0001** |
+#
+# In the wrong order the limit is compared with gradients that are 1,024 times too long. So nearly every step is clipped, also one that needed no clipping, and the division then makes it 1,024 times shorter than the limit.
+#
+# Now with the network of section 2: one backward pass, then the calls in the given order.
 
 
 # %% slideshow={"slide_type": "skip"}
-def learn_step(use_amp):
-    """One training step of LeNet-300-100 at batch 128: the speed-up below is that of this network at this batch."""
-    net = models.LeNet300100().to(device)
-    step = recipe_step(net, torch.optim.Adam(net.parameters()), use_amp)
-    return lambda: step(images[:128], labels[:128])
+def norms(calls, max_norm=0.01):
+    """Norm of all gradients after backward, and after the calls."""
+    net, optimizer = fresh()
+    scaler = torch.amp.GradScaler(device.type)
+    x, y = batches[0]
+    with torch.autocast(device.type, dtype=low):
+        loss = F.mse_loss(net(x), y)
+    scaler.scale(loss).backward()
+    first = torch.nn.utils.get_total_norm([p.grad for p in net.parameters()])
+    for call in calls:
+        if call == "unscale_":
+            scaler.unscale_(optimizer)
+        else:
+            torch.nn.utils.clip_grad_norm_(net.parameters(), max_norm)
+    return first, torch.nn.utils.get_total_norm([p.grad for p in net.parameters()])
 
 
-short = {torch.bfloat16: "bf16", torch.float16: "fp16"}[low]
-of_a_step = timing.compare({"fp32": learn_step(False), f"{short} autocast": learn_step(True)}, rounds=9, device=device)
-size = size_report(learned)  # trained in 16 bits, stored in 32: the file does not shrink
-for name, amp in (("fp32", False), (f"{short} autocast", True)):
-    ledger.record(
-        lesson="amp",
-        task="fashion_mnist",
-        model="LeNet-300-100",
-        technique=f"{name}, short training",
-        accuracy=means[amp] / 100,
-        file_bytes=size.file_bytes,
-        load_ms=size.load_ms,
-        speedup=of_a_step.ratio(name),
-    )
-ledger.table(ledger.rows(["amp"]))
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Shows the norms for three orders of the calls.
+orders = (("unscale_",), ("unscale_", "clip"), ("clip", "unscale_"))
+Table(
+    ["calls", "after backward", "in the step"],
+    [[", ".join(order), *(f"{norm:.3g}" for norm in norms(order))] for order in orders],
+)
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **The step is far too short (C): its norm is 0.01 / 65,536 in place of 0.01, and the training stands still without any message.**
+#
+# <!-- page -->
+#
+# The first row has the true norm, and 65,536 times it in the middle column. In the second row the step has the norm 0.01, as it should. In the third it has $0.01 / 65{,}536 = 1.53 \cdot 10^{-7}$.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# ### The order of the calls
+#
+# ```python
+# scaler.scale(loss).backward()
+# scaler.unscale_(optimizer)
+# torch.nn.utils.clip_grad_norm_(net.parameters(), max_norm)
+# scaler.step(optimizer)
+# scaler.update()
+# optimizer.zero_grad()
+# ```
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1 min.* Ask: "step divides by the scale, and unscale_ has done so already. Is it done twice?"
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# `step` divides by the scale only if `unscale_` has not done so: the scaler remembers the call until `update()`. Whatever else looks at gradients, such as printing their norm, comes after `unscale_` as well.
+
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# ## 5. When does it save time?
+#
+# | the limit | 16 bits help | if |
+# |---|---|---|
+# | arithmetic | more operations a second | the chip has units for it |
+# | memory | half the bytes | they come from memory |
+#
+# Two processors, one **with** 16-bit units and one **without**.
+#
+# **Predict.** How many times faster than fp32 is bf16 on each of them, for a product of two matrices and for the addition of two long vectors: below 1, 1 to 2, more than 2? And why?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 3 min.* Four votes, one for each cell of a table with two rows and two columns. For the addition let somebody count bytes. After the table ask which row is there only to be fair.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# [[roofline]] found two limits for a layer: the operations that the processor can do in a second, and the bytes that the memory can deliver.
+#
+# **An addition by hand.** To add vectors of 16.8 million numbers the processor does one operation for each number, and moves 4 bytes in and 4 bytes out: 134 MB in fp32. The operations are nothing beside that. In 16 bits it moves 67 MB. So it can be at most twice as fast (unless only the shorter vectors fit into a cache).
+#
+# **A product by hand.** Two matrices of 1,024 by 1,024 have a million numbers each. The product needs $1{,}024^3$, about a thousand million, multiplications with as many additions: each number is used 1,024 times. So arithmetic is the limit, and half the bytes hardly matter. What matters is how many 16-bit products the processor does at a time. A processor *with 16-bit units* has an instruction that takes twice as many pairs of bf16 numbers (or more) as of fp32 numbers, multiplies them, and adds up in fp32. A processor *without* can store bf16 numbers, but must turn each into fp32 before it multiplies.
+#
+# **Is fp32 at its best?** For fp32 products PyTorch calls one library (MKL, on an x86 processor), and for bf16 another one (oneDNN). If the first were slow on this chip, bf16 would look good without any merit of its own. So we also time an fp32 product by oneDNN.
+#
+# The table shows your machine, and beside it a record of a chip of the other kind. `python3 course.py bench sixteen_bits` makes such a record.
+
+# %% slideshow={"slide_type": "skip"}
+times = sixteen_bits.race(device)  # seven rounds, in turn; each figure: first quartile, median, third quartile
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Shows product and addition on this device, and beside it a record of a processor of the other kind.
+chip = torch.cuda.get_device_name() if device.type == "cuda" else runtime.provenance()["cpu"]
+of_operations = [
+    ["product, 16 bits", "product", "16 bits"],
+    ["product, fp32 by oneDNN", "product", "fp32, oneDNN"],
+    ["addition, 16 bits", "addition", "16 bits"],
+]
+show.side_by_side(times, chip, units, sixteen_bits.records(), of_operations)
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **With 16-bit units the product is about twice as fast in bf16. Without them it takes about five times as long (0.21 in the record). The addition gains on both, and less than twice.**
+#
+# <!-- page -->
+#
+# The addition moves half the bytes on both processors, and gains on both. It stays below two, so bytes are not all that it waits for.
+#
+# The product depends on the units. Without them every number is probably converted before it is multiplied. (A profile of the library's instructions would tell.) With them, divide the first row by the second, and you have the gain over the *better* fp32 product: $2.25 / 1.12 = 2.0$ in our record of the AMD processor. That is what an instruction with twice as many pairs can give. What goes beyond it is not a merit of 16 bits. On another AMD processor we saw a whole training step 3.4 times as fast, but there the fp32 product by oneDNN alone was twice as fast as PyTorch's usual one.
+#
+# We have measured no GPU. PyTorch's recipe reports 2 to 3 times on Volta, Turing and Ampere, and "modest" gains on GPUs without such units ([amp_recipe](https://docs.pytorch.org/tutorials/recipes/recipes/amp_recipe.html)).
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# ### A whole training step
+#
+# Three layers, four sizes:
+#
+# - *large*: 1,024 wide, batch 256 (on a GPU 4,096 and 4,096)
+# - *odd size*: no multiple of 8
+# - *narrow*: 128 wide, at batch 1,024 and at batch 16
+#
+# **Predict.** On the processor with 16-bit units: which of the four gains least, and can it become *slower* than fp32? And why?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2.5 min.* Two votes. Then the table: read the column with units from top to bottom, and the last two rows together. Ask which of the two, width or batch, was to blame.
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Shows the training steps in the same way.
+of_steps = [[size, size, "autocast"] for size in sixteen_bits.sizes(device)]
+of_steps.append(["large, with scaler", "large", "with scaler"])
+show.side_by_side(times, chip, units, sixteen_bits.records(), of_steps)
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **The narrow network at batch 16 gains least. With 16-bit units a large step is nearly twice as fast, but this one takes longer than in fp32 (0.57 in our record of the AMD processor).**
+#
+# <!-- page -->
+#
+# Autocast has a price of its own. By hand, for one narrow layer: it converts a weight of 128 · 128 = 16,384 numbers in every step, and converts its gradient back. At batch 16 the product has 16 multiplications for each number that was converted, and at batch 1,024 it has 1,024. So at batch 16 the conversions, and the calls that start them, probably cost more than the product gains. The two narrow rows differ in nothing but the batch.
+#
+# The odd size gains about as much as the large one here; older GPUs wanted multiples of 8. Without units every size is slower, by a factor of two to four. The scaler costs a pass over all gradients.
+#
+# So time a step of *your* network both ways, on *your* chip, before you switch it on.
+
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# ## 6. When does it save memory?
+#
+# Three layers, 256 wide, and now a batch of 1,024. One activation in fp32 is *one unit* (1 MiB). In the loss:
+#
+# | alive | fp32 | autocast |
+# |---|---|---|
+# | input, 16-bit copy | – | ½ |
+# | two hidden activations | 2 | 1 |
+# | output | 1 | ½, and 1 in fp32 |
+# | for the loss | 2 | 2 |
+# | copies of three weights | – | ⅜ |
+#
+# **Predict.** Add up (fp32 needs ¼ more at its peak, a little later). With how many layers does autocast save memory: three, twelve, or both? And why?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 3 min.* Let the room add up on paper: 5 1/4 against 5 3/8. Then twelve layers: eleven hidden activations in place of two, twelve copies in place of three. 14 1/4 against 11.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# With a batch of 32 the gradients of the weights decide. With a large batch the *activations* do: what the layers compute on the way forward and keep for the way back ([[baseline]]). We count in units of one activation in fp32: 1,024 · 256 · 4 bytes = 1 MiB. A weight in fp32 has a quarter of this, and its 16-bit copy an eighth.
+#
+# In fp32 there are two hidden activations at the loss, the output, and two units that the loss needs for differences and squares. The level is highest a moment later, at the beginning of the backward pass, when gradients take the place of what is no longer needed, and one gradient of a weight comes on top.
+#
+# Under autocast the level is highest in the loss. The hidden activations are half as large. But three things are there that fp32 does not have: a 16-bit *copy of the input*, which the first layer reads and the backward pass needs; the *output twice*, in 16 bits as the layer gives it, and in fp32 for the loss; and a 16-bit *copy of each weight*, ⅛ each, for the backward pass. (The fp32 input belongs to the caller, and counts in neither run.)
+
+
+# %% slideshow={"slide_type": "skip"}
+def one_step(batch, autocast=False, n_layers=3, n_out=256, x_type=torch.float32, loss_type=torch.float32):
+    net = models.make_mlp(256, n_out, n_layers).to(device)
+    x = torch.ones(batch, 256, device=device, dtype=x_type)
+    y = torch.ones(batch, n_out, device=device, dtype=loss_type)
+
+    def step():
+        with torch.autocast(device.type, dtype=low, enabled=autocast):
+            loss = loss_in(loss_type, net(x), y)
+        loss.backward()
+        net.zero_grad()
+
+    step.given = [*net.parameters(), x, y]
+    return step
+
+
+def loss_in(dtype, output, y):
+    """The loss as autocast computes it, in fp32; or in 16 bits, to see what its fp32 costs."""
+    with torch.autocast(device.type, dtype=low, enabled=dtype is torch.float32):
+        return F.mse_loss(output, y)
+
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Measures the peak of both for 3 and 12 layers, and puts it beside the count by hand.
+def peak_of(**settings):
+    step = one_step(**settings)
+    step()
+    return timing.peak_bytes(step, device=device)
+
+
+def by_hand(n_layers):
+    """Units at the peak in fp32 and under autocast, batch four times the width."""
+    return n_layers + 2.25, (n_layers + 1) / 2 + 3 + n_layers / 8
+
+
+rows, measured = [], {}
+for n in (3, 12):
+    in_fp32, mixed = (peak_of(batch=1024, n_layers=n, autocast=on) for on in (False, True))
+    measured[n] = mixed / in_fp32
+    counted = by_hand(n)
+    rows.append([n, *(f"{count:g}" for count in counted), f"{counted[1] / counted[0]:.3f}", f"{measured[n]:.3f}"])
+Table(["layers", "fp32, units", "autocast, units", "ratio by hand", "measured"], rows, caption="batch 1,024, width 256")
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **With three layers autocast saves nothing: 5⅜ units against 5¼, two per cent more. With twelve layers it saves almost a quarter.**
+#
+# <!-- page -->
+#
+# With twelve layers there are eleven hidden activations. fp32 has 11 + 1 + 2 + ¼ = 14¼ units. Autocast has ½ for the input, 5½ for the hidden ones, 1½ for the output, 2 for the loss and twelve copies of ⅛: 11 units. The measured ratios agree with the count (on a CPU; a GPU's allocator rounds). What autocast saves grows with the number of layers, and what it adds at both ends of the network does not.
+#
+# From which batch on does one layer save? Its activation of $B \cdot n$ numbers becomes half as large, which saves $2 B n$ bytes. Its copy of $n \cdot n$ weights costs $2 n^2$ bytes. The two are equal at $B = n$. **A layer begins to pay when the batch is larger than its width.** (Convolutions have few weights and large activations, and should pay early. That is not measured here.) A whole network must pay for its two ends as well, so it turns round later: *Deeper* has the curve.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# ### Which of the three is to blame?
+#
+# In the three-layer network autocast needs 1.02 times the memory of fp32. We take one thing away at a time: the copy of the *input* (the batch is handed over in 16 bits), the fp32 of the *loss*, and both.
+#
+# **Predict.** Does the copy of the input alone decide on which side of 1 the ratio lies, or must the loss change, too? And why?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Half a unit of 5 3/8: let the room compute 4 7/8 over 5 1/4 before the table. Ask which of the three rows one may use in a real training.
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Measures the peak of five variants, over that of fp32.
+in_fp32 = peak_of(batch=1024)
+variants = {
+    "autocast": {},
+    "… input in 16 bits": {"x_type": low},
+    "… loss in 16 bits": {"loss_type": low},
+    "… both": {"x_type": low, "loss_type": low},
+}
+part_of = {name: peak_of(batch=1024, autocast=True, **more) / in_fp32 for name, more in variants.items()}
+small_output = peak_of(batch=1024, n_out=10, autocast=True) / peak_of(batch=1024, n_out=10)
+Table(
+    ["three layers, batch 1,024", "peak, of fp32's"],
+    [[name, f"{share:.3f}"] for name, share in part_of.items()]
+    + [["autocast, 10 outputs (both runs)", f"{small_output:.3f}"]],
+)
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **Yes, it decides: without the copy of the input alone the ratio falls below 1, to 0.93. The fp32 of the loss costs even more.**
+#
+# <!-- page -->
+#
+# By hand: 5⅜ units less ½ is 4⅞, and $4⅞ / 5¼ = 0.929$. The loss, its fp32 copy of the output and its room for squares, is the larger part of the price: a loss in 16 bits brings the ratio to about 0.83. But a loss in 16 bits is an experiment and no advice, because a mean over many numbers loses digits. The input in 16 bits changes nothing in the computation, since the first layer would round it anyway. So hand your data over in 16 bits where you can.
+#
+# The last row is another control: with 10 outputs, as a classifier has, output and loss are small in both runs, and three layers save more than a quarter. So the 1.02 belongs to a wide output, and not to three layers.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises
 #
-# Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here.
+# Write your answer into the stub, run it, then the check below it.
 #
 # ### Exercise 1 · The step with clipping
-# ★★ · 12 minutes
+# ★★ · 8 minutes
 #
 # Write `train_step`: one step of the recipe with clipping. The norm of the *true* gradients, all together, may be at most `max_norm`. The loss is `mse_loss`. Return it as a float,
-# unscaled. No call may add to the gradients of an earlier one. Use `x.device.type`, and leave autocast's dtype at its default.
+# unscaled. No call may add to the gradients of an earlier one. Use `x.device.type`, leave autocast's dtype at its default, and let only the forward pass and the loss run under it.
 #
 # `train_step(model, optimizer, scaler, x, y, max_norm)` → a float
 #
@@ -778,8 +634,7 @@ ledger.table(ledger.rows(["amp"]))
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs, on paper: the calls in their order. To write and run it takes 12. The mistakes to wait for: clipping before unscale_, optimizer.step() in place of scaler.step(optimizer), a forgotten update. The other card is homework in a
-# lecture.
+# *For the lecturer, 5 min.* In pairs, on paper: the calls in their order. To write and run it takes 8. The mistakes to wait for: clipping before unscale_, optimizer.step() in place of scaler.step(optimizer), a forgotten update. The code is for home.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -811,11 +666,382 @@ def train_step_solution(model, optimizer, scaler, x, y, max_norm):
     return loss.item()
 
 
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# ### Exercise 2 · What broke the loop?
+# ★★ · 12 minutes · an investigation
+#
+# Somebody hands you a training loop with autocast, scaler and clipping, and perhaps it does not learn. You get an instrument, `error(arm, seed=n)`. It trains network
+# number `n` and returns its test error in %. The arm `"as found"` changes nothing; `"no scaler"`, `"no clipping"` and `"no autocast"` each switch one part off.
+# An arm *learns* if its error is below 50 % on average over at least 5 networks, the same ones for all arms. Run all four in every experiment.
+#
+# `broken_part(error)` → `"nothing"` if the loop learns as found. If it does not: `"scaler"`, `"clipping"` or `"precision"` if it learns only without the scaler, only without clipping, or only
+# without autocast; `"order"` if it learns without the scaler and also without clipping; `"elsewhere"` if it never learns
+#
+# <details><summary>Hint</summary>
+# Collect the mean error of each of the four arms. Then go through the sentence above from left to right.
+# </details>
+
 # %% [markdown] slideshow={"slide_type": "skip"}
-# ### Exercise 2 · A dynamic loss scaler
+# If scaler and clipping are both sound, and only their *order* is wrong, then the mistake is gone as soon as one of them is. Without the scaler nothing is multiplied; without clipping nothing is cut. The check makes up several loops, and judges experiment and conclusion. Up to 2,000 runs are allowed for each.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 4 min.* In pairs, without a laptop; alone it takes 12. Write four errors on the board, as found 90, no scaler 25, no clipping 24, no autocast 90, and ask for the conclusion. Then 90, 90, 22, 90. The code is for home.
+
+
+# %% tags=["exercise"] slideshow={"slide_type": "-"}
+def broken_part(error):
+    """Say what broke: one of the six conclusions of the card.
+
+    Args:
+        error: the instrument; `error("no scaler", seed=3)` trains network 3
+            without the scaler and gives its test error, in %.
+    """
+    raise NotImplementedError
+
+
+# %% tags=["check"] slideshow={"slide_type": "skip"}
+check.broken_part(broken_part)
+
+
+# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+def broken_part_solution(error):
+    arms = ("as found", "no scaler", "no clipping", "no autocast")
+    means = [statistics.fmean(error(arm, seed=n) for n in range(5)) for arm in arms]
+    found, scaler, clipping, autocast = (mean < 50 for mean in means)
+    if found:
+        return "nothing"
+    if scaler and clipping:
+        return "order"
+    if scaler:
+        return "scaler"
+    if clipping:
+        return "clipping"
+    return "precision" if autocast else "elsewhere"
+
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# ### The same experiment on a real loop
+#
+# LeNet-300-100 learns Fashion-MNIST for 200 steps of SGD, with gradients clipped to a norm of 1. The line that clips stands directly below `backward()`, and `unscale_` is missing. Four arms, three networks each.
+#
+# **Predict.** Which of the four arms learn, and which of your conclusions fits? And why?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Four hands, learns or does not. After the table ask what an error of 90 % says about a network with ten classes.
+
+
+# %% slideshow={"slide_type": "skip"}
+def error_of(arm, seed):
+    torch.manual_seed(seed)
+    net = models.LeNet300100().to(device)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    scaler = torch.amp.GradScaler(device.type, enabled=arm != "no scaler")
+    for picked in training.batches(len(images), 64, steps=200, seed=seed):
+        with torch.autocast(device.type, dtype=low, enabled=arm != "no autocast"):
+            loss = F.cross_entropy(net(images[picked]), labels[picked])
+        scaler.scale(loss).backward()
+        if arm != "no clipping":
+            torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()
+    return 100 * (1 - training.evaluate(net, *test_set))
+
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Trains the four arms, three networks each.
+errors = {
+    arm: [error_of(arm, seed) for seed in range(3)] for arm in ("as found", "no scaler", "no clipping", "no autocast")
+}
+Table(
+    ["arm", "test error, %"],
+    [[arm, mean_and_range(of_arm, "{:.0f}")] for arm, of_arm in errors.items()],
+    caption="mean of three networks (lowest to highest)",
+)
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **The loop learns without the scaler and also without clipping, so the order is wrong (`"order"`). As found, and without autocast, it guesses.**
+#
+# <!-- page -->
+#
+# Clipping to 1 meets gradients that are 65,536 times too long, and `step` then divides by 65,536. So a step has the norm 0.000015, and 200 of them move no weight far enough to matter. An error of about 90 % with ten classes is what guessing gives. 16 bits are not to blame, because in fp32, without autocast, the loop stands still as well. Whoever tried the second arm only would blame the scaler, which is sound.
+#
+# The repair is `scaler.unscale_(optimizer)`, above the line that clips.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Deeper
+#
+# What follows is for whoever wants to know whether the accuracy suffers, what is alive at a peak, how a batch comes in parts, how a run is resumed, and what explains a published measurement.
+#
+# ### The same accuracy?
+#
+# LeNet-300-100 learns 12,000 images of Fashion-MNIST, in fp32 and with the recipe. Five seeds; both runs of a pair have the same first weights and the same batches, so that only the precision differs.
+#
+# **Predict.** How many points will lie between the mean accuracies of fp32 and autocast? And how many between the best and the worst of the five fp32 networks? And why?
+
+
+# %% slideshow={"slide_type": "skip"}
+def learn(seed, use_amp, steps=282):
+    """LeNet-300-100 after three passes. The learning rate falls to 0, so that the last batches matter less."""
+    torch.manual_seed(seed)
+    net = models.LeNet300100().to(device)
+    optimizer = torch.optim.Adam(net.parameters())
+    scaler = torch.amp.GradScaler(device.type, enabled=use_amp)
+    for i, picked in enumerate(training.batches(len(images), 128, steps=steps, seed=seed)):
+        optimizer.param_groups[0]["lr"] = 2e-3 * (1 - i / steps)
+        with torch.autocast(device.type, dtype=low, enabled=use_amp):
+            loss = F.cross_entropy(net(images[picked]), labels[picked])
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()
+    return net
+
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Trains five pairs, and computes the 95 % interval of their differences.
+accuracy = {False: [], True: []}
+with runtime.threads(runtime.training_threads()):
+    for seed in range(5):
+        for use_amp, values in accuracy.items():
+            learned = learn(seed, use_amp)
+            values.append(100 * training.evaluate(learned, *test_set))
+pairs = [amp - plain for amp, plain in zip(accuracy[True], accuracy[False], strict=True)]
+means = {use_amp: statistics.mean(values) for use_amp, values in accuracy.items()}
+spread = max(accuracy[False]) - min(accuracy[False])
+T_4 = 2.776  # 95 % of Student's t with 4 degrees of freedom lie within it
+reach = T_4 * statistics.stdev(pairs) / 5**0.5
+Table(
+    ["seed", "fp32", low_name, "difference"],
+    [[s, f"{a:.2f}", f"{b:.2f}", f"{b - a:+.2f}"] for s, (a, b) in enumerate(zip(*accuracy.values(), strict=True))]
+    + [["mean", f"{means[False]:.2f}", f"{means[True]:.2f}", f"{statistics.mean(pairs):+.2f} ± {reach:.2f}"]],
+    caption=f"test accuracy, %; ± 95 % interval of five pairs; fp32 seeds {spread:.2f} apart",
+)
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
+# **No difference is shown: the two means are less than a tenth of a point apart in the run on this page, while five fp32 networks differ by several tenths.**
+#
+# How is the last row to be read? Each pair gives one difference. The standard error of the mean of five differences is their standard deviation divided by $\sqrt{5}$ ([[baseline]]). With so few pairs one takes 2.78 of them on either side, and the interval then holds the true difference in 95 of 100 such experiments. If 0 lies in the interval, no difference is shown. This does not prove that there is none. The far end of the interval says how large it may still be, and that is less than the fp32 networks differ among each other.
+#
+# [Micikevicius et al., 2018](https://arxiv.org/abs/1710.03740), table 1, compare six large networks on ImageNet, with fp16 and a loss scale where it was needed: they are at most 0.3 points apart.
+
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Makes one step of this network, to be timed both ways.
+def learn_step(use_amp):
+    """One training step of LeNet-300-100 at batch 128: the speed-up below is that of this network at this batch."""
+    net = models.LeNet300100().to(device)
+    optimizer, scaler = torch.optim.Adam(net.parameters()), torch.amp.GradScaler(device.type, enabled=use_amp)
+
+    def step():
+        with torch.autocast(device.type, dtype=low, enabled=use_amp):
+            loss = F.cross_entropy(net(images[:128]), labels[:128])
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()
+
+    return step
+
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Times the step and writes the rows of the ledger.
+short = {torch.bfloat16: "bf16", torch.float16: "fp16"}[low]
+of_a_step = timing.compare({"fp32": learn_step(False), f"{short} autocast": learn_step(True)}, rounds=9, device=device)
+size = size_report(learned)  # trained in 16 bits, stored in 32: the file does not shrink
+for name, amp in (("fp32", False), (f"{short} autocast", True)):
+    ledger.record(
+        lesson="amp",
+        task="fashion_mnist",
+        model="LeNet-300-100",
+        technique=f"{name}, short training",
+        accuracy=means[amp] / 100,
+        file_bytes=size.file_bytes,
+        load_ms=size.load_ms,
+        speedup=of_a_step.ratio(name),
+    )
+ledger.table(ledger.rows(["amp"]))
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# The file of the trained network is as large as before, because the weights are stored in fp32. Mixed precision is about training; smaller files are the subject of the part that begins with [[integers]].
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### From which batch on?
+#
+# Section 6 found that one layer pays from batch = width on. We measure six batches for three networks: 3 layers, 12 layers, and 3 layers with 10 outputs.
+#
+# **Predict.** Does the network of 12 layers turn round earlier, there, or later? And why?
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Measures six batches for three networks, and draws the ratios.
+networks = {"3 layers": {}, "12 layers": {"n_layers": 12}, "3, 10 outputs": {"n_out": 10}}
+curves = {
+    name: {
+        b / 256: peak_of(batch=b, autocast=True, **shape) / peak_of(batch=b, **shape)
+        for b in (32, 64, 128, 256, 512, 1024)
+    }
+    for name, shape in networks.items()
+}
+show.shares(curves)
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
+# **Later: at batch = width the network of 12 layers still needs slightly more than fp32. It saves at twice the width, and more at four times.**
+#
+# One layer alone breaks even at batch = width, and the whole network must also pay for the input's copy and for the loss. Below that the peak lies elsewhere: at the end of the backward pass, where all gradients of weights are alive, in fp32 in both runs. There autocast saves nothing, and adds the 16-bit form of the gradient that is just being made. That is the answer to section 1.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### What is alive at a peak?
+#
+# We list what a step's peak adds to the weights: arrays of the shape of a **weight**, and of an **activation**, each with its type. Twelve layers, 256 wide.
+#
+# **Predict.** Batch 32 and batch 1,024, fp32 and autocast: which kind fills most of each of the four stacks? And why?
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Follows every tensor of a step, and draws what is alive at the peak.
+alive = {
+    (batch, name): show.alive_at_peak(one_step(batch, name == "autocast", 12), batch, 256, low, device)
+    for batch in (32, 1024)
+    for name in ("fp32", "autocast")
+}
+show.stacks(alive)
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
+# **At batch 32 both stacks are gradients of weights in fp32. At batch 1,024 both are activations, in 16 bits under autocast and half as high.**
+#
+# At batch 32 the peak lies at the end of the backward pass. All gradients of weights are there in fp32; the 16-bit copies of the weights are gone by then. *Inside the call* is what the operation at the peak uses itself: under autocast it makes the last gradient in 16 bits, or casts it.
+#
+# At batch 1,024 the peak lies where most activations live. In fp32 that is the first steps of the backward pass, where one gradient of a weight exists already. Under autocast it is the loss. The price is visible as well: the copies of the weights, one fp32 activation, and two units inside the call of the loss. *Other shapes* is mostly the loss, whose single number keeps the room of all its squares.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Clipping in the wrong order, with Adam
+#
+# Section 4 clipped before `unscale_`, and the step of SGD became far too short. Would another optimizer notice? Adam divides each gradient by its usual size, so a common factor should not matter. But the network has 197,376 numbers, and a norm of $1.53 \cdot 10^{-7}$ leaves a typical gradient of $1.53 \cdot 10^{-7} / \sqrt{197{,}376} = 3.4 \cdot 10^{-10}$. Adam adds `eps`, $10^{-8}$, to the size by which it divides. Beside that the gradients hardly count, and Adam's step is some thirty times too short as well.
+#
+# ### A batch in parts
+#
+# A batch that is too large for the memory is fed in parts, and the gradients are added up. [[training_memory]] explains it. What changes with a scaler? `scale` is called for each part; `unscale_`, clipping, `step` and `update` once, after the last part. The scale must not change in between, because the gradients are added up while they are multiplied by it, and the sum is divided only once. The loss of a part is a mean over the part, so it is divided by the number of parts: the mean of 2, 6, 4 and 8 is 5, and so is 2/4 + 6/4 + 4/4 + 8/4.
+#
+# **Predict.** By how much of its own norm is the gradient off, with and without the division by 4? And why is it off at all with the division?
+
+
+# %% slideshow={"slide_type": "skip"}
+def in_parts(n_parts, divide_by, dtype=low):
+    """Gradient of the first layer for one batch, fed in equal parts, after unscale_."""
+    net, optimizer = fresh()
+    scaler = torch.amp.GradScaler(device.type)
+    for x, y in zip(batches[0][0].chunk(n_parts), batches[0][1].chunk(n_parts), strict=True):
+        with torch.autocast(device.type, dtype=low, enabled=dtype is low):
+            loss = F.mse_loss(net(x), y) / divide_by
+        scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    return net[0].weight.grad
+
+
+for words, dtype, divide_by in (("/ 4", low, 4), ("/ 4, fp32", torch.float32, 4), ("no / 4", low, 1)):
+    whole, parts = in_parts(1, 1, dtype), in_parts(4, divide_by, dtype)
+    print(f"{words:10} off by {(whole - parts).norm() / whole.norm():.2g} of the norm")
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
+# **With the division the gradient is that of the whole batch, up to 16-bit rounding. Without it, it is four times too long, off by three times its norm.**
+#
+# Four means are added up, so their sum is four times the mean of all, and $4 - 1 = 3$. The line in fp32 is the control: there the two agree far better. So the small difference in 16 bits is rounding, of each part and of the whole.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Save and resume
+#
+# A run is interrupted after three of six steps. A checkpoint holds the weights, the optimizer with its momentum, and the scaler with its scale and its count of good steps.
+#
+# **Predict.** Leave out the optimizer or the scaler. Which omission changes the *weights* after six steps? And why?
+
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# The next cells make the straight run, the interrupted one with its file, and the resumed ones.
+
+
+# %% slideshow={"slide_type": "skip"}
+def start_run(seed=0):
+    """(network, optimizer, scaler); the scale doubles after every second good step."""
+    return *fresh(seed, momentum=0.9), torch.amp.GradScaler(device.type, growth_interval=2)
+
+
+def resumed_without(left_out, checkpoint, straight):
+    """(distance of the weights from the straight run, same scaler) after a resumed run."""
+    run = start_run(seed=1)
+    for key, thing in zip(("net", "optimizer", "scaler"), run, strict=True):
+        if key != left_out:
+            thing.load_state_dict(checkpoint[key])
+    train(*run, batches)
+    return largest_difference(straight[0], run[0]), run[2].state_dict() == straight[2].state_dict()
+
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Makes the runs, and shows how far the resumed ones are from the straight one.
+straight, interrupted = start_run(), start_run()
+train(*straight, batches + batches)
+train(*interrupted, batches)
+with tempfile.TemporaryDirectory() as folder:
+    path = pathlib.Path(folder) / "checkpoint.pt"
+    states = (thing.state_dict() for thing in interrupted)
+    torch.save(dict(zip(("net", "optimizer", "scaler"), states, strict=True)), path)
+    resumed = {}
+    for left_out in (
+        None,
+        "optimizer",
+        "scaler",
+    ):  # read anew each time: a run writes into the momentum that it was given
+        checkpoint = torch.load(path, weights_only=True, map_location=device)
+        resumed[left_out] = resumed_without(left_out, checkpoint, straight)
+Table(
+    ["left out", "weights off by", "same scaler"],
+    [[left_out or "nothing", f"{gap:.2g}", same] for left_out, (gap, same) in resumed.items()],
+)
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
+# **Without the optimizer's state the weights differ. Without the scaler's they are the same to the last bit in bf16, and in fp16 they can differ.**
+#
+# Without its state the optimizer has forgotten its momentum, the average of earlier gradients, and takes other steps. Without its state the scaler begins again with another scale. But a scale is a power of two, and in bf16 multiplying by it and dividing by it again changes no digit. In fp16 it changes the digits of gradients that are subnormal ([[formats]]), and the first steps may be skipped. So save all three.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### A published run, another case
+#
+# A tutorial measured the network of PyTorch's recipe, 3 layers, 4,096 wide, batch 512, on an older GPU ([Technion EE 046211](https://github.com/taldatech/ee046211-deep-learning), tutorial 10): fp32 13.958 s and 1,493,322,752 bytes, AMP 14.081 s and 1,585,620,992 bytes. The age of the GPU was given as the reason. (Newer GPUs gain: for eight V100 PyTorch reports 1.5 to 5.5 times ([2022](https://pytorch.org/blog/what-every-user-should-know-about-mixed-precision-training-in-pytorch)).)
+#
+# **Predict.** Age may explain the time. What explains the 92 MB *more*? Count the copies of three weights of 4,096 by 4,096. And why are they not the whole answer?
+
+# %% slideshow={"slide_type": "skip"} tags=["nbval-check-output", "hide-input"]
+# Counts copies and activations from shapes, and puts them beside the published rise.
+PUBLISHED_FP32, PUBLISHED_AMP = 1_493_322_752, 1_585_620_992
+with torch.device("meta"):  # shapes without memory
+    recipe_net = models.make_mlp(4096, 4096, n_layers=3)
+weights = 4 * sum(p.numel() for p in recipe_net.parameters())
+one = 512 * 4096 * 4  # one activation in fp32
+copies = weights // 2  # every weight and bias once more, in 2 bytes
+activations = round((6 / 2 + 2 - 6) * one)  # six halves and two in fp32, in place of six in fp32
+account = copies + activations
+rest = PUBLISHED_FP32 - 100 * one - 3 * weights  # less 50 batches and targets; weights, and the old trial's twice
+Table(
+    ["", "bytes"],
+    [
+        ["16-bit copies of the weights", f"{copies:,}"],
+        ["activations: 5 in place of 6", f"{activations:,}"],
+        ["together", f"{account:,}"],
+        ["published rise", f"{PUBLISHED_AMP - PUBLISHED_FP32:,}"],
+    ],
+    caption=f"in fp32's peak there is room for {rest / one:.3f} activations",
+)
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
+# **The copies of the weights explain it: 100.7 MB, less one activation of 8.4 MB, are the published rise to within 1,024 bytes.**
+#
+# Six activations in fp32 became six halves (a copy of the input, five others) and two in fp32 (the output cast for the loss, and its squared difference to the target): 5 in all. The bytes fit a PyTorch that kept both sides of each ReLU. Today's keeps one, and so the counts of section 6 are others. The batch of 512 is an eighth of the width, far below the width from which a layer pays.
+#
+# The two trials were not fair. The names `loss` and `output` kept the trial before alive, its weights and gradients: 403 MB in both peaks. And only one of the runs used `set_to_none`. So delete old names before you measure, and call `gc.collect()`. `torch.cuda.empty_cache()` gives cached blocks back to the GPU, but a tensor that still has a name stays. The run's `torch.cuda.reset_max_memory_allocated()` is deprecated; its successor is `torch.cuda.reset_peak_memory_stats()`. And if your own loop stores the output in a variable, that tensor stays in memory until the backward pass is over.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Exercise 3 · A dynamic loss scaler
 # ★★ · 10 minutes
 #
-# Write `dynamic_scale`, the rule of `GradScaler.update`: after a step with inf, halve the scale; after
+# Write `dynamic_scale`, the rule of section 3 and of `GradScaler.update`: after a step with inf, halve the scale; after
 # `growth_interval` good steps *in a row* since the last change, double it. Return two lists: the scale after each
 # step, and `stepped`, which is True where the optimizer took the step, else False.
 #
@@ -856,29 +1082,31 @@ def dynamic_scale_solution(scale, found_infs, growth_interval):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
 #
-# The figures that this run can check, beside their source. Speed depends on the machine, so a claim about speed may fail on yours; the table then names what may be the cause.
+# The figures that this run can check, beside their source. Speed depends on the machine; where a claim fails, the table names a possible cause.
 
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
-card.show()
+claims.show("amp")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - Scale, backward, unscale, clip, step, update: the scaler skips a step with inf and halves its scale.
-# - It saves time where the chip has 16-bit units and the products are large (batch times width); elsewhere it may cost time.
-# - It saves memory where the activations kept for the backward pass outweigh gradients, copies of the weights and what the loss needs in fp32.
+# - The loop: autocast around the forward pass, then scale, backward, unscale, clip, step, update, zero. The weights stay in fp32.
+# - The scaler searches for the largest scale that does not overflow: an inf skips a step and halves it, many good steps double it.
+# - Clip after `unscale_`, or the step is shorter by the whole scale.
+# - It saves time where the chip has 16-bit units and the products are large. Elsewhere it may cost time.
+# - It saves memory in many layers with a batch above the width. Copies of input and weights, and the loss in fp32, are the price.
 #
-# **Recommended video** (it helps, and does not replace the lesson): NVIDIA, *Automatic Mixed Precision Training in PyTorch*,
+# **Recommended video**, which does not replace the lesson: NVIDIA, *Automatic Mixed Precision Training in PyTorch*,
 # [youtube.com/watch?v=b5dAmcBKxHg](https://www.youtube.com/watch?v=b5dAmcBKxHg).
 #
 # **Going further**: P. Micikevicius et al., *Mixed precision training*, 2018, [arXiv:1710.03740](https://arxiv.org/abs/1710.03740);
 # [PyTorch's examples of AMP](https://docs.pytorch.org/docs/stable/notes/amp_examples.html), with several losses, gradient penalty and custom functions.
 #
-# **Project ideas**: find the batch from which your own network saves memory; train with a fixed scale that is too small, and plot what is lost; compare bf16 and fp16 on a GPU that has both.
+# **Project idea**: find the batch from which your own network saves memory.
 #
 # **Credits**: recipe and network follow [Michael Carilli's recipe](https://docs.pytorch.org/tutorials/recipes/recipes/amp_recipe.html) for PyTorch, after
 # [NVIDIA's page on mixed precision](https://developer.nvidia.com/automatic-mixed-precision). The idea of this course in one lecture, and the run without a speed-up, are
-# [Tal Daniel's](https://github.com/taldatech/ee046211-deep-learning) (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
+# [Tal Daniel's](https://github.com/taldatech/ee046211-deep-learning) (Technion). Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Go back to the hopes on the board. Half the time: on which chip? Half the memory: from which batch on? Ask what was not measured: a convolutional network, a GPU if you had none.

@@ -1,0 +1,133 @@
+"""How many times faster a device is in 16 bits: a product, an addition, whole training steps; and what others measured.
+
+- `race(device)` measures it here. `recorded(device)` gives the same figures with date, versions and processor, as
+  ``python3 course.py bench sixteen_bits`` writes them to a file in `records/sixteen_bits/`.
+- `records()` gives those files, by what is said of them in a table: "Intel Xeon 2.50GHz".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import torch
+from torch.nn import functional as F
+
+from course_utils import models, runtime
+from course_utils.door import command
+from course_utils.files import ROOT
+from course_utils.measure import timing
+
+FOLDER = ROOT / "records" / "sixteen_bits"
+COMMAND = "python3 course.py bench sixteen_bits"
+VARIANTS = {"fp32": (False, False), "autocast": (True, False), "with scaler": (True, True)}
+
+
+def low_type(device: torch.device | str) -> torch.dtype:
+    """The 16-bit type that autocast takes on this kind of device."""
+    return torch.float16 if torch.device(device).type == "cuda" else torch.bfloat16
+
+
+def sizes(device: torch.device | str) -> dict[str, tuple[int, int]]:
+    """What is timed: name -> (width of the three layers, batch). A small network does not fill a GPU."""
+    width, batch = (4096, 4096) if torch.device(device).type == "cuda" else (1024, 256)
+    return {
+        "large": (width, batch),
+        "odd size": (width - 23, batch - 3),
+        "narrow, batch 1,024": (128, 1024),
+        "narrow, batch 16": (128, 16),
+    }
+
+
+def product(dtype: torch.dtype, device: torch.device) -> Callable[[], object]:
+    """A product of two matrices, 1,024 by 1,024."""
+    a = torch.randn(1024, 1024, device=device).to(dtype)
+    return lambda: a @ a
+
+
+def product_by_onednn() -> Callable[[], object]:
+    """A product of that size in fp32 by oneDNN, the library that PyTorch takes for 16 bits on a CPU."""
+    m = torch.randn(1024, 1024).to_mkldnn()
+    return lambda: F.linear(m, m)
+
+
+def addition(dtype: torch.dtype, device: torch.device) -> Callable[[], object]:
+    """A sum of two vectors of 16 million numbers."""
+    a = torch.randn(2**24, device=device).to(dtype)
+    out = torch.empty_like(a)
+    return lambda: torch.add(a, a, out=out)
+
+
+def training_step(width: int, batch: int, autocast: bool, scaling: bool, device: torch.device) -> Callable[[], object]:
+    """One training step of a new network of three linear layers."""
+    net = models.make_mlp(width, width, n_layers=3).to(device)
+    optimizer = torch.optim.SGD(net.parameters(), lr=1e-3)
+    scaler = torch.amp.GradScaler(device.type, enabled=scaling)
+    x, y = (torch.ones(batch, width, device=device) for _ in range(2))
+
+    def step():
+        with torch.autocast(device.type, dtype=low_type(device), enabled=autocast):
+            loss = F.mse_loss(net(x), y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()
+
+    return step
+
+
+def race(device: torch.device | str | None = None, *, rounds: int = 7) -> dict[str, dict[str, list[float]]]:
+    """How many times faster than fp32, each as [first quartile, median, third quartile] over rounds.
+
+    Args:
+        device: None = the best device.
+        rounds: samples of each.
+    Returns:
+        "product", "addition" and each of `sizes` -> name of a variant -> the three numbers. The baseline, PyTorch's
+        usual fp32, is left out.
+    """
+    device = torch.device(device) if device else runtime.best_device()
+    low = low_type(device)
+    races = {
+        what: {"fp32": make(torch.float32, device), "16 bits": make(low, device)}
+        for what, make in (("product", product), ("addition", addition))
+    }
+    if device.type == "cpu" and torch.backends.mkldnn.is_available():
+        races["product"]["fp32, oneDNN"] = product_by_onednn()
+    for size, shape in sizes(device).items():
+        races[size] = {name: training_step(*shape, *on, device) for name, on in VARIANTS.items()}
+    found = {}
+    for what, candidates in races.items():
+        times = timing.compare(candidates, rounds=rounds, device=device)
+        found[what] = {}
+        for name in list(candidates)[1:]:
+            low_end, high_end = times.ratio_quartiles(name)
+            found[what][name] = [round(ratio, 3) for ratio in (low_end, times.ratio(name), high_end)]
+    return found
+
+
+def recorded(device: torch.device | str | None = None, *, rounds: int = 7) -> dict[str, object]:
+    """The figures of `race` with what is needed to understand them: a record."""
+    device = torch.device(device) if device else runtime.best_device()
+    return {
+        **runtime.provenance(),
+        "threads": 1,
+        "device": device.type,
+        "chip": torch.cuda.get_device_name(device) if device.type == "cuda" else runtime.provenance()["cpu"],
+        "type": str(low_type(device)).removeprefix("torch."),
+        "units": runtime.has_fast_bf16(device),
+        "command": COMMAND,
+        "times_faster": race(device, rounds=rounds),
+    }
+
+
+def records() -> dict[str, dict]:
+    """The records that came with the course: chip -> what `recorded` gave there.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.json"))]
+    if not found:
+        raise FileNotFoundError(f"no record in {FOLDER}: make one with {command('bench', 'sixteen_bits')}")
+    return {record["chip"]: record for record in found}

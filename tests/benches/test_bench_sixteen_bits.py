@@ -1,0 +1,47 @@
+"""The bench of 16 bits writes a record that the lesson amp can show, on any machine."""
+
+import json
+
+import pytest
+import torch
+
+from course_utils.measure import sixteen_bits
+from tools.benches import sixteen_bits as bench
+
+NEEDED = {"date", "versions", "cpu", "chip", "device", "type", "units", "command", "times_faster", "threads"}
+
+
+def test_the_bench_writes_a_record_that_is_read_again(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("COURSE_QUICK", "1")
+    monkeypatch.setattr(sixteen_bits, "FOLDER", tmp_path)
+    monkeypatch.setattr(sixteen_bits, "sizes", lambda device: {"large": (16, 8), "narrow, batch 16": (8, 16)})
+    assert bench.main(["--rounds", "1"]) == 0
+    (chip, record), *more = sixteen_bits.records().items()
+    assert not more and set(record) >= NEEDED and (tmp_path / f"{bench.slug(chip)}.json").exists()
+    assert list(record["times_faster"]) == ["product", "addition", "large", "narrow, batch 16"]
+    assert all(low <= median <= high for of in record["times_faster"].values() for low, median, high in of.values())
+    assert "times faster" in capsys.readouterr().out
+
+
+def test_without_a_record_the_command_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(sixteen_bits, "FOLDER", tmp_path)
+    with pytest.raises(FileNotFoundError, match="bench sixteen_bits"):
+        sixteen_bits.records()
+
+
+def test_the_records_of_the_course_are_whole_and_of_both_kinds():
+    found = sixteen_bits.records()
+    assert {record["units"] for record in found.values()} == {True, False}
+    for record in found.values():
+        assert set(record) >= NEEDED and record["command"] == sixteen_bits.COMMAND
+        assert list(record["times_faster"]) == ["product", "addition", *sixteen_bits.sizes(record["device"])]
+        assert json.dumps(record, allow_nan=False)
+
+
+def test_a_step_trains():
+    torch.manual_seed(0)
+    step = sixteen_bits.training_step(8, 4, True, True, torch.device("cpu"))
+    net = next(c.cell_contents for c in step.__closure__ if isinstance(c.cell_contents, torch.nn.Module))
+    before = net[0].weight.detach().clone()
+    step()
+    assert not torch.equal(before, net[0].weight)
