@@ -125,7 +125,7 @@ def _usual_spread(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @check(
-    "Exercise 1, A dynamic int8 linear layer",
+    "Exercise 2, A dynamic int8 linear layer",
     why="x is about (q − zero point) · scale, and a weight is w · w_scale. So the product of the integers needs only one factor, "
     "scale · w_scale, to be the product of the floats: all multiplications run in integers.",
 )
@@ -311,7 +311,9 @@ KINDS, WIDTHS = ("fp32", "int8"), (512, 1024)
 def _machine(
     right: str, said: str, hint: str, *, fp32: tuple[float, float], int8: tuple[float, float], slow: float = 1.3
 ) -> World:
-    """A machine with these least milliseconds at 512 and at 1,024 units; another program makes about one run in five longer.
+    """A machine with these least milliseconds at 512 and at 1,024 units; another program makes one run in five longer.
+
+    It does so for fp32 at 1,024 and for int8 at 512 units, so that a mean of runs shifts both factors.
 
     Args:
         right, said, hint: of the world.
@@ -324,8 +326,8 @@ def _machine(
         if width not in WIDTHS:
             raise ValueError(f"width must be 512 or 1024, got {width:g}.")
         at = WIDTHS.index(width)
-        turn = int(math.floor(seed)) + int(math.floor(seed / 5)) + KINDS.index(kind) + 2 * at
-        disturbed = slow if turn % 5 == 0 else 1 + 0.004 * (turn % 5)
+        turn = (math.floor(seed) + math.floor(seed / 5) + KINDS.index(kind)) % 5
+        disturbed = slow if turn == 0 and at != KINDS.index(kind) else 1 + 0.004 * turn
         return least[kind][at] * disturbed
 
     return World(said, right, ms, hint)
@@ -397,7 +399,7 @@ def _four_cells(runs: Sequence[Run]) -> None:
 
 
 @check(
-    "Exercise 2, Why more than four?",
+    "Exercise 1, Why more than four?",
     why="fp32 at 512 and int8 at 1,024 units read equally many bytes, so what is left between them is the routine. fp32 at both widths has one "
     "routine, so what differs there is the number of bytes. Four times both factors is the speed-up at 1,024 units.",
 )

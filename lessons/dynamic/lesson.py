@@ -202,7 +202,7 @@ print({steps: f"{gap:.1e}" for steps, gap in gaps.items()})
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 wide = quantize_dynamic(nn.Sequential(nn.Linear(768, 3072)).requires_grad_(False))[0]
 v = torch.randn(128, 768)
-wide_call = show.microseconds(  # the fastest of 25 samples of each
+wide_call = show.microseconds(  # the fastest of 50 samples of each
     {
         "whole": lambda: wide(v),
         "range": lambda: torch.aminmax(v),
@@ -320,7 +320,7 @@ show.three_files(sizes, rest, cosines)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### What is a scale for each row worth?
 #
-# The cosine is above 0.999 with a scale for each row of the table. Now round the tables of the BERT shape with *one scale for the whole table*.
+# The cosine with fp32 is above 0.999 with a scale for each row of the tables. Now round the tables of the BERT shape with *one scale for the whole table*.
 #
 # **Predict.** Will the cosine show the difference? And why, or why not? (How were the weights of this network made?)
 
@@ -371,7 +371,7 @@ share = {
 show.row_errors(tables, rounded)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **No, the cosine does not show the difference: with one scale for each table it is as high, because the rows of a random table all reach about equally far. In the trained table the error of a middle row is 5 to 8 times as large with one scale.**
+# **No, the cosine does not show the difference: with one scale for each table it is the same to three digits, because the rows of a random table all reach about equally far. In the trained table the error of a middle row is 5 to 8 times as large with one scale.**
 #
 # <!-- page -->
 #
@@ -382,12 +382,12 @@ show.row_errors(tables, rounded)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Does the network notice?
 #
-# The trained table is rounded to fewer and fewer bits. The question: by how much does the loss on unseen source code grow?
+# Now the word network reads with the rounded table. By how much does its loss on unseen source code grow?
 #
-# **Predict.** At which number of bits does *one scale for the table* first do visible harm: 8, 6, 4 or 3? And why?
+# **Predict.** At 8 bits every row has an error of a few per cent if the table has one scale. Does the network notice? And why, or why not?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Expect 8, after the figure. Ask what the numbers behind ± are for: with two standard errors on either side, which entries are different from zero?
+# *For the lecturer, 2.5 min.* Expect yes, after the figure. Ask from which row of the table on the two columns differ by more than their standard errors.
 
 # %% slideshow={"slide_type": "skip"}
 by_scale = {kind: lambda table, bits, way=way: round_table(table, bits, way) for kind, way in ways.items()}
@@ -398,13 +398,15 @@ words_shown, added = show.words_table(words, held_out, by_scale)
 words_shown
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **At 8 bits neither way does visible harm; in the run on this page one scale for the table does it from 4 bits on.**
+# **Hardly: in the run on this page one scale with 8 bits adds less than a thousandth of a nat to the loss. The network notices it at 4 and at 3 bits.**
 #
 # <!-- page -->
 #
-# This is not what the figure suggests. An error of three per cent in every row *is* seven times as large as with a scale for each row, and still too small for this network to notice. With every bit less it doubles. At 4 bits it is half of the row, and the loss grows by more than its standard error can explain, while the table with a scale for each row still does no visible harm. So a scale for each row buys about two and a half to three bits of precision, and whether you need them depends on how many bits you have. It costs 8 bytes a row.
+# This is not what the figure suggests. An error of three per cent in every row *is* about seven times as large as with a scale for each row, and still too small to matter to this network, which adds up 128 numbers and does not depend on any single one. With every bit less the step doubles, and so does the error. At 4 bits it is half of the row, and at 3 bits as long as the row itself. There the loss grows by several times what a scale for each row costs.
 #
-# What this does not show: one small network and one training. A real BERT has other tables, and a row that is much wider than all others would do more damage. What carries over is the way to find out: take the method away, on a table in which it could matter, and look at a ruler that can move.
+# So a scale for each row buys precision, a factor of seven here, which is between two and three bits. Whether you need it depends on how many bits you have. It costs 8 bytes a row.
+#
+# What this does not show: one small network and one training. A real BERT has other tables, and a single row that is much wider than all others would do more damage. What carries over is the way to find out: take the method away, on a table on which it could matter, and look at a ruler that can move.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. The price of a call
@@ -531,7 +533,7 @@ show.lstm_table(files, accuracy, speed)
 # **Predict.** int8 weights are a quarter of the bytes. How large will the speed-up be for one image at 1,024 units: **A** below 4, **B** about 4, **C** above 4? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote; expect A or B, with the argument "a quarter of the bytes". Leave the room with the riddle: the investigation of Exercise 2 solves it.
+# *For the lecturer, 2.5 min.* Vote; expect A or B, with the argument "a quarter of the bytes". Leave the room with the riddle: the investigation of Exercise 1 solves it.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 lstm_widths = [128, 256, 512, 1024, 2048]
@@ -549,59 +551,14 @@ show.widths_table(up_to_1024)
 #
 # Why bytes at all? An LSTM with $n$ units multiplies its state by a matrix of $4n \times n$ weights in each step. For one image each weight is used once a step, so the processor has hardly anything to do but fetch weights. At 1,024 units they are 16.8 MB in fp32 and 4.2 MB in int8, and they are read again in each of the 28 steps. With a quarter of the bytes one expects a factor of 4, if nothing else limits the time, and less than 4 where something does. But five?
 #
-# There are two ways out. Perhaps *the large matrix is read more slowly*: it lies further away from the arithmetic than the small one, and fp32 is punished twice. Or perhaps *the fp32 routine is worse*, and would lose to int8 even if both had the same number of bytes to read. The two can be told apart, and this is your investigation in Exercise 2.
+# There are two ways out. Perhaps *the large matrix is read more slowly*: it lies further away from the arithmetic than the small one, and fp32 is punished twice. Or perhaps *the fp32 routine is worse*, and would lose to int8 even if both had the same number of bytes to read. The two can be told apart, and this is your investigation in Exercise 1.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises
 #
 # Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here.
 #
-# ### Exercise 1 · A dynamic int8 linear layer
-# ★★ · 8 minutes
-#
-# Write `dynamic_linear`. Quantize the input `x` (batch, n_in), float32, to whole numbers from 0 to 255, with *one* scale and *one* zero
-# point for the call, from its lowest and highest value. The range always contains 0. A number is `torch.round(x / scale)` plus the
-# zero point, clamped to 0 and 255. Multiply with the int8 weights `w_q` (n_out, n_in), which have the one scale `w_scale` and no zero point. Convert
-# back and add `bias` (n_out). No input is all zeros.
-#
-# `dynamic_linear(x, w_q, w_scale, bias)` → float tensor (batch, n_out)
-#
-# <details><summary>Hint</summary>
-# low = min(0, lowest), high = max(0, highest), scale = (high − low) / 255, zero point = round(−low / scale). A stored number q stands for
-# (q − zero point) · scale. int8 times a number up to 255 does not fit into int8: convert both to int32 first.
-# </details>
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* In pairs, on paper: scale, zero point, q, sums, result. To write and run it takes 8. The mistakes to wait for: a range without 0, the zero point not taken off again, a difference of uint8 numbers that wraps round.
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "-"}
-def dynamic_linear(x, w_q, w_scale, bias):
-    """Linear layer with int8 weights `w_q * w_scale` and an input quantized on the fly.
-
-    >>> x, w_q = torch.tensor([[0.0, 1.0]]), torch.tensor([[2, 3]], dtype=torch.int8)
-    >>> dynamic_linear(x, w_q, 0.5, torch.tensor([1.0]))
-    tensor([[2.5000]])
-    """
-    raise NotImplementedError
-
-
-# %% tags=["check"] slideshow={"slide_type": "skip"}
-check.dynamic_linear(dynamic_linear)
-
-
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
-def dynamic_linear_solution(x, w_q, w_scale, bias):
-    low, high = x.min().clamp(max=0), x.max().clamp(min=0)
-    scale = (high - low) / 255
-    zero_point = torch.round(-low / scale)
-    q = (torch.round(x / scale) + zero_point).clamp(0, 255)
-    sums = (q - zero_point).int() @ w_q.int().T
-    return sums * (scale * w_scale) + bias
-
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
-# ### Exercise 2 · Why more than four?
+# ### Exercise 1 · Why more than four?
 # ★★★ · 12 minutes · an investigation
 #
 # You get an instrument, `ms(kind, width=n, seed=k)`: the milliseconds of an LSTM of 512 or 1,024 units, `"fp32"` or `"int8"`. Twice the units have four times the weights, so *int8 at 1,024 has as many bytes as fp32 at 512*. Run both kinds at both widths, with at least five seeds. Other programs can only make a run slower, so what counts is the *least* time of each kind at each width.
@@ -685,7 +642,7 @@ show.three_factors(lstm_times, reading)
 # - At 1,024 units the last factor is near 1, and the middle one above it: "larger".
 # - At 2,048 units the gain is above 10. Most of it is again the middle factor: 67 MB of fp32 weights do not fit into the caches of this processor, whose largest has 32 MB, and the 17 MB of int8 do. Here fp32 also loses some time at equal bytes, so "both" is the answer.
 #
-# Is it really the distance of the weights? The last column is a control without any LSTM: it adds up as many floats as the matrix has weights. This plain reading gets slower too, if not quite as much. So most of the middle factor is what larger data cost on this processor, whoever reads them. The caches are *probably* the reason; counters in the processor, which our machine does not show us, could prove it. What this does not show: with several images at once each weight is used several times, the reading counts less, and the factor shrinks ([[audit]] has the batch).
+# Is it really the distance of the weights? The last column is a control without any LSTM: it adds up as many floats as the matrix has weights. This plain reading gets slower too, at 1,024 units by about as much, and at 2,048 even more. So the middle factor is what larger data cost on this processor, whoever reads them. The caches are *probably* the reason; counters in the processor, which our machine does not show us, could prove it. What this does not show: with several images at once each weight is used several times, the reading counts less, and the factor shrinks ([[audit]] has the batch).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Deeper
@@ -693,6 +650,48 @@ show.three_factors(lstm_times, reading)
 # ### Why 127 steps?
 #
 # Older x86 processors add two neighbouring products in a register of 16 bits, which ends at 32,767. Two products of an 8-bit input and a weight can reach $2 \cdot 255 \cdot 127 = 64{,}770$, too much. With 127 steps they reach at most $2 \cdot 127 \cdot 127 = 32{,}258$, which fits. PyTorch calls this `reduce_range`. Its x86 engines keep it on newer processors too, which would not need it. The engine `qnnpack`, made for ARM, uses all 255 steps. The setting is `torch.backends.quantized.engine` ([[observers]]).
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Exercise 2 · A dynamic int8 linear layer
+# ★★ · 8 minutes
+#
+# Write `dynamic_linear`. Quantize the input `x` (batch, n_in), float32, to whole numbers from 0 to 255, with *one* scale and *one* zero
+# point for the call, from its lowest and highest value. The range always contains 0. A number is `torch.round(x / scale)` plus the
+# zero point, clamped to 0 and 255. Multiply with the int8 weights `w_q` (n_out, n_in), which have the one scale `w_scale` and no zero point. Convert
+# back and add `bias` (n_out). No input is all zeros.
+#
+# `dynamic_linear(x, w_q, w_scale, bias)` → float tensor (batch, n_out)
+#
+# <details><summary>Hint</summary>
+# low = min(0, lowest), high = max(0, highest), scale = (high − low) / 255, zero point = round(−low / scale). A stored number q stands for
+# (q − zero point) · scale. int8 times a number up to 255 does not fit into int8: convert both to int32 first.
+# </details>
+
+
+# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+def dynamic_linear(x, w_q, w_scale, bias):
+    """Linear layer with int8 weights `w_q * w_scale` and an input quantized on the fly.
+
+    >>> x, w_q = torch.tensor([[0.0, 1.0]]), torch.tensor([[2, 3]], dtype=torch.int8)
+    >>> dynamic_linear(x, w_q, 0.5, torch.tensor([1.0]))
+    tensor([[2.5000]])
+    """
+    raise NotImplementedError
+
+
+# %% tags=["check"] slideshow={"slide_type": "skip"}
+check.dynamic_linear(dynamic_linear)
+
+
+# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+def dynamic_linear_solution(x, w_q, w_scale, bias):
+    low, high = x.min().clamp(max=0), x.max().clamp(min=0)
+    scale = (high - low) / 255
+    zero_point = torch.round(-low / scale)
+    q = (torch.round(x / scale) + zero_point).clamp(0, 255)
+    sums = (q - zero_point).int() @ w_q.int().T
+    return sums * (scale * w_scale) + bias
+
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Recorded, and published
@@ -731,22 +730,24 @@ show.price_curves(widths, prices, traces=True)
 
 # %% slideshow={"slide_type": "skip"}
 static_share = price["static"] / price["operator, int8"]
-print(f"static operator: {static_share:.2f} times the dynamic one; the search alone {price['range'] / price['operator, int8']:.2f}")
+print(
+    f"static operator: {static_share:.2f} times the dynamic one; the search alone {price['range'] / price['operator, int8']:.2f}"
+)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # From Python it is not cheaper, in the run on this page even a little dearer. It is no clean control for the search, because it differs in more than that: it is handed two more arguments and makes a quantized tensor for its result. The search timed alone is the cleaner number, and it is small. Where both operators are called from Python, the hand-over of the packed object hides the difference between them.
 #
 # ### Was the fp32 LSTM at its best?
 #
-# Section 3 asked for the best fp32, so section 6 has to be asked as well. The next table runs the *same* LSTM in fp32 in four ways: as `nn.LSTM`; as `nn.LSTM` with oneDNN switched off; as a loop in Python with one product a step; and as such a loop with packed weights.
+# Section 3 asked for the best fp32, so section 6 has to be asked as well. The next table runs the *same* LSTM in fp32 in three ways: as `nn.LSTM`; as a loop in Python with one product a step; and as such a loop with packed weights.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy", "hide-input"]
-# Times int8 against four ways to run the same LSTM in fp32.
+# Times int8 against three ways to run the same LSTM in fp32.
 others_shown, others = show.other_fp32_lstms([256, 1024], one, quantize_dynamic)
 others_shown
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# At 256 units the gain of int8 is anything from a fifth to a factor of four, by the fp32 that it is compared with; the fused routine of `nn.LSTM` is the best fp32 there by far. At 1,024 units the four differ little, since all wait for the same bytes. Packed weights help a little, and the gain over the best of the four is still above 4. So the riddle of section 6 does not vanish with a better routine, as "larger" foretold.
+# At 256 units the gain of int8 is anything from a fifth to a factor of four, by the fp32 that it is compared with; the fused routine of `nn.LSTM` is the best fp32 there by far. At 1,024 units the three differ little, probably because all of them wait for the same bytes. The gain over the best of the three is still above 4. So the riddle of section 6 does not vanish with a better routine, as "larger" foretold.
 #
 # ### Into the ledger
 #

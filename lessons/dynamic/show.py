@@ -22,11 +22,11 @@ from course_utils.show.tables import Table, si
 
 CPU = torch.device("cpu")
 WORDS_READ = 4  # the word model foretells the next word from so many
-SHORT = {"rounds": 25, "sample_seconds": 0.001, "device": CPU}  # short samples: some are undisturbed
+SHORT = {"rounds": 50, "sample_seconds": 0.001, "device": CPU}  # short samples: some are undisturbed
 
 
 def microseconds(jobs):
-    """The fastest of 25 samples of each job, in microseconds a call."""
+    """The fastest of 50 samples of each job, in microseconds a call."""
     return {name: 1e6 * min(times) for name, times in timing.compare(jobs, **SHORT).samples.items()}
 
 
@@ -67,9 +67,7 @@ def _one_call(rows, n_in, n_out, share=None):
         ends = (60, 60 + 1080 * share["range"], 60 + 1080 * min(1.0, sum(share.values())), 1140)
         for start, end, key in zip(ends, ends[1:], ("fp32", "int8", "plain"), strict=False):
             canvas.wire((start, 185), (end, 185), meaning=key, thick=40, arrow=False)
-        words = (
-            f"of the time: range {share['range']:.1%} (orange), rounding {share['rounding']:.1%} (blue), the rest (grey)"
-        )
+        words = f"of the time: range {share['range']:.1%} (orange), rounding {share['rounding']:.1%} (blue), the rest (grey)"
         canvas.text(60, 240, words, align="left")
         told += f" Below it a bar, {words}."
     return canvas.figure(), told
@@ -101,7 +99,10 @@ def against_better_fp32(model, int8, ids):
     """fp32 in up to three ways, bfloat16 where the processor multiplies it, and int8, timed in turn."""
     jobs = {"fp32, eager": model}
     if packed.can_pack():
-        twins = {"fp32, oneDNN": library_alone(model, ids.numel()), "fp32, oneDNN packed": packed.pack(model, ids.numel())}
+        twins = {
+            "fp32, oneDNN": library_alone(model, ids.numel()),
+            "fp32, oneDNN packed": packed.pack(model, ids.numel()),
+        }
         jobs |= twins
     if runtime.has_fast_bf16(CPU):
         jobs["bfloat16, eager"] = copy.deepcopy(model).bfloat16()
@@ -113,7 +114,10 @@ def baselines_table(baselines, best):
     """Speed of each way over eager fp32, and over the best fp32 of this run."""
     return Table(
         ["BERT shape", "× eager fp32", "× best fp32 here"],
-        [[name, f"{baselines.ratio(name):.2f}", f"{baselines.ratio(name, over=best):.2f}"] for name in baselines.samples],
+        [
+            [name, f"{baselines.ratio(name):.2f}", f"{baselines.ratio(name, over=best):.2f}"]
+            for name in baselines.samples
+        ],
         caption="medians of ratios in a round: they do not divide exactly" if packed.can_pack() else packed.NOT_HERE,
     )
 
@@ -225,7 +229,8 @@ def train_word_model(n_words=4000, steps=500):
     """A word model, trained for some seconds on the source of Python's standard library, and what to test it with.
 
     Returns:
-        (model, texts): texts has five word numbers a row, of modules that the model never saw; the last is to be foretold.
+        (model, texts): texts has five word numbers a row, of modules that the model never saw (every other row); the last is to be
+        foretold.
     """
     seen, unseen = (_words(language.source(modules)[0]) for modules in (language.TRAINING, language.HELD_OUT))
     frequent = [word for word, _ in Counter(seen).most_common(n_words - 1)]
@@ -244,7 +249,7 @@ def train_word_model(n_words=4000, steps=500):
         loss.backward()
         optimizer.step()
         fade.step()
-    return model.eval().requires_grad_(False), held
+    return model.eval().requires_grad_(False), held[::2]
 
 
 def surprise(model, texts):
@@ -282,7 +287,9 @@ def row_errors(table, rounded):
     axes[1].legend(markerscale=2)
     plots.show(
         fig,
-        alt="Error of a row in percent of its length over its largest number, 600 rows of each table. " + "; ".join(told) + ".",
+        alt="Error of a row in percent of its length over its largest number, 600 rows of each table. "
+        + "; ".join(told)
+        + ".",
         caption="8 bits; a dot is a row (600 of each table). Both axes are logarithmic.",
     )
 
@@ -307,7 +314,7 @@ def words_table(model, texts, ways, bits=(8, 6, 4, 3)):
     model.table.weight.copy_(own)
     shown = Table(
         ["bits", *ways],
-        [[n, *(f"{1e3 * found[n, name][0]:+.1f} ± {1e3 * found[n, name][1]:.1f}" for name in ways)] for n in bits],
+        [[n, *(f"{1e3 * found[n, name][0]:+.2f} ± {1e3 * found[n, name][1]:.2f}" for name in ways)] for n in bits],
         caption=f"Thousandths of a nat, ± one standard error over {len(texts):,} words; in fp32 the loss is {before.mean():.3f} nats",
     )
     return shown, found
@@ -373,7 +380,7 @@ def price_curves(widths, prices, traces=False):
         fig,
         alt=f"Time of one call over the width, both axes logarithmic. From width {widths[0]} to {widths[-1]:,}: {told}. At width 128 "
         f"int8 is at {prices['int8'][widths.index(128)] / unit:.1f}.",
-        caption="One row, the fastest of 25 samples." + (" Dotted: a call in a trace of 100." if traces else ""),
+        caption="One row, the fastest of 50 samples." + (" Dotted: a call in a trace of 100." if traces else ""),
     )
 
 
@@ -413,7 +420,10 @@ def price_table(times):
     }
     return Table(
         ["width 64, one row", "fp32", "int8"],
-        [[said, *(f"{times[f'{key}, {kind}'] / whole:.0%}" for kind in ("fp32", "int8"))] for said, key in rows.items()],
+        [
+            [said, *(f"{times[f'{key}, {kind}'] / whole:.0%}" for kind in ("fp32", "int8"))]
+            for said, key in rows.items()
+        ],
         caption="100 %: the int8 layer, called from Python",
     )
 
@@ -480,7 +490,7 @@ def lstm_times(widths, image, quantize):
         net = models.LSTMClassifier(n_hidden=width).eval().requires_grad_(False)
         small = quantize(net)
         jobs = {"fp32": lambda m=net: m(image), "int8": lambda m=small: m(image)}
-        for kind, times in timing.compare(jobs, rounds=7, device=CPU).samples.items():
+        for kind, times in timing.compare(jobs, rounds=15, device=CPU).samples.items():
             found[kind, width] = min(times)
     return found
 
@@ -496,11 +506,8 @@ def widths_table(times):
     first = next((f"{w:,} units" for w in widths if times["fp32", w] > times["int8", w]), "none of these widths")
     return Table(
         ["hidden units", "fp32 weights a step", "speed-up of int8"],
-        [
-            [f"{w:,}", si(recurrent_bytes(w), "B"), f"{times['fp32', w] / times['int8', w]:.2f}×"]
-            for w in widths
-        ],
-        caption=f"28 steps, fastest of 7; int8 is first faster at {first}",
+        [[f"{w:,}", si(recurrent_bytes(w), "B"), f"{times['fp32', w] / times['int8', w]:.2f}×"] for w in widths],
+        caption=f"28 steps, fastest of 15; int8 is first faster at {first}",
     )
 
 
@@ -525,7 +532,7 @@ def three_factors(times, reading):
             ]
             for w in widths
         ],
-        caption="fastest of 7; the last column is a control without any LSTM",
+        caption="fastest of 15; the last column is a control without any LSTM",
     )
 
 
@@ -556,7 +563,7 @@ def reading_times(widths):
     """width -> least seconds to sum up as many floats as an LSTM of this width has recurrent weights."""
     vectors = {w: torch.ones(recurrent_bytes(w) // 4) for w in widths}
     jobs = {w: lambda v=v: v.sum() for w, v in vectors.items()}
-    return {w: min(times) for w, times in timing.compare(jobs, rounds=7, device=CPU).samples.items()}
+    return {w: min(times) for w, times in timing.compare(jobs, rounds=15, device=CPU).samples.items()}
 
 
 class Loop(nn.Module):
@@ -591,19 +598,14 @@ class Loop(nn.Module):
 
 
 def other_fp32_lstms(widths, image, quantize):
-    """Gain of int8 over four ways to run the same LSTM in fp32; one row a way."""
+    """Gain of int8 over three ways to run the same LSTM in fp32; one row a way."""
     gains = {}
     for width in widths:
         net = models.LSTMClassifier(n_hidden=width).eval().requires_grad_(False)
         small, plain = quantize(net), Loop(net, pack=False)
 
-        def without(net=net):
-            with torch.backends.mkldnn.flags(enabled=False):
-                return net(image)
-
         jobs = {
             "nn.LSTM": lambda m=net: m(image),
-            "nn.LSTM without oneDNN": without,
             "a loop in Python": lambda m=plain: m(image),
         }
         if packed.can_pack():
@@ -641,7 +643,9 @@ def into_the_ledger(lstm, files, accuracy, speed):
                 file_bytes=size,
                 load_ms=load_ms,
                 speedup=speed.ratio(kind) if kind in speed.samples else 1.0,
-                energy_nj=_bill_nj(lstm, "int8, int32 sum", 8) if kind == "int8 dynamic" else _bill_nj(lstm, "fp32", 32),
+                energy_nj=_bill_nj(lstm, "int8, int32 sum", 8)
+                if kind == "int8 dynamic"
+                else _bill_nj(lstm, "fp32", 32),
             )
             for kind, (size, load_ms) in files.items()
         ]
