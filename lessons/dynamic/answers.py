@@ -181,22 +181,7 @@ def nothing_where_the_gain_is_four(ms):
 def the_gain_grows(ms):
     t = _least(ms)
     grows = (t["fp32", 1024] / t["int8", 1024]) / (t["fp32", 512] / t["int8", 512])
-    return _say(grows / 1.8, t["fp32", 512] / t["int8", 1024])
-
-
-def without_the_four(ms):
-    t = _least(ms)
-    return _say(t["fp32", 1024] / t["fp32", 512], t["fp32", 512] / t["int8", 1024])
-
-
-def equal_widths_for_the_routine(ms):
-    t = _least(ms)
-    return _say(t["fp32", 1024] / (4 * t["fp32", 512]), t["fp32", 1024] / t["int8", 1024])
-
-
-def the_other_diagonal(ms):
-    t = _least(ms)
-    return _say(t["fp32", 1024] / (4 * t["fp32", 512]), t["fp32", 1024] / t["int8", 512])
+    return _say(grows / 1.3, t["fp32", 512] / t["int8", 1024])
 
 
 def a_single_run_each(ms):
@@ -214,9 +199,26 @@ def only_the_three_cells_it_needs(ms):
     return _say(large / (4 * small), small / min(ms("int8", width=1024, seed=s) for s in range(5)))
 
 
-def names_swapped(ms):
+def fp32_alone(ms):
+    small, large = (min(ms("fp32", width=w, seed=s) for s in range(5)) for w in (512, 1024))
+    return "larger" if large > 4.6 * small else "neither"
+
+
+def knows_it_from_the_page(ms):
+    return "larger"
+
+
+def other_seeds_for_each_kind(ms):
+    fp32, int8 = (
+        {w: min(ms(k, width=w, seed=s) for s in seeds) for w in (512, 1024)}
+        for k, seeds in (("fp32", range(5)), ("int8", range(5, 10)))
+    )
+    return _say(fp32[1024] / (4 * fp32[512]), fp32[512] / int8[1024])
+
+
+def says_the_factors(ms):
     t = _least(ms)
-    return _say(t["fp32", 512] / t["int8", 1024], t["fp32", 1024] / (4 * t["fp32", 512]))
+    return t["fp32", 1024] / (4 * t["fp32", 512]), t["fp32", 512] / t["int8", 1024]
 
 
 def why_with_many_runs(ms):
@@ -259,13 +261,13 @@ WRONG = {
         mean_of_the_runs,
         nothing_where_the_gain_is_four,
         the_gain_grows,
-        without_the_four,
-        equal_widths_for_the_routine,
-        the_other_diagonal,
         a_single_run_each,
         at_one_width,
         only_the_three_cells_it_needs,
-        names_swapped,
+        fp32_alone,
+        knows_it_from_the_page,
+        other_seeds_for_each_kind,
+        says_the_factors,
     ],
 }
 ODD = {
@@ -277,6 +279,16 @@ EQUIVALENT = {
     "dynamic_linear": {
         "q = (torch.round(x / scale) + zero_point).clamp(0, 255): 0 -> -1": (
             "no q is below 0: the lowest value and the zero point are rounded alike"
+        ),
+    },
+    "why_more": {
+        "larger = least['fp32', 1024] / (4 * least['fp32', 512]) > 1.15: least['fp32', 1024] / (4 * least['fp32', 512]) > "
+        "1.15: Gt -> GtE": "no machine has a factor of exactly 1.15",
+        "routine = least['fp32', 512] / least['int8', 1024] > 1.15: least['fp32', 512] / least['int8', 1024] > 1.15: Gt -> GtE": (
+            "no machine has a factor of exactly 1.15"
+        ),
+        "least[kind, width] = min((ms(kind, width=width, seed=seed) for seed in range(5))): 5 -> 6": (
+            "the card asks for five seeds or more"
         ),
     },
 }

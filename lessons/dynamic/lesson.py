@@ -250,7 +250,7 @@ show.baselines_table(baselines, best_name)
 #
 # <!-- page -->
 #
-# The gap between the two columns is what has nothing to do with 8 bits. In the run on this page it is small, about a fifth. Do not rely on that. On another AMD processor on which this lesson ran, int8 was 5.7 times as fast as eager fp32, but packed fp32 was already twice as fast. There more than half of the advertised factor was a slow baseline: with "5.7" you would have chosen integers to get a gain of which half was to be had without any rounding. So name the baseline whenever you name a speed-up.
+# The gap between the two columns is what has nothing to do with 8 bits. In the run on this page it is small. Do not rely on that. On another AMD processor on which this lesson ran, int8 was 5.7 times as fast as eager fp32, but packed fp32 was already twice as fast. There more than half of the advertised factor was a slow baseline: with "5.7" you would have chosen integers to get a gain of which half was to be had without any rounding. So name the baseline whenever you name a speed-up.
 #
 # Where the table has a row *bfloat16*, your processor multiplies 16-bit floats ([[formats]]). That needs no quantization at all, and is a third opponent. *Deeper* adds a fourth, compiled fp32, from a record.
 
@@ -461,7 +461,7 @@ price = show.parts_of_the_price(square[0], quantize_dynamic(square)[0], torch.ra
 show.price_table(price)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **In the trace the int8 layer is at least as fast as the fp32 layer, even at width 64: nine tenths of its price from Python are not the operator's work.**
+# **In the trace the int8 layer is at least as fast as the fp32 layer, narrow as it is: about nine tenths of its price from Python are not the operator's work.**
 #
 # <!-- page -->
 #
@@ -477,7 +477,7 @@ show.price_table(price)
 show.door_table(price)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Handing over the packed object alone costs about half of the whole call, and handing over tensors a tenth or less. So that is the largest part of int8's fixed price. The rest is the Python code of the layer (in the table above, 100 % less the operator) and, last, the work.
+# Handing over the packed object alone costs about half of the whole call, and handing over two tensors a small part of that. So this is the largest part of int8's fixed price. The rest is the Python code of the layer (in the table above, 100 % less the operator) and, last, the work.
 #
 # And the remedy? The object need not be handed over at each call if it stays inside the program. In the last two rows each trace holds a single call, and we call the *trace* from Python. The int8 layer gets more than twice as fast in this way. The fp32 layer gets slower, because calling a trace has a price of its own. So a model that runs as one program, traced, exported or compiled, does not pay int8's fixed price for each layer, and int8 begins to pay at much smaller widths. *Deeper* draws it.
 
@@ -614,7 +614,7 @@ def why_more_solution(ms):
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The same experiment on this machine
 #
-# Weights that each LSTM reads in a second, over the bytes that it reads in a step.
+# The weights that each LSTM reads in a second, over the bytes that it reads in a step.
 #
 # **Predict.** At equal bytes, int8 with 1,024 units and fp32 with 512 (4.2 MB): does one of them read its weights clearly faster? And why would that matter?
 
@@ -644,7 +644,7 @@ show.three_factors(lstm_times, reading)
 #
 # - At 512 units the ratio at equal bytes is below 1. int8 has other work beside reading (section 5), which still counts there, and the gain is below 4.
 # - At 1,024 units the ratio at equal bytes is near 1, and the factor before it above 1.15: "larger".
-# - At 2,048 units the gain is above 10. Most of it is again the growth of fp32: 67 MB of fp32 weights do not fit into the caches of this processor, whose largest has 32 MB, and the 17 MB of int8 do. Here fp32 also loses some time at equal bytes, so "both" is the answer.
+# - At 2,048 units the gain is above 10. Most of it is again the growth of fp32: 67 MB of fp32 weights do not fit into the caches of this processor, whose largest has 32 MB, and the 17 MB of int8 do. At equal bytes fp32 takes longer there, too (1.1 to 1.5 times as long in our runs), so "both" is the answer in most of them.
 #
 # Is it really the distance of the weights? The last column is a control without any LSTM: it adds up as many floats as the matrix has weights. This plain reading gets slower too, at 1,024 units by about as much, and at 2,048 even more. So the growth beyond fourfold is what larger data cost on this processor, whoever reads them. The caches are *probably* the reason; counters in the processor, which our machine does not show us, could prove it. What this does not show: with several images at once each weight is used several times, the reading counts less, and the factor shrinks ([[audit]] has the batch).
 

@@ -540,17 +540,19 @@ def rates(times):
         mb = [recurrent_bytes(w, kind) / 1e6 for w in widths]
         speed = [28 * m / 1e3 / times[kind, w] for m, w in zip(mb, widths, strict=True)]
         ax.plot(mb, speed, style, color=plots.COLOURS[colour], label=kind)
-        for m, s, w in zip(mb, speed, widths, strict=True):
+        for m, w in zip(mb, widths, strict=True):
             if m > 0.1:
-                side = 12 if kind == "fp32" else -26
-                ax.annotate(f"{w:,}", (m, s), textcoords="offset points", xytext=(0, side), ha="center")
+                at = 0.9 if kind == "fp32" else 0.03
+                words = ax.text(m, at, f"{w:,}", transform=ax.get_xaxis_transform(), ha="center")
+                words.set_color(plots.COLOURS[colour])
         told.append(f"{kind}: " + ", ".join(f"{m:.2g} MB at {s:.0f} GB/s" for m, s in zip(mb, speed, strict=True)))
     ax.set(xscale="log", xlabel="MB of weights in a step", ylabel="GB of weights in a second")
     ax.set_ylim(0, 1.25 * ax.get_ylim()[1])
+    ax.set_xlim(0.05, 150)
     ax.set_xticks([0.1, 1, 10, 100], ["0.1", "1", "10", "100"])
     ax.minorticks_off()
-    ax.legend()
-    caption = "The numbers are hidden units."
+    ax.legend(loc="lower right", bbox_to_anchor=(1, 0.1))
+    caption = "Numbers: hidden units, of fp32 (above) and of int8 (below)."
     plots.show(fig, alt="Weights read in a second over the bytes of a step. " + "; ".join(told) + ".", caption=caption)
 
 
