@@ -204,10 +204,6 @@ def fp32_alone(ms):
     return "larger" if large > 4.6 * small else "neither"
 
 
-def knows_it_from_the_page(ms):
-    return "larger"
-
-
 def other_seeds_for_each_kind(ms):
     fp32, int8 = (
         {w: min(ms(k, width=w, seed=s) for s in seeds) for w in (512, 1024)}
@@ -265,7 +261,6 @@ WRONG = {
         at_one_width,
         only_the_three_cells_it_needs,
         fp32_alone,
-        knows_it_from_the_page,
         other_seeds_for_each_kind,
         says_the_factors,
     ],

@@ -201,7 +201,7 @@ print({steps: f"{gap:.1e}" for steps, gap in gaps.items()})
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 wide = quantize_dynamic(nn.Sequential(nn.Linear(768, 3072)).requires_grad_(False))[0]
 v = torch.randn(128, 768)
-wide_call = show.microseconds(  # the fastest of 50 samples of each
+wide_call = show.microseconds(  # the fastest of 30 samples of each
     {
         "whole": lambda: wide(v),
         "range": lambda: torch.aminmax(v),

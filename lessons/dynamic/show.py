@@ -22,11 +22,11 @@ from course_utils.show.tables import Table, si
 
 CPU = torch.device("cpu")
 WORDS_READ = 4  # the word model foretells the next word from so many
-SHORT = {"rounds": 50, "sample_seconds": 0.001, "device": CPU}  # short samples: some are undisturbed
+SHORT = {"rounds": 30, "sample_seconds": 0.001, "device": CPU}  # short samples: some are undisturbed
 
 
 def microseconds(jobs):
-    """The fastest of 50 samples of each job, in microseconds a call."""
+    """The fastest of 30 samples of each job, in microseconds a call."""
     return {name: 1e6 * min(times) for name, times in timing.compare(jobs, **SHORT).samples.items()}
 
 
@@ -107,7 +107,7 @@ def against_better_fp32(model, int8, ids):
     if runtime.has_fast_bf16(CPU):
         jobs["bfloat16, eager"] = copy.deepcopy(model).bfloat16()
     jobs["int8, dynamic"] = int8
-    return timing.compare({name: lambda m=m: m(ids) for name, m in jobs.items()}, rounds=5, device=CPU)
+    return timing.compare({name: lambda m=m: m(ids) for name, m in jobs.items()}, rounds=3, device=CPU)
 
 
 def baselines_table(baselines, best):
@@ -375,7 +375,7 @@ def price_curves(widths, prices, traces=False):
         fig,
         alt=f"Time of one call over the width, both axes logarithmic. From width {widths[0]} to {widths[-1]:,}: {told}. At width 128 "
         f"int8 is at {prices['int8'][widths.index(128)] / unit:.1f}.",
-        caption="One row, the fastest of 50 samples." + (" Dotted: a call in a trace of 100." if traces else ""),
+        caption="One row, the fastest of 30 samples." + (" Dotted: a call in a trace of 100." if traces else ""),
     )
 
 
@@ -485,7 +485,7 @@ def lstm_times(widths, image, quantize):
         net = models.LSTMClassifier(n_hidden=width).eval().requires_grad_(False)
         small = quantize(net)
         jobs = {"fp32": lambda m=net: m(image), "int8": lambda m=small: m(image)}
-        for kind, times in timing.compare(jobs, rounds=15, device=CPU).samples.items():
+        for kind, times in timing.compare(jobs, rounds=9, device=CPU).samples.items():
             found[kind, width] = min(times)
     return found
 
@@ -502,7 +502,7 @@ def widths_table(times):
     return Table(
         ["hidden units", "fp32 weights a step", "speed-up of int8"],
         [[f"{w:,}", si(recurrent_bytes(w), "B"), f"{times['fp32', w] / times['int8', w]:.2f}×"] for w in widths],
-        caption=f"28 steps, fastest of 15; int8 is first faster at {first}",
+        caption=f"28 steps, fastest of 9; int8 is first faster at {first}",
     )
 
 
@@ -527,7 +527,7 @@ def three_factors(times, reading):
             ]
             for w in widths
         ],
-        caption="fastest of 15; the last column is a control without any LSTM",
+        caption="fastest of 9; the last column is a control without any LSTM",
     )
 
 
@@ -560,7 +560,7 @@ def reading_times(widths):
     """width -> least seconds to sum up as many floats as an LSTM of this width has recurrent weights."""
     vectors = {w: torch.ones(recurrent_bytes(w) // 4) for w in widths}
     jobs = {w: lambda v=v: v.sum() for w, v in vectors.items()}
-    return {w: min(times) for w, times in timing.compare(jobs, rounds=15, device=CPU).samples.items()}
+    return {w: min(times) for w, times in timing.compare(jobs, rounds=9, device=CPU).samples.items()}
 
 
 class Loop(nn.Module):
