@@ -89,7 +89,7 @@ print(f"{first.ratio('int8'):.1f} times as fast as eager fp32")
 #
 # <!-- page -->
 #
-# The processor multiplies four times as many 8-bit numbers as fp32 numbers in one instruction, or more, and reads a quarter of the bytes. So a factor of that kind is plausible. But a factor is a quotient of two times, and so far we know neither where the one comes from nor whether the other is a good one. PyTorch's own post about this line calls its speed-up 1.8 ([PyTorch, 2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)), for BERT-base on a Xeon of that time: 581 ms became 313 ms, which is 1.86. On a processor without fast instructions for 8-bit integers the line can be slower than fp32.
+# A processor with instructions for 8-bit integers multiplies some four times as many of them as fp32 numbers in one instruction, and it reads a quarter of the bytes. So a factor of that kind is plausible. But a factor is a quotient of two times, and so far we know neither where the one comes from nor whether the other is a good one. PyTorch's own post about this line calls its speed-up 1.8 ([PyTorch, 2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)), for BERT-base on a Xeon of that time: 581 ms became 313 ms, which is 1.86. On a processor without fast instructions for 8-bit integers the line can be slower than fp32.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. One dynamic call
@@ -250,7 +250,7 @@ show.baselines_table(baselines, best_name)
 #
 # <!-- page -->
 #
-# The gap between the two columns is what has nothing to do with 8 bits. In the run on this page it is small. Do not rely on that. On another AMD processor on which this lesson ran, int8 was 5.7 times as fast as eager fp32, but packed fp32 was already twice as fast. There more than half of the advertised factor was a slow baseline: with "5.7" you would have chosen integers to get a gain of which half was to be had without any rounding. So name the baseline whenever you name a speed-up.
+# The gap between the two columns is what has nothing to do with 8 bits. In the run on this page it is small. Do not rely on that. On another AMD processor on which this lesson ran, int8 was 5.7 times as fast as eager fp32, but packed fp32 was already twice as fast. There half of the advertised factor was a slow baseline, and a factor of two was to be had without any rounding. So name the baseline whenever you name a speed-up.
 #
 # Where the table has a row *bfloat16*, your processor multiplies 16-bit floats ([[formats]]). That needs no quantization at all, and is a third opponent. *Deeper* adds a fourth, compiled fp32, from a record.
 
@@ -467,7 +467,7 @@ show.price_table(price)
 #
 # So the first suspect is innocent. Search, rounding, product and conversion together are the last row, about a tenth of the call.
 #
-# Is it Python, then? The fp32 column says that this is too short an answer. The fp32 layer is called from the same Python, by the same kind of object, and its operator through the same door; yet the way through the door costs it much less. (Subtract the last row from the one above it, in both columns.) Something in the *int8* call makes the door expensive.
+# Is it Python, then? The fp32 column says that this is too short an answer. The fp32 layer is called from the same Python, by the same kind of object, and its operator through the same door; yet the way through the door costs it much less. (Subtract the last row from the one above it, in both columns. The fp32 layer itself does not use this door, it has a shorter way; so its operator, called through the door, can take as long as the whole layer.) Something in the *int8* call makes the door expensive.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **What does the int8 operator get that the fp32 operator does not get?** The fp32 operator is handed three tensors. The int8 operator is handed the *packed weights*, which are no tensor but an object of another kind. Perhaps it is this object for which the door is slow. A control can isolate that: two operators which do next to nothing. One is handed two tensors and says whether they have the same size. The other is handed a packed object (of a convolution) and returns one number that is stored in it.
@@ -644,7 +644,7 @@ show.three_factors(lstm_times, reading)
 #
 # - At 512 units the ratio at equal bytes is below 1. int8 has other work beside reading (section 5), which still counts there, and the gain is below 4.
 # - At 1,024 units the ratio at equal bytes is near 1, and the factor before it above 1.15: "larger".
-# - At 2,048 units the gain is above 10. Most of it is again the growth of fp32: 67 MB of fp32 weights do not fit into the caches of this processor, whose largest has 32 MB, and the 17 MB of int8 do. At equal bytes fp32 takes longer there, too (1.1 to 1.5 times as long in our runs), so "both" is the answer in most of them.
+# - At 2,048 units the gain is above 10. Most of it is again the growth of fp32: 67 MB of fp32 weights do not fit into the caches of the processor of this page, an AMD EPYC whose largest cache has 32 MB, and the 17 MB of int8 do. At equal bytes fp32 takes longer there, too (1.1 to 1.5 times as long in our runs), so "both" is the answer in most of them.
 #
 # Is it really the distance of the weights? The last column is a control without any LSTM: it adds up as many floats as the matrix has weights. This plain reading gets slower too, at 1,024 units by about as much, and at 2,048 even more. So the growth beyond fourfold is what larger data cost on this processor, whoever reads them. The caches are *probably* the reason; counters in the processor, which our machine does not show us, could prove it. What this does not show: with several images at once each weight is used several times, the reading counts less, and the factor shrinks ([[audit]] has the batch).
 
