@@ -551,7 +551,7 @@ def rates(times):
     ax.set_xlim(0.05, 150)
     ax.set_xticks([0.1, 1, 10, 100], ["0.1", "1", "10", "100"])
     ax.minorticks_off()
-    ax.legend(loc="lower right", bbox_to_anchor=(1, 0.1))
+    ax.legend(loc="upper left", bbox_to_anchor=(0, 0.9))
     caption = "Numbers: hidden units, of fp32 (above) and of int8 (below)."
     plots.show(fig, alt="Weights read in a second over the bytes of a step. " + "; ".join(told) + ".", caption=caption)
 
