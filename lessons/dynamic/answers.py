@@ -139,6 +139,99 @@ def sums_in_int16(x, w_q, w_scale, bias):
     return (q - zero).to(torch.int16) @ w_q.to(torch.int16).T * (scale * w_scale) + bias
 
 
+def _least(ms, seeds=range(5), widths=(512, 1024), pick=min):
+    return {(k, w): pick([ms(k, width=w, seed=s) for s in seeds]) for k in ("fp32", "int8") for w in widths}
+
+
+def _say(larger, routine):
+    if larger > 1.15 and routine > 1.15:
+        return "both"
+    return "larger" if larger > 1.15 else "routine" if routine > 1.15 else "neither"
+
+
+def gain_must_be_the_routine(ms):
+    t = _least(ms)
+    return "routine" if t["fp32", 1024] / t["int8", 1024] > 4.6 else "neither"
+
+
+def gain_must_be_the_bytes(ms):
+    t = _least(ms)
+    return "larger" if t["fp32", 1024] / t["int8", 1024] > 4.6 else "neither"
+
+
+def one_reason_is_enough(ms):
+    t = _least(ms)
+    if t["fp32", 1024] / (4 * t["fp32", 512]) > 1.15:
+        return "larger"
+    return "routine" if t["fp32", 512] / t["int8", 1024] > 1.15 else "neither"
+
+
+def mean_of_the_runs(ms):
+    t = _least(ms, pick=lambda times: sum(times) / len(times))
+    return _say(t["fp32", 1024] / (4 * t["fp32", 512]), t["fp32", 512] / t["int8", 1024])
+
+
+def nothing_where_the_gain_is_four(ms):
+    t = _least(ms)
+    if t["fp32", 1024] / t["int8", 1024] <= 4.6:
+        return "neither"
+    return _say(t["fp32", 1024] / (4 * t["fp32", 512]), t["fp32", 512] / t["int8", 1024])
+
+
+def the_gain_grows(ms):
+    t = _least(ms)
+    grows = (t["fp32", 1024] / t["int8", 1024]) / (t["fp32", 512] / t["int8", 512])
+    return _say(grows / 1.3, t["fp32", 512] / t["int8", 1024])
+
+
+def a_single_run_each(ms):
+    t = _least(ms, seeds=[0])
+    return _say(t["fp32", 1024] / (4 * t["fp32", 512]), t["fp32", 512] / t["int8", 1024])
+
+
+def at_one_width(ms):
+    t = _least(ms, widths=(1024,))
+    return "larger" if t["fp32", 1024] / t["int8", 1024] > 4 else "neither"
+
+
+def only_the_three_cells_it_needs(ms):
+    small, large = (min(ms("fp32", width=w, seed=s) for s in range(5)) for w in (512, 1024))
+    return _say(large / (4 * small), small / min(ms("int8", width=1024, seed=s) for s in range(5)))
+
+
+def fp32_alone(ms):
+    small, large = (min(ms("fp32", width=w, seed=s) for s in range(5)) for w in (512, 1024))
+    return "larger" if large > 4.6 * small else "neither"
+
+
+def other_seeds_for_each_kind(ms):
+    fp32, int8 = (
+        {w: min(ms(k, width=w, seed=s) for s in seeds) for w in (512, 1024)}
+        for k, seeds in (("fp32", range(5)), ("int8", range(5, 10)))
+    )
+    return _say(fp32[1024] / (4 * fp32[512]), fp32[512] / int8[1024])
+
+
+def says_the_factors(ms):
+    t = _least(ms)
+    return t["fp32", 1024] / (4 * t["fp32", 512]), t["fp32", 512] / t["int8", 1024]
+
+
+def why_with_many_runs(ms):
+    t = _least(ms, seeds=range(100, 140))
+    larger, routine = t["fp32", 1024] / t["fp32", 512] > 4.6, t["fp32", 512] > 1.15 * t["int8", 1024]
+    return {(True, True): "both", (True, False): "larger", (False, True): "routine", (False, False): "neither"}[
+        larger, routine
+    ]
+
+
+def why_as_numpy(ms):
+    times = np.array([[[ms(k, width=w, seed=s) for s in range(7)] for w in (1024, 512)] for k in ("int8", "fp32")])
+    (int8, _), (large, small) = times.min(2)
+    counts = np.array([large / small / 4, small / int8]) > 1.15
+    return ("neither", "larger", "routine", "both")[int(counts @ [1, 2])]
+
+
 WRONG = {
     "dynamic_linear": [
         fixed_range,
@@ -157,15 +250,40 @@ WRONG = {
         begins_above_zero,
         sums_in_int16,
     ],
+    "why_more": [
+        gain_must_be_the_routine,
+        gain_must_be_the_bytes,
+        one_reason_is_enough,
+        mean_of_the_runs,
+        nothing_where_the_gain_is_four,
+        the_gain_grows,
+        a_single_run_each,
+        at_one_width,
+        only_the_three_cells_it_needs,
+        fp32_alone,
+        other_seeds_for_each_kind,
+        says_the_factors,
+    ],
 }
 ODD = {
     "dynamic_linear": [back_to_float_first, in_numpy],
+    "why_more": [why_with_many_runs, why_as_numpy],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 EQUIVALENT = {
     "dynamic_linear": {
         "q = (torch.round(x / scale) + zero_point).clamp(0, 255): 0 -> -1": (
             "no q is below 0: the lowest value and the zero point are rounded alike"
+        ),
+    },
+    "why_more": {
+        "larger = least['fp32', 1024] / (4 * least['fp32', 512]) > 1.15: least['fp32', 1024] / (4 * least['fp32', 512]) > "
+        "1.15: Gt -> GtE": "no machine has a factor of exactly 1.15",
+        "routine = least['fp32', 512] / least['int8', 1024] > 1.15: least['fp32', 512] / least['int8', 1024] > 1.15: Gt -> GtE": (
+            "no machine has a factor of exactly 1.15"
+        ),
+        "least[kind, width] = min((ms(kind, width=width, seed=seed) for seed in range(5))): 5 -> 6": (
+            "the card asks for five seeds or more"
         ),
     },
 }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 import torch
 from hypothesis import strategies as st
 
-from course_utils.exercises.core import check
+from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, tensors
+from course_utils.exercises.investigation import Run, World, investigate, told
 from course_utils.exercises.search import compare
 
 
@@ -123,7 +125,7 @@ def _usual_spread(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @check(
-    "Exercise 1, A dynamic int8 linear layer",
+    "Exercise 2, A dynamic int8 linear layer",
     why="x is about (q − zero point) · scale, and a weight is w · w_scale. So the product of the integers needs only one factor, "
     "scale · w_scale, to be the product of the floats: all multiplications run in integers.",
 )
@@ -300,4 +302,116 @@ def dynamic_linear(answer: Callable) -> None:
             (torch.tensor([[-1.5, 253.5]]), torch.tensor([[1, 2]], dtype=torch.int8), 1.0, torch.tensor([0.0])),
         ],
         inputs=_calls(),
+    )
+
+
+KINDS, WIDTHS = ("fp32", "int8"), (512, 1024)
+
+
+def _machine(
+    right: str, said: str, hint: str, *, fp32: tuple[float, float], int8: tuple[float, float], slow: float = 1.3
+) -> World:
+    """A machine with these least milliseconds at 512 and at 1,024 units; another program makes one run in five longer.
+
+    It does so for fp32 at 1,024 and for int8 at 512 units, so that a mean of runs shifts both factors.
+
+    Args:
+        right, said, hint: of the world.
+        fp32, int8: milliseconds at both widths.
+        slow: how many times as long a disturbed run takes.
+    """
+    least = {"fp32": fp32, "int8": int8}
+
+    def ms(kind: str, number: int, *, width: float, seed: float) -> float:
+        if width not in WIDTHS:
+            raise ValueError(f"width must be 512 or 1024, got {width:g}.")
+        at = WIDTHS.index(width)
+        turn = (math.floor(seed) + math.floor(seed / 5) + KINDS.index(kind)) % 5
+        disturbed = slow if turn == 0 and at != KINDS.index(kind) else 1 + 0.004 * turn
+        return least[kind][at] * disturbed
+
+    return World(said, right, ms, hint)
+
+
+MACHINES = (
+    _machine(
+        "larger",
+        "fp32 takes 2.2 ms at 512 and 11.1 at 1,024 units, five times as long; int8 takes 2.1 ms at 1,024, as fp32 does for equal bytes",
+        "Here fp32 and int8 take the same time for equal bytes, 2.2 and 2.1 ms. So the routine does not count, although int8 is 5.3 times as fast "
+        "at 1,024 units. Compare fp32 at 512 with int8 at 1,024, and fp32 at 1,024 with fp32 at 512.",
+        fp32=(2.2, 11.1),
+        int8=(0.9, 2.1),
+    ),
+    _machine(
+        "routine",
+        "fp32 takes 3.1 ms at 512 and 12.6 at 1,024 units, fourfold as its bytes; for equal bytes int8 takes 2.1 ms",
+        "Here fp32 grows as its bytes do, from 3.1 to 12.6 ms. But for equal bytes int8 takes 2.1 ms and fp32 3.1. Compare fp32 at 512 with int8 "
+        "at 1,024.",
+        fp32=(3.1, 12.6),
+        int8=(0.55, 2.1),
+    ),
+    _machine(
+        "both",
+        "fp32 takes 2.9 ms at 512 and 16 at 1,024 units, 5.5 times as long; for equal bytes int8 takes 2.1 ms",
+        "Both factors are above 1.15 here: fp32 grows 5.5-fold and not fourfold, and for equal bytes it takes 1.4 times as long as int8. Work out "
+        "both before you decide.",
+        fp32=(2.9, 16.0),
+        int8=(0.8, 2.1),
+    ),
+    _machine(
+        "neither",
+        "fp32 takes 2.2 ms at 512 and 9.0 at 1,024 units, and int8 takes 2.1 at 1,024: the gain is 4.3; about every fifth run is disturbed "
+        "and takes four times as long",
+        "Some runs take four times as long here, because another program was running. It can only make a run slower, so take the least time "
+        "of each kind at each width, and no mean.",
+        fp32=(2.2, 9.0),
+        int8=(0.5, 2.1),
+        slow=4.0,
+    ),
+    _machine(
+        "larger",
+        "fp32 takes 1.5 ms at 512 and 8.1 at 1,024 units, 5.4 times as long; for equal bytes int8 is slower, 2.2 ms",
+        "The gain is only 3.7 here, and still something is to be explained: fp32 grows 5.4-fold, and for equal bytes it is faster than int8. The "
+        "two cancel in the gain. Judge the factors, and not their product.",
+        fp32=(1.5, 8.1),
+        int8=(1.1, 2.2),
+    ),
+    _machine(
+        "routine",
+        "fp32 takes 4.2 ms at 512 and 17 at 1,024 units; int8 takes 2.7 ms at 512 and 3.2 at 1,024",
+        "The gain grows from 1.6 at 512 units to 5.3 at 1,024 here, but that is int8's doing: at 512 it is busy with other things. fp32 grows "
+        "fourfold, as its bytes do. For the factor `larger` look at fp32 alone.",
+        fp32=(4.2, 17.0),
+        int8=(2.7, 3.2),
+    ),
+)
+
+
+def _four_cells(runs: Sequence[Run]) -> None:
+    """Raise a `Mistake` where a width was left out; both kinds have the same widths, or the engine has said so."""
+    for width in WIDTHS:
+        if not any(run.settings["width"] == width for run in runs):
+            raise Mistake(
+                f"Your experiment never runs {width:,} units.",
+                "Equal bytes need both widths: int8 at 1,024 units reads as many as fp32 at 512.",
+                told(runs, KINDS),
+            )
+
+
+@check(
+    "Exercise 1, Why more than four?",
+    why="fp32 at 512 and int8 at 1,024 units read equally many bytes, so what is left between them is the routine. fp32 at both widths has one "
+    "routine, so what differs there is the number of bytes. Four times both factors is the speed-up at 1,024 units.",
+)
+def why_more(answer: Callable) -> None:
+    """``why_more(ms) -> "larger", "routine", "both" or "neither"``, on made-up machines."""
+    investigate(
+        answer,
+        MACHINES,
+        arms=KINDS,
+        settings={"width": 512, "seed": 0},
+        least={"seed": 5},
+        conclusions=("larger", "routine", "both", "neither"),
+        look=_four_cells,
+        name="ms",
     )
