@@ -699,7 +699,7 @@ Table(
 #
 # Read the first row: with the large step, halves gain much, and the likely reason is that with whole steps nearly every weight becomes 0, while with halves it keeps at least its sign. Read the first column: with whole steps, a smaller step gains even more. Now the levels stand where the weights are. If both changes cure the same illness, the second of them should have little left to do, and so it is on this page: in the row of σ, halves against whole steps lose in some of the networks and win in others.
 #
-# Three networks are fewer than the five that the exercise asks for. For `"each"` they are enough on this page, since the ranges of start and step, and of start and offset, do not touch. They are not enough for a difference of two points.
+# Three networks are fewer than the five that the exercise asks for. They can show a large gain, provided that you compare start and change network by network; they are not enough for a difference of two points.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Deeper
@@ -724,11 +724,11 @@ Table(
 #
 # The table of section 4 would have let you praise the halves. The row with $\frac{1}{3} m$ says something else that is worth knowing: there the halves helped in some of our trainings and did harm in others. So "halves or whole steps?" has no answer without the step and the network. Whether it is σ or something near it that serves best, and for which network, was not tried here. [[observers]] comes back to the choice of a range.
 #
-# And why do halves help at the large step? A weight keeps its sign, but it is now far too large: in `fc1` a weight of 0.03 becomes about 0.18, and its error has grown. So a smaller error of the weights is not always a better network. Are the signs what counts here? In a trial the sign alone, $\pm\frac{1}{3} m$, left 55, 45 and 59 % right on three networks that had 16, 45 and 6 %. So in two of them the sign is what counts, and in one it is not.
+# And why do halves help at the large step? A weight keeps its sign, but it is now far too large: in `fc1` a weight of 0.03 becomes about 0.18, and its error has grown. So a smaller error of the weights is not always a better network. Are the signs what counts here? In a trial the sign alone, $\pm\frac{1}{3} m$, left 55, 45 and 59 % right on three networks that had 16, 45 and 6 %. So the sign alone gained much in each of these three. Whether the halves bring more than the sign would need both in the same networks.
 #
 # ### Why can clipping pay?
 #
-# Does a smaller step not clip the largest weights, with an error that has no bound? It does, and yet it can pay. Take the hundred weights of section 4 again. With the step 0.4, 99 of them lose 0.1 each, and the 0.6 becomes 0.4: the squared errors sum up to 99 · 0.01 + 0.04 = 1.03. Their σ is 0.116. With this step and whole steps, ±0.1 becomes ±0.116, and 0.6 is clipped to 0.116: 99 · 0.0003 + 0.23 = 0.26. One large error costs less than 99 middling ones.
+# Does a smaller step not clip the largest weights, with an error that has no bound? It does, and yet it can pay. Take the hundred weights of section 4 again. With the step 0.4, 99 of them lose 0.1 each, and the 0.6 becomes 0.4: the squared errors sum up to 99 · 0.01 + 0.04 = 1.03. Their σ is 0.117. With this step and whole steps, ±0.1 becomes ±0.117, and 0.6 is clipped to 0.117: 99 · 0.0003 + 0.23 = 0.26. One large error costs less than 99 middling ones.
 #
 # ### Four weights in one byte
 #
