@@ -724,7 +724,7 @@ Table(
 #
 # The table of section 4 would have let you praise the halves. The row with $\frac{1}{3} m$ says something else that is worth knowing: there the halves helped in some of our trainings and did harm in others. So "halves or whole steps?" has no answer without the step and the network. Whether it is σ or something near it that serves best, and for which network, was not tried here. [[observers]] comes back to the choice of a range.
 #
-# And why do halves help at the large step? A weight keeps its sign, but it is now far too large: in `fc1` a weight of 0.03 becomes about 0.18, and its error has grown. So a smaller error of the weights is not always a better network. Are the signs what counts here? In a trial the sign alone, $\pm\frac{1}{3} m$, left 55, 45 and 59 % right on three networks that had 16, 45 and 6 %. So the sign alone gained much in each of these three. Whether the halves bring more than the sign would need both in the same networks.
+# And why do halves help at the large step? A weight keeps its sign, but it is now far too large: in `fc1` a weight of 0.03 becomes about 0.18, and its error has grown. So a smaller error of the weights is not always a better network. Are the signs what counts here? In a trial the sign alone, $\pm\frac{1}{3} m$, left 55, 45 and 59 % right on three networks that had 16, 45 and 6 %. So the sign alone gained much in two of the three, and nothing in the third. Whether the halves bring more than the sign would need both in the same networks.
 #
 # ### Why can clipping pay?
 #
