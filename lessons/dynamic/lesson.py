@@ -553,6 +553,8 @@ show.widths_table(up_to_1024)
 #
 # <!-- page -->
 #
+# All LSTMs of all widths took turns in this timing, so that a slow spell of the machine hits them all ([[measuring]]). When we timed one width after the other, beside other programs, the comparison that follows came out differently from run to run.
+#
 # Why bytes at all? An LSTM with $n$ units multiplies its state by a matrix of $4n \times n$ weights in each step. For one image each weight is used once a step, so the processor has hardly anything to do but fetch weights. At 1,024 units they are 16.8 MB in fp32 and 4.2 MB in int8, and they are read again in each of the 28 steps. With a quarter of the bytes one expects a factor of 4, if nothing else limits the time, and less than 4 where something does. But five?
 #
 # There are two ways out. Perhaps *the large matrix is read more slowly*: it lies further away from the arithmetic than the small one, and fp32 is punished twice. Or perhaps *the fp32 routine is worse*, and would lose to int8 even if both had the same number of bytes to read. The two can be told apart, and this is your investigation in Exercise 1.
@@ -621,9 +623,6 @@ def why_more_solution(ms):
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Let the room find the two points that lie above each other at 4.2 MB, then follow the orange line to the right. "Where is your matrix while it is read?"
 
-# %% slideshow={"slide_type": "skip"}
-reading = show.reading_times([256, 512, 1024, 2048])  # a control: as many floats, only added up
-
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the weights that are read in a second over the bytes of a step.
 show.rates(lstm_times)
@@ -637,16 +636,16 @@ show.rates(lstm_times)
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Takes the gain apart into four and two factors, beside what plain reading loses.
-show.three_factors(lstm_times, reading)
+show.three_factors(lstm_times)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Read each row from left to right: the gain is 4, times the factor by which four times the weights take *more* than four times as long, times the ratio of the times at equal bytes. In the run on this page:
 #
 # - At 512 units the ratio at equal bytes is below 1. int8 has other work beside reading (section 5), which still counts there, and the gain is below 4.
 # - At 1,024 units the ratio at equal bytes is near 1, and the factor before it above 1.15: "larger".
-# - At 2,048 units the gain is above 10. Most of it is again the growth of fp32: 67 MB of fp32 weights do not fit into the caches of the processor of this page, an AMD EPYC whose largest cache has 32 MB, and the 17 MB of int8 do. At equal bytes fp32 takes longer there, too (1.1 to 1.7 times as long in our runs), so "both" is the answer in most of them.
+# - At 2,048 units the gain is above 10. Most of it is again the growth of fp32: 67 MB of fp32 weights do not fit into the caches of the processor of this page, an AMD EPYC whose largest cache has 32 MB, and the 17 MB of int8 do. At equal bytes fp32 takes longer there, too (1.2 to 1.5 times as long in six runs), so "both" is the answer in most of them.
 #
-# Is it really the distance of the weights? The last column is a control without any LSTM: it adds up as many floats as the matrix has weights. This plain reading gets slower too, at 1,024 units by about as much, and at 2,048 even more. So the growth beyond fourfold is what larger data cost on this processor, whoever reads them. The caches are *probably* the reason; counters in the processor, which our machine does not show us, could prove it. What this does not show: with several images at once each weight is used several times, the reading counts less, and the factor shrinks ([[audit]] has the batch).
+# Is it really the distance of the weights? The last column is a control without any LSTM: it adds up as many floats as the matrix has weights. This plain reading gets slower too, and by about as much. So the growth beyond fourfold is what larger data cost on this processor, whoever reads them. The caches are *probably* the reason; counters in the processor, which our machine does not show us, could prove it. What this does not show: with several images at once each weight is used several times, the reading counts less, and the factor shrinks ([[audit]] has the batch).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Deeper
