@@ -1,6 +1,6 @@
 """The lesson `baseline`: plausible wrong answers and odd but right ones, as a learner would write them."""
 
-from statistics import fmean
+from statistics import fmean, median
 
 import numpy as np
 
@@ -76,6 +76,27 @@ def buffers_of_four_bytes(model):
     return sum(p.nbytes for p in model.parameters()) + 4 * sum(b.numel() for b in model.buffers())
 
 
+def direct_parts_only(model):
+    return sum(t.nbytes for part in model.children() for t in [*part._parameters.values(), *part._buffers.values()])
+
+
+def the_largest(model):
+    return max((t.nbytes for t in [*model.parameters(), *model.buffers()]), default=0)
+
+
+def whole_numbers_of_four_bytes(model):
+    tensors = [*model.parameters(), *model.buffers()]
+    return sum(t.numel() * (t.element_size() if t.is_floating_point() else 4) for t in tensors)
+
+
+def equal_numbers_once(model):
+    seen = []
+    for tensor in [*model.parameters(), *model.buffers()]:
+        if not any(tensor.shape == other.shape and tensor.equal(other) for other in seen):
+            seen.append(tensor)
+    return sum(t.nbytes for t in seen)
+
+
 def by_storage(model):
     storages = {t.data_ptr(): t.untyped_storage().nbytes() for t in [*model.parameters(), *model.buffers()]}
     return sum(storages.values())
@@ -110,13 +131,6 @@ def one_seed(accuracy):
 
 def other_seeds_for_the_new(accuracy):
     return _by_the_card([accuracy("new", seed=n + 10, epochs=5) - accuracy("old", seed=n, epochs=5) for n in range(10)])
-
-
-def more_seeds_for_the_new(accuracy):
-    new, old = (
-        [accuracy(recipe, seed=n, epochs=5) for n in range(count)] for recipe, count in (("new", 20), ("old", 10))
-    )
-    return "new" if max(new) - max(old) >= 0.3 else "no difference"
 
 
 def the_new_one_only(accuracy):
@@ -157,6 +171,98 @@ def the_signs_only(accuracy):
 
 def as_the_authors_trained(accuracy):
     return _by_the_card([accuracy("new", seed=n) - accuracy("old", seed=n) for n in range(10)])
+
+
+def always_new(accuracy):
+    _gains(accuracy)
+    return "new"
+
+
+def one_point(accuracy):
+    gain = fmean(_gains(accuracy, range(20)))
+    return "new" if gain >= 1 else "old" if gain <= -1 else "no difference"
+
+
+def a_fifth_of_a_point(accuracy):
+    gains = _gains(accuracy, range(20))
+    wins = sum(gain > 0 for gain in gains)
+    return (
+        "new"
+        if fmean(gains) >= 0.2 and wins >= 15
+        else "old"
+        if fmean(gains) <= -0.2 and wins <= 5
+        else "no difference"
+    )
+
+
+def half_a_point(accuracy):
+    gains = _gains(accuracy, range(20, 40))
+    wins = sum(gain > 0 for gain in gains)
+    return (
+        "new"
+        if fmean(gains) >= 0.5 and wins >= 15
+        else "old"
+        if fmean(gains) <= -0.5 and wins <= 5
+        else "no difference"
+    )
+
+
+def not_below_the_threshold_for_the_old(accuracy):
+    gains = _gains(accuracy, range(12))
+    wins = sum(gain > 0 for gain in gains)
+    return "new" if fmean(gains) >= 0.3 and wins >= 10 else "old" if wins <= 2 else "no difference"
+
+
+def eight_are_enough(accuracy):
+    gains = _gains(accuracy)
+    wins = sum(gain > 0 for gain in gains)
+    return (
+        "new" if fmean(gains) >= 0.3 and wins >= 8 else "old" if fmean(gains) <= -0.3 and wins <= 2 else "no difference"
+    )
+
+
+def all_must_agree(accuracy):
+    gains = _gains(accuracy)
+    wins = sum(gain > 0 for gain in gains)
+    return (
+        "new" if fmean(gains) >= 0.3 and wins == 10 else "old" if fmean(gains) <= -0.3 and not wins else "no difference"
+    )
+
+
+def the_median(accuracy):
+    gains = _gains(accuracy)
+    wins = sum(gain > 0 for gain in gains)
+    return (
+        "new"
+        if median(gains) >= 0.3 and wins >= 9
+        else "old"
+        if median(gains) <= -0.3 and wins <= 1
+        else "no difference"
+    )
+
+
+def nine_of_twenty(accuracy):
+    gains = _gains(accuracy, range(20))
+    wins = sum(gain > 0 for gain in gains)
+    if fmean(gains) >= 0.3 and wins >= 9:
+        return "new"
+    return "old" if fmean(gains) <= -0.3 and 20 - wins >= 9 else "no difference"
+
+
+def the_best_ten_of_many(accuracy):
+    return _by_the_card(sorted(_gains(accuracy, range(100)))[-10:])
+
+
+def better_asking_twice(accuracy):
+    def gain(seed):
+        return accuracy("new", seed=seed, epochs=5) - accuracy("old", seed=seed, epochs=5)
+
+    sizes = [gain(seed) for seed in range(10)]
+    return _by_the_card(sizes) if sum(gain(seed) > 0 for seed in range(10)) in (0, 1, 9, 10) else "no difference"
+
+
+def better_over_several_passes(accuracy):
+    return _by_the_card([fmean(_gains(accuracy, [seed], epochs=e)[0] for e in (1, 5, 20)) for seed in range(10)])
 
 
 def better_by_coins(accuracy):
@@ -309,11 +415,14 @@ WRONG = {
         in_mib,
         weights_and_biases,
         buffers_of_four_bytes,
+        direct_parts_only,
+        the_largest,
+        whole_numbers_of_four_bytes,
+        equal_numbers_once,
     ],
     "better_recipe": [
         one_seed,
         other_seeds_for_the_new,
-        more_seeds_for_the_new,
         the_new_one_only,
         old_minus_new,
         the_higher_mean,
@@ -322,6 +431,16 @@ WRONG = {
         ranges_that_do_not_touch,
         the_signs_only,
         as_the_authors_trained,
+        always_new,
+        one_point,
+        a_fifth_of_a_point,
+        half_a_point,
+        not_below_the_threshold_for_the_old,
+        eight_are_enough,
+        all_must_agree,
+        the_median,
+        nine_of_twenty,
+        the_best_ten_of_many,
     ],
     "fair_baseline": [
         any_threads,
@@ -350,6 +469,8 @@ ODD = {
     "better_recipe": [
         better_by_coins,
         better_one_recipe_after_the_other,
+        better_asking_twice,
+        better_over_several_passes,
     ],
     "fair_baseline": [
         by_sorting_rows,
@@ -367,9 +488,6 @@ EQUIVALENT = {
         "if fmean(gains) <= -0.3 and wins <= 1:: 1 -> 0": NOT_SO_MANY,
         "if fmean(gains) <= -0.3 and wins <= 1:: 1 -> 2": NOT_SO_MANY,
         "if fmean(gains) <= -0.3 and wins <= 1:: wins <= 1: LtE -> Lt": NOT_SO_MANY,
-        "if fmean(gains) >= 0.3 and wins >= 9:: 9 -> 10": NOT_SO_MANY,
-        "if fmean(gains) >= 0.3 and wins >= 9:: 9 -> 8": NOT_SO_MANY,
-        "if fmean(gains) >= 0.3 and wins >= 9:: wins >= 9: GtE -> Gt": NOT_SO_MANY,
         "if fmean(gains) <= -0.3 and wins <= 1:: fmean(gains) <= -0.3: LtE -> Lt": NOT_EXACTLY,
         "if fmean(gains) >= 0.3 and wins >= 9:: fmean(gains) >= 0.3: GtE -> Gt": NOT_EXACTLY,
         "wins = sum((gain > 0 for gain in gains)): gain > 0: Gt -> GtE": "no seed gives the same accuracy to both",

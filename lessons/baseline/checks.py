@@ -8,8 +8,9 @@ import itertools
 import math
 import random
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from operator import ge, le
+from statistics import fmean
 
 import torch
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from torch import nn
 
 from course_utils.exercises.core import check
 from course_utils.exercises.inputs import Strategy, shapes
-from course_utils.exercises.investigation import World, investigate
+from course_utils.exercises.investigation import Run, World, investigate
 from course_utils.exercises.search import compare
 from course_utils.measure.sizes import size_report
 
@@ -145,6 +146,13 @@ def model_bytes(answer: Callable) -> None:
         values = {(t.dtype, t.shape, tuple(t.flatten().tolist())): t for t in tensors}
         return sum(t.nbytes for t in values.values())
 
+    def each_value_once_of_any_dtype(m):
+        seen = []
+        for t in tensors(m):
+            if not any(t.shape == other.shape and torch.equal(t.to(other.dtype), other) for other in seen):
+                seen.append(t)
+        return sum(t.nbytes for t in seen)
+
     def one_of(alike):
         def total(m):
             return sum({alike(n, t): t.nbytes for n, t in [*m.named_parameters(), *m.named_buffers()]}.values())
@@ -178,8 +186,11 @@ def model_bytes(answer: Callable) -> None:
         "2, double precision has 8: ask each tensor for its element_size().": size(
             each=lambda t: 4 if t.is_floating_point() else t.element_size()
         ),
-        "You take 8 bytes for every whole number, as int64 has. Others have fewer: ask each tensor for its "
-        "element_size().": size(each=lambda t: t.element_size() if t.is_floating_point() else 8),
+        **{
+            f"You take {count} bytes for every whole number, as int{8 * count} has. Not all are so large: ask each tensor for its "
+            "element_size().": size(each=lambda t, count=count: t.element_size() if t.is_floating_point() else count)
+            for count in (4, 8)
+        },
         "You take the element size of one tensor for all. Each tensor has its own dtype.": (
             size_of(0),
             size_of(-1),
@@ -205,6 +216,13 @@ def model_bytes(answer: Callable) -> None:
             lambda m: sum(size()(part) for part in m.children()),
             lambda m: sum(size()(part) for part in set(m.modules()) - {m}),
         ),
+        "You look at the direct parts of the model only. The model itself and the parts of its parts have tensors, too.": lambda m: (
+            sum(
+                size(lambda p: p.parameters(recurse=False), lambda p: p.buffers(recurse=False))(part)
+                for part in m.children()
+            )
+        ),
+        "You take the largest tensor. Add up all of them.": lambda m: max((t.nbytes for t in tensors(m)), default=0),
         "You look at modules without parts alone. A module that has parts may hold tensors of its own.": lambda m: sum(
             size()(part) for part in m.modules() if not [*part.children()]
         ),
@@ -282,9 +300,13 @@ def model_bytes(answer: Callable) -> None:
             whole_file_bytes,
         ),
         "Your result comes from sys.getsizeof: that is the Python object, without the numbers that it points at.": (
-            lambda m: sum(sys.getsizeof(t) for t in [*m.parameters(), *m.buffers()])
+            lambda m: sum(sys.getsizeof(t) for t in [*m.parameters(), *m.buffers()]),
+            lambda m: sum(sys.getsizeof(p) for p in m.parameters()),
         ),
-        "You count tensors with equal numbers once. Only one and the same tensor object is in memory once.": each_value_once,
+        "You count tensors with equal numbers once. Only one and the same tensor object is in memory once.": (
+            each_value_once,
+            each_value_once_of_any_dtype,
+        ),
         "You count tensors of the same dtype and shape once. Only one and the same tensor object is in memory once.": one_of(
             lambda name, t: (t.dtype, t.shape)
         ),
@@ -349,6 +371,7 @@ def model_bytes(answer: Callable) -> None:
 
 
 RECIPES = ("old", "new")
+TURNS = 129  # with this salt both turns come about as often in every usual row of seeds, such as 0, 3, 6, ...
 
 
 def _scattered(seed: float, salt: int) -> float:
@@ -357,8 +380,9 @@ def _scattered(seed: float, salt: int) -> float:
 
 
 def _turn(seed: float) -> int:
-    """1 for half of the seeds, -1 for the others, evenly among neighbours."""
-    return (-1) ** abs(int(seed)).bit_count()
+    """1 for half of the seeds, -1 for the others: of two neighbours one each."""
+    first = 1 if _scattered(int(seed) // 2, TURNS) > 0 else -1
+    return first if int(seed) % 2 else -first
 
 
 def _is_lucky(seed: float) -> bool:
@@ -366,23 +390,81 @@ def _is_lucky(seed: float) -> bool:
     return _turn(seed) > 0 and (int(seed) in (3, 12) or (int(seed) > 20 and _scattered(seed, 3) > 0.6))
 
 
+def _fails(seed: float) -> bool:
+    """True for one of the seeds 0 to 9, and for three of ten others; a row such as 10, 20, 30, ... has its share, too."""
+    n = int(seed)
+    return n == 6 if 0 <= n < 10 else (n + n // 10 + 7 * (n // 100)) % 10 in (1, 4, 6)
+
+
+def _dissents(seed: float) -> bool:
+    """True for one of the seeds 0 to 9, and for few of the others."""
+    return int(seed) in (4, 45, 91, 137)
+
+
+def _is_against(seed: float) -> bool:
+    """True for two of the seeds 0 to 9, and for half of the others."""
+    return int(seed) in (1, 7) if 0 <= seed < 10 else _turn(seed) < 0
+
+
+def _sign_test(wins: int, losses: int) -> float:
+    n = wins + losses
+    ways = sum(math.comb(n, heads) for heads in range(max(wins, losses), n + 1))
+    return min(1.0, 2 * ways / 2**n)
+
+
+def _gains(runs: Sequence[Run]) -> list[float]:
+    """New minus old, within each seed; a seed that was run with several numbers of passes gives the mean of them."""
+    results = {(run.arm, *run.settings.values()): run.result for run in runs}
+    own: dict[object, list[float]] = {}
+    for (arm, seed, epochs), result in results.items():
+        if arm == "new":
+            own.setdefault(seed, []).append(result - results["old", seed, epochs])
+    return [fmean(gains) for gains in own.values()]
+
+
+def _counted(runs: Sequence[Run]) -> tuple[float, int, int]:
+    """The mean of the differences, and how many seeds are for the new and for the old recipe."""
+    gains = _gains(runs)
+    return fmean(gains), sum(gain > 0 for gain in gains), sum(gain < 0 for gain in gains)
+
+
+def _by_the_card(runs: Sequence[Run]) -> str | None:
+    """The conclusion of the card where the mean is large and the seeds disagree a little: the sign test alone decides.
+
+    None elsewhere: there the hint of the pair says more than the rule.
+    """
+    if len({run.settings["epochs"] for run in runs}) > 1:
+        return None  # the card leaves open whether one number of passes decides or all do
+    mean, wins, losses = _counted(runs)
+    p = _sign_test(wins, losses)
+    if abs(mean) < THRESHOLD or not wins or not losses or p >= 0.2:
+        return None
+    if p >= 0.05 or (mean > 0) != (wins > losses):
+        return "no difference"
+    return "new" if mean > 0 else "old"
+
+
 def _recipes(
     right: str,
     said: str,
-    hint: str,
+    hint: str | dict[str, str],
     *,
     gain: float,
     unsure: float = 0.2,
     spread: float = 0.5,
     lucky: float = 0.0,
+    other: Callable[[float], bool] = lambda seed: False,
+    other_gain: float = 0.0,
     passes: tuple[int, int] = (10, 10),
 ) -> World:
     """Two made-up recipes of training.
 
     Args:
+        hint: which mistake falls here, or one for each wrong conclusion.
         gain: of the new one over the old one, in points, give or take `unsure` by the seed.
         spread: how far a seed moves both of them, up or down.
         lucky: what the new one gains with one seed in ten; with the others `gain` is for the one or the other by turns.
+        other: seeds with which the new one gains `other_gain` in place of `gain`.
         passes: how long the old and the new one train where nobody says it.
     """
 
@@ -395,19 +477,28 @@ def _recipes(
             return level
         if lucky and _is_lucky(seed):
             return level + lucky
-        return level + (_turn(seed) if lucky else 1) * (gain + unsure * _scattered(seed, 2))
+        mean = other_gain if other(seed) else gain
+        return level + (_turn(seed) if lucky else 1) * (mean + unsure * _scattered(seed, 2))
 
-    return World(said, right, accuracy, hint)
+    def told(runs: Sequence[Run], got: str) -> str:
+        mean, wins, losses = _counted(runs)
+        seeds = len({run.settings["seed"] for run in runs})
+        said = f"From your {seeds} seeds the mean of new minus old is {mean:+.2f} points, and {wins} : {losses} seeds are for the new one"
+        return f"{hint if isinstance(hint, str) else hint[got]} {said} (p = {_sign_test(wins, losses):.2g})."
+
+    return World(said, right, accuracy, told)
 
 
+THRESHOLD = 0.3  # points, on the card
+AGAINST = "Take new minus old with each seed: a difference above 0 speaks for the new one, below 0 for the old one."
+ENOUGH = "The card asks for a mean difference of 0.3 points and for a sign test with p < 0.05, not for more."
 SMALL = "All seeds agree here, so that the difference is real. But it is smaller than 0.3 points, and by the card that is none."
 
 PAIRS = (
     _recipes(
         "new",
         "with the same passes the new recipe is 0.7 to 1.1 points better, with every seed",
-        "All seeds speak for the new recipe here, by far more than 0.3 points. Take new minus old with each seed: what is above 0 speaks for the "
-        "new one.",
+        {"old": AGAINST, "no difference": ENOUGH},
         gain=0.9,
         spread=0.2,
     ),
@@ -422,47 +513,72 @@ PAIRS = (
     _recipes(
         "old",
         "with the same passes the old recipe is 0.4 to 0.8 points better, with every seed",
-        "A new recipe can also be worse. By the card the answer is 'old' where the mean of new minus old is -0.3 or less, and the seeds agree.",
+        {
+            "new": AGAINST,
+            "no difference": "A new recipe can also be worse. By the card the answer is 'old' where the mean of new minus old is -0.3 or less, "
+            "and the seeds agree.",
+        },
         gain=-0.6,
         spread=0.1,
     ),
     _recipes(
         "new",
         "the seeds differ by up to 6 points, and with every one of them the new recipe is 0.4 to 0.8 points better",
-        "Here the seeds differ far more than the recipes, so that the results of both overlap. Subtract within each seed first: then what the "
-        "seed does drops out.",
+        "Here the seeds differ far more than the recipes, so that the results of both overlap. Subtract within each seed first, and take the mean "
+        "of the differences: then what a seed does to both drops out.",
         gain=0.6,
         spread=3.0,
     ),
     _recipes(
         "no difference",
         "with one seed of ten the new recipe gains 8 points; with all others it gains or loses less than 0.2",
-        "One lucky seed makes the mean and the best run here, and the others do not agree with it. Count the seeds: a sign test does not "
-        "care how lucky one of them was.",
+        "One lucky seed makes the mean and the best run here, and the others do not agree with it. A sign test over all seeds that you ran does "
+        "not care how lucky one of them was. Of more than ten seeds, nine are not enough: with 20 it takes 15.",
         gain=0.1,
         unsure=0.08,
         lucky=8.0,
     ),
     _recipes(
         "no difference",
-        "with every seed the new recipe is better, by 0.05 to 0.25 points",
+        "with every seed the new recipe is better, by 0.25 to 0.29 points",
         SMALL,
-        gain=0.15,
-        unsure=0.1,
+        gain=0.27,
+        unsure=0.02,
     ),
     _recipes(
         "no difference",
-        "with every seed the new recipe is worse, by 0.05 to 0.25 points",
+        "with every seed the new recipe is worse, by 0.25 to 0.29 points",
         SMALL,
-        gain=-0.15,
-        unsure=0.1,
+        gain=-0.27,
+        unsure=0.02,
+    ),
+    _recipes(
+        "new",
+        "with nearly every seed the new recipe is better, by 0.35 to 0.45 points, and with few it is a little worse",
+        ENOUGH,
+        gain=0.4,
+        unsure=0.05,
+        other=_dissents,
+        other_gain=-0.1,
     ),
     _recipes(
         "no difference",
-        "left to itself the new recipe trains for 40 passes and the old one for 2; with the same passes they do not differ",
+        "with most seeds the new recipe gains 0.35 to 0.45 points, and with the others it loses 1.5",
+        "Some seeds lose 1.5 points here. The median, the largest difference and the number of seeds do not see how much that is. The card asks for "
+        "the mean of all differences, and it is below 0.3 points.",
+        gain=0.4,
+        unsure=0.05,
+        other=_fails,
+        other_gain=-1.5,
+    ),
+    _recipes(
+        "no difference",
+        "left to itself the new recipe trains for 40 passes and the old one for 2; with the same passes many seeds are for the one and many for the other",
         "The new recipe trains for longer here where nobody says for how long. That is an unfair budget: give epochs= yourself, and the same "
         "to both.",
-        gain=0.0,
+        gain=0.8,
+        other=_is_against,
+        other_gain=-0.4,
         passes=(2, 40),
     ),
 )
@@ -470,9 +586,9 @@ PAIRS = (
 
 @check(
     "Exercise 1, A better recipe?",
-    why="With the same seed both recipes start from the same weights and see the images in the same order, so that a lucky start drops out of "
-    "the difference. The mean says how large the difference is, the sign test how sure; and the same passes for both leave the "
-    "recipe as the one thing that differs.",
+    why="With the same seed both recipes start from the same weights and see the images in the same order, so that what these bring to both "
+    "alike drops out of the difference. The mean says how large the difference is, the sign test how sure; and the same passes for both "
+    "leave the recipe as the one thing that differs.",
 )
 def better_recipe(answer: Callable) -> None:
     """``better_recipe(accuracy) -> "new", "old" or "no difference"``, on made-up recipes."""
@@ -482,8 +598,11 @@ def better_recipe(answer: Callable) -> None:
         arms=RECIPES,
         settings={"seed": 0, "epochs": 0},  # 0 passes: as many as the recipe's author chose
         least={"seed": 10},
-        least_runs=10,
         conclusions=("new", "old", "no difference"),
+        rule=_by_the_card,
+        rule_said="Their mean is large enough, so the sign test over all your seeds decides: with ten seeds 9 : 1 is enough (p = 0.021), 8 : 2 is "
+        "not (p = 0.11); with twenty it takes 15 : 5.",
+        most_runs=2_000,
         name="accuracy",
     )
 

@@ -31,6 +31,7 @@ def _level(title, own):
     ax.axhline(max(own), color=plots.COLOURS["orange"], linestyle="--", label=f"peak: {max(own):g} MiB")
     ax.axhline(own[-1], color="black", linestyle=":", label=f"left at the end: {own[-1]:g} MiB")
     ax.set(title=title, xlabel="changes, in their order", ylabel="MiB", ylim=(0, 28), xticks=[])
+    ax.set_xlim(right=len(own) - 1)  # the last level goes on to the edge
     ax.tick_params(labelsize=18)
     ax.legend(loc="upper left", fontsize=18, ncols=2)
     return fig
@@ -46,11 +47,12 @@ def training_step(timer, network, images, labels):
     """
     network_bytes = sum(p.nbytes for p in network.parameters())
     water = [level / network_bytes for level in timer.levels]
+    shown = [*water, *[water[-1]] * (len(water) // 10)]  # what is left goes on after the step
     with timing.Timer(device="cpu", memory=True) as without_adam:
         cross_entropy(network(images), labels).backward()
     begins = len(without_adam.levels) - 1
     fig, ax = plots.figure(size=(11, 3.1))
-    ax.fill_between(range(len(water)), water, step="post", color=plots.COLOURS["sky"], alpha=0.6)
+    ax.fill_between(range(len(shown)), shown, step="post", color=plots.COLOURS["sky"], alpha=0.6)
     ax.axhline(max(water), color=plots.COLOURS["orange"], linestyle="--", label=f"peak: {max(water):.2f}")
     ax.axhline(water[-1], color="black", linestyle=":", label=f"left after the step: {water[-1]:.2f}")
     ax.axvline(begins, color="black")
@@ -58,7 +60,7 @@ def training_step(timer, network, images, labels):
         ax.text(at, 1.3 * max(water), words, ha=align, va="center", fontsize=18)
     ax.tick_params(labelsize=18)
     ax.set(xlabel="changes, in their order", ylabel="bytes / network", ylim=(0, 1.5 * max(water)), xticks=[])
-    ax.set_xlim(left=-0.1 * len(water))  # room for the words on the left
+    ax.set_xlim(-0.1 * len(water), len(shown) - 1)  # room for the words on the left, where the level is still 0
     ax.legend(loc="upper right", fontsize=18)
     plots.show(
         fig,
@@ -117,19 +119,23 @@ def coins(duels, sign_test):
         ax.axvline(won, color="black", linestyle="--")
         ends = min([won, *drawn]), max([won, *drawn])
         margin = 1 + 0.05 * (ends[1] - ends[0])
-        title = f"{name}: won {won} of {n}\np = {sign_test(won, lost):.2g}"
+        title = f"{name}: won {won} of {n}\n{_p_value(sign_test(won, lost))}"
         ax.set(title=title, xlabel="heads", xlim=(ends[0] - margin, ends[1] + margin))
         ax.tick_params(labelsize=16)
-    axes[0].set_ylabel("% of throws")
+    axes[0].set_ylabel("% of trials")
     told = "; ".join(
-        f"{name}: won {won} of {won + lost}, p = {sign_test(won, lost):.2g}" for name, (won, lost) in duels.items()
+        f"{name}: won {won} of {won + lost}, {_p_value(sign_test(won, lost))}" for name, (won, lost) in duels.items()
     )
     plots.show(
         fig,
-        alt="For each opponent the distribution of heads of as many fair coins as there are disagreements, a bell around half of them. "
+        alt="For each opponent the distribution of heads of as many fair coins as there are disagreements, highest around half of them. "
         f"A dashed line marks the images that the opponent won. {told}.",
-        caption="Fair coins, one for each disagreement. Dashed: the images won. Orange: throws at least as one-sided as that.",
+        caption="Fair coins, one for each disagreement. Dashed: the images won. Orange: trials at least as one-sided as that.",
     )
+
+
+def _p_value(p):
+    return f"p = {p:.2g}" if p >= 0.0001 else "p < 0.0001"
 
 
 def seeds(results):
