@@ -46,6 +46,10 @@ def at_the_prices_of_the_list(n_in, n_out, batch, mul_pj, add_pj):
     return 4.6 * batch * n_in * n_out + 0.9 * batch * n_out
 
 
+def a_bias_for_each_input_too(n_in, n_out, batch, mul_pj, add_pj):
+    return batch * (n_in * n_out * (mul_pj + add_pj) + (n_in + n_out) * add_pj)
+
+
 def one_by_one(n_in, n_out, batch, mul_pj, add_pj):
     total = 0.0
     for _ in range(batch):
@@ -104,6 +108,11 @@ def cut_at_the_end(c_in, c_out, kernel, side, stride=1, padding=0, groups=1):
     return int((c_in // groups) * c_out * kernel**2 * side_out**2)
 
 
+def padded_to_the_same_size(c_in, c_out, kernel, side, stride=1, padding=0, groups=1):
+    side_out = -(-side // stride)
+    return (c_in // groups) * c_out * kernel**2 * side_out**2
+
+
 def by_running_it(c_in, c_out, kernel, side, stride=1, padding=0, groups=1):
     conv = torch.nn.Conv2d(c_in, c_out, kernel, stride, padding, groups=groups)
     with torch.no_grad():
@@ -149,6 +158,10 @@ def stops_at_five_hundred(bill):
     return _concludes(bill, [1, 10, 100, 500])
 
 
+def stops_at_a_hundred(bill):
+    return _concludes(bill, [1, 10, 100])
+
+
 def always_buys_one(bill):
     return _concludes(bill, [1, 1000], least=0.0)
 
@@ -189,6 +202,58 @@ def says_where_it_changes(bill):
     return _winners(saved)
 
 
+def always_depends(bill):
+    _savings(bill, [1, 1000])
+    return "depends"
+
+
+def the_half_that_saves_less(bill):
+    said = _concludes(bill, [1, 1000])
+    return {"arithmetic": "fetch", "fetch": "arithmetic"}.get(said, said)
+
+
+def _worth(bill, enough, uses=(1, 10, 100, 1000)):
+    """Concludes rightly which half is better, and says "neither" where the largest share at each use is not enough."""
+    none, saved = _savings(bill, uses)
+    shares = [max(a, f) / b for a, f, b in zip(saved["arithmetic"], saved["fetch"], none, strict=True)]
+    won = _winners(saved)
+    return "neither" if not enough(shares) else won.pop() if len(won) == 1 else "depends"
+
+
+def worth_at_one_use(bill):
+    return _worth(bill, lambda shares: shares[0] > 0.05)
+
+
+def worth_at_a_thousand(bill):
+    return _worth(bill, lambda shares: shares[-1] > 0.05)
+
+
+def share_of_the_new_bill(bill):
+    return _worth(bill, lambda shares: max(share / (1 - share) for share in shares) > 0.05)
+
+
+def five_picojoules(bill):
+    none, saved = _savings(bill, [1, 1000])
+    if max(map(max, saved.values())) <= 5:
+        return "neither"
+    return _concludes(bill, [1, 1000], least=0.0)
+
+
+def half_at_every_use(bill):
+    return _concludes(bill, range(1, 1001))
+
+
+def asks_for_the_control_each_time(bill):
+    def share(half, uses):
+        return 1 - bill(half, uses=uses) / bill("none", uses=uses)
+
+    shares = {(half, n): share(half, n) for half in ("arithmetic", "fetch") for n in (1, 10, 100, 1000)}
+    if max(shares.values()) <= 0.05:
+        return "neither"
+    won = {max(("arithmetic", "fetch"), key=lambda half, n=n: shares[half, n]) for n in (1, 10, 100, 1000)}
+    return won.pop() if len(won) == 1 else "depends"
+
+
 def half_by_many_uses(bill):
     return _concludes(bill, [1, 2, 5, 10, 20, 50, 100, 200, 500, 999, 1000])
 
@@ -214,11 +279,13 @@ WRONG = {
         in_nanojoules,
         shared_over_the_batch,
         at_the_prices_of_the_list,
+        a_bias_for_each_input_too,
     ],
     "which_half": [
         weights_used_once,
         begins_at_ten,
         stops_at_five_hundred,
+        stops_at_a_hundred,
         always_buys_one,
         sums_over_the_uses,
         a_fetch_is_always_dearer,
@@ -226,6 +293,12 @@ WRONG = {
         without_the_chip_as_it_is,
         other_uses_for_each,
         says_where_it_changes,
+        always_depends,
+        the_half_that_saves_less,
+        worth_at_one_use,
+        worth_at_a_thousand,
+        share_of_the_new_bill,
+        five_picojoules,
     ],
     "conv2d_macs": [
         area_only,
@@ -237,11 +310,12 @@ WRONG = {
         stride_in_one_direction,
         one_map_for_each_group,
         cut_at_the_end,
+        padded_to_the_same_size,
     ],
 }
 ODD = {
     "linear_energy_pj": [one_by_one, linear_as_numpy],
-    "which_half": [half_by_many_uses, half_as_numpy],
+    "which_half": [half_by_many_uses, half_as_numpy, half_at_every_use, asks_for_the_control_each_time],
     "conv2d_macs": [by_running_it, by_counting_positions],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.

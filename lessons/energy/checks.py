@@ -59,6 +59,11 @@ def linear_energy_pj(answer: Callable) -> None:
         "You add n_in biases. There is one bias for each output.": energy(
             of_biases=lambda n, m, b, mul, add: b * n * add
         ),
+        "You give the inputs a bias as well. There is one bias for each output, and none for an input.": (
+            energy(of_biases=lambda n, m, b, mul, add: b * (n + m) * add),
+            lambda n, m, b, mul, add: b * (n + 1) * (m + 1) * (mul + add),
+            energy(of_biases=lambda n, m, b, mul, add: b * (n + m) * (mul + add)),
+        ),
         "You price a bias like a MAC. It is one addition and no multiplication.": energy(
             of_biases=lambda n, m, b, mul, add: b * m * (mul + add)
         ),
@@ -194,9 +199,47 @@ def _chip(said: str, right: str, hint: str, *, mac: float, fetch: float, other: 
         own = {"arithmetic": mac, "fetch": fetch / uses}
         return other + sum(price / 2 if name == half else price for name, price in own.items())
 
-    return World(said, right, bill, hint)
+    return World(said, right, bill, lambda runs, got: _against_its_runs(runs, got) or hint)
 
 
+def _against_its_runs(runs: Sequence[Run], got: str) -> str | None:
+    """What is wrong with a conclusion that does not follow from the experiment's own runs by the card; None where it does."""
+    bills = {(run.arm, run.settings["uses"]): run.result for run in runs}
+    shares = {  # uses -> what each half saves, as a part of the bill as it is
+        uses: {half: 1 - bills[half, uses] / none for half in HALVES[1:]}
+        for (arm, uses), none in bills.items()
+        if arm == "none"
+    }
+    better = {uses: max(saved, key=saved.get) for uses, saved in sorted(shares.items())}
+    most = max(shares, key=lambda uses: shares[uses][better[uses]])
+    if shares[most][better[most]] <= 0.05:
+        return None
+    if got == "neither":
+        return (
+            f"Where a weight is used {_times(most)}, half the {better[most]} saves {100 * shares[most][better[most]]:.1f} % of the bill. A "
+            "single share above 5 % is enough, so the answer is not 'neither'. Take each number of uses by itself, not their mean."
+        )
+    if len(set(better.values())) > 1:
+        first, last = list(better)[0], list(better)[-1]
+        changes = (
+            f"Your own runs say 'depends': where a weight is used {_times(first)} half the {better[first]} saves more, and where it "
+            f"is used {_times(last)} half the {better[last]}. A sum or a mean over the uses hides that."
+        )
+        return None if got == "depends" else changes
+    half = better[most]
+    if got in HALVES and got != half:
+        return f"You name the half that saves less: in each of your runs half the {half} saves more."
+    return None
+
+
+def _times(uses: float) -> str:
+    return "once" if uses == 1 else f"{uses:,g} times"
+
+
+WORTH = (
+    "One of two halves is always the better one, also where neither is worth buying. Divide each saving by the bill without it, at "
+    "the same uses: the answer is 'neither' exactly if not a single one of these shares is above 5 %."
+)
 CHIPS = (
     _chip(
         "a MAC costs 4.6 pJ, a fetch 640: up to 139 uses half the fetch saves more, from 140 on half the arithmetic.",
@@ -209,8 +252,8 @@ CHIPS = (
     _chip(
         "the weights lie close by: a MAC costs 4.6 pJ, a fetch 0.4.",
         "arithmetic",
-        "A fetch is not always the larger part. Here it is cheaper than a MAC even where a weight is used only once. Compare what "
-        "the two halves save, and do not assume it.",
+        "A fetch is not always the larger part. Here it is cheaper than a MAC even where a weight is used only once, so half the "
+        "arithmetic saves more at every number of uses.",
         mac=4.6,
         fetch=0.4,
     ),
@@ -239,11 +282,38 @@ CHIPS = (
     _chip(
         "each MAC needs 200 pJ that nobody halves, beside 4.6 for itself and 5 for the fetch.",
         "neither",
-        "One of two halves is always the better one, also where neither is worth buying. Divide what it saves by the bill without "
-        "it: that is at most 1.2 % here.",
+        WORTH,
         mac=4.6,
         fetch=5.0,
         other=200.0,
+    ),
+    _chip(
+        "each MAC needs 38.5 pJ that nobody halves, beside 4.6 for itself and 4.5 for the fetch: the most that half a price "
+        "saves is 4.8 % at one use and 5.3 % at 1,000.",
+        "arithmetic",
+        WORTH,
+        mac=4.6,
+        fetch=4.5,
+        other=38.5,
+    ),
+    _chip(
+        "each MAC needs 43 pJ that nobody halves, beside 4.6 for itself and 0.4 for the fetch: half the arithmetic saves 4.8 %, "
+        "whatever the uses.",
+        "neither",
+        "Half the arithmetic saves 2.3 of 48 pJ here, which is 4.8 %. Divide a saving by the bill of 'none' at the same uses, not "
+        "by the bill that is left, and do not round before you compare with 5 %.",
+        mac=4.6,
+        fetch=0.4,
+        other=43.0,
+    ),
+    _chip(
+        "each MAC needs 3,400 pJ that nobody halves, beside 4.6 for itself and 640 for the fetch: half the fetch saves 7.9 % at one "
+        "use, and at 1,000 uses no half saves 0.1 %.",
+        "depends",
+        WORTH,
+        mac=4.6,
+        fetch=640.0,
+        other=3400.0,
     ),
 )
 
@@ -425,6 +495,16 @@ def conv2d_macs(answer: Callable) -> None:
             macs(outputs=lambda side, k, s, p: (2 * (side + p) - k) // s + 1),
             macs(outputs=lambda side, k, s, p: ((2 * (side + p) - k) // s + 1) ** 2),
             macs(outputs=lambda side, k, s, p: ((2 * side + p - k) // s + 1) ** 2),
+        ),
+        "You choose the padding so that the output is as large as the image, divided by the stride. The card gives the padding.": macs(
+            outputs=lambda side, k, s, p: math.ceil(side / s) ** 2
+        ),
+        "You add the padding twice on each side. It goes on each side once: side + 2 · padding.": macs(
+            outputs=lambda side, k, s, p: ((side + 4 * p - k) // s + 1) ** 2
+        ),
+        "You add c_in and c_out. Each of the c_out output maps sees c_in / groups input maps: multiply them.": (
+            lambda ci, co, k, side, s=1, p=0, g=1: (ci + co) * _outputs(side, k, s, p) ** 2 * k * k,
+            lambda ci, co, k, side, s=1, p=0, g=1: (ci // g + co) * _outputs(side, k, s, p) ** 2 * k * k,
         ),
         "Your kernel always has 3 × 3 weights. It has kernel × kernel.": macs(products=lambda ci, k, g: ci // g * 9),
         "You take the image's area where the kernel's belongs: an output is a dot product over kernel × kernel places.": (

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will know where the energy of a neural network goes, and how often a fetched weight must be used before its arithmetic costs as much as the fetch.
+#     promise: You will know where the energy of a neural network goes, and how many times a fetched weight must be used before its arithmetic costs as much energy as the fetch.
 #     seconds: 30
 #     needs: [measuring]
 #     goals:
@@ -16,7 +16,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # [[title]]
 #
-# *A network reads one digit. What does the energy go to?*
+# *A network reads one digit. Where does the energy go?*
 #
 # **Agenda**
 #
@@ -54,40 +54,39 @@ runtime.describe(runtime.best_device())
 # LeNet-300-100 reads a handwritten digit with three linear layers, 784 → 300 → 100 → 10. It fetches each weight from the
 # main memory, multiplies it by an input, and adds the product to a sum.
 #
-# A new chip needs **half the energy** for each multiplication and each addition. Memory stays as it was.
+# A new chip needs **half the energy** for each multiplication and each addition. A read from memory
+# costs as much as before.
 #
 # **Predict.** How much energy does the new chip save for a digit? **A** 50 %, **B** 25 %, **C** 5 %, **D** less than 1 %.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 3 min.* Read the question, then a show of hands for A to D; write the counts on the board. Expect B and C. Show the answer and ask:
+# *For the lecturer, 3 min.* Read the question, then a show of hands for A to D; write the counts on the board. Expect B and C. Show the answer, let somebody work out 2.3 of 644.6, and ask:
 # "What would you have to improve instead?" Say that this is a bill from counts and published prices: nobody measured a joule here.
 # Next: why anybody counts joules at all.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
 # Estimates the energy of one digit: counted operations and weights, times published prices.
-my_guess = "?"  # A, B, C or D
 lenet, digit = models.LeNet300100().eval(), torch.zeros(1, 1, 28, 28)
 bill = energy.estimate(lenet, digit)
 print(f"saved by half-price arithmetic: {bill.compute_nj / 2 / bill.total_nj:.2%}")
-print(f"your guess: {my_guess}")
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
 # Draws the two parts of that energy.
 show.two_parts(bill)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
-# **The new chip saves less than half a per cent (D), because arithmetic is hardly on the bill.** Nearly all the energy goes into fetching the weights.
+# **The new chip saves less than half a per cent (D), because arithmetic is only a tiny part of the bill.** The network makes 266,200
+# multiplications and as many additions, and it fetches 266,200 weights. A multiplication and an addition together take 4.6 picojoules (pJ), a fetch takes 640.
 #
 # <!-- page -->
 #
-# You can check this with two prices, which sections 3 and 4 explain. To fetch one weight of 32 bits from the main memory takes about 640 picojoules. To multiply it by
-# an input and add the product to a sum takes about 4.6. This network uses each of its weights once for a digit, so for every weight it pays 640 + 4.6. Halving the 4.6 saves 2.3 of 644.6,
+# Sections 3 and 4 explain these two prices and count the 266,200. This network uses each of its weights once for a digit, so for every weight it pays 640 + 4.6 pJ. Halving the 4.6 saves 2.3 of 644.6,
 # and that is 0.36 %.
 #
-# This holds for a network that fetches every weight and then uses it only once. Section 4 meets networks that use their weights more often, and there the answer is different.
+# This holds for a network that fetches every weight and then uses it only once. Section 4 asks whether it also holds for networks that use their weights more often.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The whole estimate fits into three lines. LeNet-300-100 has 266,200 weights, and it makes as many multiplications for a digit (section 4 counts them):
+# The whole estimate fits into three lines:
 
 # %% slideshow={"slide_type": "skip"}
 macs, weights = 266_200, 266_200
@@ -95,16 +94,15 @@ arithmetic_pj, fetch_pj = macs * 4.6, weights * 640
 print(f"arithmetic {arithmetic_pj / 1e6:.1f} µJ, fetching the weights {fetch_pj / 1e6:.1f} µJ")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# What you have just seen is an *estimate*: we counted operations and weights, and multiplied the counts by prices from the literature. Nobody measured a joule. Such an estimate is good
-# for comparing: it shows which part of the bill is large, and which is so small that saving there is not worth the trouble. The rest of this lesson asks where the prices come from
-# (section 3), whether the picture is the same for other networks (section 4), and what changes it (section 5).
+# This is an *estimate*: we counted operations and weights, and multiplied the counts by prices from the literature. Nobody measured a joule. Such an estimate is good
+# for comparing: it shows which part of the bill is large, and which is so small that saving there is not worth the trouble.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. Why energy, and its units
 #
 # - **Hardware.** A chip may use only as much power as its cooling can carry away.
 # - **Cost.** Training GPT-3 took an estimated 1,287 MWh ([Patterson et al., 2021](https://arxiv.org/abs/2104.10350)). And
-#   whoever answers a million requests a day pays for each of them.
+#   a service that answers a million requests a day pays for the energy of every one.
 # - **Devices.** Phones, watches, sensors and electric cars run on batteries.
 #
 # Energy is counted in joules (J). Power is energy for each second: 1 watt (W) = 1 J/s.
@@ -120,13 +118,15 @@ print(f"arithmetic {arithmetic_pj / 1e6:.1f} µJ, fetching the weights {fetch_pj
 # *For the lecturer, 2 min.* Take one reason only, the one nearest to the room. Then: "A picojoule is a word without a picture. Let us boil water with it."
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A kilowatt-hour is the energy that a device of 1,000 watts takes in one hour: 1,000 J each second, for 3,600 seconds, which makes $3.6 \cdot 10^{6}$ J. Below one joule every step of a thousand has its own name: milli (a thousandth), micro (a millionth), nano (a thousandth of a millionth), pico (a millionth of a millionth).
+# A kilowatt-hour is the energy that a device of 1,000 watts takes in one hour: 1,000 J each second, for 3,600 seconds, which makes $3.6 \cdot 10^{6}$ J.
 #
 # From picojoules to a bill takes three steps.
 #
 # 1. *Count times price.* A billion fp32 multiplications at 3.7 pJ take $3.7 \cdot 10^{9}$ pJ.
 # 2. *To joules*, times $10^{-12}$: $3.7 \cdot 10^{-3}$ J, or 3.7 mJ.
-# 3. *To kilowatt-hours*, divided by $3.6 \cdot 10^{6}$. Do the same a million times and it takes 3,700 J, and 3,700 / 3,600,000 is about 0.001 kWh. A device of 100 W takes these 3,700 J in 37 seconds.
+# 3. *To kilowatt-hours*, divided by $3.6 \cdot 10^{6}$. A million such runs take 3,700 J, and 3,700 / 3,600,000 is about 0.001, so they take about 0.001 kWh.
+#
+# Power alone does not tell what a task costs, because energy = power · time. A chip of 200 W that answers in 1 ms takes 200 · 0.001 = 0.2 J for the answer. A chip of 50 W that needs 10 ms takes 50 · 0.01 = 0.5 J, although its power is a quarter. So the watts decide how much cooling a chip needs, and the joules decide what an answer costs and how long a battery lasts.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How much is a picojoule?
@@ -137,10 +137,10 @@ print(f"arithmetic {arithmetic_pj / 1e6:.1f} µJ, fetching the weights {fetch_pj
 # **Predict.** How many fp32 multiplications take as much energy as heating this one cup? **A** $10^{6}$, **B** $10^{11}$, **C** $10^{16}$.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote; expect B. Let somebody do it in powers of ten: $10^5$ over about $10^{-11}$ is $10^{16}$, C. Then ask how a training run can use millions of cups. The next section has the prices.
+# *For the lecturer, 2 min.* Vote; expect B. Let somebody do it in powers of ten: $10^5$ over about $10^{-11}$ is $10^{16}$, C. Then ask how a training run can use millions of cups: its multiplications alone would make 7 million at these prices. The rest is additions, memory, instructions, moving data, cooling.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-# Works out the energy of a cup of hot water, and what it would pay for.
+# Works out the energy of a cup of hot water, and how many multiplications it would pay for.
 J_PER_KWH, J_PER_KG_KELVIN = 3.6e6, 4186  # the second is the heat capacity of water
 PRICE_PER_KWH = 0.30  # an assumption: put in your own tariff
 GPT3_MWH = 1287  # Patterson et al., 2021
@@ -148,55 +148,60 @@ cup_j = 0.25 * J_PER_KG_KELVIN * (100 - 20)  # a quarter of a litre, from 20 to 
 print(f"one cup: {si(cup_j, 'J')} = {cup_j / J_PER_KWH:.3f} kWh")
 print(f"at {PRICE_PER_KWH:.2f} euros a kWh it costs {cup_j / J_PER_KWH * PRICE_PER_KWH * 100:.1f} cents")
 number, power = f"{cup_j / (energy.MUL_PJ['fp32'] * 1e-12):.1e}".split("e+")
-print(f"multiplications: {number} · 10^{power}")
+print(f"multiplications: {number} · 10{power.translate(str.maketrans('0123456789', '⁰¹²³⁴⁵⁶⁷⁸⁹'))}")
 print(f"training GPT-3: {GPT3_MWH * 1000 * J_PER_KWH / cup_j / 1e6:.0f} million cups")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **One cup pays for about $10^{16}$ multiplications (C).** Even so, training GPT-3 took an estimated 55 million cups.
+# **The energy that heats one cup would pay for about $10^{16}$ multiplications (C).** Even so, training GPT-3 took an estimated 55 million
+# times that energy.
 #
 # <!-- page -->
 #
 # In powers of ten: the cup takes about $10^{5}$ J, a multiplication a few times $10^{-12}$ J, and the quotient lies between $10^{16}$ and $10^{17}$. With the exact numbers it is $2.3 \cdot 10^{16}$.
 #
-# The multiplications of that training explain only an eighth of these cups (*Deeper* has the sum). Most of the energy goes into everything else: into memory, as in section 1, into instructions, into moving data between chips, into cooling.
+# At 3.7 pJ each, the multiplications of that training account for at most an eighth of these 55 million cups (*Deeper* has the calculation). The rest of the estimate must be something else: additions, memory (though not as in section 1, because a training batch uses each fetched weight many times), instructions, moving data between chips, cooling. The estimate does not say how it divides among them.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
 # ## 3. The price list
 #
-# Mark Horowitz published what one operation roughly costs ([ISSCC 2014](https://doi.org/10.1109/ISSCC.2014.6757323)) on a chip
-# made in a process called 45 nm (a generation of chips; a smaller number is a newer one), run at 0.9 V.
+# Mark Horowitz published what one operation roughly costs
+# ([2014](https://doi.org/10.1109/ISSCC.2014.6757323)), on a chip of an older process, 45 nm.
 #
-# *int8* and *int32* are whole numbers of 8 and 32 bits, *fp16* a floating-point number of 16. A *cache* is a small memory on
-# the chip. *DRAM* is the large main memory beside it.
+# *int8*, *int32*: whole numbers of 8 and 32 bits. *fp16*: a float of 16. *Cache*: a small memory on the chip. *DRAM*: the large main memory
+# beside it.
 #
-# **Predict.** Section 1 paid 640 pJ for 32 bits from DRAM. What do 64 bits from a small cache, of 8 KB, cost: about 10, 100 or
-# 1,000 pJ? And why is DRAM so much dearer?
+# **Predict.** Section 1 paid 640 pJ for 32 bits from DRAM. What do 64 bits from a small cache, of 8 KB, cost, and why: about 10, 100 or
+# 1,000 pJ?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer, 3 min.* Vote: 10, 100 or 1,000. Expect 100. After the figure: "Each grid line is ten times the one before. What
-# would this look like on a linear axis?" They have seen it: section 1. Ask for a guess why a multiplication gains more from fewer bits than an addition; the next
-# drawing answers. DRAM has a span in the source; its low end is drawn.
+# would this look like on a linear axis?" They have seen it: section 1. DRAM is dear by distance and size: the bits of a multiplier travel a fraction of a millimetre; a bit from DRAM is found among billions, leaves its chip, and charges wires of centimetres.
+# 1,300 / 2 = 650 and the 640 of section 1 are two papers for the same read; we stay with 640. Ask for a guess why a multiplication gains more from fewer bits than an addition, and write 3 × 3 in binary, 11 × 11, on the board: 2 · 2 products of bits.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
 # Draws the published prices on a logarithmic axis: each grid line is ten times the one before.
 show.price_list()
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
-# **From a cache of 8 KB, 64 bits cost 10 pJ, about three fp32 multiplications; from DRAM they cost 1,300 pJ, about 350.** So one fp32 number from DRAM, half of these bits, costs as much as some 175 multiplications.
+# **From a cache of 8 KB, 64 bits cost 10 pJ, as much as about three fp32 multiplications. From DRAM they cost 1,300 pJ, as much as about 350.** The usual explanation is distance and size.
 #
 # <!-- page -->
 #
-# By the list a multiplication in fp32 costs 3.7 pJ, and 1,300 / 3.7 = 351; the source gives a range for DRAM, and at its upper end the ratio is twice as large. The reason is distance and size. (This is the explanation that is usually given, and no row of the list tests it.) A multiplier is a small circuit, and its bits travel a fraction of a millimetre. A bit from
+# By the list a multiplication in fp32 costs 3.7 pJ, and 1,300 / 3.7 = 351. (Each grid line of the figure is ten times the one before. The source gives a range for DRAM, 1,300 to 2,600 pJ, and at the upper end the ratio is twice as large.) An fp32 number has half as many bits, so to read one from DRAM costs as much as about 175 multiplications.
+#
+# A multiplier is a small circuit, and its bits travel a fraction of a millimetre. A bit from
 # DRAM is looked up among billions of others, leaves its chip, and travels over wires of centimetres to the processor; each of these wires must be charged. The caches stand in between: the smaller a memory and the nearer it is to the
-# arithmetic, the less a read costs.
+# arithmetic, the less a read costs. (The three cache rows agree with this explanation, since a larger cache costs more, but no row separates distance from size.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The list holds two more messages.
+# The list tells us two more things.
 #
-# **Operations on fewer bits cost less, and the saving is larger for a multiplication than for an addition.** From int32 to int8 an addition gets about 3 times cheaper (0.1 to 0.03 pJ), a multiplication about 15 times (3.1 to 0.2 pJ). *Deeper* shows where the difference comes from: a multiplication brings every bit of one number together with every bit of the other.
+# **Operations on fewer bits cost less, and the saving is larger for a multiplication than for an addition.** From int32 to int8 the price of an addition falls to about a third (from 0.1 to 0.03 pJ), that of a multiplication to about a fifteenth (from 3.1 to 0.2 pJ). The reason is probably that a multiplication brings every bit of one number together with every bit of the other. Multiply two numbers of 2 bits with a pencil and you write 2 · 2 = 4 products of bits; with 4 bits they are 4 · 4 = 16. So twice the bits mean four times the work. An addition goes through the digits once, so twice the bits mean twice the work. (*Deeper* compares this picture with the prices.)
 #
-# **Memory costs about as much as arithmetic when the number comes from the smallest cache, and the larger the memory, the more it costs.** The reads of the list are of 64 bits, the operations of 8, 16 or 32. If the energy of a read is proportional to the number of bits, an fp32 number from the cache of 8 KB costs 5 pJ, about as much as its multiplication and addition together (4.6 pJ). From the cache of 32 KB it costs 10, from
-# the one of 1 MB 50, and from DRAM 650. (Section 1 used 640 pJ, from another source for the same thing. The rest of the lesson stays with 640.)
+# **Reading a number from the smallest cache costs about as much as the arithmetic done with it, and the larger the memory, the more a read costs.** The reads of the list are of 64 bits, the operations of 8, 16 or 32. If the energy of a read is proportional to the number of bits, an fp32 number from the cache of 8 KB costs 5 pJ, about as much as its multiplication and addition together (4.6 pJ). From the cache of 32 KB it costs 10, from
+# the one of 1 MB 50, and from DRAM 650. (Section 1 used 640 pJ, from [Han et al., 2015, figure 1](https://arxiv.org/abs/1506.02626), who cite a table of the same 45 nm process. The rest of the lesson keeps to 640. With 1,300 pJ, half of the upper end of the range, every ratio of this lesson that contains a DRAM read would about double.)
+#
+# These are the prices of a process of 2007; a smaller number of nanometres is a newer process. At 7 nm a multiplication and an addition cost about a third as much, a read from DDR memory (the usual DRAM) as much as before, so the gap has grown. The joules of this lesson are therefore not those of your machine, and its ratios hold only roughly (*Deeper*).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The unit of work is the MAC
@@ -204,36 +209,36 @@ show.price_list()
 # A network multiplies *and* adds. One multiplication and the addition of its product to a sum are a **multiply-accumulate,
 # MAC**.
 #
-# An int8 multiplication is 18.5 times cheaper than one in fp32, an addition 30 times. But a long sum of int8 products does not fit
-# into 8 bits (*Deeper* shows what happens to it).
+# An fp32 multiplication costs 18.5 times as much as one in int8, and an fp32 addition 30 times as much. But a long sum of int8 products does not fit
+# into 8 bits, so it is kept in int32.
 #
-# **Predict.** How many times cheaper than an fp32 MAC is an int8 MAC whose sum is kept in int32? **A** 30, **B** 20, **C** 15, **D** 10.
+# **Predict.** How many times as much as such an int8 MAC does an fp32 MAC cost, and why? **A** 30, **B** 20, **C** 15, **D** 10.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Write the four prices on the board: fp32 multiply 3.7, add 0.9; int8 multiply 0.2; int32 add 0.1. One minute on paper, then a vote; expect B. One number to keep: 15. And fp16: with its sum
-# in fp32 a MAC is 2.3 times cheaper, not 3.1.
+# *For the lecturer, 3 min.* Vote first; expect B, from 18.5. Then write the four prices on the board: fp32 multiply 3.7, add 0.9; int8 multiply 0.2; int32 add 0.1. One minute on paper: 4.6 / 0.3. One number to keep: 15. And fp16: with its sum
+# in fp32 a MAC costs 1 / 2.3 of one in fp32, not 1 / 3.1.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Adds the price of a multiplication and of the addition that goes with it.
 formats = {"fp32": "fp32", "fp16": "fp16", "fp16, fp32 sum": "fp32", "int8": "int8", "int8, int32 sum": "int32"}
 mac_pj = {name: energy.MUL_PJ[name.split(",")[0]] + energy.ADD_PJ[of_sum] for name, of_sum in formats.items()}
 Table(
-    ["one MAC", "pJ", "times cheaper than fp32"],
+    ["one MAC", "pJ", "fp32 costs … times as much"],
     [[name, f"{pj:.2f}", f"{mac_pj['fp32'] / pj:.1f}"] for name, pj in mac_pj.items()],
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **An int8 MAC with its sum in int32 is 15 times cheaper than one in fp32 (C).**
+# **An fp32 MAC costs 15 times as much as an int8 MAC with its sum in int32 (C).**
 #
 # <!-- page -->
 #
-# By hand: in fp32 a MAC costs 3.7 + 0.9 = 4.6 pJ. In int8 with a sum in int32 it costs 0.2 + 0.1 = 0.3 pJ, and 4.6 / 0.3 = 15.3. If you compare the multiplications alone you get 18.5, which is too optimistic for a MAC. In the same way fp16 is 2.3 times cheaper than fp32 when its sum
-# is kept in fp32, and not 3.1 times. These are prices of the circuits; whether *your* processor has such circuits, and gains from them, is measured in the lessons on quantization.
+# By hand: in fp32 a MAC costs 3.7 + 0.9 = 4.6 pJ. In int8 with a sum in int32 it costs 0.2 + 0.1 = 0.3 pJ, and 4.6 / 0.3 = 15.3. The multiplications alone give 18.5, which is too optimistic for a MAC. In the same way an fp32 MAC costs 2.3 times as much as one in fp16 whose sum
+# is kept in fp32, and not 3.1 times. (*Deeper* shows what happens to a sum that has too few bits.) These are prices of the circuits; whether *your* processor has such circuits, and gains from them, is measured in the lessons on quantization.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. The bill of a whole model
 #
-# A linear layer of $n$ inputs and $m$ outputs multiplies every input by a weight for every output.
+# For each of its $m$ outputs, a linear layer multiplies each of its $n$ inputs by a weight.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # To write the bill of a model we need two counts: how many MACs it makes for one input, and how many weights it fetches.
@@ -242,13 +247,13 @@ Table(
 # $n$ to $m$ values makes $n \cdot m$ MACs with its $n \cdot m$ weights.
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **Predict.** Section 1 took 266,200 MACs on trust. How do they divide among the three layers of 784 → 300 → 100 → 10? And how
-# often is a weight used if a linear layer works on a sentence of 16 words, each of them a vector?
+# **Predict.** In section 1, LeNet-300-100 made 266,200 MACs for a digit. How are they divided among its three layers, 784 → 300 → 100 → 10, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Draw 2 → 3 → 1 and let the room count its arrows. Then half a minute in the head: 235,200 + 30,000 + 1,000. Ask what the counter leaves out: the 410 additions of the biases.
+# *For the lecturer, 2 min.* Draw 2 → 3 → 1 and let the room count its arrows. Then half a minute in the head: 235,200 + 30,000 + 1,000. Ask what the counter leaves out: the 410 additions of the biases. And: "A sentence of 16 words, each a vector: how often is a weight used?" 16 times. That number, the uses of a weight, matters most in the rest of the lesson.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Counts the MACs by hand, and lets PyTorch count them.
 by_hand = 784 * 300 + 300 * 100 + 100 * 10
 with torch.no_grad(), FlopCounterMode(display=False) as counter:
     lenet(digit)
@@ -256,24 +261,25 @@ by_torch = counter.get_total_flops() // 2  # a MAC is two operations
 print(f"MACs by hand {by_hand:,}, by torch {by_torch:,}, weights {bill.weights:,}")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **235,200 of the 266,200 MACs are in the first layer, 30,000 in the second, 1,000 in the last. With 16 words each weight is used 16 times; for one digit it is used once.**
+# **235,200 of the 266,200 MACs are in the first layer, 30,000 in the second, 1,000 in the last: one for each weight.** For one digit each weight is used
+# once. On a sentence of 16 words, each a vector, it is used 16 times.
 #
 # <!-- page -->
 #
-# They are the products 784 · 300, 300 · 100 and 100 · 10, one MAC for each weight. PyTorch's counter agrees once its number is halved, because it counts *floating-point operations*, and a MAC is two: a multiplication and an addition. Both counts leave out the 410 additions of the
+# They are the products 784 · 300, 300 · 100 and 100 · 10. PyTorch's counter agrees once its number is halved, because it counts *floating-point operations*, and a MAC is two: a multiplication and an addition. Both counts leave out the 410 additions of the
 # biases, which hardly matter here.
 #
-# "One for each weight" is what makes this network so dependent on memory. It is true of every linear layer that works on one *vector* at a time. A layer that works on the 16 words of a sentence, each a vector, uses every weight 16 times.
+# "One for each weight" is what makes this network so dependent on memory. It is true of every linear layer that works on one *vector* at a time.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The same weights, nearer
 #
 # Section 1 fetched the weights from DRAM, as a device does when it wakes up for a single digit. Suppose instead that all weights
-# already lie in a cache. They take 1.06 MB, so it must be a little larger than the 1 MB cache in the list; let its reads cost the
-# same.
+# already lie in a cache. The weights take 1.06 MB, so this cache must be a little larger than the 1 MB cache in the list. We assume that its reads cost
+# the same.
 #
-# **Predict.** Which part of the bill is larger now, and how many times larger than the other? **A** arithmetic, **B** weights, about
-# twice, **C** weights, about ten times.
+# **Predict.** Which part of the bill is larger now, and why: **A** arithmetic, **B** weights, about
+# twice as large, **C** weights, about ten times as large?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Vote; expect A and B. Read the answer from the first line. "How much would half-price arithmetic save here?" About 4 %. And: "How would you save
@@ -287,28 +293,44 @@ print(f"1 MB cache: {cache_pj / energy.MAC_PJ['fp32']:.0f} times the arithmetic"
 show.one_weight({"one MAC": energy.MAC_PJ["fp32"], "1 MB cache": cache_pj, "DRAM": dram_pj})
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The weights still cost about eleven times as much as the arithmetic (C).** Nearer is cheaper, but not cheap enough.
+# **The weights still cost about eleven times as much as the arithmetic (C).** A read from the nearer memory is cheaper, but still costs far more than the arithmetic.
 #
 # <!-- page -->
 #
 # Reading 64 bits from a cache of 1 MB costs 100 pJ by the list. A weight has 32 bits, so we take half, 50 pJ, and 50 / 4.6 is about 11. Half-price arithmetic would save 2.3 of 54.6 pJ here, about 4 %. Besides a nearer memory there are three ways to save more: fetch fewer bits for each weight, fetch fewer weights,
-# or use each fetched weight more often. The memories of a machine are given, so most of this course is about these three.
+# or use each fetched weight more often. You cannot change the memories of your machine, so most of this course is about these three ways.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# ### How often is one weight used?
+#
+# Three ways to use a weight that was fetched once:
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1.5 min.* "The thick arrow is paid once. Everything thin shares it." Ask: what else could share a read? (The 16 words of a sentence, two slides ago.) Then: "Do real networks use a weight often enough?"
+
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# Draws one weight that is fetched once, and what it is used for.
+show.uses_of_a_weight()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Where the numbers come from: the price of a DRAM read, 640 pJ for 32 bits, is that of
-# [Han et al., 2015, figure 1](https://arxiv.org/abs/1506.02626). It is about half of the low end of Horowitz's span for
-# 64 bits; at the high end the factors with DRAM in them would double.
+# A linear layer that works on one vector uses each weight for one output. A convolution slides the same small window over the whole image and uses the same weights at every place. Take a window of 3 × 3 on an image of 5 × 5 pixels: it fits at 3 · 3 = 9 places, so each of its 9 weights is used 9 times, which makes
+# 81 MACs for 9 weights. A real layer has one such window for each pair of an input channel and an output channel (also called *maps*). With 16 input channels, 32 output channels and windows of 3 × 3 it has 32 · 16 · 9 = 4,608 weights. If its output maps have 14 × 14 places, each weight is used 14 · 14 = 196 times (products with padded zeros counted), and the layer makes 4,608 · 196 = 903,168 MACs.
+#
+# A batch, several inputs at once, works for every kind of layer. Section 5 is about it.
+#
+# How often a fetched number is used is called its **reuse**. The reuse at which arithmetic and fetch cost the same is the **break-even point**. (A weight that is used 196 times must stay near the arithmetic until its last use. The estimate charges nothing for that; *Deeper* asks how much it would be.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Other networks
 #
-# LeNet is a small convolutional network (not LeNet-300-100), ResNet-50 a large one. A weight from DRAM costs 640 pJ, a MAC 4.6.
+# LeNet is a small convolutional network, and not the LeNet-300-100 of section 1. ResNet-50 is a large one: its output maps have
+# 112 × 112 places at the start and 7 × 7 at the end. A weight from DRAM costs 640 pJ, a MAC 4.6.
 #
-# **Predict.** How many times must a network use its weights before its arithmetic costs as much as fetching them from DRAM? Do you expect that ResNet-50 does?
+# **Predict.** Work out the break-even point. Does ResNet-50 reach it for one image, on average over its weights, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* On paper: 640 over 4.6. Then hands for yes and no. Read the column "MACs for each weight" from top to bottom: 1, a few, more than
-# 140. "So what is this column in a picture?" That is the next slide.
+# 140. "And if I have LeNet-300-100, and cannot make it a convolution?" That is the next section.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Estimates three networks in the same way, and puts their counts and bills into a table.
@@ -321,55 +343,34 @@ bills = {name: energy.estimate(net, x) for name, (net, x) in nets.items()}
 in_linear = sum(layer.weight.numel() for layer in nets["LeNet"][0].modules() if isinstance(layer, torch.nn.Linear))
 print(f"LeNet: {in_linear / bills['LeNet'].weights:.0%} of the weights are in linear layers, which use each once")
 Table(
-    ["model", "weights, millions", "MACs, millions", "MACs for each weight", "arithmetic, mJ", "weights, mJ"],
+    ["model", "weights, millions", "MACs, millions", "MACs for each weight", "arithmetic", "weights"],
     [
         [name, f"{b.weights / 1e6:,.2f}", f"{b.macs / 1e6:,.2f}", f"{b.macs / b.weights:.1f}"]
-        + [f"{nj / 1e6:.3g}" for nj in (b.compute_nj, b.fetch_nj)]
+        + [si(nj * 1e-9, "J") for nj in (b.compute_nj, b.fetch_nj)]
         for name, b in bills.items()
     ],
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **A network must use its weights about 140 times on average before its arithmetic costs as much as the fetch. ResNet-50 does, with 160.** This holds for the images that it was made for, 224 × 224 pixels.
+# **The break-even point is 139 uses. ResNet-50 passes it: it uses its weights 160 times on average**, because most of them are in convolutions. This holds for images of 224 × 224 pixels; on smaller
+# ones the output maps have fewer places (*Deeper* counts them).
 #
 # <!-- page -->
 #
-# The arithmetic of $k$ uses costs $4.6\,k$ pJ, and it reaches 640 pJ at $k$ = 640 / 4.6 = 139.1. So up to 139 uses the weights cost more, from 140 on the arithmetic does. The column *MACs for each weight* decides: it is 1 for LeNet-300-100, 3.3 for LeNet, 160 for ResNet-50.
+# The arithmetic of $k$ uses costs $4.6\,k$ pJ, and it reaches 640 pJ at $k$ = 640 / 4.6 = 139.1. So up to 139 uses the weights cost more, from 140 on the arithmetic does. The column *MACs for each weight* decides: it is 1 for LeNet-300-100, 3.3 for LeNet, 160 for ResNet-50. In ResNet-50 the first convolution uses a weight 112 · 112 = 12,544 times, the last ones 7 · 7 = 49 times, and the linear layer at the end once. The 160 is the mean over all weights; more than half of them are in layers with 49 uses.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# How often a fetched number is used is called its **reuse**, and the reuse at which both parts are equal, here 139, is the **break-even point**. [[roofline]] asks the same question about time in place of energy; there it is operations for each byte, the *arithmetic intensity*.
-#
 # ### What the table says
 #
-# The number of operations alone is a bad measure. LeNet makes 0.20 million MACs for a digit and LeNet-300-100 makes 0.27 million, which is not much more. But their bills are 39 and 172 µJ, because LeNet-300-100 fetches more than four times as many weights (266,200 against 59,838).
+# The number of operations alone is a bad measure of energy. LeNet makes 0.20 million MACs for a digit and LeNet-300-100 makes 0.27 million, which is not much more. But their bills are 39 and 172 µJ, because LeNet-300-100 fetches more than four times as many weights (266,200 against 59,838).
 #
-# What is that in kilowatt-hours? A million digits through LeNet-300-100 take 171.6 µJ · $10^6$ = 171.6 J, and 171.6 / ($3.6 \cdot 10^6$) is 0.00005 kWh. A million images through ResNet-50 take 35.1 mJ · $10^6$ = 35.1 kJ, or 0.0098 kWh, less than half a cup of hot water. A machine with these prices that fetches every weight anew for each image would take more, because the estimate leaves things out (end of section 6).
+# What is that in kilowatt-hours? A million images through ResNet-50 take 35.1 mJ · $10^6$ = 35.1 kJ. Divided by $3.6 \cdot 10^6$ that is 0.0098 kWh, less than half a cup of hot water.
 #
-# LeNet is convolutional, too. Why is its number so low? Nearly all of its weights stand in linear layers, which use each once. Its convolutions by themselves use their weights 154 times on average.
+# LeNet is convolutional, too. Why does it use its weights only 3.3 times? Nearly all of them are in its linear layers, which use each weight once. Its convolutions by themselves use their weights 154 times on average.
 #
-# The number of uses depends on the size of the image as much as on the network, because a convolution uses its weights once for each place. On images of 32 × 32 ResNet-50 would have 3.4 uses a weight, like LeNet, and on 384 × 384 it would have 471. (*Deeper* counts both.)
+# And the half-price chip of section 1? For an image through ResNet-50 it would save half of 18.8 out of 18.8 + 16.3 mJ, which is 27 % (B). But ResNet-50, with 160 uses, is close to the break-even point, so a small change in the prices can decide which part of its bill is the larger one. At the high end of Horowitz's range for DRAM the break-even point is 1,300 / 4.6 = 283, and the weights are the larger part again. The values between its layers, which this bill leaves out, could reverse it as well (section 6).
 #
-# And the half-price chip of section 1? For an image through ResNet-50 it would save half of 18.8 out of 18.8 + 16.3 mJ, which is 27 % (B). But ResNet-50, with 160 uses, is close to the line of 140, so a small change of the prices can reverse its answer. With the high end of Horowitz's span for DRAM the line lies at 283, and the weights are the larger part again. And this bill leaves something out (end of section 6).
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
-# ### How often is one weight used?
-#
-# Three ways to use a weight that was fetched once:
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* "The thick arrow is paid once. Everything thin shares it." Ask: what else could share a read? (The words of a sentence. The page has them in section 4.) Then: "How large must the batch be?"
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
-# Draws one weight that is fetched once, and what it is used for.
-show.uses_of_a_weight()
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# A linear layer that works on one vector uses each weight for one output. A convolution slides the same small window over the whole image and uses the same weights at every place. Take a window of 3 × 3 on an image of 5 × 5 pixels: it fits at 3 · 3 = 9 places, so each of its 9 weights is used 9 times, which makes
-# 81 MACs for 9 weights. A real layer has one such window for each pair of an input channel and an output channel (also called *maps*). With 16 input channels, 32 output channels and windows of 3 × 3 it has 32 · 16 · 9 = 4,608 weights. If its output maps have 14 × 14 places, each weight is used 14 · 14 = 196 times, and the layer makes 4,608 · 196 = 903,168 MACs. In ResNet-50 the first convolution uses a weight 112 · 112 = 12,544 times, the last ones, whose outputs have 7 × 7 places, 49 times, and the linear layer at the end once. The 160 is the mean over all weights; more than half of them are in layers with 49 uses.
-#
-# A weight that is fetched once and used 196 times must stay near the arithmetic until its last use. The estimate takes this for granted and charges nothing for it. Is that small? By the list, 32 bits from the cache of 8 KB cost about 5 pJ. If every use read its weight and its input from there, a use would cost 5 + 5 pJ for reading and 4.6 for arithmetic, and memory would be the larger part however often a weight is used. This is why chips for neural networks hold numbers in *registers*, tiny memories right beside the multipliers.
-#
-# There is one more way to use a weight more often, and it works for every layer: give the network several inputs at once.
+# [[roofline]] asks the same question about time in place of energy. There it is operations for each byte, the *arithmetic intensity*.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. The batch
@@ -380,17 +381,17 @@ show.uses_of_a_weight()
 #
 # Here $N_\text{MAC}$ and $N_\text{weights}$ are the counts for one input, $e_\text{MAC}$ is the energy of one MAC, $e_\text{read}$ that of fetching one weight.
 #
-# **Predict.** How large must the batch be for arithmetic to become the larger part of LeNet's bill, with 3.34 MACs for each weight? And for LeNet-300-100 in
-# int8, where a weight costs 160 pJ and a MAC 0.3?
+# **Predict.** In fp32, arithmetic is the larger part of LeNet-300-100's bill from a batch of 140 on. In
+# int8 a weight costs 160 pJ and a MAC 0.3. From which batch on is it then, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Two minutes in pairs, on paper: set both parts equal. LeNet 42, LeNet-300-100 in int8 534. Ask who cannot wait for a full batch: whoever has one input, now.
+# *For the lecturer, 3 min.* First a show of hands: a larger batch, or a smaller one? Then two minutes in pairs, on paper: set both parts equal; write B = 160 / 0.3 on the board, 534. int8 makes the arithmetic 15 times cheaper and the fetch only 4 times, so memory becomes a larger share of a smaller bill. LeNet in fp32: B = 640 / 4.6 / 3.34, 42. Ask who cannot wait for a full batch: whoever has one input, now.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Read the formula with one weight that is used once for each input. With a batch of 1 the input pays 4.6 pJ for its MAC and the whole 640 pJ of the fetch: 644.6 pJ. In a batch of 4 the four inputs share the fetch, and each pays 4.6 + 640 / 4 = 164.6 pJ. The price of the
-# arithmetic never changes, that of the fetch is divided by $B$.
+# arithmetic never changes; that of the fetch is divided by $B$.
 #
-# (In int8 a weight has 8 bits in place of 32. We take a quarter of the price for its read, 160 pJ. That is an assumption: that the price of a read goes with its bits.)
+# (In int8 a weight has 8 bits in place of 32. We take a quarter of the price for its read, 160 pJ. This assumes that the price of a read is proportional to its bits.)
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the fetch over the arithmetic for batches from 1 to 1,024.
@@ -398,7 +399,8 @@ int8 = energy.estimate(lenet, digit, mac="int8, int32 sum", bits=8)
 show.batches(bills, int8)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **For LeNet the arithmetic is the larger part from a batch of 42 on; for LeNet-300-100 in int8 only from 534 on.**
+# **In int8 the arithmetic of LeNet-300-100 is the larger part only from a batch of 534 on**, because int8 makes the arithmetic 15 times cheaper and the fetch only 4 times.
+# For LeNet in fp32 it is 42.
 #
 # <!-- page -->
 #
@@ -406,39 +408,44 @@ show.batches(bills, int8)
 #
 # $$B = \frac{e_\text{read}}{e_\text{MAC}} \cdot \frac{N_\text{weights}}{N_\text{MAC}}.$$
 #
-# LeNet: 640 / 4.6 = 139.1, divided by 3.34 uses a weight it is 41.6, so 42 is the first whole number. LeNet-300-100 in int8: 160 / 0.3 = 533.3, so 534; in fp32 it was 140. Does that surprise you? Fewer bits make *both* parts cheaper, but the arithmetic by 15 times and the fetch by only 4. So after quantization
-# memory is an even larger share of the bill.
+# LeNet-300-100 in int8: 160 / 0.3 = 533.3, so 534 is the first whole number; in fp32 it was 139.1, so 140. LeNet in fp32: 139.1, divided by 3.34 uses a weight, is 41.6, so 42. Fewer bits make *both* parts cheaper: the arithmetic costs a fifteenth, but the fetch still a quarter. So where weights *and* arithmetic are in int8,
+# memory is an even larger share of the bill. (Where only the stored weights are, its share falls: for 140 uses from 50 to 20 %.)
 #
 # Where this stops being true: a server with many users can wait for a full batch, but a phone that answers a single question has only one input, so it has nothing to share the fetch with.
 #
-# And a batch saves only the fetch of the *weights*. Even an endless batch leaves the 4.6 pJ of arithmetic for each use: for LeNet-300-100, going from batch 1 to 140 lowers the bill from 644.6 to 9.2 pJ for each weight, and everything beyond can at best halve it once more. Each input also brings values of its own, which the formula leaves out. For LeNet-300-100 these are 784 pixels to
-# read, 400 hidden values to write and to read, and 10 results to write, together 1,594 accesses. If all of them went to DRAM at 640 pJ they would cost 1.0 µJ for each digit, at any batch, nearly as much as the arithmetic (1.2 µJ).
+# And a batch saves only the fetch of the *weights*. Even an endless batch leaves the 4.6 pJ of arithmetic for each use: for LeNet-300-100, going from batch 1 to 140 lowers the bill from 644.6 to 9.2 pJ for each weight, and a still larger batch can at best halve it once more. Each input also brings values of its own, which the formula leaves out (section 6).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6. How to use the list
 #
-# **Predict.** Section 5's formula has an arithmetic term and a memory term. Which of the two does each of these reduce, and why: multiplying in fp16 while the
-# weights stay stored in fp32 (as training usually does), int8, a larger batch, fewer weights?
+# Section 5's formula has an arithmetic term and a memory term. Here are four changes:
+#
+# 1. Multiply in 16 bits, and keep the weights stored in 32.
+# 2. Multiply and store in int8.
+# 3. Enlarge the batch.
+# 4. Remove weights.
+#
+# **Predict.** Which of the two terms does each change reduce, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask row by row, before the table opens. Then the exercises, in pairs.
+# *For the lecturer, 2 min.* Ask change by change, before the table opens.
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # | when you… | it saves | because |
 # |---|---|---|
-# | train in fp16 or bf16, another format of 16 bits ([[amp]]) | arithmetic; memory for what is stored in 16 bits | the large matrix products work on half as many bits, if the hardware has units for 16 bits |
-# | infer in int8 ([[integers]] and after) | arithmetic, memory | a quarter of the bits, and a cheap multiplier |
+# | multiply in 16 bits, store in 32 ([[amp]]) | arithmetic only | the multiplier works on half as many bits; a weight is still read as 32 bits |
+# | multiply and store in int8 ([[integers]] and after) | arithmetic, memory | a cheap multiplier, and a quarter of the bits |
 # | enlarge the batch | memory | one read of a weight serves many inputs |
-# | prune, that is remove weights ([[prune_module]] and after) | memory, arithmetic | a weight that is gone is neither read nor multiplied, *if* the file and the code can skip it |
+# | remove weights, *prune* ([[prune_module]] and after) | memory, arithmetic | a weight that is gone is neither read nor multiplied, *if* the file and the code can skip it |
 #
 # <!-- page -->
 #
-# The first term of the formula is the arithmetic, $N_\text{MAC} \, e_\text{MAC}$; the second is the memory. Training multiplies and fetches too, so it has the same two terms. In 16 bits it lowers $e_\text{MAC}$, and $e_\text{read}$ for whatever is kept in 16 bits. A copy of the weights usually stays in 32 bits, because a small step of gradient descent would be rounded away in 16. Int8 lowers both prices. A larger batch divides the second term
+# The first term of the formula is the arithmetic, $N_\text{MAC} \, e_\text{MAC}$; the second is the memory. Multiplying in 16 bits lowers $e_\text{MAC}$; it lowers $e_\text{read}$ only for numbers that are also stored in 16 bits. (Training in 16 bits usually keeps a copy of the weights in 32, because a small step of gradient descent would be rounded away in 16.) Int8 lowers both prices. A larger batch divides the second term
 # and does nothing for the first. Removing weights lowers both counts, but only where the program really leaves the zeros out; [[zero_worth]] measures when it does.
 #
-# How much that is of the total depends on how often a weight is used. Here is the share of the whole bill that each change saves for a weight that is used once, and for one that is used 140 times:
+# How much that is of the total depends on how often a weight is used. Here is the share of the whole bill that each change saves for a weight that is used once, and for one that is used 140 times. A row gives the two prices, and the number of uses divides the second. For int8 and 140 uses that is 0.3 + 160 / 140 = 1.44 of 4.6 + 640 / 140 = 9.17 pJ, which saves 84 %.
 #
-# | change | used once, 4.6 + 640 pJ | used 140 times, 4.6 + 4.57 pJ each |
+# | change from 4.6 + 640 pJ | used once | used 140 times |
 # |---|---|---|
 # | arithmetic at half its price | 0.4 % | 25 % |
 # | int8: 0.3 + 160 pJ | 75 % | 84 % |
@@ -446,20 +453,27 @@ show.batches(bills, int8)
 # | only the stored weights in 8 bits: 4.6 + 160 pJ | 74 % | 37 % |
 # | weights in a cache of 1 MB: 4.6 + 50 pJ | 92 % | 46 % |
 # | half of the weights removed | 50 % | 50 % |
-# | int8, and the weights in that cache: 0.3 + 12.5 pJ | 98 % | 96 % |
 #
-# So the best remedy depends on how often a weight is used. Used once, a weight is nearly all fetch: storing it in 8 bits brings nearly the whole saving of int8, and a cheaper multiplier brings next to nothing. Used 140 times, the arithmetic is half of the bill, and each half of int8 brings a good part. And the remedies help each other: in 32 bits LeNet-300-100 takes 1.06 MB and does not fit into
-# a cache of 1 MB, in 8 bits it takes 0.27 MB and fits. (100 pJ for 64 bits are 12.5 pJ for 8, if the price goes with the bits.)
+# So the best remedy depends on how often a weight is used. When a weight is used once, nearly all of its cost is the fetch: storing it in 8 bits brings nearly the whole saving of int8, and a cheaper multiplier next to nothing. When a weight is used 140 times, the arithmetic is half of the bill, and the cheaper multiplier and the fewer stored bits each bring a good part of the saving.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# **What stands on no line of this bill.** The estimate counts MACs and one read of each weight. It leaves out
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### What this bill leaves out
 #
-# - the *activations*, the values that one layer passes to the next: if all of them went through DRAM, they would cost 14 mJ for an image through ResNet-50, where the weights cost 16;
-# - the reads that bring a weight from a nearby memory to the multiplier each time it is used;
-# - the instructions that tell a processor what to do: about 70 pJ for each on a simple one, against 4.6 for a MAC;
-# - biases and normalization (small), and the power that a machine takes while it waits.
+# The estimate counts MACs and one read of each weight. It leaves out
 #
-# Each of these only adds. So, if the weights do come from DRAM for each input, the estimate is too low at the prices of this list; a machine that keeps them in a cache pays less (section 4). And the prices of your machine are others. Use the estimate to compare two networks or two remedies, and not to foretell an electricity bill. *Deeper* counts the activations.
+# - the *activations*, the values that one layer passes to the next. If all of them went through DRAM, they would cost 14 mJ for an image through ResNet-50, where the weights cost 16.
+# - the reads that bring a weight from a nearby memory to the multiplier each time it is used.
+# - the instructions that tell a processor what to do: on a simple processor each takes about 70 pJ, against 4.6 for a MAC.
+# - biases, and the arithmetic of normalization; and the power that a machine takes while it waits.
+#
+# <!-- page -->
+#
+# Biases and the arithmetic of normalization are small. The reads and writes of normalization are not small where a program makes them by themselves. (*Deeper* counts the activations.)
+#
+# Each of these only adds. So, if the weights do come from DRAM for each input, the estimate is too low at the prices of this list; a machine that keeps them in a cache pays less (section 4). And the prices of your machine are others. Use the estimate to compare two networks or two remedies, and not to predict an electricity bill.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1 min.* Ask for each line: does it make the estimate too high or too low? Too low, all four. Then the exercises, in pairs.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Exercises
@@ -482,7 +496,7 @@ show.batches(bills, int8)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 5 min.* In pairs, on a laptop each; alone at home it takes 8. A slip to expect is a MAC counted as one operation. Whoever is done writes the int8 energy of LeNet-300-100
-# on the board.
+# on the board: 266,200 · 0.3 pJ and 410 biases at 0.1 pJ, about 0.08 µJ.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -516,18 +530,18 @@ def linear_energy_pj_solution(n_in, n_out, batch, mul_pj, add_pj):
 # costs that nobody halves.
 #
 # `which_half(bill)` → `"arithmetic"` or `"fetch"` if this half saves more at every number of uses; `"depends"` if the better half
-# changes with the uses; `"neither"` if no half saves more than 5 % anywhere
+# changes with the uses; `"neither"` if neither half ever saves more than 5 % of the bill of `"none"` at the same uses
 #
 # <details><summary>Hint</summary>
 # How does the share of each price in the bill change as the uses grow from 1 to 1,000? So at which uses must you look?
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The check makes up several chips. It looks at how you make your experiment (each of the three bills at the same numbers of uses), and then at what you conclude. `"none"` is your control: without it you know which half is better, and not whether it is worth buying.
+# The check makes up several chips. It looks at how you make your experiment (each of the three bills at the same numbers of uses), and then at what you conclude. `"none"` is your control: without it you would know which half is better, but not whether it is worth buying.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs, on paper first; alone it takes 10. "Sketch the three bills over the uses, for the prices of section 4." Then: "How many points of this sketch do you need?" Two are enough, if they are
-# the two ends. Ask for a chip on which neither half is worth anything: one that spends 70 pJ on every instruction, with its weights in a cache.
+# *For the lecturer, 5 min.* In pairs, on paper first; alone it takes 10. "Sketch the three bills over the uses, for the prices of section 4." The chip as it is takes 4.6 + 640 / n; half the arithmetic takes 2.3 off everywhere, half the fetch 320 / n; they cross at 139. Then: "How many points of this sketch do you need?" Two are enough, if they are
+# the two ends. Ask for a chip on which neither half is worth anything: one that spends 70 pJ on every instruction, with its weights in the smallest cache (5 pJ: 3.1 % and 2.9 % at one use).
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -559,8 +573,8 @@ def which_half_solution(bill):
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# What does your function say of the prices in this lesson? Half of the arithmetic saves 2.3 pJ for each MAC, at any number of uses. Half of the fetch saves 320 pJ divided by the uses. The two are equal where 320 / $n$ = 2.3, at $n$ = 139, the line that section 4 found for another question. So
-# for fp32 and DRAM the answer is "depends": up to 139 uses you would buy the cheaper fetch, from 140 on the cheaper arithmetic. With int8 (0.3 and 160 pJ) the line lies at 533. On a chip whose weights lie in the smallest cache (5 pJ) it lies at 1.1: the fetch is the better half for a weight that is used once, and for no other.
+# What does your function say of the prices in this lesson? Halving the price of the arithmetic saves 2.3 pJ for each MAC, however often a weight is used. Halving that of the fetch saves 320 pJ divided by the number of uses. The two are equal where 320 / $n$ = 2.3, at $n$ = 139, which is also the break-even point of section 4. So
+# for fp32 and DRAM the answer is "depends": up to 139 uses you would buy the cheaper fetch, from 140 on the cheaper arithmetic. On a chip whose weights lie in the smallest cache (5 pJ) it changes at 1.1: the fetch is the better half for a weight that is used once, and for no other.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Deeper
@@ -586,6 +600,12 @@ print(f"activations: {sum(given_out) / 1e6:.1f} million values, {activations_mj:
 # If every output of a convolution or a linear layer were written to DRAM once and read from it once, at the price of a read each time, the activations of ResNet-50 would cost nearly as much as its weights, and memory would be the larger part of its bill. This is a calculation and no measurement, and the truth may lie on either side of it. A good program keeps many activations in caches, which costs less. But the count also assumes that normalization, ReLU and
 # the additions of the shortcuts (ResNet adds the input of a block to its output) are done before a value is written, so that they need no read or write of their own. If each of these layers read its inputs from DRAM and wrote its outputs there, the activations would cost more than three times as much.
 #
+# For LeNet-300-100 the values are few: 784 pixels to read, 400 hidden values to write and to read, and 10 results to write, together 1,594 accesses. If all of them went to DRAM at 640 pJ they would cost 1.0 µJ for each digit, at any batch, nearly as much as the arithmetic (1.2 µJ).
+#
+# ### Do the remedies of section 6 help each other?
+#
+# In 32 bits LeNet-300-100 takes 1.06 MB and does not fit into a cache of 1 MB; in 8 bits it takes 0.27 MB and fits. A weight then costs 12.5 pJ (100 pJ for 64 bits, if the price is proportional to the bits) and a MAC 0.3. Used once, the weight costs 12.8 in place of 644.6 pJ, which saves 98 %. Int8 alone saves 75 %.
+#
 # ### How often does ResNet-50 use a weight on images of another size?
 
 # %% slideshow={"slide_type": "skip"}
@@ -600,7 +620,11 @@ print("ResNet-50:", ", ".join(f"{side} × {side}: {count:.1f}" for side, count i
 print(f"the convolutions of LeNet alone: {own:.0f}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A convolution makes its MACs at every place of the image, and its weights stay the same. So the number of uses grows with the area. The answer of section 4 is one about images of 224 × 224.
+# A convolution makes its MACs at every place of the image, and its weights stay the same. So the number of uses grows with the area. So the answer in section 4 holds only for images of 224 × 224.
+#
+# ### What does a use cost when the weight is near?
+#
+# A weight that is fetched once and used 196 times must stay near the arithmetic until its last use. The estimate takes this for granted and charges nothing for it. Would the charge be small? By the list, 32 bits from the cache of 8 KB cost about 5 pJ. If every use read its weight and its input from there, a use would cost 5 + 5 pJ for reading and 4.6 for arithmetic, and memory would be the larger part however often a weight is used. This is one reason why processors keep the numbers in use in *registers*, tiny memories right beside the multipliers.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 3 · MACs of a convolution
@@ -698,13 +722,13 @@ print(f"100 + 100 in int8: {int8_sum.item()};  4,096 times 1 in fp16: {fp16_sum.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In int8 the sum *wraps round*: behind 127 comes −128, so 200 becomes 200 − 256 = −56. In fp16 the sum gets stuck at 2,048. Above 2,048 the next number that fp16 can hold is 2,050, and 2,048 + 1 lies exactly between the two. A tie is rounded to the one whose last bit is 0; here that is 2,048, again and again. So hardware usually keeps the sum
-# in a wider format: int32 for products of int8, fp32 for products of fp16. (Some GPUs can also keep sums of fp16 in fp16, which is faster; PyTorch leaves that switched off.) [[formats]] looks closer at floats of 16 bits, [[integers]] at whole numbers.
+# in a wider format: int32 for products of int8, fp32 for products of fp16. (Some GPUs can also keep the whole sum in fp16, some of them in half the time. PyTorch leaves that switched off; it does allow, by default, that the partial sums of an fp16 product are added up in fp16: `allow_fp16_reduced_precision_reduction`.) The lessons [[formats]] and [[integers]] take a closer look at floats of 16 bits and at whole numbers.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### What do newer chips change?
 #
-# The prices were published in 2014, and they are those of 45 nm, a process that came to market in 2007. This lesson uses only their *ratios*, but those have changed as well. By [Jouppi et al., 2021, table 2](https://doi.org/10.1109/ISCA52012.2021.00010), a chip of 7 nm multiplies in fp32 for 1.31 pJ
-# and reads 64 bits from an 8 KB cache for 7.5 pJ and from one of 1 MB for 14. A read from DDR memory still takes 1,300 pJ; one from HBM2, which is memory stacked beside the chip, 250 to 450. So the gap between arithmetic and DDR memory has grown, from about 140 multiply-accumulates for a number of 32 bits to nearly 400. The gap to a cache of 1 MB has shrunk, from 11 to 4, and with HBM2 it is 75 to 135.
+# The prices were published in 2014, and they are those of 45 nm, a process that came to market in 2007. So the joules of this lesson are those of an old chip. Its conclusions rest on the *ratios* of the prices, and those have changed as well. By [Jouppi et al., 2021, table 2](https://doi.org/10.1109/ISCA52012.2021.00010), a chip of 7 nm multiplies in fp32 for 1.31 pJ, adds for 0.38,
+# and reads 64 bits from an 8 KB cache for 7.5 pJ and from one of 1 MB for 14. A read from DDR memory still takes 1,300 pJ; one from HBM2, which is memory stacked beside the chip, 250 to 450. So the gap between arithmetic and DDR memory has grown, from about 140 multiply-accumulates for a number of 32 bits to nearly 400 (650 / 1.69 = 385). The gap to a cache of 1 MB has shrunk from 11 to 4 multiply-accumulates. The gap to HBM2 is 74 to 133.
 #
 # ### What does a processor spend besides?
 #
@@ -718,7 +742,7 @@ print(f"100 + 100 in int8: {int8_sum.item()};  4,096 times 1 in fp16: {fp16_sum.
 # ### How can the training of GPT-3 take 55 million cups?
 #
 # Training makes an enormous number of multiplications: by the usual count about $1.6 \cdot 10^{23}$ of them, half of the $3.14 \cdot 10^{23}$ floating-point operations that [Brown et al., 2020](https://arxiv.org/abs/2005.14165), table D.1, give. At the 3.7 pJ of
-# an fp32 multiplication these are about 7 million cups. So the multiplications alone explain an eighth of the estimate, and less on a chip that multiplies in 16 bits.
+# an fp32 multiplication these are about 7 million cups. So at these prices the multiplications alone explain at most an eighth of the 55 million cups. At the 1.1 pJ of an fp16 multiplication they explain a 27th, and on a newer chip less.
 #
 # ### And training?
 #
@@ -776,7 +800,8 @@ claims.show("energy")
 # - M. Horowitz, [*Computing's energy problem*](https://doi.org/10.1109/ISSCC.2014.6757323), 2014. The table, and why clocks stopped rising.
 # - N. Jouppi et al., [*Ten lessons from three generations shaped Google's TPUv4i*](https://doi.org/10.1109/ISCA52012.2021.00010), 2021. The
 #   table at 7 nm.
-# - V. Sze et al., [*Efficient processing of deep neural networks*](https://arxiv.org/abs/1703.09039), 2017. How accelerators cut memory reads.
+# - V. Sze et al., [*Efficient processing of deep neural networks: a tutorial and
+#   survey*](https://arxiv.org/abs/1703.09039), 2017. How accelerators cut memory reads.
 #
 # **Project ideas**: add the bytes of the activations to `energy.estimate`; write the bill at the prices of 7 nm and find out which
 # statements of this lesson change.
@@ -785,5 +810,5 @@ claims.show("energy")
 # Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* A last vote, with the letters of the first: "The half-price chip again, for an image through ResNet-50?" Half of 18.8 over 18.8 + 16.3: 27 %, B. Compare with the
+# *For the lecturer, 2 min.* Write 18.8 and 16.3 mJ on the board, and A 50 %, B 25 %, C 5 %, D less than 1 %. A last vote: "The half-price chip again, for an image through ResNet-50?" Half of 18.8 over 18.8 + 16.3: 27 %, B. Compare with the
 # counts of the first vote. Next time: time instead of energy, measured on your own machine.

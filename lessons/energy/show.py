@@ -53,7 +53,7 @@ def price_list():
         alt="Horizontal bars on a logarithmic axis: additions from 0.03 to 0.9 pJ, multiplications from 0.2 pJ for int8 through "
         "1.1 for fp16 and 3.1 for int32 to 3.7 for fp32, reads of 64 bits from a cache for 10 pJ (8 KB), 20 (32 KB) and "
         "100 (1 MB), from DRAM for 1300 at the low end.",
-        caption="Additions grey, multiplications black, reads orange. Of DRAM the low end is drawn. Horowitz, 2014, figure 1.1.9.",
+        caption="Additions grey, multiplications black, reads orange. For DRAM, the low end of the published range is drawn. Horowitz, 2014, figure 1.1.9.",
     )
 
 
@@ -97,7 +97,7 @@ def uses_of_a_weight():
     canvas = diagrams.Canvas(height=440)
     reuse = {
         "linear layer": (1, "1 output"),
-        "convolution": (0, "one output for\neach place"),
+        "convolution": (0, "one output for each\nof 9 places"),
         "a batch": (5, "one output for\neach input"),
     }
     for column, (name, (arrows, words)) in enumerate(reuse.items()):
@@ -107,17 +107,19 @@ def uses_of_a_weight():
         memory = canvas.box(left, 190, "DRAM", width=100, height=80, fill="fp32")
         weight = canvas.box(left + 170, 195, "w", width=60, height=70)
         canvas.wire(memory.right, weight.left, meaning="fp32", thick=10)
-        if name == "convolution":  # the places of the output lie in a plane
-            diagrams.grid(canvas, torch.ones(5, 5), left + 272, 180, cell=20, text="", meaning="activations")
-            canvas.wire(weight.right, (left + 268, 230), meaning="activations")
+        if name == "convolution":
+            for place in range(9):
+                used = canvas.box(left + 302, 88 + 32 * place, width=24, height=24, fill="activations")
+                canvas.wire(weight.right, used.left, meaning="activations", thick=2)
         for number in range(arrows):
             used = canvas.box(left + 300, 241 + 62 * number - 31 * arrows, width=40, height=40, fill="activations")
             canvas.wire(weight.right, used.left, meaning="activations")
     plots.show(
         canvas.figure(),
         alt="A thick arrow brings one weight w from DRAM. Thin arrows lead on: in a linear layer to one output, in a convolution "
-        "to a plane of outputs, one for each place, with a batch to five outputs, one for each input.",
-        caption="One read, thick, and what it is used for, thin. A convolution and a batch both share a read; together they multiply.",
+        "to nine outputs, one for each of 3 × 3 places, with a batch to five outputs, one for each input.",
+        caption="Thick: the one read. Thin: the outputs that it serves. A convolution and a batch each share a read among several "
+        "outputs; with both, the numbers of uses multiply.",
     )
 
 
@@ -126,27 +128,26 @@ def batches(bills, int8):
 
     Args:
         bills: name of a network -> its bill in fp32, of `energy.estimate`.
-        int8: the bill of LeNet-300-100 in int8, for the caption.
+        int8: the bill of LeNet-300-100 in int8.
     """
     sizes = [2**i for i in range(11)]
     fig, ax = plots.figure(size=(6.4, 3.8))
-    for (name, b), colour in zip(bills.items(), ("black", "purple", "grey"), strict=True):
-        ax.plot(sizes, [b.fetch_nj / n / b.compute_nj for n in sizes], "o-", label=name, color=plots.COLOURS[colour])
-        if b.fetch_nj > b.compute_nj:
-            even = b.fetch_nj / b.compute_nj
-            place = {"xytext": (4, 8)} if name == "LeNet-300-100" else {"xytext": (-6, -20), "ha": "right"}
-            ax.annotate(f"{math.ceil(even)}", (even, 1), textcoords="offset points", **place)
+    lines = {"LeNet-300-100, int8": int8, **bills}
+    for (name, b), colour in zip(lines.items(), ("black", "black", "purple", "grey"), strict=True):
+        style, even = "o--" if b is int8 else "o-", math.ceil(b.fetch_nj / b.compute_nj)
+        label = f"{name}: {even}"
+        ax.plot(sizes, [b.fetch_nj / n / b.compute_nj for n in sizes], style, label=label, color=plots.COLOURS[colour])
     ax.axhline(1, color="black", linestyle=":")
     ax.set(xscale="log", yscale="log", xlabel="batch size", ylabel="weights / arithmetic")
     ax.set_xticks([1, 10, 100, 1000], ["1", "10", "100", "1000"])
-    ax.set_yticks([0.001, 0.1, 1, 10, 100], ["0.001", "0.1", "1", "10", "100"])
-    ax.set_ylim(1e-4, 300)
+    ax.set_yticks([0.001, 0.01, 0.1, 1, 10, 100], ["0.001", "0.01", "0.1", "1", "10", "100"])
+    ax.set_ylim(1e-7, 1500)
     ax.legend(loc="lower left")
     plots.show(
         fig,
         alt="Energy of the weights over energy of the arithmetic against batch size, falling as one over the batch. "
-        "LeNet-300-100 starts at 139 and crosses 1 between batch 139 and 140; LeNet starts at 42 and crosses between 41 and 42; "
-        "ResNet-50 is below 1.",
-        caption="In fp32. Below the dotted line the weights cost less. LeNet-300-100 in int8: from "
-        f"{math.ceil(int8.fetch_nj / int8.compute_nj)} on.",
+        "LeNet-300-100 in int8, dashed, starts at 533 and crosses 1 between batch 533 and 534. In fp32 LeNet-300-100 starts at 139 "
+        "and crosses 1 between batch 139 and 140; LeNet starts at 42 and crosses between 41 and 42; ResNet-50 is below 1.",
+        caption="Solid: fp32. Dashed: int8. Below the dotted line the weights cost less than the arithmetic; the numbers in the "
+        "key say from which batch on.",
     )
