@@ -151,7 +151,7 @@ def _experiment(
 ) -> tuple[list[Run], object]:
     """Let the learner's function make its experiment in one world: its runs, and what it concludes."""
     kept = _Kept()
-    got = calls.run(answer, (_instrument(world, arms, settings, kept, most_runs, name),), (name,))
+    got = calls.run(answer, (_instrument(world, arms, settings, kept, name, most_runs),), (name,))
     return kept.runs, got
 
 
@@ -190,7 +190,12 @@ def by_arm(runs: Sequence[Run]) -> dict[str, list[float]]:
 
 
 def _instrument(
-    world: World, arms: Sequence[str], settings: Mapping[str, object], kept: _Kept, most_runs: int, name: str
+    world: World,
+    arms: Sequence[str],
+    settings: Mapping[str, object],
+    kept: _Kept,
+    name: str,
+    most_runs: int = MOST_RUNS,
 ) -> Callable[..., float]:
     """What the learner's function is handed: a plain function, which a submission in another process can call."""
 

@@ -183,7 +183,7 @@ show.the_course()
 # | **Predict** | commit yourself: write an answer down *before* you run the cell |
 # | a short cell | run it (Shift + Enter), change it, run it again |
 # | *Compare with your prediction* | the answer: it stays closed until you click on it. Run the cell above it first. A wrong prediction teaches most |
-# | an exercise card | replace the line that raises an error with your own code, run the cell, then the check below it: it says what is wrong, mostly with a small input on which your answer fails |
+# | an exercise card | replace the line that raises an error with your own code, run the cell, then the check under it: it says what is wrong, mostly with a small input on which your answer fails |
 # | the **scorecard** | a table at the end: each **claim** of the lesson (a published figure, or a limit that must hold) beside what your run measured |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
