@@ -320,22 +320,22 @@ show.gains_table(gains, 1, device)
 #
 # *Why does bf16 gain so little in its first row?* (On a CPU it is timed twice: as PyTorch does it, and without *oneDNN*, a library that PyTorch calls on some processors.) On the machine of this page the two rows have the same bytes and the same processor; only the routine differs. So the routine loses what the bytes could gain. In a trial there, with weights that were arranged beforehand, the routine of oneDNN gained 1.7 times, so a part of the loss is that it arranges them at each call. In another, with the instructions for bf16 hidden from oneDNN, the first row became twice as fast as fp32.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### And with 64 inputs?
 #
 # In fp32, 64 inputs lie right of the ridge, and the table of section 4 says which share of the roof they reach.
 #
 # **Predict.** int8 still takes a quarter of the bytes. Can that make it several times as fast as fp32 with 64 inputs? And why?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Wanted: no, the roof is flat there. Then the table, row by row: int8 gains all the same. "Which limit moved?" The peak. The two bf16 rows have the same bytes, and one gains while the other loses: the bytes cannot be what decides.
 # Without instructions for bf16 both bf16 rows get slower: say so before somebody concludes that bf16 is slow.
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Puts the gains over fp32 beside the bytes, for 64 inputs.
 show.gains_table(gains, 64, device)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **The fewer bytes cannot, because right of the ridge the roof is flat. In the run on this page int8 gains all the same: it has a higher peak.** So does bf16 where the processor has instructions for it and the routine uses them.
 #
 # <!-- page -->
