@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will quantize a Transformer and an LSTM in one line each, and say what the line saves, what a call of it costs, and from which width on it pays.
-#     seconds: 55
+#     seconds: 60
 #     needs: [measuring, energy, integers]
 #     goals:
 #       - Quantize a model dynamically in one line, and compute such a layer by hand.

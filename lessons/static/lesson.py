@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will turn a trained CNN into one that computes in int8 from end to end, and know each step's reason.
-#     seconds: 55
+#     seconds: 60
 #     needs: [measuring, energy, integers, observers]
 #     goals:
 #       - Repair the well-known three-line recipe, reading each error and each warning.
