@@ -317,7 +317,7 @@ plots.show(
 # **Predict.** Which is faster: float in the better runtime, or int8 in the slower one?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. In the ledger's rows the float model in ONNX Runtime is faster than PyTorch's int8, by far. Ask what follows for a report that compares "int8" with "fp32" and does not name the runtimes. Say: "Two levers, and both count. On another processor the factors may be others."
+# *For the lecturer, 2 min.* Vote. In the ledger's rows the float model in ONNX Runtime is faster than PyTorch's int8: by a little on an AMD EPYC, three times on an Intel Xeon. Ask what follows for a report that compares "int8" with "fp32" and does not name the runtimes. Say: "Two levers, and both count. On another processor the factors may be others."
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -417,7 +417,7 @@ def ship(rows, limits, field, sign):
 #
 # - **A web page** reads digits: at most 100 kB, as accurate as can be.
 # - **A battery** sorts clothes: 89 % or more, as little energy as can be.
-# - **A server** sorts clothes with SmallCNN: at least three times as fast as eager fp32, as accurate as can be.
+# - **A server** sorts clothes with SmallCNN: at least twice as fast as eager fp32, as accurate as can be.
 #
 # **Predict** for each what the winner has: fewer bits, fewer weights, both, or neither.
 
@@ -429,7 +429,7 @@ FAR = float("inf")  # rows, limits, the field that decides, its sign
 CUSTOMERS = {
     "web page": (mnist, {"file_bytes": (0, 100_000), "accuracy": (0, 1)}, "accuracy", 1),
     "battery": (fashion, {"energy_nj": (0, FAR), "accuracy": (0.89, 1)}, "energy_nj", -1),
-    "server": (timed, {"speedup": (3, FAR), "accuracy": (0, 1)}, "accuracy", 1),
+    "server": (timed, {"speedup": (2, FAR), "accuracy": (0, 1)}, "accuracy", 1),
 }
 heights = {"web page": (80, 100), "battery": (80, 93), "server": (90, 91)}
 winners = {name: ship(*wishes)[0] for name, wishes in CUSTOMERS.items()}
