@@ -270,7 +270,7 @@ except ValueError as error:
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The logits agree up to rounding. So the cache does not change the results; it only saves computing the same keys and values again.
 #
-# In practice the beginning of the text, the *prompt*, is fed in with one step, which puts all its keys and values into the cache. This is called **prefill**, and what follows, token by token, are the decode steps. Prefill reads the weights once for many tokens, a decode step reads them for one. The cache is of use only for decode steps: a model that is trained, or that only judges a finished text, makes a single pass and has nothing to keep. And when the context is full, one must start again with a shorter text or drop old tokens, which changes what the model sees.
+# In practice the beginning of the text, the *prompt*, is fed in with one step, which puts all its keys and values into the cache. This is called **prefill**, and what follows, token by token, are the decode steps. Prefill reads the weights once for many tokens, a decode step reads them for one. Count it: each weight has 4 bytes and does one multiplication and one addition for each token. A decode step therefore makes 2 operations for 4 bytes, an arithmetic intensity of 0.5; a prefill of 100 tokens makes 200 for the same 4 bytes, an intensity of 50. The cache is of use only for decode steps: a model that is trained, or that only judges a finished text, makes a single pass and has nothing to keep. And when the context is full, one must start again with a shorter text or drop old tokens, which changes what the model sees.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. Where does the time go?
@@ -520,7 +520,7 @@ show.rises_table(rises)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Which numbers share a scale?
 #
-# A column, one feature of all tokens, is called a **channel**. One channel of these keys is large for every token.
+# A column, one feature of all tokens, is called a **channel**. In the three made-up keys below, one channel is large for every token.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Rows are tokens, columns are features; a column is a *channel*. First frame: round with a scale for each token: everything but the 8 becomes 0. Second frame: with a scale for each channel nothing is lost. "Both are made up. Which one are our keys like?"
@@ -800,7 +800,7 @@ drafted, a_pass, same_text = show.drafts_table(outcomes, passes.median_ms(9) / p
 drafted
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Each draft gives the same text, even the random one: a bad draft costs time, not quality. (A pass over several characters is rounded differently from a pass over one, so two characters whose probabilities agree to the last digit could change places.) In the run on this page the draft that looks back gives 1.7 characters a pass, the draft that searches all the training text gives more than three, and a pass over nine characters takes at most about a third longer than a pass over one. The time of a whole text was not measured. Greedy text probably repeats itself more than sampled text, which would suit a draft that looks back; that was not measured either.
+# Each draft gives the same text, even the random one: a bad draft costs time, not quality. (A pass over several characters is rounded differently from a pass over one, so two characters whose probabilities agree to the last digit could change places.) In the run on this page the draft that looks back gives 1.7 characters a pass, the draft that searches all the training text gives more than three, and a pass over nine characters takes about one and a half times as long as a pass over one, or less. The time of a whole text was not measured. Greedy text probably repeats itself more than sampled text, which would suit a draft that looks back; that was not measured either.
 #
 # ### Where is the model surer?
 
@@ -813,7 +813,7 @@ one_in = show.likeliest(model, {"for i in ra": "n", "import ": "s"})
 #
 # ### Two bits elsewhere
 #
-# KIVI ([Liu et al., 2024](https://arxiv.org/abs/2402.02750)) rounds the cache of large models to 2 bits, after RoPE and with four levels from the smallest number to the largest: keys with a scale for each channel, in groups of tokens, and values with a scale for each token. In the groups of our third line in section 5 a scale for each channel was the better one for values, too, so our small model does not confirm the second choice. A scale for a channel has a price as well: whoever writes token by token does not know the largest number of a group before the group is full.
+# KIVI ([Liu et al., 2024](https://arxiv.org/abs/2402.02750)) rounds the cache of large models to 2 bits, after RoPE and with four levels from the smallest number to the largest: keys with a scale for each channel, in groups of tokens, and values with a scale for each token. With groups of 32 the two kinds of scale cost our values about the same, so our small model says nothing for or against the second choice. A scale for a channel has a price as well: whoever writes token by token does not know the largest number of a group before the group is full.
 #
 # ### What was left out
 #

@@ -159,7 +159,7 @@ print(f"training GPT-3: {GPT3_MWH * 1000 * J_PER_KWH / cup_j / 1e6:.0f} million 
 #
 # In powers of ten: the cup takes about $10^{5}$ J, a multiplication a few times $10^{-12}$ J, and the quotient lies between $10^{16}$ and $10^{17}$. With the exact numbers it is $2.3 \cdot 10^{16}$.
 #
-# At 3.7 pJ each, the multiplications of that training account for at most an eighth of these 55 million cups (*Deeper* has the calculation). The rest of the estimate must be something else: additions, memory (though not as in section 1, because a training batch uses each fetched weight many times), instructions, moving data between chips, cooling. The estimate does not say how it divides among them.
+# At 3.7 pJ each, the multiplications of that training account for about an eighth of these 55 million cups (*Deeper* has the calculation). The rest of the estimate must be something else: additions, memory (though not as in section 1, because a training batch uses each fetched weight many times), instructions, moving data between chips, cooling. The estimate does not say how it divides among them.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
 # ## 3. The price list
@@ -199,7 +199,7 @@ show.price_list()
 # **Operations on fewer bits cost less, and the saving is larger for a multiplication than for an addition.** From int32 to int8 the price of an addition falls to about a third (from 0.1 to 0.03 pJ), that of a multiplication to about a fifteenth (from 3.1 to 0.2 pJ). The reason is probably that a multiplication brings every bit of one number together with every bit of the other. Multiply two numbers of 2 bits with a pencil and you write 2 · 2 = 4 products of bits; with 4 bits they are 4 · 4 = 16. So twice the bits mean four times the work. An addition goes through the digits once, so twice the bits mean twice the work. (*Deeper* compares this picture with the prices.)
 #
 # **Reading a number from the smallest cache costs about as much as the arithmetic done with it, and the larger the memory, the more a read costs.** The reads of the list are of 64 bits, the operations of 8, 16 or 32. If the energy of a read is proportional to the number of bits, an fp32 number from the cache of 8 KB costs 5 pJ, about as much as its multiplication and addition together (4.6 pJ). From the cache of 32 KB it costs 10, from
-# the one of 1 MB 50, and from DRAM 650. (Section 1 used 640 pJ, from [Han et al., 2015, figure 1](https://arxiv.org/abs/1506.02626), who cite a table of the same 45 nm process. The rest of the lesson keeps to 640. With 1,300 pJ, half of the upper end of the range, every ratio of this lesson that contains a DRAM read would about double.)
+# the one of 1 MB 50, and from DRAM 650. (Section 1 used 640 pJ, from [Han et al., 2015, figure 1](https://arxiv.org/abs/1506.02626), who cite a table of the same 45 nm process. The rest of the lesson keeps to 640. At the upper end of the range, 2,600 pJ for 64 bits, every ratio of this lesson that contains a DRAM read would about double.)
 #
 # These are the prices of a process of 2007; a smaller number of nanometres is a newer process. At 7 nm a multiplication and an addition cost about a third as much, a read from DDR memory (the usual DRAM) as much as before, so the gap has grown. The joules of this lesson are therefore not those of your machine, and its ratios hold only roughly (*Deeper*).
 
@@ -742,7 +742,7 @@ print(f"100 + 100 in int8: {int8_sum.item()};  4,096 times 1 in fp16: {fp16_sum.
 # ### How can the training of GPT-3 take 55 million cups?
 #
 # Training makes an enormous number of multiplications: by the usual count about $1.6 \cdot 10^{23}$ of them, half of the $3.14 \cdot 10^{23}$ floating-point operations that [Brown et al., 2020](https://arxiv.org/abs/2005.14165), table D.1, give. At the 3.7 pJ of
-# an fp32 multiplication these are about 7 million cups. So at these prices the multiplications alone explain at most an eighth of the 55 million cups. At the 1.1 pJ of an fp16 multiplication they explain a 27th, and on a newer chip less.
+# an fp32 multiplication these are about 7 million cups. So at these prices the multiplications alone explain about an eighth of the 55 million cups. At the 1.1 pJ of an fp16 multiplication they explain a 27th, and on a newer chip less.
 #
 # ### And training?
 #

@@ -716,7 +716,7 @@ Table(
 #
 # ### Network by network
 #
-# The table of section 5 has a least and a greatest value for three networks. Where two ways of rounding are to be compared, look at the differences network by network and not at the two ranges. At the step of σ, halves won by 3 points on average over thirteen trainings, from −5 to +13.
+# The table after exercise 2 has a least and a greatest value for three networks. Where two ways of rounding are to be compared, look at the differences network by network and not at the two ranges. At the step of σ, halves won by 3 points on average over thirteen trainings, from −5 to +13.
 #
 # What follows is for whoever wants the very same integers as PyTorch, and for whoever asks what else was left open.
 #
