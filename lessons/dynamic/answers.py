@@ -204,14 +204,6 @@ def fp32_alone(ms):
     return "larger" if large > 4.6 * small else "neither"
 
 
-def other_seeds_for_each_kind(ms):
-    fp32, int8 = (
-        {w: min(ms(k, width=w, seed=s) for s in seeds) for w in (512, 1024)}
-        for k, seeds in (("fp32", range(5)), ("int8", range(5, 10)))
-    )
-    return _say(fp32[1024] / (4 * fp32[512]), fp32[512] / int8[1024])
-
-
 def says_the_factors(ms):
     t = _least(ms)
     return t["fp32", 1024] / (4 * t["fp32", 512]), t["fp32", 512] / t["int8", 1024]
@@ -261,7 +253,6 @@ WRONG = {
         at_one_width,
         only_the_three_cells_it_needs,
         fp32_alone,
-        other_seeds_for_each_kind,
         says_the_factors,
     ],
 }
