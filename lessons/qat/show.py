@@ -3,13 +3,13 @@
 import copy
 import json
 import statistics
-from itertools import pairwise
+from itertools import pairwise, product
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from course_utils import runtime
+from course_utils.files import ROOT
 from course_utils.measure import energy
 from course_utils.measure.sizes import size_report
 from course_utils.scorecard import ledger
@@ -136,16 +136,18 @@ class Results:
     """Accuracies of the arms, in percent, each network under its number.
 
     Args:
-        held_out, test: images and labels on which a step is chosen, and those on which the result is read.
         accuracy: of a network on images and labels, in percent.
+        test: images and labels on which the result is read.
+        held_out: those on which a step is chosen; None = nothing is chosen.
     """
 
-    def __init__(self, held_out, test, accuracy):
-        self.held_out, self.test, self._sets, self._accuracy = {}, {}, (held_out, test), accuracy
+    def __init__(self, accuracy, test, held_out=None):
+        self.test, self.held_out = {}, {}
+        self._accuracy, self._sets = accuracy, [(self.test, test)] + [(self.held_out, held_out)] * bool(held_out)
 
     def add(self, arm, how, seed, net):
         """Note what a network of an arm gets right: `how` is its number of bits, or its step."""
-        for kept, images in zip((self.held_out, self.test), self._sets, strict=True):
+        for kept, images in self._sets:
             kept[arm, how, seed] = self._accuracy(net, images)
 
     def seeds(self, arm, how):
@@ -230,11 +232,17 @@ def gains_by_bits(results, bits):
     )
 
 
-def step_against_rounding(results, steps):
-    """A table of two rows: rounding after training with its best step, and QAT with the step from the largest weight."""
+def step_against_rounding(by_step, results, steps):
+    """A table of two rows: rounding after training with its best step, and QAT with the step from the largest weight.
+
+    Args:
+        by_step: `Results` at 2 bits by step.
+        results: `Results` by number of bits, with the step from the largest weight.
+        steps: in σ, among which to choose.
+    """
     pairs = (
-        ("trained on, then rounded", "best of five", results.at_best("trained on", steps)),
-        ("QAT", "largest weight", results.of("QAT", "max")),
+        ("trained on, then rounded", f"best of {len(steps)}", by_step.at_best("trained on", steps)),
+        ("QAT", "from the largest weight", results.of("QAT", 2)),
     )
     return Table(
         ["2 bits", "step", "accuracy, %", "single networks"],
@@ -246,42 +254,50 @@ def step_against_rounding(results, steps):
     )
 
 
-def by_step(results, steps, arms):
+def over_steps(by_step, results, steps, arms):
     """Accuracy over the step; at the right end with the step from the largest weight.
 
     Args:
-        results: `Results` by step.
+        by_step: `Results` at 2 bits by step.
+        results: `Results` by number of bits, with the step from the largest weight.
         steps: in σ.
         arms: those whose accuracy is known for all steps; of the others only the right end is drawn.
     """
     fig, ax = plots.figure(size=(6.4, 4.4))
     low, end, said = 86, len(steps), []
-    for arm, (colour, marker) in ARMS.items():
-        own = {step: results.mean(arm, step) for step in (*(steps if arm in arms else ()), "max")}
-        colour = plots.COLOURS[colour]
-        if arm in arms:
-            ax.plot(range(end), [own[step] for step in steps], f"{marker}-", color=colour, label=arm)
-        if own["max"] > low:
-            ax.plot([end], [own["max"]], marker, color=colour, markersize=12, label=None if arm in arms else arm)
+    for arm, (name, marker) in ARMS.items():
+        own = {step: by_step.mean(arm, step) for step in (steps if arm in arms else ())}
+        colour, at_end = plots.COLOURS[name], results.mean(arm, 2)
+        if own:
+            ax.plot(range(end), list(own.values()), f"{marker}-", color=colour, label=arm)
+        if at_end > low:
+            ax.plot([end], [at_end], marker, color=colour, markersize=12, label=None if own else arm)
         else:
-            shift = -0.22 if arm == "plain" else 0.22
+            shift = -0.24 if arm == "plain" else 0.24
             ax.plot([end + shift], [low + 0.6], "v", color=colour)
-            ax.annotate(f"{own['max']:.0f}", (end + shift, low + 1), ha="center", va="bottom", color=colour)
-        said.append(f"{arm} " + ", ".join(f"{right:.1f} at {step}" for step, right in own.items()))
-    ax.set(xlabel="step, in σ of each layer", ylabel="accuracy, %", ylim=(low, 98.5), xlim=(-0.3, end + 0.5))
+            ax.annotate(f"{at_end:.0f}", (end + shift, low + 1), ha="center", va="bottom", color=colour)
+        said.append(f"{arm} " + ", ".join(f"{right:.1f} at {step:g} σ" for step, right in own.items()))
+        said[-1] += f"{', ' if own else ''}{at_end:.1f} with the step from the largest weight"
+    ax.set(xlabel="step, in σ of each layer", ylabel="accuracy, %", ylim=(low, 98.5), xlim=(-0.3, end + 0.6))
     ax.set_xticks(range(end + 1), [*(f"{step:g}" for step in steps), "largest\nweight"])
-    ax.legend(loc="lower center")
+    ax.legend(loc="lower left")
     plots.show(
         fig,
         alt=f"Test accuracy over the step: {'; '.join(said)}.",
-        caption=f"2 bits, test images, means of {len(results.seeds('plain', 'max'))} networks. The two triangles that point down lie far below.",
+        caption=f"2 bits, test images, means of {len(results.seeds('plain', 2))} networks. Triangles that point down: far below.",
     )
 
 
-def each_at_its_best(results, steps):
-    """A table: every arm with its best step, and what each of the two differences is worth."""
-    own = {arm: results.at_best(arm, steps) for arm in ARMS}
-    same = {arm: results.of(arm, "max") for arm in ARMS}
+def each_at_its_best(by_step, results, steps):
+    """A table of the two differences, with one step for all and with the best step of each arm.
+
+    Args:
+        by_step: `Results` at 2 bits by step.
+        results: `Results` by number of bits, with the step from the largest weight.
+        steps: in σ, among which to choose.
+    """
+    own = {arm: by_step.at_best(arm, steps) for arm in ARMS}
+    same = {arm: results.of(arm, 2) for arm in ARMS}
     pairs = (("trained on − plain", "trained on", "plain"), ("QAT − trained on", "QAT", "trained on"))
     return Table(
         ["points at 2 bits", "step from the largest weight", "each its best step", "single networks"],
@@ -394,18 +410,19 @@ def integers_of_fc1(plain, aware, step, accuracy):
 
 
 class Recorded:
-    """The record of two starts, several steps and three learning rates."""
+    """The record of two starts, several steps and learning rates."""
 
-    def __init__(self, file=runtime.ROOT / "records" / "qat" / "steps.json"):
+    def __init__(self):
+        file = ROOT / "records" / "qat" / "steps.json"
         self.runs = json.loads(file.read_text(encoding="utf-8"))["runs"]
         self.n_seeds = 1 + max(run["seed"] for run in self.runs)
 
-    def of(self, start, arm, bits, steps=None, rates=None):
-        """Test accuracies, one a network: at the step and the rate with which it gets most held-out images right.
+    def of(self, start, arms, bits, steps=None, rates=None):
+        """Test accuracies, one a network: of all these runs the one that gets most held-out images right.
 
         Args:
             start: "short" or "long".
-            arm: "float", "plain", "trained on" or "QAT".
+            arms: among which to choose: "float", "plain", "trained on", "QAT".
             bits: 32, 3 or 2.
             steps: among which to choose; None = all in σ.
             rates: among which to choose; None = all.
@@ -415,48 +432,52 @@ class Recorded:
             own = [
                 run
                 for run in self.runs
-                if (run["start"], run["arm"], run["bits"], run["seed"]) == (start, arm, bits, seed)
+                if (run["start"], run["bits"], run["seed"]) == (start, bits, seed)
+                and run["arm"] in arms
                 and (run["step"] in steps if steps else run["step"] != "max")
                 and (run["rate"] is None or rates is None or run["rate"] in rates)
             ]
             best.append(max(own, key=lambda run: run["held_out"])["test"])
         return best
 
-    def gains(self, start, bits, **among):
-        """QAT above trained on, one number a network."""
-        return differences(self.of(start, "QAT", bits, **among), self.of(start, "trained on", bits, **among))
+    def gains(self, start, bits, opponents=("trained on",), **among):
+        """QAT above the opponent, one number a network."""
+        return differences(self.of(start, ["QAT"], bits, **among), self.of(start, opponents, bits, **among))
 
     def table(self):
-        """For each start and number of bits: QAT above trained on, as more and more is chosen for each arm."""
-        ways = (
-            {"steps": ["max"], "rates": [1e-3]},
-            {"rates": [1e-3]},
-            {},
-        )
-        rows = [
-            [
-                f"{start}, {self.name(start)} % right",
-                bits,
-                *(told(self.gains(start, bits, **way)) for way in ways),
-                *(f"{statistics.mean(self.of(start, arm, bits)):.1f}" for arm in ("trained on", "QAT")),
-            ]
-            for start in ("short", "long")
-            for bits in (3, 2)
-        ]
+        """For each start and number of bits: QAT above its opponent, as more and more is chosen for each arm."""
+        rows = []
+        for start, bits in product(("short", "long"), (3, 2)):
+            right = statistics.mean(self.of(start, ["float"], 32))
+            rows.append(
+                [
+                    f"{start}: {right:.1f} % in float",
+                    bits,
+                    told(self.gains(start, bits, steps=["max"], rates=[1e-3])),
+                    told(self.gains(start, bits, rates=[1e-3])),
+                    told(self.gains(start, bits)),
+                    told(self.gains(start, bits, opponents=("plain", "trained on"))),
+                    f"{statistics.mean(self.of(start, ['QAT'], bits)):.1f}",
+                ]
+            )
+        columns = ["training before", "bits", "one step, one rate", "each its best step", "and its best rate"]
         return Table(
-            [
-                "training before",
-                "bits",
-                "step from the largest weight",
-                "each its best step",
-                "and its best rate",
-                "then trained on, %",
-                "QAT, %",
-            ],
+            [*columns, "and the better opponent", "QAT at its best, %"],
             rows,
             caption=f"QAT − trained on, in points; {self.n_seeds} networks; ± twice the standard error",
         )
 
-    def name(self, start):
-        """What the networks of a start get right in float."""
-        return f"{statistics.mean(self.of(start, 'float', 32)):.1f}"
+    def bad_step(self):
+        """A table: rounding with its best step, and QAT with the step from the largest weight, at 2 bits."""
+        rows = []
+        for start in ("short", "long"):
+            aware = self.of(start, ["QAT"], 2, steps=["max"])
+            arms = [self.of(start, [arm], 2) for arm in ("plain", "trained on")]
+            means = [f"{statistics.mean(own):.1f}" for own in (*arms, aware)]
+            rows.append([start, *means, told(differences(self.of(start, ["plain", "trained on"], 2), aware))])
+        columns = ["training before", "plain, best step", "trained on, best step", "QAT, largest weight"]
+        return Table(
+            [*columns, "better of the two − QAT, points"],
+            rows,
+            caption="2 bits, accuracy in %; each arm that is trained with its best learning rate",
+        )

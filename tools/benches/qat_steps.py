@@ -15,8 +15,8 @@ from tqdm import tqdm
 from course_utils import data, models, runtime, training
 from course_utils.files import ROOT, write_whole
 
-RATES = (3e-4, 1e-3, 3e-3)
-STEPS = {2: ("max", 1.0, 1.4, 2.0, 2.8), 3: ("max", 0.5, 0.7, 1.0, 1.4)}  # bits -> steps; numbers count in σ
+RATES = (1e-4, 3e-4, 1e-3, 3e-3)
+STEPS = {2: ("max", 1.0, 1.3, 1.6, 2.0, 2.5), 3: ("max", 0.5, 0.7, 0.9, 1.1, 1.4)}  # bits -> steps; numbers count in σ
 START = {  # the first is that of the lesson
     "short": {"n": 30_000, "epochs": 3, "lr": 3e-3},
     "long": {"n": 50_000, "epochs": 10, "lr": 1e-3, "schedule": lambda done: 1 - done},
