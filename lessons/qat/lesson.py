@@ -7,7 +7,7 @@
 #     goals:
 #       - Write a straight-through estimator, and say what it does inside and outside the range.
 #       - Train a network whose weights are rounded, with a parametrization, and say what the float weights behind them are for.
-#       - Find out by an experiment what a gain of quantization-aware training consists of: the rounding in the loop, the longer training, or the step.
+#       - Find out by an experiment whether a gain of quantization-aware training comes from the rounding in the loop, from the longer training, or from the step.
 #     terms: [parametrization, "quantization-aware training, QAT", "straight-through estimator, STE"]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
@@ -70,7 +70,7 @@ runtime.describe(runtime.best_device())
 # %% slideshow={"slide_type": "skip"}
 digits, labels = data.load("mnist")
 test = data.load("mnist", "test")
-held_out = digits[-10_000:], labels[-10_000:]  # no network is trained on these
+held_out = digits[-5_000:], labels[-5_000:]  # no network is trained on these
 
 
 def fit(net, n, epochs, lr, seed):
@@ -144,7 +144,7 @@ Table(
 
 # %% slideshow={"slide_type": "fragment"}
 def through_round(weight):
-    step = 2 * weight.abs().max() / 255  # 8 bits; the step is not detached here
+    step = 2 * weight.abs().max() / 255  # not detached
     return rounded(weight, 8, step)
 
 
@@ -167,7 +167,7 @@ print(f"{int((gradient != 0).sum())} of {gradient.numel():,} weights get a gradi
 # From afar the staircase looks like the line $y = x$, whose slope is 1. The **straight-through estimator** (STE) takes the slope of *that* line ([Bengio et al., 2013](https://arxiv.org/abs/1308.3432)), and the gradient 0 where $x$ is clipped.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Read the two methods aloud, the first as "what the network computes with", the second as "what the float weights are told". Ask what `ctx` carries, and why `backward` returns
+# *For the lecturer, 2 min.* Read the two methods aloud, the first as "what the network computes with", the second as "what the float weights are told". Ask what `ctx` carries, and why `backward` returns
 # four values.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -200,7 +200,7 @@ class StraightThrough(torch.autograd.Function):
 # **Predict.** Which gradient comes back to $x = 0.9$, and which to $x = 2.7$? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* One click a frame. Before the second ask for the gradient at 0.9, before the third for that at 2.7. Let somebody move 2.7 by a whole step in either direction, and then 0.9.
+# *For the lecturer, 2 min.* One click a frame. Before the second ask for the gradient at 0.9, before the third for that at 2.7. Let somebody move 2.7 by a whole step in either direction, and then 0.9.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the way of two values through our estimator, and the way back of their gradients.
@@ -224,23 +224,6 @@ show.two_values(StraightThrough.apply, (0.9, 2.7))
 # Draws the staircase, its true slope, and the slope that the estimator takes.
 show.staircase(StraightThrough.apply)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# Do now all weights of `fc1` get a gradient? We count again, and beside it we count in a network *without* any rounding. This control tells what the estimator is responsible for.
-
-
-# %% slideshow={"slide_type": "skip"}
-def through_estimator(weight):
-    return StraightThrough.apply(weight, max_step(weight, 8), -128, 127)
-
-
-passed = show.gradient_of_fc1(lenet, through_estimator, *few) != 0
-in_float = show.gradient_of_fc1(lenet, lambda weight: weight * 1, *few) != 0
-print(f"with a gradient: {passed.float().mean():.0%} through the estimator, {in_float.float().mean():.0%} in float")
-print(f"the two agree on {(passed == in_float).float().mean():.2%} of the weights")
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# About half of the weights get a gradient, and in float it is the same half. So the other half has none for a reason that has nothing to do with rounding: a weight of `fc1` gets a gradient only if in some image of the batch its pixel is not black *and* its hidden unit is on. Pixels at the border are black in all images.
-
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. What the float weights are for
 #
@@ -249,7 +232,7 @@ print(f"the two agree on {(passed == in_float).float().mean():.2%} of the weight
 # **Predict.** We train with the straight-through estimator and small steps. Will the weights come to rest where the *rounded* loss is lowest? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* The first frame has the start only: let the room say which of the four cells is best, and where the weights will go. Ask who votes for "rest". Then point at the zigzag. The float
+# *For the lecturer, 3 min.* The first frame has the start only: let the room say which of the four cells is best, and where the weights will go. Ask who votes for "rest". Then point at the zigzag. The float
 # weights add up small steps until the rounded value changes.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -386,7 +369,7 @@ print(f"after QAT:                {accuracy(aware[0, 2]):.1f} %")
 # **Predict.** Design the opponent that tests this sentence. Which network would you train, and what must it have in common with the network of QAT? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Do not show the answer yet. In pairs, one minute; then collect the opponents on the board, and ask of each: "What does it share with QAT, and what not?" Usual ones: the network in fp32 (tells what is lost, not what was won); plain rounding
+# *For the lecturer, 3.5 min.* Do not show the answer yet. In pairs, one minute; then collect the opponents on the board, and ask of each: "What does it share with QAT, and what not?" Usual ones: the network in fp32 (tells what is lost, not what was won); plain rounding
 # (never trained on); trained on in float. Somebody may say "with another step": praise it, and keep it for section 6.
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
@@ -412,7 +395,7 @@ print(f"after QAT:                {accuracy(aware[0, 2]):.1f} %")
 # **Predict.** At which of 8, 4, 3 and 2 bits is QAT more than one point ahead of *trained on*? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* A vote for each number of bits. After the figure ask which pair of marks tells about the rounding, and which about the training. Small marks are single networks.
+# *For the lecturer, 2 min.* A vote for each number of bits. After the figure ask which pair of marks tells about the rounding, and which about the training. Small marks are single networks.
 
 # %% slideshow={"slide_type": "skip"}
 SEEDS = range(5)
@@ -450,7 +433,7 @@ show.by_bits(results, BITS)
 show.gains_by_bits(results, BITS)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Ask of the last two columns which one a paper would print. Then let the room go down the last column: where is the number larger than what stands behind the ±?
+# *For the lecturer, 2 min.* Ask of the last two columns which one a paper would print. Then let the room go down the last column: where is the number larger than what stands behind the ±?
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # **How to read it:** a mean difference counts when it is larger than the number behind the ±, twice its standard error.
@@ -476,7 +459,7 @@ show.gains_by_bits(results, BITS)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A step of σ, by hand. The hundred weights of section 1 (ninety-nine of ±0.1 and one of 0.6) have a standard deviation of about 0.117. Rounded with that step, ±0.1 becomes ±0.117, and 0.6 is clipped to 0.117. One weight has a large error, and the other ninety-nine have nearly none. With the step 0.4 it was the other way round.
 #
-# Which multiple of σ is best differs from network to network. To choose is to tune, and one must not tune on the images on which the result is read. So for each network we take the step with which it gets most of the 10,000 *held-out* images right, on which no network was trained. Then we read the accuracy on the test images at that step. This costs no training.
+# Which multiple of σ is best differs from network to network. To choose is to tune, and one must not tune on the images on which the result is read. So for each network we take the step with which it gets most of the 5,000 *held-out* images right, on which no network was trained. Then we read the accuracy on the test images at that step. This costs no training.
 
 # %% slideshow={"slide_type": "skip"}
 STEPS = (1.0, 1.3, 1.6, 2.0, 2.5)
@@ -525,7 +508,7 @@ show.over_steps(by_step, results, STEPS, ("plain", "trained on"))
 # Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here.
 #
 # ### Exercise 1 · Straight through, with a zero point
-# ★★ · 9 minutes
+# ★★ · 8 minutes
 #
 # Write `straight_through`: fake quantization with a zero point. Forward: $s\,(q - z)$ with $q$ rounded, the zero point added, and clamped to `qmin` … `qmax`. Backward: the
 # gradient passes where `x` is not clipped, and is 0 where it is. From an end of the range up to half a step beyond, both are fine. `x` has any shape, also none.
@@ -540,7 +523,7 @@ show.over_steps(by_step, results, STEPS, ("plain", "trained on"))
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* In pairs; alone it takes 9. The mistakes to wait for: a gradient that passes everywhere, and a range without the zero point.
+# *For the lecturer, 3 min.* In pairs; alone it takes 8. The mistakes to wait for: a gradient that passes everywhere, and a range without the zero point.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -580,7 +563,7 @@ def straight_through_solution(x, scale, zero_point, qmin, qmax):
 # The check hands your function the instruments of several made-up reports, in which a training takes no time. In one of them the rounding in the loop is worth something, in another all of the gain is longer training, and in others nothing is left but the step. The check looks first at how you make your experiment, and then at what you conclude. It wants at least three steps and three networks, the same for all arms.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* In pairs, without a laptop: "Which runs do you make, and which numbers do you compare, in which order?" Then: "Invent networks that fool somebody who gives all arms the step of QAT." The code is for home.
+# *For the lecturer, 3.5 min.* In pairs, without a laptop: "Which runs do you make, and which numbers do you compare, in which order?" Then: "Invent networks that fool somebody who gives all arms the step of QAT." The code is for home.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -617,7 +600,7 @@ def what_won_solution(right):
 # **Predict.** By how many points is QAT ahead of *trained on*, each at its best: **A** about 10, **B** about 1 or 2, **C** 0? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 3.5 min.* Let the room compare the shapes of the curves: which arm cares about the step, and which does not? Then repeat the opening vote with its two questions: at how many bits, compared with what?
+# *For the lecturer, 3 min.* Let the room compare the shapes of the curves: which arm cares about the step, and which does not? Then repeat the opening vote with its two questions: at how many bits, compared with what?
 
 # %% slideshow={"slide_type": "skip"}
 for seed, k in tqdm([(s, k) for s in SEEDS for k in STEPS], desc="QAT", file=sys.stdout, leave=False):
@@ -634,7 +617,7 @@ show.over_steps(by_step, results, STEPS, ("plain", "trained on", "QAT"))
 #
 # The orange curve is nearly flat, because QAT learns weights that suit the step which it is given. The other two curves are hills, because they take the weights as they come, and only some steps suit those. So QAT's great lead at the right end, and its smaller one at σ, say how bad the step is for the *others*. Compare the highest points instead: there QAT is ahead of *trained on* by 1.2 points in the run on this page, in each of the five networks. That is what the rounding in the loop is worth here. What might explain it is section 3: with few levels the nearest one is often not the best one, and only QAT looks for a better combination.
 #
-# Where does this stop being true? It was measured on one small network and an easy task, with rounded weights, one step for a layer, and a single learning rate. The next cells say how far it depends on that.
+# Where does this stop being true? It was measured on one small network and an easy task, with rounded weights and float activations, and with a single learning rate. What follows the next table says how far it depends on the rate and on the start.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### What was each difference worth?
@@ -650,7 +633,9 @@ show.each_at_its_best(by_step, results, STEPS)
 # **QAT's gain at 2 bits was mostly its opponent's bad step.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# PLACEHOLDER_RECORD
+# The first row says that the longer training alone was worth about half a point, the second that the rounding in the loop was worth about one. In the middle column, with one step for all, the second number was more than fifty times as large.
+#
+# **Is that fair now?** Two things may still favour an arm. The learning rate was the same for all, and our networks stand at the beginning of their training. A record that came with the course (`records/qat/steps.json`) lets each arm choose among four learning rates as well, and repeats everything from networks with a long training, which have 98 % in float. *Deeper* has its tables. From our start about one point is left at 2 bits; at 3 bits the half point of section 5 shrinks to less than its noise. From the long training the rounding in the loop is worth about two points at 2 bits and a third of a point at 3. And the sentence of section 6? From our start it holds when every arm has its best learning rate, too. From the long training, rounding with a good step and QAT with the bad one are level.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Deeper
@@ -659,14 +644,46 @@ show.each_at_its_best(by_step, results, STEPS)
 #
 # ### Better starts, other learning rates, 3 bits
 #
-# PLACEHOLDER_DEEPER
+# Three things could still be unfair in the comparison of this lesson, and a record answers for each: a learning rate that suits one arm better, a start that is not finished, and an opponent that training on makes *worse*. The record has two starts: *short* is that of this lesson, *long* was trained on 50,000 images, ten times, with a learning rate that falls to 0. From either start five networks went through all arms, with 2 and with 3 bits, six steps, and four learning rates from 0.0001 to 0.003. Everything is chosen on 10,000 held-out images, for each network and each arm by itself. `python3 course.py bench qat_steps` makes the record anew.
 
 # %% slideshow={"slide_type": "skip"}
 recorded = show.Recorded()
 recorded.table()
 
+# %% slideshow={"slide_type": "skip"}
+recorded.bad_step()
+
 # %% [markdown] slideshow={"slide_type": "skip"}
-# PLACEHOLDER_DEEPER2
+# Read each row of the first table from left to right: from column to column each arm may choose more, and the lead of QAT shrinks.
+#
+# **3 bits.** With the step from the largest weight and one learning rate QAT is ahead from either start, from the long one by nearly three points. With the best step and rate of each arm nothing is left from the short start that five networks could show, and a third of a point from the long one. A smaller step helps the opponents at 3 bits as well; only the loss is smaller there to begin with.
+#
+# **2 bits.** One point is left from the short start, two from the long one. So a network that is better in float gains more from the rounding in the loop. It has more to lose: from 98.0 % plain rounding falls to less than 95 %, and QAT brings it back to within half a point of float.
+#
+# **The better opponent.** After a long training whose learning rate fell to 0, training on with a rate of 0.001 does harm: the float networks fall from 98.0 to 97.4 %. Then *trained on* is a weak opponent, weaker than plain rounding. In the last but one column the opponent is therefore the better of *plain* and *trained on*, chosen on held-out images. (A learning rate near 0 turns *trained on* into *plain*, so the two belong together.)
+#
+# **The second table** asks for the sentence of section 6. From the short start rounding with a good step beats QAT with the step from the largest weight by about a point, though QAT had its best learning rate (a high one). From the long start the difference is smaller than its noise.
+#
+# What the record does not say: how it is with larger networks, with one step for each row of a weight matrix, with a step that learns (Esser et al., below), or with better ways of rounding without training, such as those of [[weight_only]].
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Do all weights get a gradient now?
+#
+# Section 2 found that one weight of `fc1` gets a gradient through `torch.round`. How many get one through the straight-through estimator? We count again, and beside it we count in a network *without* any rounding. This control tells what the estimator is responsible for.
+
+
+# %% slideshow={"slide_type": "skip"}
+def through_estimator(weight):
+    return StraightThrough.apply(weight, max_step(weight, 8), -128, 127)
+
+
+passed = show.gradient_of_fc1(lenet, through_estimator, *few) != 0
+in_float = show.gradient_of_fc1(lenet, lambda weight: weight * 1, *few) != 0
+print(f"with a gradient: {passed.float().mean():.0%} through the estimator, {in_float.float().mean():.0%} in float")
+print(f"the two agree on {(passed == in_float).float().mean():.2%} of the weights")
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# About half of the weights get a gradient, and in float it is the same half. So the other half has none for a reason that has nothing to do with rounding: a weight of `fc1` gets a gradient only if in some image of the batch its pixel is not black *and* its hidden unit is on. Pixels at the border are black in all images.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### What did QAT change?
@@ -787,8 +804,8 @@ claims.show("qat")
 #
 # - Round in the forward pass, and let the gradient straight through where nothing is clipped. Float weights behind the rounded ones add up steps that are smaller than a level.
 # - The fair opponent of QAT is trained on as long in float, rounded afterwards, and has a step of its own choice. Compare within each network, and look at the noise.
-# - Plain rounding with a good step beats QAT with a bad one.
-# - Each at its best step, the rounding in the loop is worth a point or two at 2 bits here, and nothing that we could show at 8 and 4 bits.
+# - Here plain rounding with a good step beat quantization-aware training with a bad one.
+# - With each arm at its best step the rounding in the loop was worth one or two points at 2 bits, a third of a point or less at 3, and nothing at 8.
 #
 # [[qat_cnn]] goes on with activations, batch norm and real integer kernels. [[torchao]] has this technique for linear layers.
 #
