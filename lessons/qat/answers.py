@@ -227,7 +227,133 @@ def with_torch(runs):
     return gain.item(), bool(gain.abs() > 2 * gains.std() / gains.numel() ** 0.5)
 
 
+STEPS = [0.25 * 2**k for k in range(6)]
+ARMS = ("plain", "trained on", "QAT")
+
+
+def verdict(plain, longer, aware):
+    if aware - longer > 1:
+        return "rounding"
+    return "training" if longer - plain > 1 else "step"
+
+
+def mean_right(right, arm, step, seeds=range(3)):
+    return statistics.mean(right(arm, step=step, seed=seed) for seed in seeds)
+
+
+def believes_the_report(right):
+    return "rounding"
+
+
+def without_an_opponent(right):
+    best = {arm: max(mean_right(right, arm, step) for step in STEPS) for arm in ("plain", "QAT")}
+    return "rounding" if best["QAT"] - best["plain"] > 1 else "step"
+
+
+def at_the_reports_step(right):
+    return verdict(*(mean_right(right, arm, 5.0) for arm in ARMS))
+
+
+def one_network(right):
+    return verdict(*(max(right(arm, step=step, seed=0) for step in STEPS) for arm in ARMS))
+
+
+def tunes_the_opponents_alone(right):
+    best = [max(mean_right(right, arm, step) for step in STEPS) for arm in ARMS[:2]]
+    aware = statistics.mean(right("QAT", step=5.0, seed=seed) for _ in STEPS for seed in range(3))
+    return verdict(*best, aware)
+
+
+def more_networks_for_qat(right):
+    best = [max(mean_right(right, arm, step) for step in STEPS) for arm in ARMS[:2]]
+    return verdict(*best, max(mean_right(right, "QAT", step, range(6)) for step in STEPS))
+
+
+def other_networks_for_qat(right):
+    best = [max(mean_right(right, arm, step) for step in STEPS) for arm in ARMS[:2]]
+    return verdict(*best, max(mean_right(right, "QAT", step, range(3, 6)) for step in STEPS))
+
+
+def in_the_mean_over_steps(right):
+    return verdict(*(statistics.mean(mean_right(right, arm, step) for step in STEPS) for arm in ARMS))
+
+
+def table_of(right):
+    return {arm: {step: mean_right(right, arm, step) for step in STEPS} for arm in ARMS}
+
+
+def with_the_best_step_of_qat(right):
+    table = table_of(right)
+    step = max(STEPS, key=table["QAT"].get)
+    return verdict(*(table[arm][step] for arm in ARMS))
+
+
+def with_the_best_step_of_the_opponent(right):
+    table = table_of(right)
+    step = max(STEPS, key=table["trained on"].get)
+    return verdict(*(table[arm][step] for arm in ARMS))
+
+
+def qat_against_plain_first(right):
+    plain, longer, aware = (max(row.values()) for row in table_of(right).values())
+    if aware - plain > 1:
+        return "rounding"
+    return "training" if longer - plain > 1 else "step"
+
+
+def best_single_result(right):
+    return verdict(*(max(right(arm, step=step, seed=seed) for step in STEPS for seed in range(3)) for arm in ARMS))
+
+
+def steps_of_the_lesson_alone(right):
+    return verdict(*(max(mean_right(right, arm, step) for step in (1.0, 1.3, 1.6, 2.0, 2.5)) for arm in ARMS))
+
+
+def wants_no_overlap(right):
+    results = {arm: {step: [right(arm, step=step, seed=seed) for seed in range(3)] for step in STEPS} for arm in ARMS}
+    plain, longer, aware = (max(rows.values(), key=statistics.mean) for rows in results.values())
+    if min(aware) > max(longer):
+        return "rounding"
+    return "training" if statistics.mean(longer) - statistics.mean(plain) > 1 else "step"
+
+
+def says_both(right):
+    return verdict(*(max(row.values()) for row in table_of(right).values())) + " and step"
+
+
+def with_a_fine_grid(right):
+    steps = [0.1 * 1.25**k for k in range(20)]
+    return verdict(*(max(mean_right(right, arm, step, range(10, 20)) for step in steps) for arm in ARMS))
+
+
+def in_arrays(right):
+    """All results in one array; the best step of each arm, then the differences network by network."""
+    seeds = [7, 3, 11, 5, 2]
+    grid = np.array([[[right(arm, step=step, seed=seed) for seed in seeds] for step in STEPS] for arm in ARMS])
+    plain, longer, aware = grid[range(3), grid.mean(2).argmax(1)]
+    if (aware - longer).mean() > 1:
+        return "rounding"
+    return "training" if (longer - plain).mean() > 1 else "step"
+
+
 WRONG = {
+    "what_won": [
+        believes_the_report,
+        without_an_opponent,
+        at_the_reports_step,
+        one_network,
+        tunes_the_opponents_alone,
+        more_networks_for_qat,
+        other_networks_for_qat,
+        says_both,
+        wants_no_overlap,
+        qat_against_plain_first,
+        in_the_mean_over_steps,
+        with_the_best_step_of_qat,
+        with_the_best_step_of_the_opponent,
+        best_single_result,
+        steps_of_the_lesson_alone,
+    ],
     "straight_through": [
         through_round,
         passes_everywhere,
@@ -262,6 +388,7 @@ WRONG = {
     ],
 }
 ODD = {
+    "what_won": [with_a_fine_grid, in_arrays],
     "straight_through": [own_function, with_a_hook],
     "gain_of_rounding": [with_numpy, with_torch],
 }

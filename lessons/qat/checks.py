@@ -1,10 +1,10 @@
-"""Checks of the lesson `qat`, quantization-aware training: values with their gradients, and a comparison."""
+"""Checks of the lesson `qat`, quantization-aware training: values with their gradients, an experiment, a comparison."""
 
 from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import mean, median, pstdev, stdev, variance
 
@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, shapes, tensors
+from course_utils.exercises.investigation import Run, World, investigate
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import show
 
@@ -305,6 +306,8 @@ def straight_through(answer: Callable) -> None:
             _fake(rounded=torch.trunc, reaches=torch.round),
         ),
     }
+    with _Watch():  # the first such mode imports some 750 modules: not on the learner's clock
+        torch.zeros(1).add(1)
     compare(
         _graded(answer),
         right=right,
@@ -320,6 +323,116 @@ def straight_through(answer: Callable) -> None:
         inputs=_on_grids(),
         atol=1e-4,
         view=_clear,
+    )
+
+
+ARMS_OF_THE_REPORT = ("plain", "trained on", "QAT")
+REPORTED = 5.0  # the report's step, in σ
+
+
+def _hill(top: float, at: float, fall: float) -> Callable[[float, int], float]:
+    """The more doublings a step lies from the best one, the less is right; flat for half a doubling either way."""
+
+    def right(step: float, seed: int) -> float:
+        return top - fall * max(0.0, abs(math.log2(max(step, 1e-9) / at)) - 0.5) ** 2
+
+    return right
+
+
+def _lucky(hill: Callable[[float, int], float], above: float) -> Callable[[float, int], float]:
+    """The same, but with a large step two networks in three lose eight points, and the third wins six."""
+
+    def right(step: float, seed: int) -> float:
+        return hill(step, seed) + ((6.0 if seed % 3 == 1 else -8.0) if step > above else 0.0)
+
+    return right
+
+
+def _report(**arms: Callable[[float, int], float]) -> Callable[..., float]:
+    """A made-up experiment: what each arm gets right with a step, and what a network's number does to all three."""
+
+    def measure(arm: str, number: int, step: float, seed: int) -> float:
+        luck = 6 * ((int(seed) * 7919 + 13) % 101) / 100 - 3
+        return max(10.0, arms[arm.replace("trained on", "longer").lower()](step, int(seed)) + luck)
+
+    return measure
+
+
+REPORTS = (
+    World(
+        "at their best steps QAT is ahead of trained on by two and a half points; some networks are better than others by several, "
+        "in all three arms alike.",
+        "rounding",
+        _report(plain=_hill(90, 1.6, 30), longer=_hill(91, 1.6, 30), qat=_hill(93.5, 1.6, 3)),
+        "A good network is good in all three arms, so that their results overlap. Compare means over the same networks: what the "
+        "networks add to both cancels there.",
+    ),
+    World(
+        "all three are equally good at their best steps; at the report's step QAT is far ahead, and at most others as well.",
+        "step",
+        _report(plain=_hill(93, 1.6, 30), longer=_hill(93.3, 1.6, 30), qat=_hill(93.5, 1.6, 3)),
+        "At the report's step, or in the mean over several steps, QAT leads here, and not at the best step of each arm. Nobody has to "
+        "round with a step that does not suit the network.",
+    ),
+    World(
+        "QAT and trained on are equally good at their best steps, and both are three points ahead of plain.",
+        "training",
+        _report(plain=_hill(90, 1.6, 30), longer=_hill(93, 1.6, 30), qat=_hill(93.2, 1.6, 3)),
+        "QAT is ahead of plain here because it was trained longer. Trained on has had the same training, and differs from QAT in the "
+        "rounding alone: compare with this arm first.",
+    ),
+    World(
+        "QAT and trained on are equally good, but their best steps differ: 0.8 for QAT, 3.2 for the other two.",
+        "training",
+        _report(plain=_hill(91, 3.2, 9), longer=_hill(93.5, 3.2, 9), qat=_hill(93.5, 0.8, 1.5)),
+        "The best step of QAT is a bad one for its opponent here. Choose the step of each arm by itself.",
+    ),
+    World(
+        "QAT is ahead by three points at its own best step, 0.5; at 2, the best step of the other two, it is behind.",
+        "rounding",
+        _report(plain=_hill(91, 2.0, 9), longer=_hill(92, 2.0, 9), qat=_hill(95, 0.5, 3)),
+        "The best step of the opponent is a bad one for QAT here, and hides what the rounding in the loop is worth. Choose the step "
+        "of each arm by itself.",
+    ),
+    World(
+        "all three are equally good; with large steps QAT has one very good network in three, and two bad ones.",
+        "step",
+        _report(plain=_hill(90, 1.6, 20), longer=_hill(90.2, 1.6, 20), qat=_lucky(_hill(90.4, 1.6, 0.5), 2.6)),
+        "The best single result is mostly luck. The best step is the one with the best *mean* over the networks.",
+    ),
+    World(
+        "all three are equally good; the best step of plain and of trained on is 0.25, smaller than those of the lesson.",
+        "step",
+        _report(plain=_hill(92, 0.25, 9), longer=_hill(92.3, 0.25, 9), qat=_hill(92.5, 1.0, 1)),
+        "The best of your steps for the opponent is the smallest that you tried, so its true best lies beyond. Try more steps for all "
+        "arms, until the best lies between two others.",
+    ),
+)
+
+
+@check(
+    "Exercise 2, What won?",
+    why="Each of your two comparisons changes one thing: the rounding in the loop, or the longer training. And each arm had its own "
+    "best step, the best of the same steps on the same networks, so that a bad step of one arm is no gain of another.",
+)
+def what_won(answer: Callable) -> None:
+    """``what_won(right) -> "rounding", "training" or "step"``, for made-up experiments."""
+
+    def steps_that_exist(runs: Sequence[Run]) -> None:
+        odd = sorted({run.settings["step"] for run in runs if not 0.1 <= run.settings["step"] <= 10})
+        if odd:
+            raise Mistake(f"A step of {odd[0]:g} σ cannot be had here.", "Take steps from 0.1 to 10.")
+
+    investigate(
+        answer,
+        REPORTS,
+        arms=ARMS_OF_THE_REPORT,
+        settings={"step": REPORTED, "seed": 0},
+        least={"step": 3, "seed": 3},
+        tuned=("step",),
+        conclusions=("rounding", "training", "step"),
+        look=steps_that_exist,
+        name="right",
     )
 
 
@@ -363,7 +476,7 @@ def _seeds(draw: Callable) -> tuple[list[dict[str, float]]]:
 
 
 @check(
-    "Exercise 2, Where did the gain at 8 bits go?",
+    "Exercise 3, Where did the gain at 8 bits go?",
     why="The two arms differ in the rounding alone: start, data and length of training are the same. What a lucky seed gives to "
     "both goes away in the difference of each seed, and so the spread of the differences is the noise that counts.",
 )

@@ -139,7 +139,7 @@ def test_a_block_that_was_taken_out_is_a_fault(root):
 def test_what_stands_around_the_blocks_stays(root):
     readme = root / "README.md"
     edit(readme, "## For whom", "## For whom it is")
-    edit(root / "lessons" / "qat" / "lesson.py", "minutes: 45", "minutes: 44")
+    edit(root / "lessons" / "qat" / "lesson.py", "#     seconds: ", "#     seconds: 1")
     pages.refresh(root)
     assert "## For whom it is" in readme.read_text(encoding="utf-8") and pages.faults(root) == []
 
