@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will train a network to live with few bits, and say what the rounding in the loop was worth.
-#     seconds: 45
+#     seconds: 57
 #     needs: [measuring, energy, integers, observers]
 #     goals:
 #       - Write a straight-through estimator, and say what it does inside and outside the range.
@@ -171,7 +171,7 @@ print(f"{int((gradient != 0).sum())} of {gradient.numel():,} weights get a gradi
 # four values.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# How can a weight learn if no small change has an effect? Small changes in the same direction add up. If the weight of the example moves from 0.9 to 1.25, its rounded value jumps from 1.0 to 1.5 on the way (at 1.25 the weight is half-way between two levels). Over a distance of many steps the rounded weight moves as far as the weight itself. So a fair summary of the staircase is: *on average its slope is 1*. We use this average in place of the true slope. In the forward pass the network computes with the rounded weight; in the backward pass we pretend that nothing was rounded, and hand the gradient of the rounded weight straight through to the float weight.
+# How can a weight learn if no small change has an effect? Small changes in the same direction add up. If the weight of the example moves from 0.9 to 1.3, its rounded value jumps from 1.0 to 1.5 on the way (at 1.25 the weight is half-way between two levels). Over a distance of many steps the rounded weight moves as far as the weight itself. So a fair summary of the staircase is: *on average its slope is 1*. We use this average in place of the true slope. In the forward pass the network computes with the rounded weight; in the backward pass we pretend that nothing was rounded, and hand the gradient of the rounded weight straight through to the float weight.
 #
 # There is one exception. The levels end somewhere. A value far beyond the last level is clipped to it, and no matter how the value moves out there, the result stays the same, even from afar. There the slope is 0, and the gradient stops.
 #
@@ -213,7 +213,7 @@ show.two_values(StraightThrough.apply, (0.9, 2.7))
 #
 # 0.9 is rounded to $y = 1.0$. The derivative of the loss is $2 (y - 2) = 2 \cdot (-1) = -2$, and the estimator hands it on to $x$ as it is. Gradient descent will increase $x$, and it should: $y$ is too small.
 #
-# 2.7 is 5.4 steps, rounded 5, and clipped to the largest integer, 3: $y = 1.5$. The derivative of the loss is $2 \cdot (-0.5) = -1$. But if we move 2.7 by a whole step, to 2.2 or to 3.2, $y$ stays 1.5. So $x$ can do nothing about the loss. Move 0.9 by a whole step, and $y$ does change.
+# 2.7 is 5.4 steps, rounded to 5, and clipped to the largest integer, 3: $y = 1.5$. The derivative of the loss is $2 \cdot (-0.5) = -1$. But if we move 2.7 by a whole step, to 2.2 or to 3.2, $y$ stays 1.5. So $x$ can do nothing about the loss. Move 0.9 by a whole step, and $y$ does change.
 #
 # This has a price: a clipped weight gets no gradient that could bring it back.
 
@@ -494,7 +494,7 @@ show.step_against_rounding(by_step, results, STEPS)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### One curve each
 #
-# The accuracy of the opponents over the step.
+# The accuracy of the opponents over the step. The right end is the comparison of section 5. The rest of QAT's curve is missing; you plan that experiment in Exercise 2.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the accuracy of the opponents over the step, and QAT at the step that the largest weight sets.
@@ -502,9 +502,6 @@ show.over_steps(by_step, results, STEPS, ("plain", "trained on"))
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Point at the right end: that is the comparison of section 5. Then at the top of the blue curve. Ask: "What is missing in this picture?" The rest of the orange curve; let somebody draw it in the air.
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
-# The right end is the comparison of section 5. The rest of QAT's curve is missing: Exercise 2.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises
@@ -666,7 +663,7 @@ recorded.bad_step()
 #
 # **2 bits.** One point is left from the short start, two from the long one. So a network that is better in float gains more from the rounding in the loop. It has more to lose: from 98.0 % plain rounding falls to less than 95 %, and QAT brings it back to within half a point of float.
 #
-# **The better opponent.** After a long training whose learning rate fell to 0, training on with a rate of 0.001 does harm: the float networks fall from 98.0 to 97.4 %. Then *trained on* is a weak opponent, weaker than plain rounding. In the last but one column the opponent is therefore the better of *plain* and *trained on*, chosen on held-out images. (A learning rate near 0 turns *trained on* into *plain*, so the two belong together.)
+# **The better opponent.** After a long training whose learning rate fell to 0, training on with a rate of 0.001 does harm: in the record the float networks fall from 98.0 to 97.4 %. Then *trained on* is a weak opponent, at 3 bits weaker than plain rounding. In the last but one column the opponent is therefore the better of *plain* and *trained on*, chosen on held-out images. (A learning rate near 0 turns *trained on* into *plain*, so the two belong together.)
 #
 # **The second table** asks for the sentence of section 6. From the short start rounding with a good step beats QAT with the step from the largest weight by about a point, though QAT had its best learning rate (a high one). From the long start the difference is smaller than its noise.
 #
