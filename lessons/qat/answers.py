@@ -241,10 +241,6 @@ def mean_right(right, arm, step, seeds=range(3)):
     return statistics.mean(right(arm, step=step, seed=seed) for seed in seeds)
 
 
-def believes_the_report(right):
-    return "rounding"
-
-
 def without_an_opponent(right):
     best = {arm: max(mean_right(right, arm, step) for step in STEPS) for arm in ("plain", "QAT")}
     return "rounding" if best["QAT"] - best["plain"] > 1 else "step"
@@ -254,24 +250,17 @@ def at_the_reports_step(right):
     return verdict(*(mean_right(right, arm, 5.0) for arm in ARMS))
 
 
-def one_network(right):
-    return verdict(*(max(right(arm, step=step, seed=0) for step in STEPS) for arm in ARMS))
-
-
 def tunes_the_opponents_alone(right):
     best = [max(mean_right(right, arm, step) for step in STEPS) for arm in ARMS[:2]]
     aware = statistics.mean(right("QAT", step=5.0, seed=seed) for _ in STEPS for seed in range(3))
     return verdict(*best, aware)
 
 
-def more_networks_for_qat(right):
-    best = [max(mean_right(right, arm, step) for step in STEPS) for arm in ARMS[:2]]
-    return verdict(*best, max(mean_right(right, "QAT", step, range(6)) for step in STEPS))
-
-
-def other_networks_for_qat(right):
-    best = [max(mean_right(right, arm, step) for step in STEPS) for arm in ARMS[:2]]
-    return verdict(*best, max(mean_right(right, "QAT", step, range(3, 6)) for step in STEPS))
+def believes_the_report(right):
+    for arm in ARMS:
+        for step in STEPS:
+            mean_right(right, arm, step)
+    return "rounding"
 
 
 def in_the_mean_over_steps(right):
@@ -338,13 +327,10 @@ def in_arrays(right):
 
 WRONG = {
     "what_won": [
-        believes_the_report,
         without_an_opponent,
         at_the_reports_step,
-        one_network,
         tunes_the_opponents_alone,
-        more_networks_for_qat,
-        other_networks_for_qat,
+        believes_the_report,
         says_both,
         wants_no_overlap,
         qat_against_plain_first,
@@ -392,4 +378,15 @@ ODD = {
     "straight_through": [own_function, with_a_hook],
     "gain_of_rounding": [with_numpy, with_torch],
 }
-EQUIVALENT = {}
+# Mutants of the solutions that are as right as the solution: what was changed -> why.
+_BEST = "best[arm] = max((mean((right(arm, step=step, seed=seed) for seed in range(3))) for step in steps))"
+_ROUNDING = "best['QAT'] - best['trained on'] > 1"
+_TRAINING = "best['trained on'] - best['plain'] > 1"
+EQUIVALENT = {
+    "what_won": {
+        f"{_BEST}: 3 -> 4": "one network more",
+        "steps = [0.25 * 2 ** k for k in range(6)]: 6 -> 5": "up to 4, where the best step of each world is still flat",
+        f"if {_ROUNDING}:: {_ROUNDING}: Gt -> GtE": "no planted lead is exactly one point",
+        f"return 'training' if {_TRAINING} else 'step': {_TRAINING}: Gt -> GtE": "nor this one",
+    }
+}

@@ -263,7 +263,7 @@ def over_steps(by_step, results, steps, arms):
         steps: in σ.
         arms: those whose accuracy is known for all steps; of the others only the right end is drawn.
     """
-    fig, ax = plots.figure(size=(6.4, 4.2))
+    fig, ax = plots.figure(size=(6.4, 4.0))
     low, end, said = 86, len(steps), []
     for arm, (name, marker) in ARMS.items():
         own = {step: by_step.mean(arm, step) for step in (steps if arm in arms else ())}

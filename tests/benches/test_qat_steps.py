@@ -1,4 +1,4 @@
-"""The record of steps and learning rates of the lesson qat: what a run of the command writes, and what the lesson reads."""
+"""The record of the lesson qat, each arm at its best: what a run of the command writes, and what the lesson reads."""
 
 import json
 from itertools import product
