@@ -593,25 +593,25 @@ def what_won_solution(right):
     return "training" if best["trained on"] - best["plain"] > 1 else "step"
 
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The same experiment on real networks
 #
 # The four networks at 2 bits. Each arm, also QAT, has the best of the same five steps, chosen on held-out images.
 #
 # **Predict.** By how many points is QAT ahead of *trained on*, each at its best: **A** about 10, **B** about 1 or 2, **C** 0? And why?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Let the room compare the shapes of the curves: which arm cares about the step, and which does not? Then repeat the opening vote with its two questions: at how many bits, compared with what?
 
 # %% slideshow={"slide_type": "skip"}
 for seed, k in tqdm([(s, k) for s in SEEDS for k in STEPS], desc="QAT", file=sys.stdout, leave=False):
     by_step.add("QAT", k, seed, train_on(with_grid(starts[seed], 2, sigmas(k)), seed))
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the accuracy of all three arms over the step.
 show.over_steps(by_step, results, STEPS, ("plain", "trained on", "QAT"))
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **One or two points (B) are left for the rounding in the loop, when each arm has its own best step.**
 #
 # <!-- page -->
