@@ -24,7 +24,7 @@ ONE_VALUE = "What holds at one value need not hold at another. Run every arm at 
 TOO_FEW = (
     "Two runs of the same thing differ as well. Only several of them tell how much, and what a difference is worth."
 )
-CHANCE = ("seed", "draw", "piece", "trial")  # settings whose values are repetitions of the same thing
+CHANCE = ("seed", "draw", "piece")  # settings whose values are repetitions of the same thing
 FIXED = (
     "These worlds are not all alike: in some there is an effect, in others none. Let what comes back from the runs "
     "decide, by the rule on the card."
@@ -119,10 +119,11 @@ def investigate(
         Mistake: the first fault, in the first world that shows one.
         ValueError: the worlds all have one conclusion, so an answer that never changes its mind would pass.
     """
+    how = (arms, settings or {}, most_runs, name)
     if any(all(world.allows(one) for world in worlds) for one in conclusions):
         raise ValueError("the worlds have one right conclusion: plant an effect in one of them, and none in another")
     for world in (*worlds, worlds[0]):  # the second time, too, it must come out right
-        runs, got = _experiment(answer, world, arms, settings or {}, most_runs, name)
+        runs, got = _experiment(answer, world, *how)
         runs = _asked_once(runs) if least_runs == 1 else runs
         _made_well(runs, arms, least or {}, least_runs, tuned)
         if look:
@@ -133,7 +134,7 @@ def investigate(
             raise Mistake("That is no conclusion that the card names.", f"Return one of {named}.", facts)
         follows = rule(runs) if rule else None
         broken = follows is not None and got not in ((follows,) if isinstance(follows, str) else follows)
-        if (broken or not world.allows(got)) and _is_fixed(answer, got, worlds, arms, settings or {}, most_runs, name):
+        if (broken or not world.allows(got)) and _is_fixed(answer, got, worlds, *how):
             raise Mistake(f"Your function concludes {got!r} whatever it measures.", FIXED, facts)
         if broken:
             named = repr(follows) if isinstance(follows, str) else " or ".join(map(repr, follows))
@@ -172,13 +173,10 @@ def _is_fixed(answer: Callable, got: object, worlds: Sequence[World], arms: Sequ
 
 def _asked_once(runs: Sequence[Run]) -> list[Run]:
     """The runs without those that repeat an arm, its settings and its result."""
-    seen, kept = set(), []
+    first: dict[tuple, Run] = {}
     for run in runs:
-        asked = (run.arm, tuple(run.settings.items()), run.result)
-        if asked not in seen:
-            seen.add(asked)
-            kept.append(run)
-    return kept
+        first.setdefault((run.arm, tuple(run.settings.items()), run.result), run)
+    return list(first.values())
 
 
 def by_arm(runs: Sequence[Run]) -> dict[str, list[float]]:
@@ -260,9 +258,6 @@ def _made_well(
     together = {arm: Counter(_key(run, tuned) for run in runs if run.arm == arm) for arm in arms}
     if any(keys != together[arms[0]] for keys in together.values()):
         raise Mistake("The settings are not combined in the same way for all of them.", ONE_THING, facts)
-    if len(set(counts.values())) > 1:
-        said = ", ".join(f"{arm!r} {count}" for arm, count in counts.items())
-        raise Mistake(f"They do not have the same number of runs: {said}.", BUDGET, facts)
     if counts[arms[0]] < least_runs:
         count = counts[arms[0]]
         said = f"Each is run {'once' if count == 1 else f'{count} times'}; the experiment needs {least_runs} or more."
