@@ -117,11 +117,12 @@ def _gains(accuracy, seeds=range(10), **budget):
     return [accuracy("new", seed=n, **budget) - accuracy("old", seed=n, **budget) for n in seeds]
 
 
-def _by_the_card(gains):
+def _by_the_card(gains, points=0.3, share=0.9, of=fmean):
+    """Not an answer: what the rule says at these limits; those of the card where none are given."""
     wins = sum(gain > 0 for gain in gains)
-    if fmean(gains) >= 0.3 and wins >= 0.9 * len(gains):
+    if of(gains) >= points and wins >= share * len(gains):
         return "new"
-    return "old" if fmean(gains) <= -0.3 and wins <= 0.1 * len(gains) else "no difference"
+    return "old" if of(gains) <= -points and len(gains) - wins >= share * len(gains) else "no difference"
 
 
 def one_seed(accuracy):
@@ -184,27 +185,11 @@ def one_point(accuracy):
 
 
 def a_fifth_of_a_point(accuracy):
-    gains = _gains(accuracy, range(20))
-    wins = sum(gain > 0 for gain in gains)
-    return (
-        "new"
-        if fmean(gains) >= 0.2 and wins >= 15
-        else "old"
-        if fmean(gains) <= -0.2 and wins <= 5
-        else "no difference"
-    )
+    return _by_the_card(_gains(accuracy, range(20)), points=0.2, share=0.75)
 
 
 def half_a_point(accuracy):
-    gains = _gains(accuracy, range(20, 40))
-    wins = sum(gain > 0 for gain in gains)
-    return (
-        "new"
-        if fmean(gains) >= 0.5 and wins >= 15
-        else "old"
-        if fmean(gains) <= -0.5 and wins <= 5
-        else "no difference"
-    )
+    return _by_the_card(_gains(accuracy, range(20, 40)), points=0.5, share=0.75)
 
 
 def not_below_the_threshold_for_the_old(accuracy):
@@ -214,39 +199,19 @@ def not_below_the_threshold_for_the_old(accuracy):
 
 
 def eight_are_enough(accuracy):
-    gains = _gains(accuracy)
-    wins = sum(gain > 0 for gain in gains)
-    return (
-        "new" if fmean(gains) >= 0.3 and wins >= 8 else "old" if fmean(gains) <= -0.3 and wins <= 2 else "no difference"
-    )
+    return _by_the_card(_gains(accuracy), share=0.8)
 
 
 def all_must_agree(accuracy):
-    gains = _gains(accuracy)
-    wins = sum(gain > 0 for gain in gains)
-    return (
-        "new" if fmean(gains) >= 0.3 and wins == 10 else "old" if fmean(gains) <= -0.3 and not wins else "no difference"
-    )
+    return _by_the_card(_gains(accuracy), share=1)
 
 
 def the_median(accuracy):
-    gains = _gains(accuracy)
-    wins = sum(gain > 0 for gain in gains)
-    return (
-        "new"
-        if median(gains) >= 0.3 and wins >= 9
-        else "old"
-        if median(gains) <= -0.3 and wins <= 1
-        else "no difference"
-    )
+    return _by_the_card(_gains(accuracy), of=median)
 
 
 def nine_of_twenty(accuracy):
-    gains = _gains(accuracy, range(20))
-    wins = sum(gain > 0 for gain in gains)
-    if fmean(gains) >= 0.3 and wins >= 9:
-        return "new"
-    return "old" if fmean(gains) <= -0.3 and 20 - wins >= 9 else "no difference"
+    return _by_the_card(_gains(accuracy, range(20)), share=0.45)
 
 
 def the_best_ten_of_many(accuracy):
