@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def slug(words: str) -> str:
+    """Words as a file or an address is named: "AMD EPYC" -> "amd-epyc"."""
+    return "-".join(re.findall("[a-z0-9]+", words.lower()))
 
 
 def write_whole(path: Path, text: str) -> None:

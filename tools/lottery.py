@@ -14,6 +14,7 @@ from course_utils.files import write_whole
 from course_utils.lottery import engine
 from course_utils.lottery.results import Results
 from course_utils.lottery.store import Store
+from tools.benches import _runs
 
 FOLDER = runtime.ROOT / "build" / "lottery"
 KEPT = runtime.ROOT / "records" / "lottery"
@@ -131,9 +132,7 @@ def rates(task, seeds, command):
                 _rates_of_a_seed(runs, plan, seed, searches)
             print(f"{iterations} iterations, rate {rate}: done", flush=True)
     target = KEPT / f"rates-{task}.json"
-    head = json.dumps({"command": command, **runtime.provenance()}, indent=1)
-    rows = ",\n".join(json.dumps(run) for run in runs)
-    write_whole(target, f'{head[:-2]},\n "runs": [\n{rows}\n]\n}}\n')
+    _runs.write(target, command, runs)
     print(f"Written to {target}")
     return 0
 

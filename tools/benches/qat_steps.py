@@ -2,7 +2,6 @@
 
 import argparse
 import copy
-import json
 import sys
 from itertools import product
 from pathlib import Path
@@ -13,7 +12,8 @@ from torch.nn.utils import parametrize
 from tqdm import tqdm
 
 from course_utils import data, models, runtime, training
-from course_utils.files import ROOT, write_whole
+from course_utils.files import ROOT
+from tools.benches import _runs
 
 RATES = (1e-4, 3e-4, 1e-3, 3e-3)
 STEPS = {2: ("max", 1.0, 1.3, 1.6, 2.0, 2.5), 3: ("max", 0.5, 0.7, 0.9, 1.1, 1.4)}  # bits -> steps; numbers count in σ
@@ -52,15 +52,12 @@ def main(argv):
     target = ROOT / "records" / "qat" / "steps.json"
     parser.add_argument("--to", type=Path, default=target, metavar="FILE", help="default: records/qat/steps.json")
     args = parser.parse_args(argv)
-    torch.set_num_threads(1)
     sets = data.load("mnist"), data.load("mnist", "test")
     runs = []
-    for start, seed in tqdm(list(product(START, range(args.seeds))), desc="starts", file=sys.stdout):
-        runs += [{"start": start, "seed": seed, **run} for run in of_a_start(*sets, START[start], seed)]
-    command = " ".join(["python course.py bench qat_steps", *argv])
-    head = json.dumps({"command": command, **runtime.provenance()}, indent=1)
-    rows = ",\n".join(json.dumps(run) for run in runs)
-    write_whole(args.to, f'{head[:-2]},\n "runs": [\n{rows}\n ]\n}}\n')
+    with runtime.threads(1):
+        for start, seed in tqdm(list(product(START, range(args.seeds))), desc="starts", file=sys.stdout):
+            runs += [{"start": start, "seed": seed, **run} for run in of_a_start(*sets, START[start], seed)]
+    _runs.write(args.to, " ".join(["python course.py bench qat_steps", *argv]), runs)
     print(f"{len(runs)} runs in {args.to}")
     return 0
 

@@ -2,10 +2,9 @@
 
 import argparse
 import json
-import re
 from pathlib import Path
 
-from course_utils.files import write_whole
+from course_utils.files import slug, write_whole
 from course_utils.measure import sixteen_bits
 from course_utils.show.tables import Table
 
@@ -36,12 +35,6 @@ def main(argv):
         )
     )
     path = args.json or sixteen_bits.FOLDER / f"{slug(record['chip'])}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     print(f"Written to {path}.")
     return 0
-
-
-def slug(chip):
-    """The name of a chip as a file is named: "AMD EPYC" -> "amd-epyc"."""
-    return re.sub(r"[^a-z0-9]+", "-", chip.lower()).strip("-")

@@ -4,6 +4,7 @@ import html
 import re
 
 from course_utils import syllabus
+from course_utils.files import slug
 from tools.publishing import course, pages
 
 # Words of every day, too: linked where a lesson explains them or builds on the one that does, and nowhere else.
@@ -28,7 +29,7 @@ NOT_PROSE = re.compile(
 
 def anchor(term):
     """The id of a term's entry on the glossary's page."""
-    return "term-" + re.sub(r"[^a-z0-9]+", "-", term.lower()).strip("-")
+    return f"term-{slug(term)}"
 
 
 def anchored(text):
