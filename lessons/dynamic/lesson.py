@@ -313,7 +313,7 @@ cosines = {"fp32": 1.0, "int8": agreement(bert_int8), "embeddings too": agreemen
 show.three_files(sizes, rest, cosines)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The file is now 3.98 times smaller than in fp32 (C).** The cosine hardly moves; the next slide asks what that is worth.
+# **The file is now 3.98 times smaller than in fp32 (C).** The cosine hardly moves; the next question is what that is worth.
 #
 # <!-- page -->
 #

@@ -24,7 +24,7 @@ RULES = [
     rules.exercise_code,
     rules.figures,
 ]
-PAGE_RULES = [rules.open_cells, rules.questions_have_answers, rules.answers_wait]
+PAGE_RULES = [rules.open_cells, rules.questions_have_answers, rules.answers_wait, rules.page_without_slides]
 UNIT_RULES = [rules.one_sitting, rules.cells_with_company, rules.short_start, rules.timed_notes]
 FILES = {"lesson.py", "checks.py", "claims.toml", "answers.py"}
 

@@ -50,6 +50,7 @@ PLANTED = [
     ),
     (rules.answers_wait, {"page": "It will be 37.5 of them."}, "cell 4: 37.5 is said before the answer in cell 6"),
     (rules.answers_wait, {"open": "x = 1  # 37.5 of them"}, "cell 3: 37.5 is said before"),
+    (rules.page_without_slides, {"answer": "**It takes 37.5 (B).** The next slide asks why."}, "cell 6: 'next slide'"),
 ]
 
 

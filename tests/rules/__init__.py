@@ -6,7 +6,7 @@ calls them on lessons with a planted fault.
 """
 
 from rules._cells import code_text, numbered, slide_type, tags
-from rules.alone import answers_wait, in_the_form, open_cells, questions_have_answers
+from rules.alone import answers_wait, in_the_form, open_cells, page_without_slides, questions_have_answers
 from rules.exercises import exercise_code, exercise_parts, exercises
 from rules.lesson import front_matter, names, parts, rhythm, runs_anywhere, slides, tags_known
 from rules.published import PROGRESS_BAR, output_text, outputs, small_enough
@@ -18,6 +18,7 @@ __all__ = [
     "answers_wait",
     "in_the_form",
     "open_cells",
+    "page_without_slides",
     "questions_have_answers",
     "PROGRESS_BAR",
     "cells_with_company",

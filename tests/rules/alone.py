@@ -10,6 +10,7 @@ NOT_OPEN = {"setup", "exercise", "check", "solution", "scorecard", "hide-input",
 BOOKKEEPING = re.compile(r"\bcard\.|\bledger\.|\bplots\.|\bCanvas\(|\balt=")
 ASKED = re.compile(r"\*\*Predict\.\*\*.*?(?=\n#|\Z)", re.S)
 SENTENCE = re.compile(r"\A\s*\*\*(.+?)\*\*", re.S)
+SLIDE = re.compile(r"\b(?:next|last|previous|one|this|the|each) slides?\b|\bslides? (?:ago|before)\b", re.I)
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 
 
@@ -72,3 +73,12 @@ def answers_wait(nb):
         elif "remove-cell" not in tags(cell):
             between.append((number, cell.source))
     return faults
+
+
+def page_without_slides(nb):
+    """What a learner reads speaks of tables and sections: only the room has slides."""
+    return [
+        f"cell {number}: {found[0]!r} is said to somebody who sees no slides"
+        for number, cell in numbered(nb, kind="markdown")
+        if "remove-cell" not in tags(cell) and (found := SLIDE.search(cell.source))
+    ]
