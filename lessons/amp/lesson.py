@@ -276,9 +276,9 @@ Table(
 #
 # <!-- page -->
 #
-# The infinite number in the input made infinite gradients. Too large a scale looks the same to the scaler, so it halves, from 131,072 to 65,536. Steps 4 and 5 are good, and it doubles again. After step 6 it stays.
+# The infinite number in the input made gradients that are infinite or no numbers (NaN). Too large a scale looks the same to the scaler, so it halves, from 131,072 to 65,536. After the two good steps 4 and 5 it doubles again. After step 6 nothing changes.
 #
-# Where does this stop being true? If the inf has nothing to do with the scale, as here, halving cures nothing. If every batch gives inf, the scaler halves again and again, and no step is ever taken. If you see the scale fall towards 0, look for an overflow in the forward pass.
+# Where does this stop being true? If the inf has nothing to do with the scale, as here, halving cures nothing. If you see the scale fall towards 0, look for an overflow in the forward pass.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
 # ### The ring of the scaler
@@ -297,7 +297,7 @@ show.ring(log)
 #
 # LeNet-300-100 learns Fashion-MNIST for 200 steps under autocast, once in float16 and once in bfloat16. Here the scale doubles after 20 good steps.
 #
-# **Predict.** Does the scale settle, does it hover between two values, or does it grow for ever? For each of the two types: which, and why?
+# **Predict.** Does the scale settle, does it go up and down, or does it grow for ever? For each of the two types: which, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Let the room decide for each type. After the figure ask what the height of the orange crosses is, and how many batches the search costs with the default of 2,000.
@@ -335,7 +335,7 @@ skipped = {name: sum(after < before for before, _, after in steps) for name, ste
 show.search(searched)
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **In float16 the scale climbs until a gradient overflows, and from then on hovers just below that limit. In bfloat16 it only grows.**
+# **In float16 the scale climbs until a gradient overflows, and from then on goes up and down below that limit. In bfloat16 it only grows.**
 #
 # <!-- page -->
 #
@@ -397,11 +397,11 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The step is far too short (C): its norm is 0.01 / 65,536 in place of 0.01, and the training stands still without any message.**
+# **The step is far too short (C): its gradient has the norm 0.01 / 65,536 in place of 0.01, and the training stands still without any message.**
 #
 # <!-- page -->
 #
-# The first row has the true norm, and 65,536 times it in the middle column. In the second row the step has the norm 0.01, as it should. In the third it has $0.01 / 65{,}536 = 1.53 \cdot 10^{-7}$.
+# In the first row, the last column is the true norm; the middle column is 65,536 times as large. In the second row the gradient has the norm 0.01, as it should. In the third it has $0.01 / 65{,}536 = 1.53 \cdot 10^{-7}$.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### The order of the calls
@@ -431,7 +431,7 @@ Table(
 #
 # Two processors, one **with** 16-bit units and one **without**.
 #
-# **Predict.** How many times faster than fp32 is bf16 on each of them, for a product of two matrices and for the addition of two long vectors: below 1, 1 to 2, more than 2? And why?
+# **Predict.** How many times faster than fp32 is bf16 on each of them, for a product of two matrices and for the addition of a long vector to itself: below 1, 1 to 2, more than 2? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Four votes, one for each cell of a table with two rows and two columns. For the addition let somebody count bytes. After the table ask which row is there only to be fair.
@@ -439,7 +439,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # [[roofline]] found two limits for a layer: the operations that the processor can do in a second, and the bytes that the memory can deliver.
 #
-# **An addition by hand.** To add vectors of 16.8 million numbers the processor does one operation for each number, and moves 4 bytes in and 4 bytes out: 134 MB in fp32. The operations are nothing beside that. In 16 bits it moves 67 MB. So it can be at most twice as fast (unless only the shorter vectors fit into a cache).
+# **An addition by hand.** To add a vector of 16.8 million numbers to itself the processor does one operation for each number, and moves 4 bytes in and 4 bytes out: 134 MB in fp32. The operations are nothing beside that. In 16 bits it moves 67 MB. So it can be at most twice as fast (unless only the shorter vectors fit into a cache).
 #
 # **A product by hand.** Two matrices of 1,024 by 1,024 have a million numbers each. The product needs $1{,}024^3$, about a thousand million, multiplications with as many additions: each number is used 1,024 times. So arithmetic is the limit, and half the bytes hardly matter. What matters is how many 16-bit products the processor does at a time. A processor *with 16-bit units* has an instruction that takes twice as many pairs of bf16 numbers (or more) as of fp32 numbers, multiplies them, and adds up in fp32. A processor *without* can store bf16 numbers, but must turn each into fp32 before it multiplies.
 #
@@ -523,7 +523,7 @@ show.side_by_side(times, chip, units, sixteen_bits.records(), of_steps)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # With a batch of 32 the gradients of the weights decide. With a large batch the *activations* do: what the layers compute on the way forward and keep for the way back ([[baseline]]). We count in units of one activation in fp32: 1,024 · 256 · 4 bytes = 1 MiB. A weight in fp32 has a quarter of this, and its 16-bit copy an eighth.
 #
-# In fp32 there are two hidden activations at the loss, the output, and two units that the loss needs for differences and squares. The level is highest a moment later, at the beginning of the backward pass, when gradients take the place of what is no longer needed, and one gradient of a weight comes on top.
+# While fp32 computes the loss, five units are alive: two hidden activations, the output, and two that the loss needs, one for the differences and one for their squares. The level is highest a moment later, at the beginning of the backward pass, when gradients take the place of what is no longer needed, and one gradient of a weight comes on top.
 #
 # Under autocast the level is highest in the loss. The hidden activations are half as large. But three things are there that fp32 does not have: a 16-bit *copy of the input*, which the first layer reads and the backward pass needs; the *output twice*, in 16 bits as the layer gives it, and in fp32 for the loss; and a 16-bit *copy of each weight*, ⅛ each, for the backward pass. (The fp32 input belongs to the caller, and counts in neither run.)
 
@@ -578,10 +578,10 @@ Table(["layers", "fp32, units", "autocast, units", "ratio by hand", "measured"],
 #
 # With twelve layers there are eleven hidden activations. fp32 has 11 + 1 + 2 + ¼ = 14¼ units. Autocast has ½ for the input, 5½ for the hidden ones, 1½ for the output, 2 for the loss and twelve copies of ⅛: 11 units. The measured ratios agree with the count (on a CPU; a GPU's allocator rounds). What autocast saves grows with the number of layers, and what it adds at both ends of the network does not.
 #
-# From which batch on does one layer save? Its activation of $B \cdot n$ numbers becomes half as large, which saves $2 B n$ bytes. Its copy of $n \cdot n$ weights costs $2 n^2$ bytes. The two are equal at $B = n$. **A layer begins to pay when the batch is larger than its width.** (Convolutions have few weights and large activations, and should pay early. That is not measured here.) A whole network must pay for its two ends as well, so it turns round later: *Deeper* has the curve.
+# From which batch on does one layer save? Its activation of $B \cdot n$ numbers becomes half as large, which saves $2 B n$ bytes. Its copy of $n \cdot n$ weights costs $2 n^2$ bytes. The two are equal at $B = n$. **A layer begins to pay when the batch is larger than its width.** A network with a wide output pays for its two ends as well, so it begins to save later: *Deeper* has the curve.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### Which of the three is to blame?
+# ### Which end is to blame?
 #
 # In the three-layer network autocast needs 1.02 times the memory of fp32. We take one thing away at a time: the copy of the *input* (the batch is handed over in 16 bits), the fp32 of the *loss*, and both.
 #
@@ -608,7 +608,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Yes, it decides: without the copy of the input alone the ratio falls below 1, to 0.93. The fp32 of the loss costs even more.**
+# **The copy of the input alone decides: without it, and with the loss still in fp32, the ratio falls below 1, to 0.93. The fp32 of the loss costs even more.**
 #
 # <!-- page -->
 #
@@ -764,7 +764,7 @@ Table(
 #
 # <!-- page -->
 #
-# Clipping to 1 meets gradients that are 65,536 times too long, and `step` then divides by 65,536. So a step has the norm 0.000015, and 200 of them move no weight far enough to matter. An error of about 90 % with ten classes is what guessing gives. 16 bits are not to blame, because in fp32, without autocast, the loop stands still as well. Whoever tried the second arm only would blame the scaler, which is sound.
+# Clipping to 1 meets gradients that are 65,536 times too long, and `step` then divides by 65,536. So the gradient of a step has the norm 0.000015 at most, the step itself is shorter still, and 200 of them move no weight far enough to matter. An error of about 90 % with ten classes is what guessing gives. 16 bits are not to blame, because in fp32, without autocast, the loop stands still as well. Whoever tried the second arm only would blame the scaler, which is sound.
 #
 # The repair is `scaler.unscale_(optimizer)`, above the line that clips.
 
@@ -906,7 +906,7 @@ alive = {
 show.stacks(alive)
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **At batch 32 both stacks are gradients of weights in fp32. At batch 1,024 both are activations, in 16 bits under autocast and half as high.**
+# **At batch 32 both stacks are gradients of weights in fp32. At batch 1,024 activations fill most of both; under autocast they take half the bytes.**
 #
 # At batch 32 the peak lies at the end of the backward pass. All gradients of weights are there in fp32; the 16-bit copies of the weights are gone by then. *Inside the call* is what the operation at the peak uses itself: under autocast it makes the last gradient in 16 bits, or casts it.
 #
@@ -1092,7 +1092,7 @@ claims.show("amp")
 #
 # - The loop: autocast around the forward pass, then scale, backward, unscale, clip, step, update, zero. The weights stay in fp32.
 # - The scaler searches for the largest scale that does not overflow: an inf skips a step and halves it, many good steps double it.
-# - Clip after `unscale_`, or the step is shorter by the whole scale.
+# - Clip after `unscale_`. In the other order the step is too short by a factor as large as the scale.
 # - It saves time where the chip has 16-bit units and the products are large. Elsewhere it may cost time.
 # - It saves memory in many layers with a batch above the width. Copies of input and weights, and the loss in fp32, are the price.
 #

@@ -122,7 +122,7 @@ print(f"{first.ratio('int8'):.1f} times as fast as eager fp32")
 #
 # In floats it is −0.4 − 0.06 + 1 = 0.54. The difference comes from 0.3, which was rounded to 0. PyTorch has 127 or 255 steps where we had three, so its differences are much smaller.
 #
-# In general, with the integers $q$ of the input, its zero point $z$ and the two scales:
+# In general, with the integers $q_i$ of the input and $w_i$ of the weights, the zero point $z$ of the input and the two scales:
 #
 # $$y = s_x \, s_w \sum_i (q_i - z) \, w_i + b, \qquad s_x = \frac{\text{high} - \text{low}}{\text{steps}}, \qquad z = \text{round}(-\text{low} / s_x).$$
 #
@@ -214,7 +214,7 @@ wide_call = show.microseconds(  # the fastest of 30 samples of each
 show.way_of_a_call(128, 768, 3072, wide_call)
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer", "lecture"]
-# **The rest takes the longest by far: in this wide layer the search and the rounding are a few per cent of the call.**
+# **The rest takes the longest by far: in this wide layer the search and the rounding are one or two per cent of the call.**
 #
 # <!-- page -->
 #
@@ -250,7 +250,7 @@ show.baselines_table(baselines, best_name)
 #
 # <!-- page -->
 #
-# The gap between the two columns is what has nothing to do with 8 bits. On the processor of this page it is about a fifth when no other program runs, and then most of the speed-up is left. Do not rely on that. On another AMD processor on which this lesson ran, int8 was 5.7 times as fast as eager fp32, but packed fp32 was already twice as fast. There half of the advertised factor was a slow baseline, and a factor of two was to be had without any rounding. So name the baseline whenever you name a speed-up.
+# The gap between the two columns is what has nothing to do with 8 bits. On the processor of this page it is about a fifth when no other program runs, and then most of the speed-up is left. Do not rely on that. On another AMD processor on which this lesson ran, int8 was 5.7 times as fast as eager fp32, but packed fp32 was already twice as fast. There a factor of two could be had without any rounding, so int8 itself brought 5.7 / 2 = 2.9. So name the baseline whenever you name a speed-up.
 #
 # Where the table has a row *bfloat16*, your processor multiplies 16-bit floats ([[formats]]). That needs no quantization at all, and is a third opponent. *Deeper* adds a fourth, compiled fp32, from a record.
 
@@ -334,7 +334,7 @@ show.three_files(sizes, rest, cosines)
 #
 # It is tempting to read the last figure as a success of the scales for each row. But a result counts for a method only if it would have come out otherwise without it. So we take the method away.
 #
-# When should a scale of its own help? **Two rows by hand.** Let a table have the rows (10, −6) and (0.3, −0.1), and let us store 4 bits, which are 15 steps. One scale for the table covers −6 to 10, so a step is 16 / 15 = 1.07. In these steps 0.3 is 0.28 and −0.1 is −0.09; both are rounded to 0, and *the second row has disappeared*. A scale for the row alone covers −0.1 to 0.3, and a step is 0.4 / 15 = 0.027. Now 0.3 becomes 11 steps, 0.293, and −0.1 becomes −4 steps, −0.107. For the first row nothing has changed.
+# When should a scale of its own help? **Two rows by hand.** Let a table have the rows (10, 2, −5) and (0.3, 0.2, −0.1), and let us store 4 bits, which are 15 steps. One scale for the table covers −5 to 10, so a step is 1. In these steps 0.3, 0.2 and −0.1 are all rounded to 0, and *the second row has disappeared*. A scale for the row alone covers −0.1 to 0.3, and a step is 0.4 / 15 = 0.027. Now −0.1 and 0.3 are the ends and stay, and 0.2 becomes 11 steps above −0.1, which is 0.193. For the first row nothing has changed.
 #
 # So a scale for each row helps the rows that are small beside the largest. If all rows reach equally far, there are none.
 
@@ -406,7 +406,7 @@ words_shown
 #
 # <!-- page -->
 #
-# This is not what the figure suggests. An error of three per cent in every row *is* about seven times as large as with a scale for each row, and still too small to matter to this network, which adds up 128 numbers and does not depend on any single one. With every bit less the step doubles, and so does the error. At 4 bits it is half of the row, and at 3 bits as long as the row itself. There the loss grows by several times what a scale for each row costs.
+# This is not what the figure suggests. An error of three per cent in every row *is* about seven times as large as with a scale for each row, and still too small to matter to this network, which adds up 128 numbers and does not depend on any single one. With every bit less the step doubles, and so does the error. At 4 bits it is half of the row, and at 3 bits as long as the row itself. There one scale adds more than ten times as much loss as a scale for each row does.
 #
 # So a scale for each row buys precision, a factor of seven here, which is between two and three bits. Whether you need it depends on how many bits you have. It costs 8 bytes a row.
 #
@@ -431,7 +431,7 @@ prices = show.prices_by_width(widths, quantize_dynamic)
 show.price_curves(widths, prices)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The time of an int8 call hardly grows from width 8 to 128 (A): a call from Python has a fixed price, and int8's is about three times that of fp32.**
+# **The time of an int8 call hardly grows from width 8 to 128 (A): a call from Python has a fixed price, and int8's is three to four times that of fp32.**
 #
 # <!-- page -->
 #
@@ -477,9 +477,9 @@ show.price_table(price)
 show.door_table(price)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Handing over the packed object alone costs about half of the whole call, and handing over two tensors a small part of that. So this is the largest part of int8's fixed price. The rest is the Python code of the layer (in the table above, 100 % less the operator) and, last, the work.
+# Handing over the packed object takes about half of the whole call, and handing over two tensors takes a small part of that. So this is the largest part of int8's fixed price. The Python code of the layer is about a third (in the table above, 100 % less the operator), and the work itself a tenth or less.
 #
-# And the remedy? The object need not be handed over at each call if it stays inside the program. In the last two rows each trace holds a single call, and we call the *trace* from Python. The int8 layer gets more than twice as fast in this way. The fp32 layer gets slower, because calling a trace has a price of its own. So a model that runs as one program, traced, exported or compiled, does not pay int8's fixed price for each layer, and int8 begins to pay at much smaller widths. *Deeper* draws it.
+# And the remedy? The object need not be handed over at each call if it stays inside the program. In the last two rows each trace holds a single call, and we call the *trace* from Python. The int8 layer gets more than twice as fast in this way. The fp32 layer gets slower, because calling a trace has a price of its own. So a traced model does not pay int8's fixed price for each layer (exported and compiled programs leave Python out as well, but we did not time them here), and int8 begins to pay at much smaller widths. *Deeper* draws it.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 6. An LSTM, trained here
@@ -521,7 +521,7 @@ speed = timing.compare({"fp32": lambda: lstm(one), "int8 dynamic": lambda: lstm_
 show.lstm_table(files, accuracy, speed)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **In the run on this page the narrow int8 LSTM is slower than fp32, which takes only a half to two thirds of its time, although its file is 3.7 times smaller and its accuracy stays.**
+# **The narrow int8 LSTM is slower: in the run on this page fp32 takes only a half to two thirds of its time. The int8 file is 3.7 times smaller, and the accuracy stays.**
 #
 # <!-- page -->
 #
@@ -578,7 +578,7 @@ show.widths_table(up_to_1024)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Why does a comparison at equal bytes isolate the routine? The speed-up at 1,024 units compares two things that differ in two ways: in the routine, and in the number of bytes. fp32 at 512 and int8 at 1,024 read equally many bytes. What still differs is the routine. And fp32 at 512 and at 1,024 use the same routine, so what differs there is the number of bytes.
+# Why does a comparison at equal bytes isolate the routine? The speed-up at 1,024 units compares two things that differ in two ways: in the routine, and in the number of bytes. fp32 at 512 and int8 at 1,024 read equally many bytes. What still differs is the routine, with everything that it does beside reading. And fp32 at 512 and at 1,024 use the same routine, so what differs there is the number of bytes.
 #
 # The check makes up several machines. In some one of the two factors is at work, in some both or neither, and on one of them they cancel in part. The made-up machines answer at once (up to 2,000 runs are allowed).
 
@@ -632,7 +632,7 @@ show.rates(lstm_times)
 #
 # <!-- page -->
 #
-# It would matter because, if int8 were faster at equal bytes too, its merit would be a better routine, and the remedy a better fp32 library (section 3). But the two points lie close together, while the gain at 1,024 units is above 5. Then follow the orange line to the right: from 4.2 to 16.8 MB and on to 67 MB the fp32 LSTM reads ever fewer bytes a second, while int8, with a quarter of them, stays on the high part. That is the factor above 4: fewer bytes, *and* each of them is nearer.
+# It would matter because, if int8 were faster at equal bytes too, its merit would be a better routine, and the remedy a better fp32 library (section 3). But the two points lie close together, while the gain at 1,024 units is above 5. Then follow the orange line to the right: from 4.2 to 16.8 MB and on to 67 MB the fp32 LSTM reads ever fewer bytes a second, while int8, with a quarter of them, stays on the high part. That is the factor above 4: fewer bytes, *and* each of them is read faster.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Takes the gain apart into four and two factors, beside what plain reading loses.
@@ -645,14 +645,14 @@ show.three_factors(lstm_times)
 # - At 1,024 units the ratio at equal bytes is near 1, and the factor before it above 1.15: "larger".
 # - At 2,048 units the gain is above 10. Most of it is again the growth of fp32: 67 MB of fp32 weights do not fit into the caches of the processor of this page, an AMD EPYC whose largest cache has 32 MB, and the 17 MB of int8 do. At equal bytes fp32 takes longer there, too (1.2 to 1.5 times as long in six runs), so "both" is the answer in most of them.
 #
-# Is it really the distance of the weights? The last column is a control without any LSTM: it adds up as many floats as the matrix has weights. This plain reading gets slower too, and by about as much. So the growth beyond fourfold is what larger data cost on this processor, whoever reads them. The caches are *probably* the reason; counters in the processor, which our machine does not show us, could prove it. What this does not show: with several images at once each weight is used several times, the reading counts less, and the factor shrinks ([[audit]] has the batch).
+# Is it really the distance of the weights? The last column is a control without any LSTM: it adds up as many floats as the matrix has weights. This plain reading gets slower too. At the largest width it slows down nearly as much as the fp32 LSTM, so most of that growth is what larger data cost on this processor, whoever reads them; at 1,024 units it explains about half. The caches are *probably* the reason; counters in the processor, which our machine does not show us, could prove it. What this does not show: with several images at once each weight is used several times, the reading counts less, and the factor shrinks ([[audit]] has the batch).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Deeper
 #
 # ### Why 127 steps?
 #
-# Older x86 processors add two neighbouring products in a register of 16 bits, which ends at 32,767. Two products of an 8-bit input and a weight can reach $2 \cdot 255 \cdot 127 = 64{,}770$, too much. With 127 steps they reach at most $2 \cdot 127 \cdot 127 = 32{,}258$, which fits. PyTorch calls this `reduce_range`. Its x86 engines keep it on newer processors too, which would not need it. The engine `qnnpack`, made for ARM, uses all 255 steps. The setting is `torch.backends.quantized.engine` ([[observers]]).
+# Older x86 processors add two neighbouring products in a register of 16 bits, which ends at 32,767. Two products of an 8-bit input and a weight can reach $2 \cdot 255 \cdot 128 = 65{,}280$, too much. With 127 steps they reach at most $2 \cdot 127 \cdot 128 = 32{,}512$, which fits. PyTorch calls this `reduce_range`. Its x86 engines keep it on newer processors too, which would not need it. The engine `qnnpack`, made for ARM, uses all 255 steps. The setting is `torch.backends.quantized.engine` ([[observers]]).
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 2 · A dynamic int8 linear layer
@@ -706,7 +706,7 @@ def dynamic_linear_solution(x, w_q, w_scale, bias):
 show.recorded_table(baselines)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Beside it what was published for BERT-base ([PyTorch, 2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/), a Xeon-D2191 at 1.6 GHz): 581 ms in fp32, 313 ms in int8. F1 on GLUE MRPC (do two sentences say the same?): .902 in fp32, .895 in int8. The accuracy is cited: random weights have none. The post promises up to a quarter of the file and of the memory traffic, and two to four times the speed. Section 6 measured the part about the traffic: at equal bytes equal time, and four times the units for them.
+# Beside it what was published for BERT-base ([PyTorch, 2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/), a Xeon-D2191 at 1.6 GHz): 581 ms in fp32, 313 ms in int8. F1 on GLUE MRPC (do two sentences say the same?): .902 in fp32, .895 in int8. The accuracy is cited: random weights have none. The post promises up to a quarter of the file and of the memory traffic, and two to four times the speed. Section 6 measured the part about the traffic: for equal bytes both need about equal time, and int8 has four times as many weights in them, which are twice the units.
 #
 # ### What int8 dynamic modules can and cannot do
 #
@@ -750,11 +750,11 @@ others_shown, others = show.other_fp32_lstms([256, 1024], one, quantize_dynamic)
 others_shown
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# At 256 units the gain of int8 is anything from a fifth to a factor of four, by the fp32 that it is compared with; the fused routine of `nn.LSTM` is the best fp32 there by far. At 1,024 units the three differ little, probably because all of them wait for the same bytes. The gain over the best of the three is still above 4. So the riddle of section 6 does not vanish with a better routine, as "larger" foretold.
+# At 256 units int8 is hardly faster or nearly four times as fast, depending on which fp32 it is compared with; the fused routine of `nn.LSTM` is the best fp32 there by far. At 1,024 units the three differ little, probably because all of them wait for the same bytes. The gain over the best of the three is still above 4. So the riddle of section 6 does not vanish with a better routine, as "larger" foretold.
 #
 # ### Into the ledger
 #
-# Energy is an estimate ([[energy]]). An LSTM multiplies each weight of its steps 28 times for an image; we price one fetch of the weights. A file in 16 bits that is computed in fp32 saves bytes on disk, not energy.
+# Energy is an estimate ([[energy]]). An LSTM multiplies each weight of its steps 28 times for an image; we price one fetch of the weights (these can stay in a cache between the steps). A file in 16 bits that is computed in fp32 saves bytes on disk, not energy.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Writes the three rows into the ledger and shows them.

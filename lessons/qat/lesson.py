@@ -227,7 +227,7 @@ show.staircase(StraightThrough.apply)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. What the float weights are for
 #
-# Two weights, and whole numbers only. Without rounding the best values are (0.30, 0.45). To the nearest they are rounded to (0, 0).
+# Two weights, and whole numbers only. Without rounding, the loss is lowest at (0.30, 0.45). Rounding each to the nearest whole number gives (0, 0).
 #
 # **Predict.** We train with the straight-through estimator and small steps. Will the weights come to rest where the *rounded* loss is lowest? And why?
 
@@ -246,10 +246,10 @@ show.staircase(StraightThrough.apply)
 #
 # | rounded weights | errors | loss |
 # |---|---|---|
-# | (0, 0): each to the nearest | −0.30, −0.45 | 0.09 + 0.20 + 0.24 = 0.54 |
-# | (0, 1) | −0.30, 0.55 | 0.09 + 0.30 − 0.30 = 0.10 |
-# | (1, 0) | 0.70, −0.45 | 0.49 + 0.20 − 0.57 = 0.13 |
-# | (1, 1) | 0.70, 0.55 | 0.49 + 0.30 + 0.69 = 1.49 |
+# | (0, 0): each to the nearest | −0.30, −0.45 | 0.090 + 0.203 + 0.243 = 0.54 |
+# | (0, 1) | −0.30, 0.55 | 0.090 + 0.303 − 0.297 = 0.10 |
+# | (1, 0) | 0.70, −0.45 | 0.490 + 0.203 − 0.567 = 0.13 |
+# | (1, 1) | 0.70, 0.55 | 0.490 + 0.303 + 0.693 = 1.49 |
 #
 # Rounding to the nearest gives the third best of four. Can gradient descent find the best? The cell below begins at the best float weights, takes 40 steps along the gradient that the estimator gives, and makes each step a little smaller than the one before.
 
@@ -301,7 +301,7 @@ show.walk(torch.stack(path), toy_loss)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Now to a real network. In each layer there must be two weights: the float weight, which the optimizer updates, and the rounded one, with which the layer computes. `register_parametrization(layer, "weight", f)` moves the weight to `layer.parametrizations.weight.original`, and from then on `layer.weight` is computed anew as `f(original)` each time that somebody reads it. The layer, the loss and the training loop stay as they are. The gradient of the loss travels back through `f`, and so through our estimator, to the float weight.
 #
-# `OnGrid` is such a function: it computes the step from the float weight and rounds. (The *grid* are the levels.) The step follows the weights as they change.
+# `OnGrid` is such a function: it computes the step from the float weight and rounds. (The *grid* is the set of levels.) The step follows the weights as they change.
 
 
 # %% slideshow={"slide_type": "-"}
@@ -333,7 +333,7 @@ print("the step:      ", f"{max_step(small.parametrizations.weight.original, 2):
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Does it help?
 #
-# **Quantization-aware training** (QAT) trains with fake quantization in the loop. Usually it does not begin with random weights: it *trains on* a network that was trained in float. Ours trains on for half a pass, with a third of the learning rate.
+# **Quantization-aware training** (QAT) trains with fake quantization in the loop. Usually it does not begin with random weights: it *trains on* a network that was trained in float. Ours trains on once with half of its images, and with a third of the learning rate.
 #
 # **Predict.** The network of section 1 is trained on in this way at 2 bits. How many digits does it classify correctly afterwards: **A** below 60 %, **B** about 80 %, **C** above 90 %? And why?
 
@@ -357,9 +357,9 @@ print(f"after QAT:                {accuracy(aware[0, 2]):.1f} %")
 #
 # <!-- page -->
 #
-# 118 steps with batches of 128 images were enough. The float weights moved a little, some of them crossed a border between two levels, and those that crossed were chosen by the loss of the rounded network. (*Deeper* counts them: it is one weight of `fc1` in a hundred.)
+# 118 steps with batches of 128 images were enough. The float weights moved, some of them across a border between two levels, and those that crossed it were chosen by the loss of the rounded network. (*Deeper* counts them.)
 #
-# So QAT won 60 points? That is the sentence that one would like to print. But *what* won them? Between the two numbers above, several things differ.
+# So QAT won 60 points? But *what* won them? Between the two numbers above, several things differ.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Whom should it beat?
@@ -441,9 +441,9 @@ show.gains_by_bits(results, BITS)
 # **How to read it:** a mean difference counts when it is larger than the number behind the ±, twice its standard error.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# How sure is a mean of four? Some networks are better than others, in all arms, so we do not compare the means of the arms; we take the difference within each network first. Suppose that three networks gave the differences 0.6, 0.3 and 0.9 points. Their mean is 0.6, and their standard deviation 0.3. A mean of $n$ numbers is more certain than one of them: its **standard error** is the standard deviation divided by $\sqrt{n}$, here $0.3 / \sqrt 3 = 0.17$. As a rough rule, a mean difference is more than noise if it exceeds twice its standard error: 0.6 is more than 0.35, so it counts. (With so few networks chance passes this rule more often than with many.)
+# How sure is a mean of four? Some networks are better than others, in all arms, so we do not compare the means of the arms; we take the difference within each network first. Suppose that three networks gave the differences 0.6, 0.3 and 0.9 points. Their mean is 0.6, and their standard deviation 0.3. A mean of $n$ numbers is more certain than one of them: its **standard error** is the standard deviation divided by $\sqrt{n}$, here $0.3 / \sqrt 3 = 0.17$. As a rough rule, a mean difference is more than noise if it exceeds twice its standard error: 0.6 is more than 0.35, so it counts.
 #
-# Now read the table. At 8 bits QAT is more than half a point ahead of *plain* in the run on this page, and nothing is left of that lead against *trained on*: all of it was the longer training. At 4 bits most of the lead goes the same way, and about 0.2 points are left. Whoever compares QAT with the network from which it started reports a gain that has nothing to do with rounding. At 3 bits about half a point is due to the rounding in the loop. And at 2 bits it is more than 50 points, as the colleague said.
+# Now read the table. At 8 bits QAT is 0.64 points ahead of *plain* in the run on this page, which is less than its ±, so it does not count, and against *trained on* nothing of it is left. At 4 bits the lead over *plain* counts, but most of it disappears when the opponent is trained on as long: about 0.2 points are left. Whoever compares QAT with the network from which it started reports a gain that has nothing to do with rounding. At 3 bits about half a point is due to the rounding in the loop. And at 2 bits it is more than 50 points, as the colleague said.
 #
 # Or is it? Ask once more what differs. *Is each arm at its best?* All arms were rounded with the same step, and we know from [[integers]] that it is a bad one at 2 bits.
 
@@ -459,7 +459,7 @@ show.gains_by_bits(results, BITS)
 # table ask for the sentence that a report should print, and cross out the headline on the board.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A step of σ, by hand. The hundred weights of section 1 (ninety-nine of ±0.1 and one of 0.6) have a standard deviation of about 0.117. Rounded with that step, ±0.1 becomes ±0.117, and 0.6 is clipped to 0.117. One weight has a large error, and the other ninety-nine have nearly none. With the step 0.4 it was the other way round.
+# A step of σ, by hand. The hundred weights of section 1 (ninety-nine of ±0.1 and one of 0.6) have a standard deviation of about 0.117. Rounded with that step, ±0.1 becomes ±0.117, and 0.6 is clipped to 0.117. One weight has a large error, and the other ninety-nine have nearly none. With the step 0.4 all hundred were off: the ninety-nine by 0.1 each, because they became 0, and the large one by 0.2.
 #
 # Which multiple of σ is best differs from network to network. To choose is to tune, and one must not tune on the images on which the result is read. So for each network we take the step with which it gets most of the 5,000 *held-out* images right, on which no network was trained. Then we read the accuracy on the test images at that step.
 
@@ -483,11 +483,11 @@ for seed in SEEDS:
 show.step_against_rounding(by_step, results, STEPS)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
-# **QAT is behind (C): plain rounding with a good step beats quantization-aware training with a bad one.**
+# **QAT is not ahead any more (C): in each of the four networks plain rounding with a good step beats quantization-aware training with a bad one.**
 #
 # <!-- page -->
 #
-# So nearly all of the 60 points were not a gain by QAT. They were a loss of its opponent, which had been rounded with a step that nobody needs to use. QAT with that step only repaired the damage, and not even all of it.
+# (With four networks the mean difference is not more than its noise. The record under *Deeper* has 1.25 ± 0.47 points.) So nearly all of the 60 points were not a gain by QAT. They were a loss of its opponent, which had been rounded with a step that nobody needs to use.
 #
 # Is QAT useless, then? We cannot say that either. Now the opponent has a good step and QAT a bad one, which is as unfair as before.
 
@@ -512,7 +512,7 @@ show.over_steps(by_step, results, STEPS, ("plain", "trained on"))
 # ★★ · 8 minutes
 #
 # Write `straight_through`: fake quantization with a zero point. Forward: $s\,(q - z)$ with $q$ rounded, the zero point added, and clamped to `qmin` … `qmax`. Backward: the
-# gradient passes where `x` is not clipped, and is 0 where it is. From an end of the range up to half a step beyond, both are fine. `x` has any shape, also none.
+# gradient passes where `x` is not clipped, and is 0 where it is. Between an end of the range and half a step beyond it the check accepts either. `x` may have any shape, and may be a single number.
 # Do not call a fake quantization of torch.
 #
 # `straight_through(x, scale, zero_point, qmin, qmax)` → a tensor of the shape and dtype of `x` that autograd can go back through
@@ -616,9 +616,9 @@ show.over_steps(by_step, results, STEPS, ("plain", "trained on", "QAT"))
 #
 # <!-- page -->
 #
-# The orange curve is nearly flat, because QAT learns weights that suit the step which it is given. The other two curves are hills, because they take the weights as they come, and only some steps suit those. So QAT's great lead at the right end, and its smaller one at σ, say how bad the step is for the *others*. Compare the highest points instead: there QAT is ahead of *trained on* by 1.2 points in the run on this page, in each of the four networks. That is what the rounding in the loop is worth here. What might explain it is section 3: with few levels the nearest one is often not the best one, and only QAT looks for a better combination.
+# Between σ and 2.5 σ the orange curve is nearly flat, because QAT learns weights that suit the step which it is given. The other two curves are hills, because they take the weights as they come, and only some steps suit those. So QAT's great lead at the right end, and its smaller one at σ, say how bad the step is for the *others*. Compare each arm at its best instead: if each network takes the step that is best on its held-out images, QAT is ahead of *trained on* in all four networks, by 1.2 points in the mean in the run on this page. That is what the rounding in the loop is worth here. What might explain it is section 3: with few levels the nearest one is often not the best one, and only QAT looks for a better combination.
 #
-# Where does this stop being true? It was measured on one small network and an easy task, with rounded weights and float activations, and with a single learning rate. What follows the next table says how far it depends on the rate and on the start.
+# Where does this stop being true? It was measured on one small network and an easy task, with rounded weights and float activations, and with a single learning rate. *Deeper* says how far it depends on the rate and the start.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### What was each difference worth?
@@ -636,7 +636,7 @@ show.each_at_its_best(by_step, results, STEPS)
 # **QAT's gain at 2 bits was mostly its opponent's bad step.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The first row says that the longer training alone was worth about half a point, which is no more than its noise. The second says that the rounding in the loop was worth about one. In the middle column, with one step for all, the second number was more than fifty times as large.
+# The first row says that the longer training alone was worth about half a point, which is no more than its noise. The second says that the rounding in the loop was worth about one. In the middle column, with one step for all, the second number was about fifty times as large.
 #
 # **Is that fair now?** Two things may still favour an arm. The learning rate was the same for all, and our networks stand at the beginning of their training. A record that came with the course (`records/qat/steps.json`) lets each arm choose among four learning rates as well, and repeats everything from networks with a long training, which have 98 % in float. *Deeper* has its tables. From our start about one point is left at 2 bits; at 3 bits the half point of section 5 shrinks to less than its noise. From the long training the rounding in the loop is worth about two points at 2 bits and a third of a point at 3. And the sentence of section 6? From our start it holds when every arm has its best learning rate, too. From the long training, rounding with a good step and QAT with the bad one are level.
 
@@ -657,13 +657,13 @@ recorded.table()
 recorded.bad_step()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Read each row of the first table from left to right: from column to column each arm may choose more, and the lead of QAT shrinks.
+# Read each row of the first table from left to right: from column to column each arm may choose more, and the lead of QAT shrinks or stays.
 #
 # **3 bits.** With the step from the largest weight and one learning rate QAT is ahead from either start, from the long one by nearly three points. With the best step and rate of each arm nothing is left from the short start that five networks could show, and a third of a point from the long one. A smaller step helps the opponents at 3 bits as well; only the loss is smaller there to begin with.
 #
-# **2 bits.** One point is left from the short start, two from the long one. So a network that is better in float gains more from the rounding in the loop. It has more to lose: from 98.0 % plain rounding falls to less than 95 %, and QAT brings it back to within half a point of float.
+# **2 bits.** One point is left from the short start, two from the long one. So here the better of the two starts gained more from the rounding in the loop. It has more to lose: from 98.0 % plain rounding falls to less than 95 %, and QAT brings it back to within half a point of float.
 #
-# **The better opponent.** After a long training whose learning rate fell to 0, training on with a rate of 0.001 does harm: in the record the float networks fall from 98.0 to 97.4 %. Then *trained on* is a weak opponent, at 3 bits weaker than plain rounding. In the last but one column the opponent is therefore the better of *plain* and *trained on*, chosen on held-out images. (A learning rate near 0 turns *trained on* into *plain*, so the two belong together.)
+# **The better opponent.** After a long training whose learning rate fell to 0, training on with a rate of 0.001 does harm: in the record the float networks fall from 98.0 to 97.4 %. Then *trained on* is a weak opponent, at 3 bits weaker than plain rounding. In the column *and the better opponent* QAT is therefore compared with the better of *plain* and *trained on*, chosen on held-out images. (A learning rate near 0 turns *trained on* into *plain*, so the two belong together.)
 #
 # **The second table** asks for the sentence of section 6. From the short start rounding with a good step beats QAT with the step from the largest weight by about a point, though QAT had its best learning rate (a high one). From the long start the difference is smaller than its noise.
 #
@@ -702,12 +702,12 @@ show.integers_of_fc1(lenet, aware[0, 2], max_step, accuracy)
 #
 # The largest weight sets the step, and few of the others reach half of it. Most float weights moved inside the cell of 0 and crossed no border.
 #
-# Yet the few that changed matter. The second line is a control: the network of QAT with the *former* integers of `fc1` put back, and everything else (step, biases, the other two layers) as QAT left it. It loses some 20 to 30 points in the runs that we saw. So most of what QAT won with this step hangs on one weight of `fc1` in a hundred, together with what the other layers learned beside it.
+# Yet the few that changed matter. The second line is a control: the network of QAT with the *former* integers of `fc1` put back, and everything else (step, biases, the other two layers) as QAT left it. It loses some 20 to 30 points in the runs that we saw. So nearly half of what QAT won with this step is lost when one weight of `fc1` in a hundred gets its former integer back.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Four weights in a byte
 #
-# A rounded weight is still a float in memory, and PyTorch's layers take no weights of 2 bits. So a small file must be made by hand. Take the integers −1, 0, 1 and 0. Add 2, so that none is negative: 1, 2, 3, 2. Each of them needs two bits, and a byte has eight: $1 + 4 \cdot 2 + 16 \cdot 3 + 64 \cdot 2 = 185$ is one byte that holds all four. In code, `<< 2` multiplies by 4, and `>> 2 & 3` gets the second integer back.
+# A rounded weight is still a float in memory, and PyTorch's layers take no weights of 2 bits. So a small file must be made by hand. Take the integers −1, 0, 1 and 0. Add 2, so that none is negative: 1, 2, 3, 2. Each of them needs two bits, and a byte has eight: $1 + 4 \cdot 2 + 16 \cdot 3 + 64 \cdot 2 = 185$ is one byte that holds all four. In code, `<< 2` multiplies by 4, and `>> 2 & 3` gets the second of them, 2, back; less 2 it is the integer 0.
 #
 # **Predict.** How many times smaller than in fp32 is the file: **A** 4 times, **B** nearly 16 times, **C** more than 16 times? And why?
 
@@ -808,7 +808,7 @@ claims.show("qat")
 # - Round in the forward pass, and let the gradient straight through where nothing is clipped. Float weights behind the rounded ones add up steps that are smaller than a level.
 # - The fair opponent of QAT is trained on as long in float, rounded afterwards, and has a step of its own choice. Compare within each network, and look at the noise.
 # - Here plain rounding with a good step beat quantization-aware training with a bad one.
-# - With each arm at its best step the rounding in the loop was worth one or two points at 2 bits, a third of a point or less at 3, and nothing at 8.
+# - With each arm at its best step and learning rate the rounding in the loop was worth one or two points at 2 bits, a third of a point or less at 3; at 8 bits nothing showed.
 #
 # [[qat_cnn]] goes on with activations, batch norm and real integer kernels. [[torchao]] has this technique for linear layers.
 #
