@@ -150,7 +150,7 @@ def largest_difference(a, b):
 #
 # Three steps from the same weights: a plain loop, and `train` with `enabled=False` and with `enabled=True`.
 #
-# **Predict.** How far are the weights of the two from those of the plain loop afterwards: not a bit, a small part of the way that the training moved them, or more? And why?
+# **Predict.** With `enabled=True`, how far are the weights from those of the plain loop: **A** not a bit, **B** a few per cent of the way that the training moved them, **C** more? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Vote for each of the two settings. After the output: "When your training goes wrong tomorrow, what do you try first?"
@@ -175,11 +175,11 @@ for on, gap in gaps.items():
     print(f"enabled={on}: {gap:.1g}, {gap / way:.1%} of the move")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Switched off, the loop gives the plain loop's weights to the last bit. Switched on, it differs by a small part of the way that they moved.**
+# **Switched on, the loop ends a few per cent of the way apart at most (B). Switched off, it gives the plain loop's weights to the last bit.**
 #
 # <!-- page -->
 #
-# With `enabled=False` a scaler's `scale`, `unscale_` and `update` do nothing, `step` calls `optimizer.step()`, and autocast changes no type. So the same operations run on the same numbers. With `enabled=True` every product reads rounded inputs, and the gradients are rounded as well, to 8 binary digits in bf16. Each is off by up to 0.4 %.
+# With `enabled=False` a scaler's `scale`, `unscale_` and `update` do nothing, `step` calls `optimizer.step()`, and autocast changes no type. So the same operations run on the same numbers. With `enabled=True` every product reads rounded inputs, and the gradients are rounded as well, to 8 binary digits in bf16. Each is off by up to 0.4 %, and several such roundings meet in one gradient.
 #
 # So three steps are close. That does not say that a whole training is as good; *Deeper* measures that.
 
@@ -199,7 +199,7 @@ for on, gap in gaps.items():
 # %% [markdown] slideshow={"slide_type": "skip"}
 # bf16 has the exponent of fp32, and so its range. Gradients that are too small for fp16 are still numbers in bf16, and so it needs no loss scale. What bf16 gives up is digits: 8 in place of fp16's 11. GPUs since Ampere (2020) have units for bf16, too: pass `dtype=torch.bfloat16`, and leave the scaler out.
 #
-# Older code says `torch.cuda.amp.autocast()` and `torch.cuda.amp.GradScaler()`. These names are deprecated. And why not simply call `model.half()`? Then the weights are stored in 16 bits, and small steps are lost in them.
+# Older code says `torch.cuda.amp.autocast()` and `torch.cuda.amp.GradScaler()`. These names are deprecated. And why not call `model.half()`? Then small steps are lost in weights of 16 bits.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. A scale that nobody knows beforehand
@@ -209,16 +209,16 @@ for on, gap in gaps.items():
 # | gradient | fp16 alone | × 65,536 | × 262,144 |
 # |---|---|---|---|
 # | $2 \cdot 10^{-8}$ | 0 | 0.0013 | 0.0052 |
-# | 0.3 | 0.3 | 19,661 | **inf** |
+# | 0.3 | 0.3 | 19,664 | **inf** |
 #
-# **Predict.** Six steps; the *third* batch holds one infinite number. What happens in step 3 to the weights, and what to the scale? And why?
+# **Predict.** Six steps; the *third* batch holds one infinite number. What happens to the weights in step 3, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Let the room check one column of the table: 0.3 times 262,144 is 78,643. "How large may the scale be? Nobody knows beforehand." Vote: NaN weights, or a step that is
 # left out? growth_interval is 2 here to see something; the default is 2,000.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **Two gradients by hand.** Suppose one weight has the gradient $2 \cdot 10^{-8}$ and another one 0.3. On their way back both pass through fp16 ([[formats]]). The small one is less than half of fp16's least number, and becomes 0. Now multiply the loss by 65,536. The gradients become 0.0013 and 19,661, and fp16 can hold both. The scaler divides them in fp32, and gets back $2 \cdot 10^{-8}$ and 0.3. A scale four times as large lifts the small one still higher, but $0.3 \cdot 262{,}144 = 78{,}643$ is beyond 65,504 and becomes infinite.
+# **Two gradients by hand.** Suppose one weight has the gradient $2 \cdot 10^{-8}$ and another one 0.3. On their way back both pass through fp16 ([[formats]]). The small one is less than half of fp16's least number, and becomes 0. Now multiply the loss by 65,536. The gradients become 0.0013 and 19,661, which fp16 rounds to 19,664. The scaler divides them in fp32, and gets back $2 \cdot 10^{-8}$ and 0.3, but for the rounding. A scale four times as large lifts the small one still higher, but $0.3 \cdot 262{,}144 = 78{,}643$ is beyond 65,504 and becomes infinite.
 #
 # So the scale should be large, and not too large. Its limit is 65,504 divided by the largest gradient, and nobody knows that of the next batch. So the scaler *searches*:
 #
@@ -226,7 +226,7 @@ for on, gap in gaps.items():
 # 2. After the backward pass, look for inf or NaN among the gradients. If there is one, the scale was too large: leave the step out, and halve the scale.
 # 3. After many good steps in a row (`growth_interval`, 2,000 unless you say otherwise) a larger scale may be possible: double it, and count from 0 again.
 #
-# Why leave the step out? A weight minus an infinite step is infinite, and after the next forward pass everything is NaN. A skipped step only costs one batch. Why double? Gradients can shrink, and after some skips the scale would stay too small for ever. Why a factor of 2? A power of two changes the exponent of a number, and no digit.
+# Why leave the step out? A weight minus an infinite step is infinite, and after the next forward pass everything is NaN. A skipped step costs one batch. Why double? Gradients can shrink, and after some skips the scale would stay too small for ever. Why a factor of 2? A power of two changes the exponent of a number, and no digit.
 #
 # **Six steps by hand**, with `growth_interval=2`. Continue the table to step 6:
 #
@@ -297,7 +297,7 @@ show.ring(log)
 #
 # LeNet-300-100 learns Fashion-MNIST for 200 steps under autocast, once in float16 and once in bfloat16. Here the scale doubles after 20 good steps.
 #
-# **Predict.** Does the scale settle, does it go up and down, or does it grow for ever? For each of the two types: which, and why?
+# **Predict.** With float16, does the scale **A** settle, **B** go up and down, or **C** grow for ever? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Let the room decide for each type. After the figure ask what the height of the orange crosses is, and how many batches the search costs with the default of 2,000.
@@ -335,11 +335,11 @@ skipped = {name: sum(after < before for before, _, after in steps) for name, ste
 show.search(searched)
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **In float16 the scale climbs until a gradient overflows, and from then on goes up and down below that limit. In bfloat16 it only grows.**
+# **In float16 the scale climbs until a gradient overflows, and from then on goes up and down (B). In bfloat16 it only grows (C).**
 #
 # <!-- page -->
 #
-# Look at the green points on the left. Each doubling lifts them by a factor of two. When one of them would cross 65,504, the step is skipped and the scale halves. In the run on this page the scale climbs several times to 262,144, where a gradient above $65{,}504 / 262{,}144 = 0.25$ makes it fall back. The search costs some of the 200 steps, because we let it try after 20 good ones. With the default of 2,000 it tries a hundred times less often.
+# Each doubling lifts the green points on the left by a factor of two. When one of them would cross 65,504, the step is skipped and the scale halves. In the run on this page the scale climbs several times to 262,144, where a gradient above $65{,}504 / 262{,}144 = 0.25$ makes it fall back. The search costs some of the 200 steps, because we let it try after 20 good ones. With the default of 2,000 it tries a hundred times less often.
 #
 # bf16 reaches to $3 \cdot 10^{38}$. No gradient overflows, no step is skipped, and the scale doubles every 20 steps without any effect. That is what "not needed, does no harm" means in the table of section 2.
 
@@ -419,7 +419,7 @@ Table(
 # *For the lecturer, 1 min.* Ask: "step divides by the scale, and unscale_ has done so already. Is it done twice?"
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# `step` divides by the scale only if `unscale_` has not done so: the scaler remembers the call until `update()`. Whatever else looks at gradients, such as printing their norm, comes after `unscale_` as well.
+# Is the gradient now divided twice? No: the scaler remembers until `update()` that `unscale_` was called, and `step` then does not divide again. Whatever else looks at gradients, such as printing their norm, comes after `unscale_` as well. *Deeper* says what happens if a line is missing.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. When does it save time?
@@ -461,13 +461,13 @@ of_operations = [
 show.side_by_side(times, chip, units, sixteen_bits.records(), of_operations)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **With 16-bit units the product is about twice as fast in bf16. Without them it takes about five times as long (0.21 in the record). The addition gains on both, and less than twice.**
+# **With 16-bit units the product is about twice as fast in bf16, or a little more. Without them it takes about five times as long (0.21 in the record). The addition gains on both, and less than twice.**
 #
 # <!-- page -->
 #
 # The addition moves half the bytes on both processors, and gains on both. It stays below two, so bytes are not all that it waits for.
 #
-# The product depends on the units. Without them every number is probably converted before it is multiplied. (A profile of the library's instructions would tell.) With them, divide the first row by the second, and you have the gain over the *better* fp32 product: $2.25 / 1.12 = 2.0$ in our record of the AMD processor. That is what an instruction with twice as many pairs can give. What goes beyond it is not a merit of 16 bits. On another AMD processor we saw a whole training step 3.4 times as fast, but there the fp32 product by oneDNN alone was twice as fast as PyTorch's usual one.
+# The product depends on the units. Without them every number is probably converted before it is multiplied. (A profile of the library's instructions would tell.) With them, divide the first row by the second, and you have the gain over the *better* fp32 product, about 2.0 in the run on this page. That is what an instruction with twice as many pairs can give. What goes beyond it is not a merit of 16 bits.
 #
 # We have measured no GPU. PyTorch's recipe reports 2 to 3 times on Volta, Turing and Ampere, and "modest" gains on GPUs without such units ([amp_recipe](https://docs.pytorch.org/tutorials/recipes/recipes/amp_recipe.html)).
 
@@ -480,7 +480,7 @@ show.side_by_side(times, chip, units, sixteen_bits.records(), of_operations)
 # - *odd size*: no multiple of 8
 # - *narrow*: 128 wide, at batch 1,024 and at batch 16
 #
-# **Predict.** On the processor with 16-bit units: which of the four gains least, and can it become *slower* than fp32? And why?
+# **Predict.** On the processor with 16-bit units: which of the four gains least, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Two votes. Then the table: read the column with units from top to bottom, and the last two rows together. Ask which of the two, width or batch, was to blame.
@@ -492,15 +492,15 @@ of_steps.append(["large, with scaler", "large", "with scaler"])
 show.side_by_side(times, chip, units, sixteen_bits.records(), of_steps)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The narrow network at batch 16 gains least. With 16-bit units a large step is nearly twice as fast, but this one takes longer than in fp32 (0.57 in our record of the AMD processor).**
+# **The narrow network at batch 16 gains least. With 16-bit units a large step is nearly twice as fast, but this one takes longer than in fp32 (0.57 in the run on this page).**
 #
 # <!-- page -->
 #
-# Autocast has a price of its own. By hand, for one narrow layer: it converts a weight of 128 · 128 = 16,384 numbers in every step, and converts its gradient back. At batch 16 the product has 16 multiplications for each number that was converted, and at batch 1,024 it has 1,024. So at batch 16 the conversions, and the calls that start them, probably cost more than the product gains. The two narrow rows differ in nothing but the batch.
+# Autocast has a price of its own. By hand, for one narrow layer: it converts a weight of 128 · 128 = 16,384 numbers in every step, and converts its gradient back. At batch 16 the product has 16 multiplications for each number that was converted, and at batch 1,024 it has 1,024. So at batch 16 the conversions, and the calls that start them, probably cost more than the product gains. The two narrow rows differ in the batch alone.
 #
 # The odd size gains about as much as the large one here; older GPUs wanted multiples of 8. Without units every size is slower, by a factor of two to four. The scaler costs a pass over all gradients.
 #
-# So time a step of *your* network both ways, on *your* chip, before you switch it on.
+# So time a step of *your* network both ways on *your* chip.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 6. When does it save memory?
@@ -521,7 +521,7 @@ show.side_by_side(times, chip, units, sixteen_bits.records(), of_steps)
 # *For the lecturer, 3 min.* Let the room add up on paper: 5 1/4 against 5 3/8. Then twelve layers: eleven hidden activations in place of two, twelve copies in place of three. 14 1/4 against 11.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# With a batch of 32 the gradients of the weights decide. With a large batch the *activations* do: what the layers compute on the way forward and keep for the way back ([[baseline]]). We count in units of one activation in fp32: 1,024 · 256 · 4 bytes = 1 MiB. A weight in fp32 has a quarter of this, and its 16-bit copy an eighth.
+# What can become smaller at all? With Adam a weight needs 4 bytes for itself, 4 for its gradient and 8 for Adam's two averages. All 16 stay in fp32 under autocast, and while a step runs a 16-bit copy adds 2. Only the *activations*, which the layers compute on the way forward and keep for the way back ([[baseline]]), are stored in 16 bits. With a batch of 32 the gradients of the weights decide, with a large batch the activations. We count in units of one activation in fp32: 1,024 · 256 · 4 bytes = 1 MiB. A weight in fp32 has a quarter of this, and its 16-bit copy an eighth.
 #
 # While fp32 computes the loss, five units are alive: two hidden activations, the output, and two that the loss needs, one for the differences and one for their squares. The level is highest a moment later, at the beginning of the backward pass, when gradients take the place of what is no longer needed, and one gradient of a weight comes on top.
 #
@@ -585,7 +585,7 @@ Table(["layers", "fp32, units", "autocast, units", "ratio by hand", "measured"],
 #
 # In the three-layer network autocast needs 1.02 times the memory of fp32. We take one thing away at a time: the copy of the *input* (the batch is handed over in 16 bits), the fp32 of the *loss*, and both.
 #
-# **Predict.** Does the copy of the input alone decide on which side of 1 the ratio lies, or must the loss change, too? And why?
+# **Predict.** Is it enough to take away the copy of the input for autocast to need less memory than fp32? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Half a unit of 5 3/8: let the room compute 4 7/8 over 5 1/4 before the table. Ask which of the three rows one may use in a real training.
@@ -608,7 +608,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The copy of the input alone decides: without it, and with the loss still in fp32, the ratio falls below 1, to 0.93. The fp32 of the loss costs even more.**
+# **Yes, that is enough: without the copy of the input, and with the loss still in fp32, the ratio falls below 1, to 0.93. The fp32 of the loss costs even more.**
 #
 # <!-- page -->
 #
@@ -887,7 +887,7 @@ show.shares(curves)
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **Later: at batch = width the network of 12 layers still needs slightly more than fp32. It saves at twice the width, and more at four times.**
 #
-# One layer alone breaks even at batch = width, and the whole network must also pay for the input's copy and for the loss. Below that the peak lies elsewhere: at the end of the backward pass, where all gradients of weights are alive, in fp32 in both runs. There autocast saves nothing, and adds the 16-bit form of the gradient that is just being made. That is the answer to section 1.
+# One layer alone breaks even at batch = width, and the whole network must also pay for the input's copy and for the loss. With 10 outputs the end costs next to nothing, and three layers save already at batch = width. With 256 outputs three layers do not save even at four times the width (section 6). Below that the peak lies elsewhere: at the end of the backward pass, where all gradients of weights are alive, in fp32 in both runs. There autocast saves nothing, and adds the 16-bit form of the gradient that is just being made. That is the answer to section 1.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### What is alive at a peak?
@@ -916,6 +916,19 @@ show.stacks(alive)
 # ### Clipping in the wrong order, with Adam
 #
 # Section 4 clipped before `unscale_`, and the step of SGD became far too short. Would another optimizer notice? Adam divides each gradient by its usual size, so a common factor should not matter. But the network has 197,376 numbers, and a norm of $1.53 \cdot 10^{-7}$ leaves a typical gradient of $1.53 \cdot 10^{-7} / \sqrt{197{,}376} = 3.4 \cdot 10^{-10}$. Adam adds `eps`, $10^{-8}$, to the size by which it divides. Beside that the gradients hardly count, and Adam's step is some thirty times too short as well.
+#
+# ### What goes wrong if a line is missing?
+#
+# | the fault | what happens |
+# |---|---|
+# | no `update()` | an error at the next `unscale_` or `step`: the scaler remembers that it has been called |
+# | `unscale_` or `step` twice in one step | an error, because dividing twice would be wrong |
+# | `optimizer.step()` for `scaler.step(optimizer)`, no `unscale_` | the step of SGD is 65,536 times too long; `update()` then complains, too late, that nobody looked for inf |
+# | the same with `unscale_` | no message; a step with an inf is taken, and the weights are lost |
+# | no scaler at all, in fp16 | no message; small gradients become 0, and the training may end at a higher error |
+# | clipping before `unscale_` | no message; section 4 |
+#
+# So the faults to fear are those without a message: no scale, the wrong order, and a step that goes round the scaler.
 #
 # ### A batch in parts
 #

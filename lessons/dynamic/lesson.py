@@ -109,7 +109,7 @@ print(f"{first.ratio('int8'):.1f} times as fast as eager fp32")
 # *For the lecturer, 2 min.* Say the line of the first slide again, and read the table from top to bottom. Ask which rows cost time at every call: three. "The range of *this* call": that is the word dynamic. Then do the three numbers of the page on the board.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# To multiply integers with integers, both factors have to be integers. For the weights that is easy: they are known beforehand, so their scale can be chosen once. The activations, the numbers that come *into* the layer, are not known beforehand. Another text gives other numbers. Where does their scale come from?
+# To multiply integers with integers, both factors have to be integers. For the weights that is easy: they are known beforehand, so their scale can be chosen once. The activations, the numbers that come *into* the layer, are not, since each text gives others. Where does their scale come from?
 #
 # One can guess it from examples and keep it (that is *static* quantization, [[static]]). If a later input is larger than every example, it is cut off. Or one looks at the numbers of each call when they arrive, finds the lowest and the highest, and chooses the scale for this one call. That is what *dynamic* means.
 #
@@ -127,6 +127,8 @@ print(f"{first.ratio('int8'):.1f} times as fast as eager fp32")
 # $$y = s_x \, s_w \sum_i (q_i - z) \, w_i + b, \qquad s_x = \frac{\text{high} - \text{low}}{\text{steps}}, \qquad z = \text{round}(-\text{low} / s_x).$$
 #
 # The range always contains 0, so that 0 has an integer of its own: *low* is never above 0 and *high* never below.
+#
+# Why has the input a zero point, and the weights have none? Weights lie on both sides of 0, about equally far, so a grid with 0 in its middle fits them. Inputs often do not. Behind a ReLU, for example, none is negative, and a grid with 0 in its middle would waste half of its steps. The zero point costs little. Multiply the bracket out: $\sum (q_i - z)\,w_i = \sum q_i w_i - z \sum w_i$. The second sum contains only weights. So it can be computed once, and a call only multiplies it by its $z$.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -246,7 +248,7 @@ best_name = max((n for n in baselines.samples if n.startswith("fp32")), key=base
 show.baselines_table(baselines, best_name)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Not all of the speed-up is left: over the best fp32, int8 was 1.8 to 3.1 times as fast on the processors that we tried, and this second column is the honest one.**
+# **Most of the speed-up is left on the processor of this page, and less of it on another one. Over the best fp32, int8 was 1.8 to 3.1 times as fast on the processors that we tried, and this second column is the honest one.**
 #
 # <!-- page -->
 #
@@ -402,7 +404,7 @@ words_shown, added = show.words_table(words, held_out, by_scale)
 words_shown
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Hardly: in the run on this page one scale with 8 bits adds less than a thousandth of a nat to the loss. The network notices it at 4 and at 3 bits.**
+# **Hardly: in the run on this page one scale with 8 bits adds less than a thousandth to the loss. The network notices it at 4 and at 3 bits.**
 #
 # <!-- page -->
 #
@@ -435,7 +437,7 @@ show.price_curves(widths, prices)
 #
 # <!-- page -->
 #
-# At width 8 there are 64 products, which a processor makes in some nanoseconds. The call takes microseconds. So nearly all of its time is something that does not depend on the width. Only when the product itself takes as long as that does the width count, and from there int8's smaller product pays back its higher price. In the run on this page the lines cross between 256 and 512. A model of many narrow layers can therefore become *slower* through the line of section 1, each layer by a little.
+# At width 8 there are 64 products, which a processor makes in some nanoseconds. The call takes microseconds. So nearly all of its time is something that does not depend on the width. Only when the product itself takes as long as that does the width count, and from there int8's faster product pays back its higher price. In the run on this page the lines cross between 256 and 512. A model of many narrow layers can therefore become *slower* through the line of section 1, each layer by a little.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What is the price made of?
@@ -467,7 +469,7 @@ show.price_table(price)
 #
 # So the first suspect is innocent. Search, rounding, product and conversion together are the last row, about a tenth of the call.
 #
-# Is it Python, then? The fp32 column says that this is too short an answer. The fp32 layer is called from the same Python, by the same kind of object, and its operator through the same door; yet the way through the door costs it much less. (Subtract the last row from the one above it, in both columns. The fp32 layer itself does not use this door, it has a shorter way; so its operator, called through the door, can take as long as the whole layer.) Something in the *int8* call makes the door expensive.
+# Is it Python, then? The fp32 column says that this is too short an answer. The fp32 layer is called from the same Python, by the same kind of object, and its operator through the same door; yet the way through the door costs it much less. (To see it, subtract the last row from the one above it, in both columns. In ordinary use the fp32 layer takes a shorter way than this door. That is why its operator, called through the door, can take as long as the whole layer.) Something in the *int8* call makes the door expensive.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **What does the int8 operator get that the fp32 operator does not get?** The fp32 operator is handed three tensors. The int8 operator is handed the *packed weights*, which are no tensor but an object of another kind. Perhaps it is this object for which the door is slow. A control can isolate that: two operators which do next to nothing. One is handed two tensors and says whether they have the same size. The other is handed a packed object (of a convolution) and returns one number that is stored in it.
@@ -480,6 +482,13 @@ show.door_table(price)
 # Handing over the packed object takes about half of the whole call, and handing over two tensors takes a small part of that. So this is the largest part of int8's fixed price. The Python code of the layer is about a third (in the table above, 100 % less the operator), and the work itself a tenth or less.
 #
 # And the remedy? The object need not be handed over at each call if it stays inside the program. In the last two rows each trace holds a single call, and we call the *trace* from Python. The int8 layer gets more than twice as fast in this way. The fp32 layer gets slower, because calling a trace has a price of its own. So a traced model does not pay int8's fixed price for each layer (exported and compiled programs leave Python out as well, but we did not time them here), and int8 begins to pay at much smaller widths. *Deeper* draws it.
+#
+# **When should you leave the line out?**
+#
+# - For narrow layers that are called from Python, as above, and on a processor without fast instructions for 8-bit integers.
+# - For a network of convolutions, in which it changes the linear layers alone, and for a model on a GPU, since its int8 modules run on a CPU.
+# - Where single inputs are far larger than the rest. If one of the numbers of a call is 100 and all others lie between −1 and 1, a scale of 127 steps is 101 / 127 = 0.8, and all others become −1, 0 or 1 step. And because a call has *one* scale, the answer to a text can change a little with the other texts in its batch.
+# - With many rows in a call each weight is used many times. Then the arithmetic counts more than the reading of weights, and so the gain depends more on the processor's int8 instructions.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 6. An LSTM, trained here
@@ -616,9 +625,9 @@ def why_more_solution(ms):
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The same experiment on this machine
 #
-# The weights that each LSTM reads in a second, over the bytes that it reads in a step.
+# How many gigabytes of weights does each LSTM read in a second? To the right: more bytes in a step.
 #
-# **Predict.** At equal bytes, int8 with 1,024 units and fp32 with 512 (4.2 MB): does one of them read its weights clearly faster? And why would that matter?
+# **Predict.** At equal bytes, int8 with 1,024 units and fp32 with 512 (4.2 MB): does one of them read its weights clearly faster? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Let the room find the two points that lie above each other at 4.2 MB, then follow the orange line to the right. "Where is your matrix while it is read?"
@@ -632,20 +641,20 @@ show.rates(lstm_times)
 #
 # <!-- page -->
 #
-# It would matter because, if int8 were faster at equal bytes too, its merit would be a better routine, and the remedy a better fp32 library (section 3). But the two points lie close together, while the gain at 1,024 units is above 5. Then follow the orange line to the right: from 4.2 to 16.8 MB and on to 67 MB the fp32 LSTM reads ever fewer bytes a second, while int8, with a quarter of them, stays on the high part. That is the factor above 4: fewer bytes, *and* each of them is read faster.
+# If int8 were faster at equal bytes too, its merit would be a better routine, and the remedy a better fp32 library (section 3). But the two points lie close together, while the gain at 1,024 units is above 5. Then follow the orange line to the right: from 4.2 to 16.8 MB and on to 67 MB the fp32 LSTM reads ever fewer bytes a second, while int8, with a quarter of them, stays on the high part. That is the factor above 4: fewer bytes, *and* each of them is read faster.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Takes the gain apart into four and two factors, beside what plain reading loses.
 show.three_factors(lstm_times)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Read each row from left to right: the gain is 4, times the factor by which four times the weights take *more* than four times as long, times the ratio of the times at equal bytes. In the run on this page:
+# Read each row from left to right. The gain is a product of three numbers. The first is 4, for the bytes. The second says how much *more* than four times as long fp32 takes when its weights become four times as many. The third is the time of fp32 over that of int8 at equal bytes. In the run on this page:
 #
 # - At 512 units the ratio at equal bytes is below 1. int8 has other work beside reading (section 5), which still counts there, and the gain is below 4.
 # - At 1,024 units the ratio at equal bytes is near 1, and the factor before it above 1.15: "larger".
 # - At 2,048 units the gain is above 10. Most of it is again the growth of fp32: 67 MB of fp32 weights do not fit into the caches of the processor of this page, an AMD EPYC whose largest cache has 32 MB, and the 17 MB of int8 do. At equal bytes fp32 takes longer there, too (1.2 to 1.5 times as long in six runs), so "both" is the answer in most of them.
 #
-# Is it really the distance of the weights? The last column is a control without any LSTM: it adds up as many floats as the matrix has weights. This plain reading gets slower too. At the largest width it slows down nearly as much as the fp32 LSTM, so most of that growth is what larger data cost on this processor, whoever reads them; at 1,024 units it explains about half. The caches are *probably* the reason; counters in the processor, which our machine does not show us, could prove it. What this does not show: with several images at once each weight is used several times, the reading counts less, and the factor shrinks ([[audit]] has the batch).
+# Why should more data be read more slowly? A processor keeps what it has used lately in small, fast memories close to the arithmetic, the *caches*: the nearer a cache, the faster and the smaller it is. What does not fit comes from further away, in each of the 28 steps again. The last column is a control without any LSTM: it adds up as many floats as the matrix has weights. This plain reading gets slower too. At 2,048 units it slows down nearly as much as the fp32 LSTM, so most of that growth is what larger data cost on this processor. At 1,024 units it explains about half, although 16.8 MB would still fit into the largest cache; something in the fp32 routine probably has a part in it. The caches are *probably* the main reason. Counters in the processor, which our machine does not show us, could prove it. What this does not show: with several images at once each weight is used several times, the reading counts less, and the factor shrinks ([[audit]] has the batch).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Deeper
@@ -699,7 +708,7 @@ def dynamic_linear_solution(x, w_q, w_scale, bias):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Recorded, and published
 #
-# Compiled fp32 is one more baseline. It takes a C++ compiler, so the course shows a record, with oneDNN's packed weights in the first row. Read the date and the processor first, then ask which fp32 is the best one there.
+# Compiled fp32 is one more baseline. It takes a C++ compiler, so the course shows a record, with oneDNN's packed weights in the first row. Read the date and the processor first. Then look which of the fp32 rows is the fastest one there.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Writes the recorded speeds of the BERT shape.

@@ -128,7 +128,7 @@ Table(
 #
 # In [[integers]] a smaller step, the standard deviation σ of the layer's weights, repaired much of this damage. Keep that in mind; section 6 comes back to it. First we try another remedy. The network learned its weights without knowing that they would be rounded. Could it *learn* weights that bear the rounding?
 #
-# (About 96 % in fp32 is a network near the beginning of its training. A long training brings this network to about 98 %. *Deeper* repeats the comparison from such a start.)
+# (About 96 % in fp32 is a network near the beginning of its training. *Deeper* repeats the comparison after a long one.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. A gradient for a staircase
@@ -157,7 +157,7 @@ print(f"{int((gradient != 0).sum())} of {gradient.numel():,} weights get a gradi
 #
 # <!-- page -->
 #
-# Try it with one weight. Let the step be 0.5 and the weight 0.9. That is 1.8 steps, so the weight is rounded to 2 steps, 1.0. Now increase the weight a little, to 0.91. It is still rounded to 1.0, the output of the network stays the same, and so does the loss. A gradient says how the loss changes with a small change of the weight: here it does not change at all.
+# Let the step be 0.5 and the weight 0.9. That is 1.8 steps, so the weight is rounded to 2 steps, 1.0. Now increase the weight a little, to 0.91. It is still rounded to 1.0, the output of the network stays the same, and so does the loss. A gradient says how the loss changes with a small change of the weight: here it does not change at all.
 #
 # The one exception is the largest weight. It sets the step, and with the step all the levels move a little. (In the rest of the lesson the step is computed from `weight.detach()`: autograd takes it for a constant, and this last gradient is gone as well.)
 
@@ -281,11 +281,11 @@ show.walk(torch.stack(path), toy_loss)
 #
 # <!-- page -->
 #
-# Follow the first steps. At (0, 0) the loss wants both rounded weights to be larger: its gradient is −1.41 for the first weight and −1.44 for the second. A step is 0.02 times this, so the second weight moves from 0.45 to 0.479, and then to 0.507. Now it is rounded to 1, and the loss is 0.10. **This is what the float weights are for: they add up steps that are far smaller than the distance of two levels.** A weight that was kept rounded would lose every such step.
+# At (0, 0) the loss wants both rounded weights to be larger: its gradient is −1.41 for the first weight and −1.44 for the second. A step is 0.02 times this, so the second weight moves from 0.45 to 0.479, and then to 0.507. Now it is rounded to 1, and the loss is 0.10. **This is what the float weights are for: they add up steps that are far smaller than the distance of two levels.** A weight kept rounded would lose them.
 #
-# But at (0, 1) the gradient is not 0. The second weight is 1 and should be 0.45, so its gradient is now positive, and the weight moves back over the border at 0.5. And so on. The smaller steps at the end do not stop it, for the border is only a small step away. M. Nagel et al. ([2022](https://arxiv.org/abs/2203.11086)) found the same oscillations in networks like MobileNet, where they cost accuracy.
+# But at (0, 1) the gradient is not 0. The second weight is 1 and should be 0.45, so its gradient is now positive, and the weight moves back over the border at 0.5. The border is only a small step away. M. Nagel et al. ([2022](https://arxiv.org/abs/2203.11086)) found the same oscillations in networks like MobileNet, where they cost accuracy.
 #
-# So the rounded network changes from step to step, and its last state is not always its best. Of the 40 states of this example, 28 have the lowest loss, and somebody who looks at the loss along the way can keep one of them. Whether that pays in a real network was not measured here.
+# So the rounded network changes from step to step, and its last state is not always its best. Of the 40 states of this example, 28 have the lowest loss.
 #
 # A limit of the example: with inputs that have nothing in common (a correlation of 0) the nearest levels *are* the best, and there is nothing to find.
 
@@ -299,7 +299,7 @@ show.walk(torch.stack(path), toy_loss)
 # somebody asks for it.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Now to a real network. In each layer there must be two weights: the float weight, which the optimizer updates, and the rounded one, with which the layer computes. `register_parametrization(layer, "weight", f)` moves the weight to `layer.parametrizations.weight.original`, and from then on `layer.weight` is computed anew as `f(original)` each time that somebody reads it. The layer, the loss and the training loop stay as they are. The gradient of the loss travels back through `f`, and so through our estimator, to the float weight.
+# Now to a real network. In each layer there must be two weights: the float weight, which the optimizer updates, and the rounded one, with which the layer computes. `register_parametrization(layer, "weight", f)` moves the weight to `layer.parametrizations.weight.original`, and from then on `layer.weight` is computed anew as `f(original)` each time that somebody reads it. The layer, the loss and the training loop stay as they are. The gradient travels back through `f`, and so through our estimator, to the float weight. (What is saved in the end: *Four weights in a byte*, under *Deeper*.)
 #
 # `OnGrid` is such a function: it computes the step from the float weight and rounds. (The *grid* is the set of levels.) The step follows the weights as they change.
 
@@ -357,9 +357,9 @@ print(f"after QAT:                {accuracy(aware[0, 2]):.1f} %")
 #
 # <!-- page -->
 #
-# 118 steps with batches of 128 images were enough. The float weights moved, some of them across a border between two levels, and those that crossed it were chosen by the loss of the rounded network. (*Deeper* counts them.)
+# 118 steps with batches of 128 images were enough. The float weights moved, some of them across a border between two levels (*Deeper* counts them).
 #
-# So QAT won 60 points? But *what* won them? Between the two numbers above, several things differ.
+# So QAT won 60 points? But *what* won them? Several things differ.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Whom should it beat?
@@ -444,6 +444,8 @@ show.gains_by_bits(results, BITS)
 # How sure is a mean of four? Some networks are better than others, in all arms, so we do not compare the means of the arms; we take the difference within each network first. Suppose that three networks gave the differences 0.6, 0.3 and 0.9 points. Their mean is 0.6, and their standard deviation 0.3. A mean of $n$ numbers is more certain than one of them: its **standard error** is the standard deviation divided by $\sqrt{n}$, here $0.3 / \sqrt 3 = 0.17$. As a rough rule, a mean difference is more than noise if it exceeds twice its standard error: 0.6 is more than 0.35, so it counts.
 #
 # Now read the table. At 8 bits QAT is 0.64 points ahead of *plain* in the run on this page, which is less than its ±, so it does not count, and against *trained on* nothing of it is left. At 4 bits the lead over *plain* counts, but most of it disappears when the opponent is trained on as long: about 0.2 points are left. Whoever compares QAT with the network from which it started reports a gain that has nothing to do with rounding. At 3 bits about half a point is due to the rounding in the loop. And at 2 bits it is more than 50 points, as the colleague said.
+#
+# When is QAT not worth it, then? Rounding after training needs no labels and no gradient. QAT needs the training data, the training code, a learning rate, and in each step the work of a training step and the rounding of every weight. Where it wins nothing, as at 8 bits here, nobody should pay that. It is worth trying when rounding with a good step has lost more than you can bear.
 #
 # Or is it? Ask once more what differs. *Is each arm at its best?* All arms were rounded with the same step, and we know from [[integers]] that it is a bad one at 2 bits.
 
@@ -707,7 +709,7 @@ show.integers_of_fc1(lenet, aware[0, 2], max_step, accuracy)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Four weights in a byte
 #
-# A rounded weight is still a float in memory, and PyTorch's layers take no weights of 2 bits. So a small file must be made by hand. Take the integers −1, 0, 1 and 0. Add 2, so that none is negative: 1, 2, 3, 2. Each of them needs two bits, and a byte has eight: $1 + 4 \cdot 2 + 16 \cdot 3 + 64 \cdot 2 = 185$ is one byte that holds all four. In code, `<< 2` multiplies by 4, and `>> 2 & 3` gets the second of them, 2, back; less 2 it is the integer 0.
+# What is saved after QAT? `state_dict()` holds the *float* weight, under `fc3.parametrizations.weight.original`, because it is the parameter; the rounded one is computed from it. Before a network is given away, the rounded weight must take its place: `parametrize.remove_parametrizations(layer, "weight")` keeps what `layer.weight` gave last. The float weights have then done their work. But the file is as large as before, since a rounded weight is still a float in memory, and PyTorch's layers take no weights of 2 bits. So a small file must be made by hand. Take the integers −1, 0, 1 and 0. Add 2, so that none is negative: 1, 2, 3, 2. Each of them needs two bits, and a byte has eight: $1 + 4 \cdot 2 + 16 \cdot 3 + 64 \cdot 2 = 185$ is one byte that holds all four. In code, `<< 2` multiplies by 4, and `>> 2 & 3` gets the second of them, 2, back; less 2 it is the integer 0.
 #
 # **Predict.** How many times smaller than in fp32 is the file: **A** 4 times, **B** nearly 16 times, **C** more than 16 times? And why?
 
