@@ -88,7 +88,7 @@ def investigate(
     tuned: Sequence[str] = (),
     conclusions: Sequence[str],
     rule: Callable[[Sequence[Run]], str | Sequence[str] | None] | None = None,
-    rule_said: str = "",
+    rule_said: str | Callable[[Sequence[Run], str], str] = "",
     look: Callable[[Sequence[Run]], None] | None = None,
     most_runs: int = MOST_RUNS,
     name: str = "run",
@@ -111,7 +111,8 @@ def investigate(
         conclusions: those that the card names.
         rule: how the card says that a conclusion follows: the runs give the conclusion, or several that the card
             allows, or None where it leaves that open. `by_arm` sorts the runs. None = the card has no rule.
-        rule_said: that rule in a sentence, for the verdict.
+        rule_said: that rule in a sentence, for the verdict; or a function of the runs and of the conclusion, where the
+            sentence says which step of the rule was left out.
         look: called with the runs before the conclusion is judged; raises `Mistake` for a fault of this exercise alone.
         most_runs: of one experiment; say it on the card where it is less than usual.
         name: of the instrument on the card.
@@ -138,7 +139,8 @@ def investigate(
             raise Mistake(f"Your function concludes {got!r} whatever it measures.", FIXED, facts)
         if broken:
             named = repr(follows) if isinstance(follows, str) else " or ".join(map(repr, follows))
-            said = f"By the rule on the card they say {named}. {rule_said}".strip()
+            why = rule_said(runs, got) if callable(rule_said) else rule_said
+            said = f"By the rule on the card they say {named}. {why}".strip()
             raise Mistake("Your own runs do not say that.", said, facts)
         if not world.allows(got):
             right = world.right if isinstance(world.right, str) else " or ".join(world.right)

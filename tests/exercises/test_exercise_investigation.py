@@ -225,3 +225,9 @@ def test_a_hint_may_look_at_the_runs():
     by_sum = experiment(TURNS, lambda r: "new" if sum(r["new"]) > sum(r["old"]) + 1 else "old")
     worlds = [WORLDS[0], World("nothing.", "no difference", better_by(0), lambda runs, got: f"{len(runs)} runs, {got}")]
     assert judged(by_sum, worlds, rule=None).hint == "10 runs, old"
+
+
+def test_the_rule_may_be_said_as_the_runs_broke_it():
+    wrong = experiment(TURNS, lambda results: "old" if rule(results) == "new" else "no difference")
+    said = judged(wrong, rule_said=lambda runs, got: f"{len(runs)} runs, and you say {got}.")
+    assert said.hint == "By the rule on the card they say 'new'. 10 runs, and you say old."
