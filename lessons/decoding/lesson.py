@@ -99,9 +99,9 @@ show.writing_table(page, opening, slower)
 #
 # <!-- page -->
 #
-# Count the characters that go through the network. To read, 256. To write, 32 for the first new character, 33 for the second, and so on up to 255 for the last: together 32,144, or 126 times as many. The time need not be 126 times as long. Short passes cost more for each character where the calls of Python weigh, and probably less where attention does, because each character of a short text has fewer others to look at. The last column of the table says what came out here.
+# Count the characters that go through the network. To read, 256. To write, 32 for the first new character, 33 for the second, and so on up to 255 for the last: together 32,144, or 126 times as many. The time need not be 126 times as long. In a short pass the calls of Python are shared by few characters, so each costs more. On the other hand each has fewer others to look at, so attention probably costs less.
 #
-# Why does reading need only one pass? All 256 characters are there from the beginning, and the causal mask lets each place see only what stands before it. So all places can be worked on side by side, and each gets the result that it would get if the text ended there. Writing is different: the 101st character is the *result* of the pass over the first 100, so the pass over 101 cannot begin before the other has ended. Writing is a chain, one pass for each character. Nothing in this lesson's core makes the chain shorter; a cache makes each pass cheaper.
+# Why does reading need only one pass? All 256 characters are there from the beginning, and the causal mask lets each place see only what stands before it. So all places can be worked on side by side, and each gets the result that it would get if the text ended there. Writing is different: the 101st character is the *result* of the pass over the first 100, so the pass over 101 cannot begin before the other has ended. Writing is a chain, one pass for each character. A cache does not make the chain shorter; it makes each pass cheaper.
 #
 # To write the 100th character, the model computes the vectors of all 99 before it. A moment ago, for the 99th, it computed those of the first 98. Are these the same numbers again, or did the new character change them?
 
@@ -218,7 +218,7 @@ class Cache:
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **The mask.** `torch.ones(2, 5).tril(3)` is this table: row 0 keeps its first 4 columns, row 1 its first 5. (Here True means "may look". In [[attention]] it was the other way round: `later` was True where a place was hidden.) Without the mask the first new token would see the second, which is its own answer. If a single token comes, its row is all "yes", and a missing mask does not show.
 #
-# **The angle.** Say that the hand of one pair of features turns by 1 radian (57°) for each position. The score of a query and a key hangs only on the difference of their angles. The new token at position 3 is turned by 3, the stored key at position 2 was turned by 2, so they lie 1 apart: one position, as it should be. If the angles of new tokens began at 0, the new query would be turned by 0, and the difference would be 0 − 2 = −2: the key would seem to stand two positions *after* the token. No error is raised; the logits are wrong from the second token on. So the first new token is turned by the angle of position `cache.steps`, here 3. (The keys are stored after they were turned. A key keeps its position, so its angle never changes.)
+# **The angle.** Say that the hand of one pair of features turns by 1 radian (57°) for each position. The score of a query and a key depends only on the difference of their angles. The new token at position 3 is turned by 3, the stored key at position 2 was turned by 2, so they lie 1 apart: one position, as it should be. If the angles of new tokens began at 0, the new query would be turned by 0, and the difference would be 0 − 2 = −2: the key would seem to stand two positions *after* the token. No error is raised; the logits are wrong from the second token on. So the first new token is turned by the angle of position `cache.steps`, here 3. (The keys are stored after they were turned. A key keeps its position, so its angle never changes.)
 #
 # In the code `language.rotate` is RoPE, and `block.qkv` is one linear layer that gives queries, keys and values side by side.
 
@@ -270,7 +270,7 @@ except ValueError as error:
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The logits agree up to rounding. So the cache does not change the results; it only saves computing the same keys and values again.
 #
-# In practice the beginning of the text, the *prompt*, is fed in with one step, which puts all its keys and values into the cache. This is called **prefill**, and what follows, token by token, are the decode steps. Prefill reads the weights once for many tokens, a decode step reads them for one. Count it: each weight has 4 bytes and does one multiplication and one addition for each token. A decode step therefore makes 2 operations for 4 bytes, an arithmetic intensity of 0.5; a prefill of 100 tokens makes 200 for the same 4 bytes, an intensity of 50. The cache is of use only for decode steps: a model that is trained, or that only judges a finished text, makes a single pass and has nothing to keep. And when the context is full, one must start again with a shorter text or drop old tokens, which changes what the model sees.
+# In practice the beginning of the text, the *prompt*, is fed in with one step, which puts all its keys and values into the cache. This is called **prefill**, and what follows, token by token, are the decode steps. Prefill reads the weights once for many tokens, a decode step reads them for one. Count it: each weight has 4 bytes and does one multiplication and one addition for each token. A decode step therefore makes 2 operations for 4 bytes, an arithmetic intensity of 0.5; a prefill of 100 tokens makes 200 for the same 4 bytes, an intensity of 50. The cache is of use only for decode steps: a model that is trained, or that only judges a finished text, makes a single pass and has nothing to keep. And when the context is full? The keys that stay in the cache were computed from vectors that had looked at the dropped token. To get exactly what the model would say of a shorter text, one must run that text again and fill a new cache.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. Where does the time go?
@@ -315,9 +315,9 @@ show.cache_race(race, CONTEXTS, sooner)
 # Without a cache the curve grows with the text, because all characters are computed again. With a cache it hardly grows, but it does not start near zero: the step for 1 character takes much more than 1/480 of the time of 480. With a short text the cache wins little: look at 32 characters, at the left end of the curves. On what does a cached step spend its time?
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# There are three suspects, and we measure each of them alone. *The products* are a vector times each weight matrix, and nothing else. *Attention* is one query a head against 480 keys, and the mean of as many values, in each block. *The calls* are a whole cached step of another model, which has as many blocks but only 8 features: it makes the same operations on tensors of a few numbers each, so nearly all its time passes in Python and PyTorch, which prepare each operation.
+# There are three suspects, and we measure each of them alone. *The products* are a vector times each weight matrix, and nothing else. *Attention*: in each block, each head compares one query with 480 keys, and takes the weighted mean of 480 values. *The calls* are a whole cached step of another model, which has as many blocks but only 8 features: it makes the same operations on tensors of a few numbers each, so nearly all its time passes in Python and PyTorch, which prepare each operation.
 #
-# Two limits stand below, the two times of [[roofline]], where we learned that a layer with one input reads 4 bytes of each weight for one multiplication and one addition, an *arithmetic intensity* of 0.5. With round numbers, by hand: to read 200 MB at 20 GB/s takes 10 ms, and 50 million multiplications and additions at 80 GFLOP/s take 1.3 ms. But a limit is not yet the time that was waited. So the last row is a control: as many multiplications as in the larger of two models, with one matrix of 4 MB that is used again and again, and can stay in the processor's cache.
+# Two limits stand below, the two times of [[roofline]], where we learned that a layer with one input reads 4 bytes of each weight for one multiplication and one addition, an *arithmetic intensity* of 0.5. With round numbers, by hand: to read 200 MB at 20 GB/s takes 10 ms, and 50 million multiplications and additions at 80 GFLOP/s take 1.3 ms. But a limit does not say how long the processor really waited. So the last row is a control: as many multiplications as in the larger of two models, but always with the same matrix of 4 MB, which can stay in the processor's cache. What the real products take beyond that is waiting for memory.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### A cached step, taken apart
@@ -350,7 +350,7 @@ show.parts_table(parts, layers, models)
 #
 # <!-- page -->
 #
-# In our model the calls are the largest part. A smaller cache does not reduce it, but fewer calls do. One gets them from a compiler, from a program without Python, or simply from code that works out the angles of RoPE once for all blocks, and not twice in each. (Our column has a trap: 4 MB may stay in the processor's own cache, and then the limit of reading, which is that of the memory, is none.)
+# In our model the calls are the largest part. A smaller cache does not reduce it, but fewer calls do. One gets them from a compiler, from a program without Python, or simply from code that works out the angles of RoPE once for all blocks, and not twice in each. (Careful with our column: 4 MB may stay in the processor's own cache. Then nothing is read from memory, and the row of the reading is no limit.)
 #
 # In the wide model the products are the largest part. In the run on this page, reading the weights once would take about half of their time or more, and the arithmetic at its peak about a tenth. The control says how much of it is waiting: the same multiplications with one matrix that stays close take less than half as long. So more than half of the time of the products is waiting for weights, because each weight is read, used for one multiplication and one addition, and not needed again until the next token. In a cached step of such a model this is the largest single part. (One machine, one thread and one width; in a wider model the calls weigh less still.)
 #
@@ -409,7 +409,9 @@ show.batch_curves(taken, layers)
 #
 # The second reason counts even if nothing has to come from memory; the run does not tell the two apart. If reading the weights were all, the curve would be the dashed line. It begins below 1, because reading is only a part of the time of one text, and falls to 1/64 of where it begins. The measured curve lies above it, since each text still needs its own arithmetic, the dotted line, and the layer reaches neither of the two limits.
 #
-# That is why a server lets many users write at once. (In our small model they would share the calls of Python and PyTorch as well, which is the larger gain there.)
+# Where does the gain end? Reading is shared, arithmetic is not. With the round numbers of section 3, reading takes 10 ms for a step, however many texts there are, and the arithmetic 1.3 ms for each text. With 8 texts both are about 10 ms. By these two limits another text costs nearly nothing up to there; beyond, each makes the step longer, and the time of a token stays at 1.3 ms. (A real layer bends less sharply.)
+#
+# That is why a server lets many users write at once. (In our small model they would share the calls of Python as well.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The bytes of many texts
@@ -609,7 +611,7 @@ show.rises_table({f"{tensor}, a scale for each {show.SHARED[channels]}": v for (
 #
 # <!-- page -->
 #
-# In the run on this page the keys cost 22 times as much as the values with a scale for each token, and a third of that with one for each channel. This is a fact about this rounding, and not yet about keys. The scale was always the *largest* number that shares it, and [[integers]] showed what that does: one large weight makes the step of all others coarse.
+# In the run on this page, with a scale for each token, the keys cost 22 times as much as the values; with a scale for each channel the keys' own cost falls to less than a third. This is a fact about this rounding, and not yet about keys. The scale was always the *largest* number that shares it, and [[integers]] showed what that does: one large weight makes the step of all others coarse.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # By hand: the numbers 2, 0.9, −0.8 and 0.7 share a scale. With the largest number as the scale they become 2, 0, 0 and 0, and the squares of the errors add up to 0 + 0.81 + 0.64 + 0.49 = 1.94. With *half* of it, 1, the number 2 is clipped to 1, and the others become 1, −1 and 1; the squares add up to 1 + 0.01 + 0.04 + 0.09 = 1.14. So clipping the largest number can be the better choice with few levels, and how much it helps depends on the numbers.
@@ -639,7 +641,7 @@ show.scales_table(by_scale, SCALES)
 #
 # <!-- page -->
 #
-# In the run on this page the best of three is 55 % with a scale for each token and 58 % with one for each channel. (On the next 12 pieces of text a trial gave 59 and 66.) So the factor of three was the size of the scale, and not the way to share it. The exercise's conclusion "both" follows from its numbers, and still it does not survive: one arm was further from its best than the other. What does survive so far: with these levels, after RoPE, the keys cost about ten times as much as the values.
+# In the run on this page the best of three is 55 % with a scale for each token and 58 % with one for each channel. (On the next 12 pieces of text a trial gave 59 and 66.) So the factor of three was the size of the scale, and not the way to share it. The conclusion "both" was right for the numbers of the exercise, but it does not hold any more when each arm has its best scale: one arm was further from its best than the other. What does survive so far: with these levels, after RoPE, the keys cost about ten times as much as the values.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### One change at a time
@@ -800,7 +802,7 @@ drafted, a_pass, same_text = show.drafts_table(outcomes, passes.median_ms(9) / p
 drafted
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Each draft gives the same text, even the random one: a bad draft costs time, not quality. (A pass over several characters is rounded differently from a pass over one, so two characters whose probabilities agree to the last digit could change places.) In the run on this page the draft that looks back gives 1.7 characters a pass, the draft that searches all the training text gives more than three, and a pass over nine characters takes about one and a half times as long as a pass over one, or less. The time of a whole text was not measured. Greedy text probably repeats itself more than sampled text, which would suit a draft that looks back; that was not measured either.
+# Each draft gives the same text, even the random one: a bad draft costs time, not quality. (A pass over several characters is rounded differently from a pass over one, so if two characters are equally likely up to the last digit, another one may win.) In the run on this page the draft that looks back gives 1.7 characters a pass, the draft that searches all the training text gives more than three, and a pass over nine characters takes about one and a half times as long as a pass over one, or less. The time of a whole text was not measured. Greedy text probably repeats itself more than sampled text, which would suit a draft that looks back; that was not measured either.
 #
 # ### Where is the model surer?
 

@@ -152,14 +152,13 @@ print(f"multiplications: {number} · 10{power.translate(str.maketrans('012345678
 print(f"training GPT-3: {GPT3_MWH * 1000 * J_PER_KWH / cup_j / 1e6:.0f} million cups")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The energy that heats one cup would pay for about $10^{16}$ multiplications (C).** Even so, training GPT-3 took an estimated 55 million
-# times that energy.
+# **The energy that heats one cup would pay for about $10^{16}$ multiplications (C).** Training GPT-3 took an estimated 55 million times that energy.
 #
 # <!-- page -->
 #
 # In powers of ten: the cup takes about $10^{5}$ J, a multiplication a few times $10^{-12}$ J, and the quotient lies between $10^{16}$ and $10^{17}$. With the exact numbers it is $2.3 \cdot 10^{16}$.
 #
-# At 3.7 pJ each, the multiplications of that training account for about an eighth of these 55 million cups (*Deeper* has the calculation). The rest of the estimate must be something else: additions, memory (though not as in section 1, because a training batch uses each fetched weight many times), instructions, moving data between chips, cooling. The estimate does not say how it divides among them.
+# At 3.7 pJ each, the multiplications of that training account for about an eighth of these 55 million cups (*Deeper* has the calculation). The rest of the estimate must be something else: additions, memory, instructions, moving data between chips, cooling. The estimate does not say how it divides among them.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
 # ## 3. The price list
@@ -191,7 +190,7 @@ show.price_list()
 #
 # A multiplier is a small circuit, and its bits travel a fraction of a millimetre. A bit from
 # DRAM is looked up among billions of others, leaves its chip, and travels over wires of centimetres to the processor; each of these wires must be charged. The caches stand in between: the smaller a memory and the nearer it is to the
-# arithmetic, the less a read costs. (The three cache rows agree with this explanation, since a larger cache costs more, but no row separates distance from size.)
+# arithmetic, the less a read costs. (In the list a larger cache does cost more. But a larger memory also has longer wires, so the list cannot tell which of the two, size or distance, matters more.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The list tells us two more things.
@@ -199,9 +198,16 @@ show.price_list()
 # **Operations on fewer bits cost less, and the saving is larger for a multiplication than for an addition.** From int32 to int8 the price of an addition falls to about a third (from 0.1 to 0.03 pJ), that of a multiplication to about a fifteenth (from 3.1 to 0.2 pJ). The reason is probably that a multiplication brings every bit of one number together with every bit of the other. Multiply two numbers of 2 bits with a pencil and you write 2 · 2 = 4 products of bits; with 4 bits they are 4 · 4 = 16. So twice the bits mean four times the work. An addition goes through the digits once, so twice the bits mean twice the work. (*Deeper* compares this picture with the prices.)
 #
 # **Reading a number from the smallest cache costs about as much as the arithmetic done with it, and the larger the memory, the more a read costs.** The reads of the list are of 64 bits, the operations of 8, 16 or 32. If the energy of a read is proportional to the number of bits, an fp32 number from the cache of 8 KB costs 5 pJ, about as much as its multiplication and addition together (4.6 pJ). From the cache of 32 KB it costs 10, from
-# the one of 1 MB 50, and from DRAM 650. (Section 1 used 640 pJ, from [Han et al., 2015, figure 1](https://arxiv.org/abs/1506.02626), who cite a table of the same 45 nm process. The rest of the lesson keeps to 640. At the upper end of the range, 2,600 pJ for 64 bits, every ratio of this lesson that contains a DRAM read would about double.)
+# the one of 1 MB 50, and from DRAM 650. (Section 1 used 640 pJ, from [Han et al., 2015, figure 1](https://arxiv.org/abs/1506.02626), who cite a table of the same 45 nm process. The rest of the lesson keeps to 640.)
 #
-# These are the prices of a process of 2007; a smaller number of nanometres is a newer process. At 7 nm a multiplication and an addition cost about a third as much, a read from DDR memory (the usual DRAM) as much as before, so the gap has grown. The joules of this lesson are therefore not those of your machine, and its ratios hold only roughly (*Deeper*).
+# These are the prices of a process of 2007; a smaller number of nanometres is a newer process. What does a newer chip change? Here is how many fp32 multiplications with an addition each cost as much as one read of 32 bits:
+#
+# | read from | 45 nm | 7 nm |
+# |---|---|---|
+# | DDR memory (the usual DRAM) | 140 | 385 |
+# | a cache of 1 MB | 11 | 4 |
+#
+# At 7 nm this arithmetic costs about a third as much, and a DDR read as much as before: that gap has grown. The gap to a cache has shrunk. What stays is the order: arithmetic, cache, main memory. So take the *order* and the *method* from this lesson, and the joules from the chip that you have (*Deeper* gives the source).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The unit of work is the MAC
@@ -262,7 +268,7 @@ print(f"MACs by hand {by_hand:,}, by torch {by_torch:,}, weights {bill.weights:,
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **235,200 of the 266,200 MACs are in the first layer, 30,000 in the second, 1,000 in the last: one for each weight.** For one digit each weight is used
-# once. On a sentence of 16 words, each a vector, it is used 16 times.
+# once. If it works on a sentence of 16 words, each a vector, it uses every weight 16 times.
 #
 # <!-- page -->
 #
@@ -318,7 +324,7 @@ show.uses_of_a_weight()
 #
 # A batch, several inputs at once, works for every kind of layer. Section 5 is about it.
 #
-# How often a fetched number is used is called its **reuse**. The reuse at which arithmetic and fetch cost the same is the **break-even point**. (A weight that is used 196 times must stay near the arithmetic until its last use. The estimate charges nothing for that; *Deeper* asks how much it would be.)
+# How often a fetched number is used is called its **reuse**. The reuse at which arithmetic and fetch cost the same is the **break-even point**. (The estimate charges nothing for keeping a weight near in between; *Deeper* asks how much that would be.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Other networks
@@ -326,7 +332,7 @@ show.uses_of_a_weight()
 # LeNet is a small convolutional network, and not the LeNet-300-100 of section 1. ResNet-50 is a large one: its output maps have
 # 112 × 112 places at the start and 7 × 7 at the end. A weight from DRAM costs 640 pJ, a MAC 4.6.
 #
-# **Predict.** Work out the break-even point. Does ResNet-50 reach it for one image, on average over its weights, and why?
+# **Predict.** Does ResNet-50 reach the break-even point for one image, on average over its weights, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* On paper: 640 over 4.6. Then hands for yes and no. Read the column "MACs for each weight" from top to bottom: 1, a few, more than
@@ -364,11 +370,9 @@ Table(
 #
 # The number of operations alone is a bad measure of energy. LeNet makes 0.20 million MACs for a digit and LeNet-300-100 makes 0.27 million, which is not much more. But their bills are 39 and 172 µJ, because LeNet-300-100 fetches more than four times as many weights (266,200 against 59,838).
 #
-# What is that in kilowatt-hours? A million images through ResNet-50 take 35.1 mJ · $10^6$ = 35.1 kJ. Divided by $3.6 \cdot 10^6$ that is 0.0098 kWh, less than half a cup of hot water.
+# Why does LeNet, a convolutional network, use its weights only 3.3 times? Nearly all of them are in its linear layers, which use each weight once. Its convolutions by themselves use their weights 154 times on average.
 #
-# LeNet is convolutional, too. Why does it use its weights only 3.3 times? Nearly all of them are in its linear layers, which use each weight once. Its convolutions by themselves use their weights 154 times on average.
-#
-# And the half-price chip of section 1? For an image through ResNet-50 it would save half of 18.8 out of 18.8 + 16.3 mJ, which is 27 % (B). But ResNet-50, with 160 uses, is close to the break-even point, so a small change in the prices can decide which part of its bill is the larger one. At the high end of Horowitz's range for DRAM the break-even point is 1,300 / 4.6 = 283, and the weights are the larger part again. The values between its layers, which this bill leaves out, could reverse it as well (section 6).
+# And the half-price chip of section 1? For an image through ResNet-50 it would save half of 18.8 out of 18.8 + 16.3 mJ, which is 27 % (B). But ResNet-50, with 160 uses, is close to the break-even point, so a small change in the prices can decide which part of its bill is the larger one. At the high end of Horowitz's range a weight costs 1,300 pJ, the break-even point is 1,300 / 4.6 = 283, and the weights are the larger part again. The values between its layers, which this bill leaves out, could reverse it as well (section 6).
 #
 # [[roofline]] asks the same question about time in place of energy. There it is operations for each byte, the *arithmetic intensity*.
 
@@ -382,7 +386,7 @@ Table(
 # Here $N_\text{MAC}$ and $N_\text{weights}$ are the counts for one input, $e_\text{MAC}$ is the energy of one MAC, $e_\text{read}$ that of fetching one weight.
 #
 # **Predict.** In fp32, arithmetic is the larger part of LeNet-300-100's bill from a batch of 140 on. In
-# int8 a weight costs 160 pJ and a MAC 0.3. From which batch on is it then, and why?
+# int8 a weight costs 160 pJ and a MAC 0.3. From which batch on is arithmetic the larger part then, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* First a show of hands: a larger batch, or a smaller one? Then two minutes in pairs, on paper: set both parts equal; write B = 160 / 0.3 on the board, 534. int8 makes the arithmetic 15 times cheaper and the fetch only 4 times, so memory becomes a larger share of a smaller bill. LeNet in fp32: B = 640 / 4.6 / 3.34, 42. Ask who cannot wait for a full batch: whoever has one input, now.
@@ -409,7 +413,7 @@ show.batches(bills, int8)
 # $$B = \frac{e_\text{read}}{e_\text{MAC}} \cdot \frac{N_\text{weights}}{N_\text{MAC}}.$$
 #
 # LeNet-300-100 in int8: 160 / 0.3 = 533.3, so 534 is the first whole number; in fp32 it was 139.1, so 140. LeNet in fp32: 139.1, divided by 3.34 uses a weight, is 41.6, so 42. Fewer bits make *both* parts cheaper: the arithmetic costs a fifteenth, but the fetch still a quarter. So where weights *and* arithmetic are in int8,
-# memory is an even larger share of the bill. (Where only the stored weights are, its share falls: for 140 uses from 50 to 20 %.)
+# memory is an even larger share of the bill.
 #
 # Where this stops being true: a server with many users can wait for a full batch, but a phone that answers a single question has only one input, so it has nothing to share the fetch with.
 #
@@ -440,10 +444,9 @@ show.batches(bills, int8)
 #
 # <!-- page -->
 #
-# The first term of the formula is the arithmetic, $N_\text{MAC} \, e_\text{MAC}$; the second is the memory. Multiplying in 16 bits lowers $e_\text{MAC}$; it lowers $e_\text{read}$ only for numbers that are also stored in 16 bits. (Training in 16 bits usually keeps a copy of the weights in 32, because a small step of gradient descent would be rounded away in 16.) Int8 lowers both prices. A larger batch divides the second term
-# and does nothing for the first. Removing weights lowers both counts, but only where the program really leaves the zeros out; [[zero_worth]] measures when it does.
+# The first term of the formula is the arithmetic, $N_\text{MAC} \, e_\text{MAC}$; the second is the memory. Removing weights lowers both counts, but only where the program really leaves the zeros out; [[zero_worth]] measures when it does.
 #
-# How much that is of the total depends on how often a weight is used. Here is the share of the whole bill that each change saves for a weight that is used once, and for one that is used 140 times. A row gives the two prices, and the number of uses divides the second. For int8 and 140 uses that is 0.3 + 160 / 140 = 1.44 of 4.6 + 640 / 140 = 9.17 pJ, which saves 84 %.
+# How much that is of the total depends on how often a weight is used. Here is the share of the whole bill that each change saves for a weight that is used once, and for one that is used 140 times. The left column gives the price of a MAC and that of a fetch, which all uses share. For int8 and 140 uses that is 0.3 + 160 / 140 = 1.44 of 4.6 + 640 / 140 = 9.17 pJ, which saves 84 %.
 #
 # | change from 4.6 + 640 pJ | used once | used 140 times |
 # |---|---|---|
@@ -468,9 +471,11 @@ show.batches(bills, int8)
 #
 # <!-- page -->
 #
-# Biases and the arithmetic of normalization are small. The reads and writes of normalization are not small where a program makes them by themselves. (*Deeper* counts the activations.)
+# Biases and the arithmetic of normalization are small (*Deeper* counts the activations).
 #
-# Each of these only adds. So, if the weights do come from DRAM for each input, the estimate is too low at the prices of this list; a machine that keeps them in a cache pays less (section 4). And the prices of your machine are others. Use the estimate to compare two networks or two remedies, and not to predict an electricity bill.
+# Waiting can be the largest part. A chip takes power even when it computes nothing: its memory must be refreshed, its clock runs, and a small current leaks through every transistor. This is paid for each second. Suppose that a device takes 0.1 W while it waits, and reads one digit a second. Then waiting costs 0.1 J = 100,000 µJ, and the digit 172 µJ. Whatever you do to the network, the bill stays nearly the same. But if the device reads 10,000 digits a second, waiting costs 10 µJ for each, and the network is the larger part again.
+#
+# Each of these only adds. So, if the weights do come from DRAM for each input, the estimate is too low at the prices of this list; a machine that keeps them in a cache pays less (section 4). And your machine has other prices. Use the estimate to compare two networks or two remedies, and not to predict an electricity bill.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Ask for each line: does it make the estimate too high or too low? Too low, all four. Then the exercises, in pairs.
@@ -574,7 +579,7 @@ def which_half_solution(bill):
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # What does your function say of the prices in this lesson? Halving the price of the arithmetic saves 2.3 pJ for each MAC, however often a weight is used. Halving that of the fetch saves 320 pJ divided by the number of uses. The two are equal where 320 / $n$ = 2.3, at $n$ = 139, which is also the break-even point of section 4. So
-# for fp32 and DRAM the answer is "depends": up to 139 uses you would buy the cheaper fetch, from 140 on the cheaper arithmetic. On a chip whose weights lie in the smallest cache (5 pJ) it changes at 1.1: the fetch is the better half for a weight that is used once, and for no other.
+# for fp32 and DRAM the answer is "depends": up to 139 uses you would buy the cheaper fetch, from 140 on the cheaper arithmetic. If the weights lie in the smallest cache (5 pJ), the answer changes at 2.5 / 2.3 = 1.1 uses: the cheaper fetch is better only if a weight is used once.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Deeper
