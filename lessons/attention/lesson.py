@@ -271,8 +271,7 @@ show.mask_table({"looks back only": with_mask, "may look at everything": without
 #
 # The line that the model reads contains the answers: the next character stands one place further on. So it is enough to look there.
 #
-# The numbers in the table are **perplexities**: among how many equally likely characters the model hesitates. A perfect model has 1, and one that knows nothing about 96 characters has 96. In the run on this page the model without a mask comes close to 1 as long as the line lies in front of it; only at the
-# last place of a line there is nothing to copy. When it writes, the next character is not there yet, and it does worse than if it knew nothing. How can that be? A model that says "each of the 96 equally" gives the right character 1/96, a perplexity of 96. A model that is *sure and wrong* gives it perhaps 1/1,000, a perplexity of 1,000 at this place. (Over several places one takes the mean of the *logarithms*: perplexities of 2 and 8 make 4 together, because √(2 · 8) = 4.)
+# The numbers in the table are **perplexities**: among how many equally likely characters the model hesitates. A perfect model has 1, and one that knows nothing about 96 characters has 96. In the run on this page the model without a mask comes close to 1 as long as the line lies in front of it. (It does not reach 1, because after so short a training it does not copy without a mistake. And at the last place of a line there is nothing to copy.) When it writes, the next character is not there yet, and it does worse than if it knew nothing. How can that be? A model that says "each of the 96 equally" gives the right character 1/96, a perplexity of 96. A model that is *sure and wrong* gives it perhaps 1/1,000, a perplexity of 1,000 at this place. (Over several places one takes the mean of the *logarithms*: perplexities of 2 and 8 make 4 together, because √(2 · 8) = 4.)
 #
 # For the model with the mask both columns ask the same question. Its two numbers differ a little, because for the second column only 14 places of each line are counted.
 #
@@ -305,7 +304,7 @@ print(f"largest difference between the outputs: {apart:.1e}")
 #
 # <!-- page -->
 #
-# (With the causal mask a little of the order shows: "man" in "dog bites man" sees all three words, and "dog" only itself. But for "man" the words before it are still an unordered heap, so "bites dog man" would look the same to it.) The tiny difference in the output comes from rounding: the same numbers are added up in another order. The reason is in step 3: a weighted mean is a sum, and a sum does not depend on the order of its terms. Swap entries 1 and 3 of section 2: 0.468 · 60 + 0.063 · 20 + 0.468 · 10 = 34.0 again. For a phone book this is just right. For a text the network must be told where each token stands.
+# With the causal mask a little of the order shows: "man" in "dog bites man" sees all three words, and "dog" only itself. But for "man", *in one layer*, the words before it are still an unordered heap, so "bites dog man" would look the same to it. (In a stack of layers a little more shows, because "dog" is another vector there if "bites" stood before it. Language models have even been trained without any positions, [Haviv et al., 2022](https://arxiv.org/abs/2203.16634).) The tiny difference in the output comes from rounding: the same numbers are added up in another order. The reason is in step 3: a weighted mean is a sum, and a sum does not depend on the order of its terms. Swap entries 1 and 3 of section 2: 0.468 · 60 + 0.063 · 20 + 0.468 · 10 = 34.0 again. For a phone book this is just right. For a text it helps to tell the network where each token stands.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # There are several ways to tell a network where each token stands. Many of today's language models use **rotary position embedding**, **RoPE** for short ([Su et al., 2021](https://arxiv.org/abs/2104.09864)). (So far we have said at which *place* a token stands, counting from 1. For RoPE we count its *step*, from 0.)
@@ -364,7 +363,7 @@ show.two_slices()
 #
 # <!-- page -->
 #
-# The 64 features are cut from the same 128 outputs of the same linear layers, so heads cost no weights. (A later cell counts them.) What they do cost is memory for the scores, because each head has a table of its own, with a row and a column for every step.
+# The 64 features are cut from the same 128 outputs of the same linear layers, so heads cost no weights. (A later cell counts them.) What they do cost, in code as plain as ours, is memory for the scores: each head has a table of its own, with a row and a column for every step. (PyTorch's own function works on pieces of the table, and never keeps all of it: in a trial with 2,048 steps it needed 1.6 MB where our two lines needed 138.)
 #
 # Why several heads? Suppose a token needs two values: that of the character before it, and that of another one further back. If it has only one head, that head must give each of the two a share of 0.5, for example. If the two values are 10 and 60, the mean is 35; if they are 30 and 40, it is 35 as well, and the two cases can no longer be told apart. Two heads return (10, 60) and (30, 40). (In the small model of section 3 a second head gained nothing, as *Deeper* shows. Section 6 shows heads that do different things.)
 
@@ -381,7 +380,7 @@ show.two_slices()
 show.block()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The first half lets the tokens look at each other (attention). The second half works on each token alone: a linear layer that makes the vector four times as wide, a nonlinear function (GELU, a smooth relative of ReLU), and a linear layer that brings it back to the old width. This half is also called the **feed-forward network** or MLP. It is needed because means and linear layers only add things up. From what two heads have collected, $a$ and $b$, a linear layer can make $a + b$, but not "$a$ if $b$ is positive".
+# The first half lets the tokens look at each other (attention). The second half works on each token alone: a linear layer that makes the vector four times as wide, a nonlinear function (GELU, a smooth relative of ReLU), and a linear layer that brings it back to the old width. This half is also called the **feed-forward network** or MLP. It helps because the mean and the layer *out* only add things up. From what two heads have collected, $a$ and $b$, a linear layer can make $a + b$, but not "$a$ if $b$ is positive".
 #
 # In front of each half stands a normalization. `RMSNorm` divides each token's vector by its root mean square: (3, 4) has √((9 + 16) / 2) = 3.54 and becomes (0.85, 1.13), and (300, 400) becomes the same. (Then it multiplies each feature by a learned weight.) Without the norm, vectors might grow from block to block. A score is a product of two of them, so it would grow with the square, and the softmax would give nearly everything to one token.
 #
@@ -424,7 +423,7 @@ print(
 # **logits**.
 #
 # **What it costs.** The linear layers of a block of width $w$ have $12 w^2$ weights (*Deeper* counts them), so they need $12 w^2$ multiplications for each token, however long the text is. For each token attention computes $n$ dot products with keys, which is $n w$ multiplications over all heads, and the mean of the $n$ values takes another $n w$. Both costs are equal where $2 n w = 12 w^2$, at $n = 6 w$: for $w = 128$ that is a text of 768 tokens, for $w = 4096$ one of 24,576. In shorter texts most of the work is in the
-# linear layers. In longer ones attention takes over, because its work for the whole text grows with $n^2$. The tables of scores grow as fast.
+# linear layers. In longer ones attention takes over, because its work for the whole text grows with $n^2$. In our code the tables of scores grow as fast.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 6. What does a trained head look at?
@@ -617,7 +616,7 @@ show.worth_table(worth)
 show.partners(language.trained(), line)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the run on this page no single head is the partner. The share falls a little without the head that looks one step back, and more without head 1 or head 3 of block 3. In a trial those two and heads 2 and 3 of block 2 all looked one step back (0.44 to 0.60 of their shares on this line), and with all four off 0.06 was left of 0.37. So several heads pass on which character came before.
+# In the run on this page no single head is the partner. The share falls a little without the head that looks one step back, and more without head 1 or head 3 of block 3. In a trial those two and heads 2 and 3 of block 2 all looked one step back (0.44 to 0.60 of their shares on this line), and with all four off 0.06 was left of 0.37. (With four of the other twelve heads off, drawn at random 60 times, 0.33 or more was left.) So several heads pass on which character came before.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard

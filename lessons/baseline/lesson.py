@@ -149,7 +149,7 @@ show.levels(levels)
 # Take a very small network: one linear layer with 2 inputs and 3 outputs. It has 2 · 3 = 6 weights and 3 biases, that is 9 numbers, and in float32 36 bytes. A step of training adds four things to them.
 #
 # - **Gradients.** The optimizer has to know for each of the 9 numbers in which direction the error falls. That is one number for each: 36 bytes.
-# - **The optimizer's averages.** The gradient of a single batch is noisy, so Adam does not follow it directly. For each weight it keeps a running average of the gradients, and one of their *squares*, which says how large they usually are. (*Deeper* works a step by hand.) Both averages must survive until the next step. They are two numbers for each weight: 72 bytes. SGD with momentum keeps one average, and plain SGD none.
+# - **The optimizer's averages.** The gradient of a single batch is noisy, so Adam does not follow it directly. For each weight it keeps a running average of the gradients, and one of their *squares*, which says how large they usually are. (*Deeper* works a step by hand.) Both averages must survive until the next step. They are two numbers for each weight: 72 bytes. SGD with momentum keeps one such number (a decaying sum), and plain SGD none.
 # - **Activations.** These are the values that the layers compute on the way. Why does training keep them? Suppose that $y = w \cdot x$ with $x = 3$, and that the error grows by 2 for each 1 by which $y$ grows. Then, by the chain rule, the error grows by $2 \cdot 3 = 6$ for each 1 by which $w$ grows. To compute the gradient of a weight, one needs the *input* by which the weight was multiplied. So the forward pass keeps the inputs of each layer until the backward pass has used them. For a batch of 4 inputs our layer makes 4 · 3 = 12 outputs. If another layer follows, these are its inputs: 48 bytes. For a batch of 128 it would be 1,536 bytes. (The batch itself was in memory before, so the step does not add it.) Gradients and averages stay the same when the batch grows; activations grow with it. A network that only answers needs no gradients, so it can release the input of each layer as soon as the layer's output is there.
 # - **Temporaries** are results that an operation needs for a moment, and then releases. To compute the step of the 6 weights, Adam on a CPU uses two temporaries of their size, 2 · 24 = 48 bytes.
 #
@@ -285,7 +285,7 @@ print(f"in the file: {file_bytes:,} bytes, {file_bytes / n_parameters:.3f} a par
 #
 # A file can also be much larger than the model, for two reasons. It may hold more than the model: a training that is to go on later needs Adam's two averages as well, and so about three times the bytes. Or a tensor in it is a *slice* of a larger one, and then the whole larger tensor is written. *Deeper* shows both.
 #
-# A file that does not give the model back has no size worth quoting: if you forget the buffers, or save half of the layers, you get a small file, too. Only the comparison after loading shows it.
+# A file that does not give the model back has no size worth quoting: if you forget the buffers, or save half of the layers, you get a small file, too. To load the file shows that something is missing; the comparison after it shows also whether a number has changed.
 #
 # Where this stops being true: in a small model the frame is most of the file (*Deeper* weighs one).
 
@@ -367,7 +367,7 @@ print(f"twice that:                    {2 * 2**0.5 * 100 * error:.2f} points")
 #
 # By hand: $p = 0.98$ and $n = 10{,}000$ give $\sqrt{0.98 \cdot 0.02 / 10{,}000} = 0.0014$, that is 0.14 points or 14 images. For the difference it is $1.4 \cdot 0.14 = 0.2$ points, and two of these are 0.4 points. With a lead of 0.1 points, it could well be the other way round on other images. That does not show that the two are equal, either. It shows that this test cannot see the difference, if there is one.
 #
-# Which digits of our accuracy count, then? Two standard errors on either side of 98.4 % reach from about 98.15 to 98.65 %. The 98 is safe; the first digit after the decimal point could be anything from 2 to 6; and the second digit after it means nothing. So this test cannot tell our accuracy and the 98.36 % of the paper apart.
+# Which digits of our accuracy count, then? Two standard errors on either side of 98.4 % reach from about 98.15 to 98.65 %. The 98 is safe; the first digit after the decimal point could be anything from 1 to 6; and the second digit after it means nothing. So this test cannot tell our accuracy and the 98.36 % of the paper apart.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Two networks, the same images
@@ -491,7 +491,7 @@ show.coins(duels, sign_test)
 #
 # <!-- page -->
 #
-# In the run on this page the dashed lines of the sibling and of the copy with 8 bits stand among the bars that coins often reach, because both won about as many images as they lost. The copy with 3 bits stands far outside. (On your machine a few images may differ.)
+# In the run on this page the dashed lines of the sibling and of the copy with 8 bits stand among the bars that coins often reach, because the sibling won about as many images as it lost, and the few disagreements of the copy say nothing. The copy with 3 bits stands far outside. (On your machine a few images may differ.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### "As good as before"
@@ -555,11 +555,11 @@ raced
 show.speed_of(raced)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The third way is more than 1.3 times as fast as the first (D), before any technique: the arithmetic is the same, and so is the answer.** A baseline is **fair** when it is the best that can be done *without* the technique: here the third bar.
+# **The third way is more than 1.3 times as fast as the first (D), before any technique: the arithmetic is the same, and so is the answer.** A baseline is **fair** when it is the best that can be done *without* the technique. Of these three it is the third bar.
 #
 # <!-- page -->
 #
-# In runs for this lesson it was 1.4 to 1.8 times as fast. What differs is what PyTorch does *around* the arithmetic. The first way notes for each operation how its gradient would be computed. The second way does not. The third also skips the bookkeeping of the layer objects (the modules), and writes the results of the ReLU over its inputs in place of making new tensors. A network this small, with one digit at a time, spends much of its time on such things. With 1,000 digits at once the three ways were within five per cent of each other in a trial, because there the arithmetic takes nearly all the time.
+# In runs for this lesson it was 1.4 to 1.8 times as fast. What differs is what PyTorch does *around* the arithmetic. The first way notes for each operation how its gradient would be computed. The second way does not. The third also skips the bookkeeping of the layer objects (the modules), and writes the results of the ReLU over its inputs in place of making new tensors. A network this small, with one digit at a time, spends much of its time on such things. (Nor is the third way the end: in a trial the same arithmetic in NumPy took about half of its time. So a "best" baseline is the best that somebody has looked for. Say which ways you tried.) With 1,000 digits at once the three ways were within five per cent of each other in a trial, because there the arithmetic takes nearly all the time.
 #
 # Suppose that the first way takes 0.070 ms and the third 0.046 ms, and that a new technique, which happens to remove this overhead as well, needs 0.040 ms. Its author compares it with the first bar and reports 0.070 / 0.040 = 1.75 times as fast. Compared with the third way, the technique is 0.046 / 0.040 = 1.15 times as fast. Only this factor of 1.15 is due to the technique; the rest could be had without it.
 #
@@ -922,7 +922,7 @@ claims.show("baseline")
 # - Quote the bytes of a file that you loaded again, and count buffers and dtypes.
 # - An accuracy has a standard error. Two networks are compared on the same images, and only the disagreements count.
 # - Two recipes are compared with the same seeds and the same training, each at its best.
-# - A ratio has a baseline: name it, and make it the best one.
+# - A ratio has a baseline: name it, and make it the best one that you can find.
 #
 # **Going further**
 #

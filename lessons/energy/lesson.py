@@ -195,9 +195,9 @@ show.price_list()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The list tells us two more things.
 #
-# **Operations on fewer bits cost less, and the saving is larger for a multiplication than for an addition.** From int32 to int8 the price of an addition falls to about a third (from 0.1 to 0.03 pJ), that of a multiplication to about a fifteenth (from 3.1 to 0.2 pJ). The reason is probably that a multiplication brings every bit of one number together with every bit of the other. Multiply two numbers of 2 bits with a pencil and you write 2 · 2 = 4 products of bits; with 4 bits they are 4 · 4 = 16. So twice the bits mean four times the work. An addition goes through the digits once, so twice the bits mean twice the work. (*Deeper* compares this picture with the prices.)
+# **Among numbers of one kind, operations on fewer bits cost less, and a multiplication saves more than an addition.** From int32 to int8 the price of an addition falls to about a third (from 0.1 to 0.03 pJ), that of a multiplication to about a fifteenth (from 3.1 to 0.2 pJ). The reason is probably that a multiplication brings every bit of one number together with every bit of the other. Multiply two numbers of 2 bits with a pencil and you write 2 · 2 = 4 products of bits; with 4 bits they are 4 · 4 = 16. So twice the bits mean four times the work. An addition goes through the digits once, so twice the bits mean twice the work. (*Deeper* compares this picture with the prices.)
 #
-# **Reading a number from the smallest cache costs about as much as the arithmetic done with it, and the larger the memory, the more a read costs.** The reads of the list are of 64 bits, the operations of 8, 16 or 32. If the energy of a read is proportional to the number of bits, an fp32 number from the cache of 8 KB costs 5 pJ, about as much as its multiplication and addition together (4.6 pJ). From the cache of 32 KB it costs 10, from
+# **Reading an fp32 number from the smallest cache costs about as much as the arithmetic done with it, and the larger the memory, the more a read costs.** The reads of the list are of 64 bits, the operations of 8, 16 or 32. If the energy of a read is proportional to the number of bits, an fp32 number from the cache of 8 KB costs 5 pJ, about as much as its multiplication and addition together (4.6 pJ). From the cache of 32 KB it costs 10, from
 # the one of 1 MB 50, and from DRAM 650. (Section 1 used 640 pJ, from [Han et al., 2015, figure 1](https://arxiv.org/abs/1506.02626), who cite a table of the same 45 nm process. The rest of the lesson keeps to 640.)
 #
 # These are the prices of a process of 2007; a smaller number of nanometres is a newer process. What does a newer chip change? Here is how many fp32 multiplications with an addition each cost as much as one read of 32 bits:
@@ -358,12 +358,12 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The break-even point is 139 uses. ResNet-50 passes it: it uses its weights 160 times on average**, because most of them are in convolutions. This holds for images of 224 × 224 pixels; on smaller
+# **The break-even point is 139 uses. ResNet-50 passes it on average: it uses its weights 160 times**, because the few weights of its early convolutions are used hundreds or thousands of times. This holds for images of 224 × 224 pixels; on smaller
 # ones the output maps have fewer places (*Deeper* counts them).
 #
 # <!-- page -->
 #
-# The arithmetic of $k$ uses costs $4.6\,k$ pJ, and it reaches 640 pJ at $k$ = 640 / 4.6 = 139.1. So up to 139 uses the weights cost more, from 140 on the arithmetic does. The column *MACs for each weight* decides: it is 1 for LeNet-300-100, 3.3 for LeNet, 160 for ResNet-50. In ResNet-50 the first convolution uses a weight 112 · 112 = 12,544 times, the last ones 7 · 7 = 49 times, and the linear layer at the end once. The 160 is the mean over all weights; more than half of them are in layers with 49 uses.
+# The arithmetic of $k$ uses costs $4.6\,k$ pJ, and it reaches 640 pJ at $k$ = 640 / 4.6 = 139.1. So up to 139 uses the weights cost more, from 140 on the arithmetic does. The column *MACs for each weight* decides: it is 1 for LeNet-300-100, 3.3 for LeNet, 160 for ResNet-50. In ResNet-50 the first convolution uses a weight 112 · 112 = 12,544 times, the last ones 7 · 7 = 49 times, and the linear layer at the end once. The 160 is the mean over all weights. For two thirds of them, taken alone, the fetch still costs more than the arithmetic: more than half are in layers with 49 uses.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### What the table says
@@ -625,7 +625,7 @@ print("ResNet-50:", ", ".join(f"{side} × {side}: {count:.1f}" for side, count i
 print(f"the convolutions of LeNet alone: {own:.0f}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A convolution makes its MACs at every place of the image, and its weights stay the same. So the number of uses grows with the area. So the answer in section 4 holds only for images of 224 × 224.
+# A convolution makes its MACs at every place of the image, and its weights stay the same. So the number of uses grows with the area, and the answer of section 4 holds for images of about 208 × 208 pixels and larger ones.
 #
 # ### What does a use cost when the weight is near?
 #
@@ -741,8 +741,7 @@ print(f"100 + 100 in int8: {int8_sum.item()};  4,096 times 1 in fp16: {fp16_sum.
 #
 # ### How would you measure it?
 #
-# A power meter at the plug, or a counter in the chip, shows watts. Take the power while the network runs, subtract the power at rest, multiply by the seconds and divide by the number of inputs: 20 W more for 10 s, in which a million digits are read, are 200 J, or 200 µJ for a digit. A meter shows
-# only the sum. It cannot tell which part of it went to memory, and that is what this lesson asks.
+# A power meter at the plug shows watts; a counter in the chip, where there is one, adds up joules. Take the power while the network runs, subtract the power at rest, multiply by the seconds and divide by the number of inputs: 20 W more for 10 s, in which a million digits are read, are 200 J, or 200 µJ for a digit. A meter at the plug shows only the sum. It cannot tell which part of it went to memory, and that is what this lesson asks. (The counters of some server processors have a part of their own for the main memory; [[roofline]] reads it where it is there.)
 #
 # ### How can the training of GPT-3 take 55 million cups?
 #

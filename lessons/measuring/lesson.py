@@ -104,7 +104,7 @@ print(f"speed-up: {as_it_is / quiet:.1f} times")
 #
 # <!-- page -->
 #
-# In runs for this lesson the first call took 4 to 27 times as long as the second one. Before you put such a number into a report, ask what else was different
+# In runs for this lesson the first call took 4 to 70 times as long as the second one. Before you put such a number into a report, ask what else was different
 # between the two measurements. One call took notes and the other did not. But one of the two calls also came *first*.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
@@ -159,7 +159,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The file is half as large, and the network names as many photographs correctly as before, give or take a few of the 2,000. You have just made a network smaller, and you can trust the size: whoever saves the same network again gets the same number of bytes. The rest of this lesson shows how a *time* can be made nearly as trustworthy.
+# The file is half as large, and the network names as many photographs correctly as before, give or take a few of the 2,000. You have just made a network smaller, and you can trust the size: whoever saves the same network again in the same way gets the same number of bytes. The rest of this lesson shows how a *time* can be made nearly as trustworthy.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 2. How this course works
@@ -237,7 +237,7 @@ show.first_calls(calls_us)
 # <!-- page -->
 #
 # Think of a cook who has been out of the kitchen. The first dish takes longer, because the tools have been put away. A processor keeps what it has used last in small, fast memories, the *caches*: the program's instructions, the weights, the table that says where memory
-# lies. While the network rests, other programs use the processor and fill the caches with their own data. The first calls bring everything back. (This is the usual explanation. The controls under *Deeper* test a part of it.) In trials for this lesson, each after a second of rest, the first call usually took 1.3 to 2 times as long as the second.
+# lies. While the network rests, other programs use the processor and fill the caches with their own data. The first calls bring everything back. (This is the usual explanation. The controls under *Deeper* test a part of it.) In trials for this lesson, each after a second of rest, the first call usually took 1.3 to 2.1 times as long as the second.
 #
 # The very first call of a process, as in section 1, pays for more than that. Probably PyTorch prepares some things only when they are first needed. The documentation of its own timer gives this as the reason why that timer warms up:
 # "[some elements of PyTorch are lazily initialized](https://docs.pytorch.org/docs/stable/benchmark_utils.html)".
@@ -293,7 +293,7 @@ show.scatter(samples)
 # **interquartile range**, or **IQR**.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Now read the printed line. All four numbers are divided by the median: *slowest* 2 means twice as long, and *IQR* 0.1 means that the middle half of the calls spans 10 % of the median. With 300 calls a single bad one hardly moves even the mean: a call of twice the usual time adds 1 / 300 = 0.003 to it. So on a quiet day mean and median agree. On a busy day they differ, and you do not know beforehand which kind of day it is.
+# Now read the printed line. All four numbers are divided by the median: *slowest* 2 means twice as long, and *IQR* 0.1 means that the middle half of the calls spans 10 % of the median. With 300 calls a single one of twice the usual time hardly moves even the mean: it adds 1 / 300 = 0.003 to it. (One of fifty times the usual time would add 49 / 300 = 0.16.) So on a quiet day mean and median agree. On a busy day they differ, and you do not know beforehand which kind of day it is.
 #
 # - The **mean** follows the tail: a few bad calls move it.
 # - The **median** is the middle call. A few bad calls hardly move it.
@@ -351,7 +351,7 @@ show.drift(drifting)
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer, 3.5 min.* "All that we have learned, in one call. The first thing to compare is a function with
 # itself." Ask for both ratios. Then the picture: "The grey dots are the same code. Everything they do is noise." Ask:
-# "Your colleague reports 3 % faster, from one run each. What do you ask for?" Wanted: the A/A test, which compares a function with itself, and more rounds. Then the squares above 1: 29 of 31 in the published run, which a coin does less than once in a million times; *A again* 13 of 31, as a coin does.
+# "Your colleague reports 3 % faster, from one run each. What do you ask for?" Wanted: the A/A test, which compares a function with itself, and more rounds. Then the squares above 1: nearly all of them. *A again* wins about half.
 
 # %% slideshow={"slide_type": "skip"}
 candidates = {"A": lambda: net(photo), "A again": lambda: net(photo), "B: without notes": without_notes}
@@ -449,7 +449,7 @@ two_over_one = show.two_threads_over_one(wall_and_cpu)
 show.threads(two_over_one)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The large product is done in about half the wall time (B), for about the same CPU time. The small network pays for the second thread, and gains little time or even loses some.**
+# **The large product is done in about half the wall time (B), for about the same CPU time. The small network pays for the second thread, and gains little time or even takes clearly longer.**
 #
 # <!-- page -->
 #
@@ -516,7 +516,7 @@ def typical_speedup_solution(base_seconds, own_seconds):
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The check runs your experiment on several machines that it has made up. On one or two of them the claim is true, on the others it is not, and something else makes the times differ. It looks at how you measure, and then at what you conclude.
+# The check runs your experiment on several machines that it has made up. On some of them new is clearly faster. On others it is slower, or the difference is too small to matter, or the two are equally fast and something else makes the times differ. It looks at how you measure, and then at what you conclude.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 5 min.* In pairs, without a laptop: "Write down, in five words each, what your experiment does." Collect the steps on the board: warm up, take turns, many rounds, ratio in each round, median, threshold. Ask what each step is for:
@@ -687,7 +687,7 @@ show.queue()
 #
 # ### Why was the call after a rest slow?
 #
-# Five rows: the network right after other calls of itself; after a rest of a tenth of a second; after a tenth of a second in which a loop counts, so that the processor does not rest; after a rest and then a single call of *another* network, which has the same shapes and therefore the same program, but other weights; and right after calls of 60 other networks, whose weights are about 21 MB, more than the near caches hold. If it were the weights that have to be fetched again, the last two rows would be as slow as the one after the rest.
+# Five rows: the network right after other calls of itself; after a rest of a tenth of a second; after a tenth of a second in which a loop counts, so that the processor does not rest; after a rest and then a single call of *another* network, which has the same shapes and therefore the same program, but other weights; and right after calls of 60 other networks, whose weights are about 21 MB, more than the near caches hold, though not more than the largest one of a server. If it were the weights that have to be fetched again, the row before the last would be as slow as the one after the rest; the last row asks only about the near caches.
 
 # %% slideshow={"slide_type": "skip"}
 others = [checkpoints.load("small_cnn").to(device).eval() for _ in range(60)]

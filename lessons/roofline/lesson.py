@@ -157,7 +157,7 @@ print(f"peak {si(peak, 'FLOP/s')} ÷ bandwidth {si(bandwidth, 'B/s')} = ridge {r
 show.roof(peak, bandwidth)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **In the run on this page the ridge lies between 1 and 20 operations a byte (B): the machine can do two to four operations in the time in which one byte arrives.** The line above says where it lies on yours.
+# **In the run on this page the ridge lies between 1 and 20 operations a byte (B): the machine can do about three operations in the time in which one byte arrives.** The line above says where it lies on yours.
 #
 # <!-- page -->
 #
@@ -252,8 +252,7 @@ show.shares_table(seconds, {batch: intensity(batch) for batch in inputs}, bandwi
 # **Of the three only the library can (C). In the run on this page 16 inputs reach the smallest share of their roof, and they take longer than arithmetic and memory one after the other.**
 #
 # <!-- page -->
-#
-# Add the first two times of the row for batch 16: the measured time is longer than that sum. If memory and arithmetic did not overlap at all (A), the time would be their sum, but not more. And the call itself (B) takes a few microseconds, whatever the weights and the batch, because some work is done before any arithmetic begins. Something else must take the rest, and the roofline cannot say what.
+# Add the first two times of a row: in the run on this page the measured time is longer than that sum in every row, and by far the most for 16 inputs, by nearly half. If memory and arithmetic did not overlap at all (A), the time would be their sum, but not more. And the call itself (B) takes a few microseconds, whatever the weights and the batch, because some work is done before any arithmetic begins. Something else must take the rest, and the roofline cannot say what.
 #
 # One candidate is the library: for large matrices it has a routine that keeps parts of them in the caches, for a single input another one, and for a few inputs neither may fit well. *Deeper* tests this with a second library. So a roofline answers one question: what is the least time? Where a layer stays far below the roof, it raises another: what takes the rest?
 #
@@ -269,7 +268,7 @@ show.shares_table(seconds, {batch: intensity(batch) for batch in inputs}, bandwi
 # **Predict.** Which layer answers sooner: **A** the one that is used again and again, **B** one of eight in turn, or **C** are they alike? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* "Same size, same arithmetic; only what can be kept from call to call differs. That isolates the work of the caches." Vote. A ratio near 1 is no sign of a cache. (Or of one that holds all 537 MB; that is rare.) Third bar: the layer reads nearly as fast as a function that does hardly anything but read.
+# *For the lecturer, 3 min.* "Same size, same arithmetic; only what can be kept from call to call differs. That isolates the work of the caches." Vote. A ratio near 1 is no sign of a cache. (Or of one that holds all 537 MB; that is rare.) Third bar: here the layer reads at 0.7 of the speed of a function that does hardly anything but read. Ask what takes the rest.
 # On another machine, with a ratio well above 1: the loop timed a cache, and promises too much.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -287,7 +286,7 @@ read = show.again_or_in_turn(taken)
 #
 # *Near 1.* There are three explanations, and this experiment cannot tell them apart. Either both layers came from memory, because no cache holds 67 MB or other programs use it. Or both came from a cache that holds all 537 MB, which is rare. Or the routine for one input is so slow that a faster cache would not show. To decide, read a larger and larger set of numbers in turn, until it takes more bytes than any cache of the machine holds. *Deeper* goes up to 537 MB, so it cannot exclude a cache of that size or more.
 #
-# Where "eight in turn" is near the dot product, the layer with one input reads its weights about as fast as a function that does hardly anything but read. That is the strongest sign in these sections that the layer waits for its memory. (*Deeper* has a stronger one: there, in the run on this page, the same layer gets faster when its weights fit into a cache.)
+# Where "eight in turn" is near the dot product, the layer with one input reads its weights about as fast as a function that does hardly anything but read. In the run on this page it reaches about 0.7 of it: reading explains most of the layer's time, and not all of it. That is the strongest sign in these sections that the layer waits for its memory. (*Deeper* has a stronger one: there, in the run on this page, the same layer gets faster when its weights fit into a cache.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
 # ## 6. Fewer bits
@@ -297,7 +296,7 @@ read = show.again_or_in_turn(taken)
 # **Predict.** With **one** input, how many times as fast as fp32 can int8 and bf16 be, by the roofline? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 3 min.* Vote; wanted: 4 and 2. Then the table. "How can int8 gain more than four?" fp32 does not reach its own roof: where it reaches 83 %, a routine that reaches all of it gains 4 / 0.83 = 4.8. "Why does bf16 gain so little in its first row?" Same bytes, same processor, another routine: so it is the routine.
+# *For the lecturer, 3 min.* Vote; wanted: 4 and 2. Then the table. "How can int8 gain more than four?" fp32 does not reach its own roof: where it reaches 69 %, as on the page, a routine that reaches all of its own gains 4 / 0.69 = 5.8; ours gains 4.8. "Why does bf16 gain so little in its first row?" Same bytes, same processor, another routine: so it is the routine.
 # On a processor without instructions for bf16 both bf16 rows gain about twice.
 
 # %% slideshow={"slide_type": "skip"}
@@ -472,7 +471,7 @@ show.sixteen_arranged(weights, inputs[1], inputs[16], device)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # What would the roof allow? On a machine with a ridge of 8 or more, 16 inputs could be as fast as one. With a lower ridge they need at least 8 / ridge times the time that the roof allows for one: with a ridge of 3, 2.7 times. On your machine, compare the last column. Where the second row is smaller than the first, the other library has the better routine for so few inputs. Then a part of the lost time is due to the way in which the library works, and not to the memory or arithmetic that the layer needs. Where the third row is smaller than the second, arranging the weights takes a part of each call.
 #
-# How much does that explain? In three trials on the machine of this page the default took about twice the time of its roof, and the library and its arranging explained 86 to 97 % of what was above; on another AMD EPYC it was half. (This roof has the default library's peak. oneDNN's own was 14 to 29 % higher in these trials, so the table does not say how far oneDNN is from *its* roof.) [[dynamic]] gives fp32 the same two controls.
+# How much does that explain? In three trials on the machine of this page the default took about twice the time of its roof, and the library and its arranging explained 86 to 98 % of what was above; on another AMD EPYC it was half. (This roof has the default library's peak. oneDNN's own was 14 to 29 % higher in these trials, so the table does not say how far oneDNN is from *its* roof.) [[dynamic]] gives fp32 the same two controls.
 #
 # ### At which size does a cache stop helping?
 #
@@ -485,7 +484,7 @@ show.growing_working_set(long, 4 * width**2, device)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Where the working set outgrows a cache, the numbers have to come from the next cache or from memory, which is farther away and slower. So a curve falls where a cache no longer holds the set. Where the line of the layer falls as well, what delivers the weights was holding the layer back, and where it lies on the line of the sum, the layer reads its weights as fast as a function that does little but read. (At the far left the call itself counts, which takes a few microseconds.) A line that is flat from the left to the right says nothing about memory: then the function itself sets the pace, and not what it reads from.
 #
-# Compare the falls with the grey lines, where your system reports its caches. A virtual machine may share a cache with others; then the curve can fall long before that line. A curve that rises much in between was probably disturbed by another program. If it falls no more to the right of the black line, and no reported cache is larger than 537 MB, our layer probably comes from memory.
+# Compare the falls with the grey lines, where your system reports its caches. A virtual machine may share a cache with others; then the curve can fall long before that line. A curve that rises much in between was probably disturbed by another program. If the layer's line falls no more to the right of the black line, and no reported cache is larger than 537 MB, our layer probably comes from memory.
 #
 # ### And in joules?
 #

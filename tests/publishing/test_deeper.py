@@ -63,6 +63,11 @@ def test_words_running_time_and_exercises_make_the_minutes_of_the_core(text):
     assert course.minutes(text, seconds=60) == (4 + 8, 2)  # (500 words and the headings) / 180 and one to run
 
 
+def test_the_bars_of_a_table_are_no_words(text):
+    bars = text.replace("word word", "word word" + "\n# | | - | |" * 900, 1)
+    assert course.minutes(bars, seconds=60) == course.minutes(text, seconds=60)
+
+
 def test_nobody_types_minutes(tmp_path, text):
     lesson = _course.make_root(tmp_path, fixture=text)[0]
     assert course.front_matter(lesson)["minutes"] == 12

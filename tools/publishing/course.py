@@ -62,7 +62,7 @@ def minutes(text, seconds=0):
         for line in body.splitlines():
             if line.startswith("# ## "):
                 deeper = line == f"# {DEEPER}"
-            words[deeper] += len(line.removeprefix("#").split())
+            words[deeper] += sum(any(map(str.isalnum, word)) for word in line.split())  # no bars of tables, no dashes
         exercises += 0 if deeper else sum(int(found) for found in EXERCISE.findall(body))
     return math.ceil(words[0] / WORDS_A_MINUTE + seconds / 60) + exercises, math.ceil(words[1] / WORDS_A_MINUTE)
 
