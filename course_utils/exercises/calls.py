@@ -41,7 +41,7 @@ def run(answer: Callable, args: Sequence[object], names: Sequence[str] = ()) -> 
             raise
         raise Mistake(
             f"Your function raised {type(error).__name__}: {show(_said(error), 300)}",
-            _mismatch(answer, given, names, error) or _where_to_see(given),
+            _mismatch(answer, given, names, error) or _where_to_see(given, error),
             facts,
         ) from error
     if got is None:
@@ -115,8 +115,10 @@ def _mismatch(answer: Callable, given: Sequence[object], names: Sequence[str], e
     return ""
 
 
-def _where_to_see(given: Sequence[object]) -> str:
+def _where_to_see(given: Sequence[object], error: BaseException) -> str:
     """How a learner finds the line that raised: a call on the same input, where the learner can make that input."""
+    if getattr(error, "says_all", False):  # by the instrument, which says what it takes
+        return ""
     for value in given:
         if getattr(value, "is_instrument", False):  # the check alone has it
             return (

@@ -206,27 +206,37 @@ def _instrument(
         if len(given) != 1:
             wanted = "".join(f", {word}=…" for word in settings)
             was = ", ".join(map(show, given)) or "nothing"
-            raise ValueError(f"{name} takes the arm, and settings by name: {name}({show(arms[0])}{wanted}); not {was}.")
+            raise _refused(f"{name} takes the arm, and settings by name: {name}({show(arms[0])}{wanted}); not {was}.")
         arm = given[0]
         if not isinstance(arm, str) or arm not in arms:
-            raise ValueError(f"{name} knows {', '.join(map(repr, arms))}; it was asked for {show(arm)}.")
+            raise _refused(f"{name} knows {', '.join(map(repr, arms))}; it was asked for {show(arm)}.")
         unknown = [word for word in chosen if word not in settings]
         if unknown:
             knows = f"only {', '.join(settings)}" if settings else "no setting"
-            raise ValueError(f"{name} has {knows}; it was given {', '.join(unknown)}.")
+            raise _refused(f"{name} has {knows}; it was given {', '.join(unknown)}.")
         for word, value in chosen.items():
             if not is_number(value):
-                raise ValueError(f"{word} must be a number, got {show(value)}.")
+                raise _refused(f"{word} must be a number, got {show(value)}.")
         if len(kept.runs) >= most_runs:
-            raise ValueError(f"An experiment may have at most {most_runs:,} runs, all arms together: yours wants more.")
+            raise _refused(f"An experiment may have at most {most_runs:,} runs, all arms together: yours wants more.")
         own = {**settings, **{word: getattr(value, "item", lambda v=value: v)() for word, value in chosen.items()}}
-        result = float(world.measure(arm, len(kept.runs), **own))
+        try:
+            result = float(world.measure(arm, len(kept.runs), **own))
+        except ValueError as error:  # a setting that this world does not have
+            raise _refused(str(error)) from None
         kept.runs.append(Run(arm, own, result))
         return result
 
     run.__name__ = run.__qualname__ = name
     run.is_instrument = True
     return run
+
+
+def _refused(said: str) -> ValueError:
+    """What the instrument raises where it does not take what it is asked: its text says all that there is to see."""
+    error = ValueError(said)
+    error.says_all = True
+    return error
 
 
 def _made_well(

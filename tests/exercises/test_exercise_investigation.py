@@ -231,3 +231,15 @@ def test_the_rule_may_be_said_as_the_runs_broke_it():
     wrong = experiment(TURNS, lambda results: "old" if rule(results) == "new" else "no difference")
     said = judged(wrong, rule_said=lambda runs, got: f"{len(runs)} runs, and you say {got}.")
     assert said.hint == "By the rule on the card they say 'new'. 10 runs, and you say old."
+
+
+def test_what_the_instrument_refuses_needs_no_other_instrument():
+    assert "an instrument of your own" in judged(lambda run: run("new", seed=0) / 0).hint
+    for asked in (lambda run: run("newer"), lambda run: run("new", seed="0"), lambda run: run("new", 0)):
+        assert judged(asked).hint == ""
+
+    def asked_too_much(arm, number, **settings):
+        raise ValueError("seed must be 0 to 5, got 9")
+
+    lost = World("it knows six seeds.", "new", asked_too_much, "")
+    assert judged(lambda run: run("new", seed=9), [lost, *WORLDS[1:]]).hint == ""
