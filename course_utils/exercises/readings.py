@@ -197,6 +197,8 @@ def _vary(values: Iterator[object]) -> bool:
 def without_effect(trial: Trial, tried: Sequence[Tried], clock: Clock, subject: str = RESULT) -> str:
     """A sentence where the answer stays as it is when an argument changes that changes what is right; else "".
 
+    Where the result is 0 that tells nothing: a product with another factor of 0 stays 0 as well.
+
     Args:
         trial, tried, clock, subject: as in `read_otherwise`.
     """
@@ -204,7 +206,7 @@ def without_effect(trial: Trial, tried: Sequence[Tried], clock: Clock, subject: 
         return ""
     asked = _rare([one for one in tried if not one.got.fault])
     for at in range(len(tried[0].args)) if len(tried[0].args) > 1 else ():
-        seen = 0
+        seen, stays = 0, True
         for one, other in _others(asked, tried, at):
             args = _with(one.args, at, other)
             expected = trial.of(trial.right, args)
@@ -213,12 +215,13 @@ def without_effect(trial: Trial, tried: Sequence[Tried], clock: Clock, subject: 
             if expected.fault:
                 continue
             got = trial.of_answer(args)
-            if got.fault or not same(got.shown, one.got.shown):  # also where nothing else is expected
+            stays = not got.fault and same(got.shown, one.got.shown)  # also where nothing else is expected
+            if not stays:
                 break
-            seen += not trial.equal(expected, one.expected)
-            if seen > LEAST:
-                changed = f"when `{trial.name(at)}` changes, on every input that was tried"
-                return f"{capital(subject)} stays the same {changed}; what is expected does not."
+            seen += not same(0, got.shown) and not trial.equal(expected, one.expected)
+        if stays and seen > LEAST:
+            changed = f"when `{trial.name(at)}` changes, on every input that was tried"
+            return f"{capital(subject)} stays the same {changed}; what is expected does not."
     return ""
 
 
@@ -231,13 +234,14 @@ def _rare(tried: Sequence[Tried]) -> list[Tried]:
 
 
 def _others(asked: Sequence[Tried], tried: Sequence[Tried], at: int) -> Iterator[tuple[Tried, object]]:
-    """Pairs of a result and another value of argument `at`, from another input; two for each result."""
+    """Pairs of a result and another value of argument `at`: the least number, and those of two other inputs."""
+    plain = [one.args[at] for one in tried if isinstance(one.args[at], int | float)]
+    least = [min(plain)] if plain else []
     for number, one in enumerate(asked):
-        found = 0
-        for step in range(1, len(tried)):
-            value = tried[(7 * number + step) % len(tried)].args[at]
+        found, others = 0, (tried[(7 * number + step) % len(tried)].args[at] for step in range(1, len(tried)))
+        for value in itertools.chain(least, others):
             if value is not None and not callable(value) and not same(value, one.args[at]):
                 yield one, value
                 found += 1
-                if found == 2:
+                if found == 3:
                     break

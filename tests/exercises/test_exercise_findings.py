@@ -7,10 +7,12 @@ import torch
 from _steps import fact
 from hypothesis import strategies as st
 
-from course_utils.exercises import relations
+from course_utils.exercises import readings, relations
 from course_utils.exercises.core import Mistake, check
-from course_utils.exercises.inputs import numbers, shapes, tensors
+from course_utils.exercises.inputs import Clock, numbers, shapes, tensors
 from course_utils.exercises.search import compare
+from course_utils.exercises.trial import Trial
+from course_utils.exercises.values import same
 
 
 def judged(right, answer, inputs, names, wrong=(), edges=(), view=None):
@@ -289,3 +291,34 @@ def test_results_that_cannot_be_looked_at_are_no_pattern():
 
     verdict = judged(mean, lambda v, low: Odd(v), MEANS, ("values", "low"))
     assert verdict.status == "not yet" and verdict.hint
+
+
+def area(width, height, depth):
+    return width * height * depth
+
+
+SIDES = st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 4))
+IDLE = "Your result stays the same when `width` changes"
+
+
+def said_of(answer, sides):
+    trial = Trial(answer, area, ("width", "height", "depth"), same, lambda value, *_: value)
+    return readings.without_effect(trial, [trial.on(args) for args in sides], Clock(60))
+
+
+def test_an_argument_is_not_idle_where_the_result_is_0_whatever_it_is():
+    """A product stays 0 as long as another factor is 0: that tells nothing of this one."""
+    flat = [(2, 3, 1), (3, 2, 1), (4, 1, 1)]
+    sides = flat + [(width, height, 2) for width in range(1, 8) for height in range(1, 8)]
+    assert not said_of(lambda width, height, depth: width * height * (depth // 2 * 2), sides)
+    assert not said_of(lambda width, height, depth: width * height * (depth // 2 * 2), [*flat, *[(1, 1, 2)] * 30])
+    assert said_of(lambda width, height, depth: 5 * height, sides).startswith(IDLE)
+
+
+def test_an_argument_is_idle_only_where_it_never_counts():
+    def once(width, height, depth):
+        return height * depth + 1 if width else 0
+
+    assert "stays the same" not in judged(area, once, SIDES, ("width", "height", "depth")).hint
+    verdict = judged(area, lambda width, height, depth: height * depth + 1, SIDES, ("width", "height", "depth"))
+    assert verdict.hint.startswith(IDLE)
