@@ -121,6 +121,26 @@ def root_of_the_middle(base_seconds, own_seconds):
     return (ratios[len(ratios) // 2] * ratios[~(len(ratios) // 2)]) ** 0.5
 
 
+def sorted_for_odd_numbers_only(base_seconds, own_seconds):
+    ratios = [b / o for b, o in zip(base_seconds, own_seconds, strict=True)]
+    half = len(ratios) // 2
+    return sorted(ratios)[half] if len(ratios) % 2 else (ratios[half - 1] + ratios[half]) / 2
+
+
+def always_two_in_the_middle(base_seconds, own_seconds):
+    ratios = sorted(b / o for b, o in zip(base_seconds, own_seconds, strict=True))
+    return (ratios[len(ratios) // 2 - 1] + ratios[len(ratios) // 2]) / 2
+
+
+def longer_over_shorter(base_seconds, own_seconds):
+    return statistics.median(max(pair) / min(pair) for pair in zip(base_seconds, own_seconds, strict=True))
+
+
+def without_three_to_warm_up(base_seconds, own_seconds):
+    ratios = [b / o for b, o in zip(base_seconds, own_seconds, strict=True)]
+    return statistics.median(ratios[3:] or ratios)
+
+
 def with_numpy(base_seconds, own_seconds):
     return np.median(np.array(base_seconds) / np.array(own_seconds))
 
@@ -175,11 +195,6 @@ def race_for_any_gain(seconds):
     return "new" if ratio > 1.01 else "old" if ratio < 0.95 else "no difference"
 
 
-def race_for_large_gains(seconds):
-    old, new = _in_turn(seconds)
-    return "new" if with_numpy(old, new) > 1.5 else "no difference"
-
-
 def race_of_best_times(seconds):
     old, new = _in_turn(seconds, 100)
     return _verdict(min(old) / min(new))
@@ -223,6 +238,89 @@ def race_of_mean_over_best(seconds):
     return verdict_of(sum(old for old, _ in pairs) / len(pairs) / min(new for _, new in pairs))
 
 
+def _speedups(seconds):
+    return [old / new for old, new in race_of_pairs(seconds)]
+
+
+def race_at_three_per_cent(seconds):
+    return verdict_of(statistics.median(_speedups(seconds)), limit=0.03)
+
+
+def race_with_a_narrow_limit_for_losses(seconds):
+    speedup = statistics.median(_speedups(seconds))
+    return "new" if speedup > 1.05 else "old" if speedup < 0.97 else "no difference"
+
+
+def race_for_any_loss(seconds):
+    speedup = statistics.median(_speedups(seconds))
+    return "new" if speedup > 1.05 else "old" if speedup < 0.99 else "no difference"
+
+
+def race_with_conclusions_exchanged(seconds):
+    return {"new": "old", "old": "new"}.get(race_changing_places(seconds), "no difference")
+
+
+def race_that_forgets_who_is_ahead(seconds):
+    return "new" if abs(statistics.median(_speedups(seconds)) - 1) > 0.05 else "no difference"
+
+
+def race_of_differences_in_seconds(seconds):
+    difference = statistics.median(old - new for old, new in race_of_pairs(seconds))
+    return "new" if difference > 0.05 else "old" if difference < -0.05 else "no difference"
+
+
+def race_of_the_first_pair(seconds):
+    return verdict_of(_speedups(seconds)[0])
+
+
+def race_of_the_last_pair(seconds):
+    return verdict_of(_speedups(seconds)[-1])
+
+
+def race_of_the_middle_pair_unsorted(seconds):
+    return verdict_of(_speedups(seconds)[25])
+
+
+def race_of_mean_speedups(seconds):
+    return verdict_of(statistics.mean(_speedups(seconds)))
+
+
+def race_of_geometric_means(seconds):
+    return verdict_of(statistics.geometric_mean(_speedups(seconds)))
+
+
+def race_of_slowest_calls(seconds):
+    pairs = race_of_pairs(seconds, 110)
+    return verdict_of(max(old for old, _ in pairs) / max(new for _, new in pairs))
+
+
+def race_of_median_over_best(seconds):
+    pairs = race_of_pairs(seconds, 111)
+    return verdict_of(statistics.median(old for old, _ in pairs) / min(new for _, new in pairs))
+
+
+def race_that_counts_rounds(seconds):
+    won = sum(speedup > 1 for speedup in _speedups(seconds))
+    return "new" if won > 30 else "old" if won < 20 else "no difference"
+
+
+def race_in_fours(seconds):
+    speedups = []
+    for _ in range(50):
+        times = {name: statistics.median(seconds(name) for _ in range(4)) for name in ("old", "new")}
+        speedups.append(times["old"] / times["new"])
+    return verdict_of(statistics.median(speedups))
+
+
+def race_of_saved_shares(seconds):
+    saved = statistics.median((old - new) / old for old, new in race_of_pairs(seconds, 200))
+    return verdict_of(1 / (1 - saved))
+
+
+def race_of_fifteen(seconds):
+    return verdict_of(statistics.median(seconds("old") / seconds("new") for _ in range(15)))
+
+
 def race_with_two_limits(seconds):
     speedup = statistics.median(old / new for old, new in race_of_pairs(seconds))
     return "new" if speedup > 1.05 else "old" if speedup < 0.9 else "no difference"
@@ -233,7 +331,21 @@ WRONG = {
         race_at_ten_per_cent,
         race_of_mean_over_best,
         race_with_two_limits,
-        race_for_large_gains,
+        race_at_three_per_cent,
+        race_with_a_narrow_limit_for_losses,
+        race_for_any_loss,
+        race_with_conclusions_exchanged,
+        race_that_forgets_who_is_ahead,
+        race_of_differences_in_seconds,
+        race_of_the_first_pair,
+        race_of_the_last_pair,
+        race_of_the_middle_pair_unsorted,
+        race_of_mean_speedups,
+        race_of_geometric_means,
+        race_of_best_times,
+        race_of_slowest_calls,
+        race_of_median_over_best,
+        race_that_counts_rounds,
         race_by_means_from_the_first_call,
         race_in_blocks,
         race_by_means,
@@ -266,11 +378,15 @@ WRONG = {
         rounded_down,
         each_with_each,
         middle_unsorted,
+        sorted_for_odd_numbers_only,
+        always_two_in_the_middle,
+        longer_over_shorter,
+        without_three_to_warm_up,
         root_of_the_middle,
     ],
 }
 ODD = {
-    "fair_race": [race_of_best_times, race_changing_places, race_with_trimmed_means],
+    "fair_race": [race_changing_places, race_with_trimmed_means, race_in_fours, race_of_saved_shares, race_of_fifteen],
     "flawed_lines": [
         as_sorted_list,
         as_keys,

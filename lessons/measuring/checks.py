@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
+import random
 from collections.abc import Callable, Sequence, Set
 from statistics import fmean, geometric_mean, harmonic_mean, median, median_high, median_low, mode
 
@@ -14,9 +16,11 @@ from hypothesis import strategies as st
 from course_utils.exercises.calls import run
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers
-from course_utils.exercises.investigation import Run, World, investigate
+from course_utils.exercises.investigation import Run, World, by_arm, investigate
 from course_utils.exercises.search import compare, examine
 from course_utils.exercises.values import is_number, show
+
+MOST_CALLS = 2_000  # of the stopwatch of exercise 2
 
 # Why a line of the benchmark in exercise 3 is no flaw. The three that are missing here are.
 RIGHT_LINES = {
@@ -108,6 +112,20 @@ def typical_speedup(answer: Callable) -> None:
         cut = len(ratios) // 4
         return fmean(sorted(ratios)[cut : len(ratios) - cut])
 
+    def without_far_ones(times):
+        """The mean of the ratios that are no more than so many times the median, and no less than its part."""
+
+        def summary(ratios):
+            middle = median(ratios)
+            return fmean([ratio for ratio in ratios if middle / times <= ratio <= middle * times] or [middle])
+
+        return summary
+
+    def middle_ones(ratios, of_odd=sorted, of_even=sorted):
+        """The middle ratio, or half-way between the middle two, of a list that may be left as it is."""
+        half, odd = divmod(len(ratios), 2)
+        return of_odd(ratios)[half] if odd else fmean(of_even(ratios)[half - 1 : half + 1])
+
     def of_other_rounds(own_of):
         return lambda base, own: of_rounds()(base, own_of(own))
 
@@ -129,6 +147,7 @@ def typical_speedup(answer: Callable) -> None:
             without_extremes(0, 1),
             without_extremes(1, 0),
             of_rounds(without_quarters),
+            *(of_rounds(without_far_ones(times)) for times in (1.5, 2, 3)),
         ),
         "You take the harmonic mean of the ratios: you divide by the mean of own over baseline. One disturbed round moves "
         "it; the median stays.": of_rounds(harmonic_mean),
@@ -150,6 +169,8 @@ def typical_speedup(answer: Callable) -> None:
         "You compare each time of one list with the median of the other. Only times of the same round belong together.": (
             lambda base, own: median(median(base) / seconds for seconds in own)
         ),
+        "You compare each time of one list with the slowest or the fastest of the other. Only times of the same round belong "
+        "together.": tuple(lambda base, own, of=of: median(of(base) / seconds for seconds in own) for of in (max, min)),
         "Your pairs are of different rounds, as after sorting, turning or shifting a list. Divide within each round.": (
             lambda base, own: of_rounds()(sorted(base), sorted(own)),
             of_other_rounds(lambda own: own[::-1]),
@@ -185,6 +206,18 @@ def typical_speedup(answer: Callable) -> None:
             of_rounds(lambda ratios: ratios[len(ratios) // 2]),
             of_rounds(lambda ratios: (ratios[len(ratios) // 2] + ratios[-(len(ratios) // 2) - 1]) / 2),
         ),
+        "Of an odd number of rounds you sort, and of an even number not. The median is the middle of the sorted ratios.": of_rounds(
+            lambda ratios: middle_ones(ratios, of_even=list)
+        ),
+        "Of an even number of rounds you sort, and of an odd number not. The median is the middle of the sorted ratios.": of_rounds(
+            lambda ratios: middle_ones(ratios, of_odd=list)
+        ),
+        "You average two ratios of an odd number of rounds, too. There the one in the middle is the median.": (
+            of_rounds(lambda ratios: (sorted(ratios)[len(ratios) // 2 - 1] + sorted(ratios)[len(ratios) // 2]) / 2),
+            of_rounds(lambda ratios: fmean((sorted(ratios) * 2)[len(ratios) // 2 : len(ratios) // 2 + 2])),
+        ),
+        "You divide the longer time of a round by the shorter one. A round in which the candidate is slower has a ratio below 1: "
+        "leave it as it is.": of_rounds(each=lambda b, o: max(b, o) / min(b, o)),
         "You look at the first round only. It may be a disturbed one.": of_rounds(lambda ratios: ratios[0]),
         "You look at the last round only. It may be a disturbed one.": of_rounds(lambda ratios: ratios[-1]),
         "You leave out the rounds in which the candidate is slower. They count like the others.": of_rounds(
@@ -217,6 +250,12 @@ def typical_speedup(answer: Callable) -> None:
             lambda ratios: median(ratios[1:] or ratios)
         ),
         "You leave out the last round. Every round counts.": of_rounds(lambda ratios: median(ratios[:-1] or ratios)),
+        "You leave out several rounds, as if they were a warm-up: the first ones, or a half. Every round counts: one that is disturbed hardly "
+        "moves a median.": (
+            *(of_rounds(lambda ratios, out=out: median(ratios[out:] or ratios)) for out in (2, 3, 5)),
+            of_rounds(lambda ratios: median(ratios[len(ratios) // 2 :])),
+            of_rounds(lambda ratios: median(ratios[: len(ratios) // 2] or ratios)),
+        ),
         "You keep each ratio once, as a set does. Two rounds with the same ratio are two rounds.": of_rounds(
             lambda ratios: median(set(ratios))
         ),
@@ -251,6 +290,7 @@ def typical_speedup(answer: Callable) -> None:
             of_rounds(each=lambda b, o: abs(b - o) / o),
             of_rounds(each=lambda b, o: abs(b - o) / b),
             of_rounds(each=lambda b, o: abs(b - o)),
+            of_rounds(lambda ratios: abs(median(ratios) - 1)),
         ),
         "You return what is gained: 0 for equal times. As fast as before is a speed-up of 1.": of_rounds(
             each=lambda b, o: b / o - 1
@@ -287,7 +327,7 @@ def typical_speedup(answer: Callable) -> None:
     )
 
 
-def _machine(faster=0.0, warming=True, drift=0.0, disturbed=False):
+def _machine(faster=0.0, warming=True, drift=0.0, disturbed=False, unlike=0.004):
     """A made-up machine: seconds of a call, by what is called and by how many calls came before.
 
     Args:
@@ -295,11 +335,12 @@ def _machine(faster=0.0, warming=True, drift=0.0, disturbed=False):
         warming: whether the first calls are slow.
         drift: by which share of the first call each call is slower than the one before, for 300 calls.
         disturbed: whether another program takes the processor during one call of 37, for a shorter or a longer time.
+        unlike: by which share two calls differ at least, where they do.
     """
 
     def measure(arm: str, number: int) -> float:
         seconds = 1e-3 * (1 - faster * (arm == "new"))
-        seconds *= 1 + 0.004 * ((7 * number) % 5 - 2)  # no two calls take quite the same
+        seconds *= 1 + unlike * ((7 * number) % 5 - 2)  # no two calls take quite the same
         seconds *= 1 + drift * min(number, 300)
         if warming:
             seconds *= 1 + 12 / 2**number if number < 12 else 1
@@ -310,20 +351,116 @@ def _machine(faster=0.0, warming=True, drift=0.0, disturbed=False):
     return measure
 
 
-def _unless_blocks(hint: str) -> Callable[[Sequence[Run], str], str]:
-    """The hint for a wrong conclusion, or that of an experiment which ran one after the other and never took turns."""
+IRREGULAR = 8  # machines on which what disturbs has no pattern: each call is disturbed on one of them
+
+
+@functools.cache
+def _disturbances() -> list[list[float]]:
+    """For each of these machines: what multiplies the time of each call."""
+    chance, quiet = random.Random(5), _machine(warming=False)
+    factors = [[quiet("old", number) / 1e-3 for number in range(MOST_CALLS)] for _ in range(IRREGULAR)]
+    for number in range(MOST_CALLS):
+        slow, quick = chance.sample(factors, 2)
+        slow[number] *= 1 + chance.uniform(0.5, 40)
+        if chance.random() < 0.3:
+            quick[number] *= chance.uniform(0.4, 0.9)
+    return factors
+
+
+def _irregular(which: int) -> Callable[[str, int], float]:
+    """Machine number `which` of these, on which both are equally fast."""
+    return lambda arm, number: 1e-3 * _disturbances()[which][number]
+
+
+def _of_card(speedup: float) -> str:
+    """What the card concludes from a typical speed-up."""
+    return "new" if speedup > 1.05 else "old" if speedup < 0.95 else "no difference"
+
+
+def _summaries(old: Sequence[float], new: Sequence[float]) -> dict[str, tuple[float, ...]]:
+    """What else than the median of the rounds could be taken for typical: its name -> what it is here."""
+    ratios = [base / own for base, own in zip(old, new, strict=True)]
+    return {
+        "of the means or the sums": (fmean(old) / fmean(new),),
+        "of the mean of the quotients": (fmean(ratios), geometric_mean(ratios)),
+        "of the fastest calls": (min(old) / min(new),),
+        "of the slowest calls": (max(old) / max(new),),
+        "of unlike ones, as a mean or a median over the fastest call": (
+            fmean(old) / min(new),
+            median(old) / min(new),
+            min(old) / fmean(new),
+            min(old) / median(new),
+        ),
+    }
+
+
+def _also_said(old: Sequence[float], new: Sequence[float], conclusion: str) -> list[str]:
+    """By which other summaries an experiment's own times come to a conclusion: each with the number that it gives."""
+    found = {}
+    for out in (0, 10, 20, 30, len(old) // 4, len(old) // 2):  # rounds that are left out as a warm-up
+        for name, values in _summaries(old[out:], new[out:]).items() if out < len(old) else ():
+            for value in values:
+                if _of_card(value) == conclusion:
+                    found.setdefault(name, f"{name} ({value:.3g}{f', without the first {out} rounds' if out else ''})")
+    alone = sum(_of_card(base / own) == conclusion for base, own in zip(old, new, strict=True))
+    if alone:
+        found["alone"] = f"of a single round, wherever it stands ({alone} of {len(old)} say so by themselves)"
+    return [*found.values()]
+
+
+def _against_its_runs(hint: str) -> Callable[[Sequence[Run], str], str]:
+    """What a wrong conclusion has against it in the experiment's own runs; the hint, where they say the same."""
 
     def said(runs: Sequence[Run], got: str) -> str:
-        arms = [run.arm for run in runs]
-        changes = sum(one != other for one, other in itertools.pairwise(arms))
-        if changes < len(arms) / 4:
+        times = by_arm(runs)
+        old, new = times["old"], times["new"]
+        speedup = median(base / own for base, own in zip(old, new, strict=True))
+        follows = _of_card(speedup)
+        if follows == got:  # so the runs themselves are at fault
+            stretches = [(name, len([*calls])) for name, calls in itertools.groupby(run.arm for run in runs)]
+            name, longest = max(stretches, key=lambda stretch: stretch[1])
+            if longest < 8:
+                return hint
             return (
-                f"You change between the two {changes} time{'s' * (changes > 1)} in {len(arms)} calls, and the machine changes "
-                "meanwhile. Take turns, and compare within each round."
+                f"You run {longest} calls of {name} one after the other, and the machine changes meanwhile. Take turns, and "
+                "compare within each round."
             )
-        return hint
+        start = f"By your own runs old takes {speedup:.3f} times as long as new in the typical round, by the median"
+        if follows != "no difference" and got != "no difference":
+            examples = ["if you divide new by old", "if the two conclusions are exchanged"]
+            examples += ["if you do not ask which of the two is ahead"] * (got == "new")
+            start += f": new is the {'faster' if follows == 'new' else 'slower'} one."
+        elif got == "no difference":
+            examples = [
+                "of a limit farther from 1",
+                f"if your function never says {follows!r} where it should",
+                "of a difference in seconds (a quotient does not depend on how long a call takes)",
+            ]
+            start += f". That is {'above 1.05' if follows == 'new' else 'below 0.95'}, and by the card a difference."
+        else:
+            ahead = speedup > 1.015 if got == "new" else speedup < 0.985
+            examples = ["of a limit nearer to 1", "of a count of the rounds in which it is ahead"] if ahead else []
+            examples += _also_said(old, new, got)
+            start += ". That lies between 0.95 and 1.05, and by the card it is no difference."
+        if not examples:
+            return f"{start} Your function does not conclude from that number."
+        listed = ", ".join(examples[:-1]) + ", or " * (len(examples) > 1) + examples[-1]
+        return f"{start} {got!r} comes out, for example, {listed}."
 
     return said
+
+
+def _equally_fast(said: str, hint: str, machine: Callable[[str, int], float]) -> World:
+    return World(said, "no difference", machine, _against_its_runs(hint))
+
+
+def _near_a_limit(new_takes: float) -> World:
+    """New takes so many times as long as old, on a machine so quiet that nothing but this counts."""
+    share, speedup = 100 * (new_takes - 1), 1 / new_takes
+    right = _of_card(speedup)
+    said = f"new takes {abs(share):.2g} % {'more' if share > 0 else 'less'} time than old, so that the speed-up is {speedup:.3f}."
+    hint = f"By the card a speed-up of {speedup:.3f} is {right!r}."
+    return World(said, right, _machine(1 - new_takes, warming=False, unlike=0.0005), _against_its_runs(hint))
 
 
 MACHINES = (
@@ -331,59 +468,34 @@ MACHINES = (
         "new takes 20 % less time than old, on a quiet machine.",
         "new",
         _machine(0.2),
-        "Compare what is typical of the two: how many times as long does old take, in the typical round? 1.25 is more than "
-        "1.05.",
+        _against_its_runs(
+            "Compare what is typical of the two: how many times as long does old take, in the typical round? 1.25 is more than 1.05."
+        ),
     ),
-    World(
+    *map(_near_a_limit, (0.98, 1.02, 0.958, 1.045, 0.945, 1.06)),
+    _equally_fast(
         "they are equally fast, and the first calls are slow.",
-        "no difference",
+        "The first calls of this machine are slow: they count for whichever you called first. Leave out the first rounds, or take a "
+        "median of more of them.",
         _machine(),
-        _unless_blocks(
-            "The first calls of this machine are slow. They count for whichever you called first, and they move a mean. Leave out "
-            "the first rounds, or take a median."
-        ),
     ),
-    World(
+    _equally_fast(
         "they are equally fast, and every call takes 0.4 % longer than the one before.",
-        "no difference",
+        "This machine gets slower with every call. Put neighbours in time side by side, and sum up both in the same way.",
         _machine(drift=0.004),
-        _unless_blocks(
-            "This machine gets slower with every call. Put neighbours in time side by side, and sum up both in the same way: a median "
-            "or a mean of one against the best call of the other is no comparison."
-        ),
     ),
-    World(
+    _equally_fast(
         "they are equally fast, and another program disturbs one call of 37, sometimes for long.",
-        "no difference",
+        "A few disturbed calls move a mean, a sum, an extreme or a single round as far as they like. Take a median.",
         _machine(disturbed=True),
-        _unless_blocks(
-            "A few disturbed calls move a mean, a sum, an extreme or a single round as far as they like. Take a median."
-        ),
     ),
-    World(
-        "new takes 12 % more time than old, and the machine gets slower.",
-        "old",
-        _machine(-0.12, drift=0.001),
-        "The claim may be wrong the other way round as well. Here new takes 12 % more time, so its speed-up is 0.89, which is below "
-        '0.95: return "old".',
-    ),
-    World(
-        "new takes 2 % less time than old.",
-        "no difference",
-        _machine(0.02),
-        "By the card a typical speed-up between 0.95 and 1.05 counts as no difference, whichever of the two is ahead. Here it is 1.02.",
-    ),
-    World(
-        "new takes 7 % less time than old.",
-        "new",
-        _machine(0.07),
-        "By the card a speed-up above 1.05 is a difference. Here it is 1.075.",
-    ),
-    World(
-        "new takes 7.5 % more time than old.",
-        "old",
-        _machine(-0.075),
-        "By the card a speed-up below 0.95 is a difference. Here it is 0.93.",
+    *(
+        _equally_fast(
+            "they are equally fast; other programs disturb one call of eight, and a few calls come back sooner than others.",
+            "Some calls are disturbed here, and others are lucky. Take a median of many rounds: the others stay in its middle.",
+            _irregular(which),
+        )
+        for which in range(IRREGULAR)
     ),
 )
 
@@ -400,7 +512,7 @@ def fair_race(answer: Callable) -> None:
         MACHINES,
         arms=("old", "new"),
         least_runs=15,
-        most_runs=2_000,
+        most_runs=MOST_CALLS,
         conclusions=("new", "old", "no difference"),
         name="seconds",
     )

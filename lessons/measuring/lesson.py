@@ -506,7 +506,7 @@ def typical_speedup_solution(base_seconds, own_seconds):
 # ★★★ · 15 minutes · an investigation
 #
 # Somebody claims that `"new"` is faster than `"old"`. You get a stopwatch, `seconds(name)`: it runs `"old"` or `"new"` once, and returns how long
-# that took. The machine is like yours: its first calls are slow, it may get slower with time, and sometimes another program disturbs a call.
+# that took. The machine is like yours: its first calls are slow, it may get slower with time, sometimes another program disturbs a call, and now and then a call is lucky and takes less time than all others.
 #
 # Write `fair_race`: call the stopwatch as often as you like (both equally often, each at least 15 times, 2,000 calls together at most), and return `"new"` or `"old"`, whichever is
 # faster, or `"no difference"` if the typical speed-up lies between 0.95 and 1.05.
