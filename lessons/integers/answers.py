@@ -88,6 +88,26 @@ def always_int8_limits(values, qmin, qmax):
     return scale, -128 - round(low / scale)
 
 
+def one_range_for_each_column(values, qmin, qmax):
+    low, high = values.amin(0).clamp(max=0), values.amax(0).clamp(min=0)
+    scale = (high - low) / (qmax - qmin)
+    scale = torch.where(scale == 0, 1.0, scale)
+    return scale, qmin - torch.round(low / scale)
+
+
+def three_sigma(values, qmin, qmax):
+    middle, reach = values.mean().item(), 3 * values.std(correction=0).item()
+    low, high = min(middle - reach, 0.0), max(middle + reach, 0.0)
+    scale = (high - low) / (qmax - qmin) or 1.0
+    return scale, qmin - round(low / scale)
+
+
+def largest_magnitude_for_the_high_end(values, qmin, qmax):
+    low, high = min(values.min().item(), 0.0), values.abs().max().item()
+    scale = (high - low) / (qmax - qmin) or 1.0
+    return scale, qmin - round(low / scale)
+
+
 def qparams_with_tensors(values, qmin, qmax):
     low, high = torch.cat([values.flatten(), torch.zeros(1)]).aminmax()
     if low == high:
@@ -163,6 +183,81 @@ def other_networks_for_each(accuracy):
     return "step" if mean["step"] > mean["start"] + 5 else "neither"
 
 
+def _conclusion(step, offset, both):
+    if step or offset:
+        return "each" if step and offset else "step" if step else "offset"
+    return "together" if both else "neither"
+
+
+def _compared(accuracy, *, of=np.mean, more=lambda own, start: own - start > 5, networks=range(10)):
+    start, *others = (of([accuracy(grid, seed=n) for n in networks]) for grid in GRIDS)
+    return _conclusion(*(more(own, start) for own in others))
+
+
+def exchanges_the_names(accuracy):
+    said = _compared(accuracy)
+    return {"step": "offset", "offset": "step"}.get(said, said)
+
+
+def per_cent_of_the_start(accuracy):
+    return _compared(accuracy, more=lambda own, start: own / start > 1.05)
+
+
+def size_of_the_gain(accuracy):
+    return _compared(accuracy, more=lambda own, start: abs(own - start) > 5)
+
+
+def limit_too_low(accuracy):
+    return _compared(accuracy, more=lambda own, start: own - start > 4)
+
+
+def limit_too_high(accuracy):
+    return _compared(accuracy, more=lambda own, start: own - start > 6)
+
+
+def much_too_high_a_limit(accuracy):
+    return _compared(accuracy, more=lambda own, start: own - start > 10)
+
+
+def together_only_if_far_above_each(accuracy):
+    step, offset, both = (mean - start for start, *means in [_means(accuracy).values()] for mean in means)
+    return _conclusion(step > 5, offset > 5, both - max(step, offset) > 5)
+
+
+def best_network(accuracy):
+    return _compared(accuracy, of=max)
+
+
+def first_network(accuracy):
+    return _compared(accuracy, of=lambda own: own[0], networks=range(50, 57))
+
+
+def middle_network(accuracy):
+    return _compared(accuracy, of=np.median)
+
+
+def worst_network(accuracy):
+    return _compared(accuracy, of=min, networks=range(5))
+
+
+def counts_a_loss_as_nothing(accuracy):
+    gains = []
+    for grid in GRIDS[1:]:
+        gains.append(np.mean([max(0.0, accuracy(grid, seed=n) - accuracy("start", seed=n)) for n in range(8)]))
+    return _conclusion(*(gain > 5 for gain in gains))
+
+
+def what_helps_by_helper(accuracy):
+    def gain(grid):  # asks for the start each time
+        return sum(accuracy(grid, seed=n) - accuracy("start", seed=n) for n in range(10)) / 10
+
+    return _conclusion(gain("step") > 5, gain("offset") > 5, gain("both") > 5)
+
+
+def what_helps_on_every_fifth_network(accuracy):
+    return _compared(accuracy, networks=range(1, 60, 5))
+
+
 def what_helps_by_table(accuracy):
     mean = _means(accuracy, range(20, 32))
     helps = tuple(mean[grid] - mean["start"] > 5 for grid in GRIDS[1:])
@@ -234,6 +329,10 @@ def back_to_floats(x, scale, zero_point, qmin, qmax):
     return (q - zero_point[:, None]) * scale[:, None]
 
 
+def not_rounded(x, scale, zero_point, qmin, qmax):
+    return (x * (1 / scale[:, None]) + zero_point[:, None]).clamp(qmin, qmax)
+
+
 def quantize_in_a_loop(x, scale, zero_point, qmin, qmax):
     rows = []
     for row, s, z in zip(x, scale, zero_point, strict=True):
@@ -261,6 +360,9 @@ WRONG = {
         small_scale_is_one,
         least_scale_of_the_observers,
         always_int8_limits,
+        one_range_for_each_column,
+        three_sigma,
+        largest_magnitude_for_the_high_end,
     ],
     "what_helps": [
         reads_only_both,
@@ -271,6 +373,18 @@ WRONG = {
         without_the_start,
         one_network,
         other_networks_for_each,
+        exchanges_the_names,
+        per_cent_of_the_start,
+        size_of_the_gain,
+        limit_too_low,
+        limit_too_high,
+        much_too_high_a_limit,
+        together_only_if_far_above_each,
+        best_network,
+        first_network,
+        middle_network,
+        worst_network,
+        counts_a_loss_as_nothing,
     ],
     "quantize": [
         truncates,
@@ -284,24 +398,20 @@ WRONG = {
         half_up,
         always_int8_ends,
         back_to_floats,
+        not_rounded,
     ],
 }
 ODD = {
     "qparams": [qparams_with_tensors, qparams_from_the_top],
-    "what_helps": [what_helps_by_table, what_helps_in_pairs],
+    "what_helps": [what_helps_by_table, what_helps_in_pairs, what_helps_by_helper, what_helps_on_every_fifth_network],
     "quantize": [quantize_in_a_loop, quantize_with_numpy],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 _ORDER = "it takes its arguments in any order"
-_FAR = (
-    "a change gains at most 3 points on the made-up networks, or at least 20, so a limit of 4 or 6 points says the same"
-)
 _GAINS = "helps = {grid: mean[grid] - mean['start'] > 5 for grid in grids}: "
 EQUIVALENT = {
     "what_helps": {
-        f"{_GAINS}5 -> 4": _FAR,
-        f"{_GAINS}5 -> 6": _FAR,
-        f"{_GAINS}mean[grid] - mean['start'] > 5: Gt -> GtE": _FAR,
+        f"{_GAINS}mean[grid] - mean['start'] > 5: Gt -> GtE": "no mean gain of the made-up networks is exactly 5 points",
         "mean = {grid: fmean((accuracy(grid, seed=n) for n in range(5))) for grid in grids}: 5 -> 6": (
             "the card asks for at least 5 networks"
         ),

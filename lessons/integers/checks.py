@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from statistics import fmean, median, median_low
 
+import numpy as np
 import torch
 from hypothesis import strategies as st
 
 from course_utils.exercises.calls import two_numbers
-from course_utils.exercises.core import check
+from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, shapes, tensors
-from course_utils.exercises.investigation import World, investigate
+from course_utils.exercises.investigation import Run, World, investigate
 from course_utils.exercises.search import compare
 
 FLOATS = st.sampled_from([torch.float32, torch.float64])
 LIMITS = st.sampled_from([(0, 15), (-8, 7), (0, 255), (-128, 127), (0, 127), (-127, 127)])  # qmin, qmax
+
+
+def _for_one_number(value: object) -> int:
+    """How many numbers came back where a pair of single ones was asked for; 1 for whatever else came back."""
+    with contextlib.suppress(Exception):
+        return (
+            max(one.numel() if isinstance(one, torch.Tensor) else np.size(one) for one in value)
+            if len(value) == 2
+            else 1
+        )
+    return 1
 
 
 @check(
@@ -114,7 +130,28 @@ def qparams(answer: Callable) -> None:
     def flat_at_0(values, qmin, qmax):
         return rule()(values, qmin, qmax) if values.any() else (1.0, 0)
 
+    def ends(low, high):
+        """The right rule for other ends of the range."""
+        return lambda values, *q: rule(low=lambda _: min(low(values), 0.0), high=lambda _: max(high(values), 0.0))(
+            values, *q
+        )
+
+    def by_sigma(times, unbiased=True, middle=True):
+        """From so many standard deviations below the mean, or below 0, to as many above."""
+
+        def end(sign):
+            return lambda v: (middle * v.mean() + sign * times * v.std(unbiased=unbiased)).item()
+
+        return ends(end(-1), end(1))
+
     def view(value, values, qmin, qmax):
+        many = _for_one_number(value)
+        if many > 1:
+            raise Mistake(
+                f"Your function returned {many} numbers in place of one.",
+                "Do you take one for each row or column? The range is that of *all* values: values.min() and values.max(), without a "
+                "dimension.",
+            )
         scale, zero = two_numbers(value, "the scale and the zero point, (scale, zero_point)")
         _, exact = rule(zero=lambda at, q: q - at)(values, qmin, qmax)
         nearest = zero.is_integer() and abs(zero - exact) <= 0.5001  # half-way either neighbour will do
@@ -203,6 +240,18 @@ def qparams(answer: Callable) -> None:
         "Your range goes from 0 to the largest |value|. It goes from the smallest value, with its sign, to the largest.": (
             rule(of=torch.abs)
         ),
+        "Your high end is the largest |value|, also where this is a negative one. The high end is the largest value, with its sign.": (
+            ends(lambda v: v.min().item(), lambda v: v.abs().max().item())
+        ),
+        "Your range is the mean of the values plus and minus some standard deviations. Here it goes from the smallest to the largest value.": tuple(
+            by_sigma(times, unbiased, middle)
+            for times in (3, 2, 4)
+            for unbiased in (True, False)
+            for middle in (True, False)
+        ),
+        "Your range holds the values of the first column only, or one range for each column. It is that of all values.": (
+            rule(of=lambda v: v[..., 0] if v.dim() > 1 else v)
+        ),
         "You add |lowest| and |highest|. That is the width only where the two have different signs.": added_up,
         "Your range is symmetric. Here it goes from the smallest to the largest value.": (
             mirrored,
@@ -254,69 +303,281 @@ def qparams(answer: Callable) -> None:
 
 GRIDS = ("start", "step", "offset", "both")
 FINDINGS = ("step", "offset", "each", "together", "neither")
+POINTS = 5  # a change helps if it gains more, on the card
 
 
-def _world(right: str, said: str, hint: str, level: float, **gains: float) -> World:
-    """Networks that start near `level`, up to eight points up or down, and what each change of the grid gains there."""
+@dataclass(frozen=True)
+class _Family:
+    """Made-up networks.
 
-    def measure(grid: str, number: int, *, seed: float) -> float:
-        network = (seed * 7919) % 17 - 8  # one network is better than another, on every grid
-        luck = ((seed * 31 + 7 * GRIDS.index(grid)) % 5 - 2) * 0.4
-        return level + network + luck + gains.get(grid, 0.0)
+    Attributes:
+        right: what helps them, by the card.
+        said: what is planted, in a sentence.
+        gains: points that each grid gains over the start.
+        level: accuracy of the start, in per cent, on average.
+        spread: how far a network may lie from it, up or down, on every grid alike.
+        luck: how far a single accuracy may lie from what is planted.
+        odd: points that each grid gains with one network of five, in place of those in `gains`.
+        place: which of the five that is, in the order in which an experiment first uses them.
+    """
 
-    return World(said, right, measure, hint)
+    right: str
+    said: str
+    gains: Mapping[str, float]
+    level: float = 40.0
+    spread: float = 8.0
+    luck: float = 0.8
+    odd: Mapping[str, float] = field(default_factory=dict)
+    place: int = 0
+
+    def accuracy(self, grid: str, seed: float, nth: int) -> float:
+        """Of the network `seed`, which is the nth that the experiment uses."""
+        network = ((seed * 7919) % 17 - 8) / 8 * self.spread
+        luck = ((seed * 31 + 7 * GRIDS.index(grid)) % 5 - 2) / 2 * self.luck
+        gains = {**self.gains, **self.odd} if nth % 5 == self.place else self.gains
+        return self.level + network + luck + gains.get(grid, 0.0)
 
 
-NETWORKS = (
-    _world(
+Accuracies = dict[
+    str, list[float]
+]  # grid -> the accuracies of its networks, in the order in which they were first used
+
+
+def _by_the_card(
+    table: Accuracies,
+    *,
+    of: Callable[[list[float]], float] = fmean,
+    more: Callable[[float, float], bool] = lambda own, start: own - start > POINTS,
+) -> str:
+    """The conclusion by the card, or with another summary of the networks, or when `more` says what counts as a gain."""
+    start, *changed = (of(table[grid]) for grid in GRIDS)
+    return _named(*(more(own, start) for own in changed))
+
+
+def _named(step: bool, offset: bool, both: bool) -> str:
+    if step or offset:
+        return "each" if step and offset else "step" if step else "offset"
+    return "together" if both else "neither"
+
+
+def _gains(table: Accuracies) -> tuple[float, float, float]:
+    start = fmean(table["start"])
+    return tuple(fmean(table[grid]) - start for grid in GRIDS[1:])
+
+
+def _in_pairs(holds: Callable[[list[float]], bool]) -> Callable[[Accuracies], str]:
+    """The conclusion if `holds` says of the gains of all networks, one by one, whether a change helps."""
+
+    def conclusion(table: Accuracies) -> str:
+        gains = ([own - start for own, start in zip(table[grid], table["start"], strict=True)] for grid in GRIDS[1:])
+        return _named(*map(holds, gains))
+
+    return conclusion
+
+
+def _of_gains(helps: Callable[[float, float, float], tuple[bool, bool, bool]]) -> Callable[[Accuracies], str]:
+    return lambda table: _named(*helps(*_gains(table)))
+
+
+def _renamed(**names: str) -> Callable[[Accuracies], str]:
+    """The conclusion by the card, with other names for some."""
+    return lambda table: names.get(_by_the_card(table), _by_the_card(table))
+
+
+def _the_larger(step: float, offset: float, both: float) -> tuple[bool, bool, bool]:
+    return step > POINTS and step >= offset, offset > POINTS and offset > step, both > POINTS
+
+
+def _limits(*limits: float) -> tuple[Callable[[Accuracies], str], ...]:
+    return tuple(partial(_by_the_card, more=lambda own, start, limit=limit: own - start > limit) for limit in limits)
+
+
+MISTAKES: dict[str, tuple[Callable[[Accuracies], str], ...]] = {
+    "'each' is said wherever both together help. What one change does is told by the run with this change alone": (
+        _of_gains(lambda step, offset, both: (both > POINTS,) * 3),
+    ),
+    "'together' is said wherever both help. It means that neither helps alone": (
+        _of_gains(
+            lambda step, offset, both: (
+                (False, False, both > POINTS) if both > POINTS else (step > POINTS, offset > POINTS, False)
+            )
+        ),
+        _renamed(each="together"),
+    ),
+    "one change alone is named where only both together help": (
+        _renamed(together="step"),
+        _renamed(together="offset"),
+    ),
+    "'step' is said wherever both together help": (
+        _of_gains(lambda step, offset, both: (both > POINTS, False, False)),
+    ),
+    "'offset' is said wherever both together help": (
+        _of_gains(lambda step, offset, both: (False, both > POINTS, False)),
+    ),
+    "'step' and 'offset' are exchanged": (_renamed(step="offset", offset="step"),),
+    "only the change that gains more is named, where each helps": (_of_gains(_the_larger),),
+    "'neither' is said where only both together help. Whoever stops after the single changes does not see it": (
+        _renamed(together="neither"),
+    ),
+    "the second change is measured where the first is made already, and not against the start. Where one of them has done its work, the "
+    "other has little left to do": (
+        _of_gains(lambda step, offset, both: (step > POINTS, both - step > POINTS, both > POINTS)),
+        _of_gains(lambda step, offset, both: (both - offset > POINTS, offset > POINTS, both > POINTS)),
+        _of_gains(lambda step, offset, both: (both - offset > POINTS, both - step > POINTS, both > POINTS)),
+        _of_gains(lambda step, offset, both: (both - offset > POINTS, both - step > POINTS, False)),
+    ),
+    "a change that does harm counts as one that helps": (
+        partial(_by_the_card, more=lambda own, start: abs(own - start) > POINTS),
+    ),
+    "per cent of the start are compared with 5, and not points: from 40 % to 42 % it is 2 points": (
+        partial(_by_the_card, more=lambda own, start: own > 1.05 * start),
+    ),
+    "gains of 5 points and less count as well": _limits(0, 0.05, 0.5, 1, 2, 3, 4, 4.5),
+    "a gain counts only from a limit above 5 points": _limits(5.5, 6, 7, 8, 10, 12, 15, 20, 24, 25, 30),
+    "the gains of the networks are added up, and the sum is compared with 5": (partial(_by_the_card, of=sum),),
+    "'each' is said only where both together are better still": (
+        _of_gains(
+            lambda step, offset, both: (
+                (step > POINTS, offset > POINTS, both > POINTS)
+                if both > max(step, offset) + POINTS
+                else _the_larger(step, offset, both)
+            )
+        ),
+    ),
+    "'together' is said only where both gain 5 points more than each alone. By the card both are compared with the start": (
+        _of_gains(
+            lambda step, offset, both: (step > POINTS, offset > POINTS, both > max(step, offset) + POINTS),
+        ),
+    ),
+    "a network that loses is left out, or counts as one that gains nothing": (
+        _in_pairs(lambda gains: fmean(max(0.0, gain) for gain in gains) > POINTS),
+        _in_pairs(lambda gains: fmean([gain for gain in gains if gain > 0] or [0.0]) > POINTS),
+    ),
+    "something else than the mean over the networks decides: the best, the worst, the middle, the first or the last of them, or how many "
+    "of them gain": (
+        *(partial(_by_the_card, of=of) for of in (max, min, median, lambda own: own[0], lambda own: own[-1])),
+        _in_pairs(lambda gains: min(gains) > POINTS),
+        _in_pairs(lambda gains: max(gains) > POINTS),
+        _in_pairs(lambda gains: median_low(gains) > POINTS),
+    ),
+}
+"""What an experiment does that comes to a wrong conclusion -> what it concludes, in one way of doing it or several."""
+
+FAMILIES = (
+    _Family(
         "step",
         "the smaller step gains 30 points, with the offset or without it; the offset alone gains nothing",
-        "Both changes together are better than the start because the smaller step is among them. That says nothing about the "
-        "offset: look at what each change gains alone.",
-        40.0,
-        step=30.0,
-        offset=-2.0,
-        both=29.0,
+        {"step": 30.0, "offset": -2.0, "both": 29.0},
     ),
-    _world(
+    _Family(
         "offset",
         "the offset gains 25 points, with the smaller step or without it; the smaller step alone gains nothing",
-        "The smaller step alone gains nothing here. It is good only where the offset is there as well, and then the offset did it.",
-        45.0,
-        step=-2.0,
-        offset=25.0,
-        both=24.0,
+        {"step": -2.0, "offset": 25.0, "both": 24.0},
+        level=45.0,
     ),
-    _world(
+    _Family(
         "each",
         "each change gains some 25 points alone, and the two together hardly more than one of them",
-        "Where one change has done its work, the other has little left to gain, and the two together can still be the best. Compare each "
-        "change alone with the start, where neither is made.",
-        40.0,
-        step=26.0,
-        offset=24.0,
-        both=28.0,
+        {"step": 26.0, "offset": 24.0, "both": 28.0},
     ),
-    _world(
+    _Family(
         "together",
         "neither change gains anything alone, and the two together gain 28 points",
-        "Whoever tries one change at a time and stops there never sees that the two can work together. Look at both as well.",
-        40.0,
-        step=-1.0,
-        offset=-2.0,
-        both=28.0,
+        {"step": -1.0, "offset": -2.0, "both": 28.0},
     ),
-    _world(
+    _Family(
         "neither",
         "no change gains more than 3 points",
-        "A gain of two or three points is none by the rule on the card. One of four grids is always the best of them, also where "
-        "nothing helps.",
-        40.0,
-        step=3.0,
-        offset=2.0,
-        both=3.0,
+        {"step": 3.0, "offset": 2.0, "both": 3.0},
+    ),
+    _Family(
+        "neither",
+        "the smaller step loses 12 points, and the offset saves a part of them where both are made",
+        {"step": -12.0, "offset": 1.0, "both": -7.0},
+    ),
+    _Family(
+        "step",
+        "the smaller step gains 6.5 points, the offset 4.6, and both together 6.8",
+        {"step": 6.5, "offset": 4.6, "both": 6.8},
+        luck=0.1,
+    ),
+    _Family(
+        "offset",
+        "the smaller step gains 4.6 points, the offset 5.4, and both together 9",
+        {"step": 4.6, "offset": 5.4, "both": 9.0},
+        luck=0.1,
+    ),
+    _Family(
+        "together",
+        "each change gains 4.6 points alone, and both together 5.4",
+        {"step": 4.6, "offset": 4.6, "both": 5.4},
+        luck=0.1,
+    ),
+    _Family(
+        "neither",
+        "one network of five gains 14 points from the offset, and the others nothing",
+        {},
+        spread=2.0,
+        luck=0.1,
+        odd={"offset": 14.0, "both": 14.0},
+        place=0,
+    ),
+    _Family(
+        "step",
+        "one network of five gains 60 points from the smaller step, which is 12 on average, and the others nothing",
+        {},
+        level=30.0,
+        luck=0.1,
+        odd={"step": 60.0, "both": 60.0},
+        place=2,
+    ),
+    _Family(
+        "neither",
+        "four networks of five gain 9 points from the offset, and the fifth loses 36: on average nothing is gained",
+        {"offset": 9.0, "both": 9.0},
+        level=60.0,
+        luck=0.1,
+        odd={"offset": -36.0, "both": -36.0},
+        place=3,
     ),
 )
+
+
+def _world(family: _Family, earlier: Sequence[_Family]) -> World:
+    order: dict[float, int] = {}  # seed -> which of the networks of this experiment it is
+
+    def measure(grid: str, number: int, *, seed: float) -> float:
+        if number == 0:
+            order.clear()
+        return family.accuracy(grid, seed, order.setdefault(seed, len(order)))
+
+    def hint(runs: Sequence[Run], got: str) -> str:
+        """Works the rule of the card out with the learner's own means, and names what would come to their conclusion."""
+        seeds = list(dict.fromkeys(run.settings["seed"] for run in runs))
+
+        def table(of: _Family) -> Accuracies:
+            return {grid: [of.accuracy(grid, seed, nth) for nth, seed in enumerate(seeds)] for grid in GRIDS}
+
+        own = table(family)
+        gains = dict(zip(GRIDS[1:], _gains(own), strict=True))
+        much = [grid for grid, gain in gains.items() if gain > POINTS]
+        said = (
+            f"Your {len(seeds)} networks have {fmean(own['start']):.1f} % on average at the start. The mean gains in points are "
+            f"{', '.join(f'{grid} {gain:+.1f}' for grid, gain in gains.items())}. "
+            f"Above {POINTS}: {', '.join(much) or 'none'}. By the card that is {_by_the_card(own)!r}."
+        )
+        before = [table(one) for one in earlier]
+        fits = [
+            mistake
+            for mistake, ways in MISTAKES.items()
+            if any(way(own) == got and all(way(one) == _by_the_card(one) for one in before) for way in ways)
+        ]
+        return f"{said} {got!r} comes out if {'; or if '.join(fits[:2])}." if fits else said
+
+    return World(family.said, family.right, measure, hint)
+
+
+NETWORKS = tuple(_world(family, FAMILIES[:nth]) for nth, family in enumerate(FAMILIES))
 
 
 @check(
@@ -332,7 +593,6 @@ def what_helps(answer: Callable) -> None:
         arms=GRIDS,
         settings={"seed": 0},
         least={"seed": 5},
-        least_runs=5,
         conclusions=FINDINGS,
         name="accuracy",
     )
@@ -462,6 +722,13 @@ def quantize(answer: Callable) -> None:
             (rule()(x, scale, zero_point, *ends) - zero_point[:, None]) * scale[:, None]
         ),
         lambda x, scale, zero_point, *ends: rule()(x, scale, zero_point, *ends) * scale[:, None],
+    )
+    wrong["You do not round. Between two integers take the nearest, before you add the zero point."] = tuple(
+        lambda x, scale, zero_point, qmin, qmax, scaled=scaled, end=end: end(
+            scaled(x, scale[:, None]) + zero_point[:, None], qmin, qmax
+        )
+        for scaled in (lambda x, s: x * (1 / s), lambda x, s: x / s)
+        for end in (torch.clamp, lambda y, *_: y)
     )
     for hint, mistake in usual.items():  # the same, made while dividing
         wrong[f"{hint} And multiply by 1 / scale in place of dividing."] = rule(**dividing, **mistake)

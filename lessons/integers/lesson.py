@@ -2,11 +2,11 @@
 # jupyter:
 #   course:
 #     promise: You will store the weights of a network as small integers, know what the rounding costs, and save a model that is smaller and still works.
-#     seconds: 42
+#     seconds: 45
 #     needs: [measuring, energy]
 #     goals:
 #       - Map floats to integers with a scale and a zero point, and bound the error.
-#       - Find out by an experiment which of two changes makes coarse rounding bearable.
+#       - Separate two changes by an experiment, and say what each of them does.
 #       - Save a network with int8 weights, load it again, and compare its bytes and its accuracy with those of the original.
 #     terms: [affine map, clipping, fake quantization, level, quantization, range, scale, "symmetric, asymmetric", zero point]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
@@ -29,7 +29,7 @@
 # [[goals]]
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask before anything runs: "How many different values does a weight of a trained network need, to do its work?" Collect orders of
+# *For the lecturer, 1 min.* Ask before anything runs: "How many different values does a weight of a trained network need, to do its work?" Collect orders of
 # magnitude on the board; expect thousands. Then: "Let us take bits away until it breaks."
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
@@ -56,7 +56,7 @@ runtime.describe(device)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
 # ## 1. One network, fewer and fewer bits
 #
-# **Quantization** stores each weight as a small integer. All weights of a layer share one factor, the **scale** (here 0.2):
+# **Quantization** stores each weight as a small integer. All weights of a layer share one factor, the **scale** (0.2 in this example):
 #
 # | weight | integer | integer × scale |
 # |---|---|---|
@@ -64,32 +64,31 @@ runtime.describe(device)
 # | −0.31 | −2 | −0.4 |
 # | 0.07 | 0 | 0.0 |
 #
-# With $b$ bits there are $2^b$ integers: 256 with 8 bits, 4 with 2.
+# The values in the last column are **levels**. They lie one scale apart, so the scale is also called the **step**.
 #
-# **Predict.** LeNet is trained, and then all its weights are rounded in this way. At which $b$ does it first lose more than ten points of accuracy: **A** 8, **B** 4, **C** 3, **D** 2? And why?
+# With $b$ bits there are $2^b$ integers: 256 with 8 bits, 4 with 2. The largest weight, $m = \max |w|$, sets the scale: $s = 2m / (2^b - 1)$.
+#
+# **Predict.** LeNet is trained, and then all its weights are rounded in this way, with fewer and fewer bits. At which $b$ has it first lost more than ten points of accuracy: **A** 8, **B** 4, **C** 3, **D** 2? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 3 min.* Let the room check one row of the table in the head: 0.58 / 0.2 = 2.9, so 3. Say: "One scale for each layer, no second training." Show of hands for A to D; expect B
-# or C. Ask one of them why. Then the answer, and: "What is this good for, and is it really the bits that break it?"
+# *For the lecturer, 3 min.* Let the room check one row of the table in the head: 0.58 / 0.2 = 2.9, so 3. Say: "One scale for each layer, no second training. With 2 bits
+# the scale is two thirds of the largest weight: keep that for section 4." Show of hands for A to D; expect B or C. Ask one of them why. After the answer say once more why 8 bits cost nothing: an output is a
+# sum of hundreds of products, errors of either sign largely cancel, and the class only asks which output is the largest. Then: "What is this good for, and is it really the bits that break it?"
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A trained weight is a floating-point number of 32 bits, *fp32*. It can take more than four thousand million different values. If a handful of values did as well, the network would need a fraction of the bytes, and less energy to fetch them ([[energy]]: to fetch a weight from the main memory costs more than a hundred times as much as to multiply it once and add the product). So we ask how few values are enough.
+# A trained weight is a floating-point number of 32 bits, *fp32*. It can take about four billion ($2^{32}$) different values. If a handful of values did as well, the network would need a fraction of the bytes, and less energy to fetch them ([[energy]]: to fetch a weight from the main memory costs more than a hundred times as much as to multiply it once and add the product).
 #
-# **Three weights by hand.** Take the weights 0.58, −0.31 and 0.07, and let 3 bits be all that we may spend on each. Three bits can count eight integers, for example −4, −3, … 3. Integers alone do not help, since the weights lie between −1 and 1. So we agree on a *scale*, here 0.2, and let the integer $q$ stand for the number $0.2 \cdot q$. Which integer serves a weight best? Divide the weight by the scale and round to the nearest integer:
+# **Three weights by hand.** Take the three weights of the table above, and suppose that we may spend only 3 bits on each. Three bits can tell eight integers apart: −4, −3, …, 3. With the scale 0.2 the integer $q$ stands for the number $0.2 \cdot q$. To find the integer of a weight, divide by the scale and round:
 #
-# - 0.58 / 0.2 = 2.9, which is rounded to 3. It stands for 3 · 0.2 = 0.6, and the error is 0.02.
-# - −0.31 / 0.2 = −1.55, which is rounded to −2. It stands for −0.4, and the error is −0.09.
-# - 0.07 / 0.2 = 0.35, which is rounded to 0. It stands for 0, and the error is −0.07.
+# - 0.58 / 0.2 = 2.9, rounded to 3, which stands for 3 · 0.2 = 0.6. The error is 0.02.
+# - −0.31 / 0.2 = −1.55, rounded to −2, which stands for −0.4. The error is −0.09.
+# - 0.07 / 0.2 = 0.35, rounded to 0. The error is −0.07.
 #
-# The values that an integer can stand for, here −0.8, −0.6, … 0.6, are the **levels**. Together they are often called the *grid*. Neighbouring levels are one scale apart; that is why the scale is also called the *step*. No weight between two levels can be further than half a step, 0.1, from the nearer one.
+# The values that an integer can stand for, here −0.8, −0.6, …, 0.6, are the levels. Together they are often called the *grid*. No weight between two levels can be further than half a step, 0.1, from the nearer one.
 #
-# What do we store? Three integers of 3 bits, and the scale once. In a layer with thousands of weights the one scale hardly counts: with 8 bits for a weight the layer takes about a quarter of its bytes, with 2 bits about a sixteenth.
+# We store the integers, and the scale once. In a layer with thousands of weights the scale hardly counts: with 8 bits for a weight the layer takes about a quarter of its bytes, with 2 bits about a sixteenth.
 #
-# **Which scale?** It should be small, because the error is at most half of it. But the largest weight must still be near a level. PyTorch's usual rule for weights takes the largest magnitude, $m = \max |w|$, and spreads the interval from $-m$ to $m$ over the steps between the integers. Between $2^b$ integers there are $2^b - 1$ steps, so
-#
-# $$s = \frac{2m}{2^b - 1}.$$
-#
-# For our three weights $m = 0.58$, and with 3 bits $s = 1.16 / 7 = 0.166$. The next cell trains the network, on 12,000 images of Fashion-MNIST; the one after it holds the rule and the rounding.
+# **Which scale?** It should be small, because the error can be as large as half of it. But the largest weight must still have a level near it. PyTorch's usual rule for weights, $s = 2m / (2^b - 1)$, divides the interval from $-m$ to $m$ into as many equal steps as there are between the $2^b$ integers. For our three weights $m = 0.58$, and with 3 bits $s = 1.16 / 7 = 0.166$. The next cell trains the network on 12,000 images of Fashion-MNIST; then come the rule and the rounding as code.
 
 # %% slideshow={"slide_type": "skip"}
 images, labels = data.load("fashion_mnist", n=12_000)
@@ -122,9 +121,9 @@ def rounded(weight, bits):
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# `clamp` keeps the integers between $-2^{b-1}$ and $2^{b-1} - 1$: −128 and 127 with 8 bits, −2 and 1 with 2. Try the rule on our three weights. With $s = 0.166$ the largest, 0.58, is 3.5 steps from 0, half-way between 3 and 4. There is no 4, so it gets 3, which stands for 0.50: the error is 0.08, half a step. −0.31 is −1.87 steps and gets −2, which stands for −0.33; 0.07 gets 0. It is always like this: the rule puts $m$ half a step beyond the largest integer, so that no weight, not even the largest one, is further than half a step from its level.
+# `clamp` keeps the integers between $-2^{b-1}$ and $2^{b-1} - 1$: −128 and 127 with 8 bits, −2 and 1 with 2. Try the rule on our three weights. With $s = 0.166$ the largest, 0.58, is 3.5 steps from 0, half-way between 3 and 4. There is no 4, so it gets 3, which stands for 0.50: the error is 0.08, half a step. This is no accident: the rule puts $m$ half a step beyond the largest integer, so that no weight, not even the largest one, is further than half a step from its level.
 #
-# The next function makes a copy of the network, puts rounded values in place of all its weights, and counts how many test images the copy classifies correctly. The biases stay as they are. Nothing is trained after the rounding.
+# The next function makes a copy of the network, puts rounded values in place of all its weights, and counts how many test images the copy classifies correctly (one *point* of accuracy is one per cent of them). The biases stay as they are. Nothing is trained after the rounding.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -156,7 +155,7 @@ Table(
             bits,
             si(n_weights * bits / 8, "B"),
             f"{100 * share:.1f}",
-            f"{round(-lost[bits], 1) + 0.0:+.1f}" if bits < 32 else "–",
+            f"{round(-lost[bits], 1) + 0.0:+.1f}".replace("-", "−") if bits < 32 else "–",
         ]
         for bits, share in accuracy.items()
     ],
@@ -164,33 +163,38 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
-# **8 bits cost this network almost nothing. It first loses more than ten points at 2 bits (D), in some trainings already at 3 (C).**
+# **8 bits cost this network almost nothing. In the run on this page it first loses more than ten points at 2 bits (D).** Each output is a sum of many products, and their errors largely cancel.
 #
 # <!-- page -->
 #
-# With 8 bits there are up to 256 levels, and an error of at most half a step is small beside most weights. Each bit that we take away doubles the step, roughly, and the error with it.
+# With 3 bits (C) the loss stays below that line in this run; in another training it need not. *Deeper* shows three.
 #
-# Why does the network tolerate so much? Each output of `fc1` is a sum of 400 products, so 400 errors are added up. But random errors of either sign largely cancel: 400 of them add up to about $\sqrt{400} = 20$ times one of them. And the class is decided only by which of the ten last outputs is the largest; so a small change matters where two are close. When the error is nearly as large as the signal, the accuracy falls, within one or two bits.
+# With 8 bits there are up to 256 levels, and half a step is small beside most weights. Each bit that we take away doubles the step, roughly, and the error with it.
 #
-# A tenth of a point is ten of the 10,000 test images. So do not read much into a change of a tenth in either direction. At 3 bits the loss varies between one and twenty points from one training of the same network to the next; the table above shows the loss of the run on this page. The fall at 2 bits is there in every one of the three trainings that this lesson makes. Other networks fall earlier: section 2 names one that 8 bits destroy.
+# Why does the network tolerate so much? Each output of `fc1` is a sum of 400 products, so 400 errors are added up. But random errors of either sign largely cancel: 400 of them add up to only about $\sqrt{400} = 20$ times one of them. The products themselves cancel less, because training has made many of them pull in the same direction. So the sum stands out from its error better than each weight does: in the run on this page 8 bits change the weights of `fc1` by nearly 2 %, and its outputs by less than 1 %. (*Deeper* measures both, with a control.)
+#
+# And the class depends only on which of the ten final outputs is the largest, so a small change matters only where the two largest are close. When the error is nearly as large as the signal, the accuracy falls, within one or two bits.
+#
+# A tenth of a point is ten of the 10,000 test images: such a change, up or down, means little. Other networks collapse with more bits left; section 2 names one that does not survive even 8.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### What the rounding does to a filter
 #
-# Above each point: the same four filters of the first layer.
+# The curve shows the accuracies of the table. Above each point: the same four filters of the first layer, rounded to that many bits.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Let the room find the first picture in which a filter looks different. Then ask how many different greys the last picture has.
+# *For the lecturer, 1.5 min.* Let the room find the first picture in which a filter looks different. Then ask how many different greys the last picture has: three, and where the first layer's largest weight is
+# negative and lies exactly half-way a fourth, a single black square. Do not say yet why: it prepares section 4.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the accuracies of the table above, and four filters with so many bits.
 show.cliff(accuracy, {bits: rounded(layers["conv1"], bits) for bits in accuracy if bits < 32} | {32: layers["conv1"]})
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# With 8 and 6 bits you will hardly see a difference between the rounded filters and the original ones. With 2 bits hardly more than three greys are left, and much of what made the four filters different is gone. Section 4 looks at which levels the weights use.
+# With 8 and 6 bits you will hardly see a difference. With 2 bits few greys are left, and much of what made the four filters different is gone. Section 4 counts how many weights lie on each level.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
-# ## 2. What it buys, and what it costs
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# ### One weight, three times
 #
 # *int8* is an integer of 8 bits. Many processors can not only store it, but also compute with it.
 
@@ -208,10 +212,10 @@ for bits in (8, 2):
     bit_rows[f"{bits} bits"] = (whole, bits, f"{whole} × {step:.4g} = {whole * step:.4f}")
 show.one_weight(bit_rows)
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# ### What is promised
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 2. What it buys, and what it costs
 #
-# | against fp32 | figure | source |
+# | promised for 8 bits | against fp32 | source |
 # |---|---|---|
 # | size of the model | 4× smaller | [Krishnamoorthi, 2018](https://arxiv.org/abs/1806.08342), abstract |
 # | memory bandwidth | 2–4× less | [PyTorch, 2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/) |
@@ -221,39 +225,39 @@ show.one_weight(bit_rows)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Let the room name the row and show the answer. Then ask for the price before you show it. Somebody will say accuracy; wait for "conversions"
-# and "somebody has to write the code". Transition: "To pay less of the first price we must know exactly what the rounding does."
+# and "we must know the range beforehand". Transition: "To pay less of the first price we must know exactly what the rounding does."
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **You can rely on the first, for the weights that are rounded: 8 bits are a quarter of 32 on every machine.** Speed depends on the processor and the library.
+# **You can rely on the first row, as far as the rounded weights are concerned: on every machine 8 bits are a quarter of 32.** Memory traffic shrinks where the weights travel as integers. Speed depends on the processor and the library.
 #
 # <!-- page -->
 #
-# Even the first row needs care: it speaks of the weights. What it means for a whole *file* must be measured, and section 5 does that.
-#
-# The traffic of the weights between memory and processor shrinks by the same factor, provided that they travel as integers and become floats only in the processor; the values between the layers are as many bytes as before. Time is another matter. A layer that mostly waits for its weights ([[roofline]]: its time is decided by the bytes it moves) can become faster just because there are fewer bytes. For all other layers you also need a processor and a library with 8-bit arithmetic. Most current CPUs have it, and the lessons after this one measure what it gives.
+# What the first row means for a whole *file* must be measured, and section 5 does that. If the weights travel as integers and become floats only inside the processor, their traffic shrinks by the same factor. The values between the layers take as many bytes as before. A layer that mostly waits for its weights ([[roofline]]: its time is decided by the bytes it moves) can become faster just because there are fewer bytes. For all other layers you also need a processor and a library with 8-bit arithmetic. Most current CPUs have it, and the lessons after this one measure what it gives.
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # **The price:**
 #
 # - **accuracy**: every number is rounded
-# - **conversions** at each border between float and integer
+# - **conversions** wherever floats meet integers
 # - a **range** of the values, which has to be chosen beforehand
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# How high the first price can be depends on the network. With one scale for each layer, rounding only the weights to 8 bits took MobileNet-v1 from 70.9 % accuracy on ImageNet to 0.1 %, and ResNet-50 from 75.2 % only to 75.0 % ([Krishnamoorthi, 2018](https://arxiv.org/abs/1806.08342), table 2). [[observers]] shows the remedy: a scale for each channel, and a zero point for each.
+# How much accuracy is lost depends on the network. With one scale for each layer, rounding only the weights to 8 bits took MobileNet-v1 from 70.9 % accuracy on ImageNet to 0.1 %, and ResNet-50 from 75.2 % only to 75.0 % ([Krishnamoorthi, 2018](https://arxiv.org/abs/1806.08342), table 2). [[observers]] shows the remedy: a scale for each channel, and a zero point for each.
 #
-# The second price is time: if one layer computes with integers and the next with floats, every value between them must be divided and rounded, or multiplied back, and a small layer may spend longer on that than it saves. The third is a choice: the weights themselves told us their largest magnitude, but the values that flow *between* the layers change with every input. Section 3 shows what a badly chosen range costs, and [[observers]] how to choose one.
+# Why a scale for each channel helps: say that one filter of a layer has weights up to 2 and another up to 0.02. With one scale for both, 4 / 255 = 0.016, the weights of the second filter can only become −0.016, 0 or 0.016. With a scale of its own its step is 0.04 / 255 = 0.00016, a hundred times finer. The price is one scale for each filter, 4 bytes each.
+#
+# The second price is time: between a layer that computes with integers and one that computes with floats, every value must be divided and rounded, or multiplied back. A small layer may spend longer on that than it saves. The third is the range: the weights told us their largest magnitude, but the values *between* the layers change with every input. [[observers]] shows how to choose it.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. The map: scale and zero point
 #
-# In section 1 the integer 0 stood for 0. Other numbers lie otherwise, for example from −1 to 3. So the map gets a second number, which shifts the integers to where the numbers are. Multiply and shift: that is an **affine map**. It takes a float $x$ to an integer $q$ and back:
+# In section 1 the numbers lay around 0, and the integer 0 stood for 0. Other numbers lie between −1 and 3, for example. So the map gets a second number, which shifts the integers to where the numbers are. Multiply and shift: that is an **affine map**. It takes a float $x$ to an integer $q$ and back:
 #
 # $$q = \mathrm{clamp}\!\left(\mathrm{round}(x / s) + z,\; q_{min},\, q_{max}\right) \qquad \hat x = s\,(q - z)$$
 #
-# - **scale** $s$: the distance of two neighbouring levels
+# - **scale** $s$: the distance between two neighbouring levels
 # - **zero point** $z$: the integer that stands for $0$
-# - **range**: the interval from *low* to *high* that is spread over the integers $q_{min}$ to $q_{max}$
+# - **range**: the interval from *low* to *high* that is spread over the integers $q_{min}$ to $q_{max}$; *clamp*: what lies beyond an end gets the end
 #
 # $$s = (high - low)\,/\,(q_{max} - q_{min}) \qquad z = q_{min} - \mathrm{round}(low / s)$$
 
@@ -263,23 +267,24 @@ show.eight_integers()
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Go through the line: -1 to 3 on the integers 0 to 7 has the scale 4/7, and the zero point 1.75, rounded to 2. Say: "So all levels
-# move to the left by a quarter of a scale, and 0 stays exact." Ask what happens to a number beyond 3. Then: "The same in code."
+# move to the left by a quarter of a scale, and 0 stays exact." Ask what happens to a number beyond 3: it is clipped to 7, which
+# stands for 2.86. Ask: "All values lie between 1 and 3. Which integer would stand for 0?" None: the zero point would lie below 0. So the range is widened until it holds 0. Then: "The same in code."
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The weights of section 1 lie around 0, and so do the integers −4 to 3. Now suppose that the numbers lie between −1 and 3, and that the eight integers are 0 to 7. The integer 0 should stand for about −1 and the integer 7 for about 3. Two things follow, and you can work them out with a pencil.
+# The weights of section 1 lie around 0, and so do the integers −4 to 3. Now suppose that the numbers lie between −1 and 3, and that the eight integers are 0 to 7. Then 0 should stand for about −1, and 7 for about 3.
 #
 # **The scale.** The interval is 3 − (−1) = 4 long, and from 0 to 7 there are seven steps. So the scale is 4 / 7 = 0.571.
 #
-# **The zero point.** Which integer stands for the number 0? From the low end, −1, to 0 it is 1 / 0.571 = 1.75 steps. The integer would be 1.75, but it must be a whole number, so it is rounded to 2. This is the *zero point*. It says by how much the integers are shifted against the numbers: first divide by the scale and round, as in section 1, then add the zero point.
+# **The zero point.** Which integer stands for the number 0? The distance from the low end, −1, to 0 is 1 / 0.571 = 1.75 steps. The integer would be 1.75, but it must be a whole number, so it is rounded to 2. This is the *zero point*. It says how far the integers are shifted. To find the integer of a number, divide by the scale and round, as in section 1, and then add the zero point.
 #
-# Rounding the zero point moves all levels a little. The integer 2 stands for exactly 0. The integer 0 therefore stands for (0 − 2) · 0.571 = −1.14 and no longer for −1, and the integer 7 for (7 − 2) · 0.571 = 2.86 and no longer for 3. Why do we accept that? Because the number 0 is special: ReLU gives out exact zeros, and padding puts them around an image. If 0 came back as 0.1, each of these very many zeros would contribute the same error. Therefore 0 must come back as exactly 0, and for that it must lie in the range.
+# Rounding the zero point moves all levels a little. The integer 2 stands for exactly 0. So the integer 0 stands for (0 − 2) · 0.571 = −1.14 and not for −1, and 7 for (7 − 2) · 0.571 = 2.86 and not for 3. Why do we accept that? Because the number 0 is special: ReLU gives out exact zeros, and padding puts them around an image. If 0 came back as 0.1, each of these very many zeros would contribute the same error. Therefore 0 must come back as exactly 0, and for that it must lie in the range.
 #
-# A number outside the range has no integer of its own. It is **clipped**: it gets the nearest end, $q_{min}$ or $q_{max}$. The formulas above say just this, with names; $\hat x$ ("x hat") is the level that is left of $x$.
+# A number outside the range has no integer of its own. It is **clipped**: it gets the nearest end, $q_{min}$ or $q_{max}$. The formulas above say just this, with names; $\hat x$ ("x hat") is the level that stands in for $x$.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### The map in three functions
 #
-# **Predict.** The range is −1 to 3, now on the integers −128 to 127, so the scale is 4 / 255 = 0.0157. Which integer is the zero point? And what do −1, 0.01 and 4 come back as?
+# **Predict.** The range is −1 to 3, now on the integers −128 to 127, so the scale is 4 / 255 = 0.0157. What does the number 4 come back as? (Find the zero point first.)
 
 
 # %% slideshow={"slide_type": "-"}
@@ -297,7 +302,8 @@ def to_floats(q, scale, zero_point):
 
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Expect "0.01 is lost": it is more than half a step, so it becomes a whole one. Ask what an error in the zero would do to an image with a black border. Transition: "Now as a picture."
+# *For the lecturer, 2.5 min.* Let them work out the zero point, 63.75 steps above -128; the table shows the rest. Expect "4 comes back as 3". 0.01 is more than half a step, so it becomes a
+# whole one. Somebody may ask about x * (1 / scale): that is how PyTorch divides. Ask what an error in the zero would do to an image with a black border. Transition: "Now as a picture."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Sends six numbers to integers and back.
@@ -311,11 +317,11 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The zero point is −64. −1 comes back as −1.0039, 0.01 as one whole step, 0.0157, and 4 as the high end, 2.9961.**
+# **The number 4 comes back as the high end of the levels, 2.9961. The zero point is −64.**
 #
 # <!-- page -->
 #
-# From −1 to 0 it is 255 / 4 = 63.75 steps, rounded to 64, and the integers start at −128: $z = -128 + 64 = -64$. The integer −128 is 64 steps below it and stands for −64 · 0.0157 = −1.0039. 0.01 / 0.0157 is 0.64, which is rounded to 1: the number becomes one step larger than 0 and not 0, because it lies beyond the middle. 4 lies outside the range and is clipped to the last integer, 127, which stands for (127 + 64) · 0.0157 = 2.9961. That is not quite 3, because the zero point was rounded. (`x * (1 / scale)` is the way PyTorch writes the division; *Deeper* shows when this makes a difference.)
+# The distance from −1 to 0 is 255 / 4 = 63.75 steps, rounded to 64, and the integers start at −128: $z = -128 + 64 = -64$. The number 4 lies outside the range and is clipped to the last integer, 127, which stands for (127 + 64) · 0.0157 = 2.9961. That is not quite 3, because the zero point was rounded. For the same reason −1 comes back as −64 · 0.0157 = −1.0039. And 0.01 is 0.64 steps, which is rounded to 1: it comes back as one whole step. (`x * (1 / scale)` is the way PyTorch writes the division; *Deeper* shows when this makes a difference.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Nine weights fall onto their levels
@@ -331,7 +337,7 @@ Table(
 show.nine_weights(layers["conv1"][0].flatten(), affine_map, to_integers, to_floats)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Each arrow leads from a weight to its level, and how far it moves sideways is the error. In the second picture the range is shorter. The levels stand closer together, and a weight inside the range can be off by less: at most half of the smaller scale. But a weight beyond the end of the range, with a green arrow, is moved far. As long as a shorter range cuts weights off, its choice is one between these two errors.
+# Each arrow leads from a weight to its level, and its width is the error. In the second picture the range is shorter. The levels stand closer together, and a weight inside the range is off by at most half of the smaller scale. But a weight beyond the end of the range, with a green arrow, is moved far. So whoever chooses the range trades one error for the other: a shorter range rounds more finely, and clips more.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How large is the error?
@@ -340,10 +346,10 @@ show.nine_weights(layers["conv1"][0].flatten(), affine_map, to_integers, to_floa
 #
 # Between two levels the error is at most half the scale, as in section 1. But the zero point was rounded, and the levels end at −1.14 and 2.86.
 #
-# **Predict.** Can a number *inside* the range be further from its level than half the scale: **A** no, **B** yes, near −1, **C** yes, near 3? And how far *outside* the range?
+# **Predict.** Can a number *inside* the range be further from its level than half the scale: **A** no, **B** yes, near −1, **C** yes, near 3? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands; expect C, and few think of the outside. Say after the figure: "The levels are shifted a little, for 0 to
+# *For the lecturer, 2 min.* Show of hands; expect C. Then ask how far off a number *outside* can be. Say after the figure: "The levels are shifted a little, for 0 to
 # be exact: they end at -1.14 and 2.86. A wider range clips less and rounds more coarsely." Transition: "What if the range is mirrored around 0?"
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -364,14 +370,14 @@ print(f"largest error of a million values in the range: {largest:.5f} scales")
 #
 # <!-- page -->
 #
-# These are two kinds of error. *Rounding* moves a number to the nearest level, and since neighbouring levels are one scale apart, the nearest is at most half a scale away. The million random values of the cell above confirm it, up to some last digits of fp32. *Clipping* moves a number to the end of the range, which can be as far as you like: 4 comes back as 2.86, and 100 would, too.
+# These are two kinds of error. *Rounding* moves a number to the nearest level, and since neighbouring levels are one scale apart, the nearest is at most half a scale away. The million random values above confirm it, up to the last digits of fp32. *Clipping* moves a number to the end of the range, which can be as far as you like: 4 comes back as 2.86, and so would 100.
 #
-# At the ends the two meet. The number 3 is inside the range, and yet it is clipped to 2.86. The error is 0.14, a quarter of the scale. In general the levels are shifted by what the rounding of the zero point changed, and that is at most half a scale, so the bound holds there as well.
+# At the ends the two meet. The number 3 is inside the range, and yet it is clipped to 2.86. The error is 0.14, a quarter of the scale. In general, rounding the zero point shifts all levels by at most half a scale. So an end of the range is at most half a scale beyond the last level, and the bound holds there, too.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Symmetric or asymmetric?
 #
-# A **symmetric** map has $z = 0$ and a range from $-m$ to $m$, with $m = \max |x|$. An **asymmetric** map has the range of the data.
+# A **symmetric** map has $z = 0$ and a range from $-m$ to $m$, with $m = \max |x|$. An **asymmetric** map has the range of the data, and the zero point that follows from it.
 #
 # **Predict.** The output of ReLU is never negative. How much larger is the mean *squared* error of a symmetric map on it: **A** the same,
 # **B** 2 times, **C** 4 times? And why?
@@ -381,7 +387,7 @@ print(f"largest error of a million values in the range: {largest:.5f} scales")
 # and the error counts squared: about four." Transition: "Half of the integers are never used here. Are weights better off?"
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The map of section 1 was symmetric: its zero point was 0, and the scale followed from $m$ alone. That is convenient, because the zero point drops out of all formulas: $\hat x = s q$. It fits weights, which usually lie on both sides of 0. For the cell below, 500 images go through the first layer of LeNet and its ReLU. (Pixels of the black background are left out. In each of the six channels they all have the same value, and whether this one value happens to lie near a level is luck.)
+# The map of section 1 was symmetric. That is convenient, because the zero point drops out of all formulas: $\hat x = s q$ (*Deeper* shows its price). It fits weights, which usually lie on both sides of 0. For the cell below, 500 images go through the first layer of LeNet and its ReLU. (Without the pixels of the black background: in each channel they all have the same value, and whether this one value lies near a level is luck.)
 
 # %% slideshow={"slide_type": "skip"}
 features = torch.relu(lenet.conv1(images[:500]))
@@ -400,20 +406,21 @@ show.two_maps(features, (squared["symmetric"] / squared["asymmetric"]).item())
 #
 # <!-- page -->
 #
-# The symmetric range reaches from $-m$ to $m$, and nothing lies in its lower half. Half of the integers are never used, so the others must stand twice as far apart. The errors double with the scale, and squared they are four times as large. (Exactly 4 needs values that are spread evenly between the levels; real ones are so only roughly.) You lose exactly one bit.
+# Nothing lies in the lower half of the symmetric range. Half of the integers are never used, so the others must stand twice as far apart. The errors double with the scale, and squared they are four times as large. (Exactly 4 holds for values spread evenly between the levels; real ones are so only roughly.) You lose one bit.
 #
-# That is why the usual choice is symmetric for weights and asymmetric for activations, the values between the layers. The symmetric map stops being right where weights lie mostly on one side of 0; and where activations lie evenly on both sides, the asymmetric one gains next to nothing.
+# That is why the usual choice is symmetric for weights and asymmetric for activations, the values between the layers. Where weights lie mostly on one side of 0, a symmetric map wastes levels on them, too; and where activations lie evenly on both sides, an asymmetric one gains next to nothing.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. Which levels do the weights use?
 #
-# With 2 bits the integers are −2, −1, 0, 1, and the scale of section 1 is $s = \frac{2}{3} m$, two thirds of the largest weight.
+# With 2 bits the integers are −2, −1, 0, 1, and the rule of section 1, $s = 2m / (2^b - 1)$, gives $s = \frac{2}{3} m$: two thirds of the largest weight.
 #
 # **Predict.** Sketch four bars: how many of the 48,000 weights of `fc1`, the largest layer, get each integer?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Give the room a minute to draw. Expect a hill over all four. Ask somebody who has drawn a bar at -2: "Which weight gets
-# there?" After the bars ask: "What would you change: the number of levels, or where they lie?"
+# there?" No weight is larger than m, so none is further than 1.5 steps from 0; only one of exactly -m lies half-way. And why do nearly all get 0? A weight becomes 0 below a third of the largest one: a
+# thin tail sets the step, and the hill in the middle pays. After the bars ask: "What would you change: the number of levels, or where they lie?"
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Counts the weights of each layer on each of the four integers, and draws the counts of fc1.
@@ -426,28 +433,28 @@ show.four_bars(used["fc1"])
 #
 # <!-- page -->
 #
-# Why does nothing reach −2? No weight is larger than $m$, so $|w| / s$ is at most $m / (\frac{2}{3} m) = 1.5$. Everything below 1.5 is rounded to −1, 0 or 1. Only a weight of exactly $-m$ stands half-way between −1 and −2 and may be rounded either way. So we pay for four levels and use three. (With 8 bits the same thing costs one level of 256, and nobody notices.)
+# Why does nothing reach −2? No weight is larger than $m$, so $|w| / s$ is at most $m / (\frac{2}{3} m) = 1.5$. Everything below 1.5 is rounded to −1, 0 or 1. Only a weight of exactly $-m$ stands half-way between −1 and −2 and may be rounded either way. So we pay for four levels and use three. (With 8 bits, too, one level stays unused, but that is one of 256.)
 #
-# Why are nearly all of them 0? A weight becomes 0 if it is smaller than half a step, $\frac{1}{3} m$. The weights of a large trained layer lie in a narrow hill around 0, with a thin tail far outside of it. **The end of the tail, the largest weight, sets the step.** The other weights have to live with a step that is far too large for them.
+# Why are nearly all 0? A weight becomes 0 if it is smaller than half a step, $\frac{1}{3} m$. The weights of a large trained layer lie in a narrow hill around 0, with a thin tail far outside of it. **The end of the tail, the largest weight, sets the step.** For all other weights this step is far too large.
 #
-# In small numbers: a layer has a hundred weights, fifty times 0.1, forty-nine times −0.1, and once 0.6. With 2 bits the step is $\frac{2}{3} \cdot 0.6 = 0.4$. 0.1 / 0.4 = 0.25 is rounded to 0, so 99 weights disappear for the sake of one. With 8 bits the step is 1.2 / 255 = 0.005, and 0.1 is 21 steps: there the outlier, the one weight far from all others, does no harm.
+# In small numbers: a layer has a hundred weights, fifty times 0.1, forty-nine times −0.1, and once 0.6. With 2 bits the step is $\frac{2}{3} \cdot 0.6 = 0.4$. 0.1 / 0.4 = 0.25 is rounded to 0, so 99 weights disappear for the sake of one. With 8 bits the step is 1.2 / 255 = 0.005, and 0.1 is 21 steps: there the outlier, the one weight far from all others, does no harm. (A real layer has a whole tail of such weights; without the largest alone hardly anything would change, as *Deeper* shows.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"} tags=["lecture"]
 # ### Is it the bits that break it?
 #
 # Two ways to choose four levels for the same 2 bits:
 #
-# - *start*: step $\frac{2}{3} m$, and the levels are whole steps: −2, −1, 0, 1
-# - *other*: step σ, the standard deviation of the weights, and the levels are *halves*: $-\frac{3}{2}, -\frac{1}{2}, \frac{1}{2}, \frac{3}{2}$ steps
+# - *start*: the step is $\frac{2}{3} m$, and the levels are *whole* steps: −2, −1, 0 and 1
+# - *other*: the step is σ, the standard deviation of the weights, and the levels are *halves*, half-way between: −1.5, −0.5, 0.5 and 1.5 steps
 #
 # **Predict.** How many points of accuracy does *other* win back: **A** none, **B** about 10, **C** 30 or more? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 3 min.* Show of hands; expect A or B, because clipping so many weights must hurt. After the table insist on the second question, "step or place?", collect
-# opinions and do not settle it: two things were changed at once, so this table cannot say. The experiment that can is exercise 2.
+# *For the lecturer, 3 min.* Show of hands; expect A or B, because clipping so many weights must hurt. After the figure insist on the second question, "step or place?", collect
+# opinions and do not settle it: two things were changed at once, so this comparison cannot say. The experiment that can is exercise 2.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Both ways take 2 bits for each weight and one scale for each layer, so both make the same number of bytes. Try them by hand on the three weights of section 1. Here $\frac{2}{3} m$ is 0.39. To see the second change alone, whole steps or halves, we take the same step, 0.4, for both. Whole steps give the levels −0.8, −0.4, 0 and 0.4, halves the levels −0.6, −0.2, 0.2 and 0.6:
+# Both ways take the same number of bytes. Try the second change alone, whole steps or halves, by hand on the three weights of section 1. With the step 0.4 for both, whole steps give the levels −0.8, −0.4, 0 and 0.4, halves the levels −0.6, −0.2, 0.2 and 0.6:
 #
 # | weight | nearest whole step | nearest half |
 # |---|---|---|
@@ -457,7 +464,7 @@ show.four_bars(used["fc1"])
 #
 # Halves use all four levels, and none of them is 0: every weight keeps at least its sign. Weights have no need for an exact 0 (unless many of them were removed on purpose), so that is allowed here.
 #
-# A step of σ is much smaller than $\frac{2}{3} m$. In exchange, weights beyond two steps are clipped.
+# A step of σ is much smaller than $\frac{2}{3} m$, in `fc1` less than a quarter of it. In exchange, weights beyond two steps are clipped.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -470,39 +477,31 @@ TWO_GRIDS = {
     "other: σ, halves": lambda w: on_two_bits(w, w.std(), 0.5),
 }
 
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
-# Draws the weights of fc1, and the levels of both grids under them.
-show.places_of_levels(layers["fc1"], TWO_GRIDS)
-
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
-# Rounds all layers to 2 bits in both ways.
+# Rounds all layers to 2 bits in both ways, and draws the weights of fc1 with the levels of both under them.
 with_two_bits = {name: 100 * accuracy_with(on_grid) for name, on_grid in TWO_GRIDS.items()}
-Table(
-    ["levels", "accuracy, %"],
-    [*([name, f"{right:.0f}"] for name, right in with_two_bits.items()), ["fp32", f"{100 * accuracy[32]:.0f}"]],
-    caption="LeNet, 2 bits for each weight",
-)
+show.places_of_levels(layers["fc1"], TWO_GRIDS, with_two_bits, 100 * accuracy[32])
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
-# **At the same 2 bits the other levels win back more than 30 points in the run on this page (C); in other trainings of the same network it was 11 to 68. So it is not the bits alone that break the network. This table cannot tell which of the two changes does it.**
+# **At the same 2 bits the other levels win back more than 30 points in the run on this page (C). It is not the bits alone. Which of the two changes did it, this comparison cannot tell.**
 #
 # <!-- page -->
 #
-# The bytes are the same, and nothing was trained. So most of what was lost in section 1 was lost because the levels stood in the wrong places.
+# The bytes are the same, and nothing was trained. So in this run most of the loss of section 1 came from levels in the wrong places, and not from having only four of them.
 #
-# But what is wrong with the places: are the steps too large, or are the levels at whole steps, so that nearly everything becomes 0? We changed both at once. Perhaps one of the changes does all the good and the other even does harm. Whoever stops here and writes "halves save 2-bit networks" has claimed more than the table shows. To find out, you must change one thing at a time. That is exercise 2.
+# But what is wrong with the places: are the steps too large, or are the levels at whole steps, so that nearly everything becomes 0? We changed both at once. Perhaps one change does all the good and the other even does harm. Whoever writes "halves save 2-bit networks" now has claimed more than was shown. To find out, you must change one thing at a time. That is exercise 2.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 5. A file of integers
 #
-# **Predict.** We save LeNet in fp32 and with int8 weights. How many times smaller is the second file: **A** exactly 4 times, **B** a little less, **C** a little more? And why?
+# **Predict.** We save LeNet in fp32 and with int8 weights. How many times smaller is the second file: **A** exactly 4 times, **B** less than 4 times, **C** more than 4 times? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Show of hands. Let somebody list what is in the file besides the weights: biases, scales, names. Ask what the program must do before it can use
+# *For the lecturer, 3 min.* Show of hands. Let somebody list what is in the file besides the 59,838 integers: 944 bytes of biases, 20 of scales, about 5 kB of names and bookkeeping. Ask what the program must do before it can use
 # the file, and what that means for speed: the weights become floats again, so nothing is faster yet.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So far we rounded weights and left them floats: the network was as large as before, and only *behaved* like a small one. Now we save it for real. For each weight we store its integers, as a tensor of the type `torch.int8` with one byte for each element, and its scale. Biases are few and stay in fp32.
+# So far we have rounded the weights but kept them as floats: the network was as large as before. Now we store the integers, in tensors of the type `torch.int8` with one byte for each element, and the scale of each layer. Everything else is saved as it is.
 
 # %% slideshow={"slide_type": "-"}
 small = {}
@@ -514,7 +513,7 @@ for name, tensor in lenet.state_dict().items():
         small[name] = tensor
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A file that cannot be loaded has no size worth quoting. So we save both, look at their sizes, load the small one, and turn its integers back into floats, $\hat w = s q$. Then the network from the file has to show that it still works.
+# The size of a file counts only if the network can be restored from it. So we save both, look at their sizes, load the small one, turn its integers back into floats, $\hat w = s q$, and test the network that comes out.
 
 # %% slideshow={"slide_type": "skip"}
 with tempfile.TemporaryDirectory() as folder:
@@ -549,15 +548,13 @@ Table(
 #
 # <!-- page -->
 #
-# The 59,838 weights take one byte each instead of four. What does not shrink is the rest. Count it: 59,838 bytes for the integers, 4 · 236 = 944 for the biases, 4 · 5 = 20 for the scales, together 60.8 kB. The fp32 file holds 4 · 59,838 + 944 bytes, 240.3 kB. By these numbers alone the factor would be 3.95. What is still missing are names, shapes and the bookkeeping of the file format. In a network as small as this one, that shows; in one with millions of weights it hardly would.
+# The 59,838 weights take one byte each instead of four. What does not shrink is the rest. Count it: 59,838 bytes for the integers, 4 · 236 = 944 for the biases, 4 · 5 = 20 for the scales, together 60.8 kB. The fp32 file holds 4 · 59,838 + 944 bytes, 240.3 kB. By these numbers alone the factor would be 3.95. The rest is names, shapes and the bookkeeping of the file format. In a network with millions of weights it would hardly show.
 #
 # The accuracy is *exactly* that of 8 bits in section 1, since the same integers and the same scales come back from the disk.
 #
-# With 2 bits nothing would be gained that way, since each element of torch's plain integer types takes at least a byte; *Deeper* packs four of them into one.
-#
-# **What we have not got:** speed. To use the file we turned all integers into floats, and from there on the network computes as before. To compute *with* the integers, the inputs of a layer must be integers as well, and their range depends on the images. That is the subject of [[observers]].
+# **What we have not got:** speed, or less memory while the network runs. To use the file we turned all integers back into floats, so in memory each weight has four bytes again. To compute *with* the integers, the inputs of a layer must be integers as well, and their range depends on the images. That is the subject of [[observers]].
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## Exercises
 #
 # Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here.
@@ -566,26 +563,22 @@ Table(
 # ★ · 6 minutes
 #
 # Write `qparams`: the scale and the zero point of a tensor, for the integers from `qmin` to `qmax`. The range goes from the smallest to the
-# largest value. Where it does not hold 0, widen it until it does (`affine_map` of section 3 does not do that).
+# largest value. Where it does not hold 0, widen it until it does. (Why? Let all values lie between 1 and 3: which integer would stand for 0?)
 #
-# If all values are 0, the range has no width: take the scale 1.0 and the zero point `qmin`. Do this for zeros alone, not where the scale is merely small.
+# If all values are exactly 0, the range has no width: take the scale 1.0 and the zero point `qmin`. Do not do this where the scale is merely small.
 #
 # `qparams(values, qmin, qmax)` → (scale, zero point), a float and an int; `values` is a tensor of floats, of any shape. Where the zero
 # point lies half-way between two integers, either is right.
 #
 # <details><summary>Hint</summary>
-# The low end is the smaller one of the minimum and 0. From qmin to qmax there are qmax − qmin steps. The zero point is where 0 lands: start at
-# qmin and go up one integer for each scale between the low end and 0. Round to a whole number.
+# The low end is the smaller one of the minimum and 0. The zero point is where 0 lands: start at qmin and go up one integer for each scale
+# between the low end and 0. Round to a whole number.
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs; alone it takes 6. Two mistakes to expect: 256 steps in place of 255, and a range without 0. Ask: "All values lie
-# between 1 and 3. Which integer would stand for 0?" None: the zero point would lie below qmin.
 
-
-# %% tags=["exercise"] slideshow={"slide_type": "-"}
+# %% tags=["exercise"] slideshow={"slide_type": "skip"}
 def qparams(values, qmin, qmax):
-    """(scale, zero point) of an asymmetric map of all `values`, with 0 in its range.
+    """(scale, zero_point) of an asymmetric map of all `values`, with 0 in its range.
 
     >>> qparams(torch.zeros(3), -128, 127)  # nothing but zeros
     (1.0, -128)
@@ -605,31 +598,39 @@ def qparams_solution(values, qmin, qmax):
     return scale, qmin - round(low / scale)
 
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Exercise 2 · Step or place
 # ★★ · 12 minutes · an investigation
 #
-# Which change saves a network with 2 bits: the smaller step, or the offset that puts the levels at halves? You get an instrument, `accuracy(grid, seed=n)`. It trains
-# network number `n`, rounds its weights in one of four ways, and returns the accuracy in %: `"start"` changes nothing, `"step"` and `"offset"` make one change each, `"both"` make
-# both. A change *helps* if it gains more than 5 points over `"start"`, on average over at least 5 networks, the same ones for all four. Run all four in every experiment.
+# Which change saves a network with 2 bits: the smaller step, or the offset that puts the levels at halves?
+#
+# | | whole steps | halves |
+# |---|---|---|
+# | **step** ⅔ m | `"start"`: known | `"offset"`: ? |
+# | **step** σ | `"step"`: ? | `"both"`: known |
+#
+# A change *helps* if it gains more than 5 points over `"start"`, on average over at least 5 networks, the same ones for all four. Which numbers in the two empty cells would say that only the step helps, only the offset, or each?
+#
+# <!-- page -->
+#
+# You get an instrument, `accuracy(grid, seed=n)`. It trains network number `n`, rounds its weights in one of the four ways, and returns the accuracy in %. Run all four in every experiment.
 #
 # `what_helps(accuracy)` → `"step"` or `"offset"` if this one helps alone and the other does not; `"each"` if each helps alone; `"together"` if neither helps alone, but both do;
 # `"neither"` if nothing helps
 #
 # <details><summary>Hint</summary>
-# Collect the mean accuracy of each of the four, then their gains over "start". The gains of the two single changes decide nearly everything;
-# look at "both" last.
+# Collect the mean accuracy of each of the four, then their gains over "start". Look at the two single changes first, and at "both" last.
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The check makes up several families of networks. In one the step helps, in another it does not, and sometimes the two changes depend on each other. It looks at how you make your experiment, and then at what you conclude. The made-up networks answer at once, so you need not be sparing with runs (up to 2,000 are allowed for each experiment).
+# The check makes up several families of networks, in which different things are true. It looks at how you make your experiment, and then at what you conclude. Made-up networks answer at once: you can afford up to 10,000 runs in each experiment.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs, without a laptop; alone it takes 12. "Draw a table with two rows, old step and new step, and two columns, whole and halves. Which of the four cells does the table of section 4
-# show?" Two of them, on the diagonal. Ask what numbers in the other two would speak for the step, for the offset, for each, for both only together. The code is for home.
+# *For the lecturer, 4 min.* In pairs, without a laptop; alone it takes 12. Which two cells does section 4 fill in? Those on the diagonal. Let the pairs write down what numbers in the other two would
+# speak for the step, for the offset, for each. Then ask what "only both together" would look like. The code is for home.
 
 
-# %% tags=["exercise"] slideshow={"slide_type": "-"}
+# %% tags=["exercise"] slideshow={"slide_type": "skip"}
 def what_helps(accuracy):
     """Say what helps: "step", "offset", "each", "together" or "neither".
 
@@ -663,11 +664,11 @@ def what_helps_solution(accuracy):
 #
 # Three LeNets, trained from different initial weights. Three steps, $\frac{2}{3} m$, half of it, and σ; each with levels at whole steps and at halves.
 #
-# **Predict.** Which of your five conclusions fits the change from $\frac{2}{3} m$ to σ and the change from whole steps to halves? And why?
+# **Predict.** Let *step* be the change from $\frac{2}{3} m$ to σ, and *offset* the change from whole steps to halves. Which of the five conclusions will these networks support? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Let the room say first which four of the six cells answer the question. Then read the table by rows (what do halves change?) and by columns (what does
-# the step change?). Three networks of one kind: ask what would have to be tried before one says this of all networks.
+# the step change?), and let them subtract: the step alone, the halves alone, both. The second remedy has nothing left to do. Three networks of one kind: ask what would have to be tried before one says this of all networks.
 
 # %% slideshow={"slide_type": "skip"}
 networks = [lenet, trained_lenet(1), trained_lenet(2)]
@@ -692,47 +693,93 @@ Table(
     caption="2 bits: accuracy in %, mean of three networks (lowest to highest)",
 )
 
+# %% slideshow={"slide_type": "skip"}
+compared = {
+    "step alone": ("σ", 0.0, "⅔ m", 0.0),
+    "offset alone": ("⅔ m", 0.5, "⅔ m", 0.0),
+    "offset at σ": ("σ", 0.5, "σ", 0.0),
+}
+for change, (step, offset, old_step, old_offset) in compared.items():
+    pairs = zip(found[step, offset], found[old_step, old_offset], strict=True)
+    print(f"{change:12} gains, network by network:", *(f"{new - old:+.1f}" for new, old in pairs))
+
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Each of the two changes helps alone (`"each"`): in the run on this page the smaller step gains more than the halves, and both together are hardly different from σ alone.**
+# **Each of the two changes helps alone (`"each"`), and by a large margin: in the run on this page the smaller step gains more than 30 points on average, and the halves more than 15. Both together are hardly different from σ alone.**
 #
 # <!-- page -->
 #
-# Read the first row: with the large step, halves gain much, and the likely reason is that with whole steps nearly every weight becomes 0, while with halves it keeps at least its sign. Read the first column: with whole steps, a smaller step gains even more. Now the levels stand where the weights are. If both changes cure the same illness, the second of them should have little left to do, and so it is on this page: in the row of σ, halves against whole steps lose in some of the networks and win in others.
+# The first row: with the large step, halves gain much. The likely reason is that with whole steps nearly every weight becomes 0, while with halves it keeps at least its sign. The first column: with whole steps, a smaller step gains even more. Now the levels stand where the weights are. The price is that the largest weights are clipped, and it can be worth paying. In the layer of a hundred weights of section 4 the step 0.4 costs 99 weights 0.1 each. Their σ is 0.117: a step of this size costs them 0.017 each, and the outlier 0.48. The sum of the squared errors falls from 1.03 to 0.26. (*Deeper* works it out.) If both changes cure the same fault, the second can add little once the first is made. So it is on this page: at the step of σ, halves gain nothing on average (third line of numbers).
 #
-# Three networks are fewer than the five that the exercise asks for. They can show a large gain, provided that you compare start and change network by network; they are not enough for a difference of two points.
+# Three networks are fewer than the five that the exercise asks for. But each of the three gains from the step alone and from the offset alone. That is enough for gains as large as these, and not for a difference of two points.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Deeper
 #
 # ### Do the errors of a sum cancel?
 #
-# Section 1 says that errors of either sign largely cancel in a sum. Products of random weights would cancel as much; those of a trained layer partly pull together, so the sum gains on its errors. In one training the error of the weights of `fc1` was 1.9 % of them with 8 bits, and that of its outputs 0.7 %; it was 1.7 % when the same weights were shuffled. With 2 bits this no longer helps: nearly every weight becomes 0, so the errors are not random.
+# Section 1 says that the errors of a sum largely cancel, and that the products cancel less. If the weights were random, the products would cancel just as much as the errors. In a trained layer many of them pull in the same direction, so the sum grows faster than its error. The next cell takes the three networks of exercise 2, rounds `fc1` alone, and lets 1,000 images pass. It compares the size of the error (its root mean square) with the size of what it is an error of: of the weights, of the outputs, and of the outputs when the same weights stand in random order.
+
+# %% slideshow={"slide_type": "skip"}
+show.errors_of_fc1(networks, test_images[:1000], rounded)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# With 8 bits the outputs are off by much less than the weights. With the same weights in random order they are off by nearly as much as the weights. So it is the order which training has given to the weights that lets the outputs stand out. Down to 3 bits each bit less makes the error two or three times as large, without a jump. With 2 bits nearly every weight becomes 0: then the errors are the weights themselves, with a minus sign, and pull in the same direction as they do.
 #
-# In one training we rounded `fc1` alone and compared the error of its outputs with the outputs themselves (root mean square): it was less than 1 % of them with 8 bits, 18 % with 4, 48 % with 3, 84 % with 2.
+# ### What does a zero point cost?
+#
+# A layer multiplies weights $s_w (q_w - z_w)$ by inputs $s_x (q_x - z_x)$ and adds the products up. Take two weights with the integers 2 and −1 and the zero point 0, and two inputs with the integers 3 and 5 and the zero point 4. In units of $s_w s_x$ the sum is $2 \cdot (3 - 4) + (-1) \cdot (5 - 4) = -3$. A processor multiplies the stored integers, $2 \cdot 3 - 1 \cdot 5 = 1$, and subtracts $4 \cdot (2 - 1) = 4$ afterwards. This correction contains only weights and a zero point, so it can be computed once and kept. If the *weights* had a zero point as well, there would be a second correction, with the sum of the inputs in it, and this one would have to be computed anew for each input. So the zero point is cheap for activations, where it saves a bit, and dear for weights, where it saves little. [[observers]] builds a whole layer in this way.
 #
 # ### How thin is the tail?
 #
-# In `fc1` one weight in fifty lies beyond $\frac{1}{3} m$; in `conv1`, with 54 weights, there is hardly a tail. So it is not a single outlier: with the second largest weight in place of the largest, nearly as many weights of `fc1` become 0.
+# Is it a single outlier that sets the step? The next cell counts which weights become 0, with $m$ the largest weight of `fc1`, and with $m$ the second largest.
+
+# %% slideshow={"slide_type": "skip"}
+for name, nth in {"largest": -1, "second largest": -2}.items():
+    size = layers["fc1"].abs()
+    zeros = size < size.flatten().sort().values[nth] / 3
+    print(f"m is the {name} weight: {zeros.sum():,} of {zeros.numel():,} weights of fc1 become 0")
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# So it is no single outlier: hardly anything changes without the largest weight. Two or three weights of `fc1` in a hundred lie beyond $\frac{1}{3} m$. In `conv1`, with 54 weights, there is hardly a tail.
 #
 # ### Network by network
 #
-# The table after exercise 2 has a least and a greatest value for three networks. Where two ways of rounding are to be compared, look at the differences network by network and not at the two ranges. At the step of σ, halves won by 3 points on average over thirteen trainings, from −5 to +13.
-#
-# What follows is for whoever wants the very same integers as PyTorch, and for whoever asks what else was left open.
-#
+# The table after exercise 2 gives, for each case, the lowest and the highest of three networks. Where two ways of rounding are to be compared, look at the differences network by network, and not at the two ranges. The next cell shows them one by one. Two rows are new: 3 bits, which section 1 asks about, and *the sign alone*, where every weight becomes $\frac{1}{3} m$ or $-\frac{1}{3} m$.
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Puts the accuracies of the three networks, rounded in six ways and not rounded, beside each other.
+full = [100 * training.evaluate(net, test_images, test_labels) for net in networks]
+three_bits = [100 * accuracy_with(lambda w: rounded(w, 3), net) for net in networks]
+sign_alone = [100 * accuracy_with(lambda w: w.sign() * w.abs().max() / 3, net) for net in networks]
+rows = {
+    "fp32": full,
+    "3 bits": three_bits,
+    "2 bits, start: ⅔ m, whole": found["⅔ m", 0.0],
+    "2 bits: ⅔ m, halves": found["⅔ m", 0.5],
+    "the sign alone: ±⅓ m": sign_alone,
+    "2 bits: ⅓ m, whole": found["⅓ m", 0.0],
+    "2 bits: ⅓ m, halves": found["⅓ m", 0.5],
+}
+Table(
+    ["accuracy, %", "network 0", "network 1", "network 2"],
+    [[name, *(f"{right:.1f}" for right in own)] for name, own in rows.items()],
+    caption="Three trainings of LeNet",
+)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### What else does the table of six cells say?
 #
-# The table of section 4 would have let you praise the halves. The row with $\frac{1}{3} m$ says something else that is worth knowing: there the halves helped in some of our trainings and did harm in others. So "halves or whole steps?" has no answer without the step and the network. Whether it is σ or something near it that serves best, and for which network, was not tried here. [[observers]] comes back to the choice of a range.
+# From the comparison of section 4 alone you might have praised the halves. The row with $\frac{1}{3} m$ says something else that is worth knowing: there the halves help in some of the three networks and do harm in others. So "halves or whole steps?" has no answer without the step and the network. Whether it is σ or something near it that serves best, and for which network, was not tried here. [[observers]] comes back to the choice of a range.
 #
-# And why do halves help at the large step? A weight keeps its sign, but it is now far too large: in `fc1` a weight of 0.03 becomes about 0.18, and its error has grown. So a smaller error of the weights is not always a better network. Are the signs what counts here? In a trial the sign alone, $\pm\frac{1}{3} m$, left 55, 45 and 59 % right on three networks that had 16, 45 and 6 %. So the sign alone gained much in two of the three, and nothing in the third. Whether the halves bring more than the sign would need both in the same networks.
+# And why do halves help at the large step? A weight keeps its sign, but it is now far too large: in `fc1` a weight of 0.03 becomes more than 0.15, and its error has grown. So a smaller error of the weights is not always a better network. Is it the signs that count here? Compare the start, the halves and the sign alone in the table above. Where the start is poor, the sign alone brings most of what the halves bring, or even more; where it is better, a smaller part. These are three networks.
 #
 # ### Why can clipping pay?
 #
-# Does a smaller step not clip the largest weights, with an error that has no bound? It does, and yet it can pay. Take the hundred weights of section 4 again. With the step 0.4, 99 of them lose 0.1 each, and the 0.6 becomes 0.4: the squared errors sum up to 99 · 0.01 + 0.04 = 1.03. Their σ is 0.117. With this step and whole steps, ±0.1 becomes ±0.117, and 0.6 is clipped to 0.117: 99 · 0.0003 + 0.23 = 0.26. One large error costs less than 99 middling ones.
+# Does a smaller step not clip the largest weights, with an error that has no bound? It does, and yet it can pay. Take the hundred weights of section 4 again. With the step 0.4, 99 of them lose 0.1 each, and the 0.6 becomes 0.4: the squared errors sum up to 99 · 0.01 + 0.04 = 1.03. Their σ is 0.117. With this step and whole steps, ±0.1 becomes ±0.117, and 0.6 is clipped to 0.117: 99 · 0.0003 + 0.23 = 0.26. One large error costs less than 99 middling ones. (Why σ? For normal data and the levels −2 to 1 a step of 1.05 σ has the least squared error, computed; our weights are only roughly normal.)
 #
 # ### Four weights in one byte
 #
-# The smallest integer that torch stores has a byte. As an `int8` tensor our 2-bit integers would take as many bytes as those of 8 bits; the 15 kB of section 1 were only computed. To get them one must *pack* four integers into each byte. Take −1, 0, 1, 0. Add 2, so that none is negative: 1, 2, 3, 2. Then 1 + 4 · 2 + 16 · 3 + 64 · 2 = 185 is one byte that holds all four. [[weight_only]] packs its file in this way.
+# The smallest integer type of torch takes a whole byte. As an `int8` tensor our 2-bit integers would take as many bytes as those of 8 bits; the 15 kB of section 1 were only computed. To get down to them one must *pack* four integers into each byte. Take −1, 0, 1, 0. Add 2, so that none is negative: 1, 2, 3, 2. Then 1 + 4 · 2 + 16 · 3 + 64 · 2 = 185 is one byte that holds all four. [[weight_only]] packs its file in this way.
 #
 # ### How many levels are used?
 #
@@ -751,7 +798,9 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# On the three networks of this page most of the accuracy stays with three levels. So for these networks the place of the levels counts for more than one level more or less. Networks whose weights are −1, 0 and 1 times a scale are called *ternary*.
+# On the three networks of this page most of the accuracy stays with three levels. So for these networks it matters more where the levels lie than whether there are three or four of them. Networks whose weights are −1, 0 and 1 times a scale are called *ternary*.
+#
+# What follows is for whoever wants the very same integers as PyTorch.
 #
 # ### PyTorch's own integers, and an API that is going away
 #
@@ -808,7 +857,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **Only the first way gave PyTorch's integers in all four rows. With half-way numbers the second differs in many thousands, and so does the third where the zero point is odd.** With these random numbers all three agree; in other draws the second or the third differs in a few numbers of a million.
 #
-# `torch.round` sends a number that lies exactly half-way to the *even* neighbour: 0.5 becomes 0, and 1.5 becomes 2. Take the zero point 3. By the first way 0.5 is rounded to 0, and 0 + 3 is 3. By the third way 0.5 + 3 = 3.5 is rounded to the even 4. With an odd zero point inside the bracket every product that is exactly half-way is turned round (in the table about a third of the numbers: the others miss the middle by a last bit, and a few of these are moved onto it when 3 is added); with an even one the sum can still be rounded onto a half-way number. The second way divides, and a division can differ from the product with the reciprocal in the last bit, which is enough where everything hangs on the last bit.
+# `torch.round` sends a number that lies exactly half-way to the *even* neighbour: 0.5 becomes 0, and 1.5 becomes 2. Take the zero point 3. By the first way 0.5 is rounded to 0, and 0 + 3 is 3. By the third way 0.5 + 3 = 3.5 is rounded to the even 4. With an odd zero point inside the bracket every product that is exactly half-way is rounded in the other direction (in the table about a third of the numbers: the others miss the middle by a last bit, and a few of these are moved onto it when 3 is added); with an even one the sum can still be rounded onto a half-way number. The second way divides, and a division can differ from the product with the reciprocal in the last bit, and at a half-way number the last bit decides.
 #
 # For the accuracy of a network this does not matter. It matters when one program imitates another to the last integer, for then a difference is a bug to be found, or only a half-way case. Other functions of PyTorch, and other libraries, may round half-way cases in their own way.
 
@@ -866,8 +915,10 @@ claims.show("integers")
 # - Quantization stores small integers and a scale. A zero point says which integer stands for 0.
 # - Inside the range the error is at most half a scale; outside it has no bound.
 # - The largest weight sets the step of a layer. With few bits that step is too large for the others, and a smaller one can win most of the accuracy back.
-# - Two changes made at once cannot be told apart. Try none, each alone, and both, on the same networks, and look at the spread of the differences before you believe one.
-# - With int8 weights the file is nearly four times smaller. It is not faster yet.
+# - If two changes are made at once, you cannot tell which one helped. Try neither, each alone and both, on the same networks, and look at how much the differences scatter before you believe one.
+# - With int8 weights the file is nearly four times smaller. The network is not faster yet.
+#
+# <!-- page -->
 #
 # **Recommended video** (it helps, and does not replace the lesson): Chris Gottbrath, *Deep Dive on PyTorch Quantization*,
 # [youtube.com/watch?v=c3MT2qV5f9w](https://www.youtube.com/watch?v=c3MT2qV5f9w).

@@ -3,6 +3,7 @@
 import torch
 
 from course_utils.show import diagrams, plots
+from course_utils.show.tables import Table, mean_and_range
 
 
 def cliff(accuracy, filters):
@@ -38,7 +39,7 @@ def cliff(accuracy, filters):
         fig,
         alt=f"A line of accuracy against the bits for each weight: {told}. Above each point the same four filters of the first "
         "layer as grey squares: with few bits many squares have the same grey.",
-        caption="LeNet, one training. Above: four filters of its first layer, with so many bits.",
+        caption="LeNet, one training. Above: four filters of its first layer, rounded to the bits below them.",
     )
 
 
@@ -125,7 +126,7 @@ def rounding_and_clipping(x, back, scale):
     """The staircase of eight levels, and its error in units of the scale."""
     fig, (top, bottom) = plots.figure(rows=2, size=(6.2, 4.0))
     top.plot(x, x, color=plots.COLOURS["grey"], linestyle=":", label="x")
-    top.plot(x, back, label="what is left")
+    top.plot(x, back, label="its level")
     top.legend()
     bottom.plot(x, (back - x) / scale, color=plots.COLOURS["orange"])
     bottom.axhspan(-0.5, 0.5, color=plots.COLOURS["green"], alpha=0.2)
@@ -160,7 +161,7 @@ def two_maps(features, times):
         alt=f"Two number lines with the same points, the output of ReLU, from 0 to {highest:.2f}. Upper: eight marks from 0 to the "
         "largest value. Lower: eight marks twice as far apart, half of them below 0, where no point lies. Written below: with 8 "
         f"bits the squared error of the symmetric map is {times:.2f} times as large.",
-        caption="Output of ReLU over eight integers, with and without a zero point of its own.",
+        caption="Output of ReLU above eight integers: with the range of the data, and with a range that is symmetric around 0.",
     )
 
 
@@ -180,29 +181,74 @@ def four_bars(counts):
     )
 
 
-def places_of_levels(weight, grids):
-    """A histogram of a layer's weights, and under it the levels that each grid uses.
+def places_of_levels(weight, grids, accuracies, whole):
+    """A histogram of a layer's weights, and under it the levels that each grid uses, with the accuracy that it leaves.
 
     Args:
         weight: of the layer.
         grids: name -> function that rounds a weight to that grid.
+        accuracies: name -> accuracy of the network on that grid, in per cent.
+        whole: accuracy without rounding, in per cent.
     """
     far = weight.abs().max().item()
-    fig, ax = plots.figure(size=(12, 4.6))
+    fig, ax = plots.figure(size=(6.2, 3.8))
     heights, *_ = ax.hist(weight.flatten().numpy(), bins=120, color=plots.COLOURS["grey"], alpha=0.6)
     tallest = max(heights)
     for row, (name, on_grid) in enumerate(grids.items()):
-        places, at = on_grid(weight).unique(), -tallest * (0.16 + 0.2 * row)
+        places, at = on_grid(weight).unique(), -tallest * (0.16 + 0.55 * row)
         ax.plot(places, [at] * len(places), "|", color=plots.COLOURS["blue"], markersize=16, markeredgewidth=4)
-        ax.text(1.1 * far, at, name, va="center", fontsize=17)
+        told = f"{name}: {accuracies[name]:.0f} % right"
+        ax.text(0, at - 0.25 * tallest, told, ha="center", va="center", fontsize=16)
     for name, place in {"m": far, "σ": weight.std().item()}.items():
-        ax.axvline(place, color=plots.COLOURS["orange"], linestyle=":")
-        ax.text(place + 0.02 * far, 0.8 * tallest, name, fontsize=17, color=plots.COLOURS["orange"])
-    ax.set(xlabel="weight", yticks=[], xlim=(-1.42 * far, 1.75 * far))
+        ax.axvline(place, ymin=0.52, color=plots.COLOURS["orange"], linestyle=":")
+        ax.text(place + 0.03 * far, 0.8 * tallest, name, fontsize=17, color=plots.COLOURS["orange"])
+    ax.set(yticks=[], xlim=(-1.2 * far, 1.2 * far), ylim=(-1.15 * tallest, 1.05 * tallest))
     plots.show(
         fig,
-        alt="Histogram of the weights of fc1, a narrow hill around 0 with a few weights far out. Below it a row of marks for each of "
-        f"{', '.join(grids)}, at the levels that it uses. In the first row all marks but the one at 0 lie outside of the steep part of "
-        "the hill; in the second all marks lie under the hill.",
-        caption="Blue: the levels that are used. m is the largest |weight|, σ the standard deviation.",
+        alt="Histogram of the weights of fc1, a narrow hill around 0 with a few weights far out. Below it two rows of marks at the "
+        f"levels that are used. {'; '.join(f'{name}: {right:.0f} % right' for name, right in accuracies.items())}. In the first row all "
+        "marks but the one at 0 lie outside of the steep part of the hill; in the second all marks lie under the hill.",
+        caption=f"Weights of fc1, and (blue) the levels that they use. fp32: {whole:.0f} % right.",
     )
+
+
+def errors_of_fc1(networks, images, rounded, bits=(8, 4, 3, 2)):
+    """How large the error of the layer fc1 is when it alone is rounded, as a part of what it is an error of.
+
+    Args:
+        networks: trained LeNets.
+        images: that pass.
+        rounded: the lesson's rounding, ``rounded(weight, bits)``.
+        bits: for each row.
+    Returns:
+        Table: of the weights, of the outputs, of the outputs with the same weights in random order; mean and range.
+    """
+    found = {(b, what): [] for b in bits for what in range(3)}
+    for net in networks:
+        weight, inputs = net.fc1.weight, _inputs(net, net.fc1, images)
+        order = torch.randperm(weight.numel(), generator=torch.Generator().manual_seed(0))
+        shuffled = weight.flatten()[order].view_as(weight)
+        for b in bits:
+            errors = rounded(weight, b) - weight, rounded(shuffled, b) - shuffled
+            found[b, 0].append(_share(errors[0], weight))
+            found[b, 1].append(_share(inputs @ errors[0].T, inputs @ weight.T))
+            found[b, 2].append(_share(inputs @ errors[1].T, inputs @ shuffled.T))
+    return Table(
+        ["bits", "weights", "outputs", "outputs, weights in random order"],
+        [[b, *(mean_and_range(found[b, what]) for what in range(3))] for b in bits],
+        caption=f"Error of fc1 in % of its size, mean of {len(networks)} networks (lowest to highest)",
+    )
+
+
+def _inputs(net, layer, images):
+    """What comes into a layer when images pass."""
+    kept = []
+    hook = layer.register_forward_hook(lambda _, inputs, output: kept.append(inputs[0]))
+    net(images)
+    hook.remove()
+    return torch.cat(kept)
+
+
+def _share(error, of):
+    """The root mean square of an error, in per cent of that of something else."""
+    return 100 * (error.square().mean() / of.square().mean()).sqrt().item()
