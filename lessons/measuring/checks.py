@@ -432,14 +432,18 @@ def _against_its_runs(hint: str) -> Callable[[Sequence[Run], str], str]:
             start += f": new is the {'faster' if follows == 'new' else 'slower'} one."
         elif got == "no difference":
             examples = [
-                "of a limit farther from 1",
+                "of a limit farther from 1 than the card's",
                 f"if your function never says {follows!r} where it should",
                 "of a difference in seconds (a quotient does not depend on how long a call takes)",
             ]
             start += f". That is {'above 1.05' if follows == 'new' else 'below 0.95'}, and by the card a difference."
         else:
             ahead = speedup > 1.015 if got == "new" else speedup < 0.985
-            examples = ["of a limit nearer to 1", "of a count of the rounds in which it is ahead"] if ahead else []
+            examples = (
+                ["of a limit nearer to 1 than the card's", "of a count of the rounds in which it is ahead"]
+                if ahead
+                else []
+            )
             examples += _also_said(old, new, got)
             start += ". That lies between 0.95 and 1.05, and by the card it is no difference."
         if not examples:

@@ -51,6 +51,11 @@ def to_the_microsecond(n_in, n_out, batch, bytes_each, peak, bandwidth):
     return round(max(2 * batch * n_in * n_out / peak, n_bytes / bandwidth), 6)
 
 
+def outputs_afterwards(n_in, n_out, batch, bytes_each, peak, bandwidth):
+    read = bytes_each * (n_in * n_out + batch * n_in)
+    return max(2 * batch * n_in * n_out / peak, read / bandwidth) + bytes_each * batch * n_out / bandwidth
+
+
 def inputs_for_each_output(n_in, n_out, batch, bytes_each, peak, bandwidth):
     numbers = n_in * n_out + batch * n_out * (n_in + 1)
     return max(2 * batch * n_in * n_out / peak, numbers * bytes_each / bandwidth)
@@ -114,6 +119,17 @@ def a_little_off(n_weights, n_macs, mac_pj, bits):
 
 def macs_a_weight_first(n_weights, n_macs, mac_pj, bits):
     return max(1, math.ceil(20 * bits / mac_pj / max(1, n_macs // max(n_weights, 1))))
+
+
+def search_to_a_thousand(n_weights, n_macs, mac_pj, bits):
+    for batch in range(1, 1000):
+        if batch * n_macs * mac_pj >= n_weights * 20 * bits:
+            return batch
+    return 1000
+
+
+def width_twice(n_weights, n_macs, mac_pj, bits):
+    return max(1, math.ceil(n_weights * 640 * (bits / 32) ** 2 / (n_macs * mac_pj)))
 
 
 def by_trying(n_weights, n_macs, mac_pj, bits):
@@ -201,12 +217,76 @@ def a_tenth_counts(seconds):
     return _by(seconds, np.median, longer=1.1, shorter=0.9)
 
 
-def must_halve(seconds):
-    return _by(seconds, np.median, longer=1.8, shorter=0.6)
-
-
 def for_each_input(seconds):
     return _by(seconds, np.median, inputs=2)
+
+
+def must_change_by_a_third(seconds):
+    return _by(seconds, np.median, longer=1.35)
+
+
+def must_save_thirty_per_cent(seconds):
+    return _by(seconds, np.median, shorter=0.7)
+
+
+def a_quarter_of_the_changed_time(seconds):
+    return _by(seconds, np.median, shorter=1 / 1.25)
+
+
+def of_medians(decide):
+    """An answer that concludes from what the two changes multiply the median by."""
+
+    def answer(seconds):
+        typical = _typical(seconds)
+        return decide(typical["double batch"] / typical["none"], typical["half bytes"] / typical["none"])
+
+    return answer
+
+
+def larger_change_wins(batch, half):
+    if batch <= 1.25 and half >= 0.75:
+        return "neither"
+    return "arithmetic" if batch - 1 > 1 - half else "memory"
+
+
+def memory_if_the_batch_costs_nothing(batch, half):
+    return "arithmetic" if batch > 1.25 else "memory" if half < 0.75 and batch < 1.1 else "neither"
+
+
+def any_change_counts(batch, half):
+    return "arithmetic" if abs(batch - 1) > 0.25 else "memory" if abs(half - 1) > 0.25 else "neither"
+
+
+def two_changes_are_none(batch, half):
+    if (batch > 1.25) == (half < 0.75):
+        return "neither"
+    return "arithmetic" if batch > 1.25 else "memory"
+
+
+def exchanged(batch, half):
+    return "memory" if batch > 1.25 else "arithmetic" if half < 0.75 else "neither"
+
+
+def differences_in_seconds(seconds):
+    typical = _typical(seconds, 33)
+    longer, shorter = typical["double batch"] - typical["none"], typical["none"] - typical["half bytes"]
+    return "arithmetic" if longer > 0.25 else "memory" if shorter > 0.25 else "neither"
+
+
+def last_call_of_each(seconds):
+    return _by(seconds, lambda own: own[-1], count=61)
+
+
+def middle_call_of_each(seconds):
+    return _by(seconds, lambda own: own[len(own) // 2])
+
+
+def least_of_each(seconds):
+    return _by(seconds, min)
+
+
+def most_of_each(seconds):
+    return _by(seconds, max, count=50)
 
 
 def waits_for_a_thousand_times(seconds):
@@ -226,14 +306,12 @@ def waits_for_by_ratios(seconds):
     return "arithmetic" if batch > 1.25 else ("neither", "memory")[int(half < 0.75)]
 
 
-def waits_for_by_least(seconds):
-    least = dict.fromkeys(("half bytes", "none", "double batch"), np.inf)
-    for _ in range(60):
-        for change in least:
-            least[change] = min(least[change], seconds(change))
-    if least["double batch"] / least["none"] > 1.25:
+def waits_for_by_paired_differences(seconds):
+    changes = ("none", "double batch", "half bytes")
+    rounds = [[seconds(change) for change in changes[::order]][::order] for order in (1, -1) * 45]
+    if np.median([(batch - none) / none for none, batch, _ in rounds]) > 0.25:
         return "arithmetic"
-    return "memory" if least["half bytes"] / least["none"] < 0.75 else "neither"
+    return "memory" if np.median([(none - half) / none for none, _, half in rounds]) > 0.25 else "neither"
 
 
 WRONG = {
@@ -247,6 +325,7 @@ WRONG = {
         faster_of_both,
         bytes_by_eight,
         to_the_microsecond,
+        outputs_afterwards,
         inputs_for_each_output,
         root_of_squares,
     ],
@@ -260,8 +339,19 @@ WRONG = {
         without_the_layer_as_it_is,
         by_the_mean_in_any_order,
         a_tenth_counts,
-        must_halve,
         for_each_input,
+        must_change_by_a_third,
+        must_save_thirty_per_cent,
+        a_quarter_of_the_changed_time,
+        *map(
+            of_medians,
+            (larger_change_wins, memory_if_the_batch_costs_nothing, any_change_counts, two_changes_are_none, exchanged),
+        ),
+        differences_in_seconds,
+        last_call_of_each,
+        middle_call_of_each,
+        least_of_each,
+        most_of_each,
     ],
     "break_even_batch": [
         rounded_down,
@@ -273,11 +363,18 @@ WRONG = {
         the_quotient,
         a_little_off,
         macs_a_weight_first,
+        search_to_a_thousand,
+        width_twice,
     ],
 }
 ODD = {
     "roof_seconds": [by_intensity, as_numpy, as_fractions],
-    "waits_for": [waits_for_by_ratios, waits_for_by_least, waits_for_a_thousand_times, waits_for_in_15_rounds],
+    "waits_for": [
+        waits_for_by_ratios,
+        waits_for_by_paired_differences,
+        waits_for_a_thousand_times,
+        waits_for_in_15_rounds,
+    ],
     "break_even_batch": [by_trying, in_float64],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.

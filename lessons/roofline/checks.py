@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
+import random
 from collections.abc import Callable, Sequence
-from statistics import median
+from statistics import fmean, median
 
 import numpy as np
 from hypothesis import strategies as st
@@ -111,6 +114,11 @@ def roof_seconds(answer: Callable) -> None:
         "runs: one time for all bytes.": lambda n, m, b, e, peak, band: (
             max(2 * b * n * m / peak, e * n * m / band) + e * b * (n + m) / band
         ),
+        "You add the time of the outputs after the longer one, or that of the inputs before it. The memory moves all numbers while the "
+        "arithmetic runs: one time for all bytes.": (
+            lambda n, m, b, e, peak, band: max(2 * b * n * m / peak, e * (n * m + b * n) / band) + e * b * m / band,
+            lambda n, m, b, e, peak, band: max(2 * b * n * m / peak, e * (n * m + b * m) / band) + e * b * n / band,
+        ),
         "You add operations and bytes, or the two rates. Each kind of work has a rate of its own: two times, of which the longer "
         "one counts.": (
             lambda n, m, b, e, peak, band: (2 * b * n * m + e * (n * m + b * (n + m))) / (peak + band),
@@ -137,7 +145,7 @@ def roof_seconds(answer: Callable) -> None:
         ),
         "You round the seconds. A small layer takes microseconds or less: keep all digits.": tuple(
             lambda n, m, b, e, peak, band, digits=digits: round(least()(n, m, b, e, peak, band), digits)
-            for digits in (3, 4, 5, 6)
+            for digits in (3, 4, 5, 6, 7, 8, 9, 10, 12)
         ),
         "You take the difference of the two times. The longer one counts.": least(
             joined=lambda arithmetic, memory: abs(arithmetic - memory)
@@ -228,6 +236,7 @@ def roof_seconds(answer: Callable) -> None:
             (4096, 4096, 256, 4, 1e11, 2e10),
             (300, 100, 16, 1, 1e11, 2e10),
             (3, 7, 5, 2, 8.0, 1.0),
+            (7, 3, 1, 4, 1e11, 3e10),  # nanoseconds
             (0, 0, 16, 4, 1e11, 2e10),
         ],
         inputs=st.tuples(
@@ -256,142 +265,190 @@ def _medians(runs: Sequence[Run]) -> tuple[float, float]:
     return own["double batch"] / own["none"], own["half bytes"] / own["none"]
 
 
-def _by_medians(runs: Sequence[Run]) -> str:
-    """What the card concludes from them."""
-    batch, half = _medians(runs)
+def _of_card(batch: float, half: float) -> str:
+    """What the card concludes from what the two changes multiply the time by."""
     return "arithmetic" if batch > 1.25 else "memory" if half < 0.75 else "neither"
+
+
+IRREGULAR = (
+    8  # layers in whose times nothing but other programs makes a difference: each call is disturbed in one of them
+)
+
+
+@functools.cache
+def _disturbance(number: int) -> tuple[int, float, int, float]:
+    """In which of these layers a call is slow, and how much, and in which it is lucky."""
+    chance = random.Random(number)
+    slow, lucky = chance.sample(range(IRREGULAR), 2)
+    return slow, 1 + chance.uniform(0.5, 20), lucky, chance.uniform(0.4, 0.9) if chance.random() < 0.3 else 1.0
 
 
 def _layer(
     said: str,
-    right: str,
-    hint: str | Callable[[Sequence[Run], str], str],
     *,
     batch: float,
     half: float,
+    takes: float = 4e-3,
+    hint: str = "",
     drift: float = 0.0,
     disturbed: bool = False,
+    irregular: int | None = None,
 ) -> World:
     """A made-up layer: what doubling the batch and halving the bytes multiply its time by; how the machine disturbs it.
 
     Args:
+        takes: seconds of a call of the layer as it is.
+        hint: for an experiment whose medians say the same as its conclusion.
         drift: how much longer each call takes than the one before.
         disturbed: whether another program makes every seventh call with half the bytes, and those at the start, take
             eight times as long: so a mean is wrong in whatever order the calls are made.
+        irregular: the number of the layer among those whose calls are disturbed without a pattern.
     """
     factor = {"none": 1.0, "double batch": batch, "half bytes": half}
 
     def seconds(change: str, number: int) -> float:
-        time = 4e-3 * factor[change] * (1 + 0.01 * ((7 * number) % 5 - 2)) * (1 + drift * min(number, 400))
-        hit = disturbed and change == "half bytes" and (number < 3 or number % 7 == 2)
-        return time * (8 if hit else 1)
+        time = takes * factor[change] * (1 + 0.002 * ((7 * number) % 5 - 2)) * (1 + drift * min(number, 400))
+        if disturbed and change == "half bytes" and (number < 3 or number % 7 == 2):
+            time *= 8
+        if irregular is not None:
+            slow, times, lucky, share = _disturbance(number)
+            time *= times if slow == irregular else share if lucky == irregular else 1
+        return time
 
-    return World(said, right, seconds, hint)
-
-
-def _memory(runs: Sequence[Run], got: str) -> str:
-    if got == "neither":
-        return "Half the bytes save about half of the time here, and by the card more than a quarter counts."
-    return "Memory is the limit where more inputs for the same weights cost nothing, and fewer bytes do gain."
+    return World(said, _of_card(batch, half), seconds, _against_its_runs(hint))
 
 
-def _arithmetic(runs: Sequence[Run], got: str) -> str:
-    if got == "neither":
-        return (
-            "Twice the inputs take nearly twice the time here, and by the card more than a quarter counts. Compare the times of "
-            "whole calls: the time of one input hides the added work."
+def _against_its_runs(hint: str) -> Callable[[Sequence[Run], str], str]:
+    """What a wrong conclusion has against it in the experiment's own medians; the hint, where they say the same."""
+
+    def said(runs: Sequence[Run], got: str) -> str:
+        batch, half = _medians(runs)
+        follows = _of_card(batch, half)
+        if follows == got:  # so the runs themselves are at fault
+            stretches = [(change, len([*calls])) for change, calls in itertools.groupby(run.arm for run in runs)]
+            change, longest = max(stretches, key=lambda stretch: stretch[1])
+            if longest < 8:
+                return hint
+            return (
+                f"You run {longest} calls of {change!r} one after the other, and the machine changes meanwhile: what comes later looks "
+                "slow. Take turns."
+            )
+        numbers = (
+            f"By the medians of your own runs twice the inputs take {batch:.2f} times as long as 'none', and half the bytes {half:.2f} times as long. "
+            f"{_why(batch, half)}"
         )
-    return "Arithmetic is the limit where twice the work takes longer, although the weights are the same."
+        examples = _summaries_that_say(got, runs) or _rules_that_say(got, runs)
+        if not examples:
+            return numbers
+        listed = ", ".join(examples[:-1]) + ", or " * (len(examples) > 1) + examples[-1]
+        return f"{numbers} {got!r} comes out, for example, {listed}."
+
+    return said
 
 
-def _seventy(runs: Sequence[Run], got: str) -> str:
-    if got == "arithmetic":
-        return "Twice the inputs take no longer here, so the layer does not wait for its arithmetic."
-    return "By the card a change of more than a quarter counts: half the bytes save 30 % here."
-
-
-def _less_than_a_quarter(runs: Sequence[Run], got: str) -> str:
-    change = "twice the inputs take 17 % longer" if got == "arithmetic" else "half the bytes save 17 %"
-    return f"By the card a change counts if it is more than a quarter. Here {change}, which is less."
-
-
-def _slower(runs: Sequence[Run], got: str) -> str:
-    if _by_medians(runs) == "memory":
-        return "By the medians of your own runs it is the memory. Compare the typical time of each change, the median."
+def _why(batch: float, half: float) -> str:
+    """What the card says of two changes."""
+    if batch > 1.25 and half < 0.75:
+        return (
+            "Both change by more than a quarter. Fewer bits may also be computed faster, but with memory as the limit twice the inputs "
+            "for the same bytes would cost nothing: it is the arithmetic."
+        )
+    if batch > 1.25:
+        return "Twice the work for the same bytes takes more than a quarter longer: it is the arithmetic."
+    if half < 0.75:
+        return (
+            "The added work costs no more than a quarter, and fewer bytes save more than a quarter: it is the memory."
+        )
     return (
-        "The machine gets slower while you measure. If you run all calls of one change and then all of the next, the later one "
-        "looks slow. Take turns."
+        "Neither more work nor fewer bytes makes more than a quarter of difference: the layer waits for something else."
     )
 
 
-def _disturbed(runs: Sequence[Run], got: str) -> str:
-    share = f"{_medians(runs)[1]:.0%}"
-    return (
-        f"By the medians of your own runs half the bytes take {share} of the time. A few disturbed calls move a mean, a sum, a "
-        "maximum or a single call as far as they like. Take the median."
-    )
+def _rules_that_say(got: str, runs: Sequence[Run]) -> list[str]:
+    """Other rules than the card's that come to a conclusion from an experiment's own medians.
+
+    The layers come in an order that sets them apart: a rule that is wrong in an earlier layer is not named again.
+    """
+    batch, half = _medians(runs)
+    none = median(by_arm(runs)["none"])
+    both, few = batch > 1.25 and half < 0.75, half < 0.75
+    in_seconds = _of_card(1 + none * (batch - 1), 1 + none * (half - 1))
+    rules = {
+        "of a difference in seconds: a quarter of the time is meant, so divide": in_seconds == got,
+        "of a limit for the batch that is nearer to 1 than the card's": got == "arithmetic" and 1.01 < batch <= 1.25,
+        "of a limit for the bytes that is nearer to 1 than the card's, such as 0.8": got == "memory" and 0.75 <= half < 0.99 and batch <= 1.25,
+        "of a limit for the batch that is farther from 1 than the card's": got != "arithmetic" and 1.25 < batch and not both,
+        "of a limit for the bytes that is farther from 1 than the card's": got == "neither" and few and not both,
+        "if the bytes are asked first, or alone": got == "memory" and both,
+        "if the larger of the two changes wins": got == "memory" and both and 1 - half > batch - 1,
+        "if two changes count as none": got == "neither" and both,
+        "if a change counts whichever way it goes (half the bytes take longer here)": got == "memory" and half > 1.25,
+        "if only the batch is asked": got == ("neither" if few else "memory") and batch < 1.1 and not 0.6 < half < 0.9,
+        "if only the bytes are asked": got == ("neither" if batch > 1.5 else "arithmetic") and not few and not 1.1 < batch < 1.5,
+        "if the two conclusions are exchanged": got == ("memory" if batch > 1.25 else "arithmetic") and (batch > 1.25) != few,
+        "of the time of one input, which hides the added work": got != "arithmetic" and batch > 1.5 and not both,
+    }  # fmt: skip
+    return [rule for rule, says in rules.items() if says]
+
+
+def _summaries_that_say(got: str, runs: Sequence[Run]) -> list[str]:
+    """What else than the median comes to a conclusion from an experiment's own times."""
+    times = by_arm(runs)
+
+    def says(summary: Callable, out: int = 0) -> bool:
+        none, batch, half = (summary(times[change][out:]) for change in CHANGES)
+        return _of_card(batch / none, half / none) == got
+
+    count = len(times["none"])
+    outs = [
+        out for out in (0, 5, 10, 20, count // 4, count // 2) if out < count
+    ]  # rounds that are left out as a warm-up
+    named = {"of means or sums": fmean, "of the fastest calls": min, "of the slowest calls": max}
+    found = [name for name, summary in named.items() if any(says(summary, out) for out in outs)]
+    alone = sum(says(lambda own, at=at: own[at]) for at in range(count))
+    if alone:
+        found.append(f"of a single round, wherever it stands ({alone} of {count} say so by themselves)")
+    return found
 
 
 LAYERS = (
+    _layer("twice the inputs take no longer, half the bytes take half the time.", batch=1.02, half=0.51, takes=2),
+    _layer("twice the inputs take twice the time, half the bytes gain nothing.", batch=1.97, half=1.0, takes=2),
+    _layer("twice the inputs take 30 % longer, half the bytes gain nothing.", batch=1.3, half=1.0, takes=2),
     _layer(
-        "twice the inputs take no longer, half the bytes take half the time.",
-        "memory",
-        _memory,
-        batch=1.02,
-        half=0.51,
+        "twice the inputs take twice the time; fewer bits are computed faster, too.", batch=1.95, half=0.55, takes=2
     ),
-    _layer(
-        "twice the inputs take twice the time, half the bytes gain nothing.",
-        "arithmetic",
-        _arithmetic,
-        batch=1.97,
-        half=1.0,
-    ),
-    _layer(
-        "twice the inputs take twice the time; fewer bits are computed faster, too.",
-        "arithmetic",
-        "Half the bytes halve the time here, but so do the cheaper operations: this processor computes faster with fewer bits. The "
-        "batch tells the two apart. With memory as the limit, twice the inputs for the same bytes would cost nothing.",
-        batch=1.95,
-        half=0.55,
-    ),
-    _layer(
-        "neither change matters: the call itself takes the time.",
-        "neither",
-        "Twice the work takes no longer here, but that alone does not say memory. Half the bytes gain nothing, so the layer does "
-        "not wait for its bytes either.",
-        batch=1.04,
-        half=0.97,
-    ),
-    _layer(
-        "twice the inputs take no longer, half the bytes save 30 %.",
-        "memory",
-        _seventy,
-        batch=1.02,
-        half=0.7,
-    ),
-    _layer(
-        "twice the inputs take 17 % longer, half the bytes save 17 %.",
-        "neither",
-        _less_than_a_quarter,
-        batch=1.17,
-        half=0.83,
-    ),
+    _layer("twice the inputs take 40 % longer; fewer bits are computed twice as fast.", batch=1.4, half=0.5, takes=2),
+    _layer("neither change matters: the call itself takes the time.", batch=1.04, half=0.97),
+    _layer("twice the inputs take no longer, half the bytes save 28 %.", batch=1.0, half=0.72, takes=2),
+    _layer("twice the inputs take 22 % longer, half the bytes save nothing.", batch=1.22, half=1.0),
+    _layer("twice the inputs take no longer, half the bytes save 22 %.", batch=1.0, half=0.78),
+    _layer("twice the inputs take 22 % longer, half the bytes save 28 %.", batch=1.22, half=0.72, takes=1),
+    _layer("twice the inputs take no longer; the routine for half the bytes is a slow one.", batch=1.0, half=1.4),
+    _layer("a small layer: twice the inputs take no longer, half the bytes save 40 %.", batch=1.0, half=0.6),
     _layer(
         "memory is the limit, and the machine gets slower with every call.",
-        "memory",
-        _slower,
+        hint="This machine gets slower while you measure. Take turns, so that it does so for all three.",
         batch=1.03,
         half=0.52,
         drift=0.02,
     ),
     _layer(
         "memory is the limit, and another program disturbs some calls.",
-        "memory",
-        _disturbed,
+        hint="A few disturbed calls move a mean, a sum, a maximum or a single call as far as they like. Take the median.",
         batch=1.02,
         half=0.51,
         disturbed=True,
+    ),
+    *(
+        _layer(
+            "neither change matters; other programs disturb one call of eight, and a few calls are lucky.",
+            hint="Some calls are disturbed here, and others are lucky. Take the median of more rounds: it stays in their middle.",
+            batch=1.0,
+            half=1.0,
+            irregular=which,
+        )
+        for which in range(IRREGULAR)
     ),
 )
 
@@ -487,6 +544,15 @@ def break_even_batch(answer: Callable) -> None:
                 lambda bits: 2 ** math.ceil(math.log2(bits)),
             )
         ),
+        "You multiply by the width twice. Half the bits are half the bytes, and mac_pj stays the price of a MAC.": least(
+            lambda weights, macs, mac, bits: ratio(weights, macs, mac, bits * bits / 32)
+        ),
+        "You fetch a number for each MAC, too. Asked is the fetch of the weights alone.": least(
+            lambda weights, macs, mac, bits: ratio(weights + macs, macs, mac, bits)
+        ),
+        "Your search ends at a fixed batch. Some layers need a larger one: divide, or search on.": tuple(
+            lambda *args, most=most: min(most, least()(*args)) for most in (100, 500, 1000)
+        ),
         "You round the fetch to whole words of 32 bits. Reading costs in proportion to the bits.": (
             least(lambda weights, macs, mac, bits: ratio(math.ceil(weights * bits / 32), macs, mac, 32)),
             least(lambda weights, macs, mac, bits: ratio(weights * bits // 32, macs, mac, 32)),
@@ -505,9 +571,9 @@ def break_even_batch(answer: Callable) -> None:
         "You divide by 1,000 or more. All prices are in picojoules: nothing is to be converted.": tuple(
             least(lambda *args, unit=unit: ratio(*args) / unit) for unit in (1e3, 1e6, 1e9, 1e12)
         ),
-        "You take 1,300 or 650 pJ for a read from DRAM. By the card it is 640 pJ for 32 bits.": tuple(
+        "You take 1,300, 650 or 630 pJ for a read from DRAM. By the card it is 640 pJ for 32 bits.": tuple(
             least(lambda weights, macs, mac, bits, price=price: ratio(weights, macs, mac, bits) * price / dram)
-            for price in (1300, 650)
+            for price in (1300, 650, 630)
         ),
         "You take a little off before you round up. Just above a whole number, the arithmetic of that number still costs less "
         "than the fetch.": tuple(

@@ -407,7 +407,7 @@ def roof_seconds_solution(n_in, n_out, batch, bytes_each, peak, bandwidth):
 # ★★★ · 12 minutes · an investigation
 #
 # Somebody's layer is slow. Does it wait for its memory, for its arithmetic, or for something else, such as the call itself? You get a stopwatch, `seconds(change)`: it runs the layer once and returns its time.
-# `"none"` is the layer as it is, `"double batch"` gives it twice the inputs, `"half bytes"` stores its weights in half the bytes. The made-up layers move hardly anything but weights, and read them once whatever the batch. Sometimes another program disturbs a call, and the machine may get slower from call to call.
+# `"none"` is the layer as it is, `"double batch"` gives it twice the inputs, `"half bytes"` stores its weights in half the bytes. The made-up layers move hardly anything but weights, and read them once whatever the batch. Sometimes another program disturbs a call, now and then a call is lucky and takes less time than all others, and the machine may get slower from call to call.
 #
 # `waits_for(seconds)` → `"memory"`, `"arithmetic"` or `"neither"`; run each of the three at least 15 times, and all three equally often. A change counts if the typical time, the median, changes by more than a quarter.
 #
