@@ -111,7 +111,9 @@ for name, model in four.items():
 # | `1.1` | `MultiheadAttention` | no | look inside |
 # | `1.1.out_proj` | `NonDynamicallyQuantizableLinear` | no | it has no children: nothing |
 #
-# The last line is a surprise. The output layer of PyTorch's attention is of a class of its own, which is derived from `Linear` and has a long name that means what it says. The walk asks whether the type *is* in the set, not whether it is derived from one that is. And the matrices that make queries, keys and values are not in the table at all. Attention keeps them in a parameter, and a parameter is not a child.
+# In the cell below, the line itself makes the int8 layer for a child that is in the set. All that is ours is the walk, and the walk is what decides.
+#
+# The last row of the table is a surprise. The output layer of PyTorch's attention is of a class of its own, which is derived from `Linear` and has a long name that means what it says. The walk asks whether the type *is* in the set, not whether it is derived from one that is. And the matrices that make queries, keys and values are not in the table at all. Attention keeps them in a parameter, and a parameter is not a child.
 
 
 # %% slideshow={"slide_type": "-"} tags=["legacy"]
@@ -125,11 +127,11 @@ def replace(model, types):
 
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **The loop does not run once, because a layer that stands alone has no children: it is the root of the tree, and the line replaces only children.**
+# **The loop runs zero times, because a layer that stands alone has no children: it is the root of the tree, and the line replaces only children.**
 #
 # <!-- page -->
 #
-# The same holds for the LSTM. (`quantize_dynamic` first makes a copy of the model, so it could not put another module in its place: the caller still holds the root.) The remedy is to put the layer into a `Sequential`. Then it is a child, and its file gets nearly 4 times smaller. The next cell tests both: it gives the line and our loop the four models, compares the printed results, and then wraps the first two models.
+# The same holds for the LSTM. The line gives back a copy of it, unchanged. The remedy is to put the layer into a `Sequential`. Then it is a child, and its file gets nearly 4 times smaller. The next cell tests both: it gives the line and our loop the four models, compares the printed results, and then wraps the first two models. (To call the line twice does no harm: after the first call no child of a listed type is left. *Deeper* says what the file of such a model holds, and what it takes to load it.)
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 same = []
@@ -226,6 +228,7 @@ print("int8: ", audit(quantize_dynamic(tiny), row))
 # %% slideshow={"slide_type": "skip"}
 FLOAT = ("quantized.linear_dynamic_fp16", "aten.addmm.", "aten.mm.", "aten.bmm.", "aten.baddbmm.")
 FLOAT += ("aten.linear.", "aten.convolution.", "aten.lstm.", "aten.mkldnn_", "aten._scaled_dot", "aten.scaled_dot")
+FLOAT += ("aten._native_multi_head_attention", "aten._transformer_encoder_layer")
 INT8 = ("quantized.linear", "quantized.conv", "aten.quantized_", "aten._int_mm", "onednn.q")
 
 
@@ -264,19 +267,21 @@ show.calls_in_a_row(called, kind_of)
 # <!-- page -->
 #
 # The walk of section 1 meets modules. The layer calls `F.scaled_dot_product_attention(q, k, v)` in its own `forward`, so the audit finds this operator under the layer itself, which has no child for it. The two products have no weights either: both factors are activations, which differ with each text. So there is nothing to round beforehand. The figure shows the products alone; norms, softmax and sums are float, too. And it shows one run with one text. A model that takes another branch for another input can call other operators there, and an audit sees only what ran.
+#
+# Look at the arrows as well. A dynamic layer takes floats and gives floats, and converts at its own entrance and exit. So a float part between two of them costs no extra conversion here. In a *static* model, where integers flow from layer to layer, every float part in the middle needs a conversion before it and one behind it ([[static]]).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Which sign can be trusted?
 #
 # Six models of one linear layer. Five of them went through a function for quantization.
 #
-# **Predict.** The file, the class, the type of the parameters, the operator: which of these four signs says correctly for all six whether they multiply in int8? And why?
+# **Predict.** The file, the printed class, the type of the parameters, the operator: which of these four signs says correctly for all six whether they multiply in int8? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3.5 min.* Let everybody choose one sign before the table, and defend it. Then go down the table sign by sign: "Find the row in which yours lies." The third row is the trap for those who read names quickly: let the room find the two letters and two digits.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# An audit needs an example and a run, so one would like something simpler. Three signs are at hand: the *file* got smaller; the *class* of the module says "Quantized"; the *parameters* are no longer `float32`. We try them on six models. Two are known. "The line, float16" is the same line with `dtype=torch.float16`. torchao is the package that replaces the line ([[torchao]]); here it quantizes once with int8 arithmetic, and once "weights only", which stores int8 weights and turns them back into floats at each call. The last model is prepared for quantization-aware training ([[qat]]): it rounds its weights and still computes in float.
+# An audit needs an example and a run, so one would like something simpler. Three signs are at hand: the *file* got smaller; the printed *class* of the module says "Quantized"; the *parameters* are no longer `float32`. We try them on six models. Two are known. "The line, float16" is the same line with `dtype=torch.float16`. torchao is the package that replaces the line ([[torchao]]); here it quantizes once with int8 arithmetic, and once "weights only", which stores int8 weights and turns them back into floats at each call. The last model is prepared for quantization-aware training ([[qat]]): it rounds its weights and still computes in float.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 six = show.suspects(quantize_dynamic)
@@ -290,11 +295,11 @@ show.evidence(six, audit, kind_of)
 #
 # <!-- page -->
 #
-# - *The file* shrinks with "weights only" as much as with int8 arithmetic, because it tells what is *stored*. What multiplies there is `aten.mm`, in float. And a whole model's file shrinks also if half of its layers stayed float.
-# - *The class* is wrong in both directions. torchao exchanges the weights and leaves the class `Linear` as it is. The line with float16 gives a class with "Quantized" in its name which multiplies floats.
+# - *The file* shrinks with "weights only" as much as with int8 arithmetic, because it tells what is *stored*. What multiplies there is `aten.mm`, in float. Stored in 8 bits and computed in 8 bits are two questions, and the second is the one of this lesson. And a whole model's file shrinks also if half of its layers stayed float.
+# - *The class* is wrong in both directions. torchao exchanges the weights and leaves the class `Linear` as it is. The line with float16 gives a module that is printed as `DynamicQuantizedLinear`, and multiplies floats.
 # - *The parameters* tell nothing. Packed weights ([[dynamic]]) are no parameters, and torchao's weights say `float32`, the type that they have for the outside.
 #
-# The operator is where the arithmetic is, so it cannot lie about it. It can be misread: the third row begins with `quantized.`, and its last part, `fp16`, says that it computes in float. What it cannot say is whether the int8 result is any good; that takes a test set.
+# The operator is where the arithmetic is, so its name says what was computed. It can be misread: the third row begins with `quantized.`, and its last part, `fp16`, says that it computes in float. What it cannot say is whether the int8 result is any good; that takes a test set. And an audit costs one run, slower than usual: take it off before you time anything.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Why does a part stay float?
@@ -334,7 +339,7 @@ show.replaced(zoo, made)
 # | its type is not on the list | `Conv2d`, `RNN`, a derived class | another list or method ([[static]] for convolutions); the plain class |
 # | it is not a module | attention's products; a parameter that `forward` multiplies with | write it with a module, if it has weights |
 #
-# And sometimes float is what one wants. Norms and softmax make few operations, and their results differ in size by powers of ten, so int8 would save little time and could cost accuracy. LLM.int8() ([Dettmers et al., 2022](https://arxiv.org/abs/2208.07339)) keeps some columns of a Transformer's products in 16 bits on purpose, because single features are far larger than all others. The first layer and the last are often left in float as well. An audit does not ask for int8 everywhere. It asks whether you *know* what runs.
+# And sometimes float is what one wants. Norms and softmax make few operations beside the products, so int8 would save little time there, and the shares of a softmax, many of them near 0, do not fit well on 256 evenly spaced levels. LLM.int8() ([Dettmers et al., 2022](https://arxiv.org/abs/2208.07339)) keeps some columns of a Transformer's products in 16 bits on purpose, because single features are far larger than all others. An audit does not ask for int8 everywhere. It asks whether you *know* what runs.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### PyTorch's own Transformer layer
@@ -359,7 +364,7 @@ except AttributeError as error:
 #
 # <!-- page -->
 #
-# In evaluation mode this layer takes a *fast path*: one fused operator for the whole layer, which reads the weights of all its parts as float tensors. After the line, `linear1.weight` is no longer a tensor but a method that gives the weights back, and the fast path asks this method for its device. The switch `torch.backends.mha.set_fastpath_enabled(False)` turns the fast path off. In training mode nothing crashes, so the fault can hide until the model is used.
+# In evaluation mode this layer takes a *fast path*: one fused operator for the whole layer, which reads the weights of all its parts as float tensors. After the line, `linear1.weight` is no longer a tensor but a method that gives the weights back, and the fast path asks this method for its device. The switch `torch.backends.mha.set_fastpath_enabled(False)` turns the fast path off. (The line puts its copy into evaluation mode by itself. Back in training mode the layer would run, because the fast path is for evaluation only.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Can the audit be trusted here?** The next cell audits the same layer with the fast path switched *on*, which has just crashed.
@@ -376,10 +381,10 @@ print("the float layer without hooks:", fused.called)
 torch.backends.mha.set_fastpath_enabled(False)  # the switch
 agree = F.cosine_similarity(half_done(text).flatten(), theirs(text).flatten(), dim=0)
 torch.backends.mha.set_fastpath_enabled(True)
-print(f"with the switch: cosine with float {agree:.4f}")
+print(f"with the switch: cosine with float {agree:.6f}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The audit does not crash. PyTorch takes the fast path only if no module of the layer has a hook, and our audit is made of hooks. *So the instrument changes what it measures.* It reports two int8 products, and float products for the attention, of a way that the model does not take without the hooks. The second line of the output is the control: the mode alone, without any hook, sees the one fused operator that really runs in the float layer.
+# The audit does not crash. PyTorch takes the fast path only if no module of the layer has a hook, and our audit is made of hooks. *So the instrument changes what it measures.* It reports two int8 products and a float one, on a way that the model does not take without the hooks. The second line of the output is the control: the mode alone, without any hook, sees the one fused operator that really runs in the float layer.
 #
 # The rule from this: after an audit, call the model once more without hooks, and compare its output with that of the float model (here by the cosine of [[dynamic]]). If in doubt, watch with the mode alone. It does not know the names of the modules, but it changes nothing.
 
@@ -404,9 +409,17 @@ show.two_layers_in_memory(block_int8[0], half_done)
 #
 # By hand, in units of 768 · 768 weights: queries, keys and values are 3 units, the output 1, and the two linear layers 4 each. That is 12. In int8 each unit takes a quarter of its bytes. In the course's layer all 12 units became int8, which is 12 / 4 = 3. In PyTorch's layer the 4 units of the attention stayed, and 8 became int8: 4 + 8 / 4 = 6. So a third of the weights, left in float, doubles the layer. It had been 12 before.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### A repair, and its proof
 #
+# The same attention, written with two linear layers that hold the same weights. Then the line.
+#
+# **Predict.** Which product is still float after the repair? And why?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Draw the parameter `in_proj_weight` as a column of three squares, Q, K and V, and beside it one linear layer from w to 3w. Ask which of the three proofs of the page comes first, and why it must: in float.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The third reason, "not a module", has a remedy where weights are concerned: write the attention with linear layers, and copy the weights into them. `MultiheadAttention` keeps the three matrices for queries, keys and values one below the other in `in_proj_weight`, and so does one linear layer from $w$ to $3w$ numbers.
 
 
@@ -438,12 +451,16 @@ pair = [quantize_dynamic(nn.Sequential(module), {nn.Linear}) for module in (atte
 int8_cosine = F.cosine_similarity(pair[1](text).flatten(), expected.flatten(), dim=0).item()
 print(f"in int8: cosine with float {int8_cosine:.4f}")
 
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Writes what both multiply with after the line, and their files.
 show.repair_table(pair[0][0], pair[1], text, audit, kind_of)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# A repair needs three proofs, and the order matters. First *in float*: the new module computes the same as the old one, up to the rounding of fp32. (Were that wrong, every later difference would be blamed on int8.) Then *the audit*: two int8 products where there were none, and the file is nearly four times smaller. Then *the output* in int8, close to float. One product stays float, that of queries, keys and values, because it has no weights. This version serves attention of a sequence to itself, without masks and dropout; weights here are random, so the accuracy of a task is not tested.
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **The product of queries, keys and values is still float, because it has no weights that a linear layer could hold.** The two layers around it are int8 now.
+#
+# <!-- page -->
+#
+# A repair needs three proofs, and the order matters. First *in float*: the new module computes the same as the old one, up to the rounding of fp32. (Were that wrong, every later difference would be blamed on int8.) Then *the audit*: where one fused float operator did everything, there are now two int8 products, and the file is nearly four times smaller. Then *the output* in int8, close to float. This version serves attention of a sequence to itself, without masks and dropout; weights here are random, so the accuracy of a task is not tested.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. What does the float part cost?
@@ -468,7 +485,7 @@ show.repair_table(pair[0][0], pair[1], text, audit, kind_of)
 #
 # **By time.** A multiplication in int8 takes less time than one in float. **By hand:** a layer takes 10 ms in float, 8 of them in linear layers and 2 in attention, so the attention has a share of 2 / 10, a fifth. The line makes the linear layers four times as fast, so they take 2 ms, and the attention still takes 2. Its share is 2 / 4, a half. Nothing about the attention has changed, and yet it has become the largest item. The whole layer got 10 / 4 = 2.5 times faster, not 4. Even with linear layers that take no time at all it could only get 10 / 2 = 5 times faster. That is Amdahl's law, which you met in [[measuring]] with threads in place of int8.
 #
-# For the figure we time each operator of the layer by PyTorch's profiler, for texts of three lengths, and add up what is float.
+# For the figure we time each operator of the layer by PyTorch's profiler, for texts of three lengths, and add up what is float. (The profiler lengthens every operator a little; ours are long enough for that not to count.)
 
 # %% slideshow={"slide_type": "skip"}
 lengths = [128, 512, 2048]
@@ -486,7 +503,7 @@ show.share_by_ruler(lengths, 1 / 5, multiplications, {n: spent[n]["int8"] for n 
 #
 # The reason is the one of the hand calculation: only the linear layers got faster. The table below has the parts, in percent of the whole layer in fp32. Attention takes about as long after the line as before. A little more is float that multiplies next to nothing: GELU, norms, sums.
 #
-# At 128 tokens the float share of the time is small, and repairing it would gain little. So the same audit, four int8 and one float, is good news for short texts and bad news for long ones. Count first, then weigh, and weigh with the input that you will have. On another processor int8 gains another factor, and so the shares differ.
+# At 128 tokens the float share of the time is between a tenth and a fifth in our runs, and repairing it would gain little. So the same audit, four int8 and one float, is good news for short texts and bad news for long ones. Count first, then weigh, and weigh with the input that you will have. On another processor int8 gains another factor, and so the shares differ.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Writes the time of the parts at 2,048 tokens, in percent of the whole fp32 layer.
@@ -550,7 +567,7 @@ show.operators_table(started)
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 lstm_times = {
-    width: timing.compare(show.lstm_jobs(width, image, quantize_dynamic), rounds=10, device=cpu)
+    width: timing.compare(show.lstm_jobs(width, image, quantize_dynamic), rounds=10, sample_seconds=0.005, device=cpu)
     for width in (128, 64, 1024)
 }
 loops = timing.Comparison({way: lstm_times[128].samples[way] for way in ("fp32 loop", "int8")}, 1, "cpu")
@@ -634,17 +651,17 @@ def why_slower_solution(ms):
 #
 # The LSTMs of section 5: three widths, three ways, ten turns, the least times.
 #
-# **Predict.** For which widths is int8 slower than fp32, and what does the experiment say there: routine, product, or both? And why?
+# **Predict.** What does the rule of Exercise 1 say at 64, at 128 and at 1,024 units? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Show the frames of the control once more while they answer. Ask what a share above 1 means: the product wins a part of the gap back.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Applies the rule of Exercise 1 to the times of section 5.
-show.why_table(lstm_times, why_slower_solution)
+show.why_table(lstm_times)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **At 64 and at 128 units int8 is slower, and the experiment says "routine" for both; at 1,024 units it is not slower, in the run on this page.**
+# **The rule says "routine" at 64 and at 128 units, where int8 is slower than fp32, and "not slower" at 1,024, in the run on this page.**
 #
 # <!-- page -->
 #
@@ -737,7 +754,7 @@ show.files_table(stored, accuracy)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # 16 bits halve the file and cost hardly any accuracy, and int8 is smaller still. The old switch saves nothing on disk: it packs 16-bit weights in memory, and its file holds fp32. Layers of 64 are narrow, so this int8 model is the slower one in the run on this page (the line above the table). A 16-bit file is enough where nobody waits for the arithmetic, only for the download.
 #
-# **What does the int8 file hold, and what does it take to load it?** Its `state_dict` holds the int8 weights with their scales, the biases in float, and what stayed float. The float model does not know these names. So one builds the float model, sends it through the same line with the same set, and loads the file into the result. `torch.load` needs `weights_only=False` where the file holds packed objects of an LSTM, which runs code from the file: do so with your own files alone. And then audit again, because a file loaded into a model that was not quantized is an error at best.
+# **What does the int8 file hold, and what does it take to load it?** Its `state_dict` holds the int8 weights with their scales, the biases in float, and what stayed float. The float model does not know these names. So one builds the float model, sends it through the same line with the same set, and loads the file into the result. Into a float model it does not fit: `load_state_dict` stops with an error about missing and unexpected keys. With `strict=False` it does not stop, and leaves all quantized layers as they were, which is worse: an audit and a test image would tell. `torch.load` needs `weights_only=False` where the file holds the packed object of an LSTM. That can run code from the file, so do it with your own files alone.
 #
 # ### Switching between models
 #
