@@ -284,16 +284,8 @@ def median_of_the_times(ms):
     return _concludes(*(np.median(times) for times in _in_turns(ms).values()))
 
 
-def longest_of_the_times(ms):
-    return _concludes(*(max(times) for times in _in_turns(ms).values()))
-
-
 def first_of_the_times(ms):
     return _concludes(*(times[0] for times in _in_turns(ms).values()))
-
-
-def last_of_the_times(ms):
-    return _concludes(*(times[-1] for times in _in_turns(ms).values()))
 
 
 def all_of_fp32_first(ms):
@@ -361,9 +353,7 @@ WRONG = {
         a_fifth_longer_is_slower,
         mean_of_the_times,
         median_of_the_times,
-        longest_of_the_times,
         first_of_the_times,
-        last_of_the_times,
         all_of_fp32_first,
         all_of_int8_first,
         all_of_the_loop_first,
@@ -404,4 +394,19 @@ ODD = {
     "quantize_for_size": [by_popping_the_largest, by_cumulated_savings],
     "did_nothing": [through_the_modules, by_the_set_of_widths],
 }
-EQUIVALENT = {}
+# Mutants of the solutions that are as right as the solution: what was changed -> why.
+EQUIVALENT = {
+    "why_slower": {
+        "for seed in range(10):: 10 -> 11": "the card asks for ten seeds or more",
+        "if int8 <= 1.1 * fp32:: int8 <= 1.1 * fp32: LtE -> Lt": "no machine has exactly 1.1 times",
+        "least[way] = min(least[way], ms(way, seed=seed)): min(least[way], ms(way, seed=seed)): arguments swapped": (
+            "the lesser of two is the same in either order"
+        ),
+        "return 'routine' if routine > 0.75 else 'product' if routine < 0.25 else 'both': routine < 0.25: Lt -> LtE": (
+            "no machine has a share of exactly 0.25"
+        ),
+        "return 'routine' if routine > 0.75 else 'product' if routine < 0.25 else 'both': routine > 0.75: Gt -> GtE": (
+            "no machine has a share of exactly 0.75"
+        ),
+    },
+}
