@@ -269,8 +269,9 @@ show.calls_in_a_row(called, kind_of)
 # <!-- page -->
 #
 # The walk of section 1 meets modules. The layer calls `F.scaled_dot_product_attention(q, k, v)` in its own `forward`, so the audit finds this operator under the layer itself, which has no child for it. The two products have no weights either: both factors are activations, which differ with each text. So there is nothing to round beforehand. The figure shows the products alone; norms, softmax and sums are float, too. And it shows one run with one text. A model that takes another branch for another input can call other operators there, and an audit sees only what ran.
-#
-# Look at the arrows as well. A dynamic layer takes floats and gives floats, and converts at its own entrance and exit. So a float part between two of them costs no extra conversion here. In a *static* model, where integers flow from layer to layer, every float part in the middle needs a conversion before it and one behind it ([[static]]).
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Look at the arrows of the figure as well. A dynamic layer takes floats and gives floats, and converts at its own entrance and exit. So a float part between two of them costs no extra conversion here. In a *static* model, where integers flow from layer to layer, every float part in the middle needs a conversion before it and one behind it ([[static]]).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Which sign can be trusted?
@@ -300,7 +301,8 @@ show.evidence(six, audit, kind_of)
 # - *The file* shrinks with "weights only" as much as with int8 arithmetic, because it tells what is *stored*. What multiplies there is `aten.mm`, in float. Stored in 8 bits and computed in 8 bits are two questions, and the second is the one of this lesson. And a whole model's file shrinks also if half of its layers stayed float.
 # - *The class* is wrong in both directions. torchao exchanges the weights and leaves the class `Linear` as it is. The line with float16 gives a module that is printed as `DynamicQuantizedLinear`, and multiplies floats.
 # - *The parameters* tell nothing. Packed weights ([[dynamic]]) are no parameters, and torchao's weights say `float32`, the type that they have for the outside.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The operator is where the arithmetic is, so its name says what was computed. It can be misread: the third row begins with `quantized.`, and its last part, `fp16`, says that it computes in float. What it cannot say is whether the int8 result is any good; that takes a test set. And an audit costs one run, slower than usual: take it off before you time anything.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -503,9 +505,7 @@ show.share_by_ruler(lengths, 1 / 5, multiplications, {n: spent[n]["int8"] for n 
 #
 # <!-- page -->
 #
-# The reason is the one of the hand calculation: only the linear layers got faster. The table below has the parts, in percent of the whole layer in fp32. Attention takes about as long after the line as before. A little more is float that multiplies next to nothing: GELU, norms, sums.
-#
-# At 128 tokens the float share of the time is about a tenth to a fifth in our runs, and repairing it would gain little. So the same audit, four int8 and one float, is good news for short texts and bad news for long ones. Count first, then weigh, and weigh with the input that you will have. On another processor int8 gains another factor, and so the shares differ.
+# The reason is the one of the hand calculation: only the linear layers got faster. The table after this box has the parts, in percent of the whole layer in fp32. Attention takes about as long after the line as before. A little more is float that multiplies next to nothing: GELU, norms, sums.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Writes the time of the parts at 2,048 tokens, in percent of the whole fp32 layer.
@@ -519,6 +519,8 @@ print(f"the int8 layer is {whole_ms['fp32'] / whole_ms['int8']:.1f} times as fas
 print(f"with linear layers of no time it would be {whole_ms['fp32'] / left:.1f} times as fast")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
+# At 128 tokens the float share of the time was 7 to 21 % in six runs on one processor, and repairing it would gain little. So the same audit, four int8 and one float, is good news for short texts and bad news for long ones. Count first, then weigh, and weigh with the input that you will have. On another processor int8 gains another factor, and so the shares differ.
+#
 # What can one do about it? Shorter texts, if the task allows them. Attention in 16 bits, where the processor multiplies 16-bit floats ([[formats]]; not measured here). A better int8 linear layer helps only up to a limit, which the second line of the output states.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
@@ -597,14 +599,14 @@ print(f"fp32: {remedy.ratio('fp32'):.2f} times as fast as int8 everywhere")
 print(f"its file: {show.saved_bytes(around) / show.saved_bytes(everywhere):.1f} times as large")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The remedy wins a good part of the gap back in the run on this page, and not all of it: the model that is fp32 throughout is faster still. It also costs the small file, because nearly all weights are in the LSTM and hardly anything is left that int8 could shrink. So for this narrow model int8 is worth its bytes, and no time in any of its parts. For the wide LSTM int8 wins both. Which of the two cases you have, a measurement with your width tells.
+# The remedy wins a good part of the gap back in the run on this page; the second line says how far the model that is fp32 throughout is ahead of both. The price is the small file, because nearly all weights are in the LSTM and hardly anything is left that int8 could shrink. So for this narrow model int8 pays in bytes, and not in time. For the wide LSTM int8 wins both. Which of the two cases you have, a measurement with your width tells.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 searches = show.share_of_searches(ways["int8"])
 print(f"28 searches for a range, called from Python: at most {searches:.0%} of the int8 call of 128 units")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# And the guess, the 28 searches? Timed alone they take the share above. It is an upper bound, because here each search is called from Python, which costs more than the search. Inside the int8 LSTM it is part of a compiled product. So the searches are a small part of the int8 call, and the gap to fp32 is much larger than that.
+# And the guess, the 28 searches? Timed alone they take the share that stands above. It is an upper bound, because here each search is called from Python, which costs more than the search. Inside the int8 LSTM it is part of a compiled product. So the searches are a small part of the int8 call, and the gap to fp32 is much larger than that.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises
