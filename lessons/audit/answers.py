@@ -204,7 +204,164 @@ def by_the_set_of_widths(model, quantize):
     return 8 not in {row.weight_bits for row in int8_audit.audit(quantize(model)).rows}
 
 
+def _in_turns(ms, seeds=range(10), ways=("fp32", "fp32 loop", "int8")):
+    times = {way: [] for way in ways}
+    for seed in seeds:
+        for way in ways:
+            times[way].append(ms(way, seed=seed))
+    return times
+
+
+def _one_after_the_other(ms, ways):
+    return {way: [ms(way, seed=seed) for seed in range(10)] for way in ways}
+
+
+def _concludes(fp32, loop, int8, *, limit=1.1, low=0.25, high=0.75):
+    if int8 <= limit * fp32:
+        return "not slower"
+    share = (loop - fp32) / (int8 - fp32)
+    return "routine" if share > high else "product" if share < low else "both"
+
+
+def slower_must_be_the_routine(ms):
+    least = {way: min(times) for way, times in _in_turns(ms).items()}
+    return "routine" if least["int8"] > 1.1 * least["fp32"] else "not slower"
+
+
+def slower_must_be_the_product(ms):
+    least = {way: min(times) for way, times in _in_turns(ms).items()}
+    return "product" if least["int8"] > 1.1 * least["fp32"] else "not slower"
+
+
+def without_the_control(ms):
+    least = {way: min(times) for way, times in _in_turns(ms, ways=("fp32", "int8")).items()}
+    return "routine" if least["int8"] > 1.1 * least["fp32"] else "not slower"
+
+
+def never_asks_whether_it_is_slower(ms):
+    fp32, loop, int8 = (min(times) for times in _in_turns(ms).values())
+    share = (loop - fp32) / (int8 - fp32)
+    return "routine" if share > 0.75 else "product" if share < 0.25 else "both"
+
+
+def shares_without_signs(ms):
+    fp32, loop, int8 = (min(times) for times in _in_turns(ms).values())
+    if int8 <= 1.1 * fp32:
+        return "not slower"
+    share = abs(loop - fp32) / (abs(loop - fp32) + abs(int8 - loop))
+    return "routine" if share > 0.75 else "product" if share < 0.25 else "both"
+
+
+def the_share_without_its_sign(ms):
+    fp32, loop, int8 = (min(times) for times in _in_turns(ms).values())
+    if int8 <= 1.1 * fp32:
+        return "not slower"
+    share = abs(loop - fp32) / (int8 - fp32)
+    return "routine" if share > 0.75 else "product" if share < 0.25 else "both"
+
+
+def the_larger_part(ms):
+    fp32, loop, int8 = (min(times) for times in _in_turns(ms).values())
+    if int8 <= 1.1 * fp32:
+        return "not slower"
+    return "routine" if loop - fp32 > int8 - loop else "product"
+
+
+def the_larger_part_from_six_tenths(ms):
+    fp32, loop, int8 = (min(times) for times in _in_turns(ms).values())
+    return _concludes(fp32, loop, int8, low=0.4, high=0.8)
+
+
+def a_fifth_longer_is_slower(ms):
+    return _concludes(*(min(times) for times in _in_turns(ms).values()), limit=1.2)
+
+
+def mean_of_the_times(ms):
+    return _concludes(*(np.mean(times) for times in _in_turns(ms).values()))
+
+
+def median_of_the_times(ms):
+    return _concludes(*(np.median(times) for times in _in_turns(ms).values()))
+
+
+def first_of_the_times(ms):
+    return _concludes(*(times[0] for times in _in_turns(ms).values()))
+
+
+def all_of_fp32_first(ms):
+    times = _one_after_the_other(ms, ("fp32", "fp32 loop", "int8"))
+    return _concludes(*(min(times[way]) for way in ("fp32", "fp32 loop", "int8")))
+
+
+def all_of_int8_first(ms):
+    times = _one_after_the_other(ms, ("int8", "fp32 loop", "fp32"))
+    return _concludes(*(min(times[way]) for way in ("fp32", "fp32 loop", "int8")))
+
+
+def all_of_the_loop_first(ms):
+    times = _one_after_the_other(ms, ("fp32 loop", "int8", "fp32"))
+    return _concludes(*(min(times[way]) for way in ("fp32", "fp32 loop", "int8")))
+
+
+def five_turns(ms):
+    return _concludes(*(min(times) for times in _in_turns(ms, range(5)).values()))
+
+
+def the_loop_beside_int8_alone(ms):
+    fp32, loop, int8 = (min(times) for times in _in_turns(ms).values())
+    if int8 <= 1.1 * fp32:
+        return "not slower"
+    return "product" if int8 > 1.1 * loop else "routine"
+
+
+def says_the_share(ms):
+    fp32, loop, int8 = (min(times) for times in _in_turns(ms).values())
+    return (loop - fp32) / (int8 - fp32)
+
+
+def always_both(ms):
+    _in_turns(ms)
+    return "both"
+
+
+def other_turns_and_more_of_them(ms):
+    times = _in_turns(ms, range(100, 140), ("int8", "fp32", "fp32 loop"))
+    fp32, loop, int8 = (min(times[way]) for way in ("fp32", "fp32 loop", "int8"))
+    if int8 > 1.1 * fp32:
+        product = (int8 - loop) / (int8 - fp32)
+        return "both" if 0.25 <= product <= 0.75 else "product" if product > 0.75 else "routine"
+    return "not slower"
+
+
+def why_in_numpy(ms):
+    ways = ["fp32 loop", "int8", "fp32"]
+    loop, int8, fp32 = np.array([[ms(way, seed=seed) for way in ways] for seed in range(12)]).min(0)
+    share = (loop - fp32) / (int8 - fp32)
+    return "not slower" if int8 / fp32 <= 1.1 else ("product", "both", "routine")[np.digitize(share, [0.25, 0.75])]
+
+
 WRONG = {
+    "why_slower": [
+        slower_must_be_the_routine,
+        slower_must_be_the_product,
+        without_the_control,
+        never_asks_whether_it_is_slower,
+        shares_without_signs,
+        the_share_without_its_sign,
+        the_larger_part,
+        the_larger_part_from_six_tenths,
+        a_fifth_longer_is_slower,
+        mean_of_the_times,
+        median_of_the_times,
+        first_of_the_times,
+        all_of_fp32_first,
+        all_of_int8_first,
+        all_of_the_loop_first,
+        five_turns,
+        the_loop_beside_int8_alone,
+        says_the_share,
+        always_both,
+    ],
     "quantize_for_size": [
         embeddings_too,
         every_kind,
@@ -233,7 +390,23 @@ WRONG = {
     ],
 }
 ODD = {
+    "why_slower": [other_turns_and_more_of_them, why_in_numpy],
     "quantize_for_size": [by_popping_the_largest, by_cumulated_savings],
     "did_nothing": [through_the_modules, by_the_set_of_widths],
 }
-EQUIVALENT = {}
+# Mutants of the solutions that are as right as the solution: what was changed -> why.
+EQUIVALENT = {
+    "why_slower": {
+        "for seed in range(10):: 10 -> 11": "the card asks for ten seeds or more",
+        "if int8 <= 1.1 * fp32:: int8 <= 1.1 * fp32: LtE -> Lt": "no machine has exactly 1.1 times",
+        "least[way] = min(least[way], ms(way, seed=seed)): min(least[way], ms(way, seed=seed)): arguments swapped": (
+            "the lesser of two is the same in either order"
+        ),
+        "return 'routine' if routine > 0.75 else 'product' if routine < 0.25 else 'both': routine < 0.25: Lt -> LtE": (
+            "no machine has a share of exactly 0.25"
+        ),
+        "return 'routine' if routine > 0.75 else 'product' if routine < 0.25 else 'both': routine > 0.75: Gt -> GtE": (
+            "no machine has a share of exactly 0.75"
+        ),
+    },
+}

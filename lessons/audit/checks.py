@@ -1,9 +1,10 @@
-"""Checks of the lesson `audit`: what to quantize, and what a call left as it was."""
+"""Checks of the lesson `audit`: why a speed-up is missing, what to quantize, and what a call left as it was."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Set
+import math
+from collections.abc import Callable, Sequence, Set
 
 import torch
 from hypothesis import strategies as st
@@ -11,12 +12,183 @@ from torch import nn
 
 from course_utils import legacy_int8
 from course_utils.exercises.core import Mistake, check
+from course_utils.exercises.investigation import Run, World, investigate
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import same
 from course_utils.measure import int8_audit
 
 QUANTIZED = ("Linear", "LSTM")
 NAMED_ALIKE = ("LSTMCell", "NonDynamicallyQuantizableLinear")  # kinds that hold one of those words, and stay float
+
+
+WAYS = ("fp32", "fp32 loop", "int8")
+
+
+def _machine(
+    right: str,
+    said: str,
+    hint: str | Callable[[Sequence[Run], str], str],
+    least: tuple[float, float, float],
+    *,
+    longer: Callable[[str, int, int], float] = lambda way, number, seed: 1.0,
+) -> World:
+    """A made-up machine.
+
+    Args:
+        right, said, hint: of the world.
+        least: milliseconds of the three ways.
+        longer: (way, number of the run, seed) -> how many times as long this run takes.
+    """
+
+    def ms(way: str, number: int, *, seed: float) -> float:
+        noise = 1 + 0.002 * ((math.floor(seed) * 7 + WAYS.index(way) * 3) % 5)
+        return least[WAYS.index(way)] * noise * longer(way, number, math.floor(seed))
+
+    return World(said, right, ms, hint)
+
+
+def _one_other_program(way: str, number: int, seed: int) -> float:
+    """Of ten seeds in a row it hits one run of fp32 and of the loop, and six of int8, which take longer."""
+    return 3.0 if (seed * 3 + seed // 10 + 8) % 10 < {"fp32": 1, "fp32 loop": 1, "int8": 6}[way] else 1.0
+
+
+def _cold(way: str, number: int, seed: int) -> float:
+    """The first three runs: the routine and the loop begin at once, int8 does not."""
+    return {"fp32": 1.2, "fp32 loop": 1.2, "int8": 4.0}[way] if number < 3 else 1.0
+
+
+def _warm(way: str, number: int, seed: int) -> float:
+    """Fast for eight runs, then slower."""
+    return 1.0 if number < 8 else 1.6
+
+
+def _by(**hints: str) -> Callable[[Sequence[Run], str], str]:
+    """A hint for each wrong conclusion; `otherwise` for the others."""
+    return lambda runs, got: hints.get(got, hints["otherwise"])
+
+
+def _turns(runs: Sequence[Run], got: str) -> str:
+    """Who had the fast runs; or, if all three ways had some, which time counts."""
+    first = [way for way in WAYS if any(run.arm == way for run in runs[:8])]
+    if len(first) == len(WAYS):
+        return "The machine slows down after eight runs. Of each way compare the least time, not a mean, a median or the last run."
+    return (
+        f"This machine is fast for its first eight runs, and slower from then on. You gave them to {' and '.join(map(repr, first))} alone. Let all "
+        "three ways take turns: a run of each, then again a run of each."
+    )
+
+
+MACHINES = (
+    _machine(
+        "routine",
+        "fp32 takes 0.7 ms, its loop 1.9 and int8 2.0; the routine's share of the gap is 0.92",
+        "int8 is slower than fp32 here, and hardly slower than the same loop in fp32. The share is (fp32 loop − fp32) / (int8 − fp32).",
+        (0.7, 1.9, 2.0),
+    ),
+    _machine(
+        "product",
+        "fp32 takes 1.0 ms, its loop 1.1 and int8 2.2; the routine's share of the gap is 0.08",
+        "int8 takes twice as long as the loop here, and the loop hardly longer than fp32. That int8 is slower than fp32 does not yet say that "
+        "the routine is the reason: the loop has to show it.",
+        (1.0, 1.1, 2.2),
+    ),
+    _machine(
+        "not slower",
+        "fp32 takes 2.0 ms, its loop 3.2 and int8 2.1, which is 1.05 times as long as fp32",
+        "int8 takes 1.05 times as long as fp32 here, which the card calls not slower. Ask that first: there is no gap to explain, however "
+        "long the loop takes.",
+        (2.0, 3.2, 2.1),
+    ),
+    _machine(
+        "routine",
+        "fp32 takes 0.8 ms, its loop 1.6 and int8 1.3: the routine's share of the gap is 1.6, and the product's −0.6",
+        "The loop takes longer than int8 here, so the routine explains more than the whole gap, and the product wins a part of it back. Keep "
+        "the signs, and divide by the gap between fp32 and int8.",
+        (0.8, 1.6, 1.3),
+    ),
+    _machine(
+        "both",
+        "fp32 takes 1.0 ms, its loop 1.7 and int8 2.0; the routine's share of the gap is 0.7",
+        _by(
+            routine="The routine's share of the gap is 0.7 here, above 0.25 and not above 0.75. The larger part alone is not the answer.",
+            otherwise="The loop explains 0.7 of the gap between fp32 and int8 here. Look at the whole gap and at both of its parts, and not only at "
+            "whether int8 is slower than the loop.",
+        ),
+        (1.0, 1.7, 2.0),
+    ),
+    _machine(
+        "both",
+        "fp32 takes 1.0 ms, its loop 1.3 and int8 2.0; the routine's share of the gap is 0.3",
+        "The routine's share of the gap is 0.3 here. By the card that is still both: above 0.25, and not above 0.75.",
+        (1.0, 1.3, 2.0),
+    ),
+    _machine(
+        "product",
+        "fp32 takes 1.5 ms, its loop 1.2 and int8 2.4: the routine's share of the gap is −0.33, since the loop is faster than the routine",
+        "The loop is faster than the routine here, so the routine's share is below 0. Keep the sign: it is below 0.25, too.",
+        (1.5, 1.2, 2.4),
+    ),
+    _machine(
+        "routine",
+        "fp32 takes 1.0 ms, its loop 1.15 and int8 1.18, which is 1.18 times as long as fp32",
+        "int8 takes 1.18 times as long as fp32 here. By the card that is slower: the limit is 1.1.",
+        (1.0, 1.15, 1.18),
+    ),
+    _machine(
+        "routine",
+        "fp32 takes 0.7 ms, its loop 1.9 and int8 2.0; the first run of int8 takes four times as long",
+        _by(
+            both="The first run of int8 takes four times as long here, because it has to set up. One such run spoils a mean. The least time of each "
+            "way counts.",
+            otherwise="The first run of int8 takes four times as long here, because it has to set up. Whoever looks at the first run alone, or at the "
+            "longest, sees nothing else. The least time of each way counts.",
+        ),
+        (0.7, 1.9, 2.0),
+        longer=_cold,
+    ),
+    _machine(
+        "both",
+        "fp32 takes 1.0 ms, its loop 1.5 and int8 2.0; another program hits six runs in ten of int8 and one in ten of the others, which then "
+        "take three times as long",
+        "Another program hits one run in ten of fp32 and of its loop here, and six in ten of int8. It can only make a run longer, so the least "
+        "time of each way counts: no mean, no median, and no single run.",
+        (1.0, 1.5, 2.0),
+        longer=_one_other_program,
+    ),
+    _machine(
+        "not slower",
+        "fp32 takes 1.0 ms, its loop 1.3 and int8 1.05, all of them 1.6 times as long from the ninth run on",
+        _turns,
+        (1.0, 1.3, 1.05),
+        longer=_warm,
+    ),
+    _machine(
+        "both",
+        "fp32 takes 1.0 ms, its loop 1.5 and int8 2.0, all of them 1.6 times as long from the ninth run on",
+        _turns,
+        (1.0, 1.5, 2.0),
+        longer=_warm,
+    ),
+)
+
+
+@check(
+    "Exercise 1, Why is it slower?",
+    why="The loop in fp32 differs from the routine in the routine alone, and from int8 in the product alone. So the gap falls into two parts, "
+    "each with one cause, and a part can be larger than the gap when the other has the opposite sign. Turns give every way its share of a fast "
+    "or a slow time, and the least time leaves out what other programs add.",
+)
+def why_slower(answer: Callable) -> None:
+    """``why_slower(ms) -> "not slower", "routine", "product" or "both"``, on made-up machines."""
+    investigate(
+        answer,
+        MACHINES,
+        arms=WAYS,
+        settings={"seed": 0},
+        least={"seed": 10},
+        conclusions=("not slower", "routine", "product", "both"),
+        name="ms",
+    )
 
 
 def _for_size(
@@ -62,7 +234,7 @@ def _sizes(draw: Callable) -> tuple[list[tuple[str, str, int, int]], int]:
 
 
 @check(
-    "Exercise 1, What to quantize for a size target",
+    "Exercise 2, What to quantize for a size target",
     why="Every layer saves 3 bytes a weight, whichever others are taken with it. So the layers that save most reach the target "
     "with the fewest, and one look at each, in the order of their weights, is enough.",
 )
@@ -353,7 +525,7 @@ def _models() -> list[nn.Module]:
 
 
 @check(
-    "Exercise 2, The model that did not change",
+    "Exercise 3, The model that did not change",
     why="The old line swaps modules, torchao swaps the tensors inside them: no name and no type tells both. An audit that "
     "asks each weight of the returned model for its bits sees both.",
     by_value=("torchao.quantization",),
