@@ -1,5 +1,7 @@
 """the lesson `students`: plausible wrong answers and odd but right ones, as a learner would write them."""
 
+from statistics import mean, median
+
 import numpy as np
 import torch
 
@@ -71,6 +73,154 @@ def with_numpy(confusion, missing):
     return (table[missing, missing] / table[missing].sum(), max(others, key=others.get), sum(others.values()) / errors)
 
 
+ALONE = ({"images": 50_000, "steps": 1_000}, {"images": 1_000, "steps": 100})
+
+
+def _named(images, steps):
+    if images and steps:
+        return "both"
+    return "images" if images else "steps" if steps else "neither"
+
+
+def _gains(errors, plans=ALONE, seeds=range(3), pick=mean):
+    """The gain of each plan."""
+    found = []
+    for plan in plans:
+        with_labels, with_teacher = (
+            pick([errors(taught, seed=seed, **plan) for seed in seeds]) for taught in ("labels", "teacher")
+        )
+        found.append(1 - with_teacher / with_labels)
+    return found
+
+
+def the_plan_of_the_other(errors):
+    (gain,) = _gains(errors, [{"images": 50_000, "steps": 100}])
+    return "both" if gain <= 0.2 else "neither"
+
+
+def one_student(errors):
+    return _named(*(gain <= 0.2 for gain in _gains(errors, seeds=[0])))
+
+
+def two_students(errors):
+    return _named(*(gain <= 0.2 for gain in _gains(errors, seeds=[0, 1])))
+
+
+def a_tenth_is_enough(errors):
+    return _named(*(gain <= 0.1 for gain in _gains(errors)))
+
+
+def a_quarter_is_asked(errors):
+    return _named(*(gain <= 0.25 for gain in _gains(errors)))
+
+
+def a_third_is_asked(errors):
+    return _named(*(gain <= 1 / 3 for gain in _gains(errors)))
+
+
+def any_gain_is_enough(errors):
+    return _named(*(gain <= 0 for gain in _gains(errors)))
+
+
+def lost_and_kept_exchanged(errors):
+    return _named(*(gain > 0.2 for gain in _gains(errors)))
+
+
+def images_and_steps_exchanged(errors):
+    return _named(*(gain <= 0.2 for gain in reversed(_gains(errors))))
+
+
+def both_and_neither_exchanged(errors):
+    said = _named(*(gain <= 0.2 for gain in _gains(errors)))
+    return {"both": "neither", "neither": "both"}.get(said, said)
+
+
+def errors_saved(errors):
+    first, *changed = (
+        mean(errors("labels", seed=seed, **plan) - errors("teacher", seed=seed, **plan) for seed in range(3))
+        for plan in ({"images": 1_000, "steps": 1_000}, *ALONE)
+    )
+    return _named(*(saved <= first / 2 for saved in changed))
+
+
+def share_of_the_first_errors(errors):
+    whole = mean(errors("labels", images=1_000, steps=1_000, seed=seed) for seed in range(3))
+    saved = (
+        mean(errors("labels", seed=seed, **plan) - errors("teacher", seed=seed, **plan) for seed in range(3))
+        for plan in ALONE
+    )
+    return _named(*(each / whole <= 0.2 for each in saved))
+
+
+def median_of_the_students(errors):
+    return _named(*(gain <= 0.2 for gain in _gains(errors, pick=median)))
+
+
+def best_student(errors):
+    return _named(*(gain <= 0.2 for gain in _gains(errors, pick=min)))
+
+
+def worst_student(errors):
+    return _named(*(gain <= 0.2 for gain in _gains(errors, pick=max)))
+
+
+def mean_of_the_gains(errors):
+    lost = []
+    for plan in ALONE:
+        gains = [1 - errors("teacher", seed=s, **plan) / errors("labels", seed=s, **plan) for s in range(3)]
+        lost.append(mean(gains) <= 0.2)
+    return _named(*lost)
+
+
+def size_of_the_change(errors):
+    return _named(*(abs(gain) <= 0.2 for gain in _gains(errors)))
+
+
+def other_students_for_labels(errors):
+    lost = []
+    for plan in ALONE:
+        with_labels = mean(errors("labels", seed=seed, **plan) for seed in range(3))
+        with_teacher = mean(errors("teacher", seed=seed, **plan) for seed in range(10, 13))
+        lost.append(1 - with_teacher / with_labels <= 0.2)
+    return _named(*lost)
+
+
+def teacher_alone(errors):
+    first, *changed = (mean(errors("teacher", seed=seed, **plan) for seed in range(3)) for plan in ({}, *ALONE))
+    return _named(*(wrong > first for wrong in changed))
+
+
+def always_both(errors):
+    _gains(errors)
+    return "both"
+
+
+def only_the_images(errors):
+    (gain,) = _gains(errors, ALONE[:1])
+    return "images" if gain <= 0.2 else "steps"
+
+
+def whole_table_in_numpy(errors):
+    table = np.array(
+        [
+            [[[errors(t, images=n, steps=s, seed=k) for k in range(40)] for s in (100, 1000)] for n in (1000, 50_000)]
+            for t in ("labels", "teacher")
+        ]
+    ).mean(-1)
+    gain = 1 - table[1] / table[0]
+    return _named(gain[1, 1] <= 0.2, gain[0, 0] <= 0.2)
+
+
+def seed_by_seed(errors):
+    total = {}
+    for seed in reversed(range(5, 12)):
+        for name, plan in zip(("images", "steps"), ALONE, strict=True):
+            for taught in ("teacher", "labels"):
+                total[name, taught] = total.get((name, taught), 0) + errors(taught, **plan, seed=seed)
+    lost = {name for name in ("images", "steps") if total[name, "teacher"] >= 0.8 * total[name, "labels"]}
+    return "both" if len(lost) == 2 else lost.pop() if lost else "neither"
+
+
 WRONG = {
     "missing_class": [
         reads_the_column,
@@ -82,8 +232,34 @@ WRONG = {
         both_kinds_of_errors,
         largest_error_only,
     ],
+    "what_took_it": [
+        the_plan_of_the_other,
+        one_student,
+        two_students,
+        a_tenth_is_enough,
+        a_quarter_is_asked,
+        a_third_is_asked,
+        any_gain_is_enough,
+        lost_and_kept_exchanged,
+        images_and_steps_exchanged,
+        both_and_neither_exchanged,
+        errors_saved,
+        share_of_the_first_errors,
+        median_of_the_students,
+        best_student,
+        worst_student,
+        mean_of_the_gains,
+        size_of_the_change,
+        other_students_for_labels,
+        teacher_alone,
+        always_both,
+        only_the_images,
+    ],
 }
-ODD = {"missing_class": [with_fill_diagonal, with_numpy]}
+ODD = {
+    "missing_class": [with_fill_diagonal, with_numpy],
+    "what_took_it": [whole_table_in_numpy, seed_by_seed],
+}
 # Mutants of the solution that are as right as the solution: what was changed -> why.
 EQUIVALENT = {
     "missing_class": {

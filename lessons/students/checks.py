@@ -1,9 +1,11 @@
-"""Check of the lesson `students`, which student gains from a teacher: the confusion of a class that was never seen."""
+"""Checks of the lesson `students`: the confusion of a class that was never seen, and what took a gain away."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
+from statistics import mean, median
 from types import SimpleNamespace
 
 import torch
@@ -12,6 +14,7 @@ from torch import Tensor
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import tensors
+from course_utils.exercises.investigation import Run, World, investigate
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import ARRAYS, SEQUENCES, is_number
 
@@ -183,3 +186,171 @@ def missing_class(answer: Callable) -> None:
     ]
     names = ("confusion", "missing")
     compare(answer, right=rule(), wrong=wrong, names=names, edges=edges, inputs=_confusions(), view=view)
+
+
+TAUGHT, IMAGES, STEPS = ("labels", "teacher"), (1_000, 50_000), (100, 1_000)
+SAID = ("images", "steps", "both", "neither")
+CHANGED = {"images": (50_000, 1_000), "steps": (1_000, 100)}  # what is changed alone -> (images, steps)
+WITH_LABELS = {(1_000, 1_000): 1250.0, (50_000, 1_000): 470.0, (1_000, 100): 1340.0, (50_000, 100): 1060.0}
+FIRST = 0.37  # the gain with 1,000 images and 1,000 steps
+
+
+def _gain(runs: Sequence[Run], images: int, steps: int, pick: Callable = mean) -> float | None:
+    """The gain of one plan by the runs; None where it was not run."""
+    own = {
+        taught: [
+            run.result
+            for run in runs
+            if run.arm == taught and run.settings["images"] == images and run.settings["steps"] == steps
+        ]
+        for taught in TAUGHT
+    }
+    return 1 - pick(own["teacher"]) / pick(own["labels"]) if all(own.values()) else None
+
+
+def _mean_of_gains(runs: Sequence[Run], images: int, steps: int) -> float:
+    """The mean of the gains of single students, which is not the gain of the card."""
+    own = [run for run in runs if (run.settings["images"], run.settings["steps"]) == (images, steps)]
+    found = {taught: {run.settings["seed"]: run.result for run in own if run.arm == taught} for taught in TAUGHT}
+    return mean(1 - found["teacher"][seed] / found["labels"][seed] for seed in found["labels"])
+
+
+def _follows(runs: Sequence[Run]) -> str | None:
+    """What the card concludes from the runs; None where a gain lies at the border."""
+    gains = {changed: _gain(runs, *plan) for changed, plan in CHANGED.items()}
+    if any(abs(gain - 0.2) < 1e-9 for gain in gains.values()):
+        return None
+    return _named(*(gain <= 0.2 for gain in gains.values()))
+
+
+def _named(by_images: bool, by_steps: bool) -> str:
+    if by_images and by_steps:
+        return "both"
+    return "images" if by_images else "steps" if by_steps else "neither"
+
+
+def _said_of(runs: Sequence[Run], got: str) -> str:
+    """The gains of the two plans by the learner's own runs, and which step of the rule would give `got`."""
+    gains = {changed: _gain(runs, *plan) for changed, plan in CHANGED.items()}
+    told = (
+        f"With the images changed alone the gain is {gains['images']:.2f}, with the steps changed alone {gains['steps']:.2f}; "
+        "it is lost if it is 0.2 or less."
+    )
+    saved = {changed: WITH_LABELS[plan] * gains[changed] for changed, plan in CHANGED.items()}
+    others = {
+        "if 'images' and 'steps' are exchanged": _named(*(gain <= 0.2 for gain in reversed(gains.values()))),
+        "if a gain above 0.2 is called lost": _named(*(gain > 0.2 for gain in gains.values())),
+        "if a gain of 0.1 is already enough": _named(*(gain <= 0.1 for gain in gains.values())),
+        "if a gain of 0.25 or 0.3 is asked for": _named(*(gain <= 0.27 for gain in gains.values())),
+        "if any gain above 0 is enough": _named(*(gain <= 0 for gain in gains.values())),
+        "if the size of a change counts, whatever its sign": _named(*(abs(gain) <= 0.2 for gain in gains.values())),
+        "if the errors that are saved are compared, and not their share": _named(
+            *(saved[changed] <= 0.2 * WITH_LABELS[1_000, 1_000] for changed in CHANGED)
+        ),
+        "if the gains of the students are averaged, and not their errors": _named(
+            *(_mean_of_gains(runs, *plan) <= 0.2 for plan in CHANGED.values())
+        ),
+        "if the median is taken": _named(*((_gain(runs, *p, median) or 0) <= 0.2 for p in CHANGED.values())),
+        "if the best student is taken": _named(*((_gain(runs, *p, min) or 0) <= 0.2 for p in CHANGED.values())),
+        "if the worst student is taken": _named(*((_gain(runs, *p, max) or 0) <= 0.2 for p in CHANGED.values())),
+        "if one student is taken": _named(
+            *((_gain(runs, *p, lambda found: found[0]) or 0) <= 0.2 for p in CHANGED.values())
+        ),
+    }
+    fits = [how for how, conclusion in others.items() if conclusion == got]
+    return f"{told} {got!r} comes out, for example, {'; or '.join(fits[:5])}." if fits else told
+
+
+def _family(
+    said: str,
+    right: str | tuple[str, ...],
+    images: float,
+    steps: float,
+    together: float,
+    uneven: float = 0.0,
+    hint: str = "Compare each of the two gains with 0.2.",
+) -> World:
+    """Made-up students.
+
+    Args:
+        said: what is planted.
+        right: the conclusion.
+        images, steps, together: gains where the images, the steps, or both are changed.
+        uneven: every third student is worse by this factor with both targets, and gains by it less or more than others.
+        hint: for a conclusion that no rule refuses.
+    """
+    gains = {(1_000, 1_000): FIRST, CHANGED["images"]: images, CHANGED["steps"]: steps, (50_000, 100): together}
+
+    def measure(taught: str, number: int, *, images: float, steps: float, seed: float) -> float:
+        for word, value, known in (("images", images, IMAGES), ("steps", steps, STEPS)):
+            if value not in known:
+                raise ValueError(f"{word} must be {known[0]:,} or {known[1]:,}, got {value:g}.")
+        student = 1 + 0.01 * ((seed * 7919) % 7 - 3)
+        luck = 1 + 0.001 * ((31 * seed + 11 * TAUGHT.index(taught)) % 5 - 2)
+        gain = gains[images, steps]
+        if uneven:
+            odd = math.floor(seed) % 3 == 1
+            student *= 1 + abs(uneven) * odd
+            gain += uneven * (0.3 if odd else -0.3)
+        errors = WITH_LABELS[images, steps] * (1 - gain if taught == "teacher" else 1)
+        return errors * student * luck
+
+    return World(said, right, measure, hint)
+
+
+FAMILIES = (
+    _family("the gain is 0.37 at first, 0.05 with more images, 0.35 with fewer steps", "images", 0.05, 0.35, 0.02),
+    _family("the gain is 0.33 with more images and 0.04 with fewer steps", "steps", 0.33, 0.04, 0.0),
+    _family(
+        "the gain is 0.31 with more images, 0.27 with fewer steps, and 0.05 with both", "neither", 0.31, 0.27, 0.05
+    ),
+    _family("the gain is 0.11 with more images and 0.12 with fewer steps", "both", 0.11, 0.12, 0.1),
+    _family("the gain is 0.18 with more images and 0.22 with fewer steps", "images", 0.18, 0.22, 0.05),
+    _family("the gain is 0.225 with more images and 0.17 with fewer steps", "steps", 0.225, 0.17, 0.05),
+    _family("the gain is 0.24 with more images and 0.26 with fewer steps", "neither", 0.24, 0.26, 0.22),
+    _family("the teacher does harm with few steps: a gain of -0.6", "steps", 0.3, -0.6, -0.2),
+    _family("one student of three is much worse than the others", SAID, 0.2, 0.3, 0.0, uneven=1.5),
+    _family("one student of three is much worse than the others", SAID, 0.3, 0.2, 0.1, uneven=-1.2),
+    _family("one student of three is worse than the others", SAID, 0.24, 0.24, 0.1, uneven=0.9),
+)
+
+
+def _one_thing_at_a_time(runs: Sequence[Run]) -> None:
+    """Raise a `Mistake` where a plan that changes one thing alone was never run."""
+    for changed, (images, steps) in CHANGED.items():
+        if _gain(runs, images, steps) is None:
+            other = "steps" if changed == "images" else "images"
+            raise Mistake(
+                f"Your experiment never changes the {changed} alone: no run has images={images}, steps={steps}.",
+                f"Where the {other} change as well, nobody can say which of the two took the gain.",
+            )
+        seeds = {
+            run.settings["seed"] for run in runs if (run.settings["images"], run.settings["steps"]) == (images, steps)
+        }
+        if len(seeds) < 3:
+            raise Mistake(
+                f"With images={images} and steps={steps} you have {len(seeds)} student{'s' * (len(seeds) > 1)}.",
+                "The card asks for the mean of three or more, because students differ.",
+            )
+
+
+@check(
+    "Exercise 2, What took the gain away?",
+    why="Each of the two plans differs from the first one in one thing, so a gain that is lost there was taken by this thing. The gain "
+    "is a share of the errors with labels, because more images lower these as well.",
+)
+def what_took_it(answer: Callable) -> None:
+    """``what_took_it(errors) -> "images", "steps", "both" or "neither"``, on made-up students."""
+    investigate(
+        answer,
+        FAMILIES,
+        arms=TAUGHT,
+        settings={"images": 1_000, "steps": 1_000, "seed": 0},
+        least={"seed": 3},
+        conclusions=SAID,
+        rule=_follows,
+        rule_said=_said_of,
+        look=_one_thing_at_a_time,
+        most_runs=2_000,
+        name="errors",
+    )
