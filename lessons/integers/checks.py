@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from statistics import fmean, median, median_low
 
-import numpy as np
 import torch
 from hypothesis import strategies as st
 
@@ -18,6 +17,7 @@ from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, shapes, tensors
 from course_utils.exercises.investigation import Run, World, investigate
 from course_utils.exercises.search import compare
+from course_utils.exercises.values import ARRAYS
 
 FLOATS = st.sampled_from([torch.float32, torch.float64])
 LIMITS = st.sampled_from([(0, 15), (-8, 7), (0, 255), (-128, 127), (0, 127), (-127, 127)])  # qmin, qmax
@@ -26,11 +26,8 @@ LIMITS = st.sampled_from([(0, 15), (-8, 7), (0, 255), (-128, 127), (0, 127), (-1
 def _for_one_number(value: object) -> int:
     """How many numbers came back where a pair of single ones was asked for; 1 for whatever else came back."""
     with contextlib.suppress(Exception):
-        return (
-            max(one.numel() if isinstance(one, torch.Tensor) else np.size(one) for one in value)
-            if len(value) == 2
-            else 1
-        )
+        if isinstance(value, (list, tuple)) and len(value) == 2:
+            return max(math.prod(one.shape) if isinstance(one, ARRAYS) else 1 for one in value)
     return 1
 
 
