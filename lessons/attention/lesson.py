@@ -521,7 +521,7 @@ def look_up_solution(query, keys, values):
 #
 # You are given a head of an unknown model as an instrument. `share(token, distance=d)` makes a text in which one token stands `d` steps back (1 to 8) and all others are fillers, and returns the share of attention that this token gets. `token` is `"same"` for a copy of the token from which the head looks, or `"other"` for a different one.
 #
-# Write `looks_at`. Return `"place"` if what counts is how far away the token stands, `"content"` if what counts is whether it is the same token (whichever of the two gets the larger share), and `"neither"` if neither matters. The instrument is a little noisy, by 0.02 or less. A share is clearly larger than another one if it is larger by 0.2.
+# Write `looks_at`. Return `"place"` if what counts is how far away the token stands, `"content"` if what counts is whether it is the same token (whichever of the two gets the larger share), and `"neither"` if neither matters. Where both matter the answer is `"content"`: one distance at which the token makes a clear difference is enough. The instrument is a little noisy, by 0.02 or less. A share is clearly larger than another one if it is larger by 0.2.
 #
 # <details><summary>Hint</summary>
 # Change one thing at a time. How does the share depend on the distance when the token stays what it is? And on the token when the distance stays?
@@ -554,9 +554,9 @@ def looks_at_solution(share):
     other = [share("other", distance=d) for d in range(1, 9)]
     by_content = max(abs(s - o) for s, o in zip(same, other, strict=True))  # the distance stays
     by_place = max(max(row) - min(row) for row in (same, other))  # the token stays
-    if max(by_content, by_place) < 0.2:
-        return "neither"
-    return "content" if by_content > by_place else "place"
+    if by_content >= 0.2:
+        return "content"
+    return "place" if by_place >= 0.2 else "neither"
 
 
 # %% [markdown] slideshow={"slide_type": "slide"}
