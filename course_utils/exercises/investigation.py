@@ -141,7 +141,7 @@ def investigate(
             named = repr(follows) if isinstance(follows, str) else " or ".join(map(repr, follows))
             why = rule_said(runs, got) if callable(rule_said) else rule_said
             said = f"By the rule on the card they say {named}. {why}".strip()
-            raise Mistake("Your own runs do not say that.", said, facts)
+            raise Mistake("Your own runs do not say that.", said, (*facts, ("what is planted", world.said)))
         if not world.allows(got):
             right = world.right if isinstance(world.right, str) else " or ".join(world.right)
             facts = (*facts, ("what is true", f"{right}: {world.said}"))

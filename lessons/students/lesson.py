@@ -447,6 +447,9 @@ for form, how, encode, decode in (
         for again, net in zip(read[arm], nets, strict=True)
     )
     lines[f"300-100, {form}, {how}"] = (read, size_report(files["teacher"][0]))
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Takes from the forms what the scorecard judges.
 ratio = {name: show.quotient(wrong) for name, (wrong, _) in lines.items()}
 int8_kept, int8_smaller = (
     statistics.mean(lines["2×30, static int8"][0]["teacher"]) / statistics.mean(lines["2×30, fp32"][0]["teacher"]),
@@ -651,7 +654,8 @@ print(f"large student: {left_large:.2f} of the errors are left with a teacher; s
 # **The large student gains more by ratio: in the run on this page only about half of its errors are left.**
 #
 # So distillation is not for small students alone. What it hands over is what the teacher saw and the student did not, and a large student can take up more of it. With all 50,000 images in three passes, in trials, the large student gained nothing either (1.01 and, over three seeds with batches of 50, 1.14, both arms at one rate). A small student is what one *ships*.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### A teacher who knows more than the images
 #
 # In the paper the student gained with all images. Was it because its teacher had seen shifted images? We tried it: a LeNet-300-100 teacher trained for 5,000 steps on images that were shifted by up to 2 pixels makes 159 errors in place of 189. Its 2×30 students, all 50,000 images in three passes, $T = 8$, made 382 and 437 errors, and those of labels 383 and 396 (two seeds, one learning rate). Large students had 295 and 320 against 312 and 301, at $T = 20$ 317 and 323. So in this trial a better teacher helped neither. A longer training, other rates or a still better teacher were not tried, and what explains the paper's gain stays open here. It is a good project.
