@@ -153,7 +153,7 @@ show.changed_table({"looks back only": changed[True], "looks at everything": cha
 #
 # <!-- page -->
 #
-# In the first block a key is computed from the embedding of its own character, with or without a mask. What the block returns for `s` is a mean over all that `s` looks at, and now `f` is among it. So the vector of `s` after the first block changes, and with it the key of `s` in the second block. A model without the causal mask can therefore keep nothing: whoever adds a character must compute all others again.
+# In the first block a key is computed from the embedding of its own character, with or without a mask. What the block returns for `s` is a mean over all that `s` looks at, and now `f` is among it. So the vector of `s` after the first block changes, and with it the key of `s` in the second block. A model without the causal mask can therefore keep nothing but the keys and values of its first block: from the second block on, whoever adds a character must compute all others again.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # So when a character is added to a text under the causal mask, only three things are new in each block: its query, its key and its value. Its query is compared with all keys so far, and the result is a weighted mean of all values so far. Of the old characters attention needs the keys and the values, and it needs them unchanged. It does not need their queries, because the result of an old query is known already and nobody asks for it again.
@@ -168,7 +168,7 @@ show.changed_table({"looks back only": changed[True], "looks at everything": cha
 # **Predict.** The word `self` is written letter by letter. How many rows of keys does a KV cache save one block, and why: **A** 4, **B** 6, **C** 10?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let them count before the frames: 10 without a cache, 4 with one. Click through; the answer is a click of its own. "And for 256 letters?" 32,896 against 256. (The first table said 32,144, because that text began with 32 characters.)
+# *For the lecturer, 2 min.* Let them count before the frames: 10 without a cache, 4 with one. Click through; the answer is a click of its own. "And for 256 letters?" 32,896 against 256. (The first table said 32,144: that text began with 32 characters, which are 496 rows less, and its last one, 256 rows, never goes through the network.)
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the keys of the four letters, step by step.
@@ -270,7 +270,7 @@ except ValueError as error:
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The logits agree up to rounding. So the cache does not change the results; it only saves computing the same keys and values again.
 #
-# In practice the beginning of the text, the *prompt*, is fed in with one step, which puts all its keys and values into the cache. This is called **prefill**, and what follows, token by token, are the decode steps. Prefill reads the weights once for many tokens, a decode step reads them for one. Count it: each weight has 4 bytes and does one multiplication and one addition for each token. A decode step therefore makes 2 operations for 4 bytes, an arithmetic intensity of 0.5; a prefill of 100 tokens makes 200 for the same 4 bytes, an intensity of 50. The cache is of use only for decode steps: a model that is trained, or that only judges a finished text, makes a single pass and has nothing to keep. And when the context is full? The keys that stay in the cache were computed from vectors that had looked at the dropped token. To get exactly what the model would say of a shorter text, one must run that text again and fill a new cache.
+# In practice the beginning of the text, the *prompt*, is fed in with one step, which puts all its keys and values into the cache. This is called **prefill**, and what follows, token by token, are the decode steps. Prefill reads the weights once for many tokens, a decode step reads them for one. Count it: each weight has 4 bytes and does one multiplication and one addition for each token. A decode step therefore makes 2 operations for 4 bytes, an arithmetic intensity of 0.5; a prefill of 100 tokens makes 200 for the same 4 bytes, an intensity of 50. The cache is of use where something is added to a text that was read before: in decode steps, when a text is read in pieces, or when many texts begin with the same prompt. A model that is trained, or that judges one finished text in a single pass, has nothing to keep. And when the context is full? The keys that stay in the cache were computed from vectors that had looked at the dropped token. To get exactly what the model would say of a shorter text, one must run that text again and fill a new cache.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. Where does the time go?
@@ -379,7 +379,7 @@ show.reads(model)
 #
 # By hand, for one block. Its weights: queries, keys, values and the output layer have 128 · 128 numbers each, and the two layers of the feed-forward part 4 · 128 · 128 each. That is 12 · 128² = 196,608 numbers of 4 bytes, 786 kB. (The figure says 787, because it counts the norms, too.) Its part of the cache: for every character a key and a value of 128 numbers each, that is 2 · 128 · 4 = 1,024 bytes. For 480 characters these are 492 kB.
 #
-# For the whole model that is 5 · 1,024 = **5,120 bytes for each character**. The weights take 4.04 MB, so a cache of 790 characters would be as large as the weights, if our model could take that many. In a large model the cache of a single text is small beside the weights, but the caches of many texts are not. LLaMA-7B has 32 blocks of 4,096 features ([Touvron et al., 2023](https://arxiv.org/abs/2302.13971), table 2): with 16 bits a number, a token takes 2 · 32 · 4,096 · 2 bytes = 524 kB, and a text of 2,048 tokens 1.07 GB, beside 13.5 GB of weights: thirteen such texts have as many bytes as the weights.
+# For the whole model that is 5 · 1,024 = **5,120 bytes for each character**. The weights take 4.04 MB, so a cache of 790 characters would be as large as the weights, if our model could take that many. In a large model the cache of a single text of a few thousand tokens is small beside the weights; that of a very long text, and those of many texts, are not. LLaMA-7B has 32 blocks of 4,096 features ([Touvron et al., 2023](https://arxiv.org/abs/2302.13971), table 2): with 16 bits a number, a token takes 2 · 32 · 4,096 · 2 bytes = 524 kB, and a text of 2,048 tokens 1.07 GB, beside 13.5 GB of weights: thirteen such texts have as many bytes as the weights. (Llama-3.1-8B takes a quarter of that for each token, 131 kB, and texts of up to 131,072 tokens, [Grattafiori et al., 2024](https://arxiv.org/abs/2407.21783), table 3: one such text has 17 GB, more than the 16 GB of its weights.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Many texts at once
@@ -407,7 +407,7 @@ show.batch_curves(taken, layers)
 #
 # <!-- page -->
 #
-# The second reason counts even if nothing has to come from memory; the run does not tell the two apart. If reading the weights were all, the curve would be the dashed line. It begins below 1, because reading is only a part of the time of one text, and falls to 1/64 of where it begins. The measured curve lies above it, since each text still needs its own arithmetic, the dotted line, and the layer reaches neither of the two limits.
+# The second reason counts even if nothing has to come from memory: in a trial, a layer that stays in the processor's cache gained 3 to 4 times in the same way. So it is a good part of the gain. If reading the weights were all, the curve would be the dashed line. It begins below 1, because reading is only a part of the time of one text, and falls to 1/64 of where it begins. The measured curve lies above it, since each text still needs its own arithmetic, the dotted line, and the layer reaches neither of the two limits.
 #
 # Where does the gain end? Reading is shared, arithmetic is not. With the round numbers of section 3, reading takes 10 ms for a step, however many texts there are, and the arithmetic 1.3 ms for each text. With 8 texts both are about 10 ms. By these two limits another text costs nearly nothing up to there; beyond, each makes the step longer, and the time of a token stays at 1.3 ms. (A real layer bends less sharply.)
 #
@@ -553,7 +553,7 @@ show.two_ways_to_share()
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The check makes up several models. All comparisons are of means over pieces of text. It looks at how you make your experiment (keys and values with both kinds of scales, on the same pieces, at least three), and then at what you conclude. The conclusions hold for the rounding of the instrument; what else could be chosen comes after the exercise.
+# The check makes up several models. All comparisons are of means over pieces of text. It looks at how you make your experiment (keys and values with both kinds of scales, on the same pieces, at least three), and then at what you conclude. The conclusions hold for the rounding of the instrument.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* In pairs, without a laptop: draw the table of two by two, and write into it four patterns that lead to the four conclusions. With values at 10 | 10 (token | channel), keys at 90 | 15 say scales; 90 | 80 keys; 300 | 80 both; 15 | 12 neither.
@@ -651,7 +651,7 @@ show.scales_table(by_scale, SCALES)
 # **Predict.** How much do keys cost in the last line, compared with values, and why: **A** about ten times as much, **B** about three times, **C** less than twice?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote, then line by line: which single change helps the keys most? The place of the levels, the fourth level and RoPE, about a factor of two to three each. Last line: hardly a difference. Turn a hand of a clock that always points to the right, and it points everywhere: so RoPE spreads a large feature over two channels.
+# *For the lecturer, 2 min.* Vote, then line by line: which single change helps the keys most? The place of the levels, the fourth level and RoPE, about a factor of two to three each. Last line: less than twice. Turn a hand of a clock that always points to the right, and it points everywhere: so RoPE spreads a large feature over two channels.
 
 # %% slideshow={"slide_type": "skip"}
 token, channel = {"channels": 0}, {"channels": 1}
@@ -669,15 +669,15 @@ best["keys before RoPE"] = [before_rope, best["four levels, not three"][1]]
 show.chain_table(best)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **In the last line the keys cost hardly more than the values, and less than twice as much (C), because the last four changes help the keys more than the values.**
+# **In the last line the keys cost less than twice as much as the values (C), because the last four changes help the keys more than the values.**
 #
 # <!-- page -->
 #
-# In the run on this page both cost about 2 %, where the first table of this section said 276 and 12. So what looked like a property of keys was mostly a property of the rounding: the scale, the numbers that share it, the place of the levels, their count, and RoPE. The last change counts most for the keys, and none of them is the whole cause. What remains true is narrower: under a coarse rounding, and after RoPE, the keys of our model suffer more than its values. (One model, one order of the changes, three scales tried; in another order a change may count for more or less. On the next 12 pieces of text a trial gave 2.7 and 2.2 % for the last line. In groups a scale is shared by 32 numbers, as with a scale for each token, and not by 512. RoPE does not turn the values, so their last number is that of the line before.)
+# In the run on this page both cost about 2 %, where the first table of this section said 276 and 12. (That flatters the keys: with six scales in place of three, a trial brought the values to 1.5 to 1.9 % and the keys to 2.2 to 2.7, on three sets of 12 pieces. So keys still cost a third to a half more.) So what looked like a property of keys was mostly a property of the rounding: the scale, the numbers that share it, the place of the levels, their count, and RoPE. None of them is the whole cause. What remains true is narrower: under a coarse rounding, most after RoPE, the keys of our model suffer more than its values. (One model, one order of the changes, three scales tried: in a trial with ten no line changed its place. In groups a scale is shared by 32 numbers, as with a scale for each token, and not by 512. RoPE does not turn the values, so their last number is that of the line before.)
 #
-# Why do the levels from the smallest to the largest number help? Say that a channel holds 7, 8 and 9. Three levels around 0 are −9, 0 and 9, and all three numbers become 9. Three levels from the smallest to the largest number are 7, 8 and 9, and nothing is lost. This is the offset of [[integers]]: it pays where the numbers of a channel do not lie around 0, and costs a second stored number for each group. Probably the keys have such channels; a histogram of each channel would tell.
+# Why do the levels from the smallest to the largest number help? Say that a channel holds 7, 8 and 9. Three levels around 0 are −9, 0 and 9, and all three numbers become 9. Three levels from the smallest to the largest number are 7, 8 and 9, and nothing is lost. This is the offset of [[integers]]: it pays where the numbers of a channel do not lie around 0, and costs a second stored number for each group. In a trial our keys had such channels: in groups of 32 they lay off 0 by about half their spread, those of the values by a fifth.
 #
-# Why does RoPE matter? Think of a feature of the keys that is large for every token: in the picture of [[attention]], a hand that always points to the right, (8, 0). A scale for its channel is large, and that of its neighbour is small. RoPE turns this hand by another angle for each token: (8, 0), then (4.3, 6.7), (−3.3, 7.3), and so on. Now both channels contain large numbers, and small ones. Before RoPE the large feature stays in its channel. (This is our explanation of the last line; the line itself says only that it is so.) The price: whoever stores the keys before RoPE must turn all of them at every step.
+# Why does RoPE matter? Think of a feature of the keys that is large for every token: in the picture of [[attention]], a hand that always points to the right, (8, 0). A scale for its channel is large, and that of its neighbour is small. RoPE turns this hand by another angle for each token: (8, 0), then (4.3, 6.7), (−3.3, 7.3), and so on. Now both channels contain large numbers, and small ones. Before RoPE the large feature stays in its channel. (This is the explanation of [Hooper et al., 2024](https://arxiv.org/abs/2401.18079), who round the keys of large models before RoPE for this reason; the line itself says only that it is so.) The price: whoever stores the keys before RoPE must turn all of them at every step.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Deeper
@@ -872,13 +872,14 @@ claims.show("decoding")
 # ## Remember
 #
 # - The causal mask leaves the keys and values of old tokens as they are. A KV cache keeps them, and the logits stay the same.
-# - In a cached step of a large model for a single text, waiting for the weights is the largest part. A batch of texts shares the weights; each text has its own cache.
+# - In a cached step of a large model for a single, not very long text, waiting for the weights is the largest part. A batch of texts shares the weights; each text has its own cache.
 # - int8 makes a cache of fp32 3.6 times smaller (one of 16 bits, as large models have, at most 2 times) and hardly changes the perplexity of our model.
 # - With 2 bits the scale, the numbers that share it, the place and number of the levels, and RoPE all matter. Before you blame the keys, bring each arm to its best, one change at a time.
 #
 # **Going further**
 #
 # - J. Ainslie et al., *GQA*, 2023, [arXiv:2305.13245](https://arxiv.org/abs/2305.13245)
+# - C. Hooper et al., *KVQuant*, 2024, [arXiv:2401.18079](https://arxiv.org/abs/2401.18079) (keys before RoPE)
 # - Y. Leviathan, M. Kalman, Y. Matias, *Fast inference from transformers via speculative decoding*, 2023, [arXiv:2211.17192](https://arxiv.org/abs/2211.17192)
 # - Z. Liu et al., *KIVI*, 2024, [arXiv:2402.02750](https://arxiv.org/abs/2402.02750) (2 bits for the cache)
 # - R. Pope et al., *Efficiently scaling transformer inference*, 2022, [arXiv:2211.05102](https://arxiv.org/abs/2211.05102)

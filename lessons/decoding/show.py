@@ -90,7 +90,10 @@ def keys_of_a_word(model, word="self"):
     keys = keys_of_blocks(model, word)[0][0, 0, :, :6]
     plots.show(
         [_rows_after(keys, word, count) for count in range(1, len(word) + 1)],
-        alt=f"The keys of the word {word}, a row for each letter, twice. Left all rows are computed in each frame; right the last one alone, the others are kept.",
+        alt=[
+            f"The keys of {word[:count]}, a row for each letter, twice. Without a cache all {count} are computed in this step, with a KV cache the last one alone. Rows computed so far: {sum(range(count + 1))} without a cache, {count} with one."
+            for count in range(1, len(word) + 1)
+        ],
         caption="Six features of the keys of one head of block 1. Orange: computed in this step; blue: kept.",
     )
 
@@ -136,12 +139,17 @@ def reads(model, context=480):
     layer = sum(weight.nbytes for weight in model.blocks[0].parameters())
     kept = 2 * model.tokens.embedding_dim * 4 * context
     n_layers = len(model.blocks)
+    frames = ((0, 0), (1, 0), (n_layers, 0), (n_layers, 1))
+    total = {frame: si(row + frame[0] * (layer + frame[1] * kept), "B") for frame in frames}
+    weights = f"weights of {si(layer, 'B')}, in a wire as thick as its bytes"
     plots.show(
-        [
-            _read(*frame, n_layers, row, layer, kept, context)
-            for frame in ((0, 0), (1, 0), (n_layers, 0), (n_layers, 1))
+        [_read(*frame, n_layers, row, layer, kept, context) for frame in frames],
+        alt=[
+            f"One character, before {n_layers} blocks. Read so far: {total[frames[0]]}, its row of the embedding.",
+            f"It has gone through block 1, to which {weights}, came from above. Read so far: {total[frames[1]]}.",
+            f"It has gone through all {n_layers} blocks; each got {weights}. Read so far: {total[frames[2]]}.",
+            f"The same, and from below a thinner wire brings each block the keys and values of {context} characters, {si(kept, 'B')}. Read for one character: {total[frames[3]]}.",
         ],
-        alt="One character goes through five blocks. A wire as thick as its bytes brings the weights to each block from above; in the last frame another, thinner, brings what is kept of the text from below.",
         caption=f"Bytes of our model. The row of the embedding: {row} B; the last layer, which gives the logits ({si(model.head.weight.nbytes, 'B')}), is left out.",
     )
 
@@ -334,7 +342,14 @@ def shared_heads(token_bytes):
     """Four heads of queries with four, two and one head of keys and values, in frames."""
     plots.show(
         [_shared(n_kv, token_bytes) for n_kv in (4, 2, 1)],
-        alt="Four heads of queries above, heads of keys and values below, joined by wires: first four, then two, then one that all share.",
+        alt=[
+            f"Four heads of queries above, {heads} of keys and values below: {token_bytes * n_kv // 4:,} B a character."
+            for n_kv, heads in (
+                (4, "each joined to its own head"),
+                (2, "each two joined to one head"),
+                (1, "all joined to one head"),
+            )
+        ],
         caption="Four heads of K and V, two (grouped-query), one (multi-query).",
     )
 
@@ -509,7 +524,7 @@ def likeliest(model, endings):
     Returns:
         dict: beginning -> 1 / the probability of the true one.
     """
-    canvas, one_in = diagrams.Canvas(height=370), {}
+    canvas, one_in, bars = diagrams.Canvas(height=370), {}, []
     for left, (beginning, true) in zip((110, 710), endings.items(), strict=True):
         with torch.no_grad():
             chances = model(language.encode(beginning)[None])[0, -1].softmax(-1)
@@ -521,12 +536,11 @@ def likeliest(model, endings):
         canvas.text(left, 25, f"after {beginning!r}", align="left", bold=True)
         width = 440 * max(shown.values())
         diagrams.bars(canvas, shown, x=left, y=60, width=width, text="{:.2f}", meaning="activations")
+        bars.append(f"after {beginning!r} " + ", ".join(f"{letter} {chance:.2f}" for letter, chance in shown.items()))
     named = " and ".join(f"{number:.1f} after `{name}`" for name, number in one_in.items())
     plots.show(
         canvas.figure(),
-        alt="Two sets of four bars: the probabilities of the four likeliest next characters after "
-        + " and ".join(map(repr, endings))
-        + ".",
+        alt=f"Two sets of four bars, the probabilities of the likeliest next characters: {'; '.join(bars)}.",
         caption=f"The four likeliest next characters. With {' and '.join(endings.values())} as the true ones, 1/p is {named}.",
     )
     return one_in
@@ -651,7 +665,11 @@ def checked_draft(log):
     draft, own, good = max(log, key=lambda seen: (1 < seen[2] < len(seen[0]), len(seen[0]), seen[2]))
     plots.show(
         [_checked(draft, own, good, frame) for frame in range(3)],
-        alt="Boxes with the characters of a draft; below them the model's own choice after each character before it; below both what is kept.",
+        alt=[
+            f"Boxes with the characters of a draft: {draft!r}.",
+            f"The draft {draft!r}; below it the model's own choices, {own!r}. The first {good} agree.",
+            f"The draft {draft!r} and the model's own choices {own!r}; below both what is kept: {own[: good + 1]!r}, {good} of the draft and one of the model's own.",
+        ],
         caption="One pass, as it was seen. Blue: kept; grey: thrown away.",
     )
 
