@@ -290,6 +290,11 @@ def by_the_largest(share):
     return _named(abs(same.max() - other.max()), _apart(same, other)[1])
 
 
+def where_the_same_gets_most(share):
+    same, other = _table(share)
+    return _named(np.abs(same - other)[same.argmax()], _apart(same, other)[1])
+
+
 def twice_each(share):
     return _named(*_apart(*_table(share, times=2)))
 
@@ -358,6 +363,7 @@ WRONG = {
         by_means,
         by_the_median,
         by_the_largest,
+        where_the_same_gets_most,
     ],
 }
 ODD = {"look_up": [with_torch, with_numpy], "looks_at": [twice_each, by_both_tokens, by_the_largest_of_three]}

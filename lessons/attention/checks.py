@@ -419,6 +419,8 @@ MISTAKES: dict[str, tuple[Callable[[Rows], str], ...]] = {
     "the two tokens are compared at one distance alone": (
         _tokens_by(lambda rows: _by_token(rows)[0]),
         _tokens_by(lambda rows: _by_token(rows)[-1]),
+        _tokens_by(lambda rows: _by_token(rows)[rows[0].index(max(rows[0]))]),
+        _tokens_by(lambda rows: _by_token(rows)[rows[1].index(max(rows[1]))]),
     ),
     "the two tokens must differ at every distance, or at most of them": (
         _tokens_by(lambda rows: min(_by_token(rows))),
@@ -582,6 +584,11 @@ PLANTED: tuple[tuple[str, str, Callable[[str, int], float]], ...] = (
         "gives 0.6 to the same token three steps back and to another one six steps back, and 0.05 elsewhere.",
         "content",
         lambda token, distance: 0.6 if distance == {"same": 3, "other": 6}[token] else 0.05,
+    ),
+    (
+        "gives 0.25 to whatever stands eight steps back, 0.5 to another token four steps back, and 0.1 elsewhere.",
+        "content",
+        lambda token, distance: 0.25 if distance == 8 else 0.5 if (token, distance) == ("other", 4) else 0.1,
     ),
 )
 
