@@ -53,7 +53,8 @@ class World:
 
     Attributes:
         said: what is planted, in a sentence for a learner whose conclusion was wrong.
-        right: the conclusion that is right here, or several.
+        right: the conclusion that is right here, or several; or, where it hangs on which repetitions somebody takes, a
+            function that gives it for the runs, by the rule on the card.
         measure: ``measure(arm, number, **settings)`` -> float. `number` counts the runs of this experiment from 0: a
             machine may get slower with time, or be slow at first.
         hint: which mistake leads to a wrong conclusion here; it must be true of every experiment that comes to one, so
@@ -61,13 +62,14 @@ class World:
     """
 
     said: str
-    right: str | tuple[str, ...]
+    right: str | tuple[str, ...] | Callable[[Sequence[Run]], str | tuple[str, ...]]
     measure: Callable[..., float]
     hint: str | Callable[[Sequence[Run], str], str]
 
-    def allows(self, conclusion: object) -> bool:
-        """Whether a conclusion is right here."""
-        return conclusion in ((self.right,) if isinstance(self.right, str) else self.right)
+    def rightly(self, runs: Sequence[Run]) -> tuple[str, ...]:
+        """The conclusions that are right here, for these runs."""
+        right = self.right(runs) if callable(self.right) else self.right
+        return (right,) if isinstance(right, str) else right
 
 
 @dataclass
@@ -121,7 +123,8 @@ def investigate(
         ValueError: the worlds all have one conclusion, so an answer that never changes its mind would pass.
     """
     how = (arms, settings or {}, most_runs, name)
-    if any(all(world.allows(one) for world in worlds) for one in conclusions):
+    planted = [world.rightly(()) for world in worlds if not callable(world.right)]
+    if any(all(one in right for right in planted) for one in conclusions):
         raise ValueError("the worlds have one right conclusion: plant an effect in one of them, and none in another")
     for world in (*worlds, worlds[0]):  # the second time, too, it must come out right
         runs, got = _experiment(answer, world, *how)
@@ -135,16 +138,16 @@ def investigate(
             raise Mistake("That is no conclusion that the card names.", f"Return one of {named}.", facts)
         follows = rule(runs) if rule else None
         broken = follows is not None and got not in ((follows,) if isinstance(follows, str) else follows)
-        if (broken or not world.allows(got)) and _is_fixed(answer, got, worlds, *how):
+        right = world.rightly(runs)
+        if (broken or got not in right) and _is_fixed(answer, got, worlds, *how):
             raise Mistake(f"Your function concludes {got!r} whatever it measures.", FIXED, facts)
         if broken:
             named = repr(follows) if isinstance(follows, str) else " or ".join(map(repr, follows))
             why = rule_said(runs, got) if callable(rule_said) else rule_said
             said = f"By the rule on the card they say {named}. {why}".strip()
             raise Mistake("Your own runs do not say that.", said, (*facts, ("what is planted", world.said)))
-        if not world.allows(got):
-            right = world.right if isinstance(world.right, str) else " or ".join(world.right)
-            facts = (*facts, ("what is true", f"{right}: {world.said}"))
+        if got not in right:
+            facts = (*facts, ("what is true", f"{' or '.join(right)}: {world.said}"))
             hint = world.hint if isinstance(world.hint, str) else world.hint(runs, got)
             raise Mistake("Your experiment comes to a wrong conclusion.", hint, facts)
 

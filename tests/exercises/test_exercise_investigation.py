@@ -243,3 +243,17 @@ def test_what_the_instrument_refuses_needs_no_other_instrument():
 
     lost = World("it knows six seeds.", "new", asked_too_much, "")
     assert judged(lambda run: run("new", seed=9), [lost, *WORLDS[1:]]).hint == ""
+
+
+def test_what_is_right_may_hang_on_the_runs_that_were_taken():
+    open_world = World(
+        "every third seed is much better.",
+        lambda runs: rule(by_arm(runs)),
+        lambda arm, number, seed, lr: (2.0 if seed % 3 else 9.0) + (arm == "new") * (seed > 2),
+        lambda runs, got: f"{len(runs)} runs, {got}",
+    )
+    worlds = [*WORLDS[:2], open_world]
+    assert judged(experiment(TURNS), worlds, rule=None).status == "passed"
+    by_sum = experiment(TURNS, lambda found: "new" if sum(found["new"]) > 2 + sum(found["old"]) else "no difference")
+    said = judged(by_sum, worlds, rule=None)
+    assert said.hint == "10 runs, new" or said.status == "passed"
