@@ -260,6 +260,21 @@ def by_the_worst_layer(error):
     return verdict(*over(error, layers=range(12), pick=max))
 
 
+def mean_of_shares(error):
+    shares = dict.fromkeys(("clip", "zero point", "packing"), 0.0)
+    drops = []
+    for n in range(8):
+        clipped, symmetric, zero_point, packed = (error(how, layer=n) for how in WAYS)
+        drops.append((clipped - packed) / clipped)
+        shares["clip"] += (clipped - symmetric) / (clipped - packed) / 8
+        shares["zero point"] += (symmetric - zero_point) / (clipped - packed) / 8
+        shares["packing"] += (zero_point - packed) / (clipped - packed) / 8
+    largest = max(shares, key=shares.get)
+    if fmean(drops) <= 0.1:
+        return "nothing"
+    return largest if shares[largest] > 0.5 else "several"
+
+
 def size_of_a_part(error):
     return verdict(*over(error), size=abs)
 
@@ -380,6 +395,7 @@ WRONG = {
         by_the_middle_layer,
         by_the_best_layer,
         by_the_worst_layer,
+        mean_of_shares,
         size_of_a_part,
         size_of_the_drop,
         any_drop_counts,
@@ -392,6 +408,10 @@ WRONG = {
         never_packing,
     ],
 }
-ODD = {"wanted": [with_a_dot, by_parts], "packed_bytes": [by_counting, bytes_as_numpy], "what_helped": [in_arrays, layer_by_layer]}
+ODD = {
+    "wanted": [with_a_dot, by_parts],
+    "packed_bytes": [by_counting, bytes_as_numpy],
+    "what_helped": [in_arrays, layer_by_layer],
+}
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 EQUIVALENT = {}

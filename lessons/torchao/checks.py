@@ -78,7 +78,7 @@ def _asked(draw: Callable) -> tuple[nn.Module, str, int, list[str]]:
 
 
 @check(
-    "Exercise 1, A filter",
+    "Exercise 2, A filter",
     why="A dot ends a name, so a path lies in a module when it is that module's name or goes on with a dot. And a row falls into "
     "whole groups only where its length, the inputs of the layer, is a multiple of the group.",
 )
@@ -303,8 +303,8 @@ NETWORKS = (
         "in the mean the four errors are 1.4, 0.75, 0.7 and 0.64 %: not clipping brings seven eighths of the drop",
         "clip",
         _network(1.4, 0.75, 0.7, 0.64),
-        "From clipped to symmetric the error nearly halves here; the two steps after it bring a twentieth each. Compare neighbours, and not the "
-        "first with the last.",
+        "From clipped to symmetric the error nearly halves here; the two steps after it bring a twentieth each. Compare each way with the one "
+        "before it.",
     ),
     World(
         "in the mean the four errors are 9.2, 10.4, 4 and 3.9 %: without the clip it is worse, and the zero point brings more than the whole drop",
@@ -372,7 +372,7 @@ NETWORKS = (
 
 
 @check(
-    "Exercise 2, What made it better?",
+    "Exercise 1, What made it better?",
     why="Neighbours differ in one thing, so the difference of their means is what this one thing brings. The three differences add up to the "
     "drop, so each is a part of it, and a negative part says that a step did harm.",
 )

@@ -7,6 +7,7 @@ import io
 import json
 import math
 from dataclasses import dataclass
+from statistics import fmean
 
 import torch
 import torchao.quantization as ao
@@ -20,7 +21,7 @@ from course_utils.door import command
 from course_utils.files import ROOT
 from course_utils.measure import int8_audit, timing
 from course_utils.show import diagrams, plots
-from course_utils.show.tables import Table
+from course_utils.show.tables import Table, mean_and_range
 
 CPU = torch.device("cpu")
 GROUP = (0.75, -0.30, 0.10, -0.42)  # the weights of the example by hand; 28 zeros go with them
@@ -55,7 +56,7 @@ def layers_after(model, example):
             for row in found
             for layer in [model.get_submodule(row.name)]
         ],
-        caption="after quantize_ with Int8DynamicActivationInt8WeightConfig, and no filter",
+        caption="after quantize_",
     )
 
 
@@ -140,6 +141,17 @@ def message(error, most=75):
 # How a group is mapped ------------------------------------------------------------------------------------------------
 
 
+def by_the_default(back):
+    """A table: the four weights of the example, in steps, and what came back for them.
+
+    Args:
+        back: what torchao made of the group by its default for 4 bits, whose scale is 0.1.
+    """
+    rows = [[f"{w:.2f}", f"{w / 0.1:.1f}", f"{b / 0.1:.0f}", f"{b:.2f}"] for w, b in zip(GROUP, back, strict=False)]
+    rows = [[cell.replace("-", "−") for cell in row] for row in rows]
+    return Table(["weight", "in steps", "integer", "comes back as"], rows, caption="the default for 4 bits")
+
+
 def rulers(comes_back):
     """Three number lines: the sixteen levels that each map gives to the group of the example.
 
@@ -188,11 +200,11 @@ def mapped():
         try:
             rows.append([name, *_mapped(make(), torch.bfloat16 if name.startswith("MX") else torch.float32)])
         except REFUSALS as error:
-            rows.append([name, "–", "–", message(error, most=30), "–"])
+            rows.append([name, "–", message(error, most=30), "–"])
     return Table(
-        ["config", "0.75", "0", "map", "bits"],
+        ["config", "0.75 and 0 come back as", "map", "stored in, bits"],
         rows,
-        caption="what comes back for 0.75 and for 0; the bits in which a weight is stored, without its share of the scale",
+        caption="one group; bits of a weight without its share of the scale",
     )
 
 
@@ -206,7 +218,11 @@ def _mapped(config, dtype):
     largest, zero = back[0].item(), back[-1].item()
     codes = weight.qdata
     shift = getattr(weight, "zero_point", None)
-    if codes.dtype == torch.float8_e4m3fn or not hasattr(weight, "zero_point") and "Opaque" not in type(weight).__name__:
+    if (
+        codes.dtype == torch.float8_e4m3fn
+        or not hasattr(weight, "zero_point")
+        and "Opaque" not in type(weight).__name__
+    ):
         kind = "marks of a float"
     elif zero:
         kind = "lowest to highest"
@@ -214,7 +230,8 @@ def _mapped(config, dtype):
         kind = "zero point"
     else:
         kind = "clipped" if largest < 0.7499 else "symmetric"
-    return f"{largest:.3f}", f"{zero:.3f}".replace("-", "−"), kind, f"{8 * codes.numel() / weight.numel():g}"
+    back = f"{largest:.3f}, {zero:.3f}".replace("-", "−")
+    return back, kind, f"{8 * codes.numel() / weight.numel():g}"
 
 
 # What runs ------------------------------------------------------------------------------------------------------------
@@ -322,7 +339,7 @@ def _jobs(layer, rows):
 
 
 def race(fc1):
-    """What each way of one linear layer takes: name of the case -> a comparison with fp32, without compiling.
+    """Seconds of the fastest sample of each way of one linear layer, without compiling: name of a case -> way -> seconds.
 
     Args:
         fc1: the layer of the lesson.
@@ -332,21 +349,29 @@ def race(fc1):
     wide = nn.Linear(width, width).requires_grad_(False)
     cases = {"fc1, 1 row": (fc1, 1), "fc1, 64 rows": (fc1, 64), f"{width:,} × {width:,}, 1 row": (wide, 1)}
     return {
-        name: timing.compare(_jobs(layer, rows), rounds=5, sample_seconds=0.005, device=CPU)
+        name: {
+            way: min(times)
+            for way, times in timing.compare(
+                _jobs(layer, rows), rounds=9, sample_seconds=0.002, device=CPU
+            ).samples.items()
+        }
         for name, (layer, rows) in cases.items()
     }
 
 
 def times_faster(races):
-    """A table of `race`: how many times faster than fp32 each way is, the median of five."""
-    names = list(dict.fromkeys(name for times in races.values() for name in times.samples))
+    """A table of `race`: how many times as fast as fp32 each way is."""
+    names = list(dict.fromkeys(name for fastest in races.values() for name in fastest))
     return Table(
         ["one linear layer", *races],
         [
-            [name, *(f"{times.ratio(name):.2f}" if name in times.samples else "–" for times in races.values())]
+            [
+                name,
+                *(f"{fastest['fp32'] / fastest[name]:.2f}" if name in fastest else "–" for fastest in races.values()),
+            ]
             for name in names[1:]
         ],
-        caption="times as fast as fp32, eager, one thread; below 1 is slower",
+        caption="times as fast as fp32, eager, one thread, the fastest of nine samples each; below 1 is slower",
     )
 
 
@@ -374,14 +399,11 @@ class Controls:
         return self._error(torch.func.functional_call(self.net, state, self.images))
 
     def of(self, how):
-        """(weight, error of the output in percent) by a config of `FOUR_BITS`, computed by its own kernel."""
+        """(weight, error of the output in percent) by a config of `FOUR_BITS`; no weight where it is packed."""
         model = with_fc1(self.net, FOUR_BITS[how]())
-        layer = model.fc1
-        if hasattr(layer.weight, "zero_point"):
-            weight = layer.weight.dequantize()
-        else:
-            weight = (layer(torch.eye(layer.in_features)) - layer.bias).T
-        return weight, self._error(model(self.images).float())
+        weight = model.fc1.weight
+        unpacked = weight.dequantize() if hasattr(weight, "zero_point") else None
+        return unpacked, self._error(model(self.images).float())
 
     def either_way(self, seed):
         """(weight, error): the clipped map, but each group is turned round at random before it, and back after it."""
@@ -400,25 +422,40 @@ class Controls:
         weight = clipped.scatter(1, largest, groups.gather(1, largest)).view_as(self.weight)
         return weight, self.error_with(weight)
 
-    def row(self, name, weight, error):
-        """A row of the table: how far the weights are off, in which direction the largest of a group, and the output."""
-        groups, off = self.weight.view(-1, 32), (weight - self.weight).view(-1, 32)
+    def told(self, weight, error):
+        """How far the weights are off, the mean error of the largest weight of a group in steps, and that of the output."""
+        groups, off = self.weight.view(-1, 32), (weight - self.weight).reshape(-1, 32)
         largest = groups.abs().argmax(1, keepdim=True)
         step = groups.abs().amax(1, keepdim=True) / 7.5
-        of_largest = (off / step).gather(1, largest).mean()
-        return [name, f"{off.norm() / groups.norm():.1%}", f"{of_largest:+.2f}".replace("-", "−"), f"{error:.2f} %"]
+        return 100 * (off.norm() / groups.norm()).item(), (off / step).gather(1, largest).mean().item(), error
 
-    def table(self):
-        """All maps and the two controls."""
-        found = {name: self.of(name) for name in available()}
-        rows = [self.row(name, *one) for name, one in found.items()]
-        rows.insert(1, self.row("clipped, groups turned round at random", *self.either_way(0)))
-        rows.insert(2, self.row("clipped, the largest kept in float", *self.largest_kept()))
-        return Table(
-            ["map of fc1", "error, weights", "largest, steps", "error, output"],
-            rows,
-            caption="third column: mean error of the largest weight of each group, in steps of the clipped map",
-        )
+
+def controls(rounded):
+    """Four ways of rounding fc1 -> one (error of the weights, error of the largest in steps, error of the output) a run.
+
+    Args:
+        rounded: `Controls` of some networks. Groups are turned round three times in each.
+    """
+    return {
+        "clipped": [one.told(*one.of("clipped")) for one in rounded],
+        "clipped, groups turned round": [one.told(*one.either_way(seed)) for one in rounded for seed in range(3)],
+        "clipped, the largest kept in float": [one.told(*one.largest_kept()) for one in rounded],
+        "symmetric": [one.told(*one.of("symmetric")) for one in rounded],
+    }
+
+
+def table_of_controls(found):
+    """A table of `controls`: means, and for the output the lowest and the highest as well."""
+    rows = []
+    for name, runs in found.items():
+        weights, largest, output = zip(*runs, strict=True)
+        low = f"{fmean(largest) + 0.0:+.2f}".replace("-", "−").replace("−0.00", "+0.00")
+        rows.append([name, f"{fmean(weights):.1f} %", low, mean_and_range(output, "{:.2f}")])
+    return Table(
+        ["fc1, 4 bits", "error, weights", "largest, steps", "error, output, %"],
+        rows,
+        caption="means over three networks; third column: error of the largest weight of each group, in steps of its group",
+    )
 
 
 def available():
@@ -523,7 +560,9 @@ def chain():
         width = 140 if len(names) == 6 else 190
         gap = (1180 - 200 - width * len(names)) / (len(names) - 1)
         boxes = [
-            canvas.box(200 + i * (width + gap), y, name, width=width, height=90, fill=fill.get(name, "activations"), size=24)
+            canvas.box(
+                200 + i * (width + gap), y, name, width=width, height=90, fill=fill.get(name, "activations"), size=24
+            )
             for i, name in enumerate(names)
         ]
         for n, (one, other) in enumerate(zip(boxes, boxes[1:], strict=False)):
@@ -556,30 +595,22 @@ class Recorded:
         return Table(
             ["package", "bytes", "int8 kernels called", "accuracy, %", "times as fast"],
             [
-                [name, f"{p['bytes']:,}", p["qconv"] + p["qlinear"], f"{p['right']:.1f}", _spread(p["times_faster"])]
+                [name, f"{p['bytes']:,}", p["qconv"] + p["qlinear"], f"{p['right']:.1f}", f"{p['times_faster']:.1f}"]
                 for name, p in self.packages.items()
             ],
             caption=f"a record, {self.chip}, one thread; times as fast as the eager fp32 network, 64 images",
         )
 
     def compiled(self):
-        """The layers: each way eager and compiled, over eager fp32."""
-        ways = [name.removesuffix(", eager") for name in self.layers["fc1"]["1"] if name.endswith(", eager")]
-        rows = []
-        for name in ["fp32", *ways]:
-            row = [name]
-            for layer, case in (("fc1", "64"), ("wide", "1"), ("wide", "64")):
-                found = self.layers[layer][case]
-                row += [f"{found[key][1]:.2f}" if key in found else "1" for key in (f"{name}, eager", f"{name}, compiled")]
-            rows.append(row)
-        columns = [f"{case}, {how}" for case in ("fc1, 64 rows", "4,096², 1 row", "4,096², 64 rows") for how in ("eager", "compiled")]
-        caption = f"a record, {self.chip}, one thread; times as fast as the same layer in eager fp32, medians"
-        return Table(["way", *columns], rows, caption=caption)
-
-
-def _spread(three):
-    low, median, high = three
-    return f"{median:.2f} ({low:.2f} to {high:.2f})"
+        """Single layers: each way, eager and compiled, over eager fp32."""
+        cases = {"fc1, 1 row": ("fc1", "1"), "fc1, 64 rows": ("fc1", "64")}
+        cases |= {"4,096², 1 row": ("wide", "1"), "4,096², 64 rows": ("wide", "64")}
+        ways = self.layers["fc1"]["1"]
+        return Table(
+            ["way", *cases],
+            [[way, *(f"{self.layers[layer][rows][way]:.2f}" for layer, rows in cases.values())] for way in ways],
+            caption=f"a record, {self.chip}, one thread; times as fast as the same layer in eager fp32",
+        )
 
 
 # Deeper ---------------------------------------------------------------------------------------------------------------

@@ -1,27 +1,28 @@
-"""Compile the int8 graph of the lesson torchao to a package, with and without freezing; count its kernels; time it all."""
+"""Compile the int8 graph of the lesson torchao with and without freezing, and single layers; count kernels, time."""
 
 import argparse
 import collections
 import copy
 import json
+import math
 import os
 import sys
 import tempfile
+import time
 import zipfile
 from pathlib import Path
 
 import torch
 from torch import nn
+from torch._inductor.utils import fresh_cache
 from tqdm import tqdm
 
 from course_utils import data, runtime, training
 from course_utils.files import ROOT, slug, write_whole
-from course_utils.measure import timing
 from course_utils.show.tables import Table
 
 FOLDER = ROOT / "records" / "torchao"
 COMMAND = "python3 course.py bench packages"
-CPU = torch.device("cpu")
 BATCH = 64  # images in a call of a package
 ROWS = (1, 64)  # of an input of a layer
 KERNELS = ("qconv", "qlinear")  # calls of them in the generated code; "aoti_torch_cpu__" stands before each
@@ -38,13 +39,15 @@ def network():
 def main(argv):
     """Train the network, compile, measure, and write the record of this machine; returns 0."""
     parser = argparse.ArgumentParser(prog="course.py bench packages", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15, help="samples of each candidate (default: 15)")
+    parser.add_argument("--rounds", type=int, default=50, help="calls of each candidate, in turn (default: 50)")
     where = "default: a file named after the processor in records/torchao/"
     parser.add_argument("--json", metavar="FILE", type=Path, help=where)
     args = parser.parse_args(argv)
-    with runtime.threads(1):
+    with runtime.threads(1), fresh_cache():
         record = recorded(args.rounds)
-    rows = [[name, f"{p['bytes']:,}", p["qconv"], p["qlinear"], p["times_faster"][1]] for name, p in record["packages"].items()]
+    rows = [
+        [name, f"{p['bytes']:,}", p["qconv"], p["qlinear"], p["times_faster"]] for name, p in record["packages"].items()
+    ]
     print(Table(["package", "bytes", *KERNELS, "times faster"], rows, caption=f"{record['cpu']}, one thread"))
     path = args.json or FOLDER / f"{slug(record['cpu'])}.json"
     write_whole(path, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
@@ -85,7 +88,7 @@ def int8_graph(net, images):
 
 
 def packages(net, images, test, rounds):
-    """Name of a package -> its bytes, its int8 kernels, its accuracy in percent, and its speed over the eager network."""
+    """Name of a package -> bytes, int8 kernels, accuracy in percent, times faster than the eager network."""
     from torch._inductor import aoti_compile_and_package, aoti_load_package, config
 
     graph, few = int8_graph(net, images), images[:BATCH].clone()
@@ -105,9 +108,8 @@ def packages(net, images, test, rounds):
             loaded[name] = aoti_load_package(path)
             found[name]["right"] = round(accuracy(loaded[name], *test), 2)
         jobs = {"eager": lambda: net(few)} | {name: lambda run=run: run(few) for name, run in loaded.items()}
-        times = timing.compare(jobs, rounds=rounds, device=CPU)
-    for name in found:
-        found[name]["times_faster"] = ratios(times, name)
+        for name, ratio in times_faster(jobs, rounds).items():
+            found[name]["times_faster"] = ratio
     return found
 
 
@@ -122,7 +124,8 @@ def kernels(path):
 def accuracy(run, images, labels):
     """In percent, in batches of just the size that the package was made for; the rest is left out."""
     whole = len(images) // BATCH * BATCH
-    right = sum((run(x).argmax(1) == y).sum().item() for x, y in zip(images[:whole].split(BATCH), labels.split(BATCH)))
+    batches = zip(images[:whole].split(BATCH), labels[:whole].split(BATCH), strict=True)
+    right = sum((run(x).argmax(1) == y).sum().item() for x, y in batches)
     return 100 * right / whole
 
 
@@ -161,12 +164,20 @@ def of_a_layer(layer, rounds):
             for kind, run in (("eager", part), ("compiled", torch.compile(part))):
                 run(x)
                 jobs[f"{name}, {kind}"] = lambda run=run, x=x: run(x)
-        times = timing.compare(jobs, rounds=rounds, device=CPU)
-        found[str(rows)] = {name: ratios(times, name) for name in list(jobs)[1:]}
+        found[str(rows)] = times_faster(jobs, rounds)
     return found
 
 
-def ratios(times, name):
-    """First quartile, median and third quartile of how many times faster."""
-    low, high = times.ratio_quartiles(name)
-    return [round(ratio, 3) for ratio in (low, times.ratio(name), high)]
+def times_faster(jobs, rounds):
+    """Name -> how many times faster than the first, by the fastest call of each: others can only make a call slower."""
+    fastest = dict.fromkeys(jobs, math.inf)
+    with torch.no_grad():
+        for job in jobs.values():
+            job()
+        for _ in range(rounds):
+            for name, job in jobs.items():
+                start = time.perf_counter()
+                job()
+                fastest[name] = min(fastest[name], time.perf_counter() - start)
+    first, *others = fastest
+    return {name: round(fastest[first] / fastest[name], 3) for name in others}
