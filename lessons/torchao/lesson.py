@@ -127,9 +127,9 @@ show.bytes_and_accuracy(models, right)
 # So a config answers two questions that are easily taken for one: *to which values* a weight is rounded, and *in how many bytes* it is stored. It stops being true for configs that pack; section 3 has some.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Why would anybody store 2 bits in a byte? A byte is the smallest piece of memory that has an address. Smaller numbers must be **packed**, several into one byte, and somebody must unpack them before each use. Pack two weights of 4 bits by hand: the integers 5 and −3. Add 8, so that neither is negative: 13 and 5. Then $16 \cdot 13 + 5 = 213$ is one byte that holds both. To unpack it, divide: 213 / 16 is 13 with the remainder 5; subtract 8, and you have 5 and −3 again. A format without packing needs none of that. It works with every layer and on every machine, and torchao has it for experiments and for other runtimes that pack by themselves (its documentation names ExecuTorch). It saves space against fp32, but the last three quarters of the bits are zeros.
+# Why would anybody store 2 bits in a byte? A byte is the smallest piece of memory that has an address. Smaller numbers must be **packed**, several into one byte, and somebody must unpack them before each use. Pack two weights of 4 bits by hand: the integers 5 and −3. Add 8, so that neither is negative: 13 and 5. Then $16 \cdot 13 + 5 = 213$ is one byte that holds both. To unpack it, divide: 213 / 16 is 13 with the remainder 5; subtract 8, and you have 5 and −3 again. A format without packing needs none of that. It works with every layer and on every machine, and torchao has it for experiments and for other runtimes that pack by themselves (its documentation names ExecuTorch). It saves space against fp32, but at 2 bits three quarters of each byte carry nothing.
 #
-# The accuracy says nothing about storage, either. A file with 2 bits that is as accurate as one with 8 is not a contradiction: the differences between the rows of the table are a few tenths of a point, and two standard errors of one such share are 0.7 points.
+# The accuracy says nothing about storage, either: in the run on this page it is the same in all four rows, to a tenth of a point. How can even 2 bits cost nothing? Only `fc1` is rounded, each group has a scale of its own, and the ten classes are easy to tell apart. The outputs do change, by some 9 % of their size (section 4), and few decisions change with them. (Two standard errors of one such share of 10,000 images are 0.7 points, so small differences in this lesson's accuracies mean little.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. One call, one config
@@ -151,7 +151,7 @@ show.bytes_and_accuracy(models, right)
 #
 # `quantize_(model, config, filter_fn)`
 #
-# It goes through all modules, asks `filter_fn(module, name)` of each, and where the answer is true it quantizes the weight, in place. No calibration is needed, because the range of a weight can be read from the weight; and where a config rounds inputs as well, it does so as in [[dynamic]], with a scale that is found at each call. (There each call had one scale. Here each *row* of the inputs has one.)
+# It goes through all modules, asks `filter_fn(module, name)` of each, and where the answer is true it quantizes the weight, in place. The bias stays a float. No calibration is needed, because the range of a weight can be read from the weight; and where a config rounds inputs as well, it does so as in [[dynamic]], with a scale that is found at each call. (There each call had one scale. Here each *row* of the inputs has one.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What `quantize_` changes
@@ -329,7 +329,7 @@ packed_share = (
 show.refusals(refused)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the run on this page four of the twelve did not run. Three want something that this machine does not have, a package of kernels or a GPU of a certain generation, and say so. The fourth says "Invalid scaling configuration", from which nobody learns what to do. On another machine the number is another one. (Two of those that run are *prototypes*: their names change from release to release.)
+# In the run on this page four of the twelve did not run. Three want something that this machine does not have, a package of kernels or a GPU of a certain generation, and say so. The fourth says "Invalid scaling configuration", from which nobody learns what to do. On another machine the number is another one. (Three of those that run are *prototypes*: their names change from release to release.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Which of them compute in int8?
@@ -348,7 +348,7 @@ show.stored_and_computed(files["fp32"], works)
 #
 # <!-- page -->
 #
-# Storing weights in few bits and computing in float is called **weight-only quantization**. Take one weight by hand: the integer 7 with the scale 0.1, and an input of 0.6. *Weight only*: the weight becomes 7 · 0.1 = 0.7, and 0.7 · 0.6 = 0.42 is a product of floats. *int8 × int8*: the input is rounded, too. If 0.6 is the largest of its row, the scale of the row is 0.6 / 127.5 = 0.0047 and the integer is 127. Then 7 · 127 = 889 is a product of integers, and 889 · 0.1 · 0.0047 = 0.418 brings it back. Only this way can int8 units of a processor be used. (In MXFP4 × MXFP4 the inputs are rounded, too, but a CPU has no units for such numbers, so torchao emulates the product in float. The grey bar is a kernel that the audit does not know. It is called `_weight_int4pack_mm_for_cpu`, and it takes float inputs.)
+# Storing weights in few bits and computing in float is called **weight-only quantization**. Take one weight by hand: the integer 7 with the scale 0.1, and an input of 0.6. *Weight only*: the weight becomes 7 · 0.1 = 0.7, and 0.7 · 0.6 = 0.42 is a product of floats. *int8 × int8*: the input is rounded, too. If 0.6 is the largest of its row, the scale of the row is 0.6 / 127.5 = 0.0047. Then 0.6 is 127.5 steps, and the last integer is 127. So 7 · 127 = 889 is a product of integers, and 889 · 0.1 · 0.0047 = 0.418 brings it back. Only this way can int8 units of a processor be used. (In MXFP4 × MXFP4 the inputs are rounded, too, but a CPU has no units for such numbers, so torchao emulates the product in float. The grey bar is a kernel that the audit does not know. It is called `_weight_int4pack_mm_for_cpu`, and it takes float inputs.)
 #
 # The two kinds of file differ in storage: a byte for each weight, or half of one. They do not tell you what was multiplied.
 
@@ -374,7 +374,7 @@ show.times_faster(races)
 #
 # <!-- page -->
 #
-# It reads fewer bytes of int8, but it *writes* a float matrix and reads it again. int8 × int8 does multiply integers. But in eager mode its steps (find the range of each row, round, multiply, bring back) are separate calls from Python, each with a fixed price and its own trip through memory ([[dynamic]]).
+# It reads fewer bytes of int8, but it *writes* a matrix of floats and reads it again. int8 × int8 does multiply integers. But in eager mode its steps (find the range of each row, round, multiply, bring back) are separate calls from Python, each with a fixed price and its own trip through memory ([[dynamic]]).
 #
 # So when does storing in few bits save time? If a kernel unpacks the weights *while* it multiplies, so that few bytes travel and no float matrix is ever written; and if the layer mostly waits for its weights, that is with few rows of inputs and a matrix too large for the cache ([[roofline]]). The last row of the table has such a kernel. Compare it with its own control, the row of bf16, since it takes inputs in bf16, too. In the run on this page it is several times as fast where both conditions hold, with one row and the wide layer. On `fc1`, whose weights fit into a cache, it is no clear gain.
 
@@ -396,7 +396,7 @@ show.times_faster(races)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # `quantize_` left the convolutions in float, and weight by weight it can hardly do otherwise: for int8 from layer to layer somebody has to know what comes before and after each layer. In [[static]] you told PyTorch, with stubs and lists. Can it find out by itself?
 #
-# The idea: run the model once, with a tensor that has a shape and no numbers, and write down each operation and what it takes. What you get is a list, the **graph**. In the graph nothing is hidden: a `+` in `forward` stands there like a layer, and so does a ReLU that was called as a function. Now observers can be put wherever they are needed, without a change of your code. This is **PT2E**, *PyTorch 2 export quantization*, in four steps:
+# The idea: run the model once, with a tensor that has a shape and no numbers, and write down each operation and what it takes. What you get is a list, the **graph**. In the graph nothing is hidden: a `+` in `forward` stands there like a layer, and so does a ReLU that was called as a function. Now observers can be put wherever they are needed, without a change of your code. (There is a condition: the model must be the same list for every input. If `forward` asks for the *value* of a tensor and goes one way or another, `export` stops with an error.) This is **PT2E**, *PyTorch 2 export quantization*, in four steps:
 #
 # 1. `torch.export.export` makes the graph.
 # 2. `prepare_pt2e` inserts observers. *Where* they go, and with how many bits and levels, is decided by a **quantizer**, an object that knows what a certain target can do. Ours is that for x86 processors and PyTorch's compiler.
@@ -437,7 +437,7 @@ show.graphs(as_exported, graph_int8)
 # A compiler looks for the chain dq, conv2d, q and puts one int8 kernel in its place.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask what the compiler must know about the weights to do this beforehand: that they do not change. That is what freezing says. Then the vote on the next slide.
+# *For the lecturer, 2 min.* Ask what the compiler must know about the weights to do this beforehand: that they do not change. That is what freezing says. Then the vote about the packages.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the chain that the graph describes, and what the compiler makes of it.
@@ -484,7 +484,7 @@ recorded.table()
 # | a loss of accuracy after either | the same route with training (*Deeper*) | a training loop and data |
 # | convolutions, and no compiler | eager mode of [[static]], or another runtime ([[choosing]]) | stubs and lists; deprecated |
 #
-# When is none of them right? If your only reason is time, and the network is small or runs eagerly: section 4 found each int8 row of the table slower than fp32. Then a better fp32 comes first ([[choosing]]). If the reason is the file, a weight-only config does it on every machine.
+# When is none of them right? If your only reason is time, and the network is small or runs eagerly: in the table of section 4 both int8 rows are slower than fp32. Then a better fp32 comes first ([[choosing]]). If the reason is the file, a weight-only config does it on every machine.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises
