@@ -69,6 +69,10 @@ runtime.describe(torch.device("cpu"))
 
 
 # %% slideshow={"slide_type": "skip"}
+images, labels = data.load("fashion_mnist", n=6000)
+test_images, test_labels = data.load("fashion_mnist", "test")
+
+
 def new_network():
     layers = {"conv1": nn.Conv2d(1, 16, 3, 2, 1), "bn1": nn.BatchNorm2d(16), "relu1": nn.ReLU()}
     layers |= {"conv2": nn.Conv2d(16, 32, 3, 2, 1), "relu2": nn.ReLU(), "flat": nn.Flatten()}
@@ -84,8 +88,6 @@ def trained(seed, epochs=2):
 
 
 # %% slideshow={"slide_type": "skip"}
-images, labels = data.load("fashion_mnist", n=6000)
-test_images, test_labels = data.load("fashion_mnist", "test")
 net = trained(seed=0)
 
 
@@ -693,7 +695,7 @@ print(f"largest difference {as_trained}; control {apart(faked, learning)}")
 #
 # Back to the short form: `fc1` with 2 bits and one scale a row.
 #
-# **Predict.** *Rounded at once*; *trained on in float and then rounded*; *trained with `QATConfig`*: which is best? Is one of them better than fp32, and what would that mean?
+# **Predict.** *Rounded at once*; *trained on in float and then rounded*; *trained with `QATConfig`*: which is best? Is one of them better than fp32? And what would that mean?
 
 # %% slideshow={"slide_type": "skip"}
 arms = {"plain rounding": net}
@@ -846,7 +848,7 @@ recorded.compiled()
 #
 # The graph of section 5 was converted, not compiled.
 #
-# **Predict.** How many layers run in int8? Is its file smaller than that of fp32, and why?
+# **Predict.** How many layers run in int8? Is its file smaller than that of fp32? And why?
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -874,7 +876,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **No layer runs in int8, and the file is larger than that of fp32, because the float weights are still in the state, although nothing reads them.**
+# **The file is larger than that of fp32 because the float weights are still in the state, although nothing reads them; and no layer runs in int8.**
 #
 # When they are taken out, the file is about a third of that of fp32. Its accuracy already contains the rounding. The last row is a trap: `torch.export.save` keeps the example inputs, and 64 images that are a view of 6,000 bring all 6,000 along. Hand it a `.clone()`.
 
@@ -895,11 +897,14 @@ def without_norm(model):  # converting a trained graph that has batch norm takes
     return model.train().requires_grad_(True)
 
 
-how = x86.get_default_x86_inductor_quantization_config(is_qat=True)
-graph = torch.export.export(without_norm(net), (images[:4],), dynamic_shapes=any_batch)
-trainable = prepare_qat_pt2e(graph.module(), x86.X86InductorQuantizer().set_global(how))
+def prepared_graph():
+    how = x86.get_default_x86_inductor_quantization_config(is_qat=True)
+    graph = torch.export.export(without_norm(net), (images[:4],), dynamic_shapes=any_batch)
+    return prepare_qat_pt2e(graph.module(), x86.X86InductorQuantizer().set_global(how))
+
 
 # %% slideshow={"slide_type": "skip"}
+trainable = prepared_graph()
 move_exported_model_to_train(trainable)
 adam = torch.optim.Adam(trainable.parameters(), lr=5e-4)
 for rows in torch.arange(len(images) // 2).split(100):
