@@ -272,7 +272,7 @@ show.rulers(comes_back)
 #
 # **Symmetric, not clipped** (`SYMMETRIC_NO_CLIPPING_ERR`). The scale is the smallest with which both ends fit: 0.75 / 7 = 0.107 for the positive end, 0.42 / 8 = 0.0525 for the negative one, and the larger of the two is taken. Now 0.75 is 7 steps and comes back as 0.75. The steps are wider, by 7 %, so the others can be a little worse: −0.30 is 2.8 steps and comes back as −3 · 0.107 = −0.321.
 #
-# **With a zero point** (`ASYMMETRIC`). The sixteen levels are spread over the interval from −0.42 to 0.75 that the group really uses. It is 1.17 long and has 15 steps, so the scale is 1.17 / 15 = 0.078. From −0.42 to 0 it is 0.42 / 0.078 = 5.4 steps, rounded to 5; so 0 is the integer −8 + 5 = −3, and this is the zero point. 0.75 is 9.6 steps, rounded to 10, and −3 + 10 = 7 is the last integer: it comes back as 10 · 0.078 = 0.78. The steps are the smallest of the three. But a zero point has to be stored for each group, and a kernel that multiplies the integers has to subtract it ([[observers]] has the extra term).
+# **With a zero point** (`ASYMMETRIC`). The sixteen levels are spread over the interval from −0.42 to 0.75 that the group really uses. It is 1.17 long and has 15 steps, so the scale is 1.17 / 15 = 0.078. From −0.42 to 0 it is 0.42 / 0.078 = 5.4 steps, rounded to 5; so 0 is the integer −8 + 5 = −3, and this is the zero point. 0.75 is 9.6 steps, rounded to 10, and −3 + 10 = 7 is the last integer: it comes back as 10 · 0.078 = 0.78. The steps are the smallest of the three. But a zero point has to be stored for each group (this format has a place for it in any case, with a 0 in it for the other two maps), and a kernel that multiplies the integers has to subtract it ([[observers]] has the extra term).
 #
 # Which one is best? In this group the second. One group says nothing about a layer, so you will let an experiment decide, in Exercise 1.
 
@@ -291,9 +291,9 @@ show.mapped()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Read the table from left to right. The two numbers that come back tell the map, and the last column tells whether the config packs.
 #
-# - **int8** is clipped, too, with a scale for each *row* of the matrix. With 255 steps the half step is small: 0.747. Both int8 configs of section 2 and 4 store the same weights.
+# - **int8** is clipped, too, with a scale for each *row* of the matrix. With 255 steps the half step is small: 0.747. Both int8 configs, that of section 2 and the one for weights alone in section 4, store the same weights.
 # - **4 bits** in a byte each: the three maps of the figure.
-# - **int4, packed** spreads its levels from the lowest weight of a group to the highest. It stores the lowest level itself as a float, and so it does not insist that 0 is a level. Work it out: the scale is 0.078 again, the levels are −0.42, −0.342, … 0.75, and the level nearest to 0 is −0.42 + 5 · 0.078 = −0.03. Both ends are exact, and all the zeros of the group come back as −0.03. In a pruned network ([[prune_module]]) the zeros would be gone.
+# - **int4, packed** spreads its levels from the lowest weight of a group to the highest. It stores where its levels lie as a float (the value of the middle one), and so it does not insist that 0 is a level. Work it out: the scale is 0.078 again, the levels are −0.42, −0.342, … 0.75, and the level nearest to 0 is −0.42 + 5 · 0.078 = −0.03. Both ends are exact, and all the zeros of the group come back as −0.03. In a pruned network ([[prune_module]]) the zeros would be gone.
 # - **fp8**, **NVFP4** and **MXFP4** have the marks of a small float in place of evenly spaced integers. *Deeper* builds them from their bits. The two with 4 bits are packed.
 #
 # So "4 bits" is not one thing. The rows with 4 bits in their name differ in scale, in zero point and in storage. When somebody reports that one of them is better, ask which of the differences it was.
@@ -350,9 +350,12 @@ show.stored_and_computed(files["fp32"], works)
 #
 # <!-- page -->
 #
-# Storing weights in few bits and computing in float is called **weight-only quantization**. Take one weight by hand: the integer 7 with the scale 0.1, and an input of 0.6. *Weight only*: the weight becomes 7 · 0.1 = 0.7, and 0.7 · 0.6 = 0.42 is a product of floats. *int8 × int8*: the input is rounded, too. If 0.6 is the largest of its row, the scale of the row is 0.6 / 127.5 = 0.0047. Then 0.6 is 127.5 steps, and the last integer is 127. So 7 · 127 = 889 is a product of integers, and 889 · 0.1 · 0.0047 = 0.418 brings it back. Only this way can int8 units of a processor be used. (In MXFP4 × MXFP4 the inputs are rounded, too, but a CPU has no units for such numbers, so torchao emulates the product in float. The grey bar is a kernel that the audit does not know. It is called `_weight_int4pack_mm_for_cpu`, and it takes float inputs.)
+# (In MXFP4 × MXFP4 the inputs are rounded, too, but a CPU has no units for such numbers, so torchao emulates the product in float. The grey bar is a kernel that the audit does not know. It is called `_weight_int4pack_mm_for_cpu`, and it takes float inputs.)
 #
 # The two kinds of file differ in storage: a byte for each weight, or half of one. They do not tell you what was multiplied.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Storing weights in few bits and computing in float is called **weight-only quantization**. Take one weight by hand: the integer 7 with the scale 0.1, and an input of 0.6. *Weight only*: the weight becomes 7 · 0.1 = 0.7, and 0.7 · 0.6 = 0.42 is a product of floats. *int8 × int8*: the input is rounded, too. If 0.6 is the largest of its row, the scale of the row is 0.6 / 127.5 = 0.0047. Then 0.6 is 127.5 steps, and the last integer is 127. So 7 · 127 = 889 is a product of integers, and 889 · 0.1 · 0.0047 = 0.418 brings it back. Only this way can int8 units of a processor be used.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Does it save time?
@@ -376,11 +379,11 @@ show.times_faster(races)
 #
 # <!-- page -->
 #
-# It reads fewer bytes of int8, but it *writes* a matrix of floats and reads it again. int8 × int8 does multiply integers. But in eager mode its steps (find the range of each row, round, multiply, bring back) are separate calls from Python, each with a fixed price and its own trip through memory ([[dynamic]]).
-#
-# So when does storing in few bits save time? If a kernel unpacks the weights *while* it multiplies, so that few bytes travel and no float matrix is ever written; and if the layer mostly waits for its weights, that is with few rows of inputs and a matrix too large for the cache ([[roofline]]). The last row of the table has such a kernel. Compare it with its own control, the row of bf16, since it takes inputs in bf16, too. In the run on this page it is several times as fast where both conditions hold, with one row and the wide layer. On `fc1`, whose weights fit into a cache, it is no clear gain.
+# It reads fewer bytes of int8, but it *writes* a matrix of floats and reads it again. int8 × int8 does multiply integers. But in eager mode its steps (find the range of each row, round, multiply, bring back) are separate calls from Python, each with a fixed price and its own trip through memory ([[dynamic]]). The record in *Deeper* supports this: when a compiler merges the steps, int8 × int8 overtakes fp32 in three of four cases.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
+# So when does storing in few bits save time? If a kernel unpacks the weights *while* it multiplies, so that few bytes travel and no float matrix is ever written; and if the layer mostly waits for its weights, that is with few rows of inputs and a matrix too large for the cache ([[roofline]]). The last row of the table has such a kernel. Compare it with its own control, the row of bf16, since it takes inputs in bf16, too. In the run on this page it is several times as fast where both conditions hold, with one row and the wide layer. On `fc1`, whose weights fit into a cache, it is no clear gain.
+#
 # Two warnings go with the last row. This kernel is fast for inputs in bf16. With fp32 inputs the same call runs as well, and in a trial it took a hundred times as long as fp32 on 64 rows. And these are ratios of one machine; another processor has other kernels.
 #
 # The usual remedy for the other rows is `torch.compile`, which can merge the separate steps. It takes a C++ compiler, so we ran it once, for a record that came with the course: *Deeper* has the table. On GPUs torchao has kernels of its own for most of these formats, which were not measured here.
@@ -595,18 +598,18 @@ one_way, either_way = (fmean(run[2] for run in ways[name]) for name in ("clipped
 show.table_of_controls(ways)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Its direction does most of the harm: with the clip the largest weight of nearly every group becomes too *low*, and errors of one direction add up.** Turned round at random, the weights are as wrong as before, and the output is much less wrong.
+# **Its direction does most of the harm: with the clip the largest weight of about nine groups in ten becomes too *low*, and errors of one direction add up.** Turned round at random, the weights are as wrong as before, and the output is much less wrong.
 #
 # <!-- page -->
 #
-# If the largest weight is positive, 7.5 steps become 7. If it is negative, −7.5 steps mostly become −8. Either way it is half a step lower, and the third column of the table says so: −0.39 steps on average. The inputs of `fc1` come from a ReLU, so none is negative, and all these errors pull the output down.
-#
-# By hand, with all inputs equal to 1: 49 groups, half a step each, are 24.5 steps in one direction. An ordinary rounding error lies anywhere between −½ and ½, about 0.29 steps on average (root of the mean square), and 1,568 of them with random signs add up to $0.29 \sqrt{1568} \approx 11$ steps. So one weight in 32 does more harm than the other 31.
+# If the largest weight is positive, 7.5 steps become 7. If it is negative, −7.5 steps mostly become −8. Either way it is half a step lower. The third column of the table says so: an average of −0.39 steps means that 89 of 100 are half a step lower, and 11 half a step higher. The inputs of `fc1` come from a ReLU, so none is negative, and all these errors pull the output down.
 #
 # Both controls agree. Turning round keeps the sizes and mixes the directions: in the run on this page it takes the output most of the way from *clipped* to *symmetric*. So does keeping the largest weight in float, which takes away its error and leaves all others as they were. The accuracy of this small network notices none of it; an error of one per cent is small for ten classes.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The lesson behind the lesson: the error of the *weights* was the wrong ruler. Its column hardly moves from the first row of the table to the last, and the output's error halves. What counts is what the layer gives out for the inputs that it gets ([[weight_only]] builds methods on that).
+# By hand, with all inputs equal to 1: 49 groups, half a step each, are 24.5 steps in one direction. An ordinary rounding error lies anywhere between −½ and ½, about 0.29 steps on average (root of the mean square), and 1,568 of them with random signs add up to $0.29 \sqrt{1568} \approx 11$ steps. So one weight in 32 does more harm than the other 31.
+#
+# The error of the *weights* was the wrong ruler. Its column hardly moves from the first row of the table to the last, and the output's error halves. What counts is what the layer gives out for the inputs that it gets ([[weight_only]] builds methods on that).
 #
 # And when does it stop being true? With inputs of either sign, as behind a layer norm, the errors of one direction would partly cancel in the sum. That was not measured here.
 
