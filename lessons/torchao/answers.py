@@ -2,6 +2,7 @@
 
 import math
 import re
+from statistics import fmean, median
 
 import numpy as np
 from torch import nn
@@ -203,6 +204,119 @@ def bytes_as_numpy(rows, cols, bits, group, scale_bytes):
     return packed.size + rows * ((cols + group - 1) // group) * scale_bytes
 
 
+WAYS = ("clipped", "symmetric", "zero point", "packed")
+
+
+def verdict(clipped, symmetric, zero_point, packed, *, least=0.1, part=0.5, size=lambda x: x, of_the_drop=lambda x: x):
+    """The card's rule on four means; each switch is one of its words, taken otherwise."""
+    drop = of_the_drop(clipped - packed)
+    if drop <= least * clipped:
+        return "nothing"
+    parts = {"clip": clipped - symmetric, "zero point": symmetric - zero_point, "packing": zero_point - packed}
+    parts = {name: size(value) for name, value in parts.items()}
+    largest = max(parts, key=parts.get)
+    return largest if parts[largest] > part * drop else "several"
+
+
+def over(error, layers=range(8), pick=fmean):
+    return [pick([error(how, layer=n) for n in layers]) for how in WAYS]
+
+
+def first_against_last(error):
+    ends = [fmean(error(how, layer=n) for n in range(8)) for how in ("clipped", "packed")]
+    return "packing" if ends[0] - ends[1] > ends[0] / 10 else "nothing"
+
+
+def one_layer(error):
+    return verdict(*over(error, layers=[0]))
+
+
+def other_layers_for_each(error):
+    return verdict(*(fmean(error(how, layer=8 * n + k) for k in range(8)) for n, how in enumerate(WAYS)))
+
+
+def always_the_clip(error):
+    over(error)
+    return "clip"
+
+
+def by_the_middle_layer(error):
+    return verdict(*over(error, layers=range(9), pick=median))
+
+
+def by_the_worst_layer(error):
+    return verdict(*over(error, layers=range(12), pick=max))
+
+
+def size_of_a_part(error):
+    return verdict(*over(error), size=abs)
+
+
+def size_of_the_drop(error):
+    return verdict(*over(error), of_the_drop=abs)
+
+
+def any_drop_counts(error):
+    return verdict(*over(error), least=0)
+
+
+def a_quarter_at_least(error):
+    return verdict(*over(error), least=0.25)
+
+
+def a_tenth_of_the_largest(error):
+    mean = over(error)
+    return "nothing" if mean[0] - mean[3] <= max(mean) / 10 else verdict(*mean)
+
+
+def the_largest_in_any_case(error):
+    return verdict(*over(error), part=0)
+
+
+def two_thirds_at_least(error):
+    return verdict(*over(error), part=2 / 3)
+
+
+def each_against_the_first(error):
+    mean = over(error)
+    gains = [mean[0] - other for other in mean[1:]]
+    if gains[2] <= mean[0] / 10:
+        return "nothing"
+    return ("clip", "zero point", "packing")[gains.index(max(gains))]
+
+
+def the_last_step_alone(error):
+    mean = over(error)
+    if mean[0] - mean[3] <= mean[0] / 10:
+        return "nothing"
+    return "packing" if mean[2] - mean[3] > (mean[0] - mean[3]) / 2 else "clip"
+
+
+def never_packing(error):
+    mean = over(error)
+    if mean[0] - mean[3] <= mean[0] / 10:
+        return "nothing"
+    parts = [mean[0] - mean[1], mean[1] - mean[3]]
+    return "clip" if parts[0] > parts[1] else "zero point"
+
+
+def in_arrays(error):
+    found = np.array([[error(how, layer=int(n)) for n in np.arange(20)] for how in WAYS]).mean(1)
+    parts, drop = -np.diff(found), found[0] - found[-1]
+    if not drop > 0.1 * found[0]:
+        return "nothing"
+    best = int(np.argmax(parts))
+    return ["clip", "zero point", "packing"][best] if parts[best] / drop > 0.5 else "several"
+
+
+def layer_by_layer(error):
+    total = dict.fromkeys(WAYS, 0.0)
+    for n in range(10, 22):
+        for how in reversed(WAYS):
+            total[how] += error(how, layer=n)
+    return verdict(*total.values())
+
+
 WRONG = {
     "wanted": [
         by_beginning,
@@ -239,7 +353,38 @@ WRONG = {
         group_filled,
         in_bits,
     ],
+    "what_helped": [
+        first_against_last,
+        one_layer,
+        other_layers_for_each,
+        always_the_clip,
+        by_the_middle_layer,
+        by_the_worst_layer,
+        size_of_a_part,
+        size_of_the_drop,
+        any_drop_counts,
+        a_quarter_at_least,
+        a_tenth_of_the_largest,
+        the_largest_in_any_case,
+        two_thirds_at_least,
+        each_against_the_first,
+        the_last_step_alone,
+        never_packing,
+    ],
 }
-ODD = {"wanted": [with_a_dot, by_parts], "packed_bytes": [by_counting, bytes_as_numpy]}
+ODD = {
+    "wanted": [with_a_dot, by_parts],
+    "packed_bytes": [by_counting, bytes_as_numpy],
+    "what_helped": [in_arrays, layer_by_layer],
+}
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
-EQUIVALENT = {}
+EQUIVALENT = {
+    "what_helped": {
+        "if drop <= mean[0] / 10:: 0 -> -1": "where the drop is about a tenth, a tenth of packed is nearly a tenth of clipped",
+        "if drop <= mean[0] / 10:: 10 -> 11": "no planted drop lies between a ninth and an eleventh",
+        "if drop <= mean[0] / 10:: 10 -> 9": "no planted drop lies between a ninth and an eleventh",
+        "if drop <= mean[0] / 10:: drop <= mean[0] / 10: LtE -> Lt": "no drop is exactly a tenth",
+        "mean = [fmean((error(how, layer=n) for n in range(8))) for how in ways]: 8 -> 9": "one layer more is allowed",
+        "return largest if steps[largest] > drop / 2 else 'several': steps[largest] > drop / 2: Gt -> GtE": "no part is exactly half",
+    },
+}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from hypothesis import strategies as st
@@ -11,6 +11,7 @@ from torch import nn
 
 from course_utils.exercises.core import check
 from course_utils.exercises.inputs import Strategy
+from course_utils.exercises.investigation import World, investigate
 from course_utils.exercises.mistake import Mistake
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import same
@@ -77,7 +78,7 @@ def _asked(draw: Callable) -> tuple[nn.Module, str, int, list[str]]:
 
 
 @check(
-    "Exercise 1, A filter",
+    "Exercise 2, A filter",
     why="A dot ends a name, so a path lies in a module when it is that module's name or goes on with a dot. And a row falls into "
     "whole groups only where its length, the inputs of the layer, is a multiple of the group.",
 )
@@ -262,8 +263,140 @@ def wanted(answer: Callable) -> None:
     )
 
 
+WAYS = ("clipped", "symmetric", "zero point", "packed")
+LEAST_LAYERS = 8
+
+
+def _luck(layer: int, word: str) -> float:
+    """A number from -1 to 1 that hangs on the layer and on nothing else that is chosen."""
+    return ((layer * 7919 + sum(map(ord, word)) * 104729 + 13) % 1009) / 504.5 - 1
+
+
+def _is_odd(layer: int) -> bool:
+    """One layer in four or so."""
+    return layer * 53 % 97 < 25
+
+
+def _network(*errors: float, odd: Mapping[str, float] | None = None) -> Callable[..., float]:
+    """The errors of the four ways, in percent: the mean over layers, some of which are larger in all four alike.
+
+    Args:
+        errors: of "clipped", "symmetric", "zero point" and "packed".
+        odd: what the error is instead in one layer of four.
+    """
+    usual = dict(zip(WAYS, errors, strict=True))
+
+    def measure(arm: str, number: int, layer: float) -> float:
+        layer = int(layer)
+        own = odd[arm] if odd and _is_odd(layer) else usual[arm]
+        return own * (1 + 0.4 * _luck(layer, "")) * (1 + 0.03 * _luck(layer, arm))
+
+    return measure
+
+
+def _ways(*errors: float) -> dict[str, float]:
+    return dict(zip(WAYS, errors, strict=True))
+
+
+NETWORKS = (
+    World(
+        "in the mean the four errors are 1.4, 0.75, 0.7 and 0.64 %: not clipping brings seven eighths of the drop",
+        "clip",
+        _network(1.4, 0.75, 0.7, 0.64),
+        "From clipped to symmetric the error nearly halves here; the two steps after it bring a twentieth each. Compare each way with the one "
+        "before it.",
+    ),
+    World(
+        "in the mean the four errors are 9.2, 10.4, 4 and 3.9 %: without the clip it is worse, and the zero point brings more than the whole drop",
+        "zero point",
+        _network(9.2, 10.4, 4.0, 3.9),
+        "Without the clip the error is larger here, so the part of this step is negative; the zero point makes up for it and more. Compare zero "
+        "point with symmetric, its neighbour, and keep the sign.",
+    ),
+    World(
+        "in the mean the four errors are 2, 1.95, 1.9 and 0.9 %: the kernel that reads the packed weights adds up in more bits",
+        "packing",
+        _network(2.0, 1.95, 1.9, 0.9),
+        "The levels make no difference here. The drop comes with the last step, in which the kernel changes.",
+    ),
+    World(
+        "in the mean the four errors are 1, 0.98, 0.96 and 0.94 %: the drop is a sixteenth",
+        "nothing",
+        _network(1.0, 0.98, 0.96, 0.94),
+        "There is a drop here, but it is less than a tenth of the error of clipped, and by the card that does not count.",
+    ),
+    World(
+        "in the mean the four errors are 1, 0.87, 0.865 and 0.86 %: the drop is a seventh",
+        "clip",
+        _network(1.0, 0.87, 0.865, 0.86),
+        "The drop is a seventh of the error of clipped here, and by the card more than a tenth counts. Nearly all of it is the clip's.",
+    ),
+    World(
+        "in the mean the four errors are 3, 1.9, 1.2 and 0.5 %: the clip has 44 % of the drop, and each of the other two 28",
+        "several",
+        _network(3.0, 1.9, 1.2, 0.5),
+        "The largest part is less than half of the drop here, so no step can claim the drop for itself.",
+    ),
+    World(
+        "in the mean the four errors are 3, 1.5, 1.2 and 0.5 %: the clip has 60 % of the drop",
+        "clip",
+        _network(3.0, 1.5, 1.2, 0.5),
+        "The clip has 60 % of the drop here. By the card more than half is enough.",
+    ),
+    World(
+        "in the mean the four errors are 6, 11, 6.4 and 4.2 %: without the clip it is much worse, and the zero point takes nearly all of that back",
+        "zero point",
+        _network(6.0, 11.0, 6.4, 4.2),
+        "The largest change is from clipped to symmetric here, but upwards. Look for the largest part of the drop, with its sign.",
+    ),
+    World(
+        "in the mean the four errors are 1, 1.6, 0.95 and 0.87 %: the drop is an eighth of clipped, and less than a tenth of symmetric",
+        "zero point",
+        _network(1.0, 1.6, 0.95, 0.87),
+        "The drop is an eighth of the error of clipped here. By the card a tenth of clipped is enough, however large the errors between are.",
+    ),
+    World(
+        "in the mean the four errors are 1, 1.1, 0.9 and 1.5 %: packed is the worst of the four",
+        "nothing",
+        _network(1.0, 1.1, 0.9, 1.5),
+        "The packed format errs more than the clipped one here. There is no drop, however large the difference.",
+    ),
+    World(
+        "in most layers the four errors are 1, 0.98, 0.6 and 0.58 %, and in one layer of four 12, 0.98, 0.6 and 0.58: in the mean the clip has most",
+        "clip",
+        _network(1.0, 0.98, 0.6, 0.58, odd=_ways(12.0, 0.98, 0.6, 0.58)),
+        "A few layers have a very large error when they are clipped. The median, the least error or a mean of shares does not see them. The "
+        "card asks for the mean over the layers, and then for the parts.",
+    ),
+    World(
+        "in most layers the four errors are 4, 1, 0.95 and 0.93 %, and in one layer of four 6, 5.5, 1 and 0.98: in the mean the clip has most",
+        "clip",
+        _network(4.0, 1.0, 0.95, 0.93, odd=_ways(6.0, 5.5, 1.0, 0.98)),
+        "In the worst layers the zero point helps most here, and in the mean over all layers the clip. The card asks for the mean.",
+    ),
+)
+
+
 @check(
-    "Exercise 2, The bytes of a packed format",
+    "Exercise 1, What made it better?",
+    why="Neighbours differ in one thing, so the difference of their means is what this one thing brings. The three differences add up to the "
+    "drop, so each is a part of it, and a negative part says that a step did harm.",
+)
+def what_helped(answer: Callable) -> None:
+    """``what_helped(error) -> "clip", "zero point", "packing", "several" or "nothing"``, for made-up networks."""
+    investigate(
+        answer,
+        NETWORKS,
+        arms=WAYS,
+        settings={"layer": 0},
+        least={"layer": LEAST_LAYERS},
+        conclusions=("clip", "zero point", "packing", "several", "nothing"),
+        name="error",
+    )
+
+
+@check(
+    "Exercise 3, The bytes of a packed format",
     why="What is filled up once for each row is rounded up once for each row: bits to whole bytes, weights to whole groups. Only "
     "then do the rows count, since neither a byte nor a group goes on into the next one.",
 )
