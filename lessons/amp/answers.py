@@ -1,6 +1,7 @@
 """the lesson `amp`: plausible wrong answers and odd but right ones, as a learner would write them."""
 
 import math
+from statistics import median
 
 import numpy as np
 import torch
@@ -407,6 +408,18 @@ def looks_away_from_the_control(error):
     return _verdict({**_learns(error), "as found": False})
 
 
+def takes_the_median(error):
+    return _verdict({arm: median(error(arm, seed=n) for n in range(5)) < 50 for arm in ARMS})
+
+
+def takes_the_worst(error):
+    return _verdict({arm: max(error(arm, seed=n) for n in range(5)) < 50 for arm in ARMS})
+
+
+def another_limit(error):
+    return _verdict({arm: sum(error(arm, seed=n) for n in range(5)) / 5 < 60 for arm in ARMS})
+
+
 def one_network(error):
     return _verdict(_learns(error, seeds=range(1)))
 
@@ -445,6 +458,9 @@ WRONG = {
         takes_the_best_arm,
         has_no_control,
         looks_away_from_the_control,
+        takes_the_median,
+        takes_the_worst,
+        another_limit,
         one_network,
         other_networks_for_each,
         more_runs_for_the_control,

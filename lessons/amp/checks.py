@@ -8,6 +8,7 @@ import math
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import torch
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from torch.nn import functional as F
 from course_utils.exercises.calls import run
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, tensors
-from course_utils.exercises.investigation import World, investigate
+from course_utils.exercises.investigation import Run, World, by_arm, investigate
 from course_utils.exercises.search import compare, examine
 from course_utils.exercises.values import is_number, same, show
 
@@ -355,6 +356,35 @@ def _loop(
     return World(said, right, measure, hint)
 
 
+def _by_the_card(runs: Sequence[Run]) -> str:
+    """The conclusion of the card for these runs."""
+    mean = {arm: fmean(own) for arm, own in by_arm(runs).items()}
+    found, scaler, clipping, autocast = (mean[arm] < 50 for arm in ARMS)
+    if found:
+        return "nothing"
+    if scaler and clipping:
+        return "order"
+    return "scaler" if scaler else "clipping" if clipping else "precision" if autocast else "elsewhere"
+
+
+def _own_means(runs: Sequence[Run], got: str) -> str:
+    told = "; ".join(f"{arm!r} {fmean(own):.1f}" for arm, own in by_arm(runs).items())
+    return (
+        f"The means of your own runs are: {told}. An arm learns if its mean is below 50, and from that {_by_the_card(runs)!r} follows. "
+        f"{got!r} comes out, for example, if another limit is taken, or the median, the best or the worst network in place of the mean."
+    )
+
+
+def _uneven(said: str, **errors: tuple[float, float]) -> World:
+    """A loop with the usual error of an arm, and what it has more with every third network; 88 for an arm that is left out."""
+
+    def measure(arm: str, number: int, *, seed: float) -> float:
+        usual, more = errors.get(arm.replace(" ", "_"), (88.0, 0.0))
+        return usual + more * (math.floor(abs(seed)) % 3 == 1) + 0.1 * ((seed * 31) % 5 - 2)
+
+    return World(said, _by_the_card, measure, _own_means)
+
+
 LOOPS = (
     _loop(
         "order",
@@ -396,6 +426,11 @@ LOOPS = (
         learns=ARMS,
         good=25.0,
     ),
+    _uneven(
+        "without the scaler two networks of three learn well, and the third does not at all", no_scaler=(42.0, 50.0)
+    ),
+    _uneven("without clipping every third network fails; the mean is still below 50", no_clipping=(20.0, 60.0)),
+    _uneven("without the scaler the error is 46, without clipping 54", no_scaler=(46.0, 0.0), no_clipping=(54.0, 0.0)),
 )
 
 

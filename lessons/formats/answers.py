@@ -277,6 +277,35 @@ def with_a_table(error):
     return ("nothing", "weights", "scale", "both")[int(good.argmax())] if good.any() else "neither"
 
 
+FIVE_ARMS = ("fp32", "16 bits", "weights", "scale", "both")
+
+
+def _within(errors, points):
+    as_good = [arm for arm in FIVE_ARMS[1:] if errors[arm] <= errors["fp32"] + points]
+    return "neither" if not as_good else "nothing" if as_good[0] == "16 bits" else as_good[0]
+
+
+def by_the_worst_network(error):
+    return _within({arm: max(error(arm, seed=n) for n in range(6)) for arm in FIVE_ARMS}, 5)
+
+
+def four_points(error):
+    return _within({arm: fmean(error(arm, seed=n) for n in range(5)) for arm in FIVE_ARMS}, 4)
+
+
+def six_points(error):
+    return _within({arm: fmean(error(arm, seed=n) for n in range(5)) for arm in FIVE_ARMS}, 6)
+
+
+def network_by_network(error):
+    more = dict.fromkeys(FIVE_ARMS, 0.0)
+    for n in range(11, 20):
+        found = {arm: error(arm, seed=n) for arm in reversed(FIVE_ARMS)}
+        for arm in FIVE_ARMS:
+            more[arm] += (found[arm] - found["fp32"]) / 9
+    return _within(more, 5)
+
+
 WRONG = {
     "missing_part": [
         always_the_weights,
@@ -288,6 +317,10 @@ WRONG = {
         one_network,
         other_networks_for_each_arm,
         says_16_bits,
+        by_medians_of_differences,
+        by_the_worst_network,
+        four_points,
+        six_points,
     ],
     "autocast_types": [
         one_list_for_both,
@@ -319,15 +352,13 @@ WRONG = {
     ],
 }
 ODD = {
-    "missing_part": [by_medians_of_differences, with_a_table],
+    "missing_part": [with_a_table, network_by_network],
     "autocast_types": [types_with_numpy, types_by_running],
     "loss_scale": [scale_by_trying, scale_with_numpy],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 EQUIVALENT = {
     "missing_part": {
-        "as_good = [arm for arm in arms[1:] if mean[arm] <= mean['fp32'] + 5]: 5 -> 4": "no training lies so near the border",
-        "as_good = [arm for arm in arms[1:] if mean[arm] <= mean['fp32'] + 5]: 5 -> 6": "nor on the other side of it",
         "as_good = [arm for arm in arms[1:] if mean[arm] <= mean['fp32'] + 5]: mean[arm] <= mean['fp32'] + 5: LtE -> Lt": (
             "nor exactly on it"
         ),

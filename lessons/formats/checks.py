@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
 from hypothesis import strategies as st
 
 from course_utils.exercises.calls import run
 from course_utils.exercises.core import Mistake, check
-from course_utils.exercises.investigation import World, investigate
+from course_utils.exercises.investigation import Run, World, by_arm, investigate
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import show
 
@@ -345,6 +345,32 @@ def _training(right: str, said: str, hint: str, fp32: float, **more: float) -> W
     return World(said, right, measure, hint)
 
 
+def _by_the_card(runs: Sequence[Run]) -> str:
+    """The conclusion of the card for these runs."""
+    mean = {arm: fmean(own) for arm, own in by_arm(runs).items()}
+    as_good = [arm for arm in ARMS[1:] if mean[arm] <= mean["fp32"] + 5]
+    return "neither" if not as_good else "nothing" if as_good[0] == "16 bits" else as_good[0]
+
+
+def _own_means(runs: Sequence[Run], got: str) -> str:
+    told = "; ".join(f"{arm!r} {fmean(own):.1f}" for arm, own in by_arm(runs).items())
+    return (
+        f"The means of your own runs are: {told}. An arm is as good as fp32 if its mean is at most 5 points higher, and from that "
+        f"{_by_the_card(runs)!r} follows. {got!r} comes out, for example, if another limit is taken, or the median, the best or the worst "
+        "network in place of the mean."
+    )
+
+
+def _uneven(said: str, **adds: tuple[float, float]) -> World:
+    """What an arm usually adds to the 20 of fp32, and what it adds on top with every third network."""
+
+    def measure(arm: str, number: int, *, seed: float) -> float:
+        usual, more = adds.get(arm.replace("16 bits", "low"), (0.0 if arm in ("fp32", "both") else 40.0, 0.0))
+        return 20 + usual + more * (math.floor(abs(seed)) % 3 == 1) + 0.1 * ((seed * 31) % 5 - 2)
+
+    return World(said, _by_the_card, measure, _own_means)
+
+
 TRAININGS = (
     _training(
         "scale",
@@ -398,6 +424,16 @@ TRAININGS = (
         scale=61.0,
         both=50.0,
     ),
+    _uneven(
+        "with a loss scale two networks of three are as good as in fp32, and the third is far from it",
+        scale=(3.0, 20.0),
+    ),
+    _uneven(
+        "with fp32 weights every third network is twelve points worse; the mean is still near fp32",
+        weights=(-1.0, 12.0),
+    ),
+    _uneven("fp32 weights alone are 4.4 points worse than fp32", weights=(4.4, 0.0)),
+    _uneven("a loss scale alone is 5.7 points worse than fp32", scale=(5.7, 0.0)),
 )
 
 

@@ -113,6 +113,27 @@ def without_min_max(error):
     return "percentile" if percentile < average / 2 else "none"
 
 
+def _below(found, share):
+    first, second, _ = sorted(found, key=found.get)
+    return first if found[first] < share * found[second] else "none"
+
+
+def the_median_draw(error):
+    return _below({name: np.median([error(name, seed=n, held_out=1) for n in range(5)]) for name in NAMES}, 0.5)
+
+
+def the_worst_draw(error):
+    return _below({name: max(error(name, seed=n, held_out=1) for n in range(5)) for name in NAMES}, 0.5)
+
+
+def four_tenths(error):
+    return _below(at_work(error), 0.4)
+
+
+def six_tenths(error):
+    return _below(at_work(error), 0.6)
+
+
 def best_range_by_table(error):
     table = np.array([[error(name, seed=n, held_out=1) for n in range(7, 20)] for name in NAMES])
     mean = table.mean(1)
@@ -233,6 +254,10 @@ WRONG = {
         one_draw,
         other_draws_for_each,
         without_min_max,
+        the_median_draw,
+        the_worst_draw,
+        four_tenths,
+        six_tenths,
     ],
     "best_clip": [
         largest_value,
@@ -255,7 +280,6 @@ EQUIVALENT = {
         "mean = {name: fmean((error(name, seed=n, held_out=1) for n in range(5))) for name in names}: 5 -> 6": (
             "how many draws there are is free"
         ),
-        "return best if mean[best] < mean[second] / 2 else 'none': 2 -> 3": "no observer here is between two and three times as good",
         "return best if mean[best] < mean[second] / 2 else 'none': mean[best] < mean[second] / 2: Lt -> LtE": (
             "no error is exactly half of another"
         ),

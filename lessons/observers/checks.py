@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from statistics import fmean
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, shapes, tensors
-from course_utils.exercises.investigation import MOST_RUNS, World, investigate
+from course_utils.exercises.investigation import MOST_RUNS, Run, World, investigate
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import ARRAYS, is_number, same
 
@@ -239,6 +240,53 @@ def _rare(batches: np.ndarray) -> None:
     batches[3:9, 0] = 50
 
 
+def _means(runs: Sequence[Run]) -> dict[str, float]:
+    """The mean error of each observer at work."""
+    return {
+        name: fmean(run.result for run in runs if run.arm == name and run.settings["held_out"] == 1)
+        for name in OBSERVERS
+    }
+
+
+def _by_the_card(runs: Sequence[Run]) -> str:
+    """The conclusion of the card for these runs."""
+    mean = _means(runs)
+    best, second = sorted(mean, key=mean.get)[:2]
+    return best if mean[best] < mean[second] / 2 else "none"
+
+
+def _own_means(runs: Sequence[Run], got: str) -> str:
+    if not any(run.settings["held_out"] == 1 for run in runs):
+        return "Take the error on the data that come later: held_out=1."
+    told = "; ".join(f"{name!r} {error:.3g}" for name, error in _means(runs).items())
+    return (
+        f"The mean errors of your own runs at work are: {told}. An observer serves best if its mean is less than half of each other one, "
+        f"so it is {_by_the_card(runs)!r}. {got!r} comes out, for example, if another share is taken, or the median, the best or the worst "
+        "draw in place of the mean."
+    )
+
+
+def _uneven(said: str, **errors: tuple[float, float]) -> World:
+    """The usual error of each observer at work, and what every third draw adds to it."""
+
+    def measure(observer: str, number: int, *, seed: float, held_out: float) -> float:
+        if held_out not in (0, 1):
+            raise ValueError(f"held_out is 0 (the calibration data) or 1 (new data), got {held_out}.")
+        usual, more = errors[observer]
+        return (
+            (usual + more * (math.floor(abs(seed)) % 3 == 1))
+            * (1 + 0.002 * ((seed * 31) % 5 - 2))
+            * (1e-5 if held_out else 2e-5)
+        )
+
+    return World(
+        said,
+        lambda runs: _by_the_card(runs) if any(r.settings["held_out"] for r in runs) else OBSERVERS,
+        measure,
+        _own_means,
+    )
+
+
 SOURCES = (
     _source(
         "none",
@@ -273,6 +321,30 @@ SOURCES = (
         "Rare values need not be faults. Here whoever leaves them out clips what the data at work really have: min_max can be the best, too.",
         _rare,
         at_work=_rare,
+    ),
+    _uneven(
+        "the average has 0.46 of the error of the percentile",
+        min_max=(4.0, 0.0),
+        average=(0.92, 0.0),
+        percentile=(2.0, 0.0),
+    ),
+    _uneven(
+        "the percentile has 0.54 of the error of the average",
+        min_max=(4.0, 0.0),
+        average=(2.0, 0.0),
+        percentile=(1.08, 0.0),
+    ),
+    _uneven(
+        "the average serves best, because the others fail on every third draw",
+        min_max=(1.6, 4.0),
+        average=(1.0, 0.0),
+        percentile=(1.7, 4.0),
+    ),
+    _uneven(
+        "the percentile serves best in the mean, though on every third draw it is nearly as bad as the others",
+        min_max=(3.8, 0.0),
+        average=(3.9, 0.0),
+        percentile=(0.8, 2.4),
     ),
 )
 

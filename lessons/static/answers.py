@@ -1,7 +1,11 @@
 """the lesson `static`: plausible wrong answers and odd but right ones, as a learner would write them."""
 
+from statistics import median
+
 import torch
 import torch.ao.quantization as tq
+
+MODELS = ("float", "int8", "anew")
 
 
 def only_reader(reads, name):
@@ -369,6 +373,24 @@ def in_either_place(right):
     return by_the_card(mean)
 
 
+def by_the_median_draw(right):
+    return by_the_card({(m, w): median(right(m, at_work=w, seed=n) for n in SEEDS) for m in MODELS for w in (0, 1)})
+
+
+def by_the_worst_draw(right):
+    return by_the_card({(m, w): min(right(m, at_work=w, seed=n) for n in SEEDS) for m in MODELS for w in (0, 1)})
+
+
+def one_and_a_half_points(right):
+    mean = {key: value * 2 / 1.5 for key, value in all_means(right).items()}
+    return by_the_card(mean)
+
+
+def three_points(right):
+    mean = {key: value * 2 / 2.5 for key, value in all_means(right).items()}
+    return by_the_card(mean)
+
+
 def says_ranges(right):
     return "ranges" if by_the_card(all_means(right)) == "calibration" else by_the_card(all_means(right))
 
@@ -438,6 +460,10 @@ WRONG = {
         better_is_cured,
         in_either_place,
         says_ranges,
+        by_the_median_draw,
+        by_the_worst_draw,
+        one_and_a_half_points,
+        three_points,
     ],
 }
 ODD = {
