@@ -83,8 +83,8 @@ def raw_and_folded(raw, folded):
     below = int((folded * 127.5 / folded.max() < 0.5).sum())
     plots.show(
         fig,
-        alt="Two panels with a bar for each of 32 channels, in one order, on a logarithmic axis. As trained most bars are nearly as high as "
-        "the highest; with the batch norm folded in one channel stands above all others. Widest channel over median channel, "
+        alt="Two panels with a bar for each of 32 channels, in one order, on a logarithmic axis. As trained no bar stands out at the top; "
+        "with the batch norm folded in the last one stands above all others. Widest channel over median channel, "
         + "; ".join(told)
         + ".",
         caption=f"Block 1, in steps of its one scale. Widest over median channel, {'; '.join(told)}. Below the dashed line, half a step, "
@@ -454,7 +454,7 @@ def silenced(behind):
     return Table(
         ["network", "widest, folded", "grows by the factor", "more than tenfold"],
         rows,
-        caption="Block 1; variances on 500 test images. Channels of block 1 that are dead already are left out",
+        caption="Block 1; variances on 200 test images. Channels of block 1 that are dead already are left out",
     )
 
 
