@@ -215,7 +215,7 @@ show.by_layer(alone, others)
 #
 # Rounded alone it costs as much as the whole int8 network had lost. If all the others are rounded and block 1 is not, less than a point is missing. So the loss sits in 288 of the network's weights. Blocks 3 and 5 are depthwise, too, and cost next to nothing. So "it is depthwise" cannot be the whole reason: something about *this* layer has to be found.
 #
-# Read the columns in whole points. 2,000 images mean that a tenth of a point is two images, and where block 1 has already confused the network, small changes elsewhere move the result by a point or two in either direction. For a network of a hundred layers the same scan needs fewer images, or a ruler with finer marks than accuracy. [[bit_budget]] does that.
+# Read the columns in whole points. 2,000 images mean that a tenth of a point is two images, and where block 1 has already confused the network, small changes elsewhere move the result by a point or two in either direction. For a network of a hundred layers the same scan needs fewer images, or a ruler with finer marks than accuracy. [[bit_budget]] does that, with the distance between the ten probabilities.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Which channel?
@@ -355,11 +355,11 @@ def left_in_float(folded_net, block):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The diagnosis suggests three repairs, and each one has a price.
 #
-# - **Empty the dead channels.** It needs the variances of the batch norms, so it has to happen before the folding, and it helps only where a dead channel sets the scale.
-# - **A scale for each channel.** Then no channel can spoil the scale of another, dead or alive. The file has to hold the scales. The engine has to have kernels for it: all CPU engines of PyTorch do, and not every chip does.
+# - **Empty the dead channels.** It needs the variances of the batch norms. After the folding they are gone, so keep the float network. It helps only where a dead channel sets the scale.
+# - **A scale for each channel.** Then no channel can spoil the scale of another, dead or alive. The file has to hold the scales. The engine has to have kernels for it: the CPU engines of PyTorch do (*Deeper* runs those of this machine), and not every chip does.
 # - **Leave the layer in float.** Its input is turned from int8 into float, and its output back into int8. This takes time, four bytes for each of its weights, and a processor that computes in float at all.
 #
-# In code the third one needs two things, and each fails in its own way if it is left out. `qconfig = None` says that `prepare` puts no observer into this block, so `convert` leaves it as it is. Without this line the block is converted, and the stubs around it hand floats to an int8 layer. The stubs turn int8 into float and back. Without them the float layer meets an int8 tensor and stops with an error.
+# In code the third one needs two things, and each fails in its own way if it is left out. `qconfig = None` says that `prepare` puts no observer into this block, so `convert` leaves it as it is. Without this line the block is converted, and the stubs around it hand floats to an int8 layer, which stops with an error. The stubs turn int8 into float and back. Without them the float layer meets an int8 tensor and stops with an error.
 #
 # Two more candidates belong into the table. Perhaps another *range* is enough: the histogram observer, which for activations looks for the range with the least squared error ([[static]]), can be given to the weights. And two repairs can be combined.
 
@@ -401,6 +401,8 @@ show.remedies(accuracy, files, speed)
 # All three repairs bring back the accuracy. Emptying is free in bytes. Read the speeds with [[measuring]] in mind: on a quiet machine all five lay between 2.4 and 2.7 times float in a trial, so they do not decide here, because block 1 is a small part of this network. A larger layer in float costs more: *Deeper* leaves more and more blocks in float. The histogram does *not* repair anything: its range has the least squared error over all weights, and the large weights of the dead channels are a large part of that error. An observer cannot know that they are never used.
 #
 # What would one ship? A scale for each channel, which is what the default of `x86` does, because it also protects against wide channels that are alive. Empty the dead channels where a chip or a file format has room for one scale only. Leave a layer in float where neither helps. Section 2 is how you find the layer.
+#
+# The file of each repaired network holds what that of [[static]] held: integers, scales, zero points, biases. To load it, build the same modules first (fold, leave the same block in float, prepare and convert without data), and then load the state. The emptied channels need nothing, because their zeros are in the file.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Writes float, one scale and a scale for each channel into the course's ledger.
@@ -473,11 +475,10 @@ show.rows_of_the_ledger(depthwise, some[:1], right, kept_files, single)
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
 def what_did_it(lost):
-    """Say what made int8 lose: "architecture", "training", "either", "together" or "nothing".
+    """One of the five verdicts of the card.
 
     Args:
-        lost: the instrument; `lost("depthwise", decay=1, seed=3)` gives the points that int8
-            loses in training 3 of a depthwise network with weight decay.
+        lost: the instrument, for example lost("depthwise", decay=1, seed=3).
     """
     raise NotImplementedError
 
@@ -620,7 +621,7 @@ def rounded_each(weight):
     return torch.round(weight / step).clamp(-128, 127) * step
 
 
-few, few_labels = some[:200], some_labels[:500]
+few, few_labels = some[:500], some_labels[:500]
 given = {}
 for layer in range(3):
 

@@ -24,11 +24,11 @@ def two_convolutions():
     canvas = diagrams.Canvas(height=330)
     rows = (15, 105, 195)
     columns = [[canvas.box(x, y, "", width=130, height=60) for y in rows] for x in (80, 535, 990)]
-    for number, (left, right) in enumerate(zip(columns[0], columns[1], strict=True)):
-        canvas.wire(left.right, right.left, meaning=("int8", "fp32", "mask")[number], thick=5)
+    for left, right in zip(columns[0], columns[1], strict=True):
+        canvas.wire(left.right, right.left, meaning="activations", thick=5)
     for left in columns[1]:
         for right in columns[2]:
-            canvas.wire(left.right, right.left, meaning="plain", arrow=False)
+            canvas.wire(left.right, right.left, meaning="activations", arrow=False)
     canvas.text(372, 300, "depthwise: a 3×3 filter for each channel", size=22)
     canvas.text(842, 300, "1×1: sums over all channels", size=22)
     plots.show(
