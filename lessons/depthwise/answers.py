@@ -416,6 +416,14 @@ ODD = {
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 EQUIVALENT = {
+    "what_did_it": {
+        "architecture, decayed = (mean['depthwise', 0] - base > 3, mean['ordinary', 1] - base > 3): mean['depthwise', 0] - base > 3: "
+        "Gt -> GtE": "no difference is exactly three points",
+        "architecture, decayed = (mean['depthwise', 0] - base > 3, mean['ordinary', 1] - base > 3): mean['ordinary', 1] - base > 3: "
+        "Gt -> GtE": "no difference is exactly three points",
+        "if mean['depthwise', 1] - base <= 3:: mean['depthwise', 1] - base <= 3: LtE -> Lt": "no difference is exactly three points",
+        "mean[network, decay] = fmean((lost(network, decay=decay, seed=n) for n in range(5))): 5 -> 6": "one training more is allowed",
+    },
     "residual_block": {
         "return self.dequant(self.sum.add_relu(x, self.conv(x))): self.sum.add_relu(x, self.conv(x)): arguments swapped": (
             "a sum does not depend on the order of its parts"
