@@ -251,7 +251,7 @@ show.raw_and_folded(raw, ranges)
 # | 31 | 0.404 | 0.278 | 0.00707 | 0.278 / √0.00708 = 3.31 | 1.34 |
 # | 28 | 0.280 | 0.253 | 0.00000 | 0.253 / √0.00001 = 80.0 | 22.4 |
 #
-# As trained, channel 28 was the smaller one. Folded, it is 16.7 times as large as channel 31. What does that cost channel 31? Before the folding the largest weight of the layer is 1.12, so one scale would be 2 · 1.12 / 255 = 0.0088, and channel 31 would reach 46 steps to either side. After it the scale is 2 · 22.4 / 255 = 0.176, and 1.34 is less than 8 steps. Of the 256 levels about 15 are left for this channel.
+# As trained, channel 28 was the smaller one. Folded, it is 16.7 times as large as channel 31. What does that cost channel 31? Before the folding the largest weight of the layer is 1.12, so one scale would be 2 · 1.12 / 255 = 0.0088, and channel 31 would reach 46 steps to either side. After it the scale is 2 · 22.4 / 255 = 0.176, and 1.34 is less than 8 steps. Of the 256 levels about 16 are left for this channel.
 #
 # There is a tension here. In [[static]] fusion *helped* this network, because an unfolded block stores its raw result, whose channels are very unequal. The inequality does not disappear by folding. It moves from the activations into the weights, where a scale for each channel can deal with it.
 
