@@ -104,8 +104,10 @@ class TextRecipe:
 RECIPES = {
     "char_transformer": TextRecipe("CharTransformer", {}, 2400, 4, 512, 3e-3, 0.55),
     "small_cnn": Recipe("SmallCNN", {"width": 40}, ((4, 3e-3), (2, 5e-4), (1, 5e-5)), 0.90, "Adam", channels_last=True),
-    # Weight decay on all weights makes channels of very unequal range, the subject of `depthwise`: chosen to show it.
-    # (MobileNet's authors put very little or none on the depthwise filters: Howard et al., 2017, section 3.2.)
+    # Chosen to show the subject of `depthwise`: a dead channel that folding makes the widest of its layer.
+    # Decay on all weights has no precedent in MobileNet, whose authors "put very little or no weight decay (l2
+    # regularization) on the depthwise filters" (Howard et al., 2017, section 3.2). Nor does it make channels wide:
+    # without any, dead ones are wider still (records/depthwise).
     "depthwise_cnn": Recipe(
         "DepthwiseCNN",
         {"width": 32},

@@ -1,5 +1,7 @@
 """the lesson `depthwise`: plausible wrong answers and odd but right ones, as a learner would write them."""
 
+from statistics import fmean, median
+
 import torch
 import torch.ao.quantization as tq
 from torch import nn
@@ -227,7 +229,168 @@ def clamped_at_6(conv):
     return Block()
 
 
+SEEDS = range(5)
+
+
+def means_of(lost, seeds=SEEDS, of=fmean):
+    """(network, decay) -> what is taken for the typical loss."""
+    return {(n, d): of([lost(n, decay=d, seed=s) for s in seeds]) for n in ("ordinary", "depthwise") for d in (0, 1)}
+
+
+def by_the_card(mean, middle=3, corner=3):
+    base = mean["ordinary", 0]
+    if mean["depthwise", 1] - base <= corner:
+        return "nothing"
+    architecture, decayed = mean["depthwise", 0] - base > middle, mean["ordinary", 1] - base > middle
+    if architecture:
+        return "either" if decayed else "architecture"
+    return "training" if decayed else "together"
+
+
+def by_averages(lost):
+    """What a factor costs on average over the other one."""
+    mean = means_of(lost)
+    if by_the_card(mean) == "nothing":
+        return "nothing"
+    architecture = (mean["depthwise", 0] + mean["depthwise", 1] - mean["ordinary", 0] - mean["ordinary", 1]) / 2 > 3
+    decayed = (mean["ordinary", 1] + mean["depthwise", 1] - mean["ordinary", 0] - mean["depthwise", 0]) / 2 > 3
+    return {(1, 1): "either", (1, 0): "architecture", (0, 1): "training"}.get((architecture, decayed), "together")
+
+
+def from_the_corner(lost):
+    """Whatever both together lose, both have done."""
+    return "nothing" if by_the_card(means_of(lost)) == "nothing" else "together"
+
+
+def asks_for_the_architecture(lost):
+    found = by_the_card(means_of(lost))
+    return {"training": "together", "either": "architecture"}.get(found, found)
+
+
+def the_first_that_counts(lost):
+    found = by_the_card(means_of(lost))
+    return "architecture" if found == "either" else found
+
+
+def from_two_points_on(lost):
+    return by_the_card(means_of(lost), 2, 2)
+
+
+def by_the_median(lost):
+    return by_the_card(means_of(lost, of=median))
+
+
+def by_the_largest(lost):
+    return by_the_card(means_of(lost, of=max))
+
+
+def the_loss_itself(lost):
+    return by_the_card(means_of(lost) | {("ordinary", 0): 0})
+
+
+def without_the_sign(lost):
+    mean = means_of(lost)
+    base = mean["ordinary", 0]
+    return by_the_card({cell: base + abs(one - base) for cell, one in mean.items()})
+
+
+def from_five_points_on(lost):
+    return by_the_card(means_of(lost), 5, 5)
+
+
+def the_larger_one(lost):
+    mean = means_of(lost)
+    found, base = by_the_card(mean), mean["ordinary", 0]
+    if found == "either":
+        architecture, decayed = mean["depthwise", 0] - base, mean["ordinary", 1] - base
+        found = "architecture" if architecture > 2 * decayed else "training" if decayed > 2 * architecture else found
+    return found
+
+
+def middle_from_two_points_on(lost):
+    return by_the_card(means_of(lost), middle=2)
+
+
+def with_one_training(lost):
+    return by_the_card(means_of(lost, [0]))
+
+
+def two_corners(lost):
+    """The comparison of the two checkpoints."""
+    ordinary = fmean(lost("ordinary", decay=0, seed=n) for n in SEEDS)
+    both = fmean(lost("depthwise", decay=1, seed=n) for n in SEEDS)
+    return "architecture" if both - ordinary > 3 else "nothing"
+
+
+def never_with_decay(lost):
+    more = fmean(lost("depthwise", seed=n) for n in SEEDS) - fmean(lost("ordinary", seed=n) for n in SEEDS)
+    return "architecture" if more > 3 else "training"
+
+
+def depthwise_alone(lost):
+    with_it, without = (fmean(lost("depthwise", decay=d, seed=n) for n in SEEDS) for d in (1, 0))
+    return "nothing" if with_it <= 3 else "architecture" if without > 3 else "training"
+
+
+def says_recipe(lost):
+    found = by_the_card(means_of(lost))
+    return "recipe" if found == "training" else found
+
+
+def always_together(lost):
+    means_of(lost)
+    return "together"
+
+
+def with_twelve_seeds(lost):
+    return by_the_card({cell: one for cell, one in reversed(means_of(lost, range(40, 52)).items())})
+
+
+def as_tensors(lost):
+    runs = [[[lost(network=n, decay=d, seed=s) for s in range(7)] for d in (0, 1)] for n in ("ordinary", "depthwise")]
+    more = torch.tensor(runs).mean(-1)
+    architecture, decayed, both = ((more - more[0, 0]) > 3).flatten().tolist()[2:0:-1] + [
+        bool(more[1, 1] - more[0, 0] > 3)
+    ]
+    if not both:
+        return "nothing"
+    return {(True, True): "either", (True, False): "architecture", (False, True): "training"}.get(
+        (architecture, decayed), "together"
+    )
+
+
+def seed_by_seed(lost):
+    differences = {"o1": [], "d0": [], "d1": []}
+    for seed in SEEDS:
+        base = lost("ordinary", seed=seed)
+        differences["d1"].append(lost("depthwise", decay=1, seed=seed) - base)
+        differences["d0"].append(lost("depthwise", decay=0, seed=seed) - base)
+        differences["o1"].append(lost("ordinary", decay=1, seed=seed) - base)
+    o1, d0, d1 = (sum(found) / len(found) > 3 for found in differences.values())
+    return "nothing" if not d1 else ("together", "training", "architecture", "either")[2 * d0 + o1]
+
+
 WRONG = {
+    "what_did_it": [
+        by_averages,
+        from_the_corner,
+        asks_for_the_architecture,
+        the_first_that_counts,
+        from_two_points_on,
+        by_the_median,
+        by_the_largest,
+        the_loss_itself,
+        without_the_sign,
+        from_five_points_on,
+        the_larger_one,
+        middle_from_two_points_on,
+        with_one_training,
+        two_corners,
+        never_with_decay,
+        depthwise_alone,
+        says_recipe,
+        always_together,
+    ],
     "residual_block": [
         plain_plus,
         no_dequant,
@@ -248,10 +411,19 @@ WRONG = {
     ],
 }
 ODD = {
+    "what_did_it": [with_twelve_seeds, as_tensors, seed_by_seed],
     "residual_block": [wrapped, two_stubs],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 EQUIVALENT = {
+    "what_did_it": {
+        "architecture, decayed = (mean['depthwise', 0] - base > 3, mean['ordinary', 1] - base > 3): mean['depthwise', 0] - base > 3: "
+        "Gt -> GtE": "no difference is exactly three points",
+        "architecture, decayed = (mean['depthwise', 0] - base > 3, mean['ordinary', 1] - base > 3): mean['ordinary', 1] - base > 3: "
+        "Gt -> GtE": "no difference is exactly three points",
+        "if mean['depthwise', 1] - base <= 3:: mean['depthwise', 1] - base <= 3: LtE -> Lt": "no difference is exactly three points",
+        "mean[network, decay] = fmean((lost(network, decay=decay, seed=n) for n in range(5))): 5 -> 6": "one training more is allowed",
+    },
     "residual_block": {
         "return self.dequant(self.sum.add_relu(x, self.conv(x))): self.sum.add_relu(x, self.conv(x)): arguments swapped": (
             "a sum does not depend on the order of its parts"

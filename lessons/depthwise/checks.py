@@ -1,8 +1,8 @@
-"""Checks of the lesson `depthwise`: what the learner made is prepared, calibrated and converted, and the effect looked at."""
+"""Checks of the lesson `depthwise`: an experiment, and a block that is prepared, calibrated, converted and looked at."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from hypothesis import strategies as st
@@ -13,9 +13,176 @@ from course_utils import legacy_int8
 from course_utils.exercises.calls import attempt, run
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, tensors
+from course_utils.exercises.investigation import Run, World, investigate, told
 from course_utils.exercises.search import examine
 from course_utils.exercises.values import same, show
 from course_utils.legacy_int8 import tq
+
+NETWORKS = ("ordinary", "depthwise")
+VERDICTS = ("architecture", "training", "either", "together", "nothing")
+COUNTS = 3.0  # points above the ordinary networks without decay
+
+
+def _laboratory(
+    right: str,
+    said: str,
+    hint: str | Callable[[Sequence[Run], str], str],
+    ordinary: tuple[float, float],
+    depthwise: tuple[float, float],
+    unlucky: float = 0.0,
+    turn: int = 2,
+) -> World:
+    """A laboratory: the points lost without and with decay, and how much more one training in five loses.
+
+    Args:
+        right, said, hint: of the world.
+        ordinary, depthwise: points lost without and with decay, in the trainings without bad luck.
+        unlucky: what one in five depthwise trainings with decay loses in addition.
+        turn: which of the seeds 0 to 4 it is.
+    """
+    usual = {"ordinary": ordinary, "depthwise": depthwise}
+
+    def lost(network: str, number: int, *, decay: float, seed: float) -> float:
+        if decay not in (0, 1):
+            raise ValueError(f"decay is 0 or 1, got {decay:g}.")
+        both = network == "depthwise" and decay == 1
+        bad = unlucky if both and seed % 5 == turn else 0.0
+        own = ((seed * 3 + 2 * decay + NETWORKS.index(network)) % 5 - 2) * 0.1
+        return round(usual[network][int(decay)] + bad + own, 2)
+
+    return World(said, right, lost, hint)
+
+
+LABORATORIES = (
+    _laboratory(
+        "together",
+        "ordinary networks lose 0.2 points, and 0.4 with decay; depthwise ones lose 0.3 without decay and 14 with it",
+        "Here depthwise networks lose 14 points with decay, and neither change does anything by itself. Compare each of the two "
+        "middle cells with the ordinary networks without decay. An average over two cells mixes a large number with a small one, "
+        "and taking one thing away from the pair that loses asks another question.",
+        (0.2, 0.4),
+        (0.3, 14.0),
+    ),
+    _laboratory(
+        "architecture",
+        "depthwise networks lose 11 points without decay and 12.5 with it; ordinary ones 0.3 and 0.5",
+        "The depthwise networks lose 11 points here without any decay. That they lose them with decay as well does not make it the "
+        "decay's doing.",
+        (0.3, 0.5),
+        (11.0, 12.5),
+    ),
+    _laboratory(
+        "training",
+        "ordinary networks lose 2.4 points, and 11.4 with decay; depthwise ones 2.6 without it and 11.9 with it",
+        "The ordinary networks lose 9 points more here as soon as they are trained with decay, and the depthwise ones without it 0.2. "
+        "The two networks of the lesson alone cannot show that.",
+        (2.4, 11.4),
+        (2.6, 11.9),
+    ),
+    _laboratory(
+        "either",
+        "ordinary networks with decay lose 8 points, depthwise ones without it 9, and both together 9.4",
+        "Each of the two changes costs 8 points or more here, by itself. Look at both middle cells before you decide.",
+        (0.3, 8.0),
+        (9.0, 9.4),
+    ),
+    _laboratory(
+        "nothing",
+        "the largest difference is 2.4 points",
+        "The largest mean is 2.4 points above that of the ordinary networks without decay here. The card says that more than 3 "
+        "count.",
+        (0.5, 0.9),
+        (1.0, 2.9),
+    ),
+    _laboratory(
+        "together",
+        "depthwise networks with decay lose half a point in four trainings of five, and 32 in the fifth: 6.9 on average",
+        "One training in five loses 32 points here, and the others half a point. The card asks for the mean over at least five seeds: "
+        "a median, a smallest value or the first training does not see it.",
+        (0.2, 0.3),
+        (0.4, 0.5),
+        unlucky=31.5,
+    ),
+    _laboratory(
+        "nothing",
+        "depthwise networks with decay lose 0.4 points in four trainings of five, and 8.4 in the first: 2 on average",
+        "Seed 0 loses 8 points here and the other four next to nothing, so the mean is 2. The card asks for the mean: neither the "
+        "first training nor the largest loss is one.",
+        (0.2, 0.3),
+        (0.3, 0.4),
+        unlucky=8.0,
+        turn=0,
+    ),
+    _laboratory(
+        "nothing",
+        "all four lose 6 to 7 points, and decay or architecture change that by less than one and a half",
+        "All networks lose 6 points or more here, the ordinary ones without decay as well. What counts is how much *more* than "
+        "these the others lose.",
+        (6.0, 6.3),
+        (6.2, 7.2),
+    ),
+    _laboratory(
+        "architecture",
+        "ordinary networks lose 7 points without decay and only 1 with it; depthwise ones lose 12.5 and 13",
+        "With decay the ordinary networks lose 6 points *less* here. That is no loss: keep the sign of a difference.",
+        (7.0, 1.0),
+        (12.5, 13.0),
+    ),
+    _laboratory(
+        "training",
+        "ordinary networks lose 0.3 points, and 4.2 with decay; depthwise ones 0.7, and 4.1 with decay",
+        "Decay costs the ordinary networks 3.9 points here, and the card says that more than 3 count.",
+        (0.3, 4.2),
+        (0.7, 4.1),
+    ),
+    _laboratory(
+        "either",
+        "ordinary networks with decay lose 12 points, depthwise ones without it 4.2, and both together 12.6",
+        "One of the two changes costs more than the other here, and both cost more than 3 points by themselves. The card does not "
+        "ask for the larger one.",
+        (0.4, 12.0),
+        (4.2, 12.6),
+    ),
+    _laboratory(
+        "together",
+        "each change alone costs less than 3 points, 2.5 and 2.4, and both together 15.7",
+        "The two middle cells are 2.5 and 2.4 points above the ordinary networks without decay here. That does not count by the card, "
+        "in the middle cells as in the last one.",
+        (0.3, 2.8),
+        (2.7, 16.0),
+    ),
+)
+
+
+def _four_cells(runs: Sequence[Run]) -> None:
+    """Raise a `Mistake` where decay was never, or always, on; both networks have the same, or the engine has said so."""
+    for decay, said in ((0, "without decay"), (1, "with decay")):
+        if not any(run.settings["decay"] == decay for run in runs):
+            raise Mistake(
+                f"Your experiment never trains {said}.",
+                "A crossed experiment has four cells: each architecture with each training.",
+                told(runs, NETWORKS),
+            )
+
+
+@check(
+    "Exercise 1, Architecture or training?",
+    why="Each of the two cells in the middle differs from the first in one thing, so what it loses more has one cause. Only the cell in which "
+    "both have changed tells whether there is anything to explain, and it cannot say by itself what did it.",
+)
+def what_did_it(answer: Callable) -> None:
+    """``what_did_it(lost) -> "architecture", "training", "either", "together" or "nothing"``, in made-up laboratories."""
+    investigate(
+        answer,
+        LABORATORIES,
+        arms=NETWORKS,
+        settings={"decay": 0, "seed": 0},
+        least={"seed": 5},
+        conclusions=VERDICTS,
+        look=_four_cells,
+        name="lost",
+    )
+
 
 # Numbers from 0 to 127, with one scale for a tensor: what every engine can run.
 QCONFIG = tq.QConfig(
@@ -84,7 +251,7 @@ def _why_float_failed(said: str) -> str:
 
 
 @check(
-    "Exercise 1, A residual block that survives",
+    "Exercise 2, A residual block that survives",
     why="prepare and convert see modules only. A sum that is a module gets an observer, so a scale of its own, and convert puts an "
     "int8 sum in its place; a plain + is Python, which nobody can replace.",
     trust="it gives a module, which is prepared, converted and run",
