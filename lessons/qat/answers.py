@@ -294,6 +294,29 @@ def best_single_result(right):
     return verdict(*(max(right(arm, step=step, seed=seed) for step in STEPS for seed in range(3)) for arm in ARMS))
 
 
+def _results(right):
+    """Arm -> what each of three networks gets right at the step that is best in the mean."""
+    for arm in ARMS:
+        rows = [[right(arm, step=step, seed=seed) for seed in range(3)] for step in STEPS]
+        yield max(rows, key=statistics.mean)
+
+
+def the_median_network(right):
+    return verdict(*map(statistics.median, _results(right)))
+
+
+def the_best_network(right):
+    return verdict(*map(max, _results(right)))
+
+
+def one_and_a_half_points(right):
+    return verdict(*(statistics.mean(own) / 1.5 for own in _results(right)))
+
+
+def two_thirds_of_a_point(right):
+    return verdict(*(statistics.mean(own) * 1.5 for own in _results(right)))
+
+
 def steps_of_the_lesson_alone(right):
     return verdict(*(max(mean_right(right, arm, step) for step in (1.0, 1.3, 1.6, 2.0, 2.5)) for arm in ARMS))
 
@@ -339,6 +362,10 @@ WRONG = {
         with_the_best_step_of_the_opponent,
         best_single_result,
         steps_of_the_lesson_alone,
+        the_median_network,
+        the_best_network,
+        one_and_a_half_points,
+        two_thirds_of_a_point,
     ],
     "straight_through": [
         through_round,

@@ -358,6 +358,41 @@ def _report(**arms: Callable[[float, int], float]) -> Callable[..., float]:
     return measure
 
 
+def _best_means(runs: Sequence[Run]) -> dict[str, float]:
+    """Arm -> its mean over the networks at its best step."""
+    steps: dict[tuple, list[float]] = {}
+    for run in runs:
+        steps.setdefault((run.arm, run.settings["step"]), []).append(run.result)
+    return {arm: max(mean(own) for (name, _), own in steps.items() if name == arm) for arm in ARMS_OF_THE_REPORT}
+
+
+def _by_the_card(runs: Sequence[Run]) -> str:
+    """The conclusion of the card for these runs."""
+    best = _best_means(runs)
+    if best["QAT"] - best["trained on"] > 1:
+        return "rounding"
+    return "training" if best["trained on"] - best["plain"] > 1 else "step"
+
+
+def _own_means(runs: Sequence[Run], got: str) -> str:
+    told = "; ".join(f"{arm!r} {right:.1f}" for arm, right in _best_means(runs).items())
+    return (
+        f"At its best step each arm has by your own runs, in the mean over the networks: {told}. More than one point counts, and from that "
+        f"{_by_the_card(runs)!r} follows. {got!r} comes out, for example, if another limit is taken, or the median, the best or the worst "
+        "network in place of the mean."
+    )
+
+
+def _uneven(said: str, longer: float, qat: float, of_one_in_three: float = 0.0) -> World:
+    """Plain gets 90; the others so much more, and QAT something on top with every third network."""
+
+    def measure(arm: str, number: int, step: float, seed: int) -> float:
+        more = {"plain": 0.0, "trained on": longer, "QAT": qat + of_one_in_three * (int(seed) % 3 == 1)}[arm]
+        return _hill(90 + more, 1.6, 9)(step, int(seed)) + 0.02 * ((int(seed) * 31) % 5 - 2)
+
+    return World(said, _by_the_card, measure, _own_means)
+
+
 REPORTS = (
     World(
         "at their best steps QAT is ahead of trained on by more than one and a half points; some networks are better than others by several, "
@@ -407,6 +442,10 @@ REPORTS = (
         "The best of your steps for the opponent is the smallest that you tried, so its true best lies beyond. Try more steps for all "
         "arms, until the best lies between two others.",
     ),
+    _uneven("QAT leads with one network of three by 6 points, and with the others by none", 0.2, 0.2, 6.0),
+    _uneven("QAT loses 6 points with one network of three, and leads by 1.4 with the others", 0.2, 1.6, -6.0),
+    _uneven("QAT is 1.25 points ahead of trained on", 0.2, 1.45),
+    _uneven("QAT is 0.8 points ahead of trained on, and that is 0.8 ahead of plain", 0.8, 1.6),
 )
 
 
