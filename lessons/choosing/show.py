@@ -318,7 +318,7 @@ def share_of_resnet(network):
     made = {"throughout": torch_eager.int8_model(few), "round trips": ways.round_trips(few)}
     with legacy_int8.quiet():
         traced = {name: in_a_trace(model, few.example) for name, model in made.items()}
-    ms = least_ms({name: lambda run=run: run(few.example) for name, run in traced.items()}, rounds=12)
+    ms = least_ms({name: lambda run=run: run(few.example) for name, run in traced.items()}, rounds=8)
     return ms["round trips"] / ms["throughout"] - 1
 
 
@@ -330,7 +330,7 @@ def share_of_bert():
         dynamic = tq.quantize_dynamic(nn.Sequential(layer))
         jobs["dynamic", n_in, n_out] = lambda dynamic=dynamic, x=x: dynamic(x)
         jobs["static", n_in, n_out] = static_layer(layer, x)
-    ms = least_ms(jobs)
+    ms = least_ms(jobs, rounds=80)
     total = {kind: sum(t for job, t in ms.items() if job[0] == kind) for kind in ("dynamic", "static")}
     return total["dynamic"] / total["static"] - 1
 
@@ -401,7 +401,7 @@ def extras_table(extras):
     return Table(
         ["MobileNet-v2", "extra, 1 image", "extra, 4 images", "grows by, an image", "paid once a call"],
         rows,
-        caption="Milliseconds: round trips less int8 throughout, the least of 20 calls each.",
+        caption="Milliseconds: round trips less int8 throughout, the least of 12 calls each.",
     )
 
 
@@ -418,7 +418,7 @@ def batches(nets, example, sizes=(1, 4)):
         for size in sizes
         for name in names
     }
-    ms = least_ms(jobs, rounds=20)
+    ms = least_ms(jobs, rounds=12)
     return {kind: {size: tuple(ms[kind, size, name] for name in names) for size in sizes} for kind in kinds}
 
 
