@@ -559,7 +559,7 @@ if shipped:
 show.stations(gap)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The largest difference is about a hundred-thousandth (B): the export gives the same numbers up to the rounding of fp32.** The int8 file gets about as many images right.
+# **The largest difference is about a hundred-thousandth (B): the export gives the same numbers up to the rounding of floats.** The int8 file gets about as many images right.
 #
 # <!-- page -->
 #
@@ -640,13 +640,13 @@ extras = show.batches(nets, mobile.example)
 show.extras_table(extras)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **In the trace next to nothing of the extra is paid per call: it grows with the images, so it is paid per number.** From Python about half of the extra at one image is Python's.
+# **In the trace most of the extra is paid per number, because it grows with the images.** From Python about half of the extra at one image is Python's.
 #
 # <!-- page -->
 #
 # The first half agrees with the profile of section 4, which was made in another way. The second half comes from the first column. Both rows run the same operators on the same image, and only Python differs, so what the lower row has more is Python's: about two milliseconds for 106 more modules, some 20 millionths of a second for each. A trace saves that. What helps in both is fewer conversions.
 #
-# But the last column shows less than those two milliseconds, and in the trace it is even negative. Why? The card draws a straight line through one and four images. In truth the extra grows *faster* than the number of images here, probably because the float tensors of several images no longer fit into the caches: with 8 images it was 11 to 21 times, with 16 images 37 to 61 times that of one image, in two runs of the traced networks. A line through two points of a curve that bends upwards begins too low. So the last column says *at least* so much is paid once, and the first column, where only one thing differs, is the better control. In the worlds of the exercise the line is straight.
+# But in most of our runs the last column shows less than those two milliseconds, and in the trace it was often below 0. Why? The card draws a straight line through one and four images. In truth the extra grows *faster* than the number of images here, probably because the float tensors of several images no longer fit into the caches: with 8 images it was 11 to 21 times, with 16 images 37 to 61 times that of one image, in two runs of the traced networks. A line through two points of a curve that bends upwards begins too low. So the last column says *at least* so much is paid once, and the first column, where only one thing differs, is the better control. In the worlds of the exercise the line is straight.
 #
 # Where does it come out otherwise? In a network of many narrow layers, called from Python: there the price of a call is most of what int8 costs ([[dynamic]], section 5).
 
