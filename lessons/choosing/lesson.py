@@ -334,7 +334,7 @@ ladder_shown
 #
 # The last row is the measurement: all that the round trips add, divided by the whole call. What is new in it is what no row has counted so far, above and below the line of the fraction. It moved the share by less than ten or so points in our runs, in either direction, where the second row had moved it by more than fifty.
 #
-# So the answer to "why was the estimate wrong?" is one number, and it has a name: **the roofline is a lower bound for a time.** Who divides by a lower bound gets an upper bound for the share.
+# So the answer to "why was the estimate wrong?" is one number, and it has a name: **the roofline is a lower bound for a time.** Who divides by a lower bound gets a share that is too large, as far as the other number is right.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### All parts of both ways

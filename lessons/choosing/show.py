@@ -109,6 +109,8 @@ def probe_jobs():
     if packed.can_pack():
         wide_packed = packed.pack(wide, side)
         jobs["fp32, packed"] = lambda: wide_packed(square)
+    else:
+        print(packed.NOT_HERE)
     return jobs
 
 
