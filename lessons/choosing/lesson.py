@@ -383,11 +383,11 @@ measured = {
 show.tested_table(share, measured)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **No: the share of ResNet-50 was estimated somewhat too low, and that of the BERT shape about right. The order of the three is right, and their distances are not.**
+# **No: the shares of ResNet-50 and of the BERT shape were estimated about right or somewhat too low. The order of the three is right, and their distances are not.**
 #
 # <!-- page -->
 #
-# The layers of ResNet-50 and of BERT are large, like those that the peak was found with, and run near it, so the divisor is about right. Then the other error can show, which MobileNet-v2 had as well: the estimate counts the search and the rounding of the *inputs*, and no cost of float outputs, float pooling and larger tensors. That is probably what ResNet-50 has more. The share of BERT is a small difference between two large times. It was 3, 6, 7 and 11 % in four runs, so do not read it to a digit.
+# The layers of ResNet-50 and of BERT are large, like those that the peak was found with, and run near it, so the divisor is about right. Then the other error can show, which MobileNet-v2 had as well: the estimate counts the search and the rounding of the *inputs*, and no cost of float outputs, float pooling and larger tensors. In our runs the share of ResNet-50 was measured between 13 and 21 %, and that of BERT between 3 and 11 %. Both are small differences between large times, so do not read them to a digit.
 #
 # By the estimate the largest share is more than twenty times the smallest. By the clock it was between four and thirteen times in the same runs. So use the estimate to put networks in order and to find those that are far from any line. If a decision hangs on the number, measure it.
 
@@ -793,10 +793,10 @@ if shipped:
     sessions = {"fp32": onnx_graph.session(folder / "full.onnx")}
     for name, (source, activations) in variants.items():
         path = folder / f"{name}.onnx"
-        ort_int8(folder / f"{source}.onnx", path, mobile.calibration[:4], activations)
+        ort_int8(folder / f"{source}.onnx", path, mobile.calibration[:2], activations)
         sessions[name], graphs[name] = onnx_graph.session(path), onnx_graph.as_run(path)
     timed = {name: lambda run=run: run(mobile.example) for name, run in sessions.items()}
-    signed, peers = graphs, timing.compare(timed, rounds=5, device="cpu")
+    signed, peers = graphs, timing.compare(timed, rounds=3, device="cpu")
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Writes the graphs as they run, and the recorded speeds.
