@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 QUESTIONS = (
     "int8 kernels\non the device?",
-    "conversions at\nmost ¼ of layers?",
+    "a dynamic kernel,\nat most ¼ slower?",
     "static loses more\nthan 1 point?",
 )
 

@@ -180,93 +180,142 @@ def with_branches(layers, peak_fp32, peak_int8, bandwidth):
     return times[4] / times[1]
 
 
-def slowest_of_all(rows, ms):
-    if all(row.runs_in == "int8" for row in rows):
-        return "", 1.0
-    name = max(ms, key=ms.get)
-    return name, sum(ms.values()) / (sum(ms.values()) - ms[name])
+def _times(ms, pick=min, seeds=range(5), batches=(1, 4)):
+    return {
+        (w, b): pick([ms(w, batch=b, seed=s) for s in seeds]) for w in ("throughout", "round trips") for b in batches
+    }
 
 
-def first_that_is_float(rows, ms):
-    for row in rows:
-        if row.runs_in != "int8":
-            total = sum(ms.values())
-            return row.name, total / (total - ms[row.name])
-    return "", 1.0
+def _extras(times):
+    return [times["round trips", batch] - times["throughout", batch] for batch in (1, 4)]
 
 
-def float32_only(rows, ms):
-    floats = [row.name for row in rows if row.runs_in == "float32"]
-    if not floats:
-        return "", 1.0
-    name = max(floats, key=ms.get)
-    total = sum(ms.values())
-    return name, total / (total - ms[name])
+def _paid(one, four, whole, *, cheap=0.1, images=3):
+    if one < cheap * whole:
+        return "cheap"
+    return "per number" if (four - one) / images > one / 2 else "per call"
 
 
-def its_share(rows, ms):
-    floats = {row.name: ms[row.name] for row in rows if row.runs_in != "int8"}
-    if not floats:
-        return "", 1.0
-    name = max(floats, key=floats.get)
-    return name, floats[name] / sum(ms.values())
+def means_of_the_runs(ms):
+    times = _times(ms, pick=np.mean)
+    return _paid(*_extras(times), times["throughout", 1])
 
 
-def total_over_its_time(rows, ms):
-    floats = {row.name: ms[row.name] for row in rows if row.runs_in != "int8"}
-    if not floats:
-        return "", 1.0
-    name = max(floats, key=floats.get)
-    return name, sum(ms.values()) / floats[name]
+def medians_of_the_runs(ms):
+    times = _times(ms, pick=np.median)
+    return _paid(*_extras(times), times["throughout", 1])
 
 
-def without_the_int8_modules(rows, ms):
-    floats = {row.name: ms[row.name] for row in rows if row.runs_in != "int8"}
-    if not floats:
-        return "", 1.0
-    name = max(floats, key=floats.get)
-    left = sum(floats.values()) - floats[name]
-    return name, sum(floats.values()) / left if left else float("inf")
+def first_seed_only(ms):
+    times = _times(ms, pick=lambda values: values[0])
+    return _paid(*_extras(times), times["throughout", 1])
 
 
-def unknown_is_int8(rows, ms):
-    floats = {row.name: ms[row.name] for row in rows if row.runs_in not in ("int8", "unknown")}
-    if not floats:
-        return "", 1.0
-    name = max(floats, key=floats.get)
-    return name, sum(ms.values()) / (sum(ms.values()) - floats[name])
+def five_runs_at_one_and_one_at_four(ms):
+    one = {w: min(ms(w, batch=1, seed=s) for s in range(5)) for w in ("throughout", "round trips")}
+    four = {w: ms(w, batch=4) for w in ("throughout", "round trips")}
+    return _paid(*(t["round trips"] - t["throughout"] for t in (one, four)), one["throughout"])
 
 
-def all_of_them_gone(rows, ms):
-    floats = {row.name: ms[row.name] for row in rows if row.runs_in != "int8"}
-    if not floats:
-        return "", 1.0
-    left = sum(ms.values()) - sum(floats.values())
-    return max(floats, key=floats.get), sum(ms.values()) / left if left else float("inf")
+def by_the_quotient(ms):
+    t = _times(ms)
+    one, four = (t["round trips", b] / t["throughout", b] for b in (1, 4))
+    if one < 1.1:
+        return "cheap"
+    return "per call" if four < one else "per number"
 
 
-def times_in_the_order_of_the_rows(rows, ms):
-    times = [(time, row.name) for row, time in zip(rows, ms.values(), strict=True) if row.runs_in != "int8"]
-    if not times:
-        return "", 1.0
-    time, name = max(times)
-    return name, sum(ms.values()) / (sum(ms.values()) - time)
+def quotient_that_hardly_falls(ms):
+    t = _times(ms)
+    one, four = (t["round trips", b] / t["throughout", b] for b in (1, 4))
+    return "cheap" if one < 1.1 else "per number" if four - 1 > 0.7 * (one - 1) else "per call"
 
 
-def by_sorting(rows, ms):
-    slow = sorted((row for row in rows if row.runs_in != "int8"), key=lambda row: -ms[row.name])
-    if not slow:
-        return ["", 1]
-    rest = sum(time for name, time in ms.items() if name != slow[0].name)
-    return [slow[0].name, (rest + ms[slow[0].name]) / rest]
+def turned_round(ms):
+    times = _times(ms)
+    said = _paid(*_extras(times), times["throughout", 1])
+    return {"per call": "per number", "per number": "per call"}.get(said, said)
 
 
-def with_amdahl(rows, ms):
-    name, best = "", 0.0
-    for row in rows:
-        if row.runs_in != "int8" and ms[row.name] > best:
-            name, best = row.name, ms[row.name]
-    return name, float(1 / (1 - np.float64(best) / sum(ms.values())))
+def divides_by_four_images(ms):
+    times = _times(ms)
+    one, four = _extras(times)
+    if one < times["throughout", 1] / 10:
+        return "cheap"
+    return "per number" if four / 4 > one / 2 else "per call"
+
+
+def forgets_to_divide(ms):
+    times = _times(ms)
+    return _paid(*_extras(times), times["throughout", 1], images=1)
+
+
+def cheap_in_milliseconds(ms):
+    times = _times(ms)
+    one, four = _extras(times)
+    return "cheap" if one < 1 else _paid(one, four, 0)
+
+
+def cheap_below_a_fifth(ms):
+    times = _times(ms)
+    return _paid(*_extras(times), times["throughout", 1], cheap=0.2)
+
+
+def cheap_below_a_twentieth(ms):
+    times = _times(ms)
+    return _paid(*_extras(times), times["throughout", 1], cheap=0.05)
+
+
+def size_of_the_extra(ms):
+    times = _times(ms)
+    return _paid(*map(abs, _extras(times)), times["throughout", 1])
+
+
+def a_tenth_at_four_images(ms):
+    times = _times(ms)
+    one, four = _extras(times)
+    return "cheap" if four < times["throughout", 4] / 10 else _paid(one, four, 0)
+
+
+def one_image_alone(ms):
+    t = {w: min(ms(w, seed=s) for s in range(5)) for w in ("throughout", "round trips")}
+    extra = t["round trips"] - t["throughout"]
+    return "cheap" if extra < t["throughout"] / 10 else "per number"
+
+
+def round_trips_alone(ms):
+    one, four = (min(ms("round trips", batch=b, seed=s) for s in range(5)) for b in (1, 4))
+    return "per number" if (four - one) / 3 > one / 2 else "per call"
+
+
+def always_per_number(ms):
+    _times(ms)
+    return "per number"
+
+
+def paid_in_numpy(ms):
+    ways, sizes = ("round trips", "throughout"), (4, 2, 1)
+    trips, plain = np.array([[[ms(w, batch=b, seed=s) for s in range(10, 19)] for b in sizes] for w in ways]).min(2)
+    extra = trips - plain
+    if extra[2] / plain[2] < 0.1:
+        return "cheap"
+    slope, height = np.polyfit([4, 1], extra[[0, 2]], 1)
+    return ("per call", "per number")[int(slope > height)]
+
+
+def paid_by_parts(ms):
+    best = {}
+    for seed in (3, 1, 4, 0, 2, 7):
+        for batch in (4, 1):
+            for trips in (True, False):
+                key = batch, trips
+                took = ms(way="round trips" if trips else "throughout", batch=batch, seed=seed)
+                best[key] = took if key not in best else min(best[key], took)
+    each = {trips: (best[4, trips] - best[1, trips]) / 3 for trips in (True, False)}
+    once = {trips: best[1, trips] - each[trips] for trips in (True, False)}
+    if best[1, True] < 1.1 * best[1, False]:
+        return "cheap"
+    return "per number" if each[True] - each[False] > once[True] - once[False] else "per call"
 
 
 WRONG = {
@@ -295,24 +344,43 @@ WRONG = {
         one_peak,
         slowest_layer,
     ],
-    "bottleneck": [
-        slowest_of_all,
-        first_that_is_float,
-        float32_only,
-        its_share,
-        total_over_its_time,
-        without_the_int8_modules,
-        unknown_is_int8,
-        all_of_them_gone,
-        times_in_the_order_of_the_rows,
+    "what_is_paid": [
+        means_of_the_runs,
+        medians_of_the_runs,
+        first_seed_only,
+        five_runs_at_one_and_one_at_four,
+        by_the_quotient,
+        quotient_that_hardly_falls,
+        turned_round,
+        divides_by_four_images,
+        forgets_to_divide,
+        cheap_in_milliseconds,
+        cheap_below_a_fifth,
+        cheap_below_a_twentieth,
+        size_of_the_extra,
+        a_tenth_at_four_images,
+        one_image_alone,
+        round_trips_alone,
+        always_per_number,
     ],
 }
 ODD = {
     "choose": [as_a_list_of_rules, from_the_last_rule],
     "predicted_gain": [in_numpy, with_branches],
-    "bottleneck": [by_sorting, with_amdahl],
+    "what_is_paid": [paid_in_numpy, paid_by_parts],
 }
 EQUIVALENT = {
+    "what_is_paid": {
+        "if one < least['throughout', 1] / 10:: one < least['throughout', 1] / 10: Lt -> LtE": (
+            "no extra is exactly a tenth"
+        ),
+        "return 'per number' if (four - one) / 3 > one / 2 else 'per call': (four - one) / 3 > one / 2: Gt -> GtE": (
+            "no growth is exactly half of the extra"
+        ),
+        "least[way, batch] = min((ms(way, batch=batch, seed=seed) for seed in range(5))): 5 -> 6": (
+            "the card asks for five seeds or more"
+        ),
+    },
     "predicted_gain": {
         "return sum((max(2 * macs / peak, bytes_each * (weights + values) / bandwidth) for macs, weights, values in "
         "layers)): max(2 * macs / peak, bytes_each * (weights + values) / bandwidth): arguments swapped": (

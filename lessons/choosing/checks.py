@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import geometric_mean, harmonic_mean, median, median_high
 
 from hypothesis import strategies as st
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers
+from course_utils.exercises.investigation import Run, World, investigate, told
 from course_utils.exercises.search import compare
-from course_utils.measure.int8_audit import Row
 
 FIELDS = ("kind", "int8_kernels", "int8_ms", "convert_ms", "drop_pp")
 
@@ -106,7 +106,7 @@ def _choose(
 
 
 @check(
-    "Exercise 1, Choose, and say why",
+    "Exercise 2, Choose, and say why",
     why="The lines stand in the order of their price. Without kernels nothing else helps; cheap conversions need no calibration; "
     "only then is static asked, and a training only where static loses too much.",
 )
@@ -258,7 +258,7 @@ def _networks(draw: Callable) -> tuple:
 
 
 @check(
-    "Exercise 2, Predict the gain",
+    "Exercise 3, Predict the gain",
     why="Each layer waits for the slower of its two, arithmetic or bytes, and which one that is may change with the format. So the "
     "maximum belongs into each layer and each format, and only times may be added up, not gains.",
 )
@@ -383,189 +383,185 @@ def predicted_gain(answer: Callable) -> None:
     )
 
 
-class _Row(Row):
-    """A row that shows what the exercise is about."""
-
-    def __repr__(self) -> str:
-        return f"Row({self.name!r}, runs_in={self.runs_in!r})"
+WAYS, BATCHES = ("throughout", "round trips"), (1, 2, 4)
 
 
-def rows_of(runs_in: dict[str, str]) -> list[Row]:
-    """Rows of an audit, from {name: what it runs in}."""
-    bits = {"int8": 8, "float32": 32, "bfloat16": 16, "unknown": 8}  # what is stored in 8 bits may run in anything
-    return [
-        _Row(name, "Linear", where, bits.get(where), "", None, "made for the check") for name, where in runs_in.items()
-    ]
-
-
-def _bottleneck(
+def _network(
+    right: str,
+    said: str,
+    hint: str,
     *,
-    among: Callable = lambda row: row.runs_in != "int8",
-    pick: Callable = max,
-    limit: Callable = lambda own, total: total / (total - own),
-    kept: Callable = lambda row: True,
-    none: float = 1.0,
-) -> Callable:
-    """The rule, or a mistake in one of its parts."""
+    throughout: tuple[float, float],
+    extra: tuple[float, float],
+    disturbed: tuple[int, ...] = (),
+    slow: float = 1.5,
+) -> World:
+    """A network with these milliseconds a call and an image; another program makes some of five runs longer.
 
-    def bottleneck(rows: list[Row], ms: dict[str, float]) -> tuple[str, float]:
-        names = [row.name for row in rows if among(row)]
-        if not names or all(row.runs_in == "int8" for row in rows):
-            return "", none
-        found = pick(names, key=ms.__getitem__)
-        return found, limit(ms[found], sum(ms[row.name] for row in rows if kept(row)))
+    It disturbs throughout at one image, and the round trips at four, so that a mean of runs shifts both extras.
 
-    return bottleneck
+    Args:
+        right, said, hint: of the world.
+        throughout: milliseconds of int8 throughout, paid once a call and for each image.
+        extra: what the round trips take more, once a call and for each image.
+        disturbed: which of five seeds are.
+        slow: how many times as long a disturbed run takes.
+    """
+
+    def ms(way: str, number: int, *, batch: float, seed: float) -> float:
+        if batch not in BATCHES:
+            raise ValueError(f"batch must be 1, 2 or 4, got {batch:g}.")
+        trips = way == "round trips"
+        call, image = (own + more * trips for own, more in zip(throughout, extra, strict=True))
+        turn = (math.floor(seed) + math.floor(seed / 5)) % 5
+        hit = turn in disturbed and (batch > 1 if trips else batch == 1)
+        return (call + image * batch) * (slow if hit else 1 + 0.0005 * turn)
+
+    return World(said, right, ms, hint)
 
 
-@st.composite
-def _audits(draw: Callable) -> tuple[list[Row], dict[str, float]]:
-    """Two modules or more, the times in an order of their own."""
-    names = draw(st.permutations(["a", "b", "c", "d"]))[: draw(st.integers(2, 4))]
-    where = st.sampled_from(["int8", "float32", "unknown", "bfloat16", "int8"])
-    ms = {name: draw(numbers(0.5, 8, step=0.5)) for name in draw(st.permutations(names))}
-    return rows_of({name: draw(where) for name in names}), ms
+NETWORKS = (
+    _network(
+        "per number",
+        "throughout takes 4.0 ms at one image, the round trips 6.0; the extra grows from 2.0 to 7.4 ms, by 1.8 an image",
+        "The extra is 2.0 ms at one image and 7.4 at four, so it grows by 1.8 ms an image: nine tenths of it are paid per number.",
+        throughout=(0.6, 3.4),
+        extra=(0.2, 1.8),
+    ),
+    _network(
+        "per number",
+        "the extra is 2.0 ms at one image and grows by 1.2 an image, though the quotient of the two ways falls from 1.49 to 1.35",
+        "The quotient of the two ways falls with the images here. Asked is the extra in milliseconds: it is 2.0 at one image and grows by 1.2 "
+        "an image, more than half of 2.0.",
+        throughout=(0.1, 4.0),
+        extra=(0.8, 1.2),
+    ),
+    _network(
+        "per call",
+        "the extra is 2.0 ms at one image and 3.8 at four: 0.6 ms an image, and 1.4 once a call",
+        "The extra is 2.0 ms at one image and 3.8 at four. The 1.8 ms between them belong to three images, so 0.6 belong to one, less than "
+        "half of 2.0.",
+        throughout=(0.4, 4.0),
+        extra=(1.4, 0.6),
+    ),
+    _network(
+        "per call",
+        "the extra is 2.0 ms at one image and 4.7 at four: 0.9 ms an image, and 1.1 once a call",
+        "The extra is 2.0 ms at one image and 4.7 at four. In 4.7 / 4 there is a part that is paid once a call. What belongs to an image is "
+        "the growth over three images, 2.7 / 3 = 0.9, less than half of 2.0.",
+        throughout=(0.4, 4.0),
+        extra=(1.1, 0.9),
+    ),
+    _network(
+        "per call",
+        "throughout takes 3.3 ms at one image, the round trips 4.8; the extra grows from 1.5 to 1.8 ms, by 0.1 an image",
+        "The quotient of the two ways stays as it was here, about 1.45, because throughout hardly grows with the images. The extra is 1.5 ms at "
+        "one image and 1.8 at four, so it grows by 0.1 an image.",
+        throughout=(3.1, 0.2),
+        extra=(1.4, 0.1),
+    ),
+    _network(
+        "cheap",
+        "the extra is 0.38 ms at one image, 9.5 % of throughout",
+        "The extra is 9.5 % of throughout at one image, and the line on the card is a tenth.",
+        throughout=(0.4, 3.6),
+        extra=(0.04, 0.34),
+    ),
+    _network(
+        "cheap",
+        "a Transformer: throughout takes 55 ms at one image, and the extra is 4.0 ms, 7 % of that",
+        "The extra of 4.0 ms is large in milliseconds here, and still only 7 % of throughout. The card compares it with a tenth of throughout at "
+        "one image.",
+        throughout=(1.0, 54.0),
+        extra=(0.4, 3.6),
+    ),
+    _network(
+        "per number",
+        "the extra is 0.43 ms at one image, 10.75 % of throughout, and grows by 0.39 an image",
+        "The extra is a little more than a tenth of throughout at one image, and the line on the card is a tenth. So it is not cheap.",
+        throughout=(0.4, 3.6),
+        extra=(0.04, 0.39),
+    ),
+    _network(
+        "cheap",
+        "the round trips are faster than throughout, by 0.9 ms of 6.0: this engine is slow at int8 sums",
+        "The round trips are faster than throughout here: the extra is −0.9 ms, which is below a tenth of throughout. The sign counts.",
+        throughout=(2.0, 4.0),
+        extra=(-0.3, -0.6),
+    ),
+    _network(
+        "cheap",
+        "the extra is 0.4 ms at one image, 7 % of throughout; at four images it is 1.45 ms, 19 %",
+        "The tenth is one of throughout at one image: there the extra is 7 %. At four images it is 19 %, which is another question.",
+        throughout=(5.4, 0.6),
+        extra=(0.05, 0.35),
+    ),
+    _network(
+        "per call",
+        "the extra is 1.6 ms at one image and grows by 0.4 an image; the run with the first of five seeds takes half as long again",
+        "The run with the first of five seeds takes half as long again here, because another program was running. A single run may be that one. "
+        "Take the least time of each way at each batch.",
+        throughout=(1.0, 4.0),
+        extra=(1.2, 0.4),
+        disturbed=(0,),
+        slow=1.1,
+    ),
+    _network(
+        "per call",
+        "the extra is 1.6 ms at one image and grows by 0.4 an image; one run of five takes four times as long",
+        "One run of five takes four times as long here, because another program was running. That moves a mean and a largest value. Take the "
+        "least time of each way at each batch.",
+        throughout=(1.0, 4.0),
+        extra=(1.2, 0.4),
+        disturbed=(2,),
+        slow=4.0,
+    ),
+    _network(
+        "per call",
+        "the extra is 1.6 ms at one image and grows by 0.4 an image; three of five runs take half as long again",
+        "Three of five runs take half as long again here. That moves a median, too. Take the least time of each way at each batch: the extra "
+        "grows from 1.6 to 2.8 ms, by 0.4 an image.",
+        throughout=(1.0, 4.0),
+        extra=(1.2, 0.4),
+        disturbed=(2, 3, 4),
+    ),
+)
 
 
-def _slowest(value: object, rows: list[Row], ms: dict[str, float]) -> tuple[object, object]:
-    """Name and limit; of modules that take the same time any is as good as the first."""
-    pair = _pair(value)
-    if pair is None:
-        raise Mistake("Your function must return two things.", "Return (name, limit).")
-    if isinstance(pair[0], Row):
-        raise Mistake("Your function returned a row in place of its name.", "Return (row.name, limit).")
-    try:
-        name = str(pair[0])
-    except Exception:  # what was returned may raise whatever it is asked
-        return pair
-    alike = [row.name for row in rows if row.runs_in != "int8" and name in ms and ms[row.name] == ms[name]]
-    return (alike[0] if name in alike else name), pair[1]
+def _both_batches(runs: Sequence[Run]) -> None:
+    """Raise a `Mistake` where a batch was left out, or has fewer than five seeds."""
+    for batch in (1, 4):
+        seeds = {run.settings["seed"] for run in runs if run.settings["batch"] == batch}
+        images = "one image" if batch == 1 else "four images"
+        if not seeds:
+            raise Mistake(
+                f"Your experiment never runs {images}.",
+                "What grows with the images, and what does not, shows only at both batches: 1 and 4.",
+                told(runs, WAYS),
+            )
+        if len(seeds) < 5:
+            raise Mistake(
+                f"Your experiment runs {images} with {len(seeds)} seed{'s' * (len(seeds) > 1)}; it needs five or more.",
+                "A run may be disturbed. Only several of them contain one that was not.",
+                told(runs, WAYS),
+            )
 
 
 @check(
-    "Exercise 3, Read an audit, find the bottleneck",
-    why="What a module takes of the whole time is all that making it faster can win. At best its time is 0, and then the rest of the "
-    "model is what remains: the total over that rest is the limit, whatever the kernel.",
+    "Exercise 1, Paid for each number, or for each call?",
+    why="Both ways are run with the same images and seeds, so only the conversions differ. What is paid per number grows with the images, what is "
+    "paid per call does not: so two batches tell them apart, where one batch, or a quotient of the two ways, cannot.",
 )
-def bottleneck(answer: Callable) -> None:
-    """``bottleneck(rows, ms) -> (name, limit)``."""
-
-    def all_gone(nothing_left: float) -> Callable:
-        def found(rows: list[Row], ms: dict[str, float]) -> tuple[str, float]:
-            left = sum(ms[row.name] for row in rows if row.runs_in == "int8")
-            return _bottleneck()(rows, ms)[0], sum(ms.values()) / left if left else nothing_left
-
-        return found
-
-    def of_float_alone(nothing_left: float) -> Callable:
-        return _bottleneck(
-            kept=lambda row: row.runs_in != "int8",
-            limit=lambda own, total: total / (total - own) if total > own else nothing_left,
-        )
-
-    def at_any_rate(among: Callable) -> Callable:
-        """Also where all run in int8."""
-
-        def found(rows: list[Row], ms: dict[str, float]) -> tuple[str, float]:
-            names, total = [row.name for row in rows if among(row)], sum(ms.values())
-            name = max(names, key=ms.__getitem__, default="")
-            left = total - ms.get(name, 0.0)
-            return name, total / left if left else math.inf
-
-        return found
-
-    def without_the_slowest_of_all(rows: list[Row], ms: dict[str, float]) -> tuple[str, float]:
-        name, limit = _bottleneck()(rows, ms)
-        total = sum(ms.values())
-        return name, total / (total - max(ms.values())) if name else limit
-
-    def by_place(rows: list[Row], ms: dict[str, float]) -> tuple[str, float]:
-        return _bottleneck()(rows, dict(zip([row.name for row in rows], ms.values(), strict=True)))
-
-    wrong = {
-        "You pair rows and times by their places. ms has an order of its own: look each time up by name.": by_place,
-        "You take the slowest module of all, although it runs in int8 already. Look for the slowest of the others.": (
-            _bottleneck(among=lambda row: True),
-            at_any_rate(lambda row: True),
-        ),
-        "You take the first module that is not int8. Its time decides, not its place.": _bottleneck(
-            pick=lambda names, key: names[0]
-        ),
-        "You take the last module that is not int8. Its time decides, not its place.": _bottleneck(
-            pick=lambda names, key: names[-1]
-        ),
-        "You take the fastest of them. The bottleneck is the slowest.": _bottleneck(pick=min),
-        "You look for float32 only. A module in bfloat16, or 'unknown', is not known to run in int8.": _bottleneck(
-            among=lambda row: row.runs_in == "float32"
-        ),
-        "You leave out 'unknown' modules. Nobody knows that they run in int8.": _bottleneck(
-            among=lambda row: row.runs_in not in ("int8", "unknown")
-        ),
-        "Your limit is the share of the module in the time. It is the total over what is left without it.": _bottleneck(
-            limit=lambda own, total: own / total
-        ),
-        "Your limit is the share of the time that is left. The limit is one over that.": _bottleneck(
-            limit=lambda own, total: (total - own) / total
-        ),
-        "Your limit is the total over the module's own time. What would be left without it?": _bottleneck(
-            limit=lambda own, total: total / own
-        ),
-        "Your limit is the time that is left. The limit is the total over that.": _bottleneck(
-            limit=lambda own, total: total - own
-        ),
-        "You leave the int8 modules out of the total. The whole model runs, not only its float part.": (
-            _bottleneck(kept=lambda row: row.runs_in != "int8"),
-            *map(of_float_alone, (math.inf, 1.0, 0.0)),
-        ),
-        "You take all modules away that are not int8. The limit is that of one module.": tuple(
-            map(all_gone, (math.inf, 1.0, 0.0))
-        ),
-        "You take bfloat16 for int8. It is a float of 16 bits: such a module does not run in int8.": _bottleneck(
-            among=lambda row: row.runs_in not in ("int8", "bfloat16")
-        ),
-        "You look among the modules that run in int8. Asked are the others.": (
-            _bottleneck(among=lambda row: row.runs_in == "int8"),
-            at_any_rate(lambda row: row.runs_in == "int8"),
-        ),
-        "Your second item is the time of the module. Asked is the limit: the total over what is left without it.": _bottleneck(
-            limit=lambda own, total: own
-        ),
-        "You make the module faster by a factor, such as 4. For the limit it takes no time at all.": tuple(
-            _bottleneck(limit=lambda own, total, factor=factor: total / (total - own + own / factor))
-            for factor in (4, 2)
-        ),
-        "Your limit is what the module takes against the rest, or the gain alone: 1 too little. It is the total over the "
-        "rest.": (
-            _bottleneck(limit=lambda own, total: own / (total - own)),
-            _bottleneck(limit=lambda own, total: (total - own) / own),
-        ),
-        "Your limit takes away the slowest module of all. It is that of the module that you return.": (
-            without_the_slowest_of_all
-        ),
-        "You take the first or the last name of the alphabet. Give max the key: the time of each name.": (
-            _bottleneck(pick=lambda names, key: max(names)),
-            _bottleneck(pick=lambda names, key: min(names)),
-        ),
-        "If all run in int8, nothing is to be won: the limit is 1.": tuple(
-            _bottleneck(none=none) for none in (0.0, math.inf)
-        ),
-    }
-    first = {"embed": "float32", "conv": "int8", "attend": "float32", "norm": "float32"}
-    second = {"a": "int8", "b": "unknown", "c": "float32", "d": "bfloat16"}
-    compare(
+def what_is_paid(answer: Callable) -> None:
+    """``what_is_paid(ms) -> "cheap", "per number" or "per call"``, for made-up networks."""
+    investigate(
         answer,
-        right=_bottleneck(),
-        wrong=wrong,
-        names=("rows", "ms"),
-        edges=[
-            (rows_of({"conv": "int8"}), {"conv": 2.0}),
-            (rows_of({"x": "int8", "y": "float32"}), {"x": 1.0, "y": 3.0}),
-            (rows_of({"x": "float32", "y": "bfloat16"}), {"y": 3.0, "x": 1.0}),
-            (rows_of(second), {"a": 3.0, "b": 5.0, "c": 2.0, "d": 1.0}),
-            (rows_of(second), {"d": 5.0, "c": 1.0, "b": 1.0, "a": 3.0}),
-            (rows_of(first), {"embed": 0.5, "conv": 9.0, "attend": 4.0, "norm": 1.5}),
-        ],
-        inputs=_audits(),
-        rtol=1e-4,
-        view=_slowest,
+        NETWORKS,
+        arms=WAYS,
+        settings={"batch": 1, "seed": 0},
+        least={"batch": 2},
+        conclusions=("cheap", "per number", "per call"),
+        look=_both_batches,
+        most_runs=2000,
+        name="ms",
     )
