@@ -160,7 +160,7 @@ show.unseen_table(found, recognised, threes, len(test_x))
 show.most_like(x[present], y[present], F.softmax(v[present] / 8, 1)[:, MISSING], CLASSES)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Most of the eight images are fives, because a five shares its lower curve with a three.**
+# **Most of the eight images are fives, probably because a five shares its lower curve with a three.**
 #
 # <!-- page -->
 #
