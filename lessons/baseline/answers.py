@@ -1,6 +1,7 @@
 """The lesson `baseline`: plausible wrong answers and odd but right ones, as a learner would write them."""
 
-from statistics import fmean, median
+import math
+from statistics import fmean, median, stdev, variance
 
 import numpy as np
 
@@ -97,6 +98,19 @@ def equal_numbers_once(model):
     return sum(t.nbytes for t in seen)
 
 
+def one_of_each_shape(model):
+    return sum({tuple(t.shape): t.nbytes for t in [*model.parameters(), *model.buffers()]}.values())
+
+
+def mean_element(model):
+    tensors = [*model.parameters(), *model.buffers()]
+    return round(elements(model) * fmean(t.element_size() for t in tensors)) if tensors else 0
+
+
+def rows_only(model):
+    return sum(len(t) * t.element_size() for t in [*model.parameters(), *model.buffers()] if t.dim())
+
+
 def by_storage(model):
     storages = {t.data_ptr(): t.untyped_storage().nbytes() for t in [*model.parameters(), *model.buffers()]}
     return sum(storages.values())
@@ -143,7 +157,7 @@ def old_minus_new(accuracy):
 
 
 def the_higher_mean(accuracy):
-    return "new" if fmean(_gains(accuracy)) > 0 else "old"
+    return "new" if fmean(_gains(accuracy, range(12))) > 0 else "old"
 
 
 def the_best_run(accuracy):
@@ -216,6 +230,87 @@ def nine_of_twenty(accuracy):
 
 def the_best_ten_of_many(accuracy):
     return _by_the_card(sorted(_gains(accuracy, range(100)))[-10:])
+
+
+def _p(wins, losses):
+    """Not an answer: the p of the sign test."""
+    throws = wins + losses
+    return min(1.0, 2 * sum(math.comb(throws, heads) for heads in range(max(wins, losses), throws + 1)) / 2**throws)
+
+
+def _at(mean, sure, points=0.3):
+    return "new" if sure and mean >= points else "old" if sure and mean <= -points else "no difference"
+
+
+def _by_test(gains, *, below=0.05, points=0.3, sides=2):
+    """Not an answer: the rule of the card, for any number of seeds."""
+    p = _p(sum(gain > 0 for gain in gains), sum(gain < 0 for gain in gains))
+    return _at(fmean(gains), p * sides / 2 < below, points)
+
+
+def nine_of_ten_of_thirty(accuracy):
+    return _by_the_card(_gains(accuracy, range(30)))
+
+
+def fourteen_of_twenty(accuracy):
+    return _by_the_card(_gains(accuracy, range(20)), share=0.7)
+
+
+def a_majority_of_a_hundred(accuracy):
+    return _by_the_card(_gains(accuracy, range(100)), share=0.501)
+
+
+def one_side_of_eleven(accuracy):
+    return _by_test(_gains(accuracy, range(11)), sides=1)
+
+
+def p_below_a_hundredth(accuracy):
+    return _by_test(_gains(accuracy, range(13)), below=0.01)
+
+
+def small_ones_left_out(accuracy):
+    gains = _gains(accuracy, range(22))
+    large = [gain for gain in gains if abs(gain) >= 0.3]
+    return _at(fmean(gains), _p(sum(gain > 0 for gain in large), sum(gain < 0 for gain in large)) < 0.05)
+
+
+def the_first_ten_of_thirty(accuracy):
+    return _by_test(_gains(accuracy, range(30))[:10])
+
+
+def without_best_and_worst(accuracy):
+    return _by_test(sorted(_gains(accuracy, range(20)))[1:-1])
+
+
+def a_third_of_a_point(accuracy):
+    return _by_test(_gains(accuracy, range(16)), points=0.35)
+
+
+def the_mean_or_the_test(accuracy):
+    gains = _gains(accuracy, range(17))
+    sure = _p(sum(gain > 0 for gain in gains), sum(gain < 0 for gain in gains)) < 0.05
+    return _at(fmean(gains), sure or abs(fmean(gains)) >= 0.3, 0)
+
+
+def standard_errors_of_the_gains(accuracy):
+    gains = _gains(accuracy, range(18))
+    return _at(fmean(gains), abs(fmean(gains)) > 2 * stdev(gains) / 18**0.5)
+
+
+def standard_errors_of_both(accuracy):
+    old, new = ([accuracy(recipe, seed=n, epochs=10) for n in range(20)] for recipe in ("old", "new"))
+    error = ((variance(old) + variance(new)) / 20) ** 0.5
+    return _at(fmean(new) - fmean(old), abs(fmean(new) - fmean(old)) > 2 * error)
+
+
+def better_with_fifteen_of_twenty(accuracy):
+    gains = _gains(accuracy, range(40, 60), epochs=4)
+    wins = sum(gain > 0 for gain in gains)
+    return _at(fmean(gains), wins >= 15 or wins <= 5)
+
+
+def better_with_sixty_seeds(accuracy):
+    return _by_test(_gains(accuracy, range(-30, 30)))
 
 
 def better_asking_twice(accuracy):
@@ -384,6 +479,9 @@ WRONG = {
         the_largest,
         whole_numbers_of_four_bytes,
         equal_numbers_once,
+        one_of_each_shape,
+        mean_element,
+        rows_only,
     ],
     "better_recipe": [
         one_seed,
@@ -406,6 +504,18 @@ WRONG = {
         the_median,
         nine_of_twenty,
         the_best_ten_of_many,
+        nine_of_ten_of_thirty,
+        fourteen_of_twenty,
+        a_majority_of_a_hundred,
+        one_side_of_eleven,
+        p_below_a_hundredth,
+        small_ones_left_out,
+        the_first_ten_of_thirty,
+        without_best_and_worst,
+        a_third_of_a_point,
+        the_mean_or_the_test,
+        standard_errors_of_the_gains,
+        standard_errors_of_both,
     ],
     "fair_baseline": [
         any_threads,
@@ -436,6 +546,8 @@ ODD = {
         better_one_recipe_after_the_other,
         better_asking_twice,
         better_over_several_passes,
+        better_with_fifteen_of_twenty,
+        better_with_sixty_seeds,
     ],
     "fair_baseline": [
         by_sorting_rows,
@@ -447,9 +559,6 @@ NOT_SO_MANY = "no made-up pair has exactly so many: with other seeds it would th
 NOT_EXACTLY = "no mean is exactly 0.3"
 EQUIVALENT = {
     "better_recipe": {
-        "gains = [accuracy('new', seed=n, epochs=10) - accuracy('old', seed=n, epochs=10) for n in range(10)]: 10 -> 11": (
-            "ten seeds or more"
-        ),
         "if fmean(gains) <= -0.3 and wins <= 1:: 1 -> 0": NOT_SO_MANY,
         "if fmean(gains) <= -0.3 and wins <= 1:: 1 -> 2": NOT_SO_MANY,
         "if fmean(gains) <= -0.3 and wins <= 1:: wins <= 1: LtE -> Lt": NOT_SO_MANY,
