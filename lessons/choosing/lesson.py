@@ -195,7 +195,7 @@ show.prices_table(peak, bandwidth, price, price_layers)
 #
 # The caption has the control: the same price, found as the difference between a dynamic and a static layer that has 16 outputs only. The two ways agreed within a factor of four in all our runs. On a processor with faster int8 (AMX) the price in MACs is higher, because a MAC takes less.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### From a count and a price to a share
 #
 # An input that is converted once and used 1,000 times pays its price back 1,000 times.
@@ -204,7 +204,7 @@ show.prices_table(peak, bandwidth, price, price_layers)
 #
 # **Predict.** Work out the share of MobileNet-v2 with its 44 MACs for each input: **A** below 10 %, **B** about 50 %, **C** about 100 % or more? And why?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Let them divide. Then read the table from right to left: the division by hand, the share by the roofline, and where the two differ (the LSTM waits for bytes). The published guideline says "compute/memory bandwidth for weights" for Transformers and "memory bandwidth for activations" for CNNs: compare it with the columns *arithmetic* and *bytes*.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -227,11 +227,11 @@ for name, rows in layers.items():
     estimate[name] = (2 * macs / peak["int8"], moved, in_layers, inputs * price)
 share = {name: converting / in_layers for name, (_, _, in_layers, converting) in estimate.items()}
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Writes the estimate of each network.
 show.shares_table(layers, uses, in_macs, estimate, share)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **By the estimate the conversions of MobileNet-v2 take about as long as its int8 layers, or longer (C). Those of ResNet-50 take 10 to 30 %, and those of the BERT shape and the LSTM a few per cent.**
 #
 # <!-- page -->

@@ -74,15 +74,15 @@ def percent_right(model, x=some, y=some_labels):
     return 100 * training.evaluate(model, x, y)
 
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 1. One scale for a layer, or one for each channel
 #
 # A **depthwise** convolution filters each channel on its own, with nine weights. A 1×1 convolution behind it mixes the channels.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Let the room count the weights from 32 to 64 channels: 32 · 64 · 9 against 32 · 9 + 32 · 64. Then ask: "How many other weights can make up for an error in one of the nine?" Leave the question open.
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws a depthwise convolution and the 1×1 convolution behind it.
 show.two_convolutions()
 
@@ -106,7 +106,7 @@ show.two_convolutions()
 # **Predict.** Every weight gets eight bits. What does *one scale for each layer* cost DepthwiseCNN: **A** less than a point, **B** 1 to 10, **C** more than 10? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 2 min.* Vote. Expect A and B: "eight bits were enough last time". After the table ask: "In how many things do the two networks differ?" Write the answers on the board and keep them for section 5.
+# *For the lecturer, 2 min.* If you show this slide alone: a depthwise convolution filters each channel on its own, with nine weights. Vote. Expect A and B: "eight bits were enough last time". After the table ask: "In how many things do the two networks differ?" Write the answers on the board and keep them for section 5.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The next cells do what [[static]] did: put stubs at both ends, fold the batch norms, calibrate with 512 training images, convert. The last argument of `to_int8` is the only thing in which the two int8 networks differ: the observer of the weights, which gives one scale for each layer, or one for each channel.

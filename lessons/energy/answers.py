@@ -125,6 +125,17 @@ def by_counting_positions(c_in, c_out, kernel, side, stride=1, padding=0, groups
     return np.int64(positions) ** 2 * c_out * c_in * kernel**2 // groups
 
 
+def without_the_first_input(n_in, n_out, batch, mul_pj, add_pj):
+    energy = 0.0
+    for _ in range(1, batch):
+        energy += n_in * n_out * (mul_pj + add_pj) + n_out * add_pj
+    return energy
+
+
+def brackets_missing(n_in, n_out, batch, mul_pj, add_pj):
+    return batch * (n_in * n_out * mul_pj + add_pj + n_out * add_pj)
+
+
 def _savings(bill, uses):
     """What each half saves at each number of uses, and the bill without."""
     none = [bill("none", uses=n) for n in uses]
@@ -239,6 +250,25 @@ def five_picojoules(bill):
     return _concludes(bill, [1, 1000], least=0.0)
 
 
+def share_of_the_least_bill(bill):
+    none, saved = _savings(bill, [1, 1000])
+    won = _winners(saved)
+    return "neither" if max(map(max, saved.values())) <= 0.05 * min(none) else won.pop() if len(won) == 1 else "depends"
+
+
+def share_of_the_bill_at_one_use(bill):
+    none, saved = _savings(bill, [1, 30, 1000])
+    won = _winners(saved)
+    return "neither" if max(map(max, saved.values())) <= 0.05 * none[0] else won.pop() if len(won) == 1 else "depends"
+
+
+def halves_that_differ_little(bill):
+    none, saved = _savings(bill, [1, 20, 1000])
+    apart = [abs(a - f) / b for a, f, b in zip(saved["arithmetic"], saved["fetch"], none, strict=True)]
+    won = _winners(saved)
+    return "neither" if max(apart) <= 0.05 else won.pop() if len(won) == 1 else "depends"
+
+
 def half_at_every_use(bill):
     return _concludes(bill, range(1, 1001))
 
@@ -280,6 +310,8 @@ WRONG = {
         shared_over_the_batch,
         at_the_prices_of_the_list,
         a_bias_for_each_input_too,
+        without_the_first_input,
+        brackets_missing,
     ],
     "which_half": [
         weights_used_once,
@@ -299,6 +331,9 @@ WRONG = {
         worth_at_a_thousand,
         share_of_the_new_bill,
         five_picojoules,
+        share_of_the_least_bill,
+        share_of_the_bill_at_one_use,
+        halves_that_differ_little,
     ],
     "conv2d_macs": [
         area_only,

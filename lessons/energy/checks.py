@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from statistics import fmean, median
 
 import numpy as np
 from hypothesis import strategies as st
@@ -132,6 +133,7 @@ def linear_energy_pj(answer: Callable) -> None:
         "add_pj).": (
             lambda n, m, b, mul, add: b * n * m * mul + add + b * m * add,
             lambda n, m, b, mul, add: b * n * m * mul + add,
+            lambda n, m, b, mul, add: b * (n * m * mul + add + m * add),
         ),
         "You price a bias like a MAC, and count one for each input of the layer. There is one addition for each output.": (
             energy(of_biases=lambda n, m, b, mul, add: b * n * (mul + add))
@@ -146,6 +148,16 @@ def linear_energy_pj(answer: Callable) -> None:
         "each kind by itself.": lambda n, m, b, mul, add: (2 * b * n * m + b * m) * (mul + add) / 2,
         "You add one bias for each weight. There is one for each output.": energy(
             of_biases=lambda n, m, b, mul, add: b * n * m * add
+        ),
+        "You leave out one input of the batch, as range(1, batch) does. Every one of them costs the same.": (
+            lambda n, m, b, mul, add: energy()(n, m, max(0, b - 1), mul, add)
+        ),
+        "You count two additions for a MAC. It is one: the product is added to the sum.": energy(
+            of_macs=lambda mul, add: mul + 2 * add
+        ),
+        "You take n_in · n_in or n_out · n_out for the number of weights. Each of the n_out results has n_in of them.": (
+            lambda n, m, b, mul, add: b * n * n * (mul + add) + b * m * add,
+            lambda n, m, b, mul, add: b * m * m * (mul + add) + b * m * add,
         ),
         "You count one input only. The energy is that of the whole batch.": lambda n, m, b, mul, add: (
             energy()(n, m, 1, mul, add) if b else 0.0
@@ -190,8 +202,11 @@ HALVES = ("none", "arithmetic", "fetch")
 FEWEST_USES, MOST_USES = 1, 1000
 
 
-def _chip(said: str, right: str, hint: str, *, mac: float, fetch: float, other: float = 0.0) -> World:
-    """A chip on which a MAC, a fetched weight, and all else that a MAC needs have these prices in pJ."""
+def _chip(said: str, right: str, hint: str = "", *, mac: float, fetch: float, other: float = 0.0) -> World:
+    """A chip on which a MAC, a fetched weight, and all else that a MAC needs have these prices in pJ.
+
+    Where the better half changes, the hint may be left out: what is missed there are uses on one side of the change.
+    """
 
     def bill(half: str, number: int, uses: float) -> float:
         if not FEWEST_USES <= uses <= MOST_USES:
@@ -199,25 +214,67 @@ def _chip(said: str, right: str, hint: str, *, mac: float, fetch: float, other: 
         own = {"arithmetic": mac, "fetch": fetch / uses}
         return other + sum(price / 2 if name == half else price for name, price in own.items())
 
-    return World(said, right, bill, lambda runs, got: _against_its_runs(runs, got) or hint)
+    def missed(runs: Sequence[Run]) -> str:
+        uses = [run.settings["uses"] for run in runs]
+        return (
+            f"You look at {min(uses):,g} to {max(uses):,g} uses, and the better half changes at {fetch / mac:,.1f}. Whoever stops on one side of it "
+            f"does not see the other: look at both ends, {FEWEST_USES} and {MOST_USES:,}."
+        )
+
+    return World(said, right, bill, lambda runs, got: _against_its_runs(runs, got) or hint or missed(runs))
 
 
 def _against_its_runs(runs: Sequence[Run], got: str) -> str | None:
     """What is wrong with a conclusion that does not follow from the experiment's own runs by the card; None where it does."""
     bills = {(run.arm, run.settings["uses"]): run.result for run in runs}
+    whole = {uses: none for (arm, uses), none in sorted(bills.items()) if arm == "none"}
     shares = {  # uses -> what each half saves, as a part of the bill as it is
-        uses: {half: 1 - bills[half, uses] / none for half in HALVES[1:]}
-        for (arm, uses), none in bills.items()
-        if arm == "none"
+        uses: {half: 1 - bills[half, uses] / none for half in HALVES[1:]} for uses, none in whole.items()
     }
-    better = {uses: max(saved, key=saved.get) for uses, saved in sorted(shares.items())}
-    most = max(shares, key=lambda uses: shares[uses][better[uses]])
-    if shares[most][better[most]] <= 0.05:
-        return None
+    better = {uses: max(saved, key=saved.get) for uses, saved in shares.items()}
+    best = {uses: shares[uses][better[uses]] for uses in shares}
+    most = max(best, key=best.get)
+    if best[most] <= 0.05:
+        if got == "neither":
+            return None
+        saves = (
+            f"In your own runs no half saves more than {100 * best[most]:.1f} % of the bill of 'none' at the same uses, and by the card "
+            "up to 5 % is not worth buying."
+        )
+        pj = {uses: share * whole[uses] for uses, share in best.items()}
+        others = {
+            "if the saving is divided by the least of the bills": max(pj.values()) / min(whole.values()) > 0.05,
+            "if the saving is divided by the bill that is left": best[most] / (1 - best[most]) > 0.05,
+            "if the percentages are rounded up": best[most] > 0.045,
+            "of a limit below 5 %, or of none": True,
+        }
+        return f"{saves} {got!r} comes out, for example, {_listed([rule for rule, says in others.items() if says])}."
     if got == "neither":
+        saved = [whole[uses] * share for uses, share in best.items()]
+        ends = list(best.values())
+        others = {
+            "of a limit above 5 %": True,
+            "of a mean or a median over the uses": any(
+                middle([shares[uses][half] for uses in shares]) <= 0.05
+                for middle in (fmean, median)
+                for half in HALVES[1:]
+            ),
+            "of the least number of uses alone": ends[0] <= 0.05,
+            "of the most uses alone": ends[-1] <= 0.05,
+            "if every share must be above 5 %, and one is not": min(ends) <= 0.05,
+            "if both halves must be worth it": any(
+                max(shares[uses][half] for uses in shares) <= 0.05 for half in HALVES[1:]
+            ),
+            "of 5 pJ in place of 5 %": max(saved) <= 5,
+            "if the savings are divided by the bill at the least uses": max(saved) / max(whole.values()) <= 0.05,
+            "if the two halves must differ by more than 5 % of the bill": all(
+                abs(shares[uses]["fetch"] - shares[uses]["arithmetic"]) <= 0.05 for uses in shares
+            ),
+        }
         return (
-            f"Where a weight is used {_times(most)}, half the {better[most]} saves {100 * shares[most][better[most]]:.1f} % of the bill. A "
-            "single share above 5 % is enough, so the answer is not 'neither'. Take each number of uses by itself, not their mean."
+            f"Where a weight is used {_times(most)}, half the {better[most]} saves {100 * best[most]:.1f} % of the bill of 'none' at the same "
+            f"uses. A single share above 5 % is enough, so the answer is not 'neither'. It comes out, for example, "
+            f"{_listed([rule for rule, says in others.items() if says])}."
         )
     if len(set(better.values())) > 1:
         first, last = list(better)[0], list(better)[-1]
@@ -232,6 +289,10 @@ def _against_its_runs(runs: Sequence[Run], got: str) -> str | None:
     return None
 
 
+def _listed(rules: Sequence[str]) -> str:
+    return ", ".join(rules[:-1]) + ", or " * (len(rules) > 1) + rules[-1]
+
+
 def _times(uses: float) -> str:
     return "once" if uses == 1 else f"{uses:,g} times"
 
@@ -244,8 +305,6 @@ CHIPS = (
     _chip(
         "a MAC costs 4.6 pJ, a fetch 640: up to 139 uses half the fetch saves more, from 140 on half the arithmetic.",
         "depends",
-        "One number of uses is one network. Where a weight is used once the fetch rules the bill, where it is used 1,000 times "
-        "the arithmetic may. Look at both ends.",
         mac=4.6,
         fetch=640.0,
     ),
@@ -268,14 +327,12 @@ CHIPS = (
     _chip(
         "a MAC costs 4.6 pJ, a fetch 7: already at 2 uses half the arithmetic saves more.",
         "depends",
-        "The better half changes between 1 and 2 uses. Whoever begins later does not see it: begin at 1.",
         mac=4.6,
         fetch=7.0,
     ),
     _chip(
         "a MAC costs 0.4 pJ, a fetch 300: at 750 uses the two are equal.",
         "depends",
-        "The better half changes at 750 uses. Whoever stops earlier does not see it: go up to 1,000.",
         mac=0.4,
         fetch=300.0,
     ),
@@ -307,10 +364,26 @@ CHIPS = (
         other=43.0,
     ),
     _chip(
+        "each MAC needs 36.5 pJ that nobody halves, beside 3.9 for itself and 4.3 for the fetch: the most that half a price saves is "
+        "4.8 %, at one use and at 1,000.",
+        "neither",
+        WORTH,
+        mac=3.9,
+        fetch=4.3,
+        other=36.5,
+    ),
+    _chip(
+        "each MAC needs 78 pJ that nobody halves, beside 8 for itself and 14 for the fetch: half the fetch saves 7 % at one use, and half "
+        "the arithmetic 4 %; at 1,000 uses it is 0 and 4.6 %.",
+        "depends",
+        mac=8.0,
+        fetch=14.0,
+        other=78.0,
+    ),
+    _chip(
         "each MAC needs 3,400 pJ that nobody halves, beside 4.6 for itself and 640 for the fetch: half the fetch saves 7.9 % at one "
         "use, and at 1,000 uses no half saves 0.1 %.",
         "depends",
-        WORTH,
         mac=4.6,
         fetch=640.0,
         other=3400.0,
@@ -419,8 +492,15 @@ def conv2d_macs(answer: Callable) -> None:
         "You divide only the kernel by the stride: // comes before + and −. Put brackets around side + 2 · padding − kernel.": macs(
             outputs=lambda side, k, s, p: (side + 2 * p - k // s + 1) ** 2
         ),
-        "You add the 1 before you divide by the stride. Divide first: the first place of the kernel counts at any stride.": macs(
-            outputs=lambda side, k, s, p: ((side + 2 * p - k + 1) // s) ** 2
+        "You add the 1 before you divide by the stride. Divide first: the first place of the kernel counts at any stride.": (
+            macs(outputs=lambda side, k, s, p: ((side + 2 * p - k + 1) // s) ** 2),
+            macs(outputs=lambda side, k, s, p: round((side + 2 * p - k + 1) / s) ** 2),
+        ),
+        "You pad in one direction. The padding goes on all four sides of the image.": macs(
+            outputs=lambda side, k, s, p: _outputs(side, k, s, p) * _outputs(side, k, s, 0)
+        ),
+        "You choose a padding where none is given. The card gives it, and its default is 0.": macs(
+            outputs=lambda side, k, s, p: _outputs(side, k, s, p or k // 2) ** 2
         ),
         "You use the stride in one direction. The kernel takes larger steps in both.": macs(
             outputs=lambda side, k, s, p: _outputs(side, k, s, p) * _outputs(side, k, 1, p)
