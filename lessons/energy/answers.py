@@ -250,16 +250,14 @@ def five_picojoules(bill):
     return _concludes(bill, [1, 1000], least=0.0)
 
 
+def seven_per_cent(bill):
+    return _concludes(bill, [1, 1000], least=0.07)
+
+
 def share_of_the_least_bill(bill):
     none, saved = _savings(bill, [1, 1000])
     won = _winners(saved)
     return "neither" if max(map(max, saved.values())) <= 0.05 * min(none) else won.pop() if len(won) == 1 else "depends"
-
-
-def share_of_the_bill_at_one_use(bill):
-    none, saved = _savings(bill, [1, 30, 1000])
-    won = _winners(saved)
-    return "neither" if max(map(max, saved.values())) <= 0.05 * none[0] else won.pop() if len(won) == 1 else "depends"
 
 
 def halves_that_differ_little(bill):
@@ -331,8 +329,8 @@ WRONG = {
         worth_at_a_thousand,
         share_of_the_new_bill,
         five_picojoules,
+        seven_per_cent,
         share_of_the_least_bill,
-        share_of_the_bill_at_one_use,
         halves_that_differ_little,
     ],
     "conv2d_macs": [
