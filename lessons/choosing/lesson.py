@@ -480,7 +480,7 @@ show.headline(records)
 # **Predict.** Is the fp32 of the other runtimes nearer to eager fp32 (1), or to their own int8? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 3 min.* Vote. Read the answer off panel by panel: is the grey mark nearer to the line at 1 than to the dark one of the same runtime? Then: compare a dark mark with the grey one of its own runtime, never with a grey one of another. If only one processor is recorded, ask who will record the second one tonight.
+# *For the lecturer, 2.5 min.* Vote. Read the answer off panel by panel: is the grey mark nearer to the line at 1 than to the dark one of the same runtime? Then: compare a dark mark with the grey one of its own runtime, never with a grey one of another. If only one processor is recorded, ask who will record the second one tonight.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
 # Draws the fastest recorded route of each runtime and kind.
