@@ -303,16 +303,17 @@ def _where_networks_disagree(runs: Sequence[Run]) -> str | None:
 
 def _said_of_means(runs: Sequence[Run], got: str) -> str:
     """What the verdict adds where a conclusion does not follow from the means."""
-    losses = _told_losses(runs)
-    for name, of in STATISTICS.items():
-        if _of_runs(runs, of) == got:
-            return f"{losses} Your conclusion is that of {name}: take the mean of all networks of an arm."
-    return f"{losses} A loss is a difference of means over all your networks."
+    fitting = [name for name, of in STATISTICS.items() if _of_runs(runs, of) == got != _of_runs(runs)]
+    said = f"{' or '.join(fitting)} of each arm would say so; the" if fitting else "The"
+    said = said[0].upper() + said[1:]
+    return f"{_told_losses(runs)} {said} card asks for the mean of all networks."
 
 
 def _told_losses(runs: Sequence[Run]) -> str:
     means = {arm: fmean(results) for arm, results in by_arm(runs).items()}
-    return "The losses of your means: " + ", ".join(f"{arm} {means['float'] - means[arm]:.1f}" for arm in ARMS[1:]) + "."
+    return (
+        "The losses of your means: " + ", ".join(f"{arm} {means['float'] - means[arm]:.1f}" for arm in ARMS[1:]) + "."
+    )
 
 
 def _chance(arm: str, seed: float) -> float:
@@ -349,6 +350,10 @@ def _training(
         means = {arm: fmean(values) for arm, values in by_arm(runs).items()}
         if got == _of_means(means, size=abs) != _of_means(means):
             return "QAT is better than float here: its loss is below 0, so there is nothing to repair. Do not take the absolute value."
+        if got == _of_runs(runs, min) != _of_means(means):
+            return (
+                f"{hint} {_said_of_means(runs, got)} And a repair need not come near float: half of the loss is enough."
+            )
         if got == _within_two(means) != _of_means(means):
             return (
                 "A repair need not bring everything back: it works if less than half of QAT's loss is left. What is left may have "

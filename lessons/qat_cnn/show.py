@@ -163,7 +163,12 @@ def _mean_and_ends(values):
 def each_at_its_best(recorded):
     """A table: what each repair comes to with one scale a tensor, with the dead channels at 0, and with one a channel."""
     scales = ("tensor", "tensor, dead set to 0", "channel")
-    arms = {"static": "none", "statistics moved": "none, images alone", "trained on": "in float", "QAT": "with rounding"}
+    arms = {
+        "static": "none",
+        "statistics moved": "none, images alone",
+        "trained on": "in float",
+        "QAT": "with rounding",
+    }
     return Table(
         ["int8, accuracy in %", "training", "one scale a layer", "… dead channels at 0", "one scale a channel"],
         [
@@ -215,7 +220,7 @@ def further_repairs(recorded, rate):
 
 
 class FoldedWeights:
-    """Notes after each step how large the folded weights of a block are, and where their observer's range ends.
+    """Notes after each step how large the folded weights of a block are, and where the ranges of its observers end.
 
     Args:
         model: prepared for QAT.
@@ -224,7 +229,7 @@ class FoldedWeights:
 
     def __init__(self, model, block=1):
         self.fused = model.module.features[block][0]
-        self.largest, self.range_end, self.variance = [], [], []
+        self.largest, self.range_end, self.variance, self.activations_end = [], [], [], []
 
     @torch.no_grad()
     def __call__(self, step):
@@ -235,6 +240,22 @@ class FoldedWeights:
         self.largest.append(folded.abs().amax((1, 2, 3)).median().item())
         self.range_end.append(torch.maximum(-observer.min_val, observer.max_val).median().item())
         self.variance.append(norm.running_var.median().item())
+        self.activations_end.append(self.fused.activation_post_process.activation_post_process.max_val.item())
+
+
+def first_and_last(slow, fast):
+    """A table: the running variance and the end of the activations' range, after the first step and after the last."""
+    rows = [
+        ["running variance, median channel", *(f"{noted.variance[n]:.3f}" for noted in (slow, fast) for n in (0, -1))],
+        [
+            "end of the activations' range",
+            *(f"{noted.activations_end[n]:.2f}" for noted in (slow, fast) for n in (0, -1)),
+        ],
+    ]
+    heads = [f"{constant:g}: {step} step" for constant in SLOW_AND_FAST for step in ("first", "last")]
+    return Table(
+        ["block 1", *heads], rows, caption="Constant of the weights' observers; that of the activations' is 0.01"
+    )
 
 
 def lagging(slow, fast):
