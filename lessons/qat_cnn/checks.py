@@ -259,6 +259,11 @@ def _frozen(found: list[_State], what: str, on: list[list[bool]], other: bool) -
 ARMS = ("float", "QAT", "fast weights", "fast activations", "both fast")
 REPAIRS = {"weights": "fast weights", "activations": "fast activations", "both": "both fast"}
 COUNTS = 2  # points that QAT must lose
+NOTHING = 21  # percent of a network that has learned next to nothing
+FEW_FAIL = (
+    "with fast observers of the weights most networks lose 1 point of QAT's 24, but about two in five come to nothing."
+)
+MOST_FAIL = "with fast observers of the weights some networks lose 1 point of QAT's 24, but about three in five come to nothing."
 
 
 def _of_means(means: dict[str, float], *, counts: float = COUNTS, size: Callable = float) -> str:
@@ -306,7 +311,9 @@ def _said_of_means(runs: Sequence[Run], got: str) -> str:
     fitting = [name for name, of in STATISTICS.items() if _of_runs(runs, of) == got != _of_runs(runs)]
     said = f"{' or '.join(fitting)} of each arm would say so; the" if fitting else "The"
     said = said[0].upper() + said[1:]
-    return f"{_told_losses(runs)} {said} card asks for the mean of all networks."
+    failed = fmean(accuracy < NOTHING + 5 for accuracy in by_arm(runs)["fast weights"])
+    skewed = f" Here {MOST_FAIL if failed > 0.5 else FEW_FAIL}" if failed else ""
+    return f"{_told_losses(runs)} {said} card asks for the mean of all networks.{skewed}"
 
 
 def _told_losses(runs: Sequence[Run]) -> str:
@@ -407,10 +414,16 @@ TRAININGS = (
         *(80, 84, 80.4, 83.8, 80.2),
     ),
     _training(
+        "float comes to 91 %; QAT loses 6.5 points, and fast observers of the activations win 6 of them.",
+        "activations",
+        "What there was to repair is said by the float arm of the same experiment, and float is better here than in the lesson.",
+        *(91, 84.5, 84.8, 90.3, 90.4),
+    ),
+    _training(
         "QAT loses 3.4 points, and fast observers of the activations win 3 of them.",
         "activations",
         "A loss of more than 2 points counts by the card, and here it is 3.4.",
-        *(88, 84.6, 84.9, 87.6, 87.7),
+        *(84, 80.6, 80.9, 83.6, 83.7),
     ),
     _training(
         "QAT loses 34 points, and either repair alone takes away most of them.",
@@ -419,13 +432,22 @@ TRAININGS = (
         *(84, 50, 79, 81, 83),
     ),
     _training(
-        "QAT loses 24 points; with fast observers of the weights most networks lose 1, but about two in five come to nothing.",
+        MOST_FAIL,
+        ("weights", "neither"),
+        "With fast observers of the weights about three networks in five come to nothing here.",
+        *(84, 60, 83, 60.9, 63),
+        fails="fast weights",
+        often=(0, 1, 3),
+        to=NOTHING,
+    ),
+    _training(
+        FEW_FAIL,
         ("weights", "neither"),
         "With fast observers of the weights about two networks in five come to nothing here.",
         *(84, 60, 83, 60.9, 63),
         fails="fast weights",
         often=(1, 3),
-        to=21,
+        to=NOTHING,
     ),
     _training(
         "QAT loses 60 points; with fast observers of the weights most networks lose 2, and about one in five loses 39.",

@@ -30,6 +30,7 @@ FROM_RANDOM = {  # arm -> the constants of the observers of weights and activati
     "both fast": {"activations": FAST, "weights": FAST, "frozen": True},
     "statistics first": {"first": True, "frozen": True},
     "fast weights, never frozen": {"weights": FAST},
+    "both fast, never frozen": {"activations": FAST, "weights": FAST},
 }
 
 
