@@ -78,7 +78,8 @@ def on_clothes(seed, rate, scales):
     """Yield the runs of the trained network with these scales: static at once, trained on, and QAT."""
     images, labels = data.load("fashion_mnist", n=CLOTHES["n"])
     test = data.load("fashion_mnist", "test")
-    sets = [part[:5000] for part in test], [part[5000:] for part in test]
+    half = len(test[0]) // 2
+    sets = [part[:half] for part in test], [part[half:] for part in test]
     net = checkpoints.load("depthwise_cnn")
     if "dead" in scales:
         with torch.no_grad():
