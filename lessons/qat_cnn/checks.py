@@ -1,10 +1,12 @@
-"""Checks of the lesson `qat_cnn`, quantization-aware training of a CNN: the order of a loop."""
+"""Checks of the lesson `qat_cnn`, quantization-aware training of a CNN: the order of a loop, and an experiment."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import fmean, median
 
 import torch
 from torch import nn
@@ -12,6 +14,7 @@ from torch import nn
 from course_utils import legacy_int8
 from course_utils.exercises.calls import run
 from course_utils.exercises.core import Mistake, check
+from course_utils.exercises.investigation import Run, World, by_arm, investigate
 from course_utils.exercises.search import examine
 from course_utils.exercises.values import same, show
 from course_utils.legacy_int8 import nnq, tq
@@ -251,3 +254,228 @@ def _frozen(found: list[_State], what: str, on: list[list[bool]], other: bool) -
         hint = f"You freeze {what} before epoch {first}: too {'early' if first < due else 'late'}."
     facts = tuple((f"epoch {i} trains", repr(state)) for i, state in enumerate(found))
     raise Mistake(f"With {len(found)} epochs, freeze {what} before epoch {due}, neither sooner nor later.", hint, facts)
+
+
+ARMS = ("float", "QAT", "fast weights", "fast activations", "both fast")
+REPAIRS = {"weights": "fast weights", "activations": "fast activations", "both": "both fast"}
+COUNTS = 2  # points that QAT must lose
+NOTHING = 21  # percent of a network that has learned next to nothing
+FEW_FAIL = (
+    "with fast observers of the weights most networks lose 1 point of QAT's 24, but about two in five come to nothing."
+)
+MOST_FAIL = "with fast observers of the weights some networks lose 1 point of QAT's 24, but about three in five come to nothing."
+
+
+def _of_means(means: dict[str, float], *, counts: float = COUNTS, size: Callable = float) -> str:
+    """The conclusion by the card, of one number an arm."""
+    loss = {arm: size(means["float"] - means[arm]) for arm in ARMS}
+    if loss["QAT"] <= counts:
+        return "nothing"
+    return next((name for name, arm in REPAIRS.items() if loss[arm] < loss["QAT"] / 2), "neither")
+
+
+def _of_runs(runs: Sequence[Run], of: Callable = fmean, **change: object) -> str:
+    return _of_means({arm: of(results) for arm, results in by_arm(runs).items()}, **change)
+
+
+def _within_two(means: dict[str, float]) -> str:
+    if means["float"] - means["QAT"] <= COUNTS:
+        return "nothing"
+    return next((name for name, arm in REPAIRS.items() if means["float"] - means[arm] <= COUNTS), "neither")
+
+
+def _best_repair(means: dict[str, float]) -> str:
+    works = {name: means[arm] for name, arm in REPAIRS.items()}
+    best = max(works, key=works.__getitem__)
+    right = _of_means(means)
+    return right if right in ("nothing", "neither") else best
+
+
+STATISTICS = {
+    "the median network": median,
+    "the first network": lambda results: results[0],
+    "the last network": lambda results: results[-1],
+    "the best network": max,
+    "the worst network": min,
+}
+
+
+def _where_networks_disagree(runs: Sequence[Run]) -> str | None:
+    """The conclusion of the card where another statistic than the mean comes to another one; but the worst is left to a world."""
+    own = _of_runs(runs)
+    return own if any(_of_runs(runs, of) != own for of in STATISTICS.values() if of is not min) else None
+
+
+def _said_of_means(runs: Sequence[Run], got: str) -> str:
+    """What the verdict adds where a conclusion does not follow from the means."""
+    fitting = [name for name, of in STATISTICS.items() if _of_runs(runs, of) == got != _of_runs(runs)]
+    said = f"{' or '.join(fitting)} of each arm would say so; the" if fitting else "The"
+    said = said[0].upper() + said[1:]
+    failed = fmean(accuracy < NOTHING + 5 for accuracy in by_arm(runs)["fast weights"])
+    skewed = f" Here {MOST_FAIL if failed > 0.5 else FEW_FAIL}" if failed else ""
+    return f"{_told_losses(runs)} {said} card asks for the mean of all networks.{skewed}"
+
+
+def _told_losses(runs: Sequence[Run]) -> str:
+    means = {arm: fmean(results) for arm, results in by_arm(runs).items()}
+    return (
+        "The losses of your means: " + ", ".join(f"{arm} {means['float'] - means[arm]:.1f}" for arm in ARMS[1:]) + "."
+    )
+
+
+def _chance(arm: str, seed: float) -> float:
+    """A number from -1 to 1, always the same for an arm and a network."""
+    return 2 * (math.sin(12.9898 * seed + 78.233 * (1 + ARMS.index(arm))) * 43758.5453 % 1) - 1
+
+
+def _training(
+    said: str,
+    right: str | tuple[str, ...],
+    hint: str,
+    *results: float,
+    fails: str = "",
+    often: tuple[int, ...] = (),
+    to: float = 0.0,
+) -> World:
+    """A made-up training with these accuracies, in the order of `ARMS`.
+
+    Args:
+        said, right, hint: of the world.
+        results: percent.
+        fails: an arm in which some networks fail.
+        often: which of five do.
+        to: the accuracy that they come to.
+    """
+    of_arm = dict(zip(ARMS, results, strict=True))
+
+    def accuracy(arm: str, number: int, *, seed: float) -> float:
+        if arm == fails and sum(math.floor(seed / each) for each in (1, 5, 25)) % 5 in often:
+            return to + _chance(arm, seed)
+        return of_arm[arm] + 0.3 * _chance(arm, seed) + 5 * math.sin(2.4 * seed)  # the second is common to all arms
+
+    def why(runs: Sequence[Run], got: str) -> str:
+        means = {arm: fmean(values) for arm, values in by_arm(runs).items()}
+        if got == _of_means(means, size=abs) != _of_means(means):
+            return "QAT is better than float here: its loss is below 0, so there is nothing to repair. Do not take the absolute value."
+        if got == _of_runs(runs, min) != _of_means(means):
+            return (
+                f"{hint} {_said_of_means(runs, got)} And a repair need not come near float: half of the loss is enough."
+            )
+        if got == _within_two(means) != _of_means(means):
+            return (
+                "A repair need not bring everything back: it works if less than half of QAT's loss is left. What is left may have "
+                "another cause."
+            )
+        if got == _best_repair(means) != _of_means(means):
+            return (
+                "More than one repair works here. The card asks for the first of weights, activations and both: the smallest change "
+                "that explains most of the loss."
+            )
+        return f"{hint} {_told_losses(runs)}"
+
+    return World(said, right, accuracy, why)
+
+
+TRAININGS = (
+    _training(
+        "QAT loses 38 points, with fast observers of the weights it loses 12; those of the activations change nothing.",
+        "weights",
+        "Fast observers of the weights alone take away more than half of the loss.",
+        *(84, 46, 72, 44, 73),
+    ),
+    _training(
+        "QAT loses 35 points; fast observers of the weights win 2 of them, those of the activations 30.",
+        "activations",
+        "Fast observers of the weights win 2 of 35 points here, which is far less than half of the loss. Those of the activations win 30.",
+        *(85, 50, 52, 80, 81),
+    ),
+    _training(
+        "QAT loses 45 points; fast observers of the weights win 12 and those of the activations 7, both together 41.",
+        "both",
+        "Neither repair alone takes away half of the loss here, and both together do.",
+        *(85, 40, 52, 47, 81),
+    ),
+    _training(
+        "QAT loses 16 points, and with all observers fast it still loses 12.",
+        "neither",
+        "Fast observers win a few points here, and less than half of the loss: something else makes QAT fail.",
+        *(86, 70, 73, 72, 74),
+    ),
+    _training(
+        "QAT loses 1 point; with fast observers of the weights it is better than float by 1.5.",
+        "nothing",
+        "QAT loses about a point here, which does not count. So there is no failure that one could explain, although a repair makes QAT better.",
+        *(84, 83, 85.5, 83.2, 85.6),
+    ),
+    _training(
+        "QAT is 4 points better than float, and with fast observers of the weights as good as float.",
+        "nothing",
+        "QAT loses nothing here: it is better than float.",
+        *(80, 84, 80.4, 83.8, 80.2),
+    ),
+    _training(
+        "float comes to 91 %; QAT loses 6.5 points, and fast observers of the activations win 6 of them.",
+        "activations",
+        "What there was to repair is said by the float arm of the same experiment, and float is better here than in the lesson.",
+        *(91, 84.5, 84.8, 90.3, 90.4),
+    ),
+    _training(
+        "QAT loses 3.4 points, and fast observers of the activations win 3 of them.",
+        "activations",
+        "A loss of more than 2 points counts by the card, and here it is 3.4.",
+        *(84, 80.6, 80.9, 83.6, 83.7),
+    ),
+    _training(
+        "QAT loses 34 points, and either repair alone takes away most of them.",
+        "weights",
+        "Either repair alone works here, and the card asks for the first.",
+        *(84, 50, 79, 81, 83),
+    ),
+    _training(
+        MOST_FAIL,
+        ("weights", "neither"),
+        "With fast observers of the weights about three networks in five come to nothing here.",
+        *(84, 60, 83, 60.9, 63),
+        fails="fast weights",
+        often=(0, 1, 3),
+        to=NOTHING,
+    ),
+    _training(
+        FEW_FAIL,
+        ("weights", "neither"),
+        "With fast observers of the weights about two networks in five come to nothing here.",
+        *(84, 60, 83, 60.9, 63),
+        fails="fast weights",
+        often=(1, 3),
+        to=NOTHING,
+    ),
+    _training(
+        "QAT loses 60 points; with fast observers of the weights most networks lose 2, and about one in five loses 39.",
+        "weights",
+        "With fast observers of the weights one network in five is much worse here, and still their mean loses far less than half of 60 points.",
+        *(84, 24, 82, 25, 83),
+        fails="fast weights",
+        often=(1,),
+        to=45,
+    ),
+)
+
+
+@check(
+    "Exercise 2, Why did it fail?",
+    why="The float arm says how much there is to repair, and each repair changes one thing. Only the repair that takes away most of the loss "
+    "names a cause; a repair that helps a little, or that helps where nothing was lost, does not.",
+)
+def why_it_failed(answer: Callable) -> None:
+    """``why_it_failed(right) -> "weights", "activations", "both", "neither" or "nothing"``, for made-up trainings."""
+    investigate(
+        answer,
+        TRAININGS,
+        arms=ARMS,
+        settings={"seed": 0},
+        least={"seed": 5},
+        conclusions=(*REPAIRS, "neither", "nothing"),
+        rule=_where_networks_disagree,
+        rule_said=_said_of_means,
+        name="right",
+    )

@@ -1,0 +1,222 @@
+"""Give quantization-aware training of a CNN and its opponents several rates, orders and observers: lesson `qat_cnn`."""
+
+import argparse
+import copy
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from itertools import product
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from course_utils import data, legacy_int8, models, runtime, training
+from course_utils.data import checkpoints
+from course_utils.files import ROOT
+from course_utils.legacy_int8 import tq
+from tools.benches import _runs
+
+SLOW, FAST = 0.01, 0.2  # which part of the way a range goes at each step; PyTorch's default, and another one
+CLOTHES = {"n": 960, "epochs": 3, "rates": (3e-4, 1e-3, 3e-3)}
+DIGITS = {"n": 1000, "epochs": 4, "rates": (1e-3, 3e-3, 1e-2)}
+SCALES = ("tensor", "channel", "tensor, dead set to 0")  # of the trained network
+FROM_RANDOM = {  # arm -> the constants of the observers of weights and activations, and what else differs
+    "float": {"rounds": False},
+    "QAT": {"frozen": True},
+    "fast activations": {"activations": FAST, "frozen": True},
+    "fast weights": {"weights": FAST, "frozen": True},
+    "both fast": {"activations": FAST, "weights": FAST, "frozen": True},
+    "statistics first": {"first": True, "frozen": True},
+    "fast weights, never frozen": {"weights": FAST},
+    "both fast, never frozen": {"activations": FAST, "weights": FAST},
+}
+
+
+def main(argv):
+    """Train all arms and write the record.
+
+    Args:
+        argv: options, for example ["--seeds", "1", "--to", "record.json"].
+    Returns:
+        0.
+    """
+    parser = argparse.ArgumentParser(prog="course.py bench qat_cnn", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="how many, from 0 (default: 3)")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes, one thread each (default: 1)")
+    target = ROOT / "records" / "qat_cnn" / "arms.json"
+    parser.add_argument("--to", type=Path, default=target, metavar="FILE", help="default: records/qat_cnn/arms.json")
+    args = parser.parse_args(argv)
+    jobs = [("clothes", *rest) for rest in product(range(args.seeds), CLOTHES["rates"], SCALES)]
+    jobs += [("digits", *rest) for rest in product(range(args.seeds), DIGITS["rates"], FROM_RANDOM)]
+    if args.workers == 1:
+        found = map(of_a_job, jobs)
+        runs = [run for some in tqdm(found, total=len(jobs), desc="arms", file=sys.stdout) for run in some]
+    else:
+        with ProcessPoolExecutor(args.workers, get_context("spawn"), _alone) as pool:
+            found = pool.map(of_a_job, jobs)
+            runs = [run for some in tqdm(found, total=len(jobs), desc="arms", file=sys.stdout) for run in some]
+    _runs.write(args.to, " ".join(["python course.py bench qat_cnn", *argv]), runs)
+    print(f"{len(runs)} runs in {args.to}")
+    return 0
+
+
+def _alone():
+    os.environ["COURSE_THREADS"] = "1"
+    torch.set_num_threads(1)
+
+
+def of_a_job(job):
+    """The runs of one job, a list of plain dicts: ("clothes", seed, rate, scales) or ("digits", seed, rate, arm)."""
+    with runtime.threads(1), legacy_int8.quiet():
+        torch.backends.quantized.engine = legacy_int8.best()
+        return list((on_clothes if job[0] == "clothes" else on_digits)(*job[1:]))
+
+
+def on_clothes(seed, rate, scales):
+    """Yield the runs of the trained network with these scales: static at once, trained on, and QAT."""
+    images, labels = data.load("fashion_mnist", n=CLOTHES["n"])
+    test = data.load("fashion_mnist", "test")
+    half = len(test[0]) // 2
+    sets = [part[:half] for part in test], [part[half:] for part in test]
+    net = checkpoints.load("depthwise_cnn")
+    if "dead" in scales:
+        with torch.no_grad():
+            for conv, norm, _ in net.features:
+                conv.weight[norm.running_var < 1e-20] = 0.0
+    each, what = scales == "channel", {"task": "clothes", "seed": seed, "scales": scales}
+    if seed == 0 and rate == CLOTHES["rates"][0]:
+        yield {**what, "arm": "static", "rate": None, **right(static(net, each, images), *sets)}
+        model = prepared(net, each)
+        look(model, images)
+        yield {**what, "arm": "statistics moved", "rate": None, **right(converted(model), *sets)}
+    for arm in ("trained on", "QAT"):
+        model = prepared(net, each)
+        if arm == "trained on":
+            model.apply(tq.disable_fake_quant)
+        optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9)
+        freeze_statistics(model)
+        for epoch in range(CLOTHES["epochs"]):
+            if epoch == CLOTHES["epochs"] - 1 and arm == "QAT":
+                model.apply(tq.disable_observer)
+            fit(model, images, labels, optimizer, 100 * seed + epoch)
+        yield {**what, "arm": arm, "rate": rate, **right(converted(model), *sets)}
+
+
+def on_digits(seed, rate, arm):
+    """Yield the run of one arm that begins with random weights, and once more with its statistics and ranges moved."""
+    images, labels = data.load("mnist", n=DIGITS["n"])
+    held_out = [part[-5000:] for part in data.load("mnist")]
+    sets = held_out, [part[:5000] for part in data.load("mnist", "test")]
+    how = {"weights": SLOW, "activations": SLOW, "rounds": True, **FROM_RANDOM[arm]}
+    runtime.seed_all(seed)
+    net = models.DepthwiseCNN()
+    if how.get("first"):
+        look(net, images)
+        look(net, images)
+    model = prepared(net, True, how["weights"], how["activations"])
+    if not how["rounds"]:
+        model.apply(tq.disable_fake_quant)
+    optimizer = torch.optim.Adam(model.parameters(), lr=rate)
+    for epoch in range(DIGITS["epochs"]):
+        if how.get("frozen") and epoch == DIGITS["epochs"] - 1:
+            freeze_statistics(model)
+            if how["rounds"]:
+                model.apply(tq.disable_observer)
+        fit(model, images, labels, optimizer, epoch)
+    what = {"task": "digits", "seed": seed, "arm": arm, "rate": rate}
+    if how["rounds"]:
+        yield {**what, "moved": False, **right(converted(model), *sets)}
+        move_statistics(model.apply(tq.enable_observer), images)
+        yield {**what, "moved": True, **right(converted(model), *sets)}
+    else:
+        yield {**what, "moved": False, **right(fresh_ranges(model, images), *sets)}
+
+
+def right(model, held_out, test):
+    """Accuracy in percent on the images for choosing and on those for reading."""
+    return {
+        name: round(100 * training.evaluate(model, *part), 2) for name, part in (("held_out", held_out), ("test", test))
+    }
+
+
+def fit(model, images, labels, optimizer, seed):
+    """One pass over the images."""
+    training.fit(model, images, labels, optimizer=optimizer, seed=seed, device="cpu", progress=False)
+
+
+def qconfig(each, weights=SLOW, activations=SLOW):
+    """This engine's own fake quantization, with one weight scale or one a channel, and these averaging constants."""
+    watch = tq.MovingAveragePerChannelMinMaxObserver if each else tq.MovingAverageMinMaxObserver
+    scheme = torch.per_channel_symmetric if each else torch.per_tensor_symmetric
+    own = tq.get_default_qat_qconfig(torch.backends.quantized.engine).activation
+    return tq.QConfig(
+        activation=own.with_args(averaging_constant=activations),
+        weight=tq.FusedMovingAvgObsFakeQuantize.with_args(
+            observer=watch,
+            quant_min=-128,
+            quant_max=127,
+            dtype=torch.qint8,
+            qscheme=scheme,
+            averaging_constant=weights,
+        ),
+    )
+
+
+def prepared(net, each, *constants):
+    """A copy in training mode: stubs, fused blocks, observers and fake quantization."""
+    model = tq.QuantWrapper(copy.deepcopy(net)).train()
+    blocks = [[f"module.features.{block}.{part}" for part in range(3)] for block in range(len(net.features))]
+    model = tq.fuse_modules_qat(model, blocks)
+    model.qconfig = qconfig(each, *constants)
+    return tq.prepare_qat(model)
+
+
+def converted(model):
+    """The int8 network of a copy."""
+    return tq.convert(copy.deepcopy(model).eval())
+
+
+@torch.no_grad()
+def look(model, images):
+    """One pass in training mode without an optimizer."""
+    model.train()
+    for batch in images.split(64):
+        model(batch)
+
+
+def static(net, each, images):
+    """Static int8 by the same code: no rounding while observers see 512 images in evaluation mode."""
+    model = prepared(net, each).eval().apply(tq.disable_fake_quant)
+    with torch.no_grad():
+        for batch in images[:512].split(64):
+            model(batch)
+    return tq.convert(model)
+
+
+def fresh_ranges(model, images):
+    """Static int8 of a network that was trained without rounding: its observers begin anew."""
+    model = copy.deepcopy(model).eval()
+    for module in model.modules():
+        if isinstance(module, tq.MovingAverageMinMaxObserver | tq.MovingAveragePerChannelMinMaxObserver):
+            module.reset_min_max_vals()
+    with torch.no_grad():
+        for batch in images[:512].split(64):
+            model(batch)
+    return tq.convert(model)
+
+
+def freeze_statistics(model):
+    """From now on batch norm keeps its running statistics, and uses them."""
+    for module in model.modules():
+        if hasattr(module, "freeze_bn_stats"):
+            module.freeze_bn_stats()
+
+
+def move_statistics(model, images):
+    """Let the running statistics and the ranges follow for one pass, and the weights stay."""
+    for module in model.modules():
+        if hasattr(module, "update_bn_stats"):
+            module.update_bn_stats()
+    look(model, images)
