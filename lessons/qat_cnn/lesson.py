@@ -56,14 +56,14 @@ engine = torch.backends.quantized.engine = legacy_int8.best()
 print(f"int8 engine: {engine}")
 runtime.describe(cpu)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. One scale for a whole layer
 #
 # DepthwiseCNN, trained on Fashion-MNIST, classifies about 90 % of the test images correctly. Now all its layers compute in int8. Nothing is trained, the ranges are calibrated, and all weights of a layer share *one scale*.
 #
 # **Predict.** What accuracy is left: **A** 89 % or more, **B** about 80 %, **C** below 70 %? And why?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Show of hands; those who did the lesson on depthwise convolutions know the answer. Write the two channels of the page on the board (10, and 0.06, 0.03, −0.02) and let the room round them with one step. After the table: "This network must be mended. How?" Most will say: train.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -119,14 +119,14 @@ def static_int8(net, qconfig, shown=images):
     return to_int8(model)
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Quantizes the network with one scale for the weights of each layer, and compares it with fp32.
 per_tensor, per_channel = qat_config(per_channel=False), qat_config(per_channel=True)
 static = static_int8(depthwise, per_tensor)
 in_fp32, in_static = accuracy(depthwise), accuracy(static)
 show.in_percent({"fp32": in_fp32, "static int8, one scale a layer": in_static}, "DepthwiseCNN", "5,000 test images")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **With one scale for each layer fewer than 70 % of the images are classified correctly (C), because a few large weights set the scale, and the other channels are rounded to one or two levels.**
 #
 # <!-- page -->
