@@ -127,7 +127,7 @@ show.phone_table({"two linear layers": (fixed, share_fixed), "one layer of atten
 # A dictionary in Python returns the value of the *one* key that is equal. Attention returns a mean of all values; the better a key fits, the more its value counts. That is less exact, but it has a great advantage: if the query changes a little, the result changes a little. So there are gradients, and a network can learn its queries and keys. (Other books call the shares **attention weights**.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In code attention takes two lines. One piece is new: the function divides the scores by $\sqrt{d}$, where $d$ is the number of features of a query, that is, of the numbers in its vector. Why? Let the features be random numbers around 0 with a spread (standard deviation) of 1. Each product then has a spread of 1 as well. A sum of $d$ such products has a spread of $\sqrt{d}$ and not of $d$, because positive and negative ones partly cancel. With 64 features the scores lie about 8 apart, $e^8$ is 2,981, and one entry takes nearly everything. Divided by $\sqrt{64} = 8$ they lie about 1 apart, whatever
+# In code attention takes two lines. One piece is new: the function divides the scores by $\sqrt{d}$, where $d$ is the number of features of a query, that is, of the numbers in its vector. Why? Let the features be random numbers around 0 with a spread (standard deviation) of 1. Each product then has a spread of 1 as well. A sum of $d$ such products has a spread of $\sqrt{d}$ and not of $d$, because positive and negative ones partly cancel. With 64 features the scores scatter by about 8, $e^8$ is 2,981, and one entry takes nearly everything. Divided by $\sqrt{64} = 8$ they lie about 1 apart, whatever
 # $d$ is. A share near 1 hardly changes when the scores change, so gradient descent has little to work with. (*Deeper* measures the shares. The phone book is too easy to need the division.)
 
 
@@ -349,17 +349,17 @@ rotary_error = (products.diagonal(-1) - math.cos(1)).abs().max().item()
 # One weighted mean answers one question. To ask several at once, the features are divided among **heads**: each head works on its own slice of the queries, keys and values, with its own softmax. A last linear layer,
 # *out*, mixes what the heads found.
 #
-# **Predict.** We take two heads in place of one, with the same 128 features. Does the number of weights double, grow a little, or stay? And why?
+# **Predict.** We take two heads in place of one, with the same 128 features. What becomes twice as large: the number of weights, the multiplications of the scores, or the tables of scores? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote first; expect "double". Then the drawing: one vector, cut into two slices, each slice attends by itself, and the results stand side by side again. "A slice costs no weights. A table of scores for each head it does cost."
+# *For the lecturer, 3 min.* Vote first; expect the weights. Then the drawing: one vector, cut into two slices, each slice attends by itself, and the results stand side by side again. "A slice costs no weights. A table of scores for each head it does cost."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws how two heads divide the features of a token.
 show.two_slices()
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The number of weights stays the same, because the heads divide the features between them.** With 128 features and two heads, each head has queries and keys of 64.
+# **Only the tables of scores become twice as large. The number of weights stays the same, because the heads divide the features between them.** With 128 features and two heads, each head has queries and keys of 64.
 #
 # <!-- page -->
 #
@@ -424,6 +424,8 @@ print(
 #
 # **What it costs.** The linear layers of a block of width $w$ have $12 w^2$ weights (*Deeper* counts them), so they need $12 w^2$ multiplications for each token, however long the text is. For each token attention computes $n$ dot products with keys, which is $n w$ multiplications over all heads, and the mean of the $n$ values takes another $n w$. Both costs are equal where $2 n w = 12 w^2$, at $n = 6 w$: for $w = 128$ that is a text of 768 tokens, for $w = 4096$ one of 24,576. In shorter texts most of the work is in the
 # linear layers. In longer ones attention takes over, because its work for the whole text grows with $n^2$. In our code the tables of scores grow as fast.
+#
+# **When not?** Where the place alone decides, attention pays for comparisons that nobody needs. To average each value with its two neighbours, a convolution takes three products at each place; with 1,000 places attention compares each place with 1,000 keys. And twice the text is four times the comparisons. So attention is worth its price where *what stands there* decides where to look, as in the phone book.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 6. What does a trained head look at?

@@ -59,7 +59,7 @@ runtime.describe(cpu)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"} tags=["lecture"]
 # ## 1. One line, four models
 #
-# Each gets the line of [[dynamic]], without a set of types: by default it replaces linear layers, LSTMs and GRUs.
+# A linear layer alone, an LSTM alone, PyTorch's attention, and a CNN get *the line*, `quantize_dynamic(model)` of [[dynamic]]. By default it replaces linear layers, LSTMs and GRUs.
 #
 # **Predict.** How many of the four files get at least 2 times smaller? And why?
 
@@ -276,7 +276,7 @@ show.calls_in_a_row(called, kind_of)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Which sign can be trusted?
 #
-# Six models of one linear layer. Five of them went through a function for quantization.
+# Six models of one linear layer: fp32; after the line; after the line with float16; after torchao with int8, and with int8 weights only; prepared for quantization-aware training.
 #
 # **Predict.** The file, the printed class, the type of the parameters, the operator: which of these four signs says correctly for all six whether they multiply in int8? And why?
 
@@ -388,7 +388,7 @@ torch.backends.mha.set_fastpath_enabled(True)
 print(f"with the switch: cosine with float {agree:.6f}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The audit does not crash. PyTorch takes the fast path only if no module of the layer has a hook, and our audit is made of hooks. *So the instrument changes what it measures.* It reports two int8 products and a float one, on a way that the model does not take without the hooks. The second line of the output is the control: the mode alone, without any hook, sees the one fused operator that really runs in the float layer.
+# The audit does not crash. PyTorch takes the fast path only if no module of the layer has a hook, and our audit is made of hooks. *So the instrument changes what it measures.* It reports two int8 products and a float one, on a path that the model does not take without the hooks. (The fast path of the whole layer is meant. The attention has one of its own, which our hooks did not stop here.) The second line of the output is the control: the mode alone, without any hook, sees the one fused operator that really runs in the float layer.
 #
 # The rule from this: after an audit, call the model once more without hooks, and compare its output with that of the float model (here by the cosine of [[dynamic]]). If in doubt, watch with the mode alone. It does not know the names of the modules, but it sets no hooks, and here the fast path stayed on.
 
@@ -397,7 +397,7 @@ print(f"with the switch: cosine with float {agree:.6f}")
 #
 # Both have equally many weights, and both went through the line.
 #
-# **Predict.** Which layer takes more bytes now, and how many times as many? And why?
+# **Predict.** How many times the bytes of the course's layer does PyTorch's layer take now? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Let them guess the factor. The course's encoder writes each projection as an `nn.Linear`. Point at the orange parts, and ask for the two reasons: a parameter, and a class with a long name.
@@ -599,7 +599,7 @@ print(f"fp32: {remedy.ratio('fp32'):.2f} times as fast as int8 everywhere")
 print(f"its file: {show.saved_bytes(around) / show.saved_bytes(everywhere):.1f} times as large")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The remedy wins a good part of the gap back in the run on this page; the second line says how far the model that is fp32 throughout is ahead of both. The price is the small file, because nearly all weights are in the LSTM and hardly anything is left that int8 could shrink. So for this narrow model int8 pays in bytes, and not in time. For the wide LSTM int8 wins both. Which of the two cases you have, a measurement with your width tells.
+# The remedy wins most of the gap back in the run on this page; the second line says how far the model that is fp32 throughout is ahead of both. The price is the small file, because nearly all weights are in the LSTM and hardly anything is left that int8 could shrink. So for this narrow model int8 pays in bytes, and not in time. For the wide LSTM int8 wins both. Which of the two cases you have, a measurement with your width tells.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 searches = show.share_of_searches(ways["int8"])

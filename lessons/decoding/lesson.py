@@ -409,7 +409,7 @@ show.batch_curves(taken, layers)
 #
 # The second reason counts even if nothing has to come from memory: in a trial, a layer that stays in the processor's cache gained 3 to 4 times in the same way. So it is a good part of the gain. If reading the weights were all, the curve would be the dashed line. It begins below 1, because reading is only a part of the time of one text, and falls to 1/64 of where it begins. The measured curve lies above it, since each text still needs its own arithmetic, the dotted line, and the layer reaches neither of the two limits.
 #
-# Where does the gain end? Reading is shared, arithmetic is not. With the round numbers of section 3, reading takes 10 ms for a step, however many texts there are, and the arithmetic 1.3 ms for each text. With 8 texts both are about 10 ms. By these two limits another text costs nearly nothing up to there; beyond, each makes the step longer, and the time of a token stays at 1.3 ms. (A real layer bends less sharply.)
+# Where does the gain end? Reading is shared, arithmetic is not. With the round numbers of section 3, reading takes 10 ms for a step, however many texts there are, and the arithmetic 1.3 ms for each text. With 8 texts both are about 10 ms. By these two limits another text costs nearly nothing up to there; beyond, each makes the step longer, and the time of a token stays at 1.3 ms. (Real layers bend less sharply.)
 #
 # That is why a server lets many users write at once. (In our small model they would share the calls of Python as well.)
 
@@ -641,7 +641,7 @@ show.scales_table(by_scale, SCALES)
 #
 # <!-- page -->
 #
-# In the run on this page the best of three is 55 % with a scale for each token and 58 % with one for each channel. (On the next 12 pieces of text a trial gave 59 and 66.) So the factor of three was the size of the scale, and not the way to share it. The conclusion "both" was right for the numbers of the exercise, but it does not hold any more when each arm has its best scale: one arm was further from its best than the other. What does survive so far: with these levels, after RoPE, the keys cost about ten times as much as the values.
+# In the run on this page the best of three is 55 % with a scale for each token and 58 % with one for each channel. (On the next 12 pieces of text a trial gave 59 and 66.) So the factor of three was the size of the scale, and not the way to share it. The conclusion "both" was right for the numbers of the exercise, but it no longer holds when each arm has its best scale: one arm was further from its best than the other. What does survive so far: with these levels, after RoPE, the keys cost about ten times as much as the values.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### One change at a time
@@ -673,7 +673,7 @@ show.chain_table(best)
 #
 # <!-- page -->
 #
-# In the run on this page both cost about 2 %, where the first table of this section said 276 and 12. (That flatters the keys: with six scales in place of three, a trial brought the values to 1.5 to 1.9 % and the keys to 2.2 to 2.7, on three sets of 12 pieces. So keys still cost a third to a half more.) So what looked like a property of keys was mostly a property of the rounding: the scale, the numbers that share it, the place of the levels, their count, and RoPE. None of them is the whole cause. What remains true is narrower: under a coarse rounding, most after RoPE, the keys of our model suffer more than its values. (One model, one order of the changes, three scales tried: in a trial with ten no line changed its place. In groups a scale is shared by 32 numbers, as with a scale for each token, and not by 512. RoPE does not turn the values, so their last number is that of the line before.)
+# In the run on this page both cost about 2 %, where the first table of this section said 276 and 12. (That flatters the keys: with six scales in place of three, a trial brought the values to 1.5 to 1.9 % and the keys to 2.2 to 2.7, on three sets of 12 pieces. So keys still cost a third to a half more.) So what looked like a property of keys was mostly a property of the rounding: the scale, the numbers that share it, the place of the levels, their count, and RoPE. None of them is the whole cause. What remains true is narrower: under a coarse rounding, most after RoPE, the keys of our model suffer more than its values. (One model, one order of the changes, three scales tried: in a trial with ten scales the order of the lines stayed the same. In groups a scale is shared by 32 numbers, as with a scale for each token, and not by 512. RoPE does not turn the values, so their last number is that of the line before.)
 #
 # Why do the levels from the smallest to the largest number help? Say that a channel holds 7, 8 and 9. Three levels around 0 are −9, 0 and 9, and all three numbers become 9. Three levels from the smallest to the largest number are 7, 8 and 9, and nothing is lost. This is the offset of [[integers]]: it pays where the numbers of a channel do not lie around 0, and costs a second stored number for each group. In a trial our keys had such channels: in groups of 32 they lay off 0 by about half their spread, those of the values by a fifth.
 #
@@ -691,7 +691,7 @@ show.chain_table(best)
 show.shared_heads(token_bytes)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A trained model is converted by the *mean* of the heads of a group, and trained a little. Our heads were trained independently of each other. Is the mean of two of their keys a useful key at all? The next cell converts our model to two heads and trains it for 30 steps (nominal learning rate 0.002; the schedule rises over 40 steps, so in 30 it gets no further than about half of that). (One head was tried as well: its perplexity was 55 at once, and 14 after 30 steps.) Four heads are the **control**: what do 30 steps do to a model that was not cut?
+# A trained model is converted by the *mean* of the heads of a group, and trained a little. Nothing in the training made the keys of two heads alike. Is the mean of two of their keys a useful key at all? The next cell converts our model to two heads and trains it for 30 steps (nominal learning rate 0.002; the schedule rises over 40 steps, so in 30 it gets no further than about half of that). (One head was tried as well: its perplexity was 55 at once, and 14 after 30 steps.) Four heads are the **control**: what do 30 steps do to a model that was not cut?
 
 # %% slideshow={"slide_type": "skip"}
 sharing = {n_kv: show.grouped(model, n_kv) for n_kv in (4, 2)}
@@ -802,7 +802,7 @@ drafted, a_pass, same_text = show.drafts_table(outcomes, passes.median_ms(9) / p
 drafted
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Each draft gives the same text, even the random one: a bad draft costs time, not quality. (A pass over several characters is rounded differently from a pass over one, so if two characters are equally likely up to the last digit, another one may win.) In the run on this page the draft that looks back gives 1.7 characters a pass, the draft that searches all the training text gives more than three, and a pass over nine characters takes about one and a half times as long as a pass over one, or less. The time of a whole text was not measured. Greedy text probably repeats itself more than sampled text, which would suit a draft that looks back; that was not measured either.
+# Each draft gives the same text, even the random one: a bad draft costs time, not quality. (A pass over several characters is rounded differently from a pass over one, so if two characters are equally likely up to the last digit, another one may win.) In the run on this page the draft that looks back gives 1.7 characters a pass, the draft that searches all the training text gives more than three, and a pass over nine characters takes about one and a half times as long as a pass over one, or less. Is that a gain? With 1.71 characters a pass at no more than 1.5 times the price it is: 1.71 / 1.5 = 1.1 characters at least for the price of one. The random draft makes 1.01 / 1.5 = 0.7, a loss. (Drafting takes time, too.) So a draft must be right often enough. And further tokens must be cheap: with many texts at once, where arithmetic is the limit (section 4), nine tokens cost nearly nine times as much. The time of a whole text was not measured. Greedy text probably repeats itself more than sampled text, which would suit a draft that looks back; that was not measured either.
 #
 # ### Where is the model surer?
 

@@ -123,7 +123,7 @@ def rounded(weight, bits):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # `clamp` keeps the integers between $-2^{b-1}$ and $2^{b-1} - 1$: −128 and 127 with 8 bits, −2 and 1 with 2. Try the rule on our three weights. With $s = 0.166$ the largest, 0.58, is 3.5 steps from 0, half-way between 3 and 4. There is no 4, so it gets 3, which stands for 0.50: the error is 0.08, half a step. This is no accident: the rule puts $m$ half a step beyond the largest integer, so that no weight, not even the largest one, is further than half a step from its level.
 #
-# The next function makes a copy of the network, puts rounded values in place of all its weights, and counts how many test images the copy classifies correctly (one *point* of accuracy is one per cent of them). The biases stay as they are. Nothing is trained after the rounding.
+# The next function makes a copy of the network, puts rounded values in place of all its weights, and counts how many test images the copy classifies correctly (one *point* of accuracy is one per cent of them). The biases stay as they are. Nothing is trained after the rounding. The rounded weights are still floats of 32 bits. This is called *fake quantization*: it shows what the rounding costs in accuracy, but neither the bytes nor the speed. Section 5 stores real integers.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -257,7 +257,7 @@ show.one_weight(bit_rows)
 #
 # - **scale** $s$: the distance between two neighbouring levels
 # - **zero point** $z$: the integer that stands for $0$
-# - **range**: the interval from *low* to *high* that is spread over the integers $q_{min}$ to $q_{max}$; *clamp*: what lies beyond an end gets the end
+# - **range**: the interval from *low* to *high* that is spread over the integers $q_{min}$ to $q_{max}$; *clamp*: a value beyond an end is set to that end
 #
 # $$s = (high - low)\,/\,(q_{max} - q_{min}) \qquad z = q_{min} - \mathrm{round}(low / s)$$
 
@@ -337,7 +337,7 @@ Table(
 show.nine_weights(layers["conv1"][0].flatten(), affine_map, to_integers, to_floats)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Each arrow leads from a weight to its level, and its width is the error. In the second picture the range is shorter. The levels stand closer together, and a weight inside the range is off by at most half of the smaller scale. But a weight beyond the end of the range, with a green arrow, is moved far. So whoever chooses the range trades one error for the other: a shorter range rounds more finely, and clips more.
+# Each arrow leads from a weight to its level, and its width is the error. In the second picture the range is shorter. The levels stand closer together, so most weights move less. But a weight beyond the end of the range, with a green arrow, is moved far. So whoever chooses the range trades one error for the other: a shorter range rounds more finely, and clips more.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How large is the error?
