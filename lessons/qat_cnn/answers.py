@@ -375,6 +375,10 @@ ODD = {
     "why_it_failed": [in_arrays, network_by_network],
     "qat_loop": [freezes_every_time, by_modules, copies_by_the_state_dict],
 }
+_NEXT = "return next((name for name in arms if loss[name] < of_qat / 2), 'neither')"
 EQUIVALENT = {
-    "why_it_failed": {},
+    "why_it_failed": {
+        "if of_qat <= 2:: of_qat <= 2: LtE -> Lt": "no planted loss is exactly two points",
+        f"{_NEXT}: loss[name] < of_qat / 2: Lt -> LtE": "no planted repair leaves exactly half",
+    },
 }

@@ -133,7 +133,7 @@ show.in_percent({"fp32": in_fp32, "static int8, one scale a layer": in_static}, 
 #
 # In the run on this page about 25 points are lost. How far such a network falls depends on single weights (*Deeper* follows one of them). With one scale for each channel this one loses nothing worth mentioning.
 #
-# [[qat]] had a remedy for that: train on, with the rounding in the loop.
+# [[qat]] had a remedy for such losses: train on, with the rounding in the loop.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 2. Where the rounding sits
@@ -190,6 +190,12 @@ show.where_it_rounds(prepared)
 # What do you keep? To ship, the `state_dict` of the int8 copy: integers, scales, zero points and biases. To load it you need the class of the network and the same calls (fuse, prepare, convert) once more, since `load_state_dict` fills a structure that must exist ([[static]], *Deeper*). To go on training, the `state_dict` of the *prepared* model: float weights, running statistics, and the ranges of all observers. From the int8 file alone nobody can train on: the float weights are gone.
 
 
+# %% slideshow={"slide_type": "skip"}
+def one_epoch(model, optimizer, seed):
+    """The training loop of [[qat]] and of every other lesson; nothing in it knows of the rounding."""
+    training.fit(model, images, labels, optimizer=optimizer, seed=seed, device=cpu, progress=False)
+
+
 # %% slideshow={"slide_type": "-"} tags=["legacy"]
 def train_aware(model, epochs=3, freeze_bn_at=0, freeze_ranges_at=2, order=0):
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
@@ -202,12 +208,6 @@ def train_aware(model, epochs=3, freeze_bn_at=0, freeze_ranges_at=2, order=0):
         one_epoch(model, optimizer, seed=100 * order + epoch)
         checked.append(accuracy(to_int8(model), n=1000))
     return checked
-
-
-# %% slideshow={"slide_type": "skip"}
-def one_epoch(model, optimizer, seed):
-    """The training loop of [[qat]] and of every other lesson; nothing in it knows of the rounding."""
-    training.fit(model, images, labels, optimizer=optimizer, seed=seed, device=cpu, progress=False)
 
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -276,7 +276,7 @@ show.after_one_epoch(copies, accuracy(static, 1000))
 #
 # In the run on this page two of three free copies classify about a fifth of the images correctly. One pass over the same images, in which no weight changes, brings them back to about 90 %. So the running statistics were at fault, and not the weights.
 #
-# *Why* are they so wrong? It takes two things together. The next cell has the two controls: without rounding, weights may move as they like, and the statistics stay right. With rounding, but with weights at rest (the last group of bars), they are right, too. When the weights move *and* are rounded, a rounded weight jumps by a whole step at once, and with it the mean of its channel; the running average, a tenth at a time, describes networks that do not exist any more. M. Nagel et al. ([2022](https://arxiv.org/abs/2203.11086)) found this in MobileNets: weights that oscillate between two levels spoil the statistics of batch norm.
+# *Why* are they so wrong? It takes two things together. The next cell has the two controls: without rounding, weights may move as they like, and the statistics stay right. With rounding, but with weights at rest (the last group of bars), they are right, too. The likely reason: when weights move *and* are rounded, a rounded weight jumps by a whole step at once, and with it the mean of its channel. The running average, a tenth at a time, then describes networks that do not exist any more. M. Nagel et al. ([2022](https://arxiv.org/abs/2203.11086)) found this in MobileNets: weights that oscillate between two levels spoil the statistics of batch norm.
 #
 # So freeze at once, as here, when you start from a trained network, or move the statistics before you convert. But do not move them again and again: *Deeper* shows that this may do harm. And look at the last group of bars once more. Its weights were never trained. Section 4 comes back to it.
 
@@ -665,7 +665,7 @@ show.first_and_last(slow_ranges, fast_ranges)
 show.further_repairs(recorded, rate=0.003)
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **Yes: with both observers fast and nothing frozen QAT comes level with float, at the rate 0.003 and at the best rate of either.**
+# **Yes: with both observers fast and nothing frozen QAT comes level with float.**
 #
 # Go down the table. *Statistics first* comes as far as *fast weights*: the cause named in the core, removed in two ways. Then compare two rows that differ in the freezing alone, *both fast* and *both fast, never frozen*: the freezing cost some seven points. In a trained network frozen statistics are right. After 48 steps from random weights they are not: the averages lag behind a network that still changes fast, and in the last pass the weights had to learn with them. Moving the statistics afterwards (middle column) repairs a part.
 #
