@@ -496,9 +496,9 @@ show.side_by_side(times, chip, units, sixteen_bits.records(), of_steps)
 #
 # <!-- page -->
 #
-# Autocast has a price of its own. By hand, for one narrow layer: it converts a weight of 128 · 128 = 16,384 numbers in every step, and converts its gradient back. At batch 16 the product has 16 multiplications for each number that was converted, and at batch 1,024 it has 1,024. So at batch 16 the conversions, and the calls that start them, probably cost more than the product gains. The two narrow rows differ in the batch alone.
+# Autocast has a price of its own. By hand, for one narrow layer: it converts a weight of 128 · 128 = 16,384 numbers in every step, and converts its gradient back. At batch 16 the product has 16 multiplications for each number that was converted, and at batch 1,024 it has 1,024. But they are the smaller part here: a network stored in bf16, which converts nothing, is slower than fp32 at batch 16 as well (0.67 in a trial, autocast 0.58). At so small a product the library for 16 bits takes twice as long as that for fp32. The two narrow rows differ in the batch alone.
 #
-# The odd size gains about as much as the large one here; older GPUs wanted multiples of 8. Without units every size is slower, by a factor of two to four. The scaler costs a pass over all gradients.
+# The odd size seems to gain a little more than the large one, probably because fp32 is slow at it; older GPUs wanted multiples of 8. Without units every size is slower, by a factor of two to four. The scaler costs a pass over all gradients.
 #
 # So time a step of *your* network both ways on *your* chip.
 
@@ -823,7 +823,7 @@ Table(
 #
 # How is the last row to be read? Each pair gives one difference. The standard error of the mean of five differences is their standard deviation divided by $\sqrt{5}$ ([[baseline]]). With so few pairs one takes 2.78 of them on either side, and the interval then holds the true difference in 95 of 100 such experiments. If 0 lies in the interval, no difference is shown. This does not prove that there is none. The far end of the interval says how large it may still be, and that is less than the fp32 networks differ among each other.
 #
-# [Micikevicius et al., 2018](https://arxiv.org/abs/1710.03740), table 1, compare six large networks on ImageNet, with fp16 and a loss scale where it was needed: they are at most 0.3 points apart.
+# [Micikevicius et al., 2018](https://arxiv.org/abs/1710.03740), table 1, compare six large networks on ImageNet in fp16: they are at most 0.3 points apart. None of these six needed a loss scale; other networks of the paper did.
 
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
@@ -906,7 +906,7 @@ alive = {
 show.stacks(alive)
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **At batch 32 both stacks are gradients of weights in fp32. At batch 1,024 activations fill most of both; under autocast they take half the bytes.**
+# **At batch 32 both stacks are gradients of weights in fp32. At batch 1,024 activations fill most of both; under autocast the hidden ones take half the bytes.**
 #
 # At batch 32 the peak lies at the end of the backward pass. All gradients of weights are there in fp32; the 16-bit copies of the weights are gone by then. *Inside the call* is what the operation at the peak uses itself: under autocast it makes the last gradient in 16 bits, or casts it.
 #
@@ -1107,7 +1107,7 @@ claims.show("amp")
 # - The scaler searches for the largest scale that does not overflow: an inf skips a step and halves it, many good steps double it.
 # - Clip after `unscale_`. In the other order the step is too short by a factor as large as the scale.
 # - It saves time where the chip has 16-bit units and the products are large. Elsewhere it may cost time.
-# - It saves memory in many layers with a batch above the width. Copies of input and weights, and the loss in fp32, are the price.
+# - It saves memory where the batch is larger than the width and the hidden activations outweigh the two ends. Copies of input and weights, and the loss in fp32, are the price.
 #
 # **Recommended video**, which does not replace the lesson: NVIDIA, *Automatic Mixed Precision Training in PyTorch*,
 # [youtube.com/watch?v=b5dAmcBKxHg](https://www.youtube.com/watch?v=b5dAmcBKxHg).

@@ -383,7 +383,7 @@ show.row_errors(tables, rounded)
 #
 # So the experiment with the random network could not have noticed if PyTorch had forgotten the scales of the rows. It confirms the *bytes*, and nothing about the *scales*.
 #
-# In the trained table the rows differ: training moves the row of a frequent word often and far, and the row of a rare word hardly. The widest row sets the single scale, and all others have only a part of the 255 steps for themselves. Follow the orange dots: a row that reaches half as far has twice the error. The blue dots lie on one level, because there every row has all the steps.
+# In the trained table the rows differ: training moved the rows of frequent words about twice as far as those of rare ones, and single rows farther still. The widest row sets the single scale, and all others have only a part of the 255 steps for themselves. Follow the orange dots: a row that reaches half as far has twice the error. The blue dots lie on one level, because there every row has all the steps.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Does the network notice?
@@ -488,7 +488,7 @@ show.door_table(price)
 # - For narrow layers that are called from Python, as above, and on a processor without fast instructions for 8-bit integers.
 # - For a network of convolutions, in which it changes the linear layers alone, and for a model on a GPU, since its int8 modules run on a CPU.
 # - Where single inputs are far larger than the rest. If one of the numbers of a call is 100 and all others lie between −1 and 1, a scale of 127 steps is 101 / 127 = 0.8, and all others become −1, 0 or 1 step. And because a call has *one* scale, the answer to a text can change a little with the other texts in its batch.
-# - With many rows in a call each weight is used many times. Then the arithmetic counts more than the reading of weights, and so the gain depends more on the processor's int8 instructions.
+# - On a processor whose int8 instructions are slow, above all for calls with many rows, where the arithmetic counts more than the reading of weights.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 6. An LSTM, trained here
@@ -637,7 +637,7 @@ def why_more_solution(ms):
 show.rates(lstm_times)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **No: at 4.2 MB fp32 and int8 read their weights about equally fast in the run on this page, so the routine is not the reason. The larger fp32 matrix is read at a lower rate.**
+# **No: at 4.2 MB `nn.LSTM` in fp32 and int8 take about equally long in the run on this page. From there to 16.8 MB `nn.LSTM` loses speed, and int8 does not.**
 #
 # <!-- page -->
 #
@@ -759,7 +759,7 @@ others_shown, others = show.other_fp32_lstms([256, 1024], one, quantize_dynamic)
 others_shown
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# At 256 units int8 is hardly faster or nearly four times as fast, depending on which fp32 it is compared with; the fused routine of `nn.LSTM` is the best fp32 there by far. At 1,024 units the three differ little, probably because all of them wait for the same bytes. The gain over the best of the three is still above 4. So the riddle of section 6 does not vanish with a better routine, as "larger" foretold.
+# At 256 units int8 is hardly faster or nearly four times as fast, depending on which fp32 it is compared with; the fused routine of `nn.LSTM` is the best fp32 there by far. At 1,024 units the three differ little, probably because all of them wait for the same bytes. The gain over the best of the three is still above 4. But the rule of Exercise 1 gives another answer for the loop: in a trial it was slower at equal bytes (1.6 to 1.7) and hardly slower for more of them, "routine". So at 1,024 units the answer holds for `nn.LSTM` alone; at 2,048 units, where the matrix leaves the cache, it held for every routine that we tried.
 #
 # ### Into the ledger
 #
@@ -784,7 +784,7 @@ claims.show("dynamic")
 # - Name the baseline whenever you name the speed-up.
 # - What is not quantized bounds the gain: embeddings take a line of their own. A scale for each row is worth two to three bits where rows differ; a random table cannot show it.
 # - From Python, an int8 call has a fixed price, mostly for handing over the packed weights. Wide layers pay it back, and one program for the whole model avoids it.
-# - A wide LSTM can gain more than the bytes say: the smaller matrix is also read faster.
+# - A wide LSTM can gain more than the bytes say, clearly so where the fp32 matrix no longer fits into the cache and the int8 one does.
 #
 # **Recommended video** (it helps, and does not replace the lesson): Chris Gottbrath, *Deep Dive on PyTorch Quantization*,
 # [youtube.com/watch?v=c3MT2qV5f9w](https://www.youtube.com/watch?v=c3MT2qV5f9w).

@@ -445,7 +445,7 @@ show.gains_by_bits(results, BITS)
 #
 # Now read the table. At 8 bits QAT is 0.64 points ahead of *plain* in the run on this page, which is less than its ±, so it does not count, and against *trained on* nothing of it is left. At 4 bits the lead over *plain* counts, but most of it disappears when the opponent is trained on as long: about 0.2 points are left. Whoever compares QAT with the network from which it started reports a gain that has nothing to do with rounding. At 3 bits about half a point is due to the rounding in the loop. And at 2 bits it is more than 50 points, as the colleague said.
 #
-# When is QAT not worth it, then? Rounding after training needs no labels and no gradient. QAT needs the training data, the training code, a learning rate, and in each step the work of a training step and the rounding of every weight. Where it wins nothing, as at 8 bits here, nobody should pay that. It is worth trying when rounding with a good step has lost more than you can bear.
+# When is QAT not worth it, then? Rounding with a step computed from the weights needs no labels and no gradient. (To choose the best of several steps takes some labelled images.) QAT needs the training data, the training code, a learning rate, and in each step the work of a training step and the rounding of every weight. Where it wins nothing, as at 8 bits here, nobody should pay that. It is worth trying when rounding with a good step has lost more than you can bear.
 #
 # Or is it? Ask once more what differs. *Is each arm at its best?* All arms were rounded with the same step, and we know from [[integers]] that it is a bad one at 2 bits.
 
@@ -485,7 +485,7 @@ for seed in SEEDS:
 show.step_against_rounding(by_step, results, STEPS)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
-# **QAT is not ahead any more (C): in each of the four networks plain rounding with a good step beats quantization-aware training with a bad one.**
+# **QAT is not ahead any more (C): in each of the four networks training on in float, and then rounding with a good step, beats quantization-aware training with a bad one.**
 #
 # <!-- page -->
 #
@@ -809,8 +809,8 @@ claims.show("qat")
 #
 # - Round in the forward pass, and let the gradient straight through where nothing is clipped. Float weights behind the rounded ones add up steps that are smaller than a level.
 # - The fair opponent of QAT is trained on as long in float, rounded afterwards, and has a step of its own choice. Compare within each network, and look at the noise.
-# - Here plain rounding with a good step beat quantization-aware training with a bad one.
-# - With each arm at its best step and learning rate the rounding in the loop was worth one or two points at 2 bits, a third of a point or less at 3; at 8 bits nothing showed.
+# - Here training on in float and rounding with a good step beat quantization-aware training with a bad one.
+# - With each arm at its best step and learning rate the rounding in the loop was worth one or two points at 2 bits, a third of a point or less at 3. With the usual step and one learning rate nothing showed at 8 bits.
 #
 # [[qat_cnn]] goes on with activations, batch norm and real integer kernels. [[torchao]] has this technique for linear layers.
 #
