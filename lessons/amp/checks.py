@@ -18,7 +18,15 @@ from torch.nn import functional as F
 from course_utils.exercises.calls import run
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, tensors
-from course_utils.exercises.investigation import Run, World, by_arm, investigate
+from course_utils.exercises.investigation import (
+    Run,
+    World,
+    by_arm,
+    investigate,
+    means_said,
+    not_by_the_mean,
+    one_in_three,
+)
 from course_utils.exercises.search import compare, examine
 from course_utils.exercises.values import is_number, same, show
 
@@ -368,10 +376,9 @@ def _by_the_card(runs: Sequence[Run]) -> str:
 
 
 def _own_means(runs: Sequence[Run], got: str) -> str:
-    told = "; ".join(f"{arm!r} {fmean(own):.1f}" for arm, own in by_arm(runs).items())
     return (
-        f"The means of your own runs are: {told}. An arm learns if its mean is below 50, and from that {_by_the_card(runs)!r} follows. "
-        f"{got!r} comes out, for example, if another limit is taken, or the median, the best or the worst network in place of the mean."
+        f"The means of your own runs are: {means_said(runs)}. An arm learns if its mean is below 50, and from that {_by_the_card(runs)!r} follows."
+        + not_by_the_mean(got)
     )
 
 
@@ -380,7 +387,7 @@ def _uneven(said: str, **errors: tuple[float, float]) -> World:
 
     def measure(arm: str, number: int, *, seed: float) -> float:
         usual, more = errors.get(arm.replace(" ", "_"), (88.0, 0.0))
-        return usual + more * (math.floor(abs(seed)) % 3 == 1) + 0.1 * ((seed * 31) % 5 - 2)
+        return usual + more * one_in_three(seed) + 0.1 * ((seed * 31) % 5 - 2)
 
     return World(said, _by_the_card, measure, _own_means)
 

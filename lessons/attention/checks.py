@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from course_utils.exercises.core import check
 from course_utils.exercises.inputs import numbers
-from course_utils.exercises.investigation import Run, World, investigate
+from course_utils.exercises.investigation import Run, World, comes_out, investigate
 from course_utils.exercises.search import compare
 
 
@@ -497,7 +497,7 @@ def _worked_out(runs: Sequence[Run], got: str, earlier: Sequence[Rows] = ()) -> 
         for mistake, rules in MISTAKES.items()
         if any(rule(rows) == got and all(rule(seen) == _by_the_card(seen) for seen in earlier) for rule in rules)
     ]
-    return said + (f"{got!r} comes out, for example, if {', or if '.join(fits[:MOST_NAMED])}." if fits else "")
+    return said.rstrip() + comes_out(got, [f"if {mistake}" for mistake in fits[:MOST_NAMED]])
 
 
 def _told_by(earlier: Sequence[Rows]) -> Callable[[Sequence[Run], str], str]:

@@ -20,7 +20,7 @@ from torch import nn
 
 from course_utils.exercises.core import check
 from course_utils.exercises.inputs import Strategy, shapes
-from course_utils.exercises.investigation import Run, World, investigate
+from course_utils.exercises.investigation import Run, World, comes_out, investigate
 from course_utils.exercises.search import compare
 from course_utils.measure.sizes import size_report
 
@@ -483,13 +483,9 @@ def _against_its_runs(runs: Sequence[Run], got: str, past: Sequence[Sequence[Run
         for name, ways in now.items()
         if any(way == got and all(then[name][at] == right for then, right in before) for at, way in enumerate(ways))
     ]
-    comes_out = ""
-    if examples:
-        listed = ", ".join(examples[:-1]) + ", or " * (len(examples) > 1) + examples[-1]
-        comes_out = f" {got!r} comes out, for example, {listed}."
     return (
         f"From your {n} seeds the mean of new minus old is {mean:+.2f} points, and {wins} : {losses} seeds are for the new one "
-        f"(p = {p:.2g}). {verdict}{comes_out}"
+        f"(p = {p:.2g}). {verdict}{comes_out(got, examples)}"
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from course_utils.exercises.core import Mistake, check
-from course_utils.exercises.investigation import Run, World, investigate, told
+from course_utils.exercises.investigation import Run, World, comes_out, investigate, told
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import SEQUENCES, is_number
 
@@ -718,7 +718,7 @@ def _worked_out(runs: Sequence[Run], got: str) -> str:
         for mistake, rules in MISTAKES.items()
         if any(rule(cases) == got and all(rule(seen) == _by_the_card(seen) for seen in earlier) for rule in rules)
     ]
-    return f"{said} {got!r} comes out, for example, if {', or if '.join(fits[:MOST_NAMED])}." if fits else said
+    return said + comes_out(got, [f"if {mistake}" for mistake in fits[:MOST_NAMED]])
 
 
 def _same_pieces(runs: Sequence[Run]) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers
-from course_utils.exercises.investigation import Run, World, investigate, told
+from course_utils.exercises.investigation import Run, World, comes_out, investigate, listed, told
 from course_utils.exercises.search import compare
 from course_utils.measure.energy import ADD_PJ, MUL_PJ, READ_32_BIT_PJ
 
@@ -248,7 +248,7 @@ def _against_its_runs(runs: Sequence[Run], got: str) -> str | None:
             "if the percentages are rounded up": best[most] > 0.045,
             "of a limit below 5 %, or of none": True,
         }
-        return f"{saves} {got!r} comes out, for example, {_listed([rule for rule, says in others.items() if says])}."
+        return saves + comes_out(got, [rule for rule, says in others.items() if says])
     if got == "neither":
         saved = [whole[uses] * share for uses, share in best.items()]
         ends = list(best.values())
@@ -273,7 +273,7 @@ def _against_its_runs(runs: Sequence[Run], got: str) -> str | None:
         return (
             f"Where a weight is used {_times(most)}, half the {better[most]} saves {100 * best[most]:.1f} % of the bill of 'none' at the same "
             f"uses. A single share above 5 % is enough, so the answer is not 'neither'. It comes out, for example, "
-            f"{_listed([rule for rule, says in others.items() if says])}."
+            f"{listed([rule for rule, says in others.items() if says])}."
         )
     if len(set(better.values())) > 1:
         first, last = list(better)[0], list(better)[-1]
@@ -286,10 +286,6 @@ def _against_its_runs(runs: Sequence[Run], got: str) -> str | None:
     if got in HALVES and got != half:
         return f"You name the half that saves less: in each of your runs half the {half} saves more."
     return None
-
-
-def _listed(rules: Sequence[str]) -> str:
-    return ", ".join(rules[:-1]) + ", or " * (len(rules) > 1) + rules[-1]
 
 
 def _times(uses: float) -> str:

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from course_utils.exercises.calls import run
 from course_utils.exercises.core import Mistake, check
-from course_utils.exercises.investigation import Run, World, by_arm, investigate
+from course_utils.exercises.investigation import (
+    Run,
+    World,
+    by_arm,
+    investigate,
+    means_said,
+    not_by_the_mean,
+    one_in_three,
+)
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import show
 
@@ -353,11 +361,9 @@ def _by_the_card(runs: Sequence[Run]) -> str:
 
 
 def _own_means(runs: Sequence[Run], got: str) -> str:
-    told = "; ".join(f"{arm!r} {fmean(own):.1f}" for arm, own in by_arm(runs).items())
     return (
-        f"The means of your own runs are: {told}. An arm is as good as fp32 if its mean is at most 5 points higher, and from that "
-        f"{_by_the_card(runs)!r} follows. {got!r} comes out, for example, if another limit is taken, or the median, the best or the worst "
-        "network in place of the mean."
+        f"The means of your own runs are: {means_said(runs)}. An arm is as good as fp32 if its mean is at most 5 points higher, and from that "
+        f"{_by_the_card(runs)!r} follows." + not_by_the_mean(got)
     )
 
 
@@ -366,7 +372,7 @@ def _uneven(said: str, **adds: tuple[float, float]) -> World:
 
     def measure(arm: str, number: int, *, seed: float) -> float:
         usual, more = adds.get(arm.replace("16 bits", "low"), (0.0 if arm in ("fp32", "both") else 40.0, 0.0))
-        return 20 + usual + more * (math.floor(abs(seed)) % 3 == 1) + 0.1 * ((seed * 31) % 5 - 2)
+        return 20 + usual + more * one_in_three(seed) + 0.1 * ((seed * 31) % 5 - 2)
 
     return World(said, _by_the_card, measure, _own_means)
 

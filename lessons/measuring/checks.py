@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 import random
 from collections.abc import Callable, Sequence, Set
@@ -16,7 +15,7 @@ from hypothesis import strategies as st
 from course_utils.exercises.calls import run
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers
-from course_utils.exercises.investigation import Run, World, by_arm, investigate
+from course_utils.exercises.investigation import Run, World, by_arm, comes_out, investigate, longest_stretch
 from course_utils.exercises.search import compare, examine
 from course_utils.exercises.values import is_number, show
 
@@ -417,8 +416,7 @@ def _against_its_runs(hint: str) -> Callable[[Sequence[Run], str], str]:
         speedup = median(base / own for base, own in zip(old, new, strict=True))
         follows = _of_card(speedup)
         if follows == got:  # so the runs themselves are at fault
-            stretches = [(name, len([*calls])) for name, calls in itertools.groupby(run.arm for run in runs)]
-            name, longest = max(stretches, key=lambda stretch: stretch[1])
+            name, longest = longest_stretch(runs)
             if longest < 8:
                 return hint
             return (
@@ -448,8 +446,7 @@ def _against_its_runs(hint: str) -> Callable[[Sequence[Run], str], str]:
             start += ". That lies between 0.95 and 1.05, and by the card it is no difference."
         if not examples:
             return f"{start} Your function does not conclude from that number."
-        listed = ", ".join(examples[:-1]) + ", or " * (len(examples) > 1) + examples[-1]
-        return f"{start} {got!r} comes out, for example, {listed}."
+        return start + comes_out(got, examples)
 
     return said
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, shapes, tensors
-from course_utils.exercises.investigation import MOST_RUNS, Run, World, investigate
+from course_utils.exercises.investigation import MOST_RUNS, Run, World, investigate, not_by_the_mean, one_in_three
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import ARRAYS, is_number, same
 
@@ -261,8 +261,7 @@ def _own_means(runs: Sequence[Run], got: str) -> str:
     told = "; ".join(f"{name!r} {error:.3g}" for name, error in _means(runs).items())
     return (
         f"The mean errors of your own runs at work are: {told}. An observer serves best if its mean is less than half of each other one, "
-        f"so it is {_by_the_card(runs)!r}. {got!r} comes out, for example, if another share is taken, or the median, the best or the worst "
-        "draw in place of the mean."
+        f"so it is {_by_the_card(runs)!r}." + not_by_the_mean(got, "draw")
     )
 
 
@@ -273,11 +272,7 @@ def _uneven(said: str, **errors: tuple[float, float]) -> World:
         if held_out not in (0, 1):
             raise ValueError(f"held_out is 0 (the calibration data) or 1 (new data), got {held_out}.")
         usual, more = errors[observer]
-        return (
-            (usual + more * (math.floor(abs(seed)) % 3 == 1))
-            * (1 + 0.002 * ((seed * 31) % 5 - 2))
-            * (1e-5 if held_out else 2e-5)
-        )
+        return (usual + more * one_in_three(seed)) * (1 + 0.002 * ((seed * 31) % 5 - 2)) * (1e-5 if held_out else 2e-5)
 
     return World(
         said,

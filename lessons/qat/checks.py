@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, shapes, tensors
-from course_utils.exercises.investigation import Run, World, investigate
+from course_utils.exercises.investigation import Run, World, investigate, not_by_the_mean, one_in_three
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import show
 
@@ -378,8 +378,7 @@ def _own_means(runs: Sequence[Run], got: str) -> str:
     told = "; ".join(f"{arm!r} {right:.1f}" for arm, right in _best_means(runs).items())
     return (
         f"At its best step each arm has by your own runs, in the mean over the networks: {told}. More than one point counts, and from that "
-        f"{_by_the_card(runs)!r} follows. {got!r} comes out, for example, if another limit is taken, or the median, the best or the worst "
-        "network in place of the mean."
+        f"{_by_the_card(runs)!r} follows." + not_by_the_mean(got)
     )
 
 
@@ -387,7 +386,7 @@ def _uneven(said: str, longer: float, qat: float, of_one_in_three: float = 0.0) 
     """Plain gets 90; the others so much more, and QAT something on top with every third network."""
 
     def measure(arm: str, number: int, step: float, seed: int) -> float:
-        more = {"plain": 0.0, "trained on": longer, "QAT": qat + of_one_in_three * (int(seed) % 3 == 1)}[arm]
+        more = {"plain": 0.0, "trained on": longer, "QAT": qat + of_one_in_three * one_in_three(seed)}[arm]
         return _hill(90 + more, 1.6, 9)(step, int(seed)) + 0.02 * ((int(seed) * 31) % 5 - 2)
 
     return World(said, _by_the_card, measure, _own_means)

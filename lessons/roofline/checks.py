@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 import random
 from collections.abc import Callable, Sequence
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 
 from course_utils.exercises.core import check
 from course_utils.exercises.inputs import numbers
-from course_utils.exercises.investigation import Run, World, by_arm, investigate
+from course_utils.exercises.investigation import Run, World, by_arm, comes_out, investigate, longest_stretch
 from course_utils.exercises.search import compare
 from course_utils.measure.energy import READ_32_BIT_PJ
 
@@ -325,8 +324,7 @@ def _against_its_runs(hint: str) -> Callable[[Sequence[Run], str], str]:
         batch, half = _medians(runs)
         follows = _of_card(batch, half)
         if follows == got:  # so the runs themselves are at fault
-            stretches = [(change, len([*calls])) for change, calls in itertools.groupby(run.arm for run in runs)]
-            change, longest = max(stretches, key=lambda stretch: stretch[1])
+            change, longest = longest_stretch(runs)
             if longest < 8:
                 return hint
             return (
@@ -338,10 +336,7 @@ def _against_its_runs(hint: str) -> Callable[[Sequence[Run], str], str]:
             f"{_why(batch, half)}"
         )
         examples = _summaries_that_say(got, runs) or _rules_that_say(got, runs)
-        if not examples:
-            return numbers
-        listed = ", ".join(examples[:-1]) + ", or " * (len(examples) > 1) + examples[-1]
-        return f"{numbers} {got!r} comes out, for example, {listed}."
+        return numbers + comes_out(got, examples)
 
     return said
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import math
 import operator
 from collections.abc import Callable, Sequence
 from statistics import fmean
@@ -17,7 +16,7 @@ from course_utils import legacy_int8
 from course_utils.exercises.calls import attempt, run
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, tensors
-from course_utils.exercises.investigation import Run, World, investigate, told
+from course_utils.exercises.investigation import Run, World, investigate, not_by_the_mean, one_in_three, told
 from course_utils.exercises.search import compare, examine
 from course_utils.exercises.values import same, show
 from course_utils.legacy_int8 import tq
@@ -458,27 +457,30 @@ def _case(right: str, said: str, hint: str, *, lab: tuple[float, ...], work: tup
     return World(said, right, measure, hint)
 
 
+def _mean(runs: Sequence[Run], model: str, at_work: int) -> float:
+    return fmean(run.result for run in runs if run.arm == model and run.settings["at_work"] == at_work)
+
+
+def _lost(runs: Sequence[Run]) -> tuple[float, float, float]:
+    """Points that int8 and the one calibrated anew are below float at work, and that float has lost since the lab."""
+    at_work = _mean(runs, "float", 1)
+    return at_work - _mean(runs, "int8", 1), at_work - _mean(runs, "anew", 1), _mean(runs, "float", 0) - at_work
+
+
 def _by_the_card(runs: Sequence[Run]) -> str:
     """The conclusion of the card for these runs."""
-
-    def right(model: str, at_work: int) -> float:
-        return fmean(run.result for run in runs if run.arm == model and run.settings["at_work"] == at_work)
-
-    at_work = right("float", 1)
-    if at_work - right("int8", 1) > 2:
-        return "rounding" if at_work - right("anew", 1) > 2 else "calibration"
-    return "images" if right("float", 0) - at_work > 2 else "nothing"
+    int8, anew, by_images = _lost(runs)
+    if int8 > 2:
+        return "rounding" if anew > 2 else "calibration"
+    return "images" if by_images > 2 else "nothing"
 
 
 def _own_means(runs: Sequence[Run], got: str) -> str:
-    def right(model: str, at_work: int) -> float:
-        return fmean(run.result for run in runs if run.arm == model and run.settings["at_work"] == at_work)
-
+    int8, anew, by_images = _lost(runs)
     return (
-        f"By the means of your own runs int8 is {right('float', 1) - right('int8', 1):.1f} points below float at work, the one that is "
-        f"calibrated anew {right('float', 1) - right('anew', 1):.1f}, and float has lost {right('float', 0) - right('float', 1):.1f} "
-        f"between the lab and work. More than 2 count, so it is {_by_the_card(runs)!r}. {got!r} comes out, for example, if another limit is "
-        "taken, or the median, the best or the worst draw in place of the mean."
+        f"By the means of your own runs int8 is {int8:.1f} points below float at work, the one that is calibrated anew {anew:.1f}, and "
+        f"float has lost {by_images:.1f} between the lab and work. More than 2 count, so it is {_by_the_card(runs)!r}."
+        + not_by_the_mean(got, "draw")
     )
 
 
@@ -488,7 +490,7 @@ def _uneven(said: str, **loses: tuple[float, float]) -> World:
     def measure(model: str, number: int, *, at_work: float, seed: float) -> float:
         if at_work not in (0, 1):
             raise ValueError(f"at_work is 0 or 1, got {at_work:g}.")
-        odd = math.floor(abs(seed)) % 3 == 1
+        odd = one_in_three(seed)
         lost = {name: usual + more * odd for name, (usual, more) in loses.items()}
         images = lost.get("images", 0.0) if at_work else 0.0
         return (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Callable, Sequence
 from statistics import mean, median
 from types import SimpleNamespace
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import tensors
-from course_utils.exercises.investigation import Run, World, investigate
+from course_utils.exercises.investigation import Run, World, comes_out, investigate, one_in_three
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import ARRAYS, SEQUENCES, is_number
 
@@ -258,7 +257,7 @@ def _said_of(runs: Sequence[Run], got: str) -> str:
         ),
     }
     fits = [how for how, conclusion in others.items() if conclusion == got]
-    return f"{told} {got!r} comes out, for example, {'; or '.join(fits[:5])}." if fits else told
+    return told + comes_out(got, fits[:5])
 
 
 def _family(
@@ -289,7 +288,7 @@ def _family(
         luck = 1 + 0.001 * ((31 * seed + 11 * TAUGHT.index(taught)) % 5 - 2)
         gain = gains[images, steps]
         if uneven:
-            odd = math.floor(seed) % 3 == 1
+            odd = one_in_three(seed)
             student *= 1 + abs(uneven) * odd
             gain += uneven * (0.3 if odd else -0.3)
         errors = WITH_LABELS[images, steps] * (1 - gain if taught == "teacher" else 1)
