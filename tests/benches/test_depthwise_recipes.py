@@ -1,8 +1,8 @@
 """The record of the lesson depthwise, architectures crossed with recipes: how it is made, and what the lesson reads."""
 
 import json
-from concurrent.futures import Future
 
+from course_utils.lottery import executors
 from lessons.depthwise import show
 from tools.benches import depthwise_recipes
 
@@ -20,7 +20,7 @@ def test_each_architecture_has_each_recipe_and_a_stopped_bench_goes_on(tmp_path,
 
     of_a_training = depthwise_recipes.of_a_training
     monkeypatch.setattr(depthwise_recipes, "of_a_training", train)
-    monkeypatch.setattr(depthwise_recipes, "ProcessPoolExecutor", _Here)
+    monkeypatch.setattr(executors, "processes", lambda n: executors.InProcess())  # where the patches are
     for seeds in ("1", "2"):
         assert depthwise_recipes.main(["--seeds", seeds, "--to", str(path)]) == 0
     content = json.loads(path.read_text(encoding="utf-8"))
@@ -28,24 +28,6 @@ def test_each_architecture_has_each_recipe_and_a_stopped_bench_goes_on(tmp_path,
     assert [depthwise_recipes.key(run) for run in content["runs"]] == trained
     assert content["command"].endswith(f"--seeds 2 --to {path}") and content["versions"]["torch"]
     assert [sum(block["depthwise"] for block in run["blocks"]) for run in content["runs"]] == [0, 3, 0, 3]
-
-
-class _Here:
-    """A pool that works in this process, where the monkey's patches are."""
-
-    def __init__(self, workers):
-        assert workers == 1
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        pass
-
-    def submit(self, function, job):
-        done = Future()
-        done.set_result(function(job))
-        return done
 
 
 def test_the_record_of_the_course_is_whole():

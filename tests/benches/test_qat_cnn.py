@@ -3,6 +3,7 @@
 import json
 from itertools import product
 
+from course_utils.lottery import executors
 from lessons.qat_cnn import show
 from tools.benches import qat_cnn
 
@@ -15,6 +16,7 @@ def test_each_arm_has_each_rate_once(tmp_path, monkeypatch):
     monkeypatch.setattr(
         qat_cnn, "FROM_RANDOM", {arm: qat_cnn.FROM_RANDOM[arm] for arm in ("float", "statistics first")}
     )
+    monkeypatch.setattr(executors, "processes", lambda n: executors.InProcess())  # where the patches are
     assert qat_cnn.main(["--seeds", "1", "--to", str(tmp_path / "arms.json")]) == 0
     content = json.loads((tmp_path / "arms.json").read_text(encoding="utf-8"))
     found = [(run["task"], run["arm"], run["rate"], run.get("moved")) for run in content["runs"]]

@@ -4,7 +4,7 @@ import argparse
 import copy
 import json
 import sys
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from itertools import product
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from tqdm import tqdm
 from course_utils import data, legacy_int8, models, runtime, training
 from course_utils.files import ROOT
 from course_utils.legacy_int8 import tq
+from course_utils.lottery import executors
 from tools.benches import _runs
 
 SGD = {"momentum": 0.9, "nesterov": True}
@@ -48,7 +49,7 @@ def main(argv):
     jobs = [*((*job, seed) for seed, job in product(range(args.seeds), SMALL)), *LARGE]
     command, runs = " ".join(["python course.py bench depthwise_recipes", *argv]), kept(args.to, jobs)
     args.to.parent.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(args.workers) as pool:
+    with executors.processes(args.workers) as pool:
         asked = [pool.submit(of_a_training, job) for job in jobs if job not in runs]
         for done in tqdm(as_completed(asked), total=len(asked), desc="trainings", file=sys.stdout):
             runs[key(done.result())] = done.result()

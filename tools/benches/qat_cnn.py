@@ -2,11 +2,8 @@
 
 import argparse
 import copy
-import os
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from itertools import product
-from multiprocessing import get_context
 from pathlib import Path
 
 import torch
@@ -16,6 +13,7 @@ from course_utils import data, legacy_int8, models, runtime, training
 from course_utils.data import checkpoints
 from course_utils.files import ROOT
 from course_utils.legacy_int8 import tq
+from course_utils.lottery import executors
 from tools.benches import _runs
 
 SLOW, FAST = 0.01, 0.2  # which part of the way a range goes at each step; PyTorch's default, and another one
@@ -50,21 +48,12 @@ def main(argv):
     args = parser.parse_args(argv)
     jobs = [("clothes", *rest) for rest in product(range(args.seeds), CLOTHES["rates"], SCALES)]
     jobs += [("digits", *rest) for rest in product(range(args.seeds), DIGITS["rates"], FROM_RANDOM)]
-    if args.workers == 1:
-        found = map(of_a_job, jobs)
+    with executors.processes(args.workers) as pool:
+        found = pool.map(of_a_job, jobs)
         runs = [run for some in tqdm(found, total=len(jobs), desc="arms", file=sys.stdout) for run in some]
-    else:
-        with ProcessPoolExecutor(args.workers, get_context("spawn"), _alone) as pool:
-            found = pool.map(of_a_job, jobs)
-            runs = [run for some in tqdm(found, total=len(jobs), desc="arms", file=sys.stdout) for run in some]
     _runs.write(args.to, " ".join(["python course.py bench qat_cnn", *argv]), runs)
     print(f"{len(runs)} runs in {args.to}")
     return 0
-
-
-def _alone():
-    os.environ["COURSE_THREADS"] = "1"
-    torch.set_num_threads(1)
 
 
 def of_a_job(job):
