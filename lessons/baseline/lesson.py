@@ -182,7 +182,7 @@ show.training_step(step_timer, models.LeNet300100(), images[:128], labels[:128])
 #
 # How large were the activations? The first layer makes 300 numbers, and its ReLU makes 300 more. Are both kept? No. The next layer needs its *input*, and that is what the ReLU gives out. The backward pass of the ReLU only has to know which numbers were above 0, and that can be seen there, too. So 300 are kept; in the same way 100 after the second layer, and 10 for the loss: 410 for one image. For 128 images these are 52,480 numbers, a fifth of the network. That is the low hill on the left, together with the temporaries of the two passes and, towards its end, the gradients.
 #
-# What is the peak, then? On a CPU, PyTorch's Adam goes through the tensors one after the other, and for each it needs two temporaries of the tensor's own size. The largest tensor holds 235,200 of the 266,610 numbers, which is 0.88 of the network. Two of these are 1.76, and 3 + 1.76 = 4.76: the dashed line.
+# What is the peak, then? On a CPU, PyTorch's Adam goes through the tensors one after the other, and for each it needs two temporaries of the tensor's own size. The largest tensor, the weight of the first layer, is 0.88 of the network (section 3 counts it). Two of these are 1.76, and 3 + 1.76 = 4.76: the dashed line.
 #
 # This is the *first* step. Count the second in the same way, in sizes of the network. It finds Adam's averages (2) and the old gradients (1) in memory. If the loop calls `zero_grad()` first, the level falls to 2, and new gradients bring it back to 3. Adam makes its averages no second time, but it needs its temporaries again, and so the peak is 3 + 1.76 = 4.76 once more. If the loop does *not* call `zero_grad()`, the passes begin at 3. What is worse, `backward()` *adds* to the gradients that it finds, so the step would follow the sum of two batches.
 #
@@ -367,7 +367,7 @@ print(f"twice that:                    {2 * 2**0.5 * 100 * error:.2f} points")
 #
 # By hand: $p = 0.98$ and $n = 10{,}000$ give $\sqrt{0.98 \cdot 0.02 / 10{,}000} = 0.0014$, that is 0.14 points or 14 images. For the difference it is $1.4 \cdot 0.14 = 0.2$ points, and two of these are 0.4 points. With a lead of 0.1 points, it could well be the other way round on other images. That does not show that the two are equal, either. It shows that this test cannot see the difference, if there is one.
 #
-# Which digits of our accuracy count, then? Two standard errors on either side of 98.4 % reach from about 98.15 to 98.65 %. The 98 is safe; the first digit after the decimal point could be anything from 1 to 6; and the second digit after it means nothing. So this test cannot tell our accuracy and the 98.36 % of the paper apart.
+# Which digits of our accuracy count, then? Two standard errors on either side of 98.36 % reach from about 98.1 to 98.6 %. The 98 is safe; the first digit after the decimal point could be anything from 1 to 6; and the second digit after it means nothing. So this test cannot tell our accuracy and the 98.36 % of the paper apart. (That the two are equal to the last digit is chance.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Two networks, the same images
@@ -565,7 +565,7 @@ show.speed_of(raced)
 #
 # The fair baseline must be the best *under the same conditions*: for a time the same device, threads and batch. A slow baseline flatters every technique. In the same way a baseline that was trained for fewer passes, or with a badly chosen learning rate, flatters every new method of training. When you read "5 times faster", ask: faster than *what*?
 #
-# A size has a fair baseline, too. "A quarter of the size, and as good as before": a quarter of *what*? Compared with float32, int8 takes a quarter of the bytes. But float16 takes half, and in a trial a copy of our network in float16 was right on the same images as the original, on all 10,000 of them. Compared with *that* copy, int8 saves one half. And if a technique removes three quarters of the weights, ask how good a network is that was made small from the start. In a trial, one with less than a quarter of our parameters got within a few tenths of a point of ours (*Deeper* has the numbers). So suppose that a technique removes three quarters of our weights, and the accuracy stays the same. Compared with the small network it is a few tenths of a point better, and that is its gain.
+# A size has a fair baseline, too. "A quarter of the size, and as good as before": a quarter of *what*? Compared with float32, int8 takes a quarter of the bytes. But float16 takes half, and in a trial a float16 copy of our network was right exactly when the original was, for every one of the 10,000 images. Compared with *that* copy, int8 saves one half. And if a technique removes three quarters of the weights, ask how good a network is that was made small from the start. In a trial, one with less than a quarter of our parameters got within a few tenths of a point of ours (*Deeper* has the numbers). So suppose that a technique removes three quarters of our weights, and the accuracy stays the same. Compared with the small network it is a few tenths of a point better, and that is its gain.
 #
 # The course's table of results, the **ledger**, compares each model with the same model in *eager* fp32, which is how PyTorch usually runs it. That is not the best baseline for speed; *Deeper* says why we use it.
 
@@ -799,7 +799,7 @@ Table(["opponent", "difference, points", "two standard errors, paired", "as if u
 #
 # ### The falling rate: other rates, more passes
 #
-# With thirty more seeds, ten at a time, the gain at 0.016 was about 0.8 points, 10 : 0 each time. At the rate 0.002 they gave differences of −0.2 to 0.0 points, with 2 : 8, 5 : 5 and 3 : 7; over all forty seeds the falling rate loses about a tenth of a point (12 : 28, $p = 0.017$). If the network is still on its way there, more passes should help. In a trial with 16 and with 32 passes (five seeds each) the loss was gone, and there was no gain either: with so small a rate, a smaller one has little to improve.
+# With thirty more seeds, ten at a time, the gain at 0.016 was about 0.8 points, 10 : 0 each time. At the rate 0.002 they gave differences of −0.2 to 0.0 points, with 2 : 8, 5 : 5 and 3 : 7; over all forty seeds the falling rate loses about a tenth of a point (12 : 28, $p = 0.017$). If the network is still on its way there, more passes should help. In a trial with 16 and with 32 passes (five seeds each) the disadvantage was gone, and there was no gain either: with so small a rate, a smaller one has little to improve.
 #
 # And is 0.016 the best rate for both? We tried 0.004, 0.008, 0.012, 0.024 and 0.032 with the same ten seeds. The constant recipe was best at 0.016 with 92.9 %, the falling one at 0.024 with 93.9 %: a lead of 1.0 points, each at its best. At 0.032 both were worse.
 #

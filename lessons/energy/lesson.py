@@ -166,7 +166,7 @@ print(f"training GPT-3: {GPT3_MWH * 1000 * J_PER_KWH / cup_j / 1e6:.0f} million 
 # Mark Horowitz published what one operation roughly costs
 # ([2014](https://doi.org/10.1109/ISSCC.2014.6757323)), on a chip of an older process, 45 nm.
 #
-# *int8*, *int32*: whole numbers of 8 and 32 bits. *fp16*: a float of 16. *Cache*: a small memory on the chip. *DRAM*: the large main memory
+# *int8*, *int32*: whole numbers of 8 and 32 bits. *fp16*: a float of 16 bits. *Cache*: a small memory on the chip. *DRAM*: the large main memory
 # beside it.
 #
 # **Predict.** Section 1 paid 640 pJ for 32 bits from DRAM. What do 64 bits from a small cache, of 8 KB, cost, and why: about 10, 100 or
@@ -207,7 +207,7 @@ show.price_list()
 # | DDR memory (the usual DRAM) | 140 | 385 |
 # | a cache of 1 MB | 11 | 4 |
 #
-# At 7 nm this arithmetic costs about a third as much, and a DDR read as much as before: that gap has grown. The gap to a cache has shrunk. What stays is the order: arithmetic, cache, main memory. So take the *order* and the *method* from this lesson, and the joules from the chip that you have (*Deeper* gives the source).
+# At 7 nm this arithmetic costs a little more than a third as much, and a DDR read as much as before: that gap has grown. The gap to a cache has shrunk. What stays is the order: arithmetic, cache, main memory. So take the *order* and the *method* from this lesson, and the joules from the chip that you have (*Deeper* gives the source).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The unit of work is the MAC
@@ -284,11 +284,10 @@ print(f"MACs by hand {by_hand:,}, by torch {by_torch:,}, weights {bill.weights:,
 # already lie in a cache. The weights take 1.06 MB, so this cache must be a little larger than the 1 MB cache in the list. We assume that its reads cost
 # the same.
 #
-# **Predict.** Which part of the bill is larger now, and why: **A** arithmetic, **B** weights, about
-# twice as large, **C** weights, about ten times as large?
+# **Predict.** From DRAM, half-price arithmetic saved less than half a per cent of the bill. How much does it save now, and why: **A** also less than 1 %, **B** about 4 %, **C** about 25 %?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote; expect A and B. Read the answer from the first line. "How much would half-price arithmetic save here?" About 4 %. And: "How would you save
+# *For the lecturer, 2 min.* Vote; expect C. Read the answer from the first line. And: "How would you save
 # more?" Fewer bits, fewer weights, more uses of each.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -299,7 +298,7 @@ print(f"1 MB cache: {cache_pj / energy.MAC_PJ['fp32']:.0f} times the arithmetic"
 show.one_weight({"one MAC": energy.MAC_PJ["fp32"], "1 MB cache": cache_pj, "DRAM": dram_pj})
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The weights still cost about eleven times as much as the arithmetic (C).** A read from the nearer memory is cheaper, but still costs far more than the arithmetic.
+# **About 4 % (B), because even from the cache the weights cost about eleven times as much as the arithmetic.**
 #
 # <!-- page -->
 #
@@ -372,7 +371,7 @@ Table(
 #
 # Why does LeNet, a convolutional network, use its weights only 3.3 times? Nearly all of them are in its linear layers, which use each weight once. Its convolutions by themselves use their weights 154 times on average.
 #
-# And the half-price chip of section 1? For an image through ResNet-50 it would save half of 18.8 out of 18.8 + 16.3 mJ, which is 27 % (B). But ResNet-50, with 160 uses, is close to the break-even point, so a small change in the prices can decide which part of its bill is the larger one. At the high end of Horowitz's range a weight costs 1,300 pJ, the break-even point is 1,300 / 4.6 = 283, and the weights are the larger part again. The values between its layers, which this bill leaves out, could reverse it as well (section 6).
+# And the half-price chip of section 1? For an image through ResNet-50 it would save half of 18.8 out of 18.8 + 16.3 mJ, which is 27 %, nearest to B. But ResNet-50, with 160 uses, is close to the break-even point, so a small change in the prices can decide which part of its bill is the larger one. At the high end of Horowitz's range a weight costs 1,300 pJ, the break-even point is 1,300 / 4.6 = 283, and the weights are the larger part again. The values between its layers, which this bill leaves out, could reverse it as well (section 6).
 #
 # [[roofline]] asks the same question about time in place of energy. There it is operations for each byte, the *arithmetic intensity*.
 
@@ -429,12 +428,14 @@ show.batches(bills, int8)
 # 3. Enlarge the batch.
 # 4. Remove weights.
 #
-# **Predict.** Which of the two terms does each change reduce, and why?
+# **Predict.** Which of the four changes reduce *both* terms, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask change by change, before the table opens.
+# *For the lecturer, 2 min.* Hands for each change, before the table opens: 2 and 4.
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# **Multiplying and storing in int8, and removing weights, reduce both terms (2 and 4).**
+#
 # | when you… | it saves | because |
 # |---|---|---|
 # | multiply in 16 bits, store in 32 ([[amp]]) | arithmetic only | the multiplier works on half as many bits; a weight is still read as 32 bits |

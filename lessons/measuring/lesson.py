@@ -279,7 +279,7 @@ show.scatter(samples)
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **Most of the times lie close together just above the fastest one, and a few lie far above: these slow calls form a long *tail*.** How long the tail is depends on your machine and on what else it is doing. On a quiet machine it is short.
 #
-# A call cannot take less time than its work takes, so there is a floor. But many things can make it take longer: another program gets the processor for a moment, a message from the network arrives, the clock rate sinks. Each of these adds time, and none of them takes any away.
+# A call cannot take less time than its work takes, so there is a floor. But many things can make it take longer: another program gets the processor for a moment, a message from the network arrives, the clock rate drops. Each of these adds time, and none of them takes any away.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Which single number should stand for 300 calls? Take seven calls first. Suppose that they took
@@ -373,7 +373,7 @@ ratios = show.rounds(versus, "A again", "B: without notes")
 #
 # The ratio of *A again* should be 1, so any other result is noise or a fault of the instrument. The A/A test costs one line of code, and it shows how small a difference your instrument can see *today*. If *A again* is not near 1 for you, something disturbs your machine. Close other programs, plug in the charger, and run the cell again.
 #
-# In section 1 we found a speed-up of several times. In runs for this lesson the fair one was 6 to 8 % on a quiet machine, and up to 12 % on a busy one.
+# In section 1 we found a far larger speed-up. In runs for this lesson the fair one was 6 to 8 % on a quiet machine, and up to 12 % on a busy one.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### How sure is that?
@@ -394,7 +394,7 @@ for name in ("A again", "B: without notes"):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The first line is the control: a function against itself must win about half of the rounds. (31 throws of a coin nearly always show 10 to 21 heads.) (The test counts the rounds as independent of each other.) If the number printed for B is small, say below 1 %, and the one for *A again* is not, then chance is a poor explanation, and B is faster on your machine. Otherwise you cannot claim a difference from this run: take more rounds, or quiet the machine.
 #
-# The sign test tells you *that* there is a difference, and not *why*, nor whether it is large enough to matter to anybody. And the verdict holds for what you measured: this network, one thread, this machine.
+# The sign test tells you *that* there is a difference, and not *why*, nor whether it is large enough to matter to anybody. And the verdict holds for what you measured: this network, one thread, this machine. Why should it change with the input? Suppose that the notes cost 0.03 ms a call, however many photographs come in. With one photograph a call takes 0.52 ms with them and 0.49 without: 1.06 times. If a hundred photographs take 30 ms without notes, the same 0.03 ms make 30.03, and the speed-up is 1.001. So name the input beside the ratio.
 #
 # ### What to ask of a benchmark
 #
@@ -417,7 +417,7 @@ for name in ("A again", "B: without notes"):
 # The **CPU time** is the time for which the threads were busy, added up over all of them.
 #
 # **Predict.** We go from one thread to two, for a product of two matrices of 768 by 768 and for a small network with one image. **A** both take half the wall time, **B** the
-# product takes half and the network about as long as before, **C** both take as long as before. And why?
+# product takes half, and the network gains little or even loses, **C** both take as long as before. And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3.5 min.* "Two workers in place of one. When is the job done, and what does the payroll say?" Vote; expect A. Show the bars. Product: about half the wall time, the same payroll. Small network: no gain on the wall, twice the payroll.
@@ -711,7 +711,7 @@ typical = {name: median(turn[name] for turn in turns) for name in befores}
 Table(["just before", "one call"], [[name, f"{s / typical['its own calls']:.2f}×"] for name, s in typical.items()])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the run on this page a loop slows the next call about as much as a rest does, so it is not that the processor rests. Nor does the loop itself fill the caches, because it needs hardly any memory: in a trial a loop of a thousandth of a second cost only 5 to 7 %, and one of a hundredth about 70 %. It is the time that counts, probably because other programs, on a rented machine also those of its neighbours, use the caches meanwhile. After one call of *another* network the next call is nearly as fast as without a rest. The two networks share the
+# In the run on this page a loop slows the next call about as much as a rest does, so it is not that the processor rests. Nor does the loop itself fill the caches, because it needs hardly any memory: in a trial a loop of a thousandth of a second cost only 5 to 7 %, and one of a hundredth about 70 %. It is the time that counts, probably because other programs, on a rented machine also those of its neighbours, use the caches meanwhile. After one call of *another* network most of the extra time is gone (in the run on this page 1.34 remains of 2.56). The two networks share the
 # program but not the weights. So what had to be fetched again was mostly what they share, probably the program.
 #
 # ### A thread that waits awake

@@ -105,7 +105,7 @@ show.two_times(operations_a_second=100, bytes_a_second=10, n_weights=20)
 # <!-- page -->
 #
 # One input needs 20 products and 20 sums, 40 operations, and these take 40 / 100 = 0.4 s. But the 20 weights must be moved as well, and that takes 20 / 10 = 2 s. Both go on at the same time, so the layer takes at least 2 s, and for four fifths of these 2 s the arithmetic has nothing to do. With 16 inputs the arithmetic takes
-# 16 · 0.4 = 6.4 s. The weights are still moved only once, in 2 s. Now the memory stands still. At 5 inputs both take 2 s.
+# 16 · 0.4 = 6.4 s. The weights are still moved only once, in 2 s. Now it is the memory that waits. At 5 inputs both take 2 s.
 #
 # Why at the same time? A processor asks for the next weights while it still multiplies the last ones. Where it cannot, the times add up: 5 inputs would take 2 + 2 = 4 s. So the longer of the two times is only a lower bound. Where memory and arithmetic do not overlap, the true time is their sum. That is at most twice the bound, and it is twice the bound where both times are equal.
 #
@@ -252,7 +252,7 @@ show.shares_table(seconds, {batch: intensity(batch) for batch in inputs}, bandwi
 # **Of the three only the library can (C). In the run on this page 16 inputs reach the smallest share of their roof, and they take longer than arithmetic and memory one after the other.**
 #
 # <!-- page -->
-# Add the first two times of a row: in the run on this page the measured time is longer than that sum in every row, and by far the most for 16 inputs, by nearly half. If memory and arithmetic did not overlap at all (A), the time would be their sum, but not more. And the call itself (B) takes a few microseconds, whatever the weights and the batch, because some work is done before any arithmetic begins. Something else must take the rest, and the roofline cannot say what.
+# Add the first two times of a row: in the run on this page the measured time is longer than that sum in every row, and in proportion by far the most for 16 inputs, by nearly half. If memory and arithmetic did not overlap at all (A), the time would be their sum, but not more. And the call itself (B) takes a few microseconds, whatever the weights and the batch, because some work is done before any arithmetic begins. Something else must take the rest, and the roofline cannot say what.
 #
 # One candidate is the library: for large matrices it has a routine that keeps parts of them in the caches, for a single input another one, and for a few inputs neither may fit well. *Deeper* tests this with a second library. So a roofline answers one question: what is the least time? Where a layer stays far below the roof, it raises another: what takes the rest?
 #
@@ -285,6 +285,8 @@ read = show.again_or_in_turn(taken)
 # *Clearly above 1.* Some of the 67 MB stayed in a cache and arrived sooner. In a network of many layers the weights are not kept in this way, so a benchmark that calls one layer in a loop promises too much.
 #
 # *Near 1.* There are three explanations, and this experiment cannot tell them apart. Either both layers came from memory, because no cache holds 67 MB or other programs use it. Or both came from a cache that holds all 537 MB, which is rare. Or the routine for one input is so slow that a faster cache would not show. To decide, read a larger and larger set of numbers in turn, until it takes more bytes than any cache of the machine holds. *Deeper* goes up to 537 MB, so it cannot exclude a cache of that size or more.
+#
+# A roof belongs to one memory. Suppose that the toy machine of section 2 has a cache as well, which delivers 40 bytes a second. For weights in it the ridge is 100 / 40 = 2.5, not 10. So ask where the numbers lie before you draw a roof, and with how many threads.
 #
 # Where "eight in turn" is near the dot product, the layer with one input reads its weights about as fast as a function that does hardly anything but read. In the run on this page it reaches about 0.7 of it: reading explains most of the layer's time, and not all of it. That is the strongest sign in these sections that the layer waits for its memory. (*Deeper* has a stronger one: there, in the run on this page, the same layer gets faster when its weights fit into a cache.)
 
@@ -469,7 +471,7 @@ def waits_for_solution(seconds):
 show.sixteen_arranged(weights, inputs[1], inputs[16], device)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# What would the roof allow? On a machine with a ridge of 8 or more, 16 inputs could be as fast as one. With a lower ridge they need at least 8 / ridge times the time that the roof allows for one: with a ridge of 3, 2.7 times. On your machine, compare the last column. Where the second row is smaller than the first, the other library has the better routine for so few inputs. Then a part of the lost time is due to the way in which the library works, and not to the memory or arithmetic that the layer needs. Where the third row is smaller than the second, arranging the weights takes a part of each call.
+# What would the roof allow? On a machine with a ridge of 8 or more, 16 inputs could be as fast as one. With a lower ridge they need at least 8 / ridge times the time that the roof allows for one: with a ridge of 3, 2.7 times. On your machine, compare the last column. (It divides by the *measured* time of one input, which is longer than its roof, so it may lie below this bound.) Where the second row is smaller than the first, the other library has the better routine for so few inputs. Then a part of the lost time is due to the way in which the library works, and not to the memory or arithmetic that the layer needs. Where the third row is smaller than the second, arranging the weights takes a part of each call.
 #
 # How much does that explain? In three trials on the machine of this page the default took about twice the time of its roof, and the library and its arranging explained 86 to 98 % of what was above; on another AMD EPYC it was half. (This roof has the default library's peak. oneDNN's own was 14 to 29 % higher in these trials, so the table does not say how far oneDNN is from *its* roof.) [[dynamic]] gives fp32 the same two controls.
 #
@@ -484,7 +486,7 @@ show.growing_working_set(long, 4 * width**2, device)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Where the working set outgrows a cache, the numbers have to come from the next cache or from memory, which is farther away and slower. So a curve falls where a cache no longer holds the set. Where the line of the layer falls as well, what delivers the weights was holding the layer back, and where it lies on the line of the sum, the layer reads its weights as fast as a function that does little but read. (At the far left the call itself counts, which takes a few microseconds.) A line that is flat from the left to the right says nothing about memory: then the function itself sets the pace, and not what it reads from.
 #
-# Compare the falls with the grey lines, where your system reports its caches. A virtual machine may share a cache with others; then the curve can fall long before that line. A curve that rises much in between was probably disturbed by another program. If the layer's line falls no more to the right of the black line, and no reported cache is larger than 537 MB, our layer probably comes from memory.
+# Compare the falls with the grey lines, where your system reports its caches. A virtual machine may share a cache with others; then the curve can fall long before that line. A curve that rises much in between was probably disturbed by another program. If the layer's line falls no more to the right of the black line, and no reported cache is larger than 537 MB, our layer probably comes from memory. Where the *sum* still falls there, as in the run on this page, a part of 67 MB does stay in a cache. Then the layer's flat line shows that the layer does not gain from it, and cannot tell where its weights came from.
 #
 # ### And in joules?
 #
