@@ -48,6 +48,7 @@ from course_utils.teaching import Arm, lenet, mlp, teach, teach_all
 from lessons.students import checks as check
 from lessons.students import show
 
+# %% tags=["setup"] slideshow={"slide_type": "skip"}
 TASK = "mnist"  # or "fashion_mnist": "Deeper" says what changes
 legacy_int8.ignore_deprecations()  # [[static]] says what is deprecated
 engine = torch.backends.quantized.engine = legacy_int8.best()
@@ -89,7 +90,7 @@ runtime.describe(device)
 #
 # What does the teacher hand over? The following experiment is that of the paper with which the subject became known ([Hinton, Vinyals, Dean, 2015](https://arxiv.org/abs/1503.02531)). It takes away what a student could learn by itself. If the student still knows threes afterwards, it has them from the teacher's answers to *other* digits.
 #
-# **One answer by hand.** The teacher sees a five whose upper half looks a little like a three. Let its logits be 8 for the five, 4 for the three, and 0 for the eight other classes. At $T = 1$ the softmax divides $e^8 = 2981$, $e^4 = 54.6$ and eight times $e^0 = 1$ by their sum, 3044. So the five gets 0.98 and the three 0.02. At $T = 8$ the logits are 1, 0.5 and 0. Now the five gets $e^1 / 12.37 = 0.22$, the three $e^{0.5} / 12.37 = 0.13$, and each of the others $1 / 12.37 = 0.08$. The student of the teacher is told: "a five, and rather a three than a two." The student of labels is told: "a five, and certainly no three."
+# **One answer by hand.** The teacher sees a five whose lower curve looks like that of a three. Let its logits be 8 for the five, 4 for the three, and 0 for the eight other classes. At $T = 1$ the softmax divides $e^8 = 2981$, $e^4 = 54.6$ and eight times $e^0 = 1$ by their sum, 3044. So the five gets 0.98 and the three 0.02. At $T = 8$ the logits are 1, 0.5 and 0. Now the five gets $e^1 / 12.37 = 0.22$, the three $e^{0.5} / 12.37 = 0.13$, and each of the others $1 / 12.37 = 0.08$. The student of the teacher is told: "a five, and rather a three than a two." The student of labels is told: "a five, and certainly no three."
 #
 # In the next cells a teacher learns from 50,000 images with all classes. Then three students learn from the images without threes: from the teacher's answers at $T = 8$, from those at $T = 1$, and from the labels.
 
