@@ -58,12 +58,19 @@ def addition(dtype: torch.dtype, device: torch.device) -> Callable[[], object]:
     return lambda: torch.add(a, a, out=out)
 
 
-def training_step(width: int, batch: int, autocast: bool, scaling: bool, device: torch.device) -> Callable[[], object]:
-    """One training step of a new network of three linear layers."""
-    net = models.make_mlp(width, width, n_layers=3).to(device)
+def training_step(
+    width: int,
+    batch: int,
+    autocast: bool,
+    scaling: bool,
+    device: torch.device,
+    stored: torch.dtype = torch.float32,
+) -> Callable[[], object]:
+    """One training step of a new network of three linear layers; `stored`: the type of its weights and inputs."""
+    net = models.make_mlp(width, width, n_layers=3).to(device, stored)
     optimizer = torch.optim.SGD(net.parameters(), lr=1e-3)
     scaler = torch.amp.GradScaler(device.type, enabled=scaling)
-    x, y = (torch.ones(batch, width, device=device) for _ in range(2))
+    x, y = (torch.ones(batch, width, device=device, dtype=stored) for _ in range(2))
 
     def step():
         with torch.autocast(device.type, dtype=low_type(device), enabled=autocast):
@@ -83,7 +90,8 @@ def race(device: torch.device | str | None = None, *, rounds: int = 7) -> dict[s
         device: None = the best device.
         rounds: samples of each.
     Returns:
-        "product", "addition" and each of `sizes` -> name of a variant -> the three numbers. The baseline, PyTorch's
+        "product", "addition" and each of `sizes` -> name of a variant -> the three numbers; "stored": weights and
+        inputs in 16 bits, without autocast. The baseline, PyTorch's
         usual fp32, is left out.
     """
     device = torch.device(device) if device else runtime.best_device()
@@ -96,6 +104,8 @@ def race(device: torch.device | str | None = None, *, rounds: int = 7) -> dict[s
         races["product"]["fp32, oneDNN"] = product_by_onednn()
     for size, shape in sizes(device).items():
         races[size] = {name: training_step(*shape, *on, device) for name, on in VARIANTS.items()}
+        # Converts nothing in the step: tells the price of the conversions from that of the products.
+        races[size]["stored"] = training_step(*shape, False, False, device, stored=low)
     found = {}
     for what, candidates in races.items():
         times = timing.compare(candidates, rounds=rounds, device=device)

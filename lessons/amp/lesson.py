@@ -488,17 +488,18 @@ show.side_by_side(times, chip, units, sixteen_bits.records(), of_operations)
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Shows the training steps in the same way.
 of_steps = [[size, size, "autocast"] for size in sixteen_bits.sizes(device)]
-of_steps.append(["large, with scaler", "large", "with scaler"])
+of_steps.insert(1, ["large, with scaler", "large", "with scaler"])
+of_steps.append(["batch 16, stored in 16 bits, no autocast", "narrow, batch 16", "stored"])
 show.side_by_side(times, chip, units, sixteen_bits.records(), of_steps)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The narrow network at batch 16 gains least. With 16-bit units a large step is nearly twice as fast, but this one takes longer than in fp32 (0.57 in the run on this page).**
+# **The narrow network at batch 16 gains least. With 16-bit units a large step is nearly twice as fast, but this one takes longer than in fp32 (0.56 in the run on this page).**
 #
 # <!-- page -->
 #
-# Autocast has a price of its own. By hand, for one narrow layer: it converts a weight of 128 · 128 = 16,384 numbers in every step, and converts its gradient back. At batch 16 the product has 16 multiplications for each number that was converted, and at batch 1,024 it has 1,024. But they are the smaller part here: a network stored in bf16, which converts nothing, is slower than fp32 at batch 16 as well (0.67 in a trial, autocast 0.58). At so small a product the library for 16 bits takes twice as long as that for fp32. The two narrow rows differ in the batch alone.
+# Autocast has a price of its own. By hand, for one narrow layer: it converts a weight of 128 · 128 = 16,384 numbers in every step, and converts its gradient back. At batch 16 the product has 16 multiplications for each number that was converted, and at batch 1,024 it has 1,024. But they are the smaller part here. The last row of the table is a control: a network that is *stored* in 16 bits converts nothing, and at batch 16 it is slower than fp32 as well. So most of the loss is left when the conversions are taken away. At so small a product the library for 16 bits simply takes longer than that for fp32. The two rows of autocast on the narrow network differ in the batch alone.
 #
-# The odd size seems to gain a little more than the large one, probably because fp32 is slow at it; older GPUs wanted multiples of 8. Without units every size is slower, by a factor of two to four. The scaler costs a pass over all gradients.
+# The odd size seems to gain a little more than the large one, probably because fp32 is slow at it; older GPUs wanted multiples of 8. Without units every size is slower, by a factor of two to four. The scaler costs a pass over all gradients, which is too little to be seen beside the products of a large step.
 #
 # So time a step of *your* network both ways on *your* chip.
 
