@@ -167,8 +167,53 @@ def what_taught_student_by_student(errors):
     best = {}
     for kind in ("labels", "even", "soft"):
         table = np.array([[errors(kind, seed=n, lr=rate) for rate in RATES] for n in range(100, 140)])
+        best[kind] = table.mean(0).min()
+    return _said(**best)
+
+
+def by_medians(errors):
+    best = {}
+    for kind in ("labels", "even", "soft"):
+        table = np.array([[errors(kind, seed=n, lr=rate) for rate in RATES] for n in range(9)])
         best[kind] = np.median(table, axis=0).min()
     return _said(**best)
+
+
+def by_the_worst_student(errors):
+    best = {}
+    for kind in ("labels", "even", "soft"):
+        best[kind] = min(max(errors(kind, seed=n, lr=rate) for n in range(5)) for rate in RATES)
+    return _said(**best)
+
+
+def _by_limits(errors, soft_over_labels=50, soft_over_even=50, even_over_labels=50):
+    """Not an answer: the rule of the card with other limits."""
+    labels, even, soft = map(min, _means(errors).values())
+    if labels - soft <= soft_over_labels:
+        return "nothing"
+    if even - soft <= soft_over_even:
+        return "sureness"
+    return "both" if labels - even > even_over_labels else "classes"
+
+
+def half_a_gain_over_labels(errors):
+    return _by_limits(errors, soft_over_labels=25)
+
+
+def twice_a_gain_over_labels(errors):
+    return _by_limits(errors, soft_over_labels=100)
+
+
+def half_a_gain_over_even(errors):
+    return _by_limits(errors, soft_over_even=25)
+
+
+def half_a_gain_of_even(errors):
+    return _by_limits(errors, even_over_labels=25)
+
+
+def twice_a_gain_of_even(errors):
+    return _by_limits(errors, even_over_labels=100)
 
 
 def without_square(student, teacher, labels, T, alpha):
@@ -279,6 +324,13 @@ WRONG = {
         other_students_for_each,
         other_rates,
         labels_at_one_rate,
+        by_medians,
+        by_the_worst_student,
+        half_a_gain_over_labels,
+        twice_a_gain_over_labels,
+        half_a_gain_over_even,
+        half_a_gain_of_even,
+        twice_a_gain_of_even,
     ],
     "distillation_loss": [
         without_square,

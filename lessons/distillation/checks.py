@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
 
 import numpy as np
 import torch
@@ -11,9 +12,10 @@ import torch.nn.functional as F
 from hypothesis import strategies as st
 from torch import Tensor
 
+from course_utils.exercises.bests import OTHERS, at_its_best
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, tensors
-from course_utils.exercises.investigation import Run, World, investigate
+from course_utils.exercises.investigation import Run, World, comes_out, investigate, one_in_three
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import is_number
 
@@ -133,8 +135,44 @@ def even_targets(answer: Callable) -> None:
 KINDS, RATES = ("labels", "even", "soft"), (0.001, 0.003, 0.01)
 
 
-def _students(right: str, said: str, hint: str, **at_rates: Sequence[float]) -> World:
-    """Students who make so many errors with each kind of targets at the three rates, up to 110 more or fewer each."""
+def _best(runs: Sequence[Run], pick: Callable = fmean) -> dict[str, float]:
+    """The errors of each kind at its own best rate."""
+    return at_its_best(runs, lambda settings: settings["lr"], best=min, pick=pick)
+
+
+def _named(best: Mapping[str, float], limit: float = 50.0) -> str:
+    labels, even, soft = (best[kind] for kind in KINDS)
+    if labels - soft <= limit:
+        return "nothing"
+    if even - soft <= limit:
+        return "sureness"
+    return "both" if labels - even > limit else "classes"
+
+
+def _by_the_card(runs: Sequence[Run]) -> str:
+    return _named(_best(runs))
+
+
+def _said_of(runs: Sequence[Run], got: str) -> str:
+    """The errors by the learner's own runs, and which step of the rule would give `got`."""
+    others = {how: _named(_best(runs, pick)) for how, pick in OTHERS.items()}
+    others |= {f"if a gain is more than {limit:g}": _named(_best(runs), limit) for limit in (0, 25, 100)}
+    own = "; ".join(f"{kind} {errors:.0f}" for kind, errors in _best(runs).items())
+    told = f"Each at its best rate, in the mean: {own}."
+    return told + comes_out(got, [how for how, conclusion in others.items() if conclusion == got])
+
+
+def _students(
+    right: str | Callable,
+    said: str,
+    hint: str,
+    odd: Mapping[str, float] | None = None,
+    **at_rates: Sequence[float],
+) -> World:
+    """Students who make so many errors with each kind of targets at the three rates, up to 110 more or fewer each.
+
+    `odd`: what every third student makes more, by kind; then the others do not differ.
+    """
 
     def measure(kind: str, number: int, *, seed: float, lr: float) -> float:
         if not lr > 0:
@@ -144,6 +182,8 @@ def _students(right: str, said: str, hint: str, **at_rates: Sequence[float]) -> 
         beyond = max(0.0, decades[0] - at, at - decades[-1])
         student = ((seed * 7919) % 17 - 8) * 12  # one student is better than another, whatever it is taught
         luck = ((seed * 31 + 7 * KINDS.index(kind)) % 5 - 2) * 5
+        if odd is not None:
+            student, luck = odd.get(kind, 0.0) * one_in_three(seed), luck / 10
         return float(np.interp(at, decades, at_rates[kind])) + 300 * beyond + student + luck
 
     return World(said, right, measure, hint)
@@ -204,6 +244,34 @@ FAMILIES = (
         even=(1060, 1000, 990),
         soft=(1010, 850, 700),
     ),
+    *(
+        _students(
+            _by_the_card,
+            f"at their best rates even targets have {even} errors fewer than labels, and soft ones {soft} fewer than labels",
+            "Compare each at its best rate, and count a gain from more than 50 errors on.",
+            odd={},
+            labels=(1340, 1330, 1320),
+            even=(1360, 1330, 1320 - even),
+            soft=(1310, 1290, 1320 - soft),
+        )
+        for even, soft in ((5, 38), (5, 70), (200, 238), (38, 300), (70, 300))
+    ),
+    *(
+        _students(
+            _by_the_card,
+            f"as a rule even targets have {even} errors fewer than labels, and soft ones {soft} fewer than labels; every third student "
+            f"makes {more} errors more with {kind} targets",
+            "Compare the means of each at its best rate, and count a gain from more than 50 errors on.",
+            odd={kind: more},
+            labels=(1340, 1330, 1320),
+            even=(1360, 1330, 1320 - even),
+            soft=(1310, 1290, 1320 - soft),
+        )
+        for kind, more, even, soft in (
+            ("soft", 400, 10, 130),
+            ("even", -400, 100, 260),
+        )
+    ),
 )
 
 
@@ -232,6 +300,8 @@ def what_taught(answer: Callable) -> None:
         least={"seed": 5, "lr": 3},
         least_runs=15,
         conclusions=("nothing", "sureness", "classes", "both"),
+        rule=_by_the_card,
+        rule_said=_said_of,
         look=_at_the_three_rates,
         name="errors",
     )

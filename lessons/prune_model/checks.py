@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
 
 import torch
 from hypothesis import strategies as st
 
+from course_utils.exercises.bests import OTHERS, at_each, at_its_best
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, shapes
-from course_utils.exercises.investigation import Run, World, investigate
+from course_utils.exercises.investigation import Run, World, comes_out, investigate, one_in_three
 from course_utils.exercises.search import compare
 
 
@@ -223,14 +225,61 @@ def global_masks(answer: Callable) -> None:
 NETWORKS = ("dense", "pruned")
 
 
+WHEN = {  # of a setting -> in words
+    (False, False): "without further steps",
+    (True, False): "after 200 steps at a constant rate",
+    (True, True): "after 200 steps at a falling rate",
+}
+
+
+def _setting(settings: Mapping[str, object]) -> tuple[bool, bool]:
+    """Whether there are further steps, and whether their rate falls: without steps it has no effect."""
+    return settings["steps"] > 0, settings["steps"] > 0 and settings["falling"] > 0
+
+
+def _gain(runs: Sequence[Run], pick: Callable = fmean) -> float:
+    best = at_its_best(runs, _setting, pick=pick)
+    return best["pruned"] - best["dense"]
+
+
+def _named(gain: float, limit: float = 1.0) -> str:
+    return "yes" if gain > limit else "no" if gain < -limit else "level"
+
+
+def _by_the_card(runs: Sequence[Run]) -> str:
+    return _named(_gain(runs))
+
+
+def _said_of(runs: Sequence[Run], got: str) -> str:
+    """The gain by the learner's own runs, and which step of the rule would give `got`."""
+    means = at_each(runs, _setting)
+    others = {
+        f"if both are compared {when}": _named(means["pruned"][at] - means["dense"][at]) for at, when in WHEN.items()
+    }
+    before = max(means["pruned"].values()) - means["dense"][False, False]
+    others["if the dense network gets no further steps"] = _named(before)
+    others |= {how: _named(_gain(runs, pick)) for how, pick in OTHERS.items()}
+    others |= {f"if the limit is {limit:g}": _named(_gain(runs), limit) for limit in (0.5, 2)}
+    told = f"Each at its best, the pruned network is {_gain(runs):.2f} points ahead in the mean."
+    return told + comes_out(got, [how for how, conclusion in others.items() if conclusion == got][:4])
+
+
 def _pair(
-    said: str, right: str, hint: str, *, dense: Sequence[float], pruned: Sequence[float], scatter: float = 0.5
+    said: str,
+    right: str | Callable,
+    hint: str,
+    *,
+    dense: Sequence[float],
+    pruned: Sequence[float],
+    scatter: float = 0.5,
+    odd: float = 0.0,
 ) -> World:
     """Two made-up networks.
 
     Args:
         dense, pruned: per cent right after no steps, after 200 at a constant rate, after 200 at a falling one.
         scatter: of the seeds, in points.
+        odd: what every third pruned network has more than the others.
     """
 
     def percent(network: str, number: int, steps: int, falling: int, seed: int) -> float:
@@ -241,7 +290,8 @@ def _pair(
         at = 0 if steps == 0 else 1 + falling
         means = dense if network == "dense" else pruned
         whole = math.sin(12.9898 * (seed + 1) + 78.233 * len(network) + 37.719 * at) * 43758.5453
-        return means[at] + scatter * (2 * (whole - math.floor(whole)) - 1)
+        more = odd * one_in_three(seed) if network == "pruned" else 0.0
+        return means[at] + more + scatter * (2 * (whole - math.floor(whole)) - 1)
 
     return World(said, right, percent, hint)
 
@@ -298,20 +348,35 @@ PAIRS = (
         pruned=(80.0, 94.5, 95.2),
         scatter=2.0,
     ),
+    *(
+        _pair(
+            f"the pruned network is {gain:+g} points ahead of the dense one, each at its best.",
+            _by_the_card,
+            "Compare the means of each at its best, and the limit of one point.",
+            dense=(93.0, 94.0, 95.0),
+            pruned=(80.0, 94.0, 95.0 + gain),
+            scatter=0.05,
+        )
+        for gain in (0.7, -1.5)
+    ),
+    _pair(
+        "the pruned network is 0.5 points ahead, and every third one 4.5.",
+        _by_the_card,
+        "Compare the means of each at its best, and the limit of one point.",
+        dense=(93.0, 94.0, 95.0),
+        pruned=(80.0, 94.0, 95.5),
+        scatter=0.05,
+        odd=4.0,
+    ),
 )
 
 
 def _each_setting(runs: Sequence[Run]) -> None:
     """Refuse an experiment that leaves out one of the three settings for both."""
-    tried = {(run.settings["steps"] > 0, run.settings["steps"] > 0 and run.settings["falling"] > 0) for run in runs}
-    names = {
-        (False, False): "no further steps",
-        (True, False): "200 steps at a constant rate",
-        (True, True): "200 steps at a falling rate",
-    }
-    if missing := [name for setting, name in names.items() if setting not in tried]:
+    tried = {_setting(run.settings) for run in runs}
+    if missing := [when for setting, when in WHEN.items() if setting not in tried]:
         raise Mistake(
-            f"You never try {' and '.join(missing)}.",
+            f"You never compare the two {' and '.join(missing)}.",
             "The best setting of a network is only known when all of them were tried. One that was left out may be the best.",
         )
 
@@ -331,5 +396,7 @@ def does_it_improve(answer: Callable) -> None:
         least={"seed": 5},
         look=_each_setting,
         conclusions=("yes", "no", "level"),
+        rule=_by_the_card,
+        rule_said=_said_of,
         name="right",
     )

@@ -243,9 +243,48 @@ def luckiest_against_unluckiest(lost):
     return "no lead" if lead < 1 else _named((min(chance) - max(control)) / lead)
 
 
-def whose_lead_by_medians(lost):
+def _by_limits(lost, low=0.2, high=0.8, least=1.0, pick=np.mean):
+    """Not an answer: the rule of the card with other limits, or with another summary."""
+    cuts = ("magnitude", "random", "control")
+    magnitude, chance, control = (pick([lost(cut, amount=0.9, draw=d) for d in range(9)]) for cut in cuts)
+    if chance - magnitude < least:
+        return "no lead"
+    share = (chance - control) / (chance - magnitude)
+    return "silent neurons" if share > high else "ranking" if share < low else "both"
+
+
+def by_medians(lost):
+    return _by_limits(lost, pick=np.median)
+
+
+def by_the_least_loss(lost):
+    return _by_limits(lost, pick=min)
+
+
+def ranking_below_a_tenth(lost):
+    return _by_limits(lost, low=0.1)
+
+
+def ranking_below_a_quarter(lost):
+    return _by_limits(lost, low=0.25)
+
+
+def silent_above_three_quarters(lost):
+    return _by_limits(lost, high=0.75)
+
+
+def silent_above_nine_tenths(lost):
+    return _by_limits(lost, high=0.9)
+
+
+def from_two_points_on(lost):
+    return _by_limits(lost, least=2)
+
+
+def whose_lead_by_many_draws(lost):
     lead = {
-        cut: np.median([lost(cut, amount=0.9, draw=d) for d in range(31)]) for cut in ("random", "magnitude", "control")
+        cut: np.mean([lost(cut, amount=0.9, draw=d) for d in range(50, 81)])
+        for cut in ("random", "magnitude", "control")
     }
     if lead["random"] - lead["magnitude"] < 1:
         return "no lead"
@@ -296,17 +335,23 @@ WRONG = {
         over_what_random_loses,
         more_draws_for_chance,
         luckiest_against_unluckiest,
+        by_medians,
+        by_the_least_loss,
+        ranking_below_a_tenth,
+        ranking_below_a_quarter,
+        silent_above_three_quarters,
+        silent_above_nine_tenths,
+        from_two_points_on,
     ],
 }
 ODD = {
     "magnitude_mask": [mask_by_torch, mask_in_a_loop, mask_as_lists],
-    "whose_lead": [whose_lead_by_medians, whose_lead_over_amounts],
+    "whose_lead": [whose_lead_by_many_draws, whose_lead_over_amounts],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 EQUIVALENT = {
     "whose_lead": {
-        "if lead < 1:: 1 -> 2": "no layer has a lead of one to two points",
-        "if lead < 1:: lead < 1: Lt -> LtE": "nor of exactly one",
+        "if lead < 1:: lead < 1: Lt -> LtE": "no layer has a lead of exactly one point",
         "if share > 0.8:: share > 0.8: Gt -> GtE": "no share is exactly 0.8",
         "return 'ranking' if share < 0.2 else 'both': share < 0.2: Lt -> LtE": "nor exactly 0.2",
         "mean = {cut: sum((lost(cut, amount=0.9, draw=draw) for draw in range(10))) / 10 for cut in cuts}: 10 -> 11": (

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import masks, numbers, shapes, tensors
-from course_utils.exercises.investigation import Run, World, investigate
+from course_utils.exercises.investigation import Run, World, investigate, one_in_three
 from course_utils.exercises.search import compare
+from course_utils.exercises.shares import Share
 
 VALUES = st.one_of(numbers(1, 4, step=0.5), numbers(-2, 2, step=1))  # the simplest is 1: a 0 hides what a mask does
 
@@ -255,7 +256,27 @@ def _scatter(cut: str, amount: float, draw: int) -> float:
     return 2 * (whole - math.floor(whole)) - 1
 
 
-def _pruned(said: str, right: str, hint: str, *, share: float, most: float = 20.0, scatter: float = 1.0) -> World:
+SHARE = Share(
+    "magnitude",
+    "control",
+    "random",
+    ("ranking", "both", "silent neurons", "no lead"),
+    better=-1,  # the instrument gives losses
+    apart="amount",
+)
+BY_THE_CARD = "Compute the share of means over your draws, and compare it with the two limits of the card."
+
+
+def _pruned(
+    said: str,
+    right: str | Callable,
+    hint: str,
+    *,
+    share: float,
+    most: float = 20.0,
+    scatter: float = 1.0,
+    odd: float | None = None,
+) -> World:
     """A made-up layer.
 
     Args:
@@ -263,6 +284,7 @@ def _pruned(said: str, right: str, hint: str, *, share: float, most: float = 20.
         most: the lead at an amount of 0.9, in points. It grows with the square of what is cut beyond 0.4, and beyond 0.97
             nothing is left of any network.
         scatter: of the draws, in points; twice as much at 0.9.
+        odd: the share in every third draw, where it is another one.
     """
 
     def lost(cut: str, number: int, amount: float, draw: int) -> float:
@@ -271,7 +293,8 @@ def _pruned(said: str, right: str, hint: str, *, share: float, most: float = 20.
             return 88.0  # chance
         beyond = max(0.0, amount - 0.4) / 0.5
         lead = most * beyond**2
-        behind = {"magnitude": 0.0, "random": 1.0, "control": 1 - share}[cut]
+        of_control = odd if odd is not None and one_in_three(draw) else share
+        behind = {"magnitude": 0.0, "random": 1.0, "control": 1 - of_control}[cut]
         return 6 * beyond**3 + lead * behind + scatter * (1 + beyond) * beyond * _scatter(cut, amount, draw)
 
     return World(said, right, lost, hint)
@@ -321,6 +344,28 @@ PRUNED = (
         most=25.0,
         scatter=4.0,
     ),
+    *(
+        _pruned(
+            f"the control has {share:g} of a lead that is {most:g} points at an amount of 0.9.",
+            SHARE.follows,
+            BY_THE_CARD,
+            share=share,
+            most=most,
+            scatter=0.02,
+        )
+        for share, most in ((0.18, 20.0), (0.23, 20.0), (0.77, 20.0), (0.83, 20.0), (0.5, 1.3))
+    ),
+    *(
+        _pruned(
+            f"the control has {share:g} of the lead, and {odd:g} in every third draw.",
+            SHARE.follows,
+            BY_THE_CARD,
+            share=share,
+            scatter=0.02,
+            odd=odd,
+        )
+        for share, odd in ((0.05, 0.7), (0.95, 0.3))
+    ),
 )
 
 
@@ -357,5 +402,7 @@ def whose_lead(answer: Callable) -> None:
         least={"draw": 5},
         look=_where_there_is_a_lead,
         conclusions=("silent neurons", "ranking", "both", "no lead"),
+        rule=SHARE.follows,
+        rule_said=SHARE.said,
         name="lost",
     )

@@ -242,11 +242,48 @@ def norm_once(right):
     return _said((chance - new) / (norm - new)) if norm - new >= 1 else "nothing"
 
 
-def what_earned_it_by_medians(right):
+def what_earned_it_by_many_draws(right):
     norm, chance, new = (
-        np.median([right(name, steps=150, draw=d) for d in range(41)]) for name in ("norm", "random", "new")
+        np.mean([right(name, steps=150, draw=d) for d in range(100, 141)]) for name in ("norm", "random", "new")
     )
     return _said((chance - new) / (norm - new)) if norm - new >= 1 else "nothing"
+
+
+def _by_limits(right, low=0.2, high=0.8, least=1.0, pick=np.mean):
+    """Not an answer: the rule of the card with other limits, or with another summary."""
+    norm, chance, new = (pick([right(name, steps=150, draw=d) for d in range(9)]) for name in ("norm", "random", "new"))
+    if norm - new < least:
+        return "nothing"
+    share = (chance - new) / (norm - new)
+    return "start" if share > high else "choice" if share < low else "both"
+
+
+def by_medians(right):
+    return _by_limits(right, pick=np.median)
+
+
+def by_the_best_draw(right):
+    return _by_limits(right, pick=max)
+
+
+def choice_below_a_tenth(right):
+    return _by_limits(right, low=0.1)
+
+
+def choice_below_a_quarter(right):
+    return _by_limits(right, low=0.25)
+
+
+def start_above_three_quarters(right):
+    return _by_limits(right, high=0.75)
+
+
+def start_above_nine_tenths(right):
+    return _by_limits(right, high=0.9)
+
+
+def from_two_points_on(right):
+    return _by_limits(right, least=2)
 
 
 def what_earned_it_pair_by_pair(right):
@@ -268,6 +305,13 @@ WRONG = {
         without_new_weights,
         best_of_chance,
         norm_once,
+        by_medians,
+        by_the_best_draw,
+        choice_below_a_tenth,
+        choice_below_a_quarter,
+        start_above_three_quarters,
+        start_above_nine_tenths,
+        from_two_points_on,
     ],
     "cut_block": [
         keeps_the_smallest,
@@ -300,15 +344,14 @@ WRONG = {
     ],
 }
 ODD = {
-    "what_earned_it": [what_earned_it_by_medians, what_earned_it_pair_by_pair],
+    "what_earned_it": [what_earned_it_by_many_draws, what_earned_it_pair_by_pair],
     "cut_block": [with_a_loop, in_numpy, with_a_boolean],
     "cut_pair": [column_by_column, concatenated, pair_in_numpy],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 EQUIVALENT = {
     "what_earned_it": {
-        "if advantage < 1:: 1 -> 2": "no network has an advantage of one to two points",
-        "if advantage < 1:: advantage < 1: Lt -> LtE": "nor of exactly one",
+        "if advantage < 1:: advantage < 1: Lt -> LtE": "no network has an advantage of exactly one point",
         "if share > 0.8:: share > 0.8: Gt -> GtE": "no share is exactly 0.8",
         "return 'choice' if share < 0.2 else 'both': share < 0.2: Lt -> LtE": "nor exactly 0.2",
         "mean = {name: sum((right(name, steps=150, draw=draw) for draw in range(10))) / 10 for name in networks}: 10 -> 11": (

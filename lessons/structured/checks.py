@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from course_utils.exercises.core import Mistake, check
-from course_utils.exercises.investigation import Run, World, investigate
+from course_utils.exercises.investigation import Run, World, investigate, one_in_three
 from course_utils.exercises.search import compare
+from course_utils.exercises.shares import Share
 
 
 def _made_of(*parts: str) -> Callable:
@@ -405,18 +406,33 @@ def _scatter(network: str, steps: float, draw: float) -> float:
     return 2 * (whole - math.floor(whole)) - 1
 
 
-def _network(said: str, right: str, hint: str, *, share: float, advantage: float = 20.0, scatter: float = 0.2) -> World:
+SHARE = Share("norm", "random", "new", ("choice", "both", "start", "nothing"))
+BY_THE_CARD = "Compute the share of means over your draws, and compare it with the two limits of the card."
+
+
+def _network(
+    said: str,
+    right: str | Callable,
+    hint: str,
+    *,
+    share: float,
+    advantage: float = 20.0,
+    scatter: float = 0.2,
+    odd: float | None = None,
+) -> World:
     """A made-up network after its cut.
 
     Args:
         share: of the advantage over new weights that random channels have as well.
         advantage: of the norm over new weights after 150 steps, in points.
         scatter: of the draws, in points.
+        odd: the share in every third draw, where it is another one.
     """
 
     def measure(network: str, number: int, steps: float, draw: float) -> float:
         trained = min(1.0, max(0.0, float(steps)) / 150)
-        ahead = {"norm": 1.0, "random": share, "new": 0.0}[network] * advantage
+        of_random = odd if odd is not None and one_in_three(draw) else share
+        ahead = {"norm": 1.0, "random": of_random, "new": 0.0}[network] * advantage
         return 10 + trained * (60 + ahead) + scatter * trained * _scatter(network, steps, draw)
 
     return World(said, right, measure, hint)
@@ -467,6 +483,28 @@ CUT = (
         advantage=25.0,
         scatter=7.0,
     ),
+    *(
+        _network(
+            f"random channels have {share:g} of an advantage of {advantage:g} points.",
+            SHARE.follows,
+            BY_THE_CARD,
+            share=share,
+            advantage=advantage,
+            scatter=0.02,
+        )
+        for share, advantage in ((0.18, 20.0), (0.23, 20.0), (0.77, 20.0), (0.83, 20.0), (0.5, 1.3))
+    ),
+    *(
+        _network(
+            f"random channels have {share:g} of the advantage, and {odd:g} in every third draw.",
+            SHARE.follows,
+            BY_THE_CARD,
+            share=share,
+            scatter=0.02,
+            odd=odd,
+        )
+        for share, odd in ((0.05, 0.7), (0.95, 0.3))
+    ),
 )
 
 
@@ -504,5 +542,7 @@ def what_earned_it(answer: Callable) -> None:
         least={"draw": 5},
         look=_after_the_training,
         conclusions=("start", "choice", "both", "nothing"),
+        rule=SHARE.follows,
+        rule_said=SHARE.said,
         name="right",
     )

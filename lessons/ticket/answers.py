@@ -189,6 +189,34 @@ def tunes_reinit_alone(right):
     return by_half_a_point(ticket - reinit)
 
 
+def by_medians(right):
+    best = {arm: max(sorted(seeds)[1] for seeds in of.values()) for arm, of in tried(right).items()}
+    return by_half_a_point(best["ticket"] - best["reinit"])
+
+
+def _by_limits(right, ticket=0.5, reinit=0.5):
+    """Not an answer: the rule of the card with other limits."""
+    best = {arm: max(map(mean_of, of.values())) for arm, of in tried(right).items()}
+    gap = best["ticket"] - best["reinit"]
+    return "ticket" if gap > ticket else "reinit" if gap < -reinit else "neither"
+
+
+def a_quarter_for_the_ticket(right):
+    return _by_limits(right, ticket=0.25)
+
+
+def a_quarter_for_reinit(right):
+    return _by_limits(right, reinit=0.25)
+
+
+def a_point_for_the_ticket(right):
+    return _by_limits(right, ticket=1)
+
+
+def a_point_for_reinit(right):
+    return _by_limits(right, reinit=1)
+
+
 def with_a_fine_grid(right):
     rates = [0.0005 * 2**k for k in range(10)]
     best = {arm: max(map(mean_of, of.values())) for arm, of in tried(right, rates, range(10, 15)).items()}
@@ -243,6 +271,11 @@ WRONG = {
         three_rates,
         one_seed,
         tunes_reinit_alone,
+        by_medians,
+        a_quarter_for_the_ticket,
+        a_quarter_for_reinit,
+        a_point_for_the_ticket,
+        a_point_for_reinit,
     ],
 }
 ODD = {

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from statistics import fmean
 
 import torch
 from hypothesis import strategies as st
 
+from course_utils.exercises.bests import OTHERS, at_each, at_its_best
 from course_utils.exercises.calls import described
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import masks as zeros_and_ones
 from course_utils.exercises.inputs import numbers, shapes, tensors
-from course_utils.exercises.investigation import Run, World, investigate
+from course_utils.exercises.investigation import Run, World, comes_out, investigate, one_in_three
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import same, show
 
@@ -254,11 +257,70 @@ def _tensors(value: object, trained: dict, first: dict, masks: dict) -> dict[str
     raise Mistake(*fault)
 
 
-def _networks(ticket: Callable[[float, int], float], reinit: Callable[[float, int], float]) -> Callable[..., float]:
+def _rate(settings: Mapping[str, object]) -> float:
+    return settings["rate"]
+
+
+def _gap(runs: Sequence[Run], pick: Callable = fmean) -> float | None:
+    """How far the ticket is ahead, each at its best rate; None where an arm has no rate with three seeds."""
+    best = at_its_best(runs, _rate, pick=pick, seeds=3)
+    return best["ticket"] - best["reinit"] if len(best) == 2 else None
+
+
+def _named(gap: float, limit: float = 0.5) -> str:
+    return "ticket" if gap > limit else "reinit" if gap < -limit else "neither"
+
+
+def _chosen_rate(runs: Sequence[Run]) -> list[float]:
+    """What an arm's last runs give, where it comes back to a rate with three seeds or more; else nothing."""
+    rate = runs[-1].settings["rate"]
+    final = [*itertools.takewhile(lambda run: run.settings["rate"] == rate, reversed(runs))]
+    came_back = any(run.settings["rate"] == rate for run in runs[: -len(final)])
+    enough = len({run.settings["seed"] for run in final}) >= 3
+    return [run.result for run in final] if came_back and enough else []
+
+
+def _by_the_card(runs: Sequence[Run]) -> tuple[str, ...] | None:
+    """By all seeds at the best rate, or by those alone that an arm was run with once its rate was chosen."""
+    if (gap := _gap(runs)) is None:
+        return None
+    final = {arm: _chosen_rate([run for run in runs if run.arm == arm]) for arm in ("ticket", "reinit")}
+    in_the_end = [_named(fmean(final["ticket"]) - fmean(final["reinit"]))] if all(final.values()) else []
+    return tuple(dict.fromkeys([_named(gap), *in_the_end]))
+
+
+def _said_of(runs: Sequence[Run], got: str) -> str:
+    """The gap by the learner's own runs, and which step of the rule would give `got`."""
+    means = at_each(runs, _rate, seeds=3)
+    common = [rate for rate in means["ticket"] if rate in means["reinit"]]
+    others = {}
+    for arm, of in means.items():
+        rate = max(of, key=of.get)
+        if rate in common:
+            others[f"if both have the best rate of the {arm}"] = _named(means["ticket"][rate] - means["reinit"][rate])
+    if common:
+        others["if both have the lowest rate"] = _named(means["ticket"][min(common)] - means["reinit"][min(common)])
+        others["if the mean over all rates is taken"] = _named(
+            fmean(means["ticket"].values()) - fmean(means["reinit"].values())
+        )
+    others |= {how: _named(_gap(runs, pick)) for how, pick in OTHERS.items()}
+    others |= {f"if the limit is {limit:g}": _named(_gap(runs), limit) for limit in (0.25, 1)}
+    told = f"Each at its best rate, the ticket is {_gap(runs):.2f} points ahead in the mean over the seeds."
+    return told + comes_out(got, [how for how, conclusion in others.items() if conclusion == got][:4])
+
+
+def _uneven(hill: Callable[[float, int], float], more: float) -> Callable[[float, int], float]:
+    """The same, but one seed in three gets so much more right, at every rate."""
+    return lambda rate, seed: hill(rate, seed) + more * one_in_three(seed)
+
+
+def _networks(
+    ticket: Callable[[float, int], float], reinit: Callable[[float, int], float], lucky: float = 6.0
+) -> Callable[..., float]:
     """A made-up experiment: what both arms get right at a rate with a seed, and what the seed does to both."""
 
     def measure(arm: str, number: int, rate: float, seed: int) -> float:
-        luck = 6 * ((int(seed) * 7919 + 13) % 101) / 100 - 3  # good or bad for both arms alike
+        luck = lucky * (((int(seed) * 7919 + 13) % 101) / 100 - 0.5)  # good or bad for both arms alike
         return {"ticket": ticket, "reinit": reinit}[arm](rate, int(seed)) + luck
 
     return measure
@@ -323,6 +385,21 @@ EXPERIMENTS = (
         "The best of your rates for reinit is the highest that you tried, so its true best lies beyond. Try more rates for both "
         "arms, until the best lies between two others.",
     ),
+    *(
+        World(
+            f"at their best rates the ticket is {gap:+g} points ahead.",
+            _by_the_card,
+            _networks(_hill(91 + gap, 0.0048, 1), _hill(91, 0.0192, 1)),
+            "Compare the means of each at its best rate, and the limit of half a point.",
+        )
+        for gap in (0.38, -0.38, 0.7, -0.7)
+    ),
+    World(
+        "the ticket is 0.2 points ahead, and with every third seed 3.2.",
+        _by_the_card,
+        _networks(_uneven(_hill(91.2, 0.0048, 1), 3.0), _hill(91, 0.0192, 1), lucky=0.2),
+        "Compare the means of each at its best rate, and the limit of half a point.",
+    ),
 )
 
 
@@ -348,5 +425,7 @@ def better_arm(answer: Callable) -> None:
         tuned=("rate",),
         conclusions=("ticket", "reinit", "neither"),
         look=rates_that_exist,
+        rule=_by_the_card,
+        rule_said=_said_of,
         name="right",
     )
