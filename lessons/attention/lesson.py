@@ -108,7 +108,7 @@ show.phone_table({"two linear layers": (fixed, share_fixed), "one layer of atten
 # **Predict.** For the query (2, 0): is the result nearest to 10, 20, 35 or 60? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* Let everybody work out the three dot products on paper: 2, 0, 2. Take guesses for the result. Then on the board: e² = 7.4, 1, 7.4; divide by 15.8; shares 0.47, 0.06, 0.47. Ask what happens with the query (20, 0): the second entry vanishes. The code is on the page; it also divides the scores by √d, which the page explains.
+# *For the lecturer, 5 min.* Let everybody work out the three dot products on paper: 2, 0, 2. Take guesses for the result. Then on the board: e² = 7.4, 1, 7.4; divide by 15.8; shares 0.47, 0.06, 0.47. Ask what happens with the query (20, 0): the second entry vanishes. The code is on the page; it also divides the scores by √d, which comes two slides on.
 
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
@@ -203,12 +203,14 @@ show.one_lookup(book, shares)
 # A text is cut into pieces, its **tokens**; in this lesson each character is one. In a text **every** token asks, and every token can be asked: three linear layers make a query, a key and a value from each. This is
 # **self-attention**.
 #
-# Let a token be a single number, $x$ = 1, 2, 0, and let query = $x$, key = $x$, value = $10\,x$.
+# Attention divides each score by $\sqrt{d}$, with $d$ features in a query, because a sum of $d$ random products scatters about $\sqrt{d}$ times as much as one product.
+#
+# Let a token be a single number, $x$ = 1, 2, 0 (so $d$ = 1), and let query = $x$, key = $x$, value = $10\,x$.
 #
 # **Predict.** Token 2 asks ($q$ = 2). From which token does most of its result come? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* One minute on paper: scores 2, 4, 0; powers 7.4, 54.6, 1. Then the result: 18.5. Ask for the row of token 3 (all scores 0, so the plain mean, 10).
+# *For the lecturer, 3.5 min.* First √d, because Exercise 1 uses it: 64 features, scores of about 8, $e^8$ = 2,981, and one entry takes all; divided by 8 they lie about 1 apart. Then one minute on paper, √1 = 1: scores 2, 4, 0; powers 7.4, 54.6, 1. The result: 18.5. Ask for the row of token 3 (all scores 0, so the plain mean, 10).
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **Most of the result, 18.5, comes from token 2 itself, because its own score is the highest: the three scores are 2, 4 and 0.**
@@ -221,7 +223,7 @@ show.one_lookup(book, shares)
 #
 # <!-- page -->
 #
-# The scores are a table of 3 × 3, one row for each token that asks, and each row gets a softmax of its own. (Here $\sqrt{d} = \sqrt{1} = 1$, and the values are 10, 20 and 0.) For token 2 the powers add up to 63.0, so the shares are 7.39 / 63.0 = 0.117, 0.867 and 0.016, and the result is 0.117 · 10 + 0.867 · 20 = 18.5.
+# The scores are a table of 3 × 3, one row for each token that asks, and each row gets a softmax of its own. (The values are 10, 20 and 0.) For token 2 the powers add up to 63.0, so the shares are 7.39 / 63.0 = 0.117, 0.867 and 0.016, and the result is 0.117 · 10 + 0.867 · 20 = 18.5.
 #
 # Why three layers, and not the vector itself three times? Let an adjective be (1, 0) and a noun (0, 1). The dot product of the two is 0, and that of each with itself is 1, so each would find only itself. Now let the query layer turn the adjective into (0, 1) and the noun into (0, 0), and leave the keys as they are. The adjective's query fits the noun with 1 and itself with 0, while the noun looks for nothing. If one layer made both, every score would be the same in both directions: the noun would look for the adjective as much as the adjective looks for the noun.
 
@@ -300,11 +302,11 @@ apart = (before - after).abs().max().item()
 print(f"largest difference between the outputs: {apart:.1e}")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The answer does not change, because attention does not see the order.** Without a mask, "dog" would get the same result in "dog bites man" and in "man bites dog".
+# **The answer does not change, because attention adds up the values, each times its share, and a sum does not depend on the order of its terms.** Without a mask, "dog" would get the same result in "dog bites man" and in "man bites dog".
 #
 # <!-- page -->
 #
-# With the causal mask a little of the order shows: "man" in "dog bites man" sees all three words, and "dog" only itself. But for "man", *in one layer*, the words before it are still an unordered heap, so "bites dog man" would look the same to it. (In a stack of layers a little more shows, because "dog" is another vector there if "bites" stood before it. Language models have even been trained without any positions, [Haviv et al., 2022](https://arxiv.org/abs/2203.16634).) The tiny difference in the output comes from rounding: the same numbers are added up in another order. The reason is in step 3: a weighted mean is a sum, and a sum does not depend on the order of its terms. Swap entries 1 and 3 of section 2: 0.468 · 60 + 0.063 · 20 + 0.468 · 10 = 34.0 again. For a phone book this is just right. For a text it helps to tell the network where each token stands.
+# Swap entries 1 and 3 of section 2: each takes its share along, and 0.468 · 60 + 0.063 · 20 + 0.468 · 10 = 34.0 again. With the causal mask a little of the order shows: "man" in "dog bites man" sees all three words, and "dog" only itself. But for "man", *in one layer*, the words before it are still an unordered heap, so "bites dog man" would look the same to it. (In a stack of layers a little more shows, because "dog" is another vector there if "bites" stood before it. Language models have even been trained without any positions, [Haviv et al., 2022](https://arxiv.org/abs/2203.16634).) The tiny difference in the output comes from rounding: the same numbers are added up in another order. For a phone book this is just right. For a text it helps to tell the network where each token stands.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # There are several ways to tell a network where each token stands. Many of today's language models use **rotary position embedding**, **RoPE** for short ([Su et al., 2021](https://arxiv.org/abs/2104.09864)). (So far we have said at which *place* a token stands, counting from 1. For RoPE we count its *step*, from 0.)
@@ -486,7 +488,7 @@ print(f"without any other one, at most: {switched_off.flatten().sort().values[-2
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs, on paper first: the three entries of section 2, with the second one masked. The result is 35. Then in code.
+# *For the lecturer, 5 min.* In pairs, on paper first: the three entries of section 2, with the second one masked. The result is 35, with or without √2, because the two scores that are left are equal. Then in code.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}

@@ -479,8 +479,8 @@ for won, lost in ((10, 0), (14, 4), (4, 4), (4, 1)):
 # **Predict.** Which opponents differ from the baseline by more than luck, with p below 0.05: **A** none, **B** the copy with 3 bits, **C** both copies, **D** all three?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Hands for A to D, with the table of the last slide. "Where is the dashed line, among the bars or outside?" Let the room read one panel after the other. Where p = 1, all bars are
-# orange, because every trial is at least as one-sided. Then: "Ten images more for the sibling, or for the copy with 8 bits: which would be a finding?" If the sibling had 51 : 50, ten more make 61 : 50, p = 0.34, luck; if the copy had 2 : 1, ten more make 12 : 1, p = 0.003, a finding.
+# *For the lecturer, 2 min.* Write won : lost on the board, from the table of two slides ago: 48 : 54, 1 : 3, 35 : 219. Hands for A to D. "Where is the dashed line, among the bars or outside?" Let the room read one panel after the other: in the first two 62 of 100 trials are orange (p = 0.62),
+# in the third none that one can see. Then: "Twelve images more for the sibling, or for the copy with 8 bits: which would be a finding?" The sibling would have 60 : 54, p = 0.64, luck; the copy 13 : 3, p = 0.02, a finding.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws how fair coins would fall, beside what each opponent won.

@@ -14,7 +14,7 @@ from course_utils.int8_routes import drawings, packed, torch_eager, ways
 from course_utils.int8_routes import record as int8_record
 from course_utils.measure import energy, ranking, timing
 from course_utils.scorecard import ledger
-from course_utils.show import plots
+from course_utils.show import diagrams, plots
 from course_utils.show.tables import Table, si
 
 CLOCK = time.process_time if time.get_clock_info("process_time").resolution < 1e-5 else time.perf_counter
@@ -136,7 +136,7 @@ def prices_table(peak, bandwidth, price, price_layers):
             ["convert one number, in int8 MACs", f"{price * peak['int8'] / 2:.0f}"],
         ],
         caption=f"A peak found: the fastest layer tried. Memory is read at {si(bandwidth, 'B/s')}. "
-        f"A dynamic less a static layer: {si(price_layers, 's')} a number.",
+        f"Control: (dynamic layer − static layer) / inputs = {si(price_layers, 's')} a number.",
     )
 
 
@@ -150,7 +150,7 @@ def shares_table(layers, uses, in_macs, parts, share):
         ["estimated, ms", "arithmetic", "bytes", "layers", "conversions", "share", "by hand"],
         [
             [name, *(f"{1e3 * part:.3g}" for part in parts[name]), f"{share[name]:.0%}"]
-            + [f"{in_macs:.0f} / {uses[name][1]:,.0f} = {in_macs / uses[name][1]:.0%}"]
+            + [f"{in_macs:.1f} / {uses[name][1]:,.4g} = {in_macs / uses[name][1]:.0%}"]
             for name in layers
         ],
         caption="By the roofline a layer takes the longer of its two; share: conversions over layers; by hand: price over uses.",
@@ -209,13 +209,13 @@ def operators_in_place(runs, rounds=20):
     return found
 
 
-def parts(operators, whole):
-    """Where the time of a call lies: layers, conversions to int8 and back, sums, and all the rest of the whole."""
+def parts(operators):
+    """Where the time of a call lies by the profile: layers, conversions to int8 and back, sums, and all other operators."""
     total = Counter()
     for op, ms in operators:
         total[_part(op)] += ms
     known = ("layers", "to int8", "to float", "sums")
-    return {name: total[name] for name in known} | {"the rest": whole - sum(total[name] for name in known)}
+    return {name: total[name] for name in known} | {"the rest": total["other"]}
 
 
 def _part(op):
@@ -241,7 +241,7 @@ def parts_figure(both):
             left += ms
     ax.set_yticks(range(len(both)), list(both))
     ax.invert_yaxis()
-    ax.set_xlabel("milliseconds a call")
+    ax.set_xlabel("milliseconds a call, by the profiler")
     ax.legend(loc="upper center", bbox_to_anchor=(0.45, -0.32), ncols=5, frameon=False)
     told = "; ".join(f"{n}: " + ", ".join(f"{what} {ms:.2f}" for what, ms in part.items()) for n, part in both.items())
     plots.show(fig, alt=f"Two bars of milliseconds a call in five parts. {told}.", caption=f"{told} ms.")
@@ -358,21 +358,54 @@ def decision(share, measured):
     leaves = {"float": [], "dynamic": [], "static": [], "QAT": []}
     for name, value in best.items():
         cnn = name in ("ResNet-50", "MobileNet-v2")
-        leaves["static" if cnn or value > 0.25 else "dynamic"].append(name + (" (drop?)" if cnn else ""))
+        leaves["static" if cnn or value > 0.25 else "dynamic"].append(f"{name} (drop?)")
     for name, drop in drops.items():
         leaves["QAT" if drop > 1 else "static"].append(f"{name}: {-drop:+.1f}".replace("-", "−"))
+    if leaves["QAT"]:
+        leaves["QAT"][0] = f"before remedies:\n{leaves['QAT'][0]}"
     told = "; ".join(f"{method}: {', '.join(names) or 'nobody'}" for method, names in leaves.items()).replace("\n", " ")
     plots.show(
-        [drawings.decision(dict.fromkeys(leaves, ())), drawings.decision(leaves)],
+        [_chart(dict.fromkeys(leaves, ())), _chart(leaves)],
         alt=[
-            "Three questions in a chain: are there int8 kernels on the device; is there a dynamic kernel for these layers, and "
-            "is dynamic at most a quarter slower than static; does static int8 lose more than a point. The ways out lead to "
-            "float, dynamic, static and QAT.",
+            "Three questions in a chain: is int8 faster than the best fp32 on the device; is there a dynamic kernel for these layers, "
+            "at most a quarter slower than static, which loses at most a point; does static int8 still lose more than a point, with "
+            "the remedies. The ways out lead to float, dynamic, static and QAT.",
             f"The same with names. {told}.",
         ],
-        caption="Points of accuracy from the ledger; *drop?*: random weights, so nobody knows an accuracy to lose.",
+        caption="Points of accuracy from the ledger; *drop?*: random weights, so nobody knows an accuracy to lose. *Still*: with the "
+        "remedies that need no training.",
     )
     return leaves
+
+
+QUESTIONS = (
+    "int8 faster than\nthe best fp32?",
+    "a dynamic kernel,\nat most ¼ slower,\n≤ 1 point lost?",
+    "static still loses\nmore than 1 point?",
+)
+
+
+def _chart(leaves):
+    """Three questions and the methods that they lead to: method -> who goes there, in the order of the questions' ways out."""
+    canvas, xs = diagrams.Canvas(height=430), (10, 320, 630, 940)
+    boxes = [canvas.box(x, 12, words, width=250, height=112) for x, words in zip(xs, QUESTIONS, strict=False)]
+    ends = [
+        canvas.box(x, 206, name, width=250, height=56, fill="int8", size=28) for x, name in zip(xs, leaves, strict=True)
+    ]
+    for box, end, says in zip(boxes, ends, ("no", "yes", "no"), strict=False):
+        canvas.wire(box.bottom, end.top)
+        canvas.text(box.bottom[0] + 38, 165, says)
+    for one, other, says in zip(boxes, boxes[1:], ("yes", "no"), strict=False):
+        canvas.wire(one.right, other.left)
+        canvas.text((one.right[0] + other.left[0]) / 2, 44, says)
+    corner = (ends[3].top[0] - 95, boxes[2].right[1])
+    canvas.wire(boxes[2].right, corner, arrow=False)
+    canvas.wire(corner, (corner[0], ends[3].top[1]))
+    canvas.text(boxes[2].right[0] + 35, 44, "yes")
+    for end, names in zip(ends, leaves.values(), strict=True):
+        lines = "\n".join(names)
+        canvas.text(end.bottom[0], 274 + 16 * (1 + lines.count("\n")), lines, size=26)
+    return canvas.figure()
 
 
 def _drops():
@@ -484,25 +517,30 @@ GROUPS = (
 
 def by_runtime(records):
     """Three panels: the fastest recorded route of each runtime and kind over PyTorch's eager fp32."""
-    colour, told = {"fp32": "grey", "bf16": "sky", "int8": "blue"}, []
+    colour, told, factors = {"fp32": "grey", "bf16": "sky", "int8": "blue"}, [], [1]
     fig, axes = plots.figure(columns=3, size=(12, 4.1))
     for ax, net in zip(axes, SHORT, strict=True):
         for (processor, one), marker in zip(records.items(), "osD^v<>*" * 4, strict=False):
             for y, (runtime_name, kind) in enumerate(GROUPS):
                 if row := one.best(net, runtime_name, kind):
                     at = (row.speedup_over_eager, y)
+                    factors.append(row.speedup_over_eager)
                     ax.plot(*at, marker, ms=11, alpha=0.85, color=plots.COLOURS[colour[kind]])
                     told.append(f"{processor}, {net}, {runtime_name} {kind} {row.speedup_over_eager:.1f}")
-        ax.set(title=SHORT[net], xlim=(0, None), ylim=(len(GROUPS) - 0.5, -0.5))
+        ax.set(title=SHORT[net], xscale="log", ylim=(len(GROUPS) - 0.5, -0.5))
         ax.set_yticks(
             range(len(GROUPS)), [" ".join(group) for group in GROUPS] if ax is axes[0] else [""] * len(GROUPS)
         )
         ax.axvline(1, color=plots.COLOURS["black"], lw=1)
+    for ax in axes:  # all with one axis, on which equal factors are equally long
+        ax.set_xticks([1, 2, 4], ["1", "2", "4"])
+        ax.minorticks_off()
+        ax.set_xlim(0.8 * min(factors), 1.25 * max(factors))
     axes[1].set_xlabel("times eager fp32 of PyTorch, on the same processor")
     plots.show(
         fig,
         alt="Three panels of dots, the fastest recorded route of each kind over eager fp32: " + "; ".join(told) + ".",
-        caption="The fastest of its kind. "
+        caption="The fastest of its kind; equal factors are equally long. "
         + "; ".join(f"{mark}: {name}" for mark, name in zip("●■◆▲▼◀▶★", records, strict=False))
         + f". Recorded {', '.join(sorted({one.head['date'] for one in records.values()}))}, one thread.",
     )
@@ -624,7 +662,7 @@ def signed_table(graphs, peers, records, here):
     return Table(
         ["MobileNet-v2", "conv int8", "conv float", "sums float", "conversions", "× its fp32 (quartiles)"],
         lines,
-        caption="ONNX Runtime: the graph as run, here; recorded rows below. Over fp32 with all sums, the control too.",
+        caption="ONNX Runtime: the graph as run, here; recorded rows below. All three here over the same fp32, that of the network with its sums.",
     )
 
 

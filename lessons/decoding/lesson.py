@@ -168,7 +168,7 @@ show.changed_table({"looks back only": changed[True], "looks at everything": cha
 # **Predict.** The word `self` is written letter by letter. How many rows of keys does a KV cache save one block, and why: **A** 4, **B** 6, **C** 10?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let them count before the frames: 10 without a cache, 4 with one. Click through; the answer is a click of its own. "And for 256 letters?" 32,896 against 256. (The first table said 32,144: that text began with 32 characters, which are 496 rows less, and its last one, 256 rows, never goes through the network.)
+# *For the lecturer, 2 min.* Let them count before the frames: 10 without a cache, 4 with one. Click through; the answer is a click of its own. "And for 256 letters?" 32,896 against 256. (The first table has 32,144: its passes go from 32 to 255 characters.)
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the keys of the four letters, step by step.
@@ -327,7 +327,7 @@ show.cache_race(race, CONTEXTS, sooner)
 # **Predict.** What takes most of a step, and why: **A** the products in both models, **B** the calls in both, **C** the calls in ours and the products in the wide one?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote, then the table, first column: the calls. *Wide* is not trained, only its size counts. *The calls*: a model with 8 features makes the same calls on hardly any numbers. The two limits are the two times of the roofline. The rows overlap, so they do not add up. Second column: the products; the same multiplications with one small matrix, which stays in the processor, take less than half of the time. "Which of the two models is a model of today like?" The second: its largest part is waiting for weights.
+# *For the lecturer, 3 min.* Vote, then the table, three rows only. First column: the calls; a model with 8 features makes the same calls on hardly any numbers. Second column: the products. Last row: the same multiplications with one small matrix, which stays in the processor, take less than half of the time of the products. "Which of the two models is a model of today like?" The second: its largest part is waiting for weights.
 
 # %% slideshow={"slide_type": "skip"}
 wide = language.CharTransformer(width=1024, n_layers=4, n_heads=16)  # not trained: only its size counts here
@@ -651,7 +651,7 @@ show.scales_table(by_scale, SCALES)
 # **Predict.** How much do keys cost in the last line, compared with values, and why: **A** about ten times as much, **B** about three times, **C** less than twice?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote, then line by line: which single change helps the keys most? The place of the levels, the fourth level and RoPE, about a factor of two to three each. Last line: less than twice. Turn a hand of a clock that always points to the right, and it points everywhere: so RoPE spreads a large feature over two channels.
+# *For the lecturer, 2 min.* Vote, then the last column from top to bottom: 10.4 to 1.1. "Which single line helps the keys most?" The place of the levels, the fourth level and RoPE, by factors of 1.9, 2.6 and 3.3. Why RoPE does so is on the page.
 
 # %% slideshow={"slide_type": "skip"}
 token, channel = {"channels": 0}, {"channels": 1}

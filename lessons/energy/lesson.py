@@ -173,9 +173,9 @@ print(f"training GPT-3: {GPT3_MWH * 1000 * J_PER_KWH / cup_j / 1e6:.0f} million 
 # 1,000 pJ?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 3 min.* Vote: 10, 100 or 1,000. Expect 100. After the figure: "Each grid line is ten times the one before. What
+# *For the lecturer, 3.5 min.* Vote: 10, 100 or 1,000. Expect 100. After the figure: "Each grid line is ten times the one before. What
 # would this look like on a linear axis?" They have seen it: section 1. DRAM is dear by distance and size: the bits of a multiplier travel a fraction of a millimetre; a bit from DRAM is found among billions, leaves its chip, and charges wires of centimetres.
-# 1,300 / 2 = 650 and the 640 of section 1 are two papers for the same read; we stay with 640. Ask for a guess why a multiplication gains more from fewer bits than an addition, and write 3 × 3 in binary, 11 × 11, on the board: 2 · 2 products of bits.
+# 1,300 / 2 = 650 and the 640 of section 1 are two papers for the same read; we stay with 640. Whole numbers, from int32 to int8: an addition gets 3.3 times cheaper (0.1 / 0.03), a multiplication 15.5 times (3.1 / 0.2). Ask for a guess why, and write 3 × 3 in binary, 11 × 11, on the board: 2 · 2 products of bits. (From fp32 to int8 it is 30 times for the addition and 18.5 for the multiplication: a float is harder to add than a whole number.)
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
 # Draws the published prices on a logarithmic axis: each grid line is ten times the one before.
@@ -195,7 +195,7 @@ show.price_list()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The list tells us two more things.
 #
-# **Among numbers of one kind, operations on fewer bits cost less, and a multiplication saves more than an addition.** From int32 to int8 the price of an addition falls to about a third (from 0.1 to 0.03 pJ), that of a multiplication to about a fifteenth (from 3.1 to 0.2 pJ). The reason is probably that a multiplication brings every bit of one number together with every bit of the other. Multiply two numbers of 2 bits with a pencil and you write 2 · 2 = 4 products of bits; with 4 bits they are 4 · 4 = 16. So twice the bits mean four times the work. An addition goes through the digits once, so twice the bits mean twice the work. (*Deeper* compares this picture with the prices.)
+# **Among numbers of one kind, operations on fewer bits cost less, and a multiplication saves more than an addition.** From int32 to int8 the price of an addition falls to about a third (from 0.1 to 0.03 pJ), that of a multiplication to about a fifteenth (from 3.1 to 0.2 pJ). The reason is probably that a multiplication brings every bit of one number together with every bit of the other. Multiply two numbers of 2 bits with a pencil and you write 2 · 2 = 4 products of bits; with 4 bits they are 4 · 4 = 16. So twice the bits mean four times the work. An addition goes through the digits once, so twice the bits mean twice the work. (From a float to a whole number the addition saves more: from fp32 to int8 it falls to a thirtieth, the multiplication to about a nineteenth. *Deeper* says why, and compares the picture with the prices.)
 #
 # **Reading an fp32 number from the smallest cache costs about as much as the arithmetic done with it, and the larger the memory, the more a read costs.** The reads of the list are of 64 bits, the operations of 8, 16 or 32. If the energy of a read is proportional to the number of bits, an fp32 number from the cache of 8 KB costs 5 pJ, about as much as its multiplication and addition together (4.6 pJ). From the cache of 32 KB it costs 10, from
 # the one of 1 MB 50, and from DRAM 650. (Section 1 used 640 pJ, from [Han et al., 2015, figure 1](https://arxiv.org/abs/1506.02626), who cite a table of the same 45 nm process. The rest of the lesson keeps to 640.)
@@ -323,13 +323,15 @@ show.uses_of_a_weight()
 #
 # A batch, several inputs at once, works for every kind of layer. Section 5 is about it.
 #
-# How often a fetched number is used is called its **reuse**. The reuse at which arithmetic and fetch cost the same is the **break-even point**. (The estimate charges nothing for keeping a weight near in between; *Deeper* asks how much that would be.)
+# How often a fetched number is used is called its **reuse**. (The estimate charges nothing for keeping a weight near in between; *Deeper* asks how much that would be.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Other networks
 #
 # LeNet is a small convolutional network, and not the LeNet-300-100 of section 1. ResNet-50 is a large one: its output maps have
 # 112 × 112 places at the start and 7 × 7 at the end. A weight from DRAM costs 640 pJ, a MAC 4.6.
+#
+# The **break-even point** is the number of uses of a weight at which the arithmetic costs as much as the fetch.
 #
 # **Predict.** Does ResNet-50 reach the break-even point for one image, on average over its weights, and why?
 

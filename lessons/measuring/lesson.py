@@ -253,7 +253,7 @@ show.first_calls(calls_us)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Let everybody sketch 300 dots on paper; expect many bells. On the board: 10, 11, 10, 12, 10, 11, 90, mean 22, median 11. Then the picture: "How far do the
-# slow calls lie from the median, and how far the fast ones?" Ask: "Which number would you report, and which would you report to somebody
+# slow calls lie from the median, and how far the fast ones?" On this page the slowest lies 8 % above it and the fastest 2 % below: a short tail, of a quiet machine. Ask: "Which number would you report, and which would you report to somebody
 # who waits for every single answer?" Wanted: the median and its spread; the tail. The yellow band is the IQR, the middle half of all calls. In the right picture the curve stays in the band from 25 to 75 %.
 
 # %% slideshow={"slide_type": "skip"}
@@ -351,7 +351,7 @@ show.drift(drifting)
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
 # *For the lecturer, 3.5 min.* "All that we have learned, in one call. The first thing to compare is a function with
 # itself." Ask for both ratios. Then the picture: "The grey dots are the same code. Everything they do is noise." Ask:
-# "Your colleague reports 3 % faster, from one run each. What do you ask for?" Wanted: the A/A test, which compares a function with itself, and more rounds. Then the squares above 1: nearly all of them. *A again* wins about half.
+# "Your colleague reports 3 % faster, from one run each. What do you ask for?" Wanted: the A/A test, which compares a function with itself, and more rounds. Then the squares above 1: on this page all 31. The grey dots above 1: 12 of 31, which a coin does as well.
 
 # %% slideshow={"slide_type": "skip"}
 candidates = {"A": lambda: net(photo), "A again": lambda: net(photo), "B: without notes": without_notes}
@@ -363,7 +363,7 @@ versus
 ratios = show.rounds(versus, "A again", "B: without notes")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
-# **B is faster than A by some per cent, and *A again* comes out near 1. To compare a function with itself is an A/A test.** How far its dots scatter is the **noise floor** of your machine: a smaller difference in a single round cannot be distinguished from none.
+# **No: B is faster than A by some per cent only, 1.07 times in the run on this page, and *A again* comes out near 1. To compare a function with itself is an A/A test.** How far its dots scatter is the **noise floor** of your machine: a smaller difference in a single round cannot be distinguished from none.
 #
 # <!-- page -->
 #
@@ -420,7 +420,7 @@ for name in ("A again", "B: without notes"):
 # product takes half, and the network gains little or even loses, **C** both take as long as before. And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3.5 min.* "Two workers in place of one. When is the job done, and what does the payroll say?" Vote; expect A. Show the bars. Product: about half the wall time, the same payroll. Small network: no gain on the wall, twice the payroll.
+# *For the lecturer, 3.5 min.* "Two workers in place of one. When is the job done, and what does the payroll say?" Vote; expect A. Show the bars. Product: 0.61 of the wall time on this page, for nearly the same payroll (1.09). Small network: the answer comes *later*, at 1.67 times the wall time, and the payroll is 3.25 times as large. (Other runs: hardly any gain on the wall, and twice the payroll.)
 # "Why does a worker who has nothing to do cost anything?" It waits awake: it asks again and again whether there is work, and that counts as busy.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -449,7 +449,7 @@ two_over_one = show.two_threads_over_one(wall_and_cpu)
 show.threads(two_over_one)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The large product is done in about half the wall time (B), for about the same CPU time. The small network pays for the second thread, and gains little time or even takes clearly longer.**
+# **The large product is done in half to two thirds of the wall time (nearest to B), for about the same CPU time. The small network pays for the second thread, and gains little time or even takes clearly longer.**
 #
 # <!-- page -->
 #

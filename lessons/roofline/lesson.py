@@ -92,7 +92,7 @@ show.sixteen_times(sixteen_to_one)
 # **Predict.** How many seconds does the layer take at least for 16 inputs, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Two minutes on paper: one input first, then 16. The figure has the four bars; the longer one of each pair decides. Ask from which batch on the arithmetic bar is the longer one: 5. A kitchen helps: the cook is the arithmetic, the door is the memory.
+# *For the lecturer, 4 min.* Two minutes on paper: one input first, then 16. The figure has the four bars; the longer one of each pair decides. Ask from which batch on the arithmetic bar is the longer one: at 5 inputs both take 2 s, from 6 on it is. A kitchen helps: the cook is the arithmetic, the door is the memory.
 # In the words of the field: peak 100, bandwidth 10. One input has an intensity of 2 operations a byte, 16 inputs have 32; the ridge of the toy is 10.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -268,7 +268,7 @@ show.shares_table(seconds, {batch: intensity(batch) for batch in inputs}, bandwi
 # **Predict.** Which layer answers sooner: **A** the one that is used again and again, **B** one of eight in turn, or **C** are they alike? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* "Same size, same arithmetic; only what can be kept from call to call differs. That isolates the work of the caches." Vote. A ratio near 1 is no sign of a cache. (Or of one that holds all 537 MB; that is rare.) Third bar: here the layer reads at 0.7 of the speed of a function that does hardly anything but read. Ask what takes the rest.
+# *For the lecturer, 3 min.* "Same size, same arithmetic; only what can be kept from call to call differs. That isolates the work of the caches." Vote. A ratio near 1 is no sign of a cache. (Unless one holds all 537 MB; that is rare.) Third bar: here the layer reads at 0.7 of the speed of a function that does hardly anything but read. Ask what takes the rest. It was not measured; probably the routine's own work, because even from a cache it reads more slowly than a sum (*Deeper*).
 # On another machine, with a ratio well above 1: the loop timed a cache, and promises too much.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -288,7 +288,7 @@ read = show.again_or_in_turn(taken)
 #
 # A roof belongs to one memory. Suppose that the toy machine of section 2 has a cache as well, which delivers 40 bytes a second. For weights in it the ridge is 100 / 40 = 2.5, not 10. So ask where the numbers lie before you draw a roof, and with how many threads.
 #
-# Where "eight in turn" is near the dot product, the layer with one input reads its weights about as fast as a function that does hardly anything but read. In the run on this page it reaches about 0.7 of it: reading explains most of the layer's time, and not all of it. That is the strongest sign in these sections that the layer waits for its memory. (*Deeper* has a stronger one: there, in the run on this page, the same layer gets faster when its weights fit into a cache.)
+# Where "eight in turn" is near the dot product, the layer with one input reads its weights about as fast as a function that does hardly anything but read. In the run on this page it reaches about 0.7 of it, so reading explains most of the layer's time. What takes the rest was not measured. Probably the routine's own work does, because even from a cache it reads more slowly than a sum (*Deeper*). There, in the run on this page, the layer gets faster when its weights fit into a cache: a sign that it waits for memory.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
 # ## 6. Fewer bits
