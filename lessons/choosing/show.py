@@ -14,7 +14,7 @@ from course_utils.int8_routes import drawings, packed, torch_eager, ways
 from course_utils.int8_routes import record as int8_record
 from course_utils.measure import energy, ranking, timing
 from course_utils.scorecard import ledger
-from course_utils.show import diagrams, plots
+from course_utils.show import plots
 from course_utils.show.tables import Table, si
 
 CLOCK = time.process_time if time.get_clock_info("process_time").resolution < 1e-5 else time.perf_counter
@@ -365,7 +365,7 @@ def decision(share, measured):
         leaves["QAT"][0] = f"before remedies:\n{leaves['QAT'][0]}"
     told = "; ".join(f"{method}: {', '.join(names) or 'nobody'}" for method, names in leaves.items()).replace("\n", " ")
     plots.show(
-        [_chart(dict.fromkeys(leaves, ())), _chart(leaves)],
+        [drawings.decision(dict.fromkeys(leaves, ())), drawings.decision(leaves)],
         alt=[
             "Three questions in a chain: is int8 faster than the best fp32 on the device; is there a dynamic kernel for these layers, "
             "at most a quarter slower than static, which loses at most a point; does static int8 still lose more than a point, with "
@@ -376,36 +376,6 @@ def decision(share, measured):
         "remedies that need no training.",
     )
     return leaves
-
-
-QUESTIONS = (
-    "int8 faster than\nthe best fp32?",
-    "a dynamic kernel,\nat most ¼ slower,\n≤ 1 point lost?",
-    "static still loses\nmore than 1 point?",
-)
-
-
-def _chart(leaves):
-    """Three questions and the methods that they lead to: method -> who goes there, in the order of the questions' ways out."""
-    canvas, xs = diagrams.Canvas(height=430), (10, 320, 630, 940)
-    boxes = [canvas.box(x, 12, words, width=250, height=112) for x, words in zip(xs, QUESTIONS, strict=False)]
-    ends = [
-        canvas.box(x, 206, name, width=250, height=56, fill="int8", size=28) for x, name in zip(xs, leaves, strict=True)
-    ]
-    for box, end, says in zip(boxes, ends, ("no", "yes", "no"), strict=False):
-        canvas.wire(box.bottom, end.top)
-        canvas.text(box.bottom[0] + 38, 165, says)
-    for one, other, says in zip(boxes, boxes[1:], ("yes", "no"), strict=False):
-        canvas.wire(one.right, other.left)
-        canvas.text((one.right[0] + other.left[0]) / 2, 44, says)
-    corner = (ends[3].top[0] - 95, boxes[2].right[1])
-    canvas.wire(boxes[2].right, corner, arrow=False)
-    canvas.wire(corner, (corner[0], ends[3].top[1]))
-    canvas.text(boxes[2].right[0] + 35, 44, "yes")
-    for end, names in zip(ends, leaves.values(), strict=True):
-        lines = "\n".join(names)
-        canvas.text(end.bottom[0], 274 + 16 * (1 + lines.count("\n")), lines, size=26)
-    return canvas.figure()
 
 
 def _drops():
