@@ -1,13 +1,13 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will find the layer and the channel at which an int8 network loses its accuracy, repair it, and say how much of the loss was the architecture's and how much the training's.
+#     promise: You will find out where an int8 network loses its accuracy, repair it, and test whether the architecture is to blame, the training, or only both together.
 #     seconds: 60
 #     needs: [measuring, energy, integers, observers, static]
 #     goals:
-#       - Say what a depthwise convolution is, and why one scale for a whole layer is dangerous for it.
-#       - Find the layer that costs the accuracy, by rounding one layer at a time, in both directions.
-#       - Say what folding a batch norm does to the ranges of the weights, and recognise a dead channel that sets the scale.
+#       - Say what a depthwise convolution is, and what one scale for a whole layer may do to it.
+#       - Find out where in a network accuracy is lost, by rounding one layer at a time, in both directions.
+#       - Say what folding a batch norm does to the ranges of the weights, and test whether the channel that sets the scale is needed.
 #       - Choose among three repairs by what each of them costs.
 #       - Separate two causes by a crossed experiment.
 #     terms: [crossed experiment, depthwise convolution, TorchScript]
@@ -18,7 +18,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # [[title]]
 #
-# *A small network for phones, eight bits, one scale for each layer. Much of its accuracy is gone. Where did it go?*
+# *Eight bits were enough for an ordinary CNN. Are they enough for a network that was made for phones?*
 #
 # **Agenda**
 #
@@ -87,7 +87,7 @@ def percent_right(model, x=some, y=some_labels):
 show.two_convolutions()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In [[static]] an ordinary CNN was turned into int8, and it lost less than a point of accuracy. For phones another kind of network was designed. Its layers are so small that it was soon the test case of everybody who quantizes, because int8 can ruin it. MobileNet ([Howard et al., 2017](https://arxiv.org/abs/1704.04861)) replaces each ordinary convolution by two cheaper ones. The first is a **depthwise convolution**: output channel 5 sees input channel 5 and nothing else, through nine weights of its own (a 3×3 filter). It cannot mix channels. The second is a 1×1 convolution, and it does nothing but mix: each of its outputs is a weighted sum over all channels at one pixel.
+# In [[static]] an ordinary CNN was turned into int8, and it lost less than a point of accuracy. For phones another kind of network was designed. Its layers are so small that it was soon the test case of everybody who quantizes. MobileNet ([Howard et al., 2017](https://arxiv.org/abs/1704.04861)) replaces each ordinary convolution by two cheaper ones. The first is a **depthwise convolution**: output channel 5 sees input channel 5 and nothing else, through nine weights of its own (a 3×3 filter). It cannot mix channels. The second is a 1×1 convolution, and it does nothing but mix: each of its outputs is a weighted sum over all channels at one pixel.
 #
 # **By hand: what it saves.** An ordinary 3×3 convolution from 32 to 64 channels has 32 · 64 · 9 = 18,432 weights. The depthwise convolution of 32 channels has 32 · 9 = 288, and the 1×1 convolution from 32 to 64 channels has 32 · 64 = 2,048. Together that is 2,336, about an eighth.
 #
@@ -96,12 +96,12 @@ show.two_convolutions()
 # - One scale for both: $s = 2 \cdot 22 / 255 = 0.1725$. The weights of B are 1.74 and −0.23 steps. They become 2 and 0, which stand for 0.345 and 0. B's filter has another shape now.
 # - A scale for each: B has $s = 2 \cdot 0.30 / 255 = 0.00235$. Its weights become 127 (the largest integer) and −17, which stand for 0.299 and −0.040.
 #
-# In an ordinary convolution the result of B would be a sum over many input channels, and there is some hope that their errors cancel. In a depthwise layer the nine weights are all that B has.
+# In an ordinary convolution the result of B would be a sum over many input channels, and one might hope that their errors cancel. In a depthwise layer the nine weights are all that B has. Is this the reason why a network with such layers may suffer? Take it for a guess: section 5 comes back to it.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"} tags=["lecture"]
 # ### Eight bits, twice
 #
-# DepthwiseCNN: one ordinary convolution, then three times depthwise and 1×1, then linear. It was trained so that an effect shows.
+# DepthwiseCNN: one ordinary convolution, then three times depthwise and 1×1, then linear.
 #
 # **Predict.** Every weight gets eight bits. What does *one scale for each layer* cost DepthwiseCNN: **A** less than a point, **B** 1 to 10, **C** more than 10? And why?
 
@@ -150,12 +150,12 @@ show.losses(right)
 #
 # In the run on this page it fell from 90.2 to 64.4 %. The two int8 networks differ in the scales of their weights and in nothing else: the activations have the same observers, which have seen the same images. So what the first one lost, it lost because its weights are rounded on one scale for each layer.
 #
-# Two warnings, before you conclude anything about depthwise networks in general. First, **this network was trained to show an effect**: with stochastic gradient descent at a large learning rate, and with a weight decay of 0.001 on all weights, the depthwise filters included. That is no common practice. MobileNet's authors write that "it was important to put very little or no weight decay (l2 regularization) on the depthwise filters" (Howard et al., 2017, section 3.2). Second, SmallCNN loses about a point here, but it differs from DepthwiseCNN in two things: its architecture *and* its training (Adam, no weight decay). Sections 2 to 4 look for the place of the damage. Section 5 separates the two causes.
+# Two warnings, before you conclude anything about depthwise networks in general. First, **this network was trained to show an effect**: with stochastic gradient descent at a large learning rate, and with a weight decay of 0.001 on all weights, the depthwise filters included. That is no common practice. MobileNet's authors write that "it was important to put very little or no weight decay (l2 regularization) on the depthwise filters" (Howard et al., 2017, section 3.2). (Whether the decay is to blame, section 5 asks.) Second, SmallCNN loses a little more than a point here, but it differs from DepthwiseCNN in two things: its architecture *and* its training (Adam, no weight decay). Sections 2 to 4 look for the place of the damage. Section 5 separates the two causes.
 #
 # Such losses do happen to networks that nobody built for a lesson. [Sheng et al., 2018](https://arxiv.org/abs/1803.08607) report that MobileNet-v1 fell from 70.50 to 1.80 % in 8 bits, and Nagel et al. (under *Going further*) that MobileNet-v2 fell to the level of chance.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 2. Which layer?
+# ## 2. Which layers?
 #
 # Eight layers have weights. We round the weights of *one* of them on its one scale, and leave the rest in float. Then the other way round: *all but this one*.
 #
@@ -177,7 +177,7 @@ show.losses(right)
 #
 # In the first network P is to blame: rounding P is enough for the loss, and without P there is none. In the second one many small errors add up, and no single repair would do. In the third one P and Q are each enough, so repairing P alone would win nothing back. The column "P alone" does not tell the first network from the third, and the column "all but P" does.
 #
-# We round the weights inside the *float* network and leave the activations alone. So nothing else can take part in the loss.
+# We round the weights inside the *float* network and leave the activations alone. So nothing else can take part in the loss. Two more runs say what the others are to be compared with: no layer rounded, and all eight.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -201,24 +201,25 @@ def right_with(layers):
 
 # %% slideshow={"slide_type": "skip"}
 LAYERS = range(8)
+none, all_eight = right_with([]), right_with(LAYERS)
 alone = [right_with([layer]) for layer in LAYERS]
 others = [right_with([other for other in LAYERS if other != layer]) for layer in LAYERS]
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Puts the accuracies of both experiments into a table.
-show.by_layer(alone, others)
+show.by_layer(none, all_eight, alone, others)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **One layer makes the loss (C): block 1, the first depthwise convolution. It is enough, and it is needed.**
 #
 # <!-- page -->
 #
-# Rounded alone it costs as much as the whole int8 network had lost. If all the others are rounded and block 1 is not, less than a point is missing. So the loss sits in 288 of the network's weights. Blocks 3 and 5 are depthwise, too, and cost next to nothing. So "it is depthwise" cannot be the whole reason: something about *this* layer has to be found.
+# The first row is the measure: these 2,000 images with no layer rounded, and with all eight. Block 1 rounded alone costs as much as all eight together, and even a little more (the next paragraph says what to make of that). If the other seven are rounded and block 1 is not, less than a point is missing. So the loss sits in 288 of the network's weights. Blocks 3 and 5 are depthwise, too, and cost next to nothing. So being depthwise cannot be the whole reason. What is special about *this* layer?
 #
-# Read the columns in whole points. 2,000 images mean that a tenth of a point is two images, and where block 1 has already confused the network, small changes elsewhere move the result by a point or two in either direction. For a network of a hundred layers the same scan needs fewer images, or a ruler with finer marks than accuracy. [[bit_budget]] does that, with the distance between the ten probabilities.
+# Read the columns in whole points. 2,000 images mean that a tenth of a point is two images, and once block 1 is rounded, small changes in other layers move the result by a point or two, up or down: compare the rows of the last column with all eight. For a network of a hundred layers the same scan needs fewer images, or a ruler with finer marks than accuracy. [[bit_budget]] does that, with the distance between the ten probabilities.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
-# ## 3. Which channel?
+# ## 3. Which channels?
 #
 # Block 1 has 32 channels. The largest weight of each, counted in steps of the layer's one scale:
 
@@ -258,9 +259,9 @@ show.raw_and_folded(raw, ranges)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The channel that sets the scale
 #
-# Channel 28 is the widest by far. Its $\sigma^2$ is 0.
+# Channel 28 is the widest. Its $\sigma^2$ is 0.
 #
-# **Predict.** What does channel 28 contribute to the network's answers: **A** more than any other, **B** about as much as others, **C** nothing? And why?
+# **Predict.** What do the nine weights of channel 28 contribute to the network's answers: **A** more than those of any other channel, **B** about as much as those of others, **C** nothing? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Many will vote for A: the largest weights must be the important ones. Ask a person with C what a variance of 0 says about a channel's result. The last column of the table is the proof.
@@ -273,20 +274,20 @@ inputs = depthwise.features[0](some).amax((0, 2, 3))  # the largest number that 
 show.widest(depthwise.features[1], inputs, ranges)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Channel 28 contributes nothing (C): its input is 0 in every image, so its result is the same whatever its weights are.**
+# **The weights of channel 28 contribute nothing (C), because the channel's input is 0 in every image: its result is the same whatever they are.** (The result is a constant, and a bias can give that as well.)
 #
 # <!-- page -->
 #
-# A variance of 0 says that the result of the convolution was the same for all images of the last part of the training. Block 0 ends with a ReLU, and in this network its channel 28 is 0 at every pixel of every image. Nine weights times 0 give 0. (The 5.6e-45 in the table is what is left of the variance: batch norm's running average keeps nine tenths of its value with each batch, until a float cannot hold less.) Such a channel is called a **dead channel**. The batch norm divides by $\sqrt{0 + \epsilon} = 0.00316$, so it multiplies the weights by $316\,\gamma$. As long as the batch norm stands behind the convolution, this does no harm, because 316 γ times 0 is 0. Folded, the factor stands in the weights, and there it sets the scale of the whole layer, although the weights that carry it are never multiplied by anything but 0.
+# A variance of 0 says that the result of the convolution was the same for all images of the last part of the training. Block 0 ends with a ReLU, and in this network its channel 28 is 0 at every pixel of every image. Nine weights times 0 give 0. (The 5.6e-45 in the table is what is left of the variance. With each batch the running average keeps nine tenths of its value, until the float can become no smaller.) Such a channel is called a **dead channel**. The batch norm divides by $\sqrt{0 + \epsilon} = 0.00316$, so it multiplies the weights by $316\,\gamma$. As long as the batch norm stands behind the convolution, this does no harm, because 316 γ times 0 is 0. Folded, the factor stands in the weights, and there it sets the scale of the whole layer, although the weights that carry it are never multiplied by anything but 0.
 #
-# The second channel of the table is dead as well, the third and the fourth are alive. In all, 11 of the 32 channels of block 1 have a variance below $\epsilon$. Most of them are narrow and do no harm. Sheng et al. (2018) name channels without variance as one reason for what happened to MobileNet-v1, too.
+# Channel 16 is dead as well; 22 and 14 are alive. In all, 11 of the 32 channels of block 1 have a variance below $\epsilon$. Most of them are narrow and do no harm. Sheng et al. (2018) name channels without variance as one reason for what happened to MobileNet-v1, too.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Take it away
 #
 # We set the nine weights of channel 28 to 0, before anything is rounded.
 #
-# **Predict.** How much of the loss comes back in int8, still with one scale for each layer: **A** nothing, **B** about half, **C** nearly all? And what does it do to the float network?
+# **Predict.** How much of the lost accuracy comes back in int8, still with one scale for each layer: **A** nothing, **B** about half, **C** nearly all? And what does it do to the float network?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Two votes. Before the table let the room name a control: "Which other channel would you empty, to show that it is this one?" Row 2 is a dead channel that does not set the scale, row 3 a live one.
@@ -321,10 +322,10 @@ for what, channels in CASES.items():
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Puts the step of block 1 and the accuracies into a table.
-show.repairs(repaired)
+show.repairs(repaired, CASES)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Nearly all of the loss comes back (C), by nine weights that never did anything. In float nothing changes.**
+# **Nearly all of the lost accuracy comes back (C), by nine weights that never did anything. In float nothing changes.**
 #
 # <!-- page -->
 #
@@ -356,12 +357,12 @@ def left_in_float(folded_net, block):
 # The diagnosis suggests three repairs, and each one has a price.
 #
 # - **Empty the dead channels.** It needs the variances of the batch norms. After the folding they are gone, so keep the float network. It helps only where a dead channel sets the scale.
-# - **A scale for each channel.** Then no channel can spoil the scale of another, dead or alive. The file has to hold the scales. The engine has to have kernels for it: the CPU engines of PyTorch do (*Deeper* runs those of this machine), and not every chip does.
+# - **A scale for each channel.** Then no channel can spoil the scale of another, dead or alive. The file has to hold the scales: PyTorch keeps a scale and a zero point for each channel, in eight bytes each. The engine has to have kernels for it: the CPU engines of PyTorch do (*Deeper* runs those of this machine), and not every chip does.
 # - **Leave the layer in float.** Its input is turned from int8 into float, and its output back into int8. This takes time, four bytes for each of its weights, and a processor that computes in float at all.
 #
 # In code the third one needs two things, and each fails in its own way if it is left out. `qconfig = None` says that `prepare` puts no observer into this block, so `convert` leaves it as it is. Without this line the block is converted, and the stubs around it hand floats to an int8 layer, which stops with an error. The stubs turn int8 into float and back. Without them the float layer meets an int8 tensor and stops with an error.
 #
-# Two more candidates belong into the table. Perhaps another *range* is enough: the histogram observer, which for activations looks for the range with the least squared error ([[static]]), can be given to the weights. And two repairs can be combined.
+# Two more candidates belong in the table. Perhaps another *range* is enough: the histogram observer, which for activations looks for the range with the least squared error ([[static]]), can be given to the weights. And two repairs can be combined.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 whole = folded["DepthwiseCNN"]
@@ -382,7 +383,9 @@ speed = timing.compare({"float": lambda: depthwise(batch_of_64), **calls}, round
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What each of them costs
 #
-# **Predict.** Emptied dead channels, a scale for each channel, block 1 in float: which of the three makes the *file* more than a tenth larger than that with one scale? And why?
+# The file with one scale has 44 kB, the network 586 channels, and block 1 288 weights.
+#
+# **Predict.** Emptied dead channels, a scale for each channel, block 1 in float: which of the three makes the *file* more than a tenth larger? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Expect "the float layer". Let the room compute: 288 weights, three bytes more for each; 586 channels, some twenty bytes for each. Then ask which of the three they would ship, and what else they would want to know.
@@ -396,27 +399,20 @@ show.remedies(accuracy, files, speed)
 #
 # <!-- page -->
 #
-# **By hand.** The network has 586 channels (of convolutions and of the linear layer). The two files differ by some 12,500 bytes, which is about 21 bytes for each channel. PyTorch stores a scale and a zero point for each, in eight bytes each, and some bookkeeping. The layer that stays in float has 288 weights, and three bytes more for each are 864. In a network whose channels have hundreds of weights the scales weigh next to nothing.
+# **By hand.** The network has 586 channels (of convolutions and of the linear layer). The two files differ by some 12,500 bytes, which is about 21 bytes for each channel. Sixteen of them are its scale and its zero point, and the rest is bookkeeping. The layer that stays in float has 288 weights, and three bytes more for each are 864. In a network whose channels have hundreds of weights the scales weigh next to nothing.
 #
-# All three repairs bring back the accuracy. Emptying is free in bytes. Read the speeds with [[measuring]] in mind: in a trial the four networks other than that of the histogram lay between 2.4 and 2.7 times float. Such a difference does not decide, and it is small because block 1 is a small part of this network. A larger layer in float costs more: *Deeper* leaves more and more blocks in float. The histogram does *not* repair anything: its range has the least squared error over all weights, and the large weights of the dead channels are a large part of that error. An observer cannot know that they are never used.
+# All three repairs bring back the accuracy. Emptying is free in bytes. Read the speeds with [[measuring]] in mind: they change from run to run, and a few tenths between two rows do not decide. Block 1 in float costs little time, probably because it is a small part of this network: *Deeper* leaves more and more blocks in float. The histogram does *not* repair anything: its range has the least squared error over all weights, and the large weights of the dead channels are a large part of that error. An observer cannot know that they are never used.
 #
 # What would one ship? A scale for each channel, which is what the default of `x86` does, because it also protects against wide channels that are alive. Empty the dead channels where a chip or a file format has room for one scale only. Leave a layer in float where neither helps. Section 2 is how you find the layer.
 #
 # The file of each repaired network holds what that of [[static]] held: integers, scales, zero points, biases. To load it, build the same modules first (fold, leave the same block in float, prepare and convert without data), and then load the state. The emptied channels need nothing, because their zeros are in the file.
-
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
-# Writes float, one scale and a scale for each channel into the course's ledger.
-kept = {"float": depthwise, **{how: models["DepthwiseCNN", how] for how in WEIGHTS}}
-kept_files = {how: size_report(model) for how, model in kept.items()}
-single = timing.compare({how: lambda m=m: m(some[:1]) for how, m in kept.items()}, rounds=9, device=device)
-show.rows_of_the_ledger(depthwise, some[:1], right, kept_files, single)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Architecture, or training?
 #
 # The table of section 1 compared two networks:
 #
-# | points lost | Adam, no decay | SGD, decay |
+# | points lost | recipe A: Adam | recipe B: SGD, large rate, decay |
 # |---|---|---|
 # | ordinary | *SmallCNN* | ? |
 # | depthwise | ? | *DepthwiseCNN* |
@@ -433,16 +429,18 @@ show.rows_of_the_ledger(depthwise, some[:1], right, kept_files, single)
 #
 # SmallCNN and DepthwiseCNN stand in opposite corners. They differ in two things, so their difference cannot be credited to either. A **crossed experiment** measures all four cells: each architecture with each training. Start at the corner with little loss and change one thing at a time.
 #
+# The recipes differ in three things: A is Adam without decay, and B is SGD, with a larger learning rate and with decay. So B is a bundle. The experiment can say what the bundle does, and not which part of it.
+#
 # **By hand.** SmallCNN loses 0 points and DepthwiseCNN 20. Four verdicts are possible:
 #
-# | ordinary, Adam | depthwise, Adam | ordinary, decay | depthwise, decay | verdict |
+# | ordinary, A | depthwise, A | ordinary, B | depthwise, B | verdict |
 # |---|---|---|---|---|
 # | 0 | 20 | 0 | 20 | the architecture is enough, alone |
 # | 0 | 0 | 20 | 20 | the training is enough, alone |
 # | 0 | 20 | 20 | 20 | either is enough |
 # | 0 | 0 | 0 | 20 | it takes both together |
 #
-# Beware of averages here. In the last row depthwise networks lose 10 points on average and ordinary ones 0; networks with decay lose 10 on average and those without 0. The averages suggest that each cause is worth ten points. In truth neither does anything without the other. Such a pair is said to *interact*.
+# Beware of averages here. In the last row depthwise networks lose 10 points on average and ordinary ones 0; networks of recipe B lose 10 on average and those of recipe A 0. The averages suggest that each cause is worth ten points. In truth neither does anything without the other. Such a pair is said to *interact*.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercise
@@ -450,7 +448,7 @@ show.rows_of_the_ledger(depthwise, some[:1], right, kept_files, single)
 # ### Exercise 1 · Architecture or training?
 # ★★ · 12 minutes · an investigation
 #
-# You get an instrument, `lost(network, decay=0, seed=n)`: the points that int8 with one scale for each layer loses in training `n` of an `"ordinary"` or a `"depthwise"` network, without (`decay=0`) or with weight decay (1).
+# You get an instrument, `lost(network, decay=0, seed=n)`: the points that int8 with one scale for each layer loses in training `n` of an `"ordinary"` or a `"depthwise"` network, without (`decay=0`) or with weight decay (1). In these laboratories the decay is all that changes in the training.
 #
 # Compare the *means* of seeds 0 to 4, or of more that follow one another, with the mean of the ordinary networks without decay. A cell counts if its mean is *more than 3 points higher*. If that with both does not count: `"nothing"`. Otherwise look at the two with one change.
 #
@@ -513,7 +511,7 @@ def what_did_it_solution(lost):
 # *For the lecturer, 3 min.* Vote. Most will say "together", because of the weight decay in section 1. After the table ask what is still missing: five trainings for each cell, and a reason.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# These trainings take half an hour, so the page reads them from a record. The command `python3 course.py bench depthwise_recipes` makes it. To make several trainings possible, both networks are smaller than the checkpoints (width 16) and were trained on 12,000 images in five passes. "Adam" has no weight decay, and "SGD, decay" is the recipe of DepthwiseCNN. Everything else is equal in the four cells.
+# These trainings take half an hour, so the page reads them from a record. The command `python3 course.py bench depthwise_recipes` makes it. To make several trainings possible, both networks are smaller than the checkpoints (width 16) and were trained on 12,000 images in five passes. Recipe A is Adam, with a learning rate of 0.003 and no decay. Recipe B is that of DepthwiseCNN: SGD with momentum, a rate of 0.1, and decay. In both the last of the five passes has a lower rate. Everything else is equal in the four cells.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Reads the points lost by architecture and training from a record.
@@ -521,18 +519,18 @@ recorded = show.Recorded()
 recorded.crossed()
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **They suggest "together": the ordinary networks lose less than a point with either training, the depthwise ones hardly anything with Adam, and several points with SGD and decay.**
+# **They suggest "together": the ordinary networks lose less than a point with either recipe, the depthwise ones hardly anything with A, and several points with B.**
 #
 # <!-- page -->
 #
-# So neither change did much by itself here, and both together did. "Depthwise networks lose more" would be wrong for those that were trained with Adam.
+# So neither change did much by itself here, and both together did. "Depthwise networks lose more" would be wrong for the small ones that were trained with Adam.
 #
-# This verdict is preliminary, for two reasons. The rule of the exercise asks for five trainings in each cell, and here are two. And "the training" is still a bundle: the two recipes differ in the optimizer, in its learning rate, *and* in the decay. A crossed experiment says which bundle counts, and not yet why. Two more questions lead to the reason: what does the architecture contribute, and what does the training?
+# This verdict is preliminary, for three reasons. The rule of the exercise asks for five trainings in each cell, and here are two. All four cells are small networks, and a larger one may give another answer (the last table of this section has two). And "the training" is still a bundle of optimizer, learning rate *and* decay. A crossed experiment says which bundle counts, and not yet why. Two more questions lead to the reason: what does the architecture contribute, and what does the training?
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### One channel silenced, on purpose
 #
-# In both networks we set one channel of block 0 to 0, and measure the variances of block 1 anew. Each channel that is alive takes its turn.
+# In both networks we set one channel of block 0 to 0, and measure the variances of block 1 anew. Each channel that is not 0 in all images takes its turn.
 #
 # **Predict.** Where does the widest folded channel of block 1 grow more than tenfold: **A** in both networks, **B** in DepthwiseCNN alone, **C** in neither? And why?
 
@@ -570,14 +568,18 @@ show.silenced(behind)
 #
 # In DepthwiseCNN it happens with most of the channels. (With the others the silenced channel has a small γ or small weights, and even 316 times as much is not the widest.)
 #
+# (Why did 22 channels take their turn, and not 32 − 11 = 21? Section 3 counted variances below $\epsilon$, and here a channel counts as dead if it is 0 everywhere. One channel is above 0 somewhere, and still varies so little that its variance in block 1 is below $\epsilon$.)
+#
 # In a depthwise convolution a channel has one input. If that is always 0, the result has no variance, and what the batch norm divides by is $\sqrt{\epsilon}$. In an ordinary convolution each output channel sums over all inputs, 40 of them in SmallCNN. One input less changes its variance a little, and so the factor. Look at the wires in the first figure of this lesson: silence one box on the left, and one box in the middle is silent with it. None of those on the right is.
 #
-# This is the share of the architecture. A depthwise layer hands death on, from one channel to one channel, and folding turns it into a wide one. It can only do so if a channel dies in the first place. That explains why the depthwise networks of the record that were trained with Adam, without dead channels, lost nothing.
+# This is what the architecture does. A depthwise layer passes a dead channel on to the one channel behind it, and folding makes that one wide. It can only do so if a channel dies in the first place. (The next table has the dead channels of each training.)
+#
+# Section 1 had another guess: that a depthwise layer suffers because its sums are short, and errors cannot cancel in them. The test is in *Deeper*. It gives the layers of the ordinary network ranges as unequal as those of block 1, and all of them lose accuracy, too, although two of them sum over hundreds of products. So it does not take short sums to lose accuracy. It takes such ranges, and a depthwise layer has a way to come to them that an ordinary one has not.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### And the training?
 #
-# The training has its share as well: in it channels die, and in it the weights of a dead channel keep or change their size.
+# The training does its part as well: in it channels die, and in it the weights of a dead channel keep or change their size.
 #
 # **Predict.** A dead channel gets no gradient. Does weight decay make its weights more dangerous, or less? And why?
 
@@ -593,11 +595,15 @@ recorded.ingredients()
 #
 # <!-- page -->
 #
+# Why does a dead channel get no gradient? The gradient of a weight is the error that comes back, times the input that the weight was multiplied by, and this input is always 0. The gradient of γ is the error times the normalized result, which is 0 as well, since the result is always equal to its mean. (β does have a gradient, because it is added.)
+#
 # **By hand.** With SGD, a learning rate of 0.1, a momentum of 0.9 (which adds up ten steps in the long run) and a decay of 0.001, each step takes about 0.1 · 10 · 0.001 = 0.001 of a weight away. After 1,000 steps without a gradient $e^{-1} = 37$ % of it are left. The scale γ of the batch norm shrinks in the same way, so their product falls to 14 %. Without decay a dead channel keeps the weights that it had when it died.
 #
-# The table agrees: the widest channels belong to SGD *without* decay. So decay is not what makes channels wide, although it was natural to suspect it, since the network that lost was the one with decay. (Whether decay helps to *kill* channels, the record does not say: the counts are small. The checkpoint, which was trained longest, has 41 dead channels in its depthwise layers. What kills them, one of the project ideas asks.)
+# The table agrees: the widest channels belong to SGD *without* decay. So decay is not what makes channels wide, although it was natural to suspect it, since the network that lost was the one with decay. (Whether decay helps to *kill* channels, the record does not say: the counts are small. The checkpoint has 41 dead channels, as the table of section 3 says; it was trained on more images than any network of the record. A project idea asks what kills them.)
 #
-# Now both shares are known. In every training of the record that lost more than two points the widest channel of a depthwise layer was dead, and with the dead channels emptied no training lost more than half a point. It takes a dead channel, which the training makes, *and* a depthwise layer, which turns it into the widest one. So to the question "architecture or training?" the answer is: both, through one mechanism that one can look at. Where you cannot repeat a training, look at the channel that sets the scale.
+# Look at the row *Adam, large*, too: no SGD, no decay, and 15 points are lost. In two small networks that were trained with Adam no channel had died, and in the large one two had. So it is not the name of the recipe that counts. Where a channel has died and is the widest, points are lost; where none has died, next to nothing is. This also explains why the small depthwise networks of recipe A lost next to nothing.
+#
+# Now the mechanism is known. In every training of the record that lost more than two points the widest channel of a depthwise layer was dead, and with the dead channels emptied no training lost more than half a point. It takes a dead channel, which the training makes, *and* a depthwise layer, which turns it into the widest one. So to the question "architecture or training?" the answer is: both, through one mechanism that one can look at. Where you cannot repeat a training, look at the channel that sets the scale.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Deeper
@@ -605,13 +611,13 @@ recorded.ingredients()
 # What follows is for whoever wants to know where the rest of the signal is lost, what the engines of PyTorch do, how a network with shortcuts is converted, what others have published in int8, and how such a model is shipped.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# ### Would an ordinary convolution stand such ranges?
+# ### Do long sums protect a layer?
 #
-# Sections 2 and 3 leave a question open. An ordinary filter sums over hundreds of inputs, and there was some hope that its errors cancel. Perhaps SmallCNN would not mind unequal ranges at all.
+# Section 5 has told the result: an ordinary network with such ranges loses accuracy, too. Here is the test, and what it can say about the length of the sums.
 #
-# The test gives one layer of SmallCNN the ranges of block 1: each channel is multiplied up or down, all are rounded with *one* scale, and the factor is taken out again. The filters still sum over as many inputs. If averaging protects the ordinary layer, nothing happens.
+# One layer of SmallCNN gets the ranges of block 1: each channel is multiplied up or down, all are rounded with *one* scale, and the factor is taken out again. The filters still sum over as many products as before: 9 in the first layer, 360 in the second, 720 in the third. If errors cancel in long sums, the first layer should lose much more than the other two.
 #
-# **Predict.** Does the accuracy fall? And with a scale for each channel? And why?
+# **Predict.** Which of the three layers loses most? And why?
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -640,9 +646,9 @@ spread_costs = unrounded - fmean(given[1][1])
 show.with_ranges(given, summed, unrounded, len(few))
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **It falls in all three layers of the ordinary CNN, also in the two that sum over hundreds of inputs. With a scale for each channel they lose next to nothing.**
+# **The layer that sums over 360 products loses about as much as the one that sums over 9. The third one loses less, and it loses, too.**
 #
-# So summing over many inputs is not enough to protect a layer from unequal ranges. SmallCNN is safe because it does not have them. (Whether summing helps a little, the test does not say.) Here all channels are alive, so the wide ones cannot be emptied: only a scale for each channel repairs this network. How bad it gets depends on which channel gets which range. The last column checks the code: with a scale for each channel the factor cancels.
+# So summing over many inputs is not enough to protect a layer from unequal ranges. SmallCNN is safe because it does not have them: with their own ranges the two layers with long sums lose nothing. (Whether summing helps a little, three layers that differ in other things as well cannot say.) Here all channels are alive, so the wide ones cannot be emptied: only a scale for each channel repairs this network. How bad it gets depends on which channel gets which range. The last column checks the code: with a scale for each channel the factor cancels.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Where is the rest of the signal lost?
@@ -710,7 +716,7 @@ mixed_speed = timing.compare({"float": lambda: depthwise(batch_of_64), **calls},
 show.blocks_in_float(mixed, depthwise, few, percent_right, mixed_speed)
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **The first two win: with one block in float the output is hardly more exact, and the second brings nearly all of the decibels. Each block in float takes speed.**
+# **The first two win: one block in float makes the output no more exact, and the second brings nearly all of the decibels. Each block in float takes speed.**
 #
 # With block 0 alone in float its output is still stored in int8, for block 1. The accuracy hardly moves, because a scale for each channel has left little to win back. So decibels tell *where* the error is made. Whether it pays to do something about it, accuracy tells.
 
@@ -928,6 +934,18 @@ show.dropout_in_a_graph(some[:1])
 # **The graph that was exported in evaluation mode agrees with itself. In the other one dropout stays random, and it refuses `eval()`.**
 #
 # The mode was read when the graph was drawn, and the graph has no switch for it any more. Call `eval()` on the model *before* you export.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Into the ledger
+#
+# Three rows of DepthwiseCNN for the course's ledger. Their speed-up is that of a *single* image, and there int8 saves next to nothing. In section 4, with 64 images, the same networks were much faster than float. [[static]] has found why for SmallCNN: most of the time of one image is the price of the calls, and not of the numbers. Probably it is so here, too.
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Writes float, one scale and a scale for each channel into the course's ledger.
+kept = {"float": depthwise, **{how: models["DepthwiseCNN", how] for how in WEIGHTS}}
+kept_files = {how: size_report(model) for how, model in kept.items()}
+single = timing.compare({how: lambda m=m: m(some[:1]) for how, m in kept.items()}, rounds=9, device=device)
+show.rows_of_the_ledger(depthwise, some[:1], right, kept_files, single)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard

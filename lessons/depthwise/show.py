@@ -13,7 +13,7 @@ from course_utils.legacy_int8 import tq
 from course_utils.measure import energy
 from course_utils.scorecard import ledger
 from course_utils.show import diagrams, plots
-from course_utils.show.tables import Table, si
+from course_utils.show.tables import Table, mean_and_range, si
 
 HOW = ("float", "per tensor", "per channel")
 KINDS = ("ordinary", "depthwise", "1×1", "depthwise", "1×1", "depthwise", "1×1", "linear")
@@ -53,19 +53,23 @@ def losses(right):
     )
 
 
-def by_layer(alone, others):
-    """A table of the accuracy with one layer rounded, and with all but that one.
+def by_layer(none, all_eight, alone, others):
+    """A table of the accuracy with one layer rounded, and with all but that one; first with none, and with all eight.
 
     Args:
+        none, all_eight: percent with no layer rounded, and with all of them.
         alone, others: percent for each of the eight layers.
     """
+    rows = [["none", "–", f"{none:.1f}", f"{all_eight:.1f}"]]
+    rows += [
+        [str(number) if number < 7 else "fc", kind, f"{one:.1f}", f"{rest:.1f}"]
+        for number, (kind, one, rest) in enumerate(zip(KINDS, alone, others, strict=True))
+    ]
     return Table(
         ["layer", "kind", "this one alone", "all the others"],
-        [
-            [str(number) if number < 7 else "fc", kind, f"{one:.1f}", f"{rest:.1f}"]
-            for number, (kind, one, rest) in enumerate(zip(KINDS, alone, others, strict=True))
-        ],
-        caption="Accuracy on 2,000 test images, %, of float networks in which these weights are rounded",
+        rows,
+        caption="Accuracy on 2,000 test images, %, of float networks in which these weights are rounded. "
+        "First row: nothing rounded, then all eight layers",
     )
 
 
@@ -78,7 +82,13 @@ def raw_and_folded(raw, folded):
         steps = tops[order] * 127.5 / tops.max()
         ax.bar(range(1, len(steps) + 1), steps.tolist(), color=plots.COLOURS["blue"])
         ax.axhline(0.5, color=plots.COLOURS["orange"], linestyle="--")
-        ax.set(title=name, yscale="log", ylim=(0.01, 300), xlabel="channel", ylabel="largest weight, steps")
+        ax.set(
+            title=name,
+            yscale="log",
+            ylim=(0.01, 300),
+            xlabel="channels, by their folded width",
+            ylabel="largest weight, steps",
+        )
         told.append(f"{name}: {(tops.max() / tops.median()).item():.1f}")
     below = int((folded * 127.5 / folded.max() < 0.5).sum())
     plots.show(
@@ -111,20 +121,29 @@ def widest(block, inputs, ranges, count=4):
     return Table(
         ["channel", "as trained", "variance", "factor", "folded", "largest input"],
         rows,
-        caption=f"Block 1: the {count} widest channels of {len(ranges)}, then a median one. Inputs: over 2,000 test images",
+        caption=f"Block 1: the {count} widest channels of {len(ranges)}, then a median one. Inputs: over 2,000 test images. "
+        f"{int((norm.running_var < norm.eps).sum())} of the {len(ranges)} channels have a variance below ε",
     )
 
 
-def repairs(found):
-    """A table of what was emptied, the step of block 1, and the accuracy in float and in int8.
+def repairs(found, emptied):
+    """A table of what was emptied, how many channels that is, the step of block 1, and the accuracy in float and in int8.
 
     Args:
         found: what was emptied -> (step, percent in float, percent in int8).
+        emptied: what was emptied -> block -> its channels, as numbers or as a mask.
     """
+    counts = {
+        what: sum(len(which) if isinstance(which, list) else int(which.sum()) for which in channels.values())
+        for what, channels in emptied.items()
+    }
     return Table(
-        ["emptied", "step", "float", "int8"],
-        [[what, f"{step:.3f}", f"{before:.1f}", f"{after:.1f}"] for what, (step, before, after) in found.items()],
-        caption="Accuracy on 2,000 test images, %. One scale for each layer",
+        ["emptied", "channels", "step", "float", "int8"],
+        [
+            [what, counts[what], f"{step:.3f}", f"{before:.1f}", f"{after:.1f}"]
+            for what, (step, before, after) in found.items()
+        ],
+        caption="Accuracy on 2,000 test images, %. One scale for each layer; the step is that of block 1",
     )
 
 
@@ -200,7 +219,7 @@ class Recorded:
 
     def crossed(self):
         """A table of the points lost, by architecture and training."""
-        recipes = {"Adam, no decay": "Adam", "SGD, decay 0.001": "SGD, decay"}
+        recipes = {"A: Adam": "Adam", "B: SGD, decay 0.001": "SGD, decay"}
         names = {"ordinary": "SmallCNN", "depthwise": "DepthwiseCNN"}
         floats = [run["float"] for net in names.values() for how in recipes.values() for run in self.of(net, how)]
         return Table(
@@ -228,7 +247,8 @@ class Recorded:
         return Table(
             ["trained with", "dead", "widest", "points lost"],
             rows,
-            caption="DepthwiseCNN, a row a training. Widest depthwise channel, folded, over the median one of its layer. "
+            caption="DepthwiseCNN, a row a training; large: as wide as the checkpoint, 30,000 images. SGD: recipe B without its decay. "
+            "Widest depthwise channel, folded, over the median one of its layer. "
             f"With dead channels emptied none loses more than {emptied:.1f} points",
         )
 
@@ -365,10 +385,10 @@ def with_ranges(found, inputs, unrounded, images):
     return Table(
         ["layer", "sums over", "own ranges", "depthwise ranges", "… a scale each"],
         [
-            [layer, inputs[layer], f"{own:.1f}", f"{min(orders):.1f} to {max(orders):.1f}", f"{each:.1f}"]
+            [layer, inputs[layer], f"{own:.1f}", mean_and_range(orders), f"{each:.1f}"]
             for layer, (own, orders, each) in found.items()
         ],
-        caption=f"SmallCNN: accuracy on {images} images, %; unrounded {unrounded:.1f}. Five orders of the ranges",
+        caption=f"SmallCNN: accuracy on {images} images, %; unrounded {unrounded:.1f}. Five orders of the ranges: mean, lowest, highest",
     )
 
 

@@ -104,6 +104,7 @@ print(f"arithmetic {arithmetic_pj / 1e6:.1f} µJ, fetching the weights {fetch_pj
 # - **Cost.** Training GPT-3 took an estimated 1,287 MWh ([Patterson et al., 2021](https://arxiv.org/abs/2104.10350)). And
 #   a service that answers a million requests a day pays for the energy of every one.
 # - **Devices.** Phones, watches, sensors and electric cars run on batteries.
+# - **Environment.** Electricity has to be made. The same authors estimate 552 tonnes of CO₂ equivalent for that training.
 #
 # Energy is counted in joules (J). Power is energy for each second: 1 watt (W) = 1 J/s.
 #

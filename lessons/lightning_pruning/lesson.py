@@ -654,7 +654,7 @@ claims.show("lightning_pruning")
 #
 # **Going further**: J. Frankle and M. Carbin, *The lottery ticket hypothesis*, 2018, [arXiv:1803.03635](https://arxiv.org/abs/1803.03635), what the rewind is for; M. Zhu and S. Gupta, *To prune, or not to
 # prune*, 2017, [arXiv:1710.01878](https://arxiv.org/abs/1710.01878), a schedule that prunes much at first and little later; Lightning's documentation on
-# [pruning and quantization](https://lightning.ai/docs/pytorch/stable/advanced/pruning_quantization.html).
+# [pruning and quantization](https://lightning.ai/docs/pytorch/stable/advanced/pruning_quantization.html), and [the announcement](https://medium.com/pytorch/pytorch-lightning-v1-2-0-43a032ade82b) of the release, 1.2, in which both callbacks appeared.
 #
 # **Project ideas**: write a callback that stops pruning when the validation error rises; prune on the schedule of Zhu and Gupta and compare with two equal cuts.
 #

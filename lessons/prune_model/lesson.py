@@ -568,7 +568,7 @@ claims.show("prune_model")
 # **Project ideas**: give each layer its own density by trying which one hurts least; run the race with rewound learning rates.
 #
 # **Credits**: pruning by type and globally follows Michela Paganini's [pruning tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) for PyTorch. The
-# lecture that this course grew from is Tal Daniel's (Technion, EE 046211, tutorial 10), which builds on Tivadar Danka's *How to Compress a Neural Network*. Text CC BY 4.0, code MIT.
+# lecture that this course grew from is Tal Daniel's (Technion, EE 046211, tutorial 10), which builds on Tivadar Danka's [*How to Compress a Neural Network*](https://towardsdatascience.com/how-to-compress-a-neural-network-427e8dddcc34). Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Go back to the two answers on the board: how should a twentieth be shared out? (Global left `fc3` far more than `fc1`; alike, with `fc3` whole, did about as well.) Ask what the lesson did *not* show: that anything got smaller or faster. That is the next one.

@@ -787,7 +787,7 @@ claims.show("ticket")
 # ticket found on MNIST for Fashion-MNIST.
 #
 # **Credits**: the experiment is J. Frankle and M. Carbin's. The lecture that this course grew from is Tal Daniel's (Technion, EE 046211, tutorial 10), which builds on
-# Tivadar Danka's *How to Compress a Neural Network*. Text CC BY 4.0, code MIT.
+# Tivadar Danka's [*How to Compress a Neural Network*](https://towardsdatascience.com/how-to-compress-a-neural-network-427e8dddcc34). Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Back to the number on the board. Then ask what the lesson did not show: dense networks that are done, other architectures, more seeds.

@@ -63,6 +63,8 @@ runtime.describe(torch.device("cpu"))
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In [[integers]] you replaced each weight by an integer $q$ and stored one scale $s$ for a whole layer; the integer stands for $s \cdot q$. In [[observers]] each channel (each row of a weight matrix) got a scale of its own, so that one large weight no longer makes the levels of *all* rows coarse. **torchao**, PyTorch's current package for quantization, can go one step further. It cuts each row into **groups** of neighbouring weights, and each group has a scale of its own.
 #
+# What is that good for? **By hand, with 4 bits.** One weight of a row is 1.5, and all its others are at most 0.06 in size. With one scale for the row, the rule of [[integers]] ($s = 2m / (2^b - 1)$, where $m$ is the largest magnitude) makes a step of 2 · 1.5 / 15 = 0.2. Then 0.06 is 0.3 steps, and all weights but one become 0. With groups of 32 only the group of the large weight has this step. In a group whose largest weight is 0.06, a step is 2 · 0.06 / 15 = 0.008: a weight of 0.04 is 5 steps, and comes back exactly. So one large weight spoils the 31 neighbours in its group, and no longer the whole row. The price is one scale for every 32 weights. In fp32 a scale has 32 bits, so each weight costs one bit more. That is little beside 8 bits, and half as much again beside 2.
+#
 # **Count the numbers of `fc1`.** The layer has 1,568 inputs and 128 outputs. Its weight is a matrix of 128 rows with 1,568 weights each: 200,704 weights. With groups of 32 a row has $1568 / 32 = 49$ groups, so there are $128 \cdot 49 = 6{,}272$ scales. At 8 bits the weights take 200,704 bytes. At 2 bits they could be stored in a quarter of that, 50,176 bytes. A scale in fp32 takes 4 bytes, so all scales take 25,088 bytes, however many bits a weight has.
 #
 # The next cells train the network on 6,000 images, and hold the call. `quantize_` changes the model that it is given, so `quantized` works on a copy. Its last argument chooses the layers: only `fc1`.
@@ -124,9 +126,9 @@ show.bytes_and_accuracy(models, right)
 #
 # <!-- page -->
 #
-# Check it with the numbers above. The weights take a byte each, 200,704 bytes, and the groups take 6,272 scales of 4 bytes and as many zero points of 1 byte: together 232,064. The rest of the network has 6,282 floats of 4 bytes. That makes 257,192 bytes, and names and structure of the file are what is missing to the table. The 2 appears nowhere in this sum.
+# Check it with the numbers above. The weights take a byte each, 200,704 bytes, and the groups take 6,272 scales of 4 bytes and as many zero points of 1 byte: together 232,064. The rest of the network has 6,282 floats of 4 bytes. That makes 257,192 bytes. The 5,326 bytes that the table has more are names and structure of the file. The 2 appears nowhere in this sum.
 #
-# So a config answers two questions that are easily taken for one: *to which values* a weight is rounded, and *in how many bytes* it is stored. It stops being true for configs that pack; section 3 has some.
+# So a config answers two questions that are easily taken for one: *to which values* a weight is rounded, and *in how many bytes* it is stored. (Section 4 adds a third question: what is multiplied?) Configs that pack do make smaller files. Section 3 has some.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Why would anybody store 2 bits in a byte? A byte is the smallest piece of memory that has an address. Smaller numbers must be **packed**, several into one byte, and somebody must unpack them before each use. Pack two weights of 4 bits by hand: the integers 5 and −3. Add 8, so that neither is negative: 13 and 5. Then $16 \cdot 13 + 5 = 213$ is one byte that holds both. To unpack it, divide: 213 / 16 is 13 with the remainder 5; subtract 8, and you have 5 and −3 again. A format without packing needs none of that. It works with every layer and on every machine, and torchao has it for experiments and for other runtimes that pack by themselves (its documentation names ExecuTorch). It saves space against fp32, but at 2 bits three quarters of each byte carry nothing.
@@ -139,7 +141,7 @@ show.bytes_and_accuracy(models, right)
 # | | `torch.ao.quantization`, eager mode | torchao `quantize_` | torchao PT2E |
 # |---|---|---|---|
 # | you give | a copy of the model with stubs, fuse lists | a **config**, and a filter | an exported graph, and a *quantizer* |
-# | it replaces | modules | weights, by default of linear layers | places in the graph |
+# | it goes through | the modules of your model | the modules of your model | the operations of the graph |
 # | fast by | its own kernels | a kernel that fits, or `torch.compile`, or the GPU | a compiler |
 # | state | deprecated | developed | developed |
 
@@ -153,7 +155,7 @@ show.bytes_and_accuracy(models, right)
 #
 # `quantize_(model, config, filter_fn)`
 #
-# It goes through all modules, asks `filter_fn(module, name)` of each, and where the answer is true it quantizes the weight, in place. The bias stays a float. No calibration is needed, because the range of a weight can be read from the weight; and where a config rounds inputs as well, it does so as in [[dynamic]], with a scale that is found at each call. (There each call had one scale. Here each *row* of the inputs has one.)
+# It goes through all modules, asks `filter_fn(module, name)` of each, and where the answer is true it quantizes that layer, in place. Without a filter it has one of its own. No calibration is needed, because the range of a weight can be read from the weight; and where a config rounds inputs as well, it does so as in [[dynamic]], with a scale that is found at each call. (There each call had one scale. Here each *row* of the inputs has one.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What `quantize_` changes
@@ -177,7 +179,7 @@ show.layers_after(everywhere, test_images[:32])
 #
 # <!-- page -->
 #
-# How can an ordinary `nn.Linear` compute in int8? It calls `F.linear(x, weight)`, as always. Before PyTorch computes anything, it asks the class of the weight whether it has a way of its own to do that. `Int8Tensor` has one. So the layer need not know that anything has changed, and neither does your model's code. (Such a class is called a *tensor subclass*.)
+# How can an ordinary `nn.Linear` compute in int8? It calls `F.linear(x, weight)`, as always. Before PyTorch computes anything, it asks the class of the weight whether it has a way of its own to do that. `Int8Tensor` has one. (The bias stays an ordinary float.) So the layer need not know that anything has changed, and neither does your model's code. (Such a class is called a *tensor subclass*.)
 #
 # The default filter takes linear layers. Convolutions were passed over, and nobody was told. So do not search a model for modules with "Quantized" in their name. The last column comes from the audit of [[audit]], which looks at the kernels that run.
 
@@ -251,7 +253,7 @@ show.by_the_default(comes_back(few_bits(4)))
 #
 # <!-- page -->
 #
-# The table above is made by torchao, through the function `comes_back`. Check the other three: −0.30 is 3 steps below 0 and 0.10 is 1 step above it, so these two lie on a level. −0.42 is 4.2 steps below 0 and becomes −0.40. Why 7.5 and not 7? There is one negative integer more than there are positive ones. If the scale is the largest magnitude divided by 7.5, the middle between 7 and 8, then the levels reach as far below 0 as above it, give or take half a step. It is the rule of [[integers]], $s = 2m / (2^b - 1)$. Its price is what you see: if the largest weight of a group is positive, it is clipped by half a step, in every group. It stops being a visible price with many bits, since half a step is then small.
+# The table above is made by torchao, through the function `comes_back`. Check the other three: −0.30 is 3 steps below 0 and 0.10 is 1 step above it, so these two lie on a level. −0.42 is 4.2 steps below 0 and becomes −0.40. Why 7.5 and not 7? There is one negative integer more than there are positive ones. If the scale is the largest magnitude divided by 7.5, the middle between 7 and 8, then the levels reach as far below 0 as above it, give or take half a step. It is the rule of [[integers]], $s = 2m / (2^b - 1)$. Its price is what you see: if the largest weight of a group is positive, it is clipped by half a step, in every group. With many bits half a step is small, and the price can hardly be seen.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Three maps
@@ -274,7 +276,7 @@ show.rulers(comes_back)
 #
 # **With a zero point** (`ASYMMETRIC`). The sixteen levels are spread over the interval from −0.42 to 0.75 that the group really uses. It is 1.17 long and has 15 steps, so the scale is 1.17 / 15 = 0.078. From −0.42 to 0 it is 0.42 / 0.078 = 5.4 steps, rounded to 5; so 0 is the integer −8 + 5 = −3, and this is the zero point. 0.75 is 9.6 steps, rounded to 10, and −3 + 10 = 7 is the last integer: it comes back as 10 · 0.078 = 0.78. The steps are the smallest of the three. But a zero point has to be stored for each group (this format has a place for it in any case, with a 0 in it for the other two maps), and a kernel that multiplies the integers has to subtract it ([[observers]] has the extra term).
 #
-# Which one is best? In this group the second. One group says nothing about a layer, so you will let an experiment decide, in Exercise 1.
+# Which one is best? In this group the second: the squared errors of the four weights add up to 0.0029 with the first map, to 0.0006 with the second and to 0.0024 with the third. One group says nothing about a layer, so you will let an experiment decide, in Exercise 1.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Ask each config
@@ -289,11 +291,11 @@ show.rulers(comes_back)
 show.mapped()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Read the table from left to right. The two numbers that come back tell the map, and the last column tells whether the config packs.
+# Read the table from left to right. From the two numbers that come back one can read which map was used, and from the last column whether the config packs.
 #
 # - **int8** is clipped, too, with a scale for each *row* of the matrix. With 255 steps the half step is small: 0.747. Both int8 configs, that of section 2 and the one for weights alone in section 4, store the same weights.
 # - **4 bits** in a byte each: the three maps of the figure.
-# - **int4, packed** spreads its levels from the lowest weight of a group to the highest. It stores where its levels lie as a float (the value of the middle one), and so it does not insist that 0 is a level. Work it out: the scale is 0.078 again, the levels are −0.42, −0.342, … 0.75, and the level nearest to 0 is −0.42 + 5 · 0.078 = −0.03. Both ends are exact, and all the zeros of the group come back as −0.03. In a pruned network ([[prune_module]]) the zeros would be gone.
+# - **int4, packed** spreads its levels from the lowest weight of a group to the highest. Instead of a zero point, which is an integer, it stores a float: the value of its middle level. So 0 need not be one of its levels. Work it out: the scale is 0.078 again, the levels are −0.42, −0.342, … 0.75, and the level nearest to 0 is −0.42 + 5 · 0.078 = −0.03. Both ends are exact, and all the zeros of the group come back as −0.03. In a pruned network ([[prune_module]]) the zeros would be gone.
 # - **fp8**, **NVFP4** and **MXFP4** have the marks of a small float in place of evenly spaced integers. *Deeper* builds them from their bits. The two with 4 bits are packed.
 #
 # So "4 bits" is not one thing. The rows with 4 bits in their name differ in scale, in zero point and in storage. When somebody reports that one of them is better, ask which of the differences it was.
@@ -317,26 +319,27 @@ show.do_not_fit(net)
 #
 # <!-- page -->
 #
-# The second one writes a line into a log, at a level that is hidden by default. Its reason is convenience: in a large model a few layers may not fit, and the rest should be quantized all the same. The result is a model that somebody believes to be quantized. The message of the first names the rule, and the rule is simple: groups must divide the inputs of a layer. So write the filter that asks just this: `lambda module, name: isinstance(module, nn.Linear) and module.in_features % 96 == 0`. (In *Deeper* Exercise 2 is a filter that can also leave out chosen parts of a model.) Even then, look at the bytes of the file or run an audit before you say that a model is quantized.
+# The second one writes a line into a log, at a level that is hidden by default. (It asks whether the groups fit before it does anything else. With groups of 32, which fit, the same config gets further, and then misses a package: see the next table.) Its reason is convenience: in a large model a few layers may not fit, and the rest should be quantized all the same. The result is a model that somebody believes to be quantized. The message of the first names the rule, and the rule is simple: groups must divide the inputs of a layer. So write the filter that asks just this: `lambda module, name: isinstance(module, nn.Linear) and module.in_features % 96 == 0`. (In *Deeper* Exercise 2 is a filter that can also leave out chosen parts of a model.) Even then, look at the bytes of the file or run an audit before you say that a model is quantized.
+#
+# Which layers would you leave out on purpose? Those where there is little to win: `fc2` has 1,280 weights, 5 kB of the 832 kB of the fp32 file. And those whose rounding costs too much accuracy, which you find by rounding one layer at a time ([[depthwise]]).
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A config can also fail because the machine lacks something. The next cell tries twelve of them on `fc1`: converts, computes outputs for 500 images, and keeps the message of each that does not get so far. Those that run are in the figure after that.
+# A config can also fail because the machine lacks something. The next cell tries twelve of them on `fc1`: converts, computes outputs for 500 images, and keeps the message of each that fails on the way. Those that run are in the figure after that.
 
 # %% slideshow={"slide_type": "skip"}
 works, refused = show.tried(net, test_images[:500])
-print(f"{len(works)} of {len(works) + len(refused)} configs ran on this machine")
-packed_share = (
-    works["int4, packed"].bytes / works["4 bits, a byte each"].bytes if "int4, packed" in works else float("nan")
-)
+print(f"{len(works)} of {len(works) + len(refused)} configs ran on this machine:", ", ".join(works), sep="\n  ")
 show.refusals(refused)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the run on this page four of the twelve did not run. Three want something that this machine does not have, a package of kernels or a GPU of a certain generation, and say so. The fourth says "Invalid scaling configuration", from which nobody learns what to do. On another machine the number is another one. (Three of those that run are *prototypes*: their names change from release to release.)
+# In the run on this page four of the twelve did not run. Three want something that this machine does not have, a package of kernels or a GPU of a certain generation, and say so. The fourth says "Invalid scaling configuration", from which nobody learns what to do. Another machine will give another number. (Three of those that run are *prototypes*: their names change from release to release.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Which of them compute in int8?
 #
-# **Predict.** In how many of the bars does `fc1` *multiply integers*? And why not in the others?
+# The bars: *4 bits* and *2 bits*, in a byte each; *int8*, *fp8* and *NVFP4* weights; *int4, packed*; *int8 × int8* and *MXFP4 × MXFP4* (weights × inputs: both are rounded).
+#
+# **Predict.** In how many of these bars does `fc1` *multiply integers*? And why not in the others?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Hands for the number. Orange means that weights become floats first. Grey is a kernel that the audit does not know, `_weight_int4pack_mm_for_cpu`: it takes float inputs.
@@ -352,7 +355,19 @@ show.stored_and_computed(files["fp32"], works)
 #
 # (In MXFP4 × MXFP4 the inputs are rounded, too, but a CPU has no units for such numbers, so torchao emulates the product in float. The grey bar is a kernel that the audit does not know. It is called `_weight_int4pack_mm_for_cpu`, and it takes float inputs.)
 #
-# The two kinds of file differ in storage: a byte for each weight, or half of one. They do not tell you what was multiplied.
+# The files differ in storage alone: a byte for each weight or half of one, and what goes with the weights. They do not tell you what was multiplied.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Can each bar be counted, as in section 1? The next cell adds up the tensors in each file.
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Counts the bytes in each file: the weights of fc1, what goes with them, the floats of the rest, names and structure.
+show.counted(works)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# With *int8* and *fp8* each of the 128 rows has one scale of 4 bytes, and with int8 a zero point of 1 byte. *int4, packed* has 6,272 groups, with a scale and a middle value in fp32 for each: 8 bytes for 32 weights, so 2 bits a weight. A weight takes 6 bits there, and not 4. The scales of *NVFP4* and *MXFP4* have a byte each. A row has 98 groups of 16 or 49 of 32, filled up to a multiple of 4: 128 · 100 and 128 · 52 bytes. (NVFP4 has one fp32 number for the whole tensor as well.)
+#
+# Is the *error* of the last bar that of the format? Not of the weights alone: *MXFP4 × MXFP4* rounds the inputs of `fc1` to 4 bits, too. The caption of the figure has the error with the weights alone. (torchao's MXFP4 takes bf16 only, so `fc1` has its bias, inputs and outputs in bf16 here. The other layers are in fp32, as in all bars.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Storing weights in few bits and computing in float is called **weight-only quantization**. Take one weight by hand: the integer 7 with the scale 0.1, and an input of 0.6. *Weight only*: the weight becomes 7 · 0.1 = 0.7, and 0.7 · 0.6 = 0.42 is a product of floats. *int8 × int8*: the input is rounded, too. If 0.6 is the largest of its row, the scale of the row is 0.6 / 127.5 = 0.0047. Then 0.6 is 127.5 steps, and the last integer is 127. So 7 · 127 = 889 is a product of integers, and 889 · 0.1 · 0.0047 = 0.418 brings it back. Only this way can int8 units of a processor be used.
@@ -382,7 +397,7 @@ show.times_faster(races)
 # It reads fewer bytes of int8, but it *writes* a matrix of floats and reads it again. int8 × int8 does multiply integers. But in eager mode its steps (find the range of each row, round, multiply, bring back) are separate calls from Python, each with a fixed price and its own trip through memory ([[dynamic]]). The record in *Deeper* supports this: when a compiler merges the steps, int8 × int8 overtakes fp32 in three of four cases.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So when does storing in few bits save time? If a kernel unpacks the weights *while* it multiplies, so that few bytes travel and no float matrix is ever written; and if the layer mostly waits for its weights, that is with few rows of inputs and a matrix too large for the cache ([[roofline]]). The last row of the table has such a kernel. Compare it with its own control, the row of bf16, since it takes inputs in bf16, too. In the run on this page it is several times as fast where both conditions hold, with one row and the wide layer. On `fc1`, whose weights fit into a cache, it is no clear gain.
+# So when does storing in few bits save time? If a kernel unpacks the weights *while* it multiplies, so that few bytes travel and no float matrix is ever written; and if the layer mostly waits for its weights, that is with few rows of inputs and a matrix too large for the cache ([[roofline]]). The last row of the table has such a kernel. Compare it with its own control, the row of bf16, since it takes inputs in bf16, too. In the run on this page it is several times as fast where both conditions hold, with one row and the wide layer. On `fc1`, whose weights fit into a cache, it is about as fast as bf16 with one row, and with 64 rows clearly slower, probably because there the layer does not wait for its weights, and unpacking them is extra work.
 #
 # Two warnings go with the last row. This kernel is fast for inputs in bf16. With fp32 inputs the same call runs as well, and in a trial it took a hundred times as long as fp32 on 64 rows. And these are ratios of one machine; another processor has other kernels.
 #
@@ -399,7 +414,7 @@ show.times_faster(races)
 # *For the lecturer, 3 min.* First frame: the graph as exported; vote. Second frame: count the dark blue boxes, `q`, aloud; orange ones lead back to float. Then ask: "In which type is conv2d?" It reads from dq.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# `quantize_` left the convolutions in float, and weight by weight it can hardly do otherwise: for int8 from layer to layer somebody has to know what comes before and after each layer. In [[static]] you told PyTorch, with stubs and lists. Can it find out by itself?
+# `quantize_` left the convolutions in float, and since it looks at one layer at a time, it can hardly do otherwise: for int8 from layer to layer somebody has to know what comes before and after each layer. In [[static]] you told PyTorch, with stubs and lists. Can it find out by itself?
 #
 # The idea: run the model once, with a tensor that has a shape and no numbers, and write down each operation and what it takes. What you get is a list, the **graph**. In the graph nothing is hidden: a `+` in `forward` stands there like a layer, and so does a ReLU that was called as a function. Now observers can be put wherever they are needed, without a change of your code. (There is a condition: the model must be the same list for every input. If `forward` asks for the *value* of a tensor and goes one way or another, `export` stops with an error.) This is **PT2E**, *PyTorch 2 export quantization*, in four steps:
 #
@@ -475,7 +490,7 @@ recorded.table()
 #
 # <!-- page -->
 #
-# It is the lesson of section 4 once more: bytes do not tell what is computed. Both int8 packages have the same size and, to a tenth of a point, the same accuracy. Only the names of the kernels in the generated code tell them apart, and the clock does. In the record only the frozen int8 package is clearly faster than the eager fp32 network. The fp32 packages say that compiling alone is not the reason, and the package without freezing says that int8 storage is not.
+# It is the lesson of section 4 once more: bytes do not tell what is computed. The sizes of both int8 packages differ by half a percent, and their accuracies agree to a tenth of a point. Only the names of the kernels in the generated code tell them apart, and the clock does. In the record only the frozen int8 package is clearly faster than the eager fp32 network. The fp32 packages say that compiling alone is not the reason, and the package without freezing says that int8 storage is not.
 #
 # Most of a package of so small a network is not its weights. Its code is made for the processor that compiled it, so a package is not something for every machine. *Deeper* has the lines that make it.
 
@@ -602,7 +617,7 @@ show.table_of_controls(ways)
 #
 # <!-- page -->
 #
-# If the largest weight is positive, 7.5 steps become 7. If it is negative, −7.5 steps mostly become −8. Either way it is half a step lower. The third column of the table says so: an average of −0.39 steps means that 89 of 100 are half a step lower, and 11 half a step higher. The inputs of `fc1` come from a ReLU, so none is negative, and all these errors pull the output down.
+# If the largest weight is positive, 7.5 steps become 7. If it is negative, −7.5 steps mostly become −8. (The quotient is computed in floats. Where it comes out a little nearer to 0 than −7.5, it becomes −7.) Either way it is half a step lower. The third column of the table says so: an average of −0.39 steps means that 89 of 100 are half a step lower, and 11 half a step higher. The inputs of `fc1` come from a ReLU, so none is negative, and all these errors pull the output down.
 #
 # Both controls agree. Turning round keeps the sizes and mixes the directions: in the run on this page it takes the output most of the way from *clipped* to *symmetric*. So does keeping the largest weight in float, which takes away its error and leaves all others as they were. The accuracy of this small network notices none of it; an error of one per cent is small for ten classes.
 
@@ -816,9 +831,13 @@ Table(
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **A weight takes 4.25 bits in MXFP4 and 4.5 in the other two. int4 and NVFP4 round `fc1` about equally well, and MXFP4 rounds it worst.**
 #
-# By hand: 4 + 8/32 = 4.25, 4 + 8/16 = 4.5, 4 + 16/32 = 4.5. int4 and NVFP4 lie within a quarter of a decibel, and with another layer their order may change. The two rows between MXFP4 and NVFP4 change one thing each. The finer scale gains about a decibel and costs no bits. Smaller blocks alone gain nothing with this power of two, and about half a decibel with the finer scale; the quarter of a bit is their price.
+# **By hand, the bits.** 4 + 8/32 = 4.25, 4 + 8/16 = 4.5, 4 + 16/32 = 4.5. int4 and NVFP4 lie within a quarter of a decibel, and with another layer their order may change. The two rows between MXFP4 and NVFP4 change one thing each. The finer scale gains about a decibel and costs no bits. Smaller blocks alone gain nothing with this power of two, and about half a decibel with the finer scale; the quarter of a bit is their price.
 #
-# The ruler is the error of the *weights*, and Exercise 1 has shown that the output may tell another story. The int4 of the table is clipped; decibels do not notice.
+# Why does a power of two lose? **By hand.** The largest mark of e2m1 is 6. A block whose largest weight is 0.95 gets the scale $2^{-1-2} = 0.125$, since 0.95 lies between $2^{-1}$ and $2^0$. Then 0.95 is 7.6 steps, beyond the last mark, and comes back as 6 · 0.125 = 0.75, a fifth too small. A block whose largest weight is 0.52 gets the same scale. There 0.52 is 4.16 steps, so the mark 6 is never used. In e4m3 the scale 0.95 / 6 = 0.158 becomes 0.15625, and the weight comes back as 6 · 0.15625 = 0.9375. (The scale for the tensor is left out here.) A smaller block does not help against this, because its scale is a power of two again.
+#
+# And why does fp8 round these weights worse than int8, with as many bits? **By hand**, in parts of the largest weight of a row: the levels of int8 are 1/127.5 apart everywhere, so its error is at most half of that, 0.4 %. The marks of e4m3 from 256 to 448, the largest, are 32 apart, so in the upper part of the range the error is up to 16/448 = 3.6 %. With each step of the exponent down it is halved. Only below 32/448, about a fourteenth of the largest weight, is fp8 the finer of the two. So fp8 suits numbers that differ by orders of magnitude, and int8 numbers that do not.
+#
+# The ruler is the error of the *weights*, and the controls after Exercise 1 have shown that the output may tell another story. The int4 of the table is clipped; decibels do not notice.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Where they run

@@ -112,7 +112,7 @@ TWELVE = {
     "MXFP4 × MXFP4, emulated": mxfp4,
     "NVFP4 × NVFP4": lambda: prototype("mx_formats", "NVFP4DynamicActivationNVFP4WeightConfig"),
 }
-IN_BF16 = ("MXFP8 × MXFP8", "MXFP4 × MXFP4, emulated", "NVFP4 × NVFP4")  # these take bf16 only
+IN_BF16 = ("MXFP8 × MXFP8", "MXFP4 × MXFP4, emulated", "NVFP4 × NVFP4")  # these take bf16 only, so fc1 has it for them
 MAPPED = {  # of which the lesson shows how they map a group
     "int8, both configs": ao.Int8WeightOnlyConfig,
     "4 bits, the default": FOUR_BITS["clipped"],
@@ -129,6 +129,15 @@ def with_fc1(model, config):
     """A copy of the model with fc1 quantized."""
     model = copy.deepcopy(model)
     quantize_(model, config, filter_fn=lambda module, name: name == "fc1")
+    return model
+
+
+def fc1_in_bf16(model):
+    """A copy of the model in which fc1 computes in bf16, and nothing else does."""
+    model = copy.deepcopy(model)
+    model.fc1.bfloat16()
+    model.fc1.register_forward_pre_hook(lambda layer, inputs: (inputs[0].bfloat16(),))
+    model.fc1.register_forward_hook(lambda layer, inputs, outputs: outputs.float())
     return model
 
 
@@ -239,34 +248,82 @@ def _mapped(config, dtype):
 
 @dataclass(frozen=True)
 class Worked:
-    """A config that ran on fc1: bytes of the file, error of the network's output, what fc1 ran in, its levels in bits."""
+    """A config that ran on fc1.
+
+    Attributes:
+        bytes: of the network's file.
+        error: of the network's output.
+        ran: what fc1 ran in.
+        weights, with_them, rest: bytes of fc1's weights, of their scales and the like, and of the other floats.
+        weights_alone: error of the output if nothing but these weights is rounded; None where they are packed for a kernel.
+    """
 
     bytes: int
     error: float
     ran: str
+    weights: int
+    with_them: int
+    rest: int
+    weights_alone: float | None
 
 
 def tried(net, images):
     """(those of the twelve configs that ran, the messages of the others), by name.
 
     Args:
-        net: in fp32; a copy in bf16 is made for those configs that take no other type.
+        net: in fp32; for those configs that take bf16 only, fc1 alone is in bf16.
         images: to compute outputs for.
     """
-    expected, in_bf16 = net(images), copy.deepcopy(net).bfloat16()
-    works, refused = {}, {}
+    expected, works, refused = net(images), {}, {}
+
+    def error_of(outputs):
+        return ((outputs - expected).norm() / expected.norm()).item()
+
     for name, make in TWELVE.items():
-        base = in_bf16 if name in IN_BF16 else net
-        pictures = images.to(base.conv1.weight.dtype)
         try:
-            model = with_fc1(base, make())
-            outputs = model(pictures).float()
-            ran = next(row.runs_in for row in rows_of(model, pictures[:32]) if row.name == "fc1")
+            model = with_fc1(fc1_in_bf16(net) if name in IN_BF16 else net, make())
+            outputs = model(images)
+            ran = next(row.runs_in for row in rows_of(model, images[:32]) if row.name == "fc1")
         except REFUSALS as error:
             refused[name] = message(error)
         else:
-            works[name] = Worked(saved(model), ((outputs - expected).norm() / expected.norm()).item(), ran)
+            state = {"fc1.weight": _unpacked(model.fc1.weight)}
+            alone = None if state["fc1.weight"] is None else error_of(torch.func.functional_call(net, state, images))
+            works[name] = Worked(saved(model), error_of(outputs), ran, *_parts(model), alone)
     return works, refused
+
+
+def _unpacked(weight):
+    """The weight as floats again; None where it is packed for a kernel."""
+    try:
+        return weight.dequantize().float()
+    except REFUSALS:
+        return None
+
+
+def _parts(model):
+    """Bytes of fc1's weights, of what goes with them, and of all other floats of the network."""
+    own = {name: part for name, part in vars(model.fc1.weight).items() if isinstance(part, torch.Tensor)}
+    rest = [part for name, part in model.state_dict().items() if name != "fc1.weight" and part.is_floating_point()]
+    weights = own.pop("qdata").nbytes
+    return weights, sum(part.nbytes for part in own.values()), sum(part.nbytes for part in rest)
+
+
+def counted(works):
+    """A table of the bytes of each file.
+
+    Args:
+        works: of `tried`.
+    """
+    rows = []
+    for name, found in sorted(works.items(), key=lambda item: -item[1].bytes):
+        parts = (found.weights, found.with_them, found.rest)
+        rows.append([name, *(f"{part:,}" for part in (*parts, found.bytes - sum(parts), found.bytes))])
+    return Table(
+        ["config", "weights of fc1", "scales, and what goes with them", "other floats", "names, structure", "file"],
+        rows,
+        caption="bytes",
+    )
 
 
 def do_not_fit(net):
@@ -307,11 +364,13 @@ def stored_and_computed(fp32_bytes, works):
     where = {"x": 580, "y": 8, "width": 470, "height": 33, "gap": 11}
     diagrams.bars(canvas, kilobytes, **where, size=31, text="{:.0f} kB", meaning=meaning)
     told = [f"{name}: {size:.0f} kB, {bars[name][1]}" for name, size in kilobytes.items()]
+    both = works.get("MXFP4 × MXFP4, emulated")  # its inputs have 4 bits, too
+    control = f" MXFP4 with its weights alone rounded: {both.weights_alone:.1%}." if both else ""
     plots.show(
         canvas.figure(),
         alt="Bars of the file for each config that ran: " + "; ".join(told),
         caption="Files, and the error of the network's output. By the audit fc1 multiplies floats (orange) or integers (blue); grey: "
-        "the audit does not know the kernel.",
+        "the audit does not know the kernel." + control,
     )
 
 

@@ -615,7 +615,7 @@ claims.show("zero_worth")
 #
 # **Project ideas**: repeat the experiment on wide and deep networks (*Deeper*) with rounds of cutting, or with 1,200 steps, and find how much of the narrow networks' lead is left; store column *distances* in few bits in place of columns, as deep compression does.
 #
-# **Credits**: the lecture that this course grew from is Tal Daniel's (Technion, EE 046211, tutorial 10), which builds on Tivadar Danka's *How to Compress a Neural Network*.
+# **Credits**: the lecture that this course grew from is Tal Daniel's (Technion, EE 046211, tutorial 10), which builds on Tivadar Danka's [*How to Compress a Neural Network*](https://towardsdatascience.com/how-to-compress-a-neural-network-427e8dddcc34).
 # Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
