@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from tools import constraints
+from tools import constraints, test
 from tools.environment import causes, uv
 from tools.environment import python as _python
 
@@ -38,7 +38,7 @@ def problems(text):
         found.append("does not name pip")
     if SpecifierSet(conda.get("python", "")) != SpecifierSet(PROJECT["requires-python"]):
         found.append(f"Python {conda.get('python')}, pyproject.toml {PROJECT['requires-python']}")
-    if sorted(pip) != ["-c constraints.txt", "-e ."]:
+    if sorted(pip) != ["-c constraints.txt", f"-e .[{','.join(test.REQUIRES)}]"]:
         found.append(f"pip installs {pip}")
     return found
 
@@ -62,7 +62,8 @@ def test_environment_yml_installs_this_project_and_nothing_else():
         (">=3.11,<3.15", ">=3.10,<3.15"),
         ("  - pip\n", "  - pip\n  - numpy\n"),
         ("  - pip\n", ""),
-        ("      - -e .\n", "      - -e .\n      - torch\n"),
+        ("  - pip:\n", "  - pip:\n      - torch\n"),
+        (",site,", ","),  # the second command would stop with an install line
         ("      - -c constraints.txt\n", ""),
     ],
 )
