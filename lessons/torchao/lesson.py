@@ -321,14 +321,14 @@ show.do_not_fit(net)
 #
 # The second one writes a line into a log, at a level that is hidden by default. (It asks whether the groups fit before it does anything else. With groups of 32, which fit, the same config gets further, and then misses a package: see the next table.) Its reason is convenience: in a large model a few layers may not fit, and the rest should be quantized all the same. The result is a model that somebody believes to be quantized. The message of the first names the rule, and the rule is simple: groups must divide the inputs of a layer. So write the filter that asks just this: `lambda module, name: isinstance(module, nn.Linear) and module.in_features % 96 == 0`. (In *Deeper* Exercise 2 is a filter that can also leave out chosen parts of a model.) Even then, look at the bytes of the file or run an audit before you say that a model is quantized.
 #
-# Which layers would you leave out on purpose? Those where there is little to win: `fc2` has 1,280 weights, 5 kB of the 832 kB of the fp32 file. And those whose rounding costs too much accuracy, which you find by rounding one layer at a time ([[depthwise]]).
+# Which layers would you leave out on purpose? Layers where there is little to win are candidates: `fc2` has 1,280 weights, 5 kB of the 832 kB of the fp32 file. So are layers whose rounding costs too much accuracy. You find them by rounding one layer at a time, as in [[depthwise]].
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A config can also fail because the machine lacks something. The next cell tries twelve of them on `fc1`: converts, computes outputs for 500 images, and keeps the message of each that fails on the way. Those that run are in the figure after that.
 
 # %% slideshow={"slide_type": "skip"}
 works, refused = show.tried(net, test_images[:500])
-print(f"{len(works)} of {len(works) + len(refused)} configs ran on this machine:", ", ".join(works), sep="\n  ")
+print(f"{len(works)} of {len(works) + len(refused)} configs ran on this machine:", "; ".join(works), sep="\n  ")
 show.refusals(refused)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -342,7 +342,7 @@ show.refusals(refused)
 # **Predict.** In how many of these bars does `fc1` *multiply integers*? And why not in the others?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Hands for the number. Orange means that weights become floats first. Grey is a kernel that the audit does not know, `_weight_int4pack_mm_for_cpu`: it takes float inputs.
+# *For the lecturer, 3 min.* Read out the list of the bars. Hands for the number. Orange means that weights become floats first. Grey is a kernel that the audit does not know, `_weight_int4pack_mm_for_cpu`: it takes float inputs.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the files, the errors, and what fc1 multiplied.
@@ -355,7 +355,7 @@ show.stored_and_computed(files["fp32"], works)
 #
 # (In MXFP4 × MXFP4 the inputs are rounded, too, but a CPU has no units for such numbers, so torchao emulates the product in float. The grey bar is a kernel that the audit does not know. It is called `_weight_int4pack_mm_for_cpu`, and it takes float inputs.)
 #
-# The files differ in storage alone: a byte for each weight or half of one, and what goes with the weights. They do not tell you what was multiplied.
+# The lengths of the bars come from storage alone: a byte for each weight or half of one, and what goes with the weights. They do not tell you what was multiplied.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Can each bar be counted, as in section 1? The next cell adds up the tensors in each file.
@@ -367,7 +367,7 @@ show.counted(works)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # With *int8* and *fp8* each of the 128 rows has one scale of 4 bytes, and with int8 a zero point of 1 byte. *int4, packed* has 6,272 groups, with a scale and a middle value in fp32 for each: 8 bytes for 32 weights, so 2 bits a weight. A weight takes 6 bits there, and not 4. The scales of *NVFP4* and *MXFP4* have a byte each. A row has 98 groups of 16 or 49 of 32, filled up to a multiple of 4: 128 · 100 and 128 · 52 bytes. (NVFP4 has one fp32 number for the whole tensor as well.)
 #
-# Is the *error* of the last bar that of the format? Not of the weights alone: *MXFP4 × MXFP4* rounds the inputs of `fc1` to 4 bits, too. The caption of the figure has the error with the weights alone. (torchao's MXFP4 takes bf16 only, so `fc1` has its bias, inputs and outputs in bf16 here. The other layers are in fp32, as in all bars.)
+# Is the *error* of the last bar that of the weights? It is more, because *MXFP4 × MXFP4* rounds the inputs of `fc1` to 4 bits, too. The caption of the figure has the error with the weights alone. (torchao's MXFP4 takes bf16 only, so `fc1` has its bias, inputs and outputs in bf16 here. The other layers are in fp32, as in all bars.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Storing weights in few bits and computing in float is called **weight-only quantization**. Take one weight by hand: the integer 7 with the scale 0.1, and an input of 0.6. *Weight only*: the weight becomes 7 · 0.1 = 0.7, and 0.7 · 0.6 = 0.42 is a product of floats. *int8 × int8*: the input is rounded, too. If 0.6 is the largest of its row, the scale of the row is 0.6 / 127.5 = 0.0047. Then 0.6 is 127.5 steps, and the last integer is 127. So 7 · 127 = 889 is a product of integers, and 889 · 0.1 · 0.0047 = 0.418 brings it back. Only this way can int8 units of a processor be used.
