@@ -146,7 +146,7 @@ def threshold_mask(answer: Callable) -> None:
 LAYERS = ("fresh", "alone", "container")
 PLACES = ("formula", "mask", "type", "nowhere")
 SIDE = 4  # rows and columns of the layer: each row is one group of four
-ERROR = SIDE**2  # breaches that count for a method that raises
+ERROR = SIDE**2  # breaches that count for a method that raises, or gives no mask
 
 
 def _is_tempting(seed: int) -> bool:
@@ -192,6 +192,8 @@ def _broken(promise: str, old: torch.Tensor, new: torch.Tensor) -> int:
         promise: "half" of what is left goes, or "2:4", two of each group of four stay.
         old, new: the masks before and after.
     """
+    if new.shape != old.shape or not ((new == 0) | (new == 1)).all():
+        return ERROR
     revived = int((new > old).sum())
     if promise == "half":
         gone = int(old.sum()) - int((new * old).sum())
@@ -253,10 +255,20 @@ MISSED = "With your seeds the fault does not show. It shows with about one seed 
 
 
 def _colleague(
-    said: str, right: str, formula: Callable, pruning_type: str = "unstructured", *, promise: str = "half", **more: object
+    said: str,
+    right: str,
+    formula: Callable,
+    pruning_type: str = "unstructured",
+    *,
+    promise: str = "half",
+    **more: object,
 ) -> World:
     """A colleague's method: `formula(t, old)` gives its mask."""
-    parts = {"PRUNING_TYPE": pruning_type, "compute_mask": lambda self, t, default_mask: formula(t, default_mask), **more}
+    parts = {
+        "PRUNING_TYPE": pruning_type,
+        "compute_mask": lambda self, t, default_mask: formula(t, default_mask),
+        **more,
+    }
     breaches = functools.cache(instrument(type("Method", (prune.BasePruningMethod,), parts), promise))
     return World(said, right, lambda layer, number, seed: breaches(layer, math.floor(seed)), MISSED)
 
@@ -358,13 +370,15 @@ def _other_rules(runs: Sequence[Run]) -> dict[str, str]:
         "if the container is left out": _named(fresh, alone, alone),
         "if the method alone is left out": _named(fresh, 0, container),
         "if the method alone is asked first": "mask" if alone else _named(fresh, alone, container),
-        "if the container is asked before the fresh layer": _named(0, alone, container) if container else _named(fresh, 0, 0),
+        "if the container is asked before the fresh layer": _named(0, alone, container)
+        if container
+        else _named(fresh, 0, 0),
     }
 
 
 WHY = {
-    "formula": "A fresh layer has no earlier mask and no container, so what goes wrong there can only come from the formula, and it "
-    "goes wrong on the other layers for the same reason.",
+    "formula": "A fresh layer has no earlier mask and no container, so what goes wrong there can only come from the formula, whatever "
+    "the other layers show.",
     "nowhere": "PyTorch calls a method in two ways, on a fresh layer and from a container. Where both keep the rules, nobody who "
     "prunes with it meets a fault, whatever it does with tensors that PyTorch would never hand it.",
     "mask": "Alone and in the container the earlier mask is the same. Where the method breaks the rules although it sees everything, "

@@ -182,7 +182,7 @@ show.four_weights(movement, {"l1_unstructured": by_size, "Smallest": by_score})
 #
 # The simplest type by hand. A layer has the weights (4, 1, 3, 2) and the mask (1, 0, 1, 1): the 1 is gone. A method that is *unstructured* is handed the list of what is left, `t` = (4, 3, 2), with a `default_mask` of three ones. Say it prunes one third: it returns (1, 1, 0), because 2 is the smallest. The container writes these three numbers back into the places 0, 2 and 3, and the new mask is (1, 0, 1, 0). The method never saw that a fourth weight existed.
 #
-# That suits single weights. But a method that looks at rows cannot work with a list, because in a list there are no rows. So there are two more types. To see what each is given, we write a method that prunes nothing and keeps what it gets. The names of the types raise an expectation; check it with the output.
+# That suits single weights. But a method that looks at rows cannot work with a list, because in a list there are no rows. So there are two more types. To see what each is given, we write a method that prunes nothing and keeps what it gets.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -218,7 +218,7 @@ show.handed_over(given_to)
 # <!-- page -->
 #
 # - *Unstructured*, shape (7,): every weight that is gone is hidden, and with it the shape.
-# - *Structured*, shape (2, 4): a slice along `dim` is hidden only if it is gone *as a whole*. Row 1 is there, with its hole.
+# - *Structured*, shape (2, 4): a slice along `dim` is hidden only if it is gone *as a whole*. Row 1 is there, with its hole. (So a structured method must say along which axis its slices lie; without the attribute `dim` the container raises an error.)
 # - *Global*, shape (3, 4): nothing is hidden.
 #
 # What comes back is written into the places that were handed over, and into no others. The name *global* says little, as we shall see in section 4: it does not mean that layers are ranked together. Notice also the line of text above the drawing. Without an earlier mask all three types get the whole tensor. `apply` looks at the type only from the second pruning on, so on a fresh layer a wrong type cannot show.
@@ -455,9 +455,9 @@ show.staircase(share, gradually.amounts, held)
 #
 # <!-- page -->
 #
-# The same by hand for the first two cuts, with $f = 0.9$ and $n = 100$. After step 20 the curve wants $0.9\,(1 - 0.8^3) = 0.439$. Everything is left, so the amount is 0.44. After step 40 it wants $0.9\,(1 - 0.6^3) = 0.706$. Now 0.561 of the weights are left, and $(0.706 - 0.439) / 0.561 = 0.48$. So the amounts hardly change at first, while the steps of the curve shrink from 44 to 27 points.
+# The same by hand for the first two cuts, with $f = 0.9$ and $n = 100$. After step 20 the curve wants $0.9\,(1 - 0.8^3) = 0.439$. Everything is left, so the amount is 0.44. After step 40 it wants $0.9\,(1 - 0.6^3) = 0.706$. Now 0.561 of the weights are left, and $(0.706 - 0.439) / 0.561 = 0.48$. The third amount is 0.46. So the first three are nearly alike, while the steps of the curve shrink from 44 points to 14.
 #
-# Our own class took part without any change: `Smallest` is unstructured, so `global_unstructured` accepts it, hides what is gone, and ranks all layers together. Note what a callback must not forget. The network is cut in the middle of a training, and the optimizer goes on with the parameters that it holds; [[prune_traps]] showed that `weight_orig` is one of them. And the container lists one method more with each cut, each of which keeps a mask in memory.
+# Our own class took part without any change: `Smallest` is unstructured, so `global_unstructured` accepts it, hides what is gone, and ranks all layers together. It takes the scores as a dict, with the pair of layer and name as key. Note what a callback must not forget. The network is cut in the middle of a training, and the optimizer goes on with the parameters that it holds; [[prune_traps]] showed that `weight_orig` is one of them. And the container lists one method more with each cut, each of which keeps a mask in memory.
 #
 # The printed line says what is left of the accuracy in the run on this page. It is one network with one schedule, and no race: nothing here says that another score, or one single cut, would have done worse.
 
@@ -613,13 +613,12 @@ show.Table(["method", "broken rule, and a small example"], list(faulty.items()))
 # The examples in the table are what was left after the shrinking. Rules 1 to 3 hold for every method. The fourth needs to know what the method promises, so it is a function that we hand over: `half`.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Do the right methods pass? We test those of this lesson and PyTorch's `l1_unstructured`, each with its own promise, beside two that should fail: the pattern with the wrong type, and a structured method whose class has no `dim`.
+# Do the right methods pass? One kind is still missing, a structured method. The next one prunes rows, those with the smallest sum of scores. It is given the rows that are not gone as a whole, so `len(t)` counts the rows that are left, and its amount is right without any further care. A row may have holes, so it begins with a copy of `default_mask`.
 
 
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
-# Defines two methods that prune rows, what each method promises, and tests six methods.
+# %% slideshow={"slide_type": "skip"}
 class SmallestRows(prune.BasePruningMethod):
-    """Prunes the fraction `amount` of the rows with the smallest sum of scores, sign and all."""
+    # prunes the fraction `amount` of the rows with the smallest sum of scores
 
     PRUNING_TYPE, dim = "structured", 0
 
@@ -633,6 +632,12 @@ class SmallestRows(prune.BasePruningMethod):
         return mask
 
 
+# %% [markdown] slideshow={"slide_type": "skip"}
+# We test the three methods of this lesson and PyTorch's `l1_unstructured`, each with its own promise, beside two that should fail: the pattern with the wrong type, and the method for rows without its `dim`.
+
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Says what each method promises, and tests six methods in a hundred situations each.
 class WithoutDim(prune.BasePruningMethod):
     PRUNING_TYPE = "structured"  # and no attribute dim
     __init__, compute_mask = SmallestRows.__init__, SmallestRows.compute_mask
@@ -840,13 +845,13 @@ columns |= {"Careful": (Careful, prune_or_restore)}
 show.outcomes_table(columns, (1.5, -0.5, 1))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# `Smallest` takes everything. 1.5 removes all that are left. −0.5 removes half, because $k$ is −3, and `[:-3]` is a legal slice: all but the last three. The whole number 1 removes everything again, where PyTorch's classes read it as *one* weight. PyTorch's class refuses the first two. But look at "hook gone": the refused call has taken the *old* hook off, because `apply` removes it before it looks at the amount ([[prune_traps]]). From then on training no longer reaches the layer's mask.
+# `Smallest` takes everything. 1.5 removes all that are left. −0.5 removes half, because $k$ is −3, and `[:-3]` is a legal slice: all but the last three. The whole number 1 removes everything again, where PyTorch's classes read it as *one* weight. PyTorch's class refuses the first two. But look at "hook gone": the refused call has taken the *old* hook off, because `apply` removes it before it looks at the amount ([[prune_traps]]). From then on nothing computes `weight` anew, and what training changes in `weight_orig` no longer reaches the layer.
 #
 # So there are two things to do. Check in `compute_mask`, which sees the scores as well as the amount. And call it through `prune_or_restore`, which puts the hooks back when the call fails.
 #
 # ### What a refused call leaves in the container
 #
-# Is the layer as it was, then? Its mask and its hook are. But a layer that was pruned *twice* before has a container, and `apply` adds the new method to the container's list before it computes the mask. If the computation fails, the method stays in the list. The container is the only record of what was done to a layer, and it would name a cut that never took place. Worse, a second attempt at `compute_mask` through that container would use the refused method, since it is the last one.
+# Is the layer as it was, then? Its mask and its hook are. But a layer that was pruned *twice* before has a container, and `apply` adds the new method to the container's list before it computes the mask. If the computation fails, the method stays in the list. The container is the only record that PyTorch keeps of what was done to a layer, and now it names a cut that never took place.
 
 
 # %% slideshow={"slide_type": "skip"}
