@@ -158,8 +158,10 @@ by_score = nn.Linear(4, 1, bias=False)
 Smallest.apply(by_score, "weight", amount=0.5, importance_scores=movement)
 show.four_weights(movement, {"l1_unstructured": by_size, "Smallest": by_score})
 
-# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **The last two weights stay, those with the scores 0.2 and 3, because `Smallest` compares the scores with their signs.**
+#
+# <!-- page -->
 #
 # Do it with a pencil. `t` is (−5, 0.1, 0.2, 3) and `amount` 0.5, so $k = 2$. `argsort` lists the places from the smallest score to the largest: 0, 1, 2, 3. The first two places are set to 0, and the mask is (0, 0, 1, 1). The weight that training moves towards 0 is removed now. The weight that moves away from 0 is kept by both methods.
 #
@@ -221,7 +223,7 @@ show.handed_over(given_to)
 # - *Structured*, shape (2, 4): a slice along `dim` is hidden only if it is gone *as a whole*. Row 1 is there, with its hole. (So a structured method must say along which axis its slices lie; without the attribute `dim` the container raises an error.)
 # - *Global*, shape (3, 4): nothing is hidden.
 #
-# What comes back is written into the places that were handed over, and into no others. The name *global* says little, as we shall see in section 4: it does not mean that layers are ranked together. Notice also the line of text above the drawing. Without an earlier mask all three types get the whole tensor. `apply` looks at the type only from the second pruning on, so on a fresh layer a wrong type cannot show.
+# What comes back is written into the places that were handed over, and into no others. Notice also the line of text above the drawing. Without an earlier mask all three types get the whole tensor. `apply` looks at the type only from the second pruning on, so on a fresh layer a wrong type cannot show.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Who must look at `default_mask`?
@@ -379,7 +381,7 @@ kept_in_groups = show.shifted_groups(PatternDeclaredFlat)
 # survivors."
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The movement score has a practical problem. It needs the gradient of *every* step, and a gradient lives only from the backward pass to the next `zero_grad`. When training is over, all but the last are gone. So the code that adds up the score has to run inside the training loop.
+# The movement score has a practical problem. It needs the gradient of *every* step, and a gradient lives only from the backward pass to the next `zero_grad`. When training is over, the gradients are gone. So the code that adds up the score has to run inside the training loop.
 #
 # We do not want to write the loop again for that. `training.fit` therefore takes a function, `on_step`, and calls it after each step with its number, while the gradients of the step are still there. Trainers such as Lightning do the same at more moments ([[lightning_pruning]]).
 #
@@ -483,7 +485,7 @@ show.staircase(share, gradually.amounts, held)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Sections 1, 3 and 4 had faults that raised nothing. Each of them would have shown in a test, if the test had tried the right situation: a negative score, a hole in a row, a layer that was pruned before. The trouble with tests that one writes by hand is that one tries the situations that one has thought of, and a fault sits in another one.
 #
-# A property test turns the work around. We say what a situation is, and what must hold in *every* situation. The library does the trying. And when it has found a failure it *shrinks* it: it tries smaller layers, smaller numbers and fewer zeros for as long as the failure stays. What it shows in the end is often so small that the fault can be seen in it.
+# A property test turns the work around. We say what a situation is, and what must hold in *every* situation. The library does the trying. And when it has found a failure it *shrinks* it: it tries smaller layers and simpler numbers for as long as the failure stays. What it shows in the end is often so small that the fault can be seen in it.
 #
 # In the next cell a situation is a pair: scores in steps of a half, so that equal ones are frequent, and a mask of earlier pruning.
 
