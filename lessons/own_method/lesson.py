@@ -409,7 +409,7 @@ class Movement:
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The second one prunes. Why not everything at once? A network that loses a little at a time can adapt before it loses more. [Zhu and Gupta, 2017](https://arxiv.org/abs/1710.01878), remove much in the beginning, when redundant weights are plenty, and less and less as fewer weights are left. Their cubic curve does that: its slope is $3f/n$ at the start and 0 at the end.
+# The second one prunes. Why not everything at once? The idea is that a network which loses a little at a time can adapt before it loses more (this lesson does not measure that). [Zhu and Gupta, 2017](https://arxiv.org/abs/1710.01878), remove much in the beginning, when redundant weights are plenty, and less and less as fewer weights are left. Their cubic curve does that: its slope is $3f/n$ at the start and 0 at the end.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -743,6 +743,12 @@ def threshold_mask_solution(scores, default_mask, threshold):
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
+# Once more, what the instrument does with each layer. Rule 2 is that nothing is revived, rule 4 that the right number is removed.
+#
+# - `"fresh"`: PyTorch applies the method to a layer of 16 weights that was never pruned.
+# - `"container"`: PyTorch applies it to a layer that was pruned before, so the method is put into a container and is given what its type says.
+# - `"alone"`: the scores and the earlier mask are those of the layer before, but `compute_mask` is called with both of them whole, as no part of PyTorch does.
+#
 # The seed draws the scores and which weights were pruned before. A method that raises an error counts as 16 breaches, one for each weight of the layer. The check makes up several colleagues; some of their faults show with one seed in three only. It first looks at how you make your experiment: all three layers, with the same seeds, at least five. (`any(...)` over a generator stops at the first breach, and then the layers do not have the same seeds: make a list first.) Then it looks at what you conclude.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
