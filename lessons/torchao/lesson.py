@@ -131,9 +131,9 @@ show.bytes_and_accuracy(models, right)
 # So a config answers two questions that are easily taken for one: *to which values* a weight is rounded, and *in how many bytes* it is stored. (Section 4 adds a third question: what is multiplied?) Configs that pack do make smaller files. Section 3 has some.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Why would anybody store 2 bits in a byte? A byte is the smallest piece of memory that has an address. Smaller numbers must be **packed**, several into one byte, and somebody must unpack them before each use. Pack two weights of 4 bits by hand: the integers 5 and −3. Add 8, so that neither is negative: 13 and 5. Then $16 \cdot 13 + 5 = 213$ is one byte that holds both. To unpack it, divide: 213 / 16 is 13 with the remainder 5; subtract 8, and you have 5 and −3 again. A format without packing needs none of that. It works with every layer and on every machine, and torchao has it for experiments and for other runtimes that pack by themselves (its documentation names ExecuTorch). It saves space against fp32, but at 2 bits three quarters of each byte carry nothing.
+# Why would anybody store 2 bits in a byte? A byte is the smallest piece of memory that has an address. Smaller numbers must be **packed**, several into one byte, and somebody must unpack them before each use. Pack two weights of 4 bits by hand: the integers 5 and −3. Add 8, so that neither is negative: 13 and 5. Then $16 \cdot 13 + 5 = 213$ is one byte that holds both. To unpack it, divide: 213 / 16 is 13 with the remainder 5; subtract 8, and you have 5 and −3 again. A format without packing needs none of that, and no kernel of its own, so it runs on every machine. torchao has it for export, for runtimes that pack by themselves (its documentation names ExecuTorch). It saves space against fp32, but at 2 bits three quarters of each byte carry nothing.
 #
-# The accuracy says nothing about storage, either: in the run on this page it is the same in all four rows, to a tenth of a point. How can even 2 bits cost nothing? Only `fc1` is rounded, each group has a scale of its own, and the ten classes are easy to tell apart. The outputs do change, by some 9 % of their size (section 4), and few decisions change with them. (Two standard errors of one such share of 10,000 images are 0.7 points, so small differences in this lesson's accuracies mean little.)
+# The accuracy says nothing about storage, either: in the run on this page it is the same in all four rows, to a tenth of a point. How can even 2 bits cost nothing? Probably because the errors of the 1,568 weights of a row largely cancel, and an answer changes only where two classes are close. Groups are not the reason: in *Deeper* one scale for a whole row costs about as little. The outputs do change, by some 9 % of their size (section 4), and few decisions change with them. (Two standard errors of one such share of 10,000 images are 0.7 points, so small differences in this lesson's accuracies mean little.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. One call, one config
@@ -315,11 +315,11 @@ show.mapped()
 show.do_not_fit(net)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **One config stops with an error (A), and the other leaves the layer in float without an error or a warning (C).** None makes a shorter group.
+# **One config stops with an error (A), and the other leaves the layer in float without an error or a warning (C).** Neither makes a shorter group.
 #
 # <!-- page -->
 #
-# The second one writes a line into a log, at a level that is hidden by default. (It asks whether the groups fit before it does anything else. With groups of 32, which fit, the same config gets further, and then misses a package: see the next table.) Its reason is convenience: in a large model a few layers may not fit, and the rest should be quantized all the same. The result is a model that somebody believes to be quantized. The message of the first names the rule, and the rule is simple: groups must divide the inputs of a layer. So write the filter that asks just this: `lambda module, name: isinstance(module, nn.Linear) and module.in_features % 96 == 0`. (In *Deeper* Exercise 2 is a filter that can also leave out chosen parts of a model.) Even then, look at the bytes of the file or run an audit before you say that a model is quantized.
+# The second one writes a line into a log, at a level that is hidden by default. (It asks whether the groups fit before it does anything else. With groups of 32, which fit, the same config gets further, and then misses a package: see the next table.) Its code gives no reason. The result is a model that somebody believes to be quantized. The message of the first names the rule, and the rule is simple: groups must divide the inputs of a layer. So write the filter that asks just this: `lambda module, name: isinstance(module, nn.Linear) and module.in_features % 96 == 0`. (In *Deeper* Exercise 2 is a filter that can also leave out chosen parts of a model.) Even then, look at the bytes of the file or run an audit before you say that a model is quantized.
 #
 # Which layers would you leave out on purpose? Layers where there is little to win are candidates: `fc2` has 1,280 weights, 5 kB of the 832 kB of the fp32 file. So are layers whose rounding costs too much accuracy. You find them by rounding one layer at a time, as in [[depthwise]].
 
@@ -394,14 +394,14 @@ show.times_faster(races)
 #
 # <!-- page -->
 #
-# It reads fewer bytes of int8, but it *writes* a matrix of floats and reads it again. int8 × int8 does multiply integers. But in eager mode its steps (find the range of each row, round, multiply, bring back) are separate calls from Python, each with a fixed price and its own trip through memory ([[dynamic]]). The record in *Deeper* supports this: when a compiler merges the steps, int8 × int8 overtakes fp32 in three of four cases.
+# It reads fewer bytes of int8, but it *writes* a matrix of floats and reads it again. int8 × int8 does multiply integers. What slows it down depends on the layer. On `fc1` with one row it is the steps around the product (find the range of each row, round, bring back): separate calls from Python, each with a fixed price ([[dynamic]]). On the wide layer a profile of ours names another reason: torchao adds up all 16.8 million weights anew at each call (*Deeper* says why).
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # So when does storing in few bits save time? If a kernel unpacks the weights *while* it multiplies, so that few bytes travel and no float matrix is ever written; and if the layer mostly waits for its weights, that is with few rows of inputs and a matrix too large for the cache ([[roofline]]). The last row of the table has such a kernel. Compare it with its own control, the row of bf16, since it takes inputs in bf16, too. In the run on this page it is several times as fast where both conditions hold, with one row and the wide layer. On `fc1`, whose weights fit into a cache, it is about as fast as bf16 with one row, and with 64 rows clearly slower, probably because there the layer does not wait for its weights, and unpacking them is extra work.
 #
-# Two warnings go with the last row. This kernel is fast for inputs in bf16. With fp32 inputs the same call runs as well, and in a trial it took a hundred times as long as fp32 on 64 rows. And these are ratios of one machine; another processor has other kernels.
+# Two warnings go with the last row. This kernel is fast for inputs in bf16. With fp32 inputs the same call runs as well, and in trials with 64 rows it took 40 to 350 times as long as fp32. And these are ratios of one machine; another processor has other kernels.
 #
-# The usual remedy for the other rows is `torch.compile`, which can merge the separate steps. It takes a C++ compiler, so we ran it once, for a record that came with the course: *Deeper* has the table. On GPUs torchao has kernels of its own for most of these formats, which were not measured here.
+# The usual remedy for the other rows is `torch.compile`. It takes a C++ compiler, so we ran it once, for a record that came with the course: *Deeper* has the table. On GPUs torchao has kernels of its own for most of these formats, which were not measured here.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. PT2E: quantize the graph
@@ -414,7 +414,7 @@ show.times_faster(races)
 # *For the lecturer, 3 min.* First frame: the graph as exported; vote. Second frame: count the dark blue boxes, `q`, aloud; orange ones lead back to float. Then ask: "In which type is conv2d?" It reads from dq.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# `quantize_` left the convolutions in float, and since it looks at one layer at a time, it can hardly do otherwise: for int8 from layer to layer somebody has to know what comes before and after each layer. In [[static]] you told PyTorch, with stubs and lists. Can it find out by itself?
+# `quantize_` left the convolutions in float: its default filter does not take them. And since it looks at one layer at a time, it cannot give int8 *from layer to layer*: for that somebody has to know what comes before and after each layer. In [[static]] you told PyTorch, with stubs and lists. Can it find out by itself?
 #
 # The idea: run the model once, with a tensor that has a shape and no numbers, and write down each operation and what it takes. What you get is a list, the **graph**. In the graph nothing is hidden: a `+` in `forward` stands there like a layer, and so does a ReLU that was called as a function. Now observers can be put wherever they are needed, without a change of your code. (There is a condition: the model must be the same list for every input. If `forward` asks for the *value* of a tensor and goes one way or another, `export` stops with an error.) This is **PT2E**, *PyTorch 2 export quantization*, in four steps:
 #
@@ -504,7 +504,7 @@ recorded.table()
 # | a loss of accuracy after either | the same route with training (*Deeper*) | a training loop and data |
 # | convolutions, and no compiler | eager mode of [[static]], or another runtime ([[choosing]]) | stubs and lists; deprecated |
 #
-# When is none of them right? If your only reason is time, and the network is small or runs eagerly: in the table of section 4 both int8 rows are slower than fp32. Then a better fp32 comes first ([[choosing]]). If the reason is the file, a weight-only config does it on every machine.
+# When is none of them right? If your only reason is time, and the network is small or runs eagerly: in the table of section 4 both int8 rows are slower than fp32. Then a better fp32 comes first ([[choosing]]). If the reason is the file, a weight-only config for int8 does it on any processor; below 8 bits ask first whether the config packs, and whether it runs on your machine.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises
@@ -514,7 +514,7 @@ recorded.table()
 # ### Exercise 1 · What made it better?
 # ★★ · 12 minutes · an investigation
 #
-# "The packed 4-bit format errs less than the usual one, so packing is good." Three things differ between the two. You get an instrument, `error(how, layer=n)`: the error of the output, in percent, when layer `n` is rounded. From one `how` to the next one thing changes: `"clipped"`, `"symmetric"`, `"zero point"`, `"packed"`.
+# "The packed 4-bit format errs less than the usual one, so packing is good." The two differ in several things. You get an instrument, `error(how, layer=n)`: the error of the output, in percent, when layer `n` is rounded. It goes from one to the other in three steps: `"clipped"`, `"symmetric"`, `"zero point"`, `"packed"`.
 #
 # Take means over at least 8 layers, the same for all four. Which step brings more than half of the *drop* from `"clipped"` to `"packed"`?
 #
@@ -592,7 +592,7 @@ show.ladder(errors)
 #
 # From *zero point* to *packed* two things change, the packing and the exact zero (section 3). Together they make the smallest step, so neither needs a closer look. (We looked all the same: the same levels in floats, not packed, give the same error.)
 #
-# It is the result for one layer at 4 bits. At 2 bits the order is another one: in a trial with the first network the three maps gave 9.2, 8.5 and 3.6 %, so there the zero point is the reason.
+# It is the result for one layer at 4 bits. At 2 bits the order is another one: in a trial with the first network the three maps gave 9.2, 8.5 and 3.6 %, and the rule would say "zero point". But at 2 bits the symmetric map uses only three of its four levels, so this step does not show what the clip costs. Turning the groups round does: in the trial it gave 5.6 %, about two thirds of the way.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Why does so little clipping do so much harm?
@@ -617,7 +617,7 @@ show.table_of_controls(ways)
 #
 # <!-- page -->
 #
-# If the largest weight is positive, 7.5 steps become 7. If it is negative, −7.5 steps mostly become −8. (The quotient is computed in floats. Where it comes out a little nearer to 0 than −7.5, it becomes −7.) Either way it is half a step lower. The third column of the table says so: an average of −0.39 steps means that 89 of 100 are half a step lower, and 11 half a step higher. The inputs of `fc1` come from a ReLU, so none is negative, and all these errors pull the output down.
+# If the largest weight is positive, 7.5 steps become 7. If it is negative, −7.5 steps mostly become −8. (The quotient is computed in floats. Where it comes out a little nearer to 0 than −7.5, it becomes −7.) Either way it is half a step lower. The third column of the table says so: an average of −0.39 steps means that 89 of 100 are half a step lower, and 11 half a step higher. The inputs of `fc1` come from a ReLU, so none is negative, so nine in ten of these errors pull the output down, and one in ten pulls it up.
 #
 # Both controls agree. Turning round keeps the sizes and mixes the directions: in the run on this page it takes the output most of the way from *clipped* to *symmetric*. So does keeping the largest weight in float, which takes away its error and leaves all others as they were. The accuracy of this small network notices none of it; an error of one per cent is small for ten classes.
 
@@ -829,7 +829,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **A weight takes 4.25 bits in MXFP4 and 4.5 in the other two. int4 and NVFP4 round `fc1` about equally well, and MXFP4 rounds it worst.**
+# **A weight takes 4.25 bits in MXFP4 and 4.5 in the other two. int4 and NVFP4 round the *weights* of `fc1` about equally well, and MXFP4 rounds them worst.**
 #
 # **By hand, the bits.** 4 + 8/32 = 4.25, 4 + 8/16 = 4.5, 4 + 16/32 = 4.5. int4 and NVFP4 lie within a quarter of a decibel, and with another layer their order may change. The two rows between MXFP4 and NVFP4 change one thing each. The finer scale gains about a decibel and costs no bits. Smaller blocks alone gain nothing with this power of two, and about half a decibel with the finer scale; the quarter of a bit is their price.
 #
@@ -861,7 +861,7 @@ Table(
 recorded.compiled()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# What does compiling change? int8 × int8 gains most, because its separate steps become one or two. In eager mode it is far behind fp32, and compiled it is ahead in three of the four columns. But compare it with bf16 as well, whose row needs no quantization at all: with 64 rows of the wide layer most of what int8 × int8 has over eager fp32 bf16 has, too. *int8 weights* gain nothing from compiling here. *int4, packed* has its kernel already, and compiling adds nothing to it; with a single row of the wide layer it is the fastest of all, compiled or not. With 64 rows its lead is gone: then the layer no longer waits for its weights. And for a single row of `fc1` nothing is faster than the eager fp32 layer.
+# What does compiling change? int8 × int8 gains most. On `fc1` that is because the separate steps are merged. On the wide layer it is mostly one sum. To use the unsigned instruction of this processor, torchao adds 128 to each input, and to take that out again it needs the sum of each row of the weights. Eager mode adds them up anew at each call, which took nine tenths of the time in a profile of ours. In a trial that kept the sums, still in eager mode, this layer was several times as *fast* as fp32. A processor with other instructions takes another path. In eager mode it is behind fp32 in three of the four columns, and compiled it is ahead in three. Compare it with the best of the others, too: with 64 rows of the wide layer compiled fp32 has 2.7 and bf16, which needs no quantization at all, 6.8 of its 8.2. *int8 weights* gain nothing from compiling in this record. Their inputs are fp32 there, and nothing is frozen (section 5). In a trial with inputs in bf16 the compiled layer was over twice as fast as fp32 with one row of the wide layer, and frozen int8 × int8 several times as fast: the record shows what the plain call gives, and not the best of each way. *int4, packed* has its kernel already, and compiling adds nothing to it; with a single row of the wide layer it is the fastest of this table. With 64 rows its lead is gone: then the layer no longer waits for its weights. And for a single row of `fc1` nothing is faster than the eager fp32 layer.
 #
 # The record was made beside other programs. It keeps the fastest of 50 calls of each, since another program can only make a call slower. Read which is ahead, and not the digits.
 
