@@ -76,7 +76,7 @@ runtime.describe("cpu")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # You have now met four ways to treat a network: leave it in float; *dynamic* int8, which finds the ranges of the activations at every call ([[dynamic]]); *static* int8, which fixes them beforehand by showing the network some images ([[static]]); and quantization-aware training, which trains the network with the rounding in it ([[qat_cnn]]). A colleague brings you a network and asks: which one? And how much faster will it be?
 #
-# The second question comes first, because a choice needs numbers that can be trusted. Here are four ways to run one network. Two are fp32 and two are int8. `show.least_ms` runs them in turn, 25 times, and takes the least time of each, because other programs can only make a run slower ([[measuring]]). *Eager* means operator by operator, called from Python. *Traced* means that the calls were recorded once and run as one program without Python between them. (The large networks of this lesson have random weights. A product takes as long whatever the numbers in it are, so times and bytes hardly depend on the weights. Accuracy does, and where a section needs one, it takes a trained network.)
+# The second question comes first, because a choice needs numbers that can be trusted. Here are four ways to run one network. Two are fp32 and two are int8. `show.least_ms` runs them in turn, 25 times, and takes the least time of each, because other programs hardly ever make a run faster ([[measuring]]). *Eager* means operator by operator, called from Python. *Traced* means that the calls were recorded once and run as one program without Python between them. (The large networks of this lesson have random weights. Times and bytes hardly depend on the weights. Accuracy does, and where a section needs one, it takes a trained network.)
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 mobile = networks.mobilenet_v2()
@@ -98,9 +98,9 @@ show.two_factors(first)
 #
 # <!-- page -->
 #
-# Read the row of traced fp32. Nothing was quantized there, and it is already well ahead of eager fp32, because folding, arranging and leaving Python out have nothing to do with 8 bits. The factor over eager fp32 is the product of two gains: what the better program brings, and what int8 brings on top of it. By hand: if traced fp32 is 1.6 times as fast as eager fp32 and int8 is 4.2 times as fast, int8 itself brought 4.2 / 1.6 = 2.6. The same 1.6 divides every row of the table: another baseline changes all rows by one factor, and this factor has nothing to do with int8.
+# Read the row of traced fp32. Nothing was quantized there, and it is already well ahead of eager fp32, because folding, arranging and leaving Python out have nothing to do with 8 bits. The factor over eager fp32 is the product of two gains: what the better program brings, and what int8 brings on top of it. By hand: if traced fp32 is 1.6 times as fast as eager fp32 and int8 is 4.2 times as fast, int8 itself brought 4.2 / 1.6 = 2.6. The same 1.6 divides every row of the table.
 #
-# So report both: the first says what your users will notice if they run eager fp32 today, and the second says what the 8 bits are worth. Where both are near 1 or below it, look at the engine: `qnnpack`, made for ARM processors, is slow on x86 (section 5 has its numbers).
+# So report both: the first says what your users will notice if they run eager fp32 today, and the second says what the 8 bits are worth in this runtime. Where both are near 1 or below it, look at the engine: `qnnpack`, made for ARM processors, is slow on x86 (section 5 has its numbers).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 2. How often is a number used?
@@ -114,7 +114,7 @@ show.two_factors(first)
 # Transformer that writes one token at a time: its weights are used once, like the LSTM's; its inputs as often as before.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Which method fits a network? Many pages answer with a table of names: dynamic for recurrent networks and Transformers, static for CNNs. Such a table does not help with a network that is not in it, and it does not say why. The reason is in the work that each method adds. A dynamic layer *converts* each of its inputs to int8, at every call. Whether that costs much depends on how much work is done with an input once it is converted. So we count.
+# Which method fits a network? Many pages answer with a table of names. It does not help with a network that is not in it, and it does not say why. The reason is in the work that each method adds. A dynamic layer *converts* each of its inputs to int8, at every call. Whether that costs much depends on how much work is done with an input once it is converted. So we count.
 #
 # **By hand.** A linear layer has 3 inputs and 2 outputs, so it has 6 weights. Give it 4 rows, for example four tokens. It makes 4 · 6 = 24 MACs.
 #
@@ -154,7 +154,7 @@ show.uses_figure(layers, uses)
 #
 # The depthwise convolutions of MobileNet-v2 use an input at most nine times, and its convolutions of 1 by 1 use it once for each output channel, of which the blocks with large images have few. A linear layer of BERT has 768, 2,304 or 3,072 outputs, and the LSTM has four times 1,024.
 #
-# The left panel is about something else. There the LSTM is the lowest, because it uses each weight once in a step and has to read it again for the next step. What waits for its weights gains from smaller weights ([[dynamic]], section 6). These are averages: the dots show that the layers of one network can differ by a factor of a hundred.
+# The left panel is about something else. There the LSTM is the lowest, because it uses each weight once in a step (that is how we count) and has to read it again for the next step. What waits for its weights gains from smaller weights ([[dynamic]], section 6). These are averages: the dots show that the layers of one network can differ by a factor of a hundred.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. What does a conversion cost?
@@ -205,7 +205,7 @@ show.prices_table(peak, bandwidth, price, price_layers)
 # **Predict.** Work out the share of MobileNet-v2 with its 44 MACs for each input: **A** below 10 %, **B** about 50 %, **C** about 100 % or more? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let them divide. Then read the table from right to left: the division by hand, the share by the roofline, and where the two differ (the LSTM waits for bytes). The published guideline says "compute/memory bandwidth for weights" for Transformers and "memory bandwidth for activations" for CNNs: compare it with the columns *arithmetic* and *bytes*.
+# *For the lecturer, 3 min.* Let them divide. Then read the table from right to left: the division by hand, the share by the roofline, and where the two differ (the LSTM waits for bytes). The table of PyTorch's post says "compute/memory bandwidth for weights" for Transformers and "memory bandwidth for activations" for CNNs: compare it with the columns *arithmetic* and *bytes*.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **By hand.** Suppose that a conversion costs as much as 50 MACs. A layer of the BERT shape uses an input 1,317 times. So for each input there are 50 MACs' worth of converting and 1,317 MACs of work, and the conversions take 50 / 1,317 = 4 % of the time of the layers. If static int8 takes 100 ms, dynamic int8 takes about 104 ms.
@@ -232,13 +232,13 @@ share = {name: converting / in_layers for name, (_, _, in_layers, converting) in
 show.shares_table(layers, uses, in_macs, estimate, share)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **By the estimate the conversions of MobileNet-v2 take about as long as its int8 layers, or longer (C). Those of ResNet-50 take 10 to 30 %, and those of the BERT shape and the LSTM a few per cent.**
+# **By the estimate the conversions of MobileNet-v2 take about as long as its int8 layers, or longer (C). Those of ResNet-50 take 10 to 30 %, those of the BERT shape a few per cent, and those of the LSTM less than one.**
 #
 # <!-- page -->
 #
-# The price is the same for all four, so the fewer the uses, the larger the share. The share by the roofline and the division by hand nearly agree wherever arithmetic is the longer part. In the LSTM the bytes are longer, seven times in the run on this page, and so its share is even smaller than by hand.
+# The price is the same for all four, so the fewer the uses, the larger the share. The share by the roofline and the division by hand nearly agree wherever arithmetic is the longer part. In the LSTM the bytes are longer, several times, and so its share is even smaller than by hand. (How many times is uncertain: the bandwidth is that of a memory which no cache holds, and the LSTM's 4 MB of weights may stay in one. [[dynamic]] saw them read at 56 GB/s.)
 #
-# So far this is arithmetic with two measured prices. The table says that MobileNet-v2 would lose as much time to conversions as its layers need. Does it?
+# So far this is arithmetic with two measured prices. Does a measurement agree?
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. An estimate meets its measurement
@@ -326,15 +326,15 @@ ladder_shown, ladder = show.ladder(estimated_ms, both, whole)
 ladder_shown
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The time of the layers was wrong: they take more than twice as long as the estimate says. The conversions were estimated about right.**
+# **The time of the layers was wrong: they take more than twice as long as the estimate says. The conversions came out about right, partly by luck.**
 #
 # <!-- page -->
 #
-# Read the ladder from top to bottom. The first row is the estimate of section 3. In the second row only the divisor is exchanged: the time that the roofline gives the layers, each at the best peak that was found, for the time that they took. That one exchange more than halves the share. In the third row the conversions are exchanged, and they hardly move the share. That is partly luck. The estimate counts a search and a rounding, and the round trips make no search but convert back; the two happen to cost about the same.
+# Read the ladder from top to bottom. The first row is the estimate of section 3. In the second row only the divisor is exchanged: the time that the roofline gives the layers, each at the best peak that was found, for the time that they took. That one exchange more than halves the share. In the third row the conversions are exchanged, and they hardly move the share. The estimate counts a search and a rounding, and the round trips make no search but convert back; the two happen to cost about the same.
 #
 # The last row is the measurement: all that the round trips add, divided by the whole call. It also holds what no other row counts, in the numerator (larger tensors) and in the denominator (pooling). In our runs this moved the share by some ten points at most, up or down. The second row had moved it by more than fifty.
 #
-# So the answer to "why was the estimate wrong?" is one number, and it has a name: **the roofline is a lower bound for a time.** Whoever divides by a number that is too small gets a share that is too large, if the number above the line is about right.
+# So the answer to "why was the estimate wrong?" is one number, and it has a name: **the roofline is a lower bound for a time**, as long as nothing is faster than the peak and the bandwidth that went into it. (The LSTM can be: in a trial its call took half of this "bound".) Whoever divides by a number that is too small gets a share that is too large, if the number above the line is about right.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### All parts of both ways
@@ -349,7 +349,7 @@ ladder_shown
 show.parts_figure(both)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The layers take as long on both ways, as they should, for they are the same kernels with the same weights. The two kinds of conversion make up most of the difference. The sums cost no more in float than in int8, so they are *not* the reason, which one might have suspected. What remains is "the rest": pooling, and setting up and handing on tensors.
+# The layers take as long on both ways, for they are the same kernels with the same weights. The two kinds of conversion make up most of the difference. The sums cost no more in float than in int8, so they are *not* the reason. What remains is "the rest": pooling, and setting up and handing on tensors.
 #
 # The parts need not add up to a call as it was timed before. They are from other runs, with a profiler, by the time on the clock and not the processor's: in one of our runs the layers alone came to 3.70 ms and the whole call to 3.63. So trust the ladder to a tenth or so; its second row moved the share by far more. (*Deeper* shows which layers stay behind the peak.)
 
@@ -379,9 +379,9 @@ show.tested_table(share, measured)
 #
 # <!-- page -->
 #
-# The layers of ResNet-50 and of BERT are large, like those that the peak was found with, and run near it, so the divisor is about right. Then the other error can show, which MobileNet-v2 had as well: the estimate counts the search and the rounding of the *inputs*, and no cost of float outputs, float pooling and larger tensors. In all our runs so far the share of ResNet-50 was measured between 12 and 21 %, and that of BERT between 3 and 11 %. Both are small differences between large times, so do not read them to a digit.
+# The layers of ResNet-50 and of BERT are large, like those that the peak was found with, and run near it: in a trial they took 0.99 and 1.03 times as long as their arithmetic at the peak. So the divisor is about right. Then the other error can show, which MobileNet-v2 had as well: the estimate counts the search and the rounding of the *inputs*, and no cost of float outputs, float pooling and larger tensors. In all our runs so far the share of ResNet-50 was measured between 12 and 21 %, and that of BERT between 3 and 11 %. Both are small differences between large times, so do not read them to a digit.
 #
-# By the estimate the largest share is more than twenty times the smallest. By the clock it was between four and thirteen times in the same runs. So use the estimate to put networks in order and to find those that are far from any line. If a decision hangs on the number, measure it.
+# By the estimate the largest of these three shares is more than twenty times the smallest. By the clock it was between four and thirteen times in the same runs. So use the estimate to put networks in order and to find those that are far from any line. If a decision hangs on the number, measure it.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
 # ## 5. The decision
@@ -391,12 +391,12 @@ show.tested_table(share, measured)
 # **Predict.** MobileNet-v2 and ResNet-50 have random weights; SmallCNN and DepthwiseCNN are trained ([[static]], [[depthwise]]). With one scale a layer DepthwiseCNN loses some 26 points. Which of them do the questions send to quantization-aware training (QAT)? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 3 min.* First frame: let two students derive a network each, aloud. Second frame: the names. Ask for the remedies behind the word *still*, and where the ¼ comes from: nowhere. Let the room choose a line of its own, and see which network changes its place.
+# *For the lecturer, 3 min.* First frame: let two students derive a network each, aloud. Second frame: the names. Ask for the remedies behind the word *still*, and where the ¼ comes from: nowhere. Let the room choose a line of its own: only BERT can change its place.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # What does a share mean for a decision? Let static int8 take 1. Then dynamic int8, whose layers are the same, takes 1 + share. And fp32 takes $g$ if static int8 is $g$ times as fast. **By hand**, with round numbers for MobileNet-v2: static 1, with conversions at each layer 1.4, fp32 2.6. So there is one line that follows from arithmetic alone: as long as the share is below $g - 1$ (here 1.6), int8 with conversions still beats fp32. None of our networks comes near it. But $g$ itself may be below 1. In the record of section 6 `qnnpack`, whose kernels are made for ARM, runs ResNet-50 in static int8 at 0.6 times the speed of eager fp32 on an x86 processor: there are int8 kernels, and float is the faster way. So the first question asks for kernels that beat the best fp32 on *this* device.
 #
-# Between "as fast as static" and "as slow as fp32" no arithmetic decides, because the two methods do not cost the same *work*. Dynamic int8 needs no data. Static int8 needs a few hundred representative inputs, stubs or a graph in which int8 begins and ends, and a test whether the fixed ranges hold for inputs that come later. So the question is how much longer you let a call take in exchange for not having to calibrate. **The quarter in the figure is such a price, and nothing more.** It is a choice of this course. Any line between the shares of ResNet-50 and of MobileNet-v2 sorts our three networks alike. With a line at 5 % BERT would lie about on it, and you might calibrate.
+# Between "as fast as static" and "as slow as fp32" no arithmetic decides, because the two methods do not cost the same *work*. Dynamic int8 needs no data. Static int8 needs a few hundred representative inputs, stubs or a graph in which int8 begins and ends, and a test whether the fixed ranges hold for inputs that come later. So the question is how much longer you let a call take in exchange for not having to calibrate. **The quarter in the figure is such a price, and nothing more.** It is a choice of this course. For our networks it hardly matters: the CNNs go on for want of a dynamic kernel, and any line above BERT's share leaves the rest alike. With a line at 5 % BERT would lie above it in most runs, and you might calibrate.
 #
 # The second question has two more parts. Is there a dynamic kernel for these layers at all? For convolutions PyTorch has one that it leaves off its list by default, and *Deeper* shows why: it is slower than fp32 and its results are wrong. So in PyTorch a CNN goes on to the last question, whatever its share. And does dynamic int8 lose at most a point? It rounds weights and activations, too.
 #
@@ -411,7 +411,7 @@ leaves = show.decision(share, measured)
 #
 # SmallCNN loses about a tenth of a point in static int8. DepthwiseCNN loses some 26 with one scale for a layer, but 0.2 with a scale for each channel and 0.3 with its dead channels emptied ([[depthwise]]); moved statistics alone bring it to within two points ([[qat_cnn]]).
 #
-# The LSTM and the BERT shape leave at the second question: their layers have dynamic kernels, and conversions cost them little. But the four networks with random weights have no accuracy to lose, so each has a question mark behind its name. The published BERT lost 0.7 points of F1 by dynamic int8 (section 6). In large trained Transformers a few channels are far larger than the others (T. Dettmers et al., [2022](https://arxiv.org/abs/2208.07339)), and one range for all then costs more. So measure the accuracy before you ship, on this way out, too. Nothing leaves at the first question, because int8 beat the best fp32 wherever we timed both here.
+# The LSTM and the BERT shape leave at the second question: their layers have dynamic kernels, and conversions cost them little. But the four networks with random weights have no accuracy to lose, so each has a question mark behind its name. The published BERT lost 0.7 points of F1 by dynamic int8 (section 6). In large trained Transformers a few channels are far larger than the others (T. Dettmers et al., [2022](https://arxiv.org/abs/2208.07339)), and one range for all then costs more. So measure the accuracy before you ship, on this way out, too. Nothing leaves at the first question: int8 beat the best fp32 wherever we timed both here. DepthwiseCNN was not timed: called from Python with one image, its int8 is no faster than fp32 in [[depthwise]]; traced, in a trial, it is.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What each way costs, and when not to take it
@@ -420,7 +420,7 @@ leaves = show.decision(share, measured)
 # |---|---|---|---|
 # | float, in the best runtime | no int8 kernel beats it; first step for all | nothing | memory or time is still short |
 # | dynamic | wide linear layers, LSTM, GRU: [[dynamic]] | a test of its accuracy | layers are narrow; convolutions |
-# | static | CNNs: [[static]] | some hundred inputs, stubs | later inputs leave the range; a + without int8 |
+# | static | CNNs: [[static]] | some hundred inputs, stubs | later inputs leave the range; a sum (+) in the graph without an int8 kernel |
 # | static, a scale a channel | CNNs with depthwise layers: [[depthwise]] | the same | the engine has no such kernels |
 # | quantization-aware training | static loses too much: [[qat_cnn]] | training data, hours | a cheaper remedy was not tried |
 # | weights only | weights wait to be read: [[weight_only]] | a kernel | arithmetic is the longer part |
@@ -429,7 +429,7 @@ leaves = show.decision(share, measured)
 # *For the lecturer, 1.5 min.* Ask for a network from the room's own work and send it through the table, aloud. Ask what the table leaves out: large channels in trained Transformers, which our random BERT cannot show.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Others publish the same choice as a table of names; the guide of ONNX Runtime recommends dynamic for RNNs and Transformers, and static for CNNs ([guide](https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html)). Now you know what is behind it, and when it is wrong: a Transformer of narrow layers uses its inputs seldom. Nor is dynamic the fastest way for every Transformer. In the record of section 6 PyTorch's dynamic and its compiled int8 tie for BERT (3.8 times eager fp32 both), and OpenVINO's int8, which *is* static and was calibrated, is ahead (4.4).
+# Others publish the same choice by names, PyTorch's post of 2020 (section 6) in a table, and the guide of ONNX Runtime in a sentence: dynamic for RNNs and Transformers, static for CNNs ([guide](https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html)). The names can be wrong: a Transformer of narrow layers uses its inputs seldom.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 6. The headline table
@@ -448,7 +448,7 @@ leaves = show.decision(share, measured)
 # | ResNet-50, static | 214 | 103 | 2.08 | top-1 76.1 → 75.9 | the same |
 # | MobileNet-v2, static; accuracy by QAT | 97 | 17 | 5.7 | top-1 71.9 → 71.6 | Samsung S9, a phone |
 #
-# None of this was measured here. (The quotients are ours.) It is odd that the smallest network gains most. The source has a footnote to the phone's times: "Floating point numbers are based on Caffe2 run-time and are not optimized". So two things changed between 97 and 17 ms, the runtime and the number of bits, and the source does not say what each of them brought. And a processor without the newest instructions is no reason against int8: this Xeon has AVX-512, but not its extension for int8 (VNNI, one instruction for what otherwise takes three), and gained 1.86 and 2.08.
+# None of this was measured here. (The quotients are ours.) It is odd that the smallest network gains most. The source notes beside the phone's times: "Floating point numbers are based on Caffe2 run-time and are not optimized". So two things changed between 97 and 17 ms, the runtime and the number of bits, and the source does not say what each of them brought. And a processor without the newest instructions is no reason against int8: this Xeon has AVX-512, but as far as we know not its extension for int8 (VNNI, one instruction for what otherwise takes three), and gained 1.86 and 2.08.
 #
 # Our own numbers come from a *record*. Compiled routes take minutes and a C++ compiler, and other runtimes take packages, so they were measured once, by `python course.py bench quantization --peers`: all routes of a network in turn, one input, one thread.
 #
@@ -463,11 +463,11 @@ show.into_the_ledger(records, here, total)
 show.headline(records)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **No: in the record shown here ResNet-50 gains most, 4.9 times over eager fp32; MobileNet-v2 gains 4.3 times, and 2.5 times over the best fp32.**
+# **No: in the record shown here ResNet-50 gains most, 4.9 times over eager fp32; MobileNet-v2 gains 4.3 times, and 2.5 times over PyTorch's best fp32.**
 #
 # <!-- page -->
 #
-# Compare the networks within one column. Over the best fp32 MobileNet-v2 even gains least, which fits section 4: its int8 layers stay far behind the peak. Neither column is wrong. But a number without its baseline, its processor and its number of threads (here one) says little.
+# Compare the networks within one column. Over PyTorch's best fp32 MobileNet-v2 even gains least, which fits section 4: its int8 layers stay far behind the peak. (Over the fastest fp32 of any runtime in the record it is 1.7 times.) Neither column is wrong. But a number without its baseline, its processor and its number of threads (here one) says little.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
 # ### The same networks in other runtimes
@@ -488,7 +488,7 @@ show.by_runtime(records)
 #
 # <!-- page -->
 #
-# By hand, for ONNX Runtime: BERT 3.2 = 1.2 · 2.7, ResNet-50 5.2 = 1.5 · 3.5, MobileNet-v2 5.5 = 2.4 · 2.3. (Medians, so the products are right to a tenth.) A grey mark to the right of 1 is speed that int8 did not bring. The bf16 marks are half the bits without calibration ([[amp]]). So the best first step is often another runtime in fp32, which loses no accuracy and needs no data. These are ratios of one processor and one thread; with another processor the order of the runtimes may be another one.
+# By hand, for ONNX Runtime: BERT 3.2 = 1.2 · 2.7, ResNet-50 5.2 = 1.5 · 3.5, MobileNet-v2 5.5 = 2.4 · 2.3. (Medians, so the products are right to a tenth.) A grey mark to the right of 1 is speed that int8 did not bring. The bf16 marks are half the bits without calibration ([[amp]]). So a good first step is fp32 in a better program, PyTorch's own or another runtime: it loses no accuracy and needs no data. For MobileNet-v2 another runtime brought much, for the two others little. These are ratios of one processor and one thread; with another processor the order of the runtimes may be another one.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 7. Ship it
@@ -516,7 +516,7 @@ def export(model, x, path):
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The file is quantized *there*, by the tools of the other runtime, from the float file. (A model that PyTorch has already quantized is not exported here: its int8 kernels are PyTorch's own. And a file is quantized once, from floats.) The recipe is the one of [[static]]: fold the batch norms, show some *training* images for the ranges, round the weights with a scale for each channel. The file then holds integers, scales and zero points, and whoever loads it needs the runtime and nothing else. Activations are stored without a sign; *Deeper* shows what a sign costs.
+# The file is quantized *there*, by the tools of the other runtime, from the float file. (A model that PyTorch has already quantized is not exported here, because its int8 kernels are PyTorch's own.) The recipe is the one of [[static]]: fold the batch norms, show some *training* images for the ranges, round the weights with a scale for each channel. The file then holds integers, scales and zero points, and whoever loads it needs the runtime and nothing else. Activations are stored without a sign; *Deeper* shows what a sign costs.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -527,7 +527,7 @@ def ort_int8(source, path, x, activations="QUInt8"):
 
     folded, types = source.with_suffix(".folded"), {"activation_type": QuantType[activations]}
     if not folded.exists():
-        quant_pre_process(source, folded)  # folds batch norms
+        quant_pre_process(source, folded)  # prepares the graph; the export has folded the batch norms
     types |= {"weight_type": QuantType.QInt8, "per_channel": True}
     quantize_static(folded, path, show.batches_of(x), **types)
 
@@ -554,9 +554,9 @@ show.stations(gap)
 #
 # <!-- page -->
 #
-# They are not exactly equal, because the other runtime adds in another order, and in floats the order of a sum changes its last digits. The outputs reach a size of ten and more, so this is the seventh digit, and fp32 has about seven. A hundredth would be a fault, such as pixels that were scaled twice.
+# They are not exactly equal, because the export folds the batch norms into the weights, and because the other runtime adds in another order; in floats both change the last digits. The outputs reach a size of ten and more, so this is the seventh digit, and fp32 has about seven. A hundredth would be a fault, such as pixels that were scaled twice.
 #
-# There are two checks because two things can go wrong. Comparing outputs is the check of the *export*, and it is sharp: every output must agree. Comparing accuracies is the check of the *quantization*, where outputs must differ, and the question is whether the answers stay. How much of the speed is the runtime's own, the first factor of the caption says.
+# There are two checks because two things can go wrong. Comparing outputs is the check of the *export*, and it is sharp: every output must agree. Comparing accuracies is the check of the *quantization*, where outputs must differ, and the question is whether the answers stay. The factor of *ONNX Runtime fp32* in the caption is the runtime's own.
 #
 # Two more checks cost a minute. Run the file with a *second* batch size, because the graph was recorded from one example. And count how many layers compute in int8 in the graph as it runs: a layer that silently stayed float gives the right answers and no speed (*Deeper* has such a file).
 
@@ -620,7 +620,7 @@ def what_is_paid_solution(ms):
 #
 # MobileNet-v2 with one and with four images, in a trace and called from Python.
 #
-# **Predict.** In the trace there is no Python between the operators, but there are 106 more operators to be called. Is most of the extra paid per call there, or per number? And why?
+# **Predict.** In the trace there is no Python between the operators, but there are 104 more conversions to be called. Is most of the extra paid per call there, or per number? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Vote. After the table: "What would a larger batch save here?" Next to nothing. "And what helps?" Fewer conversions.
@@ -633,13 +633,13 @@ extras = show.batches(nets, mobile.example)
 show.extras_table(extras)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **In the trace most of the extra is paid per number, because it grows with the images.** From Python about half of the extra at one image is Python's.
+# **In the trace most of the extra is paid per number, because it grows with the images.** Called from Python, the extra at one image is about twice as large.
 #
 # <!-- page -->
 #
-# The first half agrees with the profile of section 4, which was made in another way. The second half comes from the first column. Both rows run the same operators on the same image, and only Python differs, so what the lower row has more is Python's: between one and two milliseconds for 106 more modules, some 15 millionths of a second for each. A trace saves that. What helps in both is fewer conversions.
+# The first half agrees with the profile of section 4, which was made in another way. The second half comes from the first column. Both rows compute the same on the same image. What the lower row has more is Python's, and the reading of scales, which are constants in the trace: between one and two milliseconds for 159 more modules (counted in a trial), some ten millionths of a second for each. A trace saves that. What helps in both is fewer conversions.
 #
-# But in most of our runs the last column shows less than that, and in the trace it was often below 0. Why? The card draws a straight line through one and four images. In truth the extra grows *faster* than the number of images here, probably because the float tensors of several images no longer fit into the caches: with 8 images it was 11 to 21 times, with 16 images 37 to 61 times that of one image, in two runs of the traced networks. A line through two points of a curve that bends upwards begins too low. So the first column, where only one thing differs, is the better control. In the worlds of the exercise the line is straight.
+# But in most of our runs the last column shows less than that, and in the trace it was often below 0, because the card draws a straight line, and the extra grows faster than the number of images (*Deeper*). So the first column is the better control. In the worlds of the exercise the line is straight.
 #
 # Where does it come out otherwise? In a network of many narrow layers, called from Python: there the price of a call is most of what int8 costs ([[dynamic]], section 5).
 
@@ -650,7 +650,7 @@ show.extras_table(extras)
 # ★★ · 6 minutes
 #
 # Write `choose(case)`. A case has `kind`, `int8_kernels` (has the device any that beat fp32?), `int8_ms` (its int8 layers, measured), `convert_ms` (conversions if each layer takes
-# float, measured), `drop_pp` (accuracy that static int8 *still* costs with the cheaper remedies, in points). In all these cases dynamic int8 was measured to lose less than a point, so that the card need not ask. Return method and reason, the first line that fits:
+# float, measured), `drop_pp` (accuracy that static int8 *still* costs with the cheaper remedies, in points). All these cases run in a runtime that has good dynamic kernels for their layers, convolutions too, and there dynamic int8 was measured to lose less than a point; so the card need not ask. (PyTorch is no such runtime: section 5.) Return method and reason, the first line that fits:
 #
 # | if | method | reason |
 # |---|---|---|
@@ -701,6 +701,10 @@ def choose_solution(case):
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
+# ### A line through a curve
+#
+# Why is the price of a call sometimes below 0 in the table of exercise 1? The card draws a straight line through one and four images. In truth the extra grows *faster* than the number of images here, probably because the float tensors of several images no longer fit into the caches: in two trials with the traced networks it was 11 and 21 times that of one image with 8 images, and 37 and 61 times with 16. A line through two points of a curve that bends upwards begins too low.
+#
 # ### Which layers stay behind the peak?
 #
 # The int8 layers of MobileNet-v2 take more than twice their bound. The profile of section 4 tells the kinds of layers apart.
@@ -827,7 +831,7 @@ show.signed_table(graphs, peers if graphs else None, records, here)
 #
 # ### The records, and torch's distance to the others
 #
-# A *peer* is another runtime on the same processor.
+# A *peer* is another runtime on the same processor. Is dynamic int8 the fastest way for every Transformer? Perhaps not: in the record OpenVINO's int8, which is static, is ahead for BERT (4.4 times eager fp32; PyTorch's two dynamic ways, traced and compiled, 3.8 both). But the runtime differs as well, OpenVINO's fp32 is ahead, too, and a static way in PyTorch is not in this record.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Writes PyTorch's best int8 beside the best of the other runtimes.

@@ -87,7 +87,7 @@ def percent_right(model, x=some, y=some_labels):
 show.two_convolutions()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In [[static]] an ordinary CNN was turned into int8, and it lost less than a point of accuracy. For phones another kind of network was designed. Its layers are so small that it was soon the test case of everybody who quantizes. MobileNet ([Howard et al., 2017](https://arxiv.org/abs/1704.04861)) replaces each ordinary convolution by two cheaper ones. The first is a **depthwise convolution**: output channel 5 sees input channel 5 and nothing else, through nine weights of its own (a 3×3 filter). It cannot mix channels. The second is a 1×1 convolution, and it does nothing but mix: each of its outputs is a weighted sum over all channels at one pixel.
+# In [[static]] an ordinary CNN was turned into int8, and it lost less than a point of accuracy. For phones another kind of network was designed. It soon became a test case for quantization. MobileNet ([Howard et al., 2017](https://arxiv.org/abs/1704.04861)) replaces every ordinary convolution but the first by two cheaper ones. The first is a **depthwise convolution**: output channel 5 sees input channel 5 and nothing else, through nine weights of its own (a 3×3 filter). It cannot mix channels. The second is a 1×1 convolution, and it does nothing but mix: each of its outputs is a weighted sum over all channels at one pixel.
 #
 # **By hand: what it saves.** An ordinary 3×3 convolution from 32 to 64 channels has 32 · 64 · 9 = 18,432 weights. The depthwise convolution of 32 channels has 32 · 9 = 288, and the 1×1 convolution from 32 to 64 channels has 32 · 64 = 2,048. Together that is 2,336, about an eighth.
 #
@@ -136,8 +136,7 @@ models = {(name, "float"): net for name, net in networks.items()}
 for name in networks:
     for how, weight in WEIGHTS.items():
         models[name, how] = to_int8(folded[name], weight)
-right = {(name, how): percent_right(model) for (name, how), model in models.items()}
-right |= {key: percent_right(models[key], *test_set) for key in right if key[0] == "DepthwiseCNN"}
+right = {which: percent_right(model, *test_set) for which, model in models.items()}
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
 # Puts the accuracies of both networks into a table.
@@ -148,9 +147,9 @@ show.losses(right)
 #
 # <!-- page -->
 #
-# In the run on this page it fell from 90.2 to 64.4 %. The two int8 networks differ in the scales of their weights and in nothing else: the activations have the same observers, which have seen the same images. So what the first one lost, it lost because its weights are rounded on one scale for each layer.
+# In the run on this page it fell from 90.2 to 64.4 %. The two int8 networks differ in the scales of their weights and in nothing else: the activations have the same observers, which have seen the same images. So what the first one lost, it lost because its weights are rounded on one scale for each layer. (Whether every such scale would cost as much, section 3 asks.)
 #
-# Two warnings, before you conclude anything about depthwise networks in general. First, **this network was trained to show an effect**: with stochastic gradient descent at a large learning rate, and with a weight decay of 0.001 on all weights, the depthwise filters included. That is no common practice. MobileNet's authors write that "it was important to put very little or no weight decay (l2 regularization) on the depthwise filters" (Howard et al., 2017, section 3.2). (Whether the decay is to blame, section 5 asks.) Second, SmallCNN loses a little more than a point here, but it differs from DepthwiseCNN in two things: its architecture *and* its training (Adam, no weight decay). Sections 2 to 4 look for the place of the damage. Section 5 separates the two causes.
+# Two warnings, before you conclude anything about depthwise networks in general. First, **this network was trained to show an effect**: with stochastic gradient descent at a large learning rate, and with a weight decay of 0.001 on all weights, the depthwise filters included. That is no common practice. MobileNet's authors write that "it was important to put very little or no weight decay (l2 regularization) on the depthwise filters" (Howard et al., 2017, section 3.2). (Whether the decay is to blame, section 5 asks.) Second, SmallCNN loses about a point, but it differs from DepthwiseCNN in two things: its architecture *and* its training (Adam, no weight decay). Sections 2 to 4 look for the place of the damage. Section 5 separates the two causes.
 #
 # Such losses do happen to networks that nobody built for a lesson. [Sheng et al., 2018](https://arxiv.org/abs/1803.08607) report that MobileNet-v1 fell from 70.50 to 1.80 % in 8 bits, and Nagel et al. (under *Going further*) that MobileNet-v2 fell to the level of chance.
 
@@ -252,7 +251,7 @@ show.raw_and_folded(raw, ranges)
 # | 31 | 0.404 | 0.278 | 0.00707 | 0.278 / √0.00708 = 3.31 | 1.34 |
 # | 28 | 0.280 | 0.253 | 0.00000 | 0.253 / √0.00001 = 80.0 | 22.4 |
 #
-# As trained, channel 28 was the smaller one. Folded, it is 16.7 times as large as channel 31. What does that cost channel 31? Before the folding the largest weight of the layer is 1.12, so one scale would be 2 · 1.12 / 255 = 0.0088, and channel 31 would reach 46 steps to either side. After it the scale is 2 · 22.4 / 255 = 0.176, and 1.34 is less than 8 steps. Of the 256 levels about 16 are left for this channel.
+# As trained, channel 28 was the smaller one. Folded, it is 16.8 times as large as channel 31. What does that cost channel 31? Before the folding the largest weight of the layer is 1.12, so one scale would be 2 · 1.12 / 255 = 0.0088, and channel 31 would reach 46 steps to either side. After it the scale is 2 · 22.4 / 255 = 0.176, and 1.34 is less than 8 steps. Of the 256 levels about 16 are left for this channel.
 #
 # There is a tension here. In [[static]] fusion *helped* this network, because an unfolded block stores its raw result, whose channels are very unequal. The inequality does not disappear by folding. It moves from the activations into the weights, where a scale for each channel can deal with it.
 
@@ -280,7 +279,7 @@ show.widest(depthwise.features[1], inputs, ranges)
 #
 # A variance of 0 says that the result of the convolution was the same for all images of the last part of the training. Block 0 ends with a ReLU, and in this network its channel 28 is 0 at every pixel of every image. Nine weights times 0 give 0. (The 5.6e-45 in the table is what is left of the variance. With each batch the running average keeps nine tenths of its value, until the float can become no smaller.) Such a channel is called a **dead channel**. The batch norm divides by $\sqrt{0 + \epsilon} = 0.00316$, so it multiplies the weights by $316\,\gamma$. As long as the batch norm stands behind the convolution, this does no harm, because 316 γ times 0 is 0. Folded, the factor stands in the weights, and there it sets the scale of the whole layer, although the weights that carry it are never multiplied by anything but 0.
 #
-# Channel 16 is dead as well; 22 and 14 are alive. In all, 11 of the 32 channels of block 1 have a variance below $\epsilon$. Most of them are narrow and do no harm. Sheng et al. (2018) name channels without variance as one reason for what happened to MobileNet-v1, too.
+# Channel 16 is dead as well; 22 and 14 are alive. In all, 11 of the 32 channels of block 1 have a variance below $\epsilon$. In ten of them the input is always 0, and one varies a little. We call them all dead. Most of them are narrow and do no harm. Sheng et al. (2018) name channels without variance as one reason for what happened to MobileNet-v1, too.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Take it away
@@ -290,12 +289,12 @@ show.widest(depthwise.features[1], inputs, ranges)
 # **Predict.** How much of the lost accuracy comes back in int8, still with one scale for each layer: **A** nothing, **B** about half, **C** nearly all? And what does it do to the float network?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Two votes. Before the table let the room name a control: "Which other channel would you empty, to show that it is this one?" Row 2 is a dead channel that does not set the scale, row 3 a live one.
+# *For the lecturer, 3 min.* Two votes. Before the table let the room name a control: "Which other channel would you empty, to show that it is this one?" Row 2 is a dead channel that does not set the scale, row 3 a live one. The last two rows are the surprise: a larger step repairs it as well.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A dead channel always gives the same constant: the $\beta$ of its batch norm. So the repair is to write this constant into the bias and 0 into the weights. (For a channel whose variance is not quite 0 this is an approximation, and the accuracy in float says how good it is.)
 #
-# The table has two controls. Channel 16 is dead, too, and the second widest, but it does not set the scale. Channel 22 is the widest that is alive.
+# The table has three controls. Channel 16 is dead, too, and the second widest, but it does not set the scale. Channel 22 is the widest that is alive. And in the last two rows channel 28 is not emptied but made *wider*, which makes the step larger.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -308,15 +307,23 @@ def emptied(channels):
     return net
 
 
+def widened(factor):
+    """The folded network, the weights of channel 28 in block 1 multiplied. They meet zeros alone, so in float nothing changes."""
+    net = copy.deepcopy(folded["DepthwiseCNN"])
+    weight_of(net, 1)[28] *= factor
+    return net
+
+
 norms = [block[1] for block in depthwise.features]
 dead = {block: norm.running_var < norm.eps for block, norm in enumerate(norms)}
 CASES = {"nothing": {}, "channel 16": {1: [16]}, "channel 22": {1: [22]}, "channel 28": {1: [28]}}
 CASES |= {"all dead, block 1": {1: dead[1]}, "all dead": dead}
 
 # %% slideshow={"slide_type": "skip"}
+changed = {what: emptied(channels) for what, channels in CASES.items()}
+changed |= {f"channel 28, × {factor:g}": widened(factor) for factor in (1.01, 2)}
 repaired = {}
-for what, channels in CASES.items():
-    net = emptied(channels)
+for what, net in changed.items():
     step = 2 * weight_of(net, 1).abs().max().item() / 255
     repaired[what] = step, percent_right(net), percent_right(to_int8(net, WEIGHTS["per tensor"]))
 
@@ -325,13 +332,15 @@ for what, channels in CASES.items():
 show.repairs(repaired, CASES)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Nearly all of the lost accuracy comes back (C), by nine weights that never did anything. In float nothing changes.**
+# **Nearly all of the lost accuracy comes back (C), although the nine weights never did anything. In float nothing changes.**
 #
 # <!-- page -->
 #
-# Only what sets the scale matters: emptying channel 16, which is as dead, changes nothing, because the step stays. Emptying a live channel costs accuracy in float already, and more in int8, because the step is still the old one. So it is not the missing channel that helps. It is the smaller step.
+# Emptying channel 16, which is as dead, changes nothing, because the step stays. Emptying a live channel costs accuracy in float already, and more in int8. So it is the step that counts, and not the missing channel.
 #
-# Look at the step, too: without channel 28 it is only about half as large, since channel 16 sets it next. That is one more bit for all other channels, and 25 points. With a step of 0.176 a few filters are rounded to a shape in which they do harm, and with half the step they are not. How much a given step costs is partly luck, and [[qat_cnn]] takes this layer apart channel by channel. What is *not* luck is who made the step so large.
+# Is it the *size* of the step? Without channel 28 it is only about half as large, since channel 16 sets it next. But look at the last two rows, which test the other direction: there the weights of channel 28 are multiplied by 1.01 and by 2. In float that changes nothing, since they multiply zeros. In int8 a step that is 1 % *larger* brings nearly all of the accuracy back as well, and so does one of twice the size. So 25 points are not the price of a step of 0.176; they are bad luck at this very step. Nearly all of them hang on a single filter, channel 4. All its weights are smaller than one step, so rounding decides between 0 and ±1, and one of them lies at 0.503 steps. In a trial, rounded down in place of up, this one weight brought 24 points back. ([[qat_cnn]] takes this filter apart.)
+#
+# What is *not* luck is the danger. The dead channel makes the step so coarse that filters like this one live or die by a rounding. At most steps that costs this network one to three points, and at this one 25. With half the step there is room to spare.
 #
 # Where it stops being true: a channel is dead *on the data that it has seen*. If it may get other inputs in its work than 0, emptying it changes the network. The accuracy in float, on images from the work, is the test. And the repair wins nothing where a live channel is the widest.
 
@@ -356,7 +365,7 @@ def left_in_float(folded_net, block):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The diagnosis suggests three repairs, and each one has a price.
 #
-# - **Empty the dead channels.** It needs the variances of the batch norms. After the folding they are gone, so keep the float network. It helps only where a dead channel sets the scale.
+# - **Empty the dead channels.** The variances of the batch norms tell which they are. After the folding these are gone, but a calibration tells it, too: a channel whose input is 0 in every image. It helps only where a dead channel sets the scale.
 # - **A scale for each channel.** Then no channel can spoil the scale of another, dead or alive. The file has to hold the scales: PyTorch keeps a scale and a zero point for each channel, in eight bytes each. The engine has to have kernels for it: the CPU engines of PyTorch do (*Deeper* runs those of this machine), and not every chip does.
 # - **Leave the layer in float.** Its input is turned from int8 into float, and its output back into int8. This takes time, four bytes for each of its weights, and a processor that computes in float at all.
 #
@@ -378,7 +387,8 @@ accuracy = {name: percent_right(model, *test_set) for name, model in shipped.ite
 files = {name: size_report(model) for name, model in shipped.items()}  # saved, loaded again, compared
 batch_of_64 = some[:64]
 calls = {name: lambda model=model: model(batch_of_64) for name, model in shipped.items()}
-speed = timing.compare({"float": lambda: depthwise(batch_of_64), **calls}, rounds=9, device=device)
+calls = {"float": lambda: depthwise(batch_of_64), "float, fused": lambda: whole(batch_of_64), **calls}
+speed = timing.compare(calls, rounds=9, device=device)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What each of them costs
@@ -401,7 +411,7 @@ show.remedies(accuracy, files, speed)
 #
 # **By hand.** The network has 586 channels (of convolutions and of the linear layer). The two files differ by some 12,500 bytes, which is about 21 bytes for each channel. Sixteen of them are its scale and its zero point, and the rest is bookkeeping. The layer that stays in float has 288 weights, and three bytes more for each are 864. In a network whose channels have hundreds of weights the scales weigh next to nothing.
 #
-# All three repairs bring back the accuracy. Emptying is free in bytes. Read the speeds with [[measuring]] in mind: they change from run to run, and a few tenths between two rows do not decide. Block 1 in float costs little time, probably because it is a small part of this network: *Deeper* leaves more and more blocks in float. The histogram does *not* repair anything: its range has the least squared error over all weights, and the large weights of the dead channels are a large part of that error. An observer cannot know that they are never used.
+# All three repairs bring back the accuracy. Emptying is free in bytes. Read the speeds with [[measuring]] in mind: they change from run to run, and a few tenths between two rows do not decide. A part of the gain is the fusion, as the caption says. Block 1 in float costs little time, probably because it is a small part of this network: *Deeper* leaves more and more blocks in float. The histogram does *not* repair anything: in block 1 it keeps the full range, step for step. To cut off the large weights of the dead channels would cost a large squared error, and an observer cannot know that they are never used.
 #
 # What would one ship? A scale for each channel, which is what the default of `x86` does, because it also protects against wide channels that are alive. Empty the dead channels where a chip or a file format has room for one scale only. Leave a layer in float where neither helps. Section 2 is how you find the layer.
 #
@@ -525,7 +535,7 @@ recorded.crossed()
 #
 # So neither change did much by itself here, and both together did. "Depthwise networks lose more" would be wrong for the small ones that were trained with Adam.
 #
-# This verdict is preliminary, for three reasons. The rule of the exercise asks for five trainings in each cell, and here are two. All four cells are small networks, and a larger one may give another answer (the last table of this section has two). And "the training" is still a bundle of optimizer, learning rate *and* decay. A crossed experiment says which bundle counts, and not yet why. Two more questions lead to the reason: what does the architecture contribute, and what does the training?
+# This verdict is preliminary, for four reasons. Section 3 has shown that the same dead channel may cost one point or 25, by where single weights fall; a mean over several steps would be a steadier ruler. The rule of the exercise asks for five trainings in each cell, and here are two. All four cells are small networks, and a larger one may give another answer (the last table of this section has two). And "the training" is still a bundle of optimizer, learning rate *and* decay. A crossed experiment says which bundle counts, and not yet why. Two more questions lead to the reason: what does the architecture contribute, and what does the training?
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### One channel silenced, on purpose
@@ -646,7 +656,7 @@ spread_costs = unrounded - fmean(given[1][1])
 show.with_ranges(given, summed, unrounded, len(few))
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **The layer that sums over 360 products loses about as much as the one that sums over 9. The third one loses less, and it loses, too.**
+# **The layer that sums over 360 products loses at least as much as the one that sums over 9. The third one loses less, and it loses, too.**
 #
 # So summing over many inputs is not enough to protect a layer from unequal ranges. SmallCNN is safe because it does not have them: with their own ranges the two layers with long sums lose nothing. (Whether summing helps a little, three layers that differ in other things as well cannot say.) Here all channels are alive, so the wide ones cannot be emptied: only a scale for each channel repairs this network. How bad it gets depends on which channel gets which range. The last column checks the code: with a scale for each channel the factor cancels.
 
@@ -748,7 +758,7 @@ show.engines(by_engine)
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **It depends on the settings (B): in each column of the table all engines have about the same accuracy.**
 #
-# The settings of `qnnpack` have one scale for a layer's weights, so they show the loss of section 1 on any engine. Those of `x86` have a scale for each channel. The levels differ as well: 128 for the activations by the settings of `x86`, 256 by those of `qnnpack`. That does not show here. So whoever must use `qnnpack` can give it the observer of section 1 for a scale for each channel, and has the accuracy back. On a machine without `qnnpack` (Windows) the table has one column.
+# The settings of `qnnpack` have one scale for a layer's weights, so they show the loss of section 1 on any engine. Those of `x86` have a scale for each channel. The levels differ as well: 128 for the activations by the settings of `x86`, 256 by those of `qnnpack`. So the two columns differ in two things. In a trial that crossed them the levels were worth two points with one scale, and next to nothing with a scale for each channel: the scales make the difference. So whoever must use `qnnpack` can give it the observer of section 1 for a scale for each channel, and has the accuracy back. On a machine without `qnnpack` (Windows) the table has one column.
 #
 # Why 128 levels? `x86` and `fbgemm` share their settings. They use half of the levels (`reduce_range`) because the instruction of older processors adds two products in 16 bits, where two products of full range could overflow.
 #
@@ -933,12 +943,12 @@ show.dropout_in_a_graph(some[:1])
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **The graph that was exported in evaluation mode agrees with itself. In the other one dropout stays random, and it refuses `eval()`.**
 #
-# The mode was read when the graph was drawn, and the graph has no switch for it any more. Call `eval()` on the model *before* you export.
+# The mode was read when the graph was drawn. So call `eval()` on the model *before* you export. (torchao has a function that searches a graph for dropout and exchanges it, `move_exported_model_to_eval`: [[torchao]] uses it.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Into the ledger
 #
-# Three rows of DepthwiseCNN for the course's ledger. Their speed-up is that of a *single* image, and there int8 saves next to nothing. In section 4, with 64 images, the same networks were much faster than float. [[static]] has found why for SmallCNN: most of the time of one image is the price of the calls, and not of the numbers. Probably it is so here, too.
+# Three rows of DepthwiseCNN for the course's ledger. Their speed-up is that of a *single* image, and there int8 saves next to nothing. In section 4, with 64 images, the same networks were much faster than eager float. [[static]] has found why for SmallCNN: most of the time of one image is the price of the calls, and not of the numbers. Probably it is so here, too.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Writes float, one scale and a scale for each channel into the course's ledger.

@@ -169,7 +169,7 @@ Table(
 #
 # With 3 bits (C) the loss stays below that line in this run; in another training it need not. *Deeper* shows three.
 #
-# With 8 bits there are up to 256 levels, and half a step is small beside most weights. Each bit that we take away doubles the step, roughly, and the error with it.
+# With 8 bits there are up to 256 levels, and half a step is small beside most weights. Each bit that we take away doubles the step, roughly, and the error with it. (That 3 bits do a little better than 4 in the run on this page is luck; in other trainings the two change places.)
 #
 # Why does the network tolerate so much? Each output of `fc1` is a sum of 400 products, so 400 errors are added up. But random errors of either sign largely cancel: 400 of them add up to only about $\sqrt{400} = 20$ times one of them. The products themselves cancel less, because training has made many of them pull in the same direction. So the sum stands out from its error better than each weight does: in the run on this page 8 bits change the weights of `fc1` by nearly 2 %, and its outputs by less than 1 %. (*Deeper* measures both, with a control.)
 #

@@ -105,7 +105,7 @@ print(f"speed-up: {as_it_is / quiet:.1f} times")
 # <!-- page -->
 #
 # In runs for this lesson the first call took 4 to 70 times as long as the second one. Before you put such a number into a report, ask what else was different
-# between the two measurements. One call took notes and the other did not. But one of the two calls also came *first*.
+# between the two measurements. One call took notes and the other did not. But one of the two calls also came *first*. (If yours shows the opposite, another program disturbed one of the two.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Was it the notes?
@@ -338,7 +338,7 @@ show.drift(drifting)
 # Measuring in turn is called **interleaving**, and the rounds are *interleaved*. The drift then meets both candidates nearly alike, and the **ratio within each round** compares neighbours in time. Divide first, and take the median afterwards. Suppose that three rounds give 10, 20 and 30 ms for A, because the machine gets slower, and 5, 30 and 15 ms for B, whose second call was disturbed. The ratios A over B are 2.0, 0.67 and 2.0, and their median is 2. Taken the
 # other way round, the median of A is 20 and that of B is 15, and their ratio is 1.33, which no round has shown: the 20 and the 15 come from different rounds, and the drift lies between them.
 #
-# Take care which of the two you divide by the other. By hand we divided B by A: above 1 means that B is *slower*. A speed-up is A over B: 1 / 1.14 = 0.88, and below 1 means slower.
+# Take care which of the two you divide by the other. By hand we divided B by A: above 1 means that B is *slower*. A speed-up is A over B: for the blocks 1 / 1.19 = 0.84, and below 1 means slower.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
 # ### A function against itself

@@ -123,7 +123,7 @@ show.two_times(operations_a_second=100, bytes_a_second=10, n_weights=20)
 #
 # $$\text{speed} \le \min(\text{peak},\; I \cdot \text{bandwidth})$$
 #
-# At the ridge both are equal: $I = \text{peak} / \text{bandwidth}$.
+# The intensity at which both are equal is called the **ridge**: $I = \text{peak} / \text{bandwidth}$.
 #
 # **Predict.** One core of a processor like that of this page does some 50 to 150 billion operations a second, and its memory delivers 10 to 30 billion bytes. Where does the ridge lie: **A** below 1, **B** between 1 and 20, or **C** above 20 operations a byte? And why?
 
@@ -232,7 +232,7 @@ show.batches_under_the_roof(peak, bandwidth, {b: (intensity(b), speed[b], share[
 #
 # So ask first on which side a layer lies. Left of the ridge a processor with twice the peak changes nothing in the bound. Nor do fewer operations, because the least time stays what the bytes need. **Fewer bytes** lower it: weights of fewer bits, fewer weights, or numbers that are not moved at all. A ReLU that is computed right after the layer, while the numbers are still at the processor, needs no read and no write of its own: of 4 bytes written by the layer and 8 read and written by the ReLU, only 4 are left. Right of the ridge it is the other way round: a higher peak or fewer operations help.
 #
-# Other layers lie elsewhere. A ReLU on its own does one operation for 8 bytes at any batch, so it waits for memory unless its numbers lie in a cache. A convolution uses each weight at every position of the image: at 14 by 14 positions a weight serves one image 196 times, which is 98 operations for each byte of weights, so it can lie right of the ridge with a single image. (Its inputs and outputs lower this number.)
+# Other layers lie elsewhere. A ReLU on its own does one operation for 8 bytes at any batch, so it waits for memory unless its numbers lie in a cache. A convolution uses each weight at every position of the image: at 14 by 14 positions a weight serves one image 196 times, which is 98 operations for each byte of weights, so it can lie right of the ridge with a single image. 
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How near to the roof?
@@ -252,11 +252,11 @@ show.shares_table(seconds, {batch: intensity(batch) for batch in inputs}, bandwi
 # **Of the three only the library can (C). In the run on this page 16 inputs reach the smallest share of their roof, and they take longer than arithmetic and memory one after the other.**
 #
 # <!-- page -->
-# Add the first two times of a row: in the run on this page the measured time is longer than that sum in every row, and in proportion by far the most for 16 inputs, by nearly half. If memory and arithmetic did not overlap at all (A), the time would be their sum, but not more. And the call itself (B) takes a few microseconds, whatever the weights and the batch, because some work is done before any arithmetic begins. Something else must take the rest, and the roofline cannot say what.
+# Add the first two times of a row: in the run on this page the measured time is longer than that sum in every row, and in proportion by far the most for 16 inputs, by nearly half. If memory and arithmetic did not overlap at all (A), the time would be their sum, but not more. And the call itself (B) takes a few microseconds, whatever the weights and the batch, because some work is done before any arithmetic begins. Something else must take the rest, and the roofline cannot say what. So the first question has two answers: with a ridge of 3 the roof allows 16 inputs 8 / 3 = 2.7 times the time of one, and what is beyond that the roof does not explain.
 #
 # One candidate is the library: for large matrices it has a routine that keeps parts of them in the caches, for a single input another one, and for a few inputs neither may fit well. *Deeper* tests this with a second library. So a roofline answers one question: what is the least time? Where a layer stays far below the roof, it raises another: what takes the rest?
 #
-# A share above 100 % means, left of the ridge, that the bandwidth was measured too low or that a cache kept some of the weights, and right of it that the peak was measured too low. Whether a cache kept some of the weights is the question of the next section.
+# A share above 100 % means, left of the ridge, that the bandwidth was measured too low or that a cache kept some of the weights, and right of it that the peak was measured too low. 
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. From memory, or from a cache?
@@ -284,7 +284,7 @@ read = show.again_or_in_turn(taken)
 #
 # *Clearly above 1.* Some of the 67 MB stayed in a cache and arrived sooner. In a network of many layers the weights are not kept in this way, so a benchmark that calls one layer in a loop promises too much.
 #
-# *Near 1.* There are three explanations, and this experiment cannot tell them apart. Either both layers came from memory, because no cache holds 67 MB or other programs use it. Or both came from a cache that holds all 537 MB, which is rare. Or the routine for one input is so slow that a faster cache would not show. To decide, read a larger and larger set of numbers in turn, until it takes more bytes than any cache of the machine holds. *Deeper* goes up to 537 MB, so it cannot exclude a cache of that size or more.
+# *Near 1.* There are three explanations, and this experiment cannot tell them apart. Either both layers came from memory, because no cache holds 67 MB or other programs use it. Or both came from a cache that holds all 537 MB, which is rare. Or the routine for one input is so slow that a faster cache would not show. *Deeper* reads larger and larger sets of numbers, up to 537 MB, to decide. In your own benchmark let many layers take turns.
 #
 # A roof belongs to one memory. Suppose that the toy machine of section 2 has a cache as well, which delivers 40 bytes a second. For weights in it the ridge is 100 / 40 = 2.5, not 10. So ask where the numbers lie before you draw a roof, and with how many threads.
 #
