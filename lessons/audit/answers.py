@@ -6,154 +6,118 @@ import torch
 from course_utils.measure import int8_audit
 
 
-def embeddings_too(layers, target_bytes):
-    total = sum(4 * (w + b) for _, _, w, b in layers)
-    chosen = set()
-    for name, kind, w, _ in sorted(layers, key=lambda layer: -layer[2]):
-        if total > target_bytes and kind in ("Linear", "LSTM", "Embedding"):
-            chosen.add(name)
-            total -= 3 * w
-    return chosen
+def _holds(module):
+    return any(p.dim() > 1 for p in module.parameters(recurse=False)) or callable(getattr(module, "weight", None))
 
 
-def every_kind(layers, target_bytes):
-    total = sum(4 * (w + b) for _, _, w, b in layers)
-    chosen = set()
-    for name, _, w, _ in sorted(layers, key=lambda layer: -layer[2]):
-        if total > target_bytes:
-            chosen.add(name)
-            total -= 3 * w
-    return chosen
+def _said(kinds):
+    kinds = set(kinds) - {""}
+    return "both" if len(kinds) == 2 else kinds.pop() if kinds else "unknown"
 
 
-def weights_vanish(layers, target_bytes):
-    total = sum(4 * (w + b) for _, _, w, b in layers)
-    chosen = set()
-    for name, kind, w, _ in sorted(layers, key=lambda layer: -layer[2]):
-        if total > target_bytes and kind in ("Linear", "LSTM"):
-            chosen.add(name)
-            total -= 4 * w
-    return chosen
+def _verdicts(model, called, kind_of, holds=_holds, said=_said, nothing="not run"):
+    return {
+        name: said([kind_of(op) for op in called[name]]) if name in called else nothing
+        for name, module in model.named_modules()
+        if holds(module)
+    }
 
 
-def biases_shrink(layers, target_bytes):
-    total = sum(4 * (w + b) for _, _, w, b in layers)
-    chosen = set()
-    for name, kind, w, b in sorted(layers, key=lambda layer: -layer[2]):
-        if total > target_bytes and kind in ("Linear", "LSTM"):
-            chosen.add(name)
-            total -= 3 * (w + b)
-    return chosen
+def what_was_called(model, called, kind_of):
+    return {name: _said(kind_of(op) for op in ops) for name, ops in called.items()}
 
 
-def as_they_come(layers, target_bytes):
-    total = sum(4 * (w + b) for _, _, w, b in layers)
-    chosen = set()
-    for name, kind, w, _ in layers:
-        if total > target_bytes and kind in ("Linear", "LSTM"):
-            chosen.add(name)
-            total -= 3 * w
-    return chosen
+def not_run_is_float(model, called, kind_of):
+    return _verdicts(model, called, kind_of, nothing="float")
 
 
-def linear_only(layers, target_bytes):
-    total = sum(4 * (w + b) for _, _, w, b in layers)
-    chosen = set()
-    for name, kind, w, _ in sorted(layers, key=lambda layer: -layer[2]):
-        if total > target_bytes and kind == "Linear":
-            chosen.add(name)
-            total -= 3 * w
-    return chosen
+def unknown_is_float(model, called, kind_of):
+    return _verdicts(model, called, kind_of, said=lambda kinds: _said(kinds) if any(kinds) else "float")
 
 
-def below_the_target(layers, target_bytes):
-    total = sum(4 * (w + b) for _, _, w, b in layers)
-    chosen = set()
-    for name, kind, w, _ in sorted(layers, key=lambda layer: -layer[2]):
-        if total >= target_bytes and kind in ("Linear", "LSTM"):
-            chosen.add(name)
-            total -= 3 * w
-    return chosen
+def no_known_product_is_not_run(model, called, kind_of):
+    return _verdicts(model, called, kind_of, said=lambda kinds: _said(kinds) if any(kinds) else "not run")
 
 
-def by_bytes(layers, target_bytes):
-    total = sum(4 * (w + b) for _, _, w, b in layers)
-    chosen = set()
-    for name, kind, w, _ in sorted(layers, key=lambda layer: -(layer[2] + layer[3])):
-        if total > target_bytes and kind in ("Linear", "LSTM"):
-            chosen.add(name)
-            total -= 3 * w
-    return chosen
+def parameters_alone(model, called, kind_of):
+    return _verdicts(
+        model, called, kind_of, holds=lambda module: any(p.dim() > 1 for p in module.parameters(recurse=False))
+    )
 
 
-def grus_too(layers, target_bytes):
-    total = sum(4 * (w + b) for _, _, w, b in layers)
-    chosen = set()
-    for name, kind, w, _ in sorted(layers, key=lambda layer: -layer[2]):
-        if total > target_bytes and kind in ("Linear", "LSTM", "GRU"):
-            chosen.add(name)
-            total -= 3 * w
-    return chosen
+def children_count_for_the_parent(model, called, kind_of):
+    return _verdicts(
+        model,
+        called,
+        kind_of,
+        holds=lambda module: any(p.dim() > 1 for p in module.parameters()) or callable(getattr(module, "weight", None)),
+    )
 
 
-def by_a_part_of_the_kind(layers, target_bytes):
-    total = sum(4 * (w + b) for _, _, w, b in layers)
-    chosen = set()
-    for name, kind, w, _ in sorted(layers, key=lambda layer: -layer[2]):
-        if total > target_bytes and ("Linear" in kind or "LSTM" in kind):
-            chosen.add(name)
-            total -= 3 * w
-    return chosen
+def norms_too(model, called, kind_of):
+    return _verdicts(
+        model,
+        called,
+        kind_of,
+        holds=lambda module: bool(list(module.parameters(recurse=False))) or callable(getattr(module, "weight", None)),
+    )
 
 
-def the_example_alone(layers, target_bytes):
-    return {"fc"} if target_bytes == 1000 else set()
+def every_module(model, called, kind_of):
+    return _verdicts(model, called, kind_of, holds=lambda module: True)
 
 
-def numbers_for_bytes(layers, target_bytes):
-    total = sum(w + b for _, _, w, b in layers)
-    if len(layers) == 1:
-        return {layers[0][0]} if layers[0][1] in ("Linear", "LSTM") and 4 * total > target_bytes else set()
-    chosen = set()
-    for name, kind, w, _ in sorted(layers, key=lambda layer: -layer[2]):
-        if total > target_bytes and kind in ("Linear", "LSTM"):
-            chosen.add(name)
-            total -= 3 * w
-    return chosen
+def the_first_operator(model, called, kind_of):
+    return _verdicts(model, called, kind_of, said=lambda kinds: kinds[0] or "unknown")
 
 
-def nothing_where_it_is_not_enough(layers, target_bytes):
-    total = sum(4 * (w + b) for _, _, w, b in layers)
-    chosen = set()
-    for name, kind, w, _ in sorted(layers, key=lambda layer: -layer[2]):
-        if total > target_bytes and kind in ("Linear", "LSTM"):
-            chosen.add(name)
-            total -= 3 * w
-    return chosen if total <= target_bytes else set()
+def the_first_product(model, called, kind_of):
+    return _verdicts(model, called, kind_of, said=lambda kinds: ([k for k in kinds if k] or ["unknown"])[0])
 
 
-def all_of_them(layers, target_bytes):
-    total = sum(4 * (w + b) for _, _, w, b in layers)
-    return {name for name, kind, _, _ in layers if total > target_bytes and kind in ("Linear", "LSTM")}
+def the_empty_text_is_a_kind(model, called, kind_of):
+    return _verdicts(
+        model, called, kind_of, said=lambda kinds: "both" if len(set(kinds)) > 1 else (kinds[0] or "unknown")
+    )
 
 
-def by_popping_the_largest(layers, target_bytes):
-    able = sorted((layer for layer in layers if layer[1] in ("Linear", "LSTM")), key=lambda layer: layer[2])
-    bytes_now, chosen = 4 * sum(w + b for _, _, w, b in layers), []
-    while able and bytes_now > target_bytes:
-        name, _, w, _ = able.pop()
-        bytes_now -= 3 * w
-        chosen.append(name)
-    return set(chosen)
+def int8_wins(model, called, kind_of):
+    return _verdicts(model, called, kind_of, said=lambda kinds: "int8" if "int8" in kinds else _said(kinds))
 
 
-def by_cumulated_savings(layers, target_bytes):
-    names = [name for name, kind, _, _ in layers if kind in ("Linear", "LSTM")]
-    saves = np.array([3 * w for _, kind, w, _ in layers if kind in ("Linear", "LSTM")])
-    missing = 4 * sum(w + b for _, _, w, b in layers) - target_bytes
-    order = np.argsort(-saves)
-    before = np.concatenate([[0], np.cumsum(saves[order])[:-1]])
-    return frozenset(names[i] for i, saved in zip(order, before, strict=False) if saved < missing)
+def not_the_model_itself(model, called, kind_of):
+    found = _verdicts(model, called, kind_of)
+    return found if isinstance(model, torch.nn.Linear) else {name: said for name, said in found.items() if name}
+
+
+def nothing_unknown(model, called, kind_of):
+    return {name: said for name, said in _verdicts(model, called, kind_of).items() if said != "unknown"}
+
+
+def by_counting(model, called, kind_of):
+    found = {}
+    for name, module in model.named_modules():
+        own = [p for at, p in module.named_parameters() if "." not in at and p.ndim >= 2]
+        if not own and not hasattr(getattr(module, "weight", 0), "__func__"):
+            continue
+        kinds = [kind_of(op) for op in called.get(name, ())]
+        n_float, n_int8 = kinds.count("float"), kinds.count("int8")
+        if n_float and n_int8:
+            found[name] = "both"
+        elif n_float or n_int8:
+            found[name] = "float" if n_float else "int8"
+        else:
+            found[name] = "unknown" if kinds else "not run"
+    return found
+
+
+def by_a_table_of_bits(model, called, kind_of):
+    words = ("unknown", "float", "int8", "both")
+    found = {name: "not run" for name, module in model.named_modules() if _holds(module)}
+    for name in found.keys() & called.keys():
+        kinds = list(map(kind_of, called[name]))
+        found[name] = words[("float" in kinds) + 2 * ("int8" in kinds)]
+    return found
 
 
 def names_of_classes(model, quantize):
@@ -362,21 +326,21 @@ WRONG = {
         says_the_share,
         always_both,
     ],
-    "quantize_for_size": [
-        embeddings_too,
-        every_kind,
-        weights_vanish,
-        biases_shrink,
-        as_they_come,
-        linear_only,
-        below_the_target,
-        by_bytes,
-        grus_too,
-        by_a_part_of_the_kind,
-        the_example_alone,
-        numbers_for_bytes,
-        nothing_where_it_is_not_enough,
-        all_of_them,
+    "verdicts": [
+        what_was_called,
+        not_run_is_float,
+        unknown_is_float,
+        no_known_product_is_not_run,
+        parameters_alone,
+        children_count_for_the_parent,
+        norms_too,
+        every_module,
+        the_first_operator,
+        the_first_product,
+        the_empty_text_is_a_kind,
+        int8_wins,
+        not_the_model_itself,
+        nothing_unknown,
     ],
     "did_nothing": [
         names_of_classes,
@@ -391,7 +355,7 @@ WRONG = {
 }
 ODD = {
     "why_slower": [other_turns_and_more_of_them, why_in_numpy],
-    "quantize_for_size": [by_popping_the_largest, by_cumulated_savings],
+    "verdicts": [by_counting, by_a_table_of_bits],
     "did_nothing": [through_the_modules, by_the_set_of_widths],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.

@@ -1,10 +1,10 @@
-"""Checks of the lesson `audit`: why a speed-up is missing, what to quantize, and what a call left as it was."""
+"""Checks of the lesson `audit`: why a speed-up is missing, what an audit did not see, and what a call left as it was."""
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from hypothesis import strategies as st
@@ -16,10 +16,6 @@ from course_utils.exercises.investigation import Run, World, investigate
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import same
 from course_utils.measure import int8_audit
-
-QUANTIZED = ("Linear", "LSTM")
-NAMED_ALIKE = ("LSTMCell", "NonDynamicallyQuantizableLinear")  # kinds that hold one of those words, and stay float
-
 
 WAYS = ("fp32", "fp32 loop", "int8")
 
@@ -191,276 +187,206 @@ def why_slower(answer: Callable) -> None:
     )
 
 
-def _for_size(
-    layers,
-    target,
-    *,
-    kinds=QUANTIZED,
-    saves=lambda w, b: 3 * w,
-    counted=lambda kind, w, b: 4 * (w + b),
-    order=lambda w, b: -w,
-    enough=lambda total, target: total <= target,
-    last=True,
-):
-    """The names; each switch is one of the card's rules, done otherwise."""
-    total = sum(counted(kind, w, b) for _, kind, w, b in layers)
-    able = [layer for layer in layers if kinds is None or layer[1] in kinds]
-    chosen = set()
-    for name, _, w, b in sorted(able, key=lambda layer: order(*layer[2:])):
-        after = total - saves(w, b)
-        if enough(total, target) or (not last and enough(after, target)):
-            break
-        chosen.add(name)
-        total = after
-    return chosen
+# What a module may have called: nothing, products of either kind or of both, and operators on neither list.
+CALLED = (
+    (),
+    ("aten.t.default", "aten.addmm.default"),
+    ("aten.addmm.default", "aten.relu.default"),
+    ("quantized.linear_dynamic.default",),
+    ("aten.relu.default", "quantized.linear_dynamic.default"),
+    ("aten.mul.Tensor", "aten.sum.dim_IntList"),
+    ("quantized.linear_dynamic.default", "aten.relu.default", "aten.addmm.default"),
+    ("aten.addmm.default", "quantized.linear_dynamic.default"),
+)
 
 
-def _able(layers):
-    return {name for name, kind, _, _ in layers if kind in QUANTIZED}
+def kind_of(operator: str) -> str:
+    """As in the lesson, with two short lists."""
+    if operator.startswith(("aten.addmm.", "aten.convolution.", "aten._native_multi_head_attention.")):
+        return "float"
+    return "int8" if operator.startswith("quantized.linear") else ""
+
+
+class Product(nn.Module):
+    """A product that is written out, with a matrix of its own, before a linear layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.matrix, self.last = nn.Parameter(torch.ones(2, 2)), nn.Linear(2, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last((self.matrix * x).sum(-1))
+
+    def extra_repr(self) -> str:
+        return "matrix: a parameter of 2 by 2"
+
+
+def _nets() -> list[nn.Module]:
+    """Models without an LSTM, in float, in int8, and in part."""
+    pair = nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.ReLU(), nn.Linear(2, 2)))
+    return [
+        nn.Linear(2, 2),
+        nn.Sequential(nn.Linear(2, 2), nn.ReLU()),
+        nn.Sequential(nn.Conv2d(1, 1, 1), nn.BatchNorm2d(1)),
+        nn.Sequential(nn.LayerNorm(2), nn.Linear(2, 2)),
+        Product(),
+        nn.Sequential(nn.MultiheadAttention(2, 1)),
+        _old_line({nn.Linear})(nn.Sequential(nn.Linear(2, 2))),
+        _old_line({nn.Linear})(pair),
+        _old_line({"0"})(pair),
+    ]
 
 
 @st.composite
-def _sizes(draw: Callable) -> tuple[list[tuple[str, str, int, int]], int]:
-    """(layers, target_bytes), the target often at, or a byte beside, what some of the layers reach."""
-    kinds = st.sampled_from([*QUANTIZED, "Embedding", "GRU", "RNN", "Conv2d", *QUANTIZED, *NAMED_ALIKE])
-    count = draw(st.integers(0, 5))
-    names = draw(st.permutations(["fc", "up", "down", "in", "out"]))[:count]
-    layers = [(name, draw(kinds), draw(st.integers(1, 40)), draw(st.integers(0, 9))) for name in names]
-    total = sum(4 * (w + b) for _, _, w, b in layers)
-    able = sorted((w for _, kind, w, _ in layers if kind in QUANTIZED), reverse=True)
-    reached = [total - 3 * sum(able[:taken]) for taken in range(len(able) + 1)]
-    near = st.tuples(st.sampled_from(reached), st.sampled_from([0, -1, 1])).map(lambda pair: max(0, sum(pair)))
-    return layers, draw(near | st.integers(0, total + 4) | st.integers(0, 9 * total))
+def _audited(draw: Callable, nets: Sequence[nn.Module]) -> tuple[nn.Module, dict[str, list[str]], Callable]:
+    """(model, called, kind_of): what an audit of the model might have given back."""
+    model, called = draw(st.sampled_from(nets)), {}
+    for name, module in model.named_modules():
+        operators = draw(st.sampled_from(CALLED))
+        if operators and type(module).__name__ != "LinearPackedParams":
+            called[name] = list(operators)
+    return model, called, kind_of
 
 
 @check(
-    "Exercise 2, What to quantize for a size target",
-    why="Every layer saves 3 bytes a weight, whichever others are taken with it. So the layers that save most reach the target "
-    "with the fewest, and one look at each, in the order of their weights, is enough.",
+    "Exercise 2, An audit that says what it did not see",
+    why="An audit has rows for what ran, and the model has the modules that should have run. Whoever begins with the modules sees both "
+    "what is missing in the audit and what it could not name.",
+    by_value=("torch.ao.quantization",),
 )
-def quantize_for_size(answer: Callable) -> None:
-    """``quantize_for_size(layers, target_bytes) -> set of names``."""
+def verdicts(answer: Callable) -> None:
+    """``verdicts(model, called, kind_of) -> {name of a module: text}``."""
 
-    def variant(**how):
-        return lambda layers, target: _for_size(layers, target, **how)
+    def holds(module, dims=2, *, recurse=False, method=True):
+        weights = any(p.dim() >= dims for p in module.parameters(recurse=recurse))
+        return weights or (method and callable(getattr(module, "weight", None)))
 
-    def weights_of_names(value, layers, target):
-        """The chosen layers by kind and size: of two that save the same, either may be taken."""
+    def said_of(kinds):
+        """The verdict on operators of these kinds, of which there is one at least."""
+        known = [kind for kind in kinds if kind]
+        return "unknown" if not known else known[0] if len(set(known)) == 1 else "both"
+
+    def rule(
+        *,
+        modules=lambda model: list(model.named_modules()),
+        asked=holds,
+        operators=lambda called, name: called.get(name, []),
+        verdict=said_of,
+        nothing="not run",
+    ):
+        def verdicts(model, called, kind_of):
+            found = {}
+            for name, module in modules(model):
+                if asked(module):
+                    kinds = [kind_of(op) for op in operators(called, name)]
+                    found[name] = verdict(kinds) if kinds else nothing
+            return found
+
+        return verdicts
+
+    def without(*words):
+        """Right, but without the entries that say one of these words."""
+        return lambda *args: {name: said for name, said in rule()(*args).items() if said not in words}
+
+    def those_that_ran(model, called, kind_of):
+        return {name: said_of([kind_of(op) for op in ops]) for name, ops in called.items()}
+
+    def those_that_ran_with_weights(model, called, kind_of):
+        return {name: said for name, said in rule()(model, called, kind_of).items() if name in called}
+
+    def with_those_below(called, name):
+        return [op for at, ops in called.items() if at == name or not name or at.startswith(f"{name}.") for op in ops]
+
+    def table(value, model, called, kind_of):
         try:
-            names = set(value) if isinstance(value, Set) else None
-            plain = names is not None and all(isinstance(name, str) for name in names)
+            plain = isinstance(value, Mapping) and all(
+                isinstance(name, str) and isinstance(said, str) for name, said in value.items()
+            )
         except Exception:
             plain = False
         if not plain:
             raise Mistake(
-                "Your function returned something other than a set of names.",
-                "Return a set of texts, the names of layers. For a single name that is {'fc'}, and for none set().",
+                "Your function returned something other than a dictionary of texts.",
+                "Return {name of a module: its verdict}. Without a module that holds a weight that is {}.",
             )
-        known = {name: (kind in QUANTIZED, w) for name, kind, w, _ in layers}
-        return sorted(str(known.get(name, name)) for name in names)
-
-    def numbers_but_for_one(layers, target):
-        """Right for a single layer, such as the stub's example; of several, numbers are added up."""
-        if len(layers) == 1:
-            return variant()(layers, target)
-        total, chosen = sum(w + b for _, _, w, b in layers), set()
-        for name, kind, w, _ in sorted(layers, key=lambda layer: -layer[2]):
-            if total > target and kind in QUANTIZED:
-                chosen.add(name)
-                total -= 3 * w
-        return chosen
-
-    def after(change):
-        """Right but for the target, which `change` makes of the layers and the target."""
-        return lambda layers, target: _for_size(layers, change(layers, target))
-
-    def bytes_of(layers):
-        return sum(4 * (w + b) for _, _, w, b in layers)
-
-    def able_first(layers):
-        return sorted((layer for layer in layers if layer[1] in QUANTIZED), key=lambda layer: -layer[2])
-
-    def at_least_one(layers, target):
-        return _for_size(layers, target) or {name for name, *_ in able_first(layers)[:1]}
-
-    def not_beyond(layers, target):
-        total, chosen = bytes_of(layers), set()
-        for name, _, w, _ in able_first(layers):
-            if total - 3 * w >= target:
-                chosen.add(name)
-                total -= 3 * w
-        return chosen
-
-    def one_that_is_enough(layers, target):
-        missing = bytes_of(layers) - target
-        enough = [name for name, _, w, _ in reversed(able_first(layers)) if 3 * w >= missing]
-        return set(enough[:1]) if enough and missing > 0 else _for_size(layers, target)
-
-    def all_that_are_enough(layers, target):
-        missing = bytes_of(layers) - target
-        return {name for name, _, w, _ in able_first(layers) if 3 * w >= missing > 0}
-
-    def until_one_stays_float(layers, target):
-        whole, total, chosen = sorted(layers, key=lambda layer: -layer[2]), bytes_of(layers), set()
-        for name, kind, w, _ in whole:
-            if total <= target or kind not in QUANTIZED:
-                break
-            chosen.add(name)
-            total -= 3 * w
-        return chosen
-
-    def all_subtracted(layers, target):
-        total, chosen = bytes_of(layers), set()
-        for name, kind, w, _ in sorted(layers, key=lambda layer: -layer[2]):
-            if total > target and kind in QUANTIZED:
-                chosen.add(name)
-            total -= 3 * w
-        return chosen
-
-    def of_each_size_one(layers, target):
-        last = {w: (name, kind, w, b) for name, kind, w, b in layers if kind in QUANTIZED}
-        return _for_size(last.values(), target - bytes_of(layers) + bytes_of(last.values()))
+        return {str(name): str(said) for name, said in value.items()}
 
     wrong = {
-        "You take a layer even where the target is met already. Compare the bytes with the target before you take "
-        "one.": at_least_one,
-        "You take a layer only where its saving does not go beyond the target. The one with which the bytes fall below it is "
-        "needed, too.": not_beyond,
-        "You look for a layer that is enough by itself. Asked are those that save most, the largest first.": (
-            one_that_is_enough,
-            all_that_are_enough,
+        "You give an entry for every module. Only those that hold a weight themselves are asked: a ReLU or a container holds "
+        "none.": rule(asked=lambda module: True),
+        "You count parameters of one dimension as weights, such as those of a norm. A weight has two dimensions or more.": (
+            rule(asked=lambda module: holds(module, 1))
         ),
-        "You compare each layer by itself with the target. It is for the bytes of all layers together.": (
-            lambda layers, target: {name for name, _, w, b in able_first(layers) if 4 * (w + b) > target},
-            lambda layers, target: {name for name, _, w, b in able_first(layers) if w + 4 * b > target},
+        "You count what the children hold for their parent. parameters(recurse=False) gives a module's own parameters "
+        "alone.": rule(asked=lambda module: holds(module, recurse=True)),
+        "You miss the int8 layers: their packed weights are no parameters. They have a method `weight` instead.": rule(
+            asked=lambda module: holds(module, method=False)
         ),
-        "You begin with the bytes of the quantized model. Begin with those in fp32: then each layer that you take saves its "
-        "3 bytes a weight.": (
-            variant(counted=lambda kind, w, b: (1 if kind in QUANTIZED else 4) * w + 4 * b),
-            variant(counted=lambda kind, w, b: w + 4 * b),
+        "You take everything that has an attribute `weight`. That of a norm has one dimension, and a parameter of a module may have "
+        "another name: ask for two dimensions, or for a *method* of this name.": rule(
+            asked=lambda module: getattr(module, "weight", None) is not None
         ),
-        "You take the target for the bytes that must be saved. It is what all layers may take afterwards.": after(
-            lambda layers, target: bytes_of(layers) - target
+        "You go through what was called. A module that called nothing is not in there: go through the modules of the "
+        "model.": (those_that_ran, those_that_ran_with_weights, without("not run")),
+        "You leave out the model itself, whose name is the empty text. It may hold a weight, too.": rule(
+            modules=lambda model: [pair for pair in model.named_modules() if pair[0]]
         ),
-        "You take the target for KB or MB. It is given in bytes.": tuple(
-            after(lambda layers, target, unit=unit: unit * target) for unit in (1000, 1024, 10**6, 2**20)
+        "You look at the direct children only. named_modules() gives the modules at every depth, and the model itself.": rule(
+            modules=lambda model: list(model.named_children())
         ),
-        "You count bits and compare them with bytes. In fp32 a number takes 4 bytes.": after(
-            lambda layers, target: target / 8
+        "You leave out the modules of whose operators none is known. They are asked for: the verdict is 'unknown'.": without(
+            "unknown"
         ),
-        "You sort by the name, as sorted() does with tuples. Sort by the weights, the largest first.": lambda layers, target: (
-            _for_size(sorted(layers), target, order=lambda w, b: 0)
+        "You leave out what is neither float nor int8. 'not run' and 'unknown' are verdicts, too.": without(
+            "not run", "unknown"
         ),
-        "Of layers with the same number of weights you keep one, as a dict with the sizes as keys does.": of_each_size_one,
-        "You stop at the first layer that stays float. Leave it out and go on.": until_one_stays_float,
-        "You count less than a byte for a weight that is quantized. int8 takes one: 3 of the 4 bytes are saved.": tuple(
-            variant(saves=lambda w, b, share=share: share * w) for share in (3.5, 3.75, 3.875)
+        "You call a module 'float' where kind_of knows none of its operators. Nobody has seen a float product there: the verdict "
+        "is 'unknown'.": rule(verdict=lambda kinds: "float" if not any(kinds) else said_of(kinds)),
+        "You call a module 'float' that called nothing. The verdict is 'not run'.": rule(nothing="float"),
+        "You call a module 'unknown' that called nothing. The verdict is 'not run'.": rule(nothing="unknown"),
+        "You call a module 'not run' where kind_of knows none of its operators. It ran: the verdict is "
+        "'unknown'.": rule(verdict=lambda kinds: said_of(kinds) if any(kinds) else "not run"),
+        "You look at the first operator only. A module may call several, and a product need not be the first.": rule(
+            verdict=lambda kinds: said_of(kinds[:1])
         ),
-        "Your result can hold any kind of layer. Only Linear and LSTM become smaller here.": (
-            variant(kinds=None),
-            variant(kinds=(*QUANTIZED, "Conv2d", "Embedding", "GRU", "RNN")),
+        "You look at the last operator only. A module may call several, and a product need not be the last.": rule(
+            verdict=lambda kinds: said_of(kinds[-1:])
         ),
-        "Your result can hold embeddings. They are tables that are read, not multiplied: here they stay float.": variant(
-            kinds=(*QUANTIZED, "Embedding")
+        "You look at the first product only. A module may call products of both kinds.": rule(
+            verdict=lambda kinds: next((kind for kind in kinds if kind), "unknown")
         ),
-        "Your result never holds an LSTM. It is quantized, too.": variant(kinds=("Linear",)),
-        "You subtract all 4 bytes of a weight. One byte of it stays: an int8 weight saves 3.": variant(
-            saves=lambda w, b: 4 * w
+        "You look at the last product only. A module may call products of both kinds.": rule(
+            verdict=lambda kinds: next((kind for kind in reversed(kinds) if kind), "unknown")
         ),
-        "You count one byte saved for each weight. One byte stays, so 3 are saved.": variant(saves=lambda w, b: w),
-        "You count two bytes saved for each weight: that is 16 bits. An int8 weight saves 3.": variant(
-            saves=lambda w, b: 2 * w
+        "You call a module 'int8' as soon as one of its products is. Where there are both kinds, say 'both'.": rule(
+            verdict=lambda kinds: "int8" if "int8" in kinds else said_of(kinds)
         ),
-        "Your result never holds a linear layer. It is quantized, too.": variant(kinds=("LSTM",)),
-        "Your result can hold convolutions. Here they stay float.": variant(kinds=(*QUANTIZED, "Conv2d")),
-        "Your result can hold an RNN or a GRU. Of the recurrent layers only the LSTM is quantized here.": tuple(
-            variant(kinds=(*QUANTIZED, *more)) for more in (("RNN",), ("GRU",), ("RNN", "GRU"))
+        "You call a module 'float' as soon as one of its products is. Where there are both kinds, say 'both'.": rule(
+            verdict=lambda kinds: "float" if "float" in kinds else said_of(kinds)
         ),
-        "You look for a part of the kind. An LSTMCell, or a NonDynamicallyQuantizableLinear, is another kind: it stays "
-        "float.": tuple(variant(kinds=(*QUANTIZED, *more)) for more in (NAMED_ALIKE, NAMED_ALIKE[:1], NAMED_ALIKE[1:])),
-        "Your result is empty where layers must be quantized.": lambda layers, target: set(),
-        "You return the layers that stay float. Asked are those to quantize.": lambda layers, target: (
-            {name for name, *_ in layers} - _for_size(layers, target)
+        "You count the empty text as a kind. It says that an operator is on neither list, so it makes no 'both'.": (
+            rule(verdict=lambda kinds: "both" if len(set(kinds)) > 1 else kinds[0] or "unknown"),
+            rule(verdict=lambda kinds: "unknown" if "" in kinds else said_of(kinds)),
         ),
-        "You stop after one layer. Go on until the target is met.": lambda layers, target: set(
-            sorted(_for_size(layers, target), key=lambda name: -next(w for n, _, w, _ in layers if n == name))[:1]
-        ),
-        "You let biases shrink with the weights. They stay in fp32, 4 bytes each.": (
-            variant(saves=lambda w, b: 3 * (w + b)),
-            variant(saves=lambda w, b: 3 * (w + b), order=lambda w, b: -(w + b)),
-        ),
-        "Your model has only the layers that can be quantized. The others take their bytes, too.": variant(
-            counted=lambda kind, w, b: 4 * (w + b) * (kind in QUANTIZED)
-        ),
-        "You compare numbers with bytes. In fp32 each takes 4.": (
-            variant(counted=lambda kind, w, b: w + b),
-            numbers_but_for_one,
-        ),
-        "Your model has no biases. They stay in fp32, 4 bytes each, and count.": variant(
-            counted=lambda kind, w, b: 4 * w
-        ),
-        "You take layers in the order in which they come. The fewest are found with the largest saving first.": variant(
-            order=lambda w, b: 0
-        ),
-        "You begin with the smallest layers. The fewest layers are found with the largest saving first.": variant(
-            order=lambda w, b: w
-        ),
-        "You order by weights and biases together. Biases save nothing: order by the weights.": variant(
-            order=lambda w, b: -(w + b)
-        ),
-        "You take one more layer where the bytes equal the target: 'at most' includes equal.": variant(
-            enough=lambda total, target: total < target
-        ),
-        "You take what a layer's biases need off what its weights save. They take 4 bytes each before and after.": (
-            variant(saves=lambda w, b: 3 * w - 4 * b),
-            variant(saves=lambda w, b: 3 * w - b),
-        ),
-        "You order by the biases. They save nothing: order by the weights, the largest first.": (
-            variant(order=lambda w, b: -b),
-            variant(order=lambda w, b: b),
-        ),
-        "You begin with the smallest layers, weights and biases together. The fewest are found with the largest saving "
-        "first.": variant(order=lambda w, b: w + b),
-        "You subtract what layers that stay float would save. Only those that you take become smaller.": all_subtracted,
-        "You count a bias as one byte, or as two, from the beginning. It takes 4, before and after.": (
-            variant(counted=lambda kind, w, b: 4 * w + b),
-            variant(counted=lambda kind, w, b: 4 * w + 2 * b),
-        ),
-        "You leave out the layer with which the target is reached.": variant(last=False),
-        "You take all that can be quantized. Stop as soon as the target is met.": lambda layers, target: (
-            _able(layers) if _for_size(layers, target) else set()
-        ),
-        "You take all that can be quantized, even where the target is met already.": lambda layers, target: _able(
-            layers
-        ),
-        "You return nothing where the target cannot be reached. Then all that can be quantized is asked.": (
-            lambda layers, target: (
-                _for_size(layers, target)
-                if sum(w * (1 if kind in QUANTIZED else 4) + 4 * b for _, kind, w, b in layers) <= target
-                else set()
-            )
-        ),
+        "You add the operators of the children to those of their parent. Each operator counts for the module that called it "
+        "itself.": rule(operators=with_those_below),
     }
-    net = [("words", "Embedding", 90, 0), ("lstm", "LSTM", 40, 8), ("up", "Linear", 20, 4), ("down", "Linear", 30, 1)]
-    total = sum(4 * (w + b) for _, _, w, b in net)
-    fat = [("small", "Linear", 10, 500), ("large", "Linear", 40, 5), ("norm", "LayerNorm", 6, 6)]
+    nets = _nets()
+    attention = {"0": ["aten._native_multi_head_attention.default"]}
     compare(
         answer,
-        right=variant(),
+        right=rule(),
         wrong=wrong,
-        view=weights_of_names,
-        names=("layers", "target_bytes"),
+        view=table,
+        names=("model", "called", "kind_of"),
         edges=[
-            ([("fc", "Linear", 1000, 0)], 1000),
-            ([], 0),
-            *[(net, total - less) for less in (0, 120, 121, 210, 211, 270)],
-            (net, 0),
-            ([("up", "Linear", 7, 1), ("lstm", "LSTM", 7, 2), ("down", "Linear", 7, 0)], 0),
-            ([("gru", "GRU", 40, 0), ("fc", "Linear", 10, 0)], 100),
-            *[([("other", kind, 40, 8), ("fc", "Linear", 10, 0)], 100) for kind in NAMED_ALIKE],
-            *[(fat, sum(4 * (w + b) for _, _, w, b in fat) - less) for less in (120, 121)],
+            (nn.Linear(2, 2), {"": ["aten.addmm.default"]}, kind_of),
+            (nn.Sequential(nn.MultiheadAttention(2, 1)), attention, kind_of),
+            (Product(), {"": ["aten.mul.Tensor", "aten.sum.dim_IntList"], "last": ["aten.addmm.default"]}, kind_of),
+            (nn.Sequential(nn.ReLU()), {"0": ["aten.relu.default"]}, kind_of),
+            *[(net, {}, kind_of) for net in nets],
         ],
-        inputs=_sizes(),
+        inputs=_audited(nets),
     )
 
 

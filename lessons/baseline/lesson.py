@@ -498,7 +498,7 @@ show.coins(duels, sign_test)
 #
 # How, then, can one say that a network is as good as before? A large p-value does not say so. Say instead how much worse the network could still be. Suppose that a network won 51 images and lost 50. That is a lead of 1 image, and two standard errors are $2 \cdot \sqrt{101}$, about 20 images. So the true difference lies, as far as these images can tell, between 19 images worse and 21 better: the network is at most about 0.2 points worse. A reader can use such a claim.
 #
-# And a copy that won 2 images and lost 1? With so few disagreements the root is no guide, so look at the losses alone. If the copy lost 6 of 10,000 images on average, a sample with one loss or none would be rare: 2 of 100 (*Deeper* does the sum). So, as far as these images can tell, it loses fewer than 6, and is at most 0.06 points worse. With fewer disagreements the claim becomes stronger. (And if you test many copies? Of twenty that are all as good as the baseline, one on average gets a p below 0.05. So ask for 0.05 divided by their number.)
+# And a copy that won 2 images and lost 1? With so few disagreements the root is no guide, so look at the losses alone. If the copy lost 2 of 10,000 images on average, a sample with one loss or none would be common (41 of 100). With 4 it would be rare (9 of 100), and with 6 very rare: 2 of 100 (*Deeper* does the sum). So, as far as these images can tell, it loses fewer than 6, and is at most 0.06 points worse. With fewer disagreements the claim becomes stronger. (And if you test many copies? Of twenty that are all as good as the baseline, one on average gets a p below 0.05. So ask for 0.05 divided by their number.)
 #
 # ### Two networks, or two methods?
 #

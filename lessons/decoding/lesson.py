@@ -8,7 +8,7 @@
 #       - Say what decoding without a cache computes twice, how a KV cache avoids it, and how many bytes the cache takes.
 #       - Find out where the time of a cached step goes.
 #       - Count what a step reads, and say what a batch of texts shares and what it does not.
-#       - Round a cache to fewer bits, and find out which choice makes the rounding expensive, with each arm at its best.
+#       - Round a cache to fewer bits, and find out which choice makes the rounding expensive, each choice at its best.
 #     terms: [context, decoding, draft, grouped-query attention, KV cache, perplexity, speculative decoding, token]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
@@ -315,9 +315,9 @@ show.cache_race(race, CONTEXTS, sooner)
 # Without a cache the curve grows with the text, because all characters are computed again. With a cache it hardly grows, but it does not start near zero: the step for 1 character takes much more than 1/480 of the time of 480. With a short text the cache wins little: look at 32 characters, at the left end of the curves. On what does a cached step spend its time?
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# There are three suspects, and we measure each of them alone. *The products* are a vector times each weight matrix, and nothing else. *Attention*: in each block, each head compares one query with 480 keys, and takes the weighted mean of 480 values. *The calls* are a whole cached step of another model, which has as many blocks but only 8 features: it makes the same operations on tensors of a few numbers each, so nearly all its time passes in Python and PyTorch, which prepare each operation.
+# There are three suspects, and we measure each of them alone. *Attention*: in each block, each head compares one query with 480 keys, and takes the weighted mean of 480 values. *The calls* are a whole cached step of another model, which has as many blocks but only 8 features: it makes the same operations on tensors of a few numbers each, so nearly all its time passes in Python and PyTorch, which prepare each operation.
 #
-# Two limits stand below, the two times of [[roofline]], where we learned that a layer with one input reads 4 bytes of each weight for one multiplication and one addition, an *arithmetic intensity* of 0.5. With round numbers, by hand: to read 200 MB at 20 GB/s takes 10 ms, and 50 million multiplications and additions at 80 GFLOP/s take 1.3 ms. But a limit does not say how long the processor really waited. So the last row is a control: as many multiplications as in the larger of two models, but always with the same matrix of 4 MB, which can stay in the processor's cache. What the real products take beyond that is waiting for memory.
+# Two limits stand below, the two times of [[roofline]], where we learned that a layer with one input reads 4 bytes of each weight for one multiplication and one addition, an *arithmetic intensity* of 0.5. With round numbers, by hand: to read 200 MB at 20 GB/s takes 10 ms, and 50 million multiplications and additions at 80 GFLOP/s take 1.3 ms. But a limit does not say how long the processor really waited. So the last row is a control: as many multiplications as in a model of 202 MB, but always with the same matrix of 4 MB, which can stay in the processor's cache. What the real products take beyond that is waiting for memory.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### A cached step, taken apart
@@ -617,11 +617,11 @@ show.rises_table({f"{tensor}, a scale for each {show.SHARED[channels]}": v for (
 # By hand: the numbers 2, 0.9, −0.8 and 0.7 share a scale. With the largest number as the scale they become 2, 0, 0 and 0, and the squares of the errors add up to 0 + 0.81 + 0.64 + 0.49 = 1.94. With *half* of it, 1, the number 2 is clipped to 1, and the others become 1, −1 and 1; the squares add up to 1 + 0.01 + 0.04 + 0.09 = 1.14. So clipping the largest number can be the better choice with few levels, and how much it helps depends on the numbers.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### Is each arm at its best?
+# ### Is each of the two at its best?
 #
 # A smaller scale: 0.7 times the largest number, or 0.5 times. What is larger is clipped.
 #
-# **Predict.** Each way to share takes the best of the three scales. By which factor is a scale for each channel then cheaper for the keys, and why: **A** still about 3, **B** about 2, **C** hardly any?
+# **Predict.** Each way to share takes the best of the three scales. How much cheaper is a scale for each channel then for the keys, and why: **A** as much as before, **B** half as much, **C** hardly at all?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Vote, then read the table row by row, and let them mark the best of each row: about 55 and 58. "What is left of our conclusion?" Keys are still ten times as dear as values, but the way to share explains nothing any more.
@@ -641,7 +641,7 @@ show.scales_table(by_scale, SCALES)
 #
 # <!-- page -->
 #
-# In the run on this page the best of three is 55 % with a scale for each token and 58 % with one for each channel. (On the next 12 pieces of text a trial gave 59 and 66.) So the factor of three was the size of the scale, and not the way to share it. The conclusion "both" was right for the numbers of the exercise, but it no longer holds when each arm has its best scale: one arm was further from its best than the other. What does survive so far: with these levels, after RoPE, the keys cost about ten times as much as the values.
+# In the run on this page the best of three is 55 % with a scale for each token and 58 % with one for each channel. (On the next 12 pieces of text a trial gave 59 and 66.) So the factor of three was the size of the scale, and not the way to share it. The conclusion "both" was right for the numbers of the exercise, but it no longer holds when each way to share has its best scale: one of them was further from its best than the other. What does survive so far: with these levels, after RoPE, the keys cost about ten times as much as the values.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### One change at a time
@@ -874,7 +874,7 @@ claims.show("decoding")
 # - The causal mask leaves the keys and values of old tokens as they are. A KV cache keeps them, and the logits stay the same.
 # - In a cached step of a large model for a single, not very long text, waiting for the weights is the largest part. A batch of texts shares the weights; each text has its own cache.
 # - int8 makes a cache of fp32 3.6 times smaller (one of 16 bits, as large models have, at most 2 times) and hardly changes the perplexity of our model.
-# - With 2 bits the scale, the numbers that share it, the place and number of the levels, and RoPE all matter. Before you blame the keys, bring each arm to its best, one change at a time.
+# - With 2 bits the scale, the numbers that share it, the place and number of the levels, and RoPE all matter. Before you blame the keys, bring each way to round to its best, one change at a time.
 #
 # **Going further**
 #

@@ -6,6 +6,92 @@ import numpy as np
 import torch
 
 
+def _margins(z, missing):
+    others = torch.cat([z[:, :missing], z[:, missing + 1 :]], 1)
+    return z[:, missing] - others.max(1).values
+
+
+def the_sign_of_b(z_student, z_teacher, missing):
+    k = (z_teacher.argmax(1) == missing).sum()
+    margins = _margins(z_student, missing).sort(descending=True).values
+    return (margins[k - 1] + margins[k]).item() / 2
+
+
+def the_lowest_first(z_student, z_teacher, missing):
+    k = (z_teacher.argmax(1) == missing).sum()
+    margins = _margins(z_student, missing).sort().values
+    return -(margins[k - 1] + margins[k]).item() / 2
+
+
+def one_rank_too_far(z_student, z_teacher, missing):
+    k = int((z_teacher.argmax(1) == missing).sum())
+    margins = sorted(_margins(z_student, missing).tolist(), reverse=True)
+    return -(margins[k] + margins[min(k + 1, len(margins) - 1)]) / 2
+
+
+def one_rank_short(z_student, z_teacher, missing):
+    k = int((z_teacher.argmax(1) == missing).sum())
+    margins = sorted(_margins(z_student, missing).tolist(), reverse=True)
+    return -(margins[max(k - 2, 0)] + margins[k - 1]) / 2
+
+
+def the_highest_of_all(z_student, z_teacher, missing):
+    k = (z_teacher.argmax(1) == missing).sum()
+    margins = (z_student[:, missing] - z_student.amax(1)).sort(descending=True).values
+    return -(margins[k - 1] + margins[k]).item() / 2
+
+
+def the_logit_alone(z_student, z_teacher, missing):
+    k = (z_teacher.argmax(1) == missing).sum()
+    logits = z_student[:, missing].sort(descending=True).values
+    return -(logits[k - 1] + logits[k]).item() / 2
+
+
+def the_students_own_count(z_student, z_teacher, missing):
+    k = (z_student.argmax(1) == missing).sum().clamp(1, len(z_student) - 1)
+    margins = _margins(z_student, missing).sort(descending=True).values
+    return -(margins[k - 1] + margins[k]).item() / 2
+
+
+def the_border_itself(z_student, z_teacher, missing):
+    k = (z_teacher.argmax(1) == missing).sum()
+    margins = _margins(z_student, missing).sort(descending=True).values
+    return -margins[k - 1].item()
+
+
+def equal_means(z_student, z_teacher, missing):
+    return (_margins(z_teacher, missing).mean() - _margins(z_student, missing).mean()).item()
+
+
+def the_teachers_images(z_student, z_teacher, missing):
+    chosen = z_teacher.argmax(1) == missing
+    margins = _margins(z_student, missing)
+    return -(margins[chosen].min() + margins[~chosen].max()).item() / 2
+
+
+def changes_the_logits(z_student, z_teacher, missing):
+    k = (z_teacher.argmax(1) == missing).sum()
+    own = z_student[:, missing].clone()
+    z_student[:, missing] = -float("inf")
+    margins = (own - z_student.amax(1)).sort(descending=True).values
+    return -(margins[k - 1] + margins[k]).item() / 2
+
+
+def bias_with_topk(z_student, z_teacher, missing):
+    k = int((z_teacher.argmax(1) == missing).sum())
+    rest = [c for c in range(z_student.shape[1]) if c != missing]
+    highest = (z_student[:, missing] - z_student[:, rest].amax(1)).topk(k + 1).values
+    return -highest[-2:].mean()
+
+
+def bias_in_numpy(z_student, z_teacher, missing):
+    z, t = z_student.numpy(), z_teacher.numpy()
+    others = np.delete(z, missing, axis=1).max(1)
+    needed = np.sort(others - z[:, missing])  # the bias that each image needs
+    k = np.count_nonzero(t.argmax(1) == missing)
+    return np.float32(needed[k - 1 : k + 1].mean())
+
+
 def reads_the_column(confusion, missing):
     column = confusion[:, missing].clone()
     right, total = column[missing].item(), column.sum().item()
@@ -197,6 +283,19 @@ def seed_by_seed(errors):
 
 
 WRONG = {
+    "bias_for": [
+        the_sign_of_b,
+        the_lowest_first,
+        one_rank_too_far,
+        one_rank_short,
+        the_highest_of_all,
+        the_logit_alone,
+        the_students_own_count,
+        the_border_itself,
+        equal_means,
+        the_teachers_images,
+        changes_the_logits,
+    ],
     "missing_class": [
         reads_the_column,
         names_itself,
@@ -228,6 +327,7 @@ WRONG = {
     ],
 }
 ODD = {
+    "bias_for": [bias_with_topk, bias_in_numpy],
     "missing_class": [with_fill_diagonal, with_numpy],
     "what_took_it": [whole_table_in_numpy, seed_by_seed],
 }

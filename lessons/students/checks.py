@@ -1,4 +1,4 @@
-"""Checks of the lesson `students`: the confusion of a class that was never seen, and what took a gain away."""
+"""Checks of the lesson `students`: a class that was never seen, its threshold and its confusion; what took a gain away."""
 
 from __future__ import annotations
 
@@ -19,6 +19,137 @@ from course_utils.exercises.values import ARRAYS, SEQUENCES, is_number
 
 
 @st.composite
+def _two_networks(draw: Callable) -> tuple[Tensor, Tensor, int]:
+    """(z_student, z_teacher, missing): the teacher names the class for some images, not for all; no ties anywhere."""
+    n, classes = draw(st.integers(2, 6)), draw(st.integers(2, 4))
+    missing = draw(st.integers(0, classes - 1))
+    k = draw(st.integers(1, n - 1))
+    named = draw(st.permutations([True] * k + [False] * (n - k)))
+    teacher = []
+    for is_missing in named:
+        order = list(draw(st.permutations(range(classes - 1))))  # ranks of the other classes
+        place = classes - 1 if is_missing else draw(st.integers(0, classes - 2))
+        ranks = [rank + (rank >= place) for rank in order]
+        ranks.insert(missing, place)
+        teacher.append([rank * 0.75 for rank in ranks])
+    margins = draw(st.lists(st.integers(-24, 16), min_size=n, max_size=n, unique=True))
+    student = []
+    for margin in margins:
+        others = draw(st.lists(st.integers(-8, 8), min_size=classes - 1, max_size=classes - 1))
+        others.insert(missing, max(others) + margin)
+        student.append([0.25 * logit for logit in others])
+    return torch.tensor(student), torch.tensor(teacher), missing
+
+
+@check(
+    "Exercise 1, A threshold without labels",
+    why="A bias moves the threshold, and which images lie right of it is decided by the order of their margins alone. So the k images "
+    "with the highest margins are named as soon as -b lies between the k-th margin and the next.",
+)
+def bias_for(answer: Callable) -> None:
+    """``bias_for(z_student, z_teacher, missing) -> number``."""
+
+    def margins_of(z, missing):
+        others = z.double().index_fill(1, torch.tensor([missing]), -torch.inf)
+        return z[:, missing].double() - others.amax(1)
+
+    def named(z, missing):
+        return int((z.argmax(1) == missing).sum())
+
+    def between(ordered, k):
+        """The middle of the k-th and the next of the margins; beyond the ends one of them counts twice."""
+        places = [min(max(place, 0), len(ordered) - 1) for place in (k - 1, k)]
+        return -sum(ordered[place] for place in places).item() / 2
+
+    def rule(
+        *,
+        margins=margins_of,
+        count=lambda student, teacher, missing: named(teacher, missing),
+        ordered=lambda m: m.sort(descending=True).values,
+        number=between,
+    ):
+        return lambda z, t, missing: number(ordered(margins(z, missing)), count(z, t, missing))
+
+    def view(value, z_student, z_teacher, missing):
+        with contextlib.suppress(Exception):  # whatever it is, it is told below
+            if is_number(value):
+                return float(value)
+        raise Mistake("Your function did not return a number.", "Return the bias b, a single number.")
+
+    def with_itself(z, missing):
+        return z[:, missing].double() - z.double().amax(1)
+
+    def by_mean_margin(z, t, missing):
+        return (margins_of(t, missing).mean() - margins_of(z, missing).mean()).item()
+
+    def by_mean_logit(z, t, missing):
+        return (t[:, missing].double().mean() - z[:, missing].double().mean()).item()
+
+    def of_the_same_images(z, t, missing):
+        """Halfway between the lowest margin of the images that the teacher names and the highest of the others."""
+        chosen, margins = t.argmax(1) == missing, margins_of(z, missing)
+        return -(margins[chosen].min() + margins[~chosen].max()).item() / 2
+
+    wrong = {
+        "Your b has the wrong sign. An image is named where its margin + b is above 0, so b is the margin's opposite.": rule(
+            number=lambda m, k: -between(m, k)
+        ),
+        "You sort the margins with the lowest first. A bias wins the images with the highest margins first.": rule(
+            ordered=lambda m: m.sort().values
+        ),
+        "You are one rank too far: you take the two margins that follow the k-th. It must be the k-th and the one after it.": rule(
+            number=lambda m, k: between(m, k + 1)
+        ),
+        "You are one rank short: you take the k-th margin and the one before it. It must be the k-th and the one after it.": rule(
+            number=lambda m, k: between(m, k - 1)
+        ),
+        "Your b is the border itself, where a margin + b is exactly 0. Return the middle between this border and the next.": (
+            rule(number=lambda m, k: -m[k - 1].item()),
+            rule(number=lambda m, k: -m[k].item()),
+        ),
+        "You add the two margins and forget to halve the sum.": rule(number=lambda m, k: 2 * between(m, k)),
+        "The highest logit that you subtract is that of all classes. It must be the highest of the *others*, without the "
+        "missing class.": rule(margins=with_itself),
+        "You leave out the other classes. The margin is the logit of the class less the highest of its others.": rule(
+            margins=lambda z, missing: z[:, missing].double()
+        ),
+        "You subtract the mean of the other logits. The margin takes the highest of them.": rule(
+            margins=lambda z, missing: (
+                z[:, missing].double() - (z.double().sum(1) - z[:, missing].double()) / (z.shape[1] - 1)
+            )
+        ),
+        "You count how often the student names the class without a bias. The teacher says how often.": rule(
+            count=lambda z, t, missing: named(z, missing)
+        ),
+        "You take the margins of the teacher. The bias is added to the student's logits, so its margins count.": (
+            lambda z, t, missing: rule()(t, t, missing)
+        ),
+        "You make the means of student and teacher equal. That does not make them name the class equally often.": (
+            by_mean_margin,
+            by_mean_logit,
+        ),
+        "You look at the margins of the very images that the teacher names. Only *how many* it names counts here: the "
+        "highest margins are taken, of whatever images.": of_the_same_images,
+        "You count images where the logit of the class is above 0. A network names the class with the highest logit.": rule(
+            count=lambda z, t, missing: int((t[:, missing] > 0).sum())
+        ),
+    }
+    small = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
+    student = [[5.0, 0.5, 4.0], [1.0, 6.0, 1.0], [2.0, 6.0, 4.5], [3.0, 1.0, 3.5], [0.0, 7.0, -1.0]]
+    teacher = [[1.0, 0.0, 4.0], [5.0, 2.0, 1.0], [0.0, 2.0, 6.0], [2.0, 1.0, 3.0], [0.0, 4.0, 3.0]]
+    compare(
+        answer,
+        right=rule(),
+        wrong=wrong,
+        view=view,
+        names=("z_student", "z_teacher", "missing"),
+        edges=[(small, small, 1), (torch.tensor(student), torch.tensor(teacher), 2)],
+        inputs=_two_networks(),
+        atol=1e-6,
+    )
+
+
+@st.composite
 def _confusions(draw: Callable) -> tuple[Tensor, int]:
     """(confusion, missing): counts; of the missing class at least one image is taken for another."""
     classes = draw(st.integers(2, 4))
@@ -32,7 +163,7 @@ def _confusions(draw: Callable) -> tuple[Tensor, int]:
 
 
 @check(
-    "Exercise 1, Read the confusion of the missing class",
+    "Exercise 3, Read the confusion of the missing class",
     why="A row holds all images of one true class, so shares of a class divide by the sum of its row. Errors stand off the "
     "diagonal, and the row without it says what the class is taken for.",
 )

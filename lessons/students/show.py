@@ -111,55 +111,71 @@ def most_like(images, labels, like, classes):
     )
 
 
-def margins(z, truth, missing, b):
-    """Two frames of the margins of one student: the threshold at 0, and moved by b.
+def margins(z, truth, missing, b, control):
+    """Three frames of margins: of one student with the threshold at 0, and moved by b; and of a student of labels.
 
     Args:
         z: logits on the test images, (n, classes).
         truth: labels, (n,).
-        missing: the class that the student never saw.
+        missing: the class that the students never saw.
         b: the bias of the second frame.
+        control: logits of the student of labels, (n, classes).
     """
-    z, truth = z.cpu(), truth.cpu()
-    margin = z[:, missing] - z.index_fill(1, torch.tensor([missing]), -1e9).amax(1)
-    lost = margin[(truth == missing) & (margin < 0)]
+    truth = truth.cpu()
+    margin, other = (
+        logits[:, missing] - logits.index_fill(1, torch.tensor([missing]), -1e9).amax(1)
+        for logits in (z.cpu(), control.cpu())
+    )
+    threes = truth == missing
+    lost = margin[threes & (margin < 0)]
 
-    def hills(bias):
+    def hills(margin, bias, who):
         fig, ax = plots.figure(size=(11, 3.8))
-        for name, which, colour in (("others", truth != missing, "sky"), ("threes", truth == missing, "orange")):
-            ax.hist(margin[which].numpy(), bins=60, range=(-25, 12), color=plots.COLOURS[colour], alpha=0.7, label=name)
+        for name, which, colour in (("others", ~threes, "sky"), ("threes", threes, "orange")):
+            ax.hist(margin[which].numpy(), bins=76, range=(-35, 12), color=plots.COLOURS[colour], alpha=0.7, label=name)
         ax.axvline(0 - bias, color="black", linewidth=3)
-        ax.set(
-            xlabel="margin", ylabel="test images", yscale="log", title=f"b = {bias:.1f}: right of the line it says 3"
-        )
+        ax.set(xlabel="margin", ylabel="test images", yscale="log")
+        ax.set_title(f"taught by {who}, b = {bias:.1f}: right of the line it says 3")
         ax.yaxis.set_major_formatter("{x:g}")
         ax.legend(loc="upper left")
         return fig
 
-    def described(bias):
-        right = ((margin > -bias) & (truth == missing)).sum() / max(1, (truth == missing).sum())
+    def described(margin, bias, who):
+        right = ((margin > -bias) & threes).sum() / max(1, threes.sum())
         return (
-            f"Two hills of margins, the others on the left and the threes on the right; the line stands at {0 - bias:.1f}, "
-            f"and {right:.0%} of the threes lie right of it."
+            f"Two hills of margins of the student of {who}: the others' centre lies at {margin[~threes].median():.1f}, that of "
+            f"the threes at {margin[threes].median():.1f}; the line stands at {0 - bias:.1f}, and {right:.0%} of the threes lie "
+            "right of it."
         )
 
+    frames = (margin, 0.0, "the teacher"), (margin, b, "the teacher"), (other, 0.0, "labels")
     plots.show(
-        [hills(0.0), hills(b)],
-        alt=[described(0.0), described(b)],
+        [hills(*frame) for frame in frames],
+        alt=[described(*frame) for frame in frames],
         caption=f"One student (T = 8, seed 0). Of the threes that it misses {(lost > -2).float().mean():.0%} lie within 2 of 0. "
-        f"Second frame: b = {b:.1f} added to the logit of 3. Brown: both hills. Others below −25 are not drawn.",
+        f"Second frame: b = {b:.1f} added to the logit of 3. Third frame, the control: a student of labels; of its "
+        f"{threes.sum():,} threes {(other[threes] > -2).sum():,} lie right of −2. Brown: both hills. Others below −35 are not drawn.",
     )
 
 
-def bias_table(after):
-    """The errors after a bias; `after` has (taught by, way) -> (b, errors, errors on threes, false alarms)."""
+def bias_table(fixed):
+    """The errors after a bias.
+
+    Args:
+        fixed: ((taught by, way), seed) -> (b, errors, errors on threes, false alarms).
+    """
+    of_seeds = {}
+    for (row, _), numbers in fixed.items():
+        of_seeds.setdefault(row, []).append(numbers)
+    rows = []
+    for (name, way), found in of_seeds.items():
+        biases, *counted = zip(*found, strict=True)
+        both = ", ".join(f"{b:.1f}" for b in biases)
+        rows.append([f"{name.split(',')[0]} · {FOUND[way]}", both, *(f"{statistics.mean(n):.0f}" for n in counted)])
     return Table(
         ["taught by · b found by", "b", "errors", "on threes", "false alarms"],
-        [
-            [f"{name.split(',')[0]} · {FOUND[way]}", f"{b:.1f}", *(f"{n:.0f}" for n in rest)]
-            for (name, way), (b, *rest) in after.items()
-        ],
-        caption="Test errors (teacher: T = 8), mean of two seeds. False alarms: others taken for a three.",
+        rows,
+        caption="b: of each of two students. Test errors (teacher: T = 8): mean of the two. False alarms: others taken for a three.",
     )
 
 
@@ -184,22 +200,25 @@ def crossed_table(cells):
     return Table(
         ["images", *(f"{n:,} steps" for n in steps)],
         [[f"{n:,}", *(f"{gain[n, s]:.0%}" for s in steps)] for n in images],
-        caption="Errors that the teacher saves, as a share of those with labels; each arm at its best of three learning rates, "
-        "two seeds",
+        caption="Errors that the teacher saves, as a share of those with labels; each arm at its best learning rate, two seeds",
     )
 
 
 def rates_table(cells):
     """Mean errors of both arms at each learning rate; `cells` as in `crossed_table`."""
-    rates = list(next(iter(next(iter(cells.values())).values()))[2])
+    by_rate = {(at, arm): found[2] for at, arms in cells.items() for arm, found in arms.items()}
+    rates = sorted({rate for wrong in by_rate.values() for rate in wrong})
     return Table(
         ["images, steps", "taught by", *(f"rate {rate:g}" for rate in rates)],
         [
-            [f"{images:,}, {steps:,}", arm, *(f"{statistics.mean(found[2][rate]):.0f}" for rate in rates)]
-            for (images, steps), arms in cells.items()
-            for arm, found in arms.items()
+            [
+                f"{images:,}, {steps:,}",
+                arm,
+                *(f"{statistics.mean(wrong[rate]):.0f}" if rate in wrong else "–" for rate in rates),
+            ]
+            for ((images, steps), arm), wrong in by_rate.items()
         ],
-        caption="Test errors, mean of two seeds",
+        caption="Test errors, mean of two seeds. –: not run",
     )
 
 
