@@ -219,7 +219,189 @@ def statistics_in_numpy(batches):
     return mean, np.mean([a.var((0, 2, 3), ddof=1) for a in arrays], axis=0)
 
 
+def _rule(gaps, limit=1.0):
+    trained, fresh, stored = gaps
+    if trained > limit:
+        return "pattern"
+    if fresh > limit:
+        return "training"
+    return "statistics" if stored > limit else "nothing"
+
+
+def _three_gaps(right, pick=np.mean, seeds=range(10)):
+    moments = ({"anew": 1, "steps": 150}, {"anew": 1}, {})
+    rows = [[[right(name, seed=s, **m) for s in seeds] for name in ("anywhere", "2:4")] for m in moments]
+    return [pick(anywhere) - pick(pattern) for anywhere, pattern in rows]
+
+
+def believes_the_report(right):
+    found = {name: np.mean([right(name, seed=s) for s in range(10)]) for name in ("anywhere", "2:4")}
+    return "pattern" if found["anywhere"] - found["2:4"] > 1 else "nothing"
+
+
+def trains_and_never_measures_anew(right):
+    trained, stored = (
+        np.mean([right("anywhere", steps=n, seed=s) - right("2:4", steps=n, seed=s) for s in range(10)]) for n in (150, 0)
+    )
+    if trained > 1:
+        return "pattern"
+    return "training" if stored > 1 else "nothing"
+
+
+def without_an_opponent(right):
+    stored, fresh, trained = (
+        np.mean([right("2:4", anew=a, steps=n, seed=s) for s in range(10)]) for a, n in ((0, 0), (1, 0), (1, 150))
+    )
+    if fresh - stored > 1:
+        return "statistics"
+    return "training" if trained - stored > 1 else "pattern"
+
+
+def looks_at_the_gain_of_2_4(right):
+    gaps = _three_gaps(right)
+    stored, fresh, trained = (
+        np.mean([right("2:4", anew=a, steps=n, seed=s) for s in range(10)]) for a, n in ((0, 0), (1, 0), (1, 150))
+    )
+    if max(gaps) <= 1:
+        return "nothing"
+    if fresh - stored > 1:
+        return "statistics"
+    return "training" if trained - stored > 1 else "pattern"
+
+
+def only_2_4_is_treated(right):
+    anywhere = np.mean([right("anywhere", seed=s) for s in range(10)])
+    moments = ((1, 150), (1, 0), (0, 0))
+    return _rule([anywhere - np.mean([right("2:4", anew=a, steps=n, seed=s) for s in range(10)]) for a, n in moments])
+
+
+def only_2_4_is_trained(right):
+    rows = (((1, 0), (1, 150)), ((1, 0), (1, 0)), ((0, 0), (0, 0)))
+    return _rule(
+        [
+            np.mean([right("anywhere", anew=a, steps=m, seed=s) - right("2:4", anew=b, steps=n, seed=s) for s in range(10)])
+            for (a, m), (b, n) in rows
+        ]
+    )
+
+
+def one_network(right):
+    return _rule(_three_gaps(right, seeds=[0]))
+
+
+def three_networks(right):
+    return _rule(_three_gaps(right, seeds=range(3)))
+
+
+def other_networks_for_each_mask(right):
+    moments = ({"anew": 1, "steps": 150}, {"anew": 1}, {})
+    return _rule(
+        [
+            np.mean([right("anywhere", seed=s, **m) for s in range(10)])
+            - np.mean([right("2:4", seed=s, **m) for s in range(10, 20)])
+            for m in moments
+        ]
+    )
+
+
+def from_the_front(right):
+    trained, fresh, stored = _three_gaps(right)
+    if stored <= 1:
+        return "nothing"
+    if fresh <= 1:
+        return "statistics"
+    return "training" if trained <= 1 else "pattern"
+
+
+def whatever_its_sign(right):
+    return _rule([abs(gap) for gap in _three_gaps(right)])
+
+
+def two_points(right):
+    return _rule(_three_gaps(right), limit=2)
+
+
+def any_gap(right):
+    return _rule(_three_gaps(right), limit=0)
+
+
+def by_the_median(right):
+    return _rule(_three_gaps(right, np.median))
+
+
+def by_the_best(right):
+    return _rule(_three_gaps(right, max))
+
+
+def by_the_worst(right):
+    return _rule(_three_gaps(right, min))
+
+
+def the_first_of_ten(right):
+    return _rule(_three_gaps(right, lambda found: found[0]))
+
+
+def stored_gap_left_out(right):
+    trained, fresh, _ = _three_gaps(right)
+    if trained > 1:
+        return "pattern"
+    return "training" if fresh > 1 else "statistics"
+
+
+def half_a_point(right):
+    return _rule(_three_gaps(right), limit=0.5)
+
+
+def always_the_pattern(right):
+    _three_gaps(right)
+    return "pattern"
+
+
+def all_gaps_first(right):
+    return _rule(_three_gaps(right, seeds=range(40, 52)))
+
+
+def with_the_training_alone_for_the_last_moment(right):
+    def gap(anew, steps):
+        settings = {"anew": anew, "steps": steps}
+        return sum(right("anywhere", seed=s, **settings) - right("2:4", seed=s, **settings) for s in range(5)) / 5
+
+    return _rule([gap(0, 150), gap(1, 0), gap(0, 0)])
+
+
+def step_by_step(right):
+    for answer, moment in (("pattern", (1, 150)), ("training", (1, 0)), ("statistics", (0, 0))):
+        found = {}
+        for removed in ("2:4", "anywhere"):
+            found[removed] = [right(removed, anew=moment[0], steps=moment[1], seed=s) for s in range(6)]
+        if sum(found["anywhere"]) - sum(found["2:4"]) > 6:
+            return answer
+    return "nothing"
+
+
 WRONG = {
+    "what_it_cost": [
+        believes_the_report,
+        trains_and_never_measures_anew,
+        without_an_opponent,
+        looks_at_the_gain_of_2_4,
+        only_2_4_is_treated,
+        only_2_4_is_trained,
+        one_network,
+        three_networks,
+        other_networks_for_each_mask,
+        from_the_front,
+        whatever_its_sign,
+        two_points,
+        any_gap,
+        by_the_median,
+        by_the_best,
+        by_the_worst,
+        the_first_of_ten,
+        stored_gap_left_out,
+        half_a_point,
+        always_the_pattern,
+    ],
     "mask_2_4": [
         over_columns,
         ties_give_three,
@@ -252,6 +434,7 @@ WRONG = {
     ],
 }
 ODD = {
+    "what_it_cost": [all_gaps_first, step_by_step, with_the_training_alone_for_the_last_moment],
     "mask_2_4": [by_padding, mask_in_numpy],
     "fresh_statistics": [with_torch_itself, channel_by_channel, statistics_in_numpy],
 }
