@@ -241,7 +241,8 @@ def believes_the_report(right):
 
 def trains_and_never_measures_anew(right):
     trained, stored = (
-        np.mean([right("anywhere", steps=n, seed=s) - right("2:4", steps=n, seed=s) for s in range(10)]) for n in (150, 0)
+        np.mean([right("anywhere", steps=n, seed=s) - right("2:4", steps=n, seed=s) for s in range(10)])
+        for n in (150, 0)
     )
     if trained > 1:
         return "pattern"
@@ -279,7 +280,9 @@ def only_2_4_is_trained(right):
     rows = (((1, 0), (1, 150)), ((1, 0), (1, 0)), ((0, 0), (0, 0)))
     return _rule(
         [
-            np.mean([right("anywhere", anew=a, steps=m, seed=s) - right("2:4", anew=b, steps=n, seed=s) for s in range(10)])
+            np.mean(
+                [right("anywhere", anew=a, steps=m, seed=s) - right("2:4", anew=b, steps=n, seed=s) for s in range(10)]
+            )
             for (a, m), (b, n) in rows
         ]
     )

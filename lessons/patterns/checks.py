@@ -62,19 +62,41 @@ def _follows_from(runs: Sequence[Run]) -> str | None:
 def _other_rules(runs: Sequence[Run]) -> dict[str, str]:
     """A rule that is not the card's -> what it concludes from the runs."""
     gaps = {plan: _gap(runs, plan) for plan in PLANS}
-    moved = {plan: None if gap is None else [r.result for r in runs if r.arm == "2:4" and _plan(r.settings) == plan] for plan, gap in gaps.items()}
-    won = {plan: mean(found) - mean(moved["stored"]) if found and moved["stored"] else 0.0 for plan, found in moved.items()}
-    from_the_front = next((cost for plan, cost in zip(PLANS[::-1], ("nothing", "statistics", "training"), strict=True) if gaps[plan] is not None and gaps[plan] <= 1), "pattern")
-    by = {how: _first_that_counts({plan: _gap(runs, plan, pick) for plan in PLANS}) for how, pick in {
-        "if the median network stands in place of the mean": median, "if the best network is taken": max,
-        "if the worst network is taken": min, "if one network is taken": lambda found: found[0]}.items()}
+    moved = {
+        plan: None if gap is None else [r.result for r in runs if r.arm == "2:4" and _plan(r.settings) == plan]
+        for plan, gap in gaps.items()
+    }
+    won = {
+        plan: mean(found) - mean(moved["stored"]) if found and moved["stored"] else 0.0 for plan, found in moved.items()
+    }
+    from_the_front = next(
+        (
+            cost
+            for plan, cost in zip(PLANS[::-1], ("nothing", "statistics", "training"), strict=True)
+            if gaps[plan] is not None and gaps[plan] <= 1
+        ),
+        "pattern",
+    )
+    by = {
+        how: _first_that_counts({plan: _gap(runs, plan, pick) for plan in PLANS})
+        for how, pick in {
+            "if the median network stands in place of the mean": median,
+            "if the best network is taken": max,
+            "if the worst network is taken": min,
+            "if one network is taken": lambda found: found[0],
+        }.items()
+    }
     return {
         "if the first moment at which the gap is small decides": from_the_front,
         "if the size of a gap counts, whatever its sign": _first_that_counts(gaps, size=abs),
         "if two points or more are asked for": _first_that_counts(gaps, limit=2),
         "if any gap above 0 counts": _first_that_counts(gaps, limit=0),
         "if the gap of the report alone is looked at": "pattern" if (gaps["stored"] or 0) > 1 else "nothing",
-        "if what 2:4 gains by a step is looked at, and not the gap": "statistics" if won["fresh"] > 1 else "training" if won["trained"] > 1 else "pattern",
+        "if what 2:4 gains by a step is looked at, and not the gap": "statistics"
+        if won["fresh"] > 1
+        else "training"
+        if won["trained"] > 1
+        else "pattern",
         **by,
     }
 
@@ -83,7 +105,9 @@ def _own_gaps(runs: Sequence[Run], got: str) -> str:
     """The gaps of the learner's own runs, what follows from them, and by which other rule `got` comes out."""
     told = "; ".join(f"{IN_WORDS[plan]} {gap:.2f}" for plan in PLANS if (gap := _gap(runs, plan)) is not None)
     others = [how for how, says in _other_rules(runs).items() if says == got]
-    return f"The gap, the mean of anywhere − 2:4, is {told}. It counts if it is more than 1.{comes_out(got, others[:4])}"
+    return (
+        f"The gap, the mean of anywhere − 2:4, is {told}. It counts if it is more than 1.{comes_out(got, others[:4])}"
+    )
 
 
 def _networks(
@@ -152,11 +176,25 @@ REPORTED = (
     _networks("the gap is 1.4 points with the stored statistics, and 0.6 with fresh ones", 1.4, 0.6, 0.5),
     _networks("the gap is 0.6 points with the stored statistics", 0.6, 0.4, 0.3),
     _odd("after the training one network in three has a gap of 6 points, and the others have none", "trained", 6),
-    _odd("after the training one network in three is far better with 2:4, and the others have a gap of 1.6", "trained", -6),
+    _odd(
+        "after the training one network in three is far better with 2:4, and the others have a gap of 1.6",
+        "trained",
+        -6,
+    ),
     _odd("with fresh statistics one network in three has a gap of 6 points, and the others have none", "fresh", 6),
-    _odd("with fresh statistics one network in three is far better with 2:4, and the others have a gap of 1.6", "fresh", -6),
-    _odd("with the stored statistics one network in three has a gap of 6 points, and the others have none", "stored", 6),
-    _odd("with the stored statistics one network in three is far better with 2:4, and the others have a gap of 1.6", "stored", -6),
+    _odd(
+        "with fresh statistics one network in three is far better with 2:4, and the others have a gap of 1.6",
+        "fresh",
+        -6,
+    ),
+    _odd(
+        "with the stored statistics one network in three has a gap of 6 points, and the others have none", "stored", 6
+    ),
+    _odd(
+        "with the stored statistics one network in three is far better with 2:4, and the others have a gap of 1.6",
+        "stored",
+        -6,
+    ),
 )
 
 
@@ -429,7 +467,9 @@ def _two_results(value: object, inputs: list[torch.Tensor]) -> object:
     for part in value:
         if tuple(getattr(part, "shape", ())) == (1, channels, 1, 1):
             said = f"A result of yours has the shape (1, {channels}, 1, 1)."
-            raise Mistake(said, f"Give one number a channel, in the shape ({channels},): leave keepdim out, or flatten.")
+            raise Mistake(
+                said, f"Give one number a channel, in the shape ({channels},): leave keepdim out, or flatten."
+            )
     return value
 
 

@@ -357,7 +357,10 @@ gap = {when: mean(right["half, anywhere"]) - mean(right["2:4"]) for when, right 
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
 # Draws what each network gets right, before the step and after it.
-show.by_moment(found, caption=f"2:4 is behind anywhere by {gap['stored']:.1f} points with stored statistics, by {gap['anew']:.1f} anew.")
+show.by_moment(
+    found,
+    caption=f"2:4 is behind anywhere by {gap['stored']:.1f} points with stored statistics, by {gap['anew']:.1f} anew.",
+)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
 # **One or two points: most of the "price" of 2:4 was stale statistics. The order of the four stays, and of what cutting the channels cost, most is left.**
@@ -382,6 +385,7 @@ show.by_moment(found, caption=f"2:4 is behind anywhere by {gap['stored']:.1f} po
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **By hand.** A group of four is (0.9, −0.7, 0, 0) after the mask. The loss has a gradient for each of the four weights, for the removed ones too, say −0.2 for the third: a larger third weight would lower the loss. A step of plain gradient descent with the rate 0.1 makes it $0 - 0.1 \cdot (-0.2) = 0.02$. The group has three weights now, and the packed format has room for two. Multiply the group by its mask (1, 1, 0, 0) after the step, and the third is 0 again. That is all that *holding* means. [[prune_traps]] showed the same for `remove`: what is only zero, and not masked, comes back.
+
 
 # %% slideshow={"slide_type": "-"}
 def tuned(net, seed=0, steps=150, hold=True):
@@ -496,7 +500,11 @@ gap = {when: mean(right["half, anywhere"]) - mean(right["2:4"]) for when, right 
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws what the masked networks get right at the three moments.
-show.by_moment(show.some(found, "nothing", "half, anywhere", "2:4", "1:2"), low=60, caption=f"2:4 is behind anywhere by {gap['stored']:.1f}, then {gap['anew']:.1f}, then {gap['trained']:.1f} points. Trained: mean of {len(SEEDS)} orders.")
+show.by_moment(
+    show.some(found, "nothing", "half, anywhere", "2:4", "1:2"),
+    low=60,
+    caption=f"2:4 is behind anywhere by {gap['stored']:.1f}, then {gap['anew']:.1f}, then {gap['trained']:.1f} points. Trained: mean of {len(SEEDS)} orders.",
+)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **ANSWER**

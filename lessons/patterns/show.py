@@ -216,7 +216,11 @@ def which_is_milder(found, networks, image):
         ]
         for name, net in networks.items()
     ]
-    return Table(["removed", "work left", "stored", "anew", "after 150 steps"], rows, caption="Percent right. Work: multiply-adds for an image, as a share of the dense network's.")
+    return Table(
+        ["removed", "work left", "stored", "anew", "after 150 steps"],
+        rows,
+        caption="Percent right. Work: multiply-adds for an image, as a share of the dense network's.",
+    )
 
 
 def accepted_types():
@@ -240,7 +244,9 @@ def six_ways():
             part = slice(2 * pair, 2 * pair + 2)
             diagrams.grid(canvas, torch.ones(2), left + 150 * pair, top, cell=65, mask=mask[part], text="")
         crowded = kept in ((0, 1), (2, 3))
-        canvas.text(left + 140, top + 95, "one has no room" if crowded else "fits", colour="fp32" if crowded else "black")
+        canvas.text(
+            left + 140, top + 95, "one has no room" if crowded else "fits", colour="fp32" if crowded else "black"
+        )
     plots.show(
         canvas.figure(),
         alt="Six groups of four cells, drawn as two pairs, each with two cells kept. In two of the six both kept cells stand in one pair, "
@@ -260,7 +266,9 @@ def heads_in_squares():
         else:
             mask[1::2] = 0
         left = 60 + 290 * i
-        diagrams.grid(canvas, whole, left, 20, cell=40, mask=mask, text="", meaning="fp32" if name == "output" else "int8")
+        diagrams.grid(
+            canvas, whole, left, 20, cell=40, mask=mask, text="", meaning="fp32" if name == "output" else "int8"
+        )
         canvas.text(left + 120, 295, name)
     plots.show(
         canvas.figure(),
