@@ -219,19 +219,17 @@ def statistics_in_numpy(batches):
     return mean, np.mean([a.var((0, 2, 3), ddof=1) for a in arrays], axis=0)
 
 
-def _rule(gaps, limit=1.0):
-    trained, fresh, stored = gaps
-    if trained > limit:
-        return "pattern"
-    if fresh > limit:
-        return "training"
-    return "statistics" if stored > limit else "nothing"
+def _rule(gaps, limits=(1.0, 1.0, 1.0)):
+    for cost, gap, limit in zip(("pattern", "training", "statistics"), gaps, limits, strict=True):
+        if gap > limit:
+            return cost
+    return "nothing"
 
 
-def _three_gaps(right, pick=np.mean, seeds=range(10)):
+def _three_gaps(right, picks=(np.mean, np.mean, np.mean), seeds=range(10)):
     moments = ({"anew": 1, "steps": 150}, {"anew": 1}, {})
     rows = [[[right(name, seed=s, **m) for s in seeds] for name in ("anywhere", "2:4")] for m in moments]
-    return [pick(anywhere) - pick(pattern) for anywhere, pattern in rows]
+    return [pick(anywhere) - pick(pattern) for pick, (anywhere, pattern) in zip(picks, rows, strict=True)]
 
 
 def believes_the_report(right):
@@ -276,35 +274,8 @@ def only_2_4_is_treated(right):
     return _rule([anywhere - np.mean([right("2:4", anew=a, steps=n, seed=s) for s in range(10)]) for a, n in moments])
 
 
-def only_2_4_is_trained(right):
-    rows = (((1, 0), (1, 150)), ((1, 0), (1, 0)), ((0, 0), (0, 0)))
-    return _rule(
-        [
-            np.mean(
-                [right("anywhere", anew=a, steps=m, seed=s) - right("2:4", anew=b, steps=n, seed=s) for s in range(10)]
-            )
-            for (a, m), (b, n) in rows
-        ]
-    )
-
-
 def one_network(right):
     return _rule(_three_gaps(right, seeds=[0]))
-
-
-def three_networks(right):
-    return _rule(_three_gaps(right, seeds=range(3)))
-
-
-def other_networks_for_each_mask(right):
-    moments = ({"anew": 1, "steps": 150}, {"anew": 1}, {})
-    return _rule(
-        [
-            np.mean([right("anywhere", seed=s, **m) for s in range(10)])
-            - np.mean([right("2:4", seed=s, **m) for s in range(10, 20)])
-            for m in moments
-        ]
-    )
 
 
 def from_the_front(right):
@@ -321,27 +292,15 @@ def whatever_its_sign(right):
 
 
 def two_points(right):
-    return _rule(_three_gaps(right), limit=2)
+    return _rule(_three_gaps(right), (2, 2, 2))
 
 
 def any_gap(right):
-    return _rule(_three_gaps(right), limit=0)
+    return _rule(_three_gaps(right), (0, 0, 0))
 
 
 def by_the_median(right):
-    return _rule(_three_gaps(right, np.median))
-
-
-def by_the_best(right):
-    return _rule(_three_gaps(right, max))
-
-
-def by_the_worst(right):
-    return _rule(_three_gaps(right, min))
-
-
-def the_first_of_ten(right):
-    return _rule(_three_gaps(right, lambda found: found[0]))
+    return _rule(_three_gaps(right, [np.median] * 3))
 
 
 def stored_gap_left_out(right):
@@ -351,8 +310,46 @@ def stored_gap_left_out(right):
     return "training" if fresh > 1 else "statistics"
 
 
-def half_a_point(right):
-    return _rule(_three_gaps(right), limit=0.5)
+def fresh_gap_left_out(right):
+    trained, _, stored = _three_gaps(right)
+    return _rule([trained, 0, stored])
+
+
+def nothing_if_the_report_shows_none(right):
+    gaps = _three_gaps(right)
+    return _rule(gaps) if gaps[-1] > 1 else "nothing"
+
+
+def two_points_with_fresh_statistics(right):
+    return _rule(_three_gaps(right), (1, 2, 1))
+
+
+def two_points_in_the_report(right):
+    return _rule(_three_gaps(right), (1, 1, 2))
+
+
+def worst_of_the_trained(right):
+    return _rule(_three_gaps(right, (min, np.mean, np.mean)))
+
+
+def median_of_the_fresh(right):
+    return _rule(_three_gaps(right, (np.mean, np.median, np.mean)))
+
+
+def worst_of_the_fresh(right):
+    return _rule(_three_gaps(right, (np.mean, min, np.mean)))
+
+
+def best_of_the_report(right):
+    return _rule(_three_gaps(right, (np.mean, np.mean, max)))
+
+
+def worst_of_the_report(right):
+    return _rule(_three_gaps(right, (np.mean, np.mean, min)))
+
+
+def half_a_point_after_the_training(right):
+    return _rule(_three_gaps(right), (0.5, 1, 1))
 
 
 def always_the_pattern(right):
@@ -389,20 +386,23 @@ WRONG = {
         without_an_opponent,
         looks_at_the_gain_of_2_4,
         only_2_4_is_treated,
-        only_2_4_is_trained,
         one_network,
-        three_networks,
-        other_networks_for_each_mask,
         from_the_front,
         whatever_its_sign,
         two_points,
         any_gap,
         by_the_median,
-        by_the_best,
-        by_the_worst,
-        the_first_of_ten,
         stored_gap_left_out,
-        half_a_point,
+        half_a_point_after_the_training,
+        fresh_gap_left_out,
+        nothing_if_the_report_shows_none,
+        two_points_with_fresh_statistics,
+        two_points_in_the_report,
+        worst_of_the_trained,
+        median_of_the_fresh,
+        worst_of_the_fresh,
+        best_of_the_report,
+        worst_of_the_report,
         always_the_pattern,
     ],
     "mask_2_4": [
