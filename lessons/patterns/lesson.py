@@ -229,7 +229,7 @@ for dtype in (torch.float16, torch.bfloat16, torch.int8):
 show.bytes_left(packed)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The share is larger in int8, 62.5 %, because the places keep their size while the values shrink: 20 bits in place of 32.**
+# **The share is larger in int8, 62.5 %, because the places keep their size while the values shrink.** A group takes 20 bits in place of 32.
 #
 # <!-- page -->
 #
@@ -409,9 +409,7 @@ def tuned(net, seed=0, rate=1e-3, steps=150, hold=True):
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Takes one step of Adam, with the mask held and without, and counts the zeros.
 held, let_go = (show.zeros_of(tuned(fresh["2:4"], steps=1, hold=hold)) for hold in (True, False))
-print(
-    f"zeros: {show.zeros_of(fresh['2:4']):.1%} before; after one step {held:.1%} with the mask held, {let_go:.1%} without"
-)
+show.zeros_left(show.zeros_of(fresh["2:4"]), held, let_go)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **None: one step of Adam makes the network dense again, because every removed weight has a gradient of its own.** Held, all stay zero.

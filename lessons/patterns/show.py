@@ -47,6 +47,12 @@ def zeros_of(net):
     return (weights == 0).float().mean().item()
 
 
+def zeros_left(before, held, let_go):
+    """A table of one row: the share of zeros before a step of training, and after it, held and not held."""
+    row = [f"{share:.1%}" for share in (before, held, let_go)]
+    return Table(["zeros", "before", "one step, held", "one step, not held"], [["2:4", *row]])
+
+
 def some(found, *names):
     """Of moment -> name -> percent right, the names that are asked for."""
     return {moment: {name: right[name] for name in names} for moment, right in found.items()}
