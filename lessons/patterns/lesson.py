@@ -62,7 +62,7 @@ runtime.describe(device)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A mail-order company sorts the photographs of its catalogue on a rented graphics card. The data sheet of the card promises twice the throughput for "sparse" matrices. Somebody has pruned the company's network, half of its weights are zero, and nothing became faster. The data sheet has a footnote: *2:4 sparsity*.
 #
-# You have met two ways to remove weights. [[zero_worth]] set single weights to zero, wherever they stood: the network stayed accurate, and hardly any kernel gained by its zeros. [[structured]] removed whole channels: every machine gained, and many points of accuracy were lost. A **pattern** lies between the two. It prescribes for each small group of neighbours how many of them may stay, and leaves open which ones. This lesson asks what such a pattern stores, who can use it, and what it costs. The last question will turn out to be an experiment, and it will be yours.
+# You have met two ways to remove weights. [[prune_module]] set single weights to zero, wherever they stood, and many could be removed at little cost; but [[zero_worth]] showed that hardly any kernel gains by such zeros. [[structured]] removed whole channels: the network became smaller and faster with ordinary code, and points of accuracy were lost. A **pattern** lies between the two. It prescribes for each small group of neighbours how many of them may stay, and leaves open which ones. This lesson asks what such a pattern stores, who can use it, and what it costs. The last question will turn out to be an experiment, and it will be yours.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 1. Four ways to remove a half
@@ -161,9 +161,9 @@ show.four_ways(networks, stored)
 # *For the lecturer, 3 min.* First frame: "Which two of each four stay?" Second frame: check. Third frame: read the places aloud, then vote; after the vote count the bits of one group with the room. B. Then ask the question of the page: a bit mask takes as many bytes, so what is the pattern good for?
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Why not store *anywhere* instead? [[zero_worth]] compared two formats for it. CSR writes down the column of each kept value, with four bytes each. That pays if few values are left; at one half the column numbers alone take as much as a dense matrix in fp32. A bit mask takes one bit for each weight, kept or not, and is small.
+# Why not store *anywhere* instead? [[zero_worth]] compared two formats for it. CSR writes down the column of each kept value, with four bytes each. That pays if few values are left; with one half left the column numbers alone, four bytes for every second weight, take as much as a dense matrix in fp16. A bit mask takes one bit for each weight, kept or not, and is small.
 #
-# But a *machine* reads neither of them well. Imagine a unit that multiplies four pairs of numbers at a time. In a row that is pruned anywhere, one group of four has no weight left, and the next one has four. Where does the data of the hundredth group begin? To know that, somebody has to count all ones before it. And how many multipliers will the group need? Between none and four. In 2:4 the answers are fixed: the data of group $k$ begins behind $2k$ values, and each group needs two multipliers. Two places of two bits tell the unit which two of the four inputs to fetch. This is what the pattern buys: not fewer zeros to store, but a fixed amount of work in each group. NVIDIA GPUs from Ampere on (2020) have such units ([Mishra et al., 2021](https://arxiv.org/abs/2104.08378)).
+# But a *machine* reads neither of them well. Imagine a unit that multiplies four pairs of numbers at a time. In a row that is pruned anywhere, one group of four has no weight left, and the next one has four. Where does the data of the hundredth group begin? To know that, somebody has to count all ones before it. And how many multipliers will the group need? Between none and four. In 2:4 the answers are fixed: the values of group $k$, counted from 0, begin behind $2k$ values, and each group needs two multipliers. Two places of two bits tell the unit which two of the four inputs to fetch. This is what the pattern buys: not fewer zeros to store, but a fixed amount of work in each group. NVIDIA GPUs from Ampere on (2020) have such units ([Mishra et al., 2021](https://arxiv.org/abs/2104.08378)).
 
 # %% slideshow={"slide_type": "skip"}
 eight = dense.block1.conv1.weight[0, :8, 1, 1].detach().cpu()[None]
@@ -261,11 +261,11 @@ said = show.attempt(lambda: speed_24(64 if device.type == "cpu" else 4096))
 print(str(said).replace("! ", "!\n"))
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **It refuses (C), because PyTorch has a kernel for 2:4 on NVIDIA GPUs alone.** Without a kernel a 2:4 mask saves no time.
+# **It refuses (C), because PyTorch has no kernel for 2:4 on a CPU.** Without a kernel a 2:4 mask saves no time.
 #
 # <!-- page -->
 #
-# **What this course has not measured.** No speed of 2:4 was measured for it, not one. The pages of the course are made on a CPU, and there is nothing on a CPU to be measured: PyTorch has no kernel for it there. We could have written a small loop that fetches two of four inputs, but its time would be a property of our loop and not of the units in a GPU. So all speeds in this section are cited, and each row says from where. If you have an NVIDIA GPU from Ampere on, the cell above measures one layer on it.
+# **What this course has not measured.** No speed of 2:4 was measured for it, not one. The pages of the course are made on a CPU, and there is nothing on a CPU to be measured. We could have written a small loop that fetches two of four inputs, but its time would be a property of our loop and not of the units in a GPU. So all speeds in this section are cited, and each row says from where. If you have an NVIDIA GPU from Ampere on, the cell above measures one layer on it.
 #
 # Why teach a format that the page cannot run? Because data sheets count with it, and because the question behind it is one that you will meet again: what does a promise about *places* cost, and who keeps the other half of the bargain?
 
@@ -282,7 +282,7 @@ print(str(said).replace("! ", "!\n"))
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **By 1.33 at most (C), because the other half of the time stays: 0.5 + 0.5/2 = 0.75, and 1/0.75 = 1.33.**
 #
-# | on an A100, as measured by others | times as fast |
+# | 2:4 against dense, measured by others | times as fast |
 # |---|---|
 # | one large layer, fp16 ¹ | 1.38 |
 # | BERT, whole network ¹ | 1.3 |
@@ -292,9 +292,9 @@ print(str(said).replace("! ", "!\n"))
 #
 # <!-- page -->
 #
-# Sources, looked up and not measured by us: ¹ PyTorch's tutorial [*Accelerating BERT with semi-structured sparsity*](https://github.com/pytorch/tutorials/blob/065c9d23d25d18f003d986a5fbb1c7fd25270f1e/advanced_source/semi_structured_sparse.py), for a layer from 10,240 to 3,072 with 3,072 rows at a time (0.870 ms against 0.630 ms), and for its overview's 1.3. ² torchao's [README on sparsity](https://github.com/pytorch/ao/blob/0021c2f043aada339f3cad62535941b01f196bdc/torchao/sparsity/README.md): 180.80 and 226.02 tokens a second; 22.75 and 24.81 images a second. ³ An author of the kernel's interface answers in [pytorch/pytorch #111339](https://github.com/pytorch/pytorch/issues/111339), for 4,096 × 4,096: "too small a matrix size to show speedups"; the input is padded to a size that the kernel takes.
+# Sources, looked up and not measured by us: ¹ PyTorch's tutorial [*Accelerating BERT with semi-structured sparsity*](https://github.com/pytorch/tutorials/blob/065c9d23d25d18f003d986a5fbb1c7fd25270f1e/advanced_source/semi_structured_sparse.py), for a layer from 10,240 to 3,072 with 3,072 rows at a time (0.870 ms against 0.630 ms), and for its overview's 1.3. ² torchao's [README on sparsity](https://github.com/pytorch/ao/blob/0021c2f043aada339f3cad62535941b01f196bdc/torchao/sparsity/README.md): 180.80 and 226.02 tokens a second; 22.75 and 24.81 images a second. ³ An author of the kernel's interface answers in [pytorch/pytorch #111339](https://github.com/pytorch/pytorch/issues/111339), for 4,096 × 4,096: "too small a matrix size to show speedups".
 #
-# Read the table from the top. A large layer gains 1.38 and not 2, because twice the multiplications a second are no use while numbers are on their way from memory. With 1.38 in half of the time a network gains $1 / (0.5 + 0.5/1.38) = 1.16$. The ViT gained 1.09, and 1.07 when its attention layers were in 2:4 as well: their matrices are smaller, and the README names that as a likely reason. The last row is a warning. For one row at a time the packed layer was *nine times slower*, because the kernel is made for large matrices. All of these are one card of 2020. The [tutorial's newer version](https://github.com/pytorch/tutorials/pull/3599) adds that you may not see similar speedups on newer GPUs. So before you prune for a speed, time one layer of your own shape on your own card, with random 2:4 weights. That takes ten minutes and needs no training.
+# Read the table from the top. A large layer gains 1.38 and not 2, probably because twice the multiplications a second are no use while numbers are on their way from memory. With 1.38 in half of the time a network gains $1 / (0.5 + 0.5/1.38) = 1.16$. The ViT gained 1.09, and 1.07 when its attention layers were in 2:4 as well: their matrices are smaller, and the README names that as a likely reason. The last row is a warning. For one row at a time the packed layer was *nine times slower*, and the answer there gives two reasons: the matrix is too small, and the single row is filled up to as many rows as the kernel takes. The first four rows were measured on an A100, a card of 2020; the last one names no card. The [tutorial's newer version](https://github.com/pytorch/tutorials/pull/3599) adds that you may not see similar speedups on newer GPUs. So before you prune for a speed, time one layer of your own shape on your own card, with random 2:4 weights. That takes ten minutes and needs no training.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Where 2:4 stands in 2026
@@ -316,7 +316,7 @@ print(str(said).replace("! ", "!\n"))
 #
 # <!-- page -->
 #
-# [[roofline]] showed that a layer which multiplies each weight only once or twice waits for the memory and not for the multipliers. A language model that writes one text is such a case. There the units of 2:4 have nothing to do, and only the 56 % count; 4 bits (with their scales a little more than 25 %) save twice as much, need no training, and run on more hardware. The two can be combined, as the row of Llama-3-8B shows, but the whole gain of the combination was 1.25. Three more reasons are plausible: the mask costs accuracy, it needs a training, and few layers are large enough. A survey of users would tell them apart; we have none, so this is *probably*. What we can find out is the first of them: what the mask costs.
+# [[roofline]] showed that a layer which multiplies each weight only once or twice waits for the memory and not for the multipliers. A language model that writes one text is such a case. There the units of 2:4 have nothing to do, and only the 56 % count; 4 bits (with their scales a little more than 25 %) leave less than half as much, and need no training. The two can be combined: in the row of Llama-3-8B, 2:4 was added to 4 bits, and gained a factor of 1.25. Three more reasons are plausible: the mask costs accuracy, it needs a training, and few layers are large enough. A survey of users would tell them apart; we have none, so this is *probably*. What we can find out is the first of them: what the mask costs.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
 # ## 4. Is that the price of the pattern?
@@ -368,7 +368,7 @@ show.by_moment(
 #
 # <!-- page -->
 #
-# The dense network is the control. Its statistics were its own, and the step moves it by less than a point, so the step is no training in disguise. *Anywhere* gains a little, 2:4 much, and 1:2 most, each about as much as it had lost. Why does the stricter pattern suffer more from old statistics? Probably because it removes larger weights, as the third column of section 1 says, so that the sums behind it change more. (To test that, one would have to make masks with equal squares and different patterns; we did not.)
+# The dense network is the control. Its statistics were its own, and the step moves it by less than a point, so the step is no training in disguise. *Anywhere* gains a little, 2:4 much, and 1:2 most: each of the three wins back most of what it had lost. Why does the stricter pattern suffer more from old statistics? Probably because it removes larger weights, as the third column of section 1 says, so that the sums behind it change more. (To test that, one would have to make masks with equal squares and different patterns; we did not.)
 #
 # So this number must never be read without the question whether the statistics were fresh. That holds for networks with batch norm; one without it needs no such step, and [[scores]] measures 2:4 on such a network.
 #
@@ -416,7 +416,7 @@ show.zeros_left(show.zeros_of(fresh["2:4"]), held, let_go)
 #
 # <!-- page -->
 #
-# With Adam it is even plainer than by hand, because Adam divides each gradient by its own size: the first step moves every weight by about the learning rate, however small its gradient is. (A weight with a gradient of exactly 0 would stay; here there is hardly any.) We multiply by the mask after each step. [[ticket]] multiplies the gradient instead; for the weights both come to the same.
+# With Adam it is plainer than in the calculation by hand, because Adam divides each gradient by its own size. Its first step moves every weight by about the learning rate, however small its gradient is. (A weight with a gradient of exactly 0 would stay; here there is hardly any.) We multiply by the mask after each step. [[ticket]] multiplies the gradient instead; for the weights both come to the same.
 #
 # During the training batch norm also measures its statistics as it goes. Remember that: the training does *two* things at once.
 
