@@ -443,6 +443,20 @@ ODD = {
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 EQUIVALENT = {
+    "what_it_cost": {
+        "if gap(anew=1, steps=150) > 1:: 1 -> 0": "the training measures the statistics by itself, so anew is free there",
+        "if gap(anew=1, steps=150) > 1:: gap(anew=1, steps=150) > 1: Gt -> GtE": "no gap is exactly one point",
+        "if gap(anew=1, steps=0) > 1:: gap(anew=1, steps=0) > 1: Gt -> GtE": "no gap is exactly one point",
+        "return 'statistics' if gap(anew=0, steps=0) > 1 else 'nothing': gap(anew=0, steps=0) > 1: Gt -> GtE": (
+            "no gap is exactly one point"
+        ),
+        "pairs = [(right('anywhere', seed=seed, **moment), right('2:4', seed=seed, **moment)) for seed in range(10)]: 10 -> 11": (
+            "how many networks there are is free"
+        ),
+        "pairs = [(right('anywhere', seed=seed, **moment), right('2:4', seed=seed, **moment)) for seed in range(10)]: 10 -> 9": (
+            "how many networks there are is free"
+        ),
+    },
     "mask_2_4": {
         "mask[row, start + group.topk(min(2, len(group))).indices] = 1: min(2, len(group)): arguments swapped": (
             "min takes its arguments in any order"
