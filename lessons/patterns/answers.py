@@ -219,7 +219,192 @@ def statistics_in_numpy(batches):
     return mean, np.mean([a.var((0, 2, 3), ddof=1) for a in arrays], axis=0)
 
 
+def _rule(gaps, limits=(1.0, 1.0, 1.0)):
+    for cost, gap, limit in zip(("pattern", "training", "statistics"), gaps, limits, strict=True):
+        if gap > limit:
+            return cost
+    return "nothing"
+
+
+def _three_gaps(right, picks=(np.mean, np.mean, np.mean), seeds=range(10)):
+    moments = ({"anew": 1, "steps": 150}, {"anew": 1}, {})
+    rows = [[[right(name, seed=s, **m) for s in seeds] for name in ("anywhere", "2:4")] for m in moments]
+    return [pick(anywhere) - pick(pattern) for pick, (anywhere, pattern) in zip(picks, rows, strict=True)]
+
+
+def believes_the_report(right):
+    found = {name: np.mean([right(name, seed=s) for s in range(10)]) for name in ("anywhere", "2:4")}
+    return "pattern" if found["anywhere"] - found["2:4"] > 1 else "nothing"
+
+
+def trains_and_never_measures_anew(right):
+    trained, stored = (
+        np.mean([right("anywhere", steps=n, seed=s) - right("2:4", steps=n, seed=s) for s in range(10)])
+        for n in (150, 0)
+    )
+    if trained > 1:
+        return "pattern"
+    return "training" if stored > 1 else "nothing"
+
+
+def without_an_opponent(right):
+    stored, fresh, trained = (
+        np.mean([right("2:4", anew=a, steps=n, seed=s) for s in range(10)]) for a, n in ((0, 0), (1, 0), (1, 150))
+    )
+    if fresh - stored > 1:
+        return "statistics"
+    return "training" if trained - stored > 1 else "pattern"
+
+
+def looks_at_the_gain_of_2_4(right):
+    gaps = _three_gaps(right)
+    stored, fresh, trained = (
+        np.mean([right("2:4", anew=a, steps=n, seed=s) for s in range(10)]) for a, n in ((0, 0), (1, 0), (1, 150))
+    )
+    if max(gaps) <= 1:
+        return "nothing"
+    if fresh - stored > 1:
+        return "statistics"
+    return "training" if trained - stored > 1 else "pattern"
+
+
+def only_2_4_is_treated(right):
+    anywhere = np.mean([right("anywhere", seed=s) for s in range(10)])
+    moments = ((1, 150), (1, 0), (0, 0))
+    return _rule([anywhere - np.mean([right("2:4", anew=a, steps=n, seed=s) for s in range(10)]) for a, n in moments])
+
+
+def one_network(right):
+    return _rule(_three_gaps(right, seeds=[0]))
+
+
+def from_the_front(right):
+    trained, fresh, stored = _three_gaps(right)
+    if stored <= 1:
+        return "nothing"
+    if fresh <= 1:
+        return "statistics"
+    return "training" if trained <= 1 else "pattern"
+
+
+def whatever_its_sign(right):
+    return _rule([abs(gap) for gap in _three_gaps(right)])
+
+
+def two_points(right):
+    return _rule(_three_gaps(right), (2, 2, 2))
+
+
+def any_gap(right):
+    return _rule(_three_gaps(right), (0, 0, 0))
+
+
+def by_the_median(right):
+    return _rule(_three_gaps(right, [np.median] * 3))
+
+
+def stored_gap_left_out(right):
+    trained, fresh, _ = _three_gaps(right)
+    if trained > 1:
+        return "pattern"
+    return "training" if fresh > 1 else "statistics"
+
+
+def fresh_gap_left_out(right):
+    trained, _, stored = _three_gaps(right)
+    return _rule([trained, 0, stored])
+
+
+def nothing_if_the_report_shows_none(right):
+    gaps = _three_gaps(right)
+    return _rule(gaps) if gaps[-1] > 1 else "nothing"
+
+
+def two_points_with_fresh_statistics(right):
+    return _rule(_three_gaps(right), (1, 2, 1))
+
+
+def two_points_in_the_report(right):
+    return _rule(_three_gaps(right), (1, 1, 2))
+
+
+def worst_of_the_trained(right):
+    return _rule(_three_gaps(right, (min, np.mean, np.mean)))
+
+
+def median_of_the_fresh(right):
+    return _rule(_three_gaps(right, (np.mean, np.median, np.mean)))
+
+
+def worst_of_the_fresh(right):
+    return _rule(_three_gaps(right, (np.mean, min, np.mean)))
+
+
+def best_of_the_report(right):
+    return _rule(_three_gaps(right, (np.mean, np.mean, max)))
+
+
+def worst_of_the_report(right):
+    return _rule(_three_gaps(right, (np.mean, np.mean, min)))
+
+
+def half_a_point_after_the_training(right):
+    return _rule(_three_gaps(right), (0.5, 1, 1))
+
+
+def always_the_pattern(right):
+    _three_gaps(right)
+    return "pattern"
+
+
+def all_gaps_first(right):
+    return _rule(_three_gaps(right, seeds=range(40, 52)))
+
+
+def with_the_training_alone_for_the_last_moment(right):
+    def gap(anew, steps):
+        settings = {"anew": anew, "steps": steps}
+        return sum(right("anywhere", seed=s, **settings) - right("2:4", seed=s, **settings) for s in range(5)) / 5
+
+    return _rule([gap(0, 150), gap(1, 0), gap(0, 0)])
+
+
+def step_by_step(right):
+    for answer, moment in (("pattern", (1, 150)), ("training", (1, 0)), ("statistics", (0, 0))):
+        found = {}
+        for removed in ("2:4", "anywhere"):
+            found[removed] = [right(removed, anew=moment[0], steps=moment[1], seed=s) for s in range(6)]
+        if sum(found["anywhere"]) - sum(found["2:4"]) > 6:
+            return answer
+    return "nothing"
+
+
 WRONG = {
+    "what_it_cost": [
+        believes_the_report,
+        trains_and_never_measures_anew,
+        without_an_opponent,
+        looks_at_the_gain_of_2_4,
+        only_2_4_is_treated,
+        one_network,
+        from_the_front,
+        whatever_its_sign,
+        two_points,
+        any_gap,
+        by_the_median,
+        stored_gap_left_out,
+        half_a_point_after_the_training,
+        fresh_gap_left_out,
+        nothing_if_the_report_shows_none,
+        two_points_with_fresh_statistics,
+        two_points_in_the_report,
+        worst_of_the_trained,
+        median_of_the_fresh,
+        worst_of_the_fresh,
+        best_of_the_report,
+        worst_of_the_report,
+        always_the_pattern,
+    ],
     "mask_2_4": [
         over_columns,
         ties_give_three,
@@ -252,11 +437,26 @@ WRONG = {
     ],
 }
 ODD = {
+    "what_it_cost": [all_gaps_first, step_by_step, with_the_training_alone_for_the_last_moment],
     "mask_2_4": [by_padding, mask_in_numpy],
     "fresh_statistics": [with_torch_itself, channel_by_channel, statistics_in_numpy],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 EQUIVALENT = {
+    "what_it_cost": {
+        "if gap(anew=1, steps=150) > 1:: 1 -> 0": "the training measures the statistics by itself, so anew is free there",
+        "if gap(anew=1, steps=150) > 1:: gap(anew=1, steps=150) > 1: Gt -> GtE": "no gap is exactly one point",
+        "if gap(anew=1, steps=0) > 1:: gap(anew=1, steps=0) > 1: Gt -> GtE": "no gap is exactly one point",
+        "return 'statistics' if gap(anew=0, steps=0) > 1 else 'nothing': gap(anew=0, steps=0) > 1: Gt -> GtE": (
+            "no gap is exactly one point"
+        ),
+        "pairs = [(right('anywhere', seed=seed, **moment), right('2:4', seed=seed, **moment)) for seed in range(10)]: 10 -> 11": (
+            "how many networks there are is free"
+        ),
+        "pairs = [(right('anywhere', seed=seed, **moment), right('2:4', seed=seed, **moment)) for seed in range(10)]: 10 -> 9": (
+            "how many networks there are is free"
+        ),
+    },
     "mask_2_4": {
         "mask[row, start + group.topk(min(2, len(group))).indices] = 1: min(2, len(group)): arguments swapped": (
             "min takes its arguments in any order"

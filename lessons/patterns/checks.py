@@ -1,8 +1,9 @@
-"""Checks of the lesson `patterns`: 2:4 masks, and what batch norm stores."""
+"""Checks of the lesson `patterns`: what the lost points paid for, 2:4 masks, and what batch norm stores."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from statistics import mean, median
 
 import torch
 from hypothesis import strategies as st
@@ -10,10 +11,224 @@ from torch.nn import functional as F
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import tensors
+from course_utils.exercises.investigation import Run, World, comes_out, investigate, one_in_three
 from course_utils.exercises.masks import as_mask
 from course_utils.exercises.search import compare
 
 # ---- exercise 1 --------------------------------------------------------------------------------------
+
+REMOVED = ("anywhere", "2:4")
+COSTS = ("pattern", "training", "statistics", "nothing")
+PLANS = ("trained", "fresh", "stored")  # in the order in which the card asks for their gaps
+IN_WORDS = {
+    "trained": "after 150 steps of training",
+    "fresh": "with the statistics estimated anew and no training",
+    "stored": "with the stored statistics and no training",
+}
+ASKED_FOR = {"trained": "anew=1, steps=150", "fresh": "anew=1, steps=0", "stored": "anew=0, steps=0"}
+LEVEL = {"stored": 88.0, "fresh": 91.0, "trained": 91.5}  # of "anywhere" in most worlds, percent right
+LEAST_NETWORKS = 5
+
+
+def _plan(settings: Mapping[str, float]) -> str:
+    """Which of the three moments these settings are; training measures the statistics anew by itself."""
+    if settings["steps"]:
+        return "trained"
+    return "fresh" if settings["anew"] else "stored"
+
+
+def _gap(runs: Sequence[Run], plan: str, pick: Callable = mean) -> float | None:
+    """How far 2:4 stays behind in a plan; None where it was not run."""
+    own = {removed: [r.result for r in runs if r.arm == removed and _plan(r.settings) == plan] for removed in REMOVED}
+    return pick(own["anywhere"]) - pick(own["2:4"]) if all(own.values()) else None
+
+
+def _first_that_counts(gaps: Mapping[str, float | None], limit: float = 1, size: Callable = float) -> str:
+    """The card's rule: from the last moment back to the first, the first gap that counts names what the points paid for."""
+    for plan, cost in zip(PLANS, COSTS, strict=False):
+        if gaps[plan] is not None and size(gaps[plan]) > limit:
+            return cost
+    return "nothing"
+
+
+def _follows_from(runs: Sequence[Run]) -> str | None:
+    """What the card concludes from the runs; None where a gap lies at the border."""
+    gaps = {plan: _gap(runs, plan) for plan in PLANS}
+    if any(gap is not None and abs(gap - 1) < 1e-9 for gap in gaps.values()):
+        return None
+    return _first_that_counts(gaps)
+
+
+def _other_rules(runs: Sequence[Run]) -> dict[str, str]:
+    """A rule that is not the card's -> what it concludes from the runs."""
+    gaps = {plan: _gap(runs, plan) for plan in PLANS}
+    moved = {
+        plan: None if gap is None else [r.result for r in runs if r.arm == "2:4" and _plan(r.settings) == plan]
+        for plan, gap in gaps.items()
+    }
+    won = {
+        plan: mean(found) - mean(moved["stored"]) if found and moved["stored"] else 0.0 for plan, found in moved.items()
+    }
+    from_the_front = next(
+        (
+            cost
+            for plan, cost in zip(PLANS[::-1], ("nothing", "statistics", "training"), strict=True)
+            if gaps[plan] is not None and gaps[plan] <= 1
+        ),
+        "pattern",
+    )
+    by = {
+        how: _first_that_counts({plan: _gap(runs, plan, pick) for plan in PLANS})
+        for how, pick in {
+            "if the median network stands in place of the mean": median,
+            "if the best network is taken": max,
+            "if the worst network is taken": min,
+            "if one network is taken": lambda found: found[0],
+        }.items()
+    }
+    return {
+        "if the first moment at which the gap is small decides": from_the_front,
+        "if the size of a gap counts, whatever its sign": _first_that_counts(gaps, size=abs),
+        "if two points or more are asked for": _first_that_counts(gaps, limit=2),
+        "if any gap above 0 counts": _first_that_counts(gaps, limit=0),
+        "if the gap of the report alone is looked at": "pattern" if (gaps["stored"] or 0) > 1 else "nothing",
+        "if what 2:4 gains by a step is looked at, and not the gap": "statistics"
+        if won["fresh"] > 1
+        else "training"
+        if won["trained"] > 1
+        else "pattern",
+        **by,
+    }
+
+
+def _own_gaps(runs: Sequence[Run], got: str) -> str:
+    """The gaps of the learner's own runs, what follows from them, and by which other rule `got` comes out."""
+    told = "; ".join(f"{IN_WORDS[plan]} {gap:.2f}" for plan in PLANS if (gap := _gap(runs, plan)) is not None)
+    others = [how for how, says in _other_rules(runs).items() if says == got]
+    return (
+        f"The gap, the mean of anywhere − 2:4, is {told}. It counts if it is more than 1.{comes_out(got, others[:4])}"
+    )
+
+
+def _networks(
+    said: str,
+    stored: float,
+    fresh: float,
+    trained: float,
+    *,
+    right: str | None = None,
+    level: Mapping[str, float] = LEVEL,
+    uneven: Mapping[str, float] | None = None,
+    scatter: float = 3.0,
+) -> World:
+    """Made-up networks, some of which are better than others by several points, with both kinds of mask.
+
+    Args:
+        said: what is planted.
+        stored, fresh, trained: how far 2:4 stays behind "anywhere", in points, at each moment.
+        right: the conclusion; None where it hangs on the networks that somebody takes.
+        level: what "anywhere" gets right at each moment.
+        uneven: moment -> what every third network has in addition there, in points of the gap.
+        scatter: how far networks differ, with both kinds of mask alike.
+    """
+    gaps = {"stored": stored, "fresh": fresh, "trained": trained}
+
+    def measure(removed: str, number: int, *, anew: float, steps: float, seed: float) -> float:
+        for word, value, known in (("anew", anew, (0, 1)), ("steps", steps, (0, 150))):
+            if value not in known:
+                raise ValueError(f"{word} must be {known[0]} or {known[1]}, got {value:g}.")
+        plan = _plan({"anew": anew, "steps": steps})
+        network = scatter * (((seed * 7919 + 13) % 101) / 50 - 1)
+        luck = 0.02 * ((7 * seed + 3 * REMOVED.index(removed)) % 5 - 2)
+        behind = gaps[plan] + (uneven or {}).get(plan, 0.0) * one_in_three(seed)
+        return level[plan] + network + luck - (behind if removed == "2:4" else 0.0)
+
+    return World(said, right or _follows_from, measure, _own_gaps)
+
+
+def _odd(when: str, plan: str, more: float) -> World:
+    """At one moment every third network is unlike the others; earlier the gap is large, and later it is small."""
+    others = "have none" if more > 0 else "have a gap of 1.6"
+    said = f"{when} one network in three {'has a gap of 6 points' if more > 0 else 'is far better with 2:4'}, and the others {others}"
+    later = dict.fromkeys(PLANS[: PLANS.index(plan)], 0.2)
+    gaps = dict.fromkeys(PLANS, 12.0) | later | {plan: 0.2 if more > 0 else 1.6}
+    return _networks(said, **gaps, uneven={plan: more}, scatter=0.2)
+
+
+REPORTED = (
+    _networks(
+        "2:4 stays 10 points behind, and fresh statistics help both kinds of mask by 13",
+        10,
+        10,
+        10,
+        right="pattern",
+        level={"stored": 75.0, "fresh": 88.0, "trained": 89.0},
+    ),
+    _networks("the gap is gone as soon as the statistics are fresh", 12, 0.3, 0.2, right="statistics"),
+    _networks("the gap is there with fresh statistics, and gone after the training", 12, 4, 0.2),
+    _networks("the gap is nowhere more than 0.85 points", 0.85, 0.4, 0.3),
+    _networks("with fresh statistics there is no gap, and after the training there is one of 3 points", 12, 0.3, 3),
+    _networks(
+        "with the stored statistics both kinds guess, so there is no gap, and there is one later",
+        0,
+        5,
+        3,
+        level={"stored": 13.0, "fresh": 86.0, "trained": 88.0},
+    ),
+    _networks("with fresh statistics 2:4 is 4 points ahead, and after the training 3", 12, -4, -3),
+    _networks("after the training the gap is 1.2 points", 12, 5, 1.2),
+    _networks("the gap is 1.2 points with fresh statistics, and 0.85 after the training", 12, 1.2, 0.85),
+    _networks("the gap is 1.2 points with the stored statistics, and 0.85 with fresh ones", 1.2, 0.85, 0.5),
+    _odd("after the training", "trained", 6),
+    _odd("after the training", "trained", -6),
+    _odd("with fresh statistics", "fresh", 6),
+    _odd("with fresh statistics", "fresh", -6),
+    _odd("with the stored statistics", "stored", 6),
+    _odd("with the stored statistics", "stored", -6),
+)
+
+
+def _enough_to_conclude(runs: Sequence[Run]) -> None:
+    """Raise a `Mistake` where a moment that the rule needs was never run, or with too few networks."""
+    for plan, cost in zip(PLANS, COSTS, strict=False):
+        seeds = {run.settings["seed"] for run in runs if _plan(run.settings) == plan}
+        if not seeds:
+            raise Mistake(
+                f"Your experiment has no runs {IN_WORDS[plan]}.",
+                f"By the card {cost!r} hangs on the gap there, and the other moments do not tell it: ask for {ASKED_FOR[plan]}, with both kinds of mask.",
+            )
+        if len(seeds) < LEAST_NETWORKS:
+            raise Mistake(
+                f"You have {len(seeds)} network{'s' * (len(seeds) > 1)} {IN_WORDS[plan]}; the card asks for {LEAST_NETWORKS} or more.",
+                "Networks differ by several points. Only the mean over several says what belongs to the mask.",
+            )
+        if _gap(runs, plan) > 1:
+            return  # this gap decides; earlier moments are not needed
+
+
+@check(
+    "Exercise 1, What did the points pay for?",
+    why="At each moment the two networks have as many zeros and the same treatment, so the gap belongs to the pattern and to "
+    "what the pattern needs. A gap that a treatment closes was not the price of the pattern; what no treatment closes is.",
+)
+def what_it_cost(answer: Callable) -> None:
+    """``what_it_cost(right) -> "pattern", "training", "statistics" or "nothing"``, on made-up networks."""
+    investigate(
+        answer,
+        REPORTED,
+        arms=REMOVED,
+        settings={"anew": 0, "steps": 0, "seed": 0},
+        least={"seed": LEAST_NETWORKS},
+        conclusions=COSTS,
+        rule=_follows_from,
+        rule_said=_own_gaps,
+        look=_enough_to_conclude,
+        most_runs=2_000,
+        name="right",
+    )
+
+
+# ---- exercise 2 --------------------------------------------------------------------------------------
 
 
 def _groups(weight: torch.Tensor, *, rest_first: bool = False) -> list[tuple[int, slice]]:
@@ -110,7 +325,7 @@ def _matrices(draw: Callable) -> tuple[torch.Tensor]:
 
 
 @check(
-    "Exercise 1, A 2:4 mask",
+    "Exercise 2, A 2:4 mask",
     why="topk gives exactly two places, also where magnitudes are equal or 0, and the hardware has room for exactly two of "
     "each four. A threshold lets pass as many as happen to be large.",
 )
@@ -231,13 +446,20 @@ def mask_2_4(answer: Callable) -> None:
     )
 
 
-# ---- exercise 2 --------------------------------------------------------------------------------------
+# ---- exercise 3 --------------------------------------------------------------------------------------
 
 
-def _two_results(value: object, *_: object) -> object:
-    """Two results are wanted, whatever they are."""
+def _two_results(value: object, inputs: list[torch.Tensor]) -> object:
+    """Two results are wanted, without dimensions of one that keepdim leaves."""
     if not issubclass(type(value), (list, tuple)) or len(value) != 2:
         raise Mistake("Your function did not return two things.", "Return the mean and the variance, in that order.")
+    channels = inputs[0].shape[1]
+    for part in value:
+        if tuple(getattr(part, "shape", ())) == (1, channels, 1, 1):
+            said = f"A result of yours has the shape (1, {channels}, 1, 1)."
+            raise Mistake(
+                said, f"Give one number a channel, in the shape ({channels},): leave keepdim out, or flatten."
+            )
     return value
 
 
@@ -266,7 +488,7 @@ def _exponential(values: list[torch.Tensor], start: float) -> torch.Tensor:
 
 
 @check(
-    "Exercise 2, What batch norm stores",
+    "Exercise 3, What batch norm stores",
     why="With momentum=None the first batch replaces the 0 and the 1 of the beginning, and each later one counts as much as "
     "those before it: that is a plain mean over the batches, which old weights cannot spoil.",
 )
