@@ -187,13 +187,17 @@ place_by_the_best_network = place_by(max)
 
 def only_the_finished(right):
     return by_lead(
-        average([right("ticket", finished=1, seed=s, test=1) - right("dense", finished=1, seed=s, test=1) for s in FIVE])
+        average(
+            [right("ticket", finished=1, seed=s, test=1) - right("dense", finished=1, seed=s, test=1) for s in FIVE]
+        )
     )
 
 
 def mixed_runs(right):
     return by_lead(
-        average([right("ticket", finished=0, seed=s, test=1) - right("dense", finished=1, seed=s, test=1) for s in FIVE])
+        average(
+            [right("ticket", finished=0, seed=s, test=1) - right("dense", finished=1, seed=s, test=1) for s in FIVE]
+        )
     )
 
 
