@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-# ---- exercise 1 ----
+# ---- exercise 2 ----
 
 
 def least_loss(rows):
@@ -88,7 +88,7 @@ def with_tensors(dense, ticket):
     return (1 - t[0] / d[0]) * 100, (t[3] - d[3]) * 100
 
 
-# ---- exercise 2 ----
+# ---- exercise 1 ----
 
 STOP, END = 0, 1
 FIVE = range(5)

@@ -51,7 +51,7 @@ def _curves(draw: Callable) -> tuple[list, list]:
 
 
 @check(
-    "Exercise 1, Read the curves",
+    "Exercise 2, Read the curves",
     why="Each run is stopped by its own validation loss, which no test image has influenced, and only then the test accuracy "
     "is read. A row that is chosen by its test accuracy would be praised for its luck.",
 )
@@ -455,7 +455,7 @@ def _read_fairly(runs: Sequence[Run]) -> None:
 
 
 @check(
-    "Exercise 2, Is it better than a network that is done?",
+    "Exercise 1, Is it better than a network that is done?",
     why="Each arm is read where it is better, its place is chosen on images that give no result, and both arms may choose between the same "
     "two places. So no arm is held back, and none is lucky twice.",
 )

@@ -520,44 +520,7 @@ show.signs_table(starts, untrained, plan.lr)
 #
 # Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here. Your function must leave what it is given as it is.
 #
-# ### Exercise 1 · Read the curves
-# ★★ · 8 minutes
-#
-# `dense` and `ticket` are lists of rows (iteration, validation loss, validation accuracy, test accuracy), one for each validation, in order; accuracies from 0 to 1. Both runs are validated at the same iterations, and no two losses of a run are equal. Stop each run where its own validation *loss* is least. Return by how many *percent* of dense's stop the ticket stops sooner (negative if later), and how many *points* better the test accuracy of the stopped ticket is.
-#
-# `compare_runs(dense, ticket)` → (percent sooner, points better)
-#
-# <details><summary>Hint</summary>
-# First find one row in each run, then compare the two rows. You may not look at the test accuracy to choose them. Points are differences of percentages.
-# </details>
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* In pairs, on paper. Write up (iteration, loss, test accuracy): dense (100, 0.30, 0.90), (200, 0.20, 0.93), (300, 0.25, 0.94); ticket (100, 0.22, 0.92), (200, 0.24, 0.93), (300, 0.30, 0.94). Answer: 50 % sooner, −1 point.
-# The mistake to wait for: choosing the row by the test accuracy (0 % and 0 points). Ask what would be wrong with that.
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "-"}
-def compare_runs(dense, ticket):
-    """(percent of dense's stop that the ticket stops sooner, points that its test accuracy is better there).
-
-    >>> compare_runs([(100, 0.3, 0.9, 0.9)], [(100, 0.3, 0.9, 0.9)])
-    (0.0, 0.0)
-    """
-    raise NotImplementedError
-
-
-# %% tags=["check"] slideshow={"slide_type": "skip"}
-check.compare_runs(compare_runs)
-
-
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
-def compare_runs_solution(dense, ticket):
-    d, t = (min(run, key=lambda row: row[1]) for run in (dense, ticket))
-    return 100 * (1 - t[0] / d[0]), 100 * (t[3] - d[3])
-
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
-# ### Exercise 2 · Is it better than a network that is done?
+# ### Exercise 1 · Is it better than a network that is done?
 # ★★ · 12 minutes · an investigation
 #
 # You get an instrument, `right(arm, finished, seed, test)`. It gives the percent of images that the `"ticket"` or the `"dense"` network of a seed gets right: at its stop (`finished=0`) or at its end (`finished=1`), of the held-out images (`test=0`) or of the test images (`test=1`). Read each arm where *it* is better. Which one is then ahead by more than 0.2 points, in the mean over five seeds or more?
@@ -607,7 +570,7 @@ def better_than_done_solution(right):
 
 # %% slideshow={"slide_type": "skip"}
 def of_level(level):
-    """The instrument of Exercise 2, for the tickets of the record after so many rounds."""
+    """The instrument of Exercise 1, for the tickets of the record after so many rounds."""
 
     def right(arm, finished=0, seed=0, test=0):
         place = (AT_STOP, AT_END)[finished]
@@ -619,7 +582,7 @@ def of_level(level):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Deeper
 #
-# What follows is for whoever wants to use the record, to know where the time of a training step is spent, or to read on about large networks.
+# What follows is for whoever wants to use the record, to write early stopping down, to know where the time of a training step is spent, or to read on about large networks.
 #
 # ### What the record holds
 #
@@ -641,6 +604,41 @@ show.controls_table(record)
 # client = Client("tcp://scheduler:8786")
 # lottery.sweep(lottery.Experiment(), seeds=range(5), file="paper.jsonl", executor=client.get_executor())
 # ```
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Exercise 2 · Read the curves
+# ★★ · 8 minutes
+#
+# `dense` and `ticket` are lists of rows (iteration, validation loss, validation accuracy, test accuracy), one for each validation, in order; accuracies from 0 to 1. Both runs are validated at the same iterations, and no two losses of a run are equal. Stop each run where its own validation *loss* is least. Return by how many *percent* of dense's stop the ticket stops sooner (negative if later), and how many *points* better the test accuracy of the stopped ticket is.
+#
+# For example: dense (100, 0.30, …, 0.90), (200, 0.20, …, 0.93), (300, 0.25, …, 0.94) and ticket (100, 0.22, …, 0.92), (200, 0.24, …, 0.93), (300, 0.30, …, 0.94) give 50 % and −1 point.
+#
+# `compare_runs(dense, ticket)` → (percent sooner, points better)
+#
+# <details><summary>Hint</summary>
+# First find one row in each run, then compare the two rows. You may not look at the test accuracy to choose them. Points are differences of percentages.
+# </details>
+
+
+# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+def compare_runs(dense, ticket):
+    """(percent of dense's stop that the ticket stops sooner, points that its test accuracy is better there).
+
+    >>> compare_runs([(100, 0.3, 0.9, 0.9)], [(100, 0.3, 0.9, 0.9)])
+    (0.0, 0.0)
+    """
+    raise NotImplementedError
+
+
+# %% tags=["check"] slideshow={"slide_type": "skip"}
+check.compare_runs(compare_runs)
+
+
+# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+def compare_runs_solution(dense, ticket):
+    d, t = (min(run, key=lambda row: row[1]) for run in (dense, ticket))
+    return 100 * (1 - t[0] / d[0]), 100 * (t[3] - d[3])
+
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### How much of a run is luck?
