@@ -61,7 +61,7 @@ def four_readings(lead, level):
 def loss_and_accuracy(record):
     """Draws validation loss and accuracy of the dense networks over the iterations."""
     runs = record.of("dense", 0)
-    fig, axes = plots.figure(columns=2, size=(11.5, 4.3))
+    fig, axes = plots.figure(columns=2, size=(10.6, 3.9))
     steps = [point[0] for point in runs[0]["curve"]]
     stop = mean(run["early_stop"] for run in runs)
     for ax, column, factor, label in (
@@ -100,7 +100,7 @@ def _over_weights(ax, record):
 
 def fair_and_unfair(record, lead):
     """Draws the ticket's lead over the weights left: both at their end, both at their stop, and mixed."""
-    fig, ax = plots.figure(size=(11.5, 4.9))
+    fig, ax = plots.figure(size=(9.4, 4.0))
     levels = [level for level in record.levels("ticket") if level]
     told = []
     for ours, theirs, words, style, colour, aside in (
@@ -444,7 +444,7 @@ def bill(rivals, steps):
         rivals: name -> `Tried`.
         steps: name -> training steps in all.
     """
-    fig, ax = plots.figure(size=(7.6, 5.0))
+    fig, ax = plots.figure(size=(6.9, 4.5))
     for place, (name, tried) in enumerate(rivals.items()):
         colour = plots.COLOURS["blue" if name.startswith("ticket") else "grey"]
         value = mean(tried.tests())
@@ -453,15 +453,15 @@ def bill(rivals, steps):
         ax.text(value + 0.3, place, mean_and_range(tried.tests()), va="center", fontsize=17)
     ax.set_yticks(range(len(rivals)), [name.replace(", ", ",\n") for name in rivals])
     ax.invert_yaxis()
-    ax.set(xlabel="test digits right, %", xlim=(80, 105))
+    ax.set(xlabel="test digits right, %", xlim=(80, 106.5))
     ax.set_xticks([80, 85, 90, 95, 100])
     ax.grid(axis="y", visible=False)
     told = (f"{name}: {mean(tried.tests()):.1f} percent right, {steps[name]} steps" for name, tried in rivals.items())
     plots.show(
         fig,
         alt=f"{'; '.join(told)}.",
-        caption="Mean of three seeds (lowest to highest); the axis begins at 80 %. Best learning rates: "
-        + ", ".join(f"{name} {tried.best():g}" for name, tried in rivals.items())
+        caption="Mean of three seeds (lowest to highest). Best rates, from the top: "
+        + ", ".join(f"{tried.best():g}" for tried in rivals.values())
         + ".",
     )
 
