@@ -279,4 +279,17 @@ ODD = {
     "better_than_done": [reads_all_of_it, with_arrays],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
-EQUIVALENT = {}
+_HELD_OUT = (
+    "held_out = [mean((right(arm, finished=place, seed=seed, test=0) for seed in range(5))) for place in (0, 1)]"
+)
+_TEST = "best[arm] = mean((right(arm, finished=place, seed=seed, test=1) for seed in range(5)))"
+_SAY = "return 'ticket' if gap > 0.2 else 'dense' if gap < -0.2 else 'neither'"
+EQUIVALENT = {
+    "better_than_done": {
+        f"{_TEST}: 5 -> 6": "one network more",
+        f"{_HELD_OUT}: 5 -> 6": "one network more",
+        "place = int(held_out[1] > held_out[0]): held_out[1] > held_out[0]: Gt -> GtE": "no planted arm is equally good at both places",
+        f"{_SAY}: gap < -0.2: Lt -> LtE": "no planted gap is exactly 0.2 points",
+        f"{_SAY}: gap > 0.2: Gt -> GtE": "no planted gap is exactly 0.2 points",
+    }
+}

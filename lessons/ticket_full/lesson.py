@@ -353,6 +353,7 @@ def learn(values, masks, seed, rate=plan.lr, times=1):
     return one
 
 
+# %% slideshow={"slide_type": "skip"}
 @functools.cache
 def begin(seed, rounds, rewind=True):
     """The values and the masks with which the training after so many rounds begins."""
