@@ -435,9 +435,9 @@ show.bill(rivals, plan.iterations)
 #
 # <!-- page -->
 #
-# Both have as many weights, and both have made the same four trainings through the same batches. Only the rewind differs, and it throws away what three of the four trainings have taught the weights; the mask is all that is kept. Trained on, the weights have learned for 800 steps. The rewound ones have learned for 200.
+# (With three other seeds it was 1.4 points.) Both have as many weights, and both have made the same four trainings through the same batches. Only the rewind differs, and it throws away what three of the four trainings have taught the weights; the mask is all that is kept. Trained on, the weights have learned for 800 steps. The rewound ones have learned for 200.
 #
-# So for somebody who wants a small and accurate network the rewind is a loss. *Trained on* is as good as the dense network at the same price, with 7 % of its weights. And the ticket itself? A dense network of 24 hidden units, with as many weights and as many steps, is level with it. The ticket with the better search is well ahead of that one, by nearly two points. But each step of the small network takes a fraction of the time, and it needs no mask in its file.
+# So for somebody who wants a small and accurate network the rewind is a loss. *Trained on* is as good as the dense network at the same price, with 7 % of its weights. And the ticket itself? A dense network of 24 hidden units, with as many weights and as many steps, is level with it (with three other seeds 0.8 points behind). The ticket with the better search is well ahead of that one, by nearly two points. But each step of the small network takes a fraction of the time, and it needs no mask in its file.
 #
 # **By the paper's schedule** the price is higher. It leads to 7 % in twelve rounds, because it removes 20 % at a time, and so to 13 trainings of 50,000 iterations each; to 3.6 % it is 15 rounds and 16 trainings.
 #
@@ -488,13 +488,13 @@ for name, start in zip(starts, beginnings, strict=True):
 show.signs_table(starts, untrained, plan.lr)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **More than half (B): in the run on this page 72 % of the gap if all share the rate of the search, and about 90 % if each has its best rate.**
+# **More than half (B): in the run on this page 72 % of the gap if all share the rate of the search, and 91 % if each has its best rate.**
 #
 # <!-- page -->
 #
 # One bit for each weight, which way it points, carries most of what the initial values bring. The column *untrained* shows it before any training: with its own signs the network gets most of the digits right, and with new signs it guesses.
 #
-# Look how small the gap itself has become. At the shared rate new signs cost more than four points, at the best rates little more than one. A higher rate moves the weights further in the same number of steps, so that they depend less on where they began. What is won back is therefore a share of a small number here, and with three seeds it is known to some ten per cent at best. All three are best at the highest rate that was tried, so the true best may lie beyond, and then still less is left of the gap.
+# Look how small the gap itself has become. At the shared rate new signs cost more than four points, at the best rates little more than one. A higher rate moves the weights further in the same number of steps, so that they depend less on where they began. What is won back is therefore a share of a small number, and three seeds tell it only roughly: with three others we found 59 % at the shared rate and 61 % at the best ones. So keep "more than half", and forget the digits. All three are best at the highest rate that was tried, so the true best may lie beyond, and then still less is left of the gap.
 #
 # Zhou et al. found the same with other networks. Whether signs are enough with 50,000 iterations was not tested here.
 
@@ -520,7 +520,7 @@ show.signs_table(starts, untrained, plan.lr)
 #
 # *Large networks*: winning tickets were found by rewinding to an early iteration of a training that has already begun, and the mask was that of a full training. Whether this is still a lottery over *initial* values is a matter of words; *Deeper* has more on it.
 #
-# *As a way to ship a small network*: train on, without the rewind. The ticket pays for its search as the other does, and is worse in what one ships. The rewind is there for the question: it shows that the weights which are left could have been enough from the beginning.
+# *As a way to ship a small network*: train on, without the rewind. The ticket pays for its search just the same, and in our short runs the network that it ships is worse. The rewind is there for the question: it shows that the weights which are left could have been enough from the beginning.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises
