@@ -1,13 +1,17 @@
-"""Checks of the lesson `ticket_full`, lottery tickets in full."""
+"""Checks of the lesson `ticket_full`, lottery tickets in full: two curves, and a comparison that is fair to both arms."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import math
+from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, pairwise
+from statistics import StatisticsError, fmean, median
 
 from hypothesis import strategies as st
 
-from course_utils.exercises.core import check
+from course_utils.exercises.core import Mistake, check
+from course_utils.exercises.investigation import Run, World, comes_out, investigate, one_in_three, told
 from course_utils.exercises.search import compare
 
 
@@ -47,7 +51,7 @@ def _curves(draw: Callable) -> tuple[list, list]:
 
 
 @check(
-    "Exercise 1, Read the curves",
+    "Exercise 2, Read the curves",
     why="Each run is stopped by its own validation loss, which no test image has influenced, and only then the test accuracy "
     "is read. A row that is chosen by its test accuracy would be praised for its luck.",
 )
@@ -193,4 +197,287 @@ def compare_runs(answer: Callable) -> None:
             (late, [(100, 0.0713, 0.978, 0.9825), (200, 0.0716, 0.979, 0.9843), (300, 0.09, 0.98, 0.985)]),
         ],
         inputs=_curves(),
+    )
+
+
+ARMS, AT_STOP, AT_END, LEAD = ("ticket", "dense"), 0, 1, 0.2
+CHOICES = ("ticket", "dense", "neither")
+PLACES = {AT_STOP: "at its stop", AT_END: "at its end"}
+FEWEST = 5  # networks
+
+
+def _results(runs: Sequence[Run], arm: str, finished: int, test: int) -> dict[float, float]:
+    """Seed -> percent right of an arm at one place, of the held-out images or of the test images."""
+    return {
+        run.settings["seed"]: run.result
+        for run in runs
+        if run.arm == arm and run.settings["finished"] == finished and run.settings["test"] == test
+    }
+
+
+def _percent(runs: Sequence[Run], arm: str, finished: int, test: int, of: Callable = fmean) -> float:
+    """The mean of the networks, or another number for all of them."""
+    return of(list(_results(runs, arm, finished, test).values()))
+
+
+def _better_place(runs: Sequence[Run], arm: str, test: int = 0, of: Callable = fmean) -> int:
+    """Where an arm is better: at its stop or at its end."""
+    return max(PLACES, key=lambda finished: _percent(runs, arm, finished, test, of))
+
+
+def _lead(runs: Sequence[Run], places: Mapping[str, int], test: int = 1, of: Callable = fmean) -> float:
+    """By how many points the ticket leads, where each arm is read at one place."""
+    ticket, dense = (_percent(runs, arm, places[arm], test, of) for arm in ARMS)
+    return ticket - dense
+
+
+def _named(lead: float, limit: float = LEAD) -> str:
+    return "ticket" if lead > limit else "dense" if lead < -limit else "neither"
+
+
+def _by_the_card(runs: Sequence[Run]) -> str:
+    return _named(_lead(runs, {arm: _better_place(runs, arm) for arm in ARMS}))
+
+
+def _other_rules(runs: Sequence[Run]) -> dict[str, str]:
+    """Rules that are not the card's -> what each concludes from these runs, where they hold what it needs."""
+    places = {arm: _better_place(runs, arm) for arm in ARMS}
+
+    def read(how: str, ticket: int, dense: int) -> tuple[str, Callable[[], str]]:
+        return how, lambda: _named(_lead(runs, {"ticket": ticket, "dense": dense}))
+
+    def summed(of: Callable) -> str:
+        return _named(_lead(runs, {arm: _better_place(runs, arm, of=of) for arm in ARMS}, of=of))
+
+    one = next(iter(_results(runs, "ticket", AT_STOP, 0)))
+    rules = [
+        read("if both are read at their end", AT_END, AT_END),
+        read("if both are read at their stop", AT_STOP, AT_STOP),
+        read("if the ticket is read at its stop and dense at its end", AT_STOP, AT_END),
+        read("if the ticket is read at its end and dense at its stop", AT_END, AT_STOP),
+        (
+            "if the test images choose where an arm is read",
+            lambda: _named(_lead(runs, {arm: _better_place(runs, arm, test=1) for arm in ARMS})),
+        ),
+        ("if the held-out images give the lead, too", lambda: _named(_lead(runs, places, test=0))),
+        ("if the worse of the two places is taken", lambda: _named(_lead(runs, {a: 1 - p for a, p in places.items()}))),
+        ("if a lead of 0.15 points or less is enough", lambda: _named(_lead(runs, places), 0.15)),
+        ("if any lead is enough", lambda: _named(_lead(runs, places), 0)),
+        ("if a lead of 0.25 points or more is asked for", lambda: _named(_lead(runs, places), 0.25)),
+        ("if the median stands in place of the mean", lambda: summed(median)),
+        ("if the best network stands in place of the mean", lambda: summed(max)),
+        ("if the worst network stands in place of the mean", lambda: summed(min)),
+        (
+            "if one network is read in place of five",
+            lambda: _by_the_card([run for run in runs if run.settings["seed"] == one]),
+        ),
+    ]
+    said = {}
+    for how, conclusion in rules:
+        with contextlib.suppress(StatisticsError, ValueError):  # these runs do not hold what the rule reads
+            said[how] = conclusion()
+    return said
+
+
+def _own_numbers(runs: Sequence[Run], got: str) -> str:
+    """What the learner's own runs say by the rule of the card, and by which other rule `got` comes out."""
+    told, right = [], _by_the_card(runs)
+    for arm in ARMS:
+        place = _better_place(runs, arm)
+        better, worse = (_percent(runs, arm, finished, 0) for finished in (place, 1 - place))
+        told.append(
+            f"{arm!r} is better {PLACES[place]}, by the mean of your held-out numbers ({better:.2f} and {worse:.2f}); "
+            f"there it has {_percent(runs, arm, place, 1):.2f} % of the test images"
+        )
+    lead = _lead(runs, {arm: _better_place(runs, arm) for arm in ARMS})
+    fits = [how for how, conclusion in _other_rules(runs).items() if conclusion == got]
+    return f"{'. '.join(told)}. That is a lead of {lead:+.2f} points, so {right!r}.{comes_out(got, fits[:4])}"
+
+
+def _networks(
+    said: str,
+    right: str | Callable[[Sequence[Run]], str],
+    ticket: tuple[float, float, float, float],
+    dense: tuple[float, float, float, float],
+    *,
+    odd: tuple[float, float, float, float] = (0, 0, 0, 0),
+) -> World:
+    """Made-up networks.
+
+    Args:
+        said: what is planted.
+        right: the conclusion.
+        ticket, dense: percent right of the held-out images at the stop and at the end, then of the test images there.
+        odd: what one ticket of three has more than the others, at the same four.
+    """
+    usual = {"ticket": ticket, "dense": dense}
+
+    def measure(arm: str, number: int, *, finished: float, seed: float, test: float) -> float:
+        for word, value in (("finished", finished), ("test", test)):
+            if value not in (0, 1):
+                raise ValueError(f"{word} must be 0 or 1, got {value:g}.")
+        at = int(2 * test + finished)
+        both = 0.1 * ((math.floor(seed) * 7919) % 13 - 6)  # a lucky draw, for both arms alike
+        return usual[arm][at] + both + odd[at] * (arm == "ticket" and one_in_three(seed))
+
+    return World(said, right, measure, _own_numbers)
+
+
+NETWORKS = (
+    _networks(
+        "the ticket leads by 0.24 points at the stop and at the end, and both arms gain half a point in between",
+        "ticket",
+        (97.14, 97.64, 97.34, 97.84),
+        (96.9, 97.4, 97.1, 97.6),
+    ),
+    _networks(
+        "the ticket is 0.24 points behind at the stop and at the end, and both arms gain a whole point in between",
+        "dense",
+        (96.66, 97.66, 96.86, 97.86),
+        (96.9, 97.9, 97.1, 98.1),
+    ),
+    _networks(
+        "the dense network loses a point after its stop, where it was nearly as good as the ticket",
+        "neither",
+        (97.6, 97.8, 97.7, 97.8),
+        (97.8, 96.8, 97.75, 96.9),
+    ),
+    _networks(
+        "the ticket loses a point after its stop, where it was better than dense ever is",
+        "ticket",
+        (98.0, 97.0, 98.1, 97.1),
+        (97.5, 97.7, 97.5, 97.7),
+    ),
+    _networks(
+        "the two are nearly level, and the ticket's end is lucky on the test images: only there is it better than its stop",
+        "neither",
+        (97.9, 97.8, 97.95, 98.5),
+        (97.9, 97.8, 98.0, 97.9),
+    ),
+    _networks(
+        "the two are level on the test images; on the held-out images, which chose the place, the ticket leads by half a point",
+        "neither",
+        (98.2, 98.4, 97.7, 97.9),
+        (97.7, 97.9, 97.7, 97.9),
+    ),
+    _networks(
+        "the ticket leads by 0.18 points, which the card calls too little, at the stop and at the end",
+        "neither",
+        (97.4, 97.8, 97.58, 97.98),
+        (97.3, 97.7, 97.4, 97.8),
+    ),
+    _networks(
+        "dense leads by 0.18 points, which the card calls too little; the ticket is far worse at its stop",
+        "neither",
+        (96.4, 97.6, 96.42, 97.62),
+        (97.3, 97.7, 97.4, 97.8),
+    ),
+    _networks(
+        "one ticket of three is 0.7 points better than the others, which are level with dense",
+        _by_the_card,
+        (97.3, 97.8, 97.4, 97.85),
+        (97.3, 97.8, 97.4, 97.9),
+        odd=(0.7, 0.7, 0.7, 0.7),
+    ),
+    _networks(
+        "one ticket of three is 1.5 points worse than the others, which are level with dense",
+        _by_the_card,
+        (97.3, 97.8, 97.4, 97.95),
+        (97.3, 97.8, 97.4, 97.9),
+        odd=(-1.5, -1.5, -1.5, -1.5),
+    ),
+    _networks(
+        "one ticket of three is better than dense by more than a point, and the others are worse",
+        _by_the_card,
+        (97.0, 97.4, 97.0, 97.2),
+        (97.3, 97.8, 97.4, 97.9),
+        odd=(1.9, 1.9, 1.9, 1.9),
+    ),
+    _networks(
+        "after the stop one ticket of three gains far more on the held-out images than the others lose; on the test images "
+        "tickets lead at the stop alone",
+        _by_the_card,
+        (97.7, 97.4, 98.4, 97.9),
+        (97.5, 97.6, 97.8, 97.9),
+        odd=(0.0, 1.8, 0.0, 0.0),
+    ),
+    _networks(
+        "after the stop one ticket of three loses far more on the held-out images than the others gain; on the test images "
+        "tickets lead at the stop alone",
+        _by_the_card,
+        (97.5, 97.8, 98.4, 97.9),
+        (97.5, 97.6, 97.8, 97.9),
+        odd=(0.0, -1.8, 0.0, 0.0),
+    ),
+)
+
+
+def _read_fairly(runs: Sequence[Run]) -> None:
+    """Raise a `Mistake` where an arm is not read where the card wants it, or with too few networks."""
+    facts = told(runs, ARMS)
+    places = {run.settings["finished"] for run in runs}
+    if len(places) == 1:
+        raise Mistake(
+            f"Your experiment reads every network {PLACES[places.pop()]}.",
+            "That is one rule for both arms, but it may hold one of them back: this arm may be better at its other place. Look at "
+            "both places before you choose.",
+            facts,
+        )
+    for arm in ARMS:
+        held_out = {finished: _results(runs, arm, finished, 0) for finished in PLACES}
+        read = {finished: _results(runs, arm, finished, 1) for finished in PLACES}
+        if not any(held_out.values()):
+            raise Mistake(
+                f"Your experiment never asks for {arm!r} on the held-out images (test=0).",
+                "Whether an arm is better at its stop or at its end is a choice, and the test images must not make it: they are for "
+                "the result.",
+                facts,
+            )
+        for finished, own in held_out.items():
+            if not own:
+                raise Mistake(
+                    f"Your experiment never looks at the held-out images {PLACES[finished]} of {arm!r} (finished={finished}).",
+                    "One arm may get better after its stop, and another one worse. Look at both places before you choose.",
+                    facts,
+                )
+            if len(own) < FEWEST:
+                raise Mistake(
+                    f"{PLACES[finished].capitalize()} {arm!r} has {len(own)} network{'s' * (len(own) > 1)} on the held-out images.",
+                    f"The card asks for the mean of {FEWEST} or more, because networks differ.",
+                    facts,
+                )
+        if held_out[AT_STOP].keys() != held_out[AT_END].keys():
+            raise Mistake(
+                f"{arm!r} is read at its stop and at its end with other seeds.",
+                "Compare the two with the same networks.",
+                facts,
+            )
+        place = _better_place(runs, arm)
+        if len(read[place]) < FEWEST:
+            hint = f"By the mean of your held-out numbers {arm!r} is better {PLACES[place]}, and there the result is read: on the test "
+            raise Mistake(
+                f"{len(read[place])} networks of {arm!r} are read on the test images {PLACES[place]} (finished={place}, test=1).",
+                hint + f"images, with {FEWEST} networks or more. One place for all networks of an arm.",
+                facts,
+            )
+
+
+@check(
+    "Exercise 1, Is it better than a network that is done?",
+    why="Each arm is read where it is better, its place is chosen on images that give no result, and both arms may choose between the same "
+    "two places. So no arm is held back, and none is lucky twice.",
+)
+def better_than_done(answer: Callable) -> None:
+    """``better_than_done(right) -> "ticket", "dense" or "neither"``, on made-up networks."""
+    investigate(
+        answer,
+        NETWORKS,
+        arms=ARMS,
+        settings={"finished": 0, "seed": 0, "test": 0},
+        least={"seed": FEWEST},
+        tuned=("finished",),
+        conclusions=CHOICES,
+        look=_read_fairly,
+        most_runs=2_000,
+        name="right",
     )
