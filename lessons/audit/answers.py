@@ -224,6 +224,10 @@ def the_share_without_its_sign(ms):
     return "routine" if share > 0.75 else "product" if share < 0.25 else "both"
 
 
+def product_below_a_fifth(ms):
+    return _concludes(*map(min, _in_turns(ms).values()), low=0.2)
+
+
 def the_larger_part(ms):
     fp32, loop, int8 = (min(times) for times in _in_turns(ms).values())
     if int8 <= 1.1 * fp32:
@@ -312,6 +316,7 @@ WRONG = {
         never_asks_whether_it_is_slower,
         shares_without_signs,
         the_share_without_its_sign,
+        product_below_a_fifth,
         the_larger_part,
         the_larger_part_from_six_tenths,
         a_fifth_longer_is_slower,
