@@ -56,7 +56,7 @@ class Bench:
         nets: the trained networks, which stay whole.
         moves: for each of them its movement scores, name of a layer -> tensor.
         seen: the training images that scores and repair may look at.
-        finished: (name, density, group) -> (the first network of that arm after the steps, its share of test images right).
+        finished: (name, density, group) -> the first network of that arm, after the steps.
     """
 
     def __init__(self, images, labels, test_set):
@@ -206,9 +206,11 @@ def chosen_in_blocks(weight, inputs, density, repair, block=128):
     factor = factor_of(inputs)
     mask, new = torch.ones_like(weight), _of_use(weight, inputs)
     for start in range(0, weight.shape[1], block):
-        columns = slice(start, start + block)
-        mask[:, columns] = largest((new[:, columns] / factor.diagonal()[columns]) ** 2, density)
-        new = repair(_of_use(weight, inputs), factor, mask)  # the columns behind this block keep all, so far
+        here, behind = slice(start, start + block), slice(start, None)
+        mask[:, here] = largest((new[:, here] / factor.diagonal()[here]) ** 2, density)
+        new[:, behind] = repair(
+            new[:, behind], factor[behind, behind], mask[:, behind]
+        )  # what comes later keeps all, so far
     return mask
 
 
@@ -512,7 +514,7 @@ def _trained_on(bench, cut, seed, arm):
     """Percent right just pruned and after the steps; the first network of an arm is kept."""
     right = bench.right(cut)
     then = bench.right(bench.fine_tuned(cut, seed))
-    bench.finished.setdefault(arm, (cut, then / 100))
+    bench.finished.setdefault(arm, cut)
     return right, then
 
 
@@ -586,16 +588,26 @@ def race_table(outcomes, title="rule"):
 # ---- what the exercise finds -------------------------------------------------------------------------
 
 
-def grouped(bench, scores, density, groups=("each layer", "each row")):
-    """Percent right just pruned, without a step: (name, group) -> one value a network."""
-    return {
-        (name, group): [
-            bench.right(bench.masked(net, masks_of(own, density, group)))
-            for net, own in zip(bench.nets, of_nets, strict=True)
-        ]
-        for name, of_nets in scores.items()
-        for group in groups
-    }
+def in_firing_rows(scores, density, fires):
+    """A mask of the largest scores of each row of a unit that fires, none of the others; as many in all as `density` says."""
+    own = in_each_row(scores, density * len(fires) / int(fires.sum()))
+    return own * fires.to(own)[:, None]
+
+
+def grouped(bench, scores, density):
+    """Percent right just pruned, without a step: (name, group) -> one value a network.
+
+    The groups are each layer, each row, and each row of the units that fire for the digits that are seen.
+    """
+    found = {}
+    for name, of_nets in scores.items():
+        for net, own in zip(bench.nets, of_nets, strict=True):
+            fires = {key: (layer(inputs_of(net, key, bench.seen)) > 0).any(0) for key, layer in cut_layers(net).items()}
+            masks = {group: masks_of(own, density, group) for group in ("each layer", "each row")}
+            masks["rows that fire"] = {key: in_firing_rows(s, density, fires[key]) for key, s in own.items()}
+            for group, of_group in masks.items():
+                found.setdefault((name, group), []).append(bench.right(bench.masked(net, of_group)))
+    return found
 
 
 def parts(cells):
@@ -606,7 +618,7 @@ def parts(cells):
     return ((w - m) + (w_rows - m_rows)) / 2, ((m_rows - m) + (w_rows - w)) / 2
 
 
-def grouped_table(tables, groups=("each layer", "each row")):
+def grouped_table(tables, groups=("each layer", "each row", "rows that fire")):
     """A table of percent right: a row for each score and density, a column for each group.
 
     Args:
@@ -690,10 +702,14 @@ def clothes_table(found):
     )
 
 
-def record_rows(bench):
-    """Write the first network of each arm that ranks both layers together, and of 2:4, into the ledger, and show these rows."""
+def record_rows(bench, test_set):
+    """Write the first network of each arm that ranks both layers together, and of 2:4, into the ledger, and show these rows.
+
+    Args:
+        test_set: all test images, and their labels.
+    """
     rows = []
-    for (name, density, group), (net, accuracy) in bench.finished.items():
+    for (name, density, group), net in bench.finished.items():
         if group == "each row" and name != "2:4":
             continue
         for layer in cut_layers(net).values():
@@ -706,7 +722,7 @@ def record_rows(bench):
                 lesson="scores",
                 task="mnist",
                 model="LeNet-300-100",
-                accuracy=accuracy,
+                accuracy=training.evaluate(net, *test_set),
                 technique=f"{cut}one pass and {BUDGET} steps",
                 file_bytes=size.file_bytes,
                 load_ms=size.load_ms,
