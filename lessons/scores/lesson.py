@@ -136,7 +136,7 @@ show.useless_table(bench, never_lit, found)
 # *For the lecturer, 3 min.* Let the room read the axis of the figure first: at 1 the whole unit, at 0 none of it. Vote. The answer is A, for this unit and for most that fire. Then one call for a useless weight of section 1: its gradient is 0, so its score is 0, and the rule finds it.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# One backward pass gives the gradients of all weights at once, and so a guess for each of them. The square makes the score large for a loss that would fall as well as for one that would rise: it is a measure of how much a weight matters.
+# One backward pass gives the gradients of all weights at once, and so a guess for each of them. The square makes the score large for a loss that would fall as well as for one that would rise: it is a measure of how much a weight matters. (D1 shows what happens with the sign.)
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -190,7 +190,7 @@ unit = show.tangent(bench, units, above)
 # **Predict.** Which of the two has the higher rank correlation with the truth (1 is the same order, 0 no relation), by how much, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let the room bet on two numbers. The answer: about 0.8 for the Taylor score and 0.4 for the norm. Ask what the norm does not see: the pixels before the unit, and the layers behind it. Say: "One unit at a time. We shall remove thousands of weights at once."
+# *For the lecturer, 2.5 min.* Let the room bet on two numbers. The answer: above 0.8 for the Taylor score, about 0.4 for the norm. Ask what the norm does not see: the pixels before the unit, and the layers behind it. Say: "One unit at a time. We shall remove thousands of weights at once."
 
 # %% slideshow={"slide_type": "skip"}
 ranks = show.of_scores(bench, units)
@@ -205,7 +205,7 @@ show.clouds(bench, units, ranks)
 show.rank_table(units, ranks)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The Taylor score ranks the units better, with a rank correlation of about 0.8 against 0.4 for the norm of the row, because it sees what comes before a unit and what comes behind it.**
+# **The Taylor score ranks the units better, with a rank correlation above 0.8 against about 0.4 for the norm of the row, because it sees what comes before a unit and what comes behind it.**
 #
 # <!-- page -->
 #
@@ -232,7 +232,7 @@ show.rank_table(units, ranks)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. What a layer sees: Wanda
 #
-# Without $w_j$ the output of a row changes by $w_j x_j$. Squared and added up over some data, here 2,000 training images, that is $w_j^2\,\lVert x_j \rVert^2$.
+# Without $w_j$ the output of a row changes by $w_j x_j$; squared and added up over 2,000 digits that is $w_j^2\,\lVert x_j \rVert^2$.
 #
 # **Wanda** ([Sun et al., 2023](https://arxiv.org/abs/2306.11695)) ranks by its root, $|w_j| \cdot \lVert x_j \rVert$: no gradient, no label, no training.
 #
@@ -407,7 +407,7 @@ show.errors_table(errors)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. The same terms for all
 #
-# Cut `fc1` and `fc2` of three networks, then train on for 100 steps: the same density, group and digits for each arm. *Random* is the control.
+# `fc1` and `fc2` of three networks are cut, then trained on for 100 steps: the same density, group and digits for each arm.
 #
 # **Predict.** With *half of each row* left, as in the paper, Wanda was far ahead of magnitude in a language model. How far is it here, just pruned, and why: **A** more than five points, **B** one to five, **C** less than one?
 
@@ -441,9 +441,11 @@ show.race_figure(outcomes, terms, dense)
 show.race_table(outcomes)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **With half of each row left Wanda is less than a point from magnitude (C), because this network has far more weights than it needs: a good choice has nothing to save.** With 5 % left they are far apart before the steps, and close after them.
+# **With half of each row left Wanda is less than a point from magnitude (C), because this network has weights to spare.**
 #
 # <!-- page -->
+#
+# It has so many of them that a good choice has hardly anything to save. With 5 % left the arms are far apart before the steps, and close to each other after them.
 #
 # Look at *random* in the left panel. It removes half of the weights without looking at anything, and a few points are lost. Where chance does so little harm, no score can be much better. In a language model half of the weights is a hard cut, and there the choice shows: Sun et al. report for LLaMA-7B a perplexity of 17.3 with magnitude over the layer and 7.3 with Wanda in each row.
 #
@@ -566,17 +568,17 @@ show.grouped_table(tables)
 #
 # ### D1. One at a time, or many together
 #
-# Section 2 removed each unit alone, and the Taylor score ranked these true costs well. Now remove *half* of the units of `fc1` at once, the lowest by four scores, one of which is the oracle itself. The last row of the table takes the units whose true cost alone is least, or negative.
+# Section 2 removed each unit alone, and the Taylor score ranked these true costs well. Now remove *half* of the units of `fc1` at once, the lowest by several scores. Two of them are the oracle itself: the true cost of a unit by its size, so that units come first whose removal changes nothing, and the true cost with its sign, so that units come first whose removal makes the loss *smaller*.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
-# Removes 150 firing units together, by four scores.
+# Removes 150 firing units together, by six scores.
 at_once = show.together(bench, units)
 show.together_table(at_once)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The true costs are the worst guide of all: by their sum the loss should *fall*, and it rises most, further than with units drawn by chance. Each of these units can be spared as long as the others are there. Probably several of them do the same work, or each of them corrects a little too much of the same thing; together they are missed. We have not tested which of the two it is.
+# Read the two rows of the oracle. By their signs, the units of the last row ought to make the loss fall when they are removed. Together they make it rise further than units drawn by chance. The units of the row above it have costs near 0, and they are the best choice of the table. The two rows of the Taylor score show the same. So what counts for many removals is the *size* of the effect, and not whether a single removal would be welcome. A unit whose removal lowers the loss a little is a unit that changes the outputs; 150 of these changes do not add up as single ones do. This is a second reason for the square in the Taylor score.
 #
-# So a rank correlation of 0.86 for single units does not say that the score is good at choosing many. In the run on this page Taylor's choice of 150 units costs about five times the sum of its single costs, and the norm, whose rank correlation is half as high, does nearly as well. This is one reason to repair or to train after a cut: both look at all removed weights together.
+# And compare the first two columns: even for the best rows the cost together is several times the sum of the costs alone. Units stand in for each other. Each can be spared while the others are there, and together they are missed. So a high rank correlation for single units is a good sign and no guarantee. The norm, whose rank correlation is half as high, comes close to Taylor here. This is also why repair and training help so much after a cut: both look at all removed weights together.
 #
 # ### D2. Movement, and an order that the output error does not have
 #

@@ -733,7 +733,7 @@ def record_rows(bench, test_set):
 
 @torch.no_grad()
 def together(bench, units, count=150):
-    """Remove the lowest of the firing units of fc1 at once, by four scores.
+    """Remove the lowest of the firing units of fc1 at once, by several scores.
 
     Args:
         units: what `Bench.of_units` gives, for each network.
@@ -750,7 +750,9 @@ def together(bench, units, count=150):
             "chance": torch.rand(len(of_net["truth"])),
             "norm of the row": net.fc1.weight.norm(dim=1).cpu(),
             "Taylor, |Σ w·g|": of_net["promise"].abs(),
-            "the true cost alone": of_net["truth"],
+            "the same with its sign": of_net["promise"],
+            "the true cost, its size": of_net["truth"].abs(),
+            "the true cost, with its sign": of_net["truth"],
         }
         whole = F.cross_entropy(net(x), y).item()
         for name, score in scores.items():
