@@ -38,33 +38,14 @@ def in_the_rows_alone(right):
     return "score" if wanda - magnitude >= 1 else "group"
 
 
-def over_the_layer_alone(right):
-    seeds = range(8)
-    wanda, magnitude = (sum(right(score, seed=seed) for seed in seeds) / 8 for score in ("wanda", "magnitude"))
-    return "score" if wanda - magnitude >= 1 else "group"
-
-
 def one_network(right):
     return _named(*_parts(_table(right, networks=1)))
-
-
-def four_networks(right):
-    return _named(*_parts(_table(right, networks=4)))
 
 
 def other_networks_in_the_rows(right):
     cells = {
         (score, rows): sum(right(score, rows=rows, seed=seed + 10 * rows) for seed in range(8)) / 8
         for score in ("magnitude", "wanda")
-        for rows in (0, 1)
-    }
-    return _named(*_parts(cells))
-
-
-def more_networks_for_wanda(right):
-    cells = {
-        (score, rows): sum(right(score, rows=rows, seed=seed) for seed in range(seeds)) / seeds
-        for score, seeds in (("magnitude", 5), ("wanda", 9))
         for rows in (0, 1)
     }
     return _named(*_parts(cells))
@@ -95,11 +76,6 @@ def the_larger_part(right):
     return "neither" if max(score, group) < 1 else "score" if score > group else "group"
 
 
-def half_of_the_advantage(right):
-    score, group = _parts(_table(right))
-    return _named(score, group, (score + group) / 2) if score + group >= 1 else "neither"
-
-
 def whatever_the_sign(right):
     return _named(*map(abs, _parts(_table(right))))
 
@@ -114,6 +90,23 @@ def from_half_a_point(right):
 
 def from_two_points(right):
     return _named(*_parts(_table(right)), limit=2)
+
+
+def from_one_and_a_quarter(right):
+    return _named(*_parts(_table(right)), limit=1.25)
+
+
+def anything_above_nothing(right):
+    return _named(*_parts(_table(right)), limit=0)
+
+
+def only_the_score(right):
+    return "score" if _parts(_table(right))[0] >= 1 else "neither"
+
+
+def size_of_the_score(right):
+    score, group = _parts(_table(right))
+    return _named(abs(score), group)
 
 
 def by_the_median(right):
@@ -295,21 +288,21 @@ WRONG = {
     "whose_merit": [
         the_report_again,
         in_the_rows_alone,
-        over_the_layer_alone,
         one_network,
-        four_networks,
         other_networks_in_the_rows,
-        more_networks_for_wanda,
         score_first,
         group_first,
         from_the_start,
         back_from_the_end,
         the_larger_part,
-        half_of_the_advantage,
         whatever_the_sign,
         exchanged,
         from_half_a_point,
         from_two_points,
+        from_one_and_a_quarter,
+        anything_above_nothing,
+        only_the_score,
+        size_of_the_score,
         by_the_median,
         by_the_best,
         by_the_worst,
