@@ -104,6 +104,11 @@ def only_the_score(right):
     return "score" if _parts(_table(right))[0] >= 1 else "neither"
 
 
+def only_with_an_advantage(right):
+    score, group = _parts(_table(right))
+    return _named(score, group) if score + group >= 1 else "neither"
+
+
 def size_of_the_score(right):
     score, group = _parts(_table(right))
     return _named(abs(score), group)
@@ -303,6 +308,7 @@ WRONG = {
         anything_above_nothing,
         only_the_score,
         size_of_the_score,
+        only_with_an_advantage,
         by_the_median,
         by_the_best,
         by_the_worst,
@@ -343,6 +349,16 @@ ODD = {
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 EQUIVALENT = {
+    "whose_merit": {
+        "if score >= 1 and group >= 1:: group >= 1: GtE -> Gt": "no part is exactly 1",
+        "if score >= 1 and group >= 1:: score >= 1: GtE -> Gt": "no part is exactly 1",
+        "return 'score' if score >= 1 else 'group' if group >= 1 else 'neither': group >= 1: GtE -> Gt": (
+            "no part is exactly 1"
+        ),
+        "return 'score' if score >= 1 else 'group' if group >= 1 else 'neither': score >= 1: GtE -> Gt": (
+            "no part is exactly 1"
+        ),
+    },
     "movement_scores": {
         "return -sum((w * g for w, g in zip(weights, gradients, strict=True))): True -> False": (
             "there are as many weights as gradients"
