@@ -76,6 +76,9 @@ def _own_parts(runs: Sequence[Run], got: str) -> str:
         "neither" if max(score, group) < 1 else "score" if score > group else "group"
     )
     others["if a part must be half of the advantage"] = _named(score, group, (score + group) / 2)
+    others["if nothing counts where the whole advantage is less than a point"] = (
+        _named(score, group) if score + group >= 1 else "neither"
+    )
     others["if the size of a part counts, whatever its sign"] = _named(abs(score), abs(group))
     others["if score and group are exchanged"] = _named(group, score)
     others |= {
