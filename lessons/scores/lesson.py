@@ -164,7 +164,6 @@ by_gradient = [taylor(net) for net in bench.nets]
 of_useless = max(scores["fc1"][:, never_lit].max().item() for scores in by_gradient)
 products = [weight_times_gradient(net, images[:1000], labels[:1000])["fc1"] for net in bench.nets]
 units = [bench.of_units(*pair) for pair in zip(bench.nets, products, strict=True)]  # removes each unit alone
-fire = [of_net["fires"] for of_net in units]
 above = [100 * (u["truth"] > u["promise"])[u["fires"]].float().mean().item() for u in units]
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -178,7 +177,7 @@ unit = show.tangent(bench, units, above)
 #
 # The tangent knows the slope at the place where we stand, and not the bend. It is the first row of the little table again: the guess has the right direction and is too small. That need not harm a *ranking*. If all guesses are too small in a similar way, their order is still right.
 #
-# The weights of section 1 have a gradient of exactly 0 in each batch, so their score is exactly 0 and they are removed first. The rule has no idea of pixels; it follows from the gradient.
+# The weights of section 1 have a gradient of exactly 0 in each batch, so their score is exactly 0 and they are removed first. Nobody told the rule about pixels; the gradient contains it.
 #
 # Why "of those that fire"? Between 20 and 34 of the 300 units, depending on the network, give 0 for each of the 1,000 images. For these *silent* units the guess is 0 and the truth is 0, so they lie on the tangent and say nothing about its quality.
 
@@ -209,9 +208,9 @@ show.rank_table(units, ranks)
 #
 # <!-- page -->
 #
-# A unit with large weights on dark pixels has a large norm and gives hardly anything. A unit whose result the next layer ignores has a large norm, too. The gradient contains both, the inputs of the unit and all that lies behind it.
+# A unit with large weights on dark pixels has a large norm and gives hardly anything. A unit whose result the next layer hardly uses may have a large norm, too. The gradient contains both, the inputs of the unit and all that lies behind it.
 #
-# The last column of the table shows a trap in this kind of measurement. If the silent units are counted as well, both scores look better, the norm most of all: silent units have small norms and a true change of 0, so they raise the correlation without having anything to rank. [[prune_module]] left them out of the same statistic, and so do we. ([Molchanov et al., 2019](https://arxiv.org/abs/1906.10771), report correlations above 0.93 for networks on ImageNet; their abstract does not say of which kind, so do not compare the digits.)
+# The last column of the table shows a trap in this kind of measurement. If the silent units are counted as well, both scores look better, the norm most of all: silent units have smaller norms and a true change of 0, so they raise the correlation without having anything to rank. [[prune_module]] left them out of the same statistic, and so do we. ([Molchanov et al., 2019](https://arxiv.org/abs/1906.10771), report correlations above 0.93 for networks on ImageNet; their abstract does not say of which kind, so do not compare the digits.)
 #
 # Where does it stop being true? The promise is about *one* unit that is removed from a network which is otherwise whole. We are going to remove most weights together, and then each of them is missing in a network that the others have left already. *Deeper* measures how far apart the two are.
 
@@ -281,7 +280,7 @@ dark_kept = show.what_stays(bench, unit, by_two)
 # *For the lecturer, 2.5 min.* Let the room fill in the two columns before you show them. Then ask: "How many things differ between the two numbers of this report? Which runs are missing?" Two: the score and the group. Do not solve it: Exercise 1 is this experiment.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Over the layer the two largest scores stay, 9 and 8. Unit 2 loses all its inputs and gives the same number for every image. In each row the larger score stays, so both units live on, but the 8 is removed to make room for the 3. Which is better? The sum of the scores that are kept is larger over the layer: 17 against 12. If scores of different units can be compared with each other, that is the better cut. If they cannot, because unit 2 works with small numbers and is needed all the same, then the rows protect it. No score says which of the two is the case.
+# Over the layer the two largest scores stay, 9 and 8. Unit 2 loses all its inputs and gives the same number for every image. In each row the larger score stays, so both units keep an input, but the 8 is removed to make room for the 3. Which is better? The sum of the scores that are kept is larger over the layer: 17 against 12. If scores of different units can be compared with each other, that is the better cut. If they cannot, because unit 2 works with small numbers and is needed all the same, then the rows protect it. No score says which of the two is the case.
 #
 # So the report compares two things that differ in two ways. The authors of Wanda rank in each row and found that better for language models than ranking over the layer. `l1_unstructured` ranks over the layer, and [[prune_model]] ranked over all layers together. Before you believe that a *score* is better, you need the runs in which only the score differs, and those in which only the group does. **Exercise 1 is this experiment**, and below it you find what comes out for our networks.
 

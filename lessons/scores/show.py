@@ -266,10 +266,15 @@ def useless_table(bench, never_lit, found):
 # ---- section 2 ---------------------------------------------------------------------------------------
 
 
+def _ranks(values):
+    """The rank of each value; equal ones share the mean of theirs, so that ties agree with nothing by their place alone."""
+    below, equal = values[:, None] > values, values[:, None] == values
+    return below.sum(1) + (equal.sum(1) - 1) / 2
+
+
 def rank_correlation(a, b):
     """Spearman's: 1 where both have the same order, 0 where there is no relation."""
-    ranks = torch.stack([v.argsort().argsort().double() for v in (a, b)])
-    return torch.corrcoef(ranks)[0, 1].item()
+    return torch.corrcoef(torch.stack([_ranks(a), _ranks(b)]).double())[0, 1].item()
 
 
 def tangent(bench, units, above):
