@@ -1,88 +1,153 @@
 """the lesson `scores`: plausible wrong answers and odd but right ones, as a learner would write them."""
 
-import math
-
 import numpy as np
 import torch
 
 
-def _mask(products, amount, whole=round):
-    k = whole(amount * products.shape[1])
-    return torch.ones_like(products).scatter(1, products.argsort(dim=1)[:, :k], 0)
+def _table(right, networks=8, pick=np.mean):
+    seeds = range(networks)
+    return {
+        (score, rows): float(pick([right(score, rows=rows, seed=seed) for seed in seeds]))
+        for score in ("magnitude", "wanda")
+        for rows in (0, 1)
+    }
 
 
-def magnitude_of_each_row(weight, inputs, amount):
-    return _mask(weight.abs(), amount)
+def _parts(cells):
+    score = (cells["wanda", 0] - cells["magnitude", 0] + cells["wanda", 1] - cells["magnitude", 1]) / 2
+    group = (cells["magnitude", 1] - cells["magnitude", 0] + cells["wanda", 1] - cells["wanda", 0]) / 2
+    return score, group
 
 
-def one_ranking_for_the_layer(weight, inputs, amount):
-    products = weight.abs() * inputs.norm(dim=0)
-    mask = torch.ones(weight.numel())
-    mask[products.flatten().argsort()[: round(amount * weight.numel())]] = 0
-    return mask.view_as(weight)
+def _named(score, group, limit=1.0):
+    if score >= limit and group >= limit:
+        return "both"
+    return "score" if score >= limit else "group" if group >= limit else "neither"
 
 
-def by_the_sum_of_absolute_inputs(weight, inputs, amount):
-    return _mask(weight.abs() * inputs.abs().mean(0), amount)
+def the_report_again(right):
+    seeds = range(8)
+    wanda = sum(right("wanda", rows=1, seed=seed) for seed in seeds) / 8
+    magnitude = sum(right("magnitude", rows=0, seed=seed) for seed in seeds) / 8
+    return "score" if wanda - magnitude >= 1 else "neither"
 
 
-def by_the_squared_norm(weight, inputs, amount):
-    return _mask(weight.abs() * (inputs**2).sum(0), amount)
+def in_the_rows_alone(right):
+    seeds = range(8)
+    wanda, magnitude = (sum(right(score, rows=1, seed=seed) for seed in seeds) / 8 for score in ("wanda", "magnitude"))
+    return "score" if wanda - magnitude >= 1 else "group"
 
 
-def by_the_mean_input(weight, inputs, amount):
-    return _mask(weight.abs() * inputs.mean(0).abs(), amount)
+def one_network(right):
+    return _named(*_parts(_table(right, networks=1)))
 
 
-def by_the_first_sample(weight, inputs, amount):
-    return _mask((weight * inputs[0]).abs(), amount)
+def other_networks_in_the_rows(right):
+    cells = {
+        (score, rows): sum(right(score, rows=rows, seed=seed + 10 * rows) for seed in range(8)) / 8
+        for score in ("magnitude", "wanda")
+        for rows in (0, 1)
+    }
+    return _named(*_parts(cells))
 
 
-def by_the_signed_product(weight, inputs, amount):
-    return _mask(weight * inputs.norm(dim=0), amount)
+def score_first(right):
+    cells = _table(right)
+    return _named(cells["wanda", 0] - cells["magnitude", 0], cells["wanda", 1] - cells["wanda", 0])
 
 
-def cuts_the_number_off(weight, inputs, amount):
-    return _mask(weight.abs() * inputs.norm(dim=0), amount, int)
+def group_first(right):
+    cells = _table(right)
+    return _named(cells["wanda", 1] - cells["magnitude", 1], cells["magnitude", 1] - cells["magnitude", 0])
 
 
-def rounds_the_number_up(weight, inputs, amount):
-    return _mask(weight.abs() * inputs.norm(dim=0), amount, math.ceil)
+def from_the_start(right):
+    cells = _table(right)
+    return _named(cells["wanda", 0] - cells["magnitude", 0], cells["magnitude", 1] - cells["magnitude", 0])
 
 
-def rounds_halves_up(weight, inputs, amount):
-    return _mask(weight.abs() * inputs.norm(dim=0), amount, lambda k: int(k + 0.5))
+def back_from_the_end(right):
+    cells = _table(right)
+    return _named(cells["wanda", 1] - cells["magnitude", 1], cells["wanda", 1] - cells["wanda", 0])
 
 
-def by_the_largest_input(weight, inputs, amount):
-    return _mask(weight.abs() * inputs.abs().max(dim=0).values, amount)
+def the_larger_part(right):
+    score, group = _parts(_table(right))
+    return "neither" if max(score, group) < 1 else "score" if score > group else "group"
 
 
-def argsort_for_the_rank(weight, inputs, amount):
-    products = weight.abs() * inputs.norm(dim=0)
-    return (products.argsort(dim=1) >= round(amount * products.shape[1])).float()
+def whatever_the_sign(right):
+    return _named(*map(abs, _parts(_table(right))))
 
 
-def by_the_deviation(weight, inputs, amount):
-    return _mask(weight.abs() * inputs.var(0, correction=0).sqrt(), amount)
+def exchanged(right):
+    return _named(*reversed(_parts(_table(right))))
 
 
-def wanda_in_a_loop(weight, inputs, amount):
-    norms = [math.sqrt(sum(v * v for v in column)) for column in inputs.T.tolist()]
-    mask = []
-    for row in weight.tolist():
-        order = sorted(range(len(row)), key=lambda j, row=row: abs(row[j]) * norms[j])
-        gone = set(order[: round(amount * len(row))])
-        mask.append([float(j not in gone) for j in range(len(row))])
-    return torch.tensor(mask)
+def from_half_a_point(right):
+    return _named(*_parts(_table(right)), limit=0.5)
 
 
-def wanda_with_squares_and_topk(weight, inputs, amount):
-    products = weight.numpy() ** 2 * (inputs.numpy() ** 2).sum(0)
-    keep = weight.shape[1] - round(amount * weight.shape[1])
-    mask = np.zeros_like(products)
-    np.put_along_axis(mask, np.argsort(-products, axis=1)[:, :keep], 1, axis=1)
-    return mask
+def from_two_points(right):
+    return _named(*_parts(_table(right)), limit=2)
+
+
+def from_one_and_a_quarter(right):
+    return _named(*_parts(_table(right)), limit=1.25)
+
+
+def anything_above_nothing(right):
+    return _named(*_parts(_table(right)), limit=0)
+
+
+def only_the_score(right):
+    return "score" if _parts(_table(right))[0] >= 1 else "neither"
+
+
+def only_with_an_advantage(right):
+    score, group = _parts(_table(right))
+    return _named(score, group) if score + group >= 1 else "neither"
+
+
+def size_of_the_score(right):
+    score, group = _parts(_table(right))
+    return _named(abs(score), group)
+
+
+def by_the_median(right):
+    return _named(*_parts(_table(right, pick=np.median)))
+
+
+def by_the_best(right):
+    return _named(*_parts(_table(right, pick=max)))
+
+
+def by_the_worst(right):
+    return _named(*_parts(_table(right, pick=min)))
+
+
+def always_the_score(right):
+    _table(right)
+    return "score"
+
+
+def merit_in_numpy(right):
+    table = np.array(
+        [[[right(score, rows=rows, seed=s) for s in range(12)] for rows in (0, 1)] for score in ("magnitude", "wanda")]
+    ).mean(2)
+    score, group = (table[1] - table[0]).mean(), (table[:, 1] - table[:, 0]).mean()
+    return {(True, True): "both", (True, False): "score", (False, True): "group"}.get(
+        (bool(score >= 1), bool(group >= 1)), "neither"
+    )
+
+
+def merit_network_by_network(right):
+    score, group = [], []
+    for seed in (3, 1, 4, 15, 9, 2, 6):
+        m, m_rows, w, w_rows = (right(s, rows=r, seed=seed) for s in ("magnitude", "wanda") for r in (0, 1))
+        score.append((w - m + w_rows - m_rows) / 2)
+        group.append((m_rows - m + w_rows - w) / 2)
+    return _named(sum(score) / 7, sum(group) / 7)
 
 
 def sets_to_zero_alone(w, h_inverse, i):
@@ -225,20 +290,29 @@ def movement_with_einsum(weights, gradients):
 
 
 WRONG = {
-    "wanda_mask": [
-        magnitude_of_each_row,
-        one_ranking_for_the_layer,
-        by_the_sum_of_absolute_inputs,
-        by_the_squared_norm,
-        by_the_mean_input,
-        by_the_first_sample,
-        by_the_signed_product,
-        cuts_the_number_off,
-        rounds_the_number_up,
-        rounds_halves_up,
-        by_the_largest_input,
-        argsort_for_the_rank,
-        by_the_deviation,
+    "whose_merit": [
+        the_report_again,
+        in_the_rows_alone,
+        one_network,
+        other_networks_in_the_rows,
+        score_first,
+        group_first,
+        from_the_start,
+        back_from_the_end,
+        the_larger_part,
+        whatever_the_sign,
+        exchanged,
+        from_half_a_point,
+        from_two_points,
+        from_one_and_a_quarter,
+        anything_above_nothing,
+        only_the_score,
+        size_of_the_score,
+        only_with_an_advantage,
+        by_the_median,
+        by_the_best,
+        by_the_worst,
+        always_the_score,
     ],
     "repaired": [
         sets_to_zero_alone,
@@ -269,12 +343,22 @@ WRONG = {
     ],
 }
 ODD = {
-    "wanda_mask": [wanda_in_a_loop, wanda_with_squares_and_topk],
+    "whose_merit": [merit_in_numpy, merit_network_by_network],
     "repaired": [by_least_squares, entry_by_entry],
     "movement_scores": [movement_in_a_loop, movement_with_einsum],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 EQUIVALENT = {
+    "whose_merit": {
+        "if score >= 1 and group >= 1:: group >= 1: GtE -> Gt": "no part is exactly 1",
+        "if score >= 1 and group >= 1:: score >= 1: GtE -> Gt": "no part is exactly 1",
+        "return 'score' if score >= 1 else 'group' if group >= 1 else 'neither': group >= 1: GtE -> Gt": (
+            "no part is exactly 1"
+        ),
+        "return 'score' if score >= 1 else 'group' if group >= 1 else 'neither': score >= 1: GtE -> Gt": (
+            "no part is exactly 1"
+        ),
+    },
     "movement_scores": {
         "return -sum((w * g for w, g in zip(weights, gradients, strict=True))): True -> False": (
             "there are as many weights as gradients"

@@ -2,214 +2,193 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean, median
 
 import torch
 from hypothesis import strategies as st
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, shapes, tensors
-from course_utils.exercises.masks import as_mask
+from course_utils.exercises.investigation import Run, World, comes_out, investigate, one_in_three
 from course_utils.exercises.search import compare
 
 # ---- exercise 1 --------------------------------------------------------------------------------------
 
-
-def _apart(weight: torch.Tensor, inputs: torch.Tensor) -> bool:
-    """True when no two products of a row are nearly equal."""
-    products = (weight.abs() * inputs.norm(dim=0)).sort(dim=1).values
-    return bool((products.diff(dim=1) > 1e-3).all())
+ARMS = ("magnitude", "wanda")
+PARTS = ("score", "group", "both", "neither")
+CELLS = tuple((arm, rows) for arm in ARMS for rows in (0, 1))  # what a table of the two has
 
 
-@st.composite
-def _layers(draw: Callable) -> tuple:
-    """(weight, inputs, amount): products of a row are distinct; amounts are exact, with halves."""
-    rows, columns, samples = draw(st.integers(1, 3)), draw(st.integers(2, 4)), draw(st.integers(1, 3))
-    sizes = draw(tensors((rows, columns), st.integers(1, 8).map(float)))
-    weight = sizes * draw(tensors((rows, columns), st.sampled_from([1.0, -1.0])))
-    inputs = draw(tensors((samples, columns), st.integers(-3, 3).map(float)))
-    return weight, inputs, draw(numbers(0, 1))
+def _parts(cells: Mapping[tuple[str, float], float]) -> tuple[float, float]:
+    """The part of the score and that of the group, from the four cells of the table."""
+    score = [cells["wanda", rows] - cells["magnitude", rows] for rows in (0, 1)]
+    group = [cells[arm, 1] - cells[arm, 0] for arm in ARMS]
+    return fmean(score), fmean(group)
+
+
+def _named(score: float, group: float, limit: float = 1.0) -> str:
+    """The conclusion for two parts."""
+    if score >= limit and group >= limit:
+        return "both"
+    return "score" if score >= limit else "group" if group >= limit else "neither"
+
+
+def _table(runs: Sequence[Run], pick: Callable = fmean) -> dict[tuple[str, float], float]:
+    """The four cells, each the mean over the networks, or what `pick` makes of them."""
+    return {
+        (arm, rows): pick([run.result for run in runs if (run.arm, run.settings["rows"]) == (arm, rows)])
+        for arm, rows in CELLS
+    }
+
+
+def _by_the_card(runs: Sequence[Run]) -> str | None:
+    """What the card concludes from the runs; None where a part lies at the border."""
+    parts = _parts(_table(runs))
+    return None if any(abs(part - 1) < 1e-9 for part in parts) else _named(*parts)
+
+
+def _own_parts(runs: Sequence[Run], got: str) -> str:
+    """The two parts by the learner's own runs, and by which other rules the conclusion comes out."""
+    cells = _table(runs)
+    score, group = _parts(cells)
+    told = f"By your own means the score's part is {score:.1f} points and the group's part {group:.1f}; a part counts from one point on."
+    rises = {
+        "from magnitude over the layer on": (
+            cells["wanda", 0] - cells["magnitude", 0],
+            cells["magnitude", 1] - cells["magnitude", 0],
+        ),
+        "score first, then group": (cells["wanda", 0] - cells["magnitude", 0], cells["wanda", 1] - cells["wanda", 0]),
+        "group first, then score": (
+            cells["wanda", 1] - cells["magnitude", 1],
+            cells["magnitude", 1] - cells["magnitude", 0],
+        ),
+        "back from Wanda in the rows": (
+            cells["wanda", 1] - cells["magnitude", 1],
+            cells["wanda", 1] - cells["wanda", 0],
+        ),
+    }
+    others = {f"if each part is read off once, {way}": _named(*parts) for way, parts in rises.items()}
+    others["if both are named whenever the whole advantage is a point or more"] = (
+        "both" if score + group >= 1 else "neither"
+    )
+    others["if the larger part alone is named"] = (
+        "neither" if max(score, group) < 1 else "score" if score > group else "group"
+    )
+    others["if a part must be half of the advantage"] = _named(score, group, (score + group) / 2)
+    others["if nothing counts where the whole advantage is less than a point"] = (
+        _named(score, group) if score + group >= 1 else "neither"
+    )
+    others["if the size of a part counts, whatever its sign"] = _named(abs(score), abs(group))
+    others["if score and group are exchanged"] = _named(group, score)
+    others |= {
+        f"if a part counts from {limit:g} points on": _named(score, group, limit) for limit in (0, 0.5, 1.25, 1.5, 2)
+    }
+    for word, pick in {"median": median, "best": max, "worst": min, "first": lambda own: own[0]}.items():
+        others[f"if the {word} network stands in place of the mean"] = _named(*_parts(_table(runs, pick)))
+    return told + comes_out(got, [rule for rule, says in others.items() if says == got][:4])
+
+
+def _report(
+    said: str,
+    right: str | Callable[[Sequence[Run]], str | None],
+    cells: tuple[float, float, float, float],
+    odd: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0),
+) -> World:
+    """Made-up networks behind a report.
+
+    Args:
+        said: what is planted.
+        right: the conclusion.
+        cells: percent right of magnitude over the layer and in the rows, then of Wanda.
+        odd: what every third network has on top.
+    """
+    usual, more = dict(zip(CELLS, cells, strict=True)), dict(zip(CELLS, odd, strict=True))
+
+    def measure(score: str, number: int, *, rows: float, seed: float) -> float:
+        if rows not in (0, 1):
+            raise ValueError(f"rows is 0 or 1, got {rows:g}.")
+        network = 3 * ((seed * 7919 + 13) % 101) / 100 - 1.5  # better or worse, whatever is removed
+        chance = 0.005 * ((31 * seed + 7 * CELLS.index((score, rows))) % 5 - 2)
+        return usual[score, rows] + more[score, rows] * one_in_three(seed) + network + chance
+
+    return World(said, right, measure, "Compare each of the two parts with one point.")
+
+
+REPORTS = (
+    _report("Wanda's score gains 5 points in either group, and the rows nothing", "score", (80, 79.9, 85, 84.9)),
+    _report("the rows gain 4 points with either score, and Wanda's score nothing", "group", (80, 84, 79.9, 83.9)),
+    _report("score and rows gain two points or more each", "both", (80, 82.3, 82.7, 85)),
+    _report("score and rows gain less than half a point each", "neither", (80, 80.3, 80.4, 80.7)),
+    _report(
+        "the score gains 3 points over the layer and 7 in the rows, and the rows cost 6 points with magnitude and 2 with Wanda",
+        "score",
+        (86.4, 80.5, 89.8, 87.6),
+    ),
+    _report("only the two together gain anything: 6 points, a half of which belongs to each", "both", (80, 80, 80, 86)),
+    _report("the rows cost magnitude 2 points and gain Wanda 2", "score", (80, 78, 80.5, 82.5)),
+    _report(
+        "only the two together gain anything: 1.6 points, a half of which belongs to each",
+        "neither",
+        (80, 80, 80, 81.6),
+    ),
+    _report("the score gains 1.4 points and the rows 1.6", "both", (80, 81.6, 81.4, 83)),
+    _report("the score gains 0.93 points and the rows 1.08", "group", (80, 81.08, 80.93, 82.01)),
+    _report("the score gains 1.4 points, and the rows cost 0.6", "score", (80, 79.4, 81.4, 80.8)),
+    _report("the score costs 3 points, and the rows gain 5", "group", (80, 85, 77, 82)),
+    _report(
+        "the score gains 0.4 points with two networks of three, and 6 with the third",
+        _by_the_card,
+        (80, 80.1, 80.4, 80.5),
+        (0, 0, 5.6, 5.6),
+    ),
+    _report(
+        "the score gains 1.8 points with two networks of three, and loses 4 with the third",
+        _by_the_card,
+        (80, 80.1, 81.8, 81.9),
+        (0, 0, -5.8, -5.8),
+    ),
+    _report(
+        "the rows gain 0.3 points with two networks of three, and 5 with the third",
+        _by_the_card,
+        (80, 80.3, 80.1, 80.4),
+        (0, 4.7, 0, 4.7),
+    ),
+)
+
+
+def _one_table(runs: Sequence[Run]) -> None:
+    """Raise a `Mistake` where rows and layer were tried with other networks."""
+    had = {rows: sorted({run.settings["seed"] for run in runs if run.settings["rows"] == rows}) for rows in (0, 1)}
+    if had[0] != had[1]:
+        raise Mistake(
+            f"The networks in the rows are not those over the layer: seeds {had[1][:8]} with rows=1, {had[0][:8]} with rows=0.",
+            "Networks differ by more than the group does. Only one thing may differ between two cells of the table.",
+        )
+    if len(had[0]) < 5:
+        raise Mistake(
+            f"You have {len(had[0])} networks; the card asks for five or more.", "Networks differ: take means."
+        )
 
 
 @check(
-    "Exercise 1, Wanda",
-    why="A weight changes the output by its size times that of its input, and each row computes an output of its own: so the "
-    "product ranks the weights, row by row.",
+    "Exercise 1, Score or group?",
+    why="The two numbers of the report differ in two things. The table has the two cells between them, so each thing changes alone, twice, "
+    "and the two parts add up to the whole advantage.",
 )
-def wanda_mask(answer: Callable) -> None:
-    """``wanda_mask(weight, inputs, amount) -> mask``; each row loses the same number of weights."""
-
-    def rule(*, size=torch.abs, norm=lambda x: x.norm(dim=0), count=round, group="row", largest=False):
-        def mask(weight, inputs, amount):
-            products = size(weight) * norm(inputs)
-            products = -products if largest else products
-            if group == "column":
-                products = products.T
-            if group == "layer":
-                products = products.reshape(1, -1)
-            k = max(0, min(count(amount * products.shape[1]), products.shape[1]))
-            new = torch.ones_like(products).scatter(1, products.argsort(dim=1, stable=True)[:, :k], 0)
-            return new.T if group == "column" else new.reshape(weight.shape)
-
-        return mask
-
-    def argsort_as_rank(weight, inputs, amount):
-        order = (weight.abs() * inputs.norm(dim=0)).argsort(dim=1, stable=True)
-        return (order >= round(amount * weight.shape[1])).float()
-
-    def products_of(weight, inputs):
-        return weight.abs() * inputs.norm(dim=0)
-
-    def by_quantile(stays):
-        def mask(weight, inputs, amount):
-            products = products_of(weight, inputs)
-            return stays(products, products.double().quantile(amount, dim=1, keepdim=True)).float()
-
-        return mask
-
-    def down_the_columns(weight, inputs, amount):
-        places = products_of(weight, inputs).argsort(dim=0, stable=True)[: round(amount * weight.shape[1])]
-        return torch.ones_like(weight).scatter(0, places, 0)
-
-    def whole_lines(dim):
-        """Whole rows or columns go, those of the smallest sum."""
-
-        def mask(weight, inputs, amount):
-            sums = products_of(weight, inputs).sum(1 - dim)
-            gone = torch.zeros(len(sums)).scatter(0, sums.argsort(stable=True)[: round(amount * len(sums))], 1)
-            return (1 - gone.reshape(-1, 1) if dim == 0 else 1 - gone).expand_as(weight)
-
-        return mask
-
-    def same_in_all_rows(size):
-        return lambda weight, inputs, amount: right(size(weight), inputs, amount).expand_as(weight)
-
-    def number_before_the_first(weight, inputs, amount):
-        ranked = products_of(weight, inputs).sort(dim=1).values
-        last = ranked[:, round(amount * weight.shape[1]) - 1]
-        return (products_of(weight, inputs) > last.reshape(-1, 1)).float()
-
-    right = rule()
-    wrong = {
-        "You compare what argsort gives with a number of weights. It lists places in the order of size, and not the rank of "
-        "each place: the first so many of its numbers are the places that go.": argsort_as_rank,
-        "You prune at least one weight a row. Where round(amount · columns) is 0, nothing is to go.": rule(
-            count=lambda k: max(1, round(k))
-        ),
-        "You leave at least one weight a row. Where the amount is 1, all go.": lambda weight, inputs, amount: rule(
-            count=lambda k: min(weight.shape[1] - 1, round(k))
-        )(weight, inputs, amount),
-        "Where round(amount · columns) is 0 you prune whole rows: number −1 of a sorted row is its largest. Then nothing is "
-        "to go.": number_before_the_first,
-        "You cut by a quantile of each row. It lies between two products or on one of them, so the number that goes is not "
-        "always the rounded one: cut by index.": (by_quantile(torch.gt), by_quantile(torch.ge)),
-        "Your count is a fraction of all weights, and each row loses that many. Each row loses round(amount · columns).": (
-            lambda weight, inputs, amount: rule(count=lambda _: round(amount * weight.numel()))(weight, inputs, amount)
-        ),
-        "You square the weight, but not the norm. Square both or none of them.": rule(size=torch.square),
-        "You add the norm to the weight. They are multiplied.": lambda weight, inputs, amount: right(
-            weight.abs() + inputs.norm(dim=0), torch.ones(1, weight.shape[1]), amount
-        ),
-        "You divide the weight by the norm. They are multiplied: a large input makes a weight matter more.": (
-            rule(norm=lambda x: 1 / x.norm(dim=0).clamp(min=1e-6)),
-            lambda weight, inputs, amount: right(weight / inputs.norm(dim=0), torch.ones(1, weight.shape[1]), amount),
-        ),
-        "You prune whole columns, the same in all rows. Each row ranks its own products, and its own smallest go.": (
-            whole_lines(1),
-            same_in_all_rows(lambda weight: weight[:1]),
-            same_in_all_rows(lambda weight: weight.abs().sum(0, keepdim=True)),
-        ),
-        "You prune whole rows, all weights of an output. In each row its own smallest products go.": whole_lines(0),
-        "A product of 0 always goes in yours. Exactly round(amount · columns) go in each row, also where more are 0.": (
-            lambda *args: right(*args) * (products_of(*args[:2]) != 0)
-        ),
-        "You take the norm of each sample. Each input, a column, has its own norm over all samples.": rule(
-            norm=lambda x: x.norm(dim=1)
-        ),
-        "You take the standard deviation of the input, from which its mean is gone. Take the norm.": (
-            rule(norm=lambda x: x.std(0)),
-            rule(norm=lambda x: x.std(0, correction=0)),
-        ),
-        "You count rows: amount · columns weights go in each row.": lambda weight, inputs, amount: rule(
-            count=lambda _: min(round(amount * len(weight)), weight.shape[1])
-        )(weight, inputs, amount),
-        "No input changes your mask: it is that of the magnitudes in each row. Multiply each column of weights by the norm "
-        "of its own input.": rule(norm=lambda x: torch.ones(x.shape[1])),
-        "You rank all weights of the matrix together. Each row ranks its own.": (
-            rule(group="layer"),
-            lambda weight, inputs, amount: rule(
-                group="layer", count=lambda _: len(weight) * round(amount * weight.shape[1])
-            )(weight, inputs, amount),
-        ),
-        "You rank within the columns. Each row, an output, ranks its own weights.": (
-            rule(group="column"),
-            down_the_columns,
-        ),
-        "You rank all magnitudes of the matrix together, and no input changes that.": rule(
-            norm=lambda x: torch.ones(x.shape[1]), group="layer"
-        ),
-        "You take the sum of absolute values as norm, or their mean. The L2 norm squares: the root of the sum of "
-        "squares.": rule(norm=lambda x: x.abs().sum(0)),
-        "You multiply by the square of the norm. Take the root, or square the weight, too.": rule(
-            norm=lambda x: x.square().sum(0)
-        ),
-        "You multiply by the mean or the sum of the input, where both signs cancel. Take the norm.": (
-            rule(norm=lambda x: x.mean(0).abs()),
-            rule(norm=lambda x: x.mean(0)),
-        ),
-        "You take the largest input of a column. The norm counts all samples.": rule(norm=lambda x: x.abs().amax(0)),
-        "You look at one sample alone. The norm counts all samples.": (
-            rule(norm=lambda x: x[0].abs()),
-            rule(norm=lambda x: x[-1].abs()),
-        ),
-        "You rank by the norm of the input alone. The weight is the other half of the product.": rule(
-            size=torch.ones_like
-        ),
-        "You rank the weights with their sign: large negative ones go first. Take the absolute value.": rule(
-            size=lambda w: w
-        ),
-        "You prune the largest products. The smallest go.": rule(largest=True),
-        "Your mask marks what to prune. A 1 stays, a 0 goes.": lambda *args: 1 - right(*args),
-        "You cut the number off. round() gives the nearest whole number.": rule(count=int),
-        "You round the number up. round() gives the nearest whole number.": rule(count=math.ceil),
-        "You round exact halves up. Python's round() goes to the even neighbour: round(2.5) is 2.": rule(
-            count=lambda k: int(k + 0.5)
-        ),
-        "You prune one weight a row too few.": rule(count=lambda k: round(k) - 1),
-        "You prune one weight a row too many.": rule(count=lambda k: round(k) + 1),
-        "You prune nothing.": lambda weight, inputs, amount: torch.ones_like(weight),
-        "You keep the fraction `amount`. It is the fraction to prune.": (
-            lambda weight, inputs, amount: right(weight, inputs, 1 - amount),
-            lambda weight, inputs, amount: rule(count=lambda _: weight.shape[1] - round(amount * weight.shape[1]))(
-                weight, inputs, amount
-            ),
-        ),
-    }
-    compare(
+def whose_merit(answer: Callable) -> None:
+    """``whose_merit(right) -> "score", "group", "both" or "neither"``, on made-up networks."""
+    investigate(
         answer,
-        right=right,
-        wrong=wrong,
-        names=("weight", "inputs", "amount"),
-        edges=[
-            (torch.tensor([[1.0, -4, 2, 3], [8, -7, 6, 5]]), torch.tensor([[3.0, 1, 1, 1], [0, 1, -1, 1]]), 0.5),
-            (torch.tensor([[0.0, -3], [5, 4]]), torch.tensor([[1.0, -2]]), 0.0),  # a weight of 0 stays, too
-            (torch.tensor([[2.0, -3, 1]]), torch.tensor([[1.0, 0, 2], [-1, 1, 0]]), 1.0),
-            (torch.tensor([[1.0, 2, 3, 4]]), torch.ones(2, 4), 0.625),
-            (torch.tensor([[1.0, 1]]), torch.tensor([[3.0, 2], [0, 2], [0, -2]]), 0.5),  # the largest misleads
-            # Short ones, which a learner is shown: generated ones shrink badly, for their products must differ.
-            (torch.tensor([[1.0, 2]]), torch.ones(3, 2), 0.5),
-            (torch.tensor([[1.0001, -1]]), torch.ones(1, 2), 0.5),  # alike in half precision
-            (torch.tensor([[1.0, -2]]), torch.tensor([[1.0, 1]]), 0.5),
-            (torch.tensor([[2.0, 3]]), torch.tensor([[2.0, 1]]), 0.5),
-            (torch.tensor([[2.0, 3]]), torch.tensor([[1.0, 1], [1, -1]]), 0.5),
-            (torch.tensor([[2.0, 3]]), torch.tensor([[1.0, 1], [2, 0]]), 0.5),
-            (torch.tensor([[3.0, 1, 2]]), torch.tensor([[1.0, 1, 1]]), 0.25),
-            (torch.tensor([[1.0, 2], [3, 4]]), torch.tensor([[1.0, 1]]), 0.5),
-            (torch.tensor([[1.0, 2.0]]), torch.tensor([[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]), 0.5),
-        ],
-        inputs=_layers().filter(lambda args: _apart(args[0], args[1])),
-        view=lambda value, weight, *_: as_mask(value, weight),
+        REPORTS,
+        arms=ARMS,
+        settings={"rows": 0, "seed": 0},
+        least={"rows": 2, "seed": 5},
+        conclusions=PARTS,
+        rule=_by_the_card,
+        rule_said=_own_parts,
+        look=_one_table,
+        name="right",
     )
 
 
@@ -401,7 +380,8 @@ def movement_scores(answer: Callable) -> None:
         "The sign is wrong: plain SGD goes against the gradient, so moving away from 0 means w · g below 0.": rule(
             lambda w, g, wg: wg.sum(0)
         ),
-        "You pair the weights of a step with the gradient of another one. Each step has both of its own.": (
+        "You pair the weights of a step with the gradient of another one. A gradient belongs to the weights that it was taken at, those "
+        "before the step.": (
             rule(lambda w, g, wg: -(w[:-1] * g[1:]).sum(0)),
             rule(lambda w, g, wg: -(w[1:] * g[:-1]).sum(0)),
         ),
