@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, settings
 from torch import nn
 from torch.nn.utils import prune
 
+from course_utils import training
 from course_utils.show import diagrams, plots
 from course_utils.show.tables import Table
 
@@ -205,6 +206,30 @@ def staircase(share, amounts, held):
         f"curve which rises ever more slowly; the amounts are {', '.join(f'{a:.2f}' for a in amounts.values())}, and "
         f"{share[-1]:.0f} % is reached.",
         caption=f"f = 0.9, n = 100; at each cut its `amount`. The container of fc1 lists {held} methods.",
+    )
+
+
+def costs(first_cut, all_cuts, uncut, unseen, empty):
+    """A table: what is right after the first cut and in the end, and what the first cut keeps at empty pixels.
+
+    Args:
+        first_cut, all_cuts: what ranked the weights -> network.
+        uncut: a network that took the same steps without a cut.
+        unseen: (images, labels) of the test.
+        empty: bool for each pixel; True where every image that was learned from has a 0.
+    """
+
+    def right(net):
+        return f"{100 * training.evaluate(net, *unseen):.1f}"
+
+    rows = []
+    for name, net in first_cut.items():
+        cut = right(net)
+        kept = (net.fc1.weight[:, empty] != 0).float().mean()
+        rows.append([name, f"{100 * kept:.0f}", cut, right(all_cuts[name])])
+    return Table(
+        ["ranked by", "kept at empty pixels, %", "right after the first cut, %", "after all cuts, %"],
+        [*rows, ["no cut", 100, "–", right(uncut)]],
     )
 
 
