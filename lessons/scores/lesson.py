@@ -119,7 +119,7 @@ show.useless_table(bench, never_lit, found)
 # | 0.8 | 0.04 | −0.4 | +0.32 | +0.96 |
 # | 1 | 0 | 0 | 0 | +1 |
 #
-# In the first row the guess has the right sign and is too small, because the slope gets steeper on the way. In the second row it is useless: at the bottom of a valley the ground is level in all directions. Keep both rows in mind.
+# In the first row the guess has the right sign, and is a third of the truth. Draw the parabola, and ask yourself why. In the second row the guess is useless: at the bottom of a valley the ground is level in all directions. Keep both rows in mind.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. A guess from the gradient
@@ -137,6 +137,8 @@ show.useless_table(bench, never_lit, found)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # One backward pass gives the gradients of all weights at once, and so a guess for each of them. The square makes the score large for a loss that would fall as well as for one that would rise: it is a measure of how much a weight matters. (D1 shows what happens with the sign.)
+#
+# For a unit the sum comes before the square, because its weights are removed in one walk. Two weights with $w g$ of +0.3 and −0.3 have the scores 0.09 and 0.09, each by itself. As a unit they have $(0.3 - 0.3)^2 = 0$: what one costs the other gives back.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -175,7 +177,9 @@ unit = show.tangent(bench, units, above)
 #
 # <!-- page -->
 #
-# The tangent knows the slope at the place where we stand, and not the bend. It is the first row of the little table again: the guess has the right direction and is too small. That need not harm a *ranking*. If all guesses are too small in a similar way, their order is still right.
+# The tangent knows the slope at the place where we stand, and not the bend. It is the first row of the little table again: the slope is −0.4 where the walk begins and −2 where it ends, so the guess has the right direction and is too small. That need not harm a *ranking*. If all guesses are too small in a similar way, their order is still right.
+#
+# The next term of the expansion knows the bend: half the second derivative times the square of the distance. In the table the second derivative is 2 everywhere. The first row becomes $0.32 + \frac{1}{2} \cdot 2 \cdot 0.8^2 = 0.96$ and the second $0 + \frac{1}{2} \cdot 2 \cdot 1^2 = 1$, the truth in both, because this loss is a parabola. Why not use it, then? There is a second derivative for each *pair* of weights, for ours a matrix of 266,200 × 266,200, some 71 billion numbers. *Optimal brain damage* (LeCun et al., 1990) keeps only its diagonal. Section 4 takes one layer at a time, and there the matrix is small.
 #
 # The weights of section 1 have a gradient of exactly 0 in each batch, so their score is exactly 0 and they are removed first. Nobody told the rule about pixels; the gradient contains it.
 #
@@ -208,11 +212,11 @@ show.rank_table(units, ranks)
 #
 # <!-- page -->
 #
-# A unit with large weights on dark pixels has a large norm and gives hardly anything. A unit whose result the next layer hardly uses may have a large norm, too. The gradient contains both, the inputs of the unit and all that lies behind it.
+# A unit with large weights on dark pixels has a large norm and gives hardly anything. A unit whose result the next layer hardly uses may have a large norm, too. The gradient contains both, the inputs of the unit and all that lies behind it. (Score and truth are both taken by their size. The units' score comes from one backward pass over the same 1,000 images, without the batches of `taylor`: after one pass over the digits the mean slope is probably not yet near 0. Longer training would test that.)
 #
 # The last column of the table shows a trap in this kind of measurement. If the silent units are counted as well, both scores look better, the norm most of all: silent units have smaller norms and a true change of 0, so they raise the correlation without having anything to rank. [[prune_module]] left them out of the same statistic, and so do we. ([Molchanov et al., 2019](https://arxiv.org/abs/1906.10771), report correlations above 0.93 for networks on ImageNet; their abstract does not say of which kind, so do not compare the digits.)
 #
-# Where does it stop being true? The promise is about *one* unit that is removed from a network which is otherwise whole. We are going to remove most weights together, and then each of them is missing in a network that the others have left already. *Deeper* measures how far apart the two are.
+# Where does it stop being true? The promise is about *one* unit, removed from a network that is otherwise whole. We are going to remove most weights together, and then each of them is missing from a network that lacks most of the others, too. *Deeper* measures how far apart the two are.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The Taylor score wants much: labels, a loss, a backward pass, and memory for the gradient of every weight. For a large language model one often has less, a few texts and just enough memory to run the model forward. So let us ask for less. We no longer try to keep the *loss*. We try to keep the *outputs of each layer*, one layer at a time. If every layer gives what it gave before, the loss stays as well.
@@ -262,7 +266,7 @@ dark_kept = show.what_stays(bench, unit, by_two)
 #
 # A pixel that is always 0 has the norm 0, so the product is 0, whatever the weight. A pixel that is faint in a few images has a small norm, and needs a large weight to be kept. In the middle of the image, where most strokes run, the norms are nearly alike, and there the two scores agree: **magnitude is Wanda's score where all inputs have the same norm.**
 #
-# The promise holds for one weight at a time here, too. If two weights are removed together, their changes may add up or cancel, and the score does not look at that. Section 4 does.
+# The promise holds for one weight at a time here, too. If two weights are removed together, their changes may add up or cancel, and the score does not look at that. In the table of three samples the single costs add up to $0.02 + 0.18 = 0.20$. Without both weights the outputs 0.4, 0.3 and 0.1 are all lost, and $0.16 + 0.09 + 0.01 = 0.26$. The rest, 0.06, comes from sample 1, where both inputs are lit. Section 4 looks at such pairs.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Who competes with whom?
@@ -310,9 +314,11 @@ show.two_inputs_table(took_over)
 #
 # $$0.3^2 - 2 \cdot 0.3\,\delta\,\rho + \delta^2 ,$$
 #
-# which is least for $\delta = 0.3\,\rho$. Then $0.3^2\,(1 - \rho^2)$ is left. The table agrees: for the two pixels $\rho$ is 0.93, so $0.3 \cdot 0.93 = 0.28$ are taken over, and $1 - 0.93^2$ or 13 % of the error remain.
+# since the error in one sample is $0.3\,x_2 - \delta\,x_1$. It is least for $\delta = 0.3\,\rho$, and then $0.3^2\,(1 - \rho^2)$ is left. For the two pixels $\rho$ is 0.93, so about $1 - 0.93^2$ of the error, some 13 %, should remain, as the table says. Its new weight is a little more than $0.5 + 0.3 \cdot 0.93 = 0.78$, because the two pixels do not have the same mean square: in general the mean of $x_1 x_2$, divided by the mean of $x_1^2$, takes the place of $\rho$.
 #
-# It stops being true for other data. The new weight is best for the inputs that were looked at. Where the two pixels are not alike, it makes things worse.
+# Why "of mean 0"? Let two inputs be 0 or 1 by the toss of two coins. They are independent, too, but the mean of $x_1 x_2$ is 0.25 and that of $x_1^2$ is 0.5. So $0.3 \cdot 0.25 / 0.5 = 0.15$ is taken over. Pixels are never negative, so some of this is in every pair of them that is ever lit together.
+#
+# It stops being true for other data. The new weight is best for the inputs that were looked at. Where the two are not alike, it makes things worse: with $x_1 = 1$ and $x_2 = 0$ the output should be 0.5, which it is without a repair, and with the 0.8 it is 0.8.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### For many inputs: the optimal brain surgeon
@@ -336,9 +342,13 @@ show.two_inputs_table(took_over)
 #
 # $$H = \begin{pmatrix} 1 & \rho \\ \rho & 1 \end{pmatrix}, \qquad H^{-1} = \frac{1}{1 - \rho^2} \begin{pmatrix} 1 & -\rho \\ -\rho & 1 \end{pmatrix}.$$
 #
-# Weight 2 is removed, $w_2 = 0.3$. Its entry on the diagonal of the inverse is $1/(1 - \rho^2)$, its column is $(-\rho, 1)/(1 - \rho^2)$. So $\delta w = -0.3 \cdot (-\rho, 1) = (0.3\,\rho,\ -0.3)$: the first weight takes over $0.3\,\rho$, and the second becomes 0. The error that is left is $0.3^2\,(1 - \rho^2)$. Both are what we found without a matrix.
+# (That is $X^\top X$ divided by the number of samples, which leaves $\delta w$ as it is.) Weight 2 is removed, $w_2 = 0.3$. Its entry on the diagonal of the inverse is $1/(1 - \rho^2)$, its column is $(-\rho, 1)/(1 - \rho^2)$. So $\delta w = -0.3 \cdot (-\rho, 1) = (0.3\,\rho,\ -0.3)$: the first weight takes over $0.3\,\rho$, and the second becomes 0. The error that is left is $0.3^2\,(1 - \rho^2)$. Both are what we found without a matrix.
+#
+# Why a column of the inverse? The outputs of the row change by $X\,\delta w$, so the squared error is $\lVert X\,\delta w \rVert^2 = \delta w^\top H\,\delta w$. At the best change no *other* weight can lower it by moving a little. The slopes are the entries of $2H\,\delta w$, so $H\,\delta w$ is 0 everywhere but at $j$. $H$ times column $j$ of $H^{-1}$ is just such a vector (1 at $j$, else 0), so $\delta w$ is a multiple of that column. Which multiple? The one that makes weight $j$ 0: $\delta w_j = -w_j$. In $\delta w^\top H\,\delta w$ only entry $j$ is left then, $-w_j$ times $-w_j / [H^{-1}]_{jj}$, which is the second formula.
 #
 # The formula is exact for *one* weight that is removed. We remove nine of ten. One could remove them one by one and invert a new matrix each time. **SparseGPT** ([Frantar and Alistarh, 2023](https://arxiv.org/abs/2301.00774)) takes a shorter way. It goes through the columns of the weight matrix once, from left to right. What it removes in a column, the columns *behind* it make up for, and a column that is done does not change any more. Then all rows can share one matrix, because at column $j$ the same columns are left in each of them. That makes it fast enough for large models. The price is that a weight far to the right has few others left that can make up for it.
+#
+# And if $H$ has no inverse? A pixel that is dark in all 2,000 images gives a row of zeros, and two inputs that are always equal give $1 - \rho^2 = 0$ in a denominator. So SparseGPT's code, and ours, puts a 1 on the diagonal in place of a 0, and then adds a hundredth of the diagonal's mean to all of it (*damping*). That costs little: for two equal inputs $0.3 / 1.01 = 0.297$ is taken over and not 0.3.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -369,7 +379,7 @@ def made_up_for(weight, factor, mask):
 show.left_to_right(made_up_for)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Follow the first row from frame to frame. Each time one of its weights is crossed out, the weights to its right move, and those to its left stay. A row that loses nothing in a column does not change in that step. Nothing stands behind the last column, so what is removed there stays an error.
+# Follow the first row from frame to frame. Each time one of its weights is crossed out, the weights to its right move, and those to its left stay. In the third frame its −0.45 is gone: −0.78 has become −0.88, −0.63 has become −0.80, and the −0.81 on the left is as before. The second row lost nothing in this column, so it did not change (the arrow means all that lies right of the line, and not this row). In the last frame the first row has lost its −0.79, and only one weight was left to take over: −1.02 has become −1.59. Nothing stands behind the last column, so what is removed there stays an error.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Which weights, or what becomes of the rest?
@@ -399,7 +409,7 @@ show.errors_table(errors)
 #
 # In each row of the table the repair takes away more than two fifths of the error. Least squares, which may change all that is left and not only the columns behind, does better still. So the repair is worth a lot, whatever was chosen.
 #
-# Why does SparseGPT's place in the order change? Its cost, $w_j^2 / [H^{-1}]_{jj}$, is the error *after* repair. A weight that others can replace well is cheap, however large its error is before they do. And SparseGPT looks at the weights as they are *by then*: when the second block of 128 columns is chosen, its weights have already taken over what the first block lost. The fourth row is the control for that. It has the same cost and the same blocks, and ranks the weights as they were at the beginning. It is better than SparseGPT's choice as long as nothing is repaired, and worse after the repair. So it is the weights that have taken over which make the choice poor by itself and good with its repair. (The first two rows rank in each row and the last two in blocks, so do not read Wanda against SparseGPT as a comparison of scores alone.)
+# Why does SparseGPT's place in the order change? Its cost, $w_j^2 / [H^{-1}]_{jj}$, is the error *after* repair. A weight that others can replace well is cheap, however large its error is before they do. And SparseGPT looks at the weights as they are *by then*: when the second block of 128 columns is chosen, its weights have already taken over what the first block lost. The fourth row is the control for that. It has the same cost and the same blocks, and ranks the weights as they were at the beginning. It is better than SparseGPT's choice as long as nothing is repaired, and worse after the repair. So what makes SparseGPT's choice poor by itself and good with its repair is that it ranks weights which have already taken over. (The first two rows rank in each row and the last two in blocks, so do not read Wanda against SparseGPT as a comparison of scores alone.)
 #
 # Now look at the last column, the digits that the network gets right with this `fc1`. The fourth row leaves nearly twice the error of the third, and gets a little *more* digits right, in both networks. **The error of the outputs and the accuracy do not have the same order.** We asked for less than the loss because it is cheaper, and this is its price. Probably the reason is that the error counts every output alike, while the digits need some of them more than others; we have not tested that. *Deeper* has a stronger case.
 
@@ -446,9 +456,9 @@ show.race_table(outcomes)
 #
 # It has so many of them that a good choice has hardly anything to save. With 5 % left the arms are far apart before the steps, and close to each other after them.
 #
-# Look at *random* in the left panel. It removes half of the weights without looking at anything, and a few points are lost. Where chance does so little harm, no score can be much better. In a language model half of the weights is a hard cut, and there the choice shows: Sun et al. report for LLaMA-7B a perplexity of 17.3 with magnitude over the layer and 7.3 with Wanda in each row.
+# Look at *random* in the left panel. It removes half of the weights without looking at anything, and a few points are lost. Where chance does so little harm, no score can be much better. In a language model half of the weights is a hard cut, and there the choice shows: Sun et al. report for LLaMA-7B a perplexity (a measure of error: lower is better) of 17.3 with magnitude over the layer and 7.3 with Wanda in each row. That is the report of section 3 again, in which two things differ. With magnitude in each row, too, they have 13.4, so more than half of the distance remains.
 #
-# At 5 % the cut is hard for our network, too, and just pruned the arms are far apart: random gets the fewest digits right, then come magnitude and Taylor, close together, then Wanda's score, and the most the arm with the repair on top. Taylor looks at the loss itself and is behind Wanda all the same. Its promise was about one weight that is missing in a network which is otherwise whole. From the middle panel to the right one only the group changes, and for each score that changes more than the step from Taylor to Wanda does.
+# At 5 % the cut is hard for our network, too, and just pruned the arms are far apart: random gets the fewest digits right, then come magnitude and Taylor, close together, then Wanda's score, and the most the arm with the repair on top. Taylor looks at the loss itself and is behind Wanda all the same. Its promise was about one weight that is missing in a network which is otherwise whole. From the middle panel to the right one only the group changes. For magnitude, Taylor and Wanda that moves the result further than the step from Taylor to Wanda does; for random it does next to nothing.
 #
 # After 100 steps magnitude, Taylor and Wanda end within two points of each other in each row, and within half a point over both layers. Only random stays far behind. The training probably does what the repair does, and more: it changes the weights that are left until they do the work of the others, and it looks at the labels. So what a score is worth depends on what follows it. **Without a step the choice and the repair count. With enough steps nearly any choice that is not random will do here.**
 
@@ -469,7 +479,7 @@ show.race_table(outcomes)
 #
 # <!-- page -->
 #
-# The learning rate belongs to this list, too. All arms were trained on at 0.002. In trials outside this page, with 5 % of both layers, we also took 0.001, 0.004 and 0.008. At 0.001 magnitude was the last of the three (93.0 % right, Wanda 93.9, Taylor 94.2), and at 0.008 the first (95.6, 95.1, 93.8). With the best rate for each it is magnitude 95.6, Wanda 95.1 and Taylor 94.9. So after the steps their order is that of the rate and not of the scores. *Random* was five points or more behind at every rate.
+# The learning rate belongs to this list, too. All arms were trained on at 0.002. In trials outside this page, with 5 % of both layers, we also took 0.001, 0.004 and 0.008. At 0.001 magnitude was the last of the three (93.0 % right, Wanda 93.9, Taylor 94.2), and at 0.008 the first (95.6, 95.1, 93.8). With the best rate for each it is magnitude 95.6, Wanda 95.1 and Taylor 94.9. So it is the rate, and not the score, that decides their order after the steps. *Random* was five points or more behind at every rate.
 #
 # Two causes were told and not tested. That the arms end close together because the rest learns the work of the others is probable; masks with the *same* loss just pruned, trained on, would test it. And that half density is easy *because* the network has weights to spare could be tested with a network that is just large enough.
 
@@ -492,7 +502,16 @@ show.race_table(outcomes)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Why means over the two groups? Because the order would matter otherwise. Suppose the four cells are 80, 80 (magnitude over the layer, in rows), 80 and 86 (Wanda). Change the score first and it gains 0, then the rows gain 6. Change the rows first and they gain 0, then the score gains 6. The mean gives 3 to each, and the two parts always add up to the advantage of the report. (A table in which two causes meet, each with and without the other, is a *crossed experiment*; [[depthwise]] made one.)
+# Why means over the two groups? Because the order would matter otherwise. Suppose these are the four cells:
+#
+# | | over the layer | in each row |
+# |---|---|---|
+# | magnitude | 80 | 80 |
+# | Wanda | 80 | 86 |
+#
+# Change the score first and it gains 0, then the rows gain 6. Change the rows first and they gain 0, then the score gains 6. The mean gives 3 to each, and the two parts always add up to the advantage of the report. (A table in which two causes meet, each with and without the other, is a *crossed experiment*; [[depthwise]] made one.)
+#
+# Why the same networks in all four cells? Say that network 3 is five points weaker than the others. If it is in all four, its five points drop out of each difference. If it is in one cell alone, they look like somebody's merit.
 #
 # The check makes up several reports. It looks at how you make your experiment (all four cells, with the same networks, at least five of them), and then at what you conclude.
 
@@ -555,7 +574,7 @@ show.grouped_table(tables)
 #
 # <!-- page -->
 #
-# In the run on this page the advantage at a tenth of the weights is little more than a point. It is the sum of a gain of more than five points by the score and a loss of about four by the rows. With 5 % left the score gains more than ten points, and the rows cost even more. A reader of that report would turn away from the better score. At half density nothing can be seen, because all four cells are alike.
+# In the run on this page the advantage at a tenth of the weights is little more than a point. It is the sum of a gain of more than five points by the score and a loss of about four by the rows. With 5 % left the score gains more than ten points, and the rows cost even more. A reader of that report would turn away from the better score. At half density nothing can be seen, because all four cells are alike. (*Each layer* ranks within `fc1` and within `fc2`, while *both layers* in section 5 ranks the two together. So the numbers at 5 % differ.)
 #
 # Why do the rows cost so much here? Largely because some units need nothing. Between 20 and 34 units of `fc1` are silent. Over the layer they are left with less than a hundredth of the weights that stay, by Wanda's score. In each row every unit keeps 78 of its 784 weights at a tenth, so the silent ones together get about 9 % of all, for nothing. The last column of the second table is the control: each row ranks its own weights again, but rows of silent units get none, and the others share what is saved. At a tenth that gives back most of what the rows had cost Wanda's score, and at 5 % about half. The rest is probably the same thing in a weaker form: units that fire do not all need the same number of weights.
 #
