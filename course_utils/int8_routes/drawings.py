@@ -23,24 +23,24 @@ def decision(leaves: Mapping[str, Sequence[str]]) -> Figure:
     Args:
         leaves: "float", "dynamic", "static", "QAT", in this order -> who goes there.
     """
-    canvas, xs = diagrams.Canvas(height=430), (10, 320, 630, 940)
-    boxes = [canvas.box(x, 12, words, width=250, height=112) for x, words in zip(xs, QUESTIONS, strict=False)]
+    canvas, xs = diagrams.Canvas(height=400), (10, 320, 630, 940)
+    boxes = [canvas.box(x, 12, words, width=250, height=104) for x, words in zip(xs, QUESTIONS, strict=False)]
     ends = [
-        canvas.box(x, 206, name, width=250, height=56, fill="int8", size=28) for x, name in zip(xs, leaves, strict=True)
+        canvas.box(x, 186, name, width=250, height=56, fill="int8", size=28) for x, name in zip(xs, leaves, strict=True)
     ]
     for box, end, says in zip(boxes, ends, ("no", "yes", "no"), strict=False):
         canvas.wire(box.bottom, end.top)
-        canvas.text(box.bottom[0] + 38, 165, says)
+        canvas.text(box.bottom[0] + 38, 151, says)
     for one, other, says in zip(boxes, boxes[1:], ("yes", "no"), strict=False):
         canvas.wire(one.right, other.left)
-        canvas.text((one.right[0] + other.left[0]) / 2, 44, says)
+        canvas.text((one.right[0] + other.left[0]) / 2, 38, says)
     corner = (ends[3].top[0] - 95, boxes[2].right[1])
     canvas.wire(boxes[2].right, corner, arrow=False)
     canvas.wire(corner, (corner[0], ends[3].top[1]))
-    canvas.text(boxes[2].right[0] + 35, 44, "yes")
+    canvas.text(boxes[2].right[0] + 35, 38, "yes")
     for end, names in zip(ends, leaves.values(), strict=True):
         lines = "\n".join(names)
-        canvas.text(end.bottom[0], 274 + 16 * (1 + lines.count("\n")), lines, size=26)
+        canvas.text(end.bottom[0], 252 + 16 * (1 + lines.count("\n")), lines, size=26)
     return canvas.figure()
 
 

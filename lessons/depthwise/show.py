@@ -127,7 +127,7 @@ def widest(block, inputs, ranges, count=4):
 
 
 def repairs(found, emptied):
-    """A table of what was emptied, how many channels that is, the step of block 1, and the accuracy in float and in int8.
+    """A table of what was emptied (how many channels), the step of block 1, and the accuracy in float and in int8.
 
     Args:
         found: what was emptied -> (step, percent in float, percent in int8).
@@ -137,13 +137,14 @@ def repairs(found, emptied):
         what: sum(len(which) if isinstance(which, list) else int(which.sum()) for which in channels.values())
         for what, channels in emptied.items()
     }
+    names = {what: f"{what} ({counts[what]})" if counts.get(what, 0) > 1 else what for what in found}
     return Table(
-        ["emptied, or × a number", "channels", "step", "float", "int8"],
+        ["emptied, or × a number", "step", "float", "int8"],
         [
-            [what, counts.get(what, "–"), f"{step:.3f}", f"{before:.1f}", f"{after:.1f}"]
+            [names[what], f"{step:.3f}", f"{before:.1f}", f"{after:.1f}"]
             for what, (step, before, after) in found.items()
         ],
-        caption="Accuracy on 2,000 test images, %. One scale for each layer; the step is that of block 1",
+        caption="Accuracy on 2,000 test images, %. One scale for each layer; the step is that of block 1. In brackets: channels",
     )
 
 

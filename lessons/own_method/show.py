@@ -78,13 +78,13 @@ def four_weights(scores, layers):
 def _handed_over(pruning_type, given):
     canvas = diagrams.Canvas(height=330)
     canvas.text(190, 30, "the layer, masked", size=26)
-    diagrams.grid(canvas, small_layer().weight, 50, 70, cell=72, mask=EARLIER, size=24)
+    diagrams.grid(canvas, small_layer().weight, 50, 70, cell=72, mask=EARLIER, size=26)
     if given:
         t, mask = given
         cell = 72 if t.dim() > 1 else 80
         canvas.wire((355, 178), (480, 178), thick=5)
         canvas.text(520 + cell * t.shape[-1] / 2, 30, f'"{pruning_type}": shape {tuple(t.shape)}', size=26)
-        diagrams.grid(canvas, t, 520, 178 - cell * (len(t) if t.dim() > 1 else 1) / 2, cell=cell, mask=mask, size=24)
+        diagrams.grid(canvas, t, 520, 178 - cell * (len(t) if t.dim() > 1 else 1) / 2, cell=cell, mask=mask, size=26)
     return canvas.figure()
 
 
