@@ -894,7 +894,7 @@ def merged_weight_solution(weight, a, b, alpha):
 # `adapter_bill(shapes, rank)` → (numbers trained, bytes of both moments)
 #
 # <details><summary>Hint</summary>
-# A has `rank` rows and as many columns as the weight; B has `rank` columns and as many rows as the weight.
+# A has <code>rank</code> rows and as many columns as the weight; B has <code>rank</code> columns and as many rows as the weight.
 # </details>
 
 

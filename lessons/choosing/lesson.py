@@ -375,7 +375,7 @@ measured = {
 show.tested_table(share, measured)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **No: in the run on this page the shares of ResNet-50 and of the BERT shape were estimated to within a few points, in other runs somewhat too low. The order of the three is right, and their distances are not.**
+# **No: in the run on this page the shares of ResNet-50 and of the BERT shape were estimated to within some six points, that of the BERT shape too low. The order of the three is right, and their distances are not.**
 #
 # <!-- page -->
 #

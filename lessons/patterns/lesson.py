@@ -475,7 +475,7 @@ show.zeros_left(show.zeros_of(fresh["2:4"]), held, let_go)
 # `what_it_cost(right)` → `"pattern"` if the gap counts with fresh statistics and 150 steps; if not, `"training"` if it counts with fresh statistics alone; if not, `"statistics"` if it counts as in the report; else `"nothing"`
 #
 # <details><summary>Hint</summary>
-# There are three moments, and at each of them two networks that differ in the mask alone. What does `right` do if you do not say `anew` and `steps`? Which gap must you know first, and which do you need only if that one is small?
+# There are three moments, and at each of them two networks that differ in the mask alone. What does <code>right</code> do if you do not say <code>anew</code> and <code>steps</code>? Which gap must you know first, and which do you need only if that one is small?
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}

@@ -564,7 +564,7 @@ show.what_it_pays(macs, pair, speeds, {f"after {STEPS} steps": after})
 # `what_earned_it(right)` → `"start"` if the share is above 0.8, `"choice"` if it is below 0.2, `"both"` between; `"nothing"` if norm is less than a point above new
 #
 # <details><summary>Hint</summary>
-# Which of the two explanations does a network with random channels have, and which does one with new weights have? What does `right` do if you do not say how many steps?
+# Which of the two explanations does a network with random channels have, and which does one with new weights have? What does <code>right</code> do if you do not say how many steps?
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
