@@ -308,7 +308,6 @@ def emptied(channels):
 
 
 def widened(factor):
-    """The folded network, the weights of channel 28 in block 1 multiplied. They meet zeros alone, so in float nothing changes."""
     net = copy.deepcopy(folded["DepthwiseCNN"])
     weight_of(net, 1)[28] *= factor
     return net

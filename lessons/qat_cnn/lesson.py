@@ -691,7 +691,7 @@ show.first_and_last(slow_ranges, fast_ranges)
 show.further_repairs(recorded, rate=0.003)
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **Nearly: with both observers fast and nothing frozen QAT is level with float at the rate 0.003, and about two points behind with each at its best rate.**
+# **Nearly: with both observers fast and nothing frozen QAT is level with float at the rate of section 5, and about two points behind with each at its best rate.**
 #
 # Go down the table. *Statistics first* comes as far as *fast weights*: the cause named in the core, removed in two ways. Then compare two rows that differ in the freezing alone, *both fast* and *both fast, never frozen*: the freezing cost some seven points. In a trained network frozen statistics are right. After 48 steps from random weights they are not: the averages lag behind a network that still changes fast, and in the last pass the weights had to learn with them. Moving the statistics afterwards (middle column) repairs a part.
 #

@@ -394,7 +394,7 @@ show.times_faster(races)
 #
 # <!-- page -->
 #
-# It reads fewer bytes of int8, but it *writes* a matrix of floats and reads it again. int8 × int8 does multiply integers. What slows it down depends on the layer. On `fc1` with one row it is the steps around the product (find the range of each row, round, bring back): separate calls from Python, each with a fixed price ([[dynamic]]). On the wide layer a profile of ours names another reason: torchao adds up all 16.8 million weights anew at each call (*Deeper* says why).
+# It reads fewer bytes of int8, but it *writes* a matrix of floats and reads it again. int8 × int8 does multiply integers. On `fc1` with one row the steps around the product (find the range of each row, round, bring back) slow it down: separate calls from Python, each with a fixed price ([[dynamic]]). On the wide layer a profile of ours names another reason: torchao adds up all 16.8 million weights anew at each call (*Deeper* says why).
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # So when does storing in few bits save time? If a kernel unpacks the weights *while* it multiplies, so that few bytes travel and no float matrix is ever written; and if the layer mostly waits for its weights, that is with few rows of inputs and a matrix too large for the cache ([[roofline]]). The last row of the table has such a kernel. Compare it with its own control, the row of bf16, since it takes inputs in bf16, too. In the run on this page it is several times as fast where both conditions hold, with one row and the wide layer. On `fc1`, whose weights fit into a cache, it is about as fast as bf16 with one row, and with 64 rows clearly slower, probably because there the layer does not wait for its weights, and unpacking them is extra work.
