@@ -232,7 +232,7 @@ show.batches_under_the_roof(peak, bandwidth, {b: (intensity(b), speed[b], share[
 #
 # So ask first on which side a layer lies. Left of the ridge a processor with twice the peak changes nothing in the bound. Nor do fewer operations, because the least time stays what the bytes need. **Fewer bytes** lower it: weights of fewer bits, fewer weights, or numbers that are not moved at all. A ReLU that is computed right after the layer, while the numbers are still at the processor, needs no read and no write of its own: of 4 bytes written by the layer and 8 read and written by the ReLU, only 4 are left. Right of the ridge it is the other way round: a higher peak or fewer operations help.
 #
-# Other layers lie elsewhere. A ReLU on its own does one operation for 8 bytes at any batch, so it waits for memory unless its numbers lie in a cache. A convolution uses each weight at every position of the image: at 14 by 14 positions a weight serves one image 196 times, which is 98 operations for each byte of weights, so it can lie right of the ridge with a single image. 
+# Other layers lie elsewhere. A ReLU on its own does one operation for 8 bytes at any batch, so it waits for memory unless its numbers lie in a cache. A convolution uses each weight at every position of the image: at 14 by 14 positions a weight serves one image 196 times, which is 98 operations for each byte of weights, so it can lie right of the ridge with a single image.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How near to the roof?
@@ -256,7 +256,7 @@ show.shares_table(seconds, {batch: intensity(batch) for batch in inputs}, bandwi
 #
 # One candidate is the library: for large matrices it has a routine that keeps parts of them in the caches, for a single input another one, and for a few inputs neither may fit well. *Deeper* tests this with a second library. So a roofline answers one question: what is the least time? Where a layer stays far below the roof, it raises another: what takes the rest?
 #
-# A share above 100 % means, left of the ridge, that the bandwidth was measured too low or that a cache kept some of the weights, and right of it that the peak was measured too low. 
+# A share above 100 % means, left of the ridge, that the bandwidth was measured too low or that a cache kept some of the weights, and right of it that the peak was measured too low.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. From memory, or from a cache?
