@@ -13,7 +13,7 @@ from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import masks, numbers, shapes, tensors
 from course_utils.exercises.investigation import Run, World, investigate, one_in_three
 from course_utils.exercises.search import compare
-from course_utils.exercises.shares import Share
+from course_utils.exercises.shares import BY_THE_CARD, NEAR_A_LIMIT, UNEVEN, Share
 
 VALUES = st.one_of(numbers(1, 4, step=0.5), numbers(-2, 2, step=1))  # the simplest is 1: a 0 hides what a mask does
 
@@ -264,7 +264,6 @@ SHARE = Share(
     better=-1,  # the instrument gives losses
     apart="amount",
 )
-BY_THE_CARD = "Compute the share of means over your draws, and compare it with the two limits of the card."
 
 
 def _pruned(
@@ -353,7 +352,7 @@ PRUNED = (
             most=most,
             scatter=0.02,
         )
-        for share, most in ((0.18, 20.0), (0.23, 20.0), (0.77, 20.0), (0.83, 20.0), (0.5, 1.3))
+        for share, most in NEAR_A_LIMIT
     ),
     *(
         _pruned(
@@ -364,7 +363,7 @@ PRUNED = (
             scatter=0.02,
             odd=odd,
         )
-        for share, odd in ((0.05, 0.7), (0.95, 0.3))
+        for share, odd in UNEVEN
     ),
 )
 

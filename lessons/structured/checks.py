@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.investigation import Run, World, investigate, one_in_three
 from course_utils.exercises.search import compare
-from course_utils.exercises.shares import Share
+from course_utils.exercises.shares import BY_THE_CARD, NEAR_A_LIMIT, UNEVEN, Share
 
 
 def _made_of(*parts: str) -> Callable:
@@ -407,7 +407,6 @@ def _scatter(network: str, steps: float, draw: float) -> float:
 
 
 SHARE = Share("norm", "random", "new", ("choice", "both", "start", "nothing"))
-BY_THE_CARD = "Compute the share of means over your draws, and compare it with the two limits of the card."
 
 
 def _network(
@@ -492,7 +491,7 @@ CUT = (
             advantage=advantage,
             scatter=0.02,
         )
-        for share, advantage in ((0.18, 20.0), (0.23, 20.0), (0.77, 20.0), (0.83, 20.0), (0.5, 1.3))
+        for share, advantage in NEAR_A_LIMIT
     ),
     *(
         _network(
@@ -503,7 +502,7 @@ CUT = (
             scatter=0.02,
             odd=odd,
         )
-        for share, odd in ((0.05, 0.7), (0.95, 0.3))
+        for share, odd in UNEVEN
     ),
 )
 
