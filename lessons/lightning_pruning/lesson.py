@@ -103,6 +103,13 @@ print(f"sum of the amounts {total:.2f}; gone {1 - left[-1]:.3f}, left {left[-1]:
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The network is the small regression of [[lightning_qat]]: 16 pixels of a garment in, the share of the picture that is not black out. `AfterEpoch` is a callback that asks the model something after every epoch. It must stand behind the callback that prunes, because the Trainer calls them in the order of the list.
+#
+# The fits of this lesson go through one helper, `garments.fit`, which silences the progress bar and the log files. In a script of your own the callback stands where Lightning's documentation puts it:
+#
+# ```python
+# trainer = lightning.Trainer(max_epochs=10, callbacks=[ModelPruning("l1_unstructured", amount=0.5)])
+# trainer.fit(model, batches)
+# ```
 
 # %% slideshow={"slide_type": "skip"}
 rows, share = garments.load("train", 3000)

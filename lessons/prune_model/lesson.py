@@ -563,7 +563,7 @@ claims.show("prune_model")
 # **Going further**: S. Han et al., *Learning both weights and connections for efficient neural networks*, 2015, [arXiv:1506.02626](https://arxiv.org/abs/1506.02626): train,
 # prune, train again; A. Renda et al., *Comparing rewinding and fine-tuning in neural network pruning*, 2020, [arXiv:2003.02389](https://arxiv.org/abs/2003.02389), on what to
 # train with after the cut; D. Blalock et al., *What is the state of neural network pruning?*, 2020, [arXiv:2003.03033](https://arxiv.org/abs/2003.03033), on why papers on pruning
-# can hardly be compared. Next here: [[zero_worth]], on what the zeros save.
+# can hardly be compared. Pruning is also used to *understand* networks: which connections training needs, and when it decides so ([[ticket]]); and as a search for architectures, because what structured pruning leaves is a smaller architecture that may be trained from new weights (Z. Liu et al., *Rethinking the value of network pruning*, 2018, [arXiv:1810.05270](https://arxiv.org/abs/1810.05270)). Next here: [[zero_worth]], on what the zeros save.
 #
 # **Project ideas**: give each layer its own density by trying which one hurts least; run the race with rewound learning rates.
 #

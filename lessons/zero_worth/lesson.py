@@ -590,6 +590,8 @@ grid.table()
 # In *percent* the rule holds: the deep narrow network loses most. But five per cent of a wide network are simply more weights than five per cent of a narrow one. With 30,000 weights left, three quarters of the smallest network, the wide ones are still a little ahead, which is near the comparison of "large-sparse" with "small-dense" of Zhu and Gupta (2017). With 4,000 left the narrow ones are far ahead.
 #
 # The last column must be read with care, since 100 steps are few. In runs outside of this lesson, with 1,200 steps over 20,000 digits, the lead of 50 over 200 units with one hidden layer fell from 15 points to about one, and most of what the deep wide network lacked came back as well. So most of that column is a statement about a short fine-tuning, and little of it about width.
+#
+# The lecture behind this course gives a reason for the rule: the width of a network stands for the content of the input, and its depth for the non-linearity. That is a picture, and our table can only test what follows from it. If width held content and nothing else did, then the narrow networks should lose most when weights are scarce. With 4,000 weights left they lose least. So the table does not support the picture, and with 100 steps of fine-tuning it cannot refute it either. The lecture also shows a figure in which pruning *width and depth together* does better than pruning the neurons of one layer; no run of this course cuts both of one network, so we neither confirm nor deny that.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
