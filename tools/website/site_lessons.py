@@ -13,6 +13,7 @@ from tools.website import site_terms
 
 DOCUMENTS = {  # file of the repository -> its page, and what the contents call it
     "docs/errata.md": ("errata.md", "What older tutorials get wrong"),
+    "docs/helpers.md": ("helpers.md", "Ten helpers, with examples"),
     "docs/elsewhere.md": ("elsewhere.md", "Other places to run the course"),
     "docs/glossary.md": ("glossary.md", "Glossary"),
     "docs/challenge.md": ("challenge.md", "The challenge"),
