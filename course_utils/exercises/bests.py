@@ -11,6 +11,8 @@ OTHERS = {  # what people put in place of the mean -> in words
     "if the median is taken in place of the mean": median,
     "if the least is taken in place of the mean": min,
     "if the greatest is taken in place of the mean": max,
+    "if the best and the worst run are left out": lambda results: fmean(sorted(results)[1:-1] or results),
+    "if the middle between the best and the worst run is taken": lambda results: (min(results) + max(results)) / 2,
     "if one run is taken": lambda results: results[0],
 }
 

@@ -297,6 +297,22 @@ def six_points(error):
     return _within({arm: fmean(error(arm, seed=n) for n in range(5)) for arm in FIVE_ARMS}, 6)
 
 
+def _summed_up(error, of):
+    return _within({arm: of([error(arm, seed=n) for n in range(6)]) for arm in FIVE_ARMS}, 5)
+
+
+def without_best_and_worst(error):
+    return _summed_up(error, lambda own: fmean(sorted(own)[1:-1]))
+
+
+def without_the_best(error):
+    return _summed_up(error, lambda own: fmean(sorted(own)[1:]))
+
+
+def middle_between_best_and_worst(error):
+    return _summed_up(error, lambda own: (min(own) + max(own)) / 2)
+
+
 def network_by_network(error):
     more = dict.fromkeys(FIVE_ARMS, 0.0)
     for n in range(11, 20):
@@ -319,6 +335,9 @@ WRONG = {
         says_16_bits,
         by_medians_of_differences,
         by_the_worst_network,
+        without_best_and_worst,
+        without_the_best,
+        middle_between_best_and_worst,
         four_points,
         six_points,
     ],

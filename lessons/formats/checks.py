@@ -17,6 +17,8 @@ from course_utils.exercises.investigation import (
     investigate,
     means_said,
     not_by_the_mean,
+    numbered,
+    one_alone,
     one_in_three,
 )
 from course_utils.exercises.search import compare
@@ -367,14 +369,14 @@ def _own_means(runs: Sequence[Run], got: str) -> str:
     )
 
 
-def _uneven(said: str, **adds: tuple[float, float]) -> World:
-    """What an arm usually adds to the 20 of fp32, and what it adds on top with every third network."""
+def _uneven(said: str, which: Callable[[float], bool] = one_in_three, **adds: tuple[float, float]) -> World:
+    """What an arm usually adds to the 20 of fp32, and what it adds on top with some networks, by default every third."""
 
     def measure(arm: str, number: int, *, seed: float) -> float:
         usual, more = adds.get(arm.replace("16 bits", "low"), (0.0 if arm in ("fp32", "both") else 40.0, 0.0))
-        return 20 + usual + more * one_in_three(seed) + 0.1 * ((seed * 31) % 5 - 2)
+        return 20 + usual + more * which(seed) + 0.1 * ((seed * 31) % 5 - 2)
 
-    return World(said, _by_the_card, measure, _own_means)
+    return World(said, _by_the_card, numbered(measure), _own_means)
 
 
 TRAININGS = (
@@ -440,6 +442,17 @@ TRAININGS = (
     ),
     _uneven("fp32 weights alone are 4.4 points worse than fp32", weights=(4.4, 0.0)),
     _uneven("a loss scale alone is 5.7 points worse than fp32", scale=(5.7, 0.0)),
+    _uneven("with fp32 weights a single network fails, and the others are near fp32", one_alone, weights=(3.0, 70.0)),
+    _uneven(
+        "with fp32 weights a single network is far better than in fp32, and the others are 7 points worse",
+        one_alone,
+        weights=(7.0, -70.0),
+    ),
+    _uneven(
+        "with fp32 weights a single network is 7 points worse than the others; the mean is near fp32",
+        one_alone,
+        weights=(3.0, 7.0),
+    ),
 )
 
 

@@ -217,12 +217,24 @@ def by_the_best_seed(right):
     return _by_limits(right, pick=max)
 
 
+def without_best_and_worst(right):
+    return _by_limits(right, pick=lambda own: np.mean(sorted(own)[1:-1]))
+
+
+def without_the_worst(right):
+    return _by_limits(right, pick=lambda own: np.mean(sorted(own)[1:]))
+
+
 def half_a_point_ahead(right):
     return _by_limits(right, ahead=0.5)
 
 
 def half_a_point_behind(right):
     return _by_limits(right, behind=0.5)
+
+
+def a_point_and_a_quarter_behind(right):
+    return _by_limits(right, behind=1.25)
 
 
 def two_points_behind(right):
@@ -243,9 +255,12 @@ WRONG = {
         one_seed,
         by_medians,
         by_the_best_seed,
+        without_best_and_worst,
+        without_the_worst,
         half_a_point_ahead,
         half_a_point_behind,
         two_points_behind,
+        a_point_and_a_quarter_behind,
     ],
     "global_masks": [
         quantile_of_each_layer,

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from course_utils.exercises.bests import OTHERS, at_each, at_its_best
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, shapes
-from course_utils.exercises.investigation import Run, World, comes_out, investigate, one_in_three
+from course_utils.exercises.investigation import (
+    Run,
+    World,
+    comes_out,
+    investigate,
+    numbered,
+    one_alone,
+    one_in_three,
+)
 from course_utils.exercises.search import compare
 
 
@@ -273,13 +281,15 @@ def _pair(
     pruned: Sequence[float],
     scatter: float = 0.5,
     odd: float = 0.0,
+    which: Callable[[float], bool] = one_in_three,
 ) -> World:
     """Two made-up networks.
 
     Args:
         dense, pruned: per cent right after no steps, after 200 at a constant rate, after 200 at a falling one.
         scatter: of the seeds, in points.
-        odd: what every third pruned network has more than the others.
+        odd: what some pruned networks have more than the others.
+        which: these networks.
     """
 
     def percent(network: str, number: int, steps: int, falling: int, seed: int) -> float:
@@ -290,10 +300,10 @@ def _pair(
         at = 0 if steps == 0 else 1 + falling
         means = dense if network == "dense" else pruned
         whole = math.sin(12.9898 * (seed + 1) + 78.233 * len(network) + 37.719 * at) * 43758.5453
-        more = odd * one_in_three(seed) if network == "pruned" else 0.0
+        more = odd * which(seed) if network == "pruned" else 0.0
         return means[at] + more + scatter * (2 * (whole - math.floor(whole)) - 1)
 
-    return World(said, right, percent, hint)
+    return World(said, right, numbered(percent), hint)
 
 
 PAIRS = (
@@ -354,10 +364,10 @@ PAIRS = (
             _by_the_card,
             "Compare the means of each at its best, and the limit of one point.",
             dense=(93.0, 94.0, 95.0),
-            pruned=(80.0, 94.0, 95.0 + gain),
+            pruned=(80.0, 93.0, 95.0 + gain),
             scatter=0.05,
         )
-        for gain in (0.7, -1.5)
+        for gain in (0.7, -1.1)
     ),
     _pair(
         "the pruned network is 0.5 points ahead, and every third one 4.5.",
@@ -367,6 +377,19 @@ PAIRS = (
         pruned=(80.0, 94.0, 95.5),
         scatter=0.05,
         odd=4.0,
+    ),
+    *(
+        _pair(
+            f"the pruned network is {gain} points ahead, and a single one {odd:+g} points more.",
+            _by_the_card,
+            "Compare the means of each at its best, and the limit of one point.",
+            dense=(93.0, 94.0, 95.0),
+            pruned=(80.0, 93.0, 95.0 + gain),
+            scatter=0.05,
+            odd=odd,
+            which=one_alone,
+        )
+        for gain, odd in ((0.5, 12.0), (0.5, 2.0), (1.6, -12.0))
     ),
 )
 

@@ -194,6 +194,20 @@ def by_medians(right):
     return by_half_a_point(best["ticket"] - best["reinit"])
 
 
+def _summed_up(right, of):
+    """Not an answer: the rule of the card with another summary."""
+    best = {arm: max(map(of, rates.values())) for arm, rates in tried(right).items()}
+    return by_half_a_point(best["ticket"] - best["reinit"])
+
+
+def middle_between_best_and_worst(right):
+    return _summed_up(right, lambda own: (min(own) + max(own)) / 2)
+
+
+def without_the_worst_seed(right):
+    return _summed_up(right, lambda own: mean_of(sorted(own)[1:]))
+
+
 def _by_limits(right, ticket=0.5, reinit=0.5):
     """Not an answer: the rule of the card with other limits."""
     best = {arm: max(map(mean_of, of.values())) for arm, of in tried(right).items()}
@@ -272,6 +286,8 @@ WRONG = {
         one_seed,
         tunes_reinit_alone,
         by_medians,
+        middle_between_best_and_worst,
+        without_the_worst_seed,
         a_quarter_for_the_ticket,
         a_quarter_for_reinit,
         a_point_for_the_ticket,

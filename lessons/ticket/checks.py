@@ -17,7 +17,15 @@ from course_utils.exercises.calls import described
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import masks as zeros_and_ones
 from course_utils.exercises.inputs import numbers, shapes, tensors
-from course_utils.exercises.investigation import Run, World, comes_out, investigate, one_in_three
+from course_utils.exercises.investigation import (
+    Run,
+    World,
+    comes_out,
+    investigate,
+    numbered,
+    one_alone,
+    one_in_three,
+)
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import same, show
 
@@ -309,9 +317,11 @@ def _said_of(runs: Sequence[Run], got: str) -> str:
     return told + comes_out(got, [how for how, conclusion in others.items() if conclusion == got][:4])
 
 
-def _uneven(hill: Callable[[float, int], float], more: float) -> Callable[[float, int], float]:
-    """The same, but one seed in three gets so much more right, at every rate."""
-    return lambda rate, seed: hill(rate, seed) + more * one_in_three(seed)
+def _uneven(
+    hill: Callable[[float, int], float], more: float, which: Callable[[float], bool] = one_in_three
+) -> Callable[[float, int], float]:
+    """The same, but some seeds, by default one in three, get so much more right, at every rate."""
+    return lambda rate, seed: hill(rate, seed) + more * which(seed)
 
 
 def _networks(
@@ -320,10 +330,10 @@ def _networks(
     """A made-up experiment: what both arms get right at a rate with a seed, and what the seed does to both."""
 
     def measure(arm: str, number: int, rate: float, seed: int) -> float:
-        luck = lucky * (((int(seed) * 7919 + 13) % 101) / 100 - 0.5)  # good or bad for both arms alike
-        return {"ticket": ticket, "reinit": reinit}[arm](rate, int(seed)) + luck
+        luck = lucky * (((seed * 7919 + 13) % 101) / 100 - 0.5)  # good or bad for both arms alike
+        return {"ticket": ticket, "reinit": reinit}[arm](rate, seed) + luck
 
-    return measure
+    return numbered(measure)
 
 
 def _hill(top: float, at: float, fall: float) -> Callable[[float, int], float]:
@@ -399,6 +409,15 @@ EXPERIMENTS = (
         _by_the_card,
         _networks(_uneven(_hill(91.2, 0.0048, 1), 3.0), _hill(91, 0.0192, 1), lucky=0.2),
         "Compare the means of each at its best rate, and the limit of half a point.",
+    ),
+    *(
+        World(
+            f"the ticket is {gap} points ahead, and with a single seed {more:+g} points more.",
+            _by_the_card,
+            _networks(_uneven(_hill(91 + gap, 0.0048, 1), more, one_alone), _hill(91, 0.0192, 1), lucky=0.0),
+            "Compare the means of each at its best rate, and the limit of half a point.",
+        )
+        for gap, more in ((0.8, -1.85), (0.2, 0.75))
     ),
 )
 
