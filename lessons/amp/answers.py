@@ -420,6 +420,31 @@ def another_limit(error):
     return _verdict({arm: sum(error(arm, seed=n) for n in range(5)) / 5 < 60 for arm in ARMS})
 
 
+def _by(pick, error):
+    return _verdict({arm: pick(sorted(error(arm, seed=n) for n in range(5))) < 50 for arm in ARMS})
+
+
+def just_above_the_limit(error):
+    return _verdict(_learns(error, limit=51))
+
+
+def just_below_the_limit(error):
+    return _verdict(_learns(error, limit=49))
+
+
+def without_the_worst(error):
+    return _by(lambda errors: sum(errors[:-1]) / 4, error)
+
+
+def takes_the_error_for_an_accuracy(error):
+    return _verdict({arm: not learns for arm, learns in _learns(error).items()})
+
+
+def asks_for_precision_first(error):
+    learns = _learns(error)
+    return "precision" if learns["no autocast"] and not learns["as found"] else _verdict(learns)
+
+
 def one_network(error):
     return _verdict(_learns(error, seeds=range(1)))
 
@@ -461,6 +486,11 @@ WRONG = {
         takes_the_median,
         takes_the_worst,
         another_limit,
+        just_above_the_limit,
+        just_below_the_limit,
+        without_the_worst,
+        takes_the_error_for_an_accuracy,
+        asks_for_precision_first,
         one_network,
         other_networks_for_each,
         more_runs_for_the_control,
@@ -506,9 +536,7 @@ ODD = {
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 EQUIVALENT = {
     "broken_part": {
-        "found, scaler, clipping, autocast = (mean < 50 for mean in means): 50 -> 49": "no loop lies so near the border",
-        "found, scaler, clipping, autocast = (mean < 50 for mean in means): 50 -> 51": "nor on the other side of it",
-        "found, scaler, clipping, autocast = (mean < 50 for mean in means): mean < 50: Lt -> LtE": "nor exactly on it",
+        "found, scaler, clipping, autocast = (mean < 50 for mean in means): mean < 50: Lt -> LtE": "no loop lies exactly on the border",
         "means = [statistics.fmean((error(arm, seed=n) for n in range(5))) for arm in arms]: 5 -> 6": "more networks are welcome",
     },
     "train_step": {

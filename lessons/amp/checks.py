@@ -8,7 +8,7 @@ import math
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, median
 
 import torch
 from hypothesis import strategies as st
@@ -22,9 +22,11 @@ from course_utils.exercises.investigation import (
     Run,
     World,
     by_arm,
+    comes_out,
     investigate,
     means_said,
-    not_by_the_mean,
+    numbered,
+    one_alone,
     one_in_three,
 )
 from course_utils.exercises.search import compare, examine
@@ -351,23 +353,47 @@ ARMS = ("as found", "no scaler", "no clipping", "no autocast")
 BROKEN = ("nothing", "scaler", "clipping", "precision", "order", "elsewhere")
 
 
+SUMMARIES = {
+    "if the median network stands in place of the mean": median,
+    "if the best network stands in place of the mean": min,
+    "if the worst network stands in place of the mean": max,
+    "if the best and the worst network are left out": lambda found: fmean(sorted(found)[1:-1] or found),
+    "if the middle between the best and the worst network is taken": lambda found: (min(found) + max(found)) / 2,
+    "if the worst network is left out": lambda found: fmean(sorted(found)[:-1] or found),
+    "if the best network is left out": lambda found: fmean(sorted(found)[1:] or found),
+    "if only the first network is read": operator.itemgetter(0),
+    "if only the third network is read": lambda found: found[2 % len(found)],
+    "if only the last network is read": operator.itemgetter(-1),
+    "if the first network is left out": lambda found: fmean(found[1:] or found),
+}
+LIMITS = (49, 51, 48, 52, 45, 55, 40, 60, 30, 70)
+
+
 def _loop(
     right: str, said: str, hint: str, *, learns: Sequence[str] = (), good: float = 22.0, bad: float = 84.0
 ) -> World:
-    """A loop whose arms in `learns` have an error of about `good`, the others of about `bad`, up to six points up or down."""
+    """A loop whose arms in `learns` have an error of about `good`, the others of about `bad`, up to seven points up or down."""
 
     def measure(arm: str, number: int, *, seed: float) -> float:
         network = (seed * 7919) % 13 - 6  # one network is better than another, in every arm
         luck = ((seed * 31 + 7 * ARMS.index(arm)) % 5 - 2) * 0.5
         return (good if arm in learns else bad) + network + luck
 
-    return World(said, right, measure, hint)
+    def why(runs: Sequence[Run], got: str) -> str:
+        if got != "nothing":
+            return hint
+        as_found = fmean(by_arm(runs)["as found"])
+        return (
+            f"As found the loop has an error of {as_found:.0f} % on average, so it does not learn, and 'nothing' is wrong. An error is good "
+            "where it is low, unlike an accuracy; and that the other arms fail as well does not make the loop sound."
+        )
+
+    return World(said, right, measure, why)
 
 
-def _by_the_card(runs: Sequence[Run]) -> str:
-    """The conclusion of the card for these runs."""
-    mean = {arm: fmean(own) for arm, own in by_arm(runs).items()}
-    found, scaler, clipping, autocast = (mean[arm] < 50 for arm in ARMS)
+def _decided(error: Mapping[str, float], limit: float = 50.0) -> str:
+    """The conclusion of the card for one error of each arm."""
+    found, scaler, clipping, autocast = (error[arm] < limit for arm in ARMS)
     if found:
         return "nothing"
     if scaler and clipping:
@@ -375,21 +401,72 @@ def _by_the_card(runs: Sequence[Run]) -> str:
     return "scaler" if scaler else "clipping" if clipping else "precision" if autocast else "elsewhere"
 
 
-def _own_means(runs: Sequence[Run], got: str) -> str:
-    return (
+def _means(runs: Sequence[Run]) -> dict[str, float]:
+    return {arm: fmean(own) for arm, own in by_arm(runs).items()}
+
+
+def _by_the_card(runs: Sequence[Run]) -> str:
+    """The conclusion of the card for these runs."""
+    return _decided(_means(runs))
+
+
+def _rules() -> dict[str, Callable[[Sequence[Run]], str]]:
+    """Other rules than the card's, in words: each gives a conclusion for the runs."""
+
+    def limited(limit: float) -> Callable[[Sequence[Run]], str]:
+        return lambda runs: _decided(_means(runs), limit)
+
+    def summed(pick: Callable) -> Callable[[Sequence[Run]], str]:
+        return lambda runs: _decided({arm: pick(own) for arm, own in by_arm(runs).items()})
+
+    def beside_the_control(share: float) -> Callable[[Sequence[Run]], str]:
+        def decided(runs: Sequence[Run]) -> str:
+            error = _means(runs)
+            better = {arm: 0.0 if error[arm] < share * error["as found"] else 100.0 for arm in ARMS[1:]}
+            return _decided({"as found": error["as found"], **better})
+
+        return decided
+
+    return {
+        "if an arm learns that has a tenth less error than the loop as found": beside_the_control(0.9),
+        "if an arm learns that has half the error of the loop as found": beside_the_control(0.5),
+        **{f"if the limit lies {'below' if x < 50 else 'above'} 50, at {x}": limited(x) for x in LIMITS},
+        **{words: summed(pick) for words, pick in SUMMARIES.items()},
+    }
+
+
+def _played(world: World, many: int) -> list[Run]:
+    """A full experiment in a world, with so many networks."""
+    plan = [(arm, seed) for seed in range(many) for arm in ARMS]
+    return [Run(arm, {"seed": n}, world.measure(arm, at, seed=n)) for at, (arm, n) in enumerate(plan)]
+
+
+def _left(said: str, rules: Mapping[str, Callable], runs: Sequence[Run], got: str) -> list[str]:
+    """Which of `rules` come to `got` for these runs, and were right in the worlds before this one; the nearest limit alone."""
+    come = [words for words, rule in rules.items() if rule(runs) == got]
+    before = LOOPS[: [world.said for world in LOOPS].index(said)]
+    many = min(40, len({run.settings["seed"] for run in runs}))
+    played = [(world, _played(world, many)) for world in before]
+    left = [words for words in come if all(rules[words](own) in world.rightly(own) for world, own in played)]
+    return [*{words.split(", at ")[0]: words for words in reversed(left)}.values()][::-1]
+
+
+def _own_means(said: str) -> Callable[[Sequence[Run], str], str]:
+    """The means, what follows from them, and by which other rules somebody's conclusion comes out."""
+    return lambda runs, got: (
         f"The means of your own runs are: {means_said(runs)}. An arm learns if its mean is below 50, and from that {_by_the_card(runs)!r} follows."
-        + not_by_the_mean(got)
+        + comes_out(got, _left(said, _rules(), runs, got))
     )
 
 
-def _uneven(said: str, **errors: tuple[float, float]) -> World:
-    """A loop with the usual error of an arm, and what it has more with every third network; 88 for an arm that is left out."""
+def _uneven(said: str, odd: Callable[[float], bool] = one_in_three, **errors: tuple[float, float]) -> World:
+    """A loop with the usual error of an arm, and what it has more with every odd network; 88 for an arm that is left out."""
 
     def measure(arm: str, number: int, *, seed: float) -> float:
         usual, more = errors.get(arm.replace(" ", "_"), (88.0, 0.0))
-        return usual + more * one_in_three(seed) + 0.1 * ((seed * 31) % 5 - 2)
+        return usual + more * odd(seed) + 0.02 * ((seed * 31) % 5 - 2)
 
-    return World(said, _by_the_card, measure, _own_means)
+    return World(said, _by_the_card, numbered(measure), _own_means(said))
 
 
 LOOPS = (
@@ -438,6 +515,19 @@ LOOPS = (
     ),
     _uneven("without clipping every third network fails; the mean is still below 50", no_clipping=(20.0, 60.0)),
     _uneven("without the scaler the error is 46, without clipping 54", no_scaler=(46.0, 0.0), no_clipping=(54.0, 0.0)),
+    _uneven(
+        "without the scaler the error is 49.4, without clipping 50.6", no_scaler=(49.4, 0.0), no_clipping=(50.6, 0.0)
+    ),
+    _uneven(
+        "without clipping four networks of five have an error of 40, and one of 97", one_alone, no_clipping=(40.0, 57.0)
+    ),
+    _loop(
+        "order",
+        "the loop fails as found, and learns as soon as any of the three parts is off",
+        "It learns without the scaler and also without clipping, and by the card that is the order, even though it learns without autocast, too. "
+        "'precision' stands for a loop that learns only without autocast.",
+        learns=ARMS[1:],
+    ),
 )
 
 

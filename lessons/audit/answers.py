@@ -244,6 +244,26 @@ def a_fifth_longer_is_slower(ms):
     return _concludes(*(min(times) for times in _in_turns(ms).values()), limit=1.2)
 
 
+def a_seventh_longer_is_slower(ms):
+    return _concludes(*map(min, _in_turns(ms).values()), limit=1.15)
+
+
+def routine_above_eight_tenths(ms):
+    return _concludes(*map(min, _in_turns(ms).values()), high=0.8)
+
+
+def routine_above_seven_tenths(ms):
+    return _concludes(*map(min, _in_turns(ms).values()), high=0.71)
+
+
+def product_below_three_tenths(ms):
+    return _concludes(*map(min, _in_turns(ms).values()), low=0.29)
+
+
+def second_least_of_the_times(ms):
+    return _concludes(*(sorted(times)[1] for times in _in_turns(ms).values()))
+
+
 def mean_of_the_times(ms):
     return _concludes(*(np.mean(times) for times in _in_turns(ms).values()))
 
@@ -320,6 +340,11 @@ WRONG = {
         the_larger_part,
         the_larger_part_from_six_tenths,
         a_fifth_longer_is_slower,
+        a_seventh_longer_is_slower,
+        routine_above_eight_tenths,
+        routine_above_seven_tenths,
+        product_below_three_tenths,
+        second_least_of_the_times,
         mean_of_the_times,
         median_of_the_times,
         first_of_the_times,

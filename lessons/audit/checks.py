@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean, median
 
 import torch
 from hypothesis import strategies as st
@@ -12,12 +12,124 @@ from torch import nn
 
 from course_utils import legacy_int8
 from course_utils.exercises.core import Mistake, check
-from course_utils.exercises.investigation import Run, World, investigate
+from course_utils.exercises.investigation import Run, World, by_arm, comes_out, investigate, numbered
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import same
 from course_utils.measure import int8_audit
 
 WAYS = ("fp32", "fp32 loop", "int8")
+
+
+SUMMARIES = {
+    "if the mean stands in place of the least time": fmean,
+    "if the median stands in place of the least time": median,
+    "if the longest time is taken": max,
+    "if the second least time is taken": lambda times: sorted(times)[1 % len(times)],
+    "if the three least times are averaged": lambda times: fmean(sorted(times)[:3]),
+    "if the least and the longest time are left out": lambda times: fmean(sorted(times)[1:-1] or times),
+    "if the middle between the least and the longest time is taken": lambda times: (min(times) + max(times)) / 2,
+    "if only the first time is read": lambda times: times[0],
+    "if only the third time is read": lambda times: times[2 % len(times)],
+    "if only the last time is read": lambda times: times[-1],
+    "if only the first five times are read": lambda times: min(times[:5]),
+}
+SHARES = {
+    "if (int8 − fp32 loop) / (int8 − fp32) is taken for the routine's share": lambda fp32, loop, int8: (
+        (int8 - loop) / (int8 - fp32)
+    ),
+    "if the share is divided by the loop's time": lambda fp32, loop, int8: (loop - fp32) / loop,
+    "if the share is divided by the time of int8": lambda fp32, loop, int8: (loop - fp32) / int8,
+    "if the loop's time is divided by that of int8": lambda fp32, loop, int8: loop / int8,
+    "if the gap is divided by what the loop adds": lambda fp32, loop, int8: (int8 - fp32) / max(loop - fp32, 1e-9),
+    "if the share loses its sign": lambda fp32, loop, int8: abs(loop - fp32) / (int8 - fp32),
+    "if the product's share loses its sign": lambda fp32, loop, int8: 1 - abs(int8 - loop) / (int8 - fp32),
+    "if both parts lose their signs": lambda fp32, loop, int8: (
+        abs(loop - fp32) / max(abs(loop - fp32) + abs(int8 - loop), 1e-9)
+    ),
+    "if a share above 1 is taken for a fault": lambda fp32, loop, int8: (
+        0.5 if loop > int8 else (loop - fp32) / (int8 - fp32)
+    ),
+    "if the larger part alone is named": lambda fp32, loop, int8: 1.0 if loop - fp32 > int8 - loop else 0.0,
+    "if it is only asked whether int8 is much slower than the loop": lambda fp32, loop, int8: (
+        0.0 if int8 > 1.1 * loop else 1.0
+    ),
+}
+
+
+def _decided(
+    fp32: float,
+    loop: float,
+    int8: float,
+    limit: float = 1.1,
+    low: float = 0.25,
+    high: float = 0.75,
+    share: Callable | None = None,
+) -> str:
+    """The conclusion of the card for one time of each way; or of a rule that differs from it."""
+    if int8 <= limit * fp32:
+        return "not slower"
+    part = share(fp32, loop, int8) if share else (loop - fp32) / ((int8 - fp32) or 1e-9)
+    return "routine" if part > high else "product" if part < low else "both"
+
+
+def _each(runs: Sequence[Run], pick: Callable = min) -> list[float]:
+    times = by_arm(runs)
+    return [pick(times[way]) for way in WAYS]
+
+
+def _rules() -> dict[str, Callable[[Sequence[Run]], str]]:
+    """Other rules than the card's, in words: each gives a conclusion for the runs."""
+
+    def changed(**rule: object) -> Callable[[Sequence[Run]], str]:
+        return lambda runs: _decided(*_each(runs), **rule)
+
+    def summed(pick: Callable) -> Callable[[Sequence[Run]], str]:
+        return lambda runs: _decided(*_each(runs, pick))
+
+    def swapped(runs: Sequence[Run]) -> str:
+        said = _decided(*_each(runs))
+        return {"routine": "product", "product": "routine"}.get(said, said)
+
+    def of_each_turn(runs: Sequence[Run]) -> str:
+        turns = [*zip(*by_arm(runs).values(), strict=False)] if [*by_arm(runs)] == [*WAYS] else []
+        if not turns or median(int8 / fp32 for fp32, _, int8 in turns) <= 1.1:
+            return "not slower"
+        part = median((loop - fp32) / ((int8 - fp32) or 1e-9) for fp32, loop, int8 in turns)
+        return "routine" if part > 0.75 else "product" if part < 0.25 else "both"
+
+    def beside_the_loop(runs: Sequence[Run]) -> str:
+        _, loop, int8 = _each(runs)
+        return "not slower" if int8 <= 1.1 * loop else _decided(*_each(runs))
+
+    lies = {True: "below", False: "above"}
+    rules = {words: changed(share=share) for words, share in SHARES.items()}
+    rules["if the names of the two parts are swapped"] = swapped
+    rules["if int8 is compared with the loop to see whether it is slower"] = beside_the_loop
+    rules["if it is never asked whether int8 is slower"] = changed(limit=0.0)
+    rules["if the quotients of each turn are summed up, and not the times"] = of_each_turn
+    for x in (1.05, 1.15, 1.0, 1.2, 1.25, 1.3, 1.5):
+        rules[f"if the limit for 'not slower' lies {lies[x < 1.1]} 1.1, at {x:g}"] = changed(limit=x)
+    for x in (0.2, 0.3, 0.1, 1 / 3, 0.4, 0.0, 0.5):
+        rules[f"if the limit for the product lies {lies[x < 0.25]} 0.25, at {x:.2g}"] = changed(low=x)
+    for x in (0.7, 0.8, 2 / 3, 0.9, 0.6, 1.0, 0.5):
+        rules[f"if the limit for the routine lies {lies[x < 0.75]} 0.75, at {x:.2g}"] = changed(high=x)
+    return {**rules, **{words: summed(pick) for words, pick in SUMMARIES.items()}}
+
+
+def _played(world: World, many: int) -> list[Run]:
+    """A full experiment in a world, with so many turns."""
+    plan = [(way, seed) for seed in range(many) for way in WAYS]
+    return [Run(way, {"seed": seed}, world.measure(way, at, seed=seed)) for at, (way, seed) in enumerate(plan)]
+
+
+def _left(said: str, rules: Mapping[str, Callable], runs: Sequence[Run], got: str) -> list[str]:
+    """Which of `rules` come to `got` for these runs, and were right in the worlds before this one; the nearest limit alone."""
+    come = [words for words, rule in rules.items() if rule(runs) == got]
+    before = MACHINES[: [world.said for world in MACHINES].index(said)]
+    many = min(40, len({run.settings["seed"] for run in runs}))
+    played = [(world, _played(world, many)) for world in before]
+    left = [words for words in come if all(rules[words](own) in world.rightly(own) for world, own in played)]
+    return [*{words.split(", at ")[0]: words for words in reversed(left)}.values()][::-1]
 
 
 def _machine(
@@ -33,14 +145,23 @@ def _machine(
     Args:
         right, said, hint: of the world.
         least: milliseconds of the three ways.
-        longer: (way, number of the run, seed) -> how many times as long this run takes.
+        longer: (way, number of the run, repetition) -> how many times as long this run takes.
     """
 
-    def ms(way: str, number: int, *, seed: float) -> float:
-        noise = 1 + 0.002 * ((math.floor(seed) * 7 + WAYS.index(way) * 3) % 5)
-        return least[WAYS.index(way)] * noise * longer(way, number, math.floor(seed))
+    def ms(way: str, number: int, *, seed: int) -> float:
+        noise = 1 + 0.0005 * ((seed * 7 + WAYS.index(way) * 3) % 5)
+        return least[WAYS.index(way)] * noise * longer(way, number, seed)
 
-    return World(said, right, ms, hint)
+    def why(runs: Sequence[Run], got: str) -> str:
+        text = hint if isinstance(hint, str) else hint(runs, got)
+        fp32, loop, int8 = _each(runs)
+        if _decided(fp32, loop, int8) == got:
+            return text
+        share = f" and the routine's share {(loop - fp32) / (int8 - fp32):.2f}" if int8 > 1.1 * fp32 else ""
+        own = f" By the least of your own times int8 takes {int8 / fp32:.2f} times as long as fp32{share}."
+        return text + own.replace(" -", " −") + comes_out(got, _left(said, _rules(), runs, got))
+
+    return World(said, right, numbered(ms), why)
 
 
 def _one_other_program(way: str, number: int, seed: int) -> float:
@@ -56,6 +177,11 @@ def _cold(way: str, number: int, seed: int) -> float:
 def _warm(way: str, number: int, seed: int) -> float:
     """Fast for eight runs, then slower."""
     return 1.0 if number < 8 else 1.6
+
+
+def _last_of_ten(way: str, number: int, seed: int) -> float:
+    """Another program hits int8 in nine turns of ten, and leaves out the last one."""
+    return 1.5 if way == "int8" and seed % 10 != 9 else 1.0
 
 
 def _by(**hints: str) -> Callable[[Sequence[Run], str], str]:
@@ -170,6 +296,37 @@ MACHINES = (
         _turns,
         (1.0, 1.5, 2.0),
         longer=_warm,
+    ),
+    _machine(
+        "routine",
+        "fp32 takes 1.0 ms, its loop 1.115 and int8 1.13, which is 1.13 times as long as fp32",
+        "int8 is slower by the card here, but not by much: the limit is 1.1.",
+        (1.0, 1.115, 1.13),
+    ),
+    _machine(
+        "routine",
+        "fp32 takes 1.0 ms, its loop 2.54 and int8 3.0; the routine's share of the gap is 0.77",
+        "The routine's share of the gap is just above the card's limit of 0.75 here.",
+        (1.0, 2.54, 3.0),
+    ),
+    _machine(
+        "both",
+        "fp32 takes 1.0 ms, its loop 2.46 and int8 3.0; the routine's share of the gap is 0.73",
+        "The routine's share of the gap is just below the card's limit of 0.75 here.",
+        (1.0, 2.46, 3.0),
+    ),
+    _machine(
+        "both",
+        "fp32 takes 1.0 ms, its loop 1.54 and int8 3.0; the routine's share of the gap is 0.27",
+        "The routine's share of the gap is just above the card's limit of 0.25 here.",
+        (1.0, 1.54, 3.0),
+    ),
+    _machine(
+        "not slower",
+        "fp32 takes 1.0 ms, its loop 1.3 and int8 1.05; another program hits nine runs of int8 in ten, which then take 1.5 times as long",
+        "One run of int8 in ten is left alone here, and the others are hit by another program. This one counts: the least of all ten.",
+        (1.0, 1.3, 1.05),
+        longer=_last_of_ten,
     ),
 )
 

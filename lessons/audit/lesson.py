@@ -641,7 +641,7 @@ print(f"28 searches for a range, called from Python: at most {searches:.0%} of t
 # ### Exercise 1 · Why is it slower?
 # ★★★ · 12 minutes · an investigation
 #
-# You get an instrument, `ms(way, seed=k)`: the milliseconds of one LSTM, run in one of three ways, `"fp32"` (the routine), `"fp32 loop"` or `"int8"`. Run each way with the same ten seeds or more. What counts is the *least* time of each way: other programs can only make a run slower, and here we ask what each way *can* do. (The median of [[measuring]] asks what is typical. Take one of them for all ways.) And these machines do not keep their speed: let the three ways *take turns*.
+# You get an instrument, `ms(way, seed=k)`: the milliseconds of one LSTM, run in one of three ways, `"fp32"` (the routine), `"fp32 loop"` or `"int8"`. Run each way with the same ten seeds or more. What counts is the *least* time of each way: other programs can only make a run slower, and here we ask what each way *can* do. (The median of [[measuring]] asks what is typical, which is another question.) And these machines do not keep their speed: let the three ways *take turns*.
 #
 # If int8 takes at most 1.1 times as long as fp32, it is `"not slower"`. If it takes longer, the gap is int8 − fp32, and giving up the routine explains the share (fp32 loop − fp32) / gap. Above 0.75 the answer is `"routine"`, below 0.25 `"product"`, and between them `"both"`.
 #

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers
-from course_utils.exercises.investigation import Run, World, investigate, told
+from course_utils.exercises.investigation import Run, World, investigate, numbered, told
 from course_utils.exercises.search import compare
 
 FIELDS = ("kind", "int8_kernels", "int8_ms", "convert_ms", "drop_pp")
@@ -156,8 +156,9 @@ def choose(answer: Callable) -> None:
         "You train only where conversions last longer than the layers, too. Behind the second line only the drop is "
         "asked.": _choose(loses=lambda case: case["drop_pp"] > 1 and case["convert_ms"] > case["int8_ms"]),
         "You forget the device. Without int8 kernels the answer is float.": _choose(order="dynamic qat"),
-        "You ask for the device too late. Without int8 kernels nothing else counts.": _choose(
-            order="dynamic float qat"
+        "You ask for the device too late. Without int8 kernels nothing else counts.": (
+            _choose(order="dynamic float qat"),
+            _choose(order="dynamic qat float"),
         ),
         "You have the device the wrong way round: float is for no kernels.": _choose(
             device=lambda c: c["int8_kernels"]
@@ -182,9 +183,8 @@ def choose(answer: Callable) -> None:
             _choose(order="float qat dynamic"),
             _choose(order="qat float dynamic"),
         ),
-        "You take the quarter of the whole time. It is a quarter of the int8 layers.": _choose(
-            whole=lambda case: case["int8_ms"] + case["convert_ms"]
-        ),
+        "You take a third of the layers' time, which is a quarter of layers and conversions together. The line is a quarter of the "
+        "int8 layers alone.": _choose(whole=lambda case: case["int8_ms"] + case["convert_ms"]),
         "You ask for conversions below a quarter. 'At most' includes a quarter itself.": _choose(at_most=operator.lt),
         "You take dynamic where the conversions are long, and static where they are short. Turn that round.": _choose(
             names=("static", "dynamic")
@@ -201,6 +201,9 @@ def choose(answer: Callable) -> None:
         ),
         "You take static where there are no int8 kernels. It needs them as well: there the answer is float.": (
             lambda case: _choose()(case) if case["int8_kernels"] else ("static", WHY["static"])
+        ),
+        "You take dynamic only where static loses more than 1 point, too. Where conversions are short, nobody asks for the drop.": _choose(
+            cheap=lambda case: short(case) and case["drop_pp"] > 1
         ),
         "You forget QAT, for where static int8 loses more than 1 point.": _choose(order="float dynamic"),
         "You never choose dynamic. Where conversions are short it is the one.": _choose(order="float qat"),
@@ -289,6 +292,13 @@ def predicted_gain(answer: Callable) -> None:
         return lambda *args: pick(by_bytes(*args), by_arithmetic(*args))
 
     wrong = {
+        "You move 2 bytes a number in fp32. A number of 32 bits has 4.": _gain(fp32=lambda w, v: 2 * (w + v)),
+        "You divide the arithmetic by the bandwidth, and the bytes by the peak. It is the other way round.": (
+            lambda layers, fp32, int8, bandwidth: (
+                sum(max(2 * macs / bandwidth, 4 * (w + v) / fp32) for macs, w, v in layers)
+                / sum(max(2 * macs / bandwidth, (w + v) / int8) for macs, w, v in layers)
+            )
+        ),
         "You have the two peaks exchanged. fp32 runs at peak_fp32, int8 at peak_int8.": _gain(
             peaks=lambda fp32, int8: (int8, fp32)
         ),
@@ -404,7 +414,7 @@ def _network(
         right, said, hint: of the world.
         throughout: milliseconds of int8 throughout, paid once a call and for each image.
         extra: what the round trips take more, once a call and for each image.
-        disturbed: which of five seeds are.
+        disturbed: which of five seeds are, in the order in which they are asked for.
         slow: how many times as long a disturbed run takes.
     """
 
@@ -413,11 +423,11 @@ def _network(
             raise ValueError(f"batch must be 1, 2 or 4, got {batch:g}.")
         trips = way == "round trips"
         call, image = (own + more * trips for own, more in zip(throughout, extra, strict=True))
-        turn = (math.floor(seed) + math.floor(seed / 5)) % 5
+        turn = int(seed) % 5
         hit = turn in disturbed and (batch > 1 if trips else batch == 1)
         return (call + image * batch) * (slow if hit else 1 + 0.0005 * turn)
 
-    return World(said, right, ms, hint)
+    return World(said, right, numbered(ms), hint)
 
 
 NETWORKS = (
@@ -430,11 +440,11 @@ NETWORKS = (
     ),
     _network(
         "per number",
-        "the extra is 2.0 ms at one image and grows by 1.2 an image, though the quotient of the two ways falls from 1.49 to 1.35",
-        "The quotient of the two ways falls with the images here. Asked is the extra in milliseconds: it is 2.0 at one image and grows by 1.2 "
+        "the extra is 2.0 ms at one image and grows by 1.1 an image, though the quotient of the two ways falls from 1.49 to 1.33",
+        "The quotient of the two ways falls with the images here. Asked is the extra in milliseconds: it is 2.0 at one image and grows by 1.1 "
         "an image, more than half of 2.0.",
         throughout=(0.1, 4.0),
-        extra=(0.8, 1.2),
+        extra=(0.9, 1.1),
     ),
     _network(
         "per call",
@@ -446,11 +456,11 @@ NETWORKS = (
     ),
     _network(
         "per call",
-        "the extra is 2.0 ms at one image and 4.7 at four: 0.9 ms an image, and 1.1 once a call",
-        "The extra is 2.0 ms at one image and 4.7 at four. In 4.7 / 4 there is a part that is paid once a call. What belongs to an image is "
-        "the growth over three images, 2.7 / 3 = 0.9, less than half of 2.0.",
+        "the extra is 2.0 ms at one image and 4.82 at four: 0.94 ms an image, and 1.06 once a call",
+        "The extra is 2.0 ms at one image and 4.82 at four. In 4.82 / 4 there is a part that is paid once a call. What belongs to an image is "
+        "the growth over three images, 2.82 / 3 = 0.94, less than half of 2.0.",
         throughout=(0.4, 4.0),
-        extra=(1.1, 0.9),
+        extra=(1.06, 0.94),
     ),
     _network(
         "per call",
@@ -499,8 +509,8 @@ NETWORKS = (
     _network(
         "per call",
         "the extra is 1.6 ms at one image and grows by 0.4 an image; the run with the first of five seeds takes half as long again",
-        "The run with the first of five seeds takes half as long again here, because another program was running. A single run may be that one. "
-        "Take the least time of each way at each batch.",
+        "The run with the first of five seeds takes half as long again here, because another program was running. A single run may be that one, "
+        "and the largest time is. Take the least time of each way at each batch, and then the difference, not the least of the differences.",
         throughout=(1.0, 4.0),
         extra=(1.2, 0.4),
         disturbed=(0,),
@@ -509,8 +519,8 @@ NETWORKS = (
     _network(
         "per call",
         "the extra is 1.6 ms at one image and grows by 0.4 an image; one run of five takes four times as long",
-        "One run of five takes four times as long here, because another program was running. That moves a mean and a largest value. Take the "
-        "least time of each way at each batch.",
+        "One run of five takes four times as long here, because another program was running. That moves a mean and a largest value, and a "
+        "single run may be that one. Take the least time of each way at each batch.",
         throughout=(1.0, 4.0),
         extra=(1.2, 0.4),
         disturbed=(2,),
@@ -519,11 +529,20 @@ NETWORKS = (
     _network(
         "per call",
         "the extra is 1.6 ms at one image and grows by 0.4 an image; three of five runs take half as long again",
-        "Three of five runs take half as long again here. That moves a median, too. Take the least time of each way at each batch: the extra "
+        "Three of five runs take half as long again here. That moves a median, too, a mean without the extremes, and a mean of the faster half. Take the least time of each way at each batch: the extra "
         "grows from 1.6 to 2.8 ms, by 0.4 an image.",
         throughout=(1.0, 4.0),
         extra=(1.2, 0.4),
         disturbed=(2, 3, 4),
+    ),
+    _network(
+        "per call",
+        "the extra is 1.6 ms at one image and grows by 0.4 an image; four of five runs take half as long again",
+        "Only one run of five is not disturbed here, so already the second least time is of a disturbed run. Take the very least time of each way "
+        "at each batch.",
+        throughout=(1.0, 4.0),
+        extra=(1.2, 0.4),
+        disturbed=(0, 1, 3, 4),
     ),
 )
 

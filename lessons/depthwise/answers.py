@@ -311,6 +311,39 @@ def middle_from_two_points_on(lost):
     return by_the_card(means_of(lost), middle=2)
 
 
+def both_looked_at_last(lost):
+    mean = means_of(lost)
+    base = mean["ordinary", 0]
+    architecture, decayed = mean["depthwise", 0] - base > 3, mean["ordinary", 1] - base > 3
+    if architecture or decayed:
+        return "either" if architecture and decayed else "architecture" if architecture else "training"
+    return by_the_card(mean)
+
+
+def more_than_the_sum(lost):
+    """Together only where both cost more than the two alone."""
+    mean = means_of(lost)
+    found, base = by_the_card(mean), mean["ordinary", 0]
+    more = mean["depthwise", 1] - mean["depthwise", 0] - mean["ordinary", 1] + base
+    return "nothing" if found == "together" and more <= 3 else found
+
+
+def from_two_and_a_half_on(lost):
+    return by_the_card(means_of(lost), 2.5, 2.5)
+
+
+def from_three_and_a_half_on(lost):
+    return by_the_card(means_of(lost), 3.5, 3.5)
+
+
+def third_training(lost):
+    return by_the_card(means_of(lost, of=lambda runs: runs[2]))
+
+
+def without_the_extremes(lost):
+    return by_the_card(means_of(lost, of=lambda runs: fmean(sorted(runs)[1:-1])))
+
+
 def with_one_training(lost):
     return by_the_card(means_of(lost, [0]))
 
@@ -340,6 +373,10 @@ def says_recipe(lost):
 def always_together(lost):
     means_of(lost)
     return "together"
+
+
+def with_scattered_seeds(lost):
+    return by_the_card(means_of(lost, (7, 42, 123, 1000, 31337)))
 
 
 def with_twelve_seeds(lost):
@@ -384,6 +421,7 @@ WRONG = {
         from_five_points_on,
         the_larger_one,
         middle_from_two_points_on,
+        both_looked_at_last,
         with_one_training,
         two_corners,
         never_with_decay,
@@ -411,7 +449,7 @@ WRONG = {
     ],
 }
 ODD = {
-    "what_did_it": [with_twelve_seeds, as_tensors, seed_by_seed],
+    "what_did_it": [with_scattered_seeds, with_twelve_seeds, as_tensors, seed_by_seed],
     "residual_block": [wrapped, two_stubs],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.

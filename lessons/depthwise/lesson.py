@@ -459,7 +459,7 @@ show.remedies(accuracy, files, speed)
 #
 # You get an instrument, `lost(network, decay=0, seed=n)`: the points that int8 with one scale for each layer loses in training `n` of an `"ordinary"` or a `"depthwise"` network, without (`decay=0`) or with weight decay (1). In these laboratories the decay is all that changes in the training.
 #
-# Compare the *means* of seeds 0 to 4, or of more that follow one another, with the mean of the ordinary networks without decay. A cell counts if its mean is *more than 3 points higher*. If that with both does not count: `"nothing"`. Otherwise look at the two with one change.
+# Compare the *means* over at least five seeds, the same in all four cells, with the mean of the ordinary networks without decay. A cell counts if its mean is *more than 3 points higher*. If that with both does not count: `"nothing"`. Otherwise look at the two with one change.
 #
 # `what_did_it(lost)` → `"architecture"`, `"training"`, `"either"`, `"together"` or `"nothing"`
 #

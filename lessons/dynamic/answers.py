@@ -1,5 +1,7 @@
 """the lesson `dynamic`: plausible wrong answers and odd but right ones, as a learner would write them."""
 
+from statistics import median
+
 import numpy as np
 import torch
 
@@ -171,6 +173,50 @@ def mean_of_the_runs(ms):
     return _say(t["fp32", 1024] / (4 * t["fp32", 512]), t["fp32", 512] / t["int8", 1024])
 
 
+def _with(ms, pick=min, limit=1.15):
+    t = _least(ms, pick=pick)
+    larger, routine = (
+        x * 1.15 / limit for x in (t["fp32", 1024] / (4 * t["fp32", 512]), t["fp32", 512] / t["int8", 1024])
+    )
+    return _say(larger, routine)
+
+
+def median_of_the_runs(ms):
+    return _with(ms, median)
+
+
+def one_point_one(ms):
+    return _with(ms, limit=1.1)
+
+
+def one_point_two(ms):
+    return _with(ms, limit=1.2)
+
+
+def larger_from_one_point_one_on(ms):
+    t = _least(ms)
+    return _say(1.05 * t["fp32", 1024] / (4 * t["fp32", 512]), t["fp32", 512] / t["int8", 1024])
+
+
+def any_other_growth(ms):
+    t = _least(ms)
+    growth = t["fp32", 1024] / (4 * t["fp32", 512])
+    return _say(max(growth, 1 / growth), t["fp32", 512] / t["int8", 1024])
+
+
+def a_quotient_for_each_run(ms):
+    larger = min(ms("fp32", width=1024, seed=s) / (4 * ms("fp32", width=512, seed=s)) for s in range(5))
+    routine = min(ms("fp32", width=512, seed=s) / ms("int8", width=1024, seed=s) for s in range(5))
+    for s in range(5):
+        ms("int8", width=512, seed=s)
+    return _say(larger, routine)
+
+
+def without_the_four(ms):
+    t = _least(ms)
+    return _say(t["fp32", 1024] / t["fp32", 512], t["fp32", 512] / t["int8", 1024])
+
+
 def nothing_where_the_gain_is_four(ms):
     t = _least(ms)
     if t["fp32", 1024] / t["int8", 1024] <= 4.6:
@@ -247,6 +293,13 @@ WRONG = {
         gain_must_be_the_bytes,
         one_reason_is_enough,
         mean_of_the_runs,
+        median_of_the_runs,
+        one_point_one,
+        one_point_two,
+        larger_from_one_point_one_on,
+        any_other_growth,
+        a_quotient_for_each_run,
+        without_the_four,
         nothing_where_the_gain_is_four,
         the_gain_grows,
         a_single_run_each,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean, median
 
 import torch
 from hypothesis import strategies as st
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, tensors
-from course_utils.exercises.investigation import Run, World, investigate, told
+from course_utils.exercises.investigation import Run, World, comes_out, investigate, numbered, told
 from course_utils.exercises.search import compare
 
 
@@ -308,17 +308,135 @@ def dynamic_linear(answer: Callable) -> None:
 KINDS, WIDTHS = ("fp32", "int8"), (512, 1024)
 
 
-def _machine(
-    right: str, said: str, hint: str, *, fp32: tuple[float, float], int8: tuple[float, float], slow: float = 1.3
-) -> World:
-    """A machine with these least milliseconds at 512 and at 1,024 units; another program makes one run in five longer.
+LIMIT = 1.15
+LIMITS = (1.1, 1.2, 1.05, 1.25, 1.0, 1.3, 1.5, 2.0)
+FACTORS = {
+    "larger": {
+        "if the 4 is left out of `larger`": lambda t: t["fp32", 1024] / t["fp32", 512],
+        "if `larger` has a 2, for the width, in place of the 4": lambda t: t["fp32", 1024] / (2 * t["fp32", 512]),
+        "if `larger` has a 16 in place of the 4": lambda t: t["fp32", 1024] / (16 * t["fp32", 512]),
+        "if `larger` is the gain at 1,024 units, divided by 4": lambda t: t["fp32", 1024] / t["int8", 1024] / 4,
+        "if `larger` is taken from int8": lambda t: t["int8", 1024] / (4 * t["int8", 512]),
+        "if the growth of fp32 is divided by that of int8": lambda t: (
+            t["fp32", 1024] * t["int8", 512] / (t["fp32", 512] * t["int8", 1024])
+        ),
+        "if a growth that is less than fourfold counts as well": lambda t: max(
+            t["fp32", 1024] / (4 * t["fp32", 512]), 4 * t["fp32", 512] / t["fp32", 1024]
+        ),
+    },
+    "routine": {
+        "if `routine` compares both at 512 units": lambda t: t["fp32", 512] / t["int8", 512],
+        "if `routine` compares both at 1,024 units": lambda t: t["fp32", 1024] / t["int8", 1024],
+        "if `routine` is the gain at 1,024 units, divided by 4": lambda t: t["fp32", 1024] / t["int8", 1024] / 4,
+        "if `routine` is the gain at 512 units, divided by 4": lambda t: t["fp32", 512] / t["int8", 512] / 4,
+        "if `routine` is the time of int8 over that of fp32": lambda t: t["int8", 1024] / t["fp32", 512],
+        "if a routine of fp32 that is the faster one counts as well": lambda t: max(
+            t["fp32", 512] / t["int8", 1024], t["int8", 1024] / t["fp32", 512]
+        ),
+    },
+}
+SUMMARIES = {
+    "if the mean stands in place of the least time": fmean,
+    "if the median stands in place of the least time": median,
+    "if the longest time is taken": max,
+    "if the second least time is taken": lambda times: sorted(times)[1 % len(times)],
+    "if the two least times are averaged": lambda times: fmean(sorted(times)[:2]),
+    "if the least and the longest time are left out": lambda times: fmean(sorted(times)[1:-1] or times),
+    "if the middle between the least and the longest time is taken": lambda times: (min(times) + max(times)) / 2,
+    "if only the first time is read": lambda times: times[0],
+    "if only the third time is read": lambda times: times[2 % len(times)],
+    "if only the last time is read": lambda times: times[-1],
+}
 
-    It does so for fp32 at 1,024 and for int8 at 512 units, so that a mean of runs shifts both factors.
+
+def _factors(t: Mapping[tuple, float]) -> dict[str, float]:
+    """Both factors of the card, for one time of each kind and width."""
+    return {"larger": t["fp32", 1024] / (4 * t["fp32", 512]), "routine": t["fp32", 512] / t["int8", 1024]}
+
+
+def _decided(larger: float, routine: float, limit: float = LIMIT) -> str:
+    if larger > limit and routine > limit:
+        return "both"
+    return "larger" if larger > limit else "routine" if routine > limit else "neither"
+
+
+def _times(runs: Sequence[Run], pick: Callable = min) -> dict[tuple, float]:
+    """One time of each kind at each width."""
+    times: dict[tuple, list[float]] = {}
+    for run in runs:
+        times.setdefault((run.arm, run.settings["width"]), []).append(run.result)
+    return {cell: pick(own) for cell, own in times.items()}
+
+
+def _rules() -> dict[str, Callable[[Sequence[Run]], str]]:
+    """Other rules than the card's, in words: each gives a conclusion for the runs."""
+
+    def other(word: str, factor: Callable) -> Callable[[Sequence[Run]], str]:
+        return lambda runs: _decided(**{**_factors(_times(runs)), word: factor(_times(runs))})
+
+    def limited(limit: float) -> Callable[[Sequence[Run]], str]:
+        return lambda runs: _decided(**_factors(_times(runs)), limit=limit)
+
+    def summed(pick: Callable) -> Callable[[Sequence[Run]], str]:
+        return lambda runs: _decided(**_factors(_times(runs, pick)))
+
+    def swapped(runs: Sequence[Run]) -> str:
+        larger, routine = _factors(_times(runs)).values()
+        return _decided(routine, larger)
+
+    def of_the_gain(runs: Sequence[Run]) -> str:
+        t = _times(runs)
+        return "neither" if t["fp32", 1024] / t["int8", 1024] <= 4 * LIMIT else _decided(**_factors(t))
+
+    def the_larger_one(runs: Sequence[Run]) -> str:
+        factors = _factors(_times(runs))
+        said = _decided(**factors)
+        return max(factors, key=factors.get) if said == "both" else said
+
+    return {
+        **{words: other(word, factor) for word, others in FACTORS.items() for words, factor in others.items()},
+        "if the names of the two factors are swapped": swapped,
+        "if nothing is looked for where the gain is four or less": of_the_gain,
+        "if the larger of two factors is named alone": the_larger_one,
+        **{f"if the limit lies {'below' if x < LIMIT else 'above'} {LIMIT}, at {x:g}": limited(x) for x in LIMITS},
+        **{words: summed(pick) for words, pick in SUMMARIES.items()},
+    }
+
+
+def _played(world: World, many: int) -> list[Run]:
+    """A full experiment in a world, with so many seeds."""
+    plan = [(kind, {"width": width, "seed": seed}) for seed in range(many) for width in WIDTHS for kind in KINDS]
+    return [Run(kind, own, world.measure(kind, at, **own)) for at, (kind, own) in enumerate(plan)]
+
+
+def _left(said: str, rules: Mapping[str, Callable], runs: Sequence[Run], got: str) -> list[str]:
+    """Which of `rules` come to `got` for these runs, and were right in the worlds before this one; the nearest limit alone."""
+    come = [words for words, rule in rules.items() if rule(runs) == got]
+    before = MACHINES[: [world.said for world in MACHINES].index(said)]
+    many = min(40, len({run.settings["seed"] for run in runs}))
+    played = [(world, _played(world, many)) for world in before]
+    left = [words for words in come if all(rules[words](own) in world.rightly(own) for world, own in played)]
+    return [*{words.split(", at ")[0]: words for words in reversed(left)}.values()][::-1]
+
+
+def _machine(
+    right: str,
+    said: str,
+    hint: str,
+    *,
+    fp32: tuple[float, float],
+    int8: tuple[float, float],
+    slow: float = 1.3,
+    spared: Mapping[tuple[str, int], int] | None = None,
+) -> World:
+    """A machine with these least milliseconds at 512 and at 1,024 units; another program makes some runs longer.
 
     Args:
         right, said, hint: of the world.
         fp32, int8: milliseconds at both widths.
         slow: how many times as long a disturbed run takes.
+        spared: (kind, width) -> which of five repetitions is not disturbed there, where the four others are. None: one
+            in five is disturbed, of fp32 at 1,024 and of int8 at 512 units, so that a mean of runs shifts both factors.
     """
     least = {"fp32": fp32, "int8": int8}
 
@@ -326,11 +444,21 @@ def _machine(
         if width not in WIDTHS:
             raise ValueError(f"width must be 512 or 1024, got {width:g}.")
         at = WIDTHS.index(width)
-        turn = (math.floor(seed) + math.floor(seed / 5) + KINDS.index(kind)) % 5
-        disturbed = slow if turn == 0 and at != KINDS.index(kind) else 1 + 0.004 * turn
-        return least[kind][at] * disturbed
+        turn = (seed + seed // 5 + KINDS.index(kind)) % 5
+        if spared is None:
+            hit = turn == 0 and at != KINDS.index(kind)
+        else:
+            hit = (kind, width) in spared and seed % 5 != spared[kind, width]
+        return least[kind][at] * (slow if hit else 1 + 0.001 * turn)
 
-    return World(said, right, ms, hint)
+    def why(runs: Sequence[Run], got: str) -> str:
+        larger, routine = _factors(_times(runs)).values()
+        return (
+            f"{hint} By the least of your own times `larger` is {larger:.2f} and `routine` {routine:.2f}."
+            + comes_out(got, _left(said, _rules(), runs, got))
+        )
+
+    return World(said, right, numbered(ms), why)
 
 
 MACHINES = (
@@ -383,6 +511,49 @@ MACHINES = (
         "fourfold, as its bytes do. For the factor `larger` look at fp32 alone.",
         fp32=(4.2, 17.0),
         int8=(2.7, 3.2),
+    ),
+    _machine(
+        "larger",
+        "the factor `larger` is 1.17, and `routine` 1.13",
+        "One factor lies just above the card's limit of 1.15 here, and the other just below it.",
+        fp32=(2.26, 10.577),
+        int8=(0.9, 2.0),
+    ),
+    _machine(
+        "routine",
+        "the factor `larger` is 1.13, and `routine` 1.17",
+        "One factor lies just below the card's limit of 1.15 here, and the other just above it.",
+        fp32=(2.34, 10.577),
+        int8=(0.9, 2.0),
+    ),
+    _machine(
+        "neither",
+        "fp32 takes 3.0 ms at 512 and 9.6 at 1,024 units, and int8 takes 2.9 at 1,024: fp32 grows by less than its bytes",
+        "fp32 takes only 3.2 times as long for four times the bytes here. `larger` asks for more than fourfold.",
+        fp32=(3.0, 9.6),
+        int8=(1.4, 2.9),
+    ),
+    _machine(
+        "neither",
+        "fp32 takes 2.2 ms at 512 and 9.0 at 1,024 units, and int8 takes 2.1 at 1,024; of fp32 at 1,024 another program disturbs four runs in "
+        "five, which take 1.6 times as long",
+        "Most runs of fp32 at 1,024 units are disturbed here, and one in five is not. Another program can only make a run slower, so this one "
+        "counts: the least.",
+        fp32=(2.2, 9.0),
+        int8=(0.5, 2.1),
+        slow=1.6,
+        spared={("fp32", 1024): 1},
+    ),
+    _machine(
+        "larger",
+        "fp32 takes 2.2 ms at 512 and 11.1 at 1,024 units, and int8 takes 2.1 at 1,024; of fp32 at 512 another program disturbs four runs in "
+        "five, which take 1.6 times as long",
+        "Most runs of fp32 at 512 units are disturbed here, and one in five is not. It is the least time of that kind at that width which counts, "
+        "and not a factor for each repetition.",
+        fp32=(2.2, 11.1),
+        int8=(0.9, 2.1),
+        slow=1.6,
+        spared={("fp32", 512): 3},
     ),
 )
 

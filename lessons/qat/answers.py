@@ -329,6 +329,63 @@ def wants_no_overlap(right):
     return "training" if statistics.mean(longer) - statistics.mean(plain) > 1 else "step"
 
 
+def _of_five(right):
+    for arm in ARMS:
+        rows = [sorted(right(arm, step=step, seed=seed) for seed in range(5)) for step in STEPS]
+        yield max(rows, key=statistics.mean)
+
+
+def without_best_and_worst(right):
+    return verdict(*(sum(own[1:-1]) / 3 for own in _of_five(right)))
+
+
+def without_the_worst(right):
+    return verdict(*(sum(own[1:]) / 4 for own in _of_five(right)))
+
+
+def middle_of_best_and_worst(right):
+    return verdict(*((own[0] + own[-1]) / 2 for own in _of_five(right)))
+
+
+def _best(right):
+    return [max(row.values()) for row in table_of(right).values()]
+
+
+def rounding_from_one_point_two_on(right):
+    plain, longer, aware = _best(right)
+    return "rounding" if aware - longer > 1.2 else "training" if longer - plain > 1 else "step"
+
+
+def rounding_from_nine_tenths_on(right):
+    plain, longer, aware = _best(right)
+    return "rounding" if aware - longer > 0.9 else "training" if longer - plain > 1 else "step"
+
+
+def training_from_nine_tenths_on(right):
+    plain, longer, aware = _best(right)
+    return "rounding" if aware - longer > 1 else "training" if longer - plain > 0.9 else "step"
+
+
+def asks_for_the_training_first(right):
+    plain, longer, aware = _best(right)
+    return "training" if longer - plain > 1 else "rounding" if aware - longer > 1 else "step"
+
+
+def any_difference_of_qat(right):
+    plain, longer, aware = _best(right)
+    return "rounding" if abs(aware - longer) > 1 else "training" if longer - plain > 1 else "step"
+
+
+def any_difference_of_the_training(right):
+    plain, longer, aware = _best(right)
+    return "rounding" if aware - longer > 1 else "training" if abs(longer - plain) > 1 else "step"
+
+
+def step_of_the_first_network(right):
+    rows = {arm: [[right(arm, step=step, seed=seed) for seed in range(3)] for step in STEPS] for arm in ARMS}
+    return verdict(*(statistics.mean(max(rows[arm], key=lambda own: own[0])) for arm in ARMS))
+
+
 def says_both(right):
     return verdict(*(max(row.values()) for row in table_of(right).values())) + " and step"
 
@@ -366,6 +423,16 @@ WRONG = {
         the_best_network,
         one_and_a_half_points,
         two_thirds_of_a_point,
+        without_best_and_worst,
+        without_the_worst,
+        middle_of_best_and_worst,
+        rounding_from_one_point_two_on,
+        rounding_from_nine_tenths_on,
+        training_from_nine_tenths_on,
+        asks_for_the_training_first,
+        any_difference_of_qat,
+        any_difference_of_the_training,
+        step_of_the_first_network,
     ],
     "straight_through": [
         through_round,

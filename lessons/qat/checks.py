@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, median, pstdev, stdev, variance
 
@@ -14,7 +14,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, shapes, tensors
-from course_utils.exercises.investigation import Run, World, investigate, not_by_the_mean, one_in_three
+from course_utils.exercises.investigation import (
+    Run,
+    World,
+    comes_out,
+    investigate,
+    numbered,
+    one_alone,
+    one_in_three,
+)
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import show
 
@@ -348,103 +356,291 @@ def _lucky(hill: Callable[[float, int], float], above: float) -> Callable[[float
     return right
 
 
-def _report(**arms: Callable[[float, int], float]) -> Callable[..., float]:
+LIMITS = (0.9, 1.1, 0.75, 1.25, 0.5, 1.5, 0.0, 2.0, 3.0)
+
+
+def _first_gains(hill: Callable[[float, int], float], above: float) -> Callable[[float, int], float]:
+    """The same, but with a large step the first network gains six points, and the others lose eight."""
+
+    def right(step: float, seed: int) -> float:
+        return hill(step, seed) + ((6.0 if seed == 0 else -8.0) if step > above else 0.0)
+
+    return right
+
+
+SUMMARIES = {
+    "if the median network stands in place of the mean": median,
+    "if the best network stands in place of the mean": max,
+    "if the worst network stands in place of the mean": min,
+    "if the best and the worst network are left out": lambda found: mean(sorted(found)[1:-1] or found),
+    "if the middle between the best and the worst network is taken": lambda found: (min(found) + max(found)) / 2,
+    "if the worst network is left out": lambda found: mean(sorted(found)[1:] or found),
+    "if the best network is left out": lambda found: mean(sorted(found)[:-1] or found),
+    "if only the first network is read": operator.itemgetter(0),
+    "if only the third network is read": lambda found: found[2 % len(found)],
+    "if only the last network is read": operator.itemgetter(-1),
+}
+
+
+def _table(runs: Sequence[Run]) -> dict[str, dict[float, list[float]]]:
+    """Arm -> step -> what each network gets right."""
+    table: dict[str, dict[float, list[float]]] = {arm: {} for arm in ARMS_OF_THE_REPORT}
+    for run in runs:
+        table[run.arm].setdefault(run.settings["step"], []).append(run.result)
+    return table
+
+
+def _best(runs: Sequence[Run], pick: Callable = mean) -> dict[str, float]:
+    """Arm -> its mean over the networks at its best step."""
+    return {arm: max(map(pick, row.values())) for arm, row in _table(runs).items()}
+
+
+def _decided(best: Mapping[str, float], limit: float = 1.0, of_training: float | None = None) -> str:
+    if best["QAT"] - best["trained on"] > limit:
+        return "rounding"
+    of_training = limit if of_training is None else of_training
+    return "training" if best["trained on"] - best["plain"] > of_training else "step"
+
+
+def _by_the_card(runs: Sequence[Run]) -> str:
+    """The conclusion of the card for these runs."""
+    return _decided(_best(runs))
+
+
+def _rules() -> dict[str, Callable[[Sequence[Run]], str]]:
+    """Other rules than the card's, in words: each gives a conclusion for the runs."""
+
+    def limited(*limits: float) -> Callable[[Sequence[Run]], str]:
+        return lambda runs: _decided(_best(runs), *limits)
+
+    def summed(pick: Callable) -> Callable[[Sequence[Run]], str]:
+        return lambda runs: _decided(_best(runs, pick))
+
+    def of_steps(pick: Callable) -> Callable[[Sequence[Run]], str]:
+        return lambda runs: _decided({arm: pick([*map(mean, row.values())]) for arm, row in _table(runs).items()})
+
+    def at_the_best_of(arm: str) -> Callable[[Sequence[Run]], str]:
+        def decided(runs: Sequence[Run]) -> str:
+            table = _table(runs)
+            step = max(table[arm], key=lambda step: mean(table[arm][step]))
+            return _decided({name: mean(row.get(step, [0.0])) for name, row in table.items()})
+
+        return decided
+
+    def of_each_network(runs: Sequence[Run]) -> str:
+        return _decided({arm: mean(map(max, zip(*row.values(), strict=False))) for arm, row in _table(runs).items()})
+
+    def step_of_the_first(runs: Sequence[Run]) -> str:
+        return _decided({arm: mean(max(row.values(), key=operator.itemgetter(0))) for arm, row in _table(runs).items()})
+
+    def plain_first(runs: Sequence[Run]) -> str:
+        best = _best(runs)
+        return "rounding" if best["QAT"] - best["plain"] > 1 else _decided(best)
+
+    def training_by_qat(runs: Sequence[Run]) -> str:
+        best, said = _best(runs), _by_the_card(runs)
+        return "training" if said == "step" and best["QAT"] - best["plain"] > 1 else said
+
+    def training_first(runs: Sequence[Run]) -> str:
+        best = _best(runs)
+        return "training" if best["trained on"] - best["plain"] > 1 else _decided(best)
+
+    def larger_gain(runs: Sequence[Run]) -> str:
+        plain, longer, aware = _best(runs).values()
+        return "step" if aware - plain <= 1 else "rounding" if aware - longer > longer - plain else "training"
+
+    def size_of(word: str) -> Callable[[Sequence[Run]], str]:
+        def decided(runs: Sequence[Run]) -> str:
+            plain, longer, aware = _best(runs).values()
+            if (abs(aware - longer) if word == "rounding" else aware - longer) > 1:
+                return "rounding"
+            return "training" if (abs(longer - plain) if word == "training" else longer - plain) > 1 else "step"
+
+        return decided
+
+    def in_percent(runs: Sequence[Run]) -> str:
+        return _decided({arm: 100 * math.log(max(right, 1e-9)) for arm, right in _best(runs).items()})
+
+    lies = {True: "below", False: "above"}
+    return {
+        "if QAT is compared with plain first": plain_first,
+        "if the training is judged by the lead of QAT over plain": training_by_qat,
+        "if the training is asked about first": training_first,
+        "if the larger of the two gains is named": larger_gain,
+        "if a loss of QAT against trained on counts as a gain": size_of("rounding"),
+        "if a loss of trained on against plain counts as a gain": size_of("training"),
+        "if the gain is taken in percent of what the opponent gets": in_percent,
+        "if all have the step that is the best one of QAT": at_the_best_of("QAT"),
+        "if all have the step that is the best one of plain": at_the_best_of("plain"),
+        "if all have the step that is the best one of trained on": at_the_best_of("trained on"),
+        "if the mean over the steps is taken": of_steps(mean),
+        "if the step in the middle is taken": of_steps(median),
+        "if the second best step is taken": of_steps(lambda means: sorted(means)[-2 % len(means)]),
+        "if the two best steps are averaged": of_steps(lambda means: mean(sorted(means)[-2:])),
+        "if the best step is chosen on the first network": step_of_the_first,
+        "if each network has a best step of its own": of_each_network,
+        **{f"if the limit lies {lies[x < 1]} one point, at {x:g}": limited(x) for x in LIMITS},
+        **{f"if the limit for the rounding lies {lies[x < 1]} one point, at {x:g}": limited(x, 1.0) for x in LIMITS},
+        **{f"if the limit for the training lies {lies[x < 1]} one point, at {x:g}": limited(1.0, x) for x in LIMITS},
+        **{words: summed(pick) for words, pick in SUMMARIES.items()},
+    }
+
+
+def _played(world: World, many: int) -> list[Run]:
+    """A full experiment in a world, with so many networks, and steps that double."""
+    steps = [0.25 * 2**k for k in range(6)]
+    plan = [(arm, {"step": step, "seed": n}) for n in range(many) for step in steps for arm in ARMS_OF_THE_REPORT]
+    return [Run(arm, own, world.measure(arm, at, **own)) for at, (arm, own) in enumerate(plan)]
+
+
+def _left(said: str, rules: Mapping[str, Callable], runs: Sequence[Run], got: str) -> list[str]:
+    """Which of `rules` come to `got` for these runs, and were right in the worlds before this one; the nearest limit alone."""
+    come = [words for words, rule in rules.items() if rule(runs) == got]
+    before = REPORTS[: [world.said for world in REPORTS].index(said)]
+    many = min(40, len({run.settings["seed"] for run in runs}))
+    played = [(world, _played(world, many)) for world in before]
+    left = [words for words in come if all(rules[words](own) in world.rightly(own) for world, own in played)]
+    return [*{words.split(", at ")[0]: words for words in reversed(left)}.values()][::-1]
+
+
+def _at_the_edge(runs: Sequence[Run]) -> str:
+    """Which arms may be better at a step beyond those that were tried."""
+    ends: dict[str, list[str]] = {"smallest": [], "largest": []}
+    for arm, row in _table(runs).items():
+        step = max(row, key=lambda step: mean(row[step]))
+        for end, value in (("smallest", min(row)), ("largest", max(row))):
+            ends[end] += [repr(arm)] * (step == value)
+    found = [f"for {' and '.join(own)} the {end}" for end, own in ends.items() if own]
+    if not found:
+        return "The best step lies between two of yours here, which are too far apart. Try more of them, for all arms."
+    return (
+        f"The best of the steps that you tried is {', and '.join(found)}, so the true best may lie beyond: you do not see each arm at its best. "
+        "Try more steps for all arms, until the best lies between two others."
+    )
+
+
+def _own_means(said: str, hint: str = "") -> Callable[[Sequence[Run], str], str]:
+    """Each arm at its best in somebody's own runs, what follows, and by which other rules their conclusion comes out."""
+
+    def why(runs: Sequence[Run], got: str) -> str:
+        told = "; ".join(f"{arm!r} {right:.2f}" for arm, right in _best(runs).items())
+        follows = _by_the_card(runs)
+        if follows == got:  # the steps that they tried miss the best one
+            return f"{_at_the_edge(runs)} At the best of your own steps each arm has, in the mean over the networks: {told}."
+        return (
+            f"{hint} At its best step each arm has by your own runs, in the mean over the networks: {told}. More than one point counts, and from "
+            f"that {follows!r} follows." + comes_out(got, _left(said, _rules(), runs, got))
+        ).strip()
+
+    return why
+
+
+def _report(right: str, said: str, hint: str, **arms: Callable[[float, int], float]) -> World:
     """A made-up experiment: what each arm gets right with a step, and what a network's number does to all three."""
 
     def measure(arm: str, number: int, step: float, seed: int) -> float:
         luck = 6 * ((int(seed) * 7919 + 13) % 101) / 100 - 3
         return max(10.0, arms[arm.replace("trained on", "longer").lower()](step, int(seed)) + luck)
 
-    return measure
+    return World(said, right, numbered(measure), _own_means(said, hint))
 
 
-def _best_means(runs: Sequence[Run]) -> dict[str, float]:
-    """Arm -> its mean over the networks at its best step."""
-    steps: dict[tuple, list[float]] = {}
-    for run in runs:
-        steps.setdefault((run.arm, run.settings["step"]), []).append(run.result)
-    return {arm: max(mean(own) for (name, _), own in steps.items() if name == arm) for arm in ARMS_OF_THE_REPORT}
-
-
-def _by_the_card(runs: Sequence[Run]) -> str:
-    """The conclusion of the card for these runs."""
-    best = _best_means(runs)
-    if best["QAT"] - best["trained on"] > 1:
-        return "rounding"
-    return "training" if best["trained on"] - best["plain"] > 1 else "step"
-
-
-def _own_means(runs: Sequence[Run], got: str) -> str:
-    told = "; ".join(f"{arm!r} {right:.1f}" for arm, right in _best_means(runs).items())
-    return (
-        f"At its best step each arm has by your own runs, in the mean over the networks: {told}. More than one point counts, and from that "
-        f"{_by_the_card(runs)!r} follows." + not_by_the_mean(got)
-    )
-
-
-def _uneven(said: str, longer: float, qat: float, of_one_in_three: float = 0.0) -> World:
-    """Plain gets 90; the others so much more, and QAT something on top with every third network."""
+def _uneven(
+    said: str, longer: float, qat: float, more: float = 0.0, odd: Callable[[float], bool] = one_in_three
+) -> World:
+    """Plain gets 90; the others so much more, and QAT something on top with an odd network."""
 
     def measure(arm: str, number: int, step: float, seed: int) -> float:
-        more = {"plain": 0.0, "trained on": longer, "QAT": qat + of_one_in_three * one_in_three(seed)}[arm]
-        return _hill(90 + more, 1.6, 9)(step, int(seed)) + 0.02 * ((int(seed) * 31) % 5 - 2)
+        ahead = {"plain": 0.0, "trained on": longer, "QAT": qat + more * odd(seed)}[arm]
+        return _hill(90 + ahead, 1.6, 9)(step, int(seed)) + 0.02 * ((int(seed) * 31) % 5 - 2)
 
-    return World(said, _by_the_card, measure, _own_means)
+    return World(said, _by_the_card, numbered(measure), _own_means(said))
 
 
 REPORTS = (
-    World(
+    _report(
+        "rounding",
         "at their best steps QAT is ahead of trained on by more than one and a half points; some networks are better than others by several, "
         "in all three arms alike.",
-        "rounding",
-        _report(plain=_hill(90, 1.6, 30), longer=_hill(91, 1.6, 30), qat=_hill(92.7, 1.6, 3)),
         "A good network is good in all three arms, so that their results overlap. Compare means over the same networks: what the "
         "networks add to both cancels there.",
+        plain=_hill(90, 1.6, 30),
+        longer=_hill(91, 1.6, 30),
+        qat=_hill(92.7, 1.6, 3),
     ),
-    World(
-        "all three are equally good at their best steps; at the report's step QAT is far ahead, and at most others as well.",
+    _report(
         "step",
-        _report(plain=_hill(93, 1.6, 30), longer=_hill(93.3, 1.6, 30), qat=_hill(93.5, 1.6, 3)),
+        "all three are equally good at their best steps; at the report's step QAT is far ahead, and at most others as well.",
         "At the report's step, or in the mean over several steps, QAT leads here, and not at the best step of each arm. Nobody has to "
         "round with a step that does not suit the network.",
+        plain=_hill(93, 1.6, 30),
+        longer=_hill(93.3, 1.6, 30),
+        qat=_hill(93.5, 1.6, 3),
     ),
-    World(
-        "QAT and trained on are equally good at their best steps, and both are more than one and a half points ahead of plain.",
+    _report(
         "training",
-        _report(plain=_hill(91.3, 1.6, 30), longer=_hill(93, 1.6, 30), qat=_hill(93.2, 1.6, 3)),
+        "QAT and trained on are equally good at their best steps, and both are more than one and a half points ahead of plain.",
         "QAT is ahead of plain here because it was trained longer. Trained on has had the same training, and differs from QAT in the "
         "rounding alone: compare with this arm first.",
+        plain=_hill(91.3, 1.6, 30),
+        longer=_hill(93, 1.6, 30),
+        qat=_hill(93.2, 1.6, 3),
     ),
-    World(
-        "QAT and trained on are equally good, but their best steps differ: 0.8 for QAT, 3.2 for the other two.",
+    _report(
         "training",
-        _report(plain=_hill(91, 3.2, 9), longer=_hill(93.5, 3.2, 9), qat=_hill(93.5, 0.8, 1.5)),
+        "QAT and trained on are equally good, but their best steps differ: 0.8 for QAT, 3.2 for the other two.",
         "The best step of QAT is a bad one for its opponent here. Choose the step of each arm by itself.",
+        plain=_hill(91, 3.2, 9),
+        longer=_hill(93.5, 3.2, 9),
+        qat=_hill(93.5, 0.8, 1.5),
     ),
-    World(
-        "QAT is ahead by three points at its own best step, 0.5; at 2, the best step of the other two, it is behind.",
+    _report(
         "rounding",
-        _report(plain=_hill(91, 2.0, 9), longer=_hill(92, 2.0, 9), qat=_hill(95, 0.5, 3)),
+        "QAT is ahead by three points at its own best step, 0.5; at 2, the best step of the other two, it is behind.",
         "The best step of the opponent is a bad one for QAT here, and hides what the rounding in the loop is worth. Choose the step "
         "of each arm by itself.",
+        plain=_hill(91, 2.0, 9),
+        longer=_hill(92, 2.0, 9),
+        qat=_hill(95, 0.5, 3),
     ),
-    World(
+    _report(
+        "step",
         "all three are equally good; with large steps QAT has one very good network in three, and two bad ones.",
-        "step",
-        _report(plain=_hill(90, 1.6, 20), longer=_hill(90.2, 1.6, 20), qat=_lucky(_hill(90.4, 1.6, 0.5), 2.6)),
         "The best single result is mostly luck. The best step is the one with the best *mean* over the networks.",
+        plain=_hill(90, 1.6, 20),
+        longer=_hill(90.2, 1.6, 20),
+        qat=_lucky(_hill(90.4, 1.6, 0.5), 2.6),
     ),
-    World(
-        "all three are equally good; the best step of plain and of trained on is 0.25, smaller than those of the lesson.",
+    _report(
         "step",
-        _report(plain=_hill(92, 0.25, 9), longer=_hill(92.3, 0.25, 9), qat=_hill(92.5, 1.0, 1)),
+        "all three are equally good; the best step of plain and of trained on is 0.25, smaller than those of the lesson.",
         "The best of your steps for the opponent is the smallest that you tried, so its true best lies beyond. Try more steps for all "
         "arms, until the best lies between two others.",
+        plain=_hill(92, 0.25, 9),
+        longer=_hill(92.3, 0.25, 9),
+        qat=_hill(92.5, 1.0, 1),
     ),
     _uneven("QAT leads with one network of three by 6 points, and with the others by none", 0.2, 0.2, 6.0),
     _uneven("QAT loses 6 points with one network of three, and leads by 1.4 with the others", 0.2, 1.6, -6.0),
     _uneven("QAT is 1.25 points ahead of trained on", 0.2, 1.45),
     _uneven("QAT is 0.8 points ahead of trained on, and that is 0.8 ahead of plain", 0.8, 1.6),
+    _uneven("QAT is 1.06 points ahead of trained on, and that is 0.94 ahead of plain", 0.94, 2.0),
+    _uneven("QAT is 0.94 points ahead of trained on, and that is 1.06 ahead of plain", 1.06, 2.0),
+    _uneven("QAT is 0.5 points ahead of trained on, and that is 0.94 ahead of plain", 0.94, 1.44),
+    _uneven("QAT is 1.5 points ahead of trained on, and that is 1.5 ahead of plain", 1.5, 3.0),
+    _uneven("QAT is 3 points behind trained on, and that is 0.2 ahead of plain", 0.2, -2.8),
+    _uneven("trained on is 3 points behind plain, and QAT too", -3.0, -2.8),
+    _uneven("QAT leads with a single network by 6.5 points, and with the others by none", 0.2, 0.2, 6.5, one_alone),
+    _uneven("QAT loses 6 points with a single network, and leads by 1.6 with the others", 0.2, 1.8, -7.6, one_alone),
+    _uneven("QAT leads with a single network by 3.4 points, and with the others by none", 0.2, 0.2, 3.4, one_alone),
+    _report(
+        "rounding",
+        "QAT is two points ahead at a step of 1.6; with large steps its first network gains six points, and the others lose eight",
+        "The step that suits one network need not suit the others. Choose it by the mean over all of them.",
+        plain=_hill(90, 1.6, 20),
+        longer=_hill(90.2, 1.6, 20),
+        qat=_first_gains(_hill(92.2, 1.6, 0.5), 2.6),
+    ),
 )
 
 

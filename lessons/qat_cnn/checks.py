@@ -14,7 +14,7 @@ from torch import nn
 from course_utils import legacy_int8
 from course_utils.exercises.calls import run
 from course_utils.exercises.core import Mistake, check
-from course_utils.exercises.investigation import Run, World, by_arm, investigate
+from course_utils.exercises.investigation import Run, World, by_arm, investigate, numbered
 from course_utils.exercises.search import examine
 from course_utils.exercises.values import same, show
 from course_utils.legacy_int8 import nnq, tq
@@ -260,6 +260,9 @@ ARMS = ("float", "QAT", "fast weights", "fast activations", "both fast")
 REPAIRS = {"weights": "fast weights", "activations": "fast activations", "both": "both fast"}
 COUNTS = 2  # points that QAT must lose
 NOTHING = 21  # percent of a network that has learned next to nothing
+ONE_FAILS = (
+    "with fast observers of the weights most networks lose 1 point of QAT's 18, but about one in five comes to nothing."
+)
 FEW_FAIL = (
     "with fast observers of the weights most networks lose 1 point of QAT's 24, but about two in five come to nothing."
 )
@@ -297,13 +300,17 @@ STATISTICS = {
     "the last network": lambda results: results[-1],
     "the best network": max,
     "the worst network": min,
+    "the mean without the best and the worst network": lambda results: fmean(sorted(results)[1:-1] or results),
+    "the middle between the best and the worst network": lambda results: (max(results) + min(results)) / 2,
 }
+LEFT_TO_A_WORLD = ("the worst network", "the middle between the best and the worst network")
 
 
 def _where_networks_disagree(runs: Sequence[Run]) -> str | None:
-    """The conclusion of the card where another statistic than the mean comes to another one; but the worst is left to a world."""
+    """The conclusion of the card where another statistic than the mean comes to another one; two are left to a world."""
     own = _of_runs(runs)
-    return own if any(_of_runs(runs, of) != own for of in STATISTICS.values() if of is not min) else None
+    others = (of for name, of in STATISTICS.items() if name not in LEFT_TO_A_WORLD)
+    return own if any(_of_runs(runs, of) != own for of in others) else None
 
 
 def _said_of_means(runs: Sequence[Run], got: str) -> str:
@@ -312,7 +319,8 @@ def _said_of_means(runs: Sequence[Run], got: str) -> str:
     said = f"{' or '.join(fitting)} of each arm would say so; the" if fitting else "The"
     said = said[0].upper() + said[1:]
     failed = fmean(accuracy < NOTHING + 5 for accuracy in by_arm(runs)["fast weights"])
-    skewed = f" Here {MOST_FAIL if failed > 0.5 else FEW_FAIL}" if failed else ""
+    planted = MOST_FAIL if failed > 0.5 else FEW_FAIL if failed > 0.3 else ONE_FAILS
+    skewed = f" Here {planted}" if failed else ""
     return f"{_told_losses(runs)} {said} card asks for the mean of all networks.{skewed}"
 
 
@@ -343,21 +351,21 @@ def _training(
         said, right, hint: of the world.
         results: percent.
         fails: an arm in which some networks fail.
-        often: which of five do.
+        often: which of five do, in the order in which networks are asked for.
         to: the accuracy that they come to.
     """
     of_arm = dict(zip(ARMS, results, strict=True))
 
     def accuracy(arm: str, number: int, *, seed: float) -> float:
-        if arm == fails and sum(math.floor(seed / each) for each in (1, 5, 25)) % 5 in often:
+        if arm == fails and seed % 5 in often:
             return to + _chance(arm, seed)
         return of_arm[arm] + 0.05 * _chance(arm, seed) + 5 * math.sin(2.4 * seed)  # the second is common to all arms
 
     def why(runs: Sequence[Run], got: str) -> str:
         means = {arm: fmean(values) for arm, values in by_arm(runs).items()}
-        if got == _of_means(means, size=abs) != _of_means(means):
+        if means["QAT"] > means["float"] and got == _of_means(means, size=abs) != _of_means(means):
             return "QAT is better than float here: its loss is below 0, so there is nothing to repair. Do not take the absolute value."
-        if got == _of_runs(runs, min) != _of_means(means):
+        if any(got == _of_runs(runs, STATISTICS[name]) != _of_means(means) for name in LEFT_TO_A_WORLD):
             return (
                 f"{hint} {_said_of_means(runs, got)} And a repair need not come near float: half of the loss is enough."
             )
@@ -368,20 +376,20 @@ def _training(
             )
         if got == _best_repair(means) != _of_means(means):
             return (
-                "More than one repair works here. The card asks for the first of weights, activations and both: the smallest change "
-                "that explains most of the loss."
+                f"More than one repair leaves less than half of QAT's loss here. {_told_losses(runs)} The card asks for the first of "
+                "weights, activations and both that does: the smallest change that explains most of the loss."
             )
         return f"{hint} {_told_losses(runs)}"
 
-    return World(said, right, accuracy, why)
+    return World(said, right, numbered(accuracy), why)
 
 
 TRAININGS = (
     _training(
-        "QAT loses 38 points, with fast observers of the weights it loses 16; those of the activations change nothing.",
+        "QAT loses 38 points, with fast observers of the weights it loses 17.8; those of the activations change nothing.",
         "weights",
         "Fast observers of the weights alone take away more than half of the loss.",
-        *(84, 46, 68, 44, 69),
+        *(84, 46, 66.2, 44, 67.6),
     ),
     _training(
         "QAT loses 35 points; fast observers of the weights win 2 of them, those of the activations 30.",
@@ -396,10 +404,10 @@ TRAININGS = (
         *(85, 40, 52, 47, 81),
     ),
     _training(
-        "QAT loses 16 points, and with all observers fast it still loses 12.",
+        "QAT loses 20 points, and with all observers fast it still loses 10.5.",
         "neither",
-        "Fast observers win a few points here, and less than half of the loss: something else makes QAT fail.",
-        *(86, 70, 73, 72, 74),
+        "Fast observers win some points here, and less than half of the loss, also with both fast: something else makes QAT fail.",
+        *(84, 64, 73, 66, 73.5),
     ),
     _training(
         "QAT loses 1.8 points; with fast observers of the weights it is better than float by 1.5.",
@@ -432,6 +440,12 @@ TRAININGS = (
         *(84, 50, 79, 81, 83),
     ),
     _training(
+        "QAT loses 5 points, and with fast observers of the weights it is better than float by 3.",
+        "weights",
+        "With fast observers of the weights QAT is better than float here, so that its loss is below 0, and this is less than half of QAT's.",
+        *(84, 79, 87, 83.2, 86.5),
+    ),
+    _training(
         MOST_FAIL,
         ("weights", "neither"),
         "With fast observers of the weights about three networks in five come to nothing here.",
@@ -446,17 +460,26 @@ TRAININGS = (
         "With fast observers of the weights about two networks in five come to nothing here.",
         *(84, 60, 83, 60.9, 63),
         fails="fast weights",
-        often=(1, 3),
+        often=(0, 3),
         to=NOTHING,
     ),
     _training(
-        "QAT loses 60 points; with fast observers of the weights most networks lose 2, and about one in five loses 39.",
+        ONE_FAILS,
+        "neither",
+        "With fast observers of the weights about one network in five comes to nothing here.",
+        *(84, 66, 83, 66.9, 68),
+        fails="fast weights",
+        often=(2,),
+        to=NOTHING - 1,
+    ),
+    _training(
+        "QAT loses 44 points; with fast observers of the weights most networks lose 2, and about one in five loses 56.",
         "weights",
-        "With fast observers of the weights one network in five is much worse here, and still their mean loses far less than half of 60 points.",
-        *(84, 24, 82, 25, 83),
+        "With fast observers of the weights one network in five is much worse here, and still their mean loses less than half of 44 points.",
+        *(84, 40, 82, 41, 83),
         fails="fast weights",
         often=(1,),
-        to=45,
+        to=28,
     ),
 )
 

@@ -391,6 +391,62 @@ def three_points(right):
     return by_the_card(mean)
 
 
+def _pick(right, pick, least=2):
+    cells = {(m, w): sorted(right(m, at_work=w, seed=n) for n in SEEDS) for m in MODELS for w in (0, 1)}
+    return by_the_card({key: pick(own) for key, own in cells.items()}, least)
+
+
+def without_best_and_worst(right):
+    return _pick(right, lambda own: sum(own[1:-1]) / 3)
+
+
+def without_the_best(right):
+    return _pick(right, lambda own: sum(own[:-1]) / 4)
+
+
+def middle_of_best_and_worst(right):
+    return _pick(right, lambda own: (own[0] + own[-1]) / 2)
+
+
+def _asks(right, lost=None, left=None, harder=None, limits=(2, 2, 2)):
+    m = all_means(right)
+    if (lost(m) if lost else m["float", 1] - m["int8", 1]) > limits[0]:
+        return "rounding" if (left(m) if left else m["float", 1] - m["anew", 1]) > limits[1] else "calibration"
+    return "images" if (harder(m) if harder else m["float", 0] - m["float", 1]) > limits[2] else "nothing"
+
+
+def cured_at_one_and_a_half(right):
+    return _asks(right, limits=(2, 1.5, 2))
+
+
+def cured_at_two_and_a_half(right):
+    return _asks(right, limits=(2, 2.5, 2))
+
+
+def harder_from_one_and_a_half_on(right):
+    return _asks(right, limits=(2, 2, 1.5))
+
+
+def images_by_int8(right):
+    return _asks(right, harder=lambda m: m["int8", 0] - m["int8", 1])
+
+
+def any_difference_of_int8(right):
+    return _asks(right, lost=lambda m: abs(m["float", 1] - m["int8", 1]))
+
+
+def any_difference_of_anew(right):
+    return _asks(right, left=lambda m: abs(m["float", 1] - m["anew", 1]))
+
+
+def any_difference_of_the_images(right):
+    return _asks(right, harder=lambda m: abs(m["float", 0] - m["float", 1]))
+
+
+def in_percent_of_float(right):
+    return _asks(right, lost=lambda m: 100 * (1 - m["int8", 1] / m["float", 1]))
+
+
 def says_ranges(right):
     return "ranges" if by_the_card(all_means(right)) == "calibration" else by_the_card(all_means(right))
 
@@ -464,6 +520,17 @@ WRONG = {
         by_the_worst_draw,
         one_and_a_half_points,
         three_points,
+        without_best_and_worst,
+        without_the_best,
+        middle_of_best_and_worst,
+        cured_at_one_and_a_half,
+        cured_at_two_and_a_half,
+        harder_from_one_and_a_half_on,
+        images_by_int8,
+        any_difference_of_int8,
+        any_difference_of_anew,
+        any_difference_of_the_images,
+        in_percent_of_float,
     ],
 }
 ODD = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import itertools
 import operator
-from collections.abc import Callable, Sequence
-from statistics import fmean
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean, median
 
 import torch
 from hypothesis import strategies as st
@@ -16,7 +16,16 @@ from course_utils import legacy_int8
 from course_utils.exercises.calls import attempt, run
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, tensors
-from course_utils.exercises.investigation import Run, World, investigate, not_by_the_mean, one_in_three, told
+from course_utils.exercises.investigation import (
+    Run,
+    World,
+    comes_out,
+    investigate,
+    numbered,
+    one_alone,
+    one_in_three,
+    told,
+)
 from course_utils.exercises.search import compare, examine
 from course_utils.exercises.values import same, show
 from course_utils.legacy_int8 import tq
@@ -444,60 +453,209 @@ MODELS = ("float", "int8", "anew")
 LOSERS = ("images", "calibration", "rounding", "nothing")
 
 
-def _case(right: str, said: str, hint: str, *, lab: tuple[float, ...], work: tuple[float, ...]) -> World:
-    """A network: how many points it, its int8 copy, and one calibrated anew have, in the lab and at work."""
+LIMITS = (1.9, 2.1, 1.7, 2.3, 1.5, 2.5, 1.0, 3.0, 0.5, 4.0, 0.0, 5.0)
+SUMMARIES = {
+    "if the median draw stands in place of the mean": median,
+    "if the best draw stands in place of the mean": max,
+    "if the worst draw stands in place of the mean": min,
+    "if the best and the worst draw are left out": lambda found: fmean(sorted(found)[1:-1] or found),
+    "if the middle between the best and the worst draw is taken": lambda found: (min(found) + max(found)) / 2,
+    "if the worst draw is left out": lambda found: fmean(sorted(found)[1:] or found),
+    "if the best draw is left out": lambda found: fmean(sorted(found)[:-1] or found),
+    "if only the first draw is read": operator.itemgetter(0),
+    "if only the third draw is read": lambda found: found[2 % len(found)],
+    "if only the last draw is read": operator.itemgetter(-1),
+    "if the first draw is left out": lambda found: fmean(found[1:] or found),
+}
+QUESTIONS = {  # what somebody measures in place of a question of the card: which one, and how
+    "if int8 at work is compared with int8 in the lab": ("int8", lambda m: m["int8", 0] - m["int8", 1]),
+    "if int8 at work is compared with float in the lab": ("int8", lambda m: m["float", 0] - m["int8", 1]),
+    "if int8 and float are compared in the lab": ("int8", lambda m: m["float", 0] - m["int8", 0]),
+    "if a lead of int8 over float counts as a loss": ("int8", lambda m: abs(m["float", 1] - m["int8", 1])),
+    "if what int8 loses in the lab is taken off": (
+        "int8",
+        lambda m: m["float", 1] - m["int8", 1] - m["float", 0] + m["int8", 0],
+    ),
+    "if what int8 loses is taken in percent of what float gets": (
+        "int8",
+        lambda m: 100 * (1 - m["int8", 1] / m["float", 1]),
+    ),
+    "if it is enough that calibrating anew wins back two points": (
+        "anew",
+        lambda m: 0.0 if m["anew", 1] - m["int8", 1] > 2 else 9.0,
+    ),
+    "if it is enough that calibrating anew helps": ("anew", lambda m: 0.0 if m["anew", 1] > m["int8", 1] else 9.0),
+    "if it is enough that calibrating anew wins back half": (
+        "anew",
+        lambda m: 0.0 if 2 * m["anew", 1] >= m["float", 1] + m["int8", 1] else 9.0,
+    ),
+    "if the one calibrated anew is compared with float in the lab": ("anew", lambda m: m["float", 0] - m["anew", 1]),
+    "if the one calibrated anew is compared with int8 in the lab": ("anew", lambda m: m["int8", 0] - m["anew", 1]),
+    "if the one calibrated anew is compared with itself in the lab": ("anew", lambda m: m["anew", 0] - m["anew", 1]),
+    "if what the one calibrated anew loses in the lab is taken off": (
+        "anew",
+        lambda m: m["float", 1] - m["anew", 1] - m["float", 0] + m["anew", 0],
+    ),
+    "if a lead of the one calibrated anew over float counts as a loss": (
+        "anew",
+        lambda m: abs(m["float", 1] - m["anew", 1]),
+    ),
+    "if the images are judged by what int8 loses between lab and work": (
+        "images",
+        lambda m: m["int8", 0] - m["int8", 1],
+    ),
+    "if the images are judged by what the one calibrated anew loses between lab and work": (
+        "images",
+        lambda m: m["anew", 0] - m["anew", 1],
+    ),
+    "if a gain of float between lab and work counts as a loss": (
+        "images",
+        lambda m: abs(m["float", 0] - m["float", 1]),
+    ),
+}
 
-    def measure(model: str, number: int, *, at_work: float, seed: float) -> float:
-        if at_work not in (0, 1):
-            raise ValueError(f"at_work is 0 or 1, got {at_work:g}.")
-        images = (seed * 7919) % 13 - 6  # one draw of images is easier than another, for every model
-        own = ((seed * 31 + 7 * MODELS.index(model)) % 5 - 2) * 0.1
-        return (work if at_work else lab)[MODELS.index(model)] + images / 2 + own
 
-    return World(said, right, measure, hint)
+def _in_place(at_work: float) -> int:
+    if at_work not in (0, 1):
+        raise ValueError(f"at_work is 0 or 1, got {at_work:g}.")
+    return int(at_work)
 
 
-def _mean(runs: Sequence[Run], model: str, at_work: int) -> float:
-    return fmean(run.result for run in runs if run.arm == model and run.settings["at_work"] == at_work)
+def _summed(runs: Sequence[Run], pick: Callable = fmean) -> dict[tuple[str, int], float]:
+    """One number for each model in each place."""
+    return {
+        (model, place): pick([run.result for run in runs if (run.arm, run.settings["at_work"]) == (model, place)])
+        for model in MODELS
+        for place in (0, 1)
+    }
 
 
-def _lost(runs: Sequence[Run]) -> tuple[float, float, float]:
+def _lost(m: Mapping[tuple[str, int], float]) -> dict[str, float]:
     """Points that int8 and the one calibrated anew are below float at work, and that float has lost since the lab."""
-    at_work = _mean(runs, "float", 1)
-    return at_work - _mean(runs, "int8", 1), at_work - _mean(runs, "anew", 1), _mean(runs, "float", 0) - at_work
+    at_work = m["float", 1]
+    return {"int8": at_work - m["int8", 1], "anew": at_work - m["anew", 1], "images": m["float", 0] - at_work}
+
+
+def _decided(int8: float, anew: float, images: float, limit: float = 2.0) -> str:
+    if int8 > limit:
+        return "rounding" if anew > limit else "calibration"
+    return "images" if images > limit else "nothing"
 
 
 def _by_the_card(runs: Sequence[Run]) -> str:
     """The conclusion of the card for these runs."""
-    int8, anew, by_images = _lost(runs)
-    if int8 > 2:
-        return "rounding" if anew > 2 else "calibration"
-    return "images" if by_images > 2 else "nothing"
+    return _decided(**_lost(_summed(runs)))
 
 
-def _own_means(runs: Sequence[Run], got: str) -> str:
-    int8, anew, by_images = _lost(runs)
-    return (
-        f"By the means of your own runs int8 is {int8:.1f} points below float at work, the one that is calibrated anew {anew:.1f}, and "
-        f"float has lost {by_images:.1f} between the lab and work. More than 2 count, so it is {_by_the_card(runs)!r}."
-        + not_by_the_mean(got, "draw")
-    )
+def _rules() -> dict[str, Callable[[Sequence[Run]], str]]:
+    """Other rules than the card's, in words: each gives a conclusion for the runs."""
 
+    def other(question: str, asked: Callable) -> Callable[[Sequence[Run]], str]:
+        return lambda runs: _decided(**{**_lost(_summed(runs)), question: asked(_summed(runs))})
 
-def _uneven(said: str, **loses: tuple[float, float]) -> World:
-    """Of 91 points: what int8, anew (both against float) and float at work lose, and what they lose more with every third draw."""
+    def limited(limit: float) -> Callable[[Sequence[Run]], str]:
+        return lambda runs: _decided(**_lost(_summed(runs)), limit=limit)
 
-    def measure(model: str, number: int, *, at_work: float, seed: float) -> float:
-        if at_work not in (0, 1):
-            raise ValueError(f"at_work is 0 or 1, got {at_work:g}.")
-        odd = one_in_three(seed)
-        lost = {name: usual + more * odd for name, (usual, more) in loses.items()}
-        images = lost.get("images", 0.0) if at_work else 0.0
-        return (
-            91 - images - (lost.get(model, 0.4) if at_work and model != "float" else 0.0) + 0.02 * ((seed * 31) % 5 - 2)
+    def one_limit(question: str, limit: float) -> Callable[[Sequence[Run]], str]:
+        return lambda runs: _decided(
+            **{word: x - (limit - 2) * (word == question) for word, x in _lost(_summed(runs)).items()}
         )
 
-    return World(said, _by_the_card, measure, _own_means)
+    def summed(pick: Callable) -> Callable[[Sequence[Run]], str]:
+        return lambda runs: _decided(**_lost(_summed(runs, pick)))
+
+    def images_first(runs: Sequence[Run]) -> str:
+        return "images" if _lost(_summed(runs))["images"] > 2 else _by_the_card(runs)
+
+    def swapped(runs: Sequence[Run]) -> str:
+        said = _by_the_card(runs)
+        return {"rounding": "calibration", "calibration": "rounding"}.get(said, said)
+
+    def places(runs: Sequence[Run]) -> str:
+        return _decided(**_lost({(model, 1 - place): x for (model, place), x in _summed(runs).items()}))
+
+    lies = {True: "below", False: "above"}
+    asked = {
+        "int8": "int8 loses",
+        "anew": "is still missing after calibrating anew",
+        "images": "float loses between lab and work",
+    }
+    return {
+        **{words: other(*how) for words, how in QUESTIONS.items()},
+        "if the images are asked about first": images_first,
+        "if the names of the two verdicts are swapped": swapped,
+        "if lab and work are swapped": places,
+        **{f"if the limit lies {lies[x < 2]} two points, at {x:g}": limited(x) for x in LIMITS},
+        **{
+            f"if the limit for what {asked[word]} lies {lies[x < 2]} two points, at {x:g}": one_limit(word, x)
+            for word in asked
+            for x in LIMITS
+        },
+        **{words: summed(pick) for words, pick in SUMMARIES.items()},
+    }
+
+
+def _played(world: World, many: int) -> list[Run]:
+    """A full experiment in a world, with so many draws."""
+    plan = [(model, {"at_work": place, "seed": n}) for n in range(many) for place in (0, 1) for model in MODELS]
+    return [Run(model, own, world.measure(model, at, **own)) for at, (model, own) in enumerate(plan)]
+
+
+def _left(said: str, rules: Mapping[str, Callable], runs: Sequence[Run], got: str) -> list[str]:
+    """Which of `rules` come to `got` for these runs, and were right in the worlds before this one; the nearest limit alone."""
+    come = [words for words, rule in rules.items() if rule(runs) == got]
+    before = CASES[: [world.said for world in CASES].index(said)]
+    many = min(40, len({run.settings["seed"] for run in runs}))
+    played = [(world, _played(world, many)) for world in before]
+    left = [words for words in come if all(rules[words](own) in world.rightly(own) for world, own in played)]
+    return [*{words.split(", at ")[0]: words for words in reversed(left)}.values()][::-1]
+
+
+def _own_means(said: str, hint: str = "") -> Callable[[Sequence[Run], str], str]:
+    """What was lost in somebody's own runs, what follows, and by which other rules their conclusion comes out."""
+
+    def why(runs: Sequence[Run], got: str) -> str:
+        lost = _lost(_summed(runs))
+        return (
+            (
+                f"{hint} By the means of your own runs int8 is {lost['int8']:.1f} points below float at work, the one that is calibrated anew "
+                f"{lost['anew']:.1f}, and float has lost {lost['images']:.1f} between the lab and work. More than 2 count, so it is {_by_the_card(runs)!r}."
+                + comes_out(got, _left(said, _rules(), runs, got))
+            )
+            .strip()
+            .replace(" -", " −")
+        )
+
+    return why
+
+
+def _case(right: str, said: str, hint: str, *, lab: tuple[float, ...], work: tuple[float, ...]) -> World:
+    """A network: how many points it, its int8 copy, and one calibrated anew have, in the lab and at work."""
+
+    def measure(model: str, number: int, *, at_work: float, seed: float) -> float:
+        images = (seed * 7919) % 13 - 6  # one draw of images is easier than another, for every model
+        own = ((seed * 31 + 7 * MODELS.index(model)) % 5 - 2) * 0.1
+        return (work if _in_place(at_work) else lab)[MODELS.index(model)] + images / 2 + own
+
+    return World(said, right, numbered(measure), _own_means(said, hint))
+
+
+def _uneven(
+    said: str,
+    odd: Callable[[float], bool] = one_in_three,
+    lab: tuple[float, float, float] = (91.0, 91.0, 91.0),
+    **loses: tuple[float, float],
+) -> World:
+    """What int8, anew (both against float) and float at work lose, and what they lose more with an odd draw; `lab`: in the lab."""
+
+    def measure(model: str, number: int, *, at_work: float, seed: float) -> float:
+        luck = 0.02 * ((seed * 31) % 5 - 2)
+        if not _in_place(at_work):
+            return lab[MODELS.index(model)] + luck
+        lost = {name: usual + more * odd(seed) for name, (usual, more) in loses.items()}
+        return lab[0] - lost.get("images", 0.0) - (lost.get(model, 0.4) if model != "float" else 0.0) + luck
+
+    return World(said, _by_the_card, numbered(measure), _own_means(said))
 
 
 CASES = (
@@ -571,6 +729,34 @@ CASES = (
     ),
     _uneven("int8 loses 1.7 points at work, calibrated anew 1.6", int8=(1.7, 0.0), anew=(1.6, 0.0)),
     _uneven("float loses 2.3 points between the lab and work", images=(2.3, 0.0)),
+    _uneven(
+        "int8 loses 0.4 points at work with all draws but one, and 11.4 with that one", one_alone, int8=(0.4, 11.0)
+    ),
+    _uneven(
+        "int8 loses 3 points at work with all draws but one, and is 4.5 ahead of float with that one",
+        one_alone,
+        int8=(3.0, -7.5),
+    ),
+    _uneven("int8 loses 0.5 points at work with all draws but one, and 7 with that one", one_alone, int8=(0.5, 6.5)),
+    _uneven("int8 loses 2.1 points at work, and calibrated anew 1.9", int8=(2.1, 0.0), anew=(1.9, 0.0)),
+    _uneven("int8 loses 3.2 points at work, and calibrated anew 2.1", int8=(3.2, 0.0), anew=(2.1, 0.0)),
+    _uneven("float loses 1.9 points between the lab and work", images=(1.9, 0.0), int8=(0.0, 0.0), anew=(0.0, 0.0)),
+    _uneven(
+        "float loses 1.2 points between the lab and work, and both int8 networks 2.6",
+        images=(1.2, 0.0),
+        int8=(1.4, 0.0),
+        anew=(1.4, 0.0),
+    ),
+    _uneven("at work int8 is 3 points ahead of float", int8=(-3.0, 0.0)),
+    _uneven(
+        "int8 loses 4 points at work, and calibrated anew it is 3 ahead of float", int8=(4.0, 0.0), anew=(-3.0, 0.0)
+    ),
+    _uneven("the images at work are easier: all three gain 5 points", images=(-5.0, 0.0)),
+    _uneven(
+        "of 60 points that float gets, int8 loses 1.6 at work, which is more than two percent",
+        lab=(60.0, 60.0, 60.0),
+        int8=(1.6, 0.0),
+    ),
 )
 
 

@@ -645,9 +645,9 @@ def static_int8_solution(model, batches, qconfig):
 # ### Exercise 2 · Who lost the points?
 # ★★ · 12 minutes · an investigation
 #
-# Somebody complains: "The int8 network is bad at work." You get an instrument, `right(model, at_work=0, seed=n)`, which gives the accuracy in percent on draw `n` of images: in the lab (`at_work=0`) or at work (1). `model` is `"float"`, `"int8"`, or `"anew"`, the same int8 network calibrated anew on images from work.
+# Somebody complains: "The int8 network is bad at work." You get an instrument, `right(model, at_work=0, seed=n)`: the accuracy in percent on draw `n` of images, in the lab (`at_work=0`) or at work (1). `model` is `"float"`, `"int8"`, or `"anew"`, the same int8 network calibrated anew on images from work.
 #
-# Take the mean of at least 5 draws, the same ones for all. A difference counts if it is above 2 points. *Ask first*: how far is int8 below float at work? If this counts, ask: is `"anew"` also more than 2 points below float at work? If it does not count, ask: has float itself lost more than 2 points between lab and work?
+# Take the mean of at least 5 draws, the same ones for each of the three in both places. A difference counts above 2 points. *Ask first*: how far is int8 below float at work? If this counts, ask: is `"anew"` also more than 2 points below float? If it does not count, ask: has float itself lost more than 2 points between lab and work?
 #
 # `who_lost(right)` → `"calibration"`, `"rounding"`, `"images"` or `"nothing"`
 #

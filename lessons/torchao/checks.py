@@ -11,7 +11,7 @@ from torch import nn
 
 from course_utils.exercises.core import check
 from course_utils.exercises.inputs import Strategy
-from course_utils.exercises.investigation import World, investigate
+from course_utils.exercises.investigation import World, investigate, numbered
 from course_utils.exercises.mistake import Mistake
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import same
@@ -72,7 +72,7 @@ def _asked(draw: Callable) -> tuple[nn.Module, str, int, list[str]]:
     module, name, group = draw(_modules()), draw(_paths()), draw(st.sampled_from([4, 2, 3, 8, 1]))
     parts = name.split(".")
     near = [name, name[:-1] or name, parts[0], parts[-1], name + "0", name + ".fc1", ".".join(parts[:-1]) or parts[0]]
-    near.append(name.replace("_", "."))
+    near += [name.replace("_", "."), name.capitalize()]
     kept = draw(st.lists(st.one_of(_paths(), st.sampled_from(near)), max_size=2))
     return module, name, group, kept
 
@@ -160,6 +160,9 @@ def wanted(answer: Callable) -> None:
         ),
         "You take a kept name for a pattern, where a dot stands for any character. Compare texts, or use "
         "re.escape.": rule(left_out=lambda name, kept: any(re.match(rf"{k}(\.|$)", name) for k in kept)),
+        "You compare names without their case. 'Body' and 'body' are two names.": rule(
+            left_out=lambda name, kept: _inside(name.lower(), [k.lower() for k in kept])
+        ),
         "You turned the relation round: a kept module does not have to lie in this one.": rule(
             left_out=lambda name, kept: any(k == name or k.startswith(name + ".") for k in kept)
         ),
@@ -252,6 +255,7 @@ def wanted(answer: Callable) -> None:
             (linear(8, 4), "body.fc1", 4, ["body.fc1.0"]),
             (linear(8, 4), "head.body.fc1", 4, ["head"]),
             (linear(8, 4), "body_fc1", 4, ["body.fc1"]),
+            (linear(8, 4), "body.fc1", 4, ["Body"]),
             (linear(6, 8), "fc1", 4, []),
             (linear(4, 8), "fc1", 8, []),
             (Projection(8, 4), "fc1", 8, []),
@@ -272,26 +276,22 @@ def _luck(layer: int, word: str) -> float:
     return ((layer * 7919 + sum(map(ord, word)) * 104729 + 13) % 1009) / 504.5 - 1
 
 
-def _is_odd(layer: int) -> bool:
-    """One layer in four or so."""
-    return layer * 53 % 97 < 25
-
-
-def _network(*errors: float, odd: Mapping[str, float] | None = None) -> Callable[..., float]:
+def _network(*errors: float, odd: Mapping[str, float] | None = None, one_in: int = 4) -> Callable[..., float]:
     """The errors of the four ways, in percent: the mean over layers, some of which are larger in all four alike.
 
     Args:
         errors: of "clipped", "symmetric", "zero point" and "packed".
-        odd: what the error is instead in one layer of four.
+        odd: what the error is instead in some layers.
+        one_in: one layer in so many, the third and so on, in the order in which layers are asked for.
     """
     usual = dict(zip(WAYS, errors, strict=True))
 
     def measure(arm: str, number: int, layer: float) -> float:
         layer = int(layer)
-        own = odd[arm] if odd and _is_odd(layer) else usual[arm]
-        return own * (1 + 0.4 * _luck(layer, "")) * (1 + 0.03 * _luck(layer, arm))
+        own = odd[arm] if odd and layer % one_in == 2 else usual[arm]
+        return own * (1 + 0.4 * _luck(layer, "")) * (1 + 0.003 * _luck(layer, arm))
 
-    return measure
+    return numbered(measure, "layer")
 
 
 def _ways(*errors: float) -> dict[str, float]:
@@ -320,28 +320,29 @@ NETWORKS = (
         "The levels make no difference here. The drop comes with the last step, in which the kernel changes.",
     ),
     World(
-        "in the mean the four errors are 1, 0.98, 0.96 and 0.94 %: the drop is a sixteenth",
+        "in the mean the four errors are 1, 0.98, 0.945 and 0.905 %: the drop is 9.5 % of clipped",
         "nothing",
-        _network(1.0, 0.98, 0.96, 0.94),
-        "There is a drop here, but it is less than a tenth of the error of clipped, and by the card that does not count.",
+        _network(1.0, 0.98, 0.945, 0.905),
+        "There is a drop here, but it is 9.5 % of the error of *clipped*. The rule wants more than a tenth of that, whatever share of packed it is.",
     ),
     World(
-        "in the mean the four errors are 1, 0.87, 0.865 and 0.86 %: the drop is a seventh",
+        "in the mean the four errors are 1, 0.9, 0.897 and 0.893 %: the drop is 10.7 % of clipped",
         "clip",
-        _network(1.0, 0.87, 0.865, 0.86),
-        "The drop is a seventh of the error of clipped here, and by the card more than a tenth counts. Nearly all of it is the clip's.",
+        _network(1.0, 0.9, 0.897, 0.893),
+        "The drop is 10.7 % of the error of clipped here, and by the card more than a tenth counts. Nearly all of it is the clip's.",
     ),
     World(
-        "in the mean the four errors are 3, 1.9, 1.2 and 0.5 %: the clip has 44 % of the drop, and each of the other two 28",
+        "in the mean the four errors are 3, 1.8, 1.2 and 0.5 %: the clip has 48 % of the drop, the zero point 24 and the packing 28",
         "several",
-        _network(3.0, 1.9, 1.2, 0.5),
-        "The largest part is less than half of the drop here, so no step can claim the drop for itself.",
+        _network(3.0, 1.8, 1.2, 0.5),
+        "The largest part is 48 % of the drop here, less than half, so no step can claim the drop for itself. A part is the error of one way "
+        "minus that of the next, not minus a later one, and it is compared with the whole drop, not with the error before it.",
     ),
     World(
-        "in the mean the four errors are 3, 1.5, 1.2 and 0.5 %: the clip has 60 % of the drop",
+        "in the mean the four errors are 3, 1.7, 1.2 and 0.5 %: the clip has 52 % of the drop",
         "clip",
-        _network(3.0, 1.5, 1.2, 0.5),
-        "The clip has 60 % of the drop here. By the card more than half is enough.",
+        _network(3.0, 1.7, 1.2, 0.5),
+        "The clip has 52 % of the drop here. By the card more than half is enough.",
     ),
     World(
         "in the mean the four errors are 6, 11, 6.4 and 4.2 %: without the clip it is much worse, and the zero point takes nearly all of that back",
@@ -365,14 +366,30 @@ NETWORKS = (
         "in most layers the four errors are 1, 0.98, 0.6 and 0.58 %, and in one layer of four 12, 0.98, 0.6 and 0.58: in the mean the clip has most",
         "clip",
         _network(1.0, 0.98, 0.6, 0.58, odd=_ways(12.0, 0.98, 0.6, 0.58)),
-        "A few layers have a very large error when they are clipped. The median, the least error or a mean of shares does not see them. The "
-        "card asks for the mean over the layers, and then for the parts.",
+        "A few layers have a very large error when they are clipped. The median, the least error, a single layer, a vote of the layers or a "
+        "mean of shares does not see them. The card asks for the mean over the layers, and then for the parts.",
     ),
     World(
-        "in most layers the four errors are 4, 1, 0.95 and 0.93 %, and in one layer of four 6, 5.5, 1 and 0.98: in the mean the clip has most",
+        "in most layers the four errors are 4, 1, 0.95 and 0.93 %, and in one layer of four 6.3, 6.1, 1 and 0.98: in the mean the clip has most",
         "clip",
-        _network(4.0, 1.0, 0.95, 0.93, odd=_ways(6.0, 5.5, 1.0, 0.98)),
-        "In the worst layers the zero point helps most here, and in the mean over all layers the clip. The card asks for the mean.",
+        _network(4.0, 1.0, 0.95, 0.93, odd=_ways(6.3, 6.1, 1.0, 0.98)),
+        "In the worst layers the zero point helps most here, and in the mean over all layers the clip. The card asks for the mean: the largest "
+        "error, a single layer, the middle between the extremes and a mean of squares are none.",
+    ),
+    World(
+        "in most layers the four errors are 0.1, 0.098, 0.06 and 0.058 %, and in the third layer of sixteen 30, 10, 9.9 and 9.8: in the mean the "
+        "clip has most",
+        "clip",
+        _network(0.1, 0.098, 0.06, 0.058, odd=_ways(30.0, 10.0, 9.9, 9.8), one_in=16),
+        "Nearly all of the error sits in one layer here, the third, and there it is the clip's. A mean without the extremes leaves this layer out, "
+        "and a geometric mean makes it small. The card asks for the plain mean.",
+    ),
+    World(
+        "in the mean the four errors are 10, 7, 3.5 and 5 %: the clip has 60 % of the drop, the zero point 70 and the packing -30",
+        "zero point",
+        _network(10.0, 7.0, 3.5, 5.0),
+        "Two steps have more than half of the drop each here, because the third makes the error larger. The rule asks for the step with the "
+        "largest part.",
     ),
 )
 
@@ -437,6 +454,10 @@ def packed_bytes(answer: Callable) -> None:
         ),
         "You give the shorter group a part of a scale. Its scale is as large as the others.": lambda r, c, b, g, s: (
             r * (up(c * b, 8) + c // g * s + up(c % g * s, g))
+        ),
+        "You fill up columns to whole bytes. Each row is filled up.": size(weights=lambda r, c, b: c * up(r * b, 8)),
+        "You count as many scales as a group has weights. Each group has one, in each row.": size(
+            scales=lambda r, c, g: g
         ),
         "You divide the bytes of a row by the group. A group is that many weights: it is cols that you divide.": (
             lambda r, c, b, g, s: r * (up(c * b, 8) + up(up(c * b, 8), g) * s),
