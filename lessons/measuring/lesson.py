@@ -388,7 +388,7 @@ for name in ("A again", "B: without notes"):
     rounds, wins = len(ratios[name]), sum(ratio > 1 for ratio in ratios[name])
     by_chance = show.as_clear_as(wins, rounds)
     print(
-        f"{name}: faster in {wins} of {rounds} rounds; a coin is at least as one-sided in {100 * by_chance:.2g} % of all cases"
+        f"{name}: faster in {wins} of {rounds} rounds; a coin is at least as one-sided in {100 * by_chance:.3g} % of all cases"
     )
 
 # %% [markdown] slideshow={"slide_type": "skip"}

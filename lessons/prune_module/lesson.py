@@ -41,6 +41,7 @@ from torch.nn import functional as F
 from torch.nn.utils import prune
 
 from course_utils import data, models, runtime, training
+from course_utils.measure.sparsity import sparsity_report
 from course_utils.scorecard import claims
 from lessons.prune_module import checks as check
 from lessons.prune_module import show
@@ -642,6 +643,29 @@ show.xor_table()
 # Whoever stops when a question brings nothing never asks the second one, which brings everything. So one grows first and cuts afterwards.
 #
 # With networks it is similar. One with more weights than it needs is called *over-parametrised*. LeCun et al. trained such networks and cut them in 1990 (*Optimal brain damage*). Could a small part of one have learned as well on its own? That is the question of the **lottery ticket hypothesis** ([Frankle and Carbin, 2018](https://arxiv.org/abs/1803.03635)), and of [[ticket]].
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### A filter before and after, and the sparsity of the whole model
+#
+# The cuts of this lesson were made in `fc1`. The same call works on a convolution. We remove the half of `conv1` with the least magnitude from a copy of the trained LeNet, and look at the nine weights of its first filter before and after. The call ranks all 54 weights of the layer together, so this one filter need not lose exactly half of its nine.
+
+# %% slideshow={"slide_type": "skip"}
+net = copy.deepcopy(lenet)
+before = net.conv1.weight[0, 0].detach().clone()
+prune.l1_unstructured(net.conv1, name="weight", amount=0.5)
+print(before)
+print(net.conv1.weight[0, 0].detach())
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# How sparse is the model now? The **sparsity** is the number of zeros divided by the number of weights: of one tensor, or of all of them together. `sparsity_report` counts both. It multiplies by the mask first, because `weight_orig` still holds the values that were removed.
+
+# %% slideshow={"slide_type": "skip"}
+sparsity = sparsity_report(net)
+print(f"Sparsity in conv1.weight: {sparsity['conv1.weight'].sparsity:.2%}")
+sparsity
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Half of `conv1` is gone, and less than one weight in a thousand of the model, because `conv1` has 54 weights of about 60,000. So say of *what* a sparsity is: "50 % sparse" is true of the layer here, and false of the network.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 2 · A mask by magnitude
