@@ -1,16 +1,15 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will store the weights of a language model in four bits or fewer, count every byte, and win back part of the loss.
+#     promise: You will store the weights of a language model in four bits or fewer, and count every byte.
 #     minutes: 45
 #     seconds: 45
-#     needs: [integers, torchao, scores, decoding]
+#     needs: [integers, torchao, decoding]
 #     goals:
 #       - Round weights in groups, and count the bits of a weight with its scales.
 #       - Pack codes of 2, 3 and 4 bits into bytes, and weigh the file that was loaded again.
-#       - Let weights that are not rounded yet make up for those that are (GPTQ), or scale channels first (AWQ).
-#       - Say when outliers hurt, and when a rotation helps.
-#     terms: [AWQ, GPTQ, group of weights, outlier, round-to-nearest]
+#       - Say what levels that are not evenly spaced can change, and what they cannot.
+#     terms: [group of weights, round-to-nearest]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
@@ -36,7 +35,6 @@
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
 import copy
-import functools
 import importlib
 import sys
 import tempfile
@@ -59,8 +57,6 @@ runtime.seed_all(0)
 
 net = language.trained().requires_grad_(False)
 WEIGHTS = {name: m.weight for name, m in net.named_modules() if isinstance(m, nn.Linear) and name != "head"}
-read, _ = language.source()
-read = language.encode(read)  # what the model learned from: calibration looks here
 held = language.encode(language.source(language.HELD_OUT)[0])  # modules that it never saw
 held = held[: len(held) // 513 * 513].view(-1, 513)
 exam = held[::17].flatten()  # every 17th piece: all perplexities of this lesson, but where it says otherwise
@@ -367,319 +363,7 @@ Table(
 # **What you saw. C.** The files are as large as computed, up to some kilobytes for names and padding. The loaded weights equal the rounded ones. Embedding, head and norms stay in float here: a fortieth of the weights, and about a quarter of the file at 2 bits.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
-# ## 4. Rounded weights, and those that make up for them
-#
-# **GPTQ** ([Frantar et al., 2022](https://arxiv.org/abs/2210.17323)) rounds column by column. What a column loses by it, the columns *behind* it make up for, as far as their inputs go together. It is the repair of [[scores]], with rounding in place of pruning.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Before each click ask: "Which numbers change now?" Blue is rounded and stays; orange is still float and took over; below, in green, what the last step added to it. So: the next column, and all to its right. The last two clicks round two columns each; green is the later one's. Say: "No label, no gradient: it needs the inputs of the layer, on some text." The matrix is that of the inputs' products, H = XᵀX, as in [[scores]].
-# Ask for the two ends: what if the products of any two inputs cancel? Then H is diagonal, nothing moves, and it is round-to-nearest. A cell tests that with the identity. And if two inputs are always equal? Then the later column takes over nearly all of the error.
-
-
-# %% slideshow={"slide_type": "skip"}
-def gptq(weight, hessian, bits, group, damp=0.01, watch=id):
-    """(codes, scale, zero) like `quantize`; columns to the right make up for the rounding of each column.
-
-    Args:
-        weight: (..., rows, columns): several layers of one shape can go through together.
-        hessian: (..., columns, columns), products of each layer's inputs on calibration text.
-        damp: added to its diagonal, as a share of the mean, so that it can be inverted.
-        watch: called after each column with the weights as they are now, transposed, not a copy.
-    """
-    ridge = damp * hessian.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None] * torch.eye(hessian.shape[-1])
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky(hessian + ridge))
-    factor = torch.linalg.cholesky(inverse, upper=True)  # row j: of the inverse without the columns before j
-    left, codes, grids = weight.mT.clone(), [], []  # one column of the weight is one row here
-    for start in range(0, weight.shape[-1], group):
-        stop, errors = start + group, []
-        scale, zero = grid_of(left[..., start:stop, :].mT, bits)  # from weights that took over already
-        for j in range(start, stop):
-            codes.append(codes_of(left[..., j, :, None], scale, zero, bits)[..., 0])
-            now = (codes[-1] - zero) * scale
-            errors.append((left[..., j, :] - now) / factor[..., j, j, None])
-            left[..., j + 1 : stop, :] -= factor[..., j, j + 1 : stop, None] * errors[-1][..., None, :]
-            left[..., j, :] = now
-            watch(left)
-        left[..., stop:, :] -= factor[..., start:stop, stop:].mT @ torch.stack(errors, -2)  # later groups, all at once
-        grids.append((scale, zero))
-    return torch.stack(codes, -1), *(torch.stack(part, -1) for part in zip(*grids, strict=True))
-
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
-small = torch.Generator().manual_seed(3)
-alike = torch.randn(200, 6, generator=small) + 1.5 * torch.randn(200, 1, generator=small)
-states = [torch.randn(3, 6, generator=small)]
-gptq(states[0], alike.T @ alike / 200, 2, 6, watch=lambda left: states.append(left.T.clone()))
-
-
-def after_columns(count):
-    """The small layer when the first `count` columns are rounded, and what the last step added."""
-    canvas, now, cells = diagrams.Canvas(height=400), states[count], {"cell": 72, "text": "{:.2f}", "size": 24}
-    canvas.text(800, 60, f"{count} of 6 columns rounded", align="left", size=26)
-    if count:
-        diagrams.grid(canvas, now[:, :count], 240, 10, **cells, meaning="int8")
-    if count < 6:
-        diagrams.grid(canvas, now[:, count:], 250 + 72 * count, 10, **cells)
-    if count in range(1, 6):
-        added, x = (now - states[count - 1])[:, count:], 250 + 72 * count
-        canvas.text(60, 320, "added last", align="left", colour="gradient", size=26)
-        diagrams.grid(canvas, added, x, 245, cell=50, text="", meaning="gradient")
-        canvas.text(700, 320, f"up to {added.abs().max():.2f}", align="left", colour="gradient", size=26)
-    return canvas.figure()
-
-
-plots.show(
-    [after_columns(count) for count in (0, 1, 2, 4, 6)],
-    alt=[
-        f"3 rows of six weights, {n} of six columns rounded (blue), the others float (orange)." for n in (0, 1, 2, 4, 6)
-    ],
-    caption="A small layer whose inputs are alike, at 2 bits with one grid a row. Blue is rounded and final.",
-)
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### Does it pay?
-#
-# Calibration: 8 pieces of modules that the model *learned*, three draws. The exam stays the held-out modules. Groups of 32, the same bits for all.
-#
-# **Predict.** At which width does GPTQ win most over round-to-nearest? And what if it is calibrated on characters drawn at random?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote for a width, then for random characters: as good, a part, nothing? The answers: at 2 bits by far, at 4 there is little to win; and a part: the text counts. The control without data, a Hessian that is the identity, gave round-to-nearest to the last bit on one layer, so all that is won comes from the inputs' products. Transition: "GPTQ changes the
-# weights after rounding. Can one prepare them before?"
-
-
-# %% slideshow={"slide_type": "skip"}
-@torch.no_grad()
-def seen_by(model, text):
-    """For each layer H = XᵀX / n and the mean size of each input channel, on pieces of text (pieces, steps)."""
-    found = {}
-
-    def look(name, module, inputs):
-        x = inputs[0].flatten(0, -2)
-        found[name] = x.T @ x / len(x), x.abs().mean(0)
-
-    hooks = [model.get_submodule(n).register_forward_pre_hook(functools.partial(look, n)) for n in WEIGHTS]
-    model(text)
-    for hook in hooks:
-        hook.remove()
-    return found
-
-
-def compensated(bits, seen, weights=WEIGHTS, group=32):
-    new = {}  # the layers of one shape go together
-    for kind in {name.split(".")[-1]: None for name in weights}:
-        names = [name for name in weights if name.endswith(kind)]
-        stack = torch.stack([weights[name] for name in names])
-        found = gptq(stack, torch.stack([seen[name][0] for name in names]), bits, group)
-        new.update(zip(names, to_floats(*found), strict=True))
-    return new
-
-
-draws = [seen_by(net, language.batches(read, steps=1, batch_size=8, seed=seed)[0, :, :-1]) for seed in range(3)]
-by_gptq = {
-    bits: [perplexity(with_weights(compensated(bits, seen))) for seen in draws]
-    for bits in tqdm((4, 3, 2), desc="GPTQ", file=sys.stdout, leave=False)
-}
-
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-def times_float(values):
-    return mean_and_range([value / float_perplexity for value in values], "{:.3f}")
-
-
-babble = torch.randint(96, (8, 512), generator=torch.Generator().manual_seed(0))
-by_babble = perplexity(with_weights(compensated(2, seen_by(net, babble))))
-name, weight = next(iter(WEIGHTS.items()))
-no_data = to_floats(*gptq(weight, torch.eye(weight.shape[1]), 2, 32))
-card.record("gptq-without-data", (no_data != rounded(2, 32, {name: weight})[name]).sum().item())
-card.record("gptq-never-worse", max(max(by_gptq[bits]) / plain[bits, 32] for bits in by_gptq))
-card.record("gptq-two-bits", max(by_gptq[2]) / plain[2, 32])
-Table(
-    ["groups of 32", *(f"{bits} bits" for bits in by_gptq)],
-    [
-        ["round-to-nearest", *(times_float([plain[bits, 32]]) for bits in by_gptq)],
-        ["GPTQ, three draws", *(times_float(values) for values in by_gptq.values())],
-        ["GPTQ, random characters", "–", "–", times_float([by_babble])],
-    ],
-    caption="Perplexity, times float; mean (least to most).",
-)
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw. At 2 bits:** there GPTQ takes away more than half of what rounding to nearest costs, in all three draws; at 3 bits, too, and at 4 there was little to lose. Random characters win less (one draw): the text counts. Without data (the identity in place of $H$) it was round-to-nearest, weight by weight, on the layer that was tried.
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 5. Scale the channels first
-#
-# A *channel* of a linear layer is one of its inputs, a column of $W$. Where the input is large, rounding its column does more harm. **AWQ** ([Lin et al., 2023](https://arxiv.org/abs/2306.00978)) multiplies such columns by $s$ before the rounding, and the inputs by $1/s$:
-#
-# $$W x = (W \cdot s)\,(x / s), \qquad s_j = \overline{|x_j|}^{\,\alpha}$$
-#
-# α is searched, layer by layer, for the least error of the output. The norm before `qkv` and `up` takes $1/s$ for free. The others are only rounded; AWQ's clipping is left out.
-#
-# **Predict.** On this model: better than round-to-nearest? Than GPTQ?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Say: "Float arithmetic does not notice; the rounding does: a column that was multiplied by 2 has about half the error, if it does not set the scale of its group. The 1/s is multiplied into the norm's weight. With α = 0, s is 1: round-to-nearest." Two votes. The answer: a little better than round-to-nearest at best, and behind GPTQ at 3 and 2 bits. Ask what kind of model AWQ is made for: one where a few input channels are far larger than the others. Next section makes one.
-
-
-# %% slideshow={"slide_type": "skip"}
-SHARES = (0, 0.25, 0.5, 0.75, 1)
-
-
-def awq(weight, hessian, size, bits, group):
-    """(weight, α): columns scaled by a power of their input's mean size, rounded, and scaled back."""
-    trials = []
-    for share in SHARES:
-        s = size.clamp(min=1e-4) ** share
-        s = s / (s.max() * s.min()).sqrt()
-        new = to_floats(*quantize(weight * s, bits, group)) / s
-        error = (((new - weight) @ hessian) * (new - weight)).sum().item()
-        trials.append((error, share, new))
-    _, best, found = min(trials, key=lambda trial: trial[0])
-    return found, best
-
-
-def scaled(bits, seen, weights=WEIGHTS, group=32):
-    """AWQ where a norm comes before the layer, the others to nearest; and the α of each."""
-    new, chosen = rounded(bits, group, weights), {}
-    for name in weights:
-        if name.endswith(("qkv", "up")):
-            new[name], chosen[name] = awq(weights[name], *seen[name], bits, group)
-    return new, chosen
-
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-by_awq, shares = {}, {}
-for bits in (4, 3, 2):
-    tries = [scaled(bits, seen) for seen in draws]
-    by_awq[bits] = [perplexity(with_weights(new)) for new, _ in tries]
-    shares[bits] = [share for _, chosen in tries for share in chosen.values()]
-fair = {}  # GPTQ where AWQ works, and nowhere else
-for bits in by_awq:
-    where_awq = {name: w for name, w in WEIGHTS.items() if name.endswith(("qkv", "up"))}
-    new = rounded(bits, 32) | compensated(bits, draws[0], where_awq)
-    fair[bits] = perplexity(with_weights(new))
-Table(
-    ["", *(f"{bits} bits" for bits in by_awq)],
-    [
-        ["round-to-nearest", *(times_float([plain[bits, 32]]) for bits in by_awq)],
-        ["AWQ", *(times_float(values) for values in by_awq.values())],
-        ["GPTQ, the same layers", *(times_float([value]) for value in fair.values())],
-        ["GPTQ, all layers", *(times_float(values) for values in by_gptq.values())],
-        ["AWQ: α, mean", *(f"{sum(some) / len(some):.2f}" for some in shares.values())],
-    ],
-    caption="Perplexity, times float; groups of 32, three draws (GPTQ, the same layers: one).",
-)
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw. Little, on this model.** At 4 bits there is little to win; at 3 and 2 bits AWQ hardly differs from round-to-nearest, and GPTQ is ahead, in the same layers, too. Probably no channel here is large enough to be worth it; section 6 makes such channels.
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
-# ## 6. Outliers
-#
-# In large language models a few channels of the activations are far larger than the rest: **outliers** ([Dettmers et al., 2022](https://arxiv.org/abs/2208.07339)). We *plant* four before each `qkv` and `up`: the norm divided by 16, the columns behind it times 16 (*large weights*), or reversed (*large inputs*, as there). Float stays the same.
-#
-# A **rotation** mixes all channels: $(WQ)(Q^\top x)$, $QQ^\top = 1$; $WQ$ is rounded ([Ashkboos et al., 2024](https://arxiv.org/abs/2404.00456)).
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* First frame: the largest weight of each input channel as trained. Second: four planted, as large *weights*. Ask what they do to the scale of a group of 32: it grows several times, and the others share few levels. Third: rotated; ask where the four went: into all channels, a little each. Say: "A Hadamard matrix has
-# plus and minus ones, so each new channel is a sum and difference of all old ones." The rotation here is one. In QuaRot much of the rotation is folded into the layers around, and one of its aims is to round activations too, which is not done here.
-
-
-# %% slideshow={"slide_type": "skip"}
-@torch.no_grad()
-def planted(model, factor=16, n=4, seed=0):
-    model, places = copy.deepcopy(model), torch.Generator().manual_seed(seed)
-    for block in model.blocks:
-        for norm, linear in ((block.norm1, block.qkv), (block.norm2, block.up)):
-            channels = torch.randperm(len(norm.weight), generator=places)[:n]
-            norm.weight[channels] /= factor
-            linear.weight[:, channels] *= factor
-    return model
-
-
-def hadamard(n):  # orthogonal, ±1/√n in each entry; n is a power of two
-    matrix = torch.ones(1, 1)
-    while len(matrix) < n:
-        matrix = torch.cat([torch.cat([matrix, matrix], 1), torch.cat([matrix, -matrix], 1)])
-    return matrix / n**0.5
-
-
-def turned(bits, weights, group=32):
-    """Rotated, rounded to nearest and, to be measured in the same model, turned back in float."""
-    new = {}
-    for name, w in weights.items():
-        q = hadamard(w.shape[1])
-        new[name] = to_floats(*quantize(w @ q, bits, group)) @ q.T
-    return new
-
-
-wild = planted(net)
-same = [perplexity(planted(net, factor)) / float_perplexity - 1 for factor in (16, 1 / 16)]
-card.record("planted-same", max(map(abs, same)))
-wild_weights = {name: wild.get_submodule(name).weight for name in WEIGHTS}
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
-where = "blocks.2.up"
-PANELS = {
-    "as trained": WEIGHTS[where],
-    "four channels planted": wild_weights[where],
-    "planted, then rotated": wild_weights[where] @ hadamard(128),
-}
-top = 1.1 * wild_weights[where].abs().max().item()
-frames = []
-for words, w in PANELS.items():
-    fig, ax = plots.figure(size=(12, 3.3))
-    ax.vlines(range(128), 0, w.abs().amax(0), color=plots.COLOURS["orange"], linewidth=4)
-    ax.set(xlabel="input channel", ylabel="largest |weight|", title=words, ylim=(0, top))
-    frames.append(fig)
-plots.show(
-    frames,
-    alt=[
-        f"128 bars, the largest weight of each input channel, {words}; the largest is {w.abs().max():.2f}."
-        for words, w in PANELS.items()
-    ],
-    caption="The layer `up` of the third block; all three frames have one scale.",
-)
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### Who copes with them?
-#
-# 4 bits, groups of 32: the model as trained, with four large columns of *weights*, and with four large channels of *inputs*. Perplexity in float: the same for all three.
-#
-# **Predict.** Round-to-nearest, GPTQ, AWQ, rotated: which suffers most in each planted model? Does a rotation harm the first?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote for the worst, then for the best. The answers: worst is round-to-nearest with the large weights; with the large inputs the rotation, closely before round-to-nearest; best is AWQ in both; and no, as trained the rotation does no harm. QuaRot rotates to round the inputs, too; here they stay float. Say: "What we planted is a factor for each channel, and AWQ's scales are such factors: it can take it out again. Real outliers need not have that form."
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-CASES = [(net, WEIGHTS, draws[0])]
-for model in (wild, planted(net, 1 / 16)):
-    weights = {name: model.get_submodule(name).weight for name in WEIGHTS}
-    CASES.append((model, weights, seen_by(model, language.batches(read, steps=1, batch_size=8, seed=0)[0, :, :-1])))
-WAYS = {
-    "round-to-nearest": lambda weights, seen: rounded(4, 32, weights),
-    "GPTQ": lambda weights, seen: compensated(4, seen, weights),
-    "AWQ": lambda weights, seen: scaled(4, seen, weights)[0],
-    "rotated": lambda weights, seen: turned(4, weights),
-}
-coped = {
-    name: [perplexity(with_weights(way(weights, seen), model)) / float_perplexity for model, weights, seen in CASES]
-    for name, way in tqdm(WAYS.items(), desc="outliers", file=sys.stdout, leave=False)
-}
-card.record("outliers-hurt", 100 * (coped["round-to-nearest"][1] - 1))
-card.record("rotation-helps", (coped["round-to-nearest"][1] - 1) / (coped["rotated"][1] - 1))
-Table(
-    ["4 bits, groups of 32", "as trained", "large weights", "large inputs"],
-    [[name, *(f"{ratio:.3f}" for ratio in ratios)] for name, ratios in coped.items()],
-    caption="Perplexity, times float; one draw of calibration text, one planting.",
-)
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw.** Large *weights* hurt round-to-nearest most. The rotation, which sees no data, takes more than half of that away, and does no harm to the model as trained. Against large *inputs* it comes last here. AWQ is the best of the four in both planted models; what was planted has the form of its own scales.
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
-# ## 7. Four bits as floats
+# ## 4. Four bits as floats
 #
 # A code need not stand for evenly spaced levels. E2M1, the element of MXFP4 and NVFP4 ([[torchao]]), is a float of 4 bits; each block has a scale. Which ruler suits these weights?
 
@@ -785,7 +469,7 @@ Table(
 # **What you saw. At four bits, hardly a difference:** at equal bits the perplexities are a few thousandths apart. By the error of the weights MXFP4 is last. At 8 bits int8 errs least, and E5M2, with one bit of fraction less, twice as much as E4M3.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 8. What torchao does with it here
+# ## 5. What torchao does with it here
 #
 # torchao ([[torchao]]) has configs for weights alone: int8, 4 bits unpacked, int4 stable, int4 prototype. The audit ([[audit]]) says what each layer computes in.
 #
@@ -959,14 +643,14 @@ card.show()
 # ## Remember
 #
 # - Weight-only: what is stored shrinks, the arithmetic stays float. Count scales, zero points and what is left in float before you quote a width.
-# - In groups of 32 this model lost little with 4 bits and much with 2; GPTQ, with 8 pieces of text, won back more than half at 2.
-# - A few large channels change the order of the methods: try more than one on your model, on text of the kind that it will meet.
+# - In groups of 32 this model lost little with 4 bits and much with 2.
+# - How to round with less loss, by looking at the inputs of a layer, is the subject of the next lesson.
 #
-# **Going further.** E. Frantar et al., *GPTQ*, 2022, [arXiv:2210.17323](https://arxiv.org/abs/2210.17323); J. Lin et al., *AWQ*, 2023, [arXiv:2306.00978](https://arxiv.org/abs/2306.00978); S. Ashkboos et al., *QuaRot*, 2024, [arXiv:2404.00456](https://arxiv.org/abs/2404.00456); T. Dettmers et al., *LLM.int8()*, 2022, [arXiv:2208.07339](https://arxiv.org/abs/2208.07339); OCP, *Microscaling formats specification* 1.0, 2023.
+# **Going further.** OCP, *Microscaling formats specification* 1.0, 2023.
 #
-# **Project ideas**: round embedding and head too; take the inputs for GPTQ from the layers that are rounded already; find the best bits and group at 3.5 bits in all.
+# **Project ideas**: round embedding and head too; find the best bits and group at 3.5 bits in all.
 #
-# **Credits**: GPTQ, AWQ and QuaRot are by their authors, written anew here. Text CC BY 4.0, code MIT.
+# **Credits**: text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Go back to the first question: what goes wrong with four values to choose from? One large weight widens the steps for all that share its grid. Collect two cures: groups, compensation; for large columns at 4 bits also scales or a rotation. Transition: "And if the loss is still too much: train a little beside the rounded weights. That is the next lesson, [[adapters]]."
+# *For the lecturer, 1 min.* Go back to the first question: what goes wrong with four values to choose from? One large weight widens the steps for all that share its grid. The cure of today: groups. Transition: "In the next lesson the rounding looks ahead."
