@@ -1,6 +1,7 @@
 """The lesson `weight_only`: plausible wrong answers and odd but right ones, as a learner would write them."""
 
 import math
+from statistics import fmean, median
 
 import numpy as np
 import torch
@@ -171,7 +172,143 @@ def with_the_zero_points_first(rows, columns, bits, group):
     return (bits * (columns + n_groups) + 16 * n_groups) / columns
 
 
+def _rises(rise, pieces=range(5)):
+    return {
+        (group, bits): [rise(group, scale_bits=bits, piece=piece) for piece in pieces]
+        for group in ("32", "16")
+        for bits in (16, 8)
+    }
+
+
+def _means(rise):
+    return {case: fmean(rises) for case, rises in _rises(rise).items()}
+
+
+def _concluded(cost, limit=0.5):
+    if cost["32", 16] - cost["16", 8] > limit:
+        return "group"
+    return "bits" if cost["32", 16] - cost["16", 16] > limit else "neither"
+
+
+def at_equal_scales(rise):
+    cost = _means(rise)
+    return "group" if cost["32", 16] - cost["16", 16] > 0.5 else "neither"
+
+
+def asks_for_the_bits_first(rise):
+    cost = _means(rise)
+    if cost["32", 16] - cost["16", 16] > 0.5:
+        return "bits"
+    return "group" if cost["32", 16] - cost["16", 8] > 0.5 else "neither"
+
+
+def short_scales_on_both_sides(rise):
+    cost = _means(rise)
+    if cost["32", 16] - cost["16", 8] > 0.5:
+        return "group"
+    return "bits" if cost["32", 8] - cost["16", 8] > 0.5 else "neither"
+
+
+def without_the_sign(rise):
+    cost = _means(rise)
+    if abs(cost["32", 16] - cost["16", 8]) > 0.5:
+        return "group"
+    return "bits" if abs(cost["32", 16] - cost["16", 16]) > 0.5 else "neither"
+
+
+def with_a_lower_limit(rise):
+    return _concluded(_means(rise), 0.3)
+
+
+def scales_for_groups(rise):
+    cost = _means(rise)
+    if cost["32", 16] - cost["16", 8] > 0.5:
+        return "group"
+    return "bits" if max(cost["32", 16], cost["16", 8]) - cost["16", 16] > 0.5 else "neither"
+
+
+def by_the_share_of_the_rise(rise):
+    cost = _means(rise)
+    if cost["32", 16] - cost["16", 8] > 0.05 * cost["32", 16]:
+        return "group"
+    return "bits" if cost["32", 16] - cost["16", 16] > 0.05 * cost["32", 16] else "neither"
+
+
+def points_or_a_fifth(rise):
+    cost = _means(rise)
+    return _concluded(cost, min(0.5, 0.2 * cost["32", 16]))
+
+
+def by_the_median(rise):
+    return _concluded({case: median(rises) for case, rises in _rises(rise).items()})
+
+
+def without_the_extremes(rise):
+    return _concluded({case: fmean(sorted(rises)[1:-1]) for case, rises in _rises(rise).items()})
+
+
+def without_the_hardest_piece(rise):
+    found = _rises(rise)
+    hardest = max(range(5), key=lambda piece: found["32", 16][piece])
+    return _concluded({case: fmean(r for i, r in enumerate(rises) if i != hardest) for case, rises in found.items()})
+
+
+def at_the_hardest_piece(rise):
+    return _concluded({case: max(rises) for case, rises in _rises(rise).items()})
+
+
+def without_a_first_piece(rise):
+    return _concluded({case: fmean(rises[1:]) for case, rises in _rises(rise).items()})
+
+
+def on_one_piece(rise):
+    return _concluded({case: rises[0] for case, rises in _rises(rise, [0]).items()})
+
+
+def the_two_equal_cases_alone(rise):
+    gap = fmean(rise("32", 16, piece) - rise("16", 8, piece) for piece in range(5))
+    return "group" if gap > 0.5 else "neither"
+
+
+def always_the_bits(rise):
+    _rises(rise)
+    return "bits"
+
+
+def in_another_order(rise):
+    gaps = {8: 0.0, 16: 0.0}
+    for piece in range(7):
+        for bits in gaps:
+            rise("32", 8, piece) if bits == 8 else None
+            gaps[bits] += (rise("32", 16, piece) - rise("16", bits, piece)) / 7
+    return "group" if gaps[8] > 0.5 else ("neither", "bits")[gaps[16] > 0.5]
+
+
+def by_place_and_in_numpy(rise):
+    pieces = [3, 1, 4, 5, 9, 2]
+    cost = {(g, b): np.mean([rise(g, b, p) for p in pieces]) for b in (8, 16) for g in ("16", "32")}
+    return str(_concluded(cost))
+
+
 WRONG = {
+    "smaller_group": [
+        at_equal_scales,
+        asks_for_the_bits_first,
+        short_scales_on_both_sides,
+        without_the_sign,
+        with_a_lower_limit,
+        scales_for_groups,
+        by_the_share_of_the_rise,
+        points_or_a_fifth,
+        by_the_median,
+        without_the_extremes,
+        without_the_hardest_piece,
+        at_the_hardest_piece,
+        without_a_first_piece,
+        on_one_piece,
+        the_two_equal_cases_alone,
+        always_the_bits,
+    ],
     "in_groups": [
         down_the_columns,
         one_scale_for_all,
@@ -200,6 +337,7 @@ WRONG = {
     ],
 }
 ODD = {
+    "smaller_group": [in_another_order, by_place_and_in_numpy],
     "in_groups": [number_by_number, in_numpy, by_the_nearest_level, with_a_little_more],
     "stored_bits": [group_by_group, with_the_zero_points_first],
 }

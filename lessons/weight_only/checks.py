@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from statistics import fmean
 
 import torch
 from hypothesis import strategies as st
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import tensors
+from course_utils.exercises.investigation import Run, World, investigate, numbered, one_alone, one_in_three, told
 from course_utils.exercises.search import compare
 
-# ---- exercise 1 --------------------------------------------------------------------------------------
+# ---- exercise 3 --------------------------------------------------------------------------------------
 
 
 def _on_grid(part: torch.Tensor, bits: int, **other: object) -> torch.Tensor:
@@ -112,7 +114,7 @@ def _nan_for_zeros(weight, bits, group):
 
 
 @check(
-    "Exercise 1, Groups, symmetric",
+    "Exercise 3, Groups, symmetric",
     why="The largest weight of a group decides its step, and only its own group suffers from it. So small groups have finer steps, and the price is one scale for each group.",
 )
 def in_groups(answer: Callable) -> None:
@@ -263,3 +265,212 @@ def stored_bits(answer: Callable) -> None:
         edges=[(128, 512, 4, 32), (3, 10, 2, 4), (2, 5, 3, 8), (1, 1, 1, 1), (128, 128, 4, 32)],
         inputs=st.tuples(st.integers(1, 8), st.integers(1, 64), st.integers(1, 8), st.integers(1, 80)),
     )
+
+
+# ---- exercise 1 --------------------------------------------------------------------------------------
+
+SIZES = ("32", "16")
+CONCLUSIONS = ("group", "bits", "neither")
+COUNTS = 0.5  # points
+
+
+def _costs(runs: Sequence[Run]) -> dict[tuple[str, int], float]:
+    found: dict[tuple[str, int], list[float]] = {}
+    for run in runs:
+        found.setdefault((run.arm, int(run.settings["scale_bits"])), []).append(run.result)
+    return {case: fmean(rises) for case, rises in found.items()}
+
+
+def _by_the_card(runs: Sequence[Run]) -> str | tuple[str, ...]:
+    """The conclusion from the means of the runs."""
+    cost = _costs(runs)
+    if len(cost) < 4:
+        return CONCLUSIONS
+    if cost["32", 16] - cost["16", 8] > COUNTS:
+        return "group"
+    return "bits" if cost["32", 16] - cost["16", 16] > COUNTS else "neither"
+
+
+def _model(
+    right: str, said: str, hint: str, large16: float, large8: float, small16: float, small8: float, text: float = 2.0
+) -> World:
+    """A model by its four rises; all of them are shifted together from piece to piece, by up to `text` points."""
+    rises = {("32", 16): large16, ("32", 8): large8, ("16", 16): small16, ("16", 8): small8}
+
+    def rise(group: str, number: int, *, scale_bits: float, piece: float) -> float:
+        _known(scale_bits)
+        return rises[group, int(scale_bits)] + text * (math.floor(abs(piece)) * 7 % 5) / 4
+
+    return World(said, right, rise, hint)
+
+
+def _uneven(said: str, hint: str, usual: dict, other: dict, where: Callable[[float], bool]) -> World:
+    """A model in which some pieces are unlike the others; the runs decide, by the rule on the card."""
+
+    def rise(group: str, number: int, *, scale_bits: float, piece: float) -> float:
+        _known(scale_bits)
+        return (other if where(piece) else usual)[group, int(scale_bits)]
+
+    return World(said, _by_the_card, numbered(rise, "piece"), hint)
+
+
+def _four(large16: float, large8: float, small16: float, small8: float) -> dict:
+    return {("32", 16): large16, ("32", 8): large8, ("16", 16): small16, ("16", 8): small8}
+
+
+def _known(scale_bits: float) -> None:
+    if scale_bits not in (8, 16):
+        raise ValueError(f"scale_bits is 8 or 16, not {scale_bits:g}.")
+
+
+MODELS = (
+    _model(
+        "bits",
+        "with scales of 16 bits the smaller group is 4 points better, and at equal bits it is 0.2 points worse",
+        "Groups of 16 with scales of 16 bits take 4 bits a weight, and groups of 32 with the same scales 3.5. Equal are groups of 32 "
+        "with 16 bits (3 + 16/32) and groups of 16 with 8 bits (3 + 8/16). Here the short scale costs all that the smaller group wins.",
+        12.0,
+        16.0,
+        8.0,
+        12.2,
+    ),
+    _model(
+        "group",
+        "at equal bits the smaller group is 3.8 points better, and with scales of 16 bits 4 points",
+        "The smaller group is also better here with the same scales, but that does not make it the bits: at equally many bits, 3.5 a "
+        "weight for both, it is still 3.8 points better. That question comes first.",
+        12.0,
+        12.1,
+        8.0,
+        8.2,
+    ),
+    _model(
+        "neither",
+        "the short scale spoils the large groups alone; with scales of 16 bits the groups are alike",
+        "Scales of 8 bits cost the groups of 32 four points here, and the groups of 16 nothing. A comparison that uses groups of 32 with "
+        "8 bits (3.25 bits a weight), or a mean over both scales, has an opponent that is held back.",
+        10.0,
+        14.0,
+        9.9,
+        9.9,
+    ),
+    _model(
+        "neither",
+        "the smaller group is 3 points worse in all cases",
+        "The smaller group is worse here. A difference without its sign does not tell which of the two is better.",
+        10.0,
+        10.2,
+        13.0,
+        13.2,
+    ),
+    _model(
+        "bits",
+        "with scales of 16 bits the smaller group is 0.9 points better, at equal bits 0.48, which is less than the card asks for",
+        "0.48 points at equal bits are less than the card asks for, and 0.9 with scales of 16 bits are more. The two comparisons have "
+        "the groups of 32 with scales of 16 bits on one side and the groups of 16 on the other; how much the short scale costs the small "
+        "groups alone is another question.",
+        10.0,
+        10.4,
+        9.1,
+        9.52,
+        text=0.0,
+    ),
+    _model(
+        "neither",
+        "with scales of 16 bits the smaller group is 0.4 points better; its short scale costs it 1 point",
+        "0.4 points with scales of 16 bits are less than the card asks for. That a short scale costs small groups more than half a point "
+        "says nothing about the size of the group.",
+        10.0,
+        10.1,
+        9.6,
+        10.6,
+        text=0.0,
+    ),
+    _model(
+        "group",
+        "at equal bits the smaller group is 0.52 points better, of 100",
+        "0.52 points are more than the card asks for. It asks for points, not for a share of the rise, and for no other limit.",
+        100.0,
+        100.2,
+        99.28,
+        99.48,
+        text=0.0,
+    ),
+    _model(
+        "neither",
+        "at equal bits the smaller group is better by 0.3 points of 1",
+        "0.3 points are less than the card asks for, even where they are a large share of the rise.",
+        1.0,
+        1.1,
+        0.65,
+        0.7,
+        text=0.0,
+    ),
+    _uneven(
+        "at equal bits the smaller group is 9 points better on one piece in three, and as good on the others",
+        "On one piece in three the smaller group is much better here, on the others it is not. The card asks for the mean over the pieces: "
+        "the median, or a count of pieces, does not see it.",
+        _four(10, 10, 10, 10),
+        _four(20, 20, 11, 11),
+        one_in_three,
+    ),
+    _uneven(
+        "at equal bits the smaller group is 1 point better on most pieces, and 9 points worse on one",
+        "On one piece the smaller group is much worse here. The card asks for the mean over the pieces, and this piece belongs to it.",
+        _four(10, 10, 9, 9),
+        _four(10, 10, 19, 19),
+        one_alone,
+    ),
+    _uneven(
+        "one piece is hard for both, and there the smaller group is 9 points better",
+        "Only one piece makes the difference here, and it counts in the mean like the others. Whoever takes the best of each group, or the "
+        "first piece, does not see it.",
+        _four(10, 10, 10, 10),
+        _four(40, 40, 31, 31),
+        one_alone,
+    ),
+    _uneven(
+        "on the hardest piece the smaller group is 1 point worse, on all others 1 point better",
+        "The hardest piece alone speaks against the smaller group here; the others speak for it. The card asks for the mean over the pieces.",
+        _four(10, 10, 9, 9),
+        _four(20, 20, 21, 21),
+        one_alone,
+    ),
+    _uneven(
+        "the first piece that is asked for is hard, and there the smaller group is 9 points better",
+        "The first piece alone makes the difference here. Nothing has to warm up in this experiment, so it counts like the others.",
+        _four(10, 10, 10, 10),
+        _four(40, 40, 31, 31),
+        lambda piece: piece == 0,
+    ),
+)
+
+
+@check(
+    "Exercise 1, A smaller group, or only more bits?",
+    why="Groups of 32 with scales of 16 bits and groups of 16 with scales of 8 bits take 3.5 bits a weight, so only there does a difference "
+    "belong to the way the bits are spent. With equal scales two things differ, the group and the number of bits.",
+)
+def smaller_group(answer: Callable) -> None:
+    """``smaller_group(rise) -> "group", "bits" or "neither"``, on made-up models."""
+    investigate(
+        answer,
+        MODELS,
+        arms=SIZES,
+        settings={"scale_bits": 16, "piece": 0},
+        least={"scale_bits": 2, "piece": 5},
+        conclusions=CONCLUSIONS,
+        look=_same_pieces,
+        name="rise",
+    )
+
+
+def _same_pieces(runs: Sequence[Run]) -> None:
+    """Raise where the two kinds of scale stand on different pieces."""
+    had = [sorted(run.settings["piece"] for run in runs if run.settings["scale_bits"] == bits) for bits in (8, 16)]
+    if had[0] != had[1]:
+        raise Mistake(
+            "Scales of 8 and of 16 bits are not tried on the same pieces.",
+            "Pieces differ, so run all four cases on the same ones.",
+            told(runs, SIZES),
+        )
