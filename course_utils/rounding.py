@@ -36,7 +36,7 @@ def on_grid(part: Tensor, scale: Tensor, zero: Tensor, bits: int) -> Tensor:
 
 
 def grid(part: Tensor, bits: int, clips: Sequence[float] = (1.0,)) -> tuple[Tensor, Tensor]:
-    """(scale, zero point) of each group: of the clips, shares of its range, the one that leaves the least squared error.
+    """(scale, zero point) of each group, with the clip, a share of its range, that leaves the least squared error.
 
     Args:
         part: float (..., group).

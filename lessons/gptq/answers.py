@@ -32,10 +32,6 @@ def one_draw(rise):
     return named({way: rise(way, draw=0) for way in WAYS})
 
 
-def three_draws(rise):
-    return named(of_draws(rise, draws=3))
-
-
 def nearest_once(rise):
     mean = {way: fmean(rise(way, draw=d) for d in range(5)) for way in WAYS[1:]}
     return named({**mean, "nearest": rise("nearest", draw=0)})
@@ -64,10 +60,6 @@ def no_question_of_a_gain(rise):
     return "any change" if gain["wrong pairs"] >= 0.5 * gain["gptq"] else "pairs"
 
 
-def any_gain(rise):
-    return named(of_draws(rise), least=0)
-
-
 def a_twentieth(rise):
     return named(of_draws(rise), least=0.045)
 
@@ -78,17 +70,6 @@ def a_little_less_than_a_tenth(rise):
 
 def a_little_more_than_a_tenth(rise):
     return named(of_draws(rise), least=0.13)
-
-
-def gain_of_one_point(rise):
-    mean = of_draws(rise)
-    return named(mean, least=1 / mean["nearest"])
-
-
-def a_tenth_of_gptq(rise):
-    mean = of_draws(rise)
-    gain = mean["nearest"] - mean["gptq"]
-    return "nothing" if gain < 0.6 * mean["gptq"] and gain < 3 else named(mean, least=0)
 
 
 def pairs_first(rise):
@@ -113,24 +94,12 @@ def levels_keep_four_tenths(rise):
     return named(of_draws(rise), same=0.4)
 
 
-def levels_keep_six_tenths(rise):
-    return named(of_draws(rise), same=0.6)
-
-
 def wrong_pairs_need_four_tenths(rise):
     return named(of_draws(rise), wrong=0.4)
 
 
 def wrong_pairs_need_six_tenths(rise):
     return named(of_draws(rise), wrong=0.6)
-
-
-def wrong_pairs_need_a_quarter(rise):
-    return named(of_draws(rise), wrong=0.25)
-
-
-def wrong_pairs_gain_anything(rise):
-    return named(of_draws(rise), wrong=0.0)
 
 
 def wrong_pairs_need_a_twentieth(rise):
@@ -146,20 +115,8 @@ def by_medians(rise):
     return named(of_draws(rise, median))
 
 
-def by_the_best(rise):
-    return named(of_draws(rise, min))
-
-
 def by_the_worst(rise):
     return named(of_draws(rise, max))
-
-
-def by_the_last(rise):
-    return named(of_draws(rise, lambda rises: rises[-1]))
-
-
-def by_the_first(rise):
-    return named(of_draws(rise, lambda rises: rises[0]))
 
 
 def by_geometric_means(rise):
@@ -170,18 +127,9 @@ def by_squares(rise):
     return named(of_draws(rise, lambda rises: math.sqrt(fmean(x * x for x in rises))))
 
 
-def without_the_extremes(rise):
-    return named(of_draws(rise, lambda rises: fmean(sorted(rises)[1:-1])))
-
-
 def median_of_the_nearest(rise):
     mean = of_draws(rise)
     return named({**mean, "nearest": median(rise("nearest", draw=d) for d in range(6))})
-
-
-def median_of_gptq(rise):
-    mean = of_draws(rise)
-    return named({**mean, "gptq": median(rise("gptq", draw=d) for d in range(6))})
 
 
 def median_of_the_same_levels(rise):
@@ -230,38 +178,26 @@ WRONG = {
     "what_helps": [
         without_controls,
         one_draw,
-        three_draws,
         nearest_once,
         always_pairs,
         levels_not_looked_at,
         pairs_not_looked_at,
         no_question_of_a_gain,
-        any_gain,
         a_twentieth,
         a_little_less_than_a_tenth,
         a_little_more_than_a_tenth,
-        gain_of_one_point,
-        a_tenth_of_gptq,
         pairs_first,
         same_levels_must_equal_gptq,
         levels_keep_four_tenths,
-        levels_keep_six_tenths,
         wrong_pairs_need_four_tenths,
         wrong_pairs_need_six_tenths,
-        wrong_pairs_need_a_quarter,
-        wrong_pairs_gain_anything,
         wrong_pairs_need_a_twentieth,
         gains_exchanged,
         by_medians,
-        by_the_best,
         by_the_worst,
-        by_the_last,
-        by_the_first,
         by_geometric_means,
         by_squares,
-        without_the_extremes,
         median_of_the_nearest,
-        median_of_gptq,
         median_of_the_same_levels,
         median_of_the_wrong_pairs,
         draw_by_draw,
@@ -271,4 +207,15 @@ WRONG = {
 }
 ODD = {"what_helps": [with_numpy, draw_after_draw]}
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
-EQUIVALENT = {}
+_MEAN = "mean = {way: sum((rise(way, draw=draw) for draw in range(6))) / 6 for way in ways}"
+_PAIRS = "gain['wrong pairs'] >= 0.5 * gain['gptq']"
+EQUIVALENT = {
+    "what_helps": {
+        f"{_MEAN}: 6 -> 5": "five draws are enough",
+        f"{_MEAN}: 6 -> 7": "how many draws there are is free",
+        f"{_MEAN}: sum((rise(way, draw=draw) for draw in range(6))) / 6: Div -> Mult": "a sum in place of a mean, of equally many draws",
+        "if gain['gptq'] < 0.1 * mean['nearest']:: gain['gptq'] < 0.1 * mean['nearest']: Lt -> LtE": "no gain is exactly a tenth",
+        "if gain['same levels'] < 0.5 * gain['gptq']:: gain['same levels'] < 0.5 * gain['gptq']: Lt -> LtE": "no gain is exactly half of another",
+        f"return 'any change' if {_PAIRS} else 'pairs': {_PAIRS}: GtE -> Gt": "no gain is exactly half of another",
+    }
+}

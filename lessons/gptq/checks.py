@@ -33,11 +33,7 @@ def _others(own: Mapping[str, Sequence[float]]) -> dict[str, str]:
     gain = {way: mean["nearest"] - mean[way] for way in WAYS}
     levels, any_change = gain["same levels"] < 0.5 * gain["gptq"], gain["wrong pairs"] >= 0.5 * gain["gptq"]
     found = {
-        "if nobody asks first whether there is a gain": "levels"
-        if levels
-        else "any change"
-        if any_change
-        else "pairs",
+        "if nobody asks first whether there is a gain": "levels" if levels else "any change" if any_change else "pairs",
         "if the pairs are asked about before the levels": "nothing"
         if gain["gptq"] < 0.1 * mean["nearest"]
         else "any change"
@@ -47,9 +43,7 @@ def _others(own: Mapping[str, Sequence[float]]) -> dict[str, str]:
         else "pairs",
         "if any gain at all of the wrong pairs counts": _named(mean, wrong=1e-9),
         "if the same levels must keep the whole gain": _named(mean, same=1),
-        "if a gain counts from one point on": _named(
-            mean, least=1 / mean["nearest"] if mean["nearest"] else 0.1
-        ),
+        "if a gain counts from one point on": _named(mean, least=1 / mean["nearest"] if mean["nearest"] else 0.1),
         "if another limit than a tenth is taken": _named(mean, least=0.2),
         "if any gain at all of GPTQ counts": _named(mean, least=1e-9),
         "if the same levels may keep a quarter": _named(mean, same=0.25),

@@ -129,14 +129,14 @@ states = show.left_to_right(rounding.gptq)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Follow the bottom row from the first frame to the second. Its first weight was −0.58 and is now −0.85, so it is 0.27 too low. The inputs of this layer are alike, so the five weights to its right are raised a little, to make up for it: −0.75 becomes −0.69, −2.33 becomes −2.28. In the top row the first weight was rounded by less, and the others move less. The last two frames round two columns each. Behind the last column there is nothing, so its error stays.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. Does it pay?
 #
 # Our language model, groups of 32, the same bits for both methods. $H$ comes from 8 pieces of text that the model learned from. Perplexity is measured on modules that the model never saw.
 #
 # **Predict.** We round to 4, to 3 and to 2 bits. Where does GPTQ save the most points of perplexity over round-to-nearest, and why: **A** at 4 bits, **B** at 3, **C** at 2?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Vote. Show the table; read the rows from below: three draws of calibration text differ little. Then ask what a fair opponent of GPTQ would be allowed to do.
 
 # %% slideshow={"slide_type": "skip"}
@@ -155,13 +155,16 @@ rises = {}
 for bits in show.progress((4, 3, 2), "bits"):
     rises["round-to-nearest", bits] = nearest(bits)
     rises["round-to-nearest, best clip", bits] = nearest(bits, show.best_clip(bench, bits))
+
+# %% slideshow={"slide_type": "skip"}
+for bits in show.progress((4, 3, 2), "bits"):
     rises["GPTQ, three draws", bits] = [ahead(bits, seen) for seen in draws]
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Writes the rise of the perplexity for each way and each number of bits.
 show.table_of(rises, (4, 3, 2), "Mean (least to most). The clip was chosen on text that the model learned from.")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **GPTQ saves most at 2 bits (C): there it lowers the rise of the perplexity from 17 % to about 7 %, in all three draws.** At 3 bits it takes away as large a share, but of a much smaller rise.
 #
 # <!-- page -->
@@ -479,9 +482,7 @@ def ahead_in(name, sign):
 
 orders = {"GPTQ, as they stand": rises["GPTQ, three draws", 2][0]}
 for words, sign in {"largest inputs first": -1, "smallest inputs first": 1}.items():
-    orders[f"GPTQ, {words}"] = bench.rise(
-        lambda name, w, s=sign: in_order(w, by_size(name, w, s), ahead_in(name, s))
-    )
+    orders[f"GPTQ, {words}"] = bench.rise(lambda name, w, s=sign: in_order(w, by_size(name, w, s), ahead_in(name, s)))
 orders["to nearest, groups by size of the input"] = bench.rise(
     lambda name, w: in_order(w, by_size(name, w), lambda part, order: rounding.to_nearest(part, 2, 32))
 )

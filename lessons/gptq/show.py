@@ -31,32 +31,31 @@ class Bench:
         self.learned = language.encode(language.source()[0])
         held = language.encode(language.source(language.HELD_OUT)[0])
         held = held[: len(held) // PIECE * PIECE].view(-1, PIECE)
-        self.exam = held[::17].flatten()
-        self.float_perplexity = self._perplexity(self.net, self.exam)
+        self.exam = held[::25].flatten()  # every 25th piece
+        self.float_perplexity = self.perplexity(lambda _, weight: weight, self.exam)
 
     def weights_of(self, model):
         """Name -> weight of the four linear layers of each block; not the head."""
         layers = model.named_modules()
         return {name: m.weight for name, m in layers if isinstance(m, nn.Linear) and name != "head"}
 
-    def _perplexity(self, model, text):
-        return language.perplexity(model, text, pieces=len(text) // PIECE)
-
-    def rise(self, way, model=None, text=None):
-        """By how much the perplexity rises, in per cent of the float model's, with other weights.
+    def perplexity(self, way, text, model=None):
+        """With other weights, on a text.
 
         Args:
             way: (name, weight) -> the rounded weight.
+            text: ids, a whole number of pieces.
             model: whose weights are rounded; None = the trained one.
-            text: ids; None = the held-out pieces.
         """
         own = self.net if model is None else model
         rounded = copy.deepcopy(own)
         for name, weight in self.weights_of(own).items():
             rounded.get_submodule(name).weight.copy_(way(name, weight))
-        if text is None:
-            return 100 * (self._perplexity(rounded, self.exam) / self.float_perplexity - 1)
-        return 100 * (self._perplexity(rounded, text) / self._perplexity(own, text) - 1)
+        return language.perplexity(rounded, text, pieces=len(text) // PIECE)
+
+    def rise(self, way, model=None):
+        """By how much the perplexity on the held-out pieces rises over that of the float model, in per cent."""
+        return 100 * (self.perplexity(way, self.exam, model) / self.float_perplexity - 1)
 
     def calibration_text(self, draw):
         """Eight pieces of modules that the model learned from, (8, 512)."""
@@ -167,7 +166,7 @@ def best_clip(bench, bits, clips=(1.0, 0.95, 0.9, 0.8)):
     """The clip with which round-to-nearest raises the perplexity least on three pieces that the model learned from."""
     text = bench.learned[: 3 * PIECE]
     return min(
-        clips, key=lambda clip: bench.rise(lambda _, w: rounding.to_nearest(w, bits, GROUP, (clip,)), text=text)
+        clips, key=lambda clip: bench.perplexity(lambda _, w: rounding.to_nearest(w, bits, GROUP, (clip,)), text)
     )
 
 
