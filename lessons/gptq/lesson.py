@@ -64,8 +64,9 @@ runtime.describe("cpu")
 # *For the lecturer, 2 min.* Vote. Write y = 0.7x on the board, and under it 0, x and 2x. Most rooms say A at first.
 
 # %% slideshow={"slide_type": "fragment"}
+weights_of_y = (0.4, 0.3)
 for pair in ((0, 0), (1, 0), (0, 1), (1, 1)):
-    print(pair, f"the output is {sum(pair)} x and should be 0.7 x: error {sum(pair) - 0.7:+.1f} x")
+    print(f"{pair}: the output is {sum(pair)} x, and wrong by {sum(pair) - sum(weights_of_y):+.1f} x")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **With one weight rounded up and the other one down (B) the output is wrong by 0.3 x, and with both rounded to nearest (A) by 0.7 x.**
@@ -102,7 +103,7 @@ def round_row(w, H, step):
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Rounds the two weights of section 1, with inputs that are more or less alike.
-show.pair_table(round_row, torch.tensor([0.4, 0.3]), (0.0, 0.75, 0.99))
+show.pair_table(round_row, torch.tensor(weights_of_y), (0.0, 0.75, 0.99))
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Let the room check the middle row of the table by hand: 0.3 + 0.75 · 0.4 = 0.6. Then read the three lines of the loop: round, hand the error on, take column j out of the matrix.
@@ -169,7 +170,7 @@ show.table_of(rises, (4, 3, 2), "Mean (least to most). The clip was chosen on te
 #
 # <!-- page -->
 #
-# With 2 bits a group has four levels, so the errors are large and there is much to cancel. With 4 bits round-to-nearest loses half a per cent, and nobody can save more than that. Nothing was trained, and no label was used.
+# With 2 bits a group has four levels, so the errors are large and there is much to cancel. With 4 bits round-to-nearest loses half a per cent, and nobody can save more than that. Differences as small as those in the column of 4 bits depend on the text of the measurement: in a trial on another selection of pieces, at 4 bits round-to-nearest rose by 0.1 % and GPTQ by 0.0 to 0.3 %, so at 4 bits this table ranks nobody. At 3 and 2 bits GPTQ was ahead on all three selections that we tried. Nothing was trained, and no label was used.
 #
 # Is the opponent at its best? Round-to-nearest used the whole range of each group, from its smallest weight to its largest. [[integers]] showed that a smaller range, which *clips* the largest weights, can be better. So the second row lets round-to-nearest choose its clip among four (1, 0.95, 0.9, 0.8 of the range), on text of the training modules. At 2 bits this helps a little, and far less than GPTQ, which did not choose any clip. At 3 and 4 bits it changes next to nothing. What the table does not show: one small model, one text for the measurement, groups of 32.
 
@@ -263,14 +264,14 @@ def ahead_there(name, w, seen, bits):
 
 fair = {"round-to-nearest": rises["round-to-nearest", 2]}
 for way, rounded in {"AWQ": scaled, "GPTQ, the same layers": ahead_there}.items():
-    fair[way] = [bench.rise(lambda name, w, f=rounded, s=seen: f(name, w, s, 2)) for seen in draws]
+    fair[way] = [bench.rise(lambda name, w, f=rounded, s=seen: f(name, w, s, 2)) for seen in draws[:2]]
 sizes = [size for name, (_, size) in draws[0].items() if name.endswith(("qkv", "up"))]
 apart = [(size.max() / size.median()).item() for size in sizes]
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Writes the rise for each way, and how much larger the largest channel of a layer is than its middle one.
 print(f"The largest input of a layer is {min(apart):.1f} to {max(apart):.1f} times the middle one.")
-show.list_of(fair, "qkv and up by each way, out and down to nearest. Mean (least to most) of three draws.")
+show.list_of(fair, "qkv and up by each way, out and down to nearest. Mean (least to most) of two draws.")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **AWQ stays within 2 points of round-to-nearest (A) on our model, while GPTQ in the same layers takes away nearly half of the rise.** No channel here is much larger than the others.
@@ -299,12 +300,12 @@ show.list_of(fair, "qkv and up by each way, out and down to nearest. Mean (least
 #
 # These signs form a **Hadamard matrix** $Q$, and such a change of the coordinates is a **rotation**: it keeps the length of every vector (here $8^2 + 3 \cdot 0.9^2 = 66.4$ before and after), and it can be undone, $Q Q^\top = 1$. That it keeps lengths is the point: when the rounded weights are rotated back, the squared errors still add up to 0.18. In float nothing changes if the inputs are rotated along: $W x = (W Q)(Q^\top x)$. With 128 channels a single large weight is divided by $\sqrt{128} \approx 11$. QuaRot ([Ashkboos et al., 2024](https://arxiv.org/abs/2404.00456)) rotates language models in this way so that weights, activations and cache can all be rounded to 4 bits.
 #
-# Our model has no such channels, so we make some. In front of each `qkv` and `up` we pick four of the 128 channels. For **large weights** we divide the norm's factor of such a channel by 16 and multiply its column of weights by 16. For **large inputs** we do the reverse, so the inputs are 16 times larger and the weights 16 times smaller; this is the case of large language models. Both changes cancel exactly in float, so all three models have the same perplexity before they are rounded, and whatever differs below comes from rounding.
+# Our model has no such channels, so we make some. In front of each `qkv` and `up` we pick four of the 128 channels. For **large weights** we divide the norm's factor of such a channel by 16 and multiply its column of weights by 16. For **large inputs** we do the reverse, so the inputs are 16 times larger and the weights 16 times smaller; this is the case of large language models. Both changes cancel exactly in float, so the perplexity is the same before the weights are rounded, and whatever differs below comes from rounding.
 
 # %% slideshow={"slide_type": "skip"}
-models = {"as trained": bench.net}
-models |= {"large weights": show.planted(bench.net, 16), "large inputs": show.planted(bench.net, 1 / 16)}
-unrounded = [bench.rise(lambda name, w: w, models[name]) for name in ("large weights", "large inputs")]
+models = {"large weights": show.planted(bench.net, 16), "large inputs": show.planted(bench.net, 1 / 16)}
+unrounded = bench.rise(lambda name, w: w, models["large weights"])
+print(f"Planted, not rounded: the perplexity changes by {unrounded:.4f} %.")
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Where does the outlier go?
