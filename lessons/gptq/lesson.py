@@ -66,7 +66,8 @@ runtime.describe("cpu")
 # %% slideshow={"slide_type": "fragment"}
 weights_of_y = (0.4, 0.3)
 for pair in ((0, 0), (1, 0), (0, 1), (1, 1)):
-    print(f"{pair}: the output is {sum(pair)} x, and wrong by {sum(pair) - sum(weights_of_y):+.1f} x")
+    error = sum(pair) - sum(weights_of_y)
+    print(f"{pair}: the output is {sum(pair)} x, and wrong by {error:+.1f} x")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **With one weight rounded up and the other one down (B) the output is wrong by 0.3 x, and with both rounded to nearest (A) by 0.7 x.**
@@ -96,8 +97,8 @@ def round_row(w, H, step):
     w, inverse = w.clone(), torch.linalg.inv(H)
     for j in range(len(w)):
         change = step * torch.round(w[j] / step) - w[j]
-        w[j:] += change * inverse[j, j:] / inverse[j, j]  # w[j] is rounded, those behind it are corrected
-        inverse -= torch.outer(inverse[:, j], inverse[j]) / inverse[j, j]  # j takes part no more
+        w[j:] += change * inverse[j, j:] / inverse[j, j]  # w[j], and those behind
+        inverse -= torch.outer(inverse[:, j], inverse[j]) / inverse[j, j]  # j is done
     return w
 
 
