@@ -1,0 +1,92 @@
+"""Rounding to a few bits: to nearest, looking ahead, scaled first, and the rotation."""
+
+import pytest
+import torch
+
+from course_utils import rounding
+
+
+@pytest.fixture
+def layer():
+    """A weight, and products of inputs of which neighbours are alike and one is large."""
+    draw = torch.Generator().manual_seed(0)
+    weight = torch.randn(6, 16, generator=draw)
+    x = torch.randn(300, 16, generator=draw) + 1.5 * torch.randn(300, 1, generator=draw)
+    x[:, 3] *= 8
+    return weight, x.T @ x / 300, x.abs().mean(0)
+
+
+def by_the_letter(w, hessian, step):
+    """GPTQ of one row as the lesson shows it."""
+    w, inverse = w.clone(), torch.linalg.inv(hessian)
+    for j in range(len(w)):
+        error = w[j] - step * torch.round(w[j] / step)
+        w[j:] -= error * inverse[j, j:] / inverse[j, j]
+        inverse = inverse - torch.outer(inverse[:, j], inverse[j]) / inverse[j, j]
+    return w
+
+
+def test_every_weight_is_on_a_level_of_its_group(layer):
+    weight, hessian, size = layer
+    for new in (
+        rounding.to_nearest(weight, 2, 8),
+        rounding.to_nearest(weight, 2, 8, rounding.CLIPS),
+        rounding.gptq(weight, hessian, 2, 8),
+    ):
+        assert all(len(part.unique()) <= 4 for part in new.view(-1, 8))
+
+
+def test_the_fast_one_does_what_the_one_for_a_row_does(layer):
+    weight, hessian, _ = layer
+    step = torch.full((6, 1), 0.25)
+    zero = torch.full((6, 1), 128.0)
+    fast = rounding.gptq(weight.double(), hessian.double(), 8, 16, damp=0, grids=(step.double(), zero.double()))
+    for row, expected in zip(weight.double(), fast, strict=True):
+        assert torch.allclose(by_the_letter(row, hessian.double(), 0.25), expected, atol=1e-9)
+
+
+def test_a_diagonal_hessian_gives_round_to_nearest(layer):
+    weight, hessian, _ = layer
+    for diagonal in (torch.eye(16), torch.diag(hessian.diagonal())):
+        assert torch.equal(rounding.gptq(weight, diagonal, 2, 8), rounding.to_nearest(weight, 2, 8))
+
+
+def test_the_error_of_the_outputs_falls_and_that_of_the_weights_need_not(layer):
+    weight, hessian, size = layer
+    nearest, ahead = rounding.to_nearest(weight, 3, 8), rounding.gptq(weight, hessian, 3, 8)
+    assert rounding.output_error(ahead - weight, hessian) < rounding.output_error(nearest - weight, hessian)
+    scaled, power = rounding.scaled_first(weight, hessian, size, 3, 8)
+    assert rounding.output_error(scaled - weight, hessian) <= rounding.output_error(nearest - weight, hessian)
+    assert power in rounding.POWERS
+
+
+def test_a_searched_clip_leaves_no_larger_error(layer):
+    weight, _, _ = layer
+    for bits in (2, 3, 4):
+        errors = [
+            (rounding.to_nearest(weight, bits, 8, clips) - weight).square().sum() for clips in ((1.0,), rounding.CLIPS)
+        ]
+        assert errors[1] <= errors[0]
+
+
+def test_power_zero_is_round_to_nearest(layer):
+    weight, hessian, size = layer
+    new, power = rounding.scaled_first(weight, hessian, size, 3, 8, powers=(0.0,))
+    assert power == 0
+    assert torch.equal(new, rounding.to_nearest(weight, 3, 8))
+
+
+def test_a_hadamard_matrix_is_a_rotation():
+    for n in (1, 2, 8, 128):
+        matrix = rounding.hadamard(n)
+        assert torch.allclose(matrix @ matrix.T, torch.eye(n), atol=1e-5)
+        assert torch.allclose(matrix.abs(), torch.full((n, n), n**-0.5))
+    with pytest.raises(ValueError, match="n = 12 is no power of two"):
+        rounding.hadamard(12)
+
+
+def test_groups_that_do_not_fit_are_refused(layer):
+    weight, hessian, _ = layer
+    for way in (lambda: rounding.to_nearest(weight, 2, 5), lambda: rounding.gptq(weight, hessian, 2, 5)):
+        with pytest.raises(ValueError, match="groups of 5 do not fit: a row has 16 weights"):
+            way()
