@@ -7,7 +7,6 @@ from statistics import fmean, median
 import numpy as np
 import torch
 
-
 PIECES = range(6)
 
 

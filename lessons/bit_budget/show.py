@@ -183,11 +183,11 @@ def same_bytes(pairs, right, bits_a_weight):
     )
 
 
-def remedied(cases, right):
+def remedied(cases, right, norms_anew):
     """A table of choices without and with new statistics of the batch norms."""
     return Table(
         ["weights", "right, %", "norms measured anew"],
-        [[name, f"{right(c):.1f}", f"{right(c, anew=True):.1f}"] for name, c in cases.items()],
+        [[name, f"{right(c):.1f}", f"{right(c, after=norms_anew):.1f}"] for name, c in cases.items()],
         caption="5,000 test images. New statistics from 1,000 training images, without labels.",
     )
 
@@ -222,7 +222,7 @@ def believed_and_measured(sums, joint, choices, bits_a_weight):
     )
 
 
-def more_bits(choices, cost, together, right):
+def more_bits(choices, cost, together, right, norms_anew):
     """A table of networks that differ in the bits of the last layer alone."""
     return Table(
         ["first to last", "sum", "together", "right, %", "norms anew"],
@@ -232,7 +232,7 @@ def more_bits(choices, cost, together, right):
                 f"{sum(map(cost.get, c.items())):.3f}",
                 f"{together(c):.3f}",
                 f"{right(c):.1f}",
-                f"{right(c, anew=True):.1f}",
+                f"{right(c, after=norms_anew):.1f}",
             ]
             for c in choices.values()
         ],
@@ -269,7 +269,7 @@ def pairs_at_two_bits(names, together, alone):
     return extra, table
 
 
-def asked_table(rows, bits_a_weight, right):
+def asked_table(rows, bits_a_weight, right, norms_anew):
     """A table of ways to choose at one budget.
 
     Args:
@@ -278,7 +278,7 @@ def asked_table(rows, bits_a_weight, right):
     return Table(
         ["chosen by", "bits", "bits a weight", "measurements", "right, %", "norms anew"],
         [
-            [name, spelled(c), f"{bits_a_weight(c):.2f}", count, f"{right(c):.1f}", f"{right(c, anew=True):.1f}"]
+            [name, spelled(c), f"{bits_a_weight(c):.2f}", count, f"{right(c):.1f}", f"{right(c, after=norms_anew):.1f}"]
             for name, (c, count) in rows.items()
         ],
     )
