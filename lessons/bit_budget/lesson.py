@@ -752,7 +752,8 @@ show.a_hill(
 # **`greedy` leaves the first layer at 2 bits and the best sum gives it 5, because a step that saves nothing is not taken, and so greedy stays in front of the hill.**
 #
 # Greedy needs that each bit saves less than the one before. Where a curve first rises and then falls, it does not see what lies behind. Steps of several bits would be a repair. In the run on this page the best sum is more than three points better. It is still a *sum*: nobody has looked for the best network. Why there is a hill was not looked into.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### Without a single image?
 #
 # A proxy that is cheaper still is the squared error of the weights, $\sum (w - \hat w)^2$ for each layer. It needs no image at all. As a control, *2b* is written in another way: its weights times 8, and its batch norm divides by 8 again. This *twin* computes the same function, to the last bit.
@@ -787,7 +788,8 @@ show.without_images([*blind], chosen, blind, rewritten, right, twin)
 # **No, the weight error makes another and far worse choice for the twin, because weights that are 8 times as large have 64 times the squared error, although nothing in the function has changed.**
 #
 # For the network as it stands the proxy is lucky at 2.75 bits, where it makes the choice of the divergence, and at the file of 3 bits it chooses 3 bits for all. A proxy must see how a layer is *used*. Dividing the error by the size of the weights would not be fooled by this trick, but such a proxy still sees no image.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### What choosing does to the winner's figure
 #
 # In section 4 the budgets and the ways to choose were fixed before the test. Suppose you try many choices in place of that, keep the one that is best on some images, and report its figure on the same images. By hand: two choices are equally good, 85 % in the long run. On 250 images chance moves each by some two points, as a coin would. If one shows 86 and the other 84, you keep the first and report 86. The larger of two chance results is on average above their common mean.
