@@ -241,7 +241,7 @@ label_table
 #
 # <!-- page -->
 #
-# In the run on this page it falls in nine of 35 on average, and in 7 to 12 in single lots. These are not networks that rounding has made better: look at *2b* and *short*, whose changes have another sign from lot to lot, or are tiny beside their spread. Whoever distributes bits by such numbers follows the chance of the labels. The divergence cannot be negative, and its values hardly differ between the lots. Where a layer does real damage, both agree: the first layer at 3 bits stands out with labels as well. The proxy is blind to one thing. If the float network is wrong about an image, every move away from its answer counts as damage, also a move to the right answer.
+# In the run on this page it falls in nine of 35 on average, and in 7 to 12 in single lots. These are not networks that rounding has made better: look at *short* and *last* at 3 bits, whose changes have another sign from lot to lot. Whoever distributes bits by such numbers follows the chance of the labels. The divergence cannot be negative, and its values hardly differ between the lots. Where a layer does real damage, both agree: the first layer at 3 bits stands out with labels as well. The proxy is blind to one thing. If the float network is wrong about an image, every move away from its answer counts as damage, also a move to the right answer.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The seven layers
@@ -695,7 +695,7 @@ extra, pair_table = show.pairs_at_two_bits(NAMES, lambda choice: together(choice
 pair_table
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the run on this page both signs occur. The largest numbers stand in the column of *first*, the layer with the largest shift. The pair of *first* and another layer can even be better than *first* alone, so one layer undoes part of the other's error. (In a trial with new statistics the largest of these numbers fell to 0.06, and the lowest was −0.01.)
+# In the run on this page both signs occur. Three of the four largest numbers stand in the column of *first*. The pair of *first* and another layer can even be better than *first* alone, so one layer undoes part of the other's error. (In a trial with new statistics the largest of these numbers fell to 0.06, and the lowest was −0.01.)
 #
 # ### Ask again after each step
 #

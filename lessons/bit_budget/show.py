@@ -56,8 +56,9 @@ def accuracies(cases, right, heading="weights", bits_a_weight=None):
     return Table(
         [heading, *(["bits a weight, all counted"] if bits_a_weight else []), "right, %"],
         [[name, *size, f"{right(c):.1f}"] for size, (name, c) in zip(sizes, cases.items(), strict=True)],
-        caption="5,000 test images: do not read differences below a point"
-        + (". Counted: codes, scales, zero points." if bits_a_weight else "."),
+        caption="5,000 test images: do not read differences below a point. Counted: codes, scales, zero points."
+        if bits_a_weight
+        else "",
     )
 
 
