@@ -2,9 +2,100 @@
 
 import heapq
 import itertools
+from statistics import fmean, median
 
 import numpy as np
 import torch
+
+PIECES = range(6)
+
+
+def _means(loss, summary=fmean, pieces=PIECES):
+    """{(arm, bits): what the summary makes of the pieces}."""
+    return {
+        (arm, bits): summary([loss(arm, bits=bits, piece=piece) for piece in pieces])
+        for arm in ("none", "first", "last", "both")
+        for bits in (2, 4)
+    }
+
+
+def _shares(mean):
+    """By which part of the sum both add more, at 2 and at 4 bits."""
+    found = []
+    for bits in (2, 4):
+        none, first, last, both = (mean[arm, bits] for arm in ("none", "first", "last", "both"))
+        found.append((both - none) / (first + last - 2 * none) - 1)
+    return found
+
+
+def _verdict(share, limit=0.1):
+    return "more" if share > limit else "less" if share < -limit else "add up"
+
+
+def _together(two, four):
+    return two if two == four else "depends"
+
+
+def float_loss_forgotten(loss):
+    mean = _means(loss)
+    return _together(*(_verdict(mean["both", b] / (mean["first", b] + mean["last", b]) - 1) for b in (2, 4)))
+
+
+def limit_of_a_fifth(loss):
+    return _together(*(_verdict(share, 0.2) for share in _shares(_means(loss))))
+
+
+def sign_lost(loss):
+    return _together(*(_verdict(abs(share)) for share in _shares(_means(loss))))
+
+
+def bits_pooled(loss):
+    mean = _means(loss)
+    none, first, last, both = (fmean(mean[arm, b] for b in (2, 4)) for arm in ("none", "first", "last", "both"))
+    return _verdict((both - none) / (first + last - 2 * none) - 1)
+
+
+def more_anywhere(loss):
+    said = [_verdict(share) for share in _shares(_means(loss))]
+    return "more" if "more" in said else _together(*said)
+
+
+def two_bits_unless_one_adds_up(loss):
+    two, four = (_verdict(share) for share in _shares(_means(loss)))
+    return "depends" if two != four and "add up" in (two, four) else two
+
+
+def median_piece(loss):
+    return _together(*map(_verdict, _shares(_means(loss, median))))
+
+
+def largest_difference(loss):
+    every = [_shares(_means(loss, pieces=[piece])) for piece in PIECES]
+    return _together(*(_verdict(max(shares, key=abs)) for shares in zip(*every, strict=True)))
+
+
+def by_differences_of_pieces(loss):
+    """The means of differences, piece by piece, which are the differences of means."""
+    said = set()
+    for bits in (2, 4):
+        excess, added = [], []
+        for piece in range(10, 40):
+            none, first, last, both = (loss(arm, bits=bits, piece=piece) for arm in ("none", "first", "last", "both"))
+            excess.append(both - first - last + none)
+            added.append(first + last - 2 * none)
+        ratio = sum(excess) / sum(added)
+        said.add("add up" if abs(ratio) <= 0.1 else ("less", "more")[ratio > 0])
+    return said.pop() if len(said) == 1 else "depends"
+
+
+def with_numpy(loss):
+    table = np.array(
+        [[[loss(arm, bits=b, piece=p) for p in range(3)] for b in (4, 2)] for arm in ("both", "none", "last", "first")]
+    )
+    both, none, last, first = table.mean(-1)
+    ratio = (both - none) / (first + last - 2 * none)
+    signs = np.where(ratio > 1.1, 1, np.where(ratio < 0.9, -1, 0))
+    return "depends" if signs[0] != signs[1] else {1: "more", -1: "less", 0: "add up"}[int(signs[0])]
 
 
 def of_layers(weights, bits):
@@ -144,6 +235,16 @@ def by_recursion_on_tensors(costs, weights, budget, bits=None):
 
 
 WRONG = {
+    "losses_add_up": [
+        float_loss_forgotten,
+        limit_of_a_fifth,
+        sign_lost,
+        bits_pooled,
+        more_anywhere,
+        two_bits_unless_one_adds_up,
+        median_piece,
+        largest_difference,
+    ],
     "mean_bits": [of_layers, over_the_layers, whole_bits, bits_of_the_file],
     "greedy_bits": [
         sizes_ignored,
@@ -157,5 +258,21 @@ WRONG = {
         largest_first,
     ],
 }
-ODD = {"mean_bits": [by_numpy, weight_by_weight], "greedy_bits": [by_a_heap, by_recursion_on_tensors]}
-EQUIVALENT = {}
+ODD = {
+    "losses_add_up": [by_differences_of_pieces, with_numpy],
+    "mean_bits": [by_numpy, weight_by_weight],
+    "greedy_bits": [by_a_heap, by_recursion_on_tensors],
+}
+EQUIVALENT = {
+    "losses_add_up": {
+        "mean[arm] = sum((loss(arm, bits=bits, piece=piece) for piece in range(5))) / 5: 5 -> 4": "how many pieces there are is free",
+        "mean[arm] = sum((loss(arm, bits=bits, piece=piece) for piece in range(5))) / 5: 5 -> 6": "how many pieces there are is free",
+        "mean[arm] = sum((loss(arm, bits=bits, piece=piece) for piece in range(5))) / 5: sum((loss(arm, bits=bits, piece=piece) for piece in range(5))) / 5: Div -> Mult": (
+            "a factor that all four have cancels in the quotient"
+        ),
+        "return said[0] if said[0] == said[1] else 'depends': 0 -> -1": "both say the same where it is returned",
+        "return said[0] if said[0] == said[1] else 'depends': 0 -> 1": "both say the same where it is returned",
+        "said.append('more' if share > 1.1 else 'less' if share < 0.9 else 'add up'): share < 0.9: Lt -> LtE": "no quotient is exactly 0.9",
+        "said.append('more' if share > 1.1 else 'less' if share < 0.9 else 'add up'): share > 1.1: Gt -> GtE": "no quotient is exactly 1.1",
+    }
+}

@@ -1,18 +1,150 @@
-"""Checks of the lesson `bit_budget`: the mean bits of a weight, and greedy bits from above."""
+"""Checks of the lesson `bit_budget`: whether losses add up, greedy bits from above, and the mean bits of a weight."""
 
 from __future__ import annotations
 
 import itertools
 import statistics
 from collections.abc import Callable, Sequence
+from statistics import fmean
 
 from hypothesis import strategies as st
 
 from course_utils.exercises.core import check
 from course_utils.exercises.inputs import numbers
+from course_utils.exercises.investigation import Run, World, investigate
 from course_utils.exercises.search import compare
 
 # ---- exercise 1 --------------------------------------------------------------------------------------
+
+ARMS = ("none", "first", "last", "both")
+SAID = ("add up", "more", "less", "depends")
+LIMIT = 0.1  # of the sum
+
+
+def _at(runs: Sequence[Run], bits: float) -> tuple[float, float]:
+    """What both layers add together, and the sum of what each adds; means over the pieces of these runs."""
+    mean = {arm: fmean(run.result for run in runs if run.arm == arm and run.settings["bits"] == bits) for arm in ARMS}
+    return mean["both"] - mean["none"], mean["first"] + mean["last"] - 2 * mean["none"]
+
+
+def _own_means(runs: Sequence[Run]) -> str:
+    """Both sides of the comparison from the learner's own runs."""
+    parts = []
+    for bits in (2, 4):
+        both, added = _at(runs, bits)
+        parts.append(
+            f"at {bits} bits both layers together add {both:.3f}, which is {both / added:.2f} times the sum {added:.3f}"
+        )
+    return "In your own means " + ", and ".join(parts) + "."
+
+
+def _network(
+    said: str,
+    right: str,
+    hint: str,
+    usual: dict[int, tuple[float, float, float]],
+    uneven: dict[int, tuple[float, float, float]] | None = None,
+) -> World:
+    """A network with two layers that are rounded.
+
+    Args:
+        said, right, hint: of the world; the learner's own means are put before the hint.
+        usual: bits -> (what the first layer adds, what the last adds, by which part of the sum both add more).
+        uneven: the same on one piece of three; None = all pieces are alike.
+    """
+
+    order: dict[float, int] = {}  # pieces are 0, 1, 2, … as they are first asked for, whichever a learner takes
+
+    def loss(arm: str, number: int, *, bits: float, piece: float) -> float:
+        if number == 0:  # a new experiment
+            order.clear()
+        piece = order.setdefault(piece, len(order))
+        if bits not in usual:
+            raise ValueError(f"bits is 2 or 4, got {bits:g}.")
+        first, last, share = (uneven if uneven and piece % 3 == 1 else usual)[int(bits)]
+        added = {"none": 0.0, "first": first, "last": last, "both": (first + last) * (1 + share)}
+        return round(0.3 + 0.05 * (piece % 3) + added[arm], 4)
+
+    return World(said, right, loss, lambda runs, got: f"{_own_means(runs)} {hint}")
+
+
+NETWORKS = (
+    _network(
+        "at 2 bits both layers add 5 % more than the sum, at 4 bits 9.5 % less",
+        "add up",
+        "Up to a tenth of the sum is no difference by the card. The network in which nothing is rounded has a loss as well: "
+        "it is contained once in each of the three others, and must be taken from each.",
+        {2: (0.30, 0.50, 0.05), 4: (0.06, 0.10, -0.095)},
+    ),
+    _network(
+        "both layers add 15 % more than the sum at 2 bits, and 10.5 % more at 4",
+        "more",
+        "The limit of the card is a tenth of the sum of what each layer adds. It is the same at both numbers of bits.",
+        {2: (0.30, 0.50, 0.15), 4: (0.06, 0.10, 0.105)},
+    ),
+    _network(
+        "both layers add 15 % less than the sum at 2 bits, and 12 % less at 4",
+        "less",
+        "Keep the sign of the difference, and compare with the sum and not with the larger of the two.",
+        {2: (0.30, 0.50, -0.15), 4: (0.06, 0.10, -0.12)},
+    ),
+    _network(
+        "at 2 bits both layers add 30 % less than the sum, at 4 bits just the sum",
+        "depends",
+        "Judge each number of bits by itself before you put them together: the losses at 2 bits are so much larger that they "
+        "decide a mean over both.",
+        {2: (0.30, 0.50, -0.3), 4: (0.06, 0.10, 0.0)},
+    ),
+    _network(
+        "at 2 bits both layers add 3 % more than the sum, at 4 bits 30 % more",
+        "depends",
+        "At one number of bits the losses add up, and at the other they do not. One of the two is not enough for a conclusion about both.",
+        {2: (0.30, 0.50, 0.03), 4: (0.06, 0.10, 0.3)},
+    ),
+    _network(
+        "at 2 bits both layers add 40 % more than the sum, at 4 bits 20 % less",
+        "depends",
+        "The two numbers of bits say opposite things here.",
+        {2: (0.30, 0.50, 0.4), 4: (0.06, 0.10, -0.2)},
+    ),
+    _network(
+        "on one piece of three rounding costs many times as much, and there both layers add 25 % more than the sum",
+        "more",
+        "One piece of three differs widely from the others here. The card asks for means over the pieces, taken before anything is "
+        "compared: a median, a single piece, a vote of the pieces or a mean of quotients says something else.",
+        {2: (0.12, 0.18, 0.0), 4: (0.03, 0.05, 0.0)},
+        {2: (0.80, 1.20, 0.25), 4: (0.20, 0.32, 0.25)},
+    ),
+    _network(
+        "on one piece of three both layers add 20 % more than the sum at 2 bits and 20 % less at 4, on the others just the sum",
+        "add up",
+        "One piece of three differs from the others here. The card asks for means over the pieces: the largest difference of a single "
+        "piece is no mean.",
+        {2: (0.30, 0.50, 0.0), 4: (0.06, 0.10, 0.0)},
+        {2: (0.30, 0.50, 0.2), 4: (0.06, 0.10, -0.2)},
+    ),
+)
+
+
+@check(
+    "Exercise 1, Do the losses add up?",
+    why="The loss of the network in which nothing is rounded is part of all four numbers. Only without it do the two sides of the comparison "
+    "mean the same: what both layers add together, and what each adds alone.",
+)
+def losses_add_up(answer: Callable) -> None:
+    """``losses_add_up(loss) -> "add up", "more", "less" or "depends"``, in made-up networks."""
+    investigate(
+        answer,
+        NETWORKS,
+        arms=ARMS,
+        settings={"bits": 4, "piece": 0},
+        least={"bits": 2, "piece": 3},
+        conclusions=SAID,
+        name="loss",
+    )
+
+
+# ---- exercise 3 --------------------------------------------------------------------------------------
 
 
 def _total(weights: Sequence[int], bits: Sequence[int]) -> int:
@@ -28,7 +160,7 @@ def _layers(draw: Callable) -> tuple[list[int], list[int]]:
 
 
 @check(
-    "Exercise 1, Bits a weight",
+    "Exercise 3, Bits a weight",
     why="The file holds weights and not layers, so a layer counts as often as it has weights. A wide layer at few bits can pay for a small one at many.",
 )
 def mean_bits(answer: Callable) -> None:
@@ -228,7 +360,7 @@ def greedy_bits(answer: Callable) -> None:
         "You count one bit a layer. The file has a bit for each weight: multiply by the weights.": _from_above(
             fits=lambda weights, bits, budget: sum(bits) <= budget
         ),
-        "You compare the mean bits of the layers with the budget. The budget is all bits of the file.": _from_above(
+        "You compare with more than the budget: perhaps with the budget times the number of layers. The budget is all bits of the file.": _from_above(
             fits=lambda weights, bits, budget: sum(bits) <= budget * len(bits)
         ),
         "You take bits from a layer that has none left. A layer of 0 bits has none to give.": _from_above(least=-20),

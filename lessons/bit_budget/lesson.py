@@ -2,13 +2,12 @@
 # jupyter:
 #   course:
 #     promise: You will share a budget of bits out over the layers of a network, write the file, and say when the choice is not to be trusted.
-#     minutes: 40
-#     seconds: 30
-#     needs: [integers, observers, distillation, weight_only, deep_compression]
+#     seconds: 45
+#     needs: [integers, observers, distillation, weight_only, qat_cnn, deep_compression]
 #     goals:
 #       - Measure how sensitive each layer is to fewer bits, without a label.
-#       - Share out a budget by what a bit saves and what it costs, and compare with one width for all and with a simple rule.
-#       - Show by measurements where such a choice fails, and ask again where it matters.
+#       - Share out a budget by what a bit saves and what it costs, and compare with one width for all and with a simple rule in as many bytes.
+#       - Find out whether the losses of layers add up, and which part of a loss a cheaper remedy gives back.
 #       - Write a file with other bits in each layer, read it to the last bit, and count its bytes.
 #     terms: [bit budget, mixed-precision quantization, proxy, sensitivity]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
@@ -31,42 +30,53 @@
 # [[goals]]
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Say: "In [[weight_only]] all layers got as many bits. Somebody pays for that: a layer that needed more, and a layer that needed fewer." Ask: "If you could give one layer more, which?" Keep the guesses: first, last, largest.
+# *For the lecturer, 1 min.* Say: "So far all layers got as many bits. Somebody pays for that: a layer that needed more, and a layer that needed fewer." Ask: "If you could give one layer more, which?" Keep the guesses: first, last, largest.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
 import copy
-import tempfile
-from pathlib import Path
 
 import torch
 from torch import nn
 
 from course_utils import data, runtime, training
 from course_utils.data import checkpoints
-from course_utils.scorecard import claims, ledger
-from course_utils.show import diagrams, plots
-from course_utils.show.tables import Table, mean_and_range
+from course_utils.scorecard import claims
 from lessons.bit_budget import checks as check
+from lessons.bit_budget import show
 
-card = claims.Scorecard("bit_budget")
 torch.set_num_threads(1)
 runtime.seed_all(0)
-
-NAMES = {"first": "conv", "1a": "block1.conv1", "1b": "block1.conv2", "2a": "block2.conv1", "2b": "block2.conv2"}
-NAMES |= {"short": "block2.shortcut.0", "last": "fc"}  # the seven layers with weights, in the order of the picture
-BITS = (2, 3, 4, 5, 6)
 net = checkpoints.load("small_resnet").requires_grad_(False)
-seen = data.load("fashion_mnist", n=1000)  # training images: for every choice that is made here
+seen = data.load("fashion_mnist", n=1000)  # training images: all choices are made with these
 exam_images, exam_labels = data.load("fashion_mnist", "test")  # for nothing but the accuracies
 half_exam = exam_images[:5000], exam_labels[:5000]
+runtime.describe("cpu")
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# [[weight_only]] gave all layers of a network the same number of bits. In this lesson each layer may have its own. Our network is SmallResNet, trained on Fashion-MNIST: a convolution, two residual blocks and a linear layer. Seven of its layers have weights that can be rounded. *1a* and *1b* are the two convolutions of the first block, *2a* and *2b* those of the second, and *short* is the convolution in the shortcut of the second block.
+
+# %% slideshow={"slide_type": "skip"}
+NAMES = {"first": "conv", "1a": "block1.conv1", "1b": "block1.conv2", "2a": "block2.conv1", "2b": "block2.conv2"}
+NAMES |= {"short": "block2.shortcut.0", "last": "fc"}
+BITS = (2, 3, 4, 5, 6)  # what a layer may have
 
 
 def weights_of(model):
     return {short: model.get_submodule(name).weight for short, name in NAMES.items()}
 
 
+def alike(bits):
+    """A choice: how many bits each layer has; here all of them the same."""
+    return dict.fromkeys(NAMES, bits)
+
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# **The rounding** is that of [[integers]]: each row of a weight matrix (each output channel) has its own scale and zero point, and $2^b$ even levels from its smallest to its largest weight. By hand, with 2 bits: the row −0.5, 0.1, 1.0 has a range of 1.5 and four levels, so the step is 1.5 / 3 = 0.5. The levels are −0.5, 0, 0.5 and 1. The weight 0.1 becomes 0, and the other two stay. What is stored is a *code* for each weight (0, 1 and 3), the step as the *scale*, and the code of the number 0 as the *zero point* (1).
+
+
+# %% slideshow={"slide_type": "skip"}
 def grid(weight, bits):
-    """(codes, scale, zero) of a weight, a row for each output: 2**bits even levels a row, 0 among them ([[weight_only]])."""
+    """(codes, scale, zero) of a weight; each row has its own levels, 0 is one of them."""
     rows = weight.flatten(1)
     low, high = rows.amin(1, keepdim=True).clamp(max=0), rows.amax(1, keepdim=True).clamp(min=0)
     scale = ((high - low) / (2**bits - 1)).half().float()  # 16 bits, as it will be stored
@@ -74,8 +84,9 @@ def grid(weight, bits):
     return (torch.round(rows / scale) + zero).clamp(0, 2**bits - 1), scale, zero
 
 
+# %% slideshow={"slide_type": "skip"}
 def rounded(choice, model=net):
-    """A copy of the model with the weights of some layers on a grid, {layer: bits}. All arithmetic stays float."""
+    """A copy of the model in which the layers of the choice are rounded, {layer: bits}."""
     model = copy.deepcopy(model)
     for short, bits in choice.items():
         weight = weights_of(model)[short]
@@ -84,58 +95,58 @@ def rounded(choice, model=net):
     return model
 
 
-def alike(bits):
-    return dict.fromkeys(NAMES, bits)
+# %% [markdown] slideshow={"slide_type": "skip"}
+# The rounding is *simulated*: the weights take values on the grid, and all arithmetic stays float. So nothing gets faster here, and what shrinks is the file. Its size is counted completely: the codes, and for each row a scale of 16 bits and a zero point with as many bits as a code.
 
 
+# %% slideshow={"slide_type": "skip"}
 def bits_a_weight(choice, model=net):
-    """Of the file: codes, and for each row a scale of 16 bits and a zero point of as many as a code."""
+    """Codes, scales and zero points of the file, in bits, over the number of weights."""
     weights = weights_of(model)
     total = sum(w.numel() * choice[short] + len(w) * (16 + choice[short]) for short, w in weights.items())
     return total / sum(w.numel() for w in weights.values())
 
 
+# %% [markdown] slideshow={"slide_type": "skip"}
+# `right` says how many per cent of the first 5,000 test images a choice gets right. It remembers what it has measured. (Section 4 uses its argument `after`, for something that is done to the network after the rounding.)
+
+# %% slideshow={"slide_type": "skip"}
 known = {}
 
 
-def right(choice, model=net):
-    """Percent right on the first 5,000 test images; measured once for each choice."""
-    key = id(model), tuple(sorted(choice.items()))
+def right(choice, model=net, after=None):
+    """Percent right with these layers rounded; {} is the float network."""
+    key = id(model), tuple(sorted(choice.items())), after
     if key not in known:
-        known[key] = 100 * training.evaluate(rounded(choice, model), *half_exam, batch_size=100)
+        network = rounded(choice, model)
+        network = after(network) if after else network
+        known[key] = 100 * training.evaluate(network, *half_exam, batch_size=100)
     return known[key]
 
-
-def spelled(choice):
-    return "".join(str(bits) for bits in choice.values())
-
-
-runtime.describe("cpu")
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. As many bits for all
 #
-# SmallResNet, trained on Fashion-MNIST: seven layers with weights. All weights go onto $2^b$ even levels for each row, as in [[weight_only]]. Nothing is trained after it.
+# SmallResNet, trained on Fashion-MNIST, has seven layers with weights. All weights go onto $2^b$ even levels for each row. Nothing is trained after it.
 #
-# The rounding is *simulated*: the arithmetic stays float, and nothing gets faster here. What shrinks is the file.
+# The rounding is *simulated*: what shrinks is the file.
 #
-# **Predict.** Float is more than 91 % right. What is left at 3 bits: **A** 90 or more, **B** 85 to 90, **C** less?
+# **Predict.** Float is more than 91 % right. What is left with 3 bits for every weight, and why: **A** 90 % or more, **B** 85 to 90 %, **C** less?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Say what the network is: a convolution, two residual blocks, a linear layer. Vote. The answer is C. Point to 5 bits: as good as float. So somewhere between 5 and 3 weights lose what they need. Ask: "All of them a little, or a few of them a lot?" That is the next slide.
+# *For the lecturer, 2.5 min.* Say what the network is. Vote; the answer is C. Point to 5 bits: as good as float. Ask: "All layers lose a little, or a few of them a lot?" That is the next slide.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Measures the float network, and one width for all layers.
 widths = {"float": {}} | {f"{b} bits": alike(b) for b in (5, 4, 3, 2)}
-card.record("float-floor", right({}))
-card.record("three-bits-lose", right({}) - right(alike(3)))
-Table(
-    ["weights", "bits a weight, all counted", "right, %"],
-    [[name, f"{bits_a_weight(c):.2f}" if c else "32", f"{right(c):.1f}"] for name, c in widths.items()],
-    caption="5,000 test images: read no difference under a point. Counted: codes, scales, zero points.",
-)
+show.accuracies(widths, right, bits_a_weight=bits_a_weight)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw. C.** 5 bits lose nothing that this test shows, 3 bits lose more than ten points.
+# **With 3 bits less than 85 % of the images are right (C), because eight levels are too coarse for at least one of the layers.**
+#
+# <!-- page -->
+#
+# In the run on this page it is 78.7 %, more than twelve points below the float network. With 5 bits nothing is lost that 5,000 images could show. So somewhere between 5 and 3 bits the network loses what it needs. The table does not say *where* in the network this happens: all layers may lose a little, or one of them a lot. It holds for this way of rounding, without any training after it. [[qat_cnn]] trains a network to live with its levels.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"} tags=["lecture"]
 # ### One layer of seven
@@ -144,37 +155,51 @@ Table(
 #
 # Now the *first* layer gets 8 bits, and the other six stay at 3.
 #
-# **Predict.** How much of what 3 bits lost comes back: **A** a tenth, **B** a third, **C** more than half?
+# **Predict.** How much of what 3 bits lost comes back, and why: **A** a tenth, **B** a third, **C** more than half?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
-# *For the lecturer, 2.5 min.* Let somebody read the bar: the first layer has 288 of 76,704 weights. Vote; most say A. The answer is C. The last row of the table is the other way round: rounding *only* this layer loses nearly as much as rounding all. Ask: "What would you do with the bits of the others?" Take a guess for the lowest mean.
+# *For the lecturer, 2.5 min.* Let somebody read the bar: the first layer has 288 of 76,704 weights. Vote; most say A. The answer is C. The last row of the table is the other way round: rounding *only* this layer loses nearly as much as rounding all. Ask: "What would you do with the bits of the others?"
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
-sizes = {short: w.numel() for short, w in weights_of(net).items()}
-canvas = diagrams.Canvas(width=700, height=290)
-diagrams.bars(canvas, sizes, x=110, y=8, width=430, height=26, gap=14, meaning="int8", text="{:,.0f}")
-plots.show(
-    canvas.figure(),
-    alt="A bar for each layer, by its number of weights: " + ", ".join(f"{k} {n:,}" for k, n in sizes.items()) + ".",
-    caption=f"The first layer has {sizes['first'] / sum(sizes.values()):.1%} of {sum(sizes.values()):,} weights.",
-)
+# Draws the sizes of the layers, and measures the network with the first layer spared, and with it alone rounded.
+show.layer_sizes({short: w.numel() for short, w in weights_of(net).items()})
 spared = alike(3) | {"first": 8}
-card.record("one-layer-brings-back", (right(spared) - right(alike(3))) / (right({}) - right(alike(3))))
 cases = {"float": {}, "all 3": alike(3), "first 8, others 3": spared, "first 3, others float": {"first": 3}}
-Table(["bits", "right, %"], [[name, f"{right(choice):.1f}"] for name, choice in cases.items()])
+show.accuracies(cases, right, heading="bits")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
-# **What you saw. C.** Most of the loss at 3 bits is that of one small layer. Rounding it alone loses nearly as much as rounding all seven.
+# **More than half of the loss comes back (C), because most of it is caused by this one small layer.** Rounding it alone loses nearly as much as rounding all seven.
+#
+# <!-- page -->
+#
+# In the run on this page three quarters of the loss come back, for 1,600 bits more in a file of some 236,000. A share of 0.4 % of the weights decides over most of the loss, so an equal number of bits for all layers is a poor way to spend them. Which layer it is differs from network to network, though: in a network of half the width, in a trial, the first layer brought back 41 %. So we need a way to find it out. Section 4 asks *why* it is the first layer here.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. How sensitive is each layer?
 #
-# **Sensitivity**: how far the ten probabilities move when this layer alone is rounded: the mean KL divergence from the float network's ([[distillation]]), on 1,000 *training* images, without labels.
+# Round one layer alone, leave the other six as they are. How much worse is the network? For one image:
 #
-# **Predict.** *2b* has nearly half of all weights, *last* under a hundredth. At 2 bits, who moves the answers more?
+# | label of the image | float gives it | rounded gives it | change of the loss |
+# |---|---|---|---|
+# | first class | 0.7 | 0.5 | ln 0.7 − ln 0.5 = +0.34 |
+# | second class | 0.2 | 0.4 | ln 0.2 − ln 0.4 = −0.69 |
+# | third class | 0.1 | 0.1 | 0 |
+#
+# The answer has moved, whatever the label is. By how much?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote between 2b and last. The answer: last, some three times. Then read the picture: seven columns, five dots each, a logarithmic axis. Ask for the longest fall: first, from 4 to 5. On this axis that is a ratio; in nats its step from 2 to 3 saves more. Ask for a layer that could do with 2 bits: 2b, the largest. Why not labels? The next cell of the notebook: with labels some increases are negative, and their signs change from lot to lot; a choice could follow that. Somebody may ask for cheaper ways: HAWQ takes the curvature of the loss in place of trials.
+# *For the lecturer, 2 min.* Do the three rows on the board. Ask: "Is the rounded network worse, or better?" Then weight the rows by 0.7, 0.2, 0.1 and let the room compute 0.10.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# We try each layer alone, and ask how much worse the network gets. But what is "worse"? Accuracy counts only those images whose answer changes sides: a layer whose rounding moves many answers a little shows nothing. The loss with labels is finer, but it needs labels, and it has a second weakness. The table shows it, with three classes: the float network gives them the probabilities 0.7, 0.2 and 0.1, the rounded one 0.5, 0.4 and 0.1.
+#
+# If the label is the second class, the rounded network is *better*, although its answer is damaged in the same way in all three rows. So the change of the loss on few images depends on which labels happen to be among them.
+#
+# Now ask another question: how far did the *answer* move? Let the float network itself say how likely each label is: 0.7 for the first row, 0.2 for the second, 0.1 for the third. The mean change, weighted in this way, is 0.7 · 0.336 − 0.2 · 0.693 + 0 = 0.235 − 0.139 = 0.097, or 0.10. This number has a name that [[distillation]] introduced: the **KL divergence** of the rounded answer from the float one,
+#
+# $$\sum_{\text{classes}} p \ln \frac{p}{q},$$
+#
+# with $p$ from the float network and $q$ from the rounded one, in *nats* (the unit of a natural logarithm). It is never below 0, it is 0 only if both answers are the same, and it needs no label. It is a **proxy**: a number that is easy to get and stands in for the one that we want, which is the loss on new images. How good a proxy is must be measured. The mean divergence over 1,000 training images, with one layer rounded and all others float, is what we call the **sensitivity** of this layer at this number of bits.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -188,106 +213,137 @@ def moved(said, target):
     return (target.exp() * (target - said)).sum(1)
 
 
-def together(choice, images=seen[0]):
-    """Mean divergence with all layers rounded as the choice says."""
-    return moved(answers(rounded(choice), images), target[: len(images)]).mean().item()
-
-
-def each_alone(model):
-    """{(layer, bits): answers with this layer alone at these bits}."""
-    return {(short, b): answers(rounded({short: b}, model)) for short in NAMES for b in BITS}
-
-
-target, said = answers(net), each_alone(net)
-each_image = {key: moved(found, target) for key, found in said.items()}
-cost = {key: found.mean().item() for key, found in each_image.items()}
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-fig, ax = plots.figure(size=(12, 3.6))
-marks = dict(zip(BITS, [("o", "orange"), ("s", "yellow"), ("D", "sky"), ("^", "blue"), ("v", "black")], strict=True))
-for bits, (mark, colour) in marks.items():
-    drawn = [max(cost[short, bits], 1e-6) for short in NAMES]
-    ax.plot(list(NAMES), drawn, mark, color=plots.COLOURS[colour], label=f"{bits} bits", markersize=12)
-ax.set(yscale="log", ylabel="divergence, nats", xlim=(-0.5, 8.2))
-ax.legend(loc="right")
-card.record("first-over-others", cost["first", 3] / max(cost[short, 3] for short in NAMES if short != "first"))
-card.record("largest-under-last", cost["last", 2] / cost["2b", 2])
-plots.show(
-    fig,
-    alt="Divergence for each of seven layers, alone at 2 to 6 bits, on a logarithmic axis. At 2 bits: "
-    + ", ".join(f"{short} {cost[short, 2]:.3f}" for short in NAMES)
-    + f". The first layer at 3 bits: {cost['first', 3]:.2f}, at 5 bits: {cost['first', 5]:.4f}.",
-    caption=f"One layer rounded, six float. At 2 bits: 2b {cost['2b', 2]:.3f}, last {cost['last', 2]:.3f}.",
-)
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw. The last, by far.** Sensitivity does not follow size: the largest layer is among the calmest. (HAWQ asks the curvature of the loss, the Hessian, in place of trials: [Dong et al., 2019](https://arxiv.org/abs/1905.03696).)
-
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
-# Why no labels? The loss with labels may rise or fall by chance. Both sensitivities on four lots of 250 images; and of the
-# 35 increases (seven layers, five widths) those that are negative. A mean divergence is never below 0.
-labels = seen[1][:, None]
-with_labels = {key: (target - logs).gather(1, labels).flatten() for key, logs in said.items()}
-lots = {
-    name: [{key: part.mean().item() for key, part in zip(found, four, strict=True)} for four in zip(*cut, strict=True)]
-    for name, found in (("with labels", with_labels), ("divergence", each_image))
-    for cut in [[values.split(250) for values in found.values()]]
-}
-below = {name: [sum(value < 0 for value in lot.values()) for lot in four] for name, four in lots.items()}
-card.record("label-increases-below-0", sum(below["with labels"]) / 4)
-shown = [("first", 3), ("2b", 2), ("2a", 3), ("short", 3), ("last", 3)]
-Table(
-    ["sensitivity", "below 0, of 35", *(f"{short}, {bits} bits" for short, bits in shown)],
-    [
-        [name, mean_and_range(below[name], "{:.0f}"), *(mean_and_range([x[k] for x in four], "{:.3f}") for k in shown)]
-        for name, four in lots.items()
-    ],
-    caption="Mean (least to most) of four lots of 250 training images: with labels the sign of a small increase is chance.",
-)
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 3. What does a bit cost, and what does it save?
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# ### With labels, or without?
 #
-# **Mixed-precision quantization**: other bits in other layers. (Not the mixed precision of [[amp]].) The **bit budget** is the file's codes, scales and zero points. One more bit for a layer costs one bit for each weight, and one for each row (its zero point).
+# The mean change, weighted by the float network's own probabilities, is 0.7 · 0.34 − 0.2 · 0.69 = 0.10: the **KL divergence** $\sum p \ln (p / q)$. No label is needed.
 #
-# It saves divergence. The bargain is what is *saved for each bit of the file*.
-#
-# **Predict.** All layers have 2 bits. Which layer should get the first extra bit? And is that bargain a hundred times better than the same for *2b*, or thousands of times?
+# **Predict.** Seven layers, each alone at five widths: 35 networks, on 250 images. In how many does the loss *with labels* fall, and why: **A** none, **B** one to four, **C** more?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let the room guess both before the table. The answers: first, and thousands. Say: "This is a knapsack: things with a worth and a weight, and a sack that holds so much." The bytes of a file are one price among others: HAQ asks a simulator of the hardware for time and energy, and got other choices for other hardware. Ask which price a phone would have.
+# *For the lecturer, 2.5 min.* Vote. The answer is C. "Would you give bits by such numbers?"
+
+# %% slideshow={"slide_type": "skip"}
+target, said = answers(net), {}
+for short in show.alive(NAMES, "layers"):
+    for bits in BITS:
+        said[short, bits] = answers(rounded({short: bits}))
+each_image = {key: moved(found, target) for key, found in said.items()}
+cost = {key: found.mean().item() for key, found in each_image.items()}  # the sensitivities
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-price = {short: w.numel() + len(w) for short, w in weights_of(net).items()}
-bargain = {short: (cost[short, 2] - cost[short, 3]) / price[short] for short in NAMES}
-card.record("bargains-apart", bargain["first"] / bargain["2b"])
-Table(
-    ["layer", "a bit costs", "saves, 2 → 3", "per 1,000 bits"],
-    [
-        [short, f"{price[short]:,} bits", f"{cost[short, 2] - cost[short, 3]:.4f}", f"{1000 * bargain[short]:.5f}"]
-        for short in sorted(NAMES, key=bargain.get, reverse=True)
-    ],
-    caption="Divergence saved, in nats; best bargain on top",
-)
+# Cuts the same images into four lots, and counts the changes below 0.
+below, label_table = show.with_and_without_labels(target, said, seen[1], each_image)
+label_table
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw. *first*, and thousands.** A bit for 288 weights is cheap, and here it is needed. (Bytes are one price: HAQ asks a simulator of the hardware for time and energy, and found other choices for other hardware: [Wang et al., 2018](https://arxiv.org/abs/1811.08886).)
+# **With labels the loss falls in more than four of the 35 networks (C), because on 250 images a small change is mostly the chance of their labels.**
+#
+# <!-- page -->
+#
+# In the run on this page it falls in nine of 35 on average, and in 7 to 12 in single lots. These are not networks that rounding has made better: look at *short* and *last* at 3 bits, whose changes have another sign from lot to lot. Whoever distributes bits by such numbers follows the chance of the labels. The divergence cannot be negative, and its values hardly differ between the lots. Where a layer does real damage, both agree: the first layer at 3 bits stands out with labels as well. The proxy is blind to one thing. If the float network is wrong about an image, every move away from its answer counts as damage, also a move to the right answer.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# ### The seven layers
+#
+# **Sensitivity**: the mean divergence from the float network's answers when this layer alone is rounded, on 1,000 *training* images, without labels.
+#
+# **Predict.** *2b* has nearly half of all weights, *last* under a hundredth. At 2 bits, which of the two moves the answers more, and why?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 3 min.* Vote between 2b and last. Then read the picture: seven columns, five dots each, a logarithmic axis. Ask for a layer that could do with 2 bits.
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Draws the sensitivities.
+show.sensitivities(cost, NAMES, BITS)
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **The last layer moves the answers more, by a factor of three to four, because sensitivity does not follow the number of weights.**
+#
+# <!-- page -->
+#
+# In the run on this page the divergences are 0.037 nats for *last* and 0.011 for *2b*. The reason is probably the place in the network: what *last* computes are the ten scores themselves, while the result of *2b* is added to that of a shortcut, normalized and averaged over all places of the image before it reaches them. (To test this, one would disturb both layers by an error of the same relative size.) Read the axis with care. Each large division is a factor of ten, so the longest fall, from 4 to 5 bits of the first layer, is the largest *ratio*. In nats the step from 2 to 3 bits saves more. And one layer behaves oddly: from 5 to 6 bits the divergence of *first* rises a little. More levels are other levels, and on one layer they may lie less well.
+#
+# There are other measures than our trials. HAWQ uses the curvature of the loss, the Hessian ([Dong et al., 2019](https://arxiv.org/abs/1905.03696)).
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 3. What does a bit cost, and what does it save?
+#
+# **Mixed-precision quantization** gives other numbers of bits to other layers. The **bit budget** is the number of bits that the file may have.
+#
+# One bit more for a layer with $n$ weights *costs* $n$ bits of the file. It *saves* the difference of two sensitivities.
+#
+# So give the next bit to the layer where it saves most **for each bit of the file**.
+#
+# <!-- page -->
+#
+# (This mixed precision is not that of [[amp]], where numbers of 16 and 32 bits are used in one training.)
+#
+# What we have is a *knapsack problem*: things have a weight and a value, and the sack holds only so much. For a traveller the natural rule is to look at the value *per kilogram*, and to pack the best things first. The rule above says the same of bits. It is called **greedy**, because it takes what is best at this step and never looks further.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1.5 min.* Say: "A knapsack: things with a worth and a weight, and a sack that holds so much. What do you pack first?" Per kilogram. Bytes are one price among others; ask which price a phone would have.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# ### Three layers by hand
+#
+# All have 2 bits, which takes 200 bits; the budget is 300, and 4 bits are the most. Divergence of each layer:
+#
+# | | weights | 2 bits | 3 bits | 4 bits |
+# |---|---|---|---|---|
+# | A | 10 | 0.60 | 0.20 | 0.15 |
+# | B | 40 | 0.30 | 0.18 | 0.14 |
+# | C | 50 | 0.08 | 0.05 | 0.04 |
+#
+# **Predict.** How many bits does each layer have when the file is full, and why?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 3 min.* Let them work in pairs, with a pencil, step by step: who has the best offer now? The answer is 4, 4, 2. Stop at step 2: A takes a second bit before B takes its first.
+
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# **A and B end with 4 bits and C stays at 2, because a bit is cheap in A, and C, with half of all weights, saves least for what it costs.**
+#
+# <!-- page -->
+#
+# What the next bit of each layer saves, for each bit that it costs:
+#
+# | step | A | B | C | the bit is given to | file |
+# |---|---|---|---|---|---|
+# | 1 | 0.40 / 10 = **0.0400** | 0.12 / 40 = 0.0030 | 0.03 / 50 = 0.0006 | A, which now has 3 | 210 |
+# | 2 | 0.05 / 10 = **0.0050** | 0.0030 | 0.0006 | A, which now has 4 | 220 |
+# | 3 | has 4, the most | **0.0030** | 0.0006 | B, which now has 3 | 260 |
+# | 4 | – | 0.04 / 40 = **0.0010** | 0.0006 | B, which now has 4 | 300 |
+#
+# The divergences sum to 0.15 + 0.14 + 0.08 = 0.37. Three bits for all take the same 300 bits, and would have cost 0.20 + 0.18 + 0.05 = 0.43. Notice step 2: A takes a second bit *before* B takes its first, although B would save more than twice as much with it (0.12 against 0.05). A's offer is the cheaper one.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# **Where greedy fails.** Change one number of the table: C costs 0.15 with 2 bits, and not 0.08. Its first bit then saves 0.10 / 50 = 0.0020, more than B's second one. The first three bits are given as before, two to A and one to B. Now the file has 40 bits left. C would need 50, so it gets none, and B takes its fourth bit. The sum is 0.15 + 0.14 + 0.15 = 0.44. Three bits for all cost 0.43, which is less. A choice that is best at each step need not be the best of all. (Under Deeper we try all choices.)
+#
+# **The price in our file.** One more bit for a layer costs one bit for each weight, and one for each row, whose zero point gets longer. Here are the offers of the seven layers when all have 2 bits:
+
+# %% slideshow={"slide_type": "skip"}
+price = {short: w.numel() + len(w) for short, w in weights_of(net).items()}
+bargain = {short: (cost[short, 2] - cost[short, 3]) / price[short] for short in NAMES}
+show.bargains(cost, price, bargain)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# In the run on this page the offer of *first* is some thousand times better than that of *2b*, because it saves more than thirty times as much and costs less than a hundredth. Bits of the file are one price among others. Who wants speed puts time in the place of bits: HAQ asks a simulator of the hardware for time and energy, and found other choices for other hardware ([Wang et al., 2018](https://arxiv.org/abs/1811.08886)).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### The greedy choice
 #
-# Begin with the fewest bits. Give one bit to the layer with the best bargain that still fits; again and again, until nothing fits or nothing is saved.
+# Begin with the fewest bits. Give one bit to the layer with the best offer that still fits; again and again, until nothing fits or nothing is saved.
 
 
 # %% slideshow={"slide_type": "-"}
-def greedy(cost, budget, model=net, fewest=BITS[0], most=BITS[-1]):
-    choice, steps = alike(fewest), []
+def greedy(cost, budget, model=net):
+    choice, steps = alike(BITS[0]), []
     while True:
         steps, offers = [*steps, choice], []
         for short, w in weights_of(model).items():
             more = choice | {short: choice[short] + 1}
-            if choice[short] < most and bits_a_weight(more, model) <= budget:
-                saved = cost[short, choice[short]] - cost[short, choice[short] + 1]
+            if more[short] <= BITS[-1] and bits_a_weight(more, model) <= budget:
+                saved = cost[short, choice[short]] - cost[short, more[short]]
                 offers.append((saved / (w.numel() + len(w)), short, more))
         if not offers or max(offers)[0] <= 0:
             return steps
@@ -295,174 +351,359 @@ def greedy(cost, budget, model=net, fewest=BITS[0], most=BITS[-1]):
 
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let the room find three things in the code: where the price stands (the division), where the budget stands (the `if`), and what the function believes without asking: that a layer saves as much as it did *alone*. Write that third one on the board; section 5 comes back to it.
+# *For the lecturer, 2.5 min.* Let the room find three things in the code: where the price stands (the division), where the budget stands (the `if`), and what the function believes without measuring it: that a layer saves as much as it did *alone*. Write that third one on the board; section 4 comes back to it.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Three things are worth finding in these lines. The price is the division, `saved / (w.numel() + len(w))`. The budget is the `if`. The third is easily overlooked: `cost` was measured with *one* layer rounded and six float, and the function uses it while all seven are rounded. It believes that a layer saves as much in this company as it did alone. Section 4 asks whether this is true.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Up to the file of 3 bits
 #
-# **Predict.** The budget is what 3 bits for all take. Which layers end above 3, which below?
+# **Predict.** The budget is what 3 bits for all take. Which layers end above 3, which below, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote for each of the seven layers, then click. Read the numbers in the blocks aloud: the order of the steps. The first of them cost next to nothing: the curve on the right falls straight down. The largest layer stays at 2 and pays for the others. Ask why the layer with the most weights is the one to save at: a bit there costs as much as two bits for both layers of the first block.
+# *For the lecturer, 2.5 min.* Vote for each of the seven layers, then click. Read the numbers in the blocks aloud: the order of the steps. The first of them cost next to nothing: the curve on the right falls straight down.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# Makes the greedy choice for the file of 3 bits, and draws its steps.
 THREE = bits_a_weight(alike(3))
-steps = greedy(cost, THREE)
-believed = [sum(cost[pair] for pair in step.items()) for step in steps]
-spent = [bits_a_weight(step) for step in steps]
-fig, (left, curve) = plots.figure(columns=2, size=(12, 3.8))
-left.bar(list(NAMES), 2, color=plots.COLOURS["grey"])
-order = []
-for number, (before, after) in enumerate(zip(steps, steps[1:], strict=False), start=1):
-    short = next(name for name in NAMES if after[name] > before[name])
-    order.append(short)
-    left.bar(short, 1, bottom=before[short], color=plots.COLOURS["sky"], edgecolor="white")
-    left.text(short, before[short] + 0.5, number, ha="center", va="center", fontsize=16)
-left.axhline(3, color=plots.COLOURS["black"], linestyle="--")
-left.set(ylim=(0, 6.3), ylabel="bits")
-curve.plot(spent, believed, "o-", color=plots.COLOURS["orange"])
-curve.set(yscale="log", xlabel="bits a weight, all counted", ylabel="believed, nats")
-plots.show(
-    fig,
-    alt=f"Left, the bits of the seven layers in the end, {spelled(steps[-1])}; above two bits each a block is numbered by its "
-    f"step: {', '.join(order)}. Right, the sum of the divergences falls from {believed[0]:.2f} to {believed[-1]:.3f}.",
-    caption=f"Left: who got a bit at which of the {len(order)} steps; dashed: 3 bits. Right: the divergences alone, summed.",
-)
+show.steps_of_greedy(greedy(cost, THREE), cost, bits_a_weight)
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **What you saw.** *2b* and *short* stay below 3, the other five end above. *2b*, with nearly half of the weights, pays for most of it.
+# **The layers *2b* and *short* stay at 2 bits and the other five end above 3, because these two save least for what a bit of them costs.**
+#
+# <!-- page -->
+#
+# In the run on this page the choice is 5444225, from the first layer to the last. *2b* has nearly half of all weights, so its third bit would cost as much as two bits for both layers of the first block. It pays for most of what the others get. *short* is small, but even with 2 bits it hardly moves the answers, so nothing is to be saved there. The curve on the right falls straight down at first: the cheap bits are spent first. It holds for these 1,000 images and for this sum of divergences. With 1,000 test images in their place a trial made the same five choices at the five budgets of section 4.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
-# ## 4. Which front is higher?
+# ## 4. Does the choice pay?
 #
-# Five budgets, on the test images. Beside it one width for all, and a rule without any measurement: first and last layer 8 bits, the others alike.
+# On the test images: five budgets. Beside them one width for all, and a rule without any measurement: first and last layer 8 bits, the others alike.
 #
-# **Predict.** At the file of 3 bits, how much above one width for all: **A** 2 points, **B** 5, **C** 10? And above the rule?
+# **Predict.** In the file of 3 bits, how far above one width for all is the greedy choice, and why: **A** about 2 points, **B** about 5, **C** about 10?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Two votes. The answers: C, and next to nothing. Be honest about the second: near 3 bits the rule is as good, and it cost no image. The other two points of the rule have no greedy one of the same size beside them. What the greedy choice adds are the budgets between, down to two and a half bits. Then point to the leftmost point of the greedy line and ask what happened there. Let it hang: section 5.
+# *For the lecturer, 2.5 min.* Vote. The answer is C. Then point to the leftmost point of the greedy line and ask what happened there. Let it hang.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Makes the greedy choice at five budgets, and draws what each way to choose gets right.
 BUDGETS = (2.25, 2.5, 2.75, THREE, 3.5)
 chosen = {budget: greedy(cost, budget)[-1] for budget in BUDGETS}
-lines = {
-    "one width for all": [alike(bits) for bits in (2, 3, 4)],
-    "first and last 8": [alike(bits) | {"first": 8, "last": 8} for bits in (2, 3, 4)],
-    "greedy": list(chosen.values()),
-}
-fig, ax = plots.figure(size=(12, 3.4))
-for (name, choices), style in zip(lines.items(), ("s-", "^--", "o-"), strict=True):
-    ax.plot([bits_a_weight(c) for c in choices], [right(c) for c in choices], style, label=name)
-ax.axhline(right({}), color=plots.COLOURS["grey"], linestyle=":", label="float")
-ax.set(xlabel="bits a weight, all counted", ylabel="right, %", xlim=(2, 4.2))
-ax.legend(loc="lower right")
-card.record("same-file", right(chosen[THREE]) - right(alike(3)))
-card.record("smaller-file", right(chosen[2.5]) - right(alike(3)))
-card.record("over-the-rule", right(chosen[THREE]) - right(lines["first and last 8"][1]))
-told = [f"{n}: " + ", ".join(f"{bits_a_weight(c):.2f} bits {right(c):.1f} %" for c in cs) for n, cs in lines.items()]
-plots.show(
-    fig,
-    alt="Accuracy over bits a weight, three lines. " + "; ".join(told) + ".",
-    caption=f"At {THREE:.2f} bits or fewer: all 3 bits {right(alike(3)):.1f} %, greedy {right(chosen[THREE]):.1f} %; "
-    f"the rule takes {bits_a_weight(lines['first and last 8'][1]):.2f} and has {right(lines['first and last 8'][1]):.1f} %.",
-)
+rule = {bits: alike(bits) | {"first": 8, "last": 8} for bits in (2, 3, 4)}
+lines = {"one width for all": [alike(bits) for bits in (2, 3, 4)], "first and last 8": [*rule.values()]}
+show.fronts(lines | {"greedy": [*chosen.values()]}, right, bits_a_weight)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw. C, and no more than the rule,** which takes a slightly larger file. What a measured choice adds are the files in between. Its leftmost point is bad.
+# **The greedy choice is about ten points above 3 bits for all in a file of the same size (C), because it gives the first layer the bits that it lacked.**
+#
+# <!-- page -->
+#
+# In the run on this page it is 90.1 % against 78.7 %, and with 2.5 bits a weight the greedy choice is still nearly nine points above 3 bits for all. No test image took part in a choice: the sensitivities come from training images, without labels, and the budgets were fixed before. (Who tries many choices and keeps the one that is best on the test images gets a figure that is too good. Under Deeper we measure by how much.) But look at the rule in the middle. Is it a fair opponent?
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 5. Do the layers add up?
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# ### The rule, in as many bytes
 #
-# The greedy choice added divergences that were measured one layer at a time. Now all layers are rounded together, as the choice says: the same 1,000 training images, the same measure.
+# The rule takes a little more than 3 bits a weight, so it is not on the same budget. Give the greedy choice exactly the rule's bytes.
 #
-# **Predict.** What was measured over what was believed, at the five budgets of section 4: **A** near 1, **B** above 1 everywhere, **C** from half to double?
+# **Predict.** How far is the greedy choice above the rule at the size near 3 bits, and why: **A** less than a point, **B** two to five points, **C** more?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Go back to the third point on the board. Vote. The answer is C: about double on the left, about half on the right, and no rule that we know in between. Say: "At these five budgets the sum is right to about a factor of two, and nobody tells which way." (The next slide has a factor of nearly three.) A paper, CLADO, estimates pairs of layers, for this reason. Ask whether a factor of two matters: only if the order of the choices changes. It does, on the next slide.
+# *For the lecturer, 2 min.* Vote. The answer is A. Be honest: the rule cost no image. What the greedy choice adds are the budgets in between.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-sums = {budget: sum(cost[pair] for pair in choice.items()) for budget, choice in chosen.items()}
-joint = {budget: together(choice) for budget, choice in chosen.items()}
-card.record("joint-over-sum", joint[2.25] / sums[2.25])
-card.record("adds-up-later", joint[3.5] / sums[3.5])
-fig, ax = plots.figure(size=(7, 4.6))
-spots = [bits_a_weight(choice) for choice in chosen.values()]
-ax.plot(spots, list(sums.values()), "s--", color=plots.COLOURS["orange"], label="believed: the sum")
-ax.plot(spots, list(joint.values()), "o-", color=plots.COLOURS["blue"], label="measured together")
-ax.set(yscale="log", xlabel="bits a weight, all counted", ylabel="divergence, nats")
-ax.legend(loc="upper right")
-plots.show(
-    fig,
-    alt="Divergence of the five greedy choices, as believed and as measured, on a logarithmic axis. "
-    + "; ".join(f"{at:.2f} bits: {sums[b]:.3f} and {joint[b]:.3f}" for at, b in zip(spots, chosen, strict=True))
-    + ".",
-    caption=f"Measured over believed, left to right: {', '.join(f'{joint[b] / sums[b]:.1f}' for b in chosen)}.",
-)
+# Gives the greedy choice the rule's file as its budget, three times.
+versus = {bits: greedy(cost, bits_a_weight(choice))[-1] for bits, choice in rule.items()}
+show.same_bytes([(rule[bits], versus[bits]) for bits in rule], right, bits_a_weight)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw. C.** Together, layers may do more or less harm than the sum. Methods that sum sensitivities take their errors as independent; [CLADO](https://arxiv.org/abs/2307.05657) estimates pairs.
+# **Near 3 bits the greedy choice is less than a point above the rule (A), because the rule happens to protect the one layer that needs it.**
+#
+# <!-- page -->
+#
+# In the run on this page it is 89.9 % against 89.6 %, and 5,000 images do not tell the two apart. With 2 bits for the inner layers the choice is about two points better, and with 4 bits less than one. So on this network most of the ten points do not need a measurement of every layer. They need the first layer to be spared, and people spare first and last layers by habit. What a measured choice adds is an answer for networks where the habit is wrong, and for every budget between. (The rule has 8 bits where ours ends at 6. We did not look for the best rule.)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# **Why the first layer?** An explanation should be tested before it is believed. Here is one. An output of the first layer is a sum of nine products, because the image has one channel and the filter is 3 × 3. Rounding adds an error to each of the nine weights. Where the image is smooth, the nine pixels are nearly the same number $x$, so the output is wrong by $x$ times the *sum* of the nine errors. These errors have no reason to cancel exactly. By hand: with errors 0.02, −0.01, 0.03 and six times 0, the sum is 0.04, and a region where $x$ is 2 is shifted by 0.08 everywhere. On average over the images such a shift does not vanish. It adds a *constant* to the channel.
+#
+# After the convolution stands a batch norm. It subtracts a mean and divides by a spread that were measured during training, with the float weights. These statistics are old now: the channel's mean has moved, and the batch norm still subtracts the old one. If this is what hurts, then a remedy without any bit exists: measure the statistics **anew**, with the rounded weights. [[qat_cnn]] won back nearly all that was lost in this way. It needs images and no labels, it changes no weight, and the file does not grow, because the statistics are stored as float anyway.
+
+
+# %% slideshow={"slide_type": "skip"}
+def norms_anew(model, images=seen[0]):
+    """A copy whose batch norms have the statistics of these images; no weight changes."""
+    model = copy.deepcopy(model)
+    for norm in model.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.reset_running_stats()
+            norm.momentum = None  # a plain mean over the batches
+    model.train()
+    for batch in images.split(250):
+        model(batch)
+    return model.eval()
+
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# ### Was the remedy run?
+#
+# Rounding can move the *mean* of a channel. The batch norm behind it still subtracts the old mean. A remedy that takes no bit: measure its statistics **anew**, on 1,000 training images, without labels.
+#
+# **Predict.** How much of what 3 bits for all lost does this give back, and why: **A** a tenth, **B** a third, **C** more than half?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 3 min.* Vote. The answer is C. Then let the room say again what ten points of the section before were: mostly the price of old statistics. "What is left of the greedy choice?" About three points, and the rule is level.
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Measures the batch norms anew in five networks.
+cases = {"float": {}, "first 3, others float": {"first": 3}, "all 3": alike(3)}
+cases |= {"rule, 3 inside": rule[3], "greedy, no larger": versus[3]}
+show.remedied(cases, right, norms_anew)
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **New statistics give back more than half of the loss of 3 bits for all (C), because the largest part of that loss is a constant shift of channels.**
+#
+# <!-- page -->
+#
+# In the run on this page 3 bits for all go from 78.7 to 88.6 %. The lead of the greedy choice over them falls from eleven points to about three. So the conclusion of this section was too broad. The greedy choice is better in both columns. But most of its ten points were a price that a cheaper remedy avoids, and whoever compares ways to distribute bits should first bring each of them to its best.
+#
+# Is it the constant, as we guessed? The next table divides the error of the first layer's outputs into a constant for each channel and the rest. And in a trial we gave the new statistics to the first batch norm alone, for the network in the second row: its new means without new spreads gave 85.6 %, new spreads without new means 79.8 %. So the means carry it there.
+
+# %% slideshow={"slide_type": "skip"}
+images, shifts = seen[0][:500], {}
+for bits in (2, 3, 5):
+    error = rounded({"first": bits}).conv(images) - net.conv(images)  # (image, channel, row, column)
+    spread = net.conv(images).var((0, 2, 3)).mean().sqrt()
+    constant, rest = error.mean((0, 2, 3)).square().mean().sqrt(), error.var((0, 2, 3)).mean().sqrt()
+    shifts[bits] = (constant / spread).item(), (rest / spread).item()
+show.shift_table(shifts)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# At 3 bits the constant part is nearly as large as all the rest of the error, and the batch norm can remove exactly this part.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# ### Do the layers add up?
+#
+# `greedy` added divergences that were measured one layer at a time. Now all layers are rounded together, as the choice says: the same images, the same measure, old statistics.
+#
+# **Predict.** Divergence together over the sum, at the five budgets of the first figure, and why: **A** near 1, **B** above 1 everywhere, **C** from half to double?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2.5 min.* Go back to the third point on the board. Vote. The answer is C. Ask whether a factor of two matters: only if the order of the choices changes. It does, on the next slide.
+
+
+# %% slideshow={"slide_type": "skip"}
+def together(choice, images=seen[0]):
+    """Mean divergence with all layers rounded as the choice says."""
+    return moved(answers(rounded(choice), images), target[: len(images)]).mean().item()
+
+
+sums = {budget: sum(cost[pair] for pair in choice.items()) for budget, choice in chosen.items()}
+joint = {budget: together(choice) for budget, choice in chosen.items()}
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Draws the sums and what was measured together.
+show.believed_and_measured(sums, joint, chosen, bits_a_weight)
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **Together over sum goes from about double at the smallest budget to about half at the largest (C), because the errors of two layers may strengthen or weaken each other.**
+#
+# <!-- page -->
+#
+# Two errors that move a score in the same direction add up, and the divergence, which grows with the square of a small move, becomes four times that of one instead of twice: a score that is moved by 1 and by 1 again is moved by 2, and $2^2 = 4$ where $1^2 + 1^2 = 2$. Two errors in opposite directions cancel: $(1 - 1)^2 = 0$. Only if they have nothing to do with each other is the sum right on average. A sum of sensitivities assumes this for all layers. CLADO therefore estimates pairs of layers as well ([Deng et al., 2023](https://arxiv.org/abs/2307.05657)). In our run the sum is right to a factor of two, in both directions. That is no rule for other networks.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### More bits for the last layer
 #
-# The first layer has 5 bits, all others 2. Alone, the last layer moves the answers less with each bit more (section 2), and bits are cheap there. So the greedy choice gives it some.
+# The first layer has 5 bits, all others 2. Alone, the last layer moves the answers less with each bit more, and bits are cheap there. So the greedy choice gives it some.
 #
-# **Predict.** The last layer gets 6 bits in place of 2, nothing else changes. Accuracy: **A** up by a point or more, **B** the same, **C** down?
+# **Predict.** The last layer gets 6 bits in place of 2, nothing else changes. What happens to the accuracy (old statistics), and why: **A** up by a point or more, **B** the same, **C** down?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote; nearly all say A or B. The answer is C, by some ten points. More bits, and worse: in this state the coarse last layer makes up for something that the others break. Do not explain more than that; nobody looked further. In the notebook the pairs at 2 bits have both signs: several pairs do *less* harm together than the sum. The leftmost point of section 4, 5322226, is nearly this network: a bit more in 1a.
+# *For the lecturer, 2.5 min.* Vote; nearly all say A or B. The answer is C, by some ten points. Then the last column: with new statistics it is gone. Say: "We nearly told a story about the last layer."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Measures three networks that differ in the last layer alone.
 coarse = alike(2) | {"first": 5}
 last_bits = {bits: coarse | {"last": bits} for bits in (2, 3, 6)}
-card.record("more-bits-worse", right(coarse) - right(last_bits[6]))
-Table(
-    ["first to last", "believed", "measured", "right, %"],
-    [
-        [spelled(c), f"{sum(map(cost.get, c.items())):.3f}", f"{together(c):.3f}", f"{right(c):.1f}"]
-        for c in last_bits.values()
-    ],
-    caption="Divergence, believed (the sum) and measured, in nats",
-)
+show.more_bits(last_bits, cost, together, right, norms_anew)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw. C.** More bits, and a worse network: here the coarse last layer makes up for part of what the others break. Why this one does was not looked into.
-
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
-# All pairs at 2 bits: what two layers do together, less what each does alone. If layers added up, all would be about 0.
-few = seen[0][:250]
-alone = {short: each_image[short, 2][:250].mean().item() for short in NAMES}
-extra = {
-    (one, other): together({one: 2, other: 2}, few) - alone[one] - alone[other]
-    for place, one in enumerate(NAMES)
-    for other in list(NAMES)[:place]
-}
-card.record("pairs-below-sum", min(extra.values()))
-card.record("pairs-above-sum", max(extra.values()))
-Table(
-    ["", *list(NAMES)[:-1]],
-    [
-        [one, *(f"{extra[one, other]:.2f}" if (one, other) in extra else "" for other in list(NAMES)[:-1])]
-        for one in NAMES
-    ][1:],
-    caption="Two layers at 2 bits: divergence together, less both alone, in nats; 250 images. Above 0 a pair does more harm than the "
-    f"sum; below, {sum(v < 0 for v in extra.values())} of {len(extra)}, less: one layer undoes part of the other's error.",
-)
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### Ask again after each step
+# **The accuracy goes down by some ten points with more bits (C), because in this state the coarse last layer undoes part of what the others break.**
 #
-# A remedy: before each step *measure* every offer, with all bits as they are now. That takes up to seven measurements a step in place of 35 in all. Here each is on 250 images only.
+# <!-- page -->
 #
-# **Predict.** Two budgets, 2.25 bits and the file of 3 bits. Where does asking win: **A** at the small one, **B** at the large one, **C** at both?
+# In the run on this page it falls from 75.6 to 64.3 %, while the *sum* says that the network gets better. So the greedy choice is led astray here, and the leftmost point of the first figure, 5322226, is nearly this network. What the others break is visible in the last column: with new statistics of the batch norms all three networks gain eight points or more, and more bits for the last layer do no harm. So the losses that did not add up were to a large part shifts as well. What remains after the remedy was measured in a trial on 500 images, with sensitivities that were measured with new statistics as well: the divergence of 5322226 was still 1.8 times the sum, and that of a choice at 3 bits 1.05 times. With few bits the sum is not to be trusted even then. Measure the *whole* choice before you use it.
+
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# ## 5. A file with other bits in each layer
+#
+# Bits are not bytes before they are packed. Our file has one byte for each layer's bits, then codes, scales and zero points of each layer, then what stayed float: batch norms and a bias.
+#
+# **Predict.** How many times smaller than the float file is the file of the greedy choice with 3 bits a weight, and why: **A** about 9 times, **B** about 11 times, **C** about 15 times?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote; many say C. The answer is A. Point to the lowest row of the table: there it stops early and leaves bits of the budget unused, because each single step made things worse. The row above it was several steps away. Say: "Both look one step far. The sum believes too much; asking believes nothing, and stops where no step helps." Ask for a mixture: start from the greedy choice of the sum, and ask from there.
+# *For the lecturer, 2.5 min.* Let them compute: 3.07 bits of 32 would be 10.4 times; then the batch norms, in float. The answer is A: four numbers a channel, 4.6 kB, which nobody rounded. Read the last column: the file was read again before it was judged.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# **By hand.** Three codes of 3 bits, 5, 2 and 7, are 9 bits and so two bytes. Written with the lowest bit first they are 101, 010 and 111, one after the other 1010 1011 1. The first eight bits are a byte with 1 + 4 + 16 + 64 + 128 = 213. The ninth begins a second byte, with 1, and zeros fill it up. `show.pack` does this for a whole layer, and `show.unpack` the reverse.
+#
+# A reader of these bytes must know the number of bits before it can cut them: 213 and 1 are also four codes of 4 bits (5, 13, 1 and 0). In a file with one width that number stands once. In ours each layer has its own, so the file begins with seven bytes, one for each layer. Everything else (which layers there are, their shapes and their order) is known from the architecture.
+
+
+# %% slideshow={"slide_type": "skip"}
+def kept_float(model):
+    """What is not rounded, without the counters of batch norm, which nothing reads in evaluation."""
+    on_grids = {f"{name}.weight" for name in NAMES.values()}
+    return {k: v for k, v in model.state_dict().items() if k not in on_grids and v.is_floating_point()}
+
+
+def file_parts(choice):
+    """The parts of the file in their order: (what, bytes)."""
+    yield "header", bytes(choice.values())
+    for short, weight in weights_of(net).items():
+        codes, scale, zero = grid(weight, choice[short])
+        yield "codes", show.pack(codes, choice[short])
+        yield "scales, zero points", scale.half().numpy().tobytes() + show.pack(zero, choice[short])
+    yield "float", b"".join(value.numpy().tobytes() for value in kept_float(net).values())
+
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# The reader goes through the file from front to back. `take(count)` hands out the next bytes. For a layer with $n$ weights and $b$ bits it takes $\lceil n b / 8 \rceil$ bytes of codes, which in Python is `-(-n * b // 8)`.
+
+
+# %% slideshow={"slide_type": "skip"}
+def read_layer(take, bits, weight):
+    """Read one layer's codes, scales and zero points, and put its weights into `weight`."""
+    rows = len(weight)
+    codes = show.unpack(take(-(-weight.numel() * bits // 8)), bits, weight.numel()).view(rows, -1)
+    scale = torch.frombuffer(bytearray(take(2 * rows)), dtype=torch.float16).float()[:, None]
+    zero = show.unpack(take(-(-rows * bits // 8)), bits, rows)[:, None]
+    weight.copy_(((codes - zero) * scale).view_as(weight))
+
+
+# %% slideshow={"slide_type": "skip"}
+def read_file(path):
+    """The network of such a file."""
+    content, model = iter(path.read_bytes()), copy.deepcopy(net)
+
+    def take(count):
+        return bytes(next(content) for _ in range(count))
+
+    widths = take(len(NAMES))
+    for bits, weight in zip(widths, weights_of(model).values(), strict=True):
+        read_layer(take, bits, weight)
+    for value in kept_float(model).values():
+        value.copy_(torch.frombuffer(bytearray(take(4 * value.numel())), dtype=torch.float32).view_as(value))
+    assert next(content, None) is None  # nothing is left
+    return model
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Writes both files, reads them again, and judges the networks that were read on all test images.
+in_files = {"all 3": alike(3), "greedy": chosen[THREE]}
+files, differ, file_table = show.written_and_read(
+    in_files, net, file_parts, read_file, rounded, exam_images, exam_labels
+)
+file_table
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **The file is a bit more than nine times smaller than the float file (A), because scales, zero points and above all the batch norms, which are still float, are in it as well.**
+#
+# <!-- page -->
+#
+# In the run on this page it is 9.4 times. Count it: 32 bits over 3.07 would be 10.4 times. The codes with their scales and zero points are 29.5 kB; another 4.6 kB are the batch norms, four numbers for each channel, and the bias. They are 14 % of the file, and 16 bits for each of them would do. (The float file is `torch.save`'s, with names and a container.) Both files have the same size, and they differ by more than eleven points, on all 10,000 test images. The freedom to have other bits in each layer takes the seven bytes of the header. And what was read is what was written: no number differs in any bit.
+#
+# **What does a processor do with 5444225?** By itself, nothing. Its instructions compute with 8, 16 or 32 bits (some with 4). A kernel for 5 bits would have to unpack the codes first, and each width wants a kernel of its own. So the choice pays where bytes count: on a disk, in a download, and when a program waits for its weights ([[decoding]]) and somebody has written the kernel that unpacks them. For time, the useful choice is between the few widths for which there are kernels. The greedy rule stays the same, with measured time as the price.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# ## Exercises
+#
+# Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here.
+#
+# ### Exercise 1 · Do the losses add up?
+# ★★ · 12 minutes · an investigation
+#
+# An instrument: `loss("both", bits=2, piece=0)` is the loss *with labels* of a network on one piece of the data, with `"none"`, the `"first"`, the `"last"` or `"both"` of two layers rounded to 2 or 4 bits. Pieces differ.
+#
+# `losses_add_up(loss)` → `"more"` if both layers together add more than 1.1 times the sum of what each adds alone, at 2 bits and at 4; `"less"` if they add less than 0.9 times the sum at both; `"add up"` if neither, at both; else `"depends"`
+#
+# <details><summary>Hint</summary>
+# What is the loss of a network in which nothing is rounded? How often is it contained in the loss of "first", and how often in the sum of "first" and "last"?
+# </details>
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# The check makes up several networks. A layer *adds* the loss with it rounded minus the loss with nothing rounded. All comparisons are of means over the pieces, and the means are taken before anything is compared. The check looks at how you make your experiment (all four arms, on the same three pieces or more, with 2 bits and with 4), and then at what you conclude.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 4 min.* In pairs, without a laptop: none 0.3, first 0.6, last 0.8, both 1.1. Most say "less". The answer: 0.8 against 0.3 + 0.5, so they add up. Whose loss was counted twice?
+
+
+# %% tags=["exercise"] slideshow={"slide_type": "-"}
+def losses_add_up(loss):
+    """Say what two layers do together: "add up", "more", "less" or "depends".
+
+    Args:
+        loss: the instrument; `loss("first", bits=4, piece=1)` gives a loss.
+    """
+    raise NotImplementedError
+
+
+# %% tags=["check"] slideshow={"slide_type": "skip"}
+check.losses_add_up(losses_add_up)
+
+
+# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+def losses_add_up_solution(loss):
+    said = []
+    for bits in (2, 4):
+        mean = {}
+        for arm in ("none", "first", "last", "both"):
+            mean[arm] = sum(loss(arm, bits=bits, piece=piece) for piece in range(5)) / 5
+        added = mean["first"] + mean["last"] - 2 * mean["none"]
+        share = (mean["both"] - mean["none"]) / added
+        said.append("more" if share > 1.1 else "less" if share < 0.9 else "add up")
+    return said[0] if said[0] == said[1] else "depends"
+
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# ### What the experiment says of our network
+#
+# The first and the last layer of SmallResNet, by the rule of Exercise 1, with labels, on four pieces of 250 training images. What do you conclude?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1.5 min.* Let somebody apply the rule to both rows before you say the word: "depends".
+
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# Runs the experiment of Exercise 1 with the first and the last layer of SmallResNet.
+our_shares, our_table = show.adds_up_here(rounded, answers, *seen)
+our_table
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# In the run on this page both layers add 1.24 times the sum at 2 bits, and 1.03 times at 4. By the rule this is "depends": with small errors the losses add up, with large ones they do not. Without the first column (the loss of 0.128 that the float network has as well) the quotients would have been 1.04 and 0.62, and so another conclusion. The table holds for this pair of layers, with old statistics of the batch norms.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ## Deeper
+#
+# ### Which pairs do not add up?
+#
+# All pairs of layers at 2 bits, with old statistics: what two layers do together, less what each does alone. If layers added up, all numbers would be about 0.
+
+# %% slideshow={"slide_type": "skip"}
+few = seen[0][:250]
+alone = {short: each_image[short, 2][:250].mean().item() for short in NAMES}
+extra, pair_table = show.pairs_at_two_bits(NAMES, lambda choice: together(choice, few), alone)
+pair_table
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# In the run on this page both signs occur. Three of the four largest numbers stand in the column of *first*. The pair of *first* and another layer can even be better than *first* alone, so one layer undoes part of the other's error. (In a trial with new statistics the largest of these numbers fell to 0.06, and the lowest was −0.01.)
+#
+# ### Ask again after each step
+#
+# If sums are not to be trusted, one may measure. Before each step every offer is *measured*, with all bits as they are now. That takes up to seven measurements a step in place of 35 in all; here each is on 250 images. Budget: 2.25 bits.
+
+
+# %% slideshow={"slide_type": "skip"}
 def ask_again(budget):
-    # greedy, with each offer measured where the choice stands now; gives the choice and the number of measurements
     choice, now, count = alike(2), together(alike(2), few), 0
     while True:
         offers = []
@@ -476,80 +717,56 @@ def ask_again(budget):
         *_, now, choice = max(offers)
 
 
-asked = {budget: ask_again(budget) for budget in (2.25, THREE)}
-card.record("asking-wins", right(asked[2.25][0]) - right(chosen[2.25]))
-card.record("asking-stops", right(chosen[THREE]) - right(asked[THREE][0]))
-rows = [
-    [f"{budget:.2f}, {how}", spelled(found), f"{bits_a_weight(found):.2f}", count, f"{right(found):.1f}"]
-    for budget, answer in asked.items()
-    for how, (found, count) in (("sum", (chosen[budget], len(cost))), ("asked", answer))
-]
-Table(["budget", "bits", "used", "measured", "right, %"], rows)
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Asks again at the small budget, and puts the choice beside that of the sum.
+asked = ask_again(2.25)
+show.asked_table({"the sum": (chosen[2.25], len(cost)), "asking": asked}, bits_a_weight, right, norms_anew)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw. A.** At the small budget asking is worth many points. At the file of 3 bits it stops early, with bits left: each single step more made things worse.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Asking is worth many points here, as long as the statistics are old. With new ones the choice of the sum gains more than asking did, without a single further measurement. Asking is no cure for everything either. In a trial with the file of 3 bits it stopped at 2.6 bits a weight, because each single step made things worse, and it ended two points below the sum.
+#
 # ### Greedy, or all choices?
 #
-# SmallResNet of half the width. Five widths for seven layers are 78,125 choices: the best *sum* can be looked up.
+# SmallResNet of half the width. Five widths for seven layers are $5^7$ = 78,125 choices, so the best *sum* can be found by trying all.
 #
-# **Predict.** Here the first layer's divergence *rises* from 2 to 3 bits, and falls to nearly nothing at 5. How many bits does the greedy choice give that layer? And the best sum?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let them play greedy: the first step saves nothing, so it is not taken, and the layer stays at 2. All choices together have no such trouble. The answer: 2, against 5. Say: "Greedy needs that each bit saves less than the one before." Ask for a repair: offer steps of several bits. And ask why the hill is there at all; we do not know. Remind the room that the best *sum* is still a sum: nobody has looked for the best *network*.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-half = checkpoints.load("small_resnet_half").requires_grad_(False)
-half_target, half_budget = answers(half), bits_a_weight(alike(3), half)
-half_cost = {key: moved(found, half_target).mean().item() for key, found in each_alone(half).items()}
-every = torch.cartesian_prod(*[torch.tensor(BITS)] * 7)
-paid, hoped = torch.zeros(2, len(every))
-for widths_here, (short, w) in zip(every.T, weights_of(half).items(), strict=True):
-    paid += widths_here * (w.numel() + len(w)) + 16 * len(w)
-    hoped += torch.tensor([half_cost[short, b] for b in BITS])[widths_here - BITS[0]]
-hoped[paid > round(half_budget * sum(w.numel() for w in weights_of(half).values()))] = float("inf")
-best_sum = dict(zip(NAMES, every[hoped.argmin()].tolist(), strict=True))
-half_greedy = greedy(half_cost, half_budget, half)[-1]
-card.record("all-choices-win", right(best_sum, half) - right(half_greedy, half))
-fig, ax = plots.figure(size=(7, 3.9))
-ax.plot(BITS, [half_cost["first", b] for b in BITS], "o-", label="half width")
-ax.plot(BITS, [cost["first", b] for b in BITS], "s--", label="full width")
-ax.set(yscale="log", xlabel="bits of the first layer", ylabel="divergence, nats", xticks=BITS)
-ax.legend()
-plots.show(
-    fig,
-    alt="Divergence of the first layer alone over its bits, on a logarithmic axis. Half width: "
-    + ", ".join(f"{b} bits {half_cost['first', b]:.4f}" for b in BITS)
-    + f". Full width: from {cost['first', 2]:.2f} at 2 bits down to {cost['first', 5]:.4f} at 5.",
-    caption=f"Half width, {half_budget:.2f} bits a weight: greedy {spelled(half_greedy)}, {right(half_greedy, half):.1f} % right; "
-    f"best sum {spelled(best_sum)}, {right(best_sum, half):.1f} %; all 3 {right(alike(3), half):.1f} %.",
-)
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw. Two; five.** A step that saves nothing is not taken, so greedy stays before the hill. All sums together see behind it, and this network is better for it.
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 6. Without a single image?
-#
-# A **proxy** stands in for the measurement. A cheap one: the squared error of the weights, $\sum (w - \hat w)^2$ for each layer. It needs no image. The same greedy choice, the same budgets.
-#
-# A control: *2b* written another way. Its weights times 8, its batch norm divides by 8 again: the same function to the last bit.
-#
-# **Predict.** Does the proxy find good choices? And does it make the same one for both ways of writing?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Two votes. The answers: at some budgets it is as good as the divergence, at one it is no better than one width for all; and no, the other way of writing gets another choice, far worse. Say: "Nothing in the network has changed, and the proxy sees a layer that is 64 times as wrong." Ask what a proxy would have to see: how the layer is used. A cheap repair: the error over the size of the weights, which this trick cannot fool. It still sees no image.
+# **Predict.** Here the divergence of the first layer *rises* from 2 to 3 bits, and falls to nearly nothing at 5. How many bits does `greedy` give that layer, how many the best sum, and why?
 
 # %% slideshow={"slide_type": "skip"}
-twin = copy.deepcopy(net)
-norm = twin.block2.bn2
-weights_of(twin)["2b"].mul_(8)
-norm.running_mean.mul_(8), norm.running_var.mul_(64)
-norm.eps *= 64
-assert torch.equal(answers(twin), target)
+half = checkpoints.load("small_resnet_half").requires_grad_(False)
+half_target, half_budget, half_cost = answers(half), bits_a_weight(alike(3), half), {}
+for short in show.alive(NAMES, "layers of half the width"):
+    for bits in BITS:
+        half_cost[short, bits] = moved(answers(rounded({short: bits}, half)), half_target).mean().item()
+half_greedy = greedy(half_cost, half_budget, half)[-1]
+best_sum = show.best_of_all_sums(half_cost, half_budget, weights_of(half), BITS)
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Draws the hill, and writes what both choices get right.
+half_right = {
+    name: f"{show.spelled(c)}, {right(c, half):.1f} % right"
+    for name, c in {"greedy": half_greedy, "best sum": best_sum}.items()
+}
+show.a_hill(
+    BITS,
+    half_cost,
+    cost,
+    f"Half width, {half_budget:.2f} bits a weight: " + "; ".join(map(" ".join, half_right.items())),
+)
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
+# **`greedy` leaves the first layer at 2 bits and the best sum gives it 5, because a step that saves nothing is not taken, and so greedy stays in front of the hill.**
+#
+# Greedy needs that each bit saves less than the one before. Where a curve first rises and then falls, it does not see what lies behind. Steps of several bits would be a repair. In the run on this page the best sum is more than three points better. It is still a *sum*: nobody has looked for the best network. Why there is a hill was not looked into.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Without a single image?
+#
+# A proxy that is cheaper still is the squared error of the weights, $\sum (w - \hat w)^2$ for each layer. It needs no image at all. As a control, *2b* is written in another way: its weights times 8, and its batch norm divides by 8 again. This *twin* computes the same function, to the last bit.
+#
+# **Predict.** Does this proxy make the same choice for both ways of writing, and why?
 
 
+# %% slideshow={"slide_type": "skip"}
 def weight_error(model):
     weights = weights_of(model)
     return {
@@ -559,176 +776,48 @@ def weight_error(model):
     }
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-blind = {budget: greedy(weight_error(net), budget)[-1] for budget in BUDGETS[1:]}
-rewritten = {budget: greedy(weight_error(twin), budget, twin)[-1] for budget in (2.75, THREE)}
-card.record("proxy-no-better", right(blind[THREE]) - right(alike(3)))
-card.record("proxy-as-good", right(chosen[2.75]) - right(blind[2.75]))
-card.record("proxy-rewritten", right(blind[2.75]) - right(rewritten[2.75], twin))
-Table(
-    ["right, % (bits)", *(f"{budget:.2f}" for budget in BUDGETS[1:])],
-    [
-        ["divergence", *(f"{right(chosen[b]):.1f} ({spelled(chosen[b])})" for b in blind)],
-        ["weight error", *(f"{right(c):.1f} ({spelled(c)})" for c in blind.values())],
-        [
-            "written ×8",
-            *(f"{right(rewritten[b], twin):.1f} ({spelled(rewritten[b])})" if b in rewritten else "–" for b in blind),
-        ],
-    ],
-    caption="Columns: the budget, in bits a weight",
-)
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw. Sometimes, and no.** A proxy that does not ask what a layer is *for* can be lucky. Write the same function another way, and the luck is gone.
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 7. A file
-#
-# Bits are not bytes before they are packed ([[weight_only]]). Our file: one byte for each layer's bits, then codes, scales and zero points of each, then what stayed float, batch norms and a bias.
-#
-# **Predict.** The file of the greedy choice, against the float file: **A** about a tenth, **B** a twelfth, **C** a fifteenth? What else is in it?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let them compute: 3.07 bits of 32 would be a bit less than a tenth of the weights; then the batch norms, in float. The answer is A: four numbers a channel, 4.6 kB, which nobody rounded. Read the last column: the file was read again before it was judged. Say: "The header of our mixed file is seven bytes long. That is what it costs to have other bits in each layer; in the file, that is. A kernel that computes with them is another matter."
-
-
-# %% slideshow={"slide_type": "skip"}
-def pack(codes, bits):
-    """Bytes: the bits of all codes, lowest first; zeros fill the last byte."""
-    ones = (codes.flatten().to(torch.uint8)[:, None] >> torch.arange(bits) & 1).flatten()
-    ones = nn.functional.pad(ones, (0, -len(ones) % 8)).view(-1, 8)
-    return bytes((ones << torch.arange(8)).sum(1).tolist())
-
-
-def unpack(packed, bits, count):
-    ones = (torch.frombuffer(bytearray(packed), dtype=torch.uint8)[:, None] >> torch.arange(8) & 1).flatten()
-    return (ones[: count * bits].view(count, bits) << torch.arange(bits)).sum(1).float()
-
-
-def kept_float(model):
-    """What is not rounded, without the counters of batch norm, which nothing reads in evaluation."""
-    on_grids = {f"{name}.weight" for name in NAMES.values()}
-    return {k: v for k, v in model.state_dict().items() if k not in on_grids and v.is_floating_point()}
-
-
-def file_parts(choice):
-    """The parts of the file in their order: (what, bytes)."""
-    yield "header", bytes(choice.values())
-    for short, weight in weights_of(net).items():
-        codes, scale, zero = grid(weight, choice[short])
-        yield "codes", pack(codes, choice[short])
-        yield "scales, zero points", scale.half().numpy().tobytes() + pack(zero, choice[short])
-    yield "float", b"".join(value.numpy().tobytes() for value in kept_float(net).values())
-
-
-# %% slideshow={"slide_type": "skip"}
-def read_file(path):
-    """The network of such a file. All else is known: the architecture, and the order of its layers."""
-    content, model = memoryview(path.read_bytes()), copy.deepcopy(net)
-    widths, at = content[: len(NAMES)], len(NAMES)
-
-    def take(count):
-        nonlocal at
-        at += count
-        return bytes(content[at - count : at])
-
-    for bits, weight in zip(widths, weights_of(model).values(), strict=True):
-        codes = unpack(take(-(-weight.numel() * bits // 8)), bits, weight.numel()).view(len(weight), -1)
-        scale = torch.frombuffer(bytearray(take(2 * len(weight))), dtype=torch.float16).float()[:, None]
-        zero = unpack(take(-(-len(weight) * bits // 8)), bits, len(weight))[:, None]
-        weight.copy_(((codes - zero) * scale).view_as(weight))
-    for value in kept_float(model).values():
-        value.copy_(torch.frombuffer(bytearray(take(4 * value.numel())), dtype=torch.float32).view_as(value))
-    assert at == len(content)
-    return model
-
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-folder = tempfile.TemporaryDirectory()
-float_file = Path(folder.name) / "float.pt"
-torch.save(net.state_dict(), float_file)
-float_bytes, files, differ = float_file.stat().st_size, {}, 0
-for name, choice in {"all 3": alike(3), "greedy": chosen[THREE]}.items():
-    parts, path = [*file_parts(choice)], Path(folder.name) / f"{name}.bits"
-    path.write_bytes(b"".join(part for _, part in parts))
-    again, wanted = read_file(path), rounded(choice).state_dict()
-    for key, value in again.state_dict().items():
-        if value.is_floating_point():
-            differ += int((value.view(torch.int32) != wanted[key].view(torch.int32)).sum())
-    files[name] = path.stat().st_size, training.evaluate(again, exam_images, exam_labels, batch_size=100)
-files = {"float": (float_bytes, training.evaluate(net, exam_images, exam_labels, batch_size=100)), **files}
-rows = [[n, f"{size:,}", f"{float_bytes / size:.1f}", f"{100 * share:.2f}"] for n, (size, share) in files.items()]
-folder.cleanup()
-card.record("bits-differ", differ)
-card.record("no-larger", files["greedy"][0] / files["all 3"][0])
-card.record("times-smaller", float_bytes / files["greedy"][0])
-card.record("file-points", 100 * (files["greedy"][1] - files["all 3"][1]))
-shares = {what: sum(len(part) for name, part in parts if name == what) for what, _ in parts}
-Table(
-    ["file, read again", "bytes", "× smaller", "right, %"],
-    rows,
-    caption=f"All 10,000 test images. Numbers that differ in any bit: {differ}. Greedy: {', '.join(f'{what} {n:,} B' for what, n in shares.items())}.",
-)
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **What you saw. A:** scales, zero points and above all the batch norms, still in float, are in it, too. (The float file is `torch.save`'s, with names and a container.) To have other bits in each layer takes a header of seven bytes.
+twin = copy.deepcopy(net)
+weights_of(twin)["2b"].mul_(8)
+norm = twin.block2.bn2
+norm.running_mean.mul_(8), norm.running_var.mul_(8 * 8)
+norm.eps *= 8 * 8
+assert torch.equal(answers(twin), target)
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
-# Into the ledger: the weights alone have fewer bits, so no speed and no energy.
-same = {"lesson": "bit_budget", "task": "fashion_mnist", "model": "SmallResNet"}
-TECHNIQUES = {"float": "fp32, the checkpoint", "all 3": "weights alone, 3 bits"}
-TECHNIQUES |= {"greedy": "weights alone, 3 bits on average, by layer"}
-written = [
-    ledger.record(**same, technique=TECHNIQUES[name], accuracy=share, file_bytes=size)
-    for name, (size, share) in files.items()
-]
-ledger.table(written)
+# Makes the choices of the weight error, for the network and for its twin.
+blind = {budget: greedy(weight_error(net), budget)[-1] for budget in (2.75, THREE)}
+rewritten = {2.75: greedy(weight_error(twin), 2.75, twin)[-1]}
+show.without_images([*blind], chosen, blind, rewritten, right, twin)
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
-# ## Exercises
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
+# **No, the weight error makes another and far worse choice for the twin, because weights that are 8 times as large have 64 times the squared error, although nothing in the function has changed.**
 #
-# Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here.
-#
-# ### Exercise 1 · Bits a weight
-# ★ · 4 minutes
-#
-# Write `mean_bits`: how many bits a weight of the network has on average. `weights` are the numbers of weights of the layers, `bits` the bits of a weight in each. Scales and zero points are left out here.
-#
-# `mean_bits(weights, bits)` → a number; two lists of whole numbers, as long as each other, of 1 to 5 layers; each layer has 1 weight or more
-#
-# <details><summary>Hint</summary>
-# How many bits does one layer take in all? And all layers?
-# </details>
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Work one out on the board: 1 weight of 8 bits and 3 of 2 bits have 3.5 bits on average, not 5. Say: "Whoever quotes a mean should be asked: of layers or of weights?" The second card is homework in a lecture: greedy from above, which is not what the lesson did.
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "-"}
-def mean_bits(weights, bits):
-    """Bits of a weight, on average over all weights.
-
-    >>> mean_bits([1], [4])
-    4.0
-    """
-    raise NotImplementedError
-
-
-# %% tags=["check"] slideshow={"slide_type": "skip"}
-check.mean_bits(mean_bits)
-
-
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
-def mean_bits_solution(weights, bits):
-    return sum(n * bits[layer] for layer, n in enumerate(weights)) / sum(weights)
-
+# For the network as it stands the proxy is lucky at 2.75 bits, where it makes the choice of the divergence, and at the file of 3 bits it chooses 3 bits for all. A proxy must see how a layer is *used*. Dividing the error by the size of the weights would not be fooled by this trick, but such a proxy still sees no image.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
+# ### What choosing does to the winner's figure
+#
+# In section 4 the budgets and the ways to choose were fixed before the test. Suppose you try many choices in place of that, keep the one that is best on some images, and report its figure on the same images. By hand: two choices are equally good, 85 % in the long run. On 250 images chance moves each by some two points, as a coin would. If one shows 86 and the other 84, you keep the first and report 86. The larger of two chance results is on average above their common mean.
+#
+# Here are 24 choices at random that fit into the file of 3 bits, on 1,000 test images that the lesson has not used for accuracies so far. Each lot of 250 chooses a winner, which is then judged on the other three lots.
+
+# %% slideshow={"slide_type": "skip"}
+images, labels = exam_images[5000:6000], exam_labels[5000:6000]
+candidates = show.random_choices(24, NAMES, lambda choice: bits_a_weight(choice) <= THREE)
+hits = [(answers(rounded(c), images).argmax(1) == labels).float() for c in show.alive(candidates, "choices")]
+too_good, winner_table = show.winners(torch.stack(hits))
+winner_table
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# The last column is the price of choosing: how much better the winner looks on its own lot than on the others, after allowing for lots that are easier for all. In the run on this page it is 1.2 points on average over the four lots, from −0.6 to +3.2. So a single winner may be lucky or unlucky, but the expectation is above 0, because the same chance that made it the winner is in its figure. A larger lot makes the effect smaller, and more choices that are nearly equal make it larger. (24 choices that differ as widely as these, from 62 to 89 %, have few near the top.)
+#
+# So choose on images that are held out from training, and report on others. Training images, on which we have chosen, are a weaker ground than held-out ones, because the network has learned their answers. Without labels this did little harm here (1,000 test images made the same five choices in a trial), and it left all test images for the judgement.
+#
 # ### Exercise 2 · Greedy, from above
 # ★★ · 10 minutes
 #
 # Write `greedy_bits`. `costs[i][b]` is what layer `i` costs with `b` bits, from 0 bits up; all layers have equally long lists, and begin with the *most* bits that these have. As long as the file is larger than `budget` bits, take one bit away from one layer: the one where this adds *least cost for each bit of the file*.
-# Layer `i` has `weights[i]` weights, so a bit less there makes the file smaller by `weights[i]`. Where two are equal, take the layer that comes first. A layer of 0 bits has none to give.
+# Layer `i` has `weights[i]` weights, so a bit less there makes the file smaller by `weights[i]`. Where two are equal, take the layer that comes first. A layer of 0 bits has none to give. Costs may be negative, and a bit less may also make a layer cheaper. Do not change the lists that you are given.
 #
 # `greedy_bits(costs, weights, budget)` → a list of whole numbers, the bits of each layer; 1 to 4 layers, 1, 2, 4 or 8 weights each; `budget` is a whole number, 0 or more
 #
@@ -760,22 +849,72 @@ def greedy_bits_solution(costs, weights, budget):
     return bits
 
 
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Exercise 3 · Bits a weight
+# ★ · 4 minutes
+#
+# Write `mean_bits`: how many bits a weight of the network has on average. `weights` are the numbers of weights of the layers, `bits` the bits of a weight in each, which may also be 0. Scales and zero points are left out here.
+#
+# `mean_bits(weights, bits)` → a number; two lists of whole numbers, as long as each other, of 1 to 5 layers; each layer has 1 weight or more
+#
+# <details><summary>Hint</summary>
+# How many bits does one layer take in all? And all layers?
+# </details>
+
+
+# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+def mean_bits(weights, bits):
+    """Bits of a weight, on average over all weights.
+
+    >>> mean_bits([1], [4])
+    4.0
+    """
+    raise NotImplementedError
+
+
+# %% tags=["check"] slideshow={"slide_type": "skip"}
+check.mean_bits(mean_bits)
+
+
+# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+def mean_bits_solution(weights, bits):
+    return sum(n * bits[layer] for layer, n in enumerate(weights)) / sum(weights)
+
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Into the ledger
+#
+# The three files, for [[shipping]]. The weights alone have fewer bits, so there is no speed and no energy. The batch norms have their old statistics.
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Writes the three files into the course's ledger.
+show.rows_of_the_ledger(files)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ## Scorecard
+#
+# What this lesson says of its own runs, beside what this run gave.
+
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
-card.show()  # what this lesson says of its own runs and takes from sources, beside what this run gave
+claims.show("bit_budget")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - Measure each layer alone, divide what a bit saves by what it costs, and spend on the best bargain. Here one small layer had most of the loss.
-# - Compare with a rule that costs nothing. First and last layer in 8 bits was as good here, near 3 bits.
-# - Sensitivities are believed to add up. With few bits they did not: one layer got more bits, and the network got worse. Judge the whole choice, not the sum.
+# - Sensitivity: round one layer alone, and measure how far the answers move. The KL divergence from the float network needs no label.
+# - Give the next bit where it saves most for each bit of the file. That is greedy: good at each step, and not always the best of all.
+# - Compare with a rule that costs nothing, in as many bytes. Here first and last layer in 8 bits was as good near 3 bits.
+# - Ask what a cheaper remedy gives back. New statistics of the batch norms took most of the lead away.
+# - Losses of layers need not add up. Measure the whole choice, on images that did not choose it.
+#
+# <!-- page -->
 #
 # **Going further**: Z. Dong et al., *HAWQ: Hessian AWare Quantization of neural networks with mixed-precision*, 2019, [arXiv:1905.03696](https://arxiv.org/abs/1905.03696) (curvature in place of trials); K. Wang et al., *HAQ: Hardware-aware automated quantization with mixed precision*, 2018, [arXiv:1811.08886](https://arxiv.org/abs/1811.08886) (time and energy from a simulator in place of bytes);
 # Z. Deng et al., *Mixed-precision quantization for deep vision models with integer quadratic programming*, 2023, under this title 2025, [arXiv:2307.05657](https://arxiv.org/abs/2307.05657) (pairs of layers).
 #
-# **Project ideas**: steps of several bits in `greedy`; ask again, from the choice of the sum; batch norms in 16 bits; other bits for each *row*; the language model of [[weight_only]].
+# **Project ideas**: measure the sensitivities with new statistics, and choose again; steps of several bits in `greedy`; batch norms in 16 bits; other bits for each *row*; the language model of [[weight_only]].
 #
 # **Credits**: text, code and trials are written for this course. Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Go back to the guesses of the beginning: first, last, largest. Ask who would now trust a table of sensitivities without the joint measurement. Say: "You have a file more. Next: which of all of them would you ship?" ([[shipping]])
+# *For the lecturer, 1 min.* Go back to the guesses of the beginning: first, last, largest. Ask who would now trust a table of sensitivities without the joint measurement, and without the remedy. Say: "You have a file more. Next: which of all of them would you ship?" ([[shipping]])
