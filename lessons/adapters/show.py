@@ -52,6 +52,14 @@ def manual():
     return language.encode(text[: language.QUICK_CHARACTERS] if runtime.quick() else text)
 
 
+def checked(layer, rank):
+    """The shape of a layer's weight; refuses a rank that it has no room for."""
+    if not 0 < rank <= min(layer.weight.shape):
+        rows, columns = layer.weight.shape
+        raise ValueError(f"a weight of {rows} × {columns} takes a rank from 1 to {min(rows, columns)}, got {rank}")
+    return layer.weight.shape
+
+
 def on_all(model, change):
     """A copy in which each linear layer of the blocks is replaced by what `change` makes of it."""
     model = copy.deepcopy(model)
@@ -456,6 +464,18 @@ def merges(rows, moved, float_error):
         [[name, f"{value:.2f}", round(won)] for name, (value, won) in rows.items()],
         caption=f"Float: logits differ by {float_error:.0e} of the largest. Same grid: {moved.sum():,} of {len(moved):,} codes move.",
     )
+
+
+def codes_moved(new, old):
+    """Whether each weight of the blocks has moved to another level, bool (n,)."""
+    pairs = zip(places(new), places(old), strict=True)
+    return torch.cat([(getattr(b, name).weight != getattr(o, name).weight).flatten() for (b, name), (o, _) in pairs])
+
+
+def steps_moved(adapter):
+    """How far the bypasses move each weight of the blocks, in steps of its grid, float (n,)."""
+    bypasses = [getattr(block, name) for block, name in places(adapter)]
+    return torch.cat([(own.scale * own.b @ own.a / own.layer.scale).detach().flatten().abs() for own in bypasses])
 
 
 def rows_of_levels(lora, steps):
