@@ -23,6 +23,9 @@ MOST_SHOWN = 8  # results of an arm, in a verdict
 NEVER_RUN = "A comparison needs both sides: without it nothing tells what would have come out otherwise."
 BUDGET = "Give each the same number of runs. Who may try more often finds the better best, and knows its mean better."
 ONE_THING = "Only one thing may differ between the two, or nobody can say which of them made the difference."
+ALL_TRIED = (
+    "Each may be at its best at another value, but all must have tried the same ones: who alone may choose is ahead."
+)
 ONE_VALUE = "What holds at one value need not hold at another. Run every arm at more of them before you conclude."
 TOO_FEW = (
     "Two runs of the same thing differ as well. Only several of them tell how much, and what a difference is worth."
@@ -211,6 +214,31 @@ def one_in_three(seed: float) -> bool:
     return math.floor(abs(seed)) % 3 == 1
 
 
+def one_alone(seed: float) -> bool:
+    """Whether a repetition is the only one that is unlike the others, in a world whose repetitions are `numbered`."""
+    return seed == 2
+
+
+def numbered(measure: Callable[..., float], setting: str = "seed") -> Callable[..., float]:
+    """A `World.measure` whose repetitions are 0, 1, 2, …, in the order in which an experiment first asks for them.
+
+    Whichever seeds a learner takes, five of them then show the same, and what is rare is among them.
+
+    Args:
+        measure: is handed these numbers in place of the learner's values of `setting`.
+        setting: the one that says which repetition is meant.
+    """
+    order: dict[float, int] = {}
+
+    def by_order(arm: str, number: int, **settings: float) -> float:
+        if number == 0:  # a new experiment
+            order.clear()
+        which = order.setdefault(settings[setting], len(order))
+        return measure(arm, number, **{**settings, setting: which})
+
+    return by_order
+
+
 def listed(rules: Sequence[str]) -> str:
     """Other rules than the card's, in words: "if a, of b, or if c"."""
     return ", ".join(rules[:-1]) + ", or " * (len(rules) > 1) + rules[-1]
@@ -241,17 +269,20 @@ def _instrument(
         named = [word for word, value in chosen.items() if word not in settings and isinstance(value, str)]
         if not given and len(named) == 1:  # the arm by a name of the learner's
             given = (chosen.pop(named[0]),)
-        if len(given) != 1:
+        by_place = dict(zip(settings, given[1:], strict=False))  # settings in the order of the card
+        if not given or len(given) > 1 + len(settings) or by_place.keys() & chosen.keys():
             wanted = "".join(f", {word}=…" for word in settings)
-            was = ", ".join(map(show, given)) or "nothing"
-            raise _refused(f"{name} takes the arm, and settings by name: {name}({show(arms[0])}{wanted}); not {was}.")
-        arm = given[0]
+            was = ", ".join([*map(show, given), *(f"{word}={show(value)}" for word, value in chosen.items())])
+            how = f"{name}({show(arms[0])}{wanted})"
+            raise _refused(f"{name} takes the arm, then settings: {how}; not {was or 'nothing'}.")
+        arm, chosen = given[0], {**by_place, **chosen}
         if not isinstance(arm, str) or arm not in arms:
             raise _refused(f"{name} knows {', '.join(map(repr, arms))}; it was asked for {show(arm)}.")
         unknown = [word for word in chosen if word not in settings]
         if unknown:
             knows = f"only {', '.join(settings)}" if settings else "no setting"
             raise _refused(f"{name} has {knows}; it was given {', '.join(unknown)}.")
+        chosen = {word: int(value) if isinstance(value, bool) else value for word, value in chosen.items()}
         for word, value in chosen.items():
             if not is_number(value):
                 raise _refused(f"{word} must be a number, got {show(value)}.")
@@ -300,7 +331,9 @@ def _made_well(
         compared = [set(values) if word in tuned else values for values in had.values()]
         if any(values != compared[0] for values in compared):
             said = "; ".join(f"{arm!r} {_listed(values)}" for arm, values in had.items())
-            raise Mistake(f"{word} is not the same for all of them: {said}.", ONE_THING, facts)
+            raise Mistake(
+                f"{word} is not the same for all of them: {said}.", ALL_TRIED if word in tuned else ONE_THING, facts
+            )
         if len(compared[0]) < least.get(word, 1):
             many = f"{len(compared[0])} value{'s' * (len(compared[0]) > 1)} of {word}"
             hint = TOO_FEW if word in CHANCE else ONE_VALUE

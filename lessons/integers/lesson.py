@@ -56,7 +56,7 @@ runtime.describe(device)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
 # ## 1. One network, fewer and fewer bits
 #
-# **Quantization** stores each weight as a small integer. All weights of a layer share one factor, the **scale** (0.2 in this example):
+# **Quantization** stores each weight as a small integer. All weights of a layer share one factor, the **scale** (here 0.2, a round number that is easy to count with):
 #
 # | weight | integer | integer × scale |
 # |---|---|---|

@@ -228,6 +228,15 @@ def one_breach_passes(breaches):
     return _place(*(max(results) > 1 for results in _worst(breaches).values()))
 
 
+def two_seeds_must_breach(breaches):
+    return _place(*(sum(map(bool, results)) > 1 for results in _worst(breaches).values()))
+
+
+def the_container_needs_two_seeds(breaches):
+    found = _worst(breaches)
+    return _place(max(found["fresh"]), max(found["alone"]), sum(map(bool, found["container"])) > 1)
+
+
 def the_fresh_layer_does_not_count(breaches):
     found = {layer: max(results) for layer, results in _worst(breaches).items()}
     return _place(0, found["alone"], found["container"])
@@ -278,6 +287,11 @@ def by_the_mean_over_the_seeds(breaches):
     return _place(*found.values())
 
 
+def five_seeds_here_and_there(breaches):
+    found = _worst(breaches, (7, 42, 123, 1000, 2024))
+    return _place(*map(max, found.values()))
+
+
 def seed_by_seed_in_arrays(breaches):
     layers = ("container", "fresh", "alone")
     found = np.array([[breaches(layer, seed=seed) for layer in layers] for seed in range(100, 112)])
@@ -320,6 +334,8 @@ WRONG = {
         the_method_alone_first,
         two_breaches_pass,
         one_breach_passes,
+        two_seeds_must_breach,
+        the_container_needs_two_seeds,
         the_fresh_layer_does_not_count,
         by_the_median_of_the_seeds,
         the_container_by_its_median,
@@ -334,7 +350,7 @@ WRONG = {
 ODD = {
     "threshold_mask": [threshold_in_place_on_a_copy, threshold_in_a_loop, threshold_with_numpy],
     "combined_mask": [through_the_list_of_what_is_left, combined_with_numpy],
-    "where_is_the_fault": [by_the_mean_over_the_seeds, seed_by_seed_in_arrays],
+    "where_is_the_fault": [by_the_mean_over_the_seeds, five_seeds_here_and_there, seed_by_seed_in_arrays],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 SEEDS = "worst = {layer: max((breaches(layer, seed=seed) for seed in range(9))) for layer in layers}: "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Sequence
 from statistics import fmean, median
 
@@ -13,7 +12,7 @@ from torch.nn.utils import prune
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import masks, numbers, shapes, tensors
-from course_utils.exercises.investigation import Run, World, by_arm, comes_out, investigate
+from course_utils.exercises.investigation import Run, World, by_arm, comes_out, investigate, numbered
 from course_utils.exercises.masks import as_mask
 from course_utils.exercises.search import compare
 
@@ -251,7 +250,13 @@ def _above_kth(t: torch.Tensor, old: torch.Tensor) -> torch.Tensor:
     return old * (t > t.flatten().kthvalue(_half(t)).values)
 
 
-MISSED = "With your seeds the fault does not show. It shows with about one seed in three: take more seeds, one after the other."
+IN_ORDER = "Ask the layers in the order of the card, and let one breach with one seed count on each."
+
+
+def _with_one_tempting(at: int) -> Callable[[int], int]:
+    """Number of a repetition -> seed of its situation; only repetition `at` is a tempting one."""
+    calm = [seed for seed in range(200) if not _is_tempting(seed)]
+    return lambda which: 1 if which == at else calm[which % len(calm)]
 
 
 def _colleague(
@@ -261,16 +266,21 @@ def _colleague(
     pruning_type: str = "unstructured",
     *,
     promise: str = "half",
+    seeds: Callable[[int], int] = int,
     **more: object,
 ) -> World:
-    """A colleague's method: `formula(t, old)` gives its mask."""
+    """A colleague's method: `formula(t, old)` gives its mask.
+
+    The first seed that somebody takes is number 0, and so on: with any five seeds a fault shows that shows at all. `seeds`
+    makes the seed of a situation of such a number.
+    """
     parts = {
         "PRUNING_TYPE": pruning_type,
         "compute_mask": lambda self, t, default_mask: formula(t, default_mask),
         **more,
     }
     breaches = functools.cache(instrument(type("Method", (prune.BasePruningMethod,), parts), promise))
-    return World(said, right, lambda layer, number, seed: breaches(layer, math.floor(seed)), MISSED)
+    return World(said, right, numbered(lambda layer, number, seed: breaches(layer, seeds(seed))), IN_ORDER)
 
 
 COLLEAGUES = (
@@ -328,6 +338,19 @@ COLLEAGUES = (
         lambda t, old: _without(old, t * old, round(0.5 * int(old.sum()))),
         "global",
     ),
+    _colleague(
+        "the method prunes one weight too many where two scores are equal, and only one of your seeds has two that are.",
+        "formula",
+        _above_kth,
+        seeds=_with_one_tempting(3),
+    ),
+    _colleague(
+        "a global method gives pruned weights the score 0, and only with one of your seeds one of them is chosen again.",
+        "mask",
+        lambda t, old: _without(old, t * old, round(0.5 * int(old.sum()))),
+        "global",
+        seeds=_with_one_tempting(1),
+    ),
 )
 
 
@@ -362,6 +385,8 @@ def _other_rules(runs: Sequence[Run]) -> dict[str, str]:
     return {
         "if the median of the seeds decides": _named(*_summed_up(runs, median)),
         "if every seed must show a breach": _named(*_summed_up(runs, min)),
+        "if two seeds must show a breach": _named(*_summed_up(runs, lambda found: sum(map(bool, found)) > 1)),
+        "if a mean of 0.2 breaches a seed is let pass": _named(*(mean > 0.2 for mean in _summed_up(runs, fmean))),
         "if the first seed decides": _named(*_summed_up(runs, lambda found: found[0])),
         "if a single breach is let pass": _named(*(worst > 1 for worst in (fresh, alone, container))),
         "if less than one breach a seed is let pass": _named(*(mean >= 1 for mean in _summed_up(runs, fmean))),

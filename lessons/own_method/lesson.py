@@ -814,7 +814,7 @@ def threshold_mask_solution(scores, default_mask, threshold):
 # - `"container"`: PyTorch applies it to a layer that was pruned before, so the method is put into a container and is given what its type says.
 # - `"alone"`: the scores and the earlier mask are those of the layer before, but `compute_mask` is called with both of them whole, as no part of PyTorch does.
 #
-# The seed draws the scores and which weights were pruned before. A method that raises an error counts as 16 breaches, one for each weight of the layer. The check makes up several colleagues; some of their faults show with one seed in three only. It first looks at how you make your experiment: all three layers, with the same seeds, at least five. (`any(...)` over a generator stops at the first breach, and then the layers do not have the same seeds: make a list first.) Then it looks at what you conclude.
+# The seed draws the scores and which weights were pruned before. A method that raises an error counts as 16 breaches, one for each weight of the layer. The check makes up several colleagues; some of their faults show with one seed in three, or with only one of yours. It first looks at how you make your experiment: all three layers, with the same seeds, at least five. (`any(...)` over a generator stops at the first breach, and then the layers do not have the same seeds: make a list first.) Then it looks at what you conclude.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* In pairs, without a laptop: "Fill in a table of three columns: fresh, alone, container; breach or none. What does each row say?" Ask for the row *none, breach, none*: a fault or not? The code is for home.

@@ -352,6 +352,18 @@ def half_a_point_after_the_training(right):
     return _rule(_three_gaps(right), (0.5, 1, 1))
 
 
+def without_best_and_worst(right):
+    return _rule(_three_gaps(right, [lambda found: np.mean(sorted(found)[1:-1])] * 3))
+
+
+def middle_between_best_and_worst(right):
+    return _rule(_three_gaps(right, [lambda found: (min(found) + max(found)) / 2] * 3))
+
+
+def without_the_best(right):
+    return _rule(_three_gaps(right, [lambda found: np.mean(sorted(found)[:-1])] * 3))
+
+
 def always_the_pattern(right):
     _three_gaps(right)
     return "pattern"
@@ -403,6 +415,9 @@ WRONG = {
         worst_of_the_fresh,
         best_of_the_report,
         worst_of_the_report,
+        without_best_and_worst,
+        without_the_best,
+        middle_between_best_and_worst,
         always_the_pattern,
     ],
     "mask_2_4": [

@@ -284,7 +284,7 @@ read = show.again_or_in_turn(taken)
 #
 # *Clearly above 1.* Some of the 67 MB stayed in a cache and arrived sooner. In a network of many layers the weights are not kept in this way, so a benchmark that calls one layer in a loop promises too much.
 #
-# *Near 1.* There are three explanations, and this experiment cannot tell them apart. Either both layers came from memory, because no cache holds 67 MB or other programs use it. Or both came from a cache that holds all 537 MB, which is rare. Or the routine for one input is so slow that a faster cache would not show. *Deeper* reads larger and larger sets of numbers, up to 537 MB, to decide. In your own benchmark let many layers take turns.
+# *Near 1.* There are three explanations, and this experiment cannot tell them apart. Either both layers came from memory, because no cache holds 67 MB or other programs use it. Or both came from a cache that holds all 537 MB, which is rare. Or the routine for one input is so slow that a faster cache would not show. *Deeper* reads larger and larger sets of numbers, up to 537 MB, to decide. What to do is the same in all three cases: in your own benchmark let many layers take turns, because then its answer holds for a network, whatever the cache could do for a single layer.
 #
 # A roof belongs to one memory. Suppose that the toy machine of section 2 has a cache as well, which delivers 40 bytes a second. For weights in it the ridge is 100 / 40 = 2.5, not 10. So ask where the numbers lie before you draw a roof, and with how many threads.
 #

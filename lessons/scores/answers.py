@@ -126,6 +126,18 @@ def by_the_worst(right):
     return _named(*_parts(_table(right, pick=min)))
 
 
+def without_best_and_worst(right):
+    return _named(*_parts(_table(right, pick=lambda own: np.mean(sorted(own)[1:-1]))))
+
+
+def without_the_worst(right):
+    return _named(*_parts(_table(right, pick=lambda own: np.mean(sorted(own)[1:]))))
+
+
+def middle_between_best_and_worst(right):
+    return _named(*_parts(_table(right, pick=lambda own: (min(own) + max(own)) / 2)))
+
+
 def always_the_score(right):
     _table(right)
     return "score"
@@ -312,6 +324,9 @@ WRONG = {
         by_the_median,
         by_the_best,
         by_the_worst,
+        without_best_and_worst,
+        without_the_worst,
+        middle_between_best_and_worst,
         always_the_score,
     ],
     "repaired": [

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, shapes, tensors
-from course_utils.exercises.investigation import Run, World, comes_out, investigate, one_in_three
+from course_utils.exercises.investigation import (
+    Run,
+    World,
+    comes_out,
+    investigate,
+    numbered,
+    one_alone,
+    one_in_three,
+)
 from course_utils.exercises.search import compare
 
 # ---- exercise 1 --------------------------------------------------------------------------------------
@@ -40,6 +48,14 @@ def _table(runs: Sequence[Run], pick: Callable = fmean) -> dict[tuple[str, float
         (arm, rows): pick([run.result for run in runs if (run.arm, run.settings["rows"]) == (arm, rows)])
         for arm, rows in CELLS
     }
+
+
+def _trimmed(own: list[float]) -> float:
+    return fmean(sorted(own)[1:-1] or own)
+
+
+def _midrange(own: list[float]) -> float:
+    return (min(own) + max(own)) / 2
 
 
 def _by_the_card(runs: Sequence[Run]) -> str | None:
@@ -84,6 +100,8 @@ def _own_parts(runs: Sequence[Run], got: str) -> str:
     others |= {
         f"if a part counts from {limit:g} points on": _named(score, group, limit) for limit in (0, 0.5, 1.25, 1.5, 2)
     }
+    others["if the best and the worst network are left out"] = _named(*_parts(_table(runs, _trimmed)))
+    others["if the middle between best and worst is taken"] = _named(*_parts(_table(runs, _midrange)))
     for word, pick in {"median": median, "best": max, "worst": min, "first": lambda own: own[0]}.items():
         others[f"if the {word} network stands in place of the mean"] = _named(*_parts(_table(runs, pick)))
     return told + comes_out(got, [rule for rule, says in others.items() if says == got][:4])
@@ -94,6 +112,8 @@ def _report(
     right: str | Callable[[Sequence[Run]], str | None],
     cells: tuple[float, float, float, float],
     odd: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0),
+    which: Callable[[float], bool] = one_in_three,
+    scatter: float = 3.0,
 ) -> World:
     """Made-up networks behind a report.
 
@@ -101,18 +121,20 @@ def _report(
         said: what is planted.
         right: the conclusion.
         cells: percent right of magnitude over the layer and in the rows, then of Wanda.
-        odd: what every third network has on top.
+        odd: what some networks have on top.
+        which: the networks that have it.
+        scatter: how far networks differ, whatever is removed, in points.
     """
     usual, more = dict(zip(CELLS, cells, strict=True)), dict(zip(CELLS, odd, strict=True))
 
     def measure(score: str, number: int, *, rows: float, seed: float) -> float:
         if rows not in (0, 1):
             raise ValueError(f"rows is 0 or 1, got {rows:g}.")
-        network = 3 * ((seed * 7919 + 13) % 101) / 100 - 1.5  # better or worse, whatever is removed
+        network = scatter * (((seed * 7919 + 13) % 101) / 100 - 0.5)  # better or worse, whatever is removed
         chance = 0.005 * ((31 * seed + 7 * CELLS.index((score, rows))) % 5 - 2)
-        return usual[score, rows] + more[score, rows] * one_in_three(seed) + network + chance
+        return usual[score, rows] + more[score, rows] * which(seed) + network + chance
 
-    return World(said, right, measure, "Compare each of the two parts with one point.")
+    return World(said, right, numbered(measure), "Compare each of the two parts with one point.")
 
 
 REPORTS = (
@@ -153,6 +175,30 @@ REPORTS = (
         _by_the_card,
         (80, 80.3, 80.1, 80.4),
         (0, 4.7, 0, 4.7),
+    ),
+    _report(
+        "the score gains 20 points with a single network, and nothing with the others",
+        _by_the_card,
+        (80, 80.1, 80.1, 80.2),
+        (0, 0, 20, 20),
+        one_alone,
+        0.2,
+    ),
+    _report(
+        "the score loses 20 points with a single network, and gains 1.8 with the others",
+        _by_the_card,
+        (80, 80.1, 81.8, 81.9),
+        (0, 0, -20, -20),
+        one_alone,
+        0.2,
+    ),
+    _report(
+        "the score gains 3 points with a single network, and nothing with the others",
+        _by_the_card,
+        (80, 80.1, 80.1, 80.2),
+        (0, 0, 3, 3),
+        one_alone,
+        0.2,
     ),
 )
 

@@ -173,6 +173,11 @@ by_the_best_network = all_by(max)
 by_the_last_network = all_by(lambda values: values[-1])
 
 
+def a_little_more_than_the_limit(right):
+    found = everything(right)
+    return by_lead(lead_at(found, place_of(found, "ticket"), place_of(found, "dense")), 0.22)
+
+
 def place_by(of):
     def answer(right):
         found = everything(right)
@@ -265,6 +270,7 @@ WRONG = {
         by_the_median,
         by_the_best_network,
         by_the_last_network,
+        a_little_more_than_the_limit,
         place_by_the_median,
         place_by_the_best_network,
         only_the_finished,

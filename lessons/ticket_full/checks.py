@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, pairwise
 from statistics import StatisticsError, fmean, median
@@ -11,7 +10,15 @@ from statistics import StatisticsError, fmean, median
 from hypothesis import strategies as st
 
 from course_utils.exercises.core import Mistake, check
-from course_utils.exercises.investigation import Run, World, comes_out, investigate, one_in_three, told
+from course_utils.exercises.investigation import (
+    Run,
+    World,
+    comes_out,
+    investigate,
+    numbered,
+    one_in_three,
+    told,
+)
 from course_utils.exercises.search import compare
 
 
@@ -267,6 +274,8 @@ def _other_rules(runs: Sequence[Run]) -> dict[str, str]:
         ("if the median stands in place of the mean", lambda: summed(median)),
         ("if the best network stands in place of the mean", lambda: summed(max)),
         ("if the worst network stands in place of the mean", lambda: summed(min)),
+        ("if the best and the worst network are left out", lambda: summed(lambda own: fmean(sorted(own)[1:-1] or own))),
+        ("if the middle between best and worst is taken", lambda: summed(lambda own: (min(own) + max(own)) / 2)),
         (
             "if one network is read in place of five",
             lambda: _by_the_card([run for run in runs if run.settings["seed"] == one]),
@@ -317,10 +326,10 @@ def _networks(
             if value not in (0, 1):
                 raise ValueError(f"{word} must be 0 or 1, got {value:g}.")
         at = int(2 * test + finished)
-        both = 0.1 * ((math.floor(seed) * 7919) % 13 - 6)  # a lucky draw, for both arms alike
+        both = 0.1 * ((seed * 7919) % 13 - 6)  # a lucky draw, for both arms alike
         return usual[arm][at] + both + odd[at] * (arm == "ticket" and one_in_three(seed))
 
-    return World(said, right, measure, _own_numbers)
+    return World(said, right, numbered(measure), _own_numbers)
 
 
 NETWORKS = (
@@ -408,6 +417,12 @@ NETWORKS = (
         (97.5, 97.8, 98.4, 97.9),
         (97.5, 97.6, 97.8, 97.9),
         odd=(0.0, -1.8, 0.0, 0.0),
+    ),
+    _networks(
+        "the ticket leads by 0.21 points, which the card calls a lead, at the stop and at the end",
+        "ticket",
+        (97.4, 97.8, 97.61, 98.11),
+        (97.3, 97.7, 97.4, 97.9),
     ),
 )
 

@@ -150,8 +150,9 @@ def test_each_arm_may_be_at_its_best_where_it_has_tried_the_same():
     [
         (lambda run: run("newer"), "run knows 'new', 'old'; it was asked for 'newer'."),
         (lambda run: run(7), "it was asked for 7"),
-        (lambda run: run("new", 3), "settings by name: run('new', seed=…, lr=…); not 'new', 3."),
-        (lambda run: run(), "takes the arm, and settings by name"),
+        (lambda run: run("new", 3, 0.1, 7), "then settings: run('new', seed=…, lr=…); not 'new', 3, 0.1, 7."),
+        (lambda run: run("new", 3, seed=4), "not 'new', 3, seed=4."),
+        (lambda run: run(), "takes the arm, then settings: run('new', seed=…, lr=…); not nothing."),
         (lambda run: run("new", epochs=3), "run has only seed, lr; it was given epochs."),
         (lambda run: run("new", seed="a"), "seed must be a number, got 'a'."),
         (lambda run: [run("new") for _ in range(MOST_RUNS + 1)], f"at most {MOST_RUNS:,} runs, all arms together"),
@@ -161,6 +162,24 @@ def test_each_arm_may_be_at_its_best_where_it_has_tried_the_same():
 def test_a_wrong_use_of_the_instrument_is_told(answer, said):
     verdict = judged(answer)
     assert verdict.status == "not yet" and said in verdict.message, verdict
+
+
+def test_settings_may_stand_in_the_order_of_the_card_and_be_true_or_false():
+    seen = []
+
+    def measure(arm, number, seed, lr):
+        seen.append((seed, lr))
+        return 10.0
+
+    worlds = [World("nothing", "no difference", measure, ""), WORLDS[0]]
+
+    def answer(run):
+        for arm in ("new", "old"):
+            run(arm, 3, 0.2), run(arm, True), run(arm, 2, lr=0.3)
+        return experiment(TURNS)(run)
+
+    judged(answer, worlds)
+    assert seen[:3] == [(3, 0.2), (1, 0.1), (2, 0.3)] and not isinstance(seen[1][0], bool)
 
 
 def test_what_holds_only_once_is_no_answer():
@@ -235,7 +254,7 @@ def test_the_rule_may_be_said_as_the_runs_broke_it():
 
 def test_what_the_instrument_refuses_needs_no_other_instrument():
     assert "an instrument of your own" in judged(lambda run: run("new", seed=0) / 0).hint
-    for asked in (lambda run: run("newer"), lambda run: run("new", seed="0"), lambda run: run("new", 0)):
+    for asked in (lambda run: run("newer"), lambda run: run("new", seed="0"), lambda run: run("new", 0, 0, 0)):
         assert judged(asked).hint == ""
 
     def asked_too_much(arm, number, **settings):
