@@ -153,13 +153,13 @@ def by_the_best_seed(gain):
     return _at_best(gain, max)
 
 
-def limit_of_ten(gain):
-    return _at_best(gain, limit=10)
-
-
-def limit_of_thirty(gain):
+def limit_of_ten_beyond_the_twin(gain):
     low, twin = (max(0, *_means(gain, base).values()) for base in ("2 bits", "float"))
-    return _named(twin, low - twin, 22)
+    return _named(twin, 2 * (low - twin) if low - twin > 0 else 0)
+
+
+def limit_of_25(gain):
+    return _at_best(gain, limit=25)
 
 
 def not_below_zero(gain):
@@ -281,8 +281,8 @@ WRONG = {
         by_the_median,
         by_the_worst,
         by_the_best_seed,
-        limit_of_ten,
-        limit_of_thirty,
+        limit_of_ten_beyond_the_twin,
+        limit_of_25,
         not_below_zero,
         without_the_sign,
         by_habit,
