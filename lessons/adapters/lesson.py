@@ -107,6 +107,7 @@ def perplexity(model, text=unseen):
 #
 # The factor $\frac{\alpha}{r}$ scales the bypass. The authors say that it helps to reduce the need to tune again for another rank (section 4.1). This lesson always sets $\alpha = 2 r$, so the factor is 2.
 
+
 # %% slideshow={"slide_type": "skip"}
 class LoRA(nn.Module):
     def __init__(self, layer, rank=4, alpha=8):
@@ -184,12 +185,13 @@ show.starts(lora, torch.randn(64, 128, generator=torch.Generator().manual_seed(0
 #
 # The training loop is the usual one. It asks for all parameters that want a gradient, and does not know whether those are a million or forty thousand.
 
+
 # %% slideshow={"slide_type": "skip"}
 def train(model, text, lr, seed=0):
     numbers = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(numbers, lr=lr, betas=(0.9, 0.95), weight_decay=0)
     rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min((step + 1) / 5, 1 - step / STEPS))
-    pieces = language.batches(text, steps=STEPS, length=256, seed=seed)
+    pieces = language.batches(text, steps=STEPS, length=128, seed=seed)
     for piece in tqdm(pieces, desc=f"rate {lr:g}", file=sys.stdout, leave=False):
         loss = F.cross_entropy(model(piece[:, :-1]).flatten(0, 1), piece[:, 1:].flatten())
         optimizer.zero_grad()
@@ -394,6 +396,7 @@ show.twins(gains)
 #
 # A base of 2 bits has a difficulty. The sum is a matrix of floats, sixteen times as large as the codes. If we want a small file, each weight of the sum has to go back to one of its four levels. The next cell does both: `merged` makes the float layer, `into_codes` puts the sum on the old grid.
 
+
 # %% slideshow={"slide_type": "skip"}
 @torch.no_grad()
 def merged(lora):
@@ -567,7 +570,9 @@ check.what_won(what_won)
 # Solution: what_won
 def what_won_solution(gain):
     def wins(base):
-        means = [sum(gain(base, rate=rate, seed=seed) for seed in range(5)) / 5 for rate in (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)]
+        means = [
+            sum(gain(base, rate=rate, seed=seed) for seed in range(5)) / 5 for rate in (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+        ]
         return max(0, *means)
 
     trained = wins("float")
@@ -639,7 +644,7 @@ distances
 #
 # Other numbers could have learned in the 40 steps of section 4. The norms of the model are 1,408 numbers. The **scales** of the rows stand in the file anyway, and could be trained while all codes are fixed. All weights could be trained as floats. A bypass can have another rank. And one bypass needs no training at all: the one of rank 4 that comes nearest to the *error* $W - \hat W$ of the rounding. The singular value decomposition finds it.
 #
-# **Predict.** Order them by what they win back: norms, scales, rank 1, rank 4, rank 16, all weights, best for the error. And why?
+# **Predict.** Order them by what they win back: norms, scales, rank 4, rank 16, all weights, best for the error. And why?
 
 # %% slideshow={"slide_type": "skip"}
 by_svd = adapted(base)
@@ -647,7 +652,6 @@ error_left = show.best_for_error(by_svd, whole)
 ways = {  # what is trained, and its rate
     "norms": (show.with_norms(base), 1e-2),
     "scales of the rows": (show.with_scales(base), 1e-3),
-    "rank 1": (adapted(base, 1), repair_rate),
     "rank 16": (adapted(base, 16), repair_rate),
     "all weights, as floats": (show.as_floats(base), 3e-4),
 }
@@ -671,7 +675,9 @@ show.race(raced, spent, won, error_left)
 # **Predict.** Which rule loses least, and does 2:4 cost more than half without a pattern? And why?
 
 # %% slideshow={"slide_type": "skip"}
-cut = {name: [perplexity(show.pruned(whole, rule, code, PIECES)) for rule in pair] for name, pair in show.METHODS.items()}
+cut = {
+    name: [perplexity(show.pruned(whole, rule, code, PIECES)) for rule in pair] for name, pair in show.METHODS.items()
+}
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Puts the perplexities of the cut models into a table.

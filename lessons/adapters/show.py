@@ -327,8 +327,6 @@ def kept(model, text):
     }
 
 
-
-
 # ---- one function for each figure and table, in the order of the page -------------------------------------
 
 
