@@ -107,6 +107,12 @@ def without_the_highest_rate(gain):
     return _named(twin, low - twin)
 
 
+def distrusts_the_highest_rate(gain):
+    """All five rates are tried, and the last one is not read."""
+    low, twin = (max(0, *list(_means(gain, base).values())[:4]) for base in ("2 bits", "float"))
+    return _named(twin, low - twin)
+
+
 def by_the_loser(gain):
     """Takes a fall of the float base for a gain of training."""
     low, twin = (_means(gain, base) for base in ("2 bits", "float"))
@@ -272,6 +278,7 @@ WRONG = {
         with_one_seed,
         more_seeds_for_the_twin,
         without_the_highest_rate,
+        distrusts_the_highest_rate,
         by_the_loser,
         a_gain_on_two_bits_is_a_repair,
         the_larger_alone,

@@ -173,7 +173,7 @@ show.starts(lora, torch.randn(64, 128, generator=torch.Generator().manual_seed(0
 # *For the lecturer, 4 min.* Vote for A, B or C. Before the table ask what a fair race needs. The page has three answers: rates for each way, a text to choose them on, and a third text for the exam.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# This is what most people use LoRA for. We have a model that is good at one kind of text, and we want it to be good at another. Our language model has learned 66 modules of Python's standard library, character by character. The new text is the manual that Python's `help()` shows: several hundred thousand characters of English with some examples. It lies on your machine already, and the model has never seen it.
+# This is what most people use LoRA for. We have a model that is good at one kind of text, and we want it to be good at another. Our language model has learned 68 modules of Python's standard library, character by character. The new text is the manual that Python's `help()` shows: several hundred thousand characters of English with some examples. It lies on your machine already, and the model has never seen it.
 #
 # **Perplexity** ([[weight_only]] explains it) says among how many equally likely characters the model hesitates. Its logarithm is the loss in **nats** a character. Differences of losses can be compared and divided; so a *gain* is measured in nats.
 #
