@@ -79,10 +79,6 @@ def always_a_repair(gain):
     return "repair"
 
 
-def without_a_run(gain):
-    return "nothing"
-
-
 def without_the_twin(gain):
     low = max(_means(gain, "2 bits").values())
     return "repair" if low > 20 else "nothing"
@@ -142,17 +138,8 @@ def one_rate_for_both(gain):
     return _named(trained, max(0, low[rate]) - trained)
 
 
-def over_all_rates(gain):
-    low, twin = (max(0, fmean(_means(gain, base).values())) for base in ("2 bits", "float"))
-    return _named(twin, low - twin)
-
-
 def by_the_median(gain):
     return _at_best(gain, median)
-
-
-def by_the_worst(gain):
-    return _at_best(gain, min)
 
 
 def by_the_best_seed(gain):
@@ -177,12 +164,6 @@ def not_below_zero(gain):
 def without_the_sign(gain):
     low, twin = (max(0, *_means(gain, base).values()) for base in ("2 bits", "float"))
     return _named(twin, abs(low - twin))
-
-
-def by_habit(gain):
-    """All five rates are tried, and 0.003 is read."""
-    low, twin = (max(0, _means(gain, base)[3e-3]) for base in ("2 bits", "float"))
-    return _named(twin, low - twin)
 
 
 def the_median_of_the_twin(gain):
@@ -273,7 +254,6 @@ WRONG = {
     ],
     "what_won": [
         always_a_repair,
-        without_a_run,
         without_the_twin,
         with_one_seed,
         more_seeds_for_the_twin,
@@ -284,15 +264,12 @@ WRONG = {
         the_larger_alone,
         any_gain,
         one_rate_for_both,
-        over_all_rates,
         by_the_median,
-        by_the_worst,
         by_the_best_seed,
         limit_of_ten_beyond_the_twin,
         limit_of_25,
         not_below_zero,
         without_the_sign,
-        by_habit,
         the_median_of_the_twin,
     ],
     "merged_codes": [
