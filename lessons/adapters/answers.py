@@ -1,5 +1,7 @@
 """The lesson `adapters`: plausible wrong answers and odd but right ones, as a learner would write them."""
 
+from statistics import fmean, median
+
 import torch
 
 
@@ -54,74 +56,140 @@ def by_the_outputs(weight, a, b, alpha):
     return (units @ weight.T + alpha / a.shape[0] * (units @ a.T) @ b.T).T
 
 
-def a_alone(shapes, rank):
-    trained = sum(rank * columns for rows, columns in shapes)
-    return trained, 8 * trained
+RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 
 
-def one_moment(shapes, rank):
-    trained = sum(rank * (rows + columns) for rows, columns in shapes)
-    return trained, 4 * trained
+def _means(gain, base, pick=fmean, n=5):
+    return {rate: pick([gain(base, rate=rate, seed=seed) for seed in range(n)]) for rate in RATES}
 
 
-def moments_of_the_frozen(shapes, rank):
-    trained = sum(rank * (rows + columns) for rows, columns in shapes)
-    return trained, 8 * (trained + sum(rows * columns for rows, columns in shapes))
+def _named(trained, repaired, limit=20):
+    if trained > limit:
+        return "both" if repaired > limit else "training"
+    return "repair" if repaired > limit else "nothing"
 
 
-def the_frozen_as_trained(shapes, rank):
-    trained = sum(rows * columns + rank * (rows + columns) for rows, columns in shapes)
-    return trained, 8 * trained
+def _at_best(gain, pick=fmean, limit=20):
+    low, twin = (max(0, *_means(gain, base, pick).values()) for base in ("2 bits", "float"))
+    return _named(twin, low - twin, limit)
 
 
-def with_the_gradient(shapes, rank):
-    trained = sum(rank * (rows + columns) for rows, columns in shapes)
-    return trained, 12 * trained
+def always_a_repair(gain):
+    _at_best(gain)
+    return "repair"
 
 
-def numbers_for_bytes(shapes, rank):
-    trained = sum(rank * (rows + columns) for rows, columns in shapes)
-    return trained, 2 * trained
+def without_the_twin(gain):
+    low = max(_means(gain, "2 bits").values())
+    return "repair" if low > 20 else "nothing"
 
 
-def by_the_product(shapes, rank):
-    trained = sum(rank * rows * columns for rows, columns in shapes)
-    return trained, 8 * trained
+def with_one_seed(gain):
+    low, twin = (max(0, *_means(gain, base, n=1).values()) for base in ("2 bits", "float"))
+    return _named(twin, low - twin)
 
 
-def in_float64(shapes, rank):
-    trained = sum(rank * (rows + columns) for rows, columns in shapes)
-    return trained, 2 * 8 * trained
+def more_seeds_for_the_twin(gain):
+    low = max(0, *_means(gain, "2 bits").values())
+    twin = max(0, *_means(gain, "float", n=8).values())
+    return _named(twin, low - twin)
 
 
-def with_the_step_counters(shapes, rank):
-    trained = sum(rank * (rows + columns) for rows, columns in shapes)
-    return trained, 8 * trained + 4 * 2 * len(shapes)
+def without_the_highest_rate(gain):
+    low, twin = (
+        max(0, *(fmean(gain(base, rate=rate, seed=seed) for seed in range(5)) for rate in RATES[:4]))
+        for base in ("2 bits", "float")
+    )
+    return _named(twin, low - twin)
 
 
-def equal_layers_once(shapes, rank):
-    trained = sum(rank * (rows + columns) for rows, columns in set(shapes))
-    return trained, 8 * trained
+def distrusts_the_highest_rate(gain):
+    """All five rates are tried, and the last one is not read."""
+    low, twin = (max(0, *list(_means(gain, base).values())[:4]) for base in ("2 bits", "float"))
+    return _named(twin, low - twin)
 
 
-def the_last_alone(shapes, rank):
-    trained = 0
-    for rows, columns in shapes:
-        trained = rank * (rows + columns)
-    return trained, 8 * trained
+def by_the_loser(gain):
+    """Takes a fall of the float base for a gain of training."""
+    low, twin = (_means(gain, base) for base in ("2 bits", "float"))
+    return _named(max(abs(v) for v in twin.values()), max(low.values()) - max(0, *twin.values()))
 
 
-def counted_in_tensors(shapes, rank):
-    made = [torch.empty(rank, columns) for _, columns in shapes] + [torch.empty(rows, rank) for rows, _ in shapes]
-    return sum(t.numel() for t in made), 2 * sum(t.nbytes for t in made)
+def a_gain_on_two_bits_is_a_repair(gain):
+    low, twin = (max(0, *_means(gain, base).values()) for base in ("2 bits", "float"))
+    return _named(twin, low)
 
 
-def counted_one_by_one(shapes, rank):
-    trained = 0
-    for rows, columns in shapes:
-        trained += rows * rank
-        trained += rank * columns
-    return [trained, trained * 2 * 4]
+def the_larger_alone(gain):
+    low, twin = (max(0, *_means(gain, base).values()) for base in ("2 bits", "float"))
+    if max(twin, low - twin) <= 20:
+        return "nothing"
+    return "training" if twin > low - twin else "repair"
+
+
+def any_gain(gain):
+    return _at_best(gain, limit=5)
+
+
+def one_rate_for_both(gain):
+    low, twin = _means(gain, "2 bits"), _means(gain, "float")
+    rate = max(low, key=low.get)
+    trained = max(0, twin[rate])
+    return _named(trained, max(0, low[rate]) - trained)
+
+
+def by_the_median(gain):
+    return _at_best(gain, median)
+
+
+def by_the_best_seed(gain):
+    return _at_best(gain, max)
+
+
+def limit_of_ten_beyond_the_twin(gain):
+    low, twin = (max(0, *_means(gain, base).values()) for base in ("2 bits", "float"))
+    return _named(twin, 2 * (low - twin) if low - twin > 0 else 0)
+
+
+def limit_of_25(gain):
+    return _at_best(gain, limit=25)
+
+
+def not_below_zero(gain):
+    """A twin that loses counts below 0, so that a loss avoided is a gain."""
+    low, twin = (max(_means(gain, base).values()) for base in ("2 bits", "float"))
+    return _named(twin, low - twin)
+
+
+def without_the_sign(gain):
+    low, twin = (max(0, *_means(gain, base).values()) for base in ("2 bits", "float"))
+    return _named(twin, abs(low - twin))
+
+
+def the_median_of_the_twin(gain):
+    low = max(0, *_means(gain, "2 bits").values())
+    twin = max(0, *_means(gain, "float", median).values())
+    return _named(twin, low - twin)
+
+
+def in_one_loop(gain):
+    """All runs first, then the means, with eight seeds."""
+    runs = {}
+    for seed in range(10, 18):
+        for rate in reversed(RATES):
+            for base in ("float", "2 bits"):
+                runs.setdefault((base, rate), []).append(gain(base, rate, seed))
+    won = {base: max(0, *(sum(own) / 8 for (b, _), own in runs.items() if b == base)) for base in ("float", "2 bits")}
+    return _named(won["float"], won["2 bits"] - won["float"])
+
+
+def with_tensors(gain):
+    """Means and maxima as tensors, over ten seeds."""
+    table = torch.tensor(
+        [[[gain(base, rate=rate, seed=s) for s in range(10)] for rate in RATES] for base in ("2 bits", "float")]
+    )
+    low, twin = table.mean(dim=2).amax(dim=1).clamp(min=0).tolist()
+    return _named(twin, low - twin)
 
 
 def without_limits(codes, scale, change, bits):
@@ -184,18 +252,25 @@ WRONG = {
         with_floor_division,
         taken_away,
     ],
-    "adapter_bill": [
-        a_alone,
-        one_moment,
-        moments_of_the_frozen,
-        the_frozen_as_trained,
-        with_the_gradient,
-        numbers_for_bytes,
-        by_the_product,
-        in_float64,
-        with_the_step_counters,
-        equal_layers_once,
-        the_last_alone,
+    "what_won": [
+        always_a_repair,
+        without_the_twin,
+        with_one_seed,
+        more_seeds_for_the_twin,
+        without_the_highest_rate,
+        distrusts_the_highest_rate,
+        by_the_loser,
+        a_gain_on_two_bits_is_a_repair,
+        the_larger_alone,
+        any_gain,
+        one_rate_for_both,
+        by_the_median,
+        by_the_best_seed,
+        limit_of_ten_beyond_the_twin,
+        limit_of_25,
+        not_below_zero,
+        without_the_sign,
+        the_median_of_the_twin,
     ],
     "merged_codes": [
         without_limits,
@@ -211,7 +286,7 @@ WRONG = {
 }
 ODD = {
     "merged_weight": [by_outer_products, by_the_outputs],
-    "adapter_bill": [counted_in_tensors, counted_one_by_one],
+    "what_won": [in_one_loop, with_tensors],
     "merged_codes": [one_by_one, by_the_nearest_level],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.

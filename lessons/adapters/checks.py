@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from hypothesis import strategies as st
 
-from course_utils.exercises.calls import two_numbers
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, shapes, tensors
+from course_utils.exercises.investigation import Run, World, investigate, numbered, told
 from course_utils.exercises.search import compare
 
 
@@ -117,99 +117,178 @@ def merged_weight(answer: Callable) -> None:
 
 # ---- exercise 2 --------------------------------------------------------------------------------------
 
+BASES = ("2 bits", "float")
+RATES = (0.0003, 0.001, 0.003, 0.01, 0.03)
+SEEDS = 5
+COUNTS = 20.0  # thousandths of a nat; more than that counts
+
+
+WINNERS = ("repair", "training", "both", "nothing")
+
+
+def _model(
+    said: str,
+    right: str,
+    hint: str,
+    low: Sequence[float],
+    float_: Sequence[float],
+    *,
+    alone: tuple[float, float] = (0.0, 0.0),
+    of_float: tuple[float, float] = (0.0, 0.0),
+) -> World:
+    """A made-up model: what training wins on both bases.
+
+    Args:
+        said, right, hint: of the world.
+        low, float_: mean gain of the 2-bit base and of the float base at each of the five rates.
+        alone: added on 2 bits in one seed of five, and in each of the others.
+        of_float: the same for the float base.
+    """
+    usual, uneven = {"2 bits": low, "float": float_}, {"2 bits": alone, "float": of_float}
+
+    def gain(base: str, number: int, *, rate: float, seed: float) -> float:
+        which = [k for k, known in enumerate(RATES) if math.isclose(rate, known, rel_tol=1e-6)]
+        if not which:
+            raise ValueError(f"rate is one of {', '.join(map(str, RATES))}, got {rate:g}.")
+        luck = (0.0, 1.5, -1.5, 1.0, -1.0)[int(seed) % 5]  # for both bases alike; 0 in the mean over five
+        return round(usual[base][which[0]] + uneven[base][0 if int(seed) % 5 == 2 else 1] + luck, 2)
+
+    return World(said, right, numbered(gain), hint)
+
+
+MODELS = (
+    _model(
+        "the 2-bit base wins 105, and the float base nothing at any rate.",
+        "repair",
+        "The float base wins nothing here at any rate, so more training alone explains none of the gain on 2 bits.",
+        (30, 78, 105, 95, 20),
+        (-1, -2, -5, -20, -90),
+    ),
+    _model(
+        "both bases win about 90: the model had not finished learning.",
+        "training",
+        "The float base wins as much as the 2-bit base here, and it has no rounding to repair. Only what the 2-bit base wins "
+        "beyond it can be a repair.",
+        (35, 70, 93, 80, 30),
+        (30, 68, 90, 75, 25),
+    ),
+    _model(
+        "the float base wins 45, and the 2-bit base 120.",
+        "both",
+        "Here more training wins 45 and the repair 75 on top of it. That one of the two counts, or is the larger one, does not "
+        "rule the other out.",
+        (40, 85, 120, 100, 30),
+        (10, 30, 45, 30, -20),
+    ),
+    _model(
+        "both bases win 18.",
+        "nothing",
+        "The largest of all means is 18 here. The card says that more than 20 count.",
+        (3, 8, 18, 5, -30),
+        (1, 3, 18, -6, -50),
+    ),
+    _model(
+        "the float base wins 30, and the 2-bit base 48: 18 more.",
+        "training",
+        "The 2-bit base wins 18 beyond the float base here. The card says that more than 20 count.",
+        (10, 25, 48, 40, -5),
+        (12, 22, 30, 8, -40),
+    ),
+    _model(
+        "the float base wins 22, and the 2-bit base 44: 22 more.",
+        "both",
+        "22 count for the float base here, and so do the 22 that the 2-bit base wins beyond it. The card's limit is 20.",
+        (10, 30, 44, 40, -5),
+        (8, 18, 22, 8, -40),
+    ),
+    _model(
+        "the float base wins 80 at a rate of 0.0003 and loses at 0.01, where the 2-bit base wins 90.",
+        "training",
+        "The bases have different best rates here. At one rate for both, or in a mean over rates, the float base seems to win "
+        "little. Give each base its own best rate.",
+        (10, 25, 55, 90, 40),
+        (80, 45, 5, -60, -200),
+    ),
+    _model(
+        "the 2-bit base wins 10 with four seeds and 160 with the fifth, 40 in the mean.",
+        "repair",
+        "One seed in five wins 160 here, and the others 10. The card asks for the mean: a median, the smallest value or a single "
+        "seed does not see it.",
+        (-20, -15, 0, -12, -30),
+        (-3, -2, 2, -5, -60),
+        alone=(160, 10),
+    ),
+    _model(
+        "the 2-bit base wins 4 with four seeds and 64 with the fifth, 16 in the mean.",
+        "nothing",
+        "One seed in five wins 64 here, and the mean is 16. The best single training is mostly luck: the card asks for the mean.",
+        (-20, -15, 0, -12, -30),
+        (-3, -2, 2, -5, -60),
+        alone=(64, 4),
+    ),
+    _model(
+        "the 2-bit base wins 6 at best, and the float base loses 40 or more at every rate.",
+        "nothing",
+        "The float base loses at every rate here. Then it wins 0 by the card, because nobody has to train it, and a loss "
+        "avoided is not a gain.",
+        (-4, 3, 6, -15, -70),
+        (-40, -45, -60, -90, -300),
+    ),
+    _model(
+        "the float base wins 110, and the 2-bit base only 60.",
+        "training",
+        "The 2-bit base wins 50 *less* than the float base here. That is no repair: keep the sign of a difference.",
+        (20, 45, 60, 50, 10),
+        (60, 95, 110, 90, 40),
+    ),
+    _model(
+        "both bases win 60 at best; with a rate of 0.0003 or 0.001 the float base wins next to nothing.",
+        "training",
+        "Both bases have their best rate at 0.03 here, the highest. Who leaves some of the five rates out, or takes "
+        "a rate by habit, does not see what the float base can win.",
+        (25, 40, 50, 55, 60),
+        (0, 2, 8, 30, 60),
+    ),
+    _model(
+        "the float base wins 12 with four seeds and 82 with the fifth, 26 in the mean; the 2-bit base wins 100.",
+        "both",
+        "The float base wins 26 in the mean here, 12 with most seeds and 82 with one. The card asks for the mean of both bases.",
+        (30, 78, 100, 90, 20),
+        (-30, -20, 0, -15, -60),
+        of_float=(82, 12),
+    ),
+)
+
+
+def _all_rates(runs: Sequence[Run]) -> None:
+    """Raise a `Mistake` where a base was not trained at each of the five rates."""
+    for base in BASES:
+        tried = {run.settings["rate"] for run in runs if run.arm == base}
+        missing = [rate for rate in RATES if not any(math.isclose(rate, own, rel_tol=1e-6) for own in tried)]
+        if missing:
+            raise Mistake(
+                f"Your experiment never trains {base!r} at a rate of {missing[0]:g}.",
+                "A base is at its best at a rate that you do not know. Try all five for both.",
+                told(runs, BASES),
+            )
+
 
 @check(
-    "Exercise 2, What is trained",
-    why="A bypass of rank r has r rows and r columns in place of a whole matrix, and AdamW keeps two moments in 32 bits, 8 bytes, for each number that is trained. The frozen weights need none.",
+    "Exercise 2, The bypass, or only more training?",
+    why="The twin has the same bypass, rates, seeds and text, and no rounding to repair. So what it wins is what more training wins, and "
+    "only what the 2-bit base wins beyond that can be a repair.",
 )
-def adapter_bill(answer: Callable) -> None:
-    """``adapter_bill(shapes, rank) -> (numbers trained, bytes of AdamW's two moments)``."""
-
-    def rule(count=lambda rows, columns, rank: rank * (rows + columns), each=8):
-        def bill(shapes, rank):
-            trained = sum(count(rows, columns, rank) for rows, columns in shapes)
-            return trained, trained * each
-
-        return bill
-
-    def of_all(shapes, rank):
-        trained = rule()(shapes, rank)[0]
-        return trained, 8 * (trained + sum(rows * columns for rows, columns in shapes))
-
-    def of_frozen(shapes, rank):
-        return rule()(shapes, rank)[0], 8 * sum(rows * columns for rows, columns in shapes)
-
-    wrong = {
-        "You count A alone. B is trained, too: it has a row for each output.": rule(
-            lambda rows, columns, r: r * columns
-        ),
-        "You count B alone. A is trained, too: it has a column for each input.": rule(
-            lambda rows, columns, r: r * rows
-        ),
-        "Half the bytes: AdamW keeps two moments for each trained number, and each has 4 bytes.": rule(each=4),
-        "You count 12 bytes a number. Two moments in float32 have 8, without the number itself or its gradient.": rule(
-            each=12
-        ),
-        "You count 16 bytes a number. Two moments in float32 have 8, without the number itself or its gradient.": rule(
-            each=16
-        ),
-        "You count the step counters, too. The card leaves them out.": (
-            lambda shapes, rank: (rule()(shapes, rank)[0], rule()(shapes, rank)[1] + 8 * len(shapes))
-        ),
-        "You count numbers in the place of bytes: a float32 has 4 bytes.": (rule(each=2), rule(each=1)),
-        "You count the frozen weights as trained.": (
-            rule(lambda rows, columns, r: rows * columns + r * (rows + columns)),
-            rule(lambda rows, columns, r: rows * columns),
-        ),
-        "Your optimizer keeps moments for the frozen weights. They have no gradient, so it never meets them.": (
-            of_all,
-            of_frozen,
-        ),
-        "You multiply rows and columns. A and B lie side by side: their numbers add up.": rule(
-            lambda rows, columns, r: r * rows * columns
-        ),
-        "You count a matrix of rank × rank between A and B. There is none.": rule(
-            lambda rows, columns, r: r * (rows + columns) + r * r
-        ),
-        "You leave the rank out: A has as many rows, and B as many columns.": rule(
-            lambda rows, columns, r: rows + columns
-        ),
-        "You return the pair the other way round: first the numbers that are trained, then the bytes.": (
-            lambda shapes, rank: rule()(shapes, rank)[::-1]
-        ),
-        "You return bits in place of bytes: a float32 has 4 bytes, 32 bits.": rule(each=64),
-        "You limit the rank to the smaller side of a layer. A has `rank` rows and B as many columns, whatever the sides are.": rule(
-            lambda rows, columns, r: min(r, rows, columns) * (rows + columns)
-        ),
-        "You subtract rank · rank from each bypass. All numbers of A and of B are trained.": rule(
-            lambda rows, columns, r: r * (rows + columns - r)
-        ),
-        "You count the first layer alone.": lambda shapes, rank: rule()(shapes[:1], rank),
-        "You count the last layer alone.": lambda shapes, rank: rule()(shapes[-1:], rank),
-        "You count layers of one shape once. Each has a bypass of its own.": (
-            lambda shapes, rank: rule()(sorted(set(shapes)), rank)
-        ),
-        "You leave the last layer out.": lambda shapes, rank: rule()(shapes[:-1], rank),
-        "You leave the first layer out.": lambda shapes, rank: rule()(shapes[1:], rank),
-    }
-    layer = st.tuples(st.integers(1, 9), st.integers(1, 9))
-    compare(
+def what_won(answer: Callable) -> None:
+    """``what_won(gain) -> "repair", "training", "both" or "nothing"``, for made-up models."""
+    investigate(
         answer,
-        right=rule(),
-        wrong=wrong,
-        names=("shapes", "rank"),
-        edges=[
-            ([(384, 128)], 4),
-            ([(384, 128), (128, 128), (512, 128), (128, 512)], 4),
-            ([(2, 7), (9, 1)], 1),
-            ([(3, 2), (3, 2)], 2),
-            ([(3, 2), (5, 7)], 4),  # more than a side: wasteful, and the same count
-            ([], 4),
-        ],
-        inputs=st.tuples(st.lists(layer, min_size=1, max_size=4), st.integers(1, 8)).filter(
-            lambda args: all(args[1] <= min(shape) for shape in args[0])
-        ),
-        view=lambda value, *_: two_numbers(value, "(numbers trained, bytes of both moments)"),
+        MODELS,
+        arms=BASES,
+        settings={"rate": 0.003, "seed": 0},
+        least={"seed": SEEDS},
+        conclusions=WINNERS,
+        look=_all_rates,
+        name="gain",
     )
 
 
