@@ -406,6 +406,7 @@ WRONG = {
         a_gain_of_two_points,
         a_gain_of_half_a_point,
         no_share_above_one,
+        a_gain_at_the_first_rate,
     ],
     "code_lengths": [
         fixed_length,
