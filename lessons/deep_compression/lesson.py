@@ -340,7 +340,7 @@ show.by_bits(errors, right, history[-1][2])
 
 # %% slideshow={"slide_type": "-"}
 def gradient_of_values(book, code, gradient):
-    """Adds up the gradients of all weights that use a value; the zeros stay where they are."""
+    """The sum over all weights that use a value; the zeros stay zeros."""
     total = torch.zeros_like(book).index_add_(0, code.flatten(), gradient.flatten())
     return total.where(book != 0, 0.0)
 
@@ -508,7 +508,7 @@ show.tree_by_tree(five, huffman_tree(five))
 #
 # In step 2 the new pair has to wait, since b and c are rarer than it. At the end a, b and c have words of 2 bits, and d and e have words of 3. The text takes 10 · 2 + 6 · 2 + 5 · 2 + 4 · 3 + 3 · 3 = 63 bits. Fixed words for five symbols need 3 bits each, which makes 84. Why is joining the rarest right? Each joining lengthens the words of all symbols in it by one bit, so it costs its sum in bits: 7 + 11 + 17 + 28 = 63. Huffman's algorithm takes the cheapest joining each time (and his paper proves that this greed ends at the best tree).
 #
-# What must the file say about the code? Only the *lengths*. From them writer and reader make the same words, by one rule: short words first, then in the order of the symbols, and always count on by one (a **canonical** code). With the lengths 2, 2, 2, 3, 3 the words are a 00, b 01, c 10, d 110, e 111. The bits 0011101 are read as 00, 111, 01, which is "a e b".
+# What must the file say about the code? Only the *lengths*. From them writer and reader make the same words, by one rule: short words first, then in the order of the symbols, and always count on by one (a **canonical** code). With the lengths 2, 2, 2, 3, 3 the words are a 00, b 01, c 10, d 110, e 111. (The tree in the drawing has other words of the same lengths, and only the lengths count.) The bits 0011101 are read as 00, 111, 01, which is "a e b".
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -573,7 +573,7 @@ show.mean_words(streams)
 #
 # Huffman ends less than a tenth of a bit above the entropy in all six rows. Where does this stop being true? A word has at least one bit. If one symbol comes 99 times of 100, its entropy is 0.08 bits, and Huffman needs a whole one. And the floor itself holds for codes that look at one symbol at a time. Whoever uses that clumps follow each other can fall below it.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. One file, byte by byte
 #
 # For each layer: shape, biases, places, codebook, values. A *fresh process*, which has no variable of this notebook, reads the file and says how many digits are right.
