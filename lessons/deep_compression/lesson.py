@@ -581,7 +581,7 @@ show.mean_words(streams)
 # **Predict.** What takes most of the coded file: **A** the values, **B** the places, **C** all the rest (biases, codebooks, lengths of words, shapes)? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote. Ask why a fresh process and not this one: a variable that the file lacks would not be missed here. Fetch the votes of section 1: which stage saves least?
+# *For the lecturer, 2 min.* Vote. Ask why a fresh process and not this one: a variable that the file lacks would not be missed here. Fetch the votes of section 1: which stage saves least?
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A ratio such as "forty times" is easily said of a part: of the weights, without the places; of the values, without the codebook. A file cannot cheat. What is not in it cannot be read from it.
@@ -642,7 +642,15 @@ stages = {
 }
 size = {name: sum(parts.values()) for name, (parts, _) in stages.items()}
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# ### The four files
+#
+# Each stage is a file of its own, written, read again and then judged.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1.5 min.* Walk from bar to bar, and let the room say what each step left out. Then the parts on the right.
+
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the four files, and writes their rows of the ledger.
 show.into_the_ledger(stages)
 show.stages(stages)

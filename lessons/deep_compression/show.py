@@ -334,7 +334,7 @@ def stages(files):
     """
     sizes = {name: sum(parts.values()) for name, (parts, _) in files.items()}
     first = next(iter(sizes.values()))
-    fig, (left, right) = plots.figure(columns=2, size=(12, 4.6))
+    fig, (left, right) = plots.figure(columns=2, size=(10, 3.7))
     drawn = set()
     for ax, names in ((left, list(files)), (right, list(files)[2:])):
         for name in names:
@@ -345,9 +345,9 @@ def stages(files):
                 drawn |= {what} if label else set()
                 ax.bar(name, size, bottom=height, color=plots.COLOURS[hue], label=label)
                 height += size
-            said = f"{first / sizes[name]:.0f}×\n{files[name][1]:.2f} %" if ax is left else f"{sizes[name]:,} B"
+            said = f"{first / sizes[name]:.0f}×\n{files[name][1]:.1f} %" if ax is left else f"{sizes[name]:,} B"
             ax.text(name, height, said, ha="center", va="bottom")
-    left.set(ylabel="kB", title="all four files", ylim=(0, 1.3 * first / 1000))
+    left.set(ylabel="kB", title="all four files", ylim=(0, 1.4 * first / 1000))
     right.set(title="the last two, enlarged", xlim=(-0.5, 3.2), ylim=(0, 1.15 * max(list(sizes.values())[2:]) / 1000))
     right.legend(loc="right", reverse=True)
     told = "; ".join(f"{name} {size:,} bytes, {files[name][1]:.2f} % right" for name, size in sizes.items())
