@@ -437,5 +437,10 @@ ODD = {
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 EQUIVALENT = {
+    "what_won": {
+        "if gain < 1:: gain < 1: Lt -> LtE": "no gain is exactly one point",
+        "if share > 0.8:: share > 0.8: Gt -> GtE": "no share is exactly 0.8",
+        "return 'values' if share < 0.2 else 'part': share < 0.2: Lt -> LtE": "nor exactly 0.2",
+    },
     "code_lengths": {"lengths[trees[0][1][0]] = 1: 0 -> -1": "there is one tree, and one symbol in it"},
 }

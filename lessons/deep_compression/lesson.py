@@ -697,7 +697,7 @@ show.here_and_there(both_right, (digest_here, digest_there), size["coded"], len(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Both digests are the same, so every weight and every bias came back to the last bit. The losses of this lesson were made by the cut and by the sharing. A prefix code can be read in one way only, so the coding lost nothing. The reader in `show.py` was written apart from the writer above, so that an error in one of them would show.
 #
-# Is a smaller dense network not the simpler way to a small file? That is the fair question to ask of every compression. *Deeper* trains such rivals.
+# Is a smaller dense network not the simpler way to a small file? That is the fair question to ask of every compression. *Deeper* trains one.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Exercises
