@@ -74,10 +74,6 @@ def by_the_best_order(right):
     return _concluded(_at_best(right, pick=max))
 
 
-def by_the_worst_order(right):
-    return _concluded(_at_best(right, pick=min))
-
-
 def always_divides(right):
     return _concluded(_at_best(right), least=-1e9)
 
@@ -393,7 +389,6 @@ WRONG = {
         biases_with_more_seeds,
         by_medians,
         by_the_best_order,
-        by_the_worst_order,
         always_divides,
         divides_without_a_sign,
         in_points,

@@ -146,11 +146,11 @@ NETWORKS = (
     ),
     _network(
         _by_the_card,
-        "both win 0.3 points in four orders of five, and 3 in the fifth: 0.84 in the mean",
-        "One order of five wins 3 points here, and the others next to nothing, so the mean gain is below 1. The card asks for the mean.",
+        "both win 0.74 points in four orders of five, and 1.74 in the fifth: 0.94 in the mean",
+        "One order of five wins more than a point here, and the mean gain is below 1. The card asks for the mean.",
         biases=(0.1, 0.1, 0.2),
-        both=(0.1, 0.2, 0.3),
-        odd={"both": 2.7},
+        both=(0.4, 0.6, 0.74),
+        odd={"both": 1.0},
     ),
     _network(
         _by_the_card,
