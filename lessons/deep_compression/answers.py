@@ -2,8 +2,180 @@
 
 import heapq
 import math
+from statistics import fmean, median
 
 import torch
+
+
+def _at_best(right, pick=fmean, rates=(0.001, 0.003, 0.01), seeds=range(5)):
+    """Each arm at the best of the rates."""
+    return {
+        trained: max(pick([right(trained, rate=rate, seed=seed) for seed in seeds]) for rate in rates)
+        for trained in ("neither", "biases", "both")
+    }
+
+
+def _concluded(best, low=0.2, high=0.8, least=1.0):
+    gain = best["both"] - best["neither"]
+    if gain < least:
+        return "nothing"
+    share = (best["biases"] - best["neither"]) / gain
+    return "biases" if share > high else "values" if share < low else "part"
+
+
+def at_one_rate(right):
+    return _concluded(_at_best(right, rates=(0.001,)))
+
+
+def at_the_rate_of_both(right):
+    """Looks for the best rate of "both", and takes it for the biases as well."""
+    rates = (0.001, 0.003, 0.01)
+    mean = {
+        (trained, rate): fmean(right(trained, rate=rate, seed=seed) for seed in range(5))
+        for trained in ("neither", "biases", "both")
+        for rate in rates
+    }
+    best = max(rates, key=lambda rate: mean["both", rate])
+    return _concluded({trained: mean[trained, best] for trained in ("neither", "biases", "both")})
+
+
+def over_all_rates(right):
+    return _concluded(
+        {
+            trained: fmean(right(trained, rate=rate, seed=seed) for rate in (0.001, 0.003, 0.01) for seed in range(5))
+            for trained in ("neither", "biases", "both")
+        }
+    )
+
+
+def one_seed(right):
+    return _concluded(_at_best(right, seeds=(0,)))
+
+
+def without_the_control(right):
+    both = max(fmean(right("both", rate=rate, seed=seed) for seed in range(5)) for rate in (0.001, 0.003, 0.01))
+    start = fmean(right("neither", seed=seed) for seed in range(5))
+    return "values" if both - start >= 1 else "nothing"
+
+
+def biases_with_more_seeds(right):
+    best = _at_best(right)
+    best["biases"] = max(
+        fmean(right("biases", rate=rate, seed=seed) for seed in range(9)) for rate in (0.001, 0.003, 0.01)
+    )
+    return _concluded(best)
+
+
+def by_medians(right):
+    return _concluded(_at_best(right, pick=median))
+
+
+def by_the_best_order(right):
+    return _concluded(_at_best(right, pick=max))
+
+
+def always_divides(right):
+    return _concluded(_at_best(right), least=-1e9)
+
+
+def divides_without_a_sign(right):
+    best = _at_best(right)
+    if abs(best["both"] - best["neither"]) < 1:
+        return "nothing"
+    return _concluded(best, least=-1e9)
+
+
+def in_points(right):
+    best = _at_best(right)
+    won = best["biases"] - best["neither"]
+    if best["both"] - best["neither"] < 1:
+        return "nothing"
+    return "biases" if won > 0.8 else "values" if won < 0.2 else "part"
+
+
+def share_of_the_other_side(right):
+    best = _at_best(right)
+    gain = best["both"] - best["neither"]
+    if gain < 1:
+        return "nothing"
+    share = (best["both"] - best["biases"]) / gain
+    return "biases" if share > 0.8 else "values" if share < 0.2 else "part"
+
+
+def all_or_nothing(right):
+    best = _at_best(right)
+    if best["both"] - best["neither"] < 1:
+        return "nothing"
+    return "biases" if best["biases"] - best["neither"] > best["both"] - best["biases"] else "values"
+
+
+def values_below_a_tenth(right):
+    return _concluded(_at_best(right), low=0.1)
+
+
+def values_below_a_quarter(right):
+    return _concluded(_at_best(right), low=0.25)
+
+
+def biases_above_three_quarters(right):
+    return _concluded(_at_best(right), high=0.75)
+
+
+def biases_above_nine_tenths(right):
+    return _concluded(_at_best(right), high=0.9)
+
+
+def a_gain_of_two_points(right):
+    return _concluded(_at_best(right), least=2)
+
+
+def a_gain_of_half_a_point(right):
+    return _concluded(_at_best(right), least=0.5)
+
+
+def no_share_above_one(right):
+    best = _at_best(right)
+    gain = best["both"] - best["neither"]
+    if gain < 1:
+        return "nothing"
+    share = (best["biases"] - best["neither"]) / gain
+    return "biases" if 0.8 < share <= 1 else "values" if share < 0.2 else "part"
+
+
+def a_gain_at_the_first_rate(right):
+    best = _at_best(right)
+    usual = _at_best(right, rates=(0.001,))
+    return _concluded(best) if usual["both"] - usual["neither"] >= 1 else "nothing"
+
+
+def with_other_seeds(right):
+    return _concluded(_at_best(right, seeds=(11, 3, 40, 7, 100)))
+
+
+def with_eight_seeds_and_torch(right):
+    arms, rates = ("neither", "biases", "both"), (0.01, 0.001, 0.003)
+    table = torch.tensor(
+        [[[right(arm, rate=rate, seed=seed) for seed in range(8)] for rate in rates] for arm in arms]
+    ).double()
+    neither, biases, both = table.mean(-1).amax(-1)
+    if both - neither < 1:
+        return "nothing"
+    share = float((biases - neither) / (both - neither))
+    return "values" if share < 0.2 else "part" if share <= 0.8 else "biases"
+
+
+def rate_by_rate(right):
+    best = {}
+    for rate in (0.001, 0.003, 0.01):
+        for seed in range(5):
+            for trained in ("both", "neither", "biases"):
+                best.setdefault((trained, rate), []).append(right(trained, rate=rate, seed=seed))
+    return _concluded(
+        {
+            trained: max(fmean(own) for (arm, _), own in best.items() if arm == trained)
+            for trained in ("neither", "biases", "both")
+        }
+    )
 
 
 def fixed_length(counts):
@@ -208,6 +380,29 @@ def sharing_with_bincount(weight, centroids):
 
 
 WRONG = {
+    "what_won": [
+        at_one_rate,
+        at_the_rate_of_both,
+        over_all_rates,
+        one_seed,
+        without_the_control,
+        biases_with_more_seeds,
+        by_medians,
+        by_the_best_order,
+        always_divides,
+        divides_without_a_sign,
+        in_points,
+        share_of_the_other_side,
+        all_or_nothing,
+        values_below_a_tenth,
+        values_below_a_quarter,
+        biases_above_three_quarters,
+        biases_above_nine_tenths,
+        a_gain_of_two_points,
+        a_gain_of_half_a_point,
+        no_share_above_one,
+        a_gain_at_the_first_rate,
+    ],
     "code_lengths": [
         fixed_length,
         words_for_symbols_that_never_come,
@@ -231,10 +426,16 @@ WRONG = {
     ],
 }
 ODD = {
+    "what_won": [with_other_seeds, with_eight_seeds_and_torch, rate_by_rate],
     "code_lengths": [by_a_tree_and_its_depths, by_package_merge],
     "share_step": [sharing_number_by_number, sharing_with_bincount],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 EQUIVALENT = {
+    "what_won": {
+        "if gain < 1:: gain < 1: Lt -> LtE": "no gain is exactly one point",
+        "if share > 0.8:: share > 0.8: Gt -> GtE": "no share is exactly 0.8",
+        "return 'values' if share < 0.2 else 'part': share < 0.2: Lt -> LtE": "nor exactly 0.2",
+    },
     "code_lengths": {"lengths[trees[0][1][0]] = 1: 0 -> -1": "there is one tree, and one symbol in it"},
 }

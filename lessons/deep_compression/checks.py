@@ -1,19 +1,235 @@
-"""Checks of the lesson `deep_compression`: lengths of Huffman words, and one step of weight sharing."""
+"""Checks of the lesson `deep_compression`: an experiment, lengths of Huffman words, and one step of weight sharing."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
 
 import torch
 from hypothesis import strategies as st
 
+from course_utils.exercises.bests import OTHERS, at_its_best
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, shapes, tensors
+from course_utils.exercises.investigation import Run, World, comes_out, investigate
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import ARRAYS, SEQUENCES, is_number
 
 # ---- exercise 1 --------------------------------------------------------------------------------------
+
+TRAINED = ("neither", "biases", "both")
+VERDICTS = ("nothing", "biases", "values", "part")
+RATES = (0.001, 0.003, 0.01)
+
+
+def _best(runs: Sequence[Run], pick: Callable = fmean) -> dict[str, float]:
+    """The percent right of each arm at its own best rate."""
+    return at_its_best(runs, lambda settings: settings["rate"], pick=pick)
+
+
+def _named(best: Mapping[str, float], low: float = 0.2, high: float = 0.8, least: float = 1.0) -> str:
+    gain = best["both"] - best["neither"]
+    if gain < least:
+        return "nothing"
+    share = (best["biases"] - best["neither"]) / gain if gain else 0.0
+    return "biases" if share > high else "values" if share < low else "part"
+
+
+def _by_the_card(runs: Sequence[Run]) -> str:
+    return _named(_best(runs))
+
+
+def _said_of(runs: Sequence[Run], got: str) -> str:
+    """The learner's own numbers, and which other rule would give `got`."""
+    best = _best(runs)
+    others = {how: _named(_best(runs, pick)) for how, pick in OTHERS.items()}
+    for rate in RATES:
+        own = [run for run in runs if math.isclose(run.settings["rate"], rate)]
+        others[f"if the rate {rate:g} is taken for all"] = _named(_best(own))
+    turned = {**best, "biases": best["both"] + best["neither"] - best["biases"]}
+    points = {"neither": 0.0, "biases": best["biases"] - best["neither"], "both": 1.0}
+    others |= {
+        "if the means of all rates are taken": _named(at_its_best(runs, lambda settings: 0)),
+        "if the share is taken of the other side": _named(turned),
+        "if the points of the biases are compared with the limits, and not their share": _named(points),
+        "if it is not asked first whether there is a gain": _named(best, least=-math.inf),
+        "if a gain must be 2 points or more": _named(best, least=2.0),
+        "if a gain of half a point is enough": _named(best, least=0.5),
+        "if the lower limit is another one": _named(best, low=0.1),
+        "if the lower limit is 0.3": _named(best, low=0.3),
+        "if the upper limit is 0.7": _named(best, high=0.7),
+        "if the upper limit is 0.9": _named(best, high=0.9),
+    }
+    told = "Each at its best rate, in the mean: " + "; ".join(f"{arm} {own:.2f}" for arm, own in best.items()) + "."
+    return told + comes_out(got, [how for how, conclusion in others.items() if conclusion == got][:4])
+
+
+def _network(
+    right: str | Callable,
+    said: str,
+    hint: str,
+    *,
+    biases: Sequence[float],
+    both: Sequence[float],
+    odd: Mapping[str, float] | None = None,
+    base: float = 90.0,
+) -> World:
+    """A made-up network after the sharing.
+
+    Args:
+        right, said, hint: of the world.
+        biases, both: points won at the three rates, where only the biases, or both, were trained.
+        odd: arm -> points more in the third of five orders, counted as an experiment first asks for them.
+        base: percent right when nothing is trained.
+    """
+    won, orders = {"neither": (0.0, 0.0, 0.0), "biases": biases, "both": both}, {}
+
+    def measure(trained: str, number: int, rate: float, seed: float) -> float:
+        if number == 0:  # a new experiment
+            orders.clear()
+        seed = orders.setdefault(seed, len(orders))
+        which = next((n for n, known in enumerate(RATES) if math.isclose(rate, known)), None)
+        if which is None:
+            raise ValueError(f"rate is one of {', '.join(map(str, RATES))} here; it was {rate:g}.")
+        own = 0.02 * ((seed * 3 + 2 * which + TRAINED.index(trained)) % 5 - 2)
+        unlike = (odd or {}).get(trained, 0.0) if seed % 5 == 2 else 0.0
+        scatter = 0.0 if trained == "neither" else own
+        return round(base + won[trained][which] + scatter + unlike, 3)
+
+    return World(said, right, measure, hint)
+
+
+NETWORKS = (
+    _network(
+        "values",
+        "both win 6 points, and the biases alone half a point, at any rate",
+        "Here the biases alone win half a point of six. What both have more than the biases, they have because the values move.",
+        biases=(0.3, 0.4, 0.5),
+        both=(5.0, 6.0, 4.0),
+    ),
+    _network(
+        "biases",
+        "the biases alone win 5.8 points at a rate of 0.01, and both win 6 at 0.001",
+        "Here the biases need another rate than the values: at 0.001 they win little, and at 0.01 they win all of it. Compare each arm at its own best rate.",
+        biases=(0.6, 3.0, 5.8),
+        both=(6.0, 5.0, 2.0),
+    ),
+    _network(
+        "part",
+        "the biases alone win half of the 6 points",
+        "The biases alone win 3 of 6 points here: a part.",
+        biases=(1.0, 2.0, 3.0),
+        both=(6.0, 5.5, 3.5),
+    ),
+    _network(
+        "nothing",
+        "both win 0.4 points and the biases 0.3",
+        "Here hardly anything is won back. Ask for the gain, both − neither, before you divide by it.",
+        biases=(0.1, 0.2, 0.3),
+        both=(0.4, 0.3, 0.1),
+    ),
+    _network(
+        "part",
+        "the biases win 1.2 of 2 points, each at its best rate; at 0.001 both win 0.6",
+        "Both are at their best at 0.01 here, and win less than a point at 0.001. Every arm may have its own best rate.",
+        biases=(0.2, 0.6, 1.2),
+        both=(0.6, 1.2, 2.0),
+    ),
+    _network(
+        _by_the_card,
+        "the biases win 1 of 8 points in four orders of five, and 12 points more in the fifth: two fifths of the gain in the mean",
+        "One order of five is unlike the others here. The card asks for the mean: neither a median nor the best or the worst order is one.",
+        biases=(0.4, 0.8, 1.0),
+        both=(6.0, 8.0, 7.0),
+        odd={"biases": 12.0},
+    ),
+    _network(
+        _by_the_card,
+        "both win 0.74 points in four orders of five, and 1.74 in the fifth: 0.94 in the mean",
+        "One order of five wins more than a point here, and the mean gain is below 1. The card asks for the mean.",
+        biases=(0.1, 0.1, 0.2),
+        both=(0.4, 0.6, 0.74),
+        odd={"both": 1.0},
+    ),
+    _network(
+        _by_the_card,
+        "both win 1.5 points in four orders of five and lose 1 in the fifth: 1 point and a little more in the mean",
+        "Four orders of five win more than the mean says, and one loses. The mean gain is 1.02 points, and the biases have a tenth of it.",
+        biases=(0.05, 0.1, 0.1),
+        both=(1.0, 1.52, 0.9),
+        odd={"both": -2.5},
+    ),
+    _network(
+        "values",
+        "the biases win 0.17 of the gain of 10 points",
+        "The share of the biases is 0.17 here, which is below 0.2. It is a share, and not a number of points.",
+        biases=(0.5, 1.0, 1.7),
+        both=(7.0, 10.0, 8.0),
+        base=70.0,
+    ),
+    _network(
+        "part",
+        "the biases win 0.23 of the gain of 10 points",
+        "The share of the biases is 0.23 here, which is not below 0.2.",
+        biases=(0.5, 1.0, 2.3),
+        both=(7.0, 10.0, 8.0),
+        base=70.0,
+    ),
+    _network(
+        "part",
+        "the biases win 0.77 of the gain of 10 points",
+        "The share of the biases is 0.77 here, which is not above 0.8.",
+        biases=(3.0, 7.7, 5.0),
+        both=(7.0, 10.0, 8.0),
+        base=70.0,
+    ),
+    _network(
+        "biases",
+        "the biases win 0.83 of the gain of 10 points",
+        "The share of the biases is 0.83 here, which is above 0.8.",
+        biases=(3.0, 8.3, 5.0),
+        both=(7.0, 10.0, 8.0),
+        base=70.0,
+    ),
+    _network(
+        "biases",
+        "the biases alone win 4 points, and both win 2",
+        "Here the biases alone win more than both together. Their share is above 1, so above 0.8.",
+        biases=(2.0, 4.0, 3.0),
+        both=(2.0, 1.5, 1.0),
+    ),
+    _network(
+        "nothing",
+        "both lose 5 points at their best rate",
+        "Training both makes this network worse at every rate. Keep the sign of a difference.",
+        biases=(-4.0, -5.0, -6.0),
+        both=(-5.0, -6.0, -7.0),
+    ),
+)
+
+
+@check(
+    "Exercise 1, What wins it back?",
+    why="The biases alone are the control: they are trained in the same steps, on the same digits, and only the values stand still. Each arm at "
+    "its own best rate makes sure that the control does not lose only because its steps were too small.",
+)
+def what_won(answer: Callable) -> None:
+    """``what_won(right) -> "nothing", "biases", "values" or "part"``, for made-up networks."""
+    investigate(
+        answer,
+        NETWORKS,
+        arms=TRAINED,
+        settings={"rate": 0.001, "seed": 0},
+        least={"seed": 5, "rate": 3},
+        conclusions=VERDICTS,
+        rule=_by_the_card,
+        rule_said=_said_of,
+        name="right",
+    )
+
+
+# ---- exercise 2 --------------------------------------------------------------------------------------
 
 
 def _joined(
@@ -124,7 +340,7 @@ def _histograms(draw: Callable) -> tuple[list[int]]:
 
 
 @check(
-    "Exercise 1, How long is each word?",
+    "Exercise 2, How long is each word?",
     why="The two rarest symbols can share their longest word but for the last bit, so joining them costs least. Repeating this until one is left is Huffman's algorithm, and no prefix code is shorter on average.",
 )
 def code_lengths(answer: Callable) -> None:
@@ -198,7 +414,7 @@ def code_lengths(answer: Callable) -> None:
     )
 
 
-# ---- exercise 2 --------------------------------------------------------------------------------------
+# ---- exercise 3 --------------------------------------------------------------------------------------
 
 
 def _nearest(weight: torch.Tensor, centroids: torch.Tensor) -> torch.Tensor:
@@ -221,7 +437,7 @@ def _layers(draw: Callable) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @check(
-    "Exercise 2, One step of sharing",
+    "Exercise 3, One step of sharing",
     why="Each weight takes the nearest centroid, and each centroid moves to the mean of its members, which makes the squared error smaller or leaves it. Pruned weights stay zero and belong to nobody.",
 )
 def share_step(answer: Callable) -> None:

@@ -9,7 +9,7 @@ from tools.publishing import lessons
 FOLDER = lessons.ROOT / "docs" / "pictures"
 SOURCES = "sources.json"  # beside them: a digest of what each one shows
 LESSON = "integers"
-DRAWN, DRAWING = "deep_compression", "thinner where the file is smaller"  # a lesson, and words of a drawing's alt text
+DRAWN, DRAWING = "deep_compression", "lower where the file is smaller"  # a lesson, and words of a drawing's alt text
 SCORED = "energy"  # its scorecard has rows of two kinds, and fits a screen
 
 
