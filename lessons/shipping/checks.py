@@ -57,9 +57,7 @@ def _other_rules(runs: Sequence[Run]) -> dict[str, str]:
     if 0 in held_out:
         own = held_out[best] - held_out[0]
         found["if the images that chose give the lead, too"] = _said(own, limit)
-        found["if they give lead and error"] = _said(
-            own, ERRORS * _error(held_out[0], held_out[best], HELD_OUT_IMAGES)
-        )
+        found["if they give lead and error"] = _said(own, ERRORS * _error(held_out[0], held_out[best], HELD_OUT_IMAGES))
         found["if the mean of both leads is taken"] = _said((own + lead) / 2, limit)
     return found
 
@@ -101,11 +99,11 @@ def _models(said: str, right: str, held_out: Sequence[float], in_use: float, bes
 
 CONTESTS = (
     _models(
-        "model 3 is really better, by 0.9 points",
+        "model 3 is really better, by 1.4 points",
         "real",
-        (96.1, 96.0, 95.8, 97.2, 96.3, 95.9, 96.2),
+        (96.1, 96.0, 95.8, 97.6, 96.3, 95.9, 96.2),
         96.0,
-        96.9,
+        97.4,
     ),
     _models(
         "all seven are alike, and the held-out images made model 5 look better by more than a point",

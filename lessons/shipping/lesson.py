@@ -260,7 +260,7 @@ show.winners_table(found)
 #
 # <!-- page -->
 #
-# Read the table from the left. In the run on this page 500 images choose a winner that seems to be more than a point and a half ahead of the mean of all seeds; on 500 other images most of this lead is gone. With 5,000 images to choose by, less of the lead is luck, because the standard error is about three times smaller ($\sqrt{10}$). What is left of the lead is real: some seeds did train better networks. So choosing is not wrong. Wrong is to report the figure by which the choice was made. How much a winner loses depends on how many took part and on how close they are. If one of them is ahead by many standard errors, it wins on any images, and it loses next to nothing.
+# Read the table from the left. In the run on this page 500 images choose a winner that seems to be more than a point ahead of the mean of all seeds; on 500 other images most of this lead is gone. With 5,000 images to choose by, the standard error is about three times smaller ($\sqrt{10}$), and less of the lead is luck, but still about half of it. What is left is real: some seeds did give better networks. So choosing is not wrong. Wrong is to report the figure by which the choice was made. How much a winner loses depends on how many took part and on how close they are. If one of them is ahead by many standard errors, it wins on any images, and it loses next to nothing.
 #
 # What does this say about the rows on this page? Every accuracy in the ledger comes from the test images, and we choose among them by those accuracies. So the figure of each winner below is optimistic, and we cannot say by how much, because the ledger does not keep the images. In your own work, keep some images apart that choose, and others that judge. Exercise 1 is about this.
 
@@ -638,7 +638,7 @@ def of_seeds(begin):
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>Compare</summary>
-# By how much a seed leads depends on which network happens to stand at place 0. If it is one of the poorer seeds, the best of six others is ahead of it for real, because seeds of this recipe differ by more than a standard error. If it is a good one, the lead is luck. Your function takes n = 10,000, and here 8,000 images judge, so its error is a little too small. Which of the four answers would change?
+# In the run on this page the answer is "luck" for 0, 7 and 14, and "real" for 21, where the lead is 1.1 points. Network 21 is one of the poorer seeds, so the best of six others is really ahead of it. At the other beginnings the chosen one is ahead by half a point or less on the images that judge, and two errors are 0.85 points. Your function takes n = 10,000, and here 8,000 images judge, so its error is a little too small. All networks saw the same images, so this error of two separate samples is too careful on the other side: with the images on which the two disagree, a smaller lead may turn out to be real.
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -683,6 +683,7 @@ def pareto_solution(rows):
 # ### The same cut for all
 #
 # In section 5 the trained network and the random ones were pruned by one rule, the smallest half of all weights. That rule cuts each of them in other layers. Here the random networks get the trained one's cut, layer by layer: if the trained network lost half of the weights of a layer, they lose the smallest half of that layer.
+
 
 # %% slideshow={"slide_type": "skip"}
 def layers_of(net):

@@ -329,10 +329,7 @@ def speeds_table(rows, where):
     """Speed and accuracy of the rows of one model."""
     return Table(
         ["SmallCNN", "speed-up", "right, %"],
-        [
-            [r.technique, f"{r.speedup:.2f}×", f"{100 * r.accuracy:.2f}"]
-            for r in sorted(rows, key=lambda r: r.speedup)
-        ],
+        [[r.technique, f"{r.speedup:.2f}×", f"{100 * r.accuracy:.2f}"] for r in sorted(rows, key=lambda r: r.speedup)],
         caption=f"One image at a time, over eager fp32. {where}.",
     )
 
@@ -382,9 +379,7 @@ def template_diagram():
         canvas.text(740, 55 + 77 * place, look, inside=looks)
     entry = canvas.box(1010, 120, "a row of\nyour ledger", width=180, height=100)
     for place, step in enumerate(["as it is", "dynamic int8", "static int8", "half pruned"]):
-        made = canvas.box(
-            290, 10 + 83 * place, step, width=200, height=66, colour="int8" if "int8" in step else "fp32"
-        )
+        made = canvas.box(290, 10 + 83 * place, step, width=200, height=66, colour="int8" if "int8" in step else "fp32")
         canvas.wire(source.right, made.left, meaning="fp32")
         canvas.wire(made.right, (600, made.y + 33), meaning="int8" if "int8" in step else "fp32")
     canvas.wire(looks.right, entry.left)
