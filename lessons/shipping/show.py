@@ -149,7 +149,7 @@ def twin_table(beaten, pairs):
 
 
 def gains_figure(pairs, gains, best, on_bytes):
-    """Left the rows of the front with an arrow from the twin of each, right what each technique gained and lost.
+    """Left rows of the two fronts with an arrow from the twin of each, right what each technique gained and lost.
 
     Args:
         pairs: (row, twin).
@@ -158,20 +158,20 @@ def gains_figure(pairs, gains, best, on_bytes):
         on_bytes: the rows of the front of models.
     """
     fig, (left, right) = plots.figure(columns=2, size=(12, 3.9))
-    arrows = [(row, other) for row, other in pairs if row in on_bytes]
+    arrows = [pair for n, pair in enumerate(pairs) if n in best or pair[0] in on_bytes]
     for row, other in arrows:
         start, end = ((r.file_bytes / 1000, 100 * r.accuracy) for r in (other, row))
         left.annotate("", end, start, arrowprops={"arrowstyle": "->", "color": plots.COLOURS["grey"]})
     _plane(left, [row for pair in arrows for row in pair], "file_bytes")
-    left.set(title="models on the front, from their twins")
+    left.set(title="models, from their twins")
     _dots(right, [(*gain, kind(row)) for gain, (row, _) in zip(gains, pairs, strict=True)])
     _stairs(right, [gains[n] for n in best], where="pre")
     right.set(xlabel="times smaller than the twin", ylabel="points lost", title="techniques", ylim=(6, -1))
-    _legend(fig, right, 5)
+    _legend(fig, left, 5)
     told = "; ".join(f"{pairs[n][0].technique}: {gains[n][0]:.1f} times" for n in best)
     plots.show(
         fig,
-        alt=f"Left, arrows from float models to the rows of the front. Right, times smaller against points lost. Front: {told}.",
+        alt=f"Left, arrows from float models to rows of the two fronts. Right, times smaller against points lost. Front: {told}.",
         caption=f"{len(pairs)} rows have a twin. Right: losses above 6 points are not drawn.",
     )
 
@@ -362,7 +362,7 @@ def scenes(customers, winners):
         drawn.append(fig)
         alts.append(f"The rows, the budget of the {name} shaded, and a ring around {won}.")
     said = "; ".join(f"{name}: {kind(row) if row else 'nobody'}" for name, row in winners.items())
-    plots.show(drawn, alt=alts, caption=f"Shaded: inside the budget. {said}.")
+    plots.show(drawn, alt=alts, caption=f"Shaded: inside the budget; colours as in section 1. {said}.")
 
 
 # ---- your own model ----------------------------------------------------------------------------------
