@@ -278,8 +278,8 @@ show.winners_table(found)
 
 # %% slideshow={"slide_type": "-"}
 def fits(row, limits):  # each field is known, and between its two ends
-    values = [(getattr(row, name), low, high) for name, (low, high) in limits.items()]
-    return all(value is not None and low <= value <= high for value, low, high in values)
+    known = [(getattr(row, name), low, high) for name, (low, high) in limits.items()]
+    return all(value is not None and low <= value <= high for value, low, high in known)
 
 
 def ship(rows, limits, field, sign):
@@ -564,6 +564,9 @@ def predict(model, images):
     x = images.reshape(len(images), 784).astype("float32")
     return ((model**2).sum(1) - 2 * x @ model.T).argmin(1)
 """
+
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# Judges the ten mean images and this code as a submission.
 n_bytes, score = show.judge(PREDICT)
 print(f"{n_bytes:,} bytes, {score:.1%}")
 
