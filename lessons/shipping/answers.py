@@ -236,6 +236,14 @@ def one_error(right):
     return _judged(right, errors=1)
 
 
+def a_little_more_than_two(right):
+    return _judged(right, errors=2.2)
+
+
+def the_other_way_round(right):
+    return {"real": "luck", "luck": "real"}[_judged(right)]
+
+
 def three_errors(right):
     return _judged(right, errors=3)
 
@@ -354,6 +362,8 @@ WRONG = {
     "real_or_luck": [
         any_lead,
         one_error,
+        a_little_more_than_two,
+        the_other_way_round,
         three_errors,
         the_classic_limit,
         error_of_the_images_that_chose,
