@@ -206,7 +206,182 @@ def by_sorting_twice(rows, most_bytes, least_speedup):
     return np.str_(fits[0][0]) if fits else "nobody"
 
 
+def _held_out(right):
+    return {m: right("digits", model=m, test=0) for m in range(1, 7)}
+
+
+def _best(right):
+    found = _held_out(right)
+    return max(found, key=found.get)
+
+
+def _test(right, model):
+    return right("digits", model=model, test=1) / 100
+
+
+def _spread(p, q, n=10_000):
+    return (p * (1 - p) / n + q * (1 - q) / n) ** 0.5
+
+
+def _judged(right, errors=2.0, n=10_000):
+    p, q = _test(right, 0), _test(right, _best(right))
+    return "real" if q - p > errors * _spread(p, q, n) else "luck"
+
+
+def any_lead(right):
+    return _judged(right, errors=0)
+
+
+def one_error(right):
+    return _judged(right, errors=1)
+
+
+def a_little_more_than_two(right):
+    return _judged(right, errors=2.2)
+
+
+def the_other_way_round(right):
+    return {"real": "luck", "luck": "real"}[_judged(right)]
+
+
+def three_errors(right):
+    return _judged(right, errors=3)
+
+
+def the_classic_limit(right):
+    return _judged(right, errors=1.96)
+
+
+def error_of_the_images_that_chose(right):
+    return _judged(right, n=2_000)
+
+
+def half_a_point(right):
+    p, q = _test(right, 0), _test(right, _best(right))
+    return "real" if q - p > 0.005 else "luck"
+
+
+def error_of_one_accuracy(right):
+    p, q = _test(right, 0), _test(right, _best(right))
+    return "real" if q - p > 2 * (q * (1 - q) / 10_000) ** 0.5 else "luck"
+
+
+def errors_are_added(right):
+    p, q = _test(right, 0), _test(right, _best(right))
+    both = [(share * (1 - share) / 10_000) ** 0.5 for share in (p, q)]
+    return "real" if q - p > 2 * sum(both) else "luck"
+
+
+def without_the_sign(right):
+    p, q = _test(right, 0), _test(right, _best(right))
+    return "real" if abs(q - p) > 2 * _spread(p, q) else "luck"
+
+
+def percent_as_shares(right):
+    p, q = (100 * _test(right, model) for model in (0, _best(right)))
+    return "real" if q - p > 2 * abs(_spread(p, q)) else "luck"
+
+
+def the_choosers_judge(right):
+    found = {m: right("digits", model=m, test=0) / 100 for m in range(7)}
+    p, q = found[0], max(found[m] for m in range(1, 7))
+    return "real" if q - p > 2 * _spread(p, q, 2_000) else "luck"
+
+
+def the_choosers_lead_beside_the_test(right):
+    own, p = right("digits", model=0, test=0) / 100, _test(right, 0)
+    found = _held_out(right)
+    best = max(found, key=found.get)
+    q = _test(right, best)
+    lead = (found[best] / 100 - own + q - p) / 2
+    return "real" if lead > 2 * _spread(p, q) else "luck"
+
+
+def leads_twice(right):
+    own, found = right("digits", model=0, test=0) / 100, _held_out(right)
+    best = max(found, key=found.get)
+    p, q = _test(right, 0), _test(right, best)
+    twice = found[best] / 100 - own > 2 * _spread(own, found[best] / 100, 2_000) and q - p > 2 * _spread(p, q)
+    return "real" if twice else "luck"
+
+
+def the_test_images_choose(right):
+    found = {m: _test(right, m) for m in range(7)}
+    q = max(found[m] for m in range(1, 7))
+    return "real" if q - found[0] > 2 * _spread(found[0], q) else "luck"
+
+
+def only_if_it_was_ahead(right):
+    own, found = right("digits", model=0, test=0), _held_out(right)
+    best = max(found, key=found.get)
+    p, q = _test(right, 0), _test(right, best)
+    return "real" if found[best] > own and q - p > 2 * _spread(p, q) else "luck"
+
+
+def the_second_best(right):
+    found = _held_out(right)
+    second = sorted(found, key=found.get)[-2]
+    p, q = _test(right, 0), _test(right, second)
+    return "real" if q - p > 2 * _spread(p, q) else "luck"
+
+
+def five_models_only(right):
+    found = {m: right("digits", model=m, test=0) for m in range(1, 6)}
+    p, q = _test(right, 0), _test(right, max(found, key=found.get))
+    return "real" if q - p > 2 * _spread(p, q) else "luck"
+
+
+def always_luck(right):
+    _judged(right)
+    return "luck"
+
+
+def always_real(right):
+    _judged(right)
+    return "real"
+
+
+def in_counts_of_images(right):
+    found = [int(m) for m in np.argsort([right("digits", model=k) for k in range(7)]) if m > 0]
+    wrong = [10_000 - 100 * right("digits", model=m, test=1) for m in (0, found[-1])]
+    variance = sum(w * (1 - w / 10_000) for w in wrong)
+    return np.str_("real") if wrong[0] - wrong[1] > 2 * np.sqrt(variance) else "luck"
+
+
+def asks_twice(right):
+    first = [right("digits", test=0, model=m) for m in (6, 5, 4, 3, 2, 1)]
+    again = [right("digits", test=0, model=m) for m in (1, 2, 3, 4, 5, 6)]
+    assert first == again[::-1]
+    best = again.index(max(again)) + 1
+    q, p = _test(right, best), _test(right, 0)
+    z = (q - p) / _spread(p, q)
+    return ["luck", "real"][z > 2]
+
+
 WRONG = {
+    "real_or_luck": [
+        any_lead,
+        one_error,
+        a_little_more_than_two,
+        the_other_way_round,
+        three_errors,
+        the_classic_limit,
+        error_of_the_images_that_chose,
+        half_a_point,
+        error_of_one_accuracy,
+        errors_are_added,
+        without_the_sign,
+        percent_as_shares,
+        the_choosers_judge,
+        the_choosers_lead_beside_the_test,
+        leads_twice,
+        the_test_images_choose,
+        only_if_it_was_ahead,
+        the_second_best,
+        five_models_only,
+        always_luck,
+        always_real,
+    ],
     "pareto": [
         equal_rows_go,
         strictly_better_in_both,
@@ -235,6 +410,10 @@ WRONG = {
         best_first_then_fits,
     ],
 }
-ODD = {"pareto": [all_pairs_in_a_loop, with_numpy, sorted_walk_done_right], "pick": [in_a_loop, by_sorting_twice]}
+ODD = {
+    "real_or_luck": [in_counts_of_images, asks_twice],
+    "pareto": [all_pairs_in_a_loop, with_numpy, sorted_walk_done_right],
+    "pick": [in_a_loop, by_sorting_twice],
+}
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
 EQUIVALENT: dict[str, dict[str, str]] = {}

@@ -2,16 +2,213 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 from hypothesis import strategies as st
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers
+from course_utils.exercises.investigation import Run, World, comes_out, investigate
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import ARRAYS, SEQUENCES
 
 # ---- exercise 1 --------------------------------------------------------------------------------------
+
+IMAGES, HELD_OUT_IMAGES, ERRORS = 10_000, 2_000, 2  # that judge, that choose; standard errors of a real lead
+MODELS = range(7)  # 0 is in use
+
+
+def _asked(runs: Sequence[Run], test: int) -> dict[int, float]:
+    """Model -> percent right, of what was asked on one set of images."""
+    return {int(run.settings["model"]): run.result for run in runs if run.settings["test"] == test}
+
+
+def _error(p: float, q: float, n: int = IMAGES) -> float:
+    """Standard error of a difference of two accuracies in percent, in points."""
+    return 100 * math.sqrt(sum(share * (1 - share) / n for share in (p / 100, q / 100)))
+
+
+def _chosen(runs: Sequence[Run]) -> int:
+    """The best of 1 to 6 by the held-out images."""
+    held_out = _asked(runs, 0)
+    return max(MODELS[1:], key=lambda model: held_out[model])
+
+
+def _said(lead: float, limit: float) -> str:
+    return "real" if lead > limit else "luck"
+
+
+def _other_rules(runs: Sequence[Run]) -> dict[str, str]:
+    """Rules that are not the card's -> what each concludes from these runs."""
+    held_out, test, best = _asked(runs, 0), _asked(runs, 1), _chosen(runs)
+    lead, limit = test[best] - test[0], ERRORS * _error(test[0], test[best])
+    found = {
+        "if any lead is enough": _said(lead, 0),
+        "if one standard error is enough": _said(lead, limit / 2),
+        "if three are asked for": _said(lead, 1.5 * limit),
+        "if the error of one accuracy stands in place of that of a difference": _said(lead, limit / math.sqrt(2)),
+        "if the two errors are added and not their squares": _said(lead, limit * math.sqrt(2)),
+        "if the error is that of the 2,000 held-out images": _said(
+            lead, ERRORS * _error(test[0], test[best], HELD_OUT_IMAGES)
+        ),
+        "if the sign of the lead is left out": _said(abs(lead), limit),
+    }
+    if 0 in held_out:
+        own = held_out[best] - held_out[0]
+        found["if the images that chose give the lead, too"] = _said(own, limit)
+        found["if they give lead and error"] = _said(own, ERRORS * _error(held_out[0], held_out[best], HELD_OUT_IMAGES))
+        found["if the mean of both leads is taken"] = _said((own + lead) / 2, limit)
+    return found
+
+
+def _own_numbers(runs: Sequence[Run], got: str) -> str:
+    """What the learner's own runs say by the rule of the card, and by which other rule `got` comes out."""
+    test, best = _asked(runs, 1), _chosen(runs)
+    lead, limit = test[best] - test[0], ERRORS * _error(test[0], test[best])
+    fits = [how for how, conclusion in _other_rules(runs).items() if conclusion == got]
+    return (
+        f"By your held-out numbers model {best} is the best of 1 to 6. On the test images it has {test[best]:.2f} % and model 0 "
+        f"{test[0]:.2f} %, a lead of {lead:+.2f} points. Two standard errors of the difference are {limit:.2f} points, so "
+        f"{_said(lead, limit)!r}.{comes_out(got, fits[:4])}"
+    )
+
+
+def _models(said: str, right: str, held_out: Sequence[float], in_use: float, best: float, others: float = 0) -> World:
+    """Made-up models.
+
+    Args:
+        said: what is planted.
+        right: the conclusion.
+        held_out: percent of the held-out images, models 0 to 6.
+        in_use, best: percent of the test images, of model 0 and of the one that the held-out images choose.
+        others: percent of the test images of all the others; 0 = as model 0.
+    """
+    chosen = max(MODELS[1:], key=lambda model: held_out[model])
+    test = {model: others or in_use for model in MODELS} | {0: in_use, chosen: best}
+
+    def measure(arm: str, number: int, *, model: float, test: float, numbers: dict = test) -> float:
+        if model not in MODELS:
+            raise ValueError(f"model must be one of 0 to 6, got {model:g}.")
+        if test not in (0, 1):
+            raise ValueError(f"test must be 0 or 1, got {test:g}.")
+        return numbers[int(model)] if test else held_out[int(model)]
+
+    return World(said, right, measure, _own_numbers)
+
+
+CONTESTS = (
+    _models(
+        "model 3 is really better, by 1.4 points",
+        "real",
+        (96.1, 96.0, 95.8, 97.6, 96.3, 95.9, 96.2),
+        96.0,
+        97.4,
+    ),
+    _models(
+        "all seven are alike, and the held-out images made model 5 look better by more than a point",
+        "luck",
+        (95.9, 96.0, 95.8, 96.2, 96.3, 97.3, 95.7),
+        96.0,
+        96.06,
+    ),
+    _models(
+        "at 90 % a lead of 0.7 points is less than two standard errors",
+        "luck",
+        (89.9, 90.4, 90.8, 89.2, 90.3, 89.7, 92.1),
+        90.0,
+        90.7,
+    ),
+    _models(
+        "at 99 % a lead of 0.3 points is more than two standard errors",
+        "real",
+        (98.95, 99.5, 99.1, 99.2, 98.9, 99.0, 99.15),
+        99.0,
+        99.3,
+    ),
+    _models(
+        "model 0 was luckier with the held-out images than all the others, and model 2 is really better",
+        "real",
+        (97.9, 97.2, 97.6, 97.1, 96.9, 97.0, 97.3),
+        97.0,
+        97.9,
+    ),
+    _models(
+        "the chosen one is worse by a whole point, and only the held-out images liked it",
+        "luck",
+        (96.0, 95.9, 96.2, 96.1, 97.4, 96.3, 95.7),
+        96.5,
+        95.5,
+    ),
+    _models(
+        "the lead is a little more than two standard errors of a difference",
+        "real",
+        (96.0, 96.1, 95.7, 97.0, 96.2, 96.3, 95.8),
+        96.0,
+        96.0 + 0.543,
+    ),
+    _models(
+        "the lead is a little less than two standard errors of a difference",
+        "luck",
+        (96.0, 96.1, 95.7, 96.4, 96.2, 97.3, 95.8),
+        96.0,
+        96.0 + 0.528,
+    ),
+)
+
+
+def _chosen_fairly(runs: Sequence[Run]) -> None:
+    """Raise a `Mistake` where the test images took part in the choice, or where a model was not asked about."""
+    held_out, test = _asked(runs, 0), _asked(runs, 1)
+    facts = tuple(
+        (name, ", ".join(f"model {model}: {percent:.4g}" for model, percent in sorted(found.items())) or "nothing")
+        for name, found in (("held-out images", held_out), ("test images", test))
+    )
+    missing = [model for model in MODELS[1:] if model not in held_out]
+    if missing:
+        raise Mistake(
+            f"Your experiment does not ask about model {missing[0]} on the held-out images (test=0).",
+            "The best of the six is chosen by the held-out images, so all six take part there.",
+            facts,
+        )
+    best = _chosen(runs)
+    extra = [model for model in test if model not in (0, best)]
+    if extra:
+        raise Mistake(
+            f"Your experiment asks the test images about model {extra[0]}.",
+            f"By your held-out numbers model {best} is the best of 1 to 6. The test images may be asked about that one and about "
+            "model 0 only: images that take part in the choice make the winner look better than it is.",
+            facts,
+        )
+    for model in (0, best):
+        if model not in test:
+            raise Mistake(
+                f"Your experiment does not ask the test images about model {model} (test=1).",
+                "The held-out images chose, and so their figure of the chosen one is too good. Judge both models on the test images.",
+                facts,
+            )
+
+
+@check(
+    "Exercise 1, Is the lead luck?",
+    why="The images that choose flatter the winner, so other images judge it. A lead counts where it is larger than what two "
+    "accuracies of equal models may differ by.",
+)
+def real_or_luck(answer: Callable) -> None:
+    """``real_or_luck(right) -> "real" or "luck"``, for made-up models."""
+    investigate(
+        answer,
+        CONTESTS,
+        arms=("digits",),
+        settings={"model": 0, "test": 0},
+        conclusions=("real", "luck"),
+        look=_chosen_fairly,
+        most_runs=200,
+        name="right",
+    )
+
+
+# ---- exercise 2 --------------------------------------------------------------------------------------
 
 Pair = tuple  # (bytes, accuracy); either may be None
 
@@ -86,7 +283,7 @@ def _ends(*keys: Callable) -> Callable:
 
 
 @check(
-    "Exercise 1, The front",
+    "Exercise 2, The front",
     why="A row goes only if another one is at least as good in both and better in one. What is left are the choices in which more of one thing must be paid with less of the other.",
 )
 def pareto(answer: Callable) -> None:
@@ -195,7 +392,7 @@ def pareto(answer: Callable) -> None:
     )
 
 
-# ---- exercise 2 --------------------------------------------------------------------------------------
+# ---- exercise 3 --------------------------------------------------------------------------------------
 
 NOBODY = "nobody"
 
@@ -252,7 +449,7 @@ def _budgets(draw: Callable) -> tuple:
 
 
 @check(
-    "Exercise 2, A model for the budget",
+    "Exercise 3, A model for the budget",
     why="The budget decides first who is allowed at all, and among those the most accurate one wins. A row with a number that nobody measured cannot be shown to keep the budget.",
 )
 def pick(answer: Callable) -> None:
