@@ -9,7 +9,7 @@
 #       - Say what the inputs have to do with it, and find out by controls which part of the method brings the gain.
 #       - Scale an input channel before rounding, and say what the scale gains and what it costs (AWQ).
 #       - Spread outliers with a rotation, and say when this helps and when not.
-#     terms: [AWQ, GPTQ, outlier, rotation, round-to-nearest]
+#     terms: [AWQ, GPTQ, outlier, rotation]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
