@@ -304,7 +304,6 @@ WRONG = {
         without_the_extremes,
         without_the_hardest_piece,
         at_the_hardest_piece,
-        without_a_first_piece,
         on_one_piece,
         the_two_equal_cases_alone,
         always_the_bits,

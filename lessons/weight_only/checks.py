@@ -436,13 +436,6 @@ MODELS = (
         _four(20, 20, 21, 21),
         one_alone,
     ),
-    _uneven(
-        "the first piece that is asked for is hard, and there the smaller group is 9 points better",
-        "The first piece alone makes the difference here. Nothing has to warm up in this experiment, so it counts like the others.",
-        _four(10, 10, 10, 10),
-        _four(40, 40, 31, 31),
-        lambda piece: piece == 0,
-    ),
 )
 
 
