@@ -155,6 +155,20 @@ def limit_of_25(gain):
     return _at_best(gain, limit=25)
 
 
+def _where_the_twin_wins_nothing(gain, limit):
+    """Not an answer: the card's rule, with another limit for the repair where no training counts."""
+    low, twin = (max(0, *_means(gain, base).values()) for base in ("2 bits", "float"))
+    return _named(twin, low - twin) if twin > 0 else "repair" if low > limit else "nothing"
+
+
+def fifteen_where_the_twin_wins_nothing(gain):
+    return _where_the_twin_wins_nothing(gain, 15)
+
+
+def thirty_where_the_twin_wins_nothing(gain):
+    return _where_the_twin_wins_nothing(gain, 30)
+
+
 def not_below_zero(gain):
     """A twin that loses counts below 0, so that a loss avoided is a gain."""
     low, twin = (max(_means(gain, base).values()) for base in ("2 bits", "float"))
@@ -271,6 +285,8 @@ WRONG = {
         not_below_zero,
         without_the_sign,
         the_median_of_the_twin,
+        fifteen_where_the_twin_wins_nothing,
+        thirty_where_the_twin_wins_nothing,
     ],
     "merged_codes": [
         without_limits,
@@ -290,4 +306,10 @@ ODD = {
     "merged_codes": [one_by_one, by_the_nearest_level],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
-EQUIVALENT = {}
+EQUIVALENT = {
+    "what_won": {
+        "if trained > 20:: trained > 20: Gt -> GtE": "no base wins exactly 20",
+        "return 'both' if repaired > 20 else 'training': repaired > 20: Gt -> GtE": "no base wins exactly 20 more",
+        "return 'repair' if repaired > 20 else 'nothing': repaired > 20: Gt -> GtE": "no base wins exactly 20 more",
+    },
+}

@@ -150,7 +150,7 @@ def _model(
         which = [k for k, known in enumerate(RATES) if math.isclose(rate, known, rel_tol=1e-6)]
         if not which:
             raise ValueError(f"rate is one of {', '.join(map(str, RATES))}, got {rate:g}.")
-        luck = (0.0, 1.5, -1.5, 1.0, -1.0)[int(seed) % 5]  # for both bases alike; 0 in the mean over five
+        luck = (0.0, 0.3, -0.3, 0.2, -0.2)[int(seed) % 5]  # for both bases alike; 0 in the mean over five
         return round(usual[base][which[0]] + uneven[base][0 if int(seed) % 5 == 2 else 1] + luck, 2)
 
     return World(said, right, numbered(gain), hint)
@@ -181,25 +181,25 @@ MODELS = (
         (10, 30, 45, 30, -20),
     ),
     _model(
-        "both bases win 18.",
+        "both bases win 19.5.",
         "nothing",
-        "The largest of all means is 18 here. The card says that more than 20 count.",
-        (3, 8, 18, 5, -30),
-        (1, 3, 18, -6, -50),
+        "The largest of all means is 19.5 here. The card says that more than 20 count.",
+        (3, 8, 19.5, 5, -30),
+        (1, 3, 19.5, -6, -50),
     ),
     _model(
-        "the float base wins 30, and the 2-bit base 48: 18 more.",
+        "the float base wins 30, and the 2-bit base 49.5: 19.5 more.",
         "training",
-        "The 2-bit base wins 18 beyond the float base here. The card says that more than 20 count.",
-        (10, 25, 48, 40, -5),
+        "The 2-bit base wins 19.5 beyond the float base here. The card says that more than 20 count.",
+        (10, 25, 49.5, 40, -5),
         (12, 22, 30, 8, -40),
     ),
     _model(
-        "the float base wins 22, and the 2-bit base 44: 22 more.",
+        "the float base wins 20.5, and the 2-bit base 41: 20.5 more.",
         "both",
-        "22 count for the float base here, and so do the 22 that the 2-bit base wins beyond it. The card's limit is 20.",
-        (10, 30, 44, 40, -5),
-        (8, 18, 22, 8, -40),
+        "20.5 count for the float base here, and so do the 20.5 that the 2-bit base wins beyond it. The card's limit is 20.",
+        (10, 30, 41, 39, -5),
+        (8, 18, 20.5, 8, -40),
     ),
     _model(
         "the float base wins 80 at a rate of 0.0003 and loses at 0.01, where the 2-bit base wins 90.",
@@ -256,6 +256,20 @@ MODELS = (
         (30, 78, 100, 90, 20),
         (-30, -20, 0, -15, -60),
         of_float=(82, 12),
+    ),
+    _model(
+        "the float base loses at every rate, and the 2-bit base wins 19.5.",
+        "nothing",
+        "The 2-bit base wins 19.5 here, and the float base 0. The card says that more than 20 count, also where the twin wins nothing.",
+        (-4, 8, 19.5, -15, -70),
+        (-3, -5, -9, -20, -90),
+    ),
+    _model(
+        "the float base loses at every rate, and the 2-bit base wins 20.5.",
+        "repair",
+        "The 2-bit base wins 20.5 here, and the float base 0. The card says that more than 20 count, also where the twin wins nothing.",
+        (-4, 8, 20.5, -15, -70),
+        (-3, -5, -9, -20, -90),
     ),
 )
 

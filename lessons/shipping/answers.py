@@ -409,4 +409,13 @@ ODD = {
     "pick": [in_a_loop, by_sorting_twice],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
-EQUIVALENT: dict[str, dict[str, str]] = {}
+_ERROR = "error = (p * (1 - p) / 10000 + q * (1 - q) / 10000) ** 0.5: "
+EQUIVALENT = {
+    "real_or_luck": {
+        f"{_ERROR}10000 -> 10001": "one image of ten thousand moves the error by a part in twenty thousand",
+        f"{_ERROR}10000 -> 9999": "one image of ten thousand moves the error by a part in twenty thousand",
+        "return 'real' if q - p > 2 * error else 'luck': q - p > 2 * error: Gt -> GtE": (
+            "no planted lead is exactly two standard errors"
+        ),
+    },
+}

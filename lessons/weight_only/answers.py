@@ -341,4 +341,15 @@ ODD = {
     "stored_bits": [group_by_group, with_the_zero_points_first],
 }
 # Mutants of the solutions that are as right as the solution: what was changed -> why.
-EQUIVALENT = {}
+EQUIVALENT = {
+    "smaller_group": {
+        "if cost['32', 16] - cost['16', 8] > 0.5:: cost['32', 16] - cost['16', 8] > 0.5: Gt -> GtE": (
+            "no planted difference is exactly half a point"
+        ),
+        "return 'bits' if cost['32', 16] - cost['16', 16] > 0.5 else 'neither': "
+        "cost['32', 16] - cost['16', 16] > 0.5: Gt -> GtE": "no planted difference is exactly half a point",
+        "rises = [rise(group, scale_bits=scale_bits, piece=piece) for piece in range(5)]: 5 -> 6": (
+            "how many pieces there are is free, from five on"
+        ),
+    },
+}
