@@ -7,14 +7,69 @@ from statistics import fmean, median
 
 from course_utils.exercises.investigation import Run
 
+
+def trimmed(results: Sequence[float]) -> float:
+    """The mean without the least and the greatest; of one or two results, their mean."""
+    return fmean(sorted(results)[1:-1] or results)
+
+
+def midrange(results: Sequence[float]) -> float:
+    """The middle between the least and the greatest."""
+    return (min(results) + max(results)) / 2
+
+
 OTHERS = {  # what people put in place of the mean -> in words
     "if the median is taken in place of the mean": median,
     "if the least is taken in place of the mean": min,
     "if the greatest is taken in place of the mean": max,
-    "if the best and the worst run are left out": lambda results: fmean(sorted(results)[1:-1] or results),
-    "if the middle between the best and the worst run is taken": lambda results: (min(results) + max(results)) / 2,
+    "if the best and the worst run are left out": trimmed,
+    "if the middle between the best and the worst run is taken": midrange,
     "if one run is taken": lambda results: results[0],
 }
+
+
+def summaries(one: str, *, best: Callable = max) -> dict[str, Callable]:
+    """What people put in place of the mean over repetitions, in words that call a repetition `one`.
+
+    Args:
+        one: "network", "draw".
+        best: `max` where more is better, `min` where less is.
+    """
+    without = {max: lambda own: fmean(sorted(own)[:-1] or own), min: lambda own: fmean(sorted(own)[1:] or own)}
+    worst = min if best is max else max
+    return {
+        f"if the median {one} stands in place of the mean": median,
+        f"if the best {one} stands in place of the mean": best,
+        f"if the worst {one} stands in place of the mean": worst,
+        f"if the best and the worst {one} are left out": trimmed,
+        f"if the middle between the best and the worst {one} is taken": midrange,
+        f"if the worst {one} is left out": without[worst],
+        f"if the best {one} is left out": without[best],
+        **_read_alone(one),
+    }
+
+
+def summaries_of_times(few: int) -> dict[str, Callable]:
+    """What people put in place of the least of several times; with the mean of so `few` least ones, two or three."""
+    number = {2: "two", 3: "three"}[few]
+    return {
+        "if the mean stands in place of the least time": fmean,
+        "if the median stands in place of the least time": median,
+        "if the longest time is taken": max,
+        "if the second least time is taken": lambda times: sorted(times)[1 % len(times)],
+        f"if the {number} least times are averaged": lambda times: fmean(sorted(times)[:few]),
+        "if the least and the longest time are left out": trimmed,
+        "if the middle between the least and the longest time is taken": midrange,
+        **_read_alone("time"),
+    }
+
+
+def _read_alone(one: str) -> dict[str, Callable]:
+    return {
+        f"if only the first {one} is read": lambda own: own[0],
+        f"if only the third {one} is read": lambda own: own[2 % len(own)],
+        f"if only the last {one} is read": lambda own: own[-1],
+    }
 
 
 def at_its_best(

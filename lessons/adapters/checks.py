@@ -120,7 +120,6 @@ def merged_weight(answer: Callable) -> None:
 BASES = ("2 bits", "float")
 RATES = (0.0003, 0.001, 0.003, 0.01, 0.03)
 SEEDS = 5
-COUNTS = 20.0  # thousandths of a nat; more than that counts
 
 
 WINNERS = ("repair", "training", "both", "nothing")

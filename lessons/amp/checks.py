@@ -8,13 +8,14 @@ import math
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, median
+from statistics import fmean
 
 import torch
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
+from course_utils.exercises.bests import summaries
 from course_utils.exercises.calls import run
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, tensors
@@ -29,6 +30,7 @@ from course_utils.exercises.investigation import (
     one_alone,
     one_in_three,
 )
+from course_utils.exercises.rules import still_possible
 from course_utils.exercises.search import compare, examine
 from course_utils.exercises.values import is_number, same, show
 
@@ -354,16 +356,7 @@ BROKEN = ("nothing", "scaler", "clipping", "precision", "order", "elsewhere")
 
 
 SUMMARIES = {
-    "if the median network stands in place of the mean": median,
-    "if the best network stands in place of the mean": min,
-    "if the worst network stands in place of the mean": max,
-    "if the best and the worst network are left out": lambda found: fmean(sorted(found)[1:-1] or found),
-    "if the middle between the best and the worst network is taken": lambda found: (min(found) + max(found)) / 2,
-    "if the worst network is left out": lambda found: fmean(sorted(found)[:-1] or found),
-    "if the best network is left out": lambda found: fmean(sorted(found)[1:] or found),
-    "if only the first network is read": operator.itemgetter(0),
-    "if only the third network is read": lambda found: found[2 % len(found)],
-    "if only the last network is read": operator.itemgetter(-1),
+    **summaries("network", best=min),
     "if the first network is left out": lambda found: fmean(found[1:] or found),
 }
 LIMITS = (49, 51, 48, 52, 45, 55, 40, 60, 30, 70)
@@ -435,27 +428,16 @@ def _rules() -> dict[str, Callable[[Sequence[Run]], str]]:
     }
 
 
-def _played(world: World, many: int) -> list[Run]:
-    """A full experiment in a world, with so many networks."""
-    plan = [(arm, seed) for seed in range(many) for arm in ARMS]
-    return [Run(arm, {"seed": n}, world.measure(arm, at, seed=n)) for at, (arm, n) in enumerate(plan)]
-
-
-def _left(said: str, rules: Mapping[str, Callable], runs: Sequence[Run], got: str) -> list[str]:
-    """Which of `rules` come to `got` for these runs, and were right in the worlds before this one; the nearest limit alone."""
-    come = [words for words, rule in rules.items() if rule(runs) == got]
-    before = LOOPS[: [world.said for world in LOOPS].index(said)]
-    many = min(40, len({run.settings["seed"] for run in runs}))
-    played = [(world, _played(world, many)) for world in before]
-    left = [words for words in come if all(rules[words](own) in world.rightly(own) for world, own in played)]
-    return [*{words.split(", at ")[0]: words for words in reversed(left)}.values()][::-1]
+def _plan(many: int) -> list[tuple[str, dict[str, float]]]:
+    """A full experiment with so many networks."""
+    return [(arm, {"seed": seed}) for seed in range(many) for arm in ARMS]
 
 
 def _own_means(said: str) -> Callable[[Sequence[Run], str], str]:
     """The means, what follows from them, and by which other rules somebody's conclusion comes out."""
     return lambda runs, got: (
         f"The means of your own runs are: {means_said(runs)}. An arm learns if its mean is below 50, and from that {_by_the_card(runs)!r} follows."
-        + comes_out(got, _left(said, _rules(), runs, got))
+        + comes_out(got, still_possible(_rules(), runs, got, world=said, worlds=LOOPS, plan=_plan))
     )
 
 

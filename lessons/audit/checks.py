@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from statistics import fmean, median
+from statistics import median
 
 import torch
 from hypothesis import strategies as st
 from torch import nn
 
 from course_utils import legacy_int8
+from course_utils.exercises.bests import summaries_of_times
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.investigation import Run, World, by_arm, comes_out, investigate, numbered
+from course_utils.exercises.rules import still_possible
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import same
 from course_utils.measure import int8_audit
@@ -21,16 +23,7 @@ WAYS = ("fp32", "fp32 loop", "int8")
 
 
 SUMMARIES = {
-    "if the mean stands in place of the least time": fmean,
-    "if the median stands in place of the least time": median,
-    "if the longest time is taken": max,
-    "if the second least time is taken": lambda times: sorted(times)[1 % len(times)],
-    "if the three least times are averaged": lambda times: fmean(sorted(times)[:3]),
-    "if the least and the longest time are left out": lambda times: fmean(sorted(times)[1:-1] or times),
-    "if the middle between the least and the longest time is taken": lambda times: (min(times) + max(times)) / 2,
-    "if only the first time is read": lambda times: times[0],
-    "if only the third time is read": lambda times: times[2 % len(times)],
-    "if only the last time is read": lambda times: times[-1],
+    **summaries_of_times(3),
     "if only the first five times are read": lambda times: min(times[:5]),
 }
 SHARES = {
@@ -116,20 +109,9 @@ def _rules() -> dict[str, Callable[[Sequence[Run]], str]]:
     return {**rules, **{words: summed(pick) for words, pick in SUMMARIES.items()}}
 
 
-def _played(world: World, many: int) -> list[Run]:
-    """A full experiment in a world, with so many turns."""
-    plan = [(way, seed) for seed in range(many) for way in WAYS]
-    return [Run(way, {"seed": seed}, world.measure(way, at, seed=seed)) for at, (way, seed) in enumerate(plan)]
-
-
-def _left(said: str, rules: Mapping[str, Callable], runs: Sequence[Run], got: str) -> list[str]:
-    """Which of `rules` come to `got` for these runs, and were right in the worlds before this one; the nearest limit alone."""
-    come = [words for words, rule in rules.items() if rule(runs) == got]
-    before = MACHINES[: [world.said for world in MACHINES].index(said)]
-    many = min(40, len({run.settings["seed"] for run in runs}))
-    played = [(world, _played(world, many)) for world in before]
-    left = [words for words in come if all(rules[words](own) in world.rightly(own) for world, own in played)]
-    return [*{words.split(", at ")[0]: words for words in reversed(left)}.values()][::-1]
+def _plan(many: int) -> list[tuple[str, dict[str, float]]]:
+    """A full experiment with so many turns."""
+    return [(way, {"seed": seed}) for seed in range(many) for way in WAYS]
 
 
 def _machine(
@@ -159,7 +141,11 @@ def _machine(
             return text
         share = f" and the routine's share {(loop - fp32) / (int8 - fp32):.2f}" if int8 > 1.1 * fp32 else ""
         own = f" By the least of your own times int8 takes {int8 / fp32:.2f} times as long as fp32{share}."
-        return text + own.replace(" -", " −") + comes_out(got, _left(said, _rules(), runs, got))
+        return (
+            text
+            + own.replace(" -", " −")
+            + comes_out(got, still_possible(_rules(), runs, got, world=said, worlds=MACHINES, plan=_plan))
+        )
 
     return World(said, right, numbered(ms), why)
 

@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 
 from course_utils.exercises.core import check
 from course_utils.exercises.inputs import numbers
-from course_utils.exercises.investigation import Run, World, investigate
+from course_utils.exercises.investigation import Run, World, investigate, numbered, one_in_three
 from course_utils.exercises.search import compare
 
 # ---- exercise 1 --------------------------------------------------------------------------------------
 
 ARMS = ("none", "first", "last", "both")
 SAID = ("add up", "more", "less", "depends")
-LIMIT = 0.1  # of the sum
 
 
 def _at(runs: Sequence[Run], bits: float) -> tuple[float, float]:
@@ -53,19 +52,14 @@ def _network(
         uneven: the same on one piece of three; None = all pieces are alike.
     """
 
-    order: dict[float, int] = {}  # pieces are 0, 1, 2, … as they are first asked for, whichever a learner takes
-
     def loss(arm: str, number: int, *, bits: float, piece: float) -> float:
-        if number == 0:  # a new experiment
-            order.clear()
-        piece = order.setdefault(piece, len(order))
         if bits not in usual:
             raise ValueError(f"bits is 2 or 4, got {bits:g}.")
-        first, last, share = (uneven if uneven and piece % 3 == 1 else usual)[int(bits)]
+        first, last, share = (uneven if uneven and one_in_three(piece) else usual)[int(bits)]
         added = {"none": 0.0, "first": first, "last": last, "both": (first + last) * (1 + share)}
         return round(0.3 + 0.05 * (piece % 3) + added[arm], 4)
 
-    return World(said, right, loss, lambda runs, got: f"{_own_means(runs)} {hint}")
+    return World(said, right, numbered(loss, "piece"), lambda runs, got: f"{_own_means(runs)} {hint}")
 
 
 NETWORKS = (

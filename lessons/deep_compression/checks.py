@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from course_utils.exercises.bests import OTHERS, at_its_best
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, shapes, tensors
-from course_utils.exercises.investigation import Run, World, comes_out, investigate
+from course_utils.exercises.investigation import Run, World, comes_out, investigate, numbered
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import ARRAYS, SEQUENCES, is_number
 
@@ -83,12 +83,9 @@ def _network(
         odd: arm -> points more in the third of five orders, counted as an experiment first asks for them.
         base: percent right when nothing is trained.
     """
-    won, orders = {"neither": (0.0, 0.0, 0.0), "biases": biases, "both": both}, {}
+    won = {"neither": (0.0, 0.0, 0.0), "biases": biases, "both": both}
 
     def measure(trained: str, number: int, rate: float, seed: float) -> float:
-        if number == 0:  # a new experiment
-            orders.clear()
-        seed = orders.setdefault(seed, len(orders))
         which = next((n for n, known in enumerate(RATES) if math.isclose(rate, known)), None)
         if which is None:
             raise ValueError(f"rate is one of {', '.join(map(str, RATES))} here; it was {rate:g}.")
@@ -97,7 +94,7 @@ def _network(
         scatter = 0.0 if trained == "neither" else own
         return round(base + won[trained][which] + scatter + unlike, 3)
 
-    return World(said, right, measure, hint)
+    return World(said, right, numbered(measure), hint)
 
 
 NETWORKS = (

@@ -320,30 +320,6 @@ def both_looked_at_last(lost):
     return by_the_card(mean)
 
 
-def more_than_the_sum(lost):
-    """Together only where both cost more than the two alone."""
-    mean = means_of(lost)
-    found, base = by_the_card(mean), mean["ordinary", 0]
-    more = mean["depthwise", 1] - mean["depthwise", 0] - mean["ordinary", 1] + base
-    return "nothing" if found == "together" and more <= 3 else found
-
-
-def from_two_and_a_half_on(lost):
-    return by_the_card(means_of(lost), 2.5, 2.5)
-
-
-def from_three_and_a_half_on(lost):
-    return by_the_card(means_of(lost), 3.5, 3.5)
-
-
-def third_training(lost):
-    return by_the_card(means_of(lost, of=lambda runs: runs[2]))
-
-
-def without_the_extremes(lost):
-    return by_the_card(means_of(lost, of=lambda runs: fmean(sorted(runs)[1:-1])))
-
-
 def with_one_training(lost):
     return by_the_card(means_of(lost, [0]))
 

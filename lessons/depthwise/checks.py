@@ -20,7 +20,6 @@ from course_utils.legacy_int8 import tq
 
 NETWORKS = ("ordinary", "depthwise")
 VERDICTS = ("architecture", "training", "either", "together", "nothing")
-COUNTS = 3.0  # points above the ordinary networks without decay
 
 
 def _laboratory(

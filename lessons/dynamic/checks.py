@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from statistics import fmean, median
 
 import torch
 from hypothesis import strategies as st
 
+from course_utils.exercises.bests import summaries_of_times
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, tensors
 from course_utils.exercises.investigation import Run, World, comes_out, investigate, numbered, told
+from course_utils.exercises.rules import still_possible
 from course_utils.exercises.search import compare
 
 
@@ -335,18 +336,7 @@ FACTORS = {
         ),
     },
 }
-SUMMARIES = {
-    "if the mean stands in place of the least time": fmean,
-    "if the median stands in place of the least time": median,
-    "if the longest time is taken": max,
-    "if the second least time is taken": lambda times: sorted(times)[1 % len(times)],
-    "if the two least times are averaged": lambda times: fmean(sorted(times)[:2]),
-    "if the least and the longest time are left out": lambda times: fmean(sorted(times)[1:-1] or times),
-    "if the middle between the least and the longest time is taken": lambda times: (min(times) + max(times)) / 2,
-    "if only the first time is read": lambda times: times[0],
-    "if only the third time is read": lambda times: times[2 % len(times)],
-    "if only the last time is read": lambda times: times[-1],
-}
+SUMMARIES = summaries_of_times(2)
 
 
 def _factors(t: Mapping[tuple, float]) -> dict[str, float]:
@@ -403,20 +393,9 @@ def _rules() -> dict[str, Callable[[Sequence[Run]], str]]:
     }
 
 
-def _played(world: World, many: int) -> list[Run]:
-    """A full experiment in a world, with so many seeds."""
-    plan = [(kind, {"width": width, "seed": seed}) for seed in range(many) for width in WIDTHS for kind in KINDS]
-    return [Run(kind, own, world.measure(kind, at, **own)) for at, (kind, own) in enumerate(plan)]
-
-
-def _left(said: str, rules: Mapping[str, Callable], runs: Sequence[Run], got: str) -> list[str]:
-    """Which of `rules` come to `got` for these runs, and were right in the worlds before this one; the nearest limit alone."""
-    come = [words for words, rule in rules.items() if rule(runs) == got]
-    before = MACHINES[: [world.said for world in MACHINES].index(said)]
-    many = min(40, len({run.settings["seed"] for run in runs}))
-    played = [(world, _played(world, many)) for world in before]
-    left = [words for words in come if all(rules[words](own) in world.rightly(own) for world, own in played)]
-    return [*{words.split(", at ")[0]: words for words in reversed(left)}.values()][::-1]
+def _plan(many: int) -> list[tuple[str, dict[str, float]]]:
+    """A full experiment with so many seeds."""
+    return [(kind, {"width": width, "seed": seed}) for seed in range(many) for width in WIDTHS for kind in KINDS]
 
 
 def _machine(
@@ -455,7 +434,7 @@ def _machine(
         larger, routine = _factors(_times(runs)).values()
         return (
             f"{hint} By the least of your own times `larger` is {larger:.2f} and `routine` {routine:.2f}."
-            + comes_out(got, _left(said, _rules(), runs, got))
+            + comes_out(got, still_possible(_rules(), runs, got, world=said, worlds=MACHINES, plan=_plan))
         )
 
     return World(said, right, numbered(ms), why)

@@ -6,7 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean, geometric_mean, median
 
 from course_utils.exercises.core import check
-from course_utils.exercises.investigation import Run, World, by_arm, comes_out, investigate
+from course_utils.exercises.investigation import (
+    Run,
+    World,
+    by_arm,
+    comes_out,
+    investigate,
+    numbered,
+    one_alone,
+    one_in_three,
+)
 
 WAYS = ("nearest", "gptq", "same levels", "wrong pairs")
 FOUND = ("nothing", "levels", "any change", "pairs")
@@ -70,31 +79,11 @@ def _own_gains(runs: Sequence[Run], got: str) -> str:
     return said + comes_out(got, [rule for rule, says in _others(own).items() if says == got][:4])
 
 
-def _one_in_three(draw: int) -> bool:
-    return draw % 3 == 1
-
-
-def _one_alone(draw: int) -> bool:
-    return draw == 2
-
-
-def _in_order(measure: Callable[..., float]) -> Callable[..., float]:
-    """The draws as 0, 1, 2, … in the order in which an experiment first asks for them: five of any show the same."""
-    order: dict[float, int] = {}
-
-    def by_order(way: str, number: int, *, draw: float) -> float:
-        if number == 0:  # a new experiment
-            order.clear()
-        return measure(way, order.setdefault(draw, len(order)))
-
-    return by_order
-
-
 def _model(
     said: str,
     rises: tuple[float, float, float, float],
     odd: tuple[float, float, float, float] | None = None,
-    when: Callable[[int], bool] = _one_in_three,
+    when: Callable[[int], bool] = one_in_three,
 ) -> World:
     """A made-up model.
 
@@ -107,12 +96,12 @@ def _model(
     usual = dict(zip(WAYS, rises, strict=True))
     others = dict(zip(WAYS, odd or rises, strict=True))
 
-    def measure(way: str, draw: int) -> float:
+    def measure(way: str, number: int, *, draw: int) -> float:
         chance = 0.002 * ((7 * draw + 3 * WAYS.index(way)) % 5 - 2)
         return (others if when(draw) else usual)[way] * (1 + chance)
 
     right = _by_the_card if odd else _named(usual)
-    return World(said, right, _in_order(measure), _own_gains)
+    return World(said, right, numbered(measure, "draw"), _own_gains)
 
 
 MODELS = (
@@ -131,10 +120,10 @@ MODELS = (
     _model("wrong pairs gain a little more than half as much", (17, 7, 7, 11.8)),
     _model("wrong pairs gain a little less than half as much", (17, 7, 7, 12.2)),
     _model("with the same levels the gain is larger than GPTQ's, and wrong pairs gain a tenth as much", (9, 6, 5, 8.7)),
-    _model("GPTQ fails badly in one draw", (17, 7, 7, 60), (17, 907, 7, 60), _one_alone),
+    _model("GPTQ fails badly in one draw", (17, 7, 7, 60), (17, 907, 7, 60), one_alone),
     _model("GPTQ gains much in one draw of three, and nothing in the others", (17, 16.5, 16, 60), (17, 3, 3, 60)),
     _model("the same levels do badly in one draw of three", (17, 7, 4, 60), (17, 7, 44, 60)),
-    _model("wrong pairs do badly in one draw, and well in the others", (17, 7, 7, 8), (17, 7, 7, 1000), _one_alone),
+    _model("wrong pairs do badly in one draw, and well in the others", (17, 7, 7, 8), (17, 7, 7, 1000), one_alone),
     _model("wrong pairs do very well in one draw of three", (17, 7, 7, 15), (17, 7, 7, 0.01)),
     _model("round-to-nearest does badly in one draw of three", (10, 12, 11.5, 90), (60, 12, 11.5, 90)),
 )

@@ -9,6 +9,7 @@ import torch
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from course_utils.exercises.bests import midrange, trimmed
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import tensors
 from course_utils.exercises.investigation import (
@@ -91,8 +92,8 @@ def _other_rules(runs: Sequence[Run]) -> dict[str, str]:
             "if the median network stands in place of the mean": median,
             "if the best network is taken": max,
             "if the worst network is taken": min,
-            "if the best and the worst network are left out": lambda found: mean(sorted(found)[1:-1] or found),
-            "if the middle between best and worst is taken": lambda found: (min(found) + max(found)) / 2,
+            "if the best and the worst network are left out": trimmed,
+            "if the middle between best and worst is taken": midrange,
             "if one network is taken": lambda found: found[0],
         }.items()
     }

@@ -12,6 +12,7 @@ import torch
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from course_utils.exercises.bests import summaries
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, shapes, tensors
 from course_utils.exercises.investigation import (
@@ -23,6 +24,7 @@ from course_utils.exercises.investigation import (
     one_alone,
     one_in_three,
 )
+from course_utils.exercises.rules import still_possible
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import show
 
@@ -368,18 +370,7 @@ def _first_gains(hill: Callable[[float, int], float], above: float) -> Callable[
     return right
 
 
-SUMMARIES = {
-    "if the median network stands in place of the mean": median,
-    "if the best network stands in place of the mean": max,
-    "if the worst network stands in place of the mean": min,
-    "if the best and the worst network are left out": lambda found: mean(sorted(found)[1:-1] or found),
-    "if the middle between the best and the worst network is taken": lambda found: (min(found) + max(found)) / 2,
-    "if the worst network is left out": lambda found: mean(sorted(found)[1:] or found),
-    "if the best network is left out": lambda found: mean(sorted(found)[:-1] or found),
-    "if only the first network is read": operator.itemgetter(0),
-    "if only the third network is read": lambda found: found[2 % len(found)],
-    "if only the last network is read": operator.itemgetter(-1),
-}
+SUMMARIES = summaries("network")
 
 
 def _table(runs: Sequence[Run]) -> dict[str, dict[float, list[float]]]:
@@ -486,21 +477,10 @@ def _rules() -> dict[str, Callable[[Sequence[Run]], str]]:
     }
 
 
-def _played(world: World, many: int) -> list[Run]:
-    """A full experiment in a world, with so many networks, and steps that double."""
+def _plan(many: int) -> list[tuple[str, dict[str, float]]]:
+    """A full experiment with so many networks, and steps that double."""
     steps = [0.25 * 2**k for k in range(6)]
-    plan = [(arm, {"step": step, "seed": n}) for n in range(many) for step in steps for arm in ARMS_OF_THE_REPORT]
-    return [Run(arm, own, world.measure(arm, at, **own)) for at, (arm, own) in enumerate(plan)]
-
-
-def _left(said: str, rules: Mapping[str, Callable], runs: Sequence[Run], got: str) -> list[str]:
-    """Which of `rules` come to `got` for these runs, and were right in the worlds before this one; the nearest limit alone."""
-    come = [words for words, rule in rules.items() if rule(runs) == got]
-    before = REPORTS[: [world.said for world in REPORTS].index(said)]
-    many = min(40, len({run.settings["seed"] for run in runs}))
-    played = [(world, _played(world, many)) for world in before]
-    left = [words for words in come if all(rules[words](own) in world.rightly(own) for world, own in played)]
-    return [*{words.split(", at ")[0]: words for words in reversed(left)}.values()][::-1]
+    return [(arm, {"step": step, "seed": n}) for n in range(many) for step in steps for arm in ARMS_OF_THE_REPORT]
 
 
 def _at_the_edge(runs: Sequence[Run]) -> str:
@@ -529,7 +509,8 @@ def _own_means(said: str, hint: str = "") -> Callable[[Sequence[Run], str], str]
             return f"{_at_the_edge(runs)} At the best of your own steps each arm has, in the mean over the networks: {told}."
         return (
             f"{hint} At its best step each arm has by your own runs, in the mean over the networks: {told}. More than one point counts, and from "
-            f"that {follows!r} follows." + comes_out(got, _left(said, _rules(), runs, got))
+            f"that {follows!r} follows."
+            + comes_out(got, still_possible(_rules(), runs, got, world=said, worlds=REPORTS, plan=_plan))
         ).strip()
 
     return why

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from course_utils import legacy_int8
+from course_utils.exercises.bests import trimmed
 from course_utils.exercises.calls import run
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.investigation import Run, World, by_arm, investigate, numbered
@@ -300,7 +301,7 @@ STATISTICS = {
     "the last network": lambda results: results[-1],
     "the best network": max,
     "the worst network": min,
-    "the mean without the best and the worst network": lambda results: fmean(sorted(results)[1:-1] or results),
+    "the mean without the best and the worst network": trimmed,
     "the middle between the best and the worst network": lambda results: (max(results) + min(results)) / 2,
 }
 LEFT_TO_A_WORLD = ("the worst network", "the middle between the best and the worst network")

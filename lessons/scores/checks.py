@@ -8,6 +8,7 @@ from statistics import fmean, median
 import torch
 from hypothesis import strategies as st
 
+from course_utils.exercises.bests import midrange, trimmed
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, shapes, tensors
 from course_utils.exercises.investigation import (
@@ -48,14 +49,6 @@ def _table(runs: Sequence[Run], pick: Callable = fmean) -> dict[tuple[str, float
         (arm, rows): pick([run.result for run in runs if (run.arm, run.settings["rows"]) == (arm, rows)])
         for arm, rows in CELLS
     }
-
-
-def _trimmed(own: list[float]) -> float:
-    return fmean(sorted(own)[1:-1] or own)
-
-
-def _midrange(own: list[float]) -> float:
-    return (min(own) + max(own)) / 2
 
 
 def _by_the_card(runs: Sequence[Run]) -> str | None:
@@ -100,8 +93,8 @@ def _own_parts(runs: Sequence[Run], got: str) -> str:
     others |= {
         f"if a part counts from {limit:g} points on": _named(score, group, limit) for limit in (0, 0.5, 1.25, 1.5, 2)
     }
-    others["if the best and the worst network are left out"] = _named(*_parts(_table(runs, _trimmed)))
-    others["if the middle between best and worst is taken"] = _named(*_parts(_table(runs, _midrange)))
+    others["if the best and the worst network are left out"] = _named(*_parts(_table(runs, trimmed)))
+    others["if the middle between best and worst is taken"] = _named(*_parts(_table(runs, midrange)))
     for word, pick in {"median": median, "best": max, "worst": min, "first": lambda own: own[0]}.items():
         others[f"if the {word} network stands in place of the mean"] = _named(*_parts(_table(runs, pick)))
     return told + comes_out(got, [rule for rule, says in others.items() if says == got][:4])

@@ -252,26 +252,6 @@ def the_classic_limit(right):
     return _judged(right, errors=1.96)
 
 
-def error_of_the_images_that_chose(right):
-    return _judged(right, n=2_000)
-
-
-def half_a_point(right):
-    p, q = _test(right, 0), _test(right, _best(right))
-    return "real" if q - p > 0.005 else "luck"
-
-
-def error_of_one_accuracy(right):
-    p, q = _test(right, 0), _test(right, _best(right))
-    return "real" if q - p > 2 * (q * (1 - q) / 10_000) ** 0.5 else "luck"
-
-
-def errors_are_added(right):
-    p, q = _test(right, 0), _test(right, _best(right))
-    both = [(share * (1 - share) / 10_000) ** 0.5 for share in (p, q)]
-    return "real" if q - p > 2 * sum(both) else "luck"
-
-
 def without_the_sign(right):
     p, q = _test(right, 0), _test(right, _best(right))
     return "real" if abs(q - p) > 2 * _spread(p, q) else "luck"
@@ -323,22 +303,6 @@ def the_second_best(right):
     second = sorted(found, key=found.get)[-2]
     p, q = _test(right, 0), _test(right, second)
     return "real" if q - p > 2 * _spread(p, q) else "luck"
-
-
-def five_models_only(right):
-    found = {m: right("digits", model=m, test=0) for m in range(1, 6)}
-    p, q = _test(right, 0), _test(right, max(found, key=found.get))
-    return "real" if q - p > 2 * _spread(p, q) else "luck"
-
-
-def always_luck(right):
-    _judged(right)
-    return "luck"
-
-
-def always_real(right):
-    _judged(right)
-    return "real"
 
 
 def in_counts_of_images(right):

@@ -6,13 +6,14 @@ import functools
 import itertools
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from statistics import fmean, median
+from statistics import fmean
 
 import torch
 from hypothesis import strategies as st
 from torch import nn
 
 from course_utils import legacy_int8
+from course_utils.exercises.bests import summaries
 from course_utils.exercises.calls import attempt, run
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, tensors
@@ -26,6 +27,7 @@ from course_utils.exercises.investigation import (
     one_in_three,
     told,
 )
+from course_utils.exercises.rules import still_possible
 from course_utils.exercises.search import compare, examine
 from course_utils.exercises.values import same, show
 from course_utils.legacy_int8 import tq
@@ -455,16 +457,7 @@ LOSERS = ("images", "calibration", "rounding", "nothing")
 
 LIMITS = (1.9, 2.1, 1.7, 2.3, 1.5, 2.5, 1.0, 3.0, 0.5, 4.0, 0.0, 5.0)
 SUMMARIES = {
-    "if the median draw stands in place of the mean": median,
-    "if the best draw stands in place of the mean": max,
-    "if the worst draw stands in place of the mean": min,
-    "if the best and the worst draw are left out": lambda found: fmean(sorted(found)[1:-1] or found),
-    "if the middle between the best and the worst draw is taken": lambda found: (min(found) + max(found)) / 2,
-    "if the worst draw is left out": lambda found: fmean(sorted(found)[1:] or found),
-    "if the best draw is left out": lambda found: fmean(sorted(found)[:-1] or found),
-    "if only the first draw is read": operator.itemgetter(0),
-    "if only the third draw is read": lambda found: found[2 % len(found)],
-    "if only the last draw is read": operator.itemgetter(-1),
+    **summaries("draw"),
     "if the first draw is left out": lambda found: fmean(found[1:] or found),
 }
 QUESTIONS = {  # what somebody measures in place of a question of the card: which one, and how
@@ -595,20 +588,9 @@ def _rules() -> dict[str, Callable[[Sequence[Run]], str]]:
     }
 
 
-def _played(world: World, many: int) -> list[Run]:
-    """A full experiment in a world, with so many draws."""
-    plan = [(model, {"at_work": place, "seed": n}) for n in range(many) for place in (0, 1) for model in MODELS]
-    return [Run(model, own, world.measure(model, at, **own)) for at, (model, own) in enumerate(plan)]
-
-
-def _left(said: str, rules: Mapping[str, Callable], runs: Sequence[Run], got: str) -> list[str]:
-    """Which of `rules` come to `got` for these runs, and were right in the worlds before this one; the nearest limit alone."""
-    come = [words for words, rule in rules.items() if rule(runs) == got]
-    before = CASES[: [world.said for world in CASES].index(said)]
-    many = min(40, len({run.settings["seed"] for run in runs}))
-    played = [(world, _played(world, many)) for world in before]
-    left = [words for words in come if all(rules[words](own) in world.rightly(own) for world, own in played)]
-    return [*{words.split(", at ")[0]: words for words in reversed(left)}.values()][::-1]
+def _plan(many: int) -> list[tuple[str, dict[str, float]]]:
+    """A full experiment with so many draws."""
+    return [(model, {"at_work": place, "seed": n}) for n in range(many) for place in (0, 1) for model in MODELS]
 
 
 def _own_means(said: str, hint: str = "") -> Callable[[Sequence[Run], str], str]:
@@ -620,7 +602,7 @@ def _own_means(said: str, hint: str = "") -> Callable[[Sequence[Run], str], str]
             (
                 f"{hint} By the means of your own runs int8 is {lost['int8']:.1f} points below float at work, the one that is calibrated anew "
                 f"{lost['anew']:.1f}, and float has lost {lost['images']:.1f} between the lab and work. More than 2 count, so it is {_by_the_card(runs)!r}."
-                + comes_out(got, _left(said, _rules(), runs, got))
+                + comes_out(got, still_possible(_rules(), runs, got, world=said, worlds=CASES, plan=_plan))
             )
             .strip()
             .replace(" -", " −")

@@ -9,6 +9,7 @@ from statistics import StatisticsError, fmean, median
 
 from hypothesis import strategies as st
 
+from course_utils.exercises.bests import midrange, trimmed
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.investigation import (
     Run,
@@ -274,8 +275,8 @@ def _other_rules(runs: Sequence[Run]) -> dict[str, str]:
         ("if the median stands in place of the mean", lambda: summed(median)),
         ("if the best network stands in place of the mean", lambda: summed(max)),
         ("if the worst network stands in place of the mean", lambda: summed(min)),
-        ("if the best and the worst network are left out", lambda: summed(lambda own: fmean(sorted(own)[1:-1] or own))),
-        ("if the middle between best and worst is taken", lambda: summed(lambda own: (min(own) + max(own)) / 2)),
+        ("if the best and the worst network are left out", lambda: summed(trimmed)),
+        ("if the middle between best and worst is taken", lambda: summed(midrange)),
         (
             "if one network is read in place of five",
             lambda: _by_the_card([run for run in runs if run.settings["seed"] == one]),

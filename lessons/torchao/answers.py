@@ -254,18 +254,6 @@ def without_the_extremes(error):
     return verdict(*over(error, pick=lambda errors: fmean(sorted(errors)[1:-1])))
 
 
-def shares_of_clipped(error):
-    """Each layer in parts of its own clipped error, then the mean."""
-    layers = {how: [error(how, layer=n) for n in range(8)] for how in WAYS}
-    return verdict(*(fmean(e / c for e, c in zip(layers[how], layers["clipped"], strict=True)) for how in WAYS))
-
-
-def a_tenth_of_packed(error):
-    """The drop in parts of what is left."""
-    mean = over(error)
-    return "nothing" if mean[0] - mean[3] <= 0.1 * mean[3] else verdict(*mean, least=-9)
-
-
 def the_first_of_more_than_half(error):
     mean = over(error)
     found = verdict(*mean)
@@ -273,10 +261,6 @@ def the_first_of_more_than_half(error):
         return found
     parts = zip(("clip", "zero point", "packing"), mean, mean[1:], strict=False)
     return next(step for step, before, after in parts if before - after > (mean[0] - mean[3]) / 2)
-
-
-def from_45_percent_on(error):
-    return verdict(*over(error), part=0.45)
 
 
 def by_the_worst_layer(error):

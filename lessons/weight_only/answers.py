@@ -257,10 +257,6 @@ def at_the_hardest_piece(rise):
     return _concluded({case: max(rises) for case, rises in _rises(rise).items()})
 
 
-def without_a_first_piece(rise):
-    return _concluded({case: fmean(rises[1:]) for case, rises in _rises(rise).items()})
-
-
 def on_one_piece(rise):
     return _concluded({case: rises[0] for case, rises in _rises(rise, [0]).items()})
 
