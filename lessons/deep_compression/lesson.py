@@ -573,15 +573,13 @@ show.mean_words(streams)
 #
 # Huffman ends less than a tenth of a bit above the entropy in all six rows. Where does this stop being true? A word has at least one bit. If one symbol comes 99 times of 100, its entropy is 0.08 bits, and Huffman needs a whole one. And the floor itself holds for codes that look at one symbol at a time. Whoever uses that clumps follow each other can fall below it.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
 # ## 5. One file, byte by byte
 #
 # For each layer: shape, biases, places, codebook, values. A *fresh process*, which has no variable of this notebook, reads the file and says how many digits are right.
-#
-# **Predict.** What takes most of the coded file: **A** the values, **B** the places, **C** all the rest (biases, codebooks, lengths of words, shapes)? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. Ask why a fresh process and not this one: a variable that the file lacks would not be missed here. Fetch the votes of section 1: which stage saves least?
+# *For the lecturer, 1.5 min.* Ask why a fresh process and not this one: a variable that the file lacks would not be missed here. Fetch the votes of section 1: which stage saves least?
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A ratio such as "forty times" is easily said of a part: of the weights, without the places; of the values, without the codebook. A file cannot cheat. What is not in it cannot be read from it.
@@ -646,11 +644,13 @@ size = {name: sum(parts.values()) for name, (parts, _) in stages.items()}
 # ### The four files
 #
 # Each stage is a file of its own, written, read again and then judged.
+#
+# **Predict.** What takes most of the coded file: **A** the values, **B** the places, **C** all the rest (biases, codebooks, lengths of words, shapes)? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Walk from bar to bar, and let the room say what each step left out. Then the parts on the right.
+# *For the lecturer, 2 min.* Vote, then click. Walk from bar to bar, and let the room say what each step left out. Then the parts on the right.
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the four files, and writes their rows of the ledger.
 show.into_the_ledger(stages)
 show.stages(stages)

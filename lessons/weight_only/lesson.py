@@ -91,9 +91,9 @@ def with_weights(weights):
 # *For the lecturer, 2.5 min.* Say: "Nothing is trained again." Show of hands for A to D. Then do the row of four weights on the board. Ask what a row has in common that its weights should share a scale: nothing but its output. Transition: "Then let fewer weights share one."
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["lecture"]
+# %% slideshow={"slide_type": "skip"}
 def by_row(weight, bits):
-    """Each row on 2**bits even levels, from its smallest to its largest weight, 0 among them."""
+    """Each row on 2**bits even levels, from its least to its largest weight, with 0."""
     low, high = weight.amin(1, keepdim=True).clamp(max=0), weight.amax(1, keepdim=True).clamp(min=0)
     scale = ((high - low) / (2**bits - 1)).half().float()  # 16 bits, as it will be stored
     zero = torch.round(-low / scale).clamp(0, 2**bits - 1)
@@ -101,7 +101,7 @@ def by_row(weight, bits):
     return (codes - zero) * scale
 
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
 # Measures the model in float and with 8, 4, 3 and 2 bits.
 float_perplexity = perplexity(net)
 by_width = {b: perplexity(with_weights({k: by_row(w, b) for k, w in WEIGHTS.items()})) for b in (8, 4, 3, 2)}
