@@ -267,9 +267,10 @@ show.learned_and_forgotten(frozen, tried)
 # So the bypass does not protect the old task *while it is used*. What it has is another property, which a trained weight cannot have: one can take it out again. The next cell does that for the second training of the bypasses, and compares the perplexity on code with that of the model before. They are equal to the last digit, because no frozen weight has ever changed. The model that was trained whole has no such way back, unless somebody kept a copy of all its weights.
 
 # %% slideshow={"slide_type": "skip"}
-for block, name in show.places(writer):  # take every bypass out again
+without = copy.deepcopy(writer)  # a copy of the second training, with every bypass taken out again
+for block, name in show.places(without):
     setattr(block, name, getattr(block, name).layer)
-print(perplexity(writer) == perplexity(whole))
+print(perplexity(without) == perplexity(whole))
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. What is kept for training
