@@ -35,7 +35,7 @@
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Take a language model with one billion weights, 16 bits each: 2 GB. Let it write one text, token by token. For each token, nearly every weight is read once (of the embedding only one row), multiplied by one number, and the product is added to a sum. A laptop's memory delivers, say, 50 GB a second. Then reading alone takes 2 / 50 = 0.04 seconds a token, so this model cannot write more than 25 tokens a second on this laptop, however fast its processor multiplies. Now store the same weights in 4 bits. They take 0.5 GB, which is read in 0.01 seconds, and the limit is 100 tokens a second.
 #
-# Is it really the reading that takes the time, and not the arithmetic? [[roofline]] taught how to find out: divide the operations by the bytes. With 16 bits each weight costs 2 bytes and takes part in 2 operations, one multiplication and one addition, so there is 1 operation for each byte (with one input at a time). If the processor can do 500 billion operations a second, it could do 10 in the time in which the memory delivers one byte. Nine tenths of the time it waits. With 4 bits there are 4 operations for each byte, which is still below 10, so even then the bytes decide, if turning the codes into floats costs next to nothing. (Section 5 measures whether it does.) This is why fewer bytes are the point, and not cheaper multiplications.
+# Is it really the reading that takes the time, and not the arithmetic? [[roofline]] taught how to find out: divide the operations by the bytes. With 16 bits each weight costs 2 bytes and takes part in 2 operations, one multiplication and one addition, so there is 1 operation for each byte (with one input at a time). If the processor can do 500 billion operations a second, it could do 10 in the time in which the memory delivers one byte. So it waits for nine tenths of the time. With 4 bits there are 4 operations for each byte, which is still below 10, so even then the bytes decide, if turning the codes into floats costs next to nothing. (Section 5 measures whether it does.) This is why fewer bytes are the point, and not cheaper multiplications.
 #
 # Why only the weights? Because a layer of 4,096 × 4,096 reads 16.8 million weights and only 4,096 inputs. Rounding the inputs would save next to no bytes, and it would add an error. So the inputs stay in float, and each weight is turned back into a float when it is used. This is called *weight-only* quantization. In [[integers]] weights and inputs were both integers, because there the aim was cheaper multiplications.
 
@@ -115,7 +115,7 @@ show.width_table(float_perplexity, by_width)
 # 8 bits cost nothing measurable here, 4 bits about 1 %, and 3 bits about 4 %. With each bit less the steps between the levels become about twice as wide, from 255 steps in a row to 15, to 7, to 3, and the errors of rounding grow with them. The loss grows faster than the steps. In a trial we added random noise to the same weights, and twice the noise cost nearly four times as many nats. This is what one expects of a trained model: its loss is near a minimum, where a small change costs in proportion to its square. This is one model on one test text. The rest of the lesson asks how the same number of bits can be used better.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# What spoils a row? Put four smaller weights behind the four of our example: 0.06, −0.02, 0.01, −0.03. The scale of the row is still 0.3, because the largest weight decides it. All four new weights are nearer to 0 than to any other level, so all four become 0. They pay for large weights to which they have no relation but their row. The remedy is to cut the row into two halves, and to give each half a scale of its own. The scale of the second half is 0.09 / 3 = 0.03. Its weights become 0.06, −0.03, 0 and −0.03: wrong by 0.01 at most, ten times less than in the first half.
+# What spoils a row? Put four smaller weights behind the four of our example: 0.06, −0.02, 0.01, −0.03. The scale of the row is still 0.3, because the largest weight decides it. All four new weights are nearer to 0 than to any other level, so all four become 0. They lose their values because of large weights with which they share nothing but the row. The remedy is to cut the row into two halves, and to give each half a scale of its own. The scale of the second half is 0.09 / 3 = 0.03. Its weights become 0.06, −0.03, 0 and −0.03. None of them is wrong by more than 0.01, a tenth of the largest error in the first half.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 2. A scale for each group
@@ -141,7 +141,9 @@ def codes_of(part, scale, zero, bits):
 # *For the lecturer, 2 min.* Say: "First function: smallest and largest of each group, the step between levels, and the code of 0. Second: divide, round, add, clamp." Ask: "What happens with groups of 48 in a row of 128?" They do not fit: the function in the notebook refuses.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# `grid_of` finds the smallest and the largest weight of each group, the step between two levels, and the code of 0. `codes_of` divides, rounds and adds, as we did by hand; `clamp` brings a code that would lie beyond the last level back to it. (0 must stay a level, so the levels may be shifted a little against the weights.)
+# `grid_of` finds the smallest and the largest weight of each group, the step between two levels, and the code of 0. `codes_of` divides, rounds and adds, as we did by hand; `clamp` brings a code that would lie beyond the last level back to it. 0 has to be one of the levels, because the zero point is stored as a code. So it needs no more than the bits of a weight, and the levels may be shifted a little against the weights.
+#
+# What does the zero point buy? Without it, four codes usually stand for −2, −1, 0 and 1 times the scale. Take the row of four weights again, 0.6, −0.2, 0.1 and −0.3. With the scale of 0.3 the levels are −0.6, −0.3, 0 and 0.3, so 0.6 is cut off to 0.3, while nothing needs the level −0.6. With a scale of 0.6 the level 0.6 is there, but −0.2 and 0.1 both become 0. A zero point moves all four levels to where the weights are. With 4 bits this matters less, because then there are seven levels or more on each side of 0.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -172,9 +174,9 @@ def to_floats(codes, scale, zero):
 show.two_grids(WEIGHTS["blocks.2.up"][0], grid_of)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the first frame none of the 64 weights reaches the top line: a larger weight in the other half of the row needs it. In the second frame the levels lie closer, because each group's grid only has to reach its own largest and smallest weight.
+# In the first frame none of the 64 weights reaches the top line, because it is there for a larger weight in the other half of the row. In the second frame the levels lie closer, because each group's grid only has to reach its own largest and smallest weight. (A point above its top line is rounded down to that line. Because 0 has to be a level, the grid may be shifted, and then the largest weight can lie a little beyond the last level.)
 #
-# **What a group costs, by hand.** 32 weights of 2 bits have 64 bits of codes. Their scale takes 16 bits, their zero point 2. Together 82 bits for 32 weights, or $2 + (16 + 2)/32 = 2.56$ bits a weight. With groups of 16 the same 18 bits are shared by half as many weights: $2 + 18/16 = 3.125$ bits a weight. So a small group is not free: with 2 bits, scales and zero points of groups of 16 cost more than half as much as the codes themselves. Whoever says that a model has "4 bits" should be asked for the size of the group.
+# **What a group costs, by hand.** 32 weights of 2 bits have 64 bits of codes. Their scale takes 16 bits, their zero point 2. Together 82 bits for 32 weights, or $2 + (16 + 2)/32 = 2.56$ bits a weight. With groups of 16 the same 18 bits are shared by half as many weights: $2 + 18/16 = 3.125$ bits a weight. So a small group is not free: with 2 bits, scales and zero points of groups of 16 cost more than half as much as the codes themselves. If somebody says that a model has "4 bits", ask for the size of the group.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -209,7 +211,7 @@ show.against_bits(plain, bits_a_weight, float_perplexity)
 #
 # <!-- page -->
 #
-# The third bit turns 3 steps into 7, so each step becomes 7 / 3 = 2.3 times as narrow. A smaller group makes its steps narrower only as far as its own range is narrower than that of the row, and in this model even 16 neighbours have a range that is more than half as wide. The next cell measures the mean step of both. (Is 2 bits at its best? In a trial a smaller range, cut to 0.9 of the group's, brought its perplexity from 3.61 to 3.58, and the order stayed.) Where a row has a few huge weights among many small ones this can be the other way round: then a group without them gains much more than a factor of 2.3. Smaller groups help a lot with 2 bits and little with 4, where groups of 32 already come within 1 % of float.
+# The third bit turns 3 steps into 7, so each step becomes 7 / 3 = 2.3 times as narrow. A smaller group makes its steps narrower only as far as its own range is narrower than that of the row, and in this model even 16 neighbours have a range that is more than half as wide. The next cell measures the mean step of both. (Could 2 bits do better? In a trial the range of each group was cut to 0.9 of its width. That brought the perplexity from 3.61 to 3.58, and the order stayed.) Where a row has a few huge weights among many small ones this can be the other way round, because the steps of a group without a huge weight become narrower by much more than a factor of 2.3. Smaller groups help a lot with 2 bits and little with 4, where groups of 32 already come within 1 % of float.
 
 # %% slideshow={"slide_type": "skip"}
 steps = {}
@@ -231,7 +233,7 @@ for bits, group in ((4, 32), (2, 32), (2, None)):
 show.texts_table(floats, by_text)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The perplexity itself changes by more than a tenth from one set of pieces to another: some modules are harder to foretell. The *ratio* to float on the same pieces changes much less. So compare two models only on the same text, and by their ratio. How large must a difference between two ratios be? For two ways to round, repeat *both* on the other texts, and see whether the difference keeps its sign. Section 4 does that.
+# The perplexity itself changes by more than a tenth from one set of pieces to another: some modules are harder to predict. The *ratio* to float on the same pieces changes much less. So compare two models only on the same text, and by their ratio. How large must a difference between two ratios be? For two ways to round, repeat *both* on the other texts, and see whether the difference keeps its sign. Section 4 does that.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Our codes are small numbers, but each is stored in a float of 32 bits. Nothing has been saved so far. Even the smallest integer type of PyTorch takes a whole byte, so a 4-bit code in it wastes half of the bits.
@@ -288,7 +290,11 @@ show.files_table(files)
 #
 # <!-- page -->
 #
-# 2 bits of 32 would be a sixteenth. With scales and zero points it is 2.56 of 32, which is a twelfth. The rest is what we did not round: it is only a fortieth of the weights, but in float it makes about a quarter of the file. The files are as large as computed, up to some kilobytes for names and padding, and the loaded weights equal the rounded ones. Why were embedding and head left alone? Of the embedding a token reads one row only, so its bits cost space and hardly any time. The head is read whole for each token, but here it is small. In a small model with a vocabulary of 100,000 words the two can be a large part of all weights, and then they must be counted.
+# 2 bits of 32 would be a sixteenth. With scales and zero points it is 2.56 of 32, which is a twelfth. The rest is what we did not round: it is only a fortieth of the weights, but in float it makes up about a quarter of the file.
+#
+# Why did we load the files again? Because size and perplexity should belong to the same thing. In memory the rounded weights are still floats, so their perplexity does not show whether the packed bytes can be turned back into the right weights. And a size that was only computed does not show whether the file holds something that nobody counted, for example floats beside the codes. Here the files are as large as computed, up to some kilobytes for names and padding, and the loaded weights equal the rounded ones.
+#
+# Why were embedding and head left alone? Of the embedding a token reads one row only, so its bits cost space and hardly any time. The head is read whole for each token, but here it is small. In a small model with a vocabulary of 100,000 words the two can be a large part of all weights, and then they must be counted.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # So far the levels were evenly spaced. Are the weights? Most weights of a layer are small and few are large. Why should levels far out be as close as those near 0?
@@ -318,7 +324,7 @@ def on_marks(weight, block, marks, scale_of):
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The two formats differ in their blocks and in their scales. MXFP4 has blocks of 32, and its scale of 8 bits is a power of two ([OCP, 2023](https://www.opencompute.org/documents/ocp-microscaling-formats-mx-v1-0-spec-final-pdf)): $4 + 8/32 = 4.25$ bits a weight. NVFP4 has blocks of 16, and its scale is a float of 8 bits, E4M3: $4 + 8/16 = 4.5$ bits (and one fp32 number for the whole tensor, which hardly counts). For a fair race each gets an opponent with evenly spaced levels that takes as many bits. NF4, the format of [QLoRA](https://arxiv.org/abs/2305.14314), goes further on the same way: its 16 levels are made for weights that follow a normal distribution. We do not measure it here.
+# MXFP4 and NVFP4 have the same levels, and differ in their blocks and in their scales. MXFP4 has blocks of 32, and its scale of 8 bits is a power of two ([OCP, 2023](https://www.opencompute.org/documents/ocp-microscaling-formats-mx-v1-0-spec-final-pdf)): $4 + 8/32 = 4.25$ bits a weight. NVFP4 has blocks of 16, and its scale is a float of 8 bits, E4M3: $4 + 8/16 = 4.5$ bits (and one fp32 number for the whole tensor, which hardly counts). For a fair race each gets an opponent with evenly spaced levels that takes as many bits. NF4, the format of [QLoRA](https://arxiv.org/abs/2305.14314), goes further in the same direction. Its 16 levels are taken from the quantiles of a normal distribution (section 3 of the paper). The aim is that about equally many weights go to each level, if the weights follow such a distribution. Most of them are near 0, so that is where the levels lie close together. We do not measure it here.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### At equal bits
@@ -341,21 +347,21 @@ show.formats_table(FOUR, four_bits)
 #
 # <!-- page -->
 #
-# Do such small differences keep their sign on other texts? In a trial on the four sets of pieces of section 2, MXFP4 was better than int4 at 4.25 bits on one of them, equal on another, and worse on two. NVFP4 was better than int4 at 4.5 bits on all four, by 0.0003 to 0.003 of the ratio: a small lead, and one of a whole format, because its blocks and its scales differ as well.
+# Do such small differences keep their sign on other texts? In a trial on the four sets of pieces of section 2, MXFP4 was better than int4 at 4.25 bits on one of them, equal on another, and worse on two. NVFP4 was better than int4 at 4.5 bits on all four, by 0.0003 to 0.003 of the ratio: a small lead, and it belongs to the format as a whole, because not only the levels of the two differ but also their blocks and their scales.
 #
-# What do the *levels* do, and nothing else? In the same trial E2M1 and int4 had the same blocks of 32 and the same scales of 16 bits. For weights below a quarter of their block's largest, the error of E2M1 was about 40 % smaller; for those above three quarters it was about 80 % larger. Together the error of all weights was 10.1 % with E2M1 and 9.5 % with int4, and the perplexity was lower with each of them on two of the four texts. So the two effects nearly cancel here. (In groups of 64 E2M1 was ahead on all four texts, by 0.001 to 0.003, although its error of the weights was still the larger one. The error of the weights does not decide alone.)
+# What do the *levels* alone do? In the same trial E2M1 and int4 had the same blocks of 32 and the same scales of 16 bits. For weights below a quarter of their block's largest, the error of E2M1 was about 40 % smaller; for those above three quarters it was about 80 % larger. Together the error of all weights was 10.1 % with E2M1 and 9.5 % with int4, and the perplexity was lower with each of them on two of the four texts. So the two effects nearly cancel here. (In groups of 64 E2M1 was ahead on all four texts, by 0.001 to 0.003, although its error of the weights was still the larger one. The error of the weights does not decide alone.)
 #
-# The *scale* does more to the error of the weights. With a power of two in place of the scale of 16 bits the error of E2M1 grew from 10.1 % to 11.7 %, which is the first row of the table. Why? Such a scale is between 3/4 and 3/2 of the one that would put the block's largest weight on the level 6. If it is too small, weights beyond 6 times the scale are cut off to 6; if it is too large, the outer levels may stay unused. And the third row of the table shows what a *cheaper* scale is worth: int4 with scales of 8 bits affords groups of 32 at 4.25 bits, and has the smallest error of the three. So before you change the levels, look at the scale and the group. On a model whose weights have longer tails the order may be another one.
+# The *scale* does more to the error of the weights. With a power of two in place of the scale of 16 bits the error of E2M1 grew from 10.1 % to 11.7 %, which is the first row of the table. Why? Such a scale is between 3/4 and 3/2 of the one that would put the block's largest weight on the level 6. If it is too small, weights beyond 6 times the scale are cut off to 6; if it is too large, the outer levels may stay unused. And the third row of the table shows what a *cheaper* scale is worth: int4 with scales of 8 bits can afford groups of 32 at 4.25 bits, and it has the smallest error of the three. Other levels cannot change what these two decide: they move the few values of a group between its ends, but they add no value, and the largest weight of the group still sets how far the levels must reach. So before you change the levels, look at the scale and the group. On a model whose weights have longer tails the order may be another one.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The opening promised speed from fewer bytes. We test it with one layer of 4,096 × 4,096 random weights. In float32 it takes 67 MB, in bfloat16 34 MB, and in 4 bits with groups of 32 about 10 MB (8.4 MB of codes, and for each group a scale and a zero point of 16 bits each, as the kernel below wants them). There are two ways to use the packed weights. The first way *unpacks first*: a few lines of PyTorch turn all codes into bfloat16, write them to memory, and multiply. Count the bytes: 10 MB are read, then 34 MB are written and read again, and the steps between write more. The other way is a **kernel**, a piece of compiled code that takes a few packed bytes, turns them into floats inside the processor, multiplies them at once, and forgets them. PyTorch has one for CPUs.
+# The opening promised speed from fewer bytes. We test it with one layer of 4,096 × 4,096 random weights. In float32 it takes 67 MB, in bfloat16 34 MB, and in 4 bits with groups of 32 about 10 MB (8.4 MB of codes, and for each group a scale and a zero point of 16 bits each, as the kernel below expects them). There are two ways to use the packed weights. The first way *unpacks first*: a few lines of PyTorch turn all codes into bfloat16, write them to memory, and multiply. Count the bytes: 10 MB are read, then 34 MB are written and read again, and the steps between write more. The other way is a **kernel**, a piece of compiled code that takes a few packed bytes, turns them into floats inside the processor, multiplies them at once, and forgets them. PyTorch has one for CPUs.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. When does it make a model faster?
 #
 # One layer, 4,096 × 4,096, in float, and packed in 4 bits. The codes are unpacked inside a kernel, or all of them are unpacked first, by PyTorch.
 #
-# **Predict.** With *one* input, against float32: is a packed layer faster when its kernel unpacks, and when all is unpacked first, and why?
+# **Predict.** With *one* input: is the packed layer faster than float32 when a kernel unpacks its codes? Is it when all are unpacked first? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* Let the room count the bytes of *unpacked first*: 10 read, 34 written, 34 read. Then ask: "And with 64 inputs?" The weights are read once for all 64, so there is 64 times as much arithmetic for the same bytes. Draw the roof: at one input left of the ridge, at 64 on its right or near it.
@@ -375,9 +381,9 @@ show.race_table(layer, races)
 #
 # The two rows of 4 bits read the same packed bytes from memory, so the difference between them comes from *where* and *how* the codes become floats. Is it the writing, or the arithmetic of unpacking? In a trial we copied the bfloat16 matrix into new memory and did nothing else. That alone took about eight times as long as the whole product in float32, and each of the four steps of unpacking (take the codes apart, make them bfloat16, subtract 8, multiply by the scale) took nearly as long as such a copy. So the large new matrices that are written are what costs so much.
 #
-# The kernel does not win as much as the bytes promise: it reads about a sixth of the bytes of float32 and is far from six times as fast in the run on this page. In the same trial, merely adding up the float32 weights took as long as the product with them, so in float32 the reading decides. At that speed the packed bytes would be read in about a quarter of the kernel's time, so there the reading no longer decides. Turning the codes into floats now probably takes most of the time (a kernel that only reads the packed bytes would test it). The row of bfloat16 is a warning of the same kind: it reads half of the bytes, and in the run on this page it is hardly faster than float32. The limit from the bytes is a limit; it does not say that a product reaches it. Other processors, more threads and other kernels give other numbers.
+# The kernel does not win as much as the bytes promise: it reads about a sixth of the bytes of float32 and is far from six times as fast in the run on this page. In the same trial, merely adding up the float32 weights took as long as the product with them, so in float32 the reading decides. At that speed the packed bytes would be read in about a quarter of the kernel's time, so there the reading no longer decides. Turning the codes into floats now probably takes most of the time (a kernel that only reads the packed bytes would test it). The row of bfloat16 is a warning of the same kind: it reads half of the bytes, and in the run on this page it is hardly faster than float32. The bytes give an upper limit for the speed; they do not say that a product reaches it. Other processors, more threads and other kernels give other numbers.
 #
-# With 64 inputs both read their weights once for all of them. Compare the kernel's two columns: what fewer bytes are worth depends on the number of inputs, and on how well each of the two does its arithmetic.
+# With 64 inputs float32 and the kernel each read their weights once for all inputs. Compare the kernel's two columns: what fewer bytes are worth depends on the number of inputs, and on how well each of the two does its arithmetic.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # From the count follows when fewer bits for the weights do *not* make a model faster:
@@ -386,7 +392,7 @@ show.race_table(layer, races)
 # - **Many inputs at once.** A batch of 64 texts, or a prompt of 64 tokens, reads each weight once and uses it 64 times: 64 operations for each byte in bfloat16 instead of 1. Beyond the ridge of the roofline the arithmetic decides. It is still done in float, and unpacking comes on top.
 # - **Something else takes the time.** In our small model the calls of Python are the largest part of a step ([[decoding]]), and with a long text the KV cache may be larger than the weights.
 #
-# What remains in all three cases is the space: a model that did not fit into the memory may fit now (where all is unpacked first, one layer at a time).
+# In all three cases the packed model still needs less space, so a model that did not fit into the memory may fit now. (Where the codes are unpacked first, it fits only if one layer is unpacked at a time.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises
@@ -396,11 +402,11 @@ show.race_table(layer, races)
 # ### Exercise 1 · A smaller group, or only more bits?
 # ★★ · 12 minutes · an investigation
 #
-# Codes of 3 bits without zero points. An instrument, `rise(group, scale_bits, piece)`, gives by how many percent the perplexity of a model rises on a piece of text: weights in groups of `"32"` or `"16"`, each group with a scale of 16 or of 8 bits. Run all four cases on the same pieces. By the mean over five pieces or more, is the smaller group better by more than 0.5 points
+# Codes of 3 bits without zero points. An instrument, `rise(group, scale_bits, piece)`, gives by how many percent the perplexity of a model rises on a piece of text: weights in groups of `"32"` or `"16"`, each group with a scale of 16 or of 8 bits. Run all four cases on the same pieces, and compare means over five pieces or more. *Better* means by more than 0.5 points.
 #
-# - where both take *equally many bits a weight*? Then the conclusion is `"group"`.
-# - if not: where both have scales of 16 bits? Then it helps only because it takes more bits: `"bits"`.
-# - if neither: `"neither"`.
+# - Is the smaller group better where both take *equally many bits a weight*? Then return `"group"`.
+# - If not, is it better where both have scales of 16 bits? Then it helps only because it takes more bits: `"bits"`.
+# - Otherwise return `"neither"`.
 #
 # `smaller_group(rise)` → `"group"`, `"bits"` or `"neither"`
 #
@@ -454,7 +460,7 @@ print({case: round(rise, 2) for case, rise in ours.items()})
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>Compare</summary>
-# For our model the answer hangs on the text, and that is the lesson. `Instrument` takes three or four pieces of 512 characters for each `piece`, 17 in all. On them groups of 16 with short scales are *worse* than groups of 32 with scales of 16 bits, by about 0.2 points in the run on this page, so the answer is not "group"; and with scales of 16 bits both groups are equally good, so by the rule of the card it is "neither". In a trial with twice as many pieces, the same ones and as many others, they were *better* by 0.8 points, and the answer was "group". A model with 3 bits rises by 3 % or so, and half a point of that is too fine for so little text. The rule of the card asks for the mean over five pieces; it does not ask whether five are enough. Before you believe such a difference, double the text and see whether it stays.
+# For our model the answer depends on the text, and that is the lesson. `Instrument` takes three or four pieces of 512 characters for each `piece`, 17 in all. On them groups of 16 with short scales are *worse* than groups of 32 with scales of 16 bits, by about 0.2 points in the run on this page, so the answer is not "group"; and with scales of 16 bits both groups are equally good, so by the rule of the card it is "neither". In a trial with twice as many pieces, the same ones and as many others, they were *better* by 0.8 points, and the answer was "group". With 3 bits the perplexity rises by about 3 %, and so little text cannot tell whether half a point of that is real. The rule of the card asks for the mean over five pieces; it does not ask whether five are enough. Before you believe such a difference, double the text and see whether it stays.
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -466,7 +472,7 @@ print({case: round(rise, 2) for case, rise in ours.items()})
 # `stored_bits(rows, columns, bits, group)` → a number; all are whole numbers, at least 1
 #
 # <details><summary>Hint</summary>
-# Count the groups of one row first, rounded up. All bits of a row, over its columns.
+# Count the groups of one row first, rounded up. Then divide all bits of a row by its number of columns.
 # </details>
 
 
@@ -495,7 +501,7 @@ def stored_bits_solution(rows, columns, bits, group):
 #
 # ### Floats of eight bits
 #
-# fp8 comes in two kinds: E4M3 has 3 bits for the fraction, E5M2 has 2, and one bit more for the exponent. With a scale for each row the long range of E5M2's exponent is hardly needed, and one bit of fraction less makes the steps twice as wide.
+# fp8 comes in two kinds. E4M3 has 4 bits for the exponent and 3 for the fraction; E5M2 has 5 and 2. If each row has a scale of its own, the long range of E5M2's exponent is hardly needed, while its steps are twice as wide because the fraction has one bit less.
 
 # %% slideshow={"slide_type": "skip"}
 EIGHT = show.eight_bit_formats(on_marks)
@@ -503,7 +509,7 @@ eight_bits = show.tried(EIGHT, WEIGHTS, lambda new: perplexity(with_weights(new)
 show.formats_table(EIGHT, eight_bits)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Of the three formats int8 has the smallest error, and E5M2 has twice the error of E4M3, as its missing bit says. For the perplexity all three are good enough here.
+# Of the three formats int8 has the smallest error, and E5M2 has twice the error of E4M3, as one expects from the missing bit. For the perplexity all three are good enough here.
 #
 # ### What torchao does with it
 #
@@ -516,7 +522,7 @@ size, _, four_bit_model, _ = files["4 bits"]
 show.torchao_table(theirs, size, perplexity(four_bit_model, few) / perplexity(net, few))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# By the audit int8 and the unpacked 4 bits compute in float; the packed prototype runs a kernel that the audit does not know; the stable int4 ends in an error where its kernel library is missing. If the 4-bit codes are not packed, each still occupies a whole byte, and the file is as large as with 8 bits, or larger. The column "× float" ranks nobody: it stands on one piece of text, and torchao maps a group to its levels in another way than we do ([[torchao]] shows what that alone can change). On another machine other configs may run.
+# The audit says that int8 and the unpacked 4 bits compute in float. The packed prototype runs a kernel that the audit does not know. The stable int4 ends in an error where its kernel library is missing. If the 4-bit codes are not packed, each still occupies a whole byte, and the file is as large as with 8 bits, or larger. The column "× float" ranks nobody, because it was measured on one piece of text, and because torchao maps a group to its levels in another way than we do ([[torchao]] shows what that alone can change). On another machine other configs may run.
 #
 # ### Into the ledger
 #
@@ -530,7 +536,7 @@ show.record_rows(files, exam)
 # ### Exercise 3 · Groups, symmetric
 # ★★ · 8 minutes
 #
-# Write `in_groups`: the weights after rounding in groups of `group` neighbours *within a row*, without zero points. In each group the scale is $s = \max|w| / 2^{b-1}$ (smaller than that of [[integers]]), the integer of a weight is $w/s$, rounded and clamped to $-2^{b-1} \ldots 2^{b-1} - 1$, and what you return is integer times scale. A group of zeros stays zero, and `weight` as it is. `bits` goes from 2 to 4; `group` divides the row; no $w/s$ lies half-way.
+# Write `in_groups`: the weights after rounding in groups of `group` neighbours *within a row*, without zero points. In each group the scale is $s = \max|w| / 2^{b-1}$ (smaller than that of [[integers]]), the integer of a weight is $w/s$, rounded and clamped to $-2^{b-1} \ldots 2^{b-1} - 1$, and what you return is integer times scale. A group of zeros stays zero. Leave `weight` as it is. `bits` goes from 2 to 4; `group` divides the row; no $w/s$ lies half-way.
 #
 # `in_groups(weight, bits, group)` → a float tensor in the shape of `weight`, (rows, columns)
 #
