@@ -110,6 +110,8 @@ show.pair_table(round_row, torch.tensor(weights_of_y), (0.0, 0.75, 0.99))
 # *For the lecturer, 3 min.* Let the room check the middle row of the table by hand: 0.3 + 0.75 · 0.4 = 0.6. Then read the three lines of the loop: round, hand the error on, take column j out of the matrix.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
+# Why is $H$ enough? If the weights of a row have the errors $e_1, e_2, \dots$, the output is wrong by $e_1 x_1 + e_2 x_2 + \dots$. The square of this sum consists of the products $e_i e_j\,x_i x_j$, one for each pair $i, j$. In its mean the inputs therefore appear only as the means of $x_i x_j$, which are the entries of $H$: the mean squared error is $e^\top H\,e$. With two weights this is the $e_1^2 + e_2^2 + 2\rho\,e_1 e_2$ of above.
+#
 # The rule for two weights is the rule for any number. [[scores]] solved a twin of this problem: there a weight was set to 0, and the others made up for it. The best change of all the others was a column of the inverse of $H$, scaled so that the removed weight ends at 0. Here the weight does not end at 0 but at its rounded value. So the same column is scaled until the weight's own change is `change`. That is the second line of the loop. For our two weights $H = \begin{pmatrix} 1 & \rho \\ \rho & 1 \end{pmatrix}$, the first row of the inverse is proportional to $(1, -\rho)$, and a change of $-0.4$ of the first weight brings a change of $+0.4\,\rho$ of the second, as by hand.
 #
 # The third line takes weight $j$ out of the matrix, because it is final and must not move any more. What is left is the inverse for the inputs that are still to come. (The row and the column $j$ become 0, so later corrections cannot reach back.)
@@ -129,7 +131,7 @@ show.pair_table(round_row, torch.tensor(weights_of_y), (0.0, 0.75, 0.99))
 states = show.left_to_right(rounding.gptq)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Follow the bottom row from the first frame to the second. Its first weight was −0.58 and is now −0.85, so it is 0.27 too low. The inputs of this layer are alike, so the five weights to its right are raised a little, to make up for it: −0.75 becomes −0.69, −2.33 becomes −2.28. In the top row the first weight was rounded by less, and the others move less. The last two frames round two columns each. Behind the last column there is nothing, so its error stays.
+# Follow the bottom row from the first frame to the second. Its first weight was −0.58 and is now −0.85, so it is 0.27 too low. The inputs of this layer are alike, so the five weights to its right are raised a little, to make up for it: −0.75 becomes −0.69, −2.33 becomes −2.28. In the top row the first weight was rounded by less, and the others move less. The last two frames round two columns each. No column stands behind the last one, so nothing makes up for its error.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. Does it pay?
@@ -171,9 +173,9 @@ show.table_of(rises, (4, 3, 2), "Mean (least to most). The clip was chosen on te
 #
 # <!-- page -->
 #
-# With 2 bits a group has four levels, so the errors are large and there is much to cancel. With 4 bits round-to-nearest loses half a per cent, so there is little to save. Differences as small as those in the column of 4 bits depend on the text of the measurement: in a trial on another selection of pieces, at 4 bits round-to-nearest rose by 0.1 % and GPTQ by 0.0 to 0.3 %, on a third one by 0.8 % and 0.3 %, so at 4 bits this table ranks nobody. At 3 and 2 bits GPTQ was ahead on all selections that we tried. Nothing was trained, and no label was used.
+# With 2 bits a group has four levels, so the errors are large and there is much to cancel. With 4 bits round-to-nearest loses half a per cent, so there is little to save. Differences as small as those in the column of 4 bits depend on the text of the measurement: in a trial at 4 bits on another selection of pieces the perplexity rose by 0.1 % with round-to-nearest and by 0.0 to 0.3 % with GPTQ. On a third selection it rose by 0.8 % and by 0.3 %. So at 4 bits this table does not rank the two. At 3 and 2 bits GPTQ was ahead on all selections that we tried. Nothing was trained, and no label was used.
 #
-# Is the opponent at its best? Round-to-nearest used the whole range of each group, from its smallest weight to its largest. [[integers]] showed that a smaller range, which *clips* the largest weights, can be better. So the second row lets round-to-nearest choose its clip among four (1, 0.95, 0.9, 0.8 of the range), on text of the training modules. At 2 bits this helps a little, and far less than GPTQ, which did not choose any clip. At 3 and 4 bits it changes next to nothing. Could another clip do much better? In a trial at 2 bits, no other clip between 1 and 0.7 was better on the text of the measurement itself than the one of 0.9; a clip for each group, chosen by the error of the *output*, came to 14.2 %; and GPTQ with a clip of 0.9 came to about 6 %. So the clip does not decide this race. What the table does not show: one small model, one text for the measurement, groups of 32.
+# Is the opponent at its best? Round-to-nearest used the whole range of each group, from its smallest weight to its largest. [[integers]] showed that a smaller range, which *clips* the largest weights, can be better. So the second row lets round-to-nearest choose its clip among four (1, 0.95, 0.9, 0.8 of the range), on text of the training modules. At 2 bits this helps a little, and far less than GPTQ, which did not choose any clip. At 3 and 4 bits it changes next to nothing. Could another clip do much better? In a trial at 2 bits, no other clip between 1 and 0.7 was better on the text of the measurement itself than the one of 0.9; a clip for each group, chosen by the error of the *output*, came to 14.2 %; and GPTQ with a clip of 0.9 came to about 6 %. So the clip does not decide this race. The table comes from one small model, one text for the measurement, and groups of 32. It does not say how the race ends elsewhere.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Another text
@@ -200,10 +202,10 @@ show.list_of(by_text, "Random characters: one draw.")
 #
 # <!-- page -->
 #
-# If real inputs move together in another way, the corrections fit less well. Some of it is common to both texts, probably because the inputs of a layer are outputs of earlier layers with the same weights. (Random characters in a model with random weights in the earlier layers would test that.) So calibrate on text of the kind that the model will meet. (This is one draw of random characters; in a trial two others ended at 11 %. The three draws of Python source lie within one point.)
+# If real inputs move together in another way, the corrections fit less well. A part of how the inputs move together is common to both texts, probably because the inputs of a layer are outputs of earlier layers with the same weights. (Random characters in a model with random weights in the earlier layers would test that.) So calibrate on text of the kind that the model will meet. (This is one draw of random characters; in a trial two others ended at 11 %. The three draws of Python source lie within one point.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **What is it that helps?** GPTQ differs from round-to-nearest in more than one way. It moves weights that are not rounded yet. And because they have moved, the groups further to the right get other levels: each group's range is taken from the *moved* weights. Perhaps these levels are the secret. Or perhaps any stirring of the weights would do, whichever pairs of inputs $H$ names. Exercise 1 lets you find out; it can be done right now.
+# **What is it that helps?** GPTQ differs from round-to-nearest in more than one way. It moves weights that are not rounded yet. And because they have moved, the groups further to the right get other levels: each group's range is taken from the *moved* weights. Perhaps these levels bring the gain. Or perhaps any change of the weights would help, whichever pairs of inputs $H$ names. Exercise 1 lets you find out; it can be done right now.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4. Scale the channels first
@@ -233,7 +235,7 @@ show.list_of(by_text, "Random characters: one draw.")
 #
 # From 1 to 2 the first channel gains much and nobody loses. From 2 to 4 it gains hardly anything, and all others in its group lose.
 #
-# **AWQ** ([Lin et al., 2023](https://arxiv.org/abs/2306.00978)) does this for every input channel: $s_j$ is the mean size of the channel's input to the power of α. With α = 0 every $s_j$ is 1, which is round-to-nearest. With α = 1 all channels are made equally large. The best α is searched for each layer; here it is the one with the smallest error of the layer's output on the calibration text. Who divides the inputs? In front of `qkv` and `up` stands a norm that multiplies each channel by a factor of its own, so the division is done once, in these factors, and costs nothing at run time. `out` and `down` have no norm in front of them, and here they are rounded to nearest. ([The authors' code](https://github.com/mit-han-lab/llm-awq/blob/main/awq/quantize/auto_scale.py) scales such layers, too, with the division in the layer or the activation before them. It also searches a clip for each group. We leave out both.)
+# **AWQ** ([Lin et al., 2023](https://arxiv.org/abs/2306.00978)) does this for every input channel: $s_j$ is the mean size of the channel's input to the power of α. With α = 0 every $s_j$ is 1, which is round-to-nearest. With α = 1 the inputs of all channels get the same mean size. The best α is searched for each layer; here it is the one with the smallest error of the layer's output on the calibration text. Who divides the inputs? In front of `qkv` and `up` stands a norm that multiplies each channel by a factor of its own, so the division is done once, in these factors, and costs nothing at run time. `out` and `down` have no norm in front of them, and here they are rounded to nearest. ([The authors' code](https://github.com/mit-han-lab/llm-awq/blob/main/awq/quantize/auto_scale.py) scales such layers, too, with the division in the layer or the activation before them. It also searches a clip for each group. We leave out both.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### AWQ on our model
@@ -295,13 +297,13 @@ show.list_of(fair, "qkv and up by each way, out and down to nearest. Mean (least
 # *For the lecturer, 3 min.* Do the first rotated number: (8 + 0.9 − 0.9 + 0.9) / 2 = 4.45. Ask where the 8 is now: a part in each of the four. "Rotated back, the errors have the same length."
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the first row of the table the largest weight, 8, is four steps, so a step is 2, and the three small weights are rounded to 0. All they said is lost: $3 \cdot 0.9^2 = 2.43$.
+# In the first row of the table the largest weight, 8, is four steps, so a step is 2, and the three small weights are rounded to 0. So all that they contribute to the output is lost, and the sum of the squared errors is $3 \cdot 0.9^2 = 2.43$.
 #
 # Now replace the four weights by four sums of them, with the signs $(+,+,+,+)$, $(+,-,+,-)$, $(+,+,-,-)$, $(+,-,-,+)$, each divided by 2. The first is $(8 + 0.9 - 0.9 + 0.9)/2 = 4.45$, the second $(8 - 0.9 - 0.9 - 0.9)/2 = 2.65$. The large weight is now spread over all four, a half of it in each. The largest number is 4.45, the step is a quarter of it, and only 2.65 is not on a level: it becomes 2.22, and the squared error is $0.43^2 = 0.18$.
 #
 # These signs form a **Hadamard matrix** $Q$, and such a change of the coordinates is a **rotation**: it keeps the length of every vector (here $8^2 + 3 \cdot 0.9^2 = 66.4$ before and after), and it can be undone, $Q Q^\top = 1$. That it keeps lengths is the point: when the rounded weights are rotated back, the squared errors still add up to 0.18. In float nothing changes if the inputs are rotated along: $W x = (W Q)(Q^\top x)$. With 128 channels a single large weight is divided by $\sqrt{128} \approx 11$. QuaRot ([Ashkboos et al., 2024](https://arxiv.org/abs/2404.00456)) rotates language models in this way so that weights, activations and cache can all be rounded to 4 bits.
 #
-# Our model has no such channels, so we make some. In front of each `qkv` and `up` we pick four of the 128 channels. For **large weights** we divide the norm's factor of such a channel by 16 and multiply its column of weights by 16. For **large inputs** we do the reverse, so the inputs are 16 times larger and the weights 16 times smaller. Large inputs are what large language models have; that their weights are smaller in return is our planting, and not a finding about them. Both changes cancel exactly in float, so the perplexity is the same before the weights are rounded, and whatever differs below comes from rounding.
+# Our model has no such channels, so we make some. In front of each `qkv` and `up` we pick four of the 128 channels. For **large weights** we divide the norm's factor of such a channel by 16 and multiply its column of weights by 16. For **large inputs** we do the reverse, so the inputs are 16 times larger and the weights 16 times smaller. Large inputs are what large language models have; that their weights are smaller in return comes from how we plant them, and is not a finding about such models. Both changes cancel exactly in float, so the perplexity is the same before the weights are rounded, and whatever differs below comes from rounding.
 
 # %% slideshow={"slide_type": "skip"}
 models = {"large weights": show.planted(bench.net, 16), "large inputs": show.planted(bench.net, 1 / 16)}
@@ -361,11 +363,11 @@ show.outlier_table(coped, models)
 #
 # <!-- page -->
 #
-# With large *inputs* no weight is large, so a rotation has no wide step to repair. The four channels with large inputs keep their importance: after the rotation back, the errors of the weights are spread evenly over all channels, and the large inputs multiply their share. (In three plantings that were tried apart, the rise with the rotation was 10 to 36 % higher than with round-to-nearest alone.) (QuaRot rounds the activations as well, and among *them* the large channels do widen the step. That is its case, and we have not measured it.)
+# With large *inputs* no weight is large, so a rotation has no wide step to repair. The four channels with large inputs keep their importance: after the rotation back, the errors of the weights are spread evenly over all channels, and the large inputs multiply their share. (In three plantings that were tried separately, the rise with the rotation was 10 to 36 % higher than with round-to-nearest alone.) (QuaRot rounds the activations as well, and among *them* the large channels do widen the step. That is the case for which it was made, and we have not measured it.)
 #
 # AWQ is the best or among the best in both planted models, and this answers the question of section 4: where some channels are far larger than others, scaling pays. But the comparison favours AWQ, because what we planted, one factor for each channel, is exactly what AWQ can undo. Real outliers need not have that form.
 #
-# The fifth row corrects the first impression. A rotation with GPTQ behind it is better than GPTQ alone in *both* planted models, also where the rotation alone brought nothing (in three plantings of each kind that were tried apart, it was so in all six). Is GPTQ alone at its best? In a trial with a hundredth of the damping (*Deeper* explains it) it came to 2.6 % with large weights and to 1.0 % with large inputs, so the order stays. With large weights the two remedies add up: the rotation makes the step smaller, and GPTQ makes up for what is left. With large inputs the reason is probably another one: after the rotation a large input is a part of every channel, so all channels move together, and that is what GPTQ needs. (To test this one would give GPTQ the rotated $H$ with wrong pairs, as in Exercise 1. We did; the result stands below the answer to "What helps in our model?".) So "a rotation does not help here" was true of one way to round, and not of the rotation.
+# The fifth row corrects the first impression. A rotation with GPTQ behind it is better than GPTQ alone in *both* planted models, also where the rotation alone brought nothing (this was so in all six of the plantings that were tried separately, three of each kind). Is GPTQ alone at its best? In a trial with a hundredth of the damping (*Deeper* explains it) it came to 2.6 % with large weights and to 1.0 % with large inputs, so the order stays. With large weights the two remedies add up: the rotation makes the step smaller, and GPTQ makes up for what is left. With large inputs the reason is probably another one: after the rotation a large input is a part of every channel, so all channels move together, and that is what GPTQ needs. (To test this, we gave GPTQ the rotated $H$ with wrong pairs, as in Exercise 1. The result stands in the answer to "What helps in our model?".) So "a rotation does not help here" was true of one way to round, and not of the rotation.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## Exercises
@@ -452,7 +454,7 @@ show.list_of(helps, "Three draws of calibration text each.")
 #
 # A correction changes weights that were fine. If the inputs move together as $H$ says, the change cancels an error. If they do not, the change is one more error, and a large one, because strong correlations ask for large corrections. Look back at the two weights: with independent inputs ($\rho = 0$), 0.7 in place of 0.3 would be rounded to 1, and the mean squared error would be $0.16 + 0.49 = 0.65$ in place of 0.25.
 #
-# The levels are not the secret: with the levels of round-to-nearest GPTQ is as good as with its own (a little better in the mean of three draws, but the ranges overlap). (The authors' code has this as an option, [`static_groups`](https://github.com/IST-DASLab/gptq/blob/main/gptq.py).) And if $H$ has no products of different inputs at all, there is nothing that one weight could do for another: in all 20 layers GPTQ gives exactly the weights of round-to-nearest. So the sizes of the inputs, which are all that is left in such an $H$, do not help GPTQ either. They can help AWQ, because AWQ uses them in another way.
+# The gain does not come from the levels, because with those of round-to-nearest GPTQ is as good as with its own (a little better in the mean of three draws, but the ranges overlap). (The authors' code has this as an option, [`static_groups`](https://github.com/IST-DASLab/gptq/blob/main/gptq.py).) And if $H$ has no products of different inputs at all, there is nothing that one weight could do for another: in all 20 layers GPTQ gives exactly the weights of round-to-nearest. So the sizes of the inputs, which are all that is left in such an $H$, do not help GPTQ either. They can help AWQ, because AWQ uses them in another way.
 #
 # One question of section 5 was left open. With large inputs GPTQ gained much from a rotation; was it because of the pairs that the rotation makes? In a trial GPTQ got the rotated $H$ with wrong pairs. The perplexity rose by 5 %, and by 2.7 % with the rotation alone. So the gain does need the right pairs.
 
@@ -461,12 +463,14 @@ show.list_of(helps, "Three draws of calibration text each.")
 #
 # ### What the fast version does
 #
-# `round_row` brings the inverse up to date after each weight, which for $d$ inputs costs about $d^3$ operations, for each row again. But the inverse does not depend on the weights, so all rows share it. Let $U$ be the upper triangular matrix with $U^\top U = H^{-1}$ (its Cholesky factor). Row $j$ of $U$ from place $j$ on is, up to a factor, the row of the inverse that `round_row` has reached after $j$ steps, and the factor cancels in `inverse[j, j:] / inverse[j, j]`. So one factorization replaces all updates. Before it, a hundredth of the mean of the diagonal is added to the diagonal of $H$, so that inputs which are always equal do not make it impossible to invert (*damping*, as in [[scores]]). And corrections of later groups are added up and made once for each group, because a product of two matrices is faster than 32 small steps.
+# `round_row` brings the inverse up to date after each weight, which for $d$ inputs costs about $d^3$ operations, for each row again. But the inverse does not depend on the weights, so all rows share it. Let $U$ be the upper triangular matrix with $U^\top U = H^{-1}$ (its Cholesky factor). Row $j$ of $U$ from place $j$ on is, up to a factor, the row of the inverse that `round_row` has reached after $j$ steps, and the factor cancels in `inverse[j, j:] / inverse[j, j]`. So one factorization replaces all updates. Before it, a hundredth of the mean of the diagonal is added to the diagonal of $H$, so that inputs which are always equal do not make it impossible to invert (*damping*, as in [[scores]]). For our two weights with $\rho = 1$ the determinant of $H$ is $1 - \rho^2 = 0$, so there is no inverse. With 1.01 on the diagonal it is $1.01^2 - 1 = 0.02$. The price is small: the second weight takes over $0.4 / 1.01 = 0.396$ of the first one's error and not 0.4. But much larger numbers on the diagonal would make each weight take over less and less, until only round-to-nearest is left. (Calibration text with fewer characters than the layer has inputs also gives an $H$ without an inverse.)
+#
+# Finally, corrections of later groups are added up and made once for each group, because a product of two matrices is faster than 32 small steps.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### The order of the columns
 #
-# A column far to the right has few others left that can make up for it. Does it matter which columns come first? The largest inputs first is a common choice ("act order"). A new order also puts other weights together in a group, so the levels change, too; the control is round-to-nearest in the same groups.
+# A column far to the right has few others behind it that can make up for its error. Does it matter which columns come first? The largest inputs first is a common choice ("act order"). A new order also puts other weights together in a group, so the levels change, too; the control is round-to-nearest in the same groups.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -496,7 +500,7 @@ orders["to nearest, groups by size of the input"] = bench.rise(
 show.list_of(orders, "One draw of calibration text.")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Here the largest inputs first is better than the smallest first, as one would expect: what is rounded last has nobody to make up for it, and that should be what matters least. Against the order in which the columns happen to stand it gains 0.7 points in the run on this page; the three draws of section 3 differ by 0.5, so this is no more than a hint. All three orders are far better than round-to-nearest. So the gain of GPTQ does not hang on a lucky order.
+# Here the largest inputs first is better than the smallest first, as one would expect: few columns or none are left to make up for the errors of those that are rounded last, so these should be the ones that matter least. Against the order in which the columns happen to stand it gains 0.7 points in the run on this page; the three draws of section 3 differ by 0.5, so this is no more than a hint. All three orders are far better than round-to-nearest. So the gain of GPTQ does not depend on a lucky order.
 #
 # ### A clip that is better for the weights and worse for the model
 #
@@ -522,14 +526,14 @@ print(f"Squared error of the weights, a clip for each group over the whole range
 show.list_of(clipped, "No clip: the levels go from the smallest weight of a group to the largest.")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The squared error of the weights falls, and the perplexity rises. This is the lesson in small: the error of the weights is not what counts. Which errors the clip makes is the likely reason, but we have not isolated it: it moves the largest weights of a group, all of them towards 0, so their errors probably add up in the output more than those of the small weights. One test would be to give the clipped weights errors of the same size and of random sign. It also shows that two tools which both say "2 bits, groups of 32" can differ just because one of them clips.
+# The squared error of the weights falls, and the perplexity rises. This is the lesson in small: the error of the weights is not what counts. The likely reason is the kind of error that a clip makes, but we have not isolated it. A clip moves the largest weights of a group, all of them towards 0, so their errors probably add up in the output more than those of the small weights. One test would be to give the clipped weights errors of the same size and of random sign. The table also shows that two tools which both say "2 bits, groups of 32" can differ just because one of them clips.
 #
 # ### What was not shown
 #
 # - One small model, one training, one text for the measurement. In large models the methods may come in another order; the papers measure on those.
 # - $H$ was collected in the *float* model. One can also round block by block, and collect the inputs of each block from the model whose earlier blocks are rounded already.
 # - The rotation was undone in float to be measured in the same model. QuaRot folds much of it into the neighbouring layers.
-# - No time was measured. The rounded weights are stored and read as in [[weight_only]]. GPTQ costs nothing more at run time, AWQ nothing where a norm takes the scales; a rotation that is not folded into a layer costs a product.
+# - No time was measured. The rounded weights are stored and read as in [[weight_only]]. At run time GPTQ costs nothing more, and neither does AWQ where a norm can divide the inputs. A rotation that is not folded into a layer costs one more product.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
@@ -544,7 +548,7 @@ claims.show("gptq")
 #
 # - The next layer sees sums, not weights. Errors of weights can cancel in a sum if their inputs move together.
 # - GPTQ rounds column by column and lets the columns that are still free make up for each error. It needs the mean products of the inputs, and it needs the right ones: with those of wrong pairs it was far worse than round-to-nearest.
-# - AWQ prefers channels with large inputs, at the cost of their neighbours; on our model it paid where channels differ much. A rotation spreads large *weights* over all channels.
+# - AWQ makes errors smaller in channels with large inputs, at the cost of their neighbours; on our model it paid where channels differ much. A rotation spreads large *weights* over all channels.
 # - Calibrate on text of the kind that the model will meet, and bring the opponent to its best before you compare.
 #
 # **Going further**
