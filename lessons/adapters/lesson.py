@@ -105,7 +105,7 @@ def perplexity(model, text=unseen):
 #
 # The layer gives $W x = (5, 2)$. The bypass goes down, $A x = 3 - 1 = 2$, and up, $B \cdot 2 = (4, 2)$. Together the output is $(9, 4)$. One can also ask which matrix would have done that at once. The product $B A$ has the rows $(2, 0, -2)$ and $(1, 0, -1)$. The second row is half of the first, and that is what **rank 1** says: all rows are multiples of one row, the row of $A$. With a rank of 4 all rows are mixtures of four rows. So a bypass of low rank cannot make every change of $W$. It can make many, and one hopes that those which a new task needs are among them. Hu et al. state this as a hypothesis: that "the change in weights during model adaptation also has a low 'intrinsic rank'" (section 1 of their paper).
 #
-# The factor $\frac{\alpha}{r}$ scales the bypass. The authors say that it helps to reduce the need to tune again for another rank (section 4.1). This lesson always sets $\alpha = 2 r$, so the factor is 2.
+# The factor $\frac{\alpha}{r}$ scales the bypass. The authors say that it helps to reduce the need to tune again for another rank (section 4.1). This lesson always sets $\alpha = 2 r$, so the factor is 2. (*Deeper* says why one divides.)
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -149,7 +149,7 @@ show.bypass(lora)
 # *For the lecturer, 3 min.* Read the last line from left to right: first A, then B; nobody builds the matrix B A. Two votes. Send the room back to the table with the two numbers for the reason.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The class `LoRA` above is the whole method. It takes any linear layer, keeps it, and adds two parameters. Its last line multiplies the input by $A$ first and by $B$ then, so that the large matrix $B A$ is never built. The next cell builds the bypass of one layer three times: as above, with two matrices of zeros, and with two random ones. It asks how much the output changes before any step, and what gradients come back.
+# The class `LoRA` above is the whole method. It takes any linear layer, keeps it, and adds two parameters. Its last line multiplies the input first by $A$ and then by $B$, so that the large matrix $B A$ is never built. The next cell builds the bypass of one layer three times: as above, with two matrices of zeros, and with two random ones. It asks how much the output changes before any step, and what gradients come back.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Tries three starts of a bypass, and looks at the first output and the first gradients.
@@ -179,7 +179,7 @@ show.starts(lora, torch.randn(64, 128, generator=torch.Generator().manual_seed(0
 #
 # Three things make the race fair.
 #
-# - **Each way gets its own learning rate.** All weights want a smaller rate than the bypasses. One rate for both would favour one of them. Each gets three rates, a factor of about three apart.
+# - **Each way gets its own learning rate.** All weights want a smaller rate than the bypasses (*Deeper* says why), so a shared rate would favour one of them. Each gets three rates, a factor of about three apart.
 # - **Three texts.** The first eight tenths of the manual are for learning. On the next tenth we choose the rate. The last tenth is the exam. Whoever chooses on the exam has seen the questions.
 # - **The same steps and the same pieces** for both.
 #
@@ -241,7 +241,7 @@ show.new_task(frozen, tried, best, results)
 #
 # <!-- page -->
 #
-# In the run on this page the frozen model has a perplexity of 4.16 on the exam. All weights bring it to 3.92 and the bypasses to 3.94, each at its own best rate, and these rates differ by a factor of six. Why is so little enough? Probably because the new text needs no arbitrary change of each matrix, as the hypothesis of Hu et al. says. In a trial with rank 1 (one seed, the rate of rank 4) the bypasses learned 0.047 nats, where rank 4 learned 0.054. That speaks for the hypothesis; but perhaps nothing could use more directions in 40 steps, and longer trainings of both would tell. All weights still gain more in the mean, as they do in the standard settings of [Biderman et al., 2024](https://arxiv.org/abs/2405.09673) (abstract). Be careful: the gain of 40 short steps is small, two seeds differ by a tenth or two of it, and this is one model and one text.
+# In the run on this page the frozen model has a perplexity of 4.16 on the exam. All weights bring it to 3.92 and the bypasses to 3.94, each at its own best rate, and these rates differ by a factor of six. Why is so little enough? Probably because the new text needs no arbitrary change of each matrix, as the hypothesis of Hu et al. says. In a trial with rank 1 (one seed, the rate of rank 4) the bypasses learned 0.047 nats, where rank 4 learned 0.054. That supports the hypothesis. But perhaps 40 steps are too few to use more directions; longer trainings would tell. All weights still gain more in the mean, as they do in the standard settings of [Biderman et al., 2024](https://arxiv.org/abs/2405.09673) (abstract). Be careful: the gain of 40 short steps is small, two seeds differ by a tenth or two of it, and this is one model and one text.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### And what is forgotten?
@@ -264,7 +264,7 @@ show.learned_and_forgotten(frozen, tried)
 #
 # Compare two points at the same place of the horizontal axis. In the run on this page all weights at 0.0003 learned 0.050 nats and forgot 0.059; the bypasses at 0.002 learned 0.045 and forgot 0.059. A higher rate learns a little more and forgets much more, and the highest one forgets most and learns less, for both. Each point is one training, so small distances mean nothing. Biderman et al. trained models thousands of times larger. There LoRA learns less and forgets less than full training (abstract). On the question asked here, who forgets more at the same gain, they write that the two "seem to occupy the same Pareto curve" (section 4.3).
 #
-# So the bypass does not protect the old task *while it is used*. What it has is another property, which a trained weight cannot have: one can take it out again. The next cell does that for the second training of the bypasses, and compares the perplexity on code with that of the model before. They are equal to the last digit, because no frozen weight has ever changed. The model that was trained whole has no such way back, unless somebody kept a copy of all its weights.
+# So the bypass does not protect the old task *while it is used*. But unlike a trained weight, it can be taken out again. The next cell does that for the second training of the bypasses, and compares the perplexity on code with that of the model before. They are equal to the last digit, because no frozen weight has ever changed. The model that was trained whole has no such way back, unless somebody kept a copy of all its weights.
 
 # %% slideshow={"slide_type": "skip"}
 without = copy.deepcopy(writer)  # a copy of the second training, with every bypass taken out again
@@ -300,7 +300,7 @@ show.bills({"all weights": everything, "bypasses": bypasses})
 #
 # <!-- page -->
 #
-# Gradients and states belong to the numbers that are trained, so they shrink with them. The activations belong to the batch: the backward pass goes through all frozen layers, and $A$ needs the input of its layer. (The counter on the page finds about nine tenths of the bytes.) For two short pieces, as here, the three together shrink by about a third. With a longer batch the activations alone grow, and the share that is saved becomes smaller; with a larger model on a short batch it becomes larger. What helps against activations is checkpointing ([[training_memory]]), and it can be combined with bypasses.
+# Gradients and states belong to the numbers that are trained, so they shrink with them. The activations belong to the batch: the backward pass goes through all frozen layers, and $A$ needs the input of its layer. (The counter on the page finds about nine tenths of the bytes.) For two short pieces, as here, the three together shrink by about a third. With a longer batch only the activations grow, and the share that is saved becomes smaller; with a larger model on a short batch it becomes larger. What helps against activations is checkpointing ([[training_memory]]), and it can be combined with bypasses.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. A repair
@@ -313,13 +313,13 @@ show.bills({"all weights": everything, "bypasses": bypasses})
 # *For the lecturer, 3 min.* Say: "Each weight has four values left." Vote for A, B or C. A is tempting, for the damage sits in a million weights. Let somebody work out the share of the page's example (8, 5.66, 4) first.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A frozen layer need not be a float layer. `LoRA` asks its layer for an output and nothing else, so the layer may store codes of a few bits. That is the idea of **QLoRA** ([Dettmers et al., 2023](https://arxiv.org/abs/2305.14314)): a base of 4 bits, and float bypasses beside it, so that a large model can be adapted in little memory. Here we go down to 2 bits, because we want to see something else: can the bypass make up for what the *rounding* has destroyed?
+# A frozen layer need not be a float layer. `LoRA` asks its layer for an output and nothing else, so the layer may store codes of a few bits. The codes get no gradient; the error passes back through the floats that they stand for. That is the idea of **QLoRA** ([Dettmers et al., 2023](https://arxiv.org/abs/2305.14314)): a base of 4 bits, and float bypasses beside it, so that a large model can be adapted in little memory. Here we go down to 2 bits, because we want to see something else: can the bypass make up for what the *rounding* has destroyed?
 #
 # Each row of a weight gets its own grid of four levels: a lowest value and a step. In [[weight_only]] you saw that smaller groups would do less harm. We want harm.
 #
 # **By hand: what "won back" means.** Say that the float model has a perplexity of 4, the rounded one 8, and the repaired one 5.66. In nats the rounding cost $\ln (8 / 4) = 0.69$, and the repair won $\ln (8 / 5.66) = 0.35$. So half of the loss is won back. The base itself has 0 %, and the float model 100 %.
 #
-# The rate is chosen again: three rates, and another piece of the unseen modules to choose on. (The exam is short, as in section 2, about 4,100 characters: one whole module and the beginning of a second. The piece to choose on is what follows in that second one.)
+# The rate is again the best of three, chosen on another piece of the unseen modules. (The exam is short, about 4,100 characters as in section 2: one whole module and the beginning of a second. The piece to choose on follows in that second one.)
 
 # %% slideshow={"slide_type": "skip"}
 base = show.on_grid(whole, bits=2)
@@ -347,7 +347,7 @@ show.repaired(before, broken, after, won)
 #
 # <!-- page -->
 #
-# The damage sits in almost a million rounded weights, so the bypass cannot undo the errors one by one: the matrix of rank 4 that comes nearest to the rounding error leaves more than nine tenths of its square (Deeper). It need not undo them, because the loss sees outputs and no weights. Are the outputs of the layers less wrong, then? In a trial each layer alone got the inputs of the float model: with the bypass, the squared error of its outputs was 0.98 to 1.08 times what it was without. So the bypass does not repair the layers one by one. What it changes instead we have not found out. The rest of the loss stays after these 40 steps; whether more steps win more was not tried. And nothing so far says that this is a repair at all, because the model has also been trained for 40 steps more. That is the next question.
+# The damage sits in almost a million rounded weights, so the bypass cannot undo the errors one by one: the matrix of rank 4 that comes nearest to the rounding error leaves more than nine tenths of its square (Deeper). It need not undo them, because the loss depends on outputs alone. Are the outputs of the layers less wrong, then? In a trial each layer alone got the inputs of the float model: with the bypass, the squared error of its outputs was 0.98 to 1.08 times what it was without. So the bypass does not repair the layers one by one. What it changes instead we have not found out. The rest of the loss stays after these 40 steps; whether more steps win more was not tried. And nothing so far says that this is a repair at all, because the model has also been trained for 40 steps more. That is the next question.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The bypass, or only more training?
@@ -382,14 +382,14 @@ show.twins(gains)
 #
 # <!-- page -->
 #
-# The base is the only thing that differs between the two rows of the table, and each row has the same three rates. On the float base the best of them gains nothing that one could see, and the highest one loses. So nothing of the gain on 2 bits is explained by 40 more steps. The float model had been trained on this text for 2,400 steps, and its learning rate had come down to a fiftieth by then; 40 short steps more find nothing to gain. Where a base has *not* finished learning, the twin gains as well, and then the difference of the two gains is what the repair has won. Exercise 2 has such models. (One seed for each rate. In a trial the twin gained nothing at 0.0001 and 0.0003, either.)
+# The base is the only thing that differs between the two rows of the table, and each row has the same three rates. On the float base even the best of them gains nothing, and the highest one loses. So 40 more steps explain none of the gain on 2 bits. The float model had been trained on this text for 2,400 steps, and its learning rate had come down to a fiftieth by then; 40 short steps more find nothing to gain. Where a base has *not* finished learning, the twin gains as well, and then the difference of the two gains is what the repair has won. Exercise 2 has such models. (One seed for each rate. In a trial the twin gained nothing at 0.0001 and 0.0003, either.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Merge, or ship two files?
 #
 # **Merging** adds the bypass to the weight, $W + \frac{\alpha}{r} B A$. Then there is one matrix, and nothing more to compute.
 #
-# **Predict.** Merged *into the codes*, each weight on the nearest of its four levels: is **A** all, **B** half, or **C** next to nothing left of what was won? And why?
+# **Predict.** Merged *into the codes*, each weight goes to its nearest level. What is left of the gain: **A** all, **B** half, **C** next to nothing? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* First merge the example of section 1 on the board: (9, 4) once more, with one matrix. Then vote. Let the room guess the reason before the next slide.
@@ -453,7 +453,7 @@ show.merges(left, moved, float_error)
 # *For the lecturer, 3 min.* The first frame is there: all points stand on levels. To change its code a point must pass a dotted line. Vote before you click. Second frame: the orange points are moved. Ask: "Who sees it from the back?" Third: all are back.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **By hand.** A row has the levels 0, 1, 2 and 3, in steps. A weight has the code 1, and the bypass moves it by 0.3 of a step, to 1.3. The nearest level is 1: the change is gone. Had the bypass moved it by 0.6, to 1.6, then the new code would be 2, and the change would be *larger* than wanted. Codes keep a change of whole steps, and nothing else.
+# **By hand.** A row has the levels 0, 1, 2 and 3, in steps. A weight has the code 1, and the bypass moves it by 0.3 of a step, to 1.3. The nearest level is 1: the change is gone. Had the bypass moved it by 0.6, to 1.6, then the new code would be 2, and the change would be *larger* than wanted. Codes can change only by whole steps.
 
 # %% slideshow={"slide_type": "skip"}
 steps_moved = show.steps_moved(adapter)
@@ -494,7 +494,7 @@ show.files(n_bytes, reloaded, before, after[0])
 #
 # <!-- page -->
 #
-# The adapter is about a fifth of the two files, because the layers are narrow: rank 4 beside a square layer of 128 costs a whole bit a weight. In a square layer of 4,096 it costs three hundredths of a bit (see the caption). How much it would win there was not measured. What a third bit cannot do is section 2: *another* task. One base on the disk can serve many small adapters, and they can be exchanged while the program runs.
+# The adapter is about a fifth of the two files, because the layers are narrow: rank 4 beside a square layer of 128 costs a whole bit a weight. In a square layer of 4,096 it costs three hundredths of a bit (see the caption). How much it would win there was not measured. What a third bit cannot do is learn *another* task (section 2). One base on the disk can serve many small adapters, and they can be exchanged while the program runs.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises
@@ -674,9 +674,22 @@ spent |= {"best for the error": bypasses["trained"], "rank 4": bypasses["trained
 show.race(raced, spent, won, error_left)
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **All weights and the bypasses of both ranks win back about a third each, too close together to be ordered; the scales and the norms win less, and the bypass that fits the error best wins least.**
+# **All weights and the bypasses of both ranks win back about a third each, and lie too close together to be ordered; the scales and the norms win less, and the bypass that fits the error best wins least.**
 #
-# The best bypass for the error wins least because the rounding error is no matrix of low rank: nine tenths of its square are left (see the caption). The trained bypass has the same size and wins more, so it is another matrix. The trained scales and norms do a good part of the work with far fewer numbers; the scales stand in the file anyway (as in PEQA, [Kim et al., 2023](https://arxiv.org/abs/2305.14152)). Read small gaps with care: only rank 4 has three seeds, its dots, and a gap as small as that between the dots tells nothing. Rank 16 trains at the rate of rank 4, and the rates of the others are near the best of a few that were tried.
+# The best bypass for the error wins least because the rounding error is no matrix of low rank: nine tenths of its square are left (see the caption). The trained bypass has the same size and wins more, so it is another matrix. The trained scales and norms do a good part of the work with far fewer numbers; the scales stand in the file anyway (as in PEQA, [Kim et al., 2023](https://arxiv.org/abs/2305.14152)). Read small gaps with care: only rank 4 has three seeds, which are the dots, and a gap no larger than the gaps between these dots tells nothing. Rank 16 trains at the rate of rank 4, and the rates of the others are near the best of a few that were tried.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### The factor, the rate, the rank, the time
+#
+# **Why divide by the rank?** An entry of $B A$ is a sum of $r$ products, a number of $B$ times a number of $A$. Suppose that these products have the same size at every rank. Then from rank 4 to rank 16 the sum becomes up to four times as large (if all have the same sign), and a learning rate that suited rank 4 may be too high. Dividing by $r$ counters this. It is our reading of what the authors say, and nothing here tests it, because with $\alpha = 2 r$ the factor is 2 at every rank. For the same reason somebody who compares ranks should choose the rate for each of them. The race above did not do this for rank 16.
+#
+# **Why do the bypasses want a larger rate?** By hand: the first step of AdamW moves each trained number by about the learning rate $\eta$, however large its gradient is. If all weights are trained, each weight moves by $\eta$. In a bypass of rank 4 only $B$ moves in the first step, so a weight changes by 2 (the factor) times a sum of four terms $\pm \eta\,a$. In a layer with 128 inputs a number $a$ of $A$ has a typical size of $1 / \sqrt{128} = 0.09$. Four such terms with random signs add up to about $\sqrt 4 \cdot 0.09\,\eta = 0.18\,\eta$, and twice that is $0.35\,\eta$. So at the same rate the weights of such a layer begin with steps about a third as large. This is probably a part of the reason. Another $\alpha$ changes the factor alone, so one could test whether the best rate falls when $\alpha$ grows.
+#
+# **How large a rank?** The numbers, the bytes and the two small products grow in proportion to the rank, and so does the largest number of independent rows that $B A$ can have. Whether a task needs so many can only be tried. Begin small, double the rank, choose the rate anew, and stop when the text *to choose on* gains no more. On this page rank 1 learned nearly as much of the manual as rank 4 (0.047 and 0.054 nats, one seed), and rank 16 repaired about as much as rank 4.
+#
+# **What about the time of a training step?** By the count: if all weights are trained, a linear layer needs three products of about the same size, one for its output, one for the gradient of its input, and one for the gradient of its weights. A frozen layer does not need the third. So a bypass saves at most about a third of this arithmetic, and its own small products come on top. The forward pass and the way back through all layers remain. We did not measure any times.
+#
+# **When is a bypass the wrong choice?** If there is one task and nobody needs the old model, training all weights won a little more here in the mean. If the activations fill the memory, a bypass alone hardly helps. And if a model of few bits only has to be good at its old task, compare first with one more bit, which was nearer to float in section 5.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### And pruning this model?
@@ -697,12 +710,12 @@ show.pruned_table(before, cut)
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **SparseGPT's choice with its repair loses least in both columns, and by far in the pattern. Under each rule 2:4 costs more than half without a pattern.**
 #
-# A pattern leaves less choice, so it cannot keep the same weights, and it costs more. Magnitude and Wanda lie close together here; one model does not order them. One thing is not the same for all: SparseGPT chooses its half among blocks of 128 columns of *all* rows, the other two within each row. The lead does not come from that freedom: with half of each row, in an extra run, SparseGPT was a little better still. For the digits of [[scores]] 2:4 cost about a point, but there networks, tasks and measures differ at once. Most models of the papers are thousands of times larger.
+# A pattern leaves less choice, so it cannot keep the same weights, and it costs more. Magnitude and Wanda lie close together here; one model does not order them. One thing is not the same for all: SparseGPT chooses its half among blocks of 128 columns of *all* rows, the other two within each row. The lead does not come from that freedom, because in an extra run with half of each row SparseGPT was a little better still. For the digits of [[scores]] 2:4 cost about a point, but there networks, tasks and measures differ at once. Most models of the papers are thousands of times larger.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### What the functions refuse
 #
-# An adapter for other layers, a rank for which the weight has no room, a second merge: requests that cannot be met should be refused with a sentence that helps.
+# Some requests cannot be met, for example an adapter for other layers, or a rank for which the weight has no room. A function should refuse them with a sentence that helps.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Makes requests that cannot be met, and shows what is said to them.
@@ -722,7 +735,7 @@ show.refusals(
 # - **A new task on a base of few bits.** Section 2 had a float base, and section 4 the old task. QLoRA does both at once; here nobody measured it.
 # - **A start that knows the error.** LoftQ ([Li et al., 2023](https://arxiv.org/abs/2310.08659)) begins with a bypass like *best for the error*, and trains from there.
 # - **DoRA** ([Liu et al., 2024](https://arxiv.org/abs/2402.09353)) trains the size of the weights apart from their direction.
-# - **Preference tuning**, for example DPO ([Rafailov et al., 2023](https://arxiv.org/abs/2305.18290)): often with adapters, too; it needs a model that can answer.
+# - **Preference tuning**, for example DPO ([Rafailov et al., 2023](https://arxiv.org/abs/2305.18290)): this is often done with adapters, too, but it needs a model that can answer.
 # - **Activations in 8 bits.** In large models a few features of the activations are far larger than the rest: LLM.int8() ([Dettmers et al., 2022](https://arxiv.org/abs/2208.07339)) keeps these in 16 bits; SmoothQuant ([Xiao et al., 2022](https://arxiv.org/abs/2211.10438)) moves the difficulty into the weights.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -750,7 +763,7 @@ claims.show("adapters")
 #
 # - A bypass of low rank beside a frozen layer begins as nothing, because one of its matrices is zero. Gradients and optimizer states are kept for its own numbers alone; activations hardly shrink.
 # - On a new task it learned most of what all weights learn. It can be taken out again, and a trained weight cannot.
-# - A repair is what a twin without the damage does not gain.
+# - A repair is the part of a gain that an undamaged twin lacks.
 # - In float a merge is exact up to rounding. Codes rounded it away here: then ship two files.
 #
 # <!-- page -->
