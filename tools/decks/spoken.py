@@ -78,7 +78,7 @@ def _typed(row, talk, at):
     new += [passage for _, passage in row.get("change", [])]
     found = []
     for text in new:
-        text = re.sub(r"\]\([^)]*\)", "]", _talk.PLACE.sub(" ", text))
+        text = re.sub(r"<[^>]+>|(?<=\])\([^)]*\)", " ", _talk.PLACE.sub(" ", text))
         for match in _talk.NUMBER.finditer(text):
             number, bare = match[0], match[0].lstrip("−-")
             plain = not UNIT.match(text[match.end() :]) and bare.isdigit() and len(bare) < 3

@@ -21,8 +21,8 @@ from tools.publishing import lessons as _lessons
 FOLDER = ROOT / "docs" / "talks"
 KEYS = {"title", "minutes", "change", "numbers", "slide"}
 SLIDE_KEYS = {
-    "act", "take", "heading", "layout", "minutes", "lead", "note", "text", "answer", "output", "collect", "hide", "without",
-    "change", "lessons",
+    "act", "take", "heading", "layout", "minutes", "lead", "note", "text", "answer", "output", "picture", "collect", "hide",
+    "without", "change", "lessons",
 }  # fmt: skip
 HIDES = {"code", "printed", "figure", "table", "caption"}
 NUMBERED = re.compile(r"^#+ (?:\d+\. )?(?:\d+\.\d+ · )?")
@@ -64,7 +64,7 @@ def read(path, root=ROOT):
     try:
         script = tomllib.loads(path.read_text(encoding="utf-8"))
         _no_other(script, KEYS, "the script")
-        return _Maker(script, root).talk()
+        return _Maker(script, path.parent, root).talk()
     except (tomllib.TOMLDecodeError, ValueError, KeyError) as wrong:
         raise ValueError(f"{path.name}: {wrong if isinstance(wrong, ValueError) else f'{wrong} is missing'}") from wrong
 
@@ -103,8 +103,8 @@ def _no_other(table, known, what):
 class _Maker:
     """Reads each notebook once."""
 
-    def __init__(self, script, root):
-        self.script, self.root, self.known = script, root, syllabus.lessons(root)
+    def __init__(self, script, folder, root):
+        self.script, self.folder, self.root, self.known = script, folder, root, syllabus.lessons(root)
         self.notebooks, self.decks, self.words = {}, {}, {}
         self.numbers = {name: self._number(name, **about) for name, about in script.get("numbers", {}).items()}
 
@@ -212,9 +212,10 @@ class _Maker:
         """A slide that no lesson has."""
         slide = arrange.Slide(new_stack=True, asked=row.get("layout"))
         names = sorted({self.script["numbers"][m[1]]["lesson"] for m in PLACE.finditer(str(row)) if m[1] in self.numbers})
-        text, more = row.get("text", ""), ""
+        text, more = row.get("text", "").strip(), ""
         if "collect" in row:
-            text, more = further.collect(row["collect"], [(self.known[n], self.notebooks[n]) for n in self.known if n in self.notebooks])
+            found, more = further.collect(row["collect"], [(self.known[n], self.notebooks[n]) for n in self.known if n in self.notebooks])
+            text = f"{text}\n\n{found}".strip()
         if text:
             slide.head = [_markdown(self._fill(text))]
         shown = []
@@ -224,12 +225,21 @@ class _Maker:
             shown = [cell for cell in other.cells if cell.cell_type == "code" and cell.outputs]
             for cell in shown:
                 cell.metadata["transient"] = {"remove_source": True}
+        if "picture" in row:
+            shown.insert(0, _markdown(self._picture(row["picture"])))
         if "answer" in row:
             slide.fragments = [[*shown, _markdown(self._fill(row["answer"]))]]
         else:
             slide.head += shown
         slide.notes = [_markdown(more)] if more else []
         return slide, names
+
+    def _picture(self, name):
+        """A drawing that lies beside the script, as text."""
+        drawing = (self.folder / name).read_text(encoding="utf-8").strip()
+        if not drawing.startswith("<svg") or "aria-label=" not in drawing or "\n\n" in drawing:
+            raise ValueError(f"{name} is no SVG that begins with <svg, says in aria-label what it shows, and has no empty line")
+        return drawing
 
     def _rewrite(self, slide, row):
         """Put the script's words in place of the lesson's; code and pictures stay."""
@@ -245,6 +255,7 @@ class _Maker:
             texts[0].source = self._fill(row[key])
             for cell in texts[1:]:
                 cell.source = ""
+        slide.head = [cell for cell in slide.head if cell.source or cell.cell_type == "code"]
 
     def _change(self, slide, row):
         """Take passages out and put others in, in the words that the room sees and in the note."""
