@@ -9,13 +9,14 @@ MINUTES_A_VOTE = 6  # more votes than that leave no time to talk
 PREDICT = "**Predict.**"
 OF_A_NOTEBOOK = re.compile(
     r"\b(?:sections? \d+|lessons? \d+\.\d+|exercises? \d+|(?:this|last|next|that|previous|earlier|first) (?:lesson|section|page|notebook)"
-    r"|(?:the|this|next|last|a) cells?\b(?! phone)|(?:the|this) notebook|on (?:this|the) page|of the page|Deeper|your guess"
-    r"|(?:table|figure|drawing|code|line|picture)s? (?:above|below)|stands? (?:above|below)"
+    r"|(?:this|next|last) cells?|(?:the|this) notebook|on (?:this|the) page|of the page|Deeper|your guess"
+    r"|(?:table|figure|drawing|code|line|picture|cell)s? (?:above|below)|stands? (?:above|below)"
     r"|(?:run|execute) (?:it|this|the cell)|once more|the stub|the card|two slides ago|(?:last|next) slide)\b",
     re.I,
 )
 YEAR = re.compile(r"(?:19|20)\d\d")
 UNIT = re.compile(r"\s*(?:%|per cent|points?\b|times\b|×|bytes|MB|kB|pJ|ms)")
+BLOCK = re.compile(r"```python\n(.*?)```", re.S)
 PLAIN = re.compile(r"\$\$.*?\$\$|\$[^$]*\$|```.*?```|`[^`]*`|<[^>]+>|\]\([^)]*\)|^\|.*$", re.S | re.M)
 
 
@@ -24,7 +25,7 @@ def faults(talk):
     found = []
     for number, (slide, row) in enumerate(zip(talk.slides, talk.rows, strict=True), start=1):
         name = slide.heading.source.removeprefix("## ") if slide.heading else "?"
-        lacking = [*_notebook_words(slide), *_wall(slide), *_note(slide), *_typed(row, talk, number - 1)]
+        lacking = [*_notebook_words(slide), *_wall(slide), *_note(slide), *_typed(row, talk, number - 1), *_code(row, talk, number - 1)]
         found += [f"slide {number}, {name}: {what}" for what in lacking]
     minutes = sum(slide.seconds for slide in talk.slides) / 60
     if abs(minutes - talk.minutes) > 0.01:
@@ -73,7 +74,7 @@ def _note(slide):
 def _typed(row, talk, at):
     """Numbers that the script types, and that no lesson of the slide says; a number of the talk itself is a {{name}}."""
     words = " ".join(talk.words[name] for name in talk.lessons[at])
-    known = set(_talk.NUMBER.findall(words))
+    known = {*_talk.NUMBER.findall(words), *row.get("given", [])}
     new = [row.get(key, "") for key in ("heading", "text", "answer", "note", "lead")]
     new += [passage for _, passage in row.get("change", [])]
     found = []
@@ -85,3 +86,11 @@ def _typed(row, talk, at):
             if not plain and not YEAR.fullmatch(bare) and not {number, bare} & known:
                 found.append(f"no lesson of it says {number}")
     return found
+
+
+def _code(row, talk, at):
+    """Lines of code that no lesson of the slide has, and that nobody has run."""
+    known = {line.strip() for name in talk.lessons[at] for line in talk.code[name].splitlines()}
+    blocks = [block for key in ("text", "answer") for block in BLOCK.findall(row.get(key, ""))]
+    lines = [line.strip() for block in blocks for line in block.splitlines() if line.strip()]
+    return [f"no lesson of it has this line of code: {line}" for line in lines if line not in known]

@@ -22,8 +22,9 @@ FOLDER = ROOT / "docs" / "talks"
 KEYS = {"title", "minutes", "change", "numbers", "slide"}
 SLIDE_KEYS = {
     "act", "take", "heading", "layout", "minutes", "lead", "note", "text", "answer", "output", "picture", "collect", "hide",
-    "without", "change", "lessons",
+    "without", "change", "lessons", "given",
 }  # fmt: skip
+NUMBER_KEYS = {"lesson", "row", "field", "slide", "after", "before", "worked_out"}
 HIDES = {"code", "printed", "figure", "table", "caption"}
 NUMBERED = re.compile(r"^#+ (?:\d+\. )?(?:\d+\.\d+ · )?")
 PLACE = re.compile(r"\{\{(\w+)(?::([^}]*))?\}\}")
@@ -39,7 +40,7 @@ class Talk:
         title, minutes: as the script says.
         slides: list of `arrange.Slide`; rows: for each the row of the script that it came from.
         lessons: for each slide the lessons whose words may stand on it.
-        words: for each lesson that is used all that its published notebook says.
+        words, code: for each lesson that is used all that its published notebook says, and its sources.
     """
 
     title: str
@@ -48,6 +49,7 @@ class Talk:
     rows: list = field(default_factory=list)
     lessons: list = field(default_factory=list)
     words: dict = field(default_factory=dict)
+    code: dict = field(default_factory=dict)
 
 
 def read(path, root=ROOT):
@@ -106,7 +108,11 @@ class _Maker:
     def __init__(self, script, folder, root):
         self.script, self.folder, self.root, self.known = script, folder, root, syllabus.lessons(root)
         self.notebooks, self.decks, self.words = {}, {}, {}
-        self.numbers = {name: self._number(name, **about) for name, about in script.get("numbers", {}).items()}
+        self.numbers = {}
+        for name, about in script.get("numbers", {}).items():
+            if set(about) - NUMBER_KEYS:
+                raise ValueError(f"the number {name}: there is no {min(set(about) - NUMBER_KEYS)!r}")
+            self.numbers[name] = self._worked_out(name, **about) if "worked_out" in about else self._number(name, **about)
 
     def talk(self):
         made = Talk(self.script["title"], self.script["minutes"])
@@ -126,6 +132,7 @@ class _Maker:
             made.rows.append(row)
             made.lessons.append(names)
         made.words = {name: self._words(name) for name in self.notebooks}
+        made.code = {name: "\n".join(cell.source for cell in nb.cells) for name, nb in self.notebooks.items()}
         return made
 
     def _notebook(self, name):
@@ -154,6 +161,12 @@ class _Maker:
             many = "two slides are" if found else "no slide is"
             raise ValueError(f"{many} called {heading!r} in {name}; its slides are: {headings}")
         return name, copy.deepcopy(found[0])
+
+    def _worked_out(self, name, worked_out):
+        """A number that follows from others: "(255 - zero) * 2 / 255"."""
+        if not re.fullmatch(r"[\w\s.+*/()-]+", worked_out):
+            raise ValueError(f"the number {name}: {worked_out!r} is no sum, product or quotient")
+        return eval(worked_out, {"__builtins__": {"round": round}}, dict(self.numbers))  # noqa: S307  a script of ours
 
     def _number(self, name, lesson, row=None, field=None, slide=None, after=None, before=None):
         """A number of a lesson: of a row of its ledger, or the one beside some words of its notebook, or of one slide."""
@@ -211,7 +224,8 @@ class _Maker:
     def _own(self, row):
         """A slide that no lesson has."""
         slide = arrange.Slide(new_stack=True, asked=row.get("layout"))
-        names = sorted({self.script["numbers"][m[1]]["lesson"] for m in PLACE.finditer(str(row)) if m[1] in self.numbers})
+        used = [self.script["numbers"].get(match[1], {}) for match in PLACE.finditer(str(row))]
+        names = sorted({about["lesson"] for about in used if "lesson" in about})
         text, more = row.get("text", "").strip(), ""
         if "collect" in row:
             found, more = further.collect(row["collect"], [(self.known[n], self.notebooks[n]) for n in self.known if n in self.notebooks])
