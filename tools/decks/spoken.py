@@ -25,7 +25,13 @@ def faults(talk):
     found = []
     for number, (slide, row) in enumerate(zip(talk.slides, talk.rows, strict=True), start=1):
         name = slide.heading.source.removeprefix("## ") if slide.heading else "?"
-        lacking = [*_notebook_words(slide), *_wall(slide), *_note(slide), *_typed(row, talk, number - 1), *_code(row, talk, number - 1)]
+        lacking = [
+            *_notebook_words(slide),
+            *_wall(slide),
+            *_note(slide),
+            *_typed(row, talk, number - 1),
+            *_code(row, talk, number - 1),
+        ]
         found += [f"slide {number}, {name}: {what}" for what in lacking]
     minutes = sum(slide.seconds for slide in talk.slides) / 60
     if abs(minutes - talk.minutes) > 0.01:

@@ -4,9 +4,11 @@ docs/contributing.md says what a script may hold. Nothing of a lesson is copied 
 heading, and numbers by where the published notebooks say them.
 """
 
+import ast
 import copy
 import html
 import json
+import operator
 import re
 import tomllib
 from dataclasses import dataclass, field
@@ -25,6 +27,7 @@ SLIDE_KEYS = {
     "without", "change", "lessons", "given",
 }  # fmt: skip
 NUMBER_KEYS = {"lesson", "row", "field", "slide", "after", "before", "worked_out"}
+OPERATIONS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
 HIDES = {"code", "printed", "figure", "table", "caption"}
 NUMBERED = re.compile(r"^#+ (?:\d+\. )?(?:\d+\.\d+ · )?")
 PLACE = re.compile(r"\{\{(\w+)(?::([^}]*))?\}\}")
@@ -112,7 +115,9 @@ class _Maker:
         for name, about in script.get("numbers", {}).items():
             if set(about) - NUMBER_KEYS:
                 raise ValueError(f"the number {name}: there is no {min(set(about) - NUMBER_KEYS)!r}")
-            self.numbers[name] = self._worked_out(name, **about) if "worked_out" in about else self._number(name, **about)
+            self.numbers[name] = (
+                self._worked_out(name, **about) if "worked_out" in about else self._number(name, **about)
+            )
 
     def talk(self):
         made = Talk(self.script["title"], self.script["minutes"])
@@ -164,9 +169,22 @@ class _Maker:
 
     def _worked_out(self, name, worked_out):
         """A number that follows from others: "(255 - zero) * 2 / 255"."""
-        if not re.fullmatch(r"[\w\s.+*/()-]+", worked_out):
-            raise ValueError(f"the number {name}: {worked_out!r} is no sum, product or quotient")
-        return eval(worked_out, {"__builtins__": {"round": round}}, dict(self.numbers))  # noqa: S307  a script of ours
+
+        def value(node):
+            match node:
+                case ast.Constant(value=int() | float() as number):
+                    return number
+                case ast.Name(id=known) if known in self.numbers:
+                    return self.numbers[known]
+                case ast.BinOp() if type(node.op) in OPERATIONS:
+                    return OPERATIONS[type(node.op)](value(node.left), value(node.right))
+                case ast.Call(func=ast.Name(id="round"), args=[argument], keywords=[]):
+                    return round(value(argument))
+            raise ValueError(
+                f"the number {name}: {worked_out!r} has more than + - * /, round, and numbers that stand before it"
+            )
+
+        return value(ast.parse(worked_out, mode="eval").body)
 
     def _number(self, name, lesson, row=None, field=None, slide=None, after=None, before=None):
         """A number of a lesson: of a row of its ledger, or the one beside some words of its notebook, or of one slide."""
@@ -215,7 +233,7 @@ class _Maker:
         slide.seconds = round(60 * row["minutes"]) if "minutes" in row else slide.seconds
         if not slide.seconds:
             raise ValueError("no minutes")
-        lead = f"Lead over: \"{self._fill(row['lead'])}\"\n\n" if "lead" in row else ""
+        lead = f'Lead over: "{self._fill(row["lead"])}"\n\n' if "lead" in row else ""
         slide.notes = [_markdown(f"*For the lecturer, {slide.seconds / 60:g} min.* {lead}{note}")]
         slide.late_note = False
         self._change(slide, row)
@@ -228,7 +246,9 @@ class _Maker:
         names = sorted({about["lesson"] for about in used if "lesson" in about})
         text, more = row.get("text", "").strip(), ""
         if "collect" in row:
-            found, more = further.collect(row["collect"], [(self.known[n], self.notebooks[n]) for n in self.known if n in self.notebooks])
+            found, more = further.collect(
+                row["collect"], [(self.known[n], self.notebooks[n]) for n in self.known if n in self.notebooks]
+            )
             text = f"{text}\n\n{found}".strip()
         if text:
             slide.head = [_markdown(self._fill(text))]
@@ -252,7 +272,9 @@ class _Maker:
         """A drawing that lies beside the script, as text."""
         drawing = (self.folder / name).read_text(encoding="utf-8").strip()
         if not drawing.startswith("<svg") or "aria-label=" not in drawing or "\n\n" in drawing:
-            raise ValueError(f"{name} is no SVG that begins with <svg, says in aria-label what it shows, and has no empty line")
+            raise ValueError(
+                f"{name} is no SVG that begins with <svg, says in aria-label what it shows, and has no empty line"
+            )
         return drawing
 
     def _rewrite(self, slide, row):
@@ -280,7 +302,7 @@ class _Maker:
             if not any(_flat(old) in _flat(cell.source) for cell in texts):
                 raise ValueError(f"these words are not on it: {old!r}")
         for old, new in [*asked, *self.script.get("change", [])]:
-            words = r"\s+".join(re.escape(word) for word in old.split())
+            words = ("" if new else r"[ \t]*") + r"\s+".join(re.escape(word) for word in old.split())
             for cell in texts:
                 cell.source = re.sub(words, lambda _, new=new: new, cell.source)
 
