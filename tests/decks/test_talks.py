@@ -172,7 +172,7 @@ WRONG = {
     "these words are not on it: 'not there'": TAKE + 'without = ["not there"]\n',
     "no number is called 'many'": TAKE + 'text = "{{many}}"\n',
     "slide 1, Mine: no minutes": f'[[slide]]\nheading = "Mine"\ntext = "T"\n{SAY}\n',
-    "it has no answer that another could replace": f'[[slide]]\ntake = "bytes / Bytes"\nminutes = 1\nanswer = "A"\n{SAY}\n',
+    "it has no answer that another could replace": '[[slide]]\ntake = "bytes / Bytes"\nminutes = 1\nanswer = "A"\n',
     "the number n: bits says [] there, and not one number": '[numbers]\nn = {lesson = "bits", after = "nobody"}\n'
     + TAKE,
     "the number n: 0 rows of bits are called 'tiny'": '[numbers]\nn = {lesson = "bits", row = "tiny"}\n' + TAKE,
@@ -289,9 +289,10 @@ def test_the_lecture_keeps_its_promise_and_asks_no_more_than_ten_votes():
 
 
 WANTED = (
-    "GradScaler(", "scaler.scale(loss).backward()", "scaler.step(optimizer)", "scaler.update()", "tq.prepare(", "model(batch)",
-    "tq.convert(", "`prepare_qat`", "quantize_dynamic(", "581", "313", "weight_orig", "weight_mask", "prune.remove(",
-    "prune.global_unstructured(", "*Initialise*", "*train*", "*prune*", "*rewind*", "*repeat*", "Lottery Ticket Hypothesis",
+    "GradScaler(", "scaler.scale(loss).backward()", "scaler.step(optimizer)", "scaler.update()", "quantize_dynamic(",
+    "tq.prepare(", "model(batch)", "tq.convert(", "`prepare_qat`", "581", "313", "weight_orig", "weight_mask",
+    "prune.remove(", "prune.global_unstructured(", "Lottery Ticket Hypothesis", "*Initialise*", "*train*", "*prune*",
+    "*rewind*", "*repeat*",
 )  # fmt: skip
 
 
@@ -305,6 +306,24 @@ def test_the_tutorial_has_what_a_tutorial_of_the_three_must_have():
     )
     assert [wanted for wanted in WANTED if wanted not in shown] == []
     assert sum(heading.startswith("## For the room") for heading in headings(found)) == 3
+
+
+def test_the_guide_says_how_long_each_act_and_when_each_exercise_is():
+    guide = (talk.ROOT / "docs" / "instructors.md").read_text(encoding="utf-8")
+    lecture, tutorial = (talk.read(TALKS[name]) for name in ("lecture", "tutorial"))
+    wanted = [f"60 minutes, {len(lecture.slides)} slides | 90 minutes, {len(tutorial.slides)} slides"]
+    wanted.append(f"| votes | {spoken.votes(lecture)} | {spoken.votes(tutorial)} |")
+    acts, act = {}, None
+    for row, slide in zip(lecture.rows, lecture.slides, strict=True):
+        act = row.get("act", act)
+        acts[act] = acts.get(act, 0) + slide.seconds / 60
+    wanted += [f"| {act} | {minutes:g} |" for act, minutes in acts.items()]
+    seconds = 0
+    for slide in tutorial.slides:
+        if (name := slide.heading.source.partition("of 3: ")[2]) and "For the room" in slide.heading.source:
+            wanted.append(f"| {name} | {seconds / 60:g} |")
+        seconds += slide.seconds
+    assert [row for row in wanted if row not in guide] == []
 
 
 @pytest.mark.slow

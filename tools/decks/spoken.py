@@ -8,8 +8,9 @@ MOST_WORDS = 60  # of prose before the first click
 MINUTES_A_VOTE = 6  # more votes than that leave no time to talk
 PREDICT = "**Predict.**"
 OF_A_NOTEBOOK = re.compile(
-    r"\b(?:sections? \d+|lessons? \d+\.\d+|exercises? \d+|(?:this|last|next|that|previous|earlier|first) (?:lesson|section|page|notebook)"
-    r"|(?:this|next|last) cells?|(?:the|this) notebook|on (?:this|the) page|of the page|Deeper|your guess"
+    r"\b(?:sections? \d+|lessons? \d+\.\d+|exercises? \d+"
+    r"|(?:this|last|next|that|previous|earlier|first) (?:lesson|section|page|notebook)"
+    r"|(?:this|next|last) cells?|the notebook|on (?:this|the) page|of the page|Deeper|your guess"
     r"|(?:table|figure|drawing|code|line|picture|cell)s? (?:above|below)|stands? (?:above|below)"
     r"|(?:run|execute) (?:it|this|the cell)|once more|the stub|the card|two slides ago|(?:last|next) slide)\b",
     re.I,
@@ -62,9 +63,8 @@ def _texts(slide):
 
 def _notebook_words(slide):
     seen = [(text, "shows") for text in _texts(slide)] + [(cell.source, "has in its note") for cell in slide.notes]
-    return [
-        f'it {how} words of a notebook: "{match[0]}"' for text, how in seen for match in OF_A_NOTEBOOK.finditer(text)
-    ]
+    found = [(how, match[0]) for text, how in seen for match in OF_A_NOTEBOOK.finditer(text)]
+    return [f'it {how} words of a notebook: "{words}"' for how, words in found]
 
 
 def _wall(slide):
@@ -78,7 +78,7 @@ def _note(slide):
 
 
 def _typed(row, talk, at):
-    """Numbers that the script types, and that no lesson of the slide says; a number of the talk itself is a {{name}}."""
+    """Numbers that the script types, and that no lesson of the slide says: those of the talk are a {{name}}."""
     words = " ".join(talk.words[name] for name in talk.lessons[at])
     known = {*_talk.NUMBER.findall(words), *row.get("given", [])}
     new = [row.get(key, "") for key in ("heading", "text", "answer", "note", "lead")]

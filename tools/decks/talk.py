@@ -23,8 +23,8 @@ from tools.publishing import lessons as _lessons
 FOLDER = ROOT / "docs" / "talks"
 KEYS = {"title", "minutes", "change", "numbers", "slide"}
 SLIDE_KEYS = {
-    "act", "take", "heading", "layout", "minutes", "lead", "note", "text", "answer", "output", "picture", "collect", "hide",
-    "without", "change", "lessons", "given",
+    "act", "take", "heading", "layout", "minutes", "lead", "note", "text", "answer", "output", "picture", "collect",
+    "hide", "without", "change", "lessons", "given",
 }  # fmt: skip
 NUMBER_KEYS = {"lesson", "row", "field", "slide", "after", "before", "worked_out"}
 OPERATIONS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
@@ -187,7 +187,7 @@ class _Maker:
         return value(ast.parse(worked_out, mode="eval").body)
 
     def _number(self, name, lesson, row=None, field=None, slide=None, after=None, before=None):
-        """A number of a lesson: of a row of its ledger, or the one beside some words of its notebook, or of one slide."""
+        """A number of a lesson: of a row of its ledger, or the one beside words of its notebook or of one slide."""
         if row:
             file = self.root / "records" / "ledger" / f"{lesson}.json"
             rows = [r for r in json.loads(file.read_text(encoding="utf-8"))["rows"] if r["technique"] == row]
@@ -298,7 +298,7 @@ class _Maker:
         cells = [*([slide.heading] if slide.heading else []), *slide.cells, *slide.notes]
         texts = [cell for cell in cells if cell.cell_type == "markdown"]
         asked = [[passage, ""] for passage in row.get("without", [])] + row.get("change", [])
-        for old, new in asked:
+        for old, _ in asked:
             if not any(_flat(old) in _flat(cell.source) for cell in texts):
                 raise ValueError(f"these words are not on it: {old!r}")
         for old, new in [*asked, *self.script.get("change", [])]:
