@@ -17,6 +17,7 @@ LOW, HIGH = 0.2, 0.8  # below: the share is none; above: it is all
 # Made-up worlds that tell the card's rule from others: (share, advantage) near a limit, (share, that of a third draw).
 NEAR_A_LIMIT = ((0.18, 20.0), (0.23, 20.0), (0.77, 20.0), (0.83, 20.0), (0.5, 1.3))
 UNEVEN = ((0.05, 0.7), (0.95, 0.3))
+ALONE = ((0.9, -1.1),)  # (share, that of one draw alone): a mean without the extremes, or between them, is another
 BY_THE_CARD = "Compute the share of means over your draws, and compare it with the two limits of the card."
 
 

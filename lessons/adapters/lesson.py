@@ -131,7 +131,7 @@ show.bypass(lora)
 #
 # <!-- page -->
 #
-# $A$ is 4 × 128 and $B$ is 384 × 4, because $A$ needs a column for each input and $B$ a row for each output: $r \cdot (\text{rows} + \text{columns})$ numbers, where the layer has rows · columns. The sum grows more slowly than the product, so the bypass is relatively cheaper in a wide layer. In a tiny one it saves nothing: the example with three inputs and two outputs had 5 numbers beside 6 weights.
+# $A$ is 4 × 128 and $B$ is 384 × 4, because $A$ needs a column for each input and $B$ a row for each output: $r \cdot (\text{rows} + \text{columns})$ numbers, where the layer has rows · columns. The sum grows more slowly than the product, so the bypass is relatively cheaper in a wide layer. In a tiny one it saves next to nothing: the example with three inputs and two outputs had 5 numbers beside 6 weights.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### The start, in code
@@ -173,17 +173,17 @@ show.starts(lora, torch.randn(64, 128, generator=torch.Generator().manual_seed(0
 # *For the lecturer, 4 min.* Vote for A, B or C. Before the table ask what a fair race needs. The page has three answers: rates for each way, a text to choose them on, and a third text for the exam.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# This is what most people use LoRA for. We have a model that is good at one kind of text, and we want it to be good at another. Our language model has learned 68 modules of Python's standard library, character by character. The new text is the manual that Python's `help()` shows: several hundred thousand characters of English with some examples. It lies on your machine already, and the model has never seen it.
+# This is what most people use LoRA for. Our language model has learned 68 modules of Python's standard library, character by character. The new text is the manual that Python's `help()` shows: several hundred thousand characters of English with some examples. It lies on your machine already; the model has never seen it.
 #
 # **Perplexity** ([[weight_only]] explains it) says among how many equally likely characters the model hesitates. Its logarithm is the loss in **nats** a character. Differences of losses can be compared and divided; so a *gain* is measured in nats.
 #
 # Three things make the race fair.
 #
-# - **Each way gets its own learning rate.** All weights want a smaller rate than the bypasses, as it turns out. One rate for both would favour one of them. Each gets three rates, a factor of about three apart.
+# - **Each way gets its own learning rate.** All weights want a smaller rate than the bypasses. One rate for both would favour one of them. Each gets three rates, a factor of about three apart.
 # - **Three texts.** The first eight tenths of the manual are for learning. On the next tenth we choose the rate. The last tenth is the exam. Whoever chooses on the exam has seen the questions.
 # - **The same steps and the same pieces** for both.
 #
-# The training loop is the usual one. It asks for all parameters that want a gradient, and does not know whether those are a million or forty thousand.
+# The training loop is the usual one. It trains all parameters that want a gradient, many or few.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -241,7 +241,7 @@ show.new_task(frozen, tried, best, results)
 #
 # <!-- page -->
 #
-# In the run on this page the frozen model has a perplexity of 4.16 on the exam. All weights bring it to 3.92 and the bypasses to 3.94, each at its own best rate, and these rates differ by a factor of six. Why is so little enough? Probably because the new text needs no arbitrary change of each matrix, as the hypothesis of Hu et al. says. A test would be to go down to rank 1: if it gained nearly as much, few directions are needed. All weights still gain more in the mean, as they do in the standard settings of [Biderman et al., 2024](https://arxiv.org/abs/2405.09673) (abstract). Be careful with the rest: the gain of 40 short steps is small, two seeds differ by a tenth or two of it, and this is one model and one text. With more steps the gap may become wider.
+# In the run on this page the frozen model has a perplexity of 4.16 on the exam. All weights bring it to 3.92 and the bypasses to 3.94, each at its own best rate, and these rates differ by a factor of six. Why is so little enough? Probably because the new text needs no arbitrary change of each matrix, as the hypothesis of Hu et al. says. In a trial with rank 1 (one seed, the rate of rank 4) the bypasses learned 0.047 nats, where rank 4 learned 0.054. That speaks for the hypothesis; but perhaps nothing could use more directions in 40 steps, and longer trainings of both would tell. All weights still gain more in the mean, as they do in the standard settings of [Biderman et al., 2024](https://arxiv.org/abs/2405.09673) (abstract). Be careful: the gain of 40 short steps is small, two seeds differ by a tenth or two of it, and this is one model and one text.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### And what is forgotten?
@@ -262,7 +262,7 @@ show.learned_and_forgotten(frozen, tried)
 #
 # <!-- page -->
 #
-# Compare two points at the same place of the horizontal axis. In the run on this page all weights at 0.0003 learned 0.050 nats and forgot 0.059; the bypasses at 0.002 learned 0.045 and forgot 0.059. A higher rate learns a little more and forgets much more, and the highest one forgets most and learns less, for both. Each point is one training, so small distances mean nothing. Biderman et al. found in their section 4.3, with models thousands of times larger, that the two ways seem to lie on one curve: who changes less forgets less.
+# Compare two points at the same place of the horizontal axis. In the run on this page all weights at 0.0003 learned 0.050 nats and forgot 0.059; the bypasses at 0.002 learned 0.045 and forgot 0.059. A higher rate learns a little more and forgets much more, and the highest one forgets most and learns less, for both. Each point is one training, so small distances mean nothing. Biderman et al. trained models thousands of times larger. There LoRA learns less and forgets less than full training (abstract). On the question asked here, who forgets more at the same gain, they write that the two "seem to occupy the same Pareto curve" (section 4.3).
 #
 # So the bypass does not protect the old task *while it is used*. What it has is another property, which a trained weight cannot have: one can take it out again. The next cell does that for the second training of the bypasses, and compares the perplexity on code with that of the model before. They are equal to the last digit, because no frozen weight has ever changed. The model that was trained whole has no such way back, unless somebody kept a copy of all its weights.
 
@@ -283,7 +283,7 @@ print(perplexity(without) == perplexity(whole))
 # *For the lecturer, 3 min.* Vote item by item: gradients, states, activations. Point at the batch afterwards: two short pieces.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# LoRA is often recommended because it "needs less memory". Less of what? Three things are kept during a step of training. The **gradients** are one number for each trained weight. The **states** of AdamW are two numbers for each trained weight. The **saved activations** are what the forward pass has to keep for the backward pass.
+# LoRA is often recommended because it "needs less memory". Less of what? A step of training keeps three things. The **gradients** are one number for each trained weight. The **states** of AdamW are two numbers for each trained weight. The **saved activations** are what the forward pass has to keep for the backward pass.
 #
 # **By hand.** Take the layer with 384 × 128 weights. If all are trained, the two moments have 2 · 4 bytes for each of 49,152 weights: 393,216 bytes. For the 2,048 numbers of the bypass they have 16,384 bytes. What about the activations? The gradient of $A$ is an error multiplied by the *input of the layer*, and the gradient has to pass through every frozen layer on its way to the first bypass. The next cell counts all three, tensor by tensor, for one step.
 
@@ -319,7 +319,7 @@ show.bills({"all weights": everything, "bypasses": bypasses})
 #
 # **By hand: what "won back" means.** Say that the float model has a perplexity of 4, the rounded one 8, and the repaired one 5.66. In nats the rounding cost $\ln (8 / 4) = 0.69$, and the repair won $\ln (8 / 5.66) = 0.35$. So half of the loss is won back. The base itself has 0 %, and the float model 100 %.
 #
-# The rate is chosen again: three rates, and modules other than those of the exam to choose on.
+# The rate is chosen again: three rates, and another piece of the unseen modules to choose on. (The exam is short, as in section 2, about 4,100 characters: one whole module and the beginning of a second. The piece to choose on is what follows in that second one.)
 
 # %% slideshow={"slide_type": "skip"}
 base = show.on_grid(whole, bits=2)
@@ -347,7 +347,7 @@ show.repaired(before, broken, after, won)
 #
 # <!-- page -->
 #
-# The damage sits in almost a million rounded weights, so the bypass cannot undo the errors one by one: the matrix of rank 4 that comes nearest to the rounding error leaves more than nine tenths of its square (you find it under Deeper). It need not undo them, because the loss sees outputs and no weights. Probably it corrects those outputs that matter most for this text. One could test that by comparing, layer by layer, the errors of the outputs with and without it. The rest of the loss stays after these 40 steps; whether more steps win more was not tried. And nothing so far says that this is a repair at all, because the model has also been trained for 40 steps more. That is the next question.
+# The damage sits in almost a million rounded weights, so the bypass cannot undo the errors one by one: the matrix of rank 4 that comes nearest to the rounding error leaves more than nine tenths of its square (Deeper). It need not undo them, because the loss sees outputs and no weights. Are the outputs of the layers less wrong, then? In a trial each layer alone got the inputs of the float model: with the bypass, the squared error of its outputs was 0.98 to 1.08 times what it was without. So the bypass does not repair the layers one by one. What it changes instead we have not found out. The rest of the loss stays after these 40 steps; whether more steps win more was not tried. And nothing so far says that this is a repair at all, because the model has also been trained for 40 steps more. That is the next question.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The bypass, or only more training?
@@ -382,7 +382,7 @@ show.twins(gains)
 #
 # <!-- page -->
 #
-# The base is the only thing that differs between the two rows of the table, and each row has the same three rates. On the float base the best of them gains nothing that one could see, and the highest one loses. So nothing of the gain on 2 bits is explained by 40 more steps. The float model had finished learning this text: it had 2,400 steps on it. Where a base has *not* finished, the twin gains as well, and then the difference of the two gains is what the repair has won. Exercise 2 has such models. (One seed for each rate.)
+# The base is the only thing that differs between the two rows of the table, and each row has the same three rates. On the float base the best of them gains nothing that one could see, and the highest one loses. So nothing of the gain on 2 bits is explained by 40 more steps. The float model had been trained on this text for 2,400 steps, and its learning rate had come down to a fiftieth by then; 40 short steps more find nothing to gain. Where a base has *not* finished learning, the twin gains as well, and then the difference of the two gains is what the repair has won. Exercise 2 has such models. (One seed for each rate. In a trial the twin gained nothing at 0.0001 and 0.0003, either.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Merge, or ship two files?
@@ -440,7 +440,7 @@ show.merges(left, moved, float_error)
 #
 # <!-- page -->
 #
-# Merged into the codes, the model is the base again: of almost a million codes at most a few have moved. Where the changes went, the next page shows. Training tools warn of this at 4 bits, too: PEFT says that a merge into a 4-bit layer "may get different generations due to rounding errors" ([issue 2321](https://github.com/huggingface/peft/issues/2321)). A *new* grid for each row, fitted to base and bypass, does not save the gain either; Deeper shows why.
+# Merged into the codes, the model is the base again: of almost a million codes at most a few have moved (in the run on this page none). Training tools warn of this at 4 bits, too: PEFT says that a merge into a 4-bit layer "may get different generations due to rounding errors" ([issue 2321](https://github.com/huggingface/peft/issues/2321)). A *new* grid for each row, fitted to base and bypass, does not save the gain either; Deeper shows why.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Where does it go?
@@ -463,11 +463,11 @@ steps_moved = show.steps_moved(adapter)
 show.rows_of_levels(adapter.blocks[0].qkv, steps_moved)
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **The median change is one or two hundredths of a step (A), and hardly any weight moves by half a step.**
+# **The median change is one or two hundredths of a step (A), and hardly any weight moves by half a step (in the run on this page none).**
 #
 # <!-- page -->
 #
-# So rounding takes nearly all of the changes back, because each is too small to reach the next level. Together they had won back about a third of the loss. That is no contradiction: an output is a sum over hundreds of inputs, and a change of low rank moves all weights of a row in a coordinated way, so that many small changes add up. Rounding looks at each weight alone. On a finer grid, with a smaller step, or after longer training, more changes would pass the half; neither was measured here.
+# So rounding takes nearly all of the changes back, because each is too small to reach the next level. Together they had won back about a third of the loss. That is no contradiction: an output is a sum over hundreds of inputs, and the training moves the weights of a row together, so that many small changes add up. (In a trial the same changes were shuffled within each row: they won back 1 %.) Rounding looks at each weight alone. On a finer grid, with a smaller step, or after longer training, more changes would pass the half; neither was measured here.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Two files
@@ -494,7 +494,7 @@ show.files(n_bytes, reloaded, before, after[0])
 #
 # <!-- page -->
 #
-# The adapter is about a fifth of the two files, because the layers are narrow: rank 4 beside a square layer of 128 costs a whole bit a weight. In a layer of 4,096 it costs three hundredths of a bit (see the caption). How much it would win there was not measured. What a third bit cannot do is section 2: *another* task. One base on the disk can serve many adapters, each a small file, and they can be exchanged while the program runs. That is the usual reason to ship two files.
+# The adapter is about a fifth of the two files, because the layers are narrow: rank 4 beside a square layer of 128 costs a whole bit a weight. In a square layer of 4,096 it costs three hundredths of a bit (see the caption). How much it would win there was not measured. What a third bit cannot do is section 2: *another* task. One base on the disk can serve many small adapters, and they can be exchanged while the program runs.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises
@@ -646,7 +646,7 @@ distances
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **A new grid wins back nothing either (B): the merged model is about as bad as the base that nobody has repaired.**
 #
-# Is there a fault in how the new grids are made? The control says no: a new grid for the base *alone* changes no weight at all (see the caption). So what happens comes from what the bypass does to a row's two extreme weights, which set the lowest value and the step. In nearly all rows it moves at least one of them by a little, and then the other levels of the row move, too. The table shows the result: with the new grid the weights lie *farther* from base + bypass than with the old one, which has simply ignored the bypass. The two merges differ in the lowest values and the steps, and in nothing else. With longer pieces of text, in an earlier edition of this page, the model with new grids was even a little worse than the base, by four percent of the lost nats. All this stops where the bypass moves weights by whole steps.
+# Is there a fault in how the new grids are made? The control says no: a new grid for the base *alone* changes no weight at all (see the caption). So what happens comes from what the bypass does to a row's two extreme weights, which set the lowest value and the step. In nearly all rows it moves at least one of them by a little, and then the other levels of the row move, too. The table shows the result: with the new grid the weights lie *farther* from base + bypass than with the old one, which has simply ignored the bypass. The two merges differ in the lowest values and the steps, and in nothing else. With longer pieces of text, in an earlier edition of this page, the model with new grids was even a little worse than the base, by four percent of the lost nats. All this should stop where the bypass moves weights by whole steps, which was not measured here.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Is it the rank? Is it the bypass?
@@ -674,9 +674,9 @@ spent |= {"best for the error": bypasses["trained"], "rank 4": bypasses["trained
 show.race(raced, spent, won, error_left)
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **All weights or the bypass of the highest rank win back most, the smaller bypass hardly less, norms and scales less, and the bypass that fits the error best wins least.**
+# **All weights and the bypasses of both ranks win back about a third each, too close together to be ordered; the scales and the norms win less, and the bypass that fits the error best wins least.**
 #
-# The best bypass for the error wins least because the rounding error is no matrix of low rank: nine tenths of its square are left (see the caption). The trained bypass has the same size and wins more, so it is another matrix. Norms and scales show that simpler ways do a good part of the work; the scales stand in the file anyway (as in PEQA, [Kim et al., 2023](https://arxiv.org/abs/2305.14152)). Read small gaps with care: only rank 4 has three seeds, its dots, and a gap as small as that between the dots tells nothing. Rank 16 trains at the rate of rank 4, and the rates of the others are near the best of a few that were tried.
+# The best bypass for the error wins least because the rounding error is no matrix of low rank: nine tenths of its square are left (see the caption). The trained bypass has the same size and wins more, so it is another matrix. The trained scales and norms do a good part of the work with far fewer numbers; the scales stand in the file anyway (as in PEQA, [Kim et al., 2023](https://arxiv.org/abs/2305.14152)). Read small gaps with care: only rank 4 has three seeds, its dots, and a gap as small as that between the dots tells nothing. Rank 16 trains at the rate of rank 4, and the rates of the others are near the best of a few that were tried.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### And pruning this model?

@@ -352,7 +352,7 @@ show.replaced(zoo, made)
 # | its type is not in the set, or not in the dictionary | an LSTM where `{Linear}` was asked for; `Conv2d`, `RNN`, a derived class | another set, dictionary or method ([[static]] for convolutions); the plain class |
 # | it is not a module | attention's products; a parameter that `forward` multiplies with | write it with a module, if it has weights |
 #
-# And sometimes float is what one wants. Norms, GELU and sums make few operations beside the products: section 4 finds them at a few per cent of a layer's time, so int8 could win little there. LLM.int8() ([Dettmers et al., 2022](https://arxiv.org/abs/2208.07339)) keeps some columns of a Transformer's products in 16 bits on purpose, because single features are far larger than all others. An audit does not ask for int8 everywhere. It asks whether you *know* what runs.
+# And sometimes float is what one wants. Norms, GELU and sums make few operations beside the products: section 4 finds them at a few per cent of the time of a layer with 2,048 tokens, so int8 could win little there. LLM.int8() ([Dettmers et al., 2022](https://arxiv.org/abs/2208.07339)) keeps some columns of a Transformer's products in 16 bits on purpose, because single features are far larger than all others. An audit does not ask for int8 everywhere. It asks whether you *know* what runs.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### PyTorch's own Transformer layer
@@ -533,7 +533,7 @@ print(f"the int8 layer is {whole_ms['fp32'] / whole_ms['int8']:.1f} times as fas
 print(f"with linear layers of no time it would be {whole_ms['fp32'] / left:.1f} times as fast")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# At 128 tokens the float share of the time was 7 to 21 % in six runs on one processor. (If it meets the line of the count there, that is chance: the count knows nothing of the length.) Without that part the layer could be at most 1 / (1 − 0.21) = 1.27 times as fast. At 2,048 tokens, where more than half is float, it could be more than 1 / (1 − 0.5) = 2 times as fast. So the same audit, four int8 and one float, is good news for short texts and bad news for long ones. Count first, then weigh, and weigh with the input that you will have. On another processor int8 gains another factor, and so the shares differ.
+# At 128 tokens the float share of the time was 7 to 22 % in all our runs, which were made on one processor. (If it meets the line of the count there, that is chance: the count knows nothing of the length.) Without that part the layer could be at most 1 / (1 − 0.22) = 1.28 times as fast. At 2,048 tokens, where more than half is float, it could be more than 1 / (1 − 0.5) = 2 times as fast. So the same audit, four int8 and one float, is good news for short texts and bad news for long ones. Count first, then weigh, and weigh with the input that you will have. On another processor int8 gains another factor, and so the shares differ.
 #
 # What can one do about it? Shorter texts, if the task allows them. Attention in 16 bits, where the processor multiplies 16-bit floats ([[formats]]; not measured here). A better int8 linear layer helps only up to a limit, which the second line of the output states.
 
@@ -599,7 +599,7 @@ show.lstm_bars(lstm_times)
 #
 # <!-- page -->
 #
-# So it is not the int8 product that makes this LSTM slow. It is the good routine on the other side. At 64 units int8 and the loop are about equal. At 1,024 units int8 beats both by far, since there the product is nearly all of the time, and reading a quarter of the bytes counts ([[dynamic]]).
+# So it is not the int8 product that makes this LSTM slow. It is the good routine on the other side. At 64 units int8 is only a little faster than the loop. At 1,024 units int8 beats both by far, since there the product is nearly all of the time, and reading a quarter of the bytes counts ([[dynamic]]).
 #
 # A remedy suggests itself: leave a narrow LSTM in fp32, where the routine is, and make only the linear layers int8. But first the control itself.
 

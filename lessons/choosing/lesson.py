@@ -193,7 +193,7 @@ show.prices_table(peak, bandwidth, price, price_layers)
 #
 # A processor with instructions for int8 multiplies 32 or 64 pairs of bytes in a single instruction. A conversion takes several instructions, and each of them works on floats of 4 bytes, of which only a quarter as many fit into a register: read for the range, compare; read again, divide by the scale, round, add the zero point, clip, and pack into bytes. So it is plausible that one conversion costs as much as dozens of MACs.
 #
-# The caption has the control: the same price, found as the difference between a dynamic and a static layer that has 16 outputs only. The two ways agreed within a factor of four in all our runs. On a processor with faster int8 (AMX, units that multiply small matrices) the price in MACs is higher, because a MAC takes less.
+# The caption has the control: the same price, found as the difference between a dynamic and a static layer that has 16 outputs only. The two ways agreed within a factor of four in all our runs. On a processor with faster int8 (AMX, units that multiply small matrices) the price in MACs is higher, unless conversions are faster, too.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### From a count and a price to a share
@@ -330,11 +330,11 @@ ladder_shown
 #
 # <!-- page -->
 #
-# Read the ladder from top to bottom. The first row is the estimate of section 3. In the second row only the divisor is exchanged: the time that the roofline gives the layers, each at the best peak that was found, for the time that they took. That one exchange more than halves the share. In the third row the conversions are exchanged, and they hardly move the share. The estimate counts a search and a rounding, and the round trips make no search but convert back; the two happen to cost about the same.
+# Read the ladder from top to bottom. The first row is the estimate of section 3. In the second row only the divisor is exchanged: the time that the roofline gives the layers, each at the best peak that was found, for the time that they took. That one exchange more than halves the share. (Exchanged last, it does so as well.) In the third row the conversions are exchanged, and they hardly move the share. The estimate counts a search and a rounding, and the round trips make no search but convert back; the two happen to cost about the same.
 #
 # The last row is the measurement: all that the round trips add, divided by the whole call. It also holds what no other row counts, in the numerator (larger tensors) and in the denominator (pooling). In our runs this moved the share by some ten points at most, up or down. The second row had moved it by more than fifty.
 #
-# So the answer to "why was the estimate wrong?" is one number, and it has a name: **the roofline is a lower bound for a time**, as long as nothing is faster than the peak and the bandwidth that went into it. (The LSTM can be: in a trial its call took half of this "bound".) Whoever divides by a number that is too small gets a share that is too large, if the number above the line is about right.
+# So mostly one number made the estimate wrong, because **the roofline is a lower bound for a time**, as long as nothing is faster than the peak and the bandwidth that went into it. (The LSTM can be: in a trial its call took half of this "bound".) Whoever divides by a number that is too small gets a share that is too large, if the number above the line is about right.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### All parts of both ways
@@ -379,9 +379,9 @@ show.tested_table(share, measured)
 #
 # <!-- page -->
 #
-# The layers of ResNet-50 and of BERT are large, like those that the peak was found with, and run near it: in a trial they took 0.99 and 1.03 times as long as their arithmetic at the peak. So the divisor is about right. Then the other error can show, which MobileNet-v2 had as well: the estimate counts the search and the rounding of the *inputs*, and no cost of float outputs, float pooling and larger tensors. In all our runs so far the share of ResNet-50 was measured between 12 and 21 %, and that of BERT between 3 and 11 %. Both are small differences between large times, so do not read them to a digit.
+# The layers of ResNet-50 and of BERT are large, like those that the peak was found with, and run near it: in a trial they took 0.99 and 1.03 times as long as their arithmetic at the peak. So the divisor is about right. Then the other error can show, which MobileNet-v2 had as well: the estimate counts the search and the rounding of the *inputs*, and no cost of float outputs, float pooling and larger tensors. In all our runs so far the share of ResNet-50 was measured between 11 and 21 %, and that of BERT between 3 and 11 %. Both are small differences between large times, so do not read them to a digit.
 #
-# By the estimate the largest of these three shares is more than twenty times the smallest. By the clock it was between four and thirteen times in the same runs. So use the estimate to put networks in order and to find those that are far from any line. If a decision hangs on the number, measure it.
+# By the estimate the largest of these three shares is more than twenty times the smallest. By the clock it was between three and thirteen times in the same runs. So use the estimate to put networks in order and to find those that are far from any line. If a decision hangs on the number, measure it.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
 # ## 5. The decision
@@ -394,9 +394,9 @@ show.tested_table(share, measured)
 # *For the lecturer, 3 min.* First frame: let two students derive a network each, aloud. Second frame: the names. Ask for the remedies behind the word *still*, and where the ¼ comes from: nowhere. Let the room choose a line of its own: only BERT can change its place.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# What does a share mean for a decision? Let static int8 take 1. Then dynamic int8, whose layers are the same, takes 1 + share. And fp32 takes $g$ if static int8 is $g$ times as fast. **By hand**, with round numbers for MobileNet-v2: static 1, with conversions at each layer 1.4, fp32 2.6. So there is one line that follows from arithmetic alone: as long as the share is below $g - 1$ (here 1.6), int8 with conversions still beats fp32. None of our networks comes near it. But $g$ itself may be below 1. In the record of section 6 `qnnpack`, whose kernels are made for ARM, runs ResNet-50 in static int8 at 0.6 times the speed of eager fp32 on an x86 processor: there are int8 kernels, and float is the faster way. So the first question asks for kernels that beat the best fp32 on *this* device.
+# What does a share mean for a decision? Let static int8 take 1. Then dynamic int8, whose layers are the same, takes 1 + share. And fp32 takes $g$ if static int8 is $g$ times as fast. **By hand**, with round numbers for MobileNet-v2: static 1, with conversions at each layer 1.4, fp32 2.5. So there is one line that follows from arithmetic alone: as long as the share is below $g - 1$ (here 1.5), int8 with conversions still beats fp32. None of our networks comes near it. But $g$ itself may be below 1. In the record of section 6 `qnnpack`, whose kernels are made for ARM, runs ResNet-50 in static int8 at 0.6 times the speed of eager fp32 on an x86 processor: there are int8 kernels, and float is the faster way. So the first question asks for kernels that beat the best fp32 on *this* device.
 #
-# Between "as fast as static" and "as slow as fp32" no arithmetic decides, because the two methods do not cost the same *work*. Dynamic int8 needs no data. Static int8 needs a few hundred representative inputs, stubs or a graph in which int8 begins and ends, and a test whether the fixed ranges hold for inputs that come later. So the question is how much longer you let a call take in exchange for not having to calibrate. **The quarter in the figure is such a price, and nothing more.** It is a choice of this course. For our networks it hardly matters: the CNNs go on for want of a dynamic kernel, and any line above BERT's share leaves the rest alike. With a line at 5 % BERT would lie above it in most runs, and you might calibrate.
+# Between "as fast as static" and "as slow as fp32" no arithmetic decides, because the two methods do not cost the same *work*. Dynamic int8 needs no data. Static int8 needs a few hundred representative inputs, stubs or a graph in which int8 begins and ends, and a test whether the fixed ranges hold for inputs that come later. So the question is how much longer you let a call take in exchange for not having to calibrate. **The quarter in the figure is such a price, and nothing more.** It is a choice of this course. For our networks it hardly matters: the CNNs go on for want of a dynamic kernel, and any line above BERT's share leaves the rest alike. With a line at 5 % BERT lay above it in the run on this page, and you might calibrate.
 #
 # The second question has two more parts. Is there a dynamic kernel for these layers at all? For convolutions PyTorch has one that it leaves off its list by default, and *Deeper* shows why: it is slower than fp32 and its results are wrong. So in PyTorch a CNN goes on to the last question, whatever its share. And does dynamic int8 lose at most a point? It rounds weights and activations, too.
 #
@@ -411,7 +411,7 @@ leaves = show.decision(share, measured)
 #
 # SmallCNN loses about a tenth of a point in static int8. DepthwiseCNN loses some 26 with one scale for a layer, but 0.2 with a scale for each channel and 0.3 with its dead channels emptied ([[depthwise]]); moved statistics alone bring it to within two points ([[qat_cnn]]).
 #
-# The LSTM and the BERT shape leave at the second question: their layers have dynamic kernels, and conversions cost them little. But the four networks with random weights have no accuracy to lose, so each has a question mark behind its name. The published BERT lost 0.7 points of F1 by dynamic int8 (section 6). In large trained Transformers a few channels are far larger than the others (T. Dettmers et al., [2022](https://arxiv.org/abs/2208.07339)), and one range for all then costs more. So measure the accuracy before you ship, on this way out, too. Nothing leaves at the first question: int8 beat the best fp32 wherever we timed both here. DepthwiseCNN was not timed: called from Python with one image, its int8 is no faster than fp32 in [[depthwise]]; traced, in a trial, it is.
+# The LSTM and the BERT shape leave at the second question: their layers have dynamic kernels, and conversions cost them little. But the four networks with random weights have no accuracy to lose, so each has a question mark behind its name. The published BERT lost 0.7 points of F1 by dynamic int8 (section 6). In large trained Transformers a few channels are far larger than the others (T. Dettmers et al., [2022](https://arxiv.org/abs/2208.07339)), and one range for all then costs more. So measure the accuracy before you ship, on this way out, too. Nothing leaves at the first question: every network timed had some int8 that beat its best fp32. DepthwiseCNN was not timed: called from Python with one image, its int8 is no faster than fp32 in [[depthwise]]; traced, in a trial, it is.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What each way costs, and when not to take it
@@ -554,7 +554,7 @@ show.stations(gap)
 #
 # <!-- page -->
 #
-# They are not exactly equal, because the export folds the batch norms into the weights, and because the other runtime adds in another order; in floats both change the last digits. The outputs reach a size of ten and more, so this is the seventh digit, and fp32 has about seven. A hundredth would be a fault, such as pixels that were scaled twice.
+# They are not exactly equal, because the export folds the batch norms into the weights (in a trial that alone moved them as far), and probably because the other runtime adds in another order. The outputs reach a size of ten and more, so this is the seventh digit, and fp32 has about seven. A hundredth would be a fault, such as pixels that were scaled twice.
 #
 # There are two checks because two things can go wrong. Comparing outputs is the check of the *export*, and it is sharp: every output must agree. Comparing accuracies is the check of the *quantization*, where outputs must differ, and the question is whether the answers stay. The factor of *ONNX Runtime fp32* in the caption is the runtime's own.
 #
@@ -637,7 +637,7 @@ show.extras_table(extras)
 #
 # <!-- page -->
 #
-# The first half agrees with the profile of section 4, which was made in another way. The second half comes from the first column. Both rows compute the same on the same image. What the lower row has more is Python's, and the reading of scales, which are constants in the trace: between one and two milliseconds for 159 more modules (counted in a trial), some ten millionths of a second for each. A trace saves that. What helps in both is fewer conversions.
+# The first half agrees with the profile of section 4. The second half comes from the first column. Both rows compute the same on the same image. What the lower row has more is Python's, and the reading of scales, which are constants in the trace: between one and two milliseconds for 159 more modules (counted in a trial), some ten millionths of a second for each. A trace saves that. What helps in both is fewer conversions.
 #
 # But in most of our runs the last column shows less than that, and in the trace it was often below 0, because the card draws a straight line, and the extra grows faster than the number of images (*Deeper*). So the first column is the better control. In the worlds of the exercise the line is straight.
 #
@@ -847,12 +847,12 @@ int8_record.gap_table(records)
 # | `torch.ao`, eager | x86; ARM by `qnnpack` | linear, LSTM, GRU, embedding, convolution | where it works already: deprecated |
 # | torchao `quantize_` | x86, ARM and GPUs, by format ([[torchao]]) | linear by default, more by a filter | for Transformers and GPUs |
 # | PT2E, compiled | x86, ARM, Intel's GPUs | linear, convolution | on a server with Python, or packaged |
-# | PT2E, ExecuTorch | phones, ARM: XNNPACK | linear, convolution | on a phone |
+# | PT2E, ExecuTorch | phones, ARM and x86: XNNPACK | linear, convolution | on a phone |
 # | ONNX Runtime | x86, ARM; NVIDIA by TensorRT, S8S8 | linear, convolution, LSTM, Gather | without PyTorch; on x86 U8S8 |
 # | OpenVINO | x86, ARM, Intel's GPUs | linear, convolution, embedding | without PyTorch |
 # | fp32 there; bf16 where it has kernels | all of these | – | first: no calibration, part of the gain |
 #
-# The table is from the projects' documentation; we measured x86 only.
+# The table is from the projects' documentation: torchao on [PT2E](https://docs.pytorch.org/ao/stable/pt2e_quantization/index.html), ExecuTorch on [XNNPACK](https://docs.pytorch.org/executorch/stable/backends-xnnpack.html), the [guide](https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html) of ONNX Runtime, OpenVINO on its [CPU device](https://docs.openvino.ai/2024/openvino-workflow/running-inference/inference-devices-and-modes/cpu-device.html). Lists of layers change from release to release, so look up the cell that you need. We measured x86 only.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard

@@ -835,6 +835,7 @@ ROUNDED = (
     _uneven(_dear(45, 15, lambda piece, channels: (piece + channels) % 2 == 1)),  # the better scale changes
     _uneven(_dear(76, 4, lambda piece, channels: piece % 2 == 1)),
     _uneven(_dear(1000, 10, lambda piece, channels: piece == 1)),
+    _uneven(_dear(25, 4, lambda piece, channels: piece != 2)),  # a single cheap piece counts as well
 )
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from course_utils.exercises.bests import OTHERS, at_its_best
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, tensors
-from course_utils.exercises.investigation import Run, World, comes_out, investigate, one_in_three
+from course_utils.exercises.investigation import Run, World, comes_out, investigate, numbered, one_alone, one_in_three
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import is_number
 
@@ -167,11 +167,12 @@ def _students(
     said: str,
     hint: str,
     odd: Mapping[str, float] | None = None,
+    which: Callable[[float], bool] = one_in_three,
     **at_rates: Sequence[float],
 ) -> World:
     """Students who make so many errors with each kind of targets at the three rates, up to 110 more or fewer each.
 
-    `odd`: what every third student makes more, by kind; then the others do not differ.
+    `odd`: what `which` students make more, by kind; then the others do not differ.
     """
 
     def measure(kind: str, number: int, *, seed: float, lr: float) -> float:
@@ -183,10 +184,10 @@ def _students(
         student = ((seed * 7919) % 17 - 8) * 12  # one student is better than another, whatever it is taught
         luck = ((seed * 31 + 7 * KINDS.index(kind)) % 5 - 2) * 5
         if odd is not None:
-            student, luck = odd.get(kind, 0.0) * one_in_three(seed), luck / 10
+            student, luck = odd.get(kind, 0.0) * which(seed), luck / 10
         return float(np.interp(at, decades, at_rates[kind])) + 300 * beyond + student + luck
 
-    return World(said, right, measure, hint)
+    return World(said, right, numbered(measure) if which is one_alone else measure, hint)
 
 
 FAMILIES = (
@@ -271,6 +272,19 @@ FAMILIES = (
             ("soft", 400, 10, 130),
             ("even", -400, 100, 260),
         )
+    ),
+    *(
+        _students(
+            _by_the_card,
+            f"with soft targets four students of five have {gain} errors fewer than labels, and one has {more - gain} more",
+            "Compare the means of each at its best rate, and count a gain from more than 50 errors on. The mean is taken over all students.",
+            odd={"soft": more},
+            which=one_alone,
+            labels=(1340, 1330, 1320),
+            even=(1360, 1330, 1310),
+            soft=(1310, 1290, 1320 - gain),
+        )
+        for gain, more in ((110, 400), (200, 500))
     ),
 )
 

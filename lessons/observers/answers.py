@@ -1,6 +1,7 @@
 """the lesson `observers`: plausible wrong answers and odd but right ones, as a learner would write them."""
 
 import math
+from statistics import fmean
 
 import numpy as np
 import torch
@@ -124,6 +125,10 @@ def the_median_draw(error):
 
 def the_worst_draw(error):
     return _below({name: max(error(name, seed=n, held_out=1) for n in range(5)) for name in NAMES}, 0.5)
+
+
+def without_the_extreme_draws(error):
+    return _below({name: fmean(sorted(error(name, seed=n, held_out=1) for n in range(5))[1:-1]) for name in NAMES}, 0.5)
 
 
 def four_tenths(error):
@@ -256,6 +261,7 @@ WRONG = {
         without_min_max,
         the_median_draw,
         the_worst_draw,
+        without_the_extreme_draws,
         four_tenths,
         six_tenths,
     ],

@@ -11,9 +11,19 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
+from course_utils.exercises.bests import summaries
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, shapes, tensors
-from course_utils.exercises.investigation import MOST_RUNS, Run, World, investigate, not_by_the_mean, one_in_three
+from course_utils.exercises.investigation import (
+    MOST_RUNS,
+    Run,
+    World,
+    comes_out,
+    investigate,
+    numbered,
+    one_alone,
+    one_in_three,
+)
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import ARRAYS, is_number, same
 
@@ -240,19 +250,22 @@ def _rare(batches: np.ndarray) -> None:
     batches[3:9, 0] = 50
 
 
-def _means(runs: Sequence[Run]) -> dict[str, float]:
+LIMITS = {"four tenths": 0.4, "six tenths": 0.6, "three quarters": 0.75, "a smaller error": 1.0}
+
+
+def _means(runs: Sequence[Run], pick: Callable = fmean) -> dict[str, float]:
     """The mean error of each observer at work."""
     return {
-        name: fmean(run.result for run in runs if run.arm == name and run.settings["held_out"] == 1)
+        name: pick([run.result for run in runs if run.arm == name and run.settings["held_out"] == 1])
         for name in OBSERVERS
     }
 
 
-def _by_the_card(runs: Sequence[Run]) -> str:
+def _by_the_card(runs: Sequence[Run], pick: Callable = fmean, limit: float = 0.5) -> str:
     """The conclusion of the card for these runs."""
-    mean = _means(runs)
+    mean = _means(runs, pick)
     best, second = sorted(mean, key=mean.get)[:2]
-    return best if mean[best] < mean[second] / 2 else "none"
+    return best if mean[best] < mean[second] * limit else "none"
 
 
 def _own_means(runs: Sequence[Run], got: str) -> str:
@@ -261,23 +274,32 @@ def _own_means(runs: Sequence[Run], got: str) -> str:
     told = "; ".join(f"{name!r} {error:.3g}" for name, error in _means(runs).items())
     return (
         f"The mean errors of your own runs at work are: {told}. An observer serves best if its mean is less than half of each other one, "
-        f"so it is {_by_the_card(runs)!r}." + not_by_the_mean(got, "draw")
+        f"so it is {_by_the_card(runs)!r}." + comes_out(got, _other_rules(runs, got))
     )
 
 
-def _uneven(said: str, **errors: tuple[float, float]) -> World:
-    """The usual error of each observer at work, and what every third draw adds to it."""
+def _other_rules(runs: Sequence[Run], got: str) -> list[str]:
+    """Which rules that are not the card's give `got` for these runs: another summary, another limit."""
+    others = {how: _by_the_card(runs, pick) for how, pick in summaries("draw", best=min).items()}
+    others |= {
+        f"if {part} in place of half is asked for": _by_the_card(runs, limit=limit) for part, limit in LIMITS.items()
+    }
+    return [how for how, conclusion in others.items() if conclusion == got]
+
+
+def _uneven(said: str, which: Callable[[float], bool] = one_in_three, **errors: tuple[float, float]) -> World:
+    """The usual error of each observer at work, and what some draws add to it: every third, or one alone."""
 
     def measure(observer: str, number: int, *, seed: float, held_out: float) -> float:
         if held_out not in (0, 1):
             raise ValueError(f"held_out is 0 (the calibration data) or 1 (new data), got {held_out}.")
         usual, more = errors[observer]
-        return (usual + more * one_in_three(seed)) * (1 + 0.002 * ((seed * 31) % 5 - 2)) * (1e-5 if held_out else 2e-5)
+        return (usual + more * which(seed)) * (1 + 0.002 * ((seed * 31) % 5 - 2)) * (1e-5 if held_out else 2e-5)
 
     return World(
         said,
         lambda runs: _by_the_card(runs) if any(r.settings["held_out"] for r in runs) else OBSERVERS,
-        measure,
+        numbered(measure) if which is one_alone else measure,
         _own_means,
     )
 
@@ -340,6 +362,13 @@ SOURCES = (
         min_max=(3.8, 0.0),
         average=(3.9, 0.0),
         percentile=(0.8, 2.4),
+    ),
+    _uneven(
+        "the average has less than half of the error of the percentile in all draws but one, in which it fails badly",
+        one_alone,
+        min_max=(4.0, 0.0),
+        average=(1.0, 10.0),
+        percentile=(2.2, 0.0),
     ),
 )
 

@@ -253,6 +253,10 @@ def _by_limits(lost, low=0.2, high=0.8, least=1.0, pick=np.mean):
     return "silent neurons" if share > high else "ranking" if share < low else "both"
 
 
+def without_the_extreme_draws(lost):
+    return _by_limits(lost, pick=lambda results: np.mean(sorted(results)[1:-1]))
+
+
 def by_medians(lost):
     return _by_limits(lost, pick=np.median)
 
@@ -336,6 +340,7 @@ WRONG = {
         more_draws_for_chance,
         luckiest_against_unluckiest,
         by_medians,
+        without_the_extreme_draws,
         by_the_least_loss,
         ranking_below_a_tenth,
         ranking_below_a_quarter,

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import masks, numbers, shapes, tensors
-from course_utils.exercises.investigation import Run, World, investigate, one_in_three
+from course_utils.exercises.investigation import Run, World, investigate, numbered, one_alone, one_in_three
 from course_utils.exercises.search import compare
-from course_utils.exercises.shares import BY_THE_CARD, NEAR_A_LIMIT, UNEVEN, Share
+from course_utils.exercises.shares import ALONE, BY_THE_CARD, NEAR_A_LIMIT, UNEVEN, Share
 
 VALUES = st.one_of(numbers(1, 4, step=0.5), numbers(-2, 2, step=1))  # the simplest is 1: a 0 hides what a mask does
 
@@ -275,6 +275,7 @@ def _pruned(
     most: float = 20.0,
     scatter: float = 1.0,
     odd: float | None = None,
+    which: Callable[[float], bool] = one_in_three,
 ) -> World:
     """A made-up layer.
 
@@ -283,7 +284,7 @@ def _pruned(
         most: the lead at an amount of 0.9, in points. It grows with the square of what is cut beyond 0.4, and beyond 0.97
             nothing is left of any network.
         scatter: of the draws, in points; twice as much at 0.9.
-        odd: the share in every third draw, where it is another one.
+        odd: the share in the draws that `which` names, every third or one alone, where it is another one.
     """
 
     def lost(cut: str, number: int, amount: float, draw: int) -> float:
@@ -292,11 +293,11 @@ def _pruned(
             return 88.0  # chance
         beyond = max(0.0, amount - 0.4) / 0.5
         lead = most * beyond**2
-        of_control = odd if odd is not None and one_in_three(draw) else share
+        of_control = odd if odd is not None and which(draw) else share
         behind = {"magnitude": 0.0, "random": 1.0, "control": 1 - of_control}[cut]
         return 6 * beyond**3 + lead * behind + scatter * (1 + beyond) * beyond * _scatter(cut, amount, draw)
 
-    return World(said, right, lost, hint)
+    return World(said, right, numbered(lost, "draw") if which is one_alone else lost, hint)
 
 
 PRUNED = (
@@ -364,6 +365,18 @@ PRUNED = (
             odd=odd,
         )
         for share, odd in UNEVEN
+    ),
+    *(
+        _pruned(
+            f"the control has {share:g} of the lead, but in one draw alone it is {odd:g}.",
+            SHARE.follows,
+            BY_THE_CARD,
+            share=share,
+            scatter=0.02,
+            odd=odd,
+            which=one_alone,
+        )
+        for share, odd in ALONE
     ),
 )
 

@@ -116,7 +116,7 @@ show.front_figure(weighed, on_bytes)
 #
 # <!-- page -->
 #
-# Most rows were never meant to win on this plane. Many come from controls, such as random pruning, from short trainings, or from files in which zeros are stored on purpose to show that they take space. One good row in the right place dominates all rows to its right and below it, so a few good ones are enough to cross out the rest. In the run on this page only two rows are left, which the table below lists: a deep-compressed network of some 24 kB and the float network that it was made from. A front depends on who took part: one new row can remove several old ones from it. And it is about these test images and these two numbers alone. Whoever cares about time or energy needs another plane.
+# Most rows were never meant to win on this plane. Many come from controls, such as random pruning, from short trainings, or from files in which zeros are stored on purpose to show that they take space. One good row in the right place dominates all rows to its right and below it, so a few good ones are enough to cross out the rest. In the run on this page only two rows are left, which the table below lists: a deep-compressed network of some 24 kB, and the float network of [[baseline]]. (The network that was compressed is another one. It has the same bytes as that of [[baseline]] and three digits of 10,000 less, and so it is dominated.) A front depends on who took part: one new row can remove several old ones from it. And it is about these test images and these two numbers alone. Whoever cares about time or energy needs another plane.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Lists the rows on the front.
@@ -155,7 +155,7 @@ show.twin_table(beaten, pairs)
 #
 # <!-- page -->
 #
-# A dense fp32 file takes four bytes for each weight, whether it is 0 or not, so the pruned file is exactly as large as the twin's (1.00 in the table). If the mask is stored beside the weights, the file even doubles. The accuracy is slightly lower than the twin's, and "no larger and more accurate" is all that it takes to dominate. This is not a verdict on pruning. The same weights in a format that leaves zeros out ([[zero_worth]]) are other rows of the ledger, with other files, and those are not dominated by their twins. So before you call a technique useless on a plane, ask whether the row was stored in a format that can show what the technique does.
+# A dense fp32 file takes four bytes for each weight, whether it is 0 or not, so the pruned file is exactly as large as the twin's (1.00 in the table). If the mask is stored beside the weights, the file even doubles. The accuracy is lower than the twin's, by half a point or by many, and "no larger and more accurate" is all that it takes to dominate. This is not a verdict on pruning, and not even a law: in the run on this page three rows with stored zeros are more accurate than their twins, which do not dominate them. The same weights in a format that leaves zeros out ([[zero_worth]]) are other rows of the ledger, with other files, and those are not dominated by their twins. So before you call a technique useless on a plane, ask whether the row was stored in a format that can show what the technique does.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Which file to send, and which method to use
@@ -202,7 +202,7 @@ show.gains_figure(pairs, gains, best_gains, on_bytes)
 #
 # Work it out for $p = 0.9$ and $n = 10{,}000$. The product $0.9 \cdot 0.1$ is 0.09; divided by 10,000 it is 0.000009; the root is 0.003. So an accuracy of 90 % carries an error of 0.3 points. For $p = 0.98$ it is $\sqrt{0.98 \cdot 0.02 / 10{,}000} = 0.0014$, or 0.14 points. About two results in three lie within one standard error of the true value, and 19 in 20 within two.
 #
-# For the *difference* of two accuracies from different images the variances add up: $\sqrt{0.0014^2 + 0.0014^2} = 0.002$. A lead of 0.1 points at 98 % is then half a standard error, and could easily be luck. If both networks saw the same images, most of the luck is common to both, and the error of the difference is smaller ([[measuring]] computes it from the images on which the two disagree). The ledger keeps one accuracy a row and not the images, so this page takes the larger error, which is too careful.
+# For the *difference* of two accuracies from different images the variances add up: $\sqrt{0.0014^2 + 0.0014^2} = 0.002$. A lead of 0.1 points at 98 % is then half a standard error, and could easily be luck. If both networks saw the same images, part of the luck is common to both, because an image that is hard for one is often hard for the other, and the error of the difference is smaller ([[measuring]] computes it from the images on which the two disagree). The ledger keeps one accuracy a row and not the images, so this page takes the larger error, which is too careful.
 
 # %% slideshow={"slide_type": "skip"}
 p, n = torch.tensor([0.90, 0.98]), 10_000
@@ -219,7 +219,7 @@ show.draws_figure(weighed, often, on_bytes)
 #
 # <!-- page -->
 #
-# A bar near 100 % belongs to a row whose place is safe: its neighbours are many bytes or many errors away. A short blue bar belongs to a row that was on the front of section 1 and might have missed it with other images. A grey bar belongs to a row that might have taken its place. Where such rows compete, report the tie. Two things are missing here. Most rows are *one* training, and another seed would move them as well, so the real doubt is larger. On the other hand all rows were tested on the same digits, which makes the doubt about their *order* smaller. Yadav and Bottou ([2019](https://arxiv.org/abs/1905.10498)) rebuilt 50,000 digits that had been lost for 25 years and tested classifiers on them: the error rates were "slightly off", but the order of the classifiers and the choice of a model "remain broadly reliable", which they attribute to comparing on the same digits.
+# A bar near 100 % belongs to a row whose place is safe, because the rows that could dominate it are many bytes or many errors away. A short blue bar belongs to a row that was on the front of section 1 and might have missed it with other images. A grey bar belongs to a row that might have taken its place. Where such rows compete, report the tie. Two things are missing here. Most rows are *one* training, and another seed would move them as well, so the real doubt is larger. On the other hand all rows were tested on the same digits, which makes the doubt about their *order* smaller. Yadav and Bottou ([2019](https://arxiv.org/abs/1905.10498)) rebuilt the 50,000 digits of MNIST's test set that had never been distributed, and tested classifiers on them: the error rates were "slightly off", but the order of the classifiers and the choice of a model "remain broadly reliable", which they attribute to comparing on the same digits.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The winner was chosen
@@ -234,7 +234,7 @@ show.draws_figure(weighed, often, on_bytes)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The standard error above is that of *one* network, chosen before anybody looked. A winner is different. Its accuracy is the largest of many, and the largest of many numbers is large for two reasons: its network is good, and it was lucky with these images.
 #
-# Take the extreme case by hand. Ten networks are equally good; each is right for 90 % of all images that exist. On 10,000 test images each gets 90 % and a deviation of about 0.3 points, up or down. The largest of ten such deviations is, on average, about one and a half standard errors. So the winner shows some 90.5 %. On new images it will show 90 %, because nothing about the network was better. The half point was never there.
+# Take the extreme case by hand. Ten networks are equally good; each is right for 90 % of all images that exist. On 10,000 test images each gets 90 % and a deviation of about 0.3 points, up or down. Suppose that each network is tested on images of its own. The largest of ten such deviations is, on average, about one and a half standard errors. So the winner shows some 90.5 %. On new images it will show 90 %, because nothing about the network was better. The half point was never there. (On the *same* images part of each deviation is common to all ten, and lifts no network above another, so the winner's half point becomes smaller.)
 #
 # The remedy costs images: one part of them *chooses*, and another part, which chose nothing, gives the figure that is reported. We measure what that changes. Thirty small networks (784-24-10) learned 5,000 digits with the same recipe and thirty seeds. `correct[k, i]` says whether network `k` gets test image `i` right.
 
@@ -311,7 +311,7 @@ show.both_fronts_figure(estimated, by_bytes, by_energy)
 #
 # <!-- page -->
 #
-# A file holds each weight once. Energy depends also on how often a weight is used: a convolution uses the same few weights at every place of the image, so a network with a small file may need many products. Int8 helps with both, which is why such rows are often on both fronts. A file that is packed or coded to be small, but whose weights are unpacked to float before they are used, gains nothing in products. Dehghani et al. ([2021](https://arxiv.org/abs/2110.12894)) discuss how cost indicators can contradict each other, and how a report of only some of them leads to partial conclusions. So whoever reports one resource has already chosen who wins. And an estimate ranks well only what it counts: the energy here knows nothing of caches, of the calls of Python, or of the display.
+# A file holds each weight once. Energy depends also on how often a weight is used: a convolution uses the same few weights at every place of the image, so a network with a small file may need many products. Int8 makes both smaller, the bytes of a weight and the energy of a product. But it does not decide alone: of the three rows that are on both fronts in the run on this page one is in int8, and the other two are float networks, which are there for their accuracy or for their few weights. A file that is packed or coded to be small, but whose weights are unpacked to float before they are used, gains nothing in products. Dehghani et al. ([2021](https://arxiv.org/abs/2110.12894)) discuss how cost indicators can contradict each other, and how a report of only some of them leads to partial conclusions. So whoever reports one resource has already chosen a part of the answer. And an estimate ranks well only what it counts: the energy here knows nothing of caches, of the calls of Python, or of the display.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Three customers
@@ -346,9 +346,9 @@ show.scenes(CUSTOMERS, winners)
 #
 # <!-- page -->
 #
-# The web page limits bytes, and the most accurate file under 100 kB was both pruned and quantized, because each of the two leaves out something that the other keeps. The battery limits energy, where a small architecture in int8 wins: it has few products, and each is cheap. The server limits time, and there the float model in a better runtime is already fast enough; int8 in that runtime is faster still, but speed beyond the limit earns nothing, and its accuracy is a few images lower. These two rows are closer than the standard error of section 3, so a tie would be a fair answer, and then the smaller file may decide. All three winners were chosen by the accuracy that the picture shows, so by section 3 their figures are slightly optimistic. The budget comes first for the same reason: whoever looks at the rows first finds a budget under which a favourite wins.
+# The web page limits bytes, and the most accurate file under 100 kB was pruned, and its weights share 16 values of 4 bits. Each of the two leaves out something that the other keeps: pruning whole weights, sharing most bits of those that stay. How much hangs on the limit is seen from the same network, only pruned: its 105 kB are just above the limit, so with 110 kB "fewer weights" alone would fit as well, with 98.07 in place of 98.12 %, which is no difference that these images can show. The battery limits energy, where a small architecture in int8 wins: it has few products, and each is cheap by the estimate. The server limits time, and there the float model in a better runtime is already fast enough; int8 in that runtime is faster still, but speed beyond the limit earns nothing, and its accuracy is a few images lower. These two rows are closer than the standard error of section 3, so a tie would be a fair answer, and then the smaller file may decide. All three winners were chosen by the accuracy that the picture shows, so by section 3 their figures are slightly optimistic. The budget comes first for the same reason: whoever looks at the rows first finds a budget under which a favourite wins.
 #
-# A speed belongs to the processor on which it was measured. The ledger's speed-up compares a model with itself in eager fp32 on one machine, and the same change can gain three times on one processor and next to nothing on another. So rows are compared only with rows of the same processor. The line above the figure says which one that is. If it is not yours, then the server's winner is the winner over there, and you would have to run [[choosing]] and [[static]] to know your own.
+# A speed belongs to the processor on which it was measured. The ledger's speed-up compares a model with itself in eager fp32 on one machine, and the same change can gain much on one processor and little on another (the scorecard's claim on ONNX Runtime says what we saw on two). So rows are compared only with rows of the same processor. The line above the figure says which one that is. If it is not yours, then the server's winner is the winner over there, and you would have to run [[choosing]] and [[static]] to know your own.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. A ruler for your own model
@@ -424,7 +424,7 @@ STEPS = {
 #
 # The remedy: compute the mean output over the images, here (10, 0), and subtract it. What is left of the float outputs is (0, 0.1) and (0, −0.1), and of the copy's (0, 0) and (0, 0). Now signal and error are equal, the ratio is 1, and that is 0 dB: nothing left. We remove the mean of each network's own outputs, so that a shift which is the same for every image does not count as an error. (It can still change which class wins. That is why the agreement stands beside the decibels.)
 #
-# With the same means we can ask whether there is any signal: what share of the power differs from image to image? For the two images it is $0.01/100.01$, one part in ten thousand. `silent` refuses a comparison where this share is below 5 %. The limit is ours. It lies between the random networks that we tried (the most is 2.3 %, a SqueezeNet) and the trained ones (the least is 40 %, the SmallCNN below); a network of yours that lies in between deserves a look at its outputs.
+# With the same means we can ask whether there is any signal: what share of the power differs from image to image? For the two images it is $0.01/100.01$, one part in ten thousand. `silent` refuses a comparison where this share is below 5 %. The limit is ours. It lies between the random SmallCNNs and SqueezeNets that we tried (the most is 2.3 %, a SqueezeNet) and the trained networks (the least is 40 %, the SmallCNN below); a network of yours that lies in between deserves a look at its outputs. The share alone does not tell trained from random: a random EfficientNet under Deeper has 40 % as well, and `silent` refuses it by its first line, because its outputs are nearly 0.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -530,7 +530,7 @@ mine, refused, nothing_said = own_ledger(nets["trained"], seen, clothes, labels)
 show.own_table(mine, refused, f"SmallCNN, trained; 1,000 test images. {nothing_said}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Read the table by lines. The static int8 copy has about a quarter of the bytes, and all of its layers run in int8. The dynamic copy has one layer in int8, because this step takes linear layers only. The pruned copy is half zeros, its file is as large as before, and gzip finds the zeros. Its agreement shows that half of the weights at once is too much for this network without any training afterwards.
+# Read the table by lines. The static int8 copy has a little more than a quarter of the bytes, and all of its layers run in int8. The dynamic copy has one layer in int8, because this step takes linear layers only. The pruned copy is half zeros, its file is as large as before, and gzip finds the zeros. Its agreement shows that half of the weights at once is too much for this network without any training afterwards.
 #
 # Agreement also bounds the accuracy, and this needs no labels. Suppose that two models give the same class to 95 % of the images. On these images they are right or wrong together. Only on the other 5 % can one be right and the other wrong. So their accuracies differ by at most 5 points. By hand: of 1,000 images they disagree on 50; in the worst case the original is right on all 50 and the copy on none, and that is 50 images of 1,000. For the pruned copy of the table the agreement is 82 %, so it can lose at most 18 points; the labels say that it lost 11. The bound says what you can lose. It does not say how good the original was.
 #
@@ -571,7 +571,7 @@ n_bytes, score = show.judge(PREDICT)
 print(f"{n_bytes:,} bytes, {score:.1%}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **A string of weights in `predict.py` is not cheating, because all bytes of the code are counted, and text mostly holds fewer bits a byte than a binary file.**
+# **A string of weights in `predict.py` is not cheating, because all bytes of the code are counted. It does not pay either, because text mostly holds fewer bits a byte than a binary file.**
 #
 # <!-- page -->
 #
@@ -641,7 +641,7 @@ def of_seeds(begin):
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>Compare</summary>
-# In the run on this page the answer is "luck" for 0, 7 and 14, and "real" for 21, where the lead is 1.1 points. Network 21 is one of the poorer seeds, so the best of six others is really ahead of it. At the other beginnings the chosen one is ahead by half a point or less on the images that judge, and two errors are 0.85 points. Your function takes n = 10,000, and here 8,000 images judge, so its error is a little too small. All networks saw the same images, so this error of two separate samples is too careful on the other side: with the images on which the two disagree, a smaller lead may turn out to be real.
+# In the run on this page the answer is "luck" for 0, 7 and 14, and "real" for 21, where the lead is 1.1 points. Network 21 is one of the poorer seeds, so the best of six others is really ahead of it. At the other beginnings the chosen one is ahead by 0.3 to 0.6 points on the images that judge, and two errors are 0.85 points. Your function takes n = 10,000, and here 8,000 images judge, so its error is a little too small: with 8,000 two errors are 0.95 points, and the four answers stay the same. All networks saw the same images, so this error of two separate samples is too careful on the other side. In a trial we computed it from the images on which the two disagree ([[measuring]]). Two errors are then about 0.5 points, and the leads at 0 and 14, 0.55 and 0.56 points, are just above them. So "luck" means here that this ruler cannot tell, and not that there is no lead.
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -675,7 +675,7 @@ print("Cut in the four layers:", ", ".join(f"{100 * share:.0f} %" for share in c
 show.rulers_table(same_cut)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Now only the weights differ, and the trained copy has more decibels, with the mean removed, than each of the three random ones. (The third random network, which was level in section 5, falls behind: its own cut had spared the layers that matter to it.) So for this architecture and this cut the trained network keeps more of what it says about the images. Why? Probably because training makes some weights large and important, so that the small ones carry less; to test it one would permute the trained weights within each layer and prune again. `silent` refuses the random networks all the same: what they say about the images is less than a hundredth of their output.
+# Now each layer loses the same share in all four networks, and only the weights differ. The trained copy has more decibels, with the mean removed, than each of the three random ones. (The third random network, which was level in section 5, falls behind: its own cut had spared the layers that matter to it.) So for this architecture and this cut the trained network keeps more of what it says about the images. Why? Probably because training makes some weights large and important, so that the small ones carry less; to test it one would permute the trained weights within each layer and prune again. `silent` refuses the random networks all the same: what they say about the images is less than a hundredth of their output.
 #
 # ### And time?
 #
@@ -708,7 +708,7 @@ first_below_last = ends[-1] / ends[0] if ends else show.NOT_THERE
 show.leaders_table(leaders)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the rows that come with the course both levers lead on MNIST. The first place is deep compression: it prunes, then shares few values, then codes them, and each step works on what the one before left. On Fashion-MNIST a small residual network with weights of 3 bits on average leads. That is no verdict on pruning, because nobody in this course has pruned that network and then given it few bits. These are files of weights; the code that reads them, which counts in the challenge, is not in them.
+# In the rows that come with the course both levers lead on MNIST. The first place is deep compression: it prunes, then shares few values, then codes them, and each step works on what the one before left. (The third place has only fewer weights.) On Fashion-MNIST a small residual network with weights of 3 bits on average leads. That is no verdict on pruning, because nobody in this course has pruned that network and then given it few bits. These are files of weights; the code that reads them, which counts in the challenge, is not in them.
 #
 # ### SqueezeNet, with random weights
 #
@@ -743,7 +743,7 @@ refused_newborn = sum(bool(verdict) for verdict in verdicts.values())
 show.silent_table(said, verdicts)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Counting classes is not enough. One of the seeds of SqueezeNet gives three different classes, so a test that asks "does every input get the same class?" lets it through, although nearly all of its output is one constant. The share of the power that differs finds it. EfficientNet's outputs are nearly nothing: its batch norms have seen no data, which is probably why; one pass in training mode before the comparison would test that.
+# Counting classes is not enough. One of the seeds of SqueezeNet gives three different classes, so a test that asks "does every input get the same class?" lets it through, although nearly all of its output is one constant. The share of the power that differs finds it. EfficientNet's outputs are nearly nothing: its batch norms have seen no data. That is the reason: in a trial one pass over the 16 digits in training mode gave them statistics, and the largest output rose from 2e-14 to 0.4.
 #
 # ### Exercise 2 · The front
 # ★★ · 8 minutes

@@ -258,6 +258,10 @@ def _by_limits(right, low=0.2, high=0.8, least=1.0, pick=np.mean):
     return "start" if share > high else "choice" if share < low else "both"
 
 
+def without_the_extreme_draws(right):
+    return _by_limits(right, pick=lambda results: np.mean(sorted(results)[1:-1]))
+
+
 def by_medians(right):
     return _by_limits(right, pick=np.median)
 
@@ -306,6 +310,7 @@ WRONG = {
         best_of_chance,
         norm_once,
         by_medians,
+        without_the_extreme_draws,
         by_the_best_draw,
         choice_below_a_tenth,
         choice_below_a_quarter,

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from course_utils.exercises.core import Mistake, check
-from course_utils.exercises.investigation import Run, World, investigate, one_in_three
+from course_utils.exercises.investigation import Run, World, investigate, numbered, one_alone, one_in_three
 from course_utils.exercises.search import compare
-from course_utils.exercises.shares import BY_THE_CARD, NEAR_A_LIMIT, UNEVEN, Share
+from course_utils.exercises.shares import ALONE, BY_THE_CARD, NEAR_A_LIMIT, UNEVEN, Share
 
 
 def _made_of(*parts: str) -> Callable:
@@ -418,6 +418,7 @@ def _network(
     advantage: float = 20.0,
     scatter: float = 0.2,
     odd: float | None = None,
+    which: Callable[[float], bool] = one_in_three,
 ) -> World:
     """A made-up network after its cut.
 
@@ -425,16 +426,16 @@ def _network(
         share: of the advantage over new weights that random channels have as well.
         advantage: of the norm over new weights after 150 steps, in points.
         scatter: of the draws, in points.
-        odd: the share in every third draw, where it is another one.
+        odd: the share in the draws that `which` names, every third or one alone, where it is another one.
     """
 
     def measure(network: str, number: int, steps: float, draw: float) -> float:
         trained = min(1.0, max(0.0, float(steps)) / 150)
-        of_random = odd if odd is not None and one_in_three(draw) else share
+        of_random = odd if odd is not None and which(draw) else share
         ahead = {"norm": 1.0, "random": of_random, "new": 0.0}[network] * advantage
         return 10 + trained * (60 + ahead) + scatter * trained * _scatter(network, steps, draw)
 
-    return World(said, right, measure, hint)
+    return World(said, right, numbered(measure, "draw") if which is one_alone else measure, hint)
 
 
 CUT = (
@@ -503,6 +504,18 @@ CUT = (
             odd=odd,
         )
         for share, odd in UNEVEN
+    ),
+    *(
+        _network(
+            f"random channels have {share:g} of the advantage, but in one draw alone it is {odd:g}.",
+            SHARE.follows,
+            BY_THE_CARD,
+            share=share,
+            scatter=0.02,
+            odd=odd,
+            which=one_alone,
+        )
+        for share, odd in ALONE
     ),
 )
 

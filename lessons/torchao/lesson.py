@@ -155,7 +155,7 @@ show.bytes_and_accuracy(models, right)
 #
 # `quantize_(model, config, filter_fn)`
 #
-# It goes through all modules, asks `filter_fn(module, name)` of each, and where the answer is true it quantizes that layer, in place. Without a filter it has one of its own. No calibration is needed, because the range of a weight can be read from the weight; and where a config rounds inputs as well, it does so as in [[dynamic]], with a scale that is found at each call. (There each call had one scale. Here each *row* of the inputs has one.)
+# It goes through all modules, asks `filter_fn(module, name)` of each, and where the answer is true it quantizes that layer, in place. Without a filter it has one of its own. The configs of this lesson need no calibration, because the range of a weight can be read from the weight; and where one rounds inputs as well, it does so as in [[dynamic]], with a scale that is found at each call. (Configs with *Static* in their name want a calibrated scale.) (There each call had one scale. Here each *row* of the inputs has one.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What `quantize_` changes
@@ -179,7 +179,7 @@ show.layers_after(everywhere, test_images[:32])
 #
 # <!-- page -->
 #
-# How can an ordinary `nn.Linear` compute in int8? It calls `F.linear(x, weight)`, as always. Before PyTorch computes anything, it asks the class of the weight whether it has a way of its own to do that. `Int8Tensor` has one. (The bias stays an ordinary float.) So the layer need not know that anything has changed, and neither does your model's code. (Such a class is called a *tensor subclass*.)
+# How can an ordinary `nn.Linear` compute in int8? It calls `F.linear(x, weight)`, as always. Before PyTorch computes anything, it asks the class of the weight whether it has a way of its own to do that. `Int8Tensor` has one. So the layer need not know that anything has changed, and neither does your model's code. (Such a class is called a *tensor subclass*.)
 #
 # The default filter takes linear layers. Convolutions were passed over, and nobody was told. So do not search a model for modules with "Quantized" in their name. The last column comes from the audit of [[audit]], which looks at the kernels that run.
 
@@ -394,12 +394,12 @@ show.times_faster(races)
 #
 # <!-- page -->
 #
-# It reads fewer bytes of int8, but it *writes* a matrix of floats and reads it again. int8 × int8 does multiply integers. On `fc1` with one row the steps around the product (find the range of each row, round, bring back) slow it down: separate calls from Python, each with a fixed price ([[dynamic]]). On the wide layer a profile of ours names another reason: torchao adds up all 16.8 million weights anew at each call (*Deeper* says why).
+# It reads fewer bytes of int8, but it *writes* a matrix of floats and reads it again. int8 × int8 does multiply integers. On `fc1` with one row probably the steps around the product (find the range of each row, round, bring back) slow it down: dozens of operators, each with a fixed price ([[dynamic]]). On the wide layer a profile of ours names another reason: torchao adds up all 16.8 million weights anew at each call (*Deeper* says why).
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # So when does storing in few bits save time? If a kernel unpacks the weights *while* it multiplies, so that few bytes travel and no float matrix is ever written; and if the layer mostly waits for its weights, that is with few rows of inputs and a matrix too large for the cache ([[roofline]]). The last row of the table has such a kernel. Compare it with its own control, the row of bf16, since it takes inputs in bf16, too. In the run on this page it is several times as fast where both conditions hold, with one row and the wide layer. On `fc1`, whose weights fit into a cache, it is about as fast as bf16 with one row, and with 64 rows clearly slower, probably because there the layer does not wait for its weights, and unpacking them is extra work.
 #
-# Two warnings go with the last row. This kernel is fast for inputs in bf16. With fp32 inputs the same call runs, and in trials with 64 rows took 40 to 350 times as long as fp32. And these are ratios of one machine; another processor has other kernels.
+# The kernel of the last row is fast for inputs in bf16. With fp32 inputs the same call runs, and in trials with 64 rows took 40 to 350 times as long as fp32. And these are ratios of one machine; another processor has other kernels.
 #
 # The usual remedy for the other rows is `torch.compile`. It takes a C++ compiler, so we ran it once, for a record that came with the course: *Deeper* has the table. On GPUs torchao has kernels of its own for most of these formats, which were not measured here.
 
@@ -592,7 +592,7 @@ show.ladder(errors)
 #
 # From *zero point* to *packed* two things change, the packing and the exact zero (section 3). Together they make the smallest step, so neither needs a closer look. (We looked all the same: the same levels in floats, not packed, give the same error.)
 #
-# It is the result for one layer at 4 bits. At 2 bits the order is another one: in a trial with the first network the three maps gave 9.2, 8.5 and 3.6 %, and the rule would say "zero point". But at 2 bits the symmetric map uses only three of its four levels, so this step does not show what the clip costs. Turning the groups round does: in the trial it gave 5.6 %, about two thirds of the way.
+# It is the result for one layer at 4 bits. At 2 bits the order is another one: in a trial with the first network the three maps gave 9.2, 8.5 and 3.6 %, and the rule would say "zero point". But at 2 bits the symmetric map hardly uses its fourth level, so this step does not show what the clip costs. Turning the groups round does: in the trial it gave 5.6 %, about two thirds of the way.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Why does so little clipping do so much harm?
