@@ -24,6 +24,7 @@ COMMANDS = {  # what each one needs is in the task's own help
     "tests": ("test", "--full"),
     "decks": ("slides", "--check"),
     "lecture": ("slides", "--lecture", "--check"),
+    "tutorial": ("slides", "--tutorial", "--check"),
     "site": ("site", "--check"),
     "pictures": ("pictures", "--check"),
     "peers": ("bench", "quantization", "--peers", "--json", str(LOGS / "quantization.json")),

@@ -8,8 +8,9 @@ from pathlib import Path
 import nbformat
 
 from course import command
-from tools.decks import arrange, lecture, paper, reasons
+from tools.decks import arrange, paper, reasons, spoken
 from tools.decks import deck as _deck
+from tools.decks import talk as _talk
 from tools.publishing import lessons as _lessons
 
 REQUIRES = ("dev",)
@@ -22,20 +23,26 @@ def main(argv):
     """Write build/slides/NUMBER_NAME.html for the lessons asked for; with --check, look for faults too."""
     parser = argparse.ArgumentParser(prog="course.py slides", description=__doc__)
     parser.add_argument("lessons", nargs="*", metavar="NAME", help="lessons, for example energy (default: all)")
-    parser.add_argument("--lecture", action="store_true", help="one deck of an hour for the whole course")
+    talks = parser.add_mutually_exclusive_group()
+    talks.add_argument("--lecture", **_script("lecture"), help="one deck of an hour for the whole course")
+    talks.add_argument("--tutorial", **_script("tutorial"), help="90 minutes: 16 bits, quantization, pruning")
+    talks.add_argument("--talk", type=Path, metavar="FILE", help="a deck from a script of your own")
     parser.add_argument("--pdf", action="store_true", help="a PDF too, with a page for each slide")
     parser.add_argument("--handout", action="store_true", help="a PDF too, with small slides beside their notes")
     parser.add_argument("--check", action="store_true", help="open every deck in a browser, list its faults")
     parser.add_argument("--shots", action="store_true", help="save pictures in build/slides/shots")
     args = parser.parse_args(argv)
-    lessons = _lessons.select(args.lessons)
+    if args.talk and args.lessons:
+        parser.error("a talk takes its lessons from its script; name no lessons beside it")
+    lessons = [] if args.talk else _lessons.select(args.lessons)
     missing = [lesson.name for lesson in lessons if not lesson.notebook.exists()]
-    if missing and not args.lecture:
+    if missing:
         print(f"{', '.join(missing)}: no notebook yet. Make it with: {command('build', *missing)}")
         return 1
     try:
-        decks = [_lecture_deck(lessons)] if args.lecture else [_deck_of(lesson) for lesson in lessons]
-    except ValueError as wrong:
+        talk = _talk.read(args.talk) if args.talk else None
+        decks = [_talk_deck(talk, args.talk.stem)] if talk else [_deck_of(lesson) for lesson in lessons]
+    except (ValueError, FileNotFoundError) as wrong:
         print(f"Not made: {wrong}")
         return 1
     for deck in decks:
@@ -45,8 +52,9 @@ def main(argv):
         if kinds:
             _print(decks, kinds)
         if args.check:
-            _say_reasons([] if args.lecture else lessons)
-        return _report(decks, SLIDES / "shots" if args.shots else None) if args.check or args.shots else 0
+            _say_reasons(lessons)
+        heard = spoken.faults(talk) if talk and args.check else []
+        return _report(decks, SLIDES / "shots" if args.shots else None, heard) if args.check or args.shots else 0
     except _deck.NoBrowser as reason:
         print(f"Not run: {reason}")
         return 1
@@ -73,10 +81,14 @@ def _deck_of(lesson):
     return write(nb, SLIDES / f"{lesson.number}_{lesson.name}.html")
 
 
-def _lecture_deck(lessons):
-    """Write the deck of the whole course."""
-    about = {"title": lecture.title(lessons), "kind": "lecture"}
-    return _write(to_html(lecture.slides(lessons), about, ""), SLIDES / "lecture.html")
+def _script(name):
+    """The option that stands for a script of this course."""
+    return {"dest": "talk", "action": "store_const", "const": _talk.FOLDER / f"{name}.toml"}
+
+
+def _talk_deck(talk, name):
+    """Write the deck of a talk."""
+    return _write(to_html(talk.slides, {"title": talk.title, "kind": "talk"}, ""), SLIDES / f"{name}.html")
 
 
 def write(nb, path):
@@ -128,7 +140,7 @@ def to_html(slides, about, foot):
 
     Args:
         slides: list of `arrange.Slide`.
-        about: "title" of the deck, and its "kind", "lesson" or "lecture".
+        about: "title" of the deck, and its "kind", "lesson" or "talk".
         foot: HTML at the foot of each slide.
     Returns:
         str: HTML that loads only files under assets/ beside it.
@@ -150,14 +162,14 @@ def _print(decks, kinds):
                 print(paper.write(page, deck, kind).relative_to(_lessons.ROOT).as_posix())
 
 
-def _report(decks, shots):
+def _report(decks, shots, heard):
     if shots:
         shutil.rmtree(shots, ignore_errors=True)  # pictures of slides that are gone would mislead
     faults = 0
     with _deck.browser() as page:
         for deck in decks:
             seen = _deck.look(page, deck, shots=shots / deck.stem if shots else None)
-            found = [*seen.faults, *seen.form]
+            found = [*heard, *seen.faults, *seen.form]
             faults += len(found)
             print(f"{deck.stem}: {seen.line()}", *found, sep=f"\n{deck.stem}: ")
     if shots:

@@ -58,14 +58,14 @@ units = runtime.has_fast_bf16(device)
 print(f"16-bit type {low_name}; multiplies bfloat16 in hardware: {units}")
 runtime.describe(device)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. Half the bits, half the memory?
 #
 # Three linear layers, 256 wide, with ReLU between them. A forward and a backward pass on a batch of 32, in fp32 and under `autocast`, which runs the products in 16 bits.
 #
 # **Predict.** The peak of memory above the weights, under autocast over that in fp32: **A** about a half, **B** about three quarters, **C** more than 1? And why?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Show of hands; most say A or B. After the answer let one of them say which tensors have as many bits as before. Do not go deeper yet: "In section 6 we list what is alive at such a peak." First the recipe.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -83,7 +83,7 @@ def forward_and_back(autocast):
 net = models.make_mlp(256, 256, n_layers=3).to(device)
 x, y = (torch.ones(32, 256, device=device) for _ in range(2))
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Measures the peak of both, after one call of each that warms up.
 peaks = {}
 for on in (False, True):
@@ -91,7 +91,7 @@ for on in (False, True):
     peaks[on] = timing.peak_bytes(lambda on=on: forward_and_back(on), device=device)
 print(f"peak under autocast over that in fp32: {peaks[True] / peaks[False]:.2f}")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **Under autocast this step needs more memory than in fp32 (C), about a tenth more in the run on this page.**
 #
 # <!-- page -->
@@ -280,15 +280,15 @@ Table(
 #
 # Where does this stop being true? If the inf has nothing to do with the scale, as here, halving cures nothing. If you see the scale fall towards 0, look for an overflow in the forward pass.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The ring of the scaler
 #
 # The same six steps.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* The first of six frames is open: "Why does the scale stay?" Before each other click let the room say whether it doubles, halves or stays, and why: how many good steps in a row?
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws one turn of the ring for each step.
 show.ring(log)
 

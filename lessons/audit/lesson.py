@@ -56,14 +56,14 @@ cpu = torch.device("cpu")
 print(f"int8 engine: {torch.backends.quantized.engine}; training on {device.type}, measurements on:")
 runtime.describe(cpu)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 1. One line, four models
 #
 # A linear layer alone, an LSTM alone, PyTorch's attention, and a CNN get *the line*, `quantize_dynamic(model)` of [[dynamic]]. By default it replaces linear layers, LSTMs, GRUs, and the cells of RNNs.
 #
 # **Predict.** How many of the four files get at least 2 times smaller? And why?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Collect a number from each bench before you run it. Expect two or three. Ask afterwards: "What told you? An error? A warning?"
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -71,7 +71,7 @@ runtime.describe(cpu)
 #
 # Here it gets four small models. An int8 weight takes 1 byte where an fp32 weight takes 4, so a file in which all weights became int8 is nearly 4 times smaller. We ask only for half of that.
 
-# %% slideshow={"slide_type": "fragment"} tags=["legacy", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["legacy"]
 from torch.ao.quantization import quantize_dynamic
 
 four = {"a linear layer": nn.Linear(256, 256), "an LSTM": nn.LSTM(256, 256)}
@@ -81,7 +81,7 @@ for name, model in four.items():
     factor = show.saved_bytes(model) / show.saved_bytes(quantize_dynamic(model))
     print(f"{name}: {factor:.2f} times smaller")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **None of the four files gets 2 times smaller, and neither an error nor a warning says so.**
 #
 # <!-- page -->

@@ -155,25 +155,25 @@ show.levels(levels)
 #
 # Weights, gradients and averages together take 36 + 36 + 72 = 144 bytes. If the activations have been released when Adam begins, the peak of our layer, counted above its weights, is 36 + 72 + 48 = 156 bytes.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The same drawing for the step of training
 #
 # Training adds gradients, Adam's two running averages for each weight, *activations* (what the layers compute on the way, and the backward pass needs), and *temporaries* (results that live for a moment).
 #
 # **Predict.** When the step is over, how much is still in memory beyond the network itself: **A** nothing, **B** once its size, **C** twice, **D** three times?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* "What is still there when the step ends?" Let the room go through the four kinds, and write on the board how large each is and when it is
 # released: gradients, once the network, until `zero_grad`; averages, twice, as long as the training lasts; activations, a fifth here, until the backward pass has used them;
 # temporaries, 1.76 here, a moment. Then the drawing: point at the dotted line, and at what rises above it: two temporaries as large as the largest tensor, 0.88 each,
 # 3 + 1.76 = 4.76. "What could be done without?" Plain SGD keeps no averages, a smaller batch has fewer activations, Adam with `fused=True` needs no temporaries.
 # Transition: "So training is dear in memory. What does the model itself weigh?"
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the level during the step of section 1, and where Adam begins.
 show.training_step(step_timer, models.LeNet300100(), images[:128], labels[:128])
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **Three times the network's size is still there (D): once for the gradients, and twice for Adam's averages.** What made up the rest of the peak has been released.
 #
 # <!-- page -->

@@ -148,7 +148,7 @@ show.accuracies(widths, right, bits_a_weight=bits_a_weight)
 #
 # In the run on this page it is 78.7 %, more than twelve points below the float network. With 5 bits nothing is lost that 5,000 images could show. So somewhere between 5 and 3 bits the network loses what it needs. The table does not say *where* in the network this happens: all layers may lose a little, or one of them a lot. It holds for this way of rounding, without any training after it. [[qat_cnn]] trains a network to live with its levels.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### One layer of seven
 #
 # The bars: how many weights each layer has. *1a* and *1b* are the two convolutions of the first block, *short* is the shortcut of the second.
@@ -157,17 +157,17 @@ show.accuracies(widths, right, bits_a_weight=bits_a_weight)
 #
 # **Predict.** How much of what 3 bits lost comes back, and why: **A** a tenth, **B** a third, **C** more than half?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Let somebody read the bar: the first layer has 288 of 76,704 weights. Vote; most say A. The answer is C. The last row of the table is the other way round: rounding *only* this layer loses nearly as much as rounding all. Ask: "What would you do with the bits of the others?"
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the sizes of the layers, and measures the network with the first layer spared, and with it alone rounded.
 show.layer_sizes({short: w.numel() for short, w in weights_of(net).items()})
 spared = alike(3) | {"first": 8}
 cases = {"float": {}, "all 3": alike(3), "first 8, others 3": spared, "first 3, others float": {"first": 3}}
 show.accuracies(cases, right, heading="bits")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **More than half of the loss comes back (C), because most of it is caused by this one small layer.** Rounding it alone loses nearly as much as rounding all seven.
 #
 # <!-- page -->

@@ -383,14 +383,14 @@ show.tested_table(share, measured)
 #
 # By the estimate the largest of these three shares is more than twenty times the smallest. By the clock it was between three and thirteen times in the same runs. So use the estimate to put networks in order and to find those that are far from any line. If a decision hangs on the number, measure it.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. The decision
 #
 # Three questions, in the order of what the ways cost.
 #
 # **Predict.** MobileNet-v2 and ResNet-50 have random weights; SmallCNN and DepthwiseCNN are trained ([[static]], [[depthwise]]). With one scale a layer DepthwiseCNN loses some 26 points. Which of them do the questions send to quantization-aware training (QAT)? And why?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* First frame: let two students derive a network each, aloud. Second frame: the names. Ask for the remedies behind the word *still*, and where the ¼ comes from: nowhere. Let the room choose a line of its own: only BERT can change its place.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -402,7 +402,7 @@ show.tested_table(share, measured)
 #
 # *Still*, in the third question, means: with the remedies that need no training, a scale for each channel or emptied dead channels ([[depthwise]]), or moved statistics ([[qat_cnn]]).
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the three questions, then the same with the networks of this part.
 leaves = show.decision(share, measured)
 
@@ -469,21 +469,21 @@ show.headline(records)
 #
 # Compare the networks within one column. Over PyTorch's best fp32 MobileNet-v2 even gains least, which fits section 4: its int8 layers stay far behind the peak. (Over the fastest fp32 of any runtime in the record it is 1.7 times.) Neither column is wrong. But a number without its baseline, its processor and its number of threads (here one) says little.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The same networks in other runtimes
 #
 # The fastest recorded route of each kind. A **runtime** is the program that runs a network.
 #
 # **Predict.** Split a runtime's factor as in section 1: what its *fp32* brings over eager fp32, times what its *int8* brings on top. In which of the three networks does ONNX Runtime's fp32 bring as much as its 8 bits, or more? And why?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Vote. Read the answer off panel by panel: is the way from the line at 1 to the grey mark as long as that from the grey to the dark one of the same runtime? (Equal factors are equally long.) Then: compare a dark mark with the grey one of its own runtime, never with a grey one of another. If only one processor is recorded, ask who will record the second one tonight.
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the fastest recorded route of each runtime and kind.
 show.by_runtime(records)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **In MobileNet-v2 alone, in the record shown here: there the runtime in float brings as much as the 8 bits, or a little more. For the BERT shape and ResNet-50 the 8 bits bring more.**
 #
 # <!-- page -->

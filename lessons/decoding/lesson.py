@@ -58,7 +58,7 @@ runtime.describe("cpu")
 #
 # Such a model *reads* a whole text in one pass, and its logits at the last place say what comes next. To *write*, one takes the likeliest character, puts it at the end of the text, and runs the model again. This is called **decoding**, and taking the likeliest one each time is *greedy* decoding. The largest number of characters that the model takes at once is called its **context**; our model has a context of 512.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. Reading and writing
 #
 # A language model takes a text and says what comes next. Ours knows the source code of Python's own library, and its **tokens** are single characters.
@@ -67,12 +67,12 @@ runtime.describe("cpu")
 #
 # **Predict.** It writes 224 characters after a beginning of 32. How many times as long does this take as reading all 256 characters once, and why: **A** less than 5 times, **B** between 5 and 50 times, **C** more than 50 times?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Vote; ask one of each letter why. The answer is C. Then ask: "Which work is done twice?" Let somebody say it: the beginning goes through the network again and again. Say: "One character more means one pass more,
 # over everything so far."
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["lecture"]
+# %% slideshow={"slide_type": "fragment"}
 @torch.no_grad()
 def write(ids, count):
     """Add the likeliest, `count` times."""
@@ -87,14 +87,14 @@ opening = unseen[None, :32]
 with timing.Timer(device="cpu") as writing:
     page = write(opening, 224)
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Times one pass over the whole text, and puts both beside each other.
 with torch.no_grad():
     reading = timing.compare({"read": lambda: model(page)}, rounds=5, device="cpu")
 slower = 1e3 * writing.seconds / reading.median_ms("read")
 show.writing_table(page, opening, slower)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **Writing takes more than 50 times as long as reading (C), because each new character is a pass of its own over the whole text so far.**
 #
 # <!-- page -->

@@ -80,14 +80,14 @@ def linear_layers(net):
 
 runtime.describe("cpu")
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. What does a compressor make of it?
 #
 # LeNet-300-100 learns MNIST's 60,000 digits in six passes. Its file goes through two common compressors, *gzip* and *xz*, which lose nothing.
 #
 # **Predict.** How much smaller does the file become: **A** by a tenth or less, **B** by about half, **C** by nine tenths? And why?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Vote. Those who have zipped text may say B. Ask what a compressor looks for, before you run it. After the answer collect one more vote, and keep it for section 5: which of the three stages (prune, share, code) will save least?
 
 # %% slideshow={"slide_type": "skip"}
@@ -99,11 +99,11 @@ plain = dense_file.read_bytes()
 files = {"as it is": plain, "gzip": gzip.compress(plain), "xz": lzma.compress(plain)}
 dense_right = percent_right(dense)
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Puts the sizes of the three files into a table.
 show.packed(files, dense_right)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **Both compressors make the file smaller by a tenth or less (A), because little in the bytes of trained floats comes again.** In 2015 a network of this shape went from 1,070 KB to 27 KB, 40 times smaller, in three stages: *prune, share, code* ([Han, Mao and Dally](https://arxiv.org/abs/1510.00149), table 1).
 #
 # <!-- page -->

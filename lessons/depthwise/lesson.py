@@ -98,14 +98,14 @@ show.two_convolutions()
 #
 # In an ordinary convolution the result of B would be a sum over many input channels, and one might hope that their errors cancel. In a depthwise layer the nine weights are all that B has. Is this the reason why a network with such layers may suffer? Take it for a guess: section 5 comes back to it.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Eight bits, twice
 #
 # DepthwiseCNN: one ordinary convolution, then three times depthwise and 1×1, then linear.
 #
 # **Predict.** Every weight gets eight bits. What does *one scale for each layer* cost DepthwiseCNN: **A** less than a point, **B** 1 to 10, **C** more than 10? And why?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* If you show this slide alone: a depthwise convolution filters each channel on its own, with nine weights. Vote. Expect A and B: "eight bits were enough last time". After the table ask: "In how many things do the two networks differ?" Write the answers on the board and keep them for section 5.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -138,11 +138,11 @@ for name in networks:
         models[name, how] = to_int8(folded[name], weight)
 right = {which: percent_right(model, *test_set) for which, model in models.items()}
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Puts the accuracies of both networks into a table.
 show.losses(right)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **DepthwiseCNN loses more than ten points with one scale for each layer (C), and hardly anything with one for each channel.**
 #
 # <!-- page -->

@@ -204,20 +204,20 @@ show.answer_by_temperature(x[pair[0]], logits[pair[0]])
 #
 # Which temperature is best cannot be said beforehand. It has to be so high that the small probabilities count, and not so high that all bars look alike. *Deeper* measures it. In the core of this lesson $T$ is 8.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Same label, same neighbours?
 #
 # **Predict.** Two images of one class. Does the teacher put the *other* classes in the same order for both?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* If you show this slide alone, first say: "A large network was trained; we divide its last outputs by a temperature before the softmax, so that small probabilities show." Show of hands, yes or no. After the figure let
 # somebody say what each two looks like. Say how the pictures were picked: by rule, the two extremes among the surer half. This is the example of the paper of 2015.
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws two images of one class, and the teacher's answers for them.
 show.two_answers(x[pair], logits[pair], CLASSES, SHOWN, ONE, OTHER)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **No: at $T = 8$ the answers say what each image *also* looks like, and that differs from image to image** (the example is that of [Hinton, Vinyals and Dean, 2015](https://arxiv.org/abs/1503.02531)).
 #
 # <!-- page -->

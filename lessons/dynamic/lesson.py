@@ -55,7 +55,7 @@ cpu = torch.device("cpu")
 print(f"int8 engine: {torch.backends.quantized.engine}; training on {device.type}, measurements on:")
 runtime.describe(cpu)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 1. One line, one large model
 #
 # The model has the shape of BERT-base ([Devlin et al., 2019](https://arxiv.org/abs/1810.04805)): 12 Transformer layers, 768 wide, with random weights. It reads a text of 128 tokens. One line makes its linear layers int8.
@@ -64,7 +64,7 @@ runtime.describe(cpu)
 #
 # **Predict.** How much faster than eager fp32 does the int8 model answer: **A** not at all, **B** up to 2 times, **C** more than 2 times? And why?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Vote, then run. If nobody asks "compared with what?", ask it yourself, and promise section 3.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -72,7 +72,7 @@ runtime.describe(cpu)
 #
 # Our model is as large as BERT, but its weights are random. For bytes and time that makes no difference: a product takes as long whatever the numbers in it are. It does make a difference for everything that has to do with the quality of the answers, and section 4 comes back to that.
 
-# %% slideshow={"slide_type": "fragment"} tags=["legacy", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["legacy"]
 from torch.ao.quantization import quantize_dynamic
 
 network = networks.bert()
@@ -84,7 +84,7 @@ jobs = {"fp32": lambda: bert(ids), "int8": lambda: bert_int8(ids)}
 first = timing.compare(jobs, rounds=3, device=cpu)
 print(f"{first.ratio('int8'):.1f} times as fast as eager fp32")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **The int8 model answers about two to six times as fast as eager fp32 on the processors that we tried (C), without any training or data; your own factor stands above.**
 #
 # <!-- page -->
@@ -190,14 +190,14 @@ print({steps: f"{gap:.1e}" for steps, gap in gaps.items()})
 # %% [markdown] slideshow={"slide_type": "skip"}
 # One of the two numbers of steps gives PyTorch's result up to the rounding of floats, and the other does not. On x86 it is 127: PyTorch uses only 7 of the 8 bits for the input there. (Why, is in *Deeper*.) So the four steps are all that happens. They also say which work comes new with each call: searching the range, rounding the input, and converting the result back.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Where does the time of a call go?
 #
 # One layer of BERT: 128 rows of 768 numbers come in, 128 rows of 3,072 come out.
 #
 # **Predict.** What takes the longest: the search for the range, the rounding, or the rest? And why?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Walk along the wires: 4 bytes a number, 1, and 4 again. Then hands for the three parts. Ask: "What if the layer were 64 wide?" Section 5 answers.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
@@ -211,11 +211,11 @@ wide_call = show.microseconds(  # the fastest of 30 samples of each
     }
 )
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the way of a call, and the shares of its time.
 show.way_of_a_call(128, 768, 3072, wide_call)
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **The rest takes the longest by far: in this wide layer the search and the rounding are one or two per cent of the call.**
 #
 # <!-- page -->

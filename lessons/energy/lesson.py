@@ -48,7 +48,7 @@ runtime.seed_all(0)
 torch.set_num_threads(1)
 runtime.describe(runtime.best_device())
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. Half the price of arithmetic
 #
 # LeNet-300-100 reads a handwritten digit with three linear layers, 784 → 300 → 100 → 10. It fetches each weight from the
@@ -59,22 +59,22 @@ runtime.describe(runtime.best_device())
 #
 # **Predict.** How much energy does the new chip save for a digit? **A** 50 %, **B** 25 %, **C** 5 %, **D** less than 1 %.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Read the question, then a show of hands for A to D; write the counts on the board. Expect B and C. Show the answer, let somebody work out 2.3 of 644.6, and ask:
 # "What would you have to improve instead?" Say that this is a bill from counts and published prices: nobody measured a joule here.
 # Next: why anybody counts joules at all.
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Estimates the energy of one digit: counted operations and weights, times published prices.
 lenet, digit = models.LeNet300100().eval(), torch.zeros(1, 1, 28, 28)
 bill = energy.estimate(lenet, digit)
 print(f"saved by half-price arithmetic: {bill.compute_nj / 2 / bill.total_nj:.2%}")
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the two parts of that energy.
 show.two_parts(bill)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **The new chip saves less than half a per cent (D), because arithmetic is only a tiny part of the bill.** The network makes 266,200
 # multiplications and as many additions, and it fetches 266,200 weights. A multiplication and an addition together take 4.6 picojoules (pJ), a fetch takes 640.
 #
@@ -161,7 +161,7 @@ print(f"training GPT-3: {GPT3_MWH * 1000 * J_PER_KWH / cup_j / 1e6:.0f} million 
 #
 # At 3.7 pJ each, the multiplications of that training account for about an eighth of these 55 million cups (*Deeper* has the calculation). The rest of the estimate must be something else: additions, memory, instructions, moving data between chips, cooling. The estimate does not say how it divides among them.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. The price list
 #
 # Mark Horowitz published what one operation roughly costs
@@ -173,16 +173,16 @@ print(f"training GPT-3: {GPT3_MWH * 1000 * J_PER_KWH / cup_j / 1e6:.0f} million 
 # **Predict.** Section 1 paid 640 pJ for 32 bits from DRAM. What do 64 bits from a small cache, of 8 KB, cost, and why: about 10, 100 or
 # 1,000 pJ?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3.5 min.* Vote: 10, 100 or 1,000. Expect 100. After the figure: "Each grid line is ten times the one before. What
 # would this look like on a linear axis?" They have seen it: section 1. DRAM is dear by distance and size: the bits of a multiplier travel a fraction of a millimetre; a bit from DRAM is found among billions, leaves its chip, and charges wires of centimetres.
 # 1,300 / 2 = 650 and the 640 of section 1 are two papers for the same read; we stay with 640. Whole numbers, from int32 to int8: an addition gets 3.3 times cheaper (0.1 / 0.03), a multiplication 15.5 times (3.1 / 0.2). Ask for a guess why, and write 3 × 3 in binary, 11 × 11, on the board: 2 · 2 products of bits. (From fp32 to int8 it is 30 times for the addition and 18.5 for the multiplication: a float is harder to add than a whole number.)
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the published prices on a logarithmic axis: each grid line is ten times the one before.
 show.price_list()
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **From a cache of 8 KB, 64 bits cost 10 pJ, as much as about three fp32 multiplications. From DRAM they cost 1,300 pJ, as much as about 350.** The usual explanation is distance and size.
 #
 # <!-- page -->

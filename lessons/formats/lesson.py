@@ -54,7 +54,7 @@ device = runtime.best_device()
 low = torch.float16 if device.type == "cuda" else torch.bfloat16  # autocast's default on this kind of device
 runtime.describe(device)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. Count to ten thousand
 #
 # A pocket calculator keeps three digits. It counts 998, 999, 1,000. But 1,000 + 1 has four digits. It keeps the first three, so it shows 1,000 again, and again.
@@ -63,7 +63,7 @@ runtime.describe(device)
 #
 # **Predict.** Start at 0 and add 1, ten thousand times. Where does the count end in fp16, and where in bf16? And why?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Let everybody write down two numbers. Expect "about 10,000, with some error". If the room is silent, ask
 # which is the first number that needs a twelfth binary digit.
 
@@ -83,11 +83,11 @@ def count_up(dtype, times=10_000):
 
 reached = {t: count_up(t) for t in (torch.float32, torch.float16, torch.bfloat16)}
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Shows where the count ended in each type.
 Table(["type", "the count ends at"], [[str(dtype)[6:], f"{end:,.0f}"] for dtype, end in reached.items()])
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **The count ends at 2,048 in fp16 and at 256 in bf16, without an error message.**
 #
 # <!-- page -->
@@ -515,12 +515,12 @@ Table(list(named), [[str(tensor.dtype).removeprefix("torch.") for tensor in name
 #
 # `backward()` stands outside the block on purpose: each backward operation takes the type that its forward operation had.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The map of casts
 #
 # **Predict.** Which type have the gradients *between* the layers? And why?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* First frame: follow the colours from left to right; the input arrives in fp32, and the first layer casts it. Dashed: the copies of the weights. Vote, then the second
 # frame. Ask where on this map a small gradient can become 0, if the thin yellow is fp16.
 
@@ -542,11 +542,11 @@ loss.backward()
 for hook in hooks:
     hook.remove()
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the types that the hooks saw: forward, then backward.
 show.cast_map(flow, back, low)
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **They have 16 bits. The gradient of a weight is rounded to 16 bits as well, and then stored in fp32.**
 #
 # <!-- page -->

@@ -53,7 +53,7 @@ device = runtime.best_device()
 print("Training runs on the device below, all that follows on its CPU.")
 runtime.describe(device)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. One network, fewer and fewer bits
 #
 # **Quantization** stores each weight as a small integer. All weights of a layer share one factor, the **scale** (here 0.2, a round number that is easy to count with):
@@ -70,7 +70,7 @@ runtime.describe(device)
 #
 # **Predict.** LeNet is trained, and then all its weights are rounded in this way, with fewer and fewer bits. At which $b$ has it first lost more than ten points of accuracy: **A** 8, **B** 4, **C** 3, **D** 2? And why?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Let the room check one row of the table in the head: 0.58 / 0.2 = 2.9, so 3. Say: "One scale for each layer, no second training. With 2 bits
 # the scale is two thirds of the largest weight: keep that for section 4." Show of hands for A to D; expect B or C. Ask one of them why. After the answer say once more why 8 bits cost nothing: an output is a
 # sum of hundreds of products, errors of either sign largely cancel, and the class only asks which output is the largest. Then: "What is this good for, and is it really the bits that break it?"
@@ -139,7 +139,7 @@ def accuracy_with(rounding, net=lenet):
 # %% slideshow={"slide_type": "skip"}
 my_guess = None  # your prediction: 8, 4, 3 or 2
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Rounds all weights to fewer and fewer bits, and counts the bytes and the images that are classified correctly.
 n_weights = sum(w.numel() for w in layers.values())
 accuracy = {32: training.evaluate(lenet, test_images, test_labels)}
@@ -162,7 +162,7 @@ Table(
     caption="LeNet, one training; bytes computed from the bits",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **8 bits cost this network almost nothing. In the run on this page it first loses more than ten points at 2 bits (D).** Each output is a sum of many products, and their errors largely cancel.
 #
 # <!-- page -->
@@ -439,7 +439,7 @@ show.four_bars(used["fc1"])
 #
 # In small numbers: a layer has a hundred weights, fifty times 0.1, forty-nine times −0.1, and once 0.6. With 2 bits the step is $\frac{2}{3} \cdot 0.6 = 0.4$. 0.1 / 0.4 = 0.25 is rounded to 0, so 99 weights disappear for the sake of one. With 8 bits the step is 1.2 / 255 = 0.005, and 0.1 is 21 steps: there the outlier, the one weight far from all others, does no harm. (A real layer has a whole tail of such weights; without the largest alone hardly anything would change, as *Deeper* shows.)
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Is it the bits that break it?
 #
 # Two ways to choose four levels for the same 2 bits:
@@ -449,7 +449,7 @@ show.four_bars(used["fc1"])
 #
 # **Predict.** How many points of accuracy does *other* win back: **A** none, **B** about 10, **C** 30 or more? And why?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Show of hands; expect A or B, because clipping so many weights must hurt. After the figure insist on the second question, "step or place?", collect
 # opinions and do not settle it: two things were changed at once, so this comparison cannot say. The experiment that can is exercise 2.
 
@@ -477,12 +477,12 @@ TWO_GRIDS = {
     "other: σ, halves": lambda w: on_two_bits(w, w.std(), 0.5),
 }
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Rounds all layers to 2 bits in both ways, and draws the weights of fc1 with the levels of both under them.
 with_two_bits = {name: 100 * accuracy_with(on_grid) for name, on_grid in TWO_GRIDS.items()}
 show.places_of_levels(layers["fc1"], TWO_GRIDS, with_two_bits, 100 * accuracy[32])
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **At the same 2 bits the other levels win back more than 30 points in the run on this page (C). It is not the bits alone. Which of the two changes did it, this comparison cannot tell.**
 #
 # <!-- page -->

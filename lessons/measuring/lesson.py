@@ -58,7 +58,7 @@ torch.set_num_threads(1)
 device = runtime.best_device()
 runtime.describe(device)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. Smaller and faster, in five minutes
 #
 # A small network has learned to name pieces of clothing on photographs. Whenever it answers, PyTorch also takes *notes*: it
@@ -68,7 +68,7 @@ runtime.describe(device)
 #
 # **Predict.** How large is the speed-up? **A** less than 1.1 times, **B** 1.1 to 1.5, **C** 1.5 to 2, **D** more than 2. And why?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Hands for A to D; expect B and C. `seconds(call)` looks at the clock, makes one call, and looks again. Show the number, and let the room be pleased. "Shall we write that into the report?" Somebody will
 # smell it. Do not explain yet: the next cell asks the same network again.
 
@@ -93,13 +93,13 @@ def seconds(call):
     return time.perf_counter() - start
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["lecture"]
+# %% slideshow={"slide_type": "fragment"}
 as_it_is = seconds(lambda: net(photo))
 quiet = seconds(without_notes)
 print(f"as it is: {si(as_it_is, 's')}, without notes: {si(quiet, 's')}")
 print(f"speed-up: {as_it_is / quiet:.1f} times")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **In our runs the second call was several times as fast (D). But was that because of the notes?**
 #
 # <!-- page -->
@@ -340,7 +340,7 @@ show.drift(drifting)
 #
 # Take care which of the two you divide by the other. By hand we divided B by A: above 1 means that B is *slower*. A speed-up is A over B: for the blocks 1 / 1.19 = 0.84, and below 1 means slower.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### A function against itself
 #
 # `timing.compare` warms up, takes turns in a changing order, and gives the ratio of each round. We give it three candidates: the network as it is (A), the
@@ -348,7 +348,7 @@ show.drift(drifting)
 #
 # **Predict.** You have seen what a single call says about the notes. Will the speed-up of B over A be above 1.5 when it is measured fairly? And why?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3.5 min.* "All that we have learned, in one call. The first thing to compare is a function with
 # itself." Ask for both ratios. Then the picture: "The grey dots are the same code. Everything they do is noise." Ask:
 # "Your colleague reports 3 % faster, from one run each. What do you ask for?" Wanted: the A/A test, which compares a function with itself, and more rounds. Then the squares above 1: on this page all 31. The grey dots above 1: 12 of 31, which a coin does as well.
@@ -358,11 +358,11 @@ candidates = {"A": lambda: net(photo), "A again": lambda: net(photo), "B: withou
 versus = timing.compare(candidates, rounds=31, device=device)
 versus
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the ratio of every round.
 ratios = show.rounds(versus, "A again", "B: without notes")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **No: B is faster than A by some per cent only, 1.07 times in the run on this page, and *A again* comes out near 1. To compare a function with itself is an A/A test.** How far its dots scatter is the **noise floor** of your machine: a smaller difference in a single round cannot be distinguished from none.
 #
 # <!-- page -->

@@ -56,7 +56,7 @@ device = runtime.best_device()
 print("Training runs on the device below, all that follows on its CPU: PyTorch's integer layers are CPU code.")
 runtime.describe(device)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. One broken pixel
 #
 # We want to store the output of LeNet's first layer in int8. Its range is not known beforehand. So we let 2,000 images pass, and take the smallest and the
@@ -66,7 +66,7 @@ runtime.describe(device)
 #
 # **Predict.** How much larger does this pixel make the mean squared error on *clean* images: **A** 2 times, **B** 10 times, **C** 50 times or more? And why?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Say how small it is: one of more than a million pixels. Show of hands; expect A or B. After the table let the room divide the two ranges, and square
 # the quotient in the head: 13 times 13.
 
@@ -161,7 +161,7 @@ def accuracy_with(low, high):
 
 in_float = training.evaluate(lenet, test_images, test_labels)
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Puts both ranges, their errors on clean images, and the accuracy of LeNet with each into a table.
 Table(
     ["pixel", "low", "high", "squared error", "accuracy, %"],
@@ -178,7 +178,7 @@ Table(
     caption=f"output of the first layer in int8; in float LeNet has {100 * in_float:.1f} %",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **One pixel of more than a million makes the squared error on clean images more than 50 times as large (C), because the range became about 13 times as wide.**
 #
 # <!-- page -->

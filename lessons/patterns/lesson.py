@@ -343,14 +343,14 @@ print(str(said).replace("! ", "!\n"))
 #
 # Three more reasons are plausible: the mask costs accuracy, it needs a training, and few layers are large enough. A survey of users would tell them apart; we have none, so this is *probably*. What we can find out is the first of them: what the mask costs.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. Is that the price of the pattern?
 #
 # Each mask makes half of SmallResNet's weights zero, and 2:4 seemed to cost more than ten points against *anywhere*. But batch norm still uses means and deviations that were measured on the dense network ([[structured]]). We **estimate them anew** for each network: 2,000 images, no label, no gradient, no weight changed.
 #
 # **Predict.** By how many points is 2:4 behind *anywhere* now, and why?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* Let the room write a number for 2:4. Then the figure: hollow is before, filled after. 2:4 is now one or two points behind *anywhere*. Say: "Most of what we blamed on the pattern was a mean and a variance that nobody had measured again." The order stays. The top row is the control: the dense network hardly moves. The bottom row is the other end: of the channels most of the loss stays. Ask what that means for papers that report a "one-shot" loss (pruned once, nothing trained): ask first whether the statistics were estimated anew.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -391,14 +391,14 @@ anew = {name: [percent_right(net)] for name, net in fresh.items()}
 found = {"stored": stored, "anew": anew}
 gap = {when: mean(right["half, anywhere"]) - mean(right["2:4"]) for when, right in found.items()}
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws what each network gets right, before the step and after it.
 show.by_moment(
     show.some(found, *networks),
     caption=f"2:4 is behind anywhere by {gap['stored']:.1f} points with stored statistics, by {gap['anew']:.1f} anew.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **One or two points: most of the "price" of 2:4 was stale statistics. The order of the four stays, and of what cutting the channels cost, most is left.**
 #
 # <!-- page -->

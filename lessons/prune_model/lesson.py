@@ -193,14 +193,14 @@ show.derived_and_drawn(fan_in, expected, draws[3])
 #
 # A trained network is another matter: its weights have moved. *Deeper* shows that a cut of 20 % still follows the ranges of the start, nearly, and that a cut of 90 % does not.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Train, cut, measure, train again
 #
 # Three trainings; copies are cut once, then fine-tuned *200 steps of 50 digits*. **Control**: each layer alike, at random.
 #
 # **Predict.** At 5 % left and fine-tuned, how far is random behind global magnitude: **A** under 5 points, **B** 5 to 20, **C** over 20? And is local as good as global?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Two votes. Still before the click: "What will fine-tuning do to the curve of random cuts?" Let somebody draw both on the board. Click. (Random climbs far at 10 % left, and stays near guessing at 1 %.) The first answer is C, about 30 points; and at 5 % local is clearly behind
 # global. Say: "The control cuts each layer alike, at random: against *local* it tells how much is due to *which* weights go." Transition: "Why should
 # local be worse?"
@@ -236,11 +236,11 @@ methods = {"magnitude, global": global_magnitude, "magnitude, local": local_magn
 jobs = [("magnitude, global", d) for d in (1.0, 0.2)] + [(name, d) for name in methods for d in show.DENSITIES]
 one_cut = bench.one_cut(methods, jobs)  # cuts copies of the three networks, takes 200 steps, evaluates
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the accuracy just after the cut and after fine-tuning.
 show.cut_and_tuned(one_cut, methods)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **At 5 % left random is more than 20 points behind (C), and local is clearly behind global.** Which weights are removed matters, and so does where.
 #
 # <!-- page -->

@@ -57,7 +57,7 @@ runtime.describe(device)
 #
 # To **prune** a network means to remove weights, or whole neurons, from it. A weight that is gone need neither be kept, nor read, nor multiplied; and [[energy]] showed that reading the weights is most of the bill. So if 28,000 weights could be left out, the network would fit. This lesson removes weights from one layer. It shows what such a cut costs, what PyTorch does to the layer, which weights to choose, and at its end whether the network fits into the water meter.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. A first cut
 #
 # LeNet learns to read digits from 12,000 images of MNIST. Its layer `fc1` holds 48,000 weights, four fifths of the network.
@@ -67,7 +67,7 @@ runtime.describe(device)
 # **Predict.** How far can you cut the smallest weights before more than one point of accuracy is lost? That comes at: **A** 30 % or less, **B** 50 %,
 # **C** 70 %, **D** 80 % or more. And with random ones?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Two shows of hands, first for the smallest, then for random ones; write both on the board. In five
 # trainings the answer was D for the smallest, and B or C for random ones: read it off the line under the figure. Say: "So this layer can lose half of its weights.
 # And it matters *which* half." Transition: "What is left of that half when you train on?"
@@ -106,11 +106,11 @@ def by_chance(fc1, part):
 
 kept = {"least magnitude": bench.curve(by_magnitude), "random": bench.curve(by_chance, draws=5)}
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the accuracy over the part of fc1 that is cut.
 show.first_cut(kept)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **The smallest weights cost a point only from 80 % or more on (D), random ones from 50 or 70 % (B or C): *which* weights are removed matters.** The line under the figure has your numbers.
 #
 # <!-- page -->

@@ -51,14 +51,14 @@ from lessons.qat import show
 torch.set_num_threads(1)
 runtime.describe(runtime.best_device())
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. Two bits a weight
 #
 # LeNet-300-100 learns the digits of MNIST. Then its *weights* are rounded, as in [[integers]]: each layer has one step, and each weight becomes a whole number of steps, stored in $b$ bits. The largest weight of the layer sets the step. Nothing is trained after that.
 #
 # **Predict.** How many of the test digits does the network still classify correctly at 2 bits: **A** above 95 %, **B** about 80 %, **C** below 60 %? And why?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Show of hands. Remind the room that MNIST is easy. After the table ask where the accuracy falls. Transition: "In the first lesson on quantization we
 # cured this with another step. Today we train instead. For that we need a gradient."
 
@@ -108,7 +108,7 @@ def plainly_rounded(net, bits, step=max_step):
     return net
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Trains the network, rounds copies of it to fewer and fewer bits, and counts the digits that are classified correctly.
 BITS = (8, 4, 3, 2)
 lenet = trained(seed=0)
@@ -119,7 +119,7 @@ Table(
     caption="LeNet-300-100, one training",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **With 2 bits and this step the network classifies fewer than half of the digits correctly (C).** Down to 3 bits it loses little.
 #
 # <!-- page -->
@@ -449,14 +449,14 @@ show.gains_by_bits(results, BITS)
 #
 # Or is it? Ask once more what differs. *Is each arm at its best?* All arms were rounded with the same step, and we know from [[integers]] that it is a bad one at 2 bits.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 6. Is it the training, or the step?
 #
 # A smaller step clips the few large weights, and leaves fewer zeros. Now *trained on* may choose the best of five steps, from σ to 2.5 σ of each layer's weights. QAT keeps the step that the largest weight sets.
 #
 # **Predict.** With 2 bits, how far is QAT now ahead: **A** tens of points, **B** a few points, **C** it is behind? And why?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* If you show this slide alone: both networks were trained on for half a pass from the same start; QAT had the rounding in the loop, the other was rounded afterwards. With the same step QAT led by 60 points. Show of hands; most say B. After the
 # table ask for the sentence that a report should print, and cross out the headline on the board.
 
@@ -480,11 +480,11 @@ for seed in SEEDS:
         by_step.add("plain", k, seed, plainly_rounded(starts[seed], 2, sigmas(k)))
         by_step.add("trained on", k, seed, plainly_rounded(longer[seed], 2, sigmas(k)))
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Compares rounding after training, with its best step, and QAT with the step that the largest weight sets.
 show.step_against_rounding(by_step, results, STEPS)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **QAT is not ahead any more (C): in each of the four networks training on in float, and then rounding with a good step, beats quantization-aware training with a bad one.**
 #
 # <!-- page -->

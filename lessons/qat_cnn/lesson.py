@@ -221,14 +221,14 @@ def train_aware(model, epochs=3, freeze_bn_at=0, freeze_ranges_at=2, order=0):
 # Draws the loop over time.
 show.course_of_a_run(epochs=3, ranges_frozen_at=2)
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Batch norm: frozen at once, or free?
 #
 # In training, batch norm uses the mean and the deviation of the *batch*. The int8 copy uses the *running* statistics, which follow by a tenth in each step.
 #
 # **Predict.** One epoch of QAT: is the int8 copy better with **frozen** statistics, or with **free** ones, which follow the network? And why?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* The vote on the empty axes; most say "free, they follow". First click: frozen and free. Ask what one would conclude now: that the weights are bad. Before the last click, which shows two more groups of bars: "In the third group not a single weight is changed after the epoch, only the statistics. In the fourth no weight moves at all." Then draw the two-by-two table of the page on the board.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -264,11 +264,11 @@ for order in range(3):
     copies["free, then\nmoved"].append(accuracy(to_int8(free), 1000))
     copies["moved,\nnever trained"].append(accuracy(to_int8(move_statistics(still, images.roll(320 * order, 0))), 1000))
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the accuracy of the int8 copies after one epoch.
 show.after_one_epoch(copies, accuracy(static, 1000))
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **Frozen is better: with free statistics a copy may be useless although its weights are good. Moving the statistics alone repairs it.**
 #
 # <!-- page -->

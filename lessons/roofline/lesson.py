@@ -190,7 +190,7 @@ print(f"measured   {seconds[1] * 1e3:.2f} ms for one input")
 #
 # Two things to know about these numbers. *Peak* is what one product of matrices reaches in PyTorch, and *bandwidth* what one dot product reads, both with one thread; neither is the chip's own limit, and another library may come closer ([[choosing]] tries). The measured time can even lie a little below that of the memory, because the layer may read its weights faster than our dot product reads.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. What does a larger batch change?
 #
 # In a layer of $n \times n$ fp32 weights, each weight passes from memory to the processor once. Each member of a batch of size $B$ adds $n$ inputs and $n$ outputs. Every number has four bytes:
@@ -199,7 +199,7 @@ print(f"measured   {seconds[1] * 1e3:.2f} ms for one input")
 #
 # **Predict.** From which batch size on does our layer lie to the right of the ridge, and why?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* Half a minute for the question; wanted: at about twice the ridge. Only then open the figure, which says the exact number. It opens with the roof alone ("eight layers in turn" is explained in section 5): let somebody draw the point of each batch
 # before its click. Batch 1 lies near the slope. Where a point is above the roof: "The slope is what a dot product reads; the memory can give a little more, or a cache helped."
 
@@ -213,11 +213,11 @@ def intensity(batch, n=width, bytes_each=4):
 speed = {batch: 2 * batch * width**2 / seconds[batch] for batch in inputs}
 share = {batch: s / min(peak, intensity(batch) * bandwidth) for batch, s in speed.items()}
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the four batches under the roof, one after the other.
 show.batches_under_the_roof(peak, bandwidth, {b: (intensity(b), speed[b], share[b]) for b in inputs}, width)
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **In fp32 the layer lies to the right of the ridge once the batch is larger than about twice the ridge: with a ridge of 3, from about 6 inputs on.**
 #
 # <!-- page -->
@@ -290,14 +290,14 @@ read = show.again_or_in_turn(taken)
 #
 # Where "eight in turn" is near the dot product, the layer with one input reads its weights about as fast as a function that does hardly anything but read. In the run on this page it reaches about 0.7 of it, so reading explains most of the layer's time. What takes the rest was not measured. Probably the routine's own work does, because even from a cache it reads more slowly than a sum (*Deeper*). There, in the run on this page, the layer gets faster when its weights fit into a cache: a sign that it waits for memory.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 6. Fewer bits
 #
 # The same eight layers, stored in other formats: *fp32* with 4 bytes a weight, *bf16* (a floating-point number of 16 bits) with 2, *int8* (whole numbers) with 1.
 #
 # **Predict.** With **one** input, how many times as fast as fp32 can int8 and bf16 be, by the roofline? And why?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Vote; wanted: 4 and 2. Then the table. "How can int8 gain more than four?" fp32 does not reach its own roof: where it reaches 69 %, as on the page, a routine that reaches all of its own gains 4 / 0.69 = 5.8; ours gains 4.8. "Why does bf16 gain so little in its first row?" Same bytes, same processor, another routine: so it is the routine.
 # On a processor without instructions for bf16 both bf16 rows gain about twice.
 
@@ -305,12 +305,12 @@ read = show.again_or_in_turn(taken)
 jobs = show.layers_of_fewer_bits(weights, {batch: inputs[batch] for batch in (1, 64)})
 fewer = timing.compare(jobs, rounds=5, device=device)
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Puts the gains over fp32 beside the bytes, for one input.
 gains = show.gains_of_fewer_bits(fewer)
 show.gains_table(gains, 1, device)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **A quarter of the bytes allows four times the speed, and half the bytes twice the speed. In the run on this page int8 gains about that much or more. bf16 gains about twice without oneDNN, and hardly anything with it.**
 #
 # <!-- page -->

@@ -63,7 +63,7 @@ runtime.describe("cpu")
 #
 # Now somebody wants *one* model from you. Each lesson ended with a winner of its own, but the winners were chosen by different questions: the smallest file, the fewest operations, the best accuracy after a short training. Which of them do you send? And when you have chosen one, how far do you trust the accuracy that made you choose it?
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. All rows on one plane
 #
 # Each row of the ledger on MNIST that has a file is a point: bytes of the file, accuracy on the 10,000 test images.
@@ -72,7 +72,7 @@ runtime.describe("cpu")
 #
 # **Predict.** What share of the points is on the front, and why: **A** about half, **B** about a quarter, **C** clearly fewer?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Draw two points on the board and let the room say which dominates; then two of which neither does. Vote. First click: the cloud. Second: the front. The answer is C. Say: "All other points are answers to questions that somebody had; on this plane each has one that dominates it." Ask who would still ship a point off the front: somebody with another resource in mind, which is section 4.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -105,13 +105,13 @@ def front(rows, cost="file_bytes"):
     return [row for row in there if not any(dominates(other, row, cost) for other in there)]
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws all rows of MNIST that have a file, and then their front.
 weighed = [row for row in mnist if row.file_bytes]
 on_bytes = front(weighed)
 show.front_figure(weighed, on_bytes)
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **Clearly fewer than a quarter of the rows are on the front (C), because for nearly every row some other one is no larger and no less accurate.**
 #
 # <!-- page -->

@@ -237,14 +237,14 @@ with legacy_int8.quiet():
     uncalibrated, calibrated = with_stubs(copy.deepcopy(cnn)), with_data(copy.deepcopy(cnn))
 show.holes(percent_right(uncalibrated), percent_right(calibrated))
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 2. Observe, calibrate, convert
 #
 # *Dynamic* quantization finds the range of each input while the model runs. **Static quantization** fixes all ranges beforehand.
 #
 # **prepare** inserts observers, **calibration** shows them data, **convert** turns each range into a scale and a zero point.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Step through the four pictures. At the third ask what the two numbers above each observer are, at the fourth what became of them. Then: what can go wrong when ranges are fixed beforehand? Values outside are clipped.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -292,7 +292,7 @@ for batch in batches:
     observed(batch)
 int8_net = tq.convert(observed)
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the network four times: in float, with stubs, with observers, and converted.
 show.stages(cnn, observed, int8_net, some[:1])
 

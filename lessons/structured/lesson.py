@@ -345,14 +345,14 @@ show.forgotten(forgot, digits_right, by_chance=drawn)
 #
 # Look at the first two rows as well. Nothing was forgotten in either of them, and nothing was trained. In the first the strongest channels are kept. In the second the channels are drawn by chance, as many of each layer, five times. The first row alone would let you believe that the norm had found the channels that matter. The second says how much of that to believe: the draws differ by tens of points, and the best of them come close to the norm or pass it. For this lesson we trained LeNet six times, outside this page, and made 20 draws for each training. The norm was better than two thirds of the draws. In one training it was better than all 20, and in another it was worse than 17 of them. So straight after the cut the norm is a little better than an average draw in LeNet, and you cannot rely on it for the LeNet that you have. Sections 5 and 6 ask the same of SmallResNet.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. What hangs together
 #
 # In a chain a channel touches two layers. Here are batch norms and **shortcuts** past a block: a sum needs the same channels.
 #
 # **Predict.** One output channel of the *first* convolution is cut. How many layers change, that one included, and why: **A** 2, **B** 4, **C** 7?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* Show of hands. Then click slowly, one wave a click, and let the room say before each: "Who reads it? Who is added to it? At the last click: who feeds it?" At the plus sign stop: "What must the other term do?" At the end count the layers with a stripe, the plus not counted: seven, C. (ReLU and pooling are not drawn: they have no weights and pass channels on.) A stops at the first reader. B counts conv and the three
 # convolutions that read it, but no norm, and not the other term of the sum.
 
@@ -366,11 +366,11 @@ show.forgotten(forgot, digits_right, by_chance=drawn)
 # %% slideshow={"slide_type": "skip"}
 graph = show.Graph(dense, one_image)
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the network, and wave by wave what must lose a channel with the first convolution.
 graph.show()
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **Seven layers change (C), because the sum ties `conv` to `block1.conv2`.** What is cut together is a **group**.
 #
 # <!-- page -->

@@ -157,23 +157,23 @@ show.what_is_kept(untrained, alike=(large[0] * first_large[0]).sum() / large[0].
 #
 # **How many tickets does a network draw?** A layer of four weights has six subnetworks with two weights: the first and the second, the first and the third, and so on. The first layer of LeNet-300-100 has 235,200 weights. The number of ways to choose a fifth of them has more than 50,000 digits. Among so many there may be one whose few weights happened to be drawn well.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Two halves of a claim
 #
 # A ticket is a mask *with* initial values. *Reinit* keeps the mask and draws new values. *Random* moves the mask, so that other values of the same network stay.
 #
 # **Predict.** Which two of these networks must you compare to see whether the *values* matter? And which two for the *places* alone?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* The crops are live: five units of fc1, seven pixels each, the places from section 1's copy. Go through them: what did *reinit* keep (the places), what did *random* keep (neither: at new places stand other values)? As many ones means in the whole layer, not in each crop. A white cell that is not crossed out is a kept value near 0. Then let the
 # room say by how many points ticket will beat reinit, and write it on the board until section 5.
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws a crop of the first layer in the three arms, and in the dense network.
 own, new = (initialise(seed).fc1.weight.detach() for seed in (SEEDS[-1], 1_000))
 show.two_halves(own, new, large[0], engine.shuffled(large, 1)[0])
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **Ticket against reinit tests the values, because both have the same places; reinit against random tests the places.**
 #
 # <!-- page -->
@@ -484,14 +484,14 @@ show.one_rate(lab, levels=(2, 3, 4))
 #
 # Before we believe this result we ask what else the arms had in common. They had the same steps, the same batches, and the same learning rate. Is the same rate *fair*?
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 6. Is each arm at its best?
 #
 # The learning rate 0.0012 is the paper's, for 50,000 iterations. We made 200. Now each arm with 7 % of the weights is trained at three rates.
 #
 # **Predict.** Which arm gains most from a higher rate? What will be left of the ticket's lead over *reinit*, if each has its own best rate?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* If you show this slide alone: the ticket has the right places and its own first values, reinit new values, random other places. Vote on the arm. After the figure let somebody read the gap between blue and orange at the left end, and then between the two highest points. Ask: "Which of the two is the lead of the ticket?"
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -503,11 +503,11 @@ show.one_rate(lab, levels=(2, 3, 4))
 RATES = (0.0012, 0.0048, 0.0192)  # each four times the one before
 lab.train([(arm, 3, rate) for rate in RATES for arm in ARMS] + [("dense", 0, rate) for rate in RATES])
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the accuracy of the four arms over the learning rate.
 show.over_rates(lab, RATES)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **The two controls gain most, several points each; of the ticket's lead over *reinit* less than half is left.** At one rate we had measured the learning rate, too.
 #
 # <!-- page -->

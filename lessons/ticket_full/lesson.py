@@ -136,21 +136,21 @@ show.loss_and_accuracy(record)
 #
 # So *where the loss is least* and *where most images are right* are two moments. Here the accuracy was still rising a little at the stop. Whether it does so in other networks has to be measured. Early stopping is a good rule, but it is *a* rule, and "the network at its stop" is not the best that the network can be.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 2. Is it better than a network that is done?
 #
 # A ticket and a dense network, each trained for 50,000 iterations, both read at the *end*. The ticket has 80 % of the weights, or fewer, down to 1.9 %.
 #
 # **Predict.** Is the ticket more accurate: **A** never, **B** with many weights and not with few, **C** always? And why?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* If you show this slide alone: a ticket is a pruned network that starts again from its first weights; its stop is where the loss on held-out images is least. Vote. Read the blue line first, then the orange one. Ask: "Which of the three lines would you not publish?" Then: a tenth of a point is ten digits of 10,000.
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the lead of the ticket over the weights left, both at their end, both at their stop, and mixed.
 show.fair_and_unfair(record, lead)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **With many weights yes, by up to 0.4 points; with few weights no (B).** Both at their end, the ticket leads from 80 to 5.6 % of the weights in the mean, is level at 4.5 %, and is behind from 3.6 % on.
 #
 # <!-- page -->

@@ -50,14 +50,14 @@ from lessons.torchao import show
 torch.set_num_threads(1)
 runtime.describe(torch.device("cpu"))
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. Two bits a weight
 #
 # A small CNN for Fashion-MNIST. Nearly all of its weights are in one linear layer, `fc1`. One call of **torchao** rounds them to 8, to 4 or to 2 bits, with a scale for each group of 32. Each network is saved.
 #
 # **Predict.** How large is the file with 2 bits, beside the file with 8 bits: **A** about a quarter, **B** about half, **C** the same? And why?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Show of hands; expect A, and B from those who think of the scales. Let the surprise stand, and ask: "How would you have noticed without looking at the file?" Transition: which interface is this?
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -115,13 +115,13 @@ def few_bits(bits, mapping=MappingType.SYMMETRIC):
     return ao.IntxWeightOnlyConfig(weight_dtype=dtype, granularity=PerGroup(32), mapping_type=mapping)
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Rounds fc1 to 8, 4 and 2 bits, saves each network, and counts bytes and accuracy.
 models = {"fp32": net} | {f"{bits} bits": quantized(net, few_bits(bits)) for bits in (8, 4, 2)}
 files = {name: show.saved(model) for name, model in models.items()}
 show.bytes_and_accuracy(models, right)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **The file with 2 bits is as large as the file with 8 bits (C), because this config rounds each weight to one of four values and then stores it in a whole byte.**
 #
 # <!-- page -->

@@ -142,7 +142,7 @@ Table(
 #
 # Forty is no law. It belongs to this network and to 64 images. Other networks need four times, or a hundred times.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 2. What is in memory
 #
 # - **weights**, and a **gradient** for each
@@ -151,7 +151,7 @@ Table(
 #
 # **Predict.** A batch of 8 in place of 64: which of the four shrink? SGD in place of AdamW: which? And why?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Two votes by name: "Whoever thinks that the gradients shrink with the batch, hand up." Then show the stacks. Ask: "For which network would the picture be the other way round?"
 # (Many weights, each used once or few times, and a small batch.)
 
@@ -198,7 +198,7 @@ print(f"{sum(units):.2f} units:", *(f"{n:.2g}" for n in units))
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The sum is a little more than 16, because a layer norm also keeps a mean and a deviation for each row, and attention one number for each row and head.
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Counts what a step has in memory, for three settings, and draws it.
 settings = {}
 for kind, batch in [("AdamW", 64), ("AdamW", 8), ("SGD", 64)]:
@@ -208,7 +208,7 @@ for kind, batch in [("AdamW", 64), ("AdamW", 8), ("SGD", 64)]:
     settings[f"{kind}, batch {batch}"] = show.tenants(fresh, chosen, images[:batch].clone(), labels[:batch])
 show.stacks(settings)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **A smaller batch shrinks the activations alone, in proportion; SGD removes the states alone.**
 #
 # <!-- page -->

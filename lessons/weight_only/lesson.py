@@ -78,7 +78,7 @@ def with_weights(weights):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **A row of four weights by hand.** They are 0.6, −0.2, 0.1 and −0.3, and we have 2 bits for each, so four codes: 0, 1, 2, 3. The levels must reach from −0.3 to 0.6, and between four levels there are three steps. A step is the **scale**: 0.9 / 3 = 0.3. The levels are −0.3, 0, 0.3 and 0.6. The code of 0 is called the **zero point**; here it is 1. To store a weight, divide it by the scale, round, and add the zero point. 0.6 / 0.3 = 2, plus 1 is code 3. −0.2 / 0.3 = −0.67, rounded −1, plus 1 is code 0. 0.1 / 0.3 = 0.33, rounded 0, is code 1. −0.3 is code 0. To read a code, subtract the zero point and multiply by the scale: 0.6, −0.3, 0, −0.3. Two of the four weights are wrong by 0.1. Each weight went to the level next to it. This is called **round-to-nearest**, and it looks at nothing but the weight.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. One language model, fewer and fewer bits
 #
 # The trained model of this part reads Python that it never saw. In each of its five blocks there are four linear layers: `qkv`, `out`, `up`, `down`. In these 20 layers we round each row of weights to $2^b$ evenly spaced levels. Embedding, head and norms stay in float, and so does all arithmetic.
@@ -87,7 +87,7 @@ def with_weights(weights):
 #
 # **Predict.** At which $b$ does it first grow by more than a tenth, **A** 8, **B** 4, **C** 3, **D** 2, and why?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Say: "Nothing is trained again." Show of hands for A to D. Then do the row of four weights on the board. Ask what a row has in common that its weights should share a scale: nothing but its output. Transition: "Then let fewer weights share one."
 
 
@@ -101,13 +101,13 @@ def by_row(weight, bits):
     return (codes - zero) * scale
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Measures the model in float and with 8, 4, 3 and 2 bits.
 float_perplexity = perplexity(net)
 by_width = {b: perplexity(with_weights({k: by_row(w, b) for k, w in WEIGHTS.items()})) for b in (8, 4, 3, 2)}
 show.width_table(float_perplexity, by_width)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **Perplexity first grows by more than a tenth with 2 bits (D): it rises by about 40 % in the run on this page, because a whole row then has only four levels.**
 #
 # <!-- page -->

@@ -224,7 +224,7 @@ show.zeros_table(zeros_needed, PAYS)
 #
 # And where do CSR with 4 bytes and the bit mask meet? Where an index of 32 bits for each weight that is left costs as much as one bit for every weight: with 1/32 of the weights left, about 3 %. These are counts, so they hold for any values. (The last column is exact to 0.002; files also hold names, and those cost a little.)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"} tags=["lecture"]
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Bytes: which file is smallest?
 #
 # LeNet-300-100, trained on digits, cut to 50, 20, 10, 5 and 1 %, and fine-tuned as in [[prune_model]]. Every file is written, loaded again and compared. **gzip** knows nothing of networks: it
@@ -232,18 +232,18 @@ show.zeros_table(zeros_needed, PAYS)
 #
 # **Predict.** With a tenth of the weights left, which file is smallest: **A** CSR with int32, **B** plain zeros under gzip, **C** the bit mask?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell", "lecture"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Vote; the formulas of section 2 decide between A and C. The answer is C, then B, then A. Follow one line at a time: masked flat at 2, removed flat at 1, CSR in proportion to what is left. Ask where CSR overtakes the bit
 # mask.
 
 # %% slideshow={"slide_type": "skip"}
 weighed = show.weigh(tuned, FORMS, digit)  # (density, form) -> (network, its sizes)
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "lecture"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the file of each form over the weights left.
 show.files_over_density(weighed, FORMS, sizes["dense"], sizes["90 % masked"])
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer", "lecture"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **With a tenth of the weights left the bit mask is smallest (C), then plain zeros under gzip, then CSR with int32.**
 #
 # <!-- page -->

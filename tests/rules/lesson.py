@@ -19,7 +19,6 @@ TAGS = {
     "hide-cell",
     "hide-input",
     "scorecard",
-    "lecture",
     "remove-cell",
     "nbval-check-output",
     "legacy",

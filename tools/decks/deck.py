@@ -11,7 +11,6 @@ SCRIPTS = [Path(__file__).resolve().parent / "slides_template" / name for name i
 SIZE = {"width": 1280, "height": 720}
 LOCAL = ("file:", "data:", "blob:", "about:")
 SLIDES, MINUTES = (12, 20), (30, 45)  # fewest and most in a deck of one lesson; the minutes are those of its notes
-MOST_IN_A_LECTURE = 45
 
 
 class NoBrowser(Exception):
@@ -25,7 +24,7 @@ class Look:
     Attributes:
         faults: one text each: what does not fit or is too small to read, a request that left the machine or failed, a
             formula not rendered, an image without alt text, an empty slide, an error of a script.
-        form: one text each: what the form of a unit asks for, or that of the lecture, and the deck does not have.
+        form: one text each: what the form of a slide asks for, or that of a lesson's deck, and this one does not have.
         slides: for each slide its layout, whether it has a picture, its smallest text in pixels, and the share of the
             page under the heading that is used.
         minutes: of the notes together.
@@ -91,26 +90,22 @@ def look(page, deck, *, shots=None):
             return found
         for script in SCRIPTS:
             page.evaluate(script.read_text(encoding="utf-8"))
-        lecture = page.evaluate("document.body.dataset.kind") == "lecture"
+        talk = page.evaluate("document.body.dataset.kind") == "talk"
         found.minutes = float(page.evaluate("document.body.dataset.seconds")) / 60
         for number in range(1, page.evaluate("deck.count()") + 1):
             page.evaluate("n => deck.show(n)", number)
             found.faults += [f"slide {number}: {fault}" for fault in page.evaluate("deck.faults()")]
-            asked = page.evaluate("form.votes()" if lecture else "form.slide()")
-            found.form += [f"slide {number}: {lacking}" for lacking in asked]
+            found.form += [f"slide {number}: {lacking}" for lacking in page.evaluate("form.slide()")]
             found.slides.append(page.evaluate("form.counts()"))
             if shots:
                 Path(shots).mkdir(parents=True, exist_ok=True)
                 page.screenshot(path=str(Path(shots) / f"{number:02}.png"))
         found.faults = [*seen, *found.faults]
-    found.form += _of_the_whole(found, lecture)
+    found.form += [] if talk else _of_the_whole(found)
     return found
 
 
-def _of_the_whole(found, lecture):
-    if lecture:
-        many = len(found.slides) > MOST_IN_A_LECTURE
-        return [f"{len(found.slides)} slides, at most {MOST_IN_A_LECTURE} in a lecture"] if many else []
+def _of_the_whole(found):
     return [
         f"{value:g} {what}, expected {least} to {most}"
         for value, (least, most), what in (

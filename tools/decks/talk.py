@@ -1,0 +1,352 @@
+"""A talk: slides of several lessons and slides of its own, in the order of a script such as docs/talks/lecture.toml.
+
+docs/contributing.md says what a script may hold. Nothing of a lesson is copied into it: slides are named by lesson and
+heading, and numbers by where the published notebooks say them.
+"""
+
+import ast
+import copy
+import html
+import json
+import operator
+import re
+import tomllib
+from dataclasses import dataclass, field
+
+import nbformat
+
+from course_utils import syllabus
+from course_utils.files import ROOT
+from tools.decks import arrange, further
+from tools.publishing import lessons as _lessons
+
+FOLDER = ROOT / "docs" / "talks"
+KEYS = {"title", "minutes", "change", "numbers", "slide"}
+SLIDE_KEYS = {
+    "act", "take", "heading", "layout", "minutes", "lead", "note", "text", "answer", "output", "picture", "collect",
+    "hide", "without", "change", "lessons", "given",
+}  # fmt: skip
+NUMBER_KEYS = {"lesson", "row", "field", "slide", "after", "before", "worked_out"}
+OPERATIONS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
+HIDES = {"code", "printed", "figure", "table", "caption"}
+NUMBERED = re.compile(r"^#+ (?:\d+\. )?(?:\d+\.\d+ · )?")
+PLACE = re.compile(r"\{\{(\w+)(?::([^}]*))?\}\}")
+NUMBER = re.compile(r"[−-]?\d(?:[\d,]*\d)?(?:\.\d+)?")
+NOTE_WITHOUT_TIME = re.compile(r"\A\*For the lecturer[^*]*\*\s*")
+
+
+@dataclass
+class Talk:
+    """What a script makes.
+
+    Attributes:
+        title, minutes: as the script says.
+        slides: list of `arrange.Slide`; rows: for each the row of the script that it came from.
+        lessons: for each slide the lessons whose words may stand on it.
+        words, code: for each lesson that is used all that its published notebook says, and its sources.
+    """
+
+    title: str
+    minutes: float
+    slides: list = field(default_factory=list)
+    rows: list = field(default_factory=list)
+    lessons: list = field(default_factory=list)
+    words: dict = field(default_factory=dict)
+    code: dict = field(default_factory=dict)
+
+
+def read(path, root=ROOT):
+    """Make a talk from its script.
+
+    Args:
+        path: of the script.
+        root: of the course that it speaks of.
+    Raises:
+        ValueError: a key that there is not, a lesson, heading, number or passage that is not found or not unambiguous;
+            the message names the slide.
+    """
+    path = path.resolve()
+    try:
+        script = tomllib.loads(path.read_text(encoding="utf-8"))
+        _no_other(script, KEYS, "the script")
+        return _Maker(script, path.parent, root).talk()
+    except (tomllib.TOMLDecodeError, ValueError, KeyError) as wrong:
+        raise ValueError(f"{path.name}: {wrong if isinstance(wrong, ValueError) else f'{wrong} is missing'}") from wrong
+
+
+def name_of(heading):
+    """A heading as a script names it: without its signs and its number."""
+    return NUMBERED.sub("", heading).strip()
+
+
+def said(nb):
+    """All that a notebook or a slide says, as one text: its cells, what they print, tables, captions, and alt texts."""
+    parts = []
+    for cell in nb.cells:
+        if cell.cell_type == "markdown":
+            parts.append(cell.source)
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            parts += [output.get("text", ""), data.get("text/markdown", ""), _plain(data.get("text/html", ""))]
+            parts += [about.get("alt", "") for about in output.get("metadata", {}).values() if isinstance(about, dict)]
+            if not set(data) - {"text/plain"}:
+                parts.append(data.get("text/plain", ""))
+    return " ".join(" ".join(parts).split())
+
+
+def _plain(text):
+    text = re.sub(r"<(svg|script|style)\b.*?</\1>", " ", text, flags=re.S)
+    alts = " ".join(re.findall(r'alt="([^"]*)"', text))
+    return html.unescape(f"{re.sub(r'<[^>]+>', ' ', text)} {alts}")
+
+
+def _no_other(table, known, what):
+    if set(table) - known:
+        raise ValueError(f"{what} has the key {min(set(table) - known)!r}; there are {', '.join(sorted(known))}")
+
+
+class _Maker:
+    """Reads each notebook once."""
+
+    def __init__(self, script, folder, root):
+        self.script, self.folder, self.root, self.known = script, folder, root, syllabus.lessons(root)
+        self.notebooks, self.decks, self.words = {}, {}, {}
+        self.numbers = {}
+        for name, about in script.get("numbers", {}).items():
+            if set(about) - NUMBER_KEYS:
+                raise ValueError(f"the number {name}: there is no {min(set(about) - NUMBER_KEYS)!r}")
+            self.numbers[name] = (
+                self._worked_out(name, **about) if "worked_out" in about else self._number(name, **about)
+            )
+
+    def talk(self):
+        made = Talk(self.script["title"], self.script["minutes"])
+        acts = [row["act"] for row in self.script["slide"] if "act" in row]
+        act = None
+        for count, row in enumerate(self.script["slide"], start=1):
+            where = f"slide {count}, {row.get('take') or row.get('heading')}"
+            try:
+                _no_other(row, SLIDE_KEYS, "it")
+                slide, names = self._slide(row)
+            except (ValueError, KeyError) as wrong:
+                raise ValueError(f"{where}: {wrong if isinstance(wrong, ValueError) else f'no {wrong}'}") from wrong
+            act = row.get("act", act)
+            slide.new_stack = "act" in row or count == 1
+            slide.foot = _foot(self.known[names[0]] if row.get("take") else None, made.title, acts, act)
+            made.slides.append(slide)
+            made.rows.append(row)
+            made.lessons.append(names)
+        made.words = {name: self._words(name) for name in self.notebooks}
+        made.code = {name: "\n".join(cell.source for cell in nb.cells) for name, nb in self.notebooks.items()}
+        return made
+
+    def _notebook(self, name):
+        if name not in self.known:
+            raise ValueError(f"no lesson is called {name!r}")
+        if name not in self.notebooks:
+            file = self.known[name].notebook
+            if not file.exists():
+                raise ValueError(f"the lesson {name!r} has no notebook yet")
+            self.notebooks[name] = _lessons.read_published(file)
+        return self.notebooks[name]
+
+    def _words(self, name):
+        if name not in self.words:
+            self.words[name] = said(self._notebook(name))
+        return self.words[name]
+
+    def _lesson_slide(self, address):
+        """A copy of the slide that "lesson / heading" names."""
+        name, _, heading = (part.strip() for part in address.partition(" / "))
+        if name not in self.decks:
+            self.decks[name] = arrange.slides(self._notebook(name))
+        found = [slide for slide in self.decks[name] if slide.heading and name_of(slide.heading.source) == heading]
+        if len(found) != 1:
+            headings = "; ".join(name_of(slide.heading.source) for slide in self.decks[name] if slide.heading)
+            many = "two slides are" if found else "no slide is"
+            raise ValueError(f"{many} called {heading!r} in {name}; its slides are: {headings}")
+        return name, copy.deepcopy(found[0])
+
+    def _worked_out(self, name, worked_out):
+        """A number that follows from others: "(255 - zero) * 2 / 255"."""
+
+        def value(node):
+            match node:
+                case ast.Constant(value=int() | float() as number):
+                    return number
+                case ast.Name(id=known) if known in self.numbers:
+                    return self.numbers[known]
+                case ast.BinOp() if type(node.op) in OPERATIONS:
+                    return OPERATIONS[type(node.op)](value(node.left), value(node.right))
+                case ast.Call(func=ast.Name(id="round"), args=[argument], keywords=[]):
+                    return round(value(argument))
+            raise ValueError(
+                f"the number {name}: {worked_out!r} has more than + - * /, round, and numbers that stand before it"
+            )
+
+        return value(ast.parse(worked_out, mode="eval").body)
+
+    def _number(self, name, lesson, row=None, field=None, slide=None, after=None, before=None):
+        """A number of a lesson: of a row of its ledger, or the one beside words of its notebook or of one slide."""
+        if row:
+            file = self.root / "records" / "ledger" / f"{lesson}.json"
+            rows = [r for r in json.loads(file.read_text(encoding="utf-8"))["rows"] if r["technique"] == row]
+            if len(rows) != 1:
+                raise ValueError(f"the number {name}: {len(rows)} rows of {lesson} are called {row!r}")
+            return rows[0][field]
+        first, last = (r"\s+".join(re.escape(word) for word in (text or "").split()) for text in (after, before))
+        begins = rf"{first}\s*" if first else r"(?<![\d.,])"
+        ends = rf"[\s,;:]*{last}" if last else ""
+        words = said(self._lesson_slide(f"{lesson} / {slide}")[1]) if slide else self._words(lesson)
+        found = set(re.findall(rf"{begins}({NUMBER.pattern}){ends}", words))
+        if len(found) != 1:
+            raise ValueError(f"the number {name}: {lesson} says {sorted(found)} there, and not one number")
+        return found.pop()
+
+    def _fill(self, text):
+        def put(match):
+            if match[1] not in self.numbers:
+                raise ValueError(f"no number is called {match[1]!r}")
+            return format(self.numbers[match[1]], match[2] or "")
+
+        return PLACE.sub(put, text)
+
+    def _slide(self, row):
+        """The slide of a row, and the names of the lessons that it speaks of."""
+        if "take" in row:
+            name, slide = self._lesson_slide(row["take"])
+            names = [name]
+        else:
+            slide, names = self._own(row)
+        names += row.get("lessons", [])
+        for other in row.get("lessons", []):
+            self._notebook(other)
+        if "heading" in row:
+            slide.heading = _markdown(f"## {self._fill(row['heading'])}")
+        elif slide.heading:
+            slide.heading.source = f"## {name_of(slide.heading.source)}"
+        if "take" in row:
+            self._rewrite(slide, row)
+        slide.asked = row.get("layout", slide.asked)
+        _hide(slide, row.get("hide", []))
+        note = self._fill(row["note"]) if "note" in row else "\n\n".join(_bare(cell) for cell in slide.notes)
+        slide.seconds = round(60 * row["minutes"]) if "minutes" in row else slide.seconds
+        if not slide.seconds:
+            raise ValueError("no minutes")
+        lead = f'Lead over: "{self._fill(row["lead"])}"\n\n' if "lead" in row else ""
+        slide.notes = [_markdown(f"*For the lecturer, {slide.seconds / 60:g} min.* {lead}{note}")]
+        slide.late_note = False
+        self._change(slide, row)
+        return slide, names
+
+    def _own(self, row):
+        """A slide that no lesson has."""
+        slide = arrange.Slide(new_stack=True, asked=row.get("layout"))
+        used = [self.script["numbers"].get(match[1], {}) for match in PLACE.finditer(str(row))]
+        names = sorted({about["lesson"] for about in used if "lesson" in about})
+        text, more = row.get("text", "").strip(), ""
+        if "collect" in row:
+            found, more = further.collect(
+                row["collect"], [(self.known[n], self.notebooks[n]) for n in self.known if n in self.notebooks]
+            )
+            text = f"{text}\n\n{found}".strip()
+        if text:
+            slide.head = [_markdown(self._fill(text))]
+        shown = []
+        if "output" in row:
+            name, other = self._lesson_slide(row["output"])
+            names.insert(0, name)
+            shown = [cell for cell in other.cells if cell.cell_type == "code" and cell.outputs]
+            for cell in shown:
+                cell.metadata["transient"] = {"remove_source": True}
+        if "picture" in row:
+            shown.insert(0, _markdown(self._picture(row["picture"])))
+        if "answer" in row:
+            slide.fragments = [[*shown, _markdown(self._fill(row["answer"]))]]
+        else:
+            slide.head += shown
+        slide.notes = [_markdown(more)] if more else []
+        return slide, names
+
+    def _picture(self, name):
+        """A drawing that lies beside the script, as text."""
+        drawing = (self.folder / name).read_text(encoding="utf-8").strip()
+        if not drawing.startswith("<svg") or "aria-label=" not in drawing or "\n\n" in drawing:
+            raise ValueError(
+                f"{name} is no SVG that begins with <svg, says in aria-label what it shows, and has no empty line"
+            )
+        return drawing
+
+    def _rewrite(self, slide, row):
+        """Put the script's words in place of the lesson's; code and pictures stay."""
+        for key, cells in (("text", slide.head), ("answer", [c for group in slide.fragments for c in group])):
+            if key not in row:
+                continue
+            texts = [cell for cell in cells if cell.cell_type == "markdown"]
+            if not texts and key == "answer":
+                raise ValueError("it has no answer that another could replace")
+            if not texts:
+                texts = [_markdown("")]
+                slide.head.insert(0, texts[0])
+            texts[0].source = self._fill(row[key])
+            for cell in texts[1:]:
+                cell.source = ""
+        slide.head = [cell for cell in slide.head if cell.source or cell.cell_type == "code"]
+
+    def _change(self, slide, row):
+        """Take passages out and put others in, in the words that the room sees and in the note."""
+        cells = [*([slide.heading] if slide.heading else []), *slide.cells, *slide.notes]
+        texts = [cell for cell in cells if cell.cell_type == "markdown"]
+        asked = [[passage, ""] for passage in row.get("without", [])] + row.get("change", [])
+        for old, _ in asked:
+            if not any(_flat(old) in _flat(cell.source) for cell in texts):
+                raise ValueError(f"these words are not on it: {old!r}")
+        for old, new in [*asked, *self.script.get("change", [])]:
+            words = ("" if new else r"[ \t]*") + r"\s+".join(re.escape(word) for word in old.split())
+            for cell in texts:
+                cell.source = re.sub(words, lambda _, new=new: new, cell.source)
+
+
+def _flat(text):
+    return " ".join(text.split())
+
+
+def _bare(note):
+    return NOTE_WITHOUT_TIME.sub("", note.source)
+
+
+def _markdown(text):
+    return nbformat.v4.new_markdown_cell(text)
+
+
+def _hide(slide, kinds):
+    """Leave out what the script does not want to show of what the lesson's cells show."""
+    if set(kinds) - HIDES:
+        raise ValueError(f"hide knows {', '.join(sorted(HIDES))}, not {min(set(kinds) - HIDES)!r}")
+    for cell in slide.cells:
+        if cell.cell_type != "code":
+            continue
+        if "code" in kinds:
+            cell.metadata["transient"] = {"remove_source": True}
+        cell.outputs = [output for output in cell.outputs if _kind(output) not in kinds]
+    empty = [c for c in slide.cells if c.cell_type == "code" and not c.outputs and not arrange.shows_code(c)]
+    slide.head = [cell for cell in slide.head if cell not in empty]
+    slide.fragments = [kept for group in slide.fragments if (kept := [c for c in group if c not in empty])]
+
+
+def _kind(output):
+    data = output.get("data", {})
+    if set(arrange.PICTURES) & set(data) or "<svg" in data.get("text/html", "") or "<img" in data.get("text/html", ""):
+        return "figure"
+    if "<table" in data.get("text/html", ""):
+        return "table"
+    return "caption" if "text/markdown" in data else "printed"
+
+
+def _foot(lesson, title, acts, act):
+    """Where a slide comes from, and a bar of the acts with the present one marked."""
+    bar = "".join(f'<i class="{"here" if one == act else ""}"></i>' for one in acts)
+    from_where = (
+        arrange.foot(lesson.number, lesson.title) if lesson else f'<span class="lesson">{html.escape(title)}</span>'
+    )
+    return f'{from_where}<span class="way"><b>{html.escape(act or "")}</b>{bar}</span>'
