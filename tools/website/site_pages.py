@@ -51,9 +51,6 @@ def _write(path, text):
 
 def front(lessons):
     """The first page: what the course is, a result, its ways, its map, its parts, and the contents of the site."""
-    parts = pages.parts_table(
-        _lessons.ROOT, lambda lesson: f"[{lesson.title}](lessons/{lesson.name}.ipynb)", level="##", needs=True
-    )
     return "\n\n".join(
         [
             pages.introduction(_lessons.ROOT),
@@ -66,7 +63,7 @@ def front(lessons):
             site_map.html(lessons, lambda lesson: f"lessons/{lesson.name}.html"),
             "## What a lesson looks like",
             *map(_picture, ("check", "scorecard", "lesson")),
-            parts,
+            *_promises(lessons),
             *_contents(lessons),
         ]
     )
@@ -74,6 +71,17 @@ def front(lessons):
 
 def _picture(name):
     return f"![{pictures.PICTURES[name].alt}](pictures/{name}.png)"
+
+
+def _promises(lessons):
+    """A heading and a list for each part: a table with sentences in it is too narrow on a phone."""
+    parts = {}
+    for lesson in lessons:
+        about = course.front_matter(lesson)
+        link = f"[{lesson.title}](lessons/{lesson.name}.ipynb)"
+        line = f"- {lesson.number} {link}, {about['minutes']} min. {about['promise']}"
+        parts.setdefault(f"## {lesson.part_number} · {lesson.part_title}", []).append(line)
+    return ["\n".join([heading, "", *lines]) for heading, lines in parts.items()]
 
 
 def _contents(lessons):
