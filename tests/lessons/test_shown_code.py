@@ -31,7 +31,7 @@ def test_an_image_of_28_pixels_and_a_border_go_through_the_lenet_with_5_by_5_ker
 
 
 @pytest.mark.slow
-def test_the_two_layers_of_the_documentation_are_fused_by_a_loop_and_run_in_int8(tmp_path, monkeypatch):
+def test_the_two_layers_of_the_documentation_are_fused_by_a_loop_and_run_in_int8(tmp_path, monkeypatch, request):
     import lightning
 
     from course_utils import legacy_int8
@@ -40,6 +40,9 @@ def test_the_two_layers_of_the_documentation_are_fused_by_a_loop_and_run_in_int8
 
     monkeypatch.chdir(tmp_path)  # the Trainer writes its log where it runs
     monkeypatch.setattr(torch.backends.quantized, "engine", legacy_int8.best())
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # two would wait for each other beside another test
+    request.addfinalizer(lambda: torch.set_num_threads(threads))
     legacy_int8.ignore_deprecations()
     ignore_advice()
     rows, share = garments.load("train", 512)
