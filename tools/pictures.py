@@ -1,4 +1,4 @@
-"""Take the pictures of the course in docs/pictures: a lesson in JupyterLab, a check, a scorecard, a slide, the site."""
+"""Take the pictures of the course in docs/pictures: of a result, a lesson, a check, a scorecard, a slide, the site."""
 
 import argparse
 import io
@@ -11,8 +11,20 @@ from course_utils.files import write_whole
 from tools import site, slides
 from tools.decks import deck
 from tools.publishing import lessons
-from tools.website import screen
-from tools.website.pictures import DRAWING, DRAWN, FOLDER, LESSON, PICTURES, SCORED, SOURCES, digest, known, old
+from tools.website import drawn, screen
+from tools.website.pictures import (
+    DRAWING,
+    DRAWN,
+    FILTERS,
+    FOLDER,
+    LESSON,
+    PICTURES,
+    SCORED,
+    SOURCES,
+    digest,
+    known,
+    old,
+)
 
 REQUIRES = ("dev", "site")
 EXERCISE = "qparams"
@@ -61,8 +73,10 @@ def take(name):
     lesson = lessons.select([LESSON])[0]
     with tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True) as scratch:
         folder = Path(scratch)
+        if name == "smaller":
+            return drawn.smaller(lessons.select([DRAWN])[0], DRAWING)
         if name == "lesson":
-            return screen.lesson(lessons.select([DRAWN])[0], DRAWING, folder)
+            return screen.lesson(lesson, FILTERS, folder)
         if name == "check":
             return screen.exercise(lesson, EXERCISE, MISTAKE, folder)
         if name == "scorecard":

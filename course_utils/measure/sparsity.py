@@ -1,4 +1,4 @@
-"""How many of a model's weights are zero, parameter by parameter (open to lessons as `reports.sparsity_report`)."""
+"""How many of a model's weights are zero, parameter by parameter."""
 
 from __future__ import annotations
 

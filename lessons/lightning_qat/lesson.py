@@ -654,6 +654,40 @@ def who_moves_solution(range_end):
 # After its first batch the callback converts the model for a trial, runs it, and puts it back. What has no int8 kernel is named then, and not after the fit. It trains on a GPU too, and converts on
 # the CPU, where these int8 kernels are (not measured here). It refuses several devices, because each would watch its own ranges.
 #
+# ### The model of the documentation
+#
+# Lightning's documentation shows the callback on a network with *two* hidden layers; ours has a third one. There the pairs to fuse are written as a loop over the layers' numbers, and the callback is handed to the Trainer directly, where this lesson uses the helper `fit`. Both forms work with the callback of this course. With `train` from section 1:
+#
+# ```python
+# class RegressionModel(lightning.LightningModule):  # 16, 64, 64 and 1 units
+#     def __init__(self):
+#         super().__init__()
+#         self.layer_0, self.layer_0a = nn.Linear(16, 64), nn.ReLU()
+#         self.layer_1, self.layer_1a = nn.Linear(64, 64), nn.ReLU()
+#         self.layer_end = nn.Linear(64, 1)
+#
+#     def forward(self, x):
+#         x = self.layer_0a(self.layer_0(x))
+#         return self.layer_end(self.layer_1a(self.layer_1(x)))
+#
+#     def training_step(self, batch, index):
+#         return nn.functional.mse_loss(self(batch[0]), batch[1])
+#
+#     def configure_optimizers(self):
+#         return torch.optim.Adam(self.parameters(), lr=1e-3)
+#
+#
+# qat = QuantizationAwareTraining(
+#     observer_type="histogram",
+#     modules_to_fuse=[(f"layer_{i}", f"layer_{i}a") for i in range(2)],
+# )
+# qmodel = RegressionModel()
+# trainer = lightning.Trainer(max_epochs=2, callbacks=[qat], logger=False, enable_checkpointing=False)
+# trainer.fit(qmodel, train)
+# ```
+#
+# After the fit `qmodel` has three layers in int8: the two pairs, each as one module, and `layer_end`. (Type `import lightning` first. The last two arguments keep the Trainer from writing files.)
+#
 # ### Two ways to call the model
 #
 # `input_compatible=True`: as before, `model(x)`. `False`: quantize first, `model(model.quant(x))`, for programs that hold 8-bit integers already, such as a camera's.

@@ -461,6 +461,15 @@ table
 # %% [markdown] slideshow={"slide_type": "skip"}
 # It fits one more draw of a LeNet with 3 × 3 kernels, and not of one with 5 × 5 kernels, which the tutorial has today ([earlier: 3 × 3](https://github.com/pytorch/tutorials/blob/0a7e68666de5faceafa90276ad2b7874cd32c5e0/intermediate_source/pruning_tutorial.py)). 7.41 % of `conv1` are 4 of 54 weights; as many or more came in about 10 of 100 draws. (That `conv2` with 5 × 5 kernels would have lost about as much is a coincidence.)
 #
+# ### Why does the other LeNet want 32 × 32 pixels?
+#
+# The LeNet with 5 × 5 kernels cannot take the images of this lesson. A convolution without a border makes a side shorter by the kernel's side less one, and a pooling halves it. With 5 × 5 kernels 32 pixels become 28, then 14, then 10, then 5. So 16 maps of 5 × 5 are left, the 400 inputs that `fc1` has. From 28 pixels, 4 × 4 would be left, and `fc1` would refuse them. With 3 × 3 kernels it is 28, 26, 13, 11 and, rounded down, 5: the same 400. So a digit needs a border of two black pixels before the larger kernels can read it:
+#
+# ```python
+# digit = nn.functional.pad(test_images[:1], (2, 2, 2, 2))  # 28 × 28 becomes 32 × 32
+# models.LeNet(kernel=5)(digit).shape  # torch.Size([1, 10])
+# ```
+#
 # ### Which part of the rounds helps?
 #
 # The race of section 5 with two more arms. Five cuts keep $d^{1/5}$ each, and one of these arms begins each round with a *new* Adam, as a loop does that calls a training function again and again. Adam divides each step by a running mean of the squared gradients; a new one has to learn these means anew.
@@ -563,7 +572,7 @@ claims.show("prune_model")
 # **Going further**: S. Han et al., *Learning both weights and connections for efficient neural networks*, 2015, [arXiv:1506.02626](https://arxiv.org/abs/1506.02626): train,
 # prune, train again; A. Renda et al., *Comparing rewinding and fine-tuning in neural network pruning*, 2020, [arXiv:2003.02389](https://arxiv.org/abs/2003.02389), on what to
 # train with after the cut; D. Blalock et al., *What is the state of neural network pruning?*, 2020, [arXiv:2003.03033](https://arxiv.org/abs/2003.03033), on why papers on pruning
-# can hardly be compared. Pruning is also used to *understand* networks: which connections training needs, and when it decides so ([[ticket]]); and as a search for architectures, because what structured pruning leaves is a smaller architecture that may be trained from new weights (Z. Liu et al., *Rethinking the value of network pruning*, 2018, [arXiv:1810.05270](https://arxiv.org/abs/1810.05270)). Next here: [[zero_worth]], on what the zeros save.
+# can hardly be compared. Pruning is also used to *understand* networks: how those with more weights than they need learn, beside those that have few; which connections training needs, and when it decides so ([[ticket]]); and as a search for architectures, because what structured pruning leaves is a smaller architecture that may be trained from new weights (Z. Liu et al., *Rethinking the value of network pruning*, 2018, [arXiv:1810.05270](https://arxiv.org/abs/1810.05270)). Next here: [[zero_worth]], on what the zeros save.
 #
 # **Project ideas**: give each layer its own density by trying which one hurts least; run the race with rewound learning rates.
 #

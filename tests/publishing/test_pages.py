@@ -73,6 +73,19 @@ def test_the_overview_says_how_to_begin_anew_and_where_help_is(root):
     assert "begin a lesson anew" in overview(root) and "workspace/" in overview(root) and "doctor" in overview(root)
 
 
+def test_the_overview_begins_with_the_course_and_its_ways(root):
+    text = overview(root)
+    ways = course.ways(root)
+    assert f"all {len(ways[-1].lessons)} lessons" in text and f"the\nshortest is *{ways[0].title}*" in text
+    places = [text.find(words) for words in ("The course makes", "A *way* picks", "## Ways", "## 1 · ", "## Help")]
+    assert places == sorted(places) and places[0] > 0
+
+
+def test_a_course_without_ways_says_nothing_of_them(tmp_path):
+    _course.make_root(tmp_path, bare="# ---\n# jupyter:\n#   course: {seconds: 2}\n# ---\n")
+    assert pages.introduction(tmp_path) == pages.INTRODUCTION
+
+
 def test_the_overview_is_the_same_bytes_every_time(root):
     path = root / "notebooks" / lessons.OVERVIEW
     before = path.read_bytes()

@@ -3,13 +3,14 @@
 import json
 import re
 
+import nbformat
 import pytest
 
 from course_utils.files import ROOT
 from tools import pictures
 from tools.decks import deck
+from tools.website import drawn, screen, site_pages
 from tools.website import pictures as _pictures
-from tools.website import site_pages
 
 BY_HAND = {"present.png"}  # a picture of `present`, which needs the extra `live`
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -35,9 +36,8 @@ def faults(texts, folder):
 
 
 def texts():
-    front = "\n".join(
-        f"![{_pictures.PICTURES[name].alt}](pictures/{name}.png)" for name in ("lesson", "check", "scorecard")
-    )
+    names = ("smaller", "lesson", "check", "scorecard")
+    front = "\n".join(f"![{_pictures.PICTURES[name].alt}](pictures/{name}.png)" for name in names)
     return [front, *(path.read_text(encoding="utf-8") for path in PAGES)]
 
 
@@ -66,11 +66,12 @@ def test_together_they_are_small():
     assert all(path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" for path in _pictures.FOLDER.glob("*.png"))
 
 
-def test_the_sites_first_page_shows_three():
+def test_the_sites_first_page_shows_a_result_first_as_readme_does():
     from tools.publishing import lessons
 
-    front = site_pages.front(lessons.select([]))
-    assert [name for _, name in shown([front])] == ["check.png", "scorecard.png", "lesson.png"]
+    front, readme = site_pages.front(lessons.select([])), (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [name for _, name in shown([front])] == ["smaller.png", "check.png", "scorecard.png", "lesson.png"]
+    assert [name for _, name in shown([readme])][:3] == ["smaller.png", "check.png", "scorecard.png"]
 
 
 def test_each_one_says_what_it_shows_and_its_sources_are_there():
@@ -95,9 +96,36 @@ def test_a_picture_is_old_once_its_source_has_changed_and_not_for_line_ends(tmp_
     assert _pictures.old(["site"], tmp_path, folder) == ["site.png is older than what it shows"]
 
 
+def drawing(alt):
+    """A notebook with one picture."""
+    output = nbformat.v4.new_output("display_data", {"image/png": "aGk="}, metadata={"image/png": {"alt": alt}})
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x", outputs=[output])])
+
+
+def test_the_bars_are_those_files_that_a_drawing_names():
+    nb = drawing("Four bars, words: dense 1,069,117 bytes, 98.33 % right; coded 23,858 bytes, 98.12 % right. More.")
+    assert drawn.files(nb, "words:") == [("dense", 1_069_117, 98.33), ("coded", 23_858, 98.12)]
+    assert drawn.bars(drawn.files(nb, "words:"))[:8] == b"\x89PNG\r\n\x1a\n"
+    for words, alt in (("other words", "words"), ("no files", "no files are named")):
+        with pytest.raises(screen.NotShown, match=words):
+            drawn.files(drawing(alt), words)
+
+
+def test_a_lesson_is_shown_without_what_only_a_lecturer_reads():
+    cells = [
+        nbformat.v4.new_markdown_cell("*For the lecturer.*", metadata={"tags": ["remove-cell"]}),
+        nbformat.v4.new_markdown_cell("words"),
+    ]
+    nb = screen.without_notes(nbformat.v4.new_notebook(cells=cells))
+    assert [cell.source for cell in nb.cells] == ["words"]
+
+
 def test_a_wrong_name_and_a_machine_without_a_browser_are_told(monkeypatch, capsys):
     assert pictures.main(["lessons"]) == 2
-    assert "There is no picture 'lessons'. There are: lesson, check, scorecard, slide, site." in capsys.readouterr().out
+    assert (
+        "There is no picture 'lessons'. There are: smaller, lesson, check, scorecard, slide, site."
+        in capsys.readouterr().out
+    )
     monkeypatch.setattr(deck, "find_browser", lambda: None)
     before = {path: path.read_bytes() for path in _pictures.FOLDER.iterdir()}
     assert pictures.main(["slide"]) == 1

@@ -57,6 +57,26 @@ def test_the_map_has_a_box_for_each_lesson_which_names_those_it_builds_on():
         assert f"<b>{lesson.number}</b>" in box and (f"after {needs}<" in box if needs else "after" not in box)
 
 
+def test_the_first_page_begins_with_the_course_and_its_ways_and_lists_what_each_lesson_brings():
+    from tools.publishing import course, pages
+
+    front = site_pages.front(LESSONS)
+    order = [
+        pages.introduction(ROOT),
+        "smaller.png",
+        "(errata.md)",
+        "## Ways",
+        "course-map",
+        "scorecard.png",
+        "## 1 · ",
+    ]
+    places = [front.find(words) for words in order]
+    assert places == sorted(places) and places[0] == 0, places
+    for lesson in LESSONS:
+        about = course.front_matter(lesson)
+        assert f"(lessons/{lesson.name}.ipynb), {about['minutes']} min. {about['promise']}\n" in f"{front}\n"
+
+
 def test_every_lesson_with_a_cited_figure_is_among_the_famous_claims():
     text = site_pages.famous_claims([lesson for lesson in LESSONS if lesson.name in ("energy", "baseline")])
     assert "| MACs of ResNet-50" in text

@@ -60,6 +60,39 @@ def test_each_section_has_its_own_text(found):
     assert found[1]["code"] == "price = 4.6" and found[2]["text"] == "A cup of tea."
 
 
+DEFINED = """\
+# 3.1 · Integers
+
+## 1. Before
+
+A <a class="course-term" href="../glossary.html#term-zero-point">zero point</a> and a
+<a class="course-term" href="../glossary.html#term-level">level</a> are used, and so is a scale.
+
+## 2. The scale
+
+<details><summary>Answer</summary>
+
+The **level** stands in a closed part.
+
+</details>
+
+## 3. The map
+
+- **zero point** $z$: the integer that stands for 0
+"""
+
+
+def test_a_term_leads_to_where_it_is_bold_else_to_the_heading_that_has_it_else_to_its_first_link(monkeypatch):
+    from docutils.core import publish_doctree
+    from myst_parser.docutils_ import Parser
+
+    tree = publish_doctree(DEFINED, parser=Parser(), settings_overrides={"doctitle_xform": False, "report_level": 5})
+    terms = {"term-zero-point": "zero point", "term-level": "level", "term-scale": "scale", "term-range": "range"}
+    monkeypatch.setattr(site_search, "_terms", lambda name: dict(terms))
+    explained = {section["title"]: section["terms"] for section in site_search.sections("lessons/x", tree)}
+    assert explained == {"": ["range"], "1. Before": ["level"], "2. The scale": ["scale"], "3. The map": ["zero point"]}
+
+
 def test_what_is_closed_on_the_page_is_kept_apart(found):
     closed, shown = found[1]["closed"], json.dumps([{**section, "closed": ""} for section in found])
     assert "It saves less than half a per cent. The fetch is dear." in closed and "Multiply by seven." in closed

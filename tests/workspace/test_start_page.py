@@ -50,7 +50,16 @@ def test_it_says_what_is_passed_what_is_begun_and_what_is_next(workspace):
 
 def test_it_says_what_the_course_is_and_offers_the_ways_before_it_lists_the_lessons(workspace):
     text = page(workspace)
-    order = ["# Resource-efficient", "The course makes", "Begin here", "## Ways", "--way NAME", "## 1 · ", "## Help"]
+    order = [
+        "# Resource-efficient",
+        "The course makes",
+        "A *way* picks",
+        "Begin here",
+        "## Ways",
+        "--way NAME",
+        "## 1 · ",
+        "## Help",
+    ]
     places = [text.find(words) for words in order]
     assert places == sorted(places) and places[0] == 0, places
 

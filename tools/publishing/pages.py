@@ -22,9 +22,10 @@ INTRODUCTION = """\
 The course makes neural networks smaller, faster and cheaper to run: with fewer bits, with fewer weights, or with a
 smaller network that learns from a large one. Every lesson measures on your machine what its technique gains and what
 it costs."""
+WAYS = """\
+You need not take all {lessons} lessons. A *way* picks some of them for one purpose, with everything that they need; the
+shortest is *{shortest}*, {time}."""
 HELP = """\
-A way holds all that its lessons need.
-
 ## To begin a lesson anew
 
 Your copies of the lessons are in the folder `workspace/` of the course. Delete or rename the copy and start the course
@@ -35,6 +36,16 @@ again: a fresh one takes its place.
 When something fails: `python course.py doctor` in a terminal, in the folder of the course, says what is wrong and what
 to do (`py` in place of `python` on Windows, `python3` on macOS and Linux). `doctor --json` is what to paste into a
 question."""
+
+
+def introduction(root):
+    """What the course is, and that it has ways: the beginning of the start page, the overview and the site."""
+    ways = _course.ways(root)
+    shortest, whole = min(ways, key=lambda way: way.minutes), ways[-1]
+    if len(ways) == 1:
+        return INTRODUCTION
+    told = WAYS.format(lessons=len(whole.lessons), shortest=shortest.title, time=_course.hours(shortest.minutes))
+    return f"{INTRODUCTION}\n\n{told}"
 
 
 def faults(root):
@@ -136,7 +147,7 @@ def _timetable(root, folder):
 def _overview(root):
     """The page that lists all lessons, as a notebook: JupyterLab shows that as text to read, and Markdown as source."""
     parts = parts_table(root, lambda lesson: f"[{lesson.title}]({lesson.place})", level="##", needs=True)
-    texts = [INTRODUCTION, parts, "## Ways through the course", _course.ways_table(root), HELP]
+    texts = [introduction(root), "## Ways through the course", _course.ways_table(root), parts, HELP]
     cell = nbformat.v4.new_markdown_cell("\n\n".join(texts), id="overview")
     metadata = {"kernelspec": dict(lessons.KERNELSPEC), "language_info": {"name": "python"}}
     return nbformat.writes(nbformat.v4.new_notebook(cells=[cell], metadata=metadata)) + "\n"

@@ -9,6 +9,7 @@ from tools.publishing import lessons
 FOLDER = lessons.ROOT / "docs" / "pictures"
 SOURCES = "sources.json"  # beside them: a digest of what each one shows
 LESSON = "integers"
+FILTERS = "the same four filters"  # words of the alt text of a drawing in it
 DRAWN, DRAWING = "deep_compression", "lower where the file is smaller"  # a lesson, and words of a drawing's alt text
 SCORED = "energy"  # its scorecard has rows of two kinds, and fits a screen
 
@@ -22,10 +23,16 @@ class Picture:
 
 
 PICTURES = {
+    "smaller": Picture(
+        "Four bars for four files of one network: dense, pruned, shared and coded. Each is smaller than the one "
+        "before, the last one more than forty times smaller than the first, and with each the network gets about 98 % "
+        "of the test digits right",
+        (f"lessons/{DRAWN}/lesson.py", f"lessons/{DRAWN}/show.py", "tools/website/drawn.py"),
+    ),
     "lesson": Picture(
-        "A lesson in JupyterLab: on the left the folders of the course, on the right a cell of code and what it draws, "
-        "four files of one network, from 1,069,117 bytes to a fortieth of that, each with its accuracy",
-        (f"lessons/{DRAWN}/lesson.py", "tools/workspace/jupyter/**/*.json"),
+        "A lesson in JupyterLab: on the left the folders of the course, on the right a cell and what it draws, the "
+        "accuracy of one network with fewer and fewer bits for each weight, and four of its filters above each point",
+        (f"lessons/{LESSON}/lesson.py", f"lessons/{LESSON}/show.py", "tools/workspace/jupyter/**/*.json"),
     ),
     "check": Picture(
         "An exercise and its check: a function of four lines, and under it the verdict, Not yet, with the smallest "

@@ -2,11 +2,12 @@
 
 import os
 import re
-import shutil
 import subprocess
 import time
 from contextlib import contextmanager
 from unittest import mock
+
+import nbformat
 
 from tools.decks import deck as _deck
 from tools.publishing import lessons
@@ -119,6 +120,12 @@ def page(path):
         return page.screenshot()
 
 
+def without_notes(nb):
+    """A published notebook as a learner has it: what only a lecturer reads is taken out."""
+    nb.cells = [cell for cell in nb.cells if "remove-cell" not in cell.metadata.get("tags", [])]
+    return nb
+
+
 @contextmanager
 def _jupyterlab(lesson, folder, published=False):
     """JupyterLab as `open` starts it, on new copies in an empty folder; yields a browser's page with a lesson in it.
@@ -139,7 +146,7 @@ def _jupyterlab(lesson, folder, published=False):
     workspace, log = folder / "workspace", folder / "log"
     _workspace.fill(lessons.NOTEBOOKS, workspace)
     if published:
-        shutil.copyfile(lesson.notebook, workspace / lesson.place)
+        nbformat.write(without_notes(lessons.read_published(lesson.notebook)), workspace / lesson.place)
     own = {name: str(folder / name.lower()) for name in ("JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")}
     own |= {name: str(folder / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "IPYTHONDIR", "COURSE_LEDGER")}
     words = lab.command(workspace, "/lab")

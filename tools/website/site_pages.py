@@ -15,6 +15,9 @@ CLAIMS = """\
 
 What papers, standards and tutorials say, and what the lessons measured when they were published: on one thread of a
 CPU, or counted. Every lesson judges its figures on your machine, too."""
+CAPTION = """\
+*One network in four files: as it was trained; without nine tenths of its weights; with 16 values a layer for those that
+are left; and with short codes for frequent values. [You write these files yourself.]({address})*"""
 PUBLICATION = re.compile(
     r"\[((?:[^\[\]]|\[[^\]]*\])+)\]\((https?://(?:arxiv\.org|doi\.org|\S*openreview\.net)[^)\s]*)\)"
 )
@@ -47,24 +50,38 @@ def _write(path, text):
 
 
 def front(lessons):
-    """The first page: what the course is, its map, its ways, its parts, and the contents of the site."""
-    parts = pages.parts_table(
-        _lessons.ROOT, lambda lesson: f"[{lesson.title}](lessons/{lesson.name}.ipynb)", level="##", needs=True
-    )
-    drawn = site_map.html(lessons, lambda lesson: f"lessons/{lesson.name}.html")
+    """The first page: what the course is, a result, its ways, its map, its parts, and the contents of the site."""
     return "\n\n".join(
         [
-            pages.INTRODUCTION,
-            drawn,
-            "*Each lesson names those that it builds on. A click opens it.*",
-            "[Famous claims, and what was measured here](claims.md) · [What older tutorials get wrong](errata.md)",
-            *(f"![{pictures.PICTURES[name].alt}](pictures/{name}.png)" for name in ("check", "scorecard", "lesson")),
+            pages.introduction(_lessons.ROOT),
+            _picture("smaller"),
+            CAPTION.format(address=f"lessons/{pictures.DRAWN}.ipynb"),
+            "[What older tutorials get wrong](errata.md) · [Famous claims, and what was measured here](claims.md)",
             "## Ways through the course",
             course.ways_table(_lessons.ROOT),
-            parts,
+            "## Which lesson builds on which",
+            site_map.html(lessons, lambda lesson: f"lessons/{lesson.name}.html"),
+            "## What a lesson looks like",
+            *map(_picture, ("check", "scorecard", "lesson")),
+            *_promises(lessons),
             *_contents(lessons),
         ]
     )
+
+
+def _picture(name):
+    return f"![{pictures.PICTURES[name].alt}](pictures/{name}.png)"
+
+
+def _promises(lessons):
+    """A heading and a list for each part: a table with sentences in it is too narrow on a phone."""
+    parts = {}
+    for lesson in lessons:
+        about = course.front_matter(lesson)
+        link = f"[{lesson.title}](lessons/{lesson.name}.ipynb)"
+        line = f"- {lesson.number} {link}, {about['minutes']} min. {about['promise']}"
+        parts.setdefault(f"## {lesson.part_number} · {lesson.part_title}", []).append(line)
+    return ["\n".join([heading, "", *lines]) for heading, lines in parts.items()]
 
 
 def _contents(lessons):

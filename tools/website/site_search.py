@@ -42,8 +42,8 @@ def sections(name, tree):
         tree: what Sphinx has read of it, a docutils document.
     Returns:
         list of dict: page (its title), title ("" for what stands before the first heading), to (its address), text,
-        code, closed (what <details> hides), terms (those that this lesson explains, in the section that first links
-        them), kind ("entry" of the glossary, "library", or "").
+        code, closed (what <details> hides), terms (those that this lesson explains, in the section that has them in
+        bold, else in its heading, else in the first that links them), kind ("entry" of the glossary, "library", or "").
     """
     from docutils import nodes
 
@@ -52,9 +52,12 @@ def sections(name, tree):
         found = [_entry(paragraph, page) for paragraph in tree.findall(nodes.paragraph)]
         return [entry for entry in found if entry]
     terms, made, closed = _terms(name), [], _closed(tree)
+    explains = _explaining(tree, terms, closed)
+    placed = {anchor for anchors in explains.values() for anchor in anchors}
     for section in tree.findall(nodes.section):
         own = _own(section, closed)
-        explained = [terms.pop(anchor) for anchor in LINKED.findall(own["raw"]) if anchor in terms]
+        anchors = explains.get(id(section), []) + [one for one in LINKED.findall(own["raw"]) if one not in placed]
+        explained = [terms.pop(anchor) for anchor in anchors if anchor in terms]
         made.append(
             {
                 "page": page,
@@ -87,6 +90,39 @@ def _terms(name):
     lesson = syllabus.lessons().get(name.removeprefix("lessons/")) if name.startswith("lessons/") else None
     named = course.front_matter(lesson).get("terms", []) if lesson else []
     return {site_terms.anchor(term): term for term in named}
+
+
+def _explaining(tree, terms, closed):
+    """The terms that a section has in bold, as a definition does, else in its heading: the first such section of each.
+
+    Args:
+        tree: of a page.
+        terms: of `_terms`.
+        closed: of `_closed`; what is bold there defines nothing that a reader sees.
+    Returns:
+        dict from the Python id of a section to a list of the terms' anchors.
+    """
+    from docutils import nodes
+
+    places = {}
+    for section in tree.findall(nodes.section):
+        own = [child for child in section.children if not isinstance(child, nodes.section)]
+        strong = [word for child in own for word in child.findall(nodes.strong)]
+        bold = [_words(word) for word in strong if not any(id(above) in closed for above in (word, word.parent))]
+        title = _words(section.next_node(nodes.title))
+        for anchor, term in terms.items():
+            rank = 0 if term.lower() in bold else 1 if re.search(rf"\b{re.escape(term.lower())}\b", title) else 2
+            if rank < min(places.get(anchor, (2, None))[0], 2):
+                places[anchor] = rank, id(section)
+    found = {}
+    for anchor, (_, section) in places.items():
+        found.setdefault(section, []).append(anchor)
+    return found
+
+
+def _words(node):
+    """The words of a node in small letters, without the tags of its links."""
+    return re.sub(r"<[^>]+>", "", node.astext()).lower().strip()
 
 
 def _closed(tree):
