@@ -37,7 +37,8 @@ class Torch(Engine):
     """transformers' model: eager with a cache that grows, or compiled with one of fixed length.
 
     Args:
-        kind: "fp32", "bf16", "int8" or "int4", the latter two by torchao for the weights alone.
+        kind: "fp32", "bf16", "int8" or "int4", the latter two by torchao for the weights alone. The routine for int8
+            weights takes inputs in bfloat16 alone; that for int4 takes both, and gets what the processor multiplies.
         how: "eager" or "compiled".
     """
 
@@ -47,7 +48,7 @@ class Torch(Engine):
 
         logging.disable_progress_bar()
         self.kind, self.compiled = kind, how == "compiled"
-        dtype = torch.bfloat16 if kind == "bf16" or (kind != "fp32" and fast_bf16()) else torch.float32
+        dtype = torch.bfloat16 if kind in ("bf16", "int8") or (kind == "int4" and fast_bf16()) else torch.float32
         self.model = LlamaForCausalLM.from_pretrained(folder / "hf", dtype=dtype).eval().requires_grad_(False)
         if kind in ("int8", "int4"):
             import torchao
@@ -101,7 +102,7 @@ class Torch(Engine):
 
 
 def fast_bf16() -> bool:
-    """Whether quantized weights meet inputs in bfloat16: where the processor multiplies it in hardware."""
+    """Whether int4 weights meet inputs in bfloat16: where the processor multiplies it in hardware."""
     from course_utils import runtime
 
     return runtime.has_fast_bf16()
@@ -198,14 +199,9 @@ class OpenVino(Engine):
         )
         found = self.pipeline.generate(inputs, how)
         times = found.perf_metrics.raw_metrics.m_new_token_times
-        if len(times) != new + 1:
+        if len(times) != new + 1:  # they are in milliseconds
             raise RuntimeError(f"OpenVINO GenAI decoded {len(times)} tokens, asked for {new + 1}")
-        return list(map(int, found.tokens[0])), seconds(times[-1] - times[0])
-
-
-def seconds(span) -> float:
-    """A span of time, which OpenVINO GenAI gives as a timedelta or in microseconds or seconds."""
-    return span.total_seconds() if hasattr(span, "total_seconds") else float(span)
+        return list(map(int, found.tokens[0])), (times[-1] - times[0]) / 1e3
 
 
 class OnnxRuntime(Engine):

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,7 +18,6 @@ class Shape:
 
     Attributes:
         hidden, layers, heads, kv_heads, mlp, vocab, rope_theta: as published.
-        new_tokens: tokens that a run decodes.
         runs: timed runs of each row.
     """
 
@@ -29,7 +29,6 @@ class Shape:
     mlp: int
     vocab: int
     rope_theta: float
-    new_tokens: int
     runs: int
 
     @property
@@ -57,9 +56,9 @@ class Shape:
         in_layers = self.layers * sum(rows * columns for rows, columns in self.matrices().values())
         return in_layers + self.vocab * self.hidden, (2 * self.layers + 1) * self.hidden
 
-    def cache_bytes(self, prompt: int, element: float) -> int:
+    def cache_bytes(self, prompt: int, new: int, element: float) -> int:
         """Bytes of keys and values that a token reads, in the middle of a run."""
-        places = prompt + self.new_tokens / 2
+        places = prompt + new / 2
         return round(2 * self.layers * self.kv_heads * self.head * places * element)
 
 
@@ -67,8 +66,8 @@ PROMPT = 32
 SHAPES = {
     shape.name: shape
     for shape in (
-        Shape("SmolLM2-135M", 576, 30, 9, 3, 1536, 49152, 1e5, new_tokens=32, runs=5),
-        Shape("Llama-3.2-1B", 2048, 16, 32, 8, 8192, 128256, 5e5, new_tokens=8, runs=3),
+        Shape("SmolLM2-135M", 576, 30, 9, 3, 1536, 49152, 1e5, runs=5),
+        Shape("Llama-3.2-1B", 2048, 16, 32, 8, 8192, 128256, 5e5, runs=3),
     )
 }
 
@@ -108,7 +107,7 @@ def config(shape: Shape) -> dict[str, object]:
     }
 
 
-def tensors(shape: Shape):
+def tensors(shape: Shape) -> Iterator[tuple[str, torch.Tensor]]:
     """Yield (name, tensor) in bfloat16, in the order of the layers.
 
     Matrices keep the size of what passes through them, so that each layer counts and the token that follows is not the
