@@ -6,7 +6,7 @@ import json
 import random
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from statistics import median, quantiles
@@ -19,7 +19,7 @@ from course_utils.measure import timing
 from course_utils.show.tables import Table
 from tools.benches._language import shapes
 from tools.benches._language.processes import Failed, Process
-from tools.benches._language.worker import prepared
+from tools.benches._language.worker import is_prepared
 
 FOLDER = ROOT / "records" / "language"
 HERE = ROOT / "build" / "bench" / "language"  # models in every engine's form, some 20 GB, and compiled code
@@ -101,16 +101,20 @@ def main(argv):
         parser.error(f"--runs must be 1 or more, got {args.runs}")
     groups = {"32 bits": GROUPS["32 bits"][:1]} if args.quick else GROUPS
     chosen = [TINY] if args.quick else [shapes.SHAPES[args.shape]] if args.shape else list(shapes.SHAPES.values())
-    start, missing = time.monotonic(), prepare(chosen, groups)
+    failed = prepare(chosen, groups)
     if args.prepare:
-        print("\n".join(missing) or f"Every model is in {HERE}.")
+        lines = [f"Not prepared: {shape}, {row.name}. {why}" for (shape, row), why in failed.items()]
+        print("\n".join(lines) or f"Every model is in {HERE}.")
         return 0
+    start = time.monotonic()
     how = {"runs": args.runs, "new_tokens": NEW_TOKENS, "prompt_tokens": shapes.PROMPT, "quick": args.quick}
     parts = kept(how) if args.resume else {}
     try:
-        measure(chosen, groups, how, parts)
+        measure(chosen, groups, how, parts, failed)
     except KeyboardInterrupt:
-        again = command("bench", "language", *(word for word in argv if word != "--resume"), *["--resume"] * bool(parts))
+        again = command(
+            "bench", "language", *(word for word in argv if word != "--resume"), *["--resume"] * bool(parts)
+        )
         print(f"\nStopped. Kept: {', '.join(parts) or 'nothing'}. To go on: {again}", file=sys.stderr)
         return 130
     record = record_of([shape.name for shape in chosen], parts)
@@ -141,28 +145,22 @@ def rows_of(shape, rows):
 
 
 def prepare(chosen, groups):
-    """Write each engine's form of each shape, one process each; lists in one line each what could not be written."""
-    missing = []
+    """Write each engine's form of each shape, one process each; gives what could not be: (shape's name, row) -> why."""
+    failed = {}
     for shape in chosen:
         folder = HERE / slug(shape.name)
         for row in [row for rows in groups.values() for row in rows_of(shape, rows)]:
-            to = prepared(folder, row.family, row.kind)
-            if to and not (folder / f"{to.name}.done").exists():
-                print(f"{shape.name}: writing the weights for {row.name}", file=sys.stderr)
-            process = Process(shape, folder, words(row), prepare=True) if to or not _saved(folder) else None
+            if is_prepared(shape, folder, row.family, row.kind):
+                continue
+            print(f"{shape.name}: writing the weights for {row.name}", file=sys.stderr)
+            process = Process(shape, folder, words(row), prepare=True)
             try:
-                if process:
-                    process.ask()
+                process.ask()
             except Failed as error:
-                missing.append(f"Not prepared: {shape.name}, {row.name}. {error}")
+                failed[shape.name, row] = str(error)
             finally:
-                if process:
-                    process.close()
-    return missing
-
-
-def _saved(folder):
-    return (folder / "hf" / "shape.json").is_file()
+                process.close()
+    return failed
 
 
 def words(row):
@@ -170,7 +168,7 @@ def words(row):
     return {"family": row.family, "kind": row.kind, "how": row.how}
 
 
-def measure(chosen, groups, how, parts):
+def measure(chosen, groups, how, parts, failed):
     """Measure group after group of shape after shape; what is done is added to `parts` and kept in a file at once."""
     for shape in chosen:
         for group, rows in groups.items():
@@ -178,7 +176,9 @@ def measure(chosen, groups, how, parts):
             if name in parts:
                 continue
             print(f"{name}: {', '.join(row.name for row in rows_of(shape, rows))}", file=sys.stderr)
-            parts[name] = measure_group(shape, rows_of(shape, rows), how["runs"] or shape.runs)
+            able = [row for row in rows_of(shape, rows) if (shape.name, row) not in failed]
+            parts[name] = measure_group(shape, able, how["runs"] or shape.runs)
+            parts[name]["missing"] |= {row.name: failed[shape.name, row] for row in rows if (shape.name, row) in failed}
             if not how["quick"]:
                 write_whole(KEPT, json.dumps({**how, **_here(), "parts": parts}, indent=1) + "\n")
 
@@ -393,7 +393,7 @@ def sentences(record):
 
 
 def behind(record):
-    """One sentence for each shape and number of threads: the best peer's speed over torch's best, and torch's profile."""
+    """For each shape and number of threads one sentence: the best peer's speed over torch's best, torch's profile."""
     found = []
     for shape, threads in dict.fromkeys((row["shape"], row["threads"]) for row in record["rows"]):
         mine = [row for row in record["rows"] if (row["shape"], row["threads"]) == (shape, threads)]

@@ -238,7 +238,7 @@ class OnnxRuntime(Engine):
 
 
 class Bandwidth(Engine):
-    """No model: the sum of an array that is far larger than any cache. Its tokens are none, its seconds are for 1 GB."""
+    """No model: the sum of an array that is far larger than any cache. It gives no tokens, and the seconds of 1 GB."""
 
     GIGABYTES = 0.5
 

@@ -86,7 +86,9 @@ def graph(shape: Shape, folder: Path):
         k = kept(rotated(heads(linear(y, f"{at}.self_attn.k_proj"), shape.kv_heads)), f"past_key_values.{i}.key")
         v = kept(heads(linear(y, f"{at}.self_attn.v_proj"), shape.kv_heads), f"past_key_values.{i}.value")
         mixed = op.scaled_dot_product_attention(q, repeated(k), repeated(v), bias, causal=False)
-        flat = op.reshape(op.transpose(mixed, number([0, 2, 1, 3], np.int64)), number([0, 0, shape.hidden], np.int64), True)
+        flat = op.reshape(
+            op.transpose(mixed, number([0, 2, 1, 3], np.int64)), number([0, 0, shape.hidden], np.int64), True
+        )
         x = op.add(x, linear(flat, f"{at}.self_attn.o_proj"))
         y = norm(x, f"{at}.post_attention_layernorm")
         gate = op.swish(linear(y, f"{at}.mlp.gate_proj"))
@@ -97,7 +99,7 @@ def graph(shape: Shape, folder: Path):
 
 
 def write(shape: Shape, folder: Path, to: Path, kind: str) -> None:
-    """Write `openvino_model.xml` to a folder, its matrices in fp32, fp16, int8 (a scale a row) or int4 (groups of 32)."""
+    """Write `openvino_model.xml` to a folder, matrices in fp32, fp16, int8 (a scale a row) or int4 (groups of 32)."""
     import nncf
     import openvino as ov
 

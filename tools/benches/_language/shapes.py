@@ -127,13 +127,21 @@ def tensors(shape: Shape) -> Iterator[tuple[str, torch.Tensor]]:
     yield "model.norm.weight", torch.ones(shape.hidden, dtype=torch.bfloat16)
 
 
-def save(shape: Shape, folder: Path) -> Path:
-    """Write a folder in the Hugging Face format, unless it is there: config, weights, a tokenizer of three words."""
+def _facts(shape):
+    """What the weights depend on."""
+    return {name: value for name, value in asdict(shape).items() if name != "runs"} | {"seed": SEED}
+
+
+def is_saved(shape: Shape, folder: Path) -> bool:
+    """Whether `save` wrote this very shape there, to its end."""
+    told = folder / "shape.json"
+    return told.is_file() and json.loads(told.read_text(encoding="utf-8")) == _facts(shape)
+
+
+def save(shape: Shape, folder: Path) -> None:
+    """Write a folder in the Hugging Face format: config, weights, a tokenizer of three words."""
     from safetensors.torch import save_file
 
-    told = folder / "shape.json"  # written last: a folder without it is not whole
-    if told.is_file() and json.loads(told.read_text(encoding="utf-8")) == asdict(shape):
-        return folder
     folder.mkdir(parents=True, exist_ok=True)
     save_file(dict(tensors(shape)), folder / "model.safetensors", metadata={"format": "pt"})
     files = {
@@ -141,11 +149,10 @@ def save(shape: Shape, folder: Path) -> Path:
         "generation_config.json": {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0},
         "tokenizer.json": TOKENIZER,
         "tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "<unk>"},
-        "shape.json": asdict(shape),
+        "shape.json": _facts(shape),  # the last: a folder without it is not whole
     }
     for name, content in files.items():
         (folder / name).write_text(json.dumps(content, indent=1), encoding="utf-8")
-    return folder
 
 
 # Tokens are handed over as numbers. Two engines ask for a tokenizer all the same.

@@ -10,24 +10,37 @@ from pathlib import Path
 
 from tools.benches._language import engines, gguf_file, onnx_model, openvino_model, shapes
 
-PREPARED = {  # by family: the file or folder of a kind, and what writes it
+PREPARED = {  # by family: the file or folder of a kind
     "llama.cpp": "{kind}.gguf",
     "OpenVINO GenAI": "openvino-{kind}",
     "ONNX Runtime GenAI": "onnx-{kind}",
 }
 
 
-def prepared(folder: Path, family: str, kind: str) -> Path | None:
+def _own(folder: Path, family: str, kind: str) -> Path | None:
     """Where a family keeps its own form of the weights; None for torch, which reads the folder itself."""
     return folder / PREPARED[family].format(kind=kind) if family in PREPARED else None
 
 
+def _done(to: Path) -> Path:
+    """The mark that a file or folder is whole."""
+    return to.parent / f"{to.name}.done"
+
+
+def is_prepared(shape, folder: Path, family: str, kind: str) -> bool:
+    """Whether the weights lie there in the form of a family."""
+    to = _own(folder, family, kind)
+    return shapes.is_saved(shape, folder / "hf") and (to is None or (to.exists() and _done(to).exists()))
+
+
 def prepare(shape, folder: Path, family: str, kind: str) -> None:
-    """Write the weights in the form of a family, unless they are there."""
-    shapes.save(shape, folder / "hf")
-    to = prepared(folder, family, kind)
-    done = folder / f"{to.name}.done" if to else None
-    if to is None or (done.exists() and to.exists()):
+    """Write the weights in the form of a family."""
+    if not shapes.is_saved(shape, folder / "hf"):
+        for mark in folder.glob("*.done"):  # of other weights
+            mark.unlink()
+        shapes.save(shape, folder / "hf")
+    to = _own(folder, family, kind)
+    if to is None:
         return
     if family == "llama.cpp":
         gguf_file.write(shape, folder / "hf", to, kind)
@@ -35,7 +48,7 @@ def prepare(shape, folder: Path, family: str, kind: str) -> None:
         openvino_model.write(shape, folder / "hf", to, kind)
     else:
         onnx_model.write(folder / "hf", to, kind)
-    done.touch()
+    _done(to).touch()
 
 
 def opened(shape, folder: Path, family: str, kind: str, how: str) -> engines.Engine:
@@ -44,7 +57,11 @@ def opened(shape, folder: Path, family: str, kind: str, how: str) -> engines.Eng
         return engines.Bandwidth()
     if family == "torch":
         return engines.Torch(shape, folder, kind, how)
-    made = {"llama.cpp": engines.LlamaCpp, "OpenVINO GenAI": engines.OpenVino, "ONNX Runtime GenAI": engines.OnnxRuntime}
+    made = {
+        "llama.cpp": engines.LlamaCpp,
+        "OpenVINO GenAI": engines.OpenVino,
+        "ONNX Runtime GenAI": engines.OnnxRuntime,
+    }
     return made[family](shape, folder, kind)
 
 
