@@ -1,4 +1,4 @@
-"""The bench of language models: rows for what runs, one line for what does not, a record that says what was measured."""
+"""The bench of language models: rows for what runs, a line for what does not, a record that says what was measured."""
 
 import importlib.util
 import json

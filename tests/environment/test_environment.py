@@ -106,7 +106,7 @@ def uv_settings(tmp_path_factory):
 
 
 def every_wheel():
-    """What is to be had as wheels: the course with its extras, and of an extra with a source package the other lines."""
+    """What is to be had as wheels: the course with its extras; of one with a source package its other lines."""
     extras, lines = [], []
     for name, requirements in PROJECT["optional-dependencies"].items():
         others = [line for line in requirements if Requirement(line).name not in FROM_SOURCE]
