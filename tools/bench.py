@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tools import run
 
-OPTION_REQUIRES = {"--peers": ("deploy",)}
+OPTION_REQUIRES = {"--peers": ("deploy",), "--with-peers": ("bench-language",)}
 
 BENCHES = Path(__file__).parent / "benches"
 

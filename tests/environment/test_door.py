@@ -251,6 +251,7 @@ def test_extras_come_from_the_task_and_from_the_options_given(monkeypatch, tmp_p
 def test_the_bench_of_peers_needs_deploy():
     assert course.extras_of("bench", ["quantization", "--peers"]) == ("deploy",)
     assert course.extras_of("bench", ["quantization"]) == ()
+    assert course.extras_of("bench", ["language", "--with-peers"]) == ("bench-language",)
 
 
 # What a reader types

@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 CONSTRAINTS = ROOT / "constraints.txt"
 SYSTEMS = ["x86_64-pc-windows-msvc", "aarch64-apple-darwin", "x86_64-manylinux_2_28", "aarch64-manylinux_2_35"]
+FROM_SOURCE = {"llama-cpp-python"}  # no wheel on the index: a compiler makes it, at `bench language --with-peers` alone
 REQUIREMENTS = [
     Requirement(line) for line in PROJECT["dependencies"] + sum(PROJECT["optional-dependencies"].values(), [])
 ]
@@ -104,6 +105,18 @@ def uv_settings(tmp_path_factory):
     return {**settings, "MACOSX_DEPLOYMENT_TARGET": f"{_python.FIRST_MACOS}.0"}
 
 
+def every_wheel():
+    """What is to be had as wheels: the course with its extras; of one with a source package its other lines."""
+    extras, lines = [], []
+    for name, requirements in PROJECT["optional-dependencies"].items():
+        others = [line for line in requirements if Requirement(line).name not in FROM_SOURCE]
+        if others == requirements:
+            extras.append(name)
+        else:
+            lines += others
+    return [f"{ROOT}[{','.join(extras)}]", *lines]
+
+
 def resolve(tmp_path, settings, system, python, text=None):
     """Resolve the course with all its extras for a system and a Python; gives uv's result. Skips without an index."""
     file = tmp_path / "constraints.txt"
@@ -114,7 +127,7 @@ def resolve(tmp_path, settings, system, python, text=None):
             *(sys.executable, "-m", "uv", "pip", "install", "--dry-run", "--only-binary", ":all:"),
             *("--python", str(tmp_path / "venv")),
             *("--python-platform", system, "--python-version", python, "-c", str(file)),
-            f"{ROOT}[{','.join(PROJECT['optional-dependencies'])}]",
+            *every_wheel(),
         ],
         capture_output=True,
         text=True,
