@@ -100,7 +100,9 @@ def inspect(folder: str | Path) -> tuple[list[Path], torch.dtype]:
                 "runs no code from a download. Take a model whose architecture transformers knows."
             )
     if "quantization_config" in config:
-        raise FolderError(f"{folder}: these weights are quantized already. Take the float model that they were made of.")
+        raise FolderError(
+            f"{folder}: these weights are quantized already. Take the float model that they were made of."
+        )
     if "model_type" not in config:
         raise FolderError(f"{folder}: config.json names no model_type, so nobody can build the model. {AGAIN}")
     files = _weight_files(folder)

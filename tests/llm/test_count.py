@@ -61,8 +61,8 @@ def test_quantized_weights_count_with_their_scales():
     model = shapes.random_model(TINY)
     quantize_(model, Int8WeightOnlyConfig())
     parts = count.by_kind(model)
-    assert parts["feed-forward"].bytes == 2 * (3 * 16 * 32 + 4 * (2 * 32 + 16))  # a float for each row
-    assert not count.is_tied(model) and parts["embedding"].bytes == 4 * 4800 and parts["head"].bytes == 4800 + 4 * 300
+    assert parts["feed-forward"].bytes == 2 * (3 * 16 * 32 + 5 * (2 * 32 + 16))  # a float and a zero point for each row
+    assert not count.is_tied(model) and parts["embedding"].bytes == 4 * 4800 and parts["head"].bytes == 4800 + 5 * 300
 
 
 def test_random_weights_are_drawn_by_their_seed_and_no_two_matrices_are_alike():

@@ -105,7 +105,9 @@ def test_another_format_is_named(copied):
     assert "llama.cpp" in refusal(copied)
 
 
-@pytest.mark.parametrize(("dtype", "kind"), [(torch.int8, "I8"), (torch.float64, "F64"), (torch.float8_e4m3fn, "F8_E4M3")])
+@pytest.mark.parametrize(
+    ("dtype", "kind"), [(torch.int8, "I8"), (torch.float64, "F64"), (torch.float8_e4m3fn, "F8_E4M3")]
+)
 def test_weights_of_a_wrong_dtype(copied, dtype, kind):
     from safetensors.torch import save_file
 
