@@ -90,8 +90,8 @@ def read_bytes(model: nn.Module, *, length: int = 0, cache: bool = True) -> int:
 
     Args:
         length: tokens before it.
-        cache: with a KV cache. Without one the pass is over the whole text: it reads one row of an untied embedding table
-            for each token, each other weight once, and no keys and values from before.
+        cache: with a KV cache. Without one the pass is over the whole text: it reads one row of an untied embedding
+            table for each token, each other weight once, and no keys and values from before.
     Raises:
         ValueError: length below 0.
     """

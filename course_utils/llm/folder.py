@@ -148,8 +148,8 @@ def _weight_files(folder: Path) -> list[Path]:
     pickled = sorted(path.name for pattern in PICKLED for path in folder.glob(pattern))
     if pickled:
         raise FolderError(
-            f"{folder}: the weights are pickled ({_some(pickled)}). Python's pickle can run any code when such a file is "
-            "opened, so the course refuses it. Take a version of the model with files that end in .safetensors."
+            f"{folder}: the weights are pickled ({_some(pickled)}). Python's pickle can run any code when such a file "
+            "is opened, so the course refuses it. Take a version of the model with files that end in .safetensors."
         )
     if any(folder.glob("*.gguf")):
         raise FolderError(f"{folder} holds a GGUF file, which is for llama.cpp. Take the version in safetensors.")

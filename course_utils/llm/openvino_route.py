@@ -1,4 +1,4 @@
-"""One step of a Llama-shaped model in OpenVINO, in float or with weights in few bits (the extras "llm" and "deploy")."""
+"""A Llama-shaped model in OpenVINO, in float or with weights in few bits (the extras "llm" and "deploy")."""
 
 from __future__ import annotations
 

@@ -74,8 +74,8 @@ def perplexity(model: nn.Module, ids: Tensor, *, length: int = 128) -> float:
     Args:
         model: a causal model of transformers.
         ids: int64 (n,), of its tokenizer.
-        length: tokens that are foretold in a piece, all but its first; what is left over at the end is left out, unless the
-            text is shorter than one piece.
+        length: tokens that are foretold in a piece, all but its first; what is left over at the end is left out,
+            unless the text is shorter than one piece.
     Raises:
         ValueError: fewer than two tokens.
     """

@@ -9,13 +9,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-
 from course_utils.files import ROOT
 from course_utils.llm import count, folder, shapes
 from course_utils.measure import timing
 from course_utils.scorecard import ledger
 from course_utils.show import plots
-from course_utils.show.tables import Table, si
+from course_utils.show.tables import Table
 
 RECORDS = ROOT / "records" / "language"
 NO_QUALITY = "random weights: bytes and speed are real, quality is not"
