@@ -309,4 +309,20 @@ WRONG = {
     ],
 }
 ODD = {"what_decides": [by_numpy, in_turn], "token_bytes": [by_subtraction, token_by_token]}
-EQUIVALENT = {}
+_LEAST = "least = {arm: min((ms(arm, seed=seed) for seed in range(7))) for arm in arms}"
+_HELPS = "least['half the bytes'] < 0.75 * least['as it is']"
+_COSTS = "least['twice the operations'] > 1.25 * least['as it is']"
+# Mutants of the solutions that are as right as the solution: what was changed -> why.
+EQUIVALENT = {
+    "what_decides": {
+        f"costs = {_COSTS}: {_COSTS}: Gt -> GtE": "no quotient is exactly 1.25",
+        f"helps = {_HELPS}: {_HELPS}: Lt -> LtE": "no quotient is exactly 0.75",
+        f"{_LEAST}: 7 -> 6": "how many seeds there are is free",
+        f"{_LEAST}: 7 -> 8": "how many seeds there are is free",
+    },
+    "token_bytes": {
+        "weights = stored if tied else stored - table + table // rows: table // rows: FloorDiv -> Div": (
+            "the rows divide the table"
+        ),
+    },
+}

@@ -209,7 +209,7 @@ second = timing.compare(writers, rounds=5, device="cpu")
 show.formats_table(second, {"fp32": model, "bf16": half}, bandwidth)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Half the bytes do not make it twice as fast on the machine of this page (B or C, the table says which), because its processor has no units for bfloat16, so each weight must be turned into a float32 before it is multiplied.**
+# **Half the bytes make it faster, and not twice as fast, on the machine of this page (B), because its processor has no units for bfloat16, so each weight must be turned into a float32 before it is multiplied.**
 #
 # <!-- page -->
 #
@@ -238,7 +238,7 @@ third = timing.compare(writers, rounds=3, device="cpu")
 show.formats_table(third, {"fp32": model, "bf16": half, "int8, torchao": int8}, bandwidth)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The int8 model is slower than float32 in the run on this page, because without a compiler each layer first turns all of its int8 weights into floats, writes them to memory, and multiplies then.**
+# **The int8 model is slower than the float model in the run on this page, because without a compiler each layer first turns all of its int8 weights into floats, writes them to memory, and multiplies then.**
 #
 # <!-- page -->
 #
@@ -265,7 +265,7 @@ part_floor_ms = 1e3 * count.read_bytes(part, length=32) / bandwidth
 show.engine_table(fourth, engine, part_floor_ms)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **With int8 weights OpenVINO is faster than with its own float32, and by less than the four times of the bytes (B), because the reading has become shorter, while the small operations and the conversion have not.** With 4 bits it is hardly faster still.
+# **With int8 weights OpenVINO is faster than with its own floats, but by less than the four times of the bytes (B), because the reading has become shorter, while the small operations and the conversion have not.** With 4 bits it is hardly faster still.
 #
 # <!-- page -->
 #
@@ -300,7 +300,7 @@ files = {
 show.files_table(files, {"fp32": model, "bf16": half, "int8, torchao": int8})
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The int8 file has about 250 MB (B), because rounding the head unties it from the table, and the table stays in float32.**
+# **The int8 file has about 250 MB (B), because rounding the head unties it from the table, and the table stays in floats of 4 bytes.**
 #
 # <!-- page -->
 #

@@ -184,7 +184,9 @@ def formats_table(taken, models, bandwidth):
 
 
 def first_blocks(model, n_blocks):
-    """A copy of a model with its first blocks alone; the table and the head are the model's own."""
+    """A copy of a model of the Llama family with its first blocks alone; table and head are the model's own."""
+    if model.config.model_type != "llama":  # other families have other names inside
+        return model
     blocks, short = model.model.layers, copy.copy(model)
     short._modules = dict(model._modules)
     short.model = copy.copy(model.model)
