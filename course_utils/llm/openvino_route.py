@@ -73,6 +73,7 @@ class Writer:
             matrices of the layers to 4 in groups of 64 and the rest to 8. Inputs stay float.
         n_threads: of the engine.
         room: tokens that the cache holds at most.
+        graph: of `converted`, with the same room, so that several writers share the conversion; None = convert.
     Attributes:
         written: ids so far, without the prompt.
         file_bytes: of the saved graph and its weights.
@@ -82,15 +83,23 @@ class Writer:
         IndexError: the prompt is longer than the cache.
     """
 
-    def __init__(self, model: nn.Module, prompt: Tensor, *, bits: int = 32, n_threads: int = 1, room: int = 256):
+    def __init__(
+        self,
+        model: nn.Module,
+        prompt: Tensor,
+        *,
+        bits: int = 32,
+        n_threads: int = 1,
+        room: int = 256,
+        graph: object = None,
+    ):
         if bits not in (32, 8, 4):
             raise ValueError(f"bits must be 32, 8 or 4, got {bits}")
-        step, layers = Step(model), model.config.num_hidden_layers
         self._rotary, self._room = model.model.rotary_emb, room
-        self._keys = self._values = np.zeros((layers, step.kv_heads, room, step.size), np.float32)
+        self._keys = self._values = _no_cache(model, room)
         with _quietly(), tempfile.TemporaryDirectory() as folder:
-            example = tuple(map(torch.from_numpy, self._inputs(0, 0)))
-            self._request, self.file_bytes = _built(step, example, bits, n_threads, Path(folder))
+            graph = (graph or converted(model, room=room)).clone()
+            self._request, self.file_bytes = _built(graph, bits, n_threads, Path(folder))
         self.written: list[int] = []
         for place, token in enumerate(prompt[0].tolist()):
             logits = self._run(token, place)
@@ -111,11 +120,7 @@ class Writer:
     def _inputs(self, token: int, place: int) -> tuple[np.ndarray, ...]:
         if place >= self._room:
             raise IndexError(f"the cache has room for {self._room} tokens: pass a larger room")
-        with torch.no_grad():
-            cos, sin = self._rotary(torch.zeros(1, 1, 1), torch.tensor([[place]]))
-        here, seen = np.zeros((self._room, 1), np.float32), np.zeros((1, self._room), np.float32)
-        here[place], seen[:, place + 1 :] = 1, -np.inf
-        return np.array([[token]]), cos[0].numpy(), sin[0].numpy(), here, seen, self._keys, self._values
+        return (*_place_of(self._rotary, token, place, self._room), self._keys, self._values)
 
     def _run(self, token: int, place: int) -> Tensor:
         found = self._request.infer(dict(enumerate(self._inputs(token, place))))
@@ -123,15 +128,43 @@ class Writer:
         return torch.from_numpy(logits[0])
 
 
-def _built(step: Step, example: tuple, bits: int, n_threads: int, folder: Path) -> tuple[object, int]:
+def converted(model: nn.Module, *, room: int = 256) -> object:
+    """The graph of a model's `Step` in float, for several writers with the same room.
+
+    Raises:
+        ImportError: OpenVINO is not installed.
+        ValueError: another architecture.
+    """
+    step, cache = Step(model), _no_cache(model, room)
+    example = tuple(map(torch.from_numpy, (*_place_of(model.model.rotary_emb, 0, 0, room), cache, cache)))
+    with _quietly(), torch.no_grad():
+        import openvino as ov
+
+        graph = ov.convert_model(step, example_input=example)
+        for port, given in zip(graph.inputs, example, strict=True):
+            port.get_node().set_partial_shape(ov.PartialShape(list(given.shape)))
+        graph.validate_nodes_and_infer_types()
+    return graph
+
+
+def _no_cache(model: nn.Module, room: int) -> np.ndarray:
+    layers, config = model.model.layers, model.config
+    return np.zeros((len(layers), config.num_key_value_heads, room, layers[0].self_attn.head_dim), np.float32)
+
+
+def _place_of(rotary: nn.Module, token: int, place: int, room: int) -> tuple[np.ndarray, ...]:
+    """What `Step` takes before the cache."""
+    with torch.no_grad():
+        cos, sin = rotary(torch.zeros(1, 1, 1), torch.tensor([[place]]))
+    here, seen = np.zeros((room, 1), np.float32), np.zeros((1, room), np.float32)
+    here[place], seen[:, place + 1 :] = 1, -np.inf
+    return np.array([[token]]), cos[0].numpy(), sin[0].numpy(), here, seen
+
+
+def _built(graph: object, bits: int, n_threads: int, folder: Path) -> tuple[object, int]:
     """A request of the compiled graph, and the bytes of its files."""
     import openvino as ov
 
-    with torch.no_grad():
-        graph = ov.convert_model(step, example_input=example)
-    for port, given in zip(graph.inputs, example, strict=True):
-        port.get_node().set_partial_shape(ov.PartialShape(list(given.shape)))
-    graph.validate_nodes_and_infer_types()
     if bits < 32:
         import nncf
 

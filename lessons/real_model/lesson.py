@@ -185,7 +185,7 @@ show.floor_table(bandwidth, floor_ms, first)
 #
 # <!-- page -->
 #
-# A token makes 211 products with matrices (seven in each of the 30 blocks, and the head), and about ten times as many small operations around them: norms, rotations, the softmax, copying. Each is called from Python, which takes some microseconds even if there is hardly anything to compute. In a model that is four times as wide each product is sixteen times as long, while the number of calls depends on the depth alone, so larger models are nearer to their floor. (That is a count and no measurement. The table in *Deeper* has Llama-3.2-1B beside this model.)
+# A token makes 211 products with matrices (seven in each of the 30 blocks, and the head), and many more small operations around them: norms, rotations, the softmax, copying. Each is called from Python, which takes some microseconds even if there is hardly anything to compute. In a model that is four times as wide each product is sixteen times as long, while the number of calls depends on the depth alone, so larger models are nearer to their floor. (That is a count and no measurement. The table in *Deeper* has Llama-3.2-1B beside this model.)
 #
 # The floor is worth computing *before* you measure. If a blog post reports 100 tokens a second and your floor allows 19, then its machine has more bandwidth, or its model fewer bytes, or its number is not for one text. And if you reach nine tenths of your floor, no better kernel will make your model twice as fast. Only fewer bytes will.
 
@@ -249,7 +249,7 @@ show.formats_table(third, {"fp32": model, "bf16": half, "int8, torchao": int8}, 
 #
 # **OpenVINO** is an engine for inference on CPUs. It takes the model as a graph, and its tool `nncf` rounds the weights: to int8, or to 4 bits in groups of 64. Its kernels convert inside the processor. To convert 30 blocks takes most of a minute, so we take 4 of them and the head.
 #
-# **Predict.** Against its own float32: how many times as fast is OpenVINO with int8 weights, **A** less than 1, **B** between 1 and 4, **C** 4 or more? And with 4 bits: faster still? Why?
+# **Predict.** Against its own float32: how many times as fast is OpenVINO with int8 weights, **A** less than 1, **B** between 1 and 4, **C** 4 or more? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Let them compute both floors from the one of float32 first: a quarter, and a bit more than an eighth. Then vote. While the cell runs: "Which layers does nncf leave in 8 bits when we ask for 4?" The table and the head.
@@ -396,12 +396,12 @@ def what_decides_solution(ms):
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The same experiment on this machine
 #
-# The instrument of Exercise 1, now with a clock: a matrix of 134 MB, and one of 16 kB, which stays in the nearest cache.
+# The instrument of Exercise 1, now with a clock: a matrix of 134 MB, and one of 4 kB, which stays in the nearest cache.
 #
 # **Predict.** For each of the two: which of the four conclusions would you bet on, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask for bets on both before you show the table. For the small matrix ask what a call from Python costs, and how long 4,096 weights take.
+# *For the lecturer, 2 min.* Ask for bets on both before you show the table. For the small matrix ask what a call from Python costs, and how long 1,024 weights take.
 
 # %% slideshow={"slide_type": "skip"}
 ours = {name: show.product_ms(width, rows) for name, (rows, width) in show.MATRICES.items()}
@@ -411,7 +411,7 @@ ours = {name: show.product_ms(width, rows) for name, (rows, width) in show.MATRI
 show.decides_table(ours)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **For the small matrix neither decides, because a call from Python takes longer than 4,096 multiplications with weights that are in the cache. For the large one the bytes count; whether the operations count as well is what your machine's table says.**
+# **For the small matrix neither decides, because a call from Python takes longer than the multiplications with 1,024 weights that are in the cache. For the large one the bytes count; whether the operations count as well is what your machine's table says.**
 #
 # <!-- page -->
 #

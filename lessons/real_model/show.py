@@ -202,7 +202,8 @@ def in_openvino(model, prompt, bits):
     from course_utils.llm import openvino_route
 
     try:
-        return {f"{b} bits": openvino_route.Writer(model, prompt, bits=b) for b in bits}
+        graph = openvino_route.converted(model)
+        return {f"{b} bits": openvino_route.Writer(model, prompt, bits=b, graph=graph) for b in bits}
     except ImportError as error:
         print(
             f'{error.name} is not installed (pip install -c constraints.txt -e ".[deploy]"): this section stays empty.'
@@ -308,7 +309,7 @@ def perplexity_table(perplexity, n_tokens, loaded):
     )
 
 
-MATRICES = {"134 MB": (8192, 4096), "16 kB": (64, 64)}  # rows, width
+MATRICES = {"134 MB": (8192, 4096), "4 kB": (32, 32)}  # rows, width
 INPUTS = 4
 
 
