@@ -95,10 +95,10 @@ class Writer:
     ):
         if bits not in (32, 8, 4):
             raise ValueError(f"bits must be 32, 8 or 4, got {bits}")
+        graph = (graph or converted(model, room=room)).clone()
         self._rotary, self._room = model.model.rotary_emb, room
         self._keys = self._values = _no_cache(model, room)
         with _quietly(), tempfile.TemporaryDirectory() as folder:
-            graph = (graph or converted(model, room=room)).clone()
             self._request, self.file_bytes = _built(graph, bits, n_threads, Path(folder))
         self.written: list[int] = []
         for place, token in enumerate(prompt[0].tolist()):
