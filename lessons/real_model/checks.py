@@ -1,0 +1,259 @@
+"""Checks of the lesson `real_model`: the bytes or the operations, and the bytes of a token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean, median
+
+from hypothesis import strategies as st
+
+from course_utils.exercises.core import check
+from course_utils.exercises.investigation import (
+    Run,
+    World,
+    by_arm,
+    comes_out,
+    investigate,
+    numbered,
+    one_alone,
+    one_in_three,
+)
+from course_utils.exercises.search import compare
+
+ARMS = ("as it is", "half the bytes", "twice the operations")
+FOUND = ("bytes", "operations", "both", "neither")
+FEWEST = 5  # seeds
+
+
+def _named(time: Mapping[str, float], help_below: float = 0.75, cost_above: float = 1.25) -> str:
+    """What the card concludes from one time of each arm; the limits can be others."""
+    helps = time["half the bytes"] < help_below * time["as it is"]
+    costs = time["twice the operations"] > cost_above * time["as it is"]
+    if helps:
+        return "both" if costs else "bytes"
+    return "operations" if costs else "neither"
+
+
+def _by_the_card(runs: Sequence[Run]) -> str:
+    return _named({arm: min(own) for arm, own in by_arm(runs).items()})
+
+
+def _others(own: Mapping[str, Sequence[float]]) -> dict[str, str]:
+    """Rules that are not the card's -> what they conclude."""
+    summaries: dict[str, Callable] = {"mean": fmean, "median": median, "longest time": max}
+    summaries |= {"first run": lambda times: times[0], "last run": lambda times: times[-1]}
+    found = {
+        f"if the {word} stands in place of the least time": _named({arm: summary(t) for arm, t in own.items()})
+        for word, summary in summaries.items()
+    }
+    least = {arm: min(times) for arm, times in own.items()}
+    found |= {
+        "if any gain at all counts as a help": _named(least, help_below=1),
+        "if half the bytes must take nearly half of the time": _named(least, help_below=0.6),
+        "if any loss at all counts as a cost": _named(least, cost_above=1),
+        "if twice the operations must take nearly twice the time": _named(least, cost_above=1.75),
+        "if nobody asks what the operations cost": "bytes" if _named(least) in ("bytes", "both") else "neither",
+        "if nobody asks what the bytes bring": "operations" if _named(least) in ("operations", "both") else "neither",
+        "if the two questions are exchanged": {"bytes": "operations", "operations": "bytes"}.get(
+            _named(least), _named(least)
+        ),
+    }
+    return found
+
+
+def _own_times(runs: Sequence[Run], got: str) -> str:
+    """The card's two questions, with the learner's own numbers, and which other rule would give the conclusion."""
+    own = by_arm(runs)
+    least = {arm: min(times) for arm, times in own.items()}
+    said = f"Of your {len(own[ARMS[0]])} runs each, the least times are "
+    said += ", ".join(f"{arm!r} {time:.4g}" for arm, time in least.items())
+    helps, costs = (least[arm] / least["as it is"] for arm in ARMS[1:])
+    said += f": quotients {helps:.3f}, which helps below 0.75, and {costs:.3f}, which costs above 1.25."
+    return said + comes_out(got, [rule for rule, says in _others(own).items() if says == got][:4])
+
+
+def _machine(
+    said: str,
+    times: tuple[float, float, float],
+    odd: tuple[float, float, float] | None = None,
+    when: Callable[[int], bool] = one_in_three,
+) -> World:
+    """A made-up machine.
+
+    Args:
+        said: what is planted.
+        times: least milliseconds of each arm.
+        odd: the milliseconds in other runs.
+        when: in which.
+    """
+    usual = dict(zip(ARMS, times, strict=True))
+    others = dict(zip(ARMS, odd or times, strict=True))
+
+    def measure(arm: str, number: int, *, seed: int) -> float:
+        slower = 0.004 * ((7 * seed + 3 * ARMS.index(arm)) % 5)  # other programs only make it slower
+        return (others if when(seed) else usual)[arm] * (1 + slower)
+
+    return World(said, _by_the_card if odd else _named(usual), numbered(measure), _own_times)
+
+
+def _all_but_one(seed: float) -> bool:
+    return not one_alone(seed)
+
+
+MACHINES = (
+    _machine("half the bytes take half of the time, and twice the operations cost nothing", (10, 5.2, 10.3)),
+    _machine("half the bytes change nothing, and twice the operations take twice the time", (10, 9.8, 19.6)),
+    _machine("half the bytes help a third, and twice the operations cost a half", (10, 6.6, 15)),
+    _machine("calls take the time: neither changes much", (0.02, 0.0196, 0.0206)),
+    _machine("half the bytes help a little more than a quarter", (10, 7.3, 10.2)),
+    _machine("half the bytes help a little less than a quarter", (10, 7.7, 10.2)),
+    _machine("twice the operations cost a little more than a quarter", (10, 9.9, 12.8)),
+    _machine("twice the operations cost a little less than a quarter", (10, 5.4, 12.2)),
+    _machine("in one run of three another program slows half the bytes", (10, 6, 10.4), (10, 30, 10.4)),
+    _machine("in all runs but one another program slows it as it is", (10, 9.6, 14), (18, 9.6, 14), _all_but_one),
+    _machine(
+        "in one run alone another program slows twice the operations",
+        (10, 9.5, 10.5),
+        (10, 9.5, 80),
+        one_alone,
+    ),
+)
+
+
+@check(
+    "Exercise 1, The bytes or the operations?",
+    why="Each arm changes one thing and leaves the other as it is, so a change of the time has one possible reason. "
+    "The least time is the one that other programs have disturbed the least.",
+)
+def what_decides(answer: Callable) -> None:
+    """``what_decides(ms) -> "bytes", "operations", "both" or "neither"``, on made-up machines."""
+    investigate(
+        answer,
+        MACHINES,
+        arms=ARMS,
+        settings={"seed": 0},
+        least={"seed": FEWEST},
+        conclusions=FOUND,
+        rule=_by_the_card,
+        rule_said=_own_times,
+        name="ms",
+    )
+
+
+# ---- exercise 2 --------------------------------------------------------------------------------------
+
+
+@st.composite
+def _models(draw: Callable) -> tuple:
+    """(stored, table, rows, tied, kv, length, size)."""
+    rows, width, tied = draw(st.integers(1, 6)), draw(st.integers(1, 6)), draw(st.booleans())
+    table = rows * width
+    others = draw(st.integers(0, 30)) + (0 if tied else table)
+    return table + others, table, rows, tied, draw(st.integers(1, 9)), draw(st.integers(0, 9)), draw(st.integers(1, 4))
+
+
+@check(
+    "Exercise 2, The bytes of a token",
+    why="A look-up reads one row of the table, the head is read whole. If both are one matrix, the head's reading includes the row. "
+    "The cache adds what every earlier token has left.",
+)
+def token_bytes(answer: Callable) -> None:
+    """``token_bytes(stored, table, rows, tied, kv, length, size) -> int``."""
+
+    def rule(
+        *,
+        whole=lambda tied: tied,
+        row=lambda table, rows: table // rows,
+        cache=lambda kv, length: kv * length,
+        each=lambda size: size,
+        more=lambda table, rows, tied: 0,
+    ):
+        def n_bytes(stored, table, rows, tied, kv, length, size):
+            weights = stored if whole(tied) else stored - table + row(table, rows)
+            return (weights + more(table, rows, tied) + cache(kv, length)) * each(size)
+
+        return n_bytes
+
+    def weights_alone(stored, table, rows, tied, kv, length, size):
+        return (stored if tied else stored - table + table // rows) * size
+
+    wrong = {
+        "You count the whole table of an untied model. A look-up reads one row of it.": rule(whole=lambda tied: True),
+        "You take the table out of a tied model, too. There it is the head, and the head is read whole.": rule(
+            whole=lambda tied: False
+        ),
+        "You have tied and untied the wrong way round. Tied, the table is the head and is read whole.": rule(
+            whole=lambda tied: not tied
+        ),
+        "You leave out the row that an untied model looks up.": rule(row=lambda table, rows: 0),
+        "You take `rows` numbers for the row that is looked up. A row has table / rows numbers.": rule(
+            row=lambda table, rows: rows
+        ),
+        "You count a single number for the row that is looked up. A row has table / rows numbers.": rule(
+            row=lambda table, rows: 1
+        ),
+        "You add the looked-up row to a tied model. The head reads the whole table, this row among it.": rule(
+            more=lambda table, rows, tied: table // rows if tied else 0
+        ),
+        "You count the table of a tied model twice, as embedding and as head. It is stored once, and read once.": rule(
+            more=lambda table, rows, tied: table if tied else 0
+        ),
+        "You take the table out twice of an untied model. Its head is a matrix of its own, and is read whole.": rule(
+            more=lambda table, rows, tied: 0 if tied else -table
+        ),
+        "You leave out the cache. The keys and values of the tokens before are read as well.": weights_alone,
+        "You count the cache of one token. Each of the `length` tokens before has left its own.": (
+            rule(cache=lambda kv, length: kv),
+            rule(cache=lambda kv, length: kv if length else 0),
+        ),
+        "You count the new token among those before it. Its own keys and values are computed, and not read.": rule(
+            cache=lambda kv, length: kv * (length + 1)
+        ),
+        "You leave the last token before out. It has left its keys and values like the others.": rule(
+            cache=lambda kv, length: kv * max(0, length - 1)
+        ),
+        "You double the cache. `kv` has the keys and the values already.": rule(
+            cache=lambda kv, length: 2 * kv * length
+        ),
+        "You square the number of tokens. Each has one set of keys and values.": rule(
+            cache=lambda kv, length: kv * length**2
+        ),
+        "You read the weights once for each token before. One pass is over one token, and reads them once.": (
+            lambda stored, table, rows, tied, kv, length, size: (
+                weights_alone(stored, table, rows, tied, kv, length, size) * max(1, length) + kv * length * size
+            )
+        ),
+        "You return numbers. Each has `size` bytes.": rule(each=lambda size: 1),
+        "You return bits. Asked are bytes.": rule(each=lambda size: 8 * size),
+        "You divide by 8. `size` is in bytes already.": rule(each=lambda size: size / 8),
+        "The cache in your result is not multiplied by the size of a number.": (
+            lambda stored, table, rows, tied, kv, length, size: (
+                weights_alone(stored, table, rows, tied, kv, length, size) + kv * length
+            )
+        ),
+        "The weights in your result are not multiplied by the size of a number.": (
+            lambda stored, table, rows, tied, kv, length, size: (
+                weights_alone(stored, table, rows, tied, kv, length, 1) + kv * length * size
+            )
+        ),
+        "You count the cache alone. The weights are read for each token.": (
+            lambda stored, table, rows, tied, kv, length, size: kv * length * size
+        ),
+    }
+    compare(
+        answer,
+        right=rule(),
+        wrong=wrong,
+        rtol=0.0,
+        names=("stored", "table", "rows", "tied", "kv", "length", "size"),
+        edges=[
+            (10, 4, 2, True, 3, 0, 1),
+            (20, 6, 3, False, 5, 4, 2),
+            (20, 6, 2, True, 5, 4, 2),
+            (20, 6, 3, False, 5, 0, 4),
+            (12, 6, 6, False, 1, 1, 1),
+            (134_515_008, 28_311_552, 49_152, True, 11_520, 1000, 4),
+            (162_826_560, 28_311_552, 49_152, False, 11_520, 1000, 2),
+        ],
+        inputs=_models(),
+    )

@@ -1,0 +1,518 @@
+# ---
+# jupyter:
+#   course:
+#     promise: You will take a language model from a folder, count what it stores and what a token reads, say how fast it can write on your laptop, and measure how fast it does.
+#     seconds: 55
+#     needs: [roofline, attention, decoding, weight_only]
+#     goals:
+#       - Open a model in the Hugging Face format, count its weights by kind, and say which folders you should refuse.
+#       - Compute the bytes that one token must read, with a tied and an untied head, and from them the least time of a token.
+#       - Compare engines and formats with that floor, and say what keeps a smaller format from being a faster one.
+#       - Find out by an experiment whether the bytes or the operations decide the time.
+#     terms: [memory floor, safetensors, tied head]
+#   jupytext: {text_representation: {extension: .py, format_name: percent}}
+#   kernelspec: {display_name: Python 3, language: python, name: python3}
+# ---
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# # [[title]]
+#
+# *You have downloaded a language model. How fast can it write on your laptop, and what would make it faster?*
+#
+# **Agenda**
+#
+# [[agenda]]
+#
+# [[promise]]
+#
+# **Goals**
+#
+# [[goals]]
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Ask who has a model on the laptop, how large its file is, and how many tokens a second it writes. Write the answers on the board with the names of the processors; section 3 comes back to them.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# The models of the last lessons were small enough to learn with: a million weights, and an alphabet of 96 characters. Most people who ask about efficient models have another kind in mind, one from a hub, with a hundred million weights or several billion. This lesson takes such a model and asks the questions of this part again, now with numbers that matter: what does it store, what must it read for each token, and how fast is it?
+#
+# **Which model?** The lesson works with any causal language model in the Hugging Face format that lies in a folder on your machine. A small open one is SmolLM2-135M ([Allal et al., 2025](https://arxiv.org/abs/2502.02737)), 270 MB. Once, with a network, you get it with this line in a terminal, in the folder of the course with its environment activated: `hf download HuggingFaceTB/SmolLM2-135M --local-dir SmolLM2-135M`. Then write its path into `FOLDER` below.
+#
+# **And without one?** Then the lesson goes on offline, with **random weights in the published shape** of SmolLM2-135M: as many layers, as wide, with as many tokens. What is computed and read does not depend on the values of the weights, so all bytes and all speeds are real. What such a model writes is nonsense, so no number about its quality is real, and the lesson says so at each of them. The page that you are reading was made in this way.
+#
+# The lesson needs the extra `llm` of the course: `pip install -c constraints.txt -e ".[llm]"`.
+
+# %% tags=["setup"] slideshow={"slide_type": "skip"}
+import copy
+
+import torch
+from torchao.quantization import Int8WeightOnlyConfig, quantize_
+
+from course_utils import runtime
+from course_utils.llm import count, shapes, speed
+from course_utils.measure import sizes, timing
+from course_utils.scorecard import claims
+from lessons.real_model import checks as check
+from lessons.real_model import show
+
+FOLDER = None  # the path of a model's folder, for example "SmolLM2-135M"; None = random weights
+torch.set_num_threads(1)  # one thread for every measurement in this lesson
+runtime.seed_all(0)
+loaded = show.load(FOLDER)  # in float32
+model = loaded.model
+print(loaded)
+runtime.describe("cpu")
+
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# ## 1. What is in the folder?
+#
+# A folder from a hub holds `config.json` (the shape), `tokenizer.json` (text to numbers) and `model.safetensors` (the weights).
+#
+# SmolLM2-135M knows 49,152 tokens. Each has a row of 576 numbers in the **embedding** table. Then come 30 blocks.
+#
+# **Predict.** How large a part of its 134.5 million weights is the embedding table: **A** about 2 %, **B** about 20 %, **C** about half? And why so much or so little?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 3 min.* Vote, then let the room multiply: 49,152 times 576. Ask for the same product in a model that is four times as wide: the table grows four times, a block sixteen times.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# **The files.** `config.json` says which architecture the model has and how wide and deep it is. `tokenizer.json` says how a text becomes numbers: each token is a piece of a word, and its number is a row of the embedding table. The weights lie in `model.safetensors`. If they are too many for one file, they lie in several, called *shards*, and `model.safetensors.index.json` says which weight is in which.
+#
+# **Why safetensors?** Older models come as `pytorch_model.bin`. Such a file is a *pickle*: a list of instructions for building Python objects, and an instruction may call any function. Whoever opens it may run code of a stranger. A file in the format [safetensors](https://github.com/huggingface/safetensors) begins with a table, the name, type, shape and place of each weight, and behind it there are only numbers. There is nothing to run. For the same reason the course refuses a folder whose `config.json` asks for Python code of its own. What else can be wrong with a folder? `course_utils.llm.folder` looks before it loads, and says what to do:
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Makes four bad folders, tries to open each, and writes what was said.
+show.refusals()
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# **The weights, by hand.** SmolLM2-135M is 576 wide. Its table has 49,152 · 576 = 28.3 million numbers. In a block the queries and the output of attention have 576 · 576 weights each. It has 9 heads of queries, and three of them share one head of keys and values ([[decoding]], *Deeper*), so keys and values have only 3 heads of 64 numbers: 576 · 192 weights each. Together that is 0.88 million. The feed-forward network has three matrices of 576 · 1,536 weights, 2.65 million. So a block has 3.54 million, and 30 blocks have 106.2 million.
+
+# %% slideshow={"slide_type": "skip"}
+counted = {"this model": count.by_kind(model)}
+for shape in (shapes.SMOLLM2_135M, shapes.LLAMA_32_1B):
+    counted[shape.name] = count.by_kind(shapes.empty_model(shape))  # shapes without numbers: counting needs no memory
+numbers = {name: {kind: part.numbers for kind, part in parts.items()} for name, parts in counted.items()}
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Draws the weights of the two published shapes by kind.
+show.kinds_figure({name: numbers[name] for name in ("SmolLM2-135M", "Llama-3.2-1B")})
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **The embedding table holds about 20 % of the weights (B), because the vocabulary is large and the model is narrow.**
+#
+# <!-- page -->
+#
+# 28.3 of 134.5 million is 21 %. The table grows with the width, a block with its square, so in a wide and deep model the table is a small part: at 4,096 wide and 32 blocks it would be a few per cent. Llama-3.2-1B is wider, but it also knows 128,256 tokens, so its share is 21 % as well.
+#
+# At the end of the model stands the **head**. It compares the last vector of a token with one row for each token of the vocabulary, and the results are the logits. So the head is a matrix of the same shape as the table: 49,152 · 576. In both models it *is* the table, used a second time. This is called a **tied head** ([Press and Wolf, 2017](https://arxiv.org/abs/1608.05859)). Without it SmolLM2 would store 28.3 million weights more, a fifth. The saving is real in the file. Is it also one for each token? That is the next question.
+
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# ## 2. What must one token read?
+#
+# To write one token, the model takes the token before it, looks up its row of the table, sends it through all blocks, and the head gives the logits.
+#
+# **Predict.** An *untied* model stores table and head as two matrices of 28.3 million numbers each. How many more numbers does it read for a token than the tied one: **A** 28.3 million, **B** 576, **C** none? And why?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 3 min.* Vote. Draw the table at the left with one row marked, the head at the right with all rows marked. "Which of the two is read whole?" Then tie them: one matrix, one row at the left, all rows at the right.
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Writes what is stored and what a token reads, with a tied and with an untied head.
+show.tied_table()
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **It reads 576 numbers more (B), the one row that is looked up, because a look-up reads one row and the head is read whole in both models.**
+#
+# <!-- page -->
+#
+# *Looking up* is not multiplying. The embedding takes row number 4,711 and leaves the other rows alone. The head must compare with *every* token, because any token may be the next. So a tied model reads its one matrix whole, as the head, and the row that it looked up is among what is read. An untied model reads its head whole and one row of the table besides. A tied head saves a fifth of the file, and next to nothing of the reading.
+#
+# So the rule for what a token must read: **all weights, but of a table that only looks up one row.** For SmolLM2 in float32 this is 134.5 million · 4 bytes = 538 MB for each token. With batch 1 there is no way around it: the caches of a processor hold some tens of megabytes, so when the next token comes, the first blocks are no longer in a cache.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# ### With and without a cache
+#
+# The text so far has 1,000 tokens. With a KV cache ([[decoding]]) one pass is over one token, and it reads the keys and values of the 1,000 others. Without one, the pass is over all 1,001 tokens.
+#
+# **Predict.** Which of the two must read more bytes for the next token, and which makes more operations? And why?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 3 min.* Two votes, bytes first. Most say that the cache saves bytes. Let somebody count how often a weight is read in a pass over 1,001 tokens: once, if the layer takes all of them together.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# **By hand.** One token leaves a key and a value in each of the 30 layers, with 3 heads of 64 numbers each: 2 · 30 · 3 · 64 = 11,520 numbers, 46 kB in float32. After 1,000 tokens these are 46 MB.
+
+# %% slideshow={"slide_type": "-"}
+for length in (0, 1000, 8000):
+    with_cache = count.read_bytes(model, length=length)
+    without = count.read_bytes(model, length=length, cache=False)
+    print(f"{length:5,} tokens before: {with_cache / 1e6:6.1f} MB with a cache, {without / 1e6:6.1f} MB without")
+
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# **The pass with the cache must read more bytes, and the pass without it makes about a thousand times the operations, because a weight is read once in a pass, however many tokens are in it, and is multiplied once for each of them.**
+#
+# <!-- page -->
+#
+# This is the same count as for a batch ([[weight_only]], section 5). A KV cache does not save reading; it *costs* reading, 46 kB for each token of the text, and it saves arithmetic. (The counts are lower bounds. A pass over 1,001 tokens also writes what it computes in between and reads it again, if that is more than the caches hold.)
+#
+# When does the cache itself become the longer part? In float32 after 538 MB / 46 kB, that is 11,700 tokens, more than the 8,192 that SmolLM2 takes. For a single user with a short text the weights decide.
+
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# ## 3. How fast can it be, and how fast is it?
+#
+# A token must read 538 MB. If the memory delivers 10 GB a second, this takes 54 ms, so this model cannot write more than 19 tokens a second in float32. This is its **memory floor**: no engine gets below this time, as long as it reads these bytes from this memory.
+#
+# **Predict.** We measure the bandwidth, then PyTorch in float32 on one thread. How much of the highest possible speed does it reach: **A** less than a third, **B** between a third and nine tenths, **C** all of it? And why?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 3 min.* Compute the floor for the bandwidth of the room's own laptops first, from their data sheets, and compare with the tokens a second on the board. "What does the processor do in the rest of the time?"
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# **Bandwidth, measured.** We read a vector of 268 MB, far more than the caches hold, in two simple ways, a dot product and a sum, and take the best of several runs. This is what *one thread* gets. Several threads get more, until the memory is busy; then the floor is lower, and the argument stays the same.
+
+# %% slideshow={"slide_type": "skip"}
+prompt = loaded.encode(show.TEXT)[None, :16]
+bandwidth = speed.bandwidth()  # bytes a second, one thread
+floor_ms = 1e3 * count.read_bytes(model, length=32) / bandwidth
+writers = {"fp32": speed.Writer(model, prompt)}  # each call writes one token, with a KV cache
+first = timing.compare(writers, rounds=5, device="cpu")
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Writes floor and measurement beside each other.
+show.floor_table(bandwidth, floor_ms, first)
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **In the run on this page PyTorch reaches a part of the highest possible speed and not all of it (B), because between two products it does other things, and during those nothing is read from memory.**
+#
+# <!-- page -->
+#
+# A token makes 211 products with matrices (seven in each of the 30 blocks, and the head), and many more small operations around them: norms, rotations, the softmax, copying. Each is called from Python, which takes some microseconds even if there is hardly anything to compute. In a model that is four times as wide each product is sixteen times as long, while the number of calls depends on the depth alone, so larger models are nearer to their floor. (That is a count and no measurement. The table in *Deeper* has Llama-3.2-1B beside this model.)
+#
+# The floor is worth computing *before* you measure. If a blog post reports 100 tokens a second and your floor allows 19, then its machine has more bandwidth, or its model fewer bytes, or its number is not for one text. And if you reach nine tenths of your floor, no better kernel will make your model twice as fast. Only fewer bytes will.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# ### Half the bytes
+#
+# The published file holds **bfloat16**, 2 bytes for each weight. Kept so in memory, a token reads 269 MB in place of 538, so the floor is half as high.
+#
+# **Predict.** How much faster than float32 does the same model write in bfloat16 on the machine of this page: **A** twice as fast or more, **B** between 1 and 2 times, **C** slower? And what decides it?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 3 min.* Show the line of the setup cell about the processor first. Ask who has a processor with 16-bit units, and where one can look it up: the doctor of the course says it (`course.py doctor`, the line bf16). Then vote.
+
+# %% slideshow={"slide_type": "skip"}
+half = copy.deepcopy(model).bfloat16()
+writers |= {"bf16": speed.Writer(half, prompt)}
+second = timing.compare(writers, rounds=5, device="cpu")
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Writes bytes, floor and speed of both formats.
+show.formats_table(second, {"fp32": model, "bf16": half}, bandwidth)
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **Half the bytes make it faster, and not twice as fast, on the machine of this page (B), because its processor has no units for bfloat16, so each weight must be turned into a float32 before it is multiplied.**
+#
+# <!-- page -->
+#
+# The bytes are half as many, that is sure. But a floor is a limit, and whether an engine comes near it depends on its kernel. `runtime.has_fast_bf16()` asks PyTorch whether the processor multiplies bfloat16 in hardware (AVX-512 BF16, AMX, or the extension of ARM). If it does not, the kernel converts, and on such a processor the conversion can take longer than the reading that was saved; the kernels of PyTorch for this case are also less tuned. On a processor with such units expect a number nearer to 2. On the machine of this page the gain of bfloat16 is *space*.
+#
+# The cause that is named here was not isolated in this lesson. [[amp]] has a record of a processor with such units and of one without.
+
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# ## 4. A quarter of the bytes
+#
+# torchao rounds the weights of all linear layers to int8, with a scale for each row. Inputs stay in float ([[weight_only]]). A token then reads 135 MB in place of 538.
+#
+# **Predict.** Run as it is, without a compiler: is the int8 model faster than float32, as fast, or slower? And why?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 3 min.* Remind the room of the two ways in [[weight_only]]: a kernel that unpacks inside the processor, and a line of PyTorch that unpacks first. Ask which of them a library can use that is nothing but PyTorch's own operators.
+
+# %% slideshow={"slide_type": "skip"}
+int8 = copy.deepcopy(model)
+quantize_(int8, Int8WeightOnlyConfig())  # every linear layer, the head too
+writers |= {"int8, torchao": speed.Writer(int8, prompt)}
+third = timing.compare(writers, rounds=3, device="cpu")
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Writes bytes, floor and speed of the three formats.
+show.formats_table(third, {"fp32": model, "bf16": half, "int8, torchao": int8}, bandwidth)
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **The int8 model is slower than the float model in the run on this page, because without a compiler each layer first turns all of its int8 weights into floats, writes them to memory, and multiplies then.**
+#
+# <!-- page -->
+#
+# Count the bytes of one layer: 1 byte a weight is read, 4 are written, and 4 are read again. So 9 bytes are moved where float32 moves 4. It is the row *unpacked first* of [[weight_only]]. torchao is made to be used together with `torch.compile`, which can join the conversion and the product in one kernel, so that the floats never reach the memory. To compile 30 blocks takes minutes on a laptop, so it is not done here; the records at the end of this section have it, where a bench was run. In this state int8 saves space in memory, and costs time.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# ### The same weights in another engine
+#
+# **OpenVINO** is an engine for inference on CPUs. It takes the model as a graph, and its tool `nncf` rounds the weights: to int8, or to 4 bits in groups of 64. Its kernels convert inside the processor. To convert 30 blocks takes most of a minute, so we take 4 of them and the head.
+#
+# **Predict.** Against its own float32: how many times as fast is OpenVINO with int8 weights, **A** less than 1, **B** between 1 and 4, **C** 4 or more? And why?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 3 min.* Let them compute both floors from the one of float32 first: a quarter, and a bit more than an eighth. Then vote. While the cell runs: "Which layers does nncf leave in 8 bits when we ask for 4?" The table and the head.
+
+# %% slideshow={"slide_type": "skip"}
+part = show.first_blocks(model, 4)  # 4 of its blocks, and the head
+engine = show.in_openvino(part, prompt, bits=(32, 8, 4))  # {} and one line where the extra "deploy" is missing
+fourth = timing.compare({"PyTorch": speed.Writer(part, prompt), **engine}, rounds=5, device="cpu")
+part_floor_ms = 1e3 * count.read_bytes(part, length=32) / bandwidth
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Writes speed and files in OpenVINO beside PyTorch's float32.
+show.engine_table(fourth, engine, part_floor_ms)
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **With int8 weights OpenVINO is faster than with its own floats, but by less than the four times of the bytes (B), because the reading has become shorter, while the small operations and the conversion have not.** With 4 bits it is hardly faster still.
+#
+# <!-- page -->
+#
+# The difference to torchao's row is not the format. Both store int8 with a scale for each row. It is *where* the integers become floats: inside the processor, a few at a time, or in memory, all of them. With 4 bits the bytes of the blocks are halved again, but two thirds of this short model are its head, and nncf leaves table and head in 8 bits. In a trial with all 30 blocks, on a busy machine, 8 bits needed two thirds of the processor's time of 32 bits, and 4 bits a little less than 8. A weight of 4 bits also takes more work to unpack. (OpenVINO also has fewer calls around its products than PyTorch from Python. Its own float32 row is there so that this is not counted as a gain of the integers.)
+#
+# Are these two engines computing the same? A test of the course compares their logits: in float32 they agree to the fifth digit on a small model; with 8 bits they differ by less than 5 %.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# More engines and formats, with one thread and with all, need more time than a lesson has. The course has a bench for it, `python course.py bench language`, and its records are shown here if there are any for this or another processor.
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Shows the records of the bench, if there are any.
+show.records_table()
+
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# ## 5. On disk, and on a text
+#
+# torchao has rounded every linear layer of the model to int8, the head too. We save the model, load it again, and compare.
+#
+# **Predict.** The float32 file has 538 MB. How large is the int8 file: **A** a quarter, 135 MB, **B** about 250 MB, **C** about 400 MB? And why? (Which matrix is used twice?)
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 3 min.* If nobody finds it: the table and the head were one matrix. torchao rounds linear layers. Is the look-up a linear layer? Let somebody add 113 and 135 on the board.
+
+# %% slideshow={"slide_type": "skip"}
+files = {
+    name: sizes.size_report(m, loads=1) for name, m in {"fp32": model, "bf16": half, "int8, torchao": int8}.items()
+}
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Writes the files, and what is in them.
+show.files_table(files, {"fp32": model, "bf16": half, "int8, torchao": int8})
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **The int8 file has about 250 MB (B), because rounding the head unties it from the table, and the table stays in floats of 4 bytes.**
+#
+# <!-- page -->
+#
+# As long as head and table were one matrix, the file held it once. The int8 head is another matrix, 28 MB, and the look-up still needs its own, 113 MB in float32. So 135 MB of int8 weights and 113 MB of table, and a megabyte of scales and zero points. The file is hardly smaller than the published one in bfloat16. The remedy is to store the table in bfloat16 or in int8 as well. Of a table one row is read for each token, so that its bits cost no time; they only cost space. OpenVINO's tool rounds the table to int8, too, and its file is smaller for this reason.
+#
+# Check it whenever you quantize a model with a tied head. The speed tells nothing about it, because the table is not read.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# ### Does it still foretell a text?
+#
+# **Perplexity** ([[decoding]]): among how many equally likely tokens the model hesitates. Put a text of your own into `TEXT`.
+#
+# **Predict.** Our weights are random, and the model knows 49,152 tokens. What is its perplexity on a text: **A** near 1, **B** about 49,152, **C** many times 49,152? And why?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 3 min.* Ask first: what does somebody say who knows nothing and admits it? The same probability for each token. Then: what makes it worse than that? To be sure of something wrong.
+
+# %% slideshow={"slide_type": "skip"}
+TEXT = show.TEXT  # put a text of your own here, in triple quotation marks: a page of it, or more
+ids = loaded.encode(TEXT)
+perplexity = {name: speed.perplexity(m, ids) for name, m in {"fp32": model, "int8, torchao": int8}.items()}
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Writes the perplexities, and says whether they are a quality.
+show.perplexity_table(perplexity, len(ids), loaded)
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **With random weights the perplexity is about the size of the vocabulary (B), a little above it, because a model that knows nothing gives each token about the same probability.**
+#
+# <!-- page -->
+#
+# With the same probability for each of $V$ tokens, $p = 1/V$, the loss is $\ln V = \ln 49{,}152 = 10.80$ nats for each token, and $e^{10.80} = 49{,}152$. Random weights do not give quite the same probability to each: some logits are higher and some lower by chance, and a chance preference is more often wrong than right, so the perplexity lies a little above $V$.
+#
+# This number is **no quality**. It is a check of the program. If a model with random weights has a perplexity far from $V$, something is wrong with the measurement: the logits are shifted by one place, or the loss is taken over the wrong dimension. And if a *downloaded* model shows a perplexity near $V$, its weights were not loaded, or the tokenizer belongs to another model.
+#
+# For the same reason the ratio of int8 to float32 says nothing here. A model that knows nothing has nothing to lose. Only with the real weights in `FOLDER` does the last column say what int8 costs. On a real model compare on the same text and by the ratio, as in [[weight_only]].
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# ## Exercises
+#
+# Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here.
+#
+# ### Exercise 1 · The bytes or the operations?
+# ★★ · 10 minutes · an investigation
+#
+# What decides the time of a layer? You get an instrument: `ms("as it is", seed=3)` times a product of one matrix with 4 inputs, in milliseconds. With `"half the bytes"` it is half of the matrix with 8 inputs: as many operations. With `"twice the operations"` it is the whole matrix with 8 inputs: as many bytes of weights. Other programs can only make a run slower, so what counts is the *least* time of each over at least five seeds.
+#
+# Half the bytes *help* if they take less than 0.75 of the time as it is. Twice the operations *cost* if they take more than 1.25 of it.
+#
+# `what_decides(ms)` → `"bytes"` if half the bytes help and twice the operations do not cost; `"operations"` if it is the other way round; `"both"` if half the bytes help and twice the operations cost; else `"neither"`
+#
+# <details><summary>Hint</summary>
+# Three least times over the same seeds, then two quotients, then two questions with yes or no.
+# </details>
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Why not simply compare float32 with bfloat16? Because two things differ then: the bytes, and the instructions that multiply. In section 3 that comparison could not say which of them made the time. Here all numbers are float32 and only one thing changes at a time. Half of the matrix with twice the inputs makes the same number of multiplications and reads half as many weights. The whole matrix with twice the inputs reads the same weights and makes twice the multiplications.
+#
+# **By hand.** As it is 10 ms, half the bytes 6 ms, twice the operations 11 ms. Then 6 / 10 = 0.6 is below 0.75, so half the bytes help. 11 / 10 = 1.1 is not above 1.25, so twice the operations do not cost. The conclusion is `"bytes"`.
+#
+# The check makes up several machines. On some of them another program slows single runs, and on some the calls take the time, so that neither matters.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 5 min.* In pairs, without a laptop: "Design an experiment in which only the bytes differ." Let somebody propose float32 against bfloat16, and ask what else differs there. Then draw the half matrix with twice the inputs on the board. The code is for home.
+
+
+# %% tags=["exercise"] slideshow={"slide_type": "-"}
+def what_decides(ms):
+    """Say what decides the time: "bytes", "operations", "both" or "neither".
+
+    Args:
+        ms: the instrument; `ms("half the bytes", seed=3)` gives milliseconds.
+    """
+    raise NotImplementedError
+
+
+# %% tags=["check"] slideshow={"slide_type": "skip"}
+check.what_decides(what_decides)
+
+
+# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+# Solution: what_decides
+def what_decides_solution(ms):
+    arms = ("as it is", "half the bytes", "twice the operations")
+    least = {arm: min(ms(arm, seed=seed) for seed in range(7)) for arm in arms}
+    helps = least["half the bytes"] < 0.75 * least["as it is"]
+    costs = least["twice the operations"] > 1.25 * least["as it is"]
+    if helps:
+        return "both" if costs else "bytes"
+    return "operations" if costs else "neither"
+
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# ### The same experiment on this machine
+#
+# The instrument of Exercise 1, now with a clock: a matrix of 134 MB, and one of 4 kB, which stays in the nearest cache.
+#
+# **Predict.** For each of the two: which of the four conclusions would you bet on, and why?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Ask for bets on both before you show the table. For the small matrix ask what a call from Python costs, and how long 1,024 weights take.
+
+# %% slideshow={"slide_type": "skip"}
+ours = {name: show.product_ms(width, rows) for name, (rows, width) in show.MATRICES.items()}
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Writes the least times of both matrices, and the two quotients of the exercise.
+show.decides_table(ours)
+
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **For the small matrix neither decides, because a call from Python takes longer than the multiplications with 1,024 weights that are in the cache. For the large one the bytes count; whether the operations count as well is what your machine's table says.**
+#
+# <!-- page -->
+#
+# Read the two quotients of the large matrix. If memory alone decided, half the bytes would take 0.5 of the time, and twice the operations 1.0. Where the kernel for few inputs is well made, the row comes near that. Where twice the operations cost something, the arithmetic is not hidden behind the reading: with 8 inputs a weight is used 8 times, and on one thread the ridge of the roofline ([[roofline]]) is not far from there. When a model writes one text, a weight is used once. It is further to the left of the ridge than this experiment.
+#
+# Where this stops being true: many texts at once, a prompt that is read, and small models, whose calls take the time.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Exercise 2 · The bytes of a token
+# ★ · 6 minutes
+#
+# Write `token_bytes`: the least bytes that a model reads for one token, with a KV cache, one text. The file `stored` numbers in all. `table` of them are the embedding table, with `rows` rows of the same length. If the head is `tied`, it is the table, stored once; else the head is a matrix of its own and is among `stored`. One token leaves `kv` numbers in the cache, and `length` tokens come before. Every number has `size` bytes. All counts are whole numbers; `length` may be 0, `tied` is True or False, and `rows` divides `table`.
+#
+# `token_bytes(stored, table, rows, tied, kv, length, size)` → a whole number
+#
+# <details><summary>Hint</summary>
+# Which rows of the table are read if the head is another matrix? And which if the table is the head?
+# </details>
+
+
+# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+def token_bytes(stored, table, rows, tied, kv, length, size):
+    """Bytes that one token reads: weights, keys and values.
+
+    >>> token_bytes(10, 4, 2, True, 3, 0, 1)  # no token before it
+    10
+    """
+    raise NotImplementedError
+
+
+# %% tags=["check"] slideshow={"slide_type": "skip"}
+check.token_bytes(token_bytes)
+
+
+# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+# Solution: token_bytes
+def token_bytes_solution(stored, table, rows, tied, kv, length, size):
+    weights = stored if tied else stored - table + table // rows
+    return (weights + kv * length) * size
+
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ## Deeper
+#
+# ### A model of a billion weights
+#
+# Llama-3.2-1B has 1.24 billion weights: 4.9 GB in float32, which is more than a lesson may take, and 2.5 GB in bfloat16. We build its shape with random weights in bfloat16. Bytes and speed are real, quality is not. How near to its floor is it, compared with the small model in the same format?
+
+# %% slideshow={"slide_type": "skip"}
+del int8, writers["int8, torchao"]  # room for a large one
+large = shapes.random_model(shapes.LLAMA_32_1B, dtype=torch.bfloat16)
+writers = {"SmolLM2-135M, bf16": writers["bf16"], "Llama-3.2-1B, bf16": speed.Writer(large, prompt)}
+fifth = timing.compare(writers, rounds=3, device="cpu")
+show.formats_table(fifth, dict(zip(writers, (half, large), strict=True)), bandwidth)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# The last column compares both with their own floor. The calls from Python are a smaller part of a token in the large model, because its products are longer. What both share is the kernel for bfloat16. If the large model is far from its floor as well, then the calls are not the reason, and the kernel probably is. (A profile of one token would tell.)
+#
+# ### Into the ledger
+#
+# The rows of the ledger hold the files and the times to load them. Where weights are random, the row says so in the name of the model, and it has no quality.
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Writes a row of the ledger for each file.
+show.record_rows(files, loaded)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### What was left out
+#
+# - **Four bits in PyTorch.** torchao's stable int4 wants a kernel library that is not a part of the course, and its prototype for CPUs is shown in [[weight_only]].
+# - **llama.cpp** and its GGUF files, the engine that most people use on a laptop. The bench `language` has it, where it can be built.
+# - **All cores.** With more threads the bandwidth grows until the memory is busy, and the floor sinks with it. Measure both with the same number of threads.
+# - **Quality after rounding.** That needs real weights, and a text that is long enough ([[gptq]] says what can be won back).
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ## Scorecard
+#
+# What this lesson takes from a source or says of its own runs, beside what this run gave.
+
+# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+claims.show("real_model")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Remember
+#
+# - A token reads all weights, but of a table that only looks up one row. Bytes over bandwidth is the memory floor: compute it before you measure.
+# - A KV cache saves operations and costs bytes. A tied head saves space, and no reading.
+# - Fewer bytes lower the floor. Whether the model gets faster depends on the kernel: integers must become floats inside the processor.
+# - Quantizing a tied head unties it: look at the file.
+# - Random weights in a published shape have real bytes and real speed, and a perplexity near the size of the vocabulary.
+# - Weights in safetensors are numbers. Pickled weights are code: refuse them.
+#
+# **Going further**
+#
+# - L. Ben Allal et al., *SmolLM2*, 2025, [arXiv:2502.02737](https://arxiv.org/abs/2502.02737)
+# - O. Press, L. Wolf, *Using the output embedding to improve language models*, 2017, [arXiv:1608.05859](https://arxiv.org/abs/1608.05859) (tied heads)
+# - R. Pope et al., *Efficiently scaling transformer inference*, 2022, [arXiv:2211.05102](https://arxiv.org/abs/2211.05102)
+#
+# **Project ideas**: round the table, too, and measure the file and the perplexity of a real model; compile the int8 model and compare it with its floor; measure floor and speed with one, two and all threads.
+#
+# **Credits**: shapes after the published `config.json` of SmolLM2-135M and Llama-3.2-1B. All code written for this course. Text CC BY 4.0, code MIT.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Go back to the board with the room's own tokens a second. For which of these machines do you now know the floor? Transition: "The capstone puts all of it into one file."

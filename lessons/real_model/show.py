@@ -1,0 +1,370 @@
+"""Tables, drawings and harnesses of the lesson real_model: each works on what the lesson has made and measured."""
+
+import copy
+import json
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from course_utils.files import ROOT
+from course_utils.llm import count, folder, shapes
+from course_utils.measure import timing
+from course_utils.scorecard import ledger
+from course_utils.show import plots
+from course_utils.show.tables import Table
+
+RECORDS = ROOT / "records" / "language"
+NO_QUALITY = "random weights: bytes and speed are real, quality is not"
+TEXT = """A language model reads a text and says what comes next. It does so one token at a time, and for each token it
+reads all of its weights from the memory of the machine. A laptop has a few gigabytes of memory that deliver some tens of
+gigabytes a second, and a model of a few hundred million weights fits into it with ease. How fast it writes is then a
+matter of division: the bytes that must be read, over the bytes that the memory delivers in a second. Whoever wants it
+faster has three ways. The first is to read fewer bytes for each weight, and to turn them into numbers only inside the
+processor. The second is to read the weights once for several texts, or for several tokens of one text. The third is to
+have fewer weights. None of these ways is free. Fewer bits can cost quality, several texts need several users, and a
+smaller model knows less. So one measures: the bytes, the time, and how well the model foretells a text that it has never
+seen. All three belong in the same table, because each of them alone can be made to look good.
+"""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The model of the lesson.
+
+    Attributes:
+        name: of the folder or of the shape.
+        model: float32.
+        tokenizer: of the folder; None with random weights, where each byte of a text is a token.
+        real: whether the weights are those of a trained model.
+    """
+
+    name: str
+    model: nn.Module
+    tokenizer: object
+    real: bool
+
+    def encode(self, text):
+        """Ids of a text, int64 (n,): by the tokenizer, or its bytes spread over the whole vocabulary."""
+        if self.tokenizer is not None:
+            return torch.tensor(self.tokenizer(text)["input_ids"])
+        vocab = self.model.config.vocab_size
+        return torch.tensor([byte * (vocab // 256) for byte in text.encode()])
+
+    def __str__(self):
+        n = sum(p.numel() for p in self.model.parameters())
+        kind = "weights from the folder" if self.real else NO_QUALITY
+        return f"{self.name}, {n:,} weights in float32 ({kind})"
+
+
+def load(path):
+    """The model in a folder, or random weights in the shape of SmolLM2-135M where there is none."""
+    if path is None:
+        return Loaded("SmolLM2-135M", shapes.random_model(shapes.SMOLLM2_135M), None, False)
+    opened = folder.open_folder(path, dtype=torch.float32)
+    return Loaded(Path(path).name, opened.model, opened.tokenizer, True)
+
+
+def refusals():
+    """Make bad folders, try to open each, and write what was said."""
+    with tempfile.TemporaryDirectory() as place:
+        for name, files in BAD.items():
+            bad = Path(place, name)
+            bad.mkdir()
+            for file, content in files.items():
+                (bad / file).write_bytes(content)
+            try:
+                folder.inspect(bad)
+            except folder.FolderError as error:
+                print(str(error).replace(str(Path(place)) + "/", "").replace(str(Path(place)) + "\\", ""), "\n")
+
+
+CONFIG = b'{"model_type": "llama"}'
+BAD = {
+    "half_a_download": {
+        "config.json": CONFIG,
+        folder.INDEX: b'{"weight_map": {"a": "model-1-of-2.safetensors", "b": "model-2-of-2.safetensors"}}',
+        "model-1-of-2.safetensors": b"",
+    },
+    "pickled": {"config.json": CONFIG, "pytorch_model.bin": b""},
+    "own_code": {"config.json": b'{"model_type": "llama", "auto_map": {"AutoModel": "modeling.Own"}}'},
+    "not_fetched": {"config.json": CONFIG, folder.WEIGHTS: folder.POINTER + b"/spec/v1"},
+}
+
+
+def kinds_figure(numbers):
+    """A bar for each model, cut into the kinds of its weights.
+
+    Args:
+        numbers: name of the model -> kind -> how many weights.
+    """
+    figure, axes = plots.figure(size=(12, 3.6))
+    kinds = ("embedding and head", "attention", "feed-forward")
+    said = []
+    for row, (name, parts) in enumerate(numbers.items()):
+        total, left = sum(parts.values()), 0.0
+        for kind, colour in zip(kinds, ("orange", "sky", "green"), strict=True):
+            share = 100 * parts[kind] / total
+            axes.barh(row, share, left=left, color=plots.COLOURS[colour], label=kind if row == 0 else None)
+            axes.text(left + share / 2, row, f"{share:.0f} %", ha="center", va="center", fontsize=18)
+            left += share
+            said.append(f"{name}, {kind}: {share:.0f} per cent")
+    axes.set_yticks(range(len(numbers)), [f"{n}\n{sum(p.values()) / 1e6:,.1f} M" for n, p in numbers.items()])
+    axes.invert_yaxis()
+    axes.set_xlabel("share of the weights, %")
+    axes.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    axes.grid(visible=False, axis="y")
+    plots.show(
+        figure,
+        alt=f"A bar for each of two models, cut into three kinds of weights. {'; '.join(said)}.",
+        caption="Weights by kind. The norms have less than a thousandth and are not drawn.",
+    )
+
+
+def tied_table():
+    """What is stored and what one token reads, for SmolLM2's shape with a tied and an untied head."""
+    rows = []
+    for name, tied in (("tied", True), ("untied", False)):
+        model = shapes.empty_model(replace(shapes.SMOLLM2_135M, tied=tied))
+        stored = sum(part.numbers for part in count.by_kind(model).values())
+        rows.append([name, f"{stored:,}", f"{count.read_bytes(model) // 4:,}"])
+    return Table(["head", "numbers stored", "numbers read for a token"], rows, caption="The shape of SmolLM2-135M.")
+
+
+def floor_table(bandwidth, floor_ms, taken):
+    """Bandwidth, floor and measured time of one token.
+
+    Args:
+        bandwidth: bytes a second.
+        floor_ms: milliseconds that the bytes of a token take.
+        taken: `timing.Comparison` with "fp32".
+    """
+    ms = taken.median_ms("fp32")
+    rows = [
+        ["memory floor", f"{floor_ms:.0f}", f"{1e3 / floor_ms:.1f}", "1.00"],
+        ["PyTorch, fp32", f"{ms:.0f}", f"{1e3 / ms:.1f}", f"{floor_ms / ms:.2f}"],
+    ]
+    return Table(
+        ["one thread", "ms a token", "tokens a second", "of the highest possible speed"],
+        rows,
+        caption=f"Bandwidth: {bandwidth / 1e9:.1f} GB a second. One text, about 32 tokens before.",
+    )
+
+
+def formats_table(taken, models, bandwidth):
+    """Bytes, floor and speed of models, each with its own floor.
+
+    Args:
+        taken: `timing.Comparison`.
+        models: names of its candidates -> model.
+        bandwidth: bytes a second.
+    """
+    rows = []
+    for name, model in models.items():
+        n_bytes = count.read_bytes(model, length=32)
+        floor, ms = 1e3 * n_bytes / bandwidth, taken.median_ms(name)
+        rows.append(
+            [
+                name,
+                f"{n_bytes / 1e6:,.0f}",
+                f"{floor:.0f}",
+                f"{ms:.0f}",
+                f"{taken.ratio(name):.2f}",
+                f"{floor / ms:.2f}",
+            ]
+        )
+    return Table(
+        ["PyTorch", "MB a token", "floor, ms", "measured, ms", f"speed, × {taken.baseline}", "floor / measured"],
+        rows,
+        caption="One thread, one text.",
+    )
+
+
+def first_blocks(model, n_blocks):
+    """A copy of a model of the Llama family with its first blocks alone; table and head are the model's own."""
+    if model.config.model_type != "llama":  # other families have other names inside
+        return model
+    blocks, short = model.model.layers, copy.copy(model)
+    short._modules = dict(model._modules)
+    short.model = copy.copy(model.model)
+    short.model._modules = dict(model.model._modules)
+    short.model.layers = nn.ModuleList(list(blocks)[:n_blocks])
+    short.config = short.model.config = copy.deepcopy(model.config)
+    short.config.num_hidden_layers = min(n_blocks, len(blocks))
+    return short
+
+
+def in_openvino(model, prompt, bits):
+    """A writer in OpenVINO for each width of the weights, or {} with one line that says what is missing."""
+    from course_utils.llm import openvino_route
+
+    try:
+        graph = openvino_route.converted(model)
+        return {f"{b} bits": openvino_route.Writer(model, prompt, bits=b, graph=graph) for b in bits}
+    except ImportError as error:
+        print(
+            f'{error.name} is not installed (pip install -c constraints.txt -e ".[deploy]"): this section stays empty.'
+        )
+    except ValueError as error:
+        print(f"Not in OpenVINO: {error}.")
+    return {}
+
+
+def engine_table(taken, engine, floor_ms):
+    """Speed and files in OpenVINO beside PyTorch's float32.
+
+    Args:
+        taken: `timing.Comparison` of "PyTorch" and the widths.
+        engine: names of the widths -> writer; may be empty.
+        floor_ms: of float32.
+    """
+    rows = []
+    for name in taken.samples:
+        ms, own = taken.median_ms(name), engine.get(name)
+        rows.append(
+            [
+                f"OpenVINO, {name}" if own else "PyTorch, 32 bits",
+                f"{own.file_bytes / 1e6:,.0f}" if own else "–",
+                f"{ms:.0f}",
+                f"{taken.ratio(name, over='32 bits'):.2f}" if own else "–",
+                f"{floor_ms / ms:.2f}",
+            ]
+        )
+    return Table(
+        ["4 blocks and head", "file, MB", "ms a token", "speed, × its 32 bits", "floor of fp32 / measured"],
+        rows,
+        caption="One thread. Above 1 in the last column: faster than float32 can be from this memory.",
+    )
+
+
+def records():
+    """The records of the bench `language`, one a processor: [] where none was made."""
+    if not RECORDS.is_dir():
+        return []
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RECORDS.glob("*.json"))]
+
+
+def records_table():
+    """The rows of the first record for SmolLM2's shape, or a sentence that there is none."""
+    found = records()
+    if not found:
+        print("No record of the bench so far: python course.py bench language makes one for this processor.")
+        return None
+    record = found[0]
+    rows = []
+    for row in record["rows"]:
+        speed_, floor = row["tokens_per_s"], row.get("floor_tokens_per_s")
+        near = f"{speed_['median'] / floor:.2f}" if floor else "–"
+        rows.append([row["shape"], row["engine"], row["threads"], f"{speed_['median']:.1f}", near])
+    return Table(
+        ["shape", "engine", "threads", "tokens a second", "of its floor's"],
+        rows,
+        caption=f"{record['processor']}, {record['date']}. Random weights: bytes and speed are real, quality is not.",
+    )
+
+
+def files_table(files, models):
+    """Files that were loaded again, and what is in them.
+
+    Args:
+        files: name -> `sizes.SizeReport`.
+        models: name -> model.
+    """
+    rows = []
+    for name, report in files.items():
+        parts, model = count.by_kind(models[name]), models[name]
+        table = parts.get("embedding", parts.get("embedding and head")).bytes
+        head = "the same" if count.is_tied(model) else f"{parts['head'].bytes / 1e6:,.0f}"
+        rest = sum(
+            part.bytes for kind, part in parts.items() if kind not in ("embedding", "head", "embedding and head")
+        )
+        rows.append([name, f"{report.file_bytes / 1e6:,.0f}", f"{table / 1e6:,.0f}", head, f"{rest / 1e6:,.0f}"])
+    return Table(
+        ["", "file, MB", "table", "head", "blocks and norms"], rows, caption="Megabytes; saved, loaded, and compared."
+    )
+
+
+def perplexity_table(perplexity, n_tokens, loaded):
+    """Perplexities, beside the size of the vocabulary.
+
+    Args:
+        perplexity: name -> value; the first is the measure.
+        n_tokens: of the text.
+        loaded: `Loaded`.
+    """
+    vocab, plain = loaded.model.config.vocab_size, next(iter(perplexity.values()))
+    rows = [
+        [name, f"{value:,.1f}", f"{value / vocab:.3g}", f"{value / plain:.4f}"] for name, value in perplexity.items()
+    ]
+    kind = (
+        "Real weights: a quality, on this text."
+        if loaded.real
+        else "Random weights: NO quality, a check of the program."
+    )
+    return Table(
+        ["", "perplexity", f"over the vocabulary, {vocab:,}", "× fp32"], rows, caption=f"{n_tokens:,} tokens. {kind}"
+    )
+
+
+MATRICES = {"134 MB": (8192, 4096), "4 kB": (32, 32)}  # rows, width
+INPUTS = 4
+
+
+def product_ms(width, rows, seeds=7):
+    """The instrument of Exercise 1 with a clock: arm -> the least milliseconds of some runs, in turn.
+
+    Args:
+        width: inputs of the matrix.
+        rows: its outputs.
+        seeds: how many runs.
+    """
+    matrix = torch.ones(rows, width)
+    few, many = torch.ones(INPUTS, width), torch.ones(2 * INPUTS, width)
+    jobs = {
+        "as it is": lambda: F.linear(few, matrix),
+        "half the bytes": lambda: F.linear(many, matrix[: rows // 2]),
+        "twice the operations": lambda: F.linear(many, matrix),
+    }
+    taken = timing.compare(jobs, rounds=seeds, device="cpu")
+    return {arm: 1e3 * min(samples) for arm, samples in taken.samples.items()}
+
+
+def decides_table(ours):
+    """Least times of both matrices, and the two quotients of the exercise."""
+    rows = []
+    for name, least in ours.items():
+        base = least["as it is"]
+        helps, costs = least["half the bytes"] / base, least["twice the operations"] / base
+        rows.append([name, f"{base:.3g}", f"{helps:.2f}", f"{costs:.2f}", decides(helps, costs)])
+    return Table(
+        ["matrix", "as it is, ms", "half the bytes, ×", "twice the operations, ×", "by the rule of the card"],
+        rows,
+        caption="Least of seven runs, one thread.",
+    )
+
+
+def decides(helps, costs):
+    """The rule of Exercise 1 on its card, from the two quotients."""
+    if helps < 0.75:
+        return "both" if costs > 1.25 else "bytes"
+    return "operations" if costs > 1.25 else "neither"
+
+
+def record_rows(files, loaded):
+    """Write a row of the ledger for each file, and show them."""
+    name = loaded.name if loaded.real else f"{loaded.name}, random weights"
+    rows = [
+        ledger.record(
+            lesson="real_model",
+            task="own text",
+            model=name,
+            technique=technique,
+            file_bytes=report.file_bytes,
+            load_ms=report.load_ms,
+        )
+        for technique, report in files.items()
+    ]
+    return ledger.table(rows)
