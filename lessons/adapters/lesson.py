@@ -121,7 +121,7 @@ class LoRA(nn.Module):
         return self.layer(x) + self.scale * (x @ self.a.T @ self.b.T)
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws one layer of the model with its bypass, in three frames.
 lora = LoRA(whole.blocks[0].qkv)
 show.bypass(lora)

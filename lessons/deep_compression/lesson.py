@@ -487,7 +487,7 @@ def depths(tree, depth=0):
     return {symbol: d for branch in tree for symbol, d in depths(branch, depth + 1).items()}
 
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws the tree of five symbols, pair by pair.
 five = [10, 6, 5, 4, 3]
 show.tree_by_tree(five, huffman_tree(five))

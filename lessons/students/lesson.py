@@ -158,7 +158,7 @@ show.unseen_table(found, recognised, threes, len(test_x))
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Vote; expect B or C, because of the eight. Then let the room look at the figure, and read the caption last: "These are the extreme ones. The caption adds up all of them."
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws the eight images with the highest soft target for the missing class.
 show.most_like(x[present], y[present], F.softmax(v[present] / 8, 1)[:, MISSING], CLASSES)
 

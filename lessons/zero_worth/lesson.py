@@ -134,7 +134,7 @@ tuned = trained.nets  # density -> masked network
 right = {density: trained.right(tuned[density]) for density in (1.0, 0.1)}
 print(f"right answers: all weights {right[1.0]:.2f} %, a tenth of them {right[0.1]:.2f} %")
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws a block of the first layer in four forms.
 show.forms_of_a_block(tuned[0.1])
 

@@ -20,6 +20,7 @@ TAGS = {
     "hide-input",
     "scorecard",
     "lecture",
+    "title-figure",
     "remove-cell",
     "nbval-check-output",
     "legacy",

@@ -17,7 +17,7 @@ FIGURE = "title-figure"  # the tag of a cell that draws: the picture of the titl
 ALT = "A figure of this lesson, without its words"
 TITLE = re.compile(r"\A# (?:[\d.]+ · )?(.+)\s*\Z")
 QUESTION = re.compile(r"\A(\*(?!\*)[^\n]+(?<!\*)\*)(?:\n\n(.+))?\s*\Z", re.S)
-REMEMBER = re.compile(r"\A(- .+?)\n\n(?=[^\s-])(.+)\Z", re.S)
+REMEMBER = re.compile(r"\A((?:-|1\.) .+?)\n\n(?=\*\*)(.+)\Z", re.S)
 FRAME = re.compile(r'src="data:image/svg\+xml;base64,([^"]+)"')
 WORDS = re.compile(r"<text\b.*?</text>", re.S)
 ALONE = re.compile(r"^(★+) · (\d+) minutes\b", re.M)
