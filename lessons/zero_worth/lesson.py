@@ -101,6 +101,16 @@ show.first_table(first, sizes, hook)
 #
 # Removing the masks takes both away again, and no more. Each zero is still written out as four bytes, and the product of a layer with its input still multiplies by it. So neither promise keeps itself. The first one needs a *format*, a way to write the file without the zeros. The second one needs another **kernel**: that is the routine that computes a layer, and it has to leave the zeros out.
 
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "number"}
+# ### The price of a zero
+#
+# **4** bytes for a zero
+#
+# A zero is a number like any other. A file writes it out, and a layer multiplies by it.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 0.5 min.* Let the number stand for a moment, then ask: "What would you write down instead of the zeros?" Keep the proposals on the board; section 2 counts their bytes.
+
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 2. Where are the weights that are left?
 #
