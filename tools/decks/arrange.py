@@ -31,7 +31,8 @@ class Slide:
     Attributes:
         head: cells before the first fragment, the heading left out; fragments: one list of cells each.
         heading: the first line of its first cell, or None. notes: the cells for the lecturer.
-        layout: of LAYOUTS, "text", or "title". new_stack: its type is "slide". late_note: a note stands after a fragment.
+        layout: of LAYOUTS, "text", or "title". new_stack: its type is "slide".
+        late_note: a note stands after a fragment.
         foot: HTML at its foot, where it is another than that of the deck.
         panel: HTML of the coloured third of a title. further: it follows what to remember, and is not talked about.
         seconds: of its notes together; 0 where none names its minutes.
@@ -212,7 +213,8 @@ def _one(slide, foot):
     if slide.layout == "split" and not right:  # nothing to click for: the code and what it gave stand on the right
         at = next((n for n, cell in enumerate(left) if cell.cell_type == "code"), len(left))
         left, right = left[:at], [left[at:]] if left[at:] else []
-    about = f'data-layout="{slide.layout}" data-timing="{slide.seconds}"' + ' data-late-note=""' * slide.late_note
+    about = f'data-layout="{slide.layout}" data-timing="{slide.seconds}"'
+    about += ' data-late-note=""' * slide.late_note + ' data-further=""' * slide.further
     return [
         tag(f'<section {about}><div class="page {slide.layout}">\n{slide.panel}<div class="top">'),
         *([slide.heading] if slide.heading else []),
@@ -238,7 +240,8 @@ def tag(text):
 def foot(number, title):
     """The foot of a slide: the mark of the part, which gives the slide its colour, number and title of the lesson."""
     part = html.escape(number.partition(".")[0])
-    return f'<span class="mark" data-part="{part}"></span><span class="lesson">{html.escape(f"{number} · {title}")}</span>'
+    name = html.escape(f"{number} · {title}")
+    return f'<span class="mark" data-part="{part}"></span><span class="lesson">{name}</span>'
 
 
 def described(drawing, alt):

@@ -1,8 +1,8 @@
 """The face of a deck: the slide with the title, the numeral of a slide, what closes the deck.
 
-A lesson's first cell serves the page: title, question, agenda, promise, goals. A room sees the title, the question and one
-picture; the rest goes to the note of that slide, and with it to the handout. The colour and the mark of a part are in
-slides_template/face.css.
+A lesson's first cell serves the page: title, question, agenda, promise, goals. A room sees the title, the question and
+one picture; the rest goes to the note of that slide, and with it to the handout. The colour and the mark of a part are
+in slides_template/face.css.
 """
 
 import base64
@@ -20,6 +20,11 @@ QUESTION = re.compile(r"\A(\*(?!\*)[^\n]+(?<!\*)\*)(?:\n\n(.+))?\s*\Z", re.S)
 REMEMBER = re.compile(r"\A((?:-|1\.) .+?)\n\n(?=\*\*)(.+)\Z", re.S)
 FRAME = re.compile(r'src="data:image/svg\+xml;base64,([^"]+)"')
 WORDS = re.compile(r"<text\b.*?</text>", re.S)
+STUB = re.compile(
+    r"^Write your answer into the stub, run it, then the check below it\.(?: It tries \w+ that you do not see here\.)?"
+    r"(?: Your function must leave what it is given as it is\.)?\s*",
+    re.M,
+)  # for somebody at a keyboard
 ALONE = re.compile(r"^(★+) · (\d+) minutes\b", re.M)
 
 
@@ -37,7 +42,7 @@ def dress(slides, nb):
         _title(slides[0], course, picture(nb))
     found = []
     for slide in slides:
-        _minutes_of_the_room(slide)
+        _for_the_room(slide)
         found += _remember(slide)
     return found
 
@@ -93,11 +98,12 @@ def _say(slide, text):
         slide.notes.append(nbformat.v4.new_markdown_cell(text))
 
 
-def _minutes_of_the_room(slide):
-    """The minutes of an exercise are those of somebody who works alone; a room has the minutes of the note."""
+def _for_the_room(slide):
+    """An exercise has the minutes of somebody who works alone, and says where to type; a room has those of the note."""
     for cell in slide.cells:
         if cell.cell_type == "markdown":
-            cell.source = ALONE.sub(lambda line: line[0] if 60 * int(line[2]) == slide.seconds else line[1], cell.source)
+            text = STUB.sub("", cell.source)
+            cell.source = ALONE.sub(lambda line: line[0] if 60 * int(line[2]) == slide.seconds else line[1], text)
 
 
 def _remember(slide):

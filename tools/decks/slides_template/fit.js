@@ -55,10 +55,11 @@ window.fit = (() => {
     return Math.max(...own) * Math.sqrt(Math.abs(a * d - b * c)) >= SMALLEST_DRAWN;
   });
 
-  function set(page, {size, tables = size}) {
+  function set(page, {size, tables = size, code}) {
     page.style.setProperty('--size', `${size}px`);
     page.classList.toggle('tight', size === SMALL);
     page.classList.toggle('small-tables', tables === SMALL);
+    page.classList.toggle('large-code', code === BODY);
   }
 
   // The sizes that a page may have, the largest first. Large text is for a page of words alone.
@@ -69,6 +70,7 @@ window.fit = (() => {
     return [
       ...(page.classList.contains('big') && few ? [{size: NUMERAL}] : []),
       ...(large ? [{size: LARGE}] : []),
+      ...(page.querySelector('.body pre') ? [{size: BODY, code: BODY}] : []),
       {size: BODY},
       ...(page.querySelector('.body table') ? [{size: BODY, tables: SMALL}] : []),
       {size: SMALL},
