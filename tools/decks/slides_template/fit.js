@@ -65,11 +65,11 @@ window.fit = (() => {
   // The sizes that a page may have, the largest first. Large text is for a page of words alone.
   function sizes(page) {
     const body = page.querySelector('.body'), few = body.textContent.replace(/\s+/g, ' ').trim().length <= FEW_LETTERS;
-    const shown = page.querySelector('.body :is(img, table, pre, .html), .body svg:not(mjx-container svg)');
-    const large = page.matches('.big, .title') || page.classList.contains('text') && !shown;
+    const shown = page.querySelector('.body :is(img, table, .code, .html), .body svg:not(mjx-container svg)');
+    const large = page.matches('.big, .title') || page.matches('.text, .split') && !shown;
     return [
       ...(page.classList.contains('big') && few ? [{size: NUMERAL}] : []),
-      ...(large ? [{size: LARGE}] : []),
+      ...(large ? [{size: LARGE, code: BODY}] : []),
       ...(page.querySelector('.body pre') ? [{size: BODY, code: BODY}] : []),
       {size: BODY},
       ...(page.querySelector('.body table') ? [{size: BODY, tables: SMALL}] : []),
