@@ -106,7 +106,8 @@ window.fit = (() => {
     };
     let best = null;
     for (const way of ways) {
-      const [picture, size] = use(way), worth = (size > 0) * (1 + Math.min(picture, 0.98) * 6) + size / BODY;
+      const [picture, size] = use(way);
+      const worth = (size > 0) * (1 + Math.min(picture, 0.98) * 6) + size / BODY + legible(page);
       const gain = way.rows ? 0.5 : 0.1;  // another way than the first must be worth it
       if (!best || worth > best.worth + gain) best = {way, worth};
     }
