@@ -258,7 +258,7 @@ show.new_task(frozen, tried, best, results)
 show.learned_and_forgotten(frozen, tried)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **There is no clear difference (C): at the same gain on the manual, both ways have forgotten about the same amount of code.**
+# **There is no clear difference (C): at the same gain, both ways have forgotten about the same amount of code.**
 #
 # <!-- page -->
 #

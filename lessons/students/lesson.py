@@ -502,7 +502,7 @@ show.forms_table(lines, few, teacher_errors, size_report(show.on_cpu(teacher)).f
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### What would you ship?
 #
-# For a *file* of 100 kB the table has the answer: one of the two that began as the teacher, because they make the fewest errors.
+# For a *file* of 100 kB we would take one of the two that began as the teacher. They make the fewest errors.
 #
 # **Predict.** Which of the four do you ship if the weights may take 50 kB of *memory* while the network runs? And why?
 
