@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 
 from course import command
-from tools.decks import arrange, paper, reasons, spoken
+from tools.decks import arrange, face, paper, reasons, spoken
 from tools.decks import deck as _deck
 from tools.decks import talk as _talk
 from tools.publishing import lessons as _lessons
@@ -16,7 +16,7 @@ from tools.publishing import lessons as _lessons
 REQUIRES = ("dev",)
 SLIDES = _lessons.ROOT / "build" / "slides"
 HERE = Path(__file__).resolve().parent / "decks"
-OWN = ("deck.css", "layouts.css", "paper.css", "fit.js", "paper.js", "deck.js")
+OWN = ("deck.css", "layouts.css", "face.css", "paper.css", "fit.js", "paper.js", "deck.js")
 
 
 def main(argv):
@@ -129,9 +129,10 @@ def render(nb):
     Returns:
         str: HTML that loads only files under assets/ beside it.
     """
-    slides = arrange.slides(nb)
+    slides = face.dress(arrange.slides(nb), nb)
     course = nb.metadata["course"]
-    about = {"title": f"{course['number']} · {course['title']}", "kind": "lesson"}
+    part = course["number"].partition(".")[0]
+    about = {"title": f"{course['number']} · {course['title']}", "kind": "lesson", "part": part}
     return to_html(slides, about, arrange.foot(course["number"], course["title"]))
 
 
@@ -140,7 +141,7 @@ def to_html(slides, about, foot):
 
     Args:
         slides: list of `arrange.Slide`.
-        about: "title" of the deck, and its "kind", "lesson" or "talk".
+        about: "title" of the deck, its "kind", "lesson" or "talk", and of a lesson the number of its "part".
         foot: HTML at the foot of each slide.
     Returns:
         str: HTML that loads only files under assets/ beside it.

@@ -121,7 +121,7 @@ class LoRA(nn.Module):
         return self.layer(x) + self.scale * (x @ self.a.T @ self.b.T)
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws one layer of the model with its bypass, in three frames.
 lora = LoRA(whole.blocks[0].qkv)
 show.bypass(lora)
@@ -258,7 +258,7 @@ show.new_task(frozen, tried, best, results)
 show.learned_and_forgotten(frozen, tried)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **There is no clear difference (C): at the same gain on the manual, both ways have forgotten about the same amount of code.**
+# **There is no clear difference (C): at the same gain, both ways have forgotten about the same amount of code.**
 #
 # <!-- page -->
 #

@@ -288,7 +288,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* The first of six frames is open: "Why does the scale stay?" Before each other click let the room say whether it doubles, halves or stays, and why: how many good steps in a row?
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws one turn of the ring for each step.
 show.ring(log)
 

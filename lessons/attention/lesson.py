@@ -446,7 +446,7 @@ first, second = heads[1, 2], heads[4, 0]
 first_share = first.diagonal(-1).mean().item()
 second_share = show.share_after_the_same(second, line)
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws to which earlier characters two heads look.
 show.two_heads(line, {"block 2, head 3": first, "block 5, head 1": second})
 

@@ -268,7 +268,7 @@ block_int8, text = quantize_dynamic(block, {nn.Linear}), torch.randn(1, 32, 768)
 called = audit(block_int8, text)
 print("on neither list:", *unlisted(called))
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws the modules of the layer in the order of their calls, with what they multiply with.
 show.calls_in_a_row(called, kind_of)
 

@@ -169,7 +169,7 @@ show.levels(levels)
 # 3 + 1.76 = 4.76. "What could be done without?" Plain SGD keeps no averages, a smaller batch has fewer activations, Adam with `fused=True` needs no temporaries.
 # Transition: "So training is dear in memory. What does the model itself weigh?"
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws the level during the step of section 1, and where Adam begins.
 show.training_step(step_timer, models.LeNet300100(), images[:128], labels[:128])
 

@@ -364,7 +364,7 @@ def greedy(cost, budget, model=net):
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Vote for each of the seven layers, then click. Read the numbers in the blocks aloud: the order of the steps. The first of them cost next to nothing: the curve on the right falls straight down.
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Makes the greedy choice for the file of 3 bits, and draws its steps.
 THREE = bits_a_weight(alike(3))
 show.steps_of_greedy(greedy(cost, THREE), cost, bits_a_weight)

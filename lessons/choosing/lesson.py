@@ -402,7 +402,7 @@ show.tested_table(share, measured)
 #
 # *Still*, in the third question, means: with the remedies that need no training, a scale for each channel or emptied dead channels ([[depthwise]]), or moved statistics ([[qat_cnn]]).
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws the three questions, then the same with the networks of this part.
 leaves = show.decision(share, measured)
 

@@ -368,7 +368,7 @@ show.parts_table(parts, layers, models)
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Vote, then the board. Query, key, value and output: 4 · 128². Up and down: 8 · 128². Together 196,608 numbers, 786 kB a block. Cache: a key and a value of 128 numbers, 1,024 bytes; times 480 is 492 kB a block. Then click through; the answer is a click of its own.
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws what one step must read, with wires as thick as their bytes.
 show.reads(model)
 

@@ -82,7 +82,7 @@ def percent_right(model, x=some, y=some_labels):
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Let the room count the weights from 32 to 64 channels: 32 · 64 · 9 against 32 · 9 + 32 · 64. Then ask: "How many other weights can make up for an error in one of the nine?" Leave the question open.
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws a depthwise convolution and the 1×1 convolution behind it.
 show.two_convolutions()
 

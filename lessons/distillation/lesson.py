@@ -137,7 +137,7 @@ Table(
 # *For the lecturer, 1 min.* Follow one image along both ways with your finger. Ask: "Which way holds more numbers?" One against ten. Then: "More numbers, or better ones? That is the
 # question of today."
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws one image, the teacher, and the two students with their errors.
 SHOWN, ONE, OTHER = {"mnist": (2, 3, 7), "fashion_mnist": (6, 0, 4)}[TASK]
 CLASSES = data.CLASSES[TASK]

@@ -211,7 +211,7 @@ wide_call = show.microseconds(  # the fastest of 30 samples of each
     }
 )
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws the way of a call, and the shares of its time.
 show.way_of_a_call(128, 768, 3072, wide_call)
 

@@ -314,7 +314,7 @@ show.one_weight({"one MAC": energy.MAC_PJ["fp32"], "1 MB cache": cache_pj, "DRAM
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* "The thick arrow is paid once. Everything thin shares it." Ask: what else could share a read? (The 16 words of a sentence, two slides ago.) Then: "Do real networks use a weight often enough?"
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws one weight that is fetched once, and what it is used for.
 show.uses_of_a_weight()
 

@@ -212,7 +212,7 @@ print(f"{differ} of a million differ; {int(theirs.isinf().sum()):,} overflow, {i
 #
 # An exponent bit more doubles the range of exponents, a mantissa bit more halves the gaps.
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws the bits of four formats, and the powers of two that they reach.
 FORMATS = {"fp32": (8, 23), "tf32": (8, 10), "fp16": (5, 10), "bf16": (8, 7)}  # bits of exponent and mantissa
 show.bits_and_reach(FORMATS)

@@ -126,7 +126,7 @@ show.pair_table(round_row, torch.tensor(weights_of_y), (0.0, 0.75, 0.99))
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Before each click ask: "Which numbers change now?" Blue is rounded and stays; orange is still float; green below is what the last step added. Ask at the end: "And the error of the last column?"
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws the layer after 0, 1, 2, 4 and 6 columns.
 states = show.left_to_right(rounding.gptq)
 

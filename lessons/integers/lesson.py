@@ -180,7 +180,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### What the rounding does to a filter
 #
-# The curve shows the accuracies of the table. Above each point: the same four filters of the first layer, rounded to that many bits.
+# The accuracies of the table, and above each point four filters of the first layer, rounded to that many bits.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Let the room find the first picture in which a filter looks different. Then ask how many different greys the last picture has: three, and where the first layer's largest weight is
@@ -332,7 +332,7 @@ Table(
 # *For the lecturer, 2 min.* First frame: ask the room to find the scale and the zero point of the formula. Say: "How far an arrow moves a weight sideways is its
 # error." Second frame: the scale is smaller, and what is clipped is green. Ask which arrow could be made as long as you like.
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws nine weights and the levels that they fall onto, for two ranges.
 show.nine_weights(layers["conv1"][0].flatten(), affine_map, to_integers, to_floats)
 

@@ -138,7 +138,7 @@ for name, callback in both.items():
     fit(Regression(), one_batch, callback, watch, epochs=100)
     counted[name] = watch.answers
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws the weights left by both rules, and what the two callbacks did.
 show.densities(schedule, left, counted)
 

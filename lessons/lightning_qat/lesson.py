@@ -114,7 +114,7 @@ rows, share = garments.load("train", 6000)
 test_rows, test_share = garments.load("test", 2000)
 train = garments.batches(rows, share)  # 47 batches of 128 rows, always in the same order
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws two garments, and what the network sees of them.
 show.sixteen_pixels(rows, share, test_rows, test_share)
 

@@ -358,7 +358,7 @@ candidates = {"A": lambda: net(photo), "A again": lambda: net(photo), "B: withou
 versus = timing.compare(candidates, rounds=31, device=device)
 versus
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws the ratio of every round.
 ratios = show.rounds(versus, "A again", "B: without notes")
 

@@ -360,7 +360,7 @@ def rounded(weight, bits, per_channel=False):
     return weight_integers(weight, bits, per_channel) * weight_step(weight, bits, per_channel)
 
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws the weights of one filter over the levels of the layer's scale, and over those of its own.
 conv = lenet.conv2.weight
 show.one_filter(conv, weight_step)

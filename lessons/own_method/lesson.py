@@ -359,7 +359,7 @@ show.too_full_table(broken_groups)
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* First frame: "Which two of each group should stay?" Second frame: "Which four does the method take for a group?" Third frame: let somebody count: one, three, none.
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws twelve weights with holes, the list that is handed over, and the mask that comes back.
 kept_in_groups = show.shifted_groups(PatternDeclaredFlat)
 

@@ -77,7 +77,7 @@ runtime.describe(device)
 #
 # Why do the groups lie along a row? A row of the matrix belongs to one output: each of its weights is multiplied with an input, and the products are added up. So a group of four neighbours in a row is four products of *one* sum, and 2:4 leaves two of the four. Every output is then a sum of exactly half of its products, which makes the work the same for all outputs. If the groups stood in a column instead, each *input* would be used by half of the outputs; one output could keep all of its products, and another one none. In a convolution the neighbours are four input channels at the same place of the same filter, and `keep_n_of_m` below groups them so.
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws eight weights, and what each of three ways keeps of them.
 show.eight_weights()
 

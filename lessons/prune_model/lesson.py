@@ -481,7 +481,7 @@ PLANS |= {
 }
 runs |= {(plan, d): race(plan, d) for d in (0.05, 0.01) for plan in PLANS if (plan, d) not in runs}
 
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-input", "title-figure"]
 # Draws the weights left over the 200 steps, for the four arms.
 show.stairs(runs, PLANS, [m.weight.numel() for m, _ in show.layers_of(bench.bases[0])])
 

@@ -251,7 +251,7 @@ twice = pruned_again(pruned_conv1())
 # *For the lecturer, 2 min.* 16 + 27 is B. The answer is C: zeros that lie in a filter that is removed count once. Two hooks, one
 # for each tensor; that of `weight` is now a container with both methods in order. Point at the picture: the right mask is the product.
 
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output", "hide-input", "title-figure"]
 # Draws the mask of the single weights, that of whole filters, and their product.
 show.two_masks(conv, twice)
 

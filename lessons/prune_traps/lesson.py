@@ -533,7 +533,7 @@ prune.l1_unstructured(ordered, "weight", amount=0.5)
 replaced, sees_after = ordered.weight_mask.clone(), ahead(ordered)
 after_remove = show.says(lambda: prune.remove(ordered, "weight")(torch.ones(1, 5)))
 
-# %% slideshow={"slide_type": "skip"} tags=["nbval-check-output", "hide-input"]
+# %% slideshow={"slide_type": "skip"} tags=["nbval-check-output", "hide-input", "title-figure"]
 # Draws the buffer weight_mask before and after pruning.
 show.two_triangles(triangle, replaced, (sees_before, sees_after), after_remove)
 

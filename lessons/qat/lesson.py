@@ -220,7 +220,7 @@ show.two_values(StraightThrough.apply, (0.9, 2.7))
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The next figure shows the same for all $x$. Look at where the orange line falls to 0. It does so at −2.25 and at 1.75, half a step *beyond* the last levels, since a value of 1.7 is still rounded to 1.5 in the ordinary way.
 
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-input", "title-figure"]
 # Draws the staircase, its true slope, and the slope that the estimator takes.
 show.staircase(StraightThrough.apply)
 

@@ -217,7 +217,7 @@ def train_aware(model, epochs=3, freeze_bn_at=0, freeze_ranges_at=2, order=0):
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Read the lanes from the top to the bottom. Say that batch norm may be frozen at the start or later: the next vote is about that.
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws the loop over time.
 show.course_of_a_run(epochs=3, ranges_frozen_at=2)
 

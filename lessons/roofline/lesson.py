@@ -152,7 +152,7 @@ bandwidth = long.numel() * 4 / seconds["read"]  # bytes a second
 ridge = peak / bandwidth  # operations a byte
 print(f"peak {si(peak, 'FLOP/s')} ÷ bandwidth {si(bandwidth, 'B/s')} = ridge {ridge:.1f} FLOP a byte")
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws both limits on logarithmic axes.
 show.roof(peak, bandwidth)
 

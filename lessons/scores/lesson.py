@@ -255,7 +255,7 @@ def wanda(weight, inputs):
 fc1 = bench.nets[0].fc1.weight
 by_two = {"magnitude": fc1.detach().abs(), "Wanda": wanda(fc1, bench.seen.flatten(1))}
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws the weights of one unit, the norms of its inputs, and what the two scores keep.
 dark_kept = show.what_stays(bench, unit, by_two)
 

@@ -105,7 +105,7 @@ def front(rows, cost="file_bytes"):
     return [row for row in there if not any(dominates(other, row, cost) for other in there)]
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws all rows of MNIST that have a file, and then their front.
 weighed = [row for row in mnist if row.file_bytes]
 on_bytes = front(weighed)

@@ -467,7 +467,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Let the room draw one scale for all channels into the left panel. Read the caption aloud. On the page a printed line follows: the same numbers, with one scale and with a scale each.
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws the range of each channel of block 1.
 before = depthwise.features[0](few)
 show.widths(depthwise.features[1], before)

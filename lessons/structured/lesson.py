@@ -250,7 +250,7 @@ def surgery(net, keep1, keep2):
 keep1, keep2 = strongest(lenet.conv1.weight, 3), strongest(lenet.conv2.weight, 8)
 small = surgery(lenet, keep1, keep2)
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws the three weights and two biases, with what is removed from them.
 show.where_the_cut_runs(keep1, keep2)
 

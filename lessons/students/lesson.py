@@ -158,7 +158,7 @@ show.unseen_table(found, recognised, threes, len(test_x))
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Vote; expect B or C, because of the eight. Then let the room look at the figure, and read the caption last: "These are the extreme ones. The caption adds up all of them."
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws the eight images with the highest soft target for the missing class.
 show.most_like(x[present], y[present], F.softmax(v[present] / 8, 1)[:, MISSING], CLASSES)
 
@@ -502,7 +502,7 @@ show.forms_table(lines, few, teacher_errors, size_report(show.on_cpu(teacher)).f
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### What would you ship?
 #
-# For a *file* of 100 kB the table has the answer: one of the two that began as the teacher, because they make the fewest errors.
+# For a *file* of 100 kB we would take one of the two that began as the teacher. They make the fewest errors.
 #
 # **Predict.** Which of the four do you ship if the weights may take 50 kB of *memory* while the network runs? And why?
 

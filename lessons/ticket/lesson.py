@@ -197,7 +197,7 @@ show.two_halves(own, new, large[0], engine.shuffled(large, 1)[0])
 # *For the lecturer, 2 min.* Click through the frames. Ask at each: "Which numbers stand in the cells now?" At the last one compare with the first frame: the same numbers, and fewer of them. One crossed-out cell
 # must stay crossed out in every later round.
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws the loop, with a corner of the output layer as it stands after each step.
 first_and_last = [net.fc3.weight.detach() for net in (initialise(SEEDS[-1]), copy)]
 show.five_steps(*first_and_last, large[2])

@@ -114,7 +114,7 @@ show.four_readings(lead, level=1)
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Nearly everybody says fewer. After the figure write the four probabilities of the page on the board, 0.8, 0.8, 0.45, 0.4, and below them 0.99, 0.99, 0.9, 0.02. Let the room count what is right, and look for the image that makes the loss.
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws loss and accuracy of the dense networks on held-out images.
 show.loss_and_accuracy(record)
 

@@ -439,7 +439,7 @@ for batch in images[:640].split(64):
     watching(batch)
 graph_int8 = convert_pt2e(watching)
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws the operations of the graph, as exported and as converted.
 counts = show.count(graph_int8)
 show.graphs(as_exported, graph_int8)

@@ -332,7 +332,7 @@ Table(["", "sum of the four, MiB", "peak, MiB", "phase of the peak"], rows)
 #
 # For an encoder layer this is a good bargain. It saves 16 units, and 1 unit, its own input, is enough to compute the other 15 again. The small input that is kept is called a *checkpoint*. (The word also means a file with weights. Here it never does.)
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws which block's inside is in memory when, without checkpoints and with them.
 show.block_lives()
 

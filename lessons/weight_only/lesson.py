@@ -169,7 +169,7 @@ def to_floats(codes, scale, zero):
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* First frame: ask the room where the levels waste most. Second frame: two groups, two grids. A point above its top line goes to that line, because 0 must stay a level. Ask what a second grid costs at 2 bits: 16 for the scale, 2 for the zero point.
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws the levels of a whole row, and those of two of its groups.
 show.two_grids(WEIGHTS["blocks.2.up"][0], grid_of)
 

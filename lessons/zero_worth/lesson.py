@@ -101,6 +101,16 @@ show.first_table(first, sizes, hook)
 #
 # Removing the masks takes both away again, and no more. Each zero is still written out as four bytes, and the product of a layer with its input still multiplies by it. So neither promise keeps itself. The first one needs a *format*, a way to write the file without the zeros. The second one needs another **kernel**: that is the routine that computes a layer, and it has to leave the zeros out.
 
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "number"}
+# ### The price of a zero
+#
+# **4** bytes for a zero
+#
+# A zero is a number like any other. A file writes it out, and a layer multiplies by it.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 0.5 min.* Let the number stand for a moment, then ask: "What would you write down instead of the zeros?" Keep the proposals on the board; section 2 counts their bytes.
+
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 2. Where are the weights that are left?
 #
@@ -134,7 +144,7 @@ tuned = trained.nets  # density -> masked network
 right = {density: trained.right(tuned[density]) for density in (1.0, 0.1)}
 print(f"right answers: all weights {right[1.0]:.2f} %, a tenth of them {right[0.1]:.2f} %")
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws a block of the first layer in four forms.
 show.forms_of_a_block(tuned[0.1])
 

@@ -87,7 +87,7 @@ def test_a_deck_loads_only_files_that_lie_beside_it(tmp_path):
     deck = slides.write(GOOD, tmp_path / "3.7_bits.html")
     loaded = re.findall(r'<(?:link|script|img)[^>]*?(?:src|href)="([^"]*)"', deck.read_text(encoding="utf-8"))
     files = [name for name in loaded if not name.startswith("data:")]
-    assert len(files) == 13
+    assert len(files) == 14
     for name in files:
         assert (tmp_path / name).is_file()
     for sheet in (tmp_path / "assets").rglob("*.css"):

@@ -19,6 +19,7 @@ TAGS = {
     "hide-cell",
     "hide-input",
     "scorecard",
+    "title-figure",
     "remove-cell",
     "nbval-check-output",
     "legacy",

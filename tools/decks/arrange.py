@@ -13,7 +13,7 @@ import nbformat
 
 from tools.publishing import boxes, course
 
-LAYOUTS = ("split", "big", "figure", "code")
+LAYOUTS = ("split", "big", "number", "figure", "code")
 LINES_ABOVE_A_FIGURE = 3
 LINK = re.compile(
     r"(?<!!)\[([^\[\]]+)\]\((?!https?://|#)[^()\s]+\)"
@@ -31,8 +31,10 @@ class Slide:
     Attributes:
         head: cells before the first fragment, the heading left out; fragments: one list of cells each.
         heading: the first line of its first cell, or None. notes: the cells for the lecturer.
-        layout: of LAYOUTS or "text". new_stack: its type is "slide". late_note: a note stands after a fragment.
+        layout: of LAYOUTS, "text", or "title". new_stack: its type is "slide".
+        late_note: a note stands after a fragment.
         foot: HTML at its foot, where it is another than that of the deck.
+        panel: HTML of the coloured third of a title. further: it follows what to remember, and is not talked about.
         seconds: of its notes together; 0 where none names its minutes.
     """
 
@@ -44,6 +46,8 @@ class Slide:
     notes: list = field(default_factory=list)
     late_note: bool = False
     foot: str | None = None
+    panel: str = ""
+    further: bool = False
     seconds: int = 0
 
     @property
@@ -198,9 +202,9 @@ def cells(slides, foot):
     found = []
     for number, slide in enumerate(slides):
         if slide.new_stack or not number:
-            found.append(_tag("</section>\n<section>" if number else "<section>"))
+            found.append(tag("</section>\n<section>" if number else "<section>"))
         found += _one(slide, f'<span class="number">{number + 1} / {len(slides)}</span>{slide.foot or foot}')
-    return [*found, _tag("</section>\n")] if found else []
+    return [*found, tag("</section>\n")] if found else []
 
 
 def _one(slide, foot):
@@ -209,31 +213,35 @@ def _one(slide, foot):
     if slide.layout == "split" and not right:  # nothing to click for: the code and what it gave stand on the right
         at = next((n for n, cell in enumerate(left) if cell.cell_type == "code"), len(left))
         left, right = left[:at], [left[at:]] if left[at:] else []
-    about = f'data-layout="{slide.layout}" data-timing="{slide.seconds}"' + ' data-late-note=""' * slide.late_note
+    about = f'data-layout="{slide.layout}" data-timing="{slide.seconds}"'
+    about += ' data-late-note=""' * slide.late_note + ' data-further=""' * slide.further
     return [
-        _tag(f'<section {about}><div class="page {slide.layout}">\n<div class="top">'),
+        tag(f'<section {about}><div class="page {slide.layout}">\n{slide.panel}<div class="top">'),
         *([slide.heading] if slide.heading else []),
-        _tag('</div>\n<div class="body"><div class="left">'),
+        tag('</div>\n<div class="body"><div class="left">'),
         *left,
-        *([_tag('</div><div class="right">')] if slide.layout == "split" else []),
+        *([tag('</div><div class="right">')] if slide.layout == "split" else []),
         *(
             cell
             for group in right
-            for cell in (_tag(f'<div class="{"fragment" if slide.fragments else "shown"}">'), *group, _tag("</div>"))
+            for cell in (tag(f'<div class="{"fragment" if slide.fragments else "shown"}">'), *group, tag("</div>"))
         ),
-        _tag(f'</div></div>\n<div class="foot">{foot}</div></div>'),
-        *(cell for note in slide.notes for cell in (_tag('<aside class="notes">'), note, _tag("</aside>"))),
-        _tag("</section>\n"),
+        tag(f'</div></div>\n<div class="foot">{foot}</div></div>'),
+        *(cell for note in slide.notes for cell in (tag('<aside class="notes">'), note, tag("</aside>"))),
+        tag("</section>\n"),
     ]
 
 
-def _tag(text):
+def tag(text):
+    """A cell that the template writes as it is."""
     return nbformat.v4.new_raw_cell("", metadata={HTML: text})
 
 
 def foot(number, title):
-    """The foot of a slide: number and title of its lesson."""
-    return f'<span class="lesson">{html.escape(f"{number} · {title}")}</span>'
+    """The foot of a slide: the mark of the part, which gives the slide its colour, number and title of the lesson."""
+    part = html.escape(number.partition(".")[0])
+    name = html.escape(f"{number} · {title}")
+    return f'<span class="mark" data-part="{part}"></span><span class="lesson">{name}</span>'
 
 
 def described(drawing, alt):

@@ -11,6 +11,8 @@ SCRIPTS = [Path(__file__).resolve().parent / "slides_template" / name for name i
 SIZE = {"width": 1280, "height": 720}
 LOCAL = ("file:", "data:", "blob:", "about:")
 SLIDES, MINUTES = (12, 20), (30, 45)  # fewest and most in a deck of one lesson; the minutes are those of its notes
+ALWAYS = ("split", "big", "figure", "code", "text")
+KINDS = (*ALWAYS, "number", "title")
 
 
 class NoBrowser(Exception):
@@ -25,7 +27,8 @@ class Look:
         faults: one text each: what does not fit or is too small to read, a request that left the machine or failed, a
             formula not rendered, an image without alt text, an empty slide, an error of a script.
         form: one text each: what the form of a slide asks for, or that of a lesson's deck, and this one does not have.
-        slides: for each slide its layout, whether it has a picture, its smallest text in pixels, and the share of the
+        slides: for each slide its layout, whether it comes after what to remember (then it is read, not shown, and does
+            not count), whether it has a picture, its smallest text in pixels, and the share of the
             page under the heading that is used.
         minutes: of the notes together.
     """
@@ -42,7 +45,7 @@ class Look:
         kinds = Counter(slide["layout"] for slide in self.slides)
         drawn = sum(slide["picture"] for slide in self.slides) / len(self.slides)
         smallest = min(slide["smallest"] for slide in self.slides if slide["smallest"])
-        layouts = ", ".join(f"{kind} {kinds[kind]}" for kind in ("split", "big", "figure", "code", "text"))
+        layouts = ", ".join(f"{kind} {kinds[kind]}" for kind in KINDS if kinds[kind] or kind in ALWAYS)
         full = sum(slide["full"] for slide in self.slides) / len(self.slides)
         return (
             f"{len(self.slides)} slides: {layouts}; {drawn:.0%} with a picture; smallest text {smallest:.0f} px; "
@@ -109,7 +112,7 @@ def _of_the_whole(found):
     return [
         f"{value:g} {what}, expected {least} to {most}"
         for value, (least, most), what in (
-            (len(found.slides), SLIDES, "slides"),
+            (sum(not slide["further"] for slide in found.slides), SLIDES, "slides"),
             (found.minutes, MINUTES, "minutes in the notes"),
         )
         if not least <= value <= most

@@ -15,7 +15,8 @@
   function marks() {
     for (const p of document.querySelectorAll('.body .text > p')) {
       const bold = p.firstChild?.nodeName === 'STRONG' ? p.firstChild.textContent : '';
-      if (!bold || p.closest('.predict, .answer')) continue;
+      if (/\d/.test(bold) && p.closest('.page.number')) p.classList.add('numeral');
+      if (!bold || p.matches('.numeral') || p.closest('.predict, .answer')) continue;
       if (/^Predict\b/.test(bold)) mark(p, 'predict');
       else if (/^What you saw\b/.test(bold) || isTitle(p)) mark(p, 'answer');
     }
@@ -23,15 +24,22 @@
 
   // Frames that follow each other (course_utils/show/frames.py): a click each, and back.
   const frames = () => document.querySelectorAll('.course-frames');
+  const dots = root => root.closest('.page').querySelector('.foot .steps');
   function steps() {
-    for (const root of frames())
+    for (const root of frames()) {
+      const many = root.querySelectorAll('figure').length, foot = root.closest('.page').querySelector('.foot');
+      if (many > 1 && !dots(root))  // which frame shows is said at the foot
+        (foot.querySelector('.lesson') || foot.lastElementChild)
+          .insertAdjacentHTML('afterend', `<span class="steps" aria-hidden="true">${'<i></i>'.repeat(many)}</span>`);
       for (let n = root.querySelectorAll('figure').length; n > 1; n--)
         root.insertAdjacentHTML('afterend', '<span class="fragment frame-step"></span>');
+    }
   }
   window.showFrames = () => {
     for (const root of frames()) {
       const detail = root.parentElement.querySelectorAll('.frame-step.visible').length;
       root.dispatchEvent(new CustomEvent('course-frame', {detail}));
+      dots(root)?.querySelectorAll('i').forEach((dot, n) => dot.classList.toggle('here', n === detail));
     }
   };
 

@@ -1,6 +1,9 @@
-// Finds the scale of each page before it is shown: as large as fits, with everything that a click will show.
+// Chooses the size of the text of each page before it is shown, one of three: the largest at which everything fits that a
+// click will show.
 window.fit = (() => {
-  const STEP = 0.025, MOST = 1.6, LEAST = 22 / 28;
+  const LARGE = 40, BODY = 30, SMALL = 24, NUMERAL = 132;  // px; deck.css has the same
+  const FEW_LETTERS = 30;  // on a page of the layout big, in the size of a numeral
+  const GIVES_WAY = 0.9;  // what a picture may lose to larger text
   const SHARES = ['1fr', '1.35fr', '1.7fr', '0.75fr'];  // of the right column, the left one being 1
   const SMALLEST_DRAWN = 21.5;  // px; beside larger text a drawing must not become smaller than that
   const GROWS = 1.6;  // a picture, over its own size; a drawing made of lines as far as it likes
@@ -52,41 +55,42 @@ window.fit = (() => {
     return Math.max(...own) * Math.sqrt(Math.abs(a * d - b * c)) >= SMALLEST_DRAWN;
   });
 
-  function set(page, k) {
-    page.style.setProperty('--k', k);
-    page.classList.toggle('tight', k < 1);
+  function set(page, {size, tables = size, code}) {
+    page.style.setProperty('--size', `${size}px`);
+    page.classList.toggle('tight', size === SMALL);
+    page.classList.toggle('small-tables', tables === SMALL);
+    page.classList.toggle('large-code', code === BODY);
   }
 
-  // Returns [smallest scale of a picture, k]: the better arrangement has the larger pictures, then the larger text.
+  // The sizes that a page may have, the largest first. Large text is for a page of words alone.
+  function sizes(page) {
+    const body = page.querySelector('.body'), few = body.textContent.replace(/\s+/g, ' ').trim().length <= FEW_LETTERS;
+    const shown = page.querySelector('.body :is(img, table, .code, .html), .body svg:not(mjx-container svg)');
+    const large = page.matches('.big, .title') || page.matches('.text, .split') && !shown;
+    return [
+      ...(page.classList.contains('big') && few ? [{size: NUMERAL}] : []),
+      ...(large ? [{size: LARGE, code: BODY}] : []),
+      ...(page.querySelector('.body pre') ? [{size: BODY, code: BODY}] : []),
+      {size: BODY},
+      ...(page.querySelector('.body table') ? [{size: BODY, tables: SMALL}] : []),
+      {size: SMALL},
+    ];
+  }
+
+  // Returns [smallest scale of a picture, size]: the better arrangement has the larger pictures, then the larger text.
+  // The size is 0 where something is cut off.
   function find(page) {
-    const seen = pictures(page), most = page.classList.contains('big') ? mostBig(page) : MOST;
-    set(page, 1);
-    const before = seen.map(scaleOf), broken = lines(page);
-    const wide = seen.map(e => Math.min(1, e.parentElement.getBoundingClientRect().width / ownSize(e)[0]));
-    const good = k => {
-      set(page, k);
-      if (overflows(page) || !legible(page)) return false;
-      const now = seen.map(scaleOf);
-      if (k > 1) return lines(page) <= broken && now.every((scale, n) => scale >= 0.97 * before[n]);
-      return now.every((scale, n) => scale >= 0.97 * wide[n]);
+    const seen = pictures(page);
+    set(page, {size: SMALL});
+    const least = seen.map(scaleOf), broken = lines(page);
+    const kept = share => seen.every((picture, n) => scaleOf(picture) >= share * least[n]);
+    const good = way => {
+      set(page, way);
+      return !overflows(page) && legible(page) && kept(GIVES_WAY) && (way.size === SMALL || lines(page) <= broken);
     };
-    let k = 1;
-    if (good(1)) {
-      let bad = most + STEP;
-      while (bad - k > STEP * 1.5) {
-        const middle = k + STEP * Math.round((bad - k) / 2 / STEP);
-        if (good(middle)) k = middle; else bad = middle;
-      }
-    } else {
-      do k = Math.max(LEAST, k - STEP); while (k > LEAST && !good(k));
-    }
-    set(page, k);
-    return [Math.min(...seen.map(scaleOf), 1), overflows(page) ? 0 : k];
-  }
-
-  function mostBig(page) {
-    const length = page.querySelector('.body').textContent.replace(/\s+/g, ' ').trim().length;
-    return length <= 30 ? 5 : length <= 120 ? 2.6 : 2;
+    const ways = sizes(page), way = ways.find(good) || ways.at(-1);
+    set(page, way);
+    return [Math.min(...seen.map(scaleOf), 1), overflows(page) ? 0 : way.size];
   }
 
   // A page in two columns tries several widths of them, and both above each other where a picture gains by it.
@@ -102,7 +106,8 @@ window.fit = (() => {
     };
     let best = null;
     for (const way of ways) {
-      const [picture, k] = use(way), worth = (k > 0) * (1 + Math.min(picture, 0.98) * 10) + k;
+      const [picture, size] = use(way);
+      const worth = (size > 0) * (1 + Math.min(picture, 0.98) * 6) + size / BODY + legible(page);
       const gain = way.rows ? 0.5 : 0.1;  // another way than the first must be worth it
       if (!best || worth > best.worth + gain) best = {way, worth};
     }
@@ -120,5 +125,5 @@ window.fit = (() => {
     deck.classList.remove('measuring');
   }
 
-  return {all, scaleOf, PICTURES};
+  return {all, scaleOf, PICTURES, SIZES: [SMALL, BODY, LARGE, NUMERAL]};
 })();

@@ -24,6 +24,21 @@ window.form = (() => {
     return found.length ? [`text of ${Math.round(size)} px, at least ${LEAST_TEXT}: "${text.slice(0, 40)}"`] : [];
   }
 
+  // Sizes have a meaning: nothing that is read lies between the three.
+  function between() {
+    const skipped = e => e.closest('aside.notes, .foot, .top, .panel, .caption, figcaption, .course-frames-bar, pre, code, svg, '
+      + 'mjx-container, style, script, sup, sub, .numeral > strong');
+    const found = deck.texts(skipped).map(([node, e]) => [parseFloat(getComputedStyle(e).fontSize), node.data.trim()])
+      .filter(([size]) => !fit.SIZES.includes(size));
+    return found.slice(0, 1).map(([size, text]) => `text of ${size} px, where a size is ${fit.SIZES.join(', ')}: "${text.slice(0, 40)}"`);
+  }
+
+  function numeral() {
+    const many = all('.numeral').length;
+    return deck.current().dataset.layout === 'number' && many !== 1
+      ? [`${many} numbers at the beginning of a paragraph, in bold, where the layout number has one`] : [];
+  }
+
   function code() {
     const lines = all('.code pre').flatMap(e => e.textContent.trimEnd().split('\n'));
     const wide = Math.max(0, ...lines.map(line => line.length));
@@ -54,7 +69,7 @@ window.form = (() => {
 
   function empty() {
     const full = fullness(), {layout} = deck.current().dataset;
-    return full >= LEAST_FULL || layout === 'big' ? []
+    return full >= LEAST_FULL || ['big', 'number', 'title'].includes(layout) ? []
       : [`${Math.round(100 * full)} % of the page is used, at least a third (or ask for the layout big)`];
   }
 
@@ -80,10 +95,11 @@ window.form = (() => {
   }
 
   return {
-    slide: () => [...small(), ...code(), ...tables(), ...empty(), ...votes(), ...late(), ...foot()],
+    slide: () => [...small(), ...between(), ...numeral(), ...code(), ...tables(), ...empty(), ...votes(), ...late(), ...foot()],
     votes,
     counts: () => ({
       layout: deck.current().dataset.layout,
+      further: 'further' in deck.current().dataset,
       picture: drawn().length > 0,
       smallest: Math.min(...sizes().map(([size]) => size)),
       full: fullness(),

@@ -69,7 +69,7 @@ window.deck = (() => {
   function images() {
     return [...current.querySelectorAll(fit.PICTURES)].filter(e => !e.closest('aside.notes')).flatMap(e => [
       ...(altOf(e) && altOf(e) !== NO_ALT ? [] : ['an image without alt text']),
-      ...(e.naturalHeight && e.getClientRects().length && fit.scaleOf(e) < SMALLEST_SCALE
+      ...(e.naturalHeight && e.getClientRects().length && !e.matches('.wordless') && fit.scaleOf(e) < SMALLEST_SCALE
         ? [`a figure shrunk to ${Math.round(100 * fit.scaleOf(e))} %: its text is too small`] : []),
       ...(e.naturalWidth !== 0 ? [] : [`an image that does not load: ${e.src.slice(0, 80)}`]),
     ]);
