@@ -237,7 +237,7 @@ show.first_calls(calls_us)
 # <!-- page -->
 #
 # Think of a cook who has been out of the kitchen. The first dish takes longer, because the tools have been put away. A processor keeps what it has used last in small, fast memories, the *caches*: the program's instructions, the weights, the table that says where memory
-# lies. While the network rests, other programs use the processor and fill the caches with their own data. The first calls bring everything back. (This is the usual explanation. The controls under *Deeper* test a part of it.) In trials for this lesson, each after a second of rest, the first call usually took 1.3 to 2.1 times as long as the second. In the run on this page it is only 1.2 times, because the second is slow as well, but 1.8 times as long as the last.
+# lies. While the network rests, other programs use the processor and fill the caches with their own data. The first calls bring everything back. (This is the usual explanation. The controls under *Deeper* test a part of it.) In trials for this lesson, each after a second of rest, the first call usually took 1.3 to 2.1 times as long as the second. In the run on this page it is 1.2 times, because the second is slow as well.
 #
 # The very first call of a process, as in section 1, pays for more than that. Probably PyTorch prepares some things only when they are first needed. The documentation of its own timer gives this as the reason why that timer warms up:
 # "[some elements of PyTorch are lazily initialized](https://docs.pytorch.org/docs/stable/benchmark_utils.html)".
@@ -277,11 +277,11 @@ print("over the median:", ", ".join(f"{name} {value / middle:.2f}" for name, val
 show.scatter(samples)
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **Usually the cloud reaches farther up: most of the times lie close together just above the fastest one, and a few slow calls far above them form a long *tail*. The run on this page is an exception, because a group of its calls lies *below* the rest.** How long the tail is depends on your machine and on what else it is doing. On a quiet machine it is short.
+# **Usually the cloud reaches farther up: most of the times lie close together just above the fastest one, and a few slow calls far above them form a long *tail*. The run on this page is an exception, because a group of its calls lies *below* the rest.** On a quiet machine the tail is short.
 #
 # A call cannot take less time than its work takes at the processor's full speed, so there is a floor. But many things can make it take longer: another program gets the processor for a moment, a message from the network arrives, the clock rate drops. Each of these adds time, and none of them takes any away.
 #
-# A disturbance need not be short, however. In the run on this page about one call in ten takes a fifth less time than the typical one, and these calls come in a few short spells. As nothing makes the work itself shorter, it is probably the other way round: something slowed *most* of the calls, perhaps a neighbour on the same rented processor, and paused for these spells. (A machine that you share with nobody, at a fixed clock rate, would tell.) So the typical call is typical of a state of the machine, and not of the work alone.
+# A disturbance need not be short, however. In the run on this page one call in ten takes a fifth less time than usual, so probably something slowed the other nine (*Deeper*).
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Which single number should stand for 300 calls? Take seven calls first. Suppose that they took
@@ -295,13 +295,13 @@ show.scatter(samples)
 # **interquartile range**, or **IQR**.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Now read the printed line. All four numbers are divided by the median: *slowest* 2 means twice as long, and *IQR* 0.1 means that the middle half of the calls spans 10 % of the median. With 300 calls a single one of twice the usual time hardly moves even the mean: it adds 1 / 300 = 0.003 to it. (One of fifty times the usual time would add 49 / 300 = 0.16.) So on a quiet day mean and median agree. On a busy day they differ, and you do not know beforehand which kind of day it is. (In the run on this page the mean lies a hundredth *below* the median, because of the fast spells.)
+# Now read the printed line. All four numbers are divided by the median: *slowest* 2 means twice as long, and *IQR* 0.1 means that the middle half of the calls spans 10 % of the median. With 300 calls a single one of twice the usual time hardly moves even the mean: it adds 1 / 300 = 0.003 to it. (One of fifty times the usual time would add 49 / 300 = 0.16.) So on a quiet day mean and median agree. On a busy day they differ, and you do not know beforehand which kind of day it is.
 #
 # - The **mean** follows the tail: a few bad calls move it.
 # - The **median** is the middle call. A few bad calls hardly move it.
 # - The **IQR** says how far single calls scatter (their **spread**). It does not say how sure the median is: more calls make the median surer, and the scatter stays what it is.
 #
-# If there is a floor, why not report the *fastest* call? It is a fair choice, and often a steadier number than the median. But it answers another question: how fast the code *could* run with nothing in its way. (In the run on this page that is a fifth less time than usual, which only one call in ten came near to.) Whichever you choose, take the same for both candidates. The mean of one against the fastest call of the other makes a speed-up out of nothing: with the seven calls above it would be 22 / 10 = 2.2, for a function against itself.
+# If there is a floor, why not report the *fastest* call? It is a fair choice, and often a steadier number than the median. But it answers another question: how fast the code *could* run with nothing in its way. Whichever you choose, take the same for both candidates. The mean of one against the fastest call of the other makes a speed-up out of nothing: with the seven calls above it would be 22 / 10 = 2.2, for a function against itself.
 #
 # This course reports median and IQR. They are the wrong choice if somebody waits for each single answer, because then one answer in a hundred that takes ten times as long matters to them. Report the tail as well: of 300 sorted times, the 297th says that 99 of 100 calls are no slower (the *99th percentile*).
 
@@ -394,7 +394,7 @@ for name in ("A again", "B: without notes"):
     )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The first line is the control: a function against itself must win about half of the rounds. (31 throws of a coin nearly always show 10 to 21 heads. The test counts the rounds as independent of each other.) If the number printed for B is small and the one for *A again* is not, then chance is a poor explanation, and B is faster on your machine. How small must it be? Many fields take 5 % as the limit ([[baseline]] comes back to it), and whoever takes another one chooses it before the run. In the run on this page, on a restless machine, B won 23 of the 31 rounds, and the number is 1.1 %. In a quieter run B won all 31. If the number is above your limit, you cannot claim a difference from this run: quiet the machine, or measure afresh with more rounds, and decide beforehand how many. (Whoever adds rounds until the number is small gives luck many chances.)
+# The first line is the control: a function against itself must win about half of the rounds. (31 throws of a coin nearly always show 10 to 21 heads. The test counts the rounds as independent of each other.) If the number printed for B is small and the one for *A again* is not, then chance is a poor explanation, and B is faster on your machine. How small must it be? Many fields take 5 % as the limit ([[baseline]] comes back to it). Choose yours before the run. In the run on this page, on a restless machine, B won 23 of the 31 rounds, and the number is 1.1 %. In a quieter run B won all 31. If the number is above your limit, you cannot claim a difference from this run: quiet the machine, or measure afresh with more rounds, and decide beforehand how many. (To add rounds until the number is small gives luck many chances.)
 #
 # The sign test tells you *that* there is a difference, and not *why*, nor whether it is large enough to matter to anybody. And the verdict holds for what you measured: this network, one thread, this machine. Why should it change with the input? Suppose that the notes cost 0.03 ms a call, however many photographs come in. With one photograph a call takes 0.52 ms with them and 0.49 without: 1.06 times. If a hundred photographs take 30 ms without notes, the same 0.03 ms make 30.03, and the speed-up is 1.001. So name the input beside the ratio.
 #
@@ -409,8 +409,7 @@ for name in ("A again", "B: without notes"):
 # | Do both give the same answers? | a faster function that computes something else is no gain |
 # | How far from 1 is the ratio of a function to itself? | a gain no larger than that may be noise |
 #
-# **One report, taken apart.** "We ran the old version 100 times, then the new version 100 times. Old: 20.0 ms on average. New: 8.0 ms at best. The new one is 2.5 times as fast." *Were both warm?* If the first call of the old one took 300 ms and every other one 17 ms, its mean is (300 + 99 · 17) / 100 = 19.8 ms: a single cold call has added nearly 3 ms. *Did they take turns?* No. If the processor slowed down
-# meanwhile, that hurt the new one, so not every fault flatters it. *Were both summed up in the same way?* No: a mean was divided by a minimum. If both medians were known, say 17 and 11 ms, the speed-up would be 1.5. *How far from 1 is a function to itself?* Nobody looked. Only a new measurement can say what the speed-up is. (Exercise 3 under *Deeper* has another report to try the list on.)
+# (*Deeper* takes a report apart with this list.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 6. What does a second thread do?
@@ -610,6 +609,15 @@ def flawed_lines_solution():
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
+# ### One report, taken apart
+#
+# "We ran the old version 100 times, then the new version 100 times. Old: 20.0 ms on average. New: 8.0 ms at best. The new one is 2.5 times as fast." *Were both warm?* If the first call of the old one took 300 ms and every other one 17 ms, its mean is (300 + 99 · 17) / 100 = 19.8 ms: a single cold call has added nearly 3 ms. *Did they take turns?* No. If the processor slowed down
+# meanwhile, that hurt the new one, so not every fault flatters it. *Were both summed up in the same way?* No: a mean was divided by a minimum. If both medians were known, say 17 and 11 ms, the speed-up would be 1.5. *How far from 1 is a function to itself?* Nobody looked. Only a new measurement can say what the speed-up is.
+#
+# ### Why were some of the 300 calls faster?
+#
+# In the run on this page about one call in ten of section 4 takes a fifth less time than the typical one, and these calls come in a few short spells. As nothing makes the work itself shorter, something probably slowed *most* of the calls, perhaps a neighbour on the same rented processor, and paused for these spells. (A machine that you share with nobody, at a fixed clock rate, would tell.) So the typical call is typical of a state of the machine, and not of the work alone.
+#
 # ### How sure is the ratio itself?
 #
 # The sign test of section 5 says that B is faster. The same counting says how sure the *ratio* is. Sort the 31 ratios. If the 10th to the 22nd run from 1.05 to 1.09, you may report "between 1.05 and 1.09 times as fast": the true median lies outside only if far too many rounds happen to fall on one side of it, and coins do that in 3 % of cases. The quartiles in the table do not say this. They say how far single rounds scatter, and they stay where they are with more rounds, while the interval for the median
