@@ -444,7 +444,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **By hand.** Two networks disagree on 5 images, and one of them wins 4 : 1. How often do five fair coins fall at least as one-sided? Five coins can fall in $2^5 = 32$ ways, all equally likely. In 1 of them all five show heads, in 5 of them four do. That makes 6 ways with four heads or more. We must also count the ways with four *tails* or more, another 6, since we would have been as impressed by 1 : 4. So it happens in 12 of 32 cases, 38 %. Nobody should be impressed by 4 : 1.
 #
-# The 38 % are the **p-value**: how often luck alone gives a result at least as one-sided. If it is below 0.05, most fields say that the difference is *significant*: luck is then a bad explanation. In [[measuring]] the coins were rounds of a race, here they are the images on which two networks disagree. Used in this way the sign test is also called the *exact McNemar test*. The p-value is not the probability that the two networks are equally good: it is worked out as if they were. Nor does it say how large the difference is.
+# The 38 % are the **p-value**: how often luck alone gives a result at least as one-sided. If it is below 0.05, many fields say that the difference is *significant*: luck is then a bad explanation. In [[measuring]] the coins were rounds of a race, here they are the images on which two networks disagree. Used in this way the sign test is also called the *exact McNemar test*. The p-value is not the probability that the two networks are equally good: it is worked out as if they were. Nor does it say how large the difference is.
 #
 # In the next cell, `math.comb(n, k)` is the number of ways in which $k$ of $n$ coins show heads.
 
@@ -498,7 +498,7 @@ show.coins(duels, sign_test)
 #
 # How, then, can one say that a network is as good as before? A large p-value does not say so. Say instead how much worse the network could still be. Suppose that a network won 51 images and lost 50. That is a lead of 1 image, and two standard errors are $2 \cdot \sqrt{101}$, about 20 images. So the true difference lies, as far as these images can tell, between 19 images worse and 21 better: the network is at most about 0.2 points worse. A reader can use such a claim.
 #
-# And a copy that won 2 images and lost 1? With so few disagreements the root is no guide, so look at the losses alone. If the copy lost 2 of 10,000 images on average, a sample with one loss or none would be common (41 of 100). With 4 it would be rare (9 of 100), and with 6 very rare: 2 of 100 (*Deeper* does the sum). So, as far as these images can tell, it loses fewer than 6, and is at most 0.06 points worse. With fewer disagreements the claim becomes stronger. (And if you test many copies? Of twenty that are all as good as the baseline, one on average gets a p below 0.05. So ask for 0.05 divided by their number.)
+# And a copy that won 2 images and lost 1? With so few disagreements the root is no guide, so look at the losses alone. If the copy lost 2 of 10,000 images on average, a sample with one loss or none would be common (41 of 100). With 4 it would be rare (9 of 100), and with 6 very rare: 2 of 100 (*Deeper* does the sum). So, as far as these images can tell, it loses fewer than 6, and is at most 0.06 points worse. With fewer disagreements the claim becomes stronger. (And if you test many copies? Of twenty that are all as good as the baseline, up to one on average gets a p below 0.05. So ask for 0.05 divided by their number.)
 #
 # ### Two networks, or two methods?
 #

@@ -96,7 +96,7 @@ def rounded(choice, model=net):
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The rounding is *simulated*: the weights take values on the grid, and all arithmetic stays float. So nothing gets faster here, and what shrinks is the file. What the rounding needs is counted completely: the codes, and for each row a scale of 16 bits and a zero point with as many bits as a code. What stays float (batch norms and one bias) is the same for every choice, and is counted in section 5, in the file itself.
+# The rounding is *simulated*: the weights take values on the grid, and all arithmetic stays float. So nothing gets faster here, and what shrinks is the file. Everything that the rounding has to store is counted: the codes, and for each row a scale of 16 bits and a zero point with as many bits as a code. The batch norms and one bias stay float. They are the same for every choice, and section 5 counts them in the file itself.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -146,7 +146,7 @@ show.accuracies(widths, right, bits_a_weight=bits_a_weight)
 #
 # <!-- page -->
 #
-# In the run on this page it is 78.7 %, more than twelve points below the float network. With 5 bits nothing is lost that 5,000 images could show. So somewhere between 5 and 3 bits the network loses what it needs. The table does not say *where* in the network this happens: all layers may lose a little, or one of them a lot. It holds for this way of rounding, without any training after it. [[qat_cnn]] trains a network to live with its levels.
+# In the run on this page it is 78.7 %, more than twelve points below the float network. With 5 bits nothing is lost that 5,000 images could show. So somewhere between 5 and 3 bits the network loses what it needs. The table does not say *where* in the network this happens: all layers may lose a little, or one of them a lot. The loss holds for this way of rounding, without any training after it. [[qat_cnn]] trains a network to live with its levels.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### One layer of seven
@@ -172,7 +172,7 @@ show.accuracies(cases, right, heading="bits")
 #
 # <!-- page -->
 #
-# In the run on this page three quarters of the loss come back, for 1,600 bits more in a file of some 236,000. A share of 0.4 % of the weights decides over most of the loss, so in this network, as it was rounded here, an equal number of bits for all layers is a poor way to spend them. Which layer it is differs from network to network, though: in a network of half the width, in a trial, the first layer brought back 41 %. So we need a way to find it out. Section 4 asks *why* it is the first layer here.
+# In the run on this page three quarters of the loss come back, for 1,600 bits more in a file of some 236,000. So 0.4 % of the weights cause most of the loss, and in this network, as it was rounded here, an equal number of bits for all layers is a poor way to spend them. Which layer it is differs from network to network, though: in a network of half the width, in a trial, the first layer brought back 41 %. So we need a way to find out which layers need more bits. Section 4 asks *why* it is the first layer here. (The caption of the first table warns of differences below a point for a reason: with 90 % right, an accuracy from 5,000 images has a standard error of $\sqrt{0.9 \cdot 0.1 / 5000}$, which is 0.4 points.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. How sensitive is each layer?
@@ -191,7 +191,7 @@ show.accuracies(cases, right, heading="bits")
 # *For the lecturer, 2 min.* Do the three rows on the board. Ask: "Is the rounded network worse, or better?" Then weight the rows by 0.7, 0.2, 0.1 and let the room compute 0.10.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# We try each layer alone, and ask how much worse the network gets. But what is "worse"? Accuracy counts only those images whose answer changes sides: a layer whose rounding moves many answers a little shows nothing. The loss with labels is finer, but it needs labels, and it has a second weakness. The table shows it, with three classes: the float network gives them the probabilities 0.7, 0.2 and 0.1, the rounded one 0.5, 0.4 and 0.1.
+# We try each layer alone, and ask how much worse the network gets. But what is "worse"? Accuracy notices only the images whose answer changes from right to wrong or back. A layer whose rounding moves many answers a little, and none of them from one class to another, leaves no trace in it. The loss with labels is finer, but it needs labels, and it has a second weakness. The table shows it, with three classes: the float network gives them the probabilities 0.7, 0.2 and 0.1, the rounded one 0.5, 0.4 and 0.1.
 #
 # If the label is the second class, the rounded network is *better*, although its answer is damaged in the same way in all three rows. So the change of the loss on few images depends on which labels happen to be among them.
 #
@@ -241,7 +241,7 @@ label_table
 #
 # <!-- page -->
 #
-# In the run on this page it falls in nine of 35 on average, and in 7 to 12 in single lots. These are probably not networks that rounding has made better: look at *short* and *last* at 3 bits, whose changes have another sign from lot to lot. And on all 1,000 images together, in a trial, six of the 35 changes are below 0, each by no more than one and a half standard errors. Whoever distributes bits by such numbers follows the chance of the labels. The divergence cannot be negative. Its values differ between the lots as well (0.004 to 0.007 for *last*), but by far less than the changes with labels do where the damage is small. Where a layer does great damage, both agree: the first layer at 3 bits stands out with labels as well. The proxy has a blind spot. If the float network is wrong about an image, every move away from its answer counts as damage, also a move to the right answer.
+# In the run on this page the loss with labels falls in nine of 35 on average, and in 7 to 12 in single lots. These are probably not networks that rounding has made better: look at *short* and *last* at 3 bits, whose changes are positive in some lots and negative in others. In a trial on all 1,000 images together six of the 35 changes are below 0, each by no more than one and a half standard errors. Whoever distributes bits by such numbers follows the chance of the labels. The divergence cannot be negative. Its values differ between the lots as well (0.004 to 0.007 for *last*). But where the damage is small, they differ far less than the changes with labels do. Where a layer does great damage, both agree: the first layer at 3 bits stands out with labels as well. The proxy has a blind spot. If the float network is wrong about an image, every move away from its answer counts as damage, also a move to the right answer.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The seven layers
@@ -262,7 +262,7 @@ show.sensitivities(cost, NAMES, BITS)
 #
 # <!-- page -->
 #
-# In the run on this page the divergences are 0.037 nats for *last* and 0.011 for *2b*. Does *2b* perhaps get the smaller error? No. With 2 bits its weights are wrong by 61 % of their norm, and those of *last* by 36 %. A trial gave both layers random errors of the same relative size, 30 % of the norm, on 500 images with three draws each: *last* moved the answers by 0.025 to 0.053 nats, and *2b* by 0.001 to 0.004. So the difference lies in the layers and not in their rounding. What *last* computes are the ten scores, while the result of *2b* is normalized, added to that of a shortcut, and averaged over all places of the image before it reaches them. (Which of these three steps protects it most was not measured.) Read the axis with care. Each large division is a factor of ten, so the longest fall, from 4 to 5 bits of the first layer, is the largest *ratio*. In nats the step from 2 to 3 bits saves more. And one layer behaves oddly: from 5 to 6 bits the divergence of *first* rises a little. More levels are other levels, and the weights of one layer may happen to lie farther from them. (Why it happens here was not looked into.)
+# In the run on this page the divergences are 0.037 nats for *last* and 0.011 for *2b*. Does rounding perhaps make a smaller error in *2b*? No. With 2 bits the error of its weights is 61 % of their norm, and that of *last* is 36 %. A trial gave both layers random errors of the same relative size, 30 % of the norm, on 500 images with three draws each: *last* moved the answers by 0.025 to 0.053 nats, and *2b* by 0.001 to 0.004. So the difference lies in the layers and not in their rounding. What *last* computes are the ten scores, while the result of *2b* is normalized, added to that of a shortcut, and averaged over all places of the image before it reaches them. (Which of these three steps protects it most was not measured.) Read the axis with care. Each large division is a factor of ten, so the longest fall, from 4 to 5 bits of the first layer, is the largest *ratio*. Counted in nats, the step from 2 to 3 bits saves more. And one layer behaves oddly: from 5 to 6 bits the divergence of *first* rises a little. With more levels the levels stand at other places, and the weights of a layer may happen to lie farther from them. (Why it happens here was not looked into.)
 #
 # There are other measures than our trials. HAWQ uses the curvature of the loss, the Hessian ([Dong et al., 2019](https://arxiv.org/abs/1905.03696)).
 
@@ -279,7 +279,7 @@ show.sensitivities(cost, NAMES, BITS)
 #
 # (This mixed precision is not that of [[amp]], where numbers of 16 and 32 bits are used in one training.)
 #
-# What we have is a *knapsack problem*: things have a weight and a value, and the sack holds only so much. For a traveller the natural rule is to look at the value *per kilogram*, and to pack the best things first. The rule above says the same of bits. It is called **greedy**, because it takes what is best at this step and never looks further.
+# What we have is a *knapsack problem*. Things have a weight and a value, the sack holds only so much, and we want as much value in it as possible. For a traveller the natural rule is to look at the value *per kilogram*, and to pack the best things first. The rule above says the same of bits. It is called **greedy**, because it takes what is best at this step and never looks further.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Say: "A knapsack: things with a worth and a weight, and a sack that holds so much. What do you pack first?" Per kilogram. Bytes are one price among others; ask which price a phone would have.
@@ -314,7 +314,7 @@ show.sensitivities(cost, NAMES, BITS)
 # | 3 | has 4, the most | **0.0030** | 0.0006 | B, which now has 3 | 260 |
 # | 4 | – | 0.04 / 40 = **0.0010** | 0.0006 | B, which now has 4 | 300 |
 #
-# The divergences sum to 0.15 + 0.14 + 0.08 = 0.37. Three bits for all take the same 300 bits, and would have cost 0.20 + 0.18 + 0.05 = 0.43. Notice step 2: A takes a second bit *before* B takes its first, although B would save more than twice as much with it (0.12 against 0.05). A's offer is the cheaper one.
+# The divergences sum to 0.15 + 0.14 + 0.08 = 0.37. Three bits for all take the same 300 bits, and would have cost 0.20 + 0.18 + 0.05 = 0.43. Notice step 2: A takes a second bit *before* B takes its first, although B would save more than twice as much with it (0.12 against 0.05). But B's bit costs four times as many bits of the file, so A saves more for each of them.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Where greedy fails.** Change one number of the table: C costs 0.15 with 2 bits, and not 0.08. Its first bit then saves 0.10 / 50 = 0.0020, more than B's second one. The first three bits are given as before, two to A and one to B. Now the file has 40 bits left. C would need 50, so it gets none, and B takes its fourth bit. The sum is 0.15 + 0.14 + 0.15 = 0.44. Three bits for all cost 0.43, which is less. A choice that is best at each step need not be the best of all. (Under Deeper we try all choices.)
@@ -327,7 +327,7 @@ bargain = {short: (cost[short, 2] - cost[short, 3]) / price[short] for short in 
 show.bargains(cost, price, bargain)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the run on this page the offer of *first* is some 4,500 times better than that of *2b*, because it saves nearly forty times as much and costs less than a hundredth. Bits of the file are one price among others. Who wants speed puts time in the place of bits: HAQ asks a simulator of the hardware for time and energy, and found other choices for other hardware ([Wang et al., 2018](https://arxiv.org/abs/1811.08886)).
+# In the run on this page the offer of *first* is some 4,500 times better than that of *2b*, because it saves nearly forty times as much and costs less than a hundredth. Bits of the file are one price among others. Whoever wants speed puts time in the place of bits. HAQ asks a simulator of the hardware for time and energy, and found other choices for other hardware ([Wang et al., 2018](https://arxiv.org/abs/1811.08886)).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### The greedy choice
@@ -374,7 +374,7 @@ show.steps_of_greedy(greedy(cost, THREE), cost, bits_a_weight)
 #
 # <!-- page -->
 #
-# In the run on this page the choice is 5444225, from the first layer to the last. *2b* has nearly half of all weights, so its third bit would cost as much as two bits for both layers of the first block. It pays for most of what the others get. *short* is small, but even with 2 bits it hardly moves the answers, so nothing is to be saved there. The curve on the right falls straight down at first: the cheap bits are spent first. It holds for these 1,000 images and for this sum of divergences. (With 1,000 test images in their place a trial made the same five choices at the five budgets of section 4.)
+# In the run on this page the choice is 5444225, from the first layer to the last. *2b* has nearly half of all weights, so its third bit would cost as much as two bits for both layers of the first block. The bit that *2b* does not get pays for most of what the others get. *short* is small, but even with 2 bits it hardly moves the answers, so a third bit could save next to nothing there. The curve on the right falls straight down at first, because the best offers come first, and the very first are those of small layers. The choice holds for these 1,000 images and for this sum of divergences. (With 1,000 test images in their place a trial made the same five choices at the five budgets of section 4.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Does the choice pay?
@@ -464,9 +464,9 @@ show.remedied(cases, right, norms_anew)
 #
 # <!-- page -->
 #
-# In the run on this page 3 bits for all go from 78.7 to 88.6 %. The lead of the greedy choice over them falls from eleven points to about three. (*No larger* in the last row means than the rule's file, which has 3.14 bits a weight. The greedy choice of the file of 3 bits, 5444225, has 91.3 % with new statistics in a trial, so the lead is 2.8 points in equal files, and the choice still had been made with the old statistics.) So the conclusion of this section was too broad. The greedy choice is better than 3 bits for all in both columns, and level with the rule in both. But most of its ten points were a price that a cheaper remedy avoids, and whoever compares ways to distribute bits should first bring each of them to its best.
+# In the run on this page 3 bits for all go from 78.7 to 88.6 %. The lead of the greedy choice over them falls from eleven points to about three. (*No larger* in the last row means no larger than the rule's file, which has 3.14 bits a weight. The greedy choice of the file of 3 bits, 5444225, has 91.3 % with new statistics in a trial, so the lead is 2.8 points in equal files, although the choice had been made with the old statistics.) So the first conclusion of this section, that the choice is worth ten points, was too broad. The greedy choice is better than 3 bits for all in both columns, and level with the rule in both. But most of its ten points were a price that a cheaper remedy avoids, and whoever compares ways to distribute bits should first bring each of them to its best.
 #
-# Is it the constant, as we guessed? New statistics are two things, new means and new spreads, and a trial gave the network each of them alone. With 3 bits for all the new means without the new spreads give 88.1 %, and the new spreads without the new means 78.9 %, which is where it was. With only the first layer at 3 bits the two are 88.7 and 80.9 %. So the means carry nearly all of the remedy, and a mean that has moved is a constant. The next table looks for it where it begins: it divides the error of the first layer's outputs into a constant for each channel and the rest.
+# Is it the constant shift, as we guessed? New statistics consist of new means and new spreads, and a trial gave the network each of the two alone. With 3 bits for all the new means without the new spreads give 88.1 %, and the new spreads without the new means 78.9 %, hardly more than the 78.7 % before. With only the first layer at 3 bits the two are 88.7 and 80.9 %. So the means carry nearly all of the remedy, and a mean that has moved is a constant. The next table looks for it where it begins: it divides the error of the first layer's outputs into a constant for each channel and the rest.
 
 # %% slideshow={"slide_type": "skip"}
 images, shifts = seen[0][:500], {}
@@ -509,7 +509,7 @@ show.believed_and_measured(sums, joint, chosen, bits_a_weight)
 #
 # <!-- page -->
 #
-# Two errors that move a score in the same direction add up, and the divergence, which grows with the square of a small move, becomes four times that of one instead of twice: a score that is moved by 1 and by 1 again is moved by 2, and $2^2 = 4$ where $1^2 + 1^2 = 2$. Two errors in opposite directions cancel: $(1 - 1)^2 = 0$. Only if they have nothing to do with each other is the sum right on average. A sum of sensitivities assumes this for all layers. CLADO therefore estimates pairs of layers as well ([Deng et al., 2023](https://arxiv.org/abs/2307.05657)). In our run the sum is right to a factor of two, in both directions, and on the way the quotient does not fall evenly (2.0, 1.1, 1.6, 1.3, 0.6). That is no rule for other networks.
+# Two errors that move a score in the same direction add up, and the divergence, which grows with the square of a small move, becomes four times that of one instead of twice: a score that is moved by 1 and by 1 again is moved by 2, and $2^2 = 4$ where $1^2 + 1^2 = 2$. Two errors in opposite directions cancel: $(1 - 1)^2 = 0$. Only if they have nothing to do with each other is the sum right on average. A sum of sensitivities assumes this for all layers. CLADO therefore estimates pairs of layers as well ([Deng et al., 2023](https://arxiv.org/abs/2307.05657)). In our run the sum is right to within a factor of two, in both directions, and from budget to budget the quotient does not fall evenly (2.0, 1.1, 1.6, 1.3, 0.6). Do not expect the same quotients in other networks.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### More bits for the last layer
@@ -532,7 +532,9 @@ show.more_bits(last_bits, cost, together, right, norms_anew)
 #
 # <!-- page -->
 #
-# In the run on this page it falls from 75.6 to 64.3 %, while the *sum* says that the network gets better. (How the coarse layer does it was not looked into.) So the greedy choice is led astray here, and the leftmost point of the first figure, 5322226, is nearly this network. What the others break is visible in the last column: with new statistics of the batch norms all three networks gain eight points or more, and more bits for the last layer do no harm. So this fall needs the shifts. Do the divergences add up without them? A trial on 500 images measured sums and networks once more, all with new statistics. For 5322226 the sum fell from 0.25 to 0.05 nats and the divergence together from 0.48 to 0.09, so what the sum misses became five to six times smaller, but the quotient only went from 1.9 to 1.8. For 5444225 it is 1.3 before and after. The remedy makes all errors small, and it does not make them independent. With few bits the sum is not to be trusted even then. Measure the *whole* choice before you use it.
+# In the run on this page it falls from 75.6 to 64.3 %, while the *sum* says that the network gets better. (How the coarse layer does it was not looked into.) So the greedy choice is led astray here, and the leftmost point of the first figure, 5322226, is nearly this network. What the others break is visible in the last column: with new statistics of the batch norms all three networks gain eight points or more, and more bits for the last layer do no harm. So this fall appears only with the old statistics. Do the divergences add up with new ones? A trial on 500 images measured sums and networks once more, all with new statistics. For 5322226 the sum fell from 0.25 to 0.05 nats and the divergence together from 0.48 to 0.09, so what the sum misses became five to six times smaller, but the quotient only went from 1.9 to 1.8. For 5444225 it is 1.3 before and after. The remedy makes all errors small, and it does not make them independent. With few bits the sum is not to be trusted even then.
+#
+# **When is the choice not to be trusted?** Section 4 has found four cases. First, the layers are so coarse that their errors act on each other, as at the smallest budget. Second, a cheaper remedy has not been run, so the sensitivities measure a damage that need not be there. Third, nobody has tried a simple rule in as many bytes. Fourth, the lead is no larger than the error of the test, because two accuracies near 90 %, each from 5,000 images of its own, typically differ by $\sqrt{2} \cdot 0.4$, some 0.6 points, by chance. (On the same images it is less, see [[measuring]].) A fifth case, a sensitivity that first rises and then falls, is under Deeper. In all of them the same test helps: measure the *whole* choice, remedy included, on images that did not choose it, beside the rule.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. A file with other bits in each layer
@@ -611,7 +613,7 @@ file_table
 #
 # <!-- page -->
 #
-# In the run on this page it is 9.4 times. Count it: 32 bits over 3.07 would be 10.4 times. The codes with their scales and zero points are 29.5 kB; another 4.6 kB are the batch norms, four numbers for each channel, and the bias. They are 14 % of the file. With 16 bits for each of them a trial gave 90.04 % of the 5,000 images in place of 90.06, so half of these bytes could be saved as well. (The float file is `torch.save`'s, with names and a container. Its numbers alone are 311,464 bytes, and measured by them the file is 9.1 times smaller.) Both rounded files have the same size to within 13 bytes, and they differ by more than eleven points, on all 10,000 test images. The freedom to have other bits in each layer takes six bytes of the header, because one width for all would need a byte, too. And what was read is what was written: no number differs in any bit.
+# In the run on this page it is 9.4 times. Count it: 32 bits over 3.07 would be 10.4 times. The codes with their scales and zero points are 29.5 kB; another 4.6 kB are the batch norms, four numbers for each channel, and the bias. They are 14 % of the file. With 16 bits for each of them a trial gave 90.04 % of the 5,000 images in place of 90.06, so half of these bytes could be saved as well. (The float file was written by `torch.save`, with names and a container. Its numbers alone are 311,464 bytes, and measured by them the file is 9.1 times smaller.) Both rounded files have the same size to within 13 bytes, and they differ by more than eleven points, on all 10,000 test images. The freedom to have different numbers of bits in different layers takes six bytes of the header, because one width for all would need a byte, too. And what was read is what was written: no number differs in any bit.
 #
 # **What does a processor do with 5444225?** By itself, nothing. Its instructions compute with 8, 16, 32 or 64 bits (some with 4). A kernel for 5 bits would have to unpack the codes first, and each width wants a kernel of its own. So the choice pays where bytes count: on a disk, in a download, and when a program waits for its weights ([[decoding]]) and somebody has written the kernel that unpacks them. For time, the useful choice is between the few widths for which there are kernels. The greedy rule stays the same, with measured time as the price.
 
@@ -679,7 +681,7 @@ our_shares, our_table = show.adds_up_here(rounded, answers, *seen)
 our_table
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the run on this page both layers add 1.24 times the sum at 2 bits, and 1.03 times at 4. By the rule this is "depends", because at 4 bits, with small errors, the losses add up, and at 2 bits, with large ones, they do not. Without the first column (the loss of 0.128 that the float network has as well) the quotients would have been 1.04 and 0.62, and so another conclusion. The table holds for this pair of layers, with old statistics of the batch norms.
+# In the run on this page both layers add 1.24 times the sum at 2 bits, and 1.03 times at 4. By the rule this is "depends", because at 4 bits, with small errors, the losses add up, and at 2 bits, with large ones, they do not. If one forgets to subtract the first column (the loss of 0.128 that the float network has as well), the quotients are 1.04 and 0.62. The rule would still say "depends", but for a wrong reason, because the losses would seem to add up at 2 bits and to be less than the sum at 4. The table holds for this pair of layers, with old statistics of the batch norms.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Deeper
@@ -699,7 +701,7 @@ pair_table
 #
 # ### Ask again after each step
 #
-# If sums are not to be trusted, one may measure. Before each step every offer is *measured*, with all bits as they are now. That takes up to seven measurements a step in place of 35 in all; here each is on 250 images. Budget: 2.25 bits.
+# If sums are not to be trusted, one may measure. Before each step every offer is *measured*, with all bits as they are now. That takes up to seven measurements at each step, where the sum needed 35 in all. Here each measurement is on 250 images. The budget is 2.25 bits a weight.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -723,7 +725,7 @@ asked = ask_again(2.25)
 show.asked_table({"the sum": (chosen[2.25], len(cost)), "asking": asked}, bits_a_weight, right, norms_anew)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Asking is worth many points here, as long as the statistics are old. With new ones the two choices are level, and the new statistics gave the choice of the sum more points than asking did. Asking is no cure for everything either. In a trial with the file of 3 bits it stopped at 2.6 bits a weight, because each single step made things worse, and it ended two points below the sum.
+# Asking is worth many points here, as long as the statistics are old. With new statistics the two choices are level, and the new statistics gave the choice of the sum more points than asking did. Asking is no cure for everything either. In a trial with the file of 3 bits it stopped at 2.6 bits a weight, because each single step made things worse, and it ended two points below the sum.
 #
 # ### Greedy, or all choices?
 #
@@ -756,7 +758,7 @@ show.a_hill(
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **`greedy` leaves the first layer at 2 bits and the best sum gives it 5, because a step that saves nothing is not taken, and so greedy stays in front of the hill.**
 #
-# Greedy needs that each bit saves less than the one before. Where a curve first rises and then falls, it does not see what lies behind. Steps of several bits would be a repair. In the run on this page the best sum is more than three points better. It is still a *sum*: nobody has looked for the best network. Why there is a hill was not looked into.
+# Greedy needs that each bit saves less than the one before. Where a curve first rises and then falls, it does not see what lies behind. Steps of several bits at once would look behind the hill. In the run on this page the best sum is more than three points better. It is still a *sum*: nobody has looked for the best network. Why there is a hill was not looked into.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Without a single image?
@@ -797,7 +799,7 @@ show.without_images([*blind], chosen, blind, rewritten, right, twin)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### What choosing does to the winner's figure
 #
-# In section 4 the budgets and the ways to choose were fixed before the test. Suppose you try many choices in place of that, keep the one that is best on some images, and report its figure on the same images. By hand: two choices are equally good, 85 % in the long run. On 250 images chance moves each by some two points, as a coin would. If one shows 86 and the other 84, you keep the first and report 86. The larger of two chance results is on average above their common mean.
+# In section 4 the budgets and the ways to choose were fixed before the test. Suppose you try many choices instead, keep the one that is best on some images, and report its figure on the same images. By hand: two choices are equally good, 85 % in the long run. On 250 images chance moves each by some two points, as a coin would. If one shows 86 and the other 84, you keep the first and report 86. The larger of two chance results is on average above their common mean.
 #
 # Here are 24 choices at random that fit into the file of 3 bits, on 1,000 test images that the lesson has not used for accuracies so far. Each lot of 250 chooses a winner, which is then judged on the other three lots.
 
@@ -811,7 +813,7 @@ winner_table
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The last column is the price of choosing: how much better the winner looks on its own lot than on the others, after allowing for lots that are easier for all. In the run on this page it is 1.2 points on average over the four lots, from −0.6 to +3.2. So a single winner may be lucky or unlucky, but the expectation is above 0, because the same chance that made it the winner is in its figure. A larger lot makes the effect smaller, and more choices that are nearly equal make it larger. (24 choices that differ as widely as these, from 62 to 89 %, have few near the top.)
 #
-# So choose on images that are held out from training, and report on others that took part in neither. Training images, on which we have chosen, are a weaker ground than held-out ones, because the network has learned their answers. Without labels this did little harm here (1,000 test images made the same five choices in a trial), and it left all test images for the judgement.
+# So choose on images that are held out from training, and report on others that took part in neither. We have chosen on training images, which is less safe than choosing on held-out ones, because the network has learned their answers. Without labels this did little harm here (1,000 test images made the same five choices in a trial), and it left all test images for the judgement.
 #
 # ### Exercise 2 · Greedy, from above
 # ★★ · 10 minutes

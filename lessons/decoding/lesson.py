@@ -308,7 +308,7 @@ sooner, spread = show.median_ratio(race, ("without", 480), ("with", 480))
 show.cache_race(race, CONTEXTS, sooner)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **With a cache the step is about 10 times as fast (B), in the run on this page, and far from 480 times, because something in a cached step does not shrink with the number of characters.**
+# **With a cache the step is 13 times as fast in the run on this page, nearest to 10 (B) and far from 480 times, because something in a cached step does not shrink with the number of characters.**
 #
 # <!-- page -->
 #
@@ -327,7 +327,7 @@ show.cache_race(race, CONTEXTS, sooner)
 # **Predict.** What takes most of a step, and why: **A** the products in both models, **B** the calls in both, **C** the calls in ours and the products in the wide one?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote, then the table, three rows only. First column: the calls; a model with 8 features makes the same calls on hardly any numbers. Second column: the products. Last row: the same multiplications with one small matrix, which stays in the processor, take less than half of the time of the products. "Which of the two models is a model of today like?" The second: its largest part is waiting for weights.
+# *For the lecturer, 3 min.* Vote, then the table, three rows only. First column: the calls; a model with 8 features makes the same calls on hardly any numbers. Second column: the products. Last row: as many multiplications with one small matrix, which stays in the processor, take less than a third of the time of the products. "Which of the two models is a model of today like?" The second: its largest part is waiting for weights.
 
 # %% slideshow={"slide_type": "skip"}
 wide = language.CharTransformer(width=1024, n_layers=4, n_heads=16)  # not trained: only its size counts here
@@ -352,11 +352,11 @@ show.parts_table(parts, layers, models)
 #
 # In our model the calls are the largest part. A smaller cache does not reduce it, but fewer calls do. One gets them from a compiler, from a program without Python, or simply from code that works out the angles of RoPE once for all blocks, and not twice in each. (Careful with our column: 4 MB may stay in the processor's own cache. Then nothing is read from memory, and the row of the reading is no limit.)
 #
-# In the wide model the products are the largest part. In the run on this page, reading the weights once would take about half of their time or more, and the arithmetic at its peak about a tenth. The control says how much of it is waiting: the same multiplications with one matrix that stays close take less than half as long. So more than half of the time of the products is waiting for weights, because each weight is read, used for one multiplication and one addition, and not needed again until the next token. In a cached step of such a model this is the largest single part. (One machine, one thread and one width; in a wider model the calls weigh less still.)
+# In the wide model the products are the largest part. In the run on this page, reading the weights once would take about six tenths of their time, and the arithmetic at its peak less than a tenth. The control says how much of it is waiting: with one matrix that stays close they take less than a third of it. So more than half of the time of the products is waiting for weights, because each weight is read, used for one multiplication and one addition, and not needed again until the next token. In a cached step of such a model this is the largest single part. (One machine, one thread and one width; in a wider model the calls weigh less still.)
 #
 # *Attention* grows with the text, and it is small here.
 #
-# (The rows were measured one by one, and need not add up to 1: the calls of the products and of attention are in the third row, too, and norms, GELU, RoPE and the copies into the cache have no row of their own.)
+# (The rows need not add up to 1: the calls of the products and of attention are in the third row, too, and norms, GELU, RoPE and the copies into the cache have no row of their own.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. What a step reads, and for whom
@@ -379,7 +379,7 @@ show.reads(model)
 #
 # By hand, for one block. Its weights: queries, keys, values and the output layer have 128 · 128 numbers each, and the two layers of the feed-forward part 4 · 128 · 128 each. That is 12 · 128² = 196,608 numbers of 4 bytes, 786 kB. (The figure says 787, because it counts the norms, too.) Its part of the cache: for every character a key and a value of 128 numbers each, that is 2 · 128 · 4 = 1,024 bytes. For 480 characters these are 492 kB.
 #
-# For the whole model that is 5 · 1,024 = **5,120 bytes for each character**. The weights take 4.04 MB, so a cache of 790 characters would be as large as the weights, if our model could take that many. In a large model the cache of a single text of a few thousand tokens is small beside the weights; that of a very long text, and those of many texts, are not. LLaMA-7B has 32 blocks of 4,096 features ([Touvron et al., 2023](https://arxiv.org/abs/2302.13971), table 2): with 16 bits a number, a token takes 2 · 32 · 4,096 · 2 bytes = 524 kB, and a text of 2,048 tokens 1.07 GB, beside 13.5 GB of weights: thirteen such texts have as many bytes as the weights. (Llama-3.1-8B takes a quarter of that for each token, 131 kB, and texts of up to 131,072 tokens, [Grattafiori et al., 2024](https://arxiv.org/abs/2407.21783), table 3: one such text has 17 GB, more than the 16 GB of its weights.)
+# For the whole model that is 5 · 1,024 = **5,120 bytes for each character**. The weights take 4.04 MB, so a cache of 790 characters would be as large as the weights, if our model could take that many. In a large model the cache of a single text of a few thousand tokens is small beside the weights; that of a very long text, and those of many texts, are not. LLaMA-7B has 32 blocks of 4,096 features ([Touvron et al., 2023](https://arxiv.org/abs/2302.13971), table 2): with 16 bits a number, a token takes 2 · 32 · 4,096 · 2 bytes = 524 kB, and a text of 2,048 tokens 1.07 GB, beside 13.5 GB of weights: thirteen such texts have as many bytes as the weights. (Llama-3.1-8B takes a quarter of that for each token, 131 kB ([Grattafiori et al., 2024](https://arxiv.org/abs/2407.21783), table 3). A text of 131,072 tokens has 17 GB, more than the 16 GB of its weights.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Many texts at once
@@ -645,7 +645,7 @@ show.scales_table(by_scale, SCALES)
 #
 # In the run on this page the best of three is 55 % with a scale for each token and 58 % with one for each channel. (On the next 12 pieces of text a trial gave 59 and 66.)
 #
-# **Where we stand.** *Which numbers share a scale*: cleared, once each way has its best scale. (So "both" was right for the numbers of the exercise, and does not hold any more.) *The size of the scale*: explains that factor of three. *The levels, RoPE*: not looked at yet. Keys still cost about ten times as much as values.
+# **Where we stand.** *Which numbers share a scale*: cleared, once each way has its best scale. (So "both" was right for the numbers of the exercise, and does not hold any more.) *The size of the scale*: with the best one for each way, that factor of three is gone. *The levels, RoPE*: not looked at yet. Keys still cost about ten times as much as values.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### One change at a time
@@ -679,7 +679,7 @@ show.chain_table(best)
 #
 # In the run on this page both cost about 2 %, where the first table of this section said 276 and 12. (That flatters the keys: with six scales in place of three, a trial brought the values to 1.5 to 1.9 % and the keys to 2.2 to 2.7, on three sets of 12 pieces. So keys still cost a third to a half more.) So what looked like a property of keys was mostly a property of the rounding: the scale, the numbers that share it, the place of the levels, their count, and RoPE. None of them is the whole cause. What remains true is narrower: under a coarse rounding, most after RoPE, the keys of our model suffer more than its values. (One model, one order of the changes, three scales tried: in a trial with ten scales the order of the lines stayed the same. In groups a scale is shared by 32 numbers, as with a scale for each token, and not by 512. RoPE does not turn the values, so their last number is that of the line before.)
 #
-# Why do the levels from the smallest to the largest number help? Say that a channel holds 7, 8 and 9. Three levels around 0 are −9, 0 and 9, and all three numbers become 9. Three levels from the smallest to the largest number are 7, 8 and 9, and nothing is lost. This is the offset of [[integers]]: it pays where the numbers of a channel do not lie around 0, and costs a second stored number for each group. In a trial our keys had such channels: in groups of 32 they lay off 0 by about half their spread, those of the values by a fifth.
+# Why do the levels from the smallest to the largest number help? Say that a channel holds 7, 8 and 9. Three levels around 0 are −9, 0 and 9, and all three numbers become 9. Three levels from the smallest to the largest number are 7, 8 and 9, and nothing is lost. This is the offset of [[integers]]: it pays where the numbers of a channel do not lie around 0, and costs a second stored number for each group. In a trial our keys had such channels: in groups of 32 they lay off 0 by a half to three quarters of their spread, those of the values by a fifth.
 #
 # Why does RoPE matter? Think of a feature of the keys that is large for every token: in the picture of [[attention]], a hand that always points to the right, (8, 0). A scale for its channel is large, and that of its neighbour is small. RoPE turns this hand by another angle for each token: (8, 0), then (4.3, 6.7), (−3.3, 7.3), and so on. Now both channels contain large numbers, and small ones. Before RoPE the large feature stays in its channel. (This is the explanation of [Hooper et al., 2024](https://arxiv.org/abs/2401.18079), who round the keys of large models before RoPE for this reason; the line itself says only that it is so.) The price: whoever stores the keys before RoPE must turn all of them at every step.
 
@@ -819,7 +819,7 @@ one_in = show.likeliest(model, {"for i in ra": "n", "import ": "s"})
 #
 # ### Two bits elsewhere
 #
-# KIVI ([Liu et al., 2024](https://arxiv.org/abs/2402.02750)) rounds the cache of large models to 2 bits, after RoPE and with four levels from the smallest number to the largest: keys with a scale for each channel, in groups of tokens, and values with a scale for each token. With groups of 32 the two kinds of scale cost our values about the same, so our small model says nothing for or against the second choice. A scale for a channel has a price as well: whoever writes token by token does not know the largest number of a group before the group is full.
+# KIVI ([Liu et al., 2024](https://arxiv.org/abs/2402.02750)) rounds the cache of large models to 2 bits, after RoPE and with four levels from the smallest number to the largest: keys with a scale for each channel, in groups of tokens, and values with a scale for each token. With groups of 32 the two kinds of scale cost our values about the same, so our small model says nothing for or against the second choice. That RoPE mixes large channels with small ones fits our model: in a trial the largest number of a head's keys was 2.2 to 3.9 times as large as that of a typical channel before RoPE, and 1.7 to 2.8 times after it, the mean in each of the five blocks. A scale for a channel has a price as well: whoever writes token by token does not know the largest number of a group before the group is full.
 #
 # ### What was left out
 #

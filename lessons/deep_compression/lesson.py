@@ -104,13 +104,13 @@ dense_right = percent_right(dense)
 show.packed(files, dense_right)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Both compressors make the file smaller by a tenth or less (A), because little in the bytes of trained floats comes again.**
+# **Both compressors make the file smaller by a tenth or less (A), because the bytes of trained floats hardly ever repeat.**
 #
 # <!-- page -->
 #
-# A compressor saves bytes in two ways. It refers back to what it has seen before, and it gives short words to bytes that are frequent. A trained weight such as 0.0317459 offers neither, because its last digits are as good as random, and hardly any other weight has the same value. The next cell tests this reason. It takes the weights of fc1 apart into their first bytes, their second bytes and so on, and gives each kind to xz on its own.
+# A compressor saves bytes in two ways. It refers back to what it has seen before, and it gives short words to bytes that are frequent. A trained weight such as 0.0317459 offers neither, because its last digits are as good as random, and hardly any other weight has the same value. The next cell tests this reason. It gives the first bytes of all weights of fc1 to xz, then their second bytes, and so on.
 #
-# Where it stops being true: as soon as weights are equal to each other, above all equal to 0. So the plan of this lesson is to *make* things come again, and to lose as little accuracy as possible.
+# Where it stops being true: as soon as weights are equal to each other, above all equal to 0. So the plan of this lesson is to *make* values repeat, and to lose as little accuracy as possible.
 
 # %% slideshow={"slide_type": "skip"}
 of_fc1 = linear_layers(dense)[0].weight.detach().numpy().astype("<f4").tobytes()
@@ -184,15 +184,15 @@ for power, passes in [(0.5, 1), (1, 3)]:
 show.rounds(history)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The cut is made in two rounds, first to the square root of these shares (28, 30 and 51 %), and then to the shares themselves. [[prune_model]] has shown that the training in between repairs most of what a cut breaks, and that a network stands a small cut better than a large one. The table shows the same here: the second cut costs many points, and three more passes bring the network back to where it was, or nearly.
+# The cut is made in two rounds, first to the square root of these shares (28, 30 and 51 %), and then to the shares themselves, because a network stands a small cut better than a large one ([[prune_model]]). The second cut costs many points, and three more passes of training bring the network back to where it was, or nearly.
 #
-# Of 266,200 weights 21,776 are left, a twelfth. And the file? It is as large as ever, since a 0 takes four bytes like any other float ([[zero_worth]]). To store only the weights that are left we must say *where each of them stands*. fc1 has 235,200 places, and to number them takes 18 bits, because $2^{17}$ is 131,072. A place would cost more than half of the weight itself.
+# Of 266,200 weights 21,776 are left, a twelfth. And the file? It is as large as ever, since a 0 takes four bytes like any other float ([[zero_worth]]). To store only the weights that are left we must say *where each of them stands*. fc1 has 235,200 places, and the number of a place takes 18 bits, because 17 bits count only to 131,072. That is more than half of the 32 bits of the weight itself.
 #
-# **The idea.** Tell the way, and not the address: "skip two zeros, here is a weight; skip one, here is the next". Such a gap is small where an address is large. The number of zeros between a weight and the one before it is called its **relative index**. (The paper counts the step from one weight to the next, which is one more.)
+# **The idea.** Tell the reader the way, and not the address: "skip two zeros, here is a weight; skip one, here is the next". Such a gap is small where an address is large. The number of zeros between a weight and the one before it is called its **relative index**. (The paper counts the step from one weight to the next, which is one more.)
 #
-# **By hand.** Ten weights: 0, 0, **0.5**, 0, **−0.3**, **0.2**, 0, 0, 0, **0.4**. The gaps are 2, 1, 0 and 3. Reading goes backwards: begin before the first place, go on by gap + 1 each time, and you land on the places 2, 4, 5 and 9 (counted from 0). Each gap fits into two bits, so the four places take 8 bits.
+# **By hand.** Ten weights: 0, 0, **0.5**, 0, **−0.3**, **0.2**, 0, 0, 0, **0.4**. The gaps are 2, 1, 0 and 3. To read them, begin before the first place and go on by gap + 1 each time. You land on the places 2, 4, 5 and 9 (counted from 0). Each gap fits into two bits, so the four places take 8 bits.
 #
-# How many bits should a gap have? Few bits make most gaps cheap, but some gaps are long. With 5 bits there are 32 symbols. Let 0 to 30 mean gaps, and let the last symbol, 31, be an **escape**: it means "31 zeros, and no weight yet". A gap of 70 is then written as 31, 31, 8, since 31 + 31 + 8 = 70. A gap of exactly 31 is written as 31, 0. The paper does nearly the same: it writes a *filler*, a weight of 0, after a gap that is too long. An escape is cheaper, because no value is stored with it.
+# How many bits should a gap have? Few bits make most gaps cheap, but some gaps are long. With 5 bits there are 32 symbols. Let 0 to 30 mean gaps, and let the last symbol, 31, be an **escape**: it means "31 zeros, and no weight yet". A gap of 70 is then written as 31, 31, 8, since 31 + 31 + 8 = 70. A gap of exactly 31 is written as 31, 0.
 
 # %% slideshow={"slide_type": "skip"}
 ESCAPE = 31
@@ -242,7 +242,7 @@ show.symbols_of_places(fc1_gaps, n_left)
 #
 # <!-- page -->
 #
-# Could one have known? **By hand**, for weights at random places: with 8 % of the weights left a gap of 31 or more needs 31 zeros in a row, which has the probability $0.92^{31} = 0.075$. After an escape the same question comes again, so a weight needs $0.075 + 0.075^2 + … = 0.082$ escapes on average, and 5 · 1.082 = 5.4 bits. The measured number is larger. The next cell tests why: it shuffles the weights of fc1, so that as many weights stand at random places.
+# Could one have known? **By hand**, for weights at random places: with 8 % of the weights left a gap of 31 or more needs 31 zeros in a row, with a probability of $0.92^{31} = 0.075$. After an escape the same question comes again, so a weight needs $0.075 + 0.075^2 + … = 0.082$ escapes on average, and 5 · 1.082 = 5.4 bits. The measured number is larger. The next cell tests why. It shuffles fc1, so that the same weights stand at random places.
 
 # %% slideshow={"slide_type": "skip"}
 torch.manual_seed(1)
@@ -254,9 +254,9 @@ place_bits |= {f"{b} bits": b * len(gap_symbols(fc1_line, 2**b - 1)) / n_left fo
 {name: round(bits, 2) for name, bits in place_bits.items()}
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The shuffled weights cost what the calculation said. So the rest is the price of the arrangement: the weights that stay are clumped. Where one stays its neighbour often stays as well, and the long gaps between the clumps cost escapes. (*Deeper* says where the clumps come from.) The clumps have a good side: they make the symbols uneven, and section 4 turns this into bytes.
+# The places of the shuffled weights cost what the calculation said. So the rest is the price of the arrangement, because the weights that stay are clumped. Where one stays, its neighbour often stays as well, and the long gaps between the clumps cost escapes. (*Deeper* says where the clumps come from.) The clumps have a good side: they make the symbols uneven, and section 4 turns this into bytes.
 #
-# The other entries answer how many bits a gap should have: $b\,(1 + \text{escapes per weight})$ is smallest near 5 bits here. Fewer bits need too many escapes, and more bits are wasted on short gaps. At another density another width is best.
+# The other entries of this output answer how many bits a gap should have: $b\,(1 + \text{escapes per weight})$ is smallest near 5 bits here. Fewer bits need too many escapes, and more bits are wasted on short gaps. At another density another width is best.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 3. A few values for all weights
@@ -291,9 +291,9 @@ def k_means(values, bits, rounds=30):
 # | 2 | 0.167 | −1.0, −0.9 | 0.2, 0.3, 1.5 | −0.95 and 0.667 |
 # | 3 | −0.142 | −1.0, −0.9 | 0.2, 0.3, 1.5 | the same: done |
 #
-# In round 2 the weight 0.2 changes sides, because the border has moved below it. The squared error falls from 1.61 after round 1 to 1.05 after round 2. It can never rise, because a weight changes only to a centroid that is nearer, and the mean is the point with the least squared error to its members. The five weights are stored as the numbers 0, 0, 1, 1, 1 and two floats: 5 + 64 bits in place of 160. With five weights the codebook takes most of this. With the 18,816 weights of fc1 the codebook is next to nothing.
+# In round 2 the weight 0.2 changes sides, because the border has moved below it. The squared error falls from 1.61 after round 1 to 1.05 after round 2. It can never rise, because a weight changes only to a centroid that is nearer, and the mean is the point with the least squared error to its members. The five weights are stored as the numbers 0, 0, 1, 1, 1 and two floats: 5 + 64 bits in place of 160. With five weights the codebook takes most of this, and with the 18,816 of fc1 next to nothing.
 #
-# In formulas, for weights $w_i$, where weight $i$ belongs to centroid $a(i)$: k-means makes $\sum_i (w_i - c_{a(i)})^2$ small by two steps in turn, $a(i) = \arg\min_k |w_i - c_k|$ and $c_k = \text{mean of the } w_i \text{ with } a(i) = k$. It ends where neither step changes anything. Such an end need not be the best of all, and it depends on the beginning. The code stops after 30 rounds, which with many values is before the end. In the code the beginning is `linspace`, evenly spaced from the least to the largest weight. The paper tried three beginnings, and this one was best (its section 3.2). A centroid without members stays where it is.
+# In formulas, for weights $w_i$, where weight $i$ belongs to centroid $a(i)$: k-means makes $\sum_i (w_i - c_{a(i)})^2$ small by two alternating steps, $a(i) = \arg\min_k |w_i - c_k|$ and $c_k = \text{mean of the } w_i \text{ with } a(i) = k$. It ends where neither step changes anything. Such an end need not be the best of all, and it depends on the beginning. The code begins with `linspace`, evenly spaced from the least to the largest weight, and stops after 30 rounds, which with many values is before the end. A centroid without members stays where it is.
 #
 # The zeros take no part: they are stored by the gaps, so only the weights that are left share values.
 
@@ -342,7 +342,7 @@ show.by_bits(errors, right, history[-1][2])
 #
 # The columns of the error show the first half of the reason. With half as many even values the distance between neighbours is about twice as large, and the square of an error about four times. (With k-means it is about three times; why was not looked into.) The accuracy shows the second half. From 6 bits to 3 the accuracies of k-means differ by a few digits of 10,000, up or down, so no order can be read from them.
 #
-# Is k-means worth its rounds? The columns *even* have the same code with `rounds=0`, which leaves the centroids evenly spaced. At the same number of bits k-means makes the error smaller in each row. In accuracy that counts where the error is large. Do not read the columns as "k-means against integers", because an even grid that leaves out the few largest weights does better than this one (*Deeper* has figures).
+# Is k-means worth its rounds? The columns *even* come from the same code with `rounds=0`, which leaves the centroids evenly spaced. At the same number of bits k-means makes the error smaller in each row. In accuracy that counts where the error is large. Do not read the columns as "k-means against integers", because an even grid that leaves out the few largest weights does better than this one (*Deeper* has figures).
 #
 # What the sharing has lost may still be won back.
 
@@ -470,7 +470,7 @@ show.won_back(won, before)
 #
 # <!-- page -->
 #
-# In the run on this page training both won 0.27 points, the biases alone 0.26 and the values alone 0.22, each at its best rate. These are 27, 26 and 22 digits of 10,000, so the three cannot be told apart. What the table does say: that the accuracy comes back is no evidence that the *values* had to move. Now read the first column alone. At the rate that is best for both, the biases win only two thirds. Their best rate is ten times as large.
+# In the run on this page training both won 0.27 points, the biases alone 0.26 and the values alone 0.22, each at its best rate. These are 27, 26 and 22 digits of 10,000, so the three cannot be told apart. But the table does show that a gain in accuracy is no evidence that the *values* had to move. (What a bias can repair is worked out under *Deeper*.) Now read the first column alone. At the rate that is best for both together, the biases win only two thirds. Their own best rate is ten times as large.
 #
 # The rule of the exercise would even say "nothing", since the gain is below a point. Where it stops being true: this is one network and one order of the digits, and the best rates were read off the test images, for all arms alike. A network that loses more in the sharing may need its values. We go on with 4 bits, where there is hardly anything to win back, and train both at the smallest rate.
 
@@ -509,9 +509,9 @@ show.tree_by_tree(five, huffman_tree(five))
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Look again at the bars of section 2. The symbol 0 came most often, and the symbol 30 hardly ever, and yet each of them takes 5 bits.
 #
-# **The idea.** Frequent symbols get short words, rare ones get long words. But the words stand end to end, with nothing between them, so the reader must know where each of them ends. That is sure if no word is the beginning of another one. Such a code is a tree: from the top a 0 leads to the left and a 1 to the right, and the symbols stand at the ends of the branches. Then reading cannot go wrong: follow the bits down, write the symbol that you arrive at, begin at the top again.
+# **The idea.** Frequent symbols get short words, rare ones get long words. But the words stand end to end, with nothing between them, so the reader must know where each of them ends. That is certain if no word is the beginning of another one. Such a code is a tree: from the top a 0 leads to the left and a 1 to the right, and the symbols stand at the ends of the branches. Then reading cannot go wrong: follow the bits down, write the symbol that you arrive at, begin at the top again.
 #
-# **By hand.** Five symbols come 10, 6, 5, 4 and 3 times, 28 in all. Which tree is best? The two rarest should stand deepest, and Huffman's algorithm begins with them.
+# **By hand.** Five symbols come 10, 6, 5, 4 and 3 times, 28 in all. Which tree is best? The two rarest should stand deepest, because exchanging a deep frequent symbol with a rarer one above it would shorten the text. So Huffman's algorithm begins with them.
 #
 # | step | what is there | joined |
 # |---|---|---|
@@ -520,9 +520,9 @@ show.tree_by_tree(five, huffman_tree(five))
 # | 3 | (b c) 11, a 10, (d e) 7 | a and (d e), to 17 |
 # | 4 | (a (d e)) 17, (b c) 11 | both, to 28 |
 #
-# In step 2 the new pair has to wait, since b and c are rarer than it. At the end a, b and c have words of 2 bits, and d and e have words of 3. The text takes 10 · 2 + 6 · 2 + 5 · 2 + 4 · 3 + 3 · 3 = 63 bits. Fixed words for five symbols need 3 bits each, which makes 84. Why is joining the rarest right? Each joining lengthens the words of all symbols in it by one bit, so it costs its sum in bits: 7 + 11 + 17 + 28 = 63. Huffman's algorithm takes the cheapest joining each time (and his paper proves that this greed ends at the best tree).
+# In step 2 the new pair has to wait, since b and c are rarer than it. At the end a, b and c have words of 2 bits, and d and e have words of 3. The text takes 10 · 2 + 6 · 2 + 5 · 2 + 4 · 3 + 3 · 3 = 63 bits. Fixed words for five symbols need 3 bits each, which makes 84. Why is joining the rarest right? Each joining lengthens the words of all symbols in it by one bit, so it costs its sum in bits: 7 + 11 + 17 + 28 = 63. Huffman's algorithm takes the cheapest joining each time, and his paper proves that this greed ends at the best tree.
 #
-# What must the file say about the code? Only the *lengths*. From them writer and reader make the same words, by one rule: short words first, then in the order of the symbols, and always count on by one (a **canonical** code). With the lengths 2, 2, 2, 3, 3 the words are a 00, b 01, c 10, d 110, e 111. (The tree in the drawing has other words of the same lengths, and only the lengths count.) The bits 0011101 are read as 00, 111, 01, which is "a e b".
+# What must the file say about the code? Only the *lengths*. From them writer and reader make the same words, by one rule: short words first, then in the order of the symbols, and always count on by one (a **canonical** code). With the lengths 2, 2, 2, 3, 3 the words are a 00, b 01, c 10, d 110, e 111. (The drawing has other words of the same lengths.) The bits 0011101 are read as 00, 111, 01, which is "a e b".
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -554,7 +554,7 @@ code_words(huffman_lengths(five))
 # *For the lecturer, 2.5 min.* Ask for the reason before the table, and point back to the bars of section 2. Then: "How far is Huffman from the floor?" Let the room name a list of symbols where it is far: one symbol that comes 99 times of 100.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Is there an even shorter code? A symbol with a share of one half deserves a word of 1 bit, one with a quarter 2 bits, one with a share of $p$ deserves $\log_2 1/p$ bits. The mean of this is the entropy, and no code that gives each symbol a word of its own, and whose text can be read in one way only, can have shorter words on average. **By hand**, for the five symbols above: the shares are 0.357, 0.214, 0.179, 0.143 and 0.107, they deserve 1.49, 2.22, 2.49, 2.81 and 3.22 bits, and the mean is 2.20. Huffman's words have 63 / 28 = 2.25. The difference comes from whole bits: nobody can write 1.49 of them.
+# Is there an even shorter code? Words compete for room. Once 01 is a word, no other word may begin with 01, so it takes a quarter of the room, and a word of $l$ bits takes $2^{-l}$. The whole room is 1, and it is best to give each symbol its share $p$ of it. Then $2^{-l} = p$, so a symbol deserves $\log_2 1/p$ bits: 1 bit for a share of one half, 2 bits for a quarter. The mean of this is the entropy, and no code that gives each symbol a word of its own, and whose text can be read in one way only, can have shorter words on average. **By hand**, for the five symbols above: the shares are 0.357, 0.214, 0.179, 0.143 and 0.107, they deserve 1.49, 2.22, 2.49, 2.81 and 3.22 bits, and the mean is 2.20. Huffman's words have 63 / 28 = 2.25. The difference comes from whole bits, because nobody can write 1.49 of them. Rounding up adds less than one bit to each word, so the best code for two or more symbols stays less than one bit above the entropy.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -585,7 +585,7 @@ show.mean_words(streams)
 #
 # The reason can be read from the last column without any code. The entropy of 16 equally frequent values is 4 bits, and the less even they are, the lower it is. The values come out rather even, because k-means puts many centroids where many weights are. A trial with the evenly spaced values of section 3 shows it: their entropy in fc1 is 2.9 bits, and that of the k-means values 3.6. The gaps have one symbol with more than a third of all.
 #
-# Huffman ends less than a tenth of a bit above the entropy in all six rows. Where does this stop being true? A word has at least one bit. If one of two symbols comes 99 times of 100, the entropy is 0.08 bits, and Huffman needs a whole one. And the floor itself holds for codes that look at one symbol at a time. A code that also looks at the symbol before can fall below it, because clumps follow each other (*Deeper*).
+# In all six rows Huffman ends less than a tenth of a bit above the entropy. Where does this stop being true? A word has at least one bit. If one of two symbols comes 99 times of 100, the entropy is 0.08 bits, and Huffman needs a whole one. And the floor itself holds for codes that look at one symbol at a time. A code that also looks at the symbol before can fall below it, because clumps follow each other (*Deeper*).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
 # ## 5. One file, byte by byte
@@ -596,7 +596,7 @@ show.mean_words(streams)
 # *For the lecturer, 1.5 min.* Ask why a fresh process and not this one: a variable that the file lacks would not be missed here. Fetch the votes of section 1: which stage saves least?
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A ratio such as "forty times" is easily said of a part: of the weights, without the places; of the values, without the codebook. What is not in a file cannot be read from it.
+# It is easy to quote a ratio such as "forty times" for a part alone: for weights without places, or values without a codebook. What is not in a file cannot be read from it.
 #
 # So here is a format. The first byte is the number of layers. Each layer then has its shape and the number of its values (2 bytes each), its biases (4 bytes each), its places, its codebook (4 bytes a value) and its values. A list of symbols is stored as the number of symbols (4 bytes), the length of each word (1 byte for each symbol of the alphabet), and the words, filled up with zeros to a whole byte.
 
@@ -676,7 +676,7 @@ show.stages(stages)
 #
 # **By hand**, for the file before Huffman coding. 21,776 weights are left. Their values take 4 bits each: 10,888 bytes. A place takes nearly 6 bits on average, which makes some 15,600 bytes. The 410 biases take 1,640 bytes, the three codebooks 3 · 16 · 4 = 192, the lengths of words 3 · (4 + 32 + 4 + 16) = 168, and the shapes 3 · 6 + 1 = 19. Together these are about 28,500 bytes. Dense, the network has 266,610 numbers of 4 bytes, 1,066,440 bytes, and `torch.save` adds a little. So this file is about 37 times smaller, and Huffman coding has to bring the rest.
 #
-# Pruning saves by far the most bytes. Sharing takes nearly three quarters of what is left, and coding a sixth of the rest, so in this order Huffman saves least. (The paper saves a fifth there, from 3.1 to 2.49 % of the dense network; its table 2.)
+# Pruning saves by far the most bytes. Sharing removes nearly three quarters of what is left, and coding a sixth of the rest, so in this order Huffman saves least.
 #
 # **Forty times, of what?** Of `dense.pt`, in floats of 32 bits, with 4 bits a value. With the paper's 6 bits this network stays below forty (*Deeper* has the table). And the file is small only on disk and on the way to the user. `read_network` unpacks it into dense floats, so in memory and in time the network is as large and as slow as before. Whoever wants to save memory or time as well must *compute* with shared and pruned weights, and needs kernels or hardware made for them, such as the EIE of the paper's authors (*Going further*).
 
@@ -709,9 +709,9 @@ both_right = percent_right(tuned), 100 * float(share_there)
 show.here_and_there(both_right, (digest_here, digest_there), size["coded"], len(plain))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Both digests are the same, so every weight and every bias came back to the last bit. The losses of this lesson were made by the cut and by the sharing. A prefix code can be read in one way only, so the coding lost nothing. The reader in `show.py` was written apart from the writer above, so that an error in one of them alone would show.
+# Both digests are the same, so every weight and every bias came back to the last bit. A prefix code can be read in one way only, so the coding lost nothing. All losses of this lesson come from the cut and the sharing. The reader in `show.py` was written separately from the writer above, so that an error in one of them alone would show.
 #
-# Is a smaller dense network not the simpler way to a small file? *Deeper* trains one.
+# *Deeper* compares the file with that of a smaller dense network.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Exercises
@@ -760,12 +760,12 @@ def code_lengths_solution(counts):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Deeper
 #
-# What follows is for whoever wants to know whether a small dense network would do as well, whether a code of one's own is worth the trouble, why savings do not multiply, what the paper's 6 bits give here, where the values stand, and what some trials say of clumps and even grids. An exercise about k-means is at the end.
+# What follows is for whoever wants to know whether a small dense network would do as well, whether a code of one's own is worth the trouble, why savings do not multiply, what the paper's 6 bits give here, where the values stand, what a bias can repair, and what some trials say of clumps and even grids. An exercise about k-means is at the end.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Would a small dense network do as well?
 #
-# "Forty times smaller" compares a file with a large one. The fair rival is another small file. Take a network with narrower layers (784, 40, 30, 10), dense, without a cut. It learns for as many passes as the compressed one had in all (ten), then it shares 16 values a layer, trains them for 300 steps, and is coded by the same code. It stores a value for each of its weights and no places at all. So that nobody says that it had a bad learning rate, it is trained at two rates, and both are shown.
+# "Forty times smaller" compares a file with a large one. The fair rival is another small file. Take a network with narrower layers (784, 40, 30, 10), dense, without a cut. It learns for as many passes as the compressed one had in all (ten), then it shares 16 values a layer, trains them for 300 steps, and is coded by the same code. It stores a value for each of its weights and no places at all. A bad learning rate would be unfair to it, so it is trained at two rates, and both are shown.
 #
 # **Predict.** Is the rival, at its better rate: **A** level with the compressed network, **B** up to half a point behind, **C** more than that? And why?
 
@@ -787,7 +787,7 @@ show.rivals(rival_rows)
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **The rival is more than half a point behind (C): in the run on this page its better rate gave 97.39 %, and the compressed network has 98.12 %.** But its file is much smaller as well, so this table does not decide who is better at equal bytes.
 #
-# The rival stores nothing but values. That is its advantage, because half of the compressed file are places. So 33,000 weights fit into 13.5 kB, while the compressed network needs 23.9 kB for 22,000. Measured by its ratio alone the rival would win with 79 times against 45, and the 73 digits of 10,000 that it gets wrong in addition would not be mentioned. A ratio without an accuracy says little. A rival of the same 24 kB has layers of about 70 and 30 units. In a trial with 71 and 30 its files had 24.4 and 23.3 kB at the two rates, with 97.50 and 97.55 % right, so at equal bytes the compressed network is more than half a point ahead. Whoever wants to repeat this changes one number in the cell above; over several seeds it is a project idea, because this is one network for each row.
+# The rival stores nothing but values. That is its advantage, because half of the compressed file consists of places. So 33,000 weights fit into 13.5 kB, while the compressed network needs 23.9 kB for 22,000. Measured by its ratio alone the rival would win with 79 times against 45, and the 73 digits of 10,000 that it gets wrong in addition would not be mentioned. A ratio without an accuracy says little. A rival of the same 24 kB has layers of about 70 and 30 units. In a trial with 71 and 30 its files had 24.4 and 23.3 kB at the two rates, with 97.50 and 97.55 % right, so at equal bytes the compressed network is more than half a point ahead. Whoever wants to repeat this changes one number in the cell above; over several seeds it is a project idea, because this is one network for each row.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Is our own coding worth the trouble?
@@ -818,9 +818,9 @@ show.under_compressors(forms, squeezed)
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **Our file is within a few percent of the best rival (C), xz on one byte a symbol, probably because xz finds the same uneven frequencies.**
 #
-# So the work was in the pruning and in the sharing, and not in the code. The first row shows it from another side: these are floats again, of 4 bytes each, as in section 1. But now most of them are 0 and the others have one of 16 values, so bytes come again, and xz brings the file down to less than twice ours. Fixed words already are half as long as one byte a symbol, and a compressor finds less in them, probably because symbols of 4 and 5 bits do not end where bytes end. xz ends a little above what it makes of the bytes, and gzip a little below.
+# So the work was in the pruning and in the sharing, and not in the code. The first row shows it from another side: these are floats again, of 4 bytes each, as in section 1. But now most of them are 0 and the others have one of 16 values, so bytes come again, and xz brings the file down to less than twice ours. Fixed words are already little more than half as long as one byte a symbol, and a compressor finds less in them, probably because symbols of 4 and 5 bits do not end where bytes end. xz ends a little above what it makes of the bytes, and gzip a little below.
 #
-# From Huffman's words themselves a compressor takes hardly 1 %, as the last row shows. In practice: prune and share, write one byte for each symbol, and let xz do the coding. With gzip, which many systems have, the same symbols take an eighth more than ours.
+# Of Huffman's words themselves a compressor removes hardly 1 %, as the last row shows. In practice: prune and share, write one byte for each symbol, and let xz do the coding. With gzip, which many systems have, the same symbols take an eighth more than ours.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### What multiplies, and what does not?
@@ -852,7 +852,7 @@ show.multiplied(alone, len(plain), without_places)
 #
 # The caption has the control: leave the bytes of the places out of both files, and the two savings together come to most of their product. What is missing then are biases and codebooks (B). C cannot be the reason, because these files store the same number of bits for a value, whether it is easy to share or not.
 #
-# So a ratio holds for the bytes that a method shrinks, and savings multiply only where two methods shrink the same bytes. A student of [[students]] and int8 nearly do, because the student has fewer weights, without places, and int8 makes each of them smaller. Their file is 33 times smaller, and the product is about 40. Rows with a star come from [[lightning_pruning]] and [[students]], from other training: compare bytes there, and not accuracy.
+# So a ratio holds for the bytes that a method shrinks, and savings multiply only where two methods shrink the same bytes. The savings of a student ([[students]]) and of int8 nearly multiply, because the student has fewer weights, without places, and int8 makes each of them smaller. Their file is 33 times smaller, and the product is about 40. Rows with a star come from [[lightning_pruning]] and [[students]], from other training: compare bytes there, and not accuracy.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Six bits, as in the paper
@@ -870,7 +870,7 @@ for bits in (6, 5, 4):
 show.more_or_fewer_bits(other_bits, len(plain))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# With 6 bits this network stays under forty times, with 5 it is just above, and with 4 it has room. In accuracy the rows hardly differ, so nothing speaks for 6 bits here. The difference to the paper lies in the words: its table 2 gives 4.3 or 4.4 bits for a coded value of each layer (and 5.1 in the row of the total), and ours have a little over 5 with 6 bits. Perhaps its values are used less evenly. Its published figures do not say so, and we have not looked into it.
+# With 6 bits this network stays under forty times, with 5 it is just above, and with 4 it has room. In accuracy the rows hardly differ, so nothing speaks for 6 bits here. The difference from the paper lies in the lengths of the words: its table 2 gives 4.3 or 4.4 bits for a coded value of each layer (and 5.1 in the row of the total), and ours have a little over 5 with 6 bits. Perhaps its values are used less evenly. Its published figures do not say so, and we have not looked into it. Its coding saves a fifth of the file (from 3.1 to 2.49 % of the dense network; its table 2), and ours a sixth.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Where do the values stand?
@@ -883,7 +883,14 @@ books = [linear_layers(net)[0].weight.detach().unique() for net in (just_shared[
 show.values_and_weights(fc1_line, *books)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The weights stand in two humps, because the cut took those near 0, and the few in the valley have come back there in the training. The values are denser where more weights are, and the outermost ones serve few weights. Each of these few weights pays 4 bits for its value like all others. That is the unevenness from which Huffman coding makes its 0.4 bits.
+# The weights stand in two humps, because the cut removed those near 0, and the few in the valley have moved there in the training after it. The values are denser where more weights are, and the outermost ones serve few weights. So some of the 16 values are used often and others seldom, and with fixed words each use costs 4 bits. That is the unevenness from which Huffman coding makes its 0.4 bits.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### What can a bias repair?
+#
+# Section 3 found that 410 biases alone win back nearly all that can be won. How can a bias repair an error that was made in the weights? **By hand**: a neuron has the weights 0.5 and 0.3, and both now share the value 0.4. Its sum is then wrong by $-0.1\,x_1 + 0.1\,x_2$. An image with the inputs 1 and 0.8 is wrong by −0.02, and one with 0.9 and 0.8 by −0.01. The mean error is −0.015. A bias that is larger by 0.015 leaves −0.005 and +0.005.
+#
+# So the error of a neuron has two parts: one that is the same for all images, and one that changes from image to image. A bias can remove the first part and never the second. A value can work on both, but it stands in many places, so a move that helps one neuron may harm others. How large the two parts are in this network was not measured. [[bit_budget]] measures them for the rounded weights of a convolution, where a batch norm can remove the first part.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### What trials say of sections 1 to 4
@@ -892,7 +899,7 @@ show.values_and_weights(fc1_line, *books)
 #
 # **Values.** 99.7 % of the weights of the dense fc1 have a value of their own. Of their last two bytes this cannot be said, because there are only 65,536 pairs.
 #
-# **Escapes.** With 4 bits for a value fc1 needs 2,971 escapes of 5 bits; by the same count it would need 2,852 fillers of 9.
+# **Escapes.** The paper does nearly the same as our escape. After a gap that is too long it writes a *filler*, a weight of 0. An escape is cheaper, because no value is stored with it. With 4 bits for a value fc1 needs 2,971 escapes of 5 bits each; by the same count it would need 2,852 fillers of 9 bits each.
 #
 # **Density.** By the calculation of section 2, with 26 % of the weights left at random places, symbols of 3 bits would take 3.4 bits a place ($0.74^7 = 0.12$), and symbols of 5 bits just over 5.
 #
@@ -900,7 +907,7 @@ show.values_and_weights(fc1_line, *books)
 #
 # **Clumps that follow each other.** The entropy of a gap of fc1, given the gap before, is 3.47 bits in place of 3.73. With the gaps in random order it is 3.69.
 #
-# **More rounds.** With 1,000 rounds in place of 30 the error of 32 values falls by another quarter, and that of 4 or 8 values hardly or not at all. The error still grows 2.8 to 3.4 times with each bit less, so that it is about three times does not come from stopping early.
+# **More rounds.** With 1,000 rounds in place of 30 the error of 32 values falls by another quarter, and that of 4 or 8 values hardly or not at all. The error still grows 2.8 to 3.4 times with each bit less. So stopping early is not the reason why this factor is about three. (The paper tried three beginnings for k-means, and the even one was best; its section 3.2.)
 #
 # **An even grid with a shorter range.** With 2 bits, a grid over half of the range gives 97.2 % right, where the whole range has 92.4 and k-means 97.6. Two of the four values of the whole range stand at the least and at the largest weight, where hardly any weight is. The ranges were tried on the test images.
 

@@ -329,7 +329,7 @@ show.uses_of_a_weight()
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Other networks
 #
-# LeNet is a small convolutional network, and not the LeNet-300-100 of section 1. ResNet-50 is a large one: it has 25.6 million weights and 4.1 billion MACs for an image. A weight from DRAM costs 640 pJ, a MAC 4.6.
+# LeNet is a small convolutional network, and not the LeNet-300-100 of section 1. ResNet-50 is a large one: it has 25.5 million weights and 4.1 billion MACs for an image. A weight from DRAM costs 640 pJ, a MAC 4.6.
 #
 # The **break-even point** is the number of uses of a weight at which the arithmetic costs as much as the fetch.
 #
@@ -628,7 +628,7 @@ print("ResNet-50:", ", ".join(f"{side} × {side}: {count:.1f}" for side, count i
 print(f"the convolutions of LeNet alone: {own:.0f}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A convolution makes its MACs at every place of the image, and its weights stay the same. So the number of uses grows with the area, and the answer of section 4 holds for images of about 208 × 208 pixels and larger ones.
+# A convolution makes its MACs at every place of the image, and its weights stay the same. So the number of uses grows with the area, in steps, because a map has whole pixels. Counted in the same way, it is 137 for images of 200 × 200 pixels and 141 for images of 201 × 201. So the answer of section 4 holds from there on.
 #
 # ### What does a use cost when the weight is near?
 #

@@ -169,7 +169,7 @@ Table(
 #
 # With 3 bits (C) the loss stays below that line in this run; in another training it need not. *Deeper* shows three.
 #
-# With 8 bits there are up to 256 levels, and half a step is small beside most weights. Each bit that we take away doubles the step, roughly, and the error with it. (That 3 bits do a little better than 4 in the run on this page is luck; in other trainings the two change places.)
+# With 8 bits there are up to 256 levels, and half a step is small beside most weights. Each bit that we take away doubles the step, roughly, and the error with it, until so many weights become 0 that the error can hardly grow. (That 3 bits do a little better than 4 in the run on this page is luck: in a trial with three other trainings 3 bits did worse, by 2, 6 and 16 points.)
 #
 # Why does the network tolerate so much? Each output of `fc1` is a sum of 400 products, so 400 errors are added up. But random errors of either sign largely cancel: 400 of them add up to only about $\sqrt{400} = 20$ times one of them. The products themselves cancel less, because training has made many of them pull in the same direction. So the sum stands out from its error better than each weight does: in the run on this page 8 bits change the weights of `fc1` by nearly 2 %, and its outputs by less than 1 %. (*Deeper* measures both, with a control.)
 #
@@ -184,14 +184,14 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Let the room find the first picture in which a filter looks different. Then ask how many different greys the last picture has: three, and where the first layer's largest weight is
-# negative and lies exactly half-way a fourth, a single black square. Do not say yet why: it prepares section 4.
+# negative, lies exactly half-way and belongs to one of these four filters a fourth, a single black square (on this page it is in the first filter). Do not say yet why: it prepares section 4.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the accuracies of the table above, and four filters with so many bits.
 show.cliff(accuracy, {bits: rounded(layers["conv1"], bits) for bits in accuracy if bits < 32} | {32: layers["conv1"]})
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# With 8 and 6 bits you will hardly see a difference. With 2 bits few greys are left, and much of what made the four filters different is gone. Section 4 counts how many weights lie on each level.
+# With 8 and 6 bits you will hardly see a difference. With 2 bits few greys are left, and squares that differed have the same grey. Section 4 counts how many weights lie on each level.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### One weight, three times
@@ -462,7 +462,7 @@ show.four_bars(used["fc1"])
 # | −0.31 | −0.4 | −0.2 |
 # | 0.07 | 0 | 0.2 |
 #
-# Halves use all four levels, and none of them is 0: every weight keeps at least its sign. Weights have no need for an exact 0 (unless many of them were removed on purpose), so that is allowed here.
+# With halves a large layer uses all four levels, and none of them is 0: every weight keeps at least its sign. Weights have no need for an exact 0 (unless many of them were removed on purpose), so that is allowed here.
 #
 # A step of σ is much smaller than $\frac{2}{3} m$, in `fc1` less than a quarter of it. In exchange, weights beyond two steps are clipped.
 
@@ -723,7 +723,7 @@ for change, (step, offset, old_step, old_offset) in compared.items():
 show.errors_of_fc1(networks, test_images[:1000], rounded)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# With 8 bits the outputs are off by much less than the weights. With the same weights in random order they are off by nearly as much as the weights. So it is the order which training has given to the weights that lets the outputs stand out. Down to 3 bits each bit less makes the error two or three times as large, without a jump. With 2 bits nearly every weight becomes 0: then the errors are the weights themselves, with a minus sign, and pull in the same direction as they do.
+# With 8 bits the outputs are off by much less than the weights. With the same weights in random order they are off by nearly as much as the weights. So it is the order which training has given to the weights that lets the outputs stand out. In a trial with the bits in between, each bit less doubled both errors down to 5 bits. From 5 bits to 4 the weights' error doubled again, but that of the outputs grew 2.7 to 3.8 times. The reason is probably that more and more weights become 0. The error of such a weight is the weight itself, with a minus sign, so these errors pull in the same direction as the weights do and no longer cancel. With 2 bits this is so for nearly every weight.
 #
 # ### What does a zero point cost?
 #
@@ -857,7 +857,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **Only the first way gave PyTorch's integers in all four rows. With half-way numbers the second differs in many thousands, and so does the third where the zero point is odd.** With these random numbers all three agree; in other draws the second or the third differs in a few numbers of a million.
 #
-# `torch.round` sends a number that lies exactly half-way to the *even* neighbour: 0.5 becomes 0, and 1.5 becomes 2. Take the zero point 3. By the first way 0.5 is rounded to 0, and 0 + 3 is 3. By the third way 0.5 + 3 = 3.5 is rounded to the even 4. With an odd zero point inside the bracket every product that is exactly half-way is rounded in the other direction (in the table about a third of the numbers: the others miss the middle by a last bit, and a few of these are moved onto it when 3 is added); with an even one the sum can still be rounded onto a half-way number. The second way divides, and a division can differ from the product with the reciprocal in the last bit, and at a half-way number the last bit decides.
+# `torch.round` sends a number that lies exactly half-way to the *even* neighbour: 0.5 becomes 0, and 1.5 becomes 2. Take the zero point 3. By the first way 0.5 is rounded to 0, and 0 + 3 is 3. By the third way 0.5 + 3 = 3.5 is rounded to the even 4. With an odd zero point inside the bracket every product that is exactly half-way is rounded in the other direction. (Counted in the run on this page: 34,882 of the products are exactly half-way. The others miss the middle by a last bit, and 3,548 of them are rounded otherwise after 3 was added. Together these are the 38,430 of the table.) With an even zero point, too, the sum can be rounded onto a half-way number. The second way divides, and a division can differ from the product with the reciprocal in the last bit, and at a half-way number the last bit decides.
 #
 # For the accuracy of a network this does not matter. It matters when one program imitates another to the last integer, for then a difference is a bug to be found, or only a half-way case. Other functions of PyTorch, and other libraries, may round half-way cases in their own way.
 
@@ -934,5 +934,5 @@ claims.show("integers")
 # Krishnamoorthi, James Reed, Min Ni, Chris Gottbrath and Seth Weidman. Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Repeat the opening question with the board: how many different values does a weight need? On this page eight cost LeNet 1.4 points, four well placed ones 11. Ask what the lesson did *not* show: no
+# *For the lecturer, 1 min.* Repeat the opening question with the board: how many different values does a weight need? On this page eight cost the first LeNet 1.4 points and another one 18; four whole steps of σ cost the three LeNets 8 to 13. Ask what the lesson did *not* show: no
 # network was trained with the rounding, and no integer was multiplied yet. Transition: "Next lesson: the range, and a layer that runs in integers."

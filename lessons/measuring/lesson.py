@@ -232,12 +232,12 @@ print("µs:", ", ".join(f"{us:.0f}" for us in calls_us))
 show.first_calls(calls_us)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **After a rest the first call is usually slower again, and in some runs the second one is slower as well, by less.** So before you time a function, call it a few times, until its times stop falling. These calls are the **warm-up**.
+# **After a rest the first call is usually slower again, and in some runs the next ones are slower as well, each by less: in the run on this page the first three are.** So before you time a function, call it a few times, until its times stop falling. These calls are the **warm-up**.
 #
 # <!-- page -->
 #
 # Think of a cook who has been out of the kitchen. The first dish takes longer, because the tools have been put away. A processor keeps what it has used last in small, fast memories, the *caches*: the program's instructions, the weights, the table that says where memory
-# lies. While the network rests, other programs use the processor and fill the caches with their own data. The first calls bring everything back. (This is the usual explanation. The controls under *Deeper* test a part of it.) In trials for this lesson, each after a second of rest, the first call usually took 1.3 to 2.1 times as long as the second.
+# lies. While the network rests, other programs use the processor and fill the caches with their own data. The first calls bring everything back. (This is the usual explanation. The controls under *Deeper* test a part of it.) In trials for this lesson, each after a second of rest, the first call usually took 1.3 to 2.1 times as long as the second. In the run on this page it is 1.2 times, because the second is slow as well.
 #
 # The very first call of a process, as in section 1, pays for more than that. Probably PyTorch prepares some things only when they are first needed. The documentation of its own timer gives this as the reason why that timer warms up:
 # "[some elements of PyTorch are lazily initialized](https://docs.pytorch.org/docs/stable/benchmark_utils.html)".
@@ -253,7 +253,7 @@ show.first_calls(calls_us)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Let everybody sketch 300 dots on paper; expect many bells. On the board: 10, 11, 10, 12, 10, 11, 90, mean 22, median 11. Then the picture: "How far do the
-# slow calls lie from the median, and how far the fast ones?" On this page the slowest lies 8 % above it and the fastest 2 % below: a short tail, of a quiet machine. Ask: "Which number would you report, and which would you report to somebody
+# slow calls lie from the median, and how far the fast ones?" On this page the slowest lies 21 % above it and the fastest 22 % below. Point at the groups at the bottom: "What can make one call in ten faster?" Nothing; probably something slowed the other nine. Ask: "Which number would you report, and which would you report to somebody
 # who waits for every single answer?" Wanted: the median and its spread; the tail. The yellow band is the IQR, the middle half of all calls. In the right picture the curve stays in the band from 25 to 75 %.
 
 # %% slideshow={"slide_type": "skip"}
@@ -277,9 +277,11 @@ print("over the median:", ", ".join(f"{name} {value / middle:.2f}" for name, val
 show.scatter(samples)
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **Most of the times lie close together just above the fastest one, and a few lie far above: these slow calls form a long *tail*.** How long the tail is depends on your machine and on what else it is doing. On a quiet machine it is short.
+# **Usually the cloud reaches farther up: most of the times lie close together just above the fastest one, and a few slow calls far above them form a long *tail*. The run on this page is an exception, because a group of its calls lies *below* the rest.** On a quiet machine the tail is short.
 #
-# A call cannot take less time than its work takes, so there is a floor. But many things can make it take longer: another program gets the processor for a moment, a message from the network arrives, the clock rate drops. Each of these adds time, and none of them takes any away.
+# A call cannot take less time than its work takes at the processor's full speed, so there is a floor. But many things can make it take longer: another program gets the processor for a moment, a message from the network arrives, the clock rate drops. Each of these adds time, and none of them takes any away.
+#
+# A disturbance need not be short, however. In the run on this page one call in ten takes a fifth less time than usual, so probably something slowed the other nine (*Deeper*).
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Which single number should stand for 300 calls? Take seven calls first. Suppose that they took
@@ -351,7 +353,7 @@ show.drift(drifting)
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3.5 min.* "All that we have learned, in one call. The first thing to compare is a function with
 # itself." Ask for both ratios. Then the picture: "The grey dots are the same code. Everything they do is noise." Ask:
-# "Your colleague reports 3 % faster, from one run each. What do you ask for?" Wanted: the A/A test, which compares a function with itself, and more rounds. Then the squares above 1: on this page all 31. The grey dots above 1: 12 of 31, which a coin does as well.
+# "Your colleague reports 3 % faster, from one run each. What do you ask for?" Wanted: the A/A test, which compares a function with itself, and more rounds. Then the squares above 1: on this page 23 of 31, which coins show in one of a hundred trials. The grey dots above 1: 16 of 31, which a coin does as well.
 
 # %% slideshow={"slide_type": "skip"}
 candidates = {"A": lambda: net(photo), "A again": lambda: net(photo), "B: without notes": without_notes}
@@ -369,7 +371,7 @@ ratios = show.rounds(versus, "A again", "B: without notes")
 #
 # Read the noise floor off the table: its quartiles of *A again* say that in half of all rounds the ratio of a function to itself lay between these two values, and in the other half outside. So if a single round shows a gain of that size, it may be noise. If the dot and the square of one round jump together, then A was disturbed in that round: both ratios are the time of the same A over something.
 #
-# (Each dot is a sample of some dozens of calls in a row, because a sample must be long enough for the clock.) Over many rounds smaller differences can be detected; the next section shows how.
+# (Each dot is a sample of many calls in a row, which together take a fiftieth of a second or more, because a sample must be long enough for the clock.) Over many rounds smaller differences can be detected; the next section shows how.
 #
 # The ratio of *A again* should be 1, so any other result is noise or a fault of the instrument. The A/A test costs one line of code, and it shows how small a difference your instrument can see *today*. If *A again* is not near 1 for you, something disturbs your machine. Close other programs, plug in the charger, and run the cell again.
 #
@@ -392,7 +394,7 @@ for name in ("A again", "B: without notes"):
     )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The first line is the control: a function against itself must win about half of the rounds. (31 throws of a coin nearly always show 10 to 21 heads.) (The test counts the rounds as independent of each other.) If the number printed for B is small, say below 1 %, and the one for *A again* is not, then chance is a poor explanation, and B is faster on your machine. Otherwise you cannot claim a difference from this run: take more rounds, or quiet the machine.
+# The first line is the control: a function against itself must win about half of the rounds. (31 throws of a coin nearly always show 10 to 21 heads. The test counts the rounds as independent of each other.) If the number printed for B is small and the one for *A again* is not, then chance is a poor explanation, and B is faster on your machine. How small must it be? Many fields take 5 % as the limit ([[baseline]] comes back to it). Choose yours before the run. In the run on this page, on a restless machine, B won 23 of the 31 rounds, and the number is 1.1 %. In a quieter run B won all 31. If the number is above your limit, you cannot claim a difference from this run: quiet the machine, or measure afresh with more rounds, and decide beforehand how many. (To add rounds until the number is small gives luck many chances.)
 #
 # The sign test tells you *that* there is a difference, and not *why*, nor whether it is large enough to matter to anybody. And the verdict holds for what you measured: this network, one thread, this machine. Why should it change with the input? Suppose that the notes cost 0.03 ms a call, however many photographs come in. With one photograph a call takes 0.52 ms with them and 0.49 without: 1.06 times. If a hundred photographs take 30 ms without notes, the same 0.03 ms make 30.03, and the speed-up is 1.001. So name the input beside the ratio.
 #
@@ -407,8 +409,7 @@ for name in ("A again", "B: without notes"):
 # | Do both give the same answers? | a faster function that computes something else is no gain |
 # | How far from 1 is the ratio of a function to itself? | a gain no larger than that may be noise |
 #
-# **One report, taken apart.** "We ran the old version 100 times, then the new version 100 times. Old: 20.0 ms on average. New: 8.0 ms at best. The new one is 2.5 times as fast." *Were both warm?* If the first call of the old one took 300 ms and every other one 17 ms, its mean is (300 + 99 · 17) / 100 = 19.8 ms: a single cold call has added nearly 3 ms. *Did they take turns?* No. If the processor slowed down
-# meanwhile, that hurt the new one, so not every fault flatters it. *Were both summed up in the same way?* No: a mean was divided by a minimum. If both medians were known, say 17 and 11 ms, the speed-up would be 1.5. *How far from 1 is a function to itself?* Nobody looked. Only a new measurement can say what the speed-up is. (Exercise 3 under *Deeper* has another report to try the list on.)
+# (*Deeper* takes a report apart with this list.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 6. What does a second thread do?
@@ -420,7 +421,7 @@ for name in ("A again", "B: without notes"):
 # product takes half, and the network gains little or even loses, **C** both take as long as before. And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3.5 min.* "Two workers in place of one. When is the job done, and what does the payroll say?" Vote; expect A. Show the bars. Product: 0.61 of the wall time on this page, for nearly the same payroll (1.09). Small network: the answer comes *later*, at 1.67 times the wall time, and the payroll is 3.25 times as large. (Other runs: hardly any gain on the wall, and twice the payroll.)
+# *For the lecturer, 3.5 min.* "Two workers in place of one. When is the job done, and what does the payroll say?" Vote; expect A. Show the bars. Product: 0.57 of the wall time on this page, for a slightly larger payroll (1.14). Small network: the answer comes *later*, at 1.15 times the wall time, and the payroll is 2.28 times as large. (Other runs: from hardly any gain on the wall and twice the payroll to 1.67 and 3.25 times.)
 # "Why does a worker who has nothing to do cost anything?" It waits awake: it asks again and again whether there is work, and that counts as busy.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -608,6 +609,15 @@ def flawed_lines_solution():
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
+# ### One report, taken apart
+#
+# "We ran the old version 100 times, then the new version 100 times. Old: 20.0 ms on average. New: 8.0 ms at best. The new one is 2.5 times as fast." *Were both warm?* If the first call of the old one took 300 ms and every other one 17 ms, its mean is (300 + 99 · 17) / 100 = 19.8 ms: a single cold call has added nearly 3 ms. *Did they take turns?* No. If the processor slowed down
+# meanwhile, that hurt the new one, so not every fault flatters it. *Were both summed up in the same way?* No: a mean was divided by a minimum. If both medians were known, say 17 and 11 ms, the speed-up would be 1.5. *How far from 1 is a function to itself?* Nobody looked. Only a new measurement can say what the speed-up is.
+#
+# ### Why were some of the 300 calls faster?
+#
+# In the run on this page about one call in ten of section 4 takes a fifth less time than the typical one, and these calls come in a few short spells. As nothing makes the work itself shorter, something probably slowed *most* of the calls, perhaps a neighbour on the same rented processor, and paused for these spells. (A machine that you share with nobody, at a fixed clock rate, would tell.) So the typical call is typical of a state of the machine, and not of the work alone.
+#
 # ### How sure is the ratio itself?
 #
 # The sign test of section 5 says that B is faster. The same counting says how sure the *ratio* is. Sort the 31 ratios. If the 10th to the 22nd run from 1.05 to 1.09, you may report "between 1.05 and 1.09 times as fast": the true median lies outside only if far too many rounds happen to fall on one side of it, and coins do that in 3 % of cases. The quartiles in the table do not say this. They say how far single rounds scatter, and they stay where they are with more rounds, while the interval for the median
@@ -711,7 +721,7 @@ typical = {name: median(turn[name] for turn in turns) for name in befores}
 Table(["just before", "one call"], [[name, f"{s / typical['its own calls']:.2f}×"] for name, s in typical.items()])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the run on this page a loop slows the next call about as much as a rest does, so it is not that the processor rests. Nor does the loop itself fill the caches, because it needs hardly any memory: in a trial a loop of a thousandth of a second cost only 5 to 7 %, and one of a hundredth about 70 %. It is the time that counts, probably because other programs, on a rented machine also those of its neighbours, use the caches meanwhile. After one call of *another* network most of the extra time is gone (in the run on this page 1.34 remains of 2.56). The two networks share the
+# In the run on this page a loop slows the next call about as much as a rest does, so it is not that the processor rests. Nor does the loop itself fill the caches, because it needs hardly any memory: in a trial a loop of a thousandth of a second cost only 5 to 7 %, and one of a hundredth about 70 %. It is the time that counts, probably because other programs, on a rented machine also those of its neighbours, use the caches meanwhile. After one call of *another* network most of the extra time is gone (in the run on this page 1.17 remains of 2.00). The two networks share the
 # program but not the weights. So what had to be fetched again was mostly what they share, probably the program.
 #
 # ### A thread that waits awake

@@ -242,7 +242,7 @@ show.batches_under_the_roof(peak, bandwidth, {b: (intensity(b), speed[b], share[
 # **Predict.** Which of these could make a batch take *milliseconds* more than its roof allows, and even more than the sum of its two times: **A** memory and arithmetic do not overlap, **B** the call itself takes a few microseconds, **C** the way in which the library goes through the numbers? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Strike out one after the other. A: then the time is the sum, and no more. B: microseconds, where the table has milliseconds. In a control another library with weights arranged beforehand took half to two thirds of the time for 16 inputs (*Deeper*): so C is one cause.
+# *For the lecturer, 2 min.* Strike out one after the other. A: then the time is the sum, and no more. B: microseconds, where the table has milliseconds. In a control another library with weights arranged beforehand took half to two thirds of the time for 16 inputs (*Deeper*; on this page 5.7 of 11.7 ms): so C is one cause.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Puts the two times of each batch beside the measured one.
@@ -343,7 +343,7 @@ show.gains_table(gains, 64, device)
 #
 # Fewer bytes move the layer farther to the right, where the roof is flat. An example: 64 inputs need 28 ms of arithmetic, and 3 ms of memory at the same time. If three quarters of the 3 ms disappear, the 28 ms remain. If fp32 takes 35 ms, it reaches 80 % of its roof, so with the *same* peak no format could gain more than 35 / 28 = 1.25 times. A larger gain must come from a *higher peak* for such numbers. A gain below 1 comes from a slower routine.
 #
-# The peak is a property of the processor and of its library. On most processors int8 has a higher peak, because one instruction multiplies more numbers of 8 bits than of 32. On some, so has bf16; the line above the table says whether yours shows such instructions. In the run on this page bf16 without oneDNN, which probably does not use them, is slower than fp32. Its bytes are not to blame, because the row above has the same bytes. Nor is it the memory: in a trial on the machine of this page, this routine took as long with weights from a cache as with weights from memory.
+# The peak is a property of the processor and of its library. On many processors int8 has a higher peak, because one instruction multiplies more numbers of 8 bits than of 32. On some, so has bf16; the line above the table says whether yours shows such instructions. In the run on this page bf16 without oneDNN, which probably does not use them, is slower than fp32. Its bytes are not to blame, because the row above has the same bytes. Nor is it the memory: in a trial on the machine of this page, this routine took as long with weights from a cache as with weights from memory.
 #
 # So "fewer bits are faster" is two statements, and each has its condition. Fewer *bytes* help a layer that waits for its memory, if the routine does not lose the gain. Cheaper *operations* help a layer that waits for its arithmetic, if the processor has them and the routine uses them. (The int8 layer here also quantizes its inputs at each call, which takes time. [[dynamic]] looks into that.)
 
