@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from types import ModuleType
 
 INSTALL = 'pip install -c constraints.txt -e ".[llm]"'
@@ -23,8 +24,10 @@ def transformers() -> ModuleType:
     """
     os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"  # read when the package is imported
     try:
-        import safetensors  # noqa: F401  the message should name what is missing
-        import transformers
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "IProgress not found")  # its bars would be drawn; they are switched off
+            import safetensors  # noqa: F401  the message should name what is missing
+            import transformers
     except ImportError as error:
         name = (error.name or "transformers").partition(".")[0]
         raise Missing(f"{name} is not installed. In the folder of the course: {INSTALL}", name=name) from None

@@ -45,7 +45,6 @@
 import copy
 
 import torch
-from torchao.quantization import Int8WeightOnlyConfig, quantize_
 
 from course_utils import runtime
 from course_utils.llm import count, shapes, speed
@@ -161,7 +160,7 @@ for length in (0, 1000, 8000):
 #
 # A token must read 538 MB. If the memory delivers 10 GB a second, this takes 54 ms, so this model cannot write more than 19 tokens a second in float32. This is its **memory floor**: no engine gets below this time, as long as it reads these bytes from this memory.
 #
-# **Predict.** We measure the bandwidth, then PyTorch in float32 on one thread. How much of the highest possible speed does it reach: **A** less than a third, **B** between a third and nine tenths, **C** all of it? And why?
+# **Predict.** We measure the bandwidth, then PyTorch in float32 on one thread. How much of the highest possible speed does it reach: **A** less than a tenth, **B** between a fifth and four fifths, **C** nearly all of it? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Compute the floor for the bandwidth of the room's own laptops first, from their data sheets, and compare with the tokens a second on the board. "What does the processor do in the rest of the time?"
@@ -228,6 +227,8 @@ show.formats_table(second, {"fp32": model, "bf16": half}, bandwidth)
 # *For the lecturer, 3 min.* Remind the room of the two ways in [[weight_only]]: a kernel that unpacks inside the processor, and a line of PyTorch that unpacks first. Ask which of them a library can use that is nothing but PyTorch's own operators.
 
 # %% slideshow={"slide_type": "skip"}
+from torchao.quantization import Int8WeightOnlyConfig, quantize_
+
 int8 = copy.deepcopy(model)
 quantize_(int8, Int8WeightOnlyConfig())  # every linear layer, the head too
 writers |= {"int8, torchao": speed.Writer(int8, prompt)}
@@ -265,7 +266,7 @@ part_floor_ms = 1e3 * count.read_bytes(part, length=32) / bandwidth
 show.engine_table(fourth, engine, part_floor_ms)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **With int8 weights OpenVINO is faster than with its own floats, but by less than the four times of the bytes (B), because the reading has become shorter, while the small operations and the conversion have not.** With 4 bits it is hardly faster still.
+# **With int8 weights OpenVINO is faster than with its own floats, but by less than the four times of the bytes (B), because the reading has become shorter, while the small operations and the conversion have not.** With 4 bits it gains little more.
 #
 # <!-- page -->
 #
@@ -320,7 +321,7 @@ show.files_table(files, {"fp32": model, "bf16": half, "int8, torchao": int8})
 
 # %% slideshow={"slide_type": "skip"}
 TEXT = show.TEXT  # put a text of your own here, in triple quotation marks: a page of it, or more
-ids = loaded.encode(TEXT)
+ids, vocabulary = loaded.encode(TEXT), model.config.vocab_size
 perplexity = {name: speed.perplexity(m, ids) for name, m in {"fp32": model, "int8, torchao": int8}.items()}
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -456,20 +457,6 @@ def token_bytes_solution(stored, table, rows, tied, kv, length, size):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Deeper
 #
-# ### A model of a billion weights
-#
-# Llama-3.2-1B has 1.24 billion weights: 4.9 GB in float32, which is more than a lesson may take, and 2.5 GB in bfloat16. We build its shape with random weights in bfloat16. Bytes and speed are real, quality is not. How near to its floor is it, compared with the small model in the same format?
-
-# %% slideshow={"slide_type": "skip"}
-del int8, writers["int8, torchao"]  # room for a large one
-large = shapes.random_model(shapes.LLAMA_32_1B, dtype=torch.bfloat16)
-writers = {"SmolLM2-135M, bf16": writers["bf16"], "Llama-3.2-1B, bf16": speed.Writer(large, prompt)}
-fifth = timing.compare(writers, rounds=3, device="cpu")
-show.formats_table(fifth, dict(zip(writers, (half, large), strict=True)), bandwidth)
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# The last column compares both with their own floor. The calls from Python are a smaller part of a token in the large model, because its products are longer. What both share is the kernel for bfloat16. If the large model is far from its floor as well, then the calls are not the reason, and the kernel probably is. (A profile of one token would tell.)
-#
 # ### Into the ledger
 #
 # The rows of the ledger hold the files and the times to load them. Where weights are random, the row says so in the name of the model, and it has no quality.
@@ -477,6 +464,21 @@ show.formats_table(fifth, dict(zip(writers, (half, large), strict=True)), bandwi
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Writes a row of the ledger for each file.
 show.record_rows(files, loaded)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### A model of a billion weights
+#
+# Llama-3.2-1B has 1.24 billion weights: 4.9 GB in float32, which is more than a lesson may take, and 2.5 GB in bfloat16. We build its shape with random weights in bfloat16, after we have let go of the models that are not needed any more. (To run a section above again, run the lesson from the top.) Bytes and speed are real, quality is not. How near to its floor is it, compared with the small model in the same format?
+
+# %% slideshow={"slide_type": "skip"}
+del model, loaded, int8, part, engine, writers  # room for a large one
+large = shapes.random_model(shapes.LLAMA_32_1B, dtype=torch.bfloat16)
+both = {"SmolLM2-135M, bf16": half, "Llama-3.2-1B, bf16": large}
+fifth = timing.compare({name: speed.Writer(m, prompt) for name, m in both.items()}, rounds=3, device="cpu")
+show.formats_table(fifth, both, bandwidth)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# The last column compares both with their own floor. The calls from Python are a smaller part of a token in the large model, because its products are longer. What both share is the kernel for bfloat16. If the large model is far from its floor as well, then the calls are not the only reason, and the kernel probably is one. (A profile of one token would tell.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### What was left out
