@@ -61,7 +61,7 @@ runtime.describe("cpu")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Every lesson of this course wrote the models that it measured into one **ledger**. A row of the ledger says what the network is (`model`), what was done to it (`technique`), how many test images it gets right (`accuracy`), how many bytes its file has, and, where somebody measured or estimated it, how fast it is and how much energy one image needs. Where you ran a lesson yourself, your own row stands in place of the one that came with the course. So your numbers may differ a little from those on this page.
 #
-# Now somebody wants *one* model from you. Each lesson ended with a winner of its own, but the winners were chosen by different questions: the smallest file, the fewest operations, the best accuracy after a short training. Which of them do you send? And when you have chosen one, how far do you trust the accuracy that made you choose it?
+# Now somebody wants *one* model from you. Each lesson ended with a winner of its own, but each asked for something else, such as the smallest file, the fewest operations, or the best accuracy after a short training. Which of the winners do you send? And when you have chosen one, how far do you trust the accuracy that made you choose it?
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. All rows on one plane
@@ -76,7 +76,7 @@ runtime.describe("cpu")
 # *For the lecturer, 3 min.* Draw two points on the board and let the room say which dominates; then two of which neither does. Vote. First click: the cloud. Second: the front. The answer is C. Say: "All other points are answers to questions that somebody had; on this plane each has one that dominates it." Ask who would still ship a point off the front: somebody with another resource in mind, which is section 4.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Why not simply take the best row? Because "best" needs one number, and we have two that pull in opposite directions: a smaller file usually costs accuracy. Before anybody decides how many bytes a point of accuracy is worth, one thing can be said without any opinion. If row X is no larger than row Y and no less accurate, and better in at least one of the two, then nobody who looks at these two numbers alone has a reason to take Y. We say that X **dominates** Y. What is left when all dominated rows are crossed out is the **Pareto front**: the choices in which more of one thing must be paid for with less of the other.
+# Why not simply take the best row? Because "best" needs one number, and we have two that pull in opposite directions: a smaller file usually costs accuracy. Before anybody decides how many bytes a point of accuracy is worth, one thing can be said without any opinion. If row X is no larger than row Y and no less accurate, and better in at least one of the two, then nobody who looks at these two numbers alone has a reason to take Y. We say that X **dominates** Y. What is left when all dominated rows are crossed out is the **Pareto front**. On the front, more of one thing must be paid for with less of the other.
 #
 # Take four rows by hand:
 #
@@ -116,7 +116,7 @@ show.front_figure(weighed, on_bytes)
 #
 # <!-- page -->
 #
-# Most rows were never meant to win on this plane. Many come from controls, such as random pruning, from short trainings, or from files in which zeros are stored on purpose to show that they take space. One good row in the right place dominates all rows to its right and below it, so a few good ones are enough to cross out the rest. In the run on this page only two rows are left, which the table below lists: a deep-compressed network of some 24 kB, and the float network of [[baseline]]. (The network that was compressed is another one. It has the same bytes as that of [[baseline]] and three digits of 10,000 less, and so it is dominated.) A front depends on who took part: one new row can remove several old ones from it. And it is about these test images and these two numbers alone. Whoever cares about time or energy needs another plane.
+# Most rows were never meant to win on this plane. Many come from controls, such as random pruning, from short trainings, or from files in which zeros are stored on purpose to show that they take space. One good row in the right place dominates all rows to its right and below it, so a few good ones are enough to cross out the rest. In the run on this page only two rows are left, which the table below lists: a deep-compressed network of some 24 kB, and the float network of [[baseline]]. (The network that was compressed is another one. Its float file is as large as that of [[baseline]] and gets three digits of 10,000 fewer right, and so it is dominated.) A front depends on the rows that took part, because one new row can remove several old ones from it. And the front is about these test images and these two numbers alone. Whoever cares about time or energy needs another plane.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Lists the rows on the front.
@@ -135,9 +135,9 @@ show.front_table(on_bytes)
 # *For the lecturer, 2.5 min.* Vote. The answer is C. Ask what is in the file. Point to rows whose file is as large as the twin's, and to the one with twice the bytes (weights and mask). Say: "Dominated on this plane is no verdict on the method: a zero has to be *stored* as nothing."
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The front compares whole models: the architecture, the number of training images, the length of the training, and what was done to the network afterwards. If a pruned network is more accurate than a quantized one, the reason may be that it was trained for longer before anybody pruned it. The front cannot tell these things apart.
+# The front compares whole models: the architecture, the number of training images, the length of the training, and what was done to the network afterwards. If a pruned network is more accurate than a quantized one, the reason may be that it was trained for longer before anybody pruned it. The front cannot tell these reasons apart.
 #
-# What can? A comparison in which one thing differs. [[lightning_pruning]] trained a float model and a compressed one side by side and called the float one the **twin**. Here we look for the nearest we have: the float row of the same lesson, the same data set and the same architecture, trained on as many images. If there are several, we take the one whose description shares most words with the row. So "twin" on this page is found by words, and a twin may still differ in some detail of its training.
+# A comparison in which only one thing differs can do it. [[lightning_pruning]] trained a float model and a compressed one side by side and called the float one the **twin**. Here we look for the nearest row that we have: the float row of the same lesson, the same data set and the same architecture, trained on as many images. If there are several, we take the one whose description shares most words with the row. So "twin" on this page is found by words, and a twin may still differ in some detail of its training.
 #
 # By hand: row X has 0.2 of its twin's bytes and gets 97.2 % right, the twin 97.8 %. So the technique made the file 5 times smaller and cost 0.6 points. Whether 97.2 % is a good result for MNIST is another question, and the twin answers only the first.
 
@@ -155,7 +155,7 @@ show.twin_table(beaten, pairs)
 #
 # <!-- page -->
 #
-# A dense fp32 file takes four bytes for each weight, whether it is 0 or not, so the pruned file is exactly as large as the twin's (1.00 in the table). If the mask is stored beside the weights, the file even doubles. The accuracy is lower than the twin's, by half a point or by many, and "no larger and more accurate" is all that it takes to dominate. This is not a verdict on pruning, and not even a law: in the run on this page three rows with stored zeros are more accurate than their twins, which do not dominate them. The same weights in a format that leaves zeros out ([[zero_worth]]) are other rows of the ledger, with other files, and those are not dominated by their twins. So before you call a technique useless on a plane, ask whether the row was stored in a format that can show what the technique does.
+# A dense fp32 file takes four bytes for each weight, whether it is 0 or not, so the pruned file is exactly as large as the twin's (1.00 in the table). If the mask is stored beside the weights, the file even doubles. The accuracy is lower than the twin's, by half a point or by many, so the twin is no larger and more accurate, and that is all it takes to dominate. This is not a verdict on pruning, and not even a law: in the run on this page three rows with stored zeros are more accurate than their twins, which do not dominate them. In a format that leaves zeros out ([[zero_worth]]) the same weights have smaller files. These are other rows of the ledger, and their twins do not dominate them. So before you call a technique useless on a plane, ask whether the row was stored in a format that can show what the technique does.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Which file to send, and which method to use
@@ -179,7 +179,7 @@ smaller_within = max((smaller for smaller, lost in gains if lost <= 0.6), defaul
 show.gains_figure(pairs, gains, best_gains, on_bytes)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The two panels answer two questions. The left one says which *file* to send, and a longer training or a better architecture moves a row up there. The right one says which *method* to use: what the twin has as well cancels out. On the right there are dots which are far from the front on the left. They belong to methods that did well with a network that was trained for a short time or with few images. Give such a method a better network, and it may reach the front on the left; that is a prediction which somebody has to test, because a loss of half a point at 95 % may become a loss of a whole one at 98 %.
+# The two panels answer two questions. The left one says which *file* to send, and a longer training or a better architecture moves a row up there. The right one says which *method* to use, because what the twin has as well cancels out. Some dots are good on the right and far from the front on the left. They belong to methods that did well with a network that was trained for a short time or with few images. With a better network such a method may reach the front on the left. Somebody has to test this prediction, because a loss of half a point at 95 % may become a loss of a whole one at 98 %.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. How sure is a front?
@@ -203,6 +203,8 @@ show.gains_figure(pairs, gains, best_gains, on_bytes)
 # Work it out for $p = 0.9$ and $n = 10{,}000$. The product $0.9 \cdot 0.1$ is 0.09; divided by 10,000 it is 0.000009; the root is 0.003. So an accuracy of 90 % carries an error of 0.3 points. For $p = 0.98$ it is $\sqrt{0.98 \cdot 0.02 / 10{,}000} = 0.0014$, or 0.14 points. About two results in three lie within one standard error of the true value, and 19 in 20 within two.
 #
 # For the *difference* of two accuracies from different images the variances add up: $\sqrt{0.0014^2 + 0.0014^2} = 0.002$. A lead of 0.1 points at 98 % is then half a standard error, and could easily be luck. If both networks saw the same images, part of the luck is common to both, because an image that is hard for one is often hard for the other, and the error of the difference is smaller ([[measuring]] computes it from the images on which the two disagree). The ledger keeps one accuracy a row and not the images, so this page takes the larger error, which is too careful.
+#
+# What does this mean for a front? Imagine that the test were repeated with other images. One *draw* imitates this. It adds to each accuracy a chance deviation whose typical size is the standard error, and then takes the front anew. **By hand**: X has 20 kB and 98.1 %, Y has 50 kB and 98.2 %. X is on the front of these two in every draw, because Y is never smaller. Y is on the front only in the draws in which it stays more accurate. Its lead is half a standard error of the difference, and a bell curve stays above minus half a standard error in 69 % of all cases. So Y is on the front in some 69 of 100 draws. Of the two places on the front one is safe, and the other is better than a coin, but not by much.
 
 # %% slideshow={"slide_type": "skip"}
 p, n = torch.tensor([0.90, 0.98]), 10_000
@@ -219,7 +221,7 @@ show.draws_figure(weighed, often, on_bytes)
 #
 # <!-- page -->
 #
-# A bar near 100 % belongs to a row whose place is safe, because the rows that could dominate it are many bytes or many errors away. A short blue bar belongs to a row that was on the front of section 1 and might have missed it with other images. A grey bar belongs to a row that might have taken its place. Where such rows compete, report the tie. Two things are missing here. Most rows are *one* training, and another seed would move them as well, so the real doubt is larger. On the other hand all rows were tested on the same digits, which makes the doubt about their *order* smaller. Yadav and Bottou ([2019](https://arxiv.org/abs/1905.10498)) rebuilt the 50,000 digits of MNIST's test set that had never been distributed, and tested classifiers on them: the error rates were "slightly off", but the order of the classifiers and the choice of a model "remain broadly reliable", which they attribute to comparing on the same digits.
+# A bar near 100 % belongs to a row whose place is safe, because no row of its size or smaller comes near its accuracy. A short blue bar belongs to a row that was on the front of section 1 and might have missed it with other images. A grey bar belongs to a row that might have taken its place. Where such rows compete, report the tie. Two things are missing here. Most rows are *one* training, and another seed would move them as well, so the real doubt is larger. On the other hand all rows were tested on the same digits, which makes the doubt about their *order* smaller. Yadav and Bottou ([2019](https://arxiv.org/abs/1905.10498)) rebuilt the 50,000 digits of MNIST's test set that had never been distributed, and tested classifiers on them: the error rates were "slightly off", but the order of the classifiers and the choice of a model "remain broadly reliable", which they attribute to comparing on the same digits.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The winner was chosen
@@ -260,7 +262,7 @@ show.winners_table(found)
 #
 # <!-- page -->
 #
-# Read the table from the left. In the run on this page 500 images choose a winner that seems to be more than a point ahead of the mean of all seeds; on 500 other images most of this lead is gone. With 5,000 images to choose by, the standard error is about three times smaller ($\sqrt{10}$), and less of the lead is luck, but still more than half of it. What is left is real: some seeds did give better networks. So choosing is not wrong. Wrong is to report the figure by which the choice was made. How much a winner loses depends on how many took part and on how close they are. If one of them is ahead by many standard errors, it wins on any images, and it loses next to nothing.
+# Read the table from the left. In the run on this page 500 images choose a winner that seems to be more than a point ahead of the mean of all seeds; on 500 other images most of this lead is gone. With 5,000 images to choose by, the standard error is about three times smaller ($\sqrt{10}$), and less of the lead is luck, but still more than half of it. What is left is real: some seeds did give better networks. So choosing is not wrong. What is wrong is to report the figure by which the choice was made. How much a winner loses depends on how many took part and on how close they are. If one of them is ahead by many standard errors, it wins on any images, and it loses next to nothing.
 #
 # What does this say about the rows on this page? Every accuracy in the ledger comes from the test images, and we choose among them by those accuracies. So the figure of each winner below is optimistic, and we cannot say by how much, because the ledger does not keep the images. In your own work, keep some images apart that choose, and others that judge. Exercise 1 is about this.
 
@@ -273,7 +275,7 @@ show.winners_table(found)
 # *For the lecturer, 1 min.* Read the two functions aloud. Ask what `fits` says of a row whose speed nobody measured, and whether that is fair. Say: "Not measured is not bad; but I cannot promise it."
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The front leaves several rows, and they are all defensible. To choose one of them you need something from outside: what the customer can afford, and what the customer wants most. Say it with limits and one goal. By hand, with the rows P (20 kB, 97 %) and Q (50 kB, 98 %) of section 1: with at most 40 kB only P fits; with at most 100 kB both fit, and the goal "as accurate as can be" takes Q; with at most 10 kB nobody fits, and the honest answer is "nobody", not "the nearest one".
+# The front leaves several rows, and each of them can be defended. To choose one you need something from outside, namely what the customer can afford and what the customer wants most. Write it down as limits and one goal. By hand, with the rows P (20 kB, 97 %) and Q (50 kB, 98 %) of section 1: with at most 40 kB only P fits; with at most 100 kB both fit, and the goal "as accurate as can be" takes Q; with at most 10 kB no row fits, and the honest answer is "nobody", and not "the nearest one".
 
 
 # %% slideshow={"slide_type": "-"}
@@ -311,7 +313,7 @@ show.both_fronts_figure(estimated, by_bytes, by_energy)
 #
 # <!-- page -->
 #
-# A file holds each weight once. Energy depends also on how often a weight is used: a convolution uses the same few weights at every place of the image, so a network with a small file may need many products. Int8 makes both smaller, the bytes of a weight and the energy of a product. But it does not decide alone: of the three rows that are on both fronts in the run on this page one is in int8, and the other two are float networks, which are there for their accuracy or for their few weights. A file that is packed or coded to be small, but whose weights are unpacked to float before they are used, gains nothing in products. Dehghani et al. ([2021](https://arxiv.org/abs/2110.12894)) discuss how cost indicators can contradict each other, and how a report of only some of them leads to partial conclusions. So whoever reports one resource has already chosen a part of the answer. And an estimate ranks well only what it counts: the energy here knows nothing of caches, of the calls of Python, or of the display.
+# A file holds each weight once. Energy depends also on how often a weight is used: a convolution uses the same few weights at every place of the image, so a network with a small file may need many products. Int8 makes both smaller, the bytes of a weight and the energy of a product. But int8 does not decide alone. In the run on this page three rows are on both fronts. One of them is in int8, and the other two are float networks, which are there for their accuracy or for their few weights. A file that is packed or coded to be small, but whose weights are unpacked to float before they are used, gains nothing in products. Dehghani et al. ([2021](https://arxiv.org/abs/2110.12894)) discuss how cost indicators can contradict each other, and how a report of only some of them leads to partial conclusions. So whoever reports one resource has already chosen a part of the answer. And an estimate ranks well only what it counts: the energy here knows nothing of caches, of the calls of Python, or of the display.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Three customers
@@ -346,9 +348,9 @@ show.scenes(CUSTOMERS, winners)
 #
 # <!-- page -->
 #
-# The web page limits bytes, and the most accurate file under 100 kB was pruned, and its weights share 16 values of 4 bits. Each of the two leaves out something that the other keeps: pruning whole weights, sharing most bits of those that stay. How much hangs on the limit is seen from the same network, only pruned: its 105 kB are just above the limit, so with 110 kB "fewer weights" alone would fit as well, with 98.07 in place of 98.12 %, which is no difference that these images can show. The battery limits energy, where a small architecture in int8 wins: it has few products, and each is cheap by the estimate. The server limits time, and there the float model in a better runtime is already fast enough; int8 in that runtime is faster still, but speed beyond the limit earns nothing, and its accuracy is a few images lower. These two rows are closer than the standard error of section 3, so a tie would be a fair answer, and then the smaller file may decide. All three winners were chosen by the accuracy that the picture shows, so by section 3 their figures are slightly optimistic. The budget comes first for the same reason: whoever looks at the rows first finds a budget under which a favourite wins.
+# The web page limits bytes, and the most accurate file under 100 kB was pruned, and its weights share 16 values of 4 bits. Each of the two leaves out something that the other keeps, because pruning leaves out whole weights, and sharing leaves out most bits of those that stay. How much depends on the limit can be seen from the same network when it is only pruned. Its 105 kB are just above the limit, so with 110 kB "fewer weights" alone would fit as well, with 98.07 in place of 98.12 %, which is no difference that these images can show. The battery limits energy, where a small architecture in int8 wins: it has few products, and each is cheap by the estimate. The server limits time, and there the float model in a better runtime is already fast enough; int8 in that runtime is faster still, but speed beyond the limit earns nothing, and its accuracy is a few images lower. These two rows are closer than the standard error of section 3, so a tie would be a fair answer, and then the smaller file may decide. All three winners were chosen by the accuracy that the picture shows, so by section 3 their figures are slightly optimistic. The budget comes first for the same reason: whoever looks at the rows first can find a budget under which a favourite wins. With a limit of 2 MB, for example, the float network of [[baseline]] would win the web page.
 #
-# A speed belongs to the processor on which it was measured. The ledger's speed-up compares a model with itself in eager fp32 on one machine, and the same change can gain much on one processor and little on another (the scorecard's claim on ONNX Runtime says what we saw on two). So rows are compared only with rows of the same processor. The line above the figure says which one that is. If it is not yours, then the server's winner is the winner over there, and you would have to run [[choosing]] and [[static]] to know your own.
+# A speed belongs to the processor on which it was measured. The ledger's speed-up compares a model with itself in eager fp32 on one machine, and the same change can gain much on one processor and little on another (the scorecard's claim on ONNX Runtime says what we saw on two). So rows are compared only with rows of the same processor. The line above the figure says which one that is. If yours is another one, then the server's winner is the winner on that processor, and you would have to run [[choosing]] and [[static]] to know your own.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. A ruler for your own model
@@ -422,9 +424,11 @@ STEPS = {
 #
 # Take two images and two classes. The float network answers (10, 0.1) to the first image and (10, −0.1) to the second. A copy answers (10, 0) to both. The copy has lost everything by which the two images could be told apart. Compute the decibels. The mean square of the signal is $(100 + 0.01)/2$, that of the error is $0.01/2$, so the ratio is 10,001, and that is 40 dB: excellent, by this ruler. The ruler is wrong, because the constant 10 counts as signal although it says nothing about the images.
 #
-# The remedy: compute the mean output over the images, here (10, 0), and subtract it. What is left of the float outputs is (0, 0.1) and (0, −0.1), and of the copy's (0, 0) and (0, 0). Now signal and error are equal, the ratio is 1, and that is 0 dB: nothing left. We remove the mean of each network's own outputs, so that a shift which is the same for every image does not count as an error. (It can still change which class wins. That is why the agreement stands beside the decibels.)
+# The remedy: compute the mean output over the images, here (10, 0), and subtract it. What is left of the float outputs is (0, 0.1) and (0, −0.1), and of the copy's (0, 0) and (0, 0). Now signal and error are equal, the ratio is 1, and that is 0 dB: nothing left. We remove the mean of each network's own outputs, so that a shift which is the same for every image does not count as an error. (Such a shift can still change which class wins. That is why the agreement stands beside the decibels.)
 #
 # With the same means we can ask whether there is any signal: what share of the power differs from image to image? For the two images it is $0.01/100.01$, one part in ten thousand. `silent` refuses a comparison where this share is below 5 %. The limit is ours. It lies between the random SmallCNNs and SqueezeNets that we tried (the most is 2.3 %, a SqueezeNet) and the trained networks (the least is 40 %, the SmallCNN below); a network of yours that lies in between deserves a look at its outputs. The share alone does not tell trained from random: a random EfficientNet under Deeper has 40 % as well, and `silent` refuses it by its first line, because its outputs are nearly 0.
+#
+# And what does the *agreement* see that an accuracy does not? By hand: of 100 images the original gets 90 right. A copy breaks five of these and repairs five others. Its accuracy is 90 % again, as if nothing had happened. But it gives another class to at least ten images, so the agreement is at most 90 %. A customer whose software relies on the old answers would notice. The agreement says nothing about quality, though: a copy that agrees on every image with a poor original is as poor.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -481,7 +485,7 @@ show.rulers_table(rulers)
 #
 # <!-- page -->
 #
-# In the run on this page the plain ruler gives the random copies 10 dB and more above the trained one, which would mean a tenth of the relative error. With the mean removed the trained copy has 9.6 dB, and two of the three random ones have about half as many; the third is level with it. So the plain ruler had measured the constant. How large the error of the trained copy is can be read now: 9.6 dB is a ratio of about nine, so a ninth of the power of what matters is error.
+# In the run on this page the plain ruler gives the random copies 10 dB and more above the trained one, which would mean a tenth of the relative error. With the mean removed the trained copy has 9.6 dB, two of the three random ones have about half as many, and the third is level with the trained one. So the plain ruler had measured the constant. How large the error of the trained copy is can be read now: 9.6 dB is a ratio of about nine, so the error has a ninth of the power of what differs from image to image.
 #
 # Does it follow that trained networks survive pruning better than random ones? Not from this table, because two things differ: the weights, and where the half was cut. Global pruning takes the smallest weights of *all* layers together, and these lie in other layers of a random network. The control under Deeper gives the random networks the trained one's cut in each layer. And there is a simpler reason not to draw conclusions from the random rows: `silent` refuses all three. A comparison with something that says nothing is no comparison, whatever the number.
 
@@ -532,9 +536,20 @@ show.own_table(mine, refused, f"SmallCNN, trained; 1,000 test images. {nothing_s
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Read the table by lines. The static int8 copy has a little more than a quarter of the bytes, and all of its layers run in int8. The dynamic copy has one layer in int8, because this step takes linear layers only. The pruned copy is half zeros, its file is as large as before, and gzip finds the zeros. Its agreement shows that half of the weights at once is too much for this network without any training afterwards.
 #
-# Agreement also bounds the accuracy, and this needs no labels. Suppose that two models give the same class to 95 % of the images. On these images they are right or wrong together. Only on the other 5 % can one be right and the other wrong. So their accuracies differ by at most 5 points. By hand: of 1,000 images they disagree on 50; in the worst case the original is right on all 50 and the copy on none, and that is 50 images of 1,000. For the pruned copy of the table the agreement is 82 %, so it can lose at most 18 points; the labels say that it lost 11. The bound says what you can lose. It does not say how good the original was.
+# Agreement also bounds the accuracy, and this needs no labels. Suppose that two models give the same class to 95 % of the images. On these images they are right or wrong together. Only on the other 5 % can one be right and the other wrong. So their accuracies differ by at most 5 points. By hand: of 1,000 images they disagree on 50; in the worst case the original is right on all 50 and the copy on none, and that is 50 images of 1,000. For the pruned copy of the table the agreement is 82 %, so it can lose at most 18 points; the labels say that it lost 11. The bound says how much you can lose at most. It does not say how good the original was.
 #
 # To use the template: `own_ledger(model, calibration_batches, held_out_batches)`, with labels as a fourth argument if you have them. Choose between its lines on one set of images, and report the chosen one's accuracy on another.
+#
+# **Where do you begin?** The template tries each step alone. What your customer limits says which lesson to try first:
+#
+# | the limit | begin with | because |
+# |---|---|---|
+# | bytes of the file | int8 ([[static]]) or fewer bits ([[weight_only]]), then pruning and coding ([[deep_compression]]) | int8 needs no training, and a pruned weight saves bytes only in a format that leaves zeros out ([[zero_worth]]) |
+# | time of a CNN for one image | a better runtime in float, then static int8 in it ([[choosing]]), or fewer channels ([[structured]]) | the server above needed no rounding, and channels that are cut leave a smaller dense network |
+# | time of a language model for one text | weights in few bits, with a kernel that unpacks them ([[weight_only]]) | a step of a large model mostly waits for its weights ([[decoding]]) |
+# | energy for one image | an architecture with few products, then int8 ([[energy]]) | both the number of products and the bits of each enter the estimate |
+#
+# If you combine steps, do as a rule first what trains the float weights (pruning with training in between, a teacher), and round last, because training in float moves the weights off their levels. ([[qat]] trains with the rounding in the loop.) After each step compare with the model before it, on the same images, because the losses of two steps need not add up ([[bit_budget]] has seen this with layers).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 6. The challenge
@@ -575,7 +590,7 @@ print(f"{n_bytes:,} bytes, {score:.1%}")
 #
 # <!-- page -->
 #
-# Weights in the *names* of files, or in a package that is installed beforehand, would be cheating: no byte is counted there. The bar is a rule of the game, and section 3 says what it is worth: at 97.5 % the standard error is $\sqrt{0.975 \cdot 0.025 / 10{,}000}$, or 0.16 points, so a folder with 97.6 % may well have a true accuracy below the bar. The board also shows what section 3 measured: whoever sends twenty folders and reports the best has let the test images choose. Say so if you did. The ten mean images need some 8 kB and get about 82 % right in the run on this page: ten images of 784 bytes each, a head of the file and the code. That leaves more than fifteen points to gain.
+# Weights in the *names* of files, or in a package that is installed beforehand, would be cheating: no byte is counted there. The bar is a rule of the game, and section 3 says what it is worth: at 97.5 % the standard error is $\sqrt{0.975 \cdot 0.025 / 10{,}000}$, or 0.16 points, so a folder with 97.6 % may well have a true accuracy below the bar. The board also shows what section 3 measured: whoever sends twenty folders and reports the best has let the test images choose. Say so if you did. The ten mean images need some 8 kB and get about 82 % right in the run on this page: ten images of 784 bytes each, a header of the file and the code. That leaves more than fifteen points to gain.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises
@@ -641,7 +656,7 @@ def of_seeds(begin):
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>Compare</summary>
-# In the run on this page the answer is "luck" for 0, 7 and 14, and "real" for 21, where the lead is 1.1 points. Network 21 is one of the poorer seeds, so the best of six others is really ahead of it. At the other beginnings the chosen one is ahead by 0.3 to 0.6 points on the images that judge, and two errors are 0.85 points. Your function takes n = 10,000, and here 8,000 images judge, so its error is a little too small: with 8,000 two errors are 0.95 points, and the four answers stay the same. All networks saw the same images, so this error of two separate samples is too careful on the other side. In a trial we computed it from the images on which the two disagree ([[measuring]]). Two errors are then about 0.5 points, and the leads at 0 and 14, 0.55 and 0.56 points, are just above them. So "luck" means here that this ruler cannot tell, and not that there is no lead.
+# In the run on this page the answer is "luck" for 0, 7 and 14, and "real" for 21, where the lead is 1.1 points. Network 21 is one of the poorer seeds, so the best of six others is really ahead of it. At the other beginnings the chosen one is ahead by 0.3 to 0.6 points on the images that judge, and two errors are 0.85 points. Your function takes n = 10,000, and here 8,000 images judge, so its error is a little too small: with 8,000 two errors are 0.95 points, and the four answers stay the same. On the other hand all networks saw the same images, so this error, which is made for two separate samples, is too careful. In a trial we computed it from the images on which the two disagree ([[measuring]]). Two errors are then about 0.5 points, and the leads at 0 and 14, 0.55 and 0.56 points, are just above them. So "luck" means here that this ruler cannot tell, and not that there is no lead.
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -675,7 +690,7 @@ print("Cut in the four layers:", ", ".join(f"{100 * share:.0f} %" for share in c
 show.rulers_table(same_cut)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Now each layer loses the same share in all four networks, and only the weights differ. The trained copy has more decibels, with the mean removed, than each of the three random ones. (The third random network, which was level in section 5, falls behind: its own cut had spared the layers that matter to it.) So for this architecture and this cut the trained network keeps more of what it says about the images. Why? Probably because training makes some weights large and important, so that the small ones carry less; to test it one would permute the trained weights within each layer and prune again. `silent` refuses the random networks all the same: what they say about the images is less than a hundredth of their output.
+# Now each layer loses the same share in all four networks, and only the weights differ. The trained copy has more decibels, with the mean removed, than each of the three random ones. (The third random network, which was level in section 5, falls behind: its own cut had spared the layers that matter to it.) So for this architecture and this cut the trained network keeps more of what it says about the images. Why? Probably because training makes some weights large and important, so that the small ones carry less; to test this one would permute the trained weights within each layer and prune again. `silent` refuses the random networks all the same: what they say about the images is less than a hundredth of their output.
 #
 # ### And time?
 #
@@ -690,7 +705,7 @@ runtime_over_bits = float_in_runtime / max(in_torch) if float_in_runtime and in_
 show.speeds_table(timed, where_timed)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the rows that come with the course the float model in the better runtime is ahead of int8 in the slower one. So the runtime and the bits are two levers, and a report that compares "int8" with "fp32" without naming the runtimes can say anything. The size of both depends on the processor: eager fp32 is the baseline, and where eager fp32 is slow, it flatters everything else.
+# In the rows that come with the course the float model in the better runtime is ahead of int8 in the slower one. So the runtime and the bits are two levers, and a report that compares "int8" with "fp32" without naming the runtimes can say anything. How much each of them brings depends on the processor. Eager fp32 is the baseline, and where it is slow, everything else looks fast.
 #
 # ### What has to be beaten
 #
@@ -743,7 +758,7 @@ refused_newborn = sum(bool(verdict) for verdict in verdicts.values())
 show.silent_table(said, verdicts)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Counting classes is not enough. One of the seeds of SqueezeNet gives three different classes, so a test that asks "does every input get the same class?" lets it through, although nearly all of its output is one constant. The share of the power that differs finds it. EfficientNet's outputs are nearly nothing: its batch norms have seen no data. That is the reason: in a trial one pass over the 16 digits in training mode gave them statistics, and the largest output rose from 2e-14 to 0.4.
+# Counting classes is not enough. One of the seeds of SqueezeNet gives three different classes, so a test that asks "does every input get the same class?" lets it through, although nearly all of its output is one constant. The share of the power that differs finds it. EfficientNet's outputs are nearly nothing, because its batch norms have seen no data. A trial confirms this reason: one pass over the 16 digits in training mode gave the batch norms statistics, and the largest output rose from 2e-14 to 0.4.
 #
 # ### Exercise 2 · The front
 # ★★ · 8 minutes
