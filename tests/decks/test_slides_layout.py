@@ -18,7 +18,7 @@ def test_the_layout_is_the_one_that_the_first_cell_asks_for():
     cells = [markdown("## 139 times", layout=layout) for layout in arrange.LAYOUTS]
     assert layouts(*cells) == list(arrange.LAYOUTS)
     html = slides.render(notebook(*cells))
-    assert [html.count(f'<section data-layout="{layout}"') for layout in arrange.LAYOUTS] == [1, 1, 1, 1]
+    assert [html.count(f'<section data-layout="{layout}"') for layout in arrange.LAYOUTS] == [1] * len(arrange.LAYOUTS)
 
 
 def test_a_slide_that_asks_for_no_layout_has_that_of_what_stands_on_it():
