@@ -468,17 +468,16 @@ show.record_rows(files, loaded)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### A model of a billion weights
 #
-# Llama-3.2-1B has 1.24 billion weights: 4.9 GB in float32, which is more than a lesson may take, and 2.5 GB in bfloat16. We build its shape with random weights in bfloat16, after we have let go of the models that are not needed any more. (To run a section above again, run the lesson from the top.) Bytes and speed are real, quality is not. How near to its floor is it, compared with the small model in the same format?
+# Llama-3.2-1B has 1.24 billion weights: 4.9 GB in float32, which is more than a lesson may take, and 2.5 GB in bfloat16. We build its shape with random weights in bfloat16, after we have let go of the models that are not needed any more. (To run a section above again, run the lesson from the top.) Bytes and speed are real, quality is not. How near to its floor is it, compared with the small model in the same format (section 3)?
 
 # %% slideshow={"slide_type": "skip"}
-del model, loaded, int8, part, engine, writers  # room for a large one
-large = shapes.random_model(shapes.LLAMA_32_1B, dtype=torch.bfloat16)
-both = {"SmolLM2-135M, bf16": half, "Llama-3.2-1B, bf16": large}
-fifth = timing.compare({name: speed.Writer(m, prompt) for name, m in both.items()}, rounds=3, device="cpu")
-show.formats_table(fifth, both, bandwidth)
+del model, loaded, half, int8, part, engine, writers  # room for a large one
+large = {"Llama-3.2-1B, bf16": shapes.random_model(shapes.LLAMA_32_1B, dtype=torch.bfloat16)}
+fifth = timing.compare({name: speed.Writer(m, prompt) for name, m in large.items()}, rounds=3, device="cpu")
+show.formats_table(fifth, large, bandwidth)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The last column compares both with their own floor. The calls from Python are a smaller part of a token in the large model, because its products are longer. What both share is the kernel for bfloat16. If the large model is far from its floor as well, then the calls are not the only reason, and the kernel probably is one. (A profile of one token would tell.)
+# The last column compares a model with its own floor; in section 3 the row of bfloat16 has that of the small model. The calls from Python are a smaller part of a token in the large model, because its products are longer. What both models share is the kernel for bfloat16. If the large model is far from its floor as well, then the calls are not the only reason, and the kernel probably is one. (A profile of one token would tell.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### What was left out
