@@ -27,6 +27,7 @@ def transformers() -> ModuleType:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "IProgress not found")  # its bars would be drawn; they are switched off
             import safetensors  # noqa: F401  the message should name what is missing
+            import tqdm.auto  # noqa: F401  transformers imports it later, where nothing holds the remark back
             import transformers
     except ImportError as error:
         name = (error.name or "transformers").partition(".")[0]

@@ -193,7 +193,7 @@ show.floor_table(bandwidth, floor_ms, first)
 #
 # The published file holds **bfloat16**, 2 bytes for each weight. Kept so in memory, a token reads 269 MB in place of 538, so the floor is half as high.
 #
-# **Predict.** How much faster than float32 does the same model write in bfloat16 on the machine of this page: **A** twice as fast or more, **B** between 1 and 2 times, **C** slower? And what decides it?
+# **Predict.** How much faster than float32 does the same model write in bfloat16 on the machine of this page: **A** about twice as fast, **B** clearly less than that, perhaps even slower? And what decides it?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Show the line of the setup cell about the processor first. Ask who has a processor with 16-bit units, and where one can look it up: the doctor of the course says it (`course.py doctor`, the line bf16). Then vote.
@@ -208,11 +208,11 @@ second = timing.compare(writers, rounds=5, device="cpu")
 show.formats_table(second, {"fp32": model, "bf16": half}, bandwidth)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Half the bytes make it faster, and not twice as fast, on the machine of this page (B), because its processor has no units for bfloat16, so each weight must be turned into a float32 before it is multiplied.**
+# **Half the bytes do not make it twice as fast on the machine of this page (B), because its processor has no units for bfloat16, so each weight must be turned into a float32 before it is multiplied.**
 #
 # <!-- page -->
 #
-# The bytes are half as many, that is sure. But a floor is a limit, and whether an engine comes near it depends on its kernel. `runtime.has_fast_bf16()` asks PyTorch whether the processor multiplies bfloat16 in hardware (AVX-512 BF16, AMX, or the extension of ARM). If it does not, the kernel converts, and on such a processor the conversion can take longer than the reading that was saved; the kernels of PyTorch for this case are also less tuned. On a processor with such units expect a number nearer to 2. On the machine of this page the gain of bfloat16 is *space*.
+# The bytes are half as many, that is sure. But a floor is a limit, and whether an engine comes near it depends on its kernel. `runtime.has_fast_bf16()` asks PyTorch whether the processor multiplies bfloat16 in hardware (AVX-512 BF16, AMX, or the extension of ARM). If it does not, the kernel converts, and on such a processor the conversion can take longer than the reading that was saved; the kernels of PyTorch for this case are also less tuned. On a processor with such units expect a number nearer to 2. On the machine of this page the gain of bfloat16 is *space*. In trials beside other programs it was 0.8 to 1.6 times as fast as float32: the less the memory delivered, the more the halved bytes were worth.
 #
 # The cause that is named here was not isolated in this lesson. [[amp]] has a record of a processor with such units and of one without.
 
@@ -468,17 +468,16 @@ show.record_rows(files, loaded)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### A model of a billion weights
 #
-# Llama-3.2-1B has 1.24 billion weights: 4.9 GB in float32, which is more than a lesson may take, and 2.5 GB in bfloat16. We build its shape with random weights in bfloat16, after we have let go of the models that are not needed any more. (To run a section above again, run the lesson from the top.) Bytes and speed are real, quality is not. How near to its floor is it, compared with the small model in the same format?
+# Llama-3.2-1B has 1.24 billion weights: 4.9 GB in float32, which is more than a lesson may take, and 2.5 GB in bfloat16. We build its shape with random weights in bfloat16, after we have let go of the models that are not needed any more. (To run a section above again, run the lesson from the top.) Bytes and speed are real, quality is not. How near to its floor is it, compared with the small model in the same format (section 3)?
 
 # %% slideshow={"slide_type": "skip"}
-del model, loaded, int8, part, engine, writers  # room for a large one
-large = shapes.random_model(shapes.LLAMA_32_1B, dtype=torch.bfloat16)
-both = {"SmolLM2-135M, bf16": half, "Llama-3.2-1B, bf16": large}
-fifth = timing.compare({name: speed.Writer(m, prompt) for name, m in both.items()}, rounds=3, device="cpu")
-show.formats_table(fifth, both, bandwidth)
+del model, loaded, half, int8, part, engine, writers  # room for a large one
+large = {"Llama-3.2-1B, bf16": shapes.random_model(shapes.LLAMA_32_1B, dtype=torch.bfloat16)}
+fifth = timing.compare({name: speed.Writer(m, prompt) for name, m in large.items()}, rounds=3, device="cpu")
+show.formats_table(fifth, large, bandwidth)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The last column compares both with their own floor. The calls from Python are a smaller part of a token in the large model, because its products are longer. What both share is the kernel for bfloat16. If the large model is far from its floor as well, then the calls are not the only reason, and the kernel probably is one. (A profile of one token would tell.)
+# The last column compares a model with its own floor; in section 3 the row of bfloat16 has that of the small model. The calls from Python are a smaller part of a token in the large model, because its products are longer. What both models share is the kernel for bfloat16. If the large model is far from its floor as well, then the calls are not the only reason, and the kernel probably is one. (A profile of one token would tell.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### What was left out
