@@ -142,9 +142,9 @@ show.tied_table()
 
 # %% slideshow={"slide_type": "-"}
 for length in (0, 1000, 8000):
-    with_cache = count.read_bytes(model, length=length)
-    without = count.read_bytes(model, length=length, cache=False)
-    print(f"{length:5,} tokens before: {with_cache / 1e6:6.1f} MB with a cache, {without / 1e6:6.1f} MB without")
+    cached = count.read_bytes(model, length=length) / 1e6
+    without = count.read_bytes(model, length=length, cache=False) / 1e6
+    print(f"{length:5,} tokens before: {cached:6.1f} MB cached, {without:6.1f} without")
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **The pass with the cache must read more bytes, and the pass without it makes about a thousand times the operations, because a weight is read once in a pass, however many tokens are in it, and is multiplied once for each of them.**
