@@ -142,9 +142,8 @@ show.tied_table()
 
 # %% slideshow={"slide_type": "-"}
 for length in (0, 1000, 8000):
-    with_cache = count.read_bytes(model, length=length)
-    without = count.read_bytes(model, length=length, cache=False)
-    print(f"{length:5,} tokens before: {with_cache / 1e6:6.1f} MB with a cache, {without / 1e6:6.1f} MB without")
+    cached, whole = (count.read_bytes(model, length=length, cache=c) for c in (True, False))
+    print(f"{length:5,} tokens: {cached / 1e6:.0f} MB, {whole / 1e6:.0f} MB without a cache")
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **The pass with the cache must read more bytes, and the pass without it makes about a thousand times the operations, because a weight is read once in a pass, however many tokens are in it, and is multiplied once for each of them.**
@@ -160,7 +159,7 @@ for length in (0, 1000, 8000):
 #
 # A token must read 538 MB. If the memory delivers 10 GB a second, this takes 54 ms, so this model cannot write more than 19 tokens a second in float32. This is its **memory floor**: no engine gets below this time, as long as it reads these bytes from this memory.
 #
-# **Predict.** We measure the bandwidth, then PyTorch in float32 on one thread. How much of the highest possible speed does it reach: **A** less than a tenth, **B** between a fifth and four fifths, **C** nearly all of it? And why?
+# **Predict.** We measure the bandwidth, then PyTorch in float32 on one thread. How much of the highest possible speed does it reach: **A** clearly less than all of it, **B** nearly all of it, **C** more than that? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Compute the floor for the bandwidth of the room's own laptops first, from their data sheets, and compare with the tokens a second on the board. "What does the processor do in the rest of the time?"
@@ -180,7 +179,7 @@ first = timing.compare(writers, rounds=5, device="cpu")
 show.floor_table(bandwidth, floor_ms, first)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **In the run on this page PyTorch reaches a part of the highest possible speed and not all of it (B), because between two products it does other things, and during those nothing is read from memory.**
+# **In the run on this page PyTorch reaches clearly less than the highest possible speed (A), because between two products it does other things, and during those nothing is read from memory.**
 #
 # <!-- page -->
 #

@@ -101,26 +101,27 @@ def kinds_figure(numbers):
     Args:
         numbers: name of the model -> kind -> how many weights.
     """
-    figure, axes = plots.figure(size=(12, 3.6))
+    figure, axes = plots.figure(size=(7, 4.6))
     kinds = ("embedding and head", "attention", "feed-forward")
     said = []
-    for row, (name, parts) in enumerate(numbers.items()):
-        total, left = sum(parts.values()), 0.0
+    for place, (name, parts) in enumerate(numbers.items()):
+        total, below = sum(parts.values()), 0.0
         for kind, colour in zip(kinds, ("orange", "sky", "green"), strict=True):
             share = 100 * parts[kind] / total
-            axes.barh(row, share, left=left, color=plots.COLOURS[colour], label=kind if row == 0 else None)
-            axes.text(left + share / 2, row, f"{share:.0f} %", ha="center", va="center", fontsize=18)
-            left += share
+            axes.bar(place, share, bottom=below, color=plots.COLOURS[colour], width=0.62)
+            short = {"embedding and head": "table and head"}.get(kind, kind)
+            axes.text(place, below + share / 2, f"{short}\n{share:.0f} %", ha="center", va="center", fontsize=18)
+            below += share
             said.append(f"{name}, {kind}: {share:.0f} per cent")
-    axes.set_yticks(range(len(numbers)), [f"{n}\n{sum(p.values()) / 1e6:,.1f} M" for n, p in numbers.items()])
-    axes.invert_yaxis()
-    axes.set_xlabel("share of the weights, %")
-    axes.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
-    axes.grid(visible=False, axis="y")
+    labels = [f"{name}\n{sum(parts.values()) / 1e6:,.1f} million" for name, parts in numbers.items()]
+    axes.set_xticks(range(len(numbers)), labels, fontsize=18)
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
     plots.show(
         figure,
         alt=f"A bar for each of two models, cut into three kinds of weights. {'; '.join(said)}.",
-        caption="Weights by kind. The norms have less than a thousandth and are not drawn.",
+        caption="Weights by kind. The norms have less than a thousandth of them and are not drawn.",
     )
 
 
