@@ -20,14 +20,10 @@ from course_utils.show.tables import Table
 RECORDS = ROOT / "records" / "language"
 NO_QUALITY = "random weights: bytes and speed are real, quality is not"
 TEXT = """A language model reads a text and says what comes next. It does so one token at a time, and for each token it
-reads all of its weights from the memory of the machine. A laptop has a few gigabytes of memory that deliver some tens of
-gigabytes a second, and a model of a few hundred million weights fits into it with ease. How fast it writes is then a
-matter of division: the bytes that must be read, over the bytes that the memory delivers in a second. Whoever wants it
-faster has three ways. The first is to read fewer bytes for each weight, and to turn them into numbers only inside the
-processor. The second is to read the weights once for several texts, or for several tokens of one text. The third is to
-have fewer weights. None of these ways is free. Fewer bits can cost quality, several texts need several users, and a
-smaller model knows less. So one measures: the bytes, the time, and how well the model foretells a text that it has never
-seen. All three belong in the same table, because each of them alone can be made to look good.
+reads all of its weights from the memory of the machine. How fast it writes is then a matter of division: the bytes that
+must be read, over the bytes that the memory delivers in a second. Whoever wants it faster reads fewer bytes for each
+weight, or reads the weights once for several texts, or has fewer weights. None of these ways is free. So one measures: the
+bytes, the time, and how well the model foretells a text that it has never seen.
 """
 
 
