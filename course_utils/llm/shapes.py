@@ -65,6 +65,7 @@ def random_model(shape: Shape, *, dtype: torch.dtype = torch.float32, seed: int 
     Raises:
         Missing: the extra "llm" is not installed.
     """
+    _package.transformers()  # first: it says what is missing, and asks no network
     from transformers.initialization import no_init_weights
 
     shape = replace(shape, **QUICK) if quick() else shape

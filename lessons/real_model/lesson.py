@@ -142,9 +142,9 @@ show.tied_table()
 
 # %% slideshow={"slide_type": "-"}
 for length in (0, 1000, 8000):
-    cached = count.read_bytes(model, length=length) / 1e6
-    without = count.read_bytes(model, length=length, cache=False) / 1e6
-    print(f"{length:5,} tokens before: {cached:6.1f} MB cached, {without:6.1f} without")
+    cached = count.read_bytes(model, length=length)
+    whole = count.read_bytes(model, length=length, cache=False)
+    print(f"{length:5,} tokens: {cached / 1e6:.0f} MB, {whole / 1e6:.0f} MB without a cache")
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **The pass with the cache must read more bytes, and the pass without it makes about a thousand times the operations, because a weight is read once in a pass, however many tokens are in it, and is multiplied once for each of them.**
@@ -160,7 +160,7 @@ for length in (0, 1000, 8000):
 #
 # A token must read 538 MB. If the memory delivers 10 GB a second, this takes 54 ms, so this model cannot write more than 19 tokens a second in float32. This is its **memory floor**: no engine gets below this time, as long as it reads these bytes from this memory.
 #
-# **Predict.** We measure the bandwidth, then PyTorch in float32 on one thread. How much of the highest possible speed does it reach: **A** less than a tenth, **B** between a fifth and four fifths, **C** nearly all of it? And why?
+# **Predict.** We measure the bandwidth, then PyTorch in float32 on one thread. How much of the highest possible speed does it reach: **A** clearly less than all of it, **B** nearly all of it, **C** more than that? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Compute the floor for the bandwidth of the room's own laptops first, from their data sheets, and compare with the tokens a second on the board. "What does the processor do in the rest of the time?"
@@ -173,14 +173,14 @@ prompt = loaded.encode(show.TEXT)[None, :16]
 bandwidth = speed.bandwidth()  # bytes a second, one thread
 floor_ms = 1e3 * count.read_bytes(model, length=32) / bandwidth
 writers = {"fp32": speed.Writer(model, prompt)}  # each call writes one token, with a KV cache
-first = timing.compare(writers, rounds=5, device="cpu")
+first = timing.compare(writers, rounds=3, device="cpu")
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Writes floor and measurement beside each other.
 show.floor_table(bandwidth, floor_ms, first)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **In the run on this page PyTorch reaches a part of the highest possible speed and not all of it (B), because between two products it does other things, and during those nothing is read from memory.**
+# **In the run on this page PyTorch reaches clearly less than the highest possible speed (A), because between two products it does other things, and during those nothing is read from memory.**
 #
 # <!-- page -->
 #
@@ -201,7 +201,7 @@ show.floor_table(bandwidth, floor_ms, first)
 # %% slideshow={"slide_type": "skip"}
 half = copy.deepcopy(model).bfloat16()
 writers |= {"bf16": speed.Writer(half, prompt)}
-second = timing.compare(writers, rounds=5, device="cpu")
+second = timing.compare(writers, rounds=3, device="cpu")
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Writes bytes, floor and speed of both formats.
@@ -266,7 +266,7 @@ part_floor_ms = 1e3 * count.read_bytes(part, length=32) / bandwidth
 show.engine_table(fourth, engine, part_floor_ms)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **With int8 weights OpenVINO is faster than with its own floats, but by less than the four times of the bytes (B), because the reading has become shorter, while the small operations and the conversion have not.** With 4 bits it gains little more.
+# **With int8 weights OpenVINO is faster than with its own floats, but by less than the four times of the bytes (B), because the reading has become shorter, while the small operations and the conversion have not.** Whether 4 bits are faster still changed from run to run.
 #
 # <!-- page -->
 #

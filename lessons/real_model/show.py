@@ -20,14 +20,10 @@ from course_utils.show.tables import Table
 RECORDS = ROOT / "records" / "language"
 NO_QUALITY = "random weights: bytes and speed are real, quality is not"
 TEXT = """A language model reads a text and says what comes next. It does so one token at a time, and for each token it
-reads all of its weights from the memory of the machine. A laptop has a few gigabytes of memory that deliver some tens of
-gigabytes a second, and a model of a few hundred million weights fits into it with ease. How fast it writes is then a
-matter of division: the bytes that must be read, over the bytes that the memory delivers in a second. Whoever wants it
-faster has three ways. The first is to read fewer bytes for each weight, and to turn them into numbers only inside the
-processor. The second is to read the weights once for several texts, or for several tokens of one text. The third is to
-have fewer weights. None of these ways is free. Fewer bits can cost quality, several texts need several users, and a
-smaller model knows less. So one measures: the bytes, the time, and how well the model foretells a text that it has never
-seen. All three belong in the same table, because each of them alone can be made to look good.
+reads all of its weights from the memory of the machine. How fast it writes is then a matter of division: the bytes that
+must be read, over the bytes that the memory delivers in a second. Whoever wants it faster reads fewer bytes for each
+weight, or reads the weights once for several texts, or has fewer weights. None of these ways is free. So one measures: the
+bytes, the time, and how well the model foretells a text that it has never seen.
 """
 
 
@@ -101,26 +97,27 @@ def kinds_figure(numbers):
     Args:
         numbers: name of the model -> kind -> how many weights.
     """
-    figure, axes = plots.figure(size=(12, 3.6))
+    figure, axes = plots.figure(size=(7, 4.6))
     kinds = ("embedding and head", "attention", "feed-forward")
     said = []
-    for row, (name, parts) in enumerate(numbers.items()):
-        total, left = sum(parts.values()), 0.0
+    for place, (name, parts) in enumerate(numbers.items()):
+        total, below = sum(parts.values()), 0.0
         for kind, colour in zip(kinds, ("orange", "sky", "green"), strict=True):
             share = 100 * parts[kind] / total
-            axes.barh(row, share, left=left, color=plots.COLOURS[colour], label=kind if row == 0 else None)
-            axes.text(left + share / 2, row, f"{share:.0f} %", ha="center", va="center", fontsize=18)
-            left += share
+            axes.bar(place, share, bottom=below, color=plots.COLOURS[colour], width=0.62)
+            short = {"embedding and head": "table and head"}.get(kind, kind)
+            axes.text(place, below + share / 2, f"{short}\n{share:.0f} %", ha="center", va="center", fontsize=18)
+            below += share
             said.append(f"{name}, {kind}: {share:.0f} per cent")
-    axes.set_yticks(range(len(numbers)), [f"{n}\n{sum(p.values()) / 1e6:,.1f} M" for n, p in numbers.items()])
-    axes.invert_yaxis()
-    axes.set_xlabel("share of the weights, %")
-    axes.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
-    axes.grid(visible=False, axis="y")
+    labels = [f"{name}\n{sum(parts.values()) / 1e6:,.1f} million" for name, parts in numbers.items()]
+    axes.set_xticks(range(len(numbers)), labels, fontsize=18)
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
     plots.show(
         figure,
         alt=f"A bar for each of two models, cut into three kinds of weights. {'; '.join(said)}.",
-        caption="Weights by kind. The norms have less than a thousandth and are not drawn.",
+        caption="Weights by kind. The norms have less than a thousandth of them and are not drawn.",
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from course_utils.files import ROOT
-from course_utils.llm import _package, count
+from course_utils.llm import _package, count, shapes
 from course_utils.llm import folder as folders
 
 TEXT = "a model writes"
@@ -201,3 +201,6 @@ def test_a_missing_extra_is_one_sentence(one, monkeypatch):
         folders.open_folder(one)
     assert "transformers is not installed" in str(caught.value) and ".[llm]" in str(caught.value)
     assert caught.value._render_traceback_() == [str(caught.value)]
+    for make in (shapes.random_model, shapes.empty_model):
+        with pytest.raises(_package.Missing):
+            make(shapes.SMOLLM2_135M)
