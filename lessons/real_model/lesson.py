@@ -142,9 +142,9 @@ show.tied_table()
 
 # %% slideshow={"slide_type": "-"}
 for length in (0, 1000, 8000):
-    cached = count.read_bytes(model, length=length)
-    whole = count.read_bytes(model, length=length, cache=False)
-    print(f"{length:5,} tokens: {cached / 1e6:.0f} MB, {whole / 1e6:.0f} MB without a cache")
+    cached = count.read_bytes(model, length=length) / 1e6
+    whole = count.read_bytes(model, length=length, cache=False) / 1e6
+    print(f"{length:5,} tokens: {cached:.0f} MB, {whole:.0f} MB without a cache")
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **The pass with the cache must read more bytes, and the pass without it makes about a thousand times the operations, because a weight is read once in a pass, however many tokens are in it, and is multiplied once for each of them.**
@@ -471,7 +471,7 @@ show.record_rows(files, loaded)
 # Llama-3.2-1B has 1.24 billion weights: 4.9 GB in float32, which is more than a lesson may take, and 2.5 GB in bfloat16. We build its shape with random weights in bfloat16, after we have let go of the models that are not needed any more. (To run a section above again, run the lesson from the top.) Bytes and speed are real, quality is not. How near to its floor is it, compared with the small model in the same format (section 3)?
 
 # %% slideshow={"slide_type": "skip"}
-del model, loaded, half, int8, part, engine, writers  # room for a large one
+model = loaded = half = int8 = part = engine = writers = None  # room for a large one
 large = {"Llama-3.2-1B, bf16": shapes.random_model(shapes.LLAMA_32_1B, dtype=torch.bfloat16)}
 fifth = timing.compare({name: speed.Writer(m, prompt) for name, m in large.items()}, rounds=3, device="cpu")
 show.formats_table(fifth, large, bandwidth)
