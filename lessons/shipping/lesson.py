@@ -4,7 +4,7 @@
 #     promise: You will choose a model by fronts, twins and budgets, say how sure the choice is, and put a network of your own through the course.
 #     seconds: 40
 #     needs: [measuring, baseline, energy, amp, dynamic, audit, static, depthwise, observers, qat, qat_cnn, choosing, prune_module, prune_model, zero_worth,
-#       structured, scores, ticket_full, students, lightning_qat, lightning_pruning, decoding, weight_only, adapters, deep_compression, bit_budget]
+#       structured, scores, ticket_full, students, lightning_qat, lightning_pruning, decoding, weight_only, adapters, deep_compression, bit_budget, real_model]
 #     goals:
 #       - Draw the Pareto front of measured models, and separate what a technique gained from what its network had before.
 #       - Say how sure a front is, and what choosing a winner does to the winner's own figure.
