@@ -331,7 +331,7 @@ print(f"{accuracy:.2%} of the test images are classified correctly")
 #
 # <!-- page -->
 #
-# It need not know which pixels are neighbours, because all digits of MNIST lie in the middle of the image and have about the same size. So a pixel means nearly the same in every image, and 60,000 examples are enough to learn what it means.
+# It need not know which pixels are neighbours, probably because all digits of MNIST lie in the middle of the image and have about the same size. Then a pixel means nearly the same in every image, and 60,000 examples are enough to learn what it means. (We did not test this reason: one would have to move the digits about and train again.)
 #
 # Han, Mao and Dally report 98.36 % for a network with these layers (see *Going further*). The next question is how many of these four digits we may believe.
 

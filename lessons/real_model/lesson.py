@@ -92,7 +92,7 @@ for shape in (shapes.SMOLLM2_135M, shapes.LLAMA_32_1B):
     counted[shape.name] = count.by_kind(shapes.empty_model(shape))  # shapes without numbers: counting needs no memory
 numbers = {name: {kind: part.numbers for kind, part in parts.items()} for name, parts in counted.items()}
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws the weights of the two published shapes by kind.
 show.kinds_figure({name: numbers[name] for name in ("SmolLM2-135M", "Llama-3.2-1B")})
 

@@ -125,7 +125,7 @@ show.two_times(operations_a_second=100, bytes_a_second=10, n_weights=20)
 #
 # The intensity at which both are equal is called the **ridge**: $I = \text{peak} / \text{bandwidth}$.
 #
-# **Predict.** One core of a processor like that of this page does some 50 to 150 billion operations a second, and its memory delivers 10 to 30 billion bytes. Where does the ridge lie: **A** below 1, **B** between 1 and 20, or **C** above 20 operations a byte? And why?
+# **Predict.** One core of a processor like that of this page does some 50 to 150 billion operations a second, and its memory delivers some 10 to 30 billion bytes. Where does the ridge lie: **A** below 1, **B** between 1 and 20, or **C** above 20 operations a byte? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Vote; the line under the figure has the number. Point at the slope ("the door") and at the flat part ("the cook").
