@@ -186,7 +186,9 @@ def _quietly() -> Iterator[None]:
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings(), capture_output(stderr=False):
-            warnings.simplefilter("ignore")
+            warnings.filterwarnings(
+                "ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning
+            )
             yield
     finally:
         logging.disable(level)

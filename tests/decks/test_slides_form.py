@@ -107,7 +107,7 @@ def test_a_small_exponent_in_a_drawing_is_no_fault(page, tmp_path):
 def test_the_counts_and_every_fault_of_a_deck_are_printed(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(_deck, "browser", nullcontext)
     monkeypatch.setattr(_deck, "look", lambda page, deck, shots: _deck.Look(["slide 1: wrong"], ["2 slides"]))
-    assert slides._report([tmp_path / "3.7_bits.html"], None) == 1
+    assert slides._report([tmp_path / "3.7_bits.html"], None, []) == 1
     assert capsys.readouterr().out.splitlines() == [
         "3.7_bits: no slide was seen",
         "3.7_bits: slide 1: wrong",

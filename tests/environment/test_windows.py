@@ -278,4 +278,4 @@ def test_text_ends_lines_with_a_line_feed_everywhere():
     assert attributes[0] == "* text=auto eol=lf"
     binary = {line.split()[0] for line in attributes if line.endswith(" binary")}
     kinds = {f"*{path.suffix}" for name in ("data", "docs") for path in (ROOT / name).rglob("*") if path.is_file()}
-    assert kinds - {"*.md", "*.json", "*.toml", "*.txt", "*"} <= binary
+    assert kinds - {"*.md", "*.json", "*.toml", "*.txt", "*.svg", "*"} <= binary
