@@ -1,6 +1,7 @@
-"""Writing a record of many runs, such as those of `course.py lottery --rates` and `course.py bench qat_steps`."""
+"""Records of many runs: writing one, such as that of `bench qat_steps`, and going on with one that was stopped."""
 
 import json
+import sys
 
 from course_utils import runtime
 from course_utils.files import write_whole
@@ -17,3 +18,29 @@ def write(path, command, runs):
     head = json.dumps({"command": command, **runtime.provenance()}, indent=1)
     rows = ",\n".join(json.dumps(run) for run in runs)
     write_whole(path, f'{head[:-2]},\n "runs": [\n{rows}\n]\n}}\n')
+
+
+def kept(path, how, parts):
+    """The parts that an earlier run measured before it was stopped.
+
+    Args:
+        path: of the file that such a run leaves.
+        how: word -> what must be the same in that run and in this one.
+        parts: the word under which the file has them.
+    Returns:
+        dict from the name of a part to what was measured.
+    Raises:
+        SystemExit: there is none, or it was measured in another way; the message says what differs.
+    """
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        differ = [word for word, value in how.items() if told[word] != value]
+        found = dict(told[parts])
+    except FileNotFoundError:
+        raise SystemExit("There is nothing to go on with: no run was stopped. Start without --resume.") from None
+    except (OSError, ValueError, KeyError, TypeError):
+        raise SystemExit(f"{path} cannot be read. Start without --resume.") from None
+    if differ:
+        raise SystemExit(f"The run that was stopped had other {', '.join(differ)}. Start without --resume.")
+    print(f"Already measured: {', '.join(found)}", file=sys.stderr)
+    return found

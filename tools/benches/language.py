@@ -17,6 +17,7 @@ from course_utils.files import ROOT, slug, write_whole
 from course_utils.int8_routes import record as int8_record
 from course_utils.measure import timing
 from course_utils.show.tables import Table
+from tools.benches import _runs
 from tools.benches._language import shapes
 from tools.benches._language.processes import Failed, Process
 from tools.benches._language.worker import is_prepared
@@ -108,7 +109,7 @@ def main(argv):
         return 0
     start = time.monotonic()
     how = {"runs": args.runs, "new_tokens": NEW_TOKENS, "prompt_tokens": shapes.PROMPT, "quick": args.quick}
-    parts = kept(how) if args.resume else {}
+    parts = _runs.kept(KEPT, {**how, **_here()}, "parts") if args.resume else {}
     try:
         measure(chosen, groups, how, parts, failed)
     except KeyboardInterrupt:
@@ -420,23 +421,3 @@ def _here():
     """What two parts of one record must have in common."""
     told = runtime.provenance()
     return {"cpu": told["cpu"], "flags": list(told["flags"]), "packages": installed()}
-
-
-def kept(how):
-    """The parts that an earlier run measured before it was stopped: name -> what `measure_group` gave.
-
-    Raises:
-        SystemExit: there is none, or it was measured in another way; the message says what differs.
-    """
-    try:
-        told = json.loads(KEPT.read_text(encoding="utf-8"))
-        differ = [word for word, value in {**how, **_here()}.items() if told[word] != value]
-        parts = dict(told["parts"])
-    except FileNotFoundError:
-        raise SystemExit("There is nothing to go on with: no run was stopped. Start without --resume.") from None
-    except (OSError, ValueError, KeyError, TypeError):
-        raise SystemExit(f"{KEPT} cannot be read. Start without --resume.") from None
-    if differ:
-        raise SystemExit(f"The run that was stopped had other {', '.join(differ)}. Start without --resume.")
-    print(f"Already measured: {', '.join(parts)}", file=sys.stderr)
-    return parts

@@ -20,6 +20,7 @@ from course_utils.int8_routes import record as int8_record
 from course_utils.int8_routes.profile import profile_int8
 from course_utils.measure import timing
 from course_utils.scorecard import claims
+from tools.benches import _runs
 
 COMMAND = "python course.py bench quantization --peers"
 AIM_BEHIND = 1.15  # torch's best int8 is to take at most this, in times of the best peer's
@@ -72,7 +73,7 @@ def main(argv):
     names = [args.network] if args.network else list(networks.NETWORKS)
     peers = args.peers and not args.quick and not missing_peers()
     how = {"rounds": args.rounds, "peers": peers, "quick": args.quick}
-    parts = kept(how) if args.resume else {}
+    parts = _runs.kept(KEPT, {**how, **_here()}, "networks") if args.resume else {}
     try:
         record = measure(names, args.rounds, peers=peers, quick=args.quick, parts=parts)
     except KeyboardInterrupt:
@@ -194,28 +195,6 @@ def measure_one(name, *, rounds, peers, quick):
         "profile": profile,
         "spent": [asdict(one) for one in spent],
     }
-
-
-def kept(how):
-    """The networks that an earlier run measured before it was stopped: name -> what `measure_one` gave.
-
-    Args:
-        how: rounds, peers and quick of this run.
-    Raises:
-        SystemExit: there is none, or it was measured in another way; the message says what differs.
-    """
-    try:
-        told = json.loads(KEPT.read_text(encoding="utf-8"))
-        differ = [word for word, value in {**how, **_here()}.items() if told[word] != value]
-        parts = dict(told["networks"])
-    except FileNotFoundError:
-        raise SystemExit("There is nothing to go on with: no run was stopped. Start without --resume.") from None
-    except (OSError, ValueError, KeyError, TypeError):
-        raise SystemExit(f"{KEPT} cannot be read. Start without --resume.") from None
-    if differ:
-        raise SystemExit(f"The run that was stopped had other {', '.join(differ)}. Start without --resume.")
-    print(f"Already measured: {', '.join(parts)}", file=sys.stderr)
-    return parts
 
 
 def _here():

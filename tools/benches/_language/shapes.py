@@ -8,6 +8,8 @@ from pathlib import Path
 
 import torch
 
+from course_utils.llm import shapes as published
+
 SEED = 0
 CONTEXT = 256  # room for prompt and new tokens in every cache
 
@@ -62,14 +64,13 @@ class Shape:
         return round(2 * self.layers * self.kv_heads * self.head * places * element)
 
 
+def _of(shape: published.Shape, rope_theta: float, runs: int) -> Shape:
+    widths = (shape.width, shape.layers, shape.heads, shape.kv_heads, shape.inner, shape.vocab)
+    return Shape(shape.name, *widths, rope_theta, runs)
+
+
 PROMPT = 32
-SHAPES = {
-    shape.name: shape
-    for shape in (
-        Shape("SmolLM2-135M", 576, 30, 9, 3, 1536, 49152, 1e5, runs=5),
-        Shape("Llama-3.2-1B", 2048, 16, 32, 8, 8192, 128256, 5e5, runs=3),
-    )
-}
+SHAPES = {shape.name: shape for shape in (_of(published.SMOLLM2_135M, 1e5, 5), _of(published.LLAMA_32_1B, 5e5, 3))}
 
 
 def prompt(shape: Shape) -> list[int]:
